@@ -1,0 +1,88 @@
+"""What can go wrong, as one tree.
+
+    MubenchError                  every error of ours
+    ├── UsageError                the user must fix it: one message, exit code 2, no traceback
+    │   ├── SettingError          a flag, a configuration key, an option of a plugin or engine
+    │   ├── PluginError           unknown, broken, incompatible or clashing plugin
+    │   ├── DefinitionError       a task's TOML or a prompt's template (file, line, key)
+    │   ├── DataError             a data set that is missing, unreadable or not of the schema
+    │   ├── RunFolderError        other settings, in use by another process, disk full, …
+    │   └── MissingExtraError     a package that an extra brings
+    ├── ItemError                 one item has no answer; the run goes on
+    │   ├── ImageError            corrupt, truncated, too large, or refused by the policy
+    │   ├── ItemTimeout           the model did not answer in time
+    │   └── ReplyError            too few or too many replies, or something that is no str
+    └── EngineFault               the engine is gone: the run ends, resumable, exit code 3
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MubenchError(Exception):
+    """Base of all errors that mubench-gen raises on purpose."""
+
+
+class UsageError(MubenchError):
+    """Something the user must fix. The message says what, where and what to do."""
+
+
+class SettingError(UsageError):
+    """A setting that is unknown or has a bad value."""
+
+
+class PluginError(UsageError):
+    """A plugin that cannot be used."""
+
+
+class DefinitionError(UsageError):
+    """A task or prompt definition that cannot be used."""
+
+
+class DataError(UsageError):
+    """A data set that cannot be used."""
+
+
+class RunFolderError(UsageError):
+    """A run folder that cannot be used."""
+
+
+class MissingExtraError(UsageError):
+    """A package is missing that one of the extras installs."""
+
+    def __init__(self, needs: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs {needs}, which is not installed. "
+            f"Type: pip install 'mubench-gen[{extra}]'"
+        )
+
+
+class ItemError(MubenchError):
+    """One item has no answer."""
+
+
+class ImageError(ItemError):
+    """An image that cannot be decoded, or that the policy refuses."""
+
+
+class ItemTimeout(ItemError):
+    """The model did not answer within the timeout."""
+
+
+class ReplyError(ItemError):
+    """The model answered with something that is not one reply a request."""
+
+
+class EngineFault(MubenchError):
+    """The engine cannot go on; what was finished is kept and the run can be resumed."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A sentence that helps with an unknown name: near names, else all that there are."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if near:
+        return "Did you mean " + " or ".join(repr(n) for n in near) + "?"
+    return "Known: " + (", ".join(names) if names else "none") + "."

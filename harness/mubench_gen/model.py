@@ -1,0 +1,177 @@
+"""What a model plugin implements: one hook and one small class.
+
+A plugin is a module with the hook `mubench_gen_models`, which lists the plugin's models,
+the default first. A model is either a class (`GenerativeModel`, `ContrastiveModel`) or a
+`Checkpoint`, which one of the engines opens. Everything in this module is public API,
+re-exported by `mubench_gen`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pluggy
+from pydantic import BaseModel, ConfigDict
+
+from mubench_gen.types import Image, Kind, Readout, Reply, Request
+
+if TYPE_CHECKING:
+    import numpy as np
+
+hookspec = pluggy.HookspecMarker("mubench_gen")
+hookimpl = pluggy.HookimplMarker("mubench_gen")
+
+
+class Options(BaseModel):
+    """The options of a plugin's model (`-o key=value`). Subclass it with typed fields.
+
+    Every field has a default and a `Field(description=…)`; unknown names and bad values
+    are refused by name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a run tells its model.
+
+    `model` is the id asked for; `device` ("cpu", "cuda", "mps", "auto"), `dtype`
+    ("auto", "float32", "bfloat16", "float16") and `revision` are the user's wishes;
+    `batch_size` is what `generate` gets at most; `engine_options` are `-o engine.k=v`.
+    """
+
+    model: str
+    device: str = "auto"
+    dtype: str = "auto"
+    revision: str | None = None
+    trust_remote_code: bool = False
+    seed: int = 0
+    batch_size: int | None = None
+    engine_options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Model:
+    """What both families share.
+
+    `load` is called once, before the first batch: import what is heavy there. `close`
+    frees what `load` took. `batch_size` is how many requests a call gets when the user
+    asks for nothing else. `reads_pixels` is False for a model that never looks at the
+    image: it is then checked, but not decoded.
+    """
+
+    kind: ClassVar[Kind]
+    Options: ClassVar[type[Options]] = Options
+    batch_size: int = 16
+    reads_pixels: bool = True
+
+    def __init__(self, options: Options | None = None, runtime: Runtime | None = None) -> None:
+        self.options: Any = options if options is not None else type(self).Options()
+        self.runtime = runtime if runtime is not None else Runtime(model="")
+
+    def load(self) -> None:
+        """Get ready for the first batch. May raise UsageError with what to do."""
+
+    def close(self) -> None:
+        """Free what `load` took."""
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        """How answers can be had from this model, the default first."""
+        raise NotImplementedError
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """For the manifest, after `load`: weights_sha256, revision, dtype, device, versions."""
+        return {}
+
+
+class GenerativeModel(Model):
+    """Messages with an image in, text out. Implement `generate`."""
+
+    kind = "generative"
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        scores = type(self).label_logprobs is not GenerativeModel.label_logprobs
+        return ("parse", "logprob") if scores else ("parse",)
+
+    def generate(self, requests: Sequence[Request]) -> Sequence[Reply | str]:
+        """One reply a request, in the order of the requests, without the prompt."""
+        raise NotImplementedError
+
+    def label_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[float]]:
+        """For each request one log-probability a label, as the first text of the reply.
+
+        Optional. Normalised over the vocabulary, so that they sum to at most 1 when
+        exponentiated; shape (len(requests), len(request.labels)).
+        """
+        raise NotImplementedError
+
+
+class ContrastiveModel(Model):
+    """Images and texts in, embeddings out. Implement `embed_images` and `embed_texts`.
+
+    Embeddings are arrays of shape (n, width), finite; they need not be normalised.
+    """
+
+    kind = "contrastive"
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        return ("similarity",)
+
+    def embed_images(self, images: Sequence[Image]) -> np.ndarray[Any, Any]:
+        """Embeddings of the images, shape (len(images), width)."""
+        raise NotImplementedError
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
+        """Embeddings of the texts, shape (len(texts), width)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Weights that an engine opens: a local folder or a hub id, in transformers' layout.
+
+    `chat_template` replaces the tokenizer's; `stop` are strings that end a reply;
+    `engine_arguments` go to an engine by its name ({"vllm": {"max_model_len": 4096}}).
+    """
+
+    path: str | Path
+    kind: Kind
+    revision: str | None = None
+    chat_template: str | None = None
+    stop: tuple[str, ...] = ()
+    engine_arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One model of a plugin: its name for `--model`, and what makes it.
+
+    `source` is a Model subclass or a Checkpoint. `any_id`: `--model` also takes other ids
+    (or local folders) of the same architecture, which replace the checkpoint's path.
+    `facts` (family, domain, base, licence, …) are for reports.
+    """
+
+    name: str
+    source: type[Model] | Checkpoint
+    description: str = ""
+    any_id: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        return self.source.kind
+
+
+class Hooks:
+    """The hooks of mubench-gen. The plugin manager validates plugins against this class."""
+
+    @hookspec
+    def mubench_gen_models(self) -> Sequence[ModelSpec]:  # type: ignore[empty-body]
+        """The models of this plugin, the default first. Called when the plugin is asked for."""

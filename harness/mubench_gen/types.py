@@ -1,0 +1,253 @@
+"""The nouns of the flow: task → sample → prompt → request → response → answer → record → score.
+
+This file imports none of its siblings. Everything here is immutable, except that an
+`Image` reads, hashes and decodes itself at most once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from PIL import Image as PillowImage
+
+Kind = Literal["generative", "contrastive"]
+Readout = Literal["parse", "choice", "logprob", "similarity"]
+Status = Literal[
+    "answered", "ambiguous", "refused", "out_of_range", "truncated", "empty", "none", "error"
+]
+Control = Literal["none", "blind", "shuffled"]
+
+
+class Image:
+    """One image of a data set: its file's own bytes, read, hashed and decoded at most once.
+
+    `data` are the bytes of the file (PNG, JPEG, TIFF, …), never re-encoded; `sha256` is
+    their digest in hexadecimal; `pixels()` is an 8-bit RGB `PIL.Image.Image`, made by the
+    run's image policy (`mubench_gen.image`). Reading, checking and decoding raise
+    `ImageError`.
+    """
+
+    __slots__ = ("_conversion", "_data", "_decode", "_load", "_pixels", "_sha256", "name")
+
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[], bytes],
+        decode: Callable[[Image], tuple[PillowImage.Image, str | None]],
+    ) -> None:
+        self.name = name
+        self._load = load
+        self._decode = decode
+        self._data: bytes | None = None
+        self._sha256: str | None = None
+        self._pixels: PillowImage.Image | None = None
+        self._conversion: str | None = None
+
+    @property
+    def data(self) -> bytes:
+        if self._data is None:
+            self._data = self._load()
+        return self._data
+
+    @property
+    def sha256(self) -> str:
+        if self._sha256 is None:
+            self._sha256 = hashlib.sha256(self.data).hexdigest()
+        return self._sha256
+
+    def pixels(self) -> PillowImage.Image:
+        """The decoded image, 8-bit RGB, height × width as in the file."""
+        if self._pixels is None:
+            self._pixels, self._conversion = self._decode(self)
+        return self._pixels
+
+    @property
+    def conversion(self) -> str | None:
+        """What decoding had to change (say "16-bit, minmax"), None where nothing was."""
+        self.pixels()
+        return self._conversion
+
+    def __repr__(self) -> str:
+        return f"Image({self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A multiple-choice question about one image. `gold` is an index into `options`."""
+
+    name: str
+    text: str
+    options: tuple[str, ...]
+    gold: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a data set in μ-Bench's schema: an image and what is asked about it.
+
+    `key` is unique in the data set ("DATASET/IMAGE_ID", with "#INDEX" where that repeats).
+    `captions` maps a question's name to its caption variants (`_0`, `_1`), each a caption
+    an option. `meta` holds the row's other columns (stain, modality, licence, …).
+    """
+
+    index: int
+    key: str
+    image_id: str
+    dataset: str
+    image: Image
+    questions: Mapping[str, Question]
+    captions: Mapping[str, tuple[tuple[str, ...], ...]]
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked: one question of the rows of some data sets (`datasets` empty: of all).
+
+    `question` is the key in a row's `questions`; `fields` are the author's own entries,
+    seen by templates as `task.NAME`; `sha256` digests the definition.
+    """
+
+    name: str
+    title: str
+    group: str
+    question: str
+    datasets: tuple[str, ...]
+    source: str
+    sha256: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item: a task's question about one row. `id` is unique in a data set and task."""
+
+    id: str
+    task: Task
+    row: Row
+    question: Question
+    captions: tuple[tuple[str, ...], ...]
+    image: Image | None  # another row's under `shuffled`, None under `blind`
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text part of a message."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A chat message: text and image parts in the order in which the model sees them."""
+
+    role: Literal["system", "user", "assistant", "caption"]
+    content: tuple[Text | Image, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPrompt:
+    """A sample as one prompt style shows it, under one order of the options.
+
+    `order[i]` is the original index of the option shown at place i; `options` and `gold`
+    are as shown; `labels` are what a reply may name ("A", "b", "3", "iv"), bare.
+    For a caption style, `messages` is one message of role "caption": the image, then one
+    text an option.
+    """
+
+    sample: Sample
+    prompt: str
+    prompt_sha256: str
+    messages: tuple[Message, ...]
+    options: tuple[str, ...]
+    labels: tuple[str, ...]
+    order: tuple[int, ...]
+    gold: int
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How text is drawn. Temperature 0 is greedy; `seed` is None then."""
+
+    temperature: float
+    max_tokens: int
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a model is asked. Plugins see this type.
+
+    `key` is the content hash of all that determines the reply; two requests with one key
+    are asked once. `texts` are the captions of a contrastive request, empty otherwise.
+    """
+
+    key: str
+    messages: tuple[Message, ...]
+    labels: tuple[str, ...]
+    readout: Readout
+    sampling: Sampling
+    image: Image | None = None
+    texts: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All the text of the request, message by message, for models without a chat."""
+        return "\n".join(
+            part.text for m in self.messages for part in m.content if isinstance(part, Text)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a generative model answers to one request. A plain str stands for Reply(text)."""
+
+    text: str
+    finish_reason: str | None = None  # "stop", "length"
+    usage: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an item has no answer. An error is never an answer."""
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back for one request: a reply, or a score an option, or an error."""
+
+    reply: str | None = None
+    scores: tuple[float, ...] | None = None
+    finish_reason: str | None = None
+    usage: Mapping[str, int] | None = None
+    seconds: float | None = None
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply read as one of the options, or why it could not be.
+
+    `index` is the option's index when `status` is "answered", else None. `rule` names the
+    rule that decided and `span` is the (start, end) of the deciding text in code points of
+    the reply as given; both None when not answered. `tied`: options scored equal.
+    """
+
+    status: Status
+    index: int | None = None
+    rule: str | None = None
+    span: tuple[int, int] | None = None
+    tied: bool = False
+
+
+def options_text(labels: Sequence[str], options: Sequence[str]) -> str:
+    """Options as one line, for messages and tables: "A lymphocyte · B basophil"."""
+    return " · ".join(f"{label} {option}" for label, option in zip(labels, options, strict=True))
