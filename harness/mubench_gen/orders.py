@@ -1,0 +1,84 @@
+"""In which orders an item's options are shown. "None of the above" always stays last."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+from itertools import islice, permutations
+
+from mubench_gen.errors import SettingError
+
+NONE_OF_THE_ABOVE = frozenset({"none of the above", "none of these", "none of the options"})
+_MOST = 5_040  # orders of one item under `all`: 7!
+_HELP = "use given, reversed, shuffled, cyclic:K, random:K or all"
+
+
+def check_orders(spec: str) -> None:
+    """Refuse a specification that `item_orders` would not understand."""
+    _split(spec)
+
+
+def item_orders(
+    spec: str, options: tuple[str, ...], *, seed: int, item: str
+) -> list[tuple[int, ...]]:
+    """The orders of one item: each a permutation, shown place → original index.
+
+    given, reversed, shuffled: one order. cyclic:K: the first K rotations. random:K: K
+    distinct permutations drawn by seed and item. all: every permutation. Fewer than K
+    come back where an item has no more.
+    """
+    kind, k = _split(spec)
+    n = len(options)
+    fixed = 1 if n > 1 and options[-1].strip().rstrip(".").casefold() in NONE_OF_THE_ABOVE else 0
+    free = n - fixed
+    tail = tuple(range(free, n))
+    return [order + tail for order in _free_orders(kind, k, free, seed=seed, item=item)]
+
+
+def _free_orders(kind: str, k: int, n: int, *, seed: int, item: str) -> list[tuple[int, ...]]:
+    given = tuple(range(n))
+    if kind == "given":
+        return [given]
+    if kind == "reversed":
+        return [given[::-1]]
+    if kind == "cyclic":
+        return [given[i:] + given[:i] for i in range(min(k, n))]
+    if kind == "all":
+        if math.factorial(n) > _MOST:
+            raise SettingError(
+                f"order = 'all' is {math.factorial(n):,} orders of the {n} options of "
+                f"{item}; at most {_MOST:,} are asked. Use cyclic:K or random:K."
+            )
+        return list(permutations(given))
+    return _random_orders(given, k, _generator(seed, item))
+
+
+def _random_orders(
+    given: tuple[int, ...], k: int, generator: random.Random
+) -> list[tuple[int, ...]]:
+    possible = math.factorial(len(given))
+    if k >= possible:
+        return list(islice(permutations(given), k))
+    drawn: dict[tuple[int, ...], None] = {}
+    while len(drawn) < k:
+        order = list(given)
+        generator.shuffle(order)
+        drawn[tuple(order)] = None
+    return list(drawn)
+
+
+def _generator(seed: int, item: str) -> random.Random:
+    digest = hashlib.sha256(f"order\0{seed}\0{item}".encode()).digest()
+    return random.Random(int.from_bytes(digest[:8], "big"))
+
+
+def _split(spec: str) -> tuple[str, int]:
+    kind, colon, count = spec.partition(":")
+    if kind in ("cyclic", "random") and count.isdecimal() and int(count) > 0:
+        return kind, int(count)
+    if kind == "shuffled" and not colon:
+        return "random", 1
+    if kind in ("given", "reversed", "all") and not colon:
+        return kind, 0
+    raise SettingError(f"order = {spec!r} is not understood: {_HELP}.")

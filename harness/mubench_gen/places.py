@@ -1,0 +1,23 @@
+"""Where things lie: the shipped definitions, and the folder for generated data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def definitions(kind: str) -> Path:
+    """The folder of the shipped `prompts` or `tasks`: inside the wheel, or of the checkout."""
+    inside = _PACKAGE / "_data" / kind
+    return inside if inside.is_dir() else _PACKAGE.parents[1] / kind
+
+
+def cache_folder() -> Path:
+    """Where generated data is kept: $MUBENCH_GEN_CACHE, else the user's cache folder."""
+    own = os.environ.get("MUBENCH_GEN_CACHE")
+    if own:
+        return Path(own).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "mubench-gen"

@@ -1,0 +1,271 @@
+"""sample → rendered prompt: a Jinja template and its settings make the messages.
+
+A prompt is one file in `prompts/` (or a path): a TOML header between lines of `+++`, then
+the template. Label style, option order, system prompt and image position are settings in
+the header that a run may override; the template itself never changes for them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from jinja2 import Template, TemplateError, TemplateSyntaxError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mubench_gen.definitions import first_problem, known_files, line_of_key
+from mubench_gen.errors import DefinitionError, SettingError, did_you_mean
+from mubench_gen.labels import make_labels, restyle, split_style
+from mubench_gen.orders import check_orders
+from mubench_gen.sandbox import MAX_TEXT, PromptEnvironment, budgeted
+from mubench_gen.types import Image, Message, RenderedPrompt, Sample, Task, Text
+
+SUFFIX = ".j2"
+_FENCE = "+++"
+
+
+class PromptSettings(BaseModel):
+    """What a prompt's header says and a run may override (`--prompt-set key=value`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field("", description="what the style is, in a line")
+    source: str = Field("", description="where the wording comes from")
+    kind: Literal["chat", "caption"] = Field(
+        "chat", description="chat (generative models) or caption (contrastive models)"
+    )
+    labels: str = Field("A)", description="label style: A) a. (1) i, or a bare A, a, 1, i")
+    order: str = Field("given", description="given, reversed, shuffled, cyclic:K, random:K, all")
+    system: str = Field("", description="system prompt (a template too); empty for none")
+    image: Literal["before", "after"] = Field(
+        "before", description="image before or after the text"
+    )
+    max_tokens: int = Field(64, ge=1, description="longest reply, in tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A loaded prompt style. `name` carries the overrides; `sha256` digests all of it."""
+
+    name: str
+    path: Path
+    settings: PromptSettings
+    template: Template
+    system: Template | None
+    sha256: str
+    first_line: int  # of the template in its file
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOption:
+    """An option as a template sees it: `{{ option.marker }} {{ option.text }}`."""
+
+    label: str
+    marker: str
+    text: str
+    index: int
+
+
+@lru_cache(maxsize=1)
+def environment() -> PromptEnvironment:
+    return PromptEnvironment()
+
+
+def prompt_names() -> dict[str, Path]:
+    """The shipped prompts, by name."""
+    return known_files("prompts", SUFFIX)
+
+
+def load_prompt(name: str, overrides: Mapping[str, str] | None = None) -> Prompt:
+    """The prompt of that name, or in that file; `overrides` replace its settings."""
+    path = _find(name)
+    source = path.read_text(encoding="utf-8")
+    header, body, first_line = _split_header(source, path)
+    settings = _settings(header, path, dict(overrides or {}))
+    digest = hashlib.sha256((body + "\0" + settings.model_dump_json()).encode()).hexdigest()
+    return Prompt(
+        name=_full_name(path.stem, overrides or {}),
+        path=path,
+        settings=settings,
+        template=_compile(body, path, first_line),
+        system=_compile(settings.system, path, 1) if settings.system else None,
+        sha256=digest,
+        first_line=first_line,
+    )
+
+
+def render(prompt: Prompt, sample: Sample, order: tuple[int, ...]) -> RenderedPrompt:
+    """The sample as this prompt shows it, with its options in this order."""
+    before, alphabet, after = split_style(prompt.settings.labels)
+    labels = make_labels(alphabet, len(order))
+    options = tuple(sample.question.options[i] for i in order)
+    shown = [
+        ShownOption(label, before + label + after, text, i)
+        for i, (label, text) in enumerate(zip(labels, options, strict=True))
+    ]
+    variables = {
+        "question": sample.question.text,
+        "options": shown,
+        "labels": labels,
+        "task": _task_fields(sample.task),
+    }
+    if prompt.settings.kind == "caption":
+        messages = _caption_message(prompt, sample, order, variables)
+    else:
+        messages = _chat_messages(prompt, sample, variables)
+    return RenderedPrompt(
+        sample=sample,
+        prompt=prompt.name,
+        prompt_sha256=prompt.sha256,
+        messages=messages,
+        options=options,
+        labels=labels,
+        order=order,
+        gold=order.index(sample.question.gold),
+        max_tokens=prompt.settings.max_tokens,
+    )
+
+
+def _chat_messages(
+    prompt: Prompt, sample: Sample, variables: Mapping[str, Any]
+) -> tuple[Message, ...]:
+    text = Text(_run(prompt, prompt.template, variables))
+    content: tuple[Text | Image, ...] = (text,)
+    if sample.image is not None:
+        before = prompt.settings.image == "before"
+        content = (sample.image, text) if before else (text, sample.image)
+    user = Message("user", content)
+    if prompt.system is None:
+        return (user,)
+    return (Message("system", (Text(_run(prompt, prompt.system, variables)),)), user)
+
+
+def _caption_message(
+    prompt: Prompt, sample: Sample, order: tuple[int, ...], variables: Mapping[str, Any]
+) -> tuple[Message, ...]:
+    texts = []
+    for option, original in zip(variables["options"], order, strict=True):
+        variants = {f"caption_{i}": v[original] for i, v in enumerate(sample.captions) if v}
+        one = {**variables, **variants, "option": option.text}
+        texts.append(Text(_run(prompt, prompt.template, one)))
+    image: tuple[Image, ...] = (sample.image,) if sample.image is not None else ()
+    return (Message("caption", image + tuple(texts)),)
+
+
+def _task_fields(task: Task) -> dict[str, Any]:
+    return {**task.fields, "name": task.name, "title": task.title, "group": task.group}
+
+
+def _run(prompt: Prompt, template: Template, variables: Mapping[str, Any]) -> str:
+    pieces, length = [], 0
+    try:
+        for piece in template.generate(**budgeted(variables)):
+            length += len(piece)
+            if length > MAX_TEXT:
+                raise TemplateError(f"the prompt grows beyond {MAX_TEXT:,} characters")
+            pieces.append(piece)
+    except RecursionError:
+        raise _template_error(prompt.path, None, "a macro calls itself without end") from None
+    except Exception as error:  # a template's code may raise whatever its data makes it raise
+        line = _line_in_template(error, template)
+        where = None if line is None else line + prompt.first_line - 1
+        raise _template_error(prompt.path, where, _template_message(error, variables)) from None
+    return "".join(pieces).removesuffix("\n")
+
+
+def _template_message(error: Exception, variables: Mapping[str, Any]) -> str:
+    message = f"{error}"
+    if message.endswith("is undefined"):
+        message += f". A template sees {', '.join(k for k in variables)}"
+        if "option" in variables:
+            message += " (caption_0, caption_1 only where the data has them)"
+    return message
+
+
+def _line_in_template(error: Exception, template: Template) -> int | None:
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == (template.filename or "<template>"):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _full_name(stem: str, overrides: Mapping[str, str]) -> str:
+    if not overrides:
+        return stem
+    short = {
+        key: value if len(value) <= 24 else hashlib.sha256(value.encode()).hexdigest()[:8]
+        for key, value in sorted(overrides.items())
+    }
+    return f"{stem}[{','.join(f'{key}={value}' for key, value in short.items())}]"
+
+
+def _find(name: str) -> Path:
+    known = prompt_names()
+    if name in known:
+        return known[name]
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    if path.suffix == SUFFIX or "/" in name:
+        raise DefinitionError(f"There is no prompt file {name!r}.")
+    raise DefinitionError(
+        f"There is no prompt {name!r}. {did_you_mean(name, known)} "
+        "`mubench-gen prompts` lists them; a path to a .j2 file works too."
+    )
+
+
+def _split_header(source: str, path: Path) -> tuple[str, str, int]:
+    lines = source.split("\n")
+    if lines[0].strip() != _FENCE:
+        return "", source.removesuffix("\n"), 1
+    for i, line in enumerate(lines[1:], start=1):
+        if line.strip() == _FENCE:
+            return "\n".join(lines[1:i]), "\n".join(lines[i + 1 :]).removesuffix("\n"), i + 2
+    raise DefinitionError(f"{path}:1: the header opens with {_FENCE} and is never closed.")
+
+
+def _settings(header: str, path: Path, overrides: dict[str, str]) -> PromptSettings:
+    try:
+        own = tomllib.loads("\n" + header)  # one line lower, as in the file
+    except tomllib.TOMLDecodeError as error:
+        raise DefinitionError(f"{path}: the header is no valid TOML: {error}.") from None
+    if "labels" in overrides:
+        default = str(own.get("labels", PromptSettings.model_fields["labels"].default))
+        overrides["labels"] = restyle(default, overrides["labels"])
+    unknown = [key for key in overrides if key not in PromptSettings.model_fields]
+    if unknown:
+        near = did_you_mean(unknown[0], PromptSettings.model_fields)
+        raise SettingError(f"A prompt has no setting {unknown[0]!r}. {near}")
+    try:
+        settings = PromptSettings.model_validate({**own, **overrides})
+        split_style(settings.labels)
+        check_orders(settings.order)
+    except (ValidationError, SettingError) as error:
+        problem = first_problem(error, PromptSettings)
+        if problem.key in overrides:
+            raise SettingError(f"Prompt setting {problem.key}: {problem.text.rstrip('.')}.") from None
+        line = line_of_key("\n" + header, problem.key)
+        raise DefinitionError(f"{path}:{line}: {problem.key}: {problem.text.rstrip('.')}.") from None
+    return settings
+
+
+def _compile(source: str, path: Path, first_line: int) -> Template:
+    try:
+        return environment().from_string(source)
+    except TemplateSyntaxError as error:
+        line = error.lineno + first_line - 1
+        raise _template_error(path, line, error.message or str(error)) from None
+    except RecursionError:
+        raise _template_error(path, None, "the template is nested too deeply") from None
+
+
+def _template_error(path: Path, line: int | None, message: str) -> DefinitionError:
+    where = f"{path}:{line}" if line is not None else f"{path}"
+    return DefinitionError(f"{where}: {message.rstrip('.')}.")

@@ -1,0 +1,243 @@
+"""A Jinja environment for prompt templates that cannot loop for ever, grow, or look around.
+
+Jinja's immutable sandbox keeps templates away from Python's internals. It does not bound
+work: nested loops, macros that call themselves twice, doubled strings. Here every loop
+step, macro call and filter costs steps of a budget, and every text has a longest length.
+Counting is deterministic, so a template that renders on one machine renders on all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, nodes, pass_context
+from jinja2.runtime import Context, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+MAX_STEPS = 20_000
+MAX_TEXT = 100_000  # characters
+_MAX_BITS = 256  # of an integer
+_BUDGET = "__budget__"
+
+_SAFE_METHODS: Mapping[type, frozenset[str]] = {
+    str: frozenset(
+        "upper lower title capitalize strip lstrip rstrip split splitlines startswith "
+        "endswith removeprefix removesuffix find index count isdigit isalpha".split()
+    ),
+    dict: frozenset({"keys", "values", "items", "get"}),
+    list: frozenset({"index", "count"}),
+    tuple: frozenset({"index", "count"}),
+}
+
+
+class BudgetError(TemplateError):
+    """The template asked for more steps or a longer text than a prompt may take."""
+
+
+class Budget:
+    """The steps that one rendering may still take."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, steps: int = MAX_STEPS) -> None:
+        self.left = steps
+
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise BudgetError(f"the template takes more than {MAX_STEPS:,} steps: does it loop?")
+
+
+def _checked(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise BudgetError(f"a text grows beyond {MAX_TEXT:,} characters")
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        raise BudgetError("a number grows without bound")
+    return value
+
+
+def _spend(context: Context, steps: int) -> None:
+    context.resolve(_BUDGET).spend(steps)
+
+
+@pass_context
+def _bounded(context: Context, iterable: Iterable[Any]) -> Iterator[Any]:
+    budget: Budget = context.resolve(_BUDGET)
+    if isinstance(iterable, Undefined):
+        iter(iterable)  # raises with the name
+    for element in iterable:
+        budget.spend(1)
+        yield element
+
+
+@pass_context
+def _ticked(context: Context, value: str) -> str:
+    _spend(context, 1)
+    return value
+
+
+def _short(value: Any) -> Any:
+    return _checked(value)
+
+
+@pass_context
+def _range(context: Context, *bounds: int) -> range:
+    numbers = range(*bounds)
+    _spend(context, len(numbers))
+    return numbers
+
+
+def _join(values: Iterable[Any], separator: str = "") -> str:
+    texts = [str(value) for value in values]
+    total = sum(map(len, texts)) + len(separator) * len(texts)
+    if total > MAX_TEXT:
+        raise BudgetError(f"join makes a text beyond {MAX_TEXT:,} characters")
+    return separator.join(texts)
+
+
+def _replace(text: str, old: str, new: str) -> str:
+    growth = text.count(old) * (len(new) - len(old))
+    if len(text) + growth > MAX_TEXT:
+        raise BudgetError(f"replace makes a text beyond {MAX_TEXT:,} characters")
+    return text.replace(old, new)
+
+
+def _default(value: Any, default: Any = "", boolean: bool = False) -> Any:
+    missing = isinstance(value, Undefined) or (boolean and not value)
+    return default if missing else value
+
+
+def _metered(function: Callable[..., Any]) -> Callable[..., Any]:
+    @pass_context
+    def filtered(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
+        size = len(value) if isinstance(value, Sized) and not isinstance(value, Undefined) else 0
+        _spend(context, 1 + size // 100)
+        return _checked(function(value, *args, **kwargs))
+
+    return filtered
+
+
+_FILTERS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
+    "capitalize": lambda s: str(s).capitalize(),
+    "count": len,
+    "default": _default,
+    "d": _default,
+    "first": lambda values: next(iter(values)),
+    "int": int,
+    "join": _join,
+    "last": lambda values: list(values)[-1],
+    "length": len,
+    "list": list,
+    "lower": lambda s: str(s).lower(),
+    "replace": _replace,
+    "reverse": lambda values: list(values)[::-1],
+    "round": round,
+    "sort": sorted,
+    "string": str,
+    "title": lambda s: str(s).title(),
+    "trim": lambda s: str(s).strip(),
+    "upper": lambda s: str(s).upper(),
+}
+_REFUSED_TAGS: dict[type[nodes.Node], str] = {
+    nodes.Include: "include",
+    nodes.Import: "import",
+    nodes.FromImport: "from … import",
+    nodes.Extends: "extends",
+}
+
+
+class PromptEnvironment(ImmutableSandboxedEnvironment):
+    """Compile with `from_string`; render with `budgeted` variables."""
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def __init__(self) -> None:
+        super().__init__(
+            undefined=StrictUndefined,
+            keep_trailing_newline=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            autoescape=False,
+            auto_reload=False,
+        )
+        self.globals = {"range": _range, "dict": dict, "namespace": self.globals["namespace"]}
+        self.filters = {name: _metered(function) for name, function in _FILTERS.items()}
+        self.filters |= {"__bounded": _bounded, "__ticked": _ticked, "__short": _short}
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        allowed = _SAFE_METHODS.get(type(obj))
+        if callable(value) and (allowed is None or attr not in allowed):
+            return False
+        return super().is_safe_attribute(obj, attr, value)
+
+    def wrap_str_format(self, value: Any) -> None:
+        """`str.format` is not offered: widths make texts of any length."""
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "%" and isinstance(left, str):
+            raise BudgetError("'%' does not format text here: join texts with '~'")
+        if operator == "*":
+            _check_repetition(left, right)
+        if operator == "**" and not (abs(left) <= 10_000 and abs(right) <= 64):
+            raise BudgetError("a power this large is not for a prompt")
+        return _checked(super().call_binop(context, operator, left, right))
+
+    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> Any:
+        _meter(source)
+        return super()._generate(source, *args, **kwargs)
+
+    @staticmethod
+    def concat(pieces: Iterable[str]) -> str:  # type: ignore[override]
+        return _join(pieces)
+
+
+def _check_repetition(left: Any, right: Any) -> None:
+    for value, times in ((left, right), (right, left)):
+        if isinstance(value, Sized) and isinstance(times, int) and len(value) * times > MAX_TEXT:
+            raise BudgetError(f"'*' makes a value beyond {MAX_TEXT:,} elements")
+
+
+def _meter(tree: nodes.Template) -> None:
+    """Refuse tags that read other files and make loops, macros and `~` pay their way."""
+    for kind, tag in _REFUSED_TAGS.items():
+        for node in tree.find_all(kind):
+            _fail(f"'{tag}' is not available: a prompt is one file", node)
+    for loop in list(tree.find_all(nodes.For)):
+        if loop.recursive:
+            _fail("recursive loops are not available", loop)
+        loop.iter = _filtered(loop.iter, "__bounded")
+    for macro in list(tree.find_all((nodes.Macro, nodes.CallBlock))):
+        macro.body.insert(0, nodes.Output([_filtered(nodes.Const(""), "__ticked")]))
+    _wrap_concats(tree)
+
+
+def _wrap_concats(node: nodes.Node) -> None:
+    for name, value in list(node.iter_fields()):
+        if isinstance(value, nodes.Concat):
+            setattr(node, name, _filtered(value, "__short"))
+        elif isinstance(value, list):
+            value[:] = [
+                _filtered(v, "__short") if isinstance(v, nodes.Concat) else v for v in value
+            ]
+    for child in node.iter_child_nodes():
+        if not (isinstance(child, nodes.Filter) and child.name == "__short"):
+            _wrap_concats(child)
+        elif child.node is not None:
+            _wrap_concats(child.node)
+
+
+def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno or 1)
+
+
+def _fail(message: str, node: nodes.Node) -> None:
+    from jinja2 import TemplateSyntaxError
+
+    raise TemplateSyntaxError(message, node.lineno)
+
+
+def budgeted(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables with a fresh budget for one rendering."""
+    return {**variables, _BUDGET: Budget()}
