@@ -1,0 +1,164 @@
+"""The options of one question, made ready to be found in a reply."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+
+from mubench_gen.parser.labels import LabelSet, default_labels, label_set
+from mubench_gen.parser.text import fold, lower, strip_markup
+
+_CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff"
+# Words, numbers, single CJK characters, and the signs that tell formulas apart. A hyphen
+# is a sign before a number only.
+_TOKEN = re.compile(
+    rf"\d+(?:[.,]\d+)*|[^\W\d_{_CJK}]+|[{_CJK}]|-(?<![\w)\]]-)(?=\.?\d)|[+/=<>^%≤≥≠±×÷√∞°]"
+)
+_ARTICLES = ("the", "a", "an")
+_NONE = re.compile(
+    r"^ (?:none|neither)(?: of)?(?: (?:the|these|those|them|above|option|other|choice|answer"
+    r"|given|listed|provided|two))* $"
+)
+TEXT_CAP = 64  # mentions of one option that are looked at; a repetition loop has thousands
+
+
+def _normal(token: str) -> str:
+    """A token without its plural s, and without the commas of a number."""
+    if len(token) > 3 and token[-1] == "s" and token[-2] != "s":
+        return token[:-1]
+    if "," in token and token[0].isdigit():
+        return token.replace(",", "")
+    return token
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A text as normal tokens; `joined` is " token token " and is searched with str.find."""
+
+    spans: list[tuple[int, int]]
+    joined: str
+    starts: list[int]  # where token i begins in `joined`
+
+    def at(self, offset: int) -> int:
+        """The number of the token that begins at `offset` of `joined`."""
+        return bisect_right(self.starts, offset) - 1
+
+
+def tokenize(lowered: str, start: int = 0, end: int | None = None) -> Tokens:
+    """The tokens of a folded, lower-case text."""
+    found = list(_TOKEN.finditer(lowered, start, len(lowered) if end is None else end))
+    words = [_normal(match[0]) for match in found]
+    starts = list(accumulate((len(word) + 1 for word in words), initial=1))
+    joined = " " + " ".join(words) + " " if words else " "
+    return Tokens([match.span() for match in found], joined, starts)
+
+
+def _key(option: str) -> str:
+    """An option as " token token ", without a leading article."""
+    words = tokenize(lower(strip_markup(fold(option)))).joined.split()
+    if len(words) > 1 and words[0] in _ARTICLES:
+        words = words[1:]
+    return " " + " ".join(words) + " " if words else ""
+
+
+class Choices:
+    """Options and labels of one question. The texts are prepared when first needed."""
+
+    __slots__ = ("_by_length", "_keys", "_texts", "labels", "options")
+
+    def __init__(self, options: tuple[str, ...], labels: LabelSet) -> None:
+        self.options = options
+        self.labels = labels
+        self._keys: tuple[str, ...] | None = None
+        self._texts: dict[str, int] | None = None
+        self._by_length: list[str] | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The options' texts as " token token "; "" where a text has no token."""
+        if self._keys is None:
+            self._keys = tuple(map(_key, self.options))
+        return self._keys
+
+    @property
+    def texts(self) -> dict[str, int]:
+        """Key → option, or -1 where several options share the text."""
+        if self._texts is None:
+            texts: dict[str, int] = {}
+            for index, key in enumerate(self.keys):
+                if key:
+                    texts[key] = -1 if key in texts else index
+            self._texts = texts
+        return self._texts
+
+    @property
+    def by_length(self) -> list[str]:
+        """Distinct keys, longest first: a text inside another is then found last."""
+        if self._by_length is None:
+            self._by_length = sorted(self.texts, key=len, reverse=True)
+        return self._by_length
+
+    @property
+    def none_option(self) -> int | None:
+        """The option that says "none of the above", where exactly one does."""
+        found = [index for index, key in enumerate(self.keys) if _NONE.match(key)]
+        return found[0] if len(found) == 1 else None
+
+    def mentions(self, tokens: Tokens, lowered: str) -> list[tuple[int, int, int]]:
+        """(start, end, option or -1) of every option's text, in order, longest first."""
+        taken: list[tuple[int, int, int]] = []
+        used: set[int] = set()
+        for key in self.by_length:
+            for first, last in _find(key, tokens, lowered):
+                if first in used or last in used:
+                    continue
+                used.update(range(first, last + 1))
+                taken.append((tokens.spans[first][0], tokens.spans[last][1], self.texts[key]))
+        taken.sort()
+        return taken
+
+
+def _find(key: str, tokens: Tokens, lowered: str) -> Iterator[tuple[int, int]]:
+    """First and last token of each place where `key` stands as whole words."""
+    width = key.count(" ") - 1
+    at = tokens.joined.find(key)
+    seen = 0
+    while at >= 0 and seen < TEXT_CAP:
+        first = tokens.at(at + 1)
+        last = first + width - 1
+        if not _hyphened(lowered, tokens.spans[first][0], tokens.spans[last][1]):
+            yield first, last
+        seen += 1
+        at = tokens.joined.find(key, at + len(key) - 1)
+
+
+def _hyphened(lowered: str, start: int, end: int) -> bool:
+    """Whether the text is a part of a longer, hyphenated word: "cryo-" before "electron"."""
+    before = lowered[max(0, start - 2) : start]
+    after = lowered[end : end + 2]
+    return (len(before) == 2 and before[1] == "-" and before[0].isalpha()) or (
+        len(after) == 2 and after[0] == "-" and after[1].isalpha()
+    )
+
+
+@lru_cache(maxsize=4096)
+def _choices(options: tuple[str, ...], labels: tuple[str, ...] | None) -> Choices:
+    if not options:
+        raise ValueError("no options: parse_answer needs at least one")
+    for index, option in enumerate(options):
+        if not option.strip():
+            raise ValueError(f"option {index + 1} of {len(options)} is empty: {option!r}")
+    if labels is None:
+        labels = default_labels(len(options))
+    if len(labels) != len(options):
+        raise ValueError(f"{len(labels)} labels for {len(options)} options")
+    return Choices(options, label_set(labels))
+
+
+def choices_for(options: Sequence[str], labels: Sequence[str] | None) -> Choices:
+    """Options and labels, checked. ValueError says which of them is wrong."""
+    return _choices(tuple(options), None if labels is None else tuple(labels))

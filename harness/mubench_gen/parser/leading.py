@@ -1,0 +1,100 @@
+"""Rules for replies that are, or begin with, the answer itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mubench_gen.parser.choices import tokenize
+from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.target import WINDOW, label_at, skip_fillers, text_at
+
+_LINE_LABEL = re.compile(r"(?:^|\n)[ \t(\[\"'-]*")
+_OPENING = re.compile(r"(?:sure|okay|ok|certainly|of course|yes|well)[,!.:\s]+")
+_DELIMITER = re.compile(r"[)\]\"'>]*\s*(?:[.:,;)\]-]|\n|$)")
+_ARTICLE = re.compile(r"[\s\W]{0,20}(?:an?|the)\s+(?=\w)")
+_ALONE = re.compile(r"[\s\W]*$")
+
+
+def sole_text(reading: Reading) -> Iterator[Verdict]:
+    """The reply is an option's text and nothing else."""
+    keys = reading.choices.texts
+    if len(reading.low) > max(map(len, reading.choices.options)) * 2 + 40:
+        return
+    opening = _ARTICLE.match(reading.low)
+    tokens = tokenize(reading.low, opening.end()) if opening else reading.tokens
+    if tokens.joined in keys:
+        yield Verdict.of(keys[tokens.joined], tokens.spans[0][0], tokens.spans[-1][1])
+
+
+def leading_label(reading: Reading) -> Iterator[Verdict]:
+    """The reply begins with a label: "B", "(B) text", "B. text", "B\\n\\nBecause …"."""
+    opening = _OPENING.match(reading.low)
+    at = skip_fillers(reading, opening.end() if opening else 0)
+    found = label_at(reading, at)
+    if found is None or found.status != "answered" or found.index is None:
+        if found is not None:
+            yield found
+        return
+    if begins_list(reading, found.index, found.end):
+        return
+    if not _DELIMITER.match(reading.text, found.end) and not _own_text(reading, found):
+        return
+    if _other_text(reading, found):
+        yield Verdict("ambiguous", None, found.start, found.end)
+        return
+    yield found
+
+
+def _own_text(reading: Reading, label: Verdict) -> bool:
+    assert label.index is not None
+    key = reading.choices.keys[label.index]
+    end = min(len(reading.low), label.end + WINDOW)
+    return bool(key) and tokenize(reading.low, label.end, end).joined.startswith(key)
+
+
+def _other_text(reading: Reading, label: Verdict) -> bool:
+    """Whether the words after the label are the text of another option."""
+    if _own_text(reading, label):
+        return False
+    named = text_at(reading, skip_fillers(reading, label.end))
+    return named is not None and named.index != label.index
+
+
+def begins_list(reading: Reading, index: int, end: int) -> bool:
+    """Whether the next line's label is the next option's: the options are being repeated."""
+    line = reading.text.find("\n", end)
+    if line < 0:
+        return False
+    start = _LINE_LABEL.match(reading.text, line)
+    following = reading.choices.labels.token.match(reading.text, start.end() if start else line)
+    if following is None or reading.text[following.end() : following.end() + 1] not in (
+        ".",
+        ")",
+        ":",
+        "]",
+        ",",
+    ):
+        return False
+    return reading.choices.labels.index_of.get(following[0].lower()) == index + 1
+
+
+def leading_text(reading: Reading) -> Iterator[Verdict]:
+    """The reply begins with an option's text: "Yes, the …", "Mitochondrion.\\n\\n…"."""
+    found = text_at(reading, skip_fillers(reading, 0))
+    if found is not None:
+        yield found
+
+
+def final_line(reading: Reading) -> Iterator[Verdict]:
+    """The last line is a label, alone or with its text."""
+    end = len(reading.text.rstrip())
+    line = reading.text.rfind("\n", 0, end) + 1
+    if end - line > 300:
+        return
+    at = skip_fillers(reading, line)
+    found = label_at(reading, at)
+    if found is None or found.status != "answered":
+        return
+    if _ALONE.match(reading.text, found.end) or _own_text(reading, found):
+        yield found

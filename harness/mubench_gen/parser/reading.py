@@ -1,0 +1,54 @@
+"""One reply (or one part of it) under the rules: its texts, made once, when first needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mubench_gen.parser.choices import Choices, Tokens, tokenize
+from mubench_gen.parser.text import lower, strip_markup
+from mubench_gen.types import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a rule found: a status, the option when it is "answered", and where it stands."""
+
+    status: Status
+    index: int | None
+    start: int
+    end: int
+
+    @classmethod
+    def of(cls, index: int, start: int, end: int) -> Verdict:
+        """The option `index`; -1 stands for a text that several options share."""
+        if index < 0:
+            return cls("ambiguous", None, start, end)
+        return cls("answered", index, start, end)
+
+
+class Reading:
+    """A folded reply, its text without markup, and that in lower case: all of one length."""
+
+    __slots__ = ("_mentions", "_tokens", "choices", "low", "marked", "text")
+
+    def __init__(self, marked: str, choices: Choices) -> None:
+        self.marked = marked
+        self.text = strip_markup(marked)
+        self.low = lower(self.text)
+        self.choices = choices
+        self._tokens: Tokens | None = None
+        self._mentions: list[tuple[int, int, int]] | None = None
+
+    @property
+    def tokens(self) -> Tokens:
+        """The tokens of the whole text."""
+        if self._tokens is None:
+            self._tokens = tokenize(self.low)
+        return self._tokens
+
+    @property
+    def mentions(self) -> list[tuple[int, int, int]]:
+        """(start, end, option or -1) of every option's text, in order."""
+        if self._mentions is None:
+            self._mentions = self.choices.mentions(self.tokens, self.low)
+        return self._mentions

@@ -1,0 +1,192 @@
+"""What stands at a place where an answer is due: a label, an option's text, or both."""
+
+from __future__ import annotations
+
+import re
+
+from mubench_gen.parser.choices import tokenize
+from mubench_gen.parser.reading import Reading, Verdict
+
+_LEAD = re.compile(r"(?:[\s:=>\"'(\[<,\\]|-(?!\.?\d)|\.(?!\d))*")
+_FILLER = re.compile(
+    r"(?:the|correct|right|best|final|most|likely|probably|definitely|clearly|indeed|actually"
+    r"|answer|option|choice|letter|label|number|statement|alternative|as follows|following|that"
+    r"|is|be|it|it's|therefore|thus|simply|just|would|should|must"
+    r"|die|der|das|antwort|antwortmöglichkeit|buchstabe|la|le|l'|el|los|réponse|lettre|proposition"
+    r"|opci[oó]n|letra|respuesta|alternativa|op[cç][aã]o|resposta)(?![^\W\d_])"
+    r"|选项|选择|選択肢|選項|答案|正确|应该|应当|应|是|为|為|选|第"
+)
+_CLOSERS = re.compile(r"[)\]\"'>.]*")
+_AFTER_ARTICLE_LETTER = re.compile(
+    r"\s+(?:is|are|was|because|as|since|and|or|but|with|which|due|for|would|seems|appears|by"
+    r"|\(|-|:|if|can|will|in|on|based|the|from)(?![^\W\d_])|\s*[-(:]"
+)
+_JOIN = re.compile(
+    r"[)\]\"'>.]*\s*(,|/|&|\+|;|(?:,\s*)?(?:and|or|und|oder|et|ou|y|o|e|as well as)\b|和|或者?|与|及|と)"
+    r"[\s(\[\"']*(?:(?:option|choice|answer|选项)\s*)?[(\[\"']*"
+)
+_JOIN_BACK = re.compile(r"\s*(?:is|are|was|were|does|do|can|has|have|would|seems?|不|是错)\b")
+_SEVERAL = re.compile(r"[A-Z]{2,6}(?![0-9A-Za-z_])")
+_ARTICLE = re.compile(r"(?:an?|the)\s+")
+WINDOW = 160
+
+
+def skip_fillers(reading: Reading, at: int) -> int:
+    """Past quotes, colons and words such as "option", to where the answer itself stands."""
+    for _ in range(8):
+        lead = _LEAD.match(reading.low, at)
+        at = lead.end() if lead else at
+        filler = _FILLER.match(reading.low, at)
+        if filler is None:
+            return at
+        at = filler.end()
+    return at
+
+
+def target_at(reading: Reading, at: int, *, texts: bool = True) -> Verdict | None:
+    """The option that is named at `at`, None where none is.
+
+    With `texts` false, a label alone counts: some phrases ("so B.") are too common
+    to be read together with any words that follow them.
+    """
+    at = skip_fillers(reading, at)
+    found = label_at(reading, at)
+    if found is not None:
+        return found
+    return text_at(reading, at) if texts else None
+
+
+def label_at(reading: Reading, at: int) -> Verdict | None:
+    """A label at `at`, alone or with its text; several joined ones are ambiguous."""
+    match = reading.choices.labels.token.match(reading.text, at)
+    if match is None:
+        return _several_letters(reading, at)
+    if not _stands_as_label(reading, at, match.end()):
+        return None
+    index = reading.choices.labels.index_of.get(match[0].lower())
+    if index is None:
+        return _out_of_range(reading, at, match.end())
+    end = match.end()
+    if _joined(reading, end, index):
+        return Verdict("ambiguous", None, at, end)
+    return Verdict.of(index, at, end)
+
+
+def _several_letters(reading: Reading, at: int) -> Verdict | None:
+    """ "ABD": several labels written as one word, in order."""
+    match = _SEVERAL.match(reading.text, at)
+    if match is None or not reading.choices.labels.lettered:
+        return None
+    letters = match[0]
+    known = reading.choices.labels.index_of
+    if list(letters) != sorted(set(letters)) or any(c.lower() not in known for c in letters):
+        return None
+    if text_at(reading, at) is not None:
+        return None
+    return Verdict("ambiguous", None, at, match.end())
+
+
+def _out_of_range(reading: Reading, at: int, end: int) -> Verdict | None:
+    """A label that is not offered, where nothing says that it is a word or a quantity."""
+    if reading.text[at:end] != reading.text[at:end].upper():
+        return None
+    rest = reading.text[end : end + 2]
+    alone = not rest or rest[0] in ")].\"'>\n" or not rest.strip()
+    if not alone or text_at(reading, at) is not None:
+        return None
+    return Verdict("out_of_range", None, at, end)
+
+
+def _stands_as_label(reading: Reading, at: int, end: int) -> bool:
+    """Whether the token is a label, not an article, a quantity or a part of a word."""
+    text = reading.text
+    after = text[end : end + 2]
+    if not after or after[0] == "\n":
+        return True
+    second = after[1:]
+    if after[0] == "'" and second.isalpha():
+        return False
+    if after[0] in ".,/" and second.isdigit():
+        return False
+    if after[0] in " -.":
+        return _label_before_words(reading, at, end)
+    return True
+
+
+def _label_before_words(reading: Reading, at: int, end: int) -> bool:
+    """ "B mitochondrion" is a label and its text; "A cell", "B cells" and "C. elegans" may not be."""
+    token = reading.text[at:end]
+    words = tokenize(reading.low, end, min(len(reading.low), end + WINDOW)).joined
+    whole = f" {token.lower()}{words}"
+    keys = reading.choices.keys
+    index = reading.choices.labels.index_of.get(token.lower())
+    own = keys[index] if index is not None else ""
+    if own and words.startswith(own):
+        return True
+    if any(key and len(key) > len(token) + 2 and whole.startswith(key) for key in keys):
+        return False
+    separator = reading.text[end]
+    if separator == ".":
+        return True
+    if separator == "-":
+        return not reading.text[end + 1 : end + 2].isalpha()
+    if token not in "AaIi" or words == " " or reading.text[at - 1 : at] in ("(", "["):
+        return True
+    if any(key and words.startswith(key) for key in keys):
+        return False
+    return token != "a" and bool(_AFTER_ARTICLE_LETTER.match(reading.low, end))
+
+
+def _joined(reading: Reading, end: int, index: int) -> bool:
+    """Whether another label is asserted along with this one: "A and C", "A, C", "A/C"."""
+    end = _past_own_text(reading, end, index)
+    join = _JOIN.match(reading.low, end)
+    if join is None:
+        return False
+    labels = reading.choices.labels
+    other = labels.token.match(reading.text, join.end())
+    if other is None:
+        return False
+    named = other[0]
+    if labels.index_of.get(named.lower(), index) == index:
+        return False
+    wrapped = reading.text[join.end() - 1] in "(["
+    if not wrapped and (named not in labels.labels or _is_clause(reading, other.end(), named)):
+        return False
+    return not _JOIN_BACK.match(reading.low, _CLOSERS.match(reading.text, other.end()).end())  # type: ignore[union-attr]
+
+
+def _is_clause(reading: Reading, end: int, named: str) -> bool:
+    """Whether a bare "A" or "I" begins a clause ("B, a nucleus", "B and I think")."""
+    return (
+        named in "AaIi"
+        and reading.text[end : end + 1] == " "
+        and reading.text[end + 1 : end + 2].isalpha()
+    )
+
+
+def _past_own_text(reading: Reading, end: int, index: int) -> int:
+    key = reading.choices.keys[index]
+    if not key:
+        return end
+    tokens = tokenize(reading.low, end, min(len(reading.low), end + WINDOW))
+    if tokens.joined.startswith(key):
+        return tokens.spans[key.count(" ") - 2][1]
+    return end
+
+
+def text_at(reading: Reading, at: int) -> Verdict | None:
+    """The option whose text begins at `at` (an article aside), the longest of them."""
+    article = _ARTICLE.match(reading.low, at)
+    if article:
+        at = article.end()
+    choices = reading.choices
+    room = max(map(len, choices.by_length), default=0)
+    tokens = tokenize(reading.low, at, min(len(reading.low), at + room + 40))
+    for key in choices.by_length:
+        if tokens.joined.startswith(key):
+            end = tokens.spans[key.count(" ") - 2][1]
+            if reading.low[end : end + 1] == "-" and reading.low[end + 1 : end + 2].isalpha():
+                continue
+            return Verdict.of(choices.texts[key], at, end)
+    return None

@@ -1,0 +1,168 @@
+"""Text made comparable without moving a code point: every function keeps the length.
+
+Spans are reported in code points of the reply as given, so full-width forms, styled
+letters and typographic marks are translated one to one, and what is noise (Markdown,
+LaTeX, HTML, special tokens) is blanked out, never removed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_MARKS = {
+    "。": "\n",  # ends a sentence without a space behind it, as a line break does
+    "｡": "\n",
+    "、": ",",
+    "【": "[",
+    "】": "]",
+    "〔": "[",
+    "〕": "]",
+    "「": '"',
+    "」": '"',
+    "『": '"',
+    "』": '"',
+    "《": '"',
+    "》": '"',
+    "〈": "<",
+    "〉": ">",
+    "“": '"',
+    "”": '"',
+    "„": '"',
+    "«": '"',
+    "»": '"',
+    "‘": "'",
+    "’": "'",
+    "‚": "'",
+    "‐": "-",
+    "‑": "-",
+    "‒": "-",
+    "–": "-",
+    "—": "-",
+    "―": "-",
+    "−": "-",
+    "⁃": "-",
+    "•": "*",
+    "→": ">",
+    "⇒": ">",
+    "➡": ">",
+    "\u2028": "\n",
+    "\u2029": "\n",
+    "\x85": "\n",
+    "\x00": " ",
+}
+_INVISIBLE = (
+    *range(0x2000, 0x2010),  # spaces, zero-width marks, direction marks
+    *range(0x202A, 0x2030),
+    *range(0x205F, 0x2070),
+    *range(0xFE00, 0xFE10),  # variation selectors, as in emoji
+    0x00A0,
+    0x00AD,
+    0x20E3,  # the keycap around a digit
+    0x061C,
+    0x1680,
+    0x3000,
+    0xFEFF,
+)
+# Blocks whose characters are styled forms of ASCII ones.
+_STYLED = (
+    range(0xFF01, 0xFF5F),  # full-width forms
+    range(0x1D400, 0x1D800),  # mathematical alphanumerics
+    range(0x2460, 0x2469),  # ① … ⑨
+    range(0x24B6, 0x24EA),  # Ⓐ … ⓩ
+    range(0x1F130, 0x1F18A),  # 🄰 … 🆉
+)
+
+
+def _styled() -> dict[str, str]:
+    table = {}
+    for block in _STYLED:
+        for code in block:
+            plain = unicodedata.normalize("NFKC", chr(code))
+            if len(plain) == 1 and plain.isascii():
+                table[chr(code)] = plain
+    for one in (0x2474, 0x2488, 0x2776, 0x2780, 0x278A):  # ⑴ ⒈ ❶ ➀ ➊
+        table.update({chr(one + k): str(k + 1) for k in range(9)})
+    table.update({chr(0x249C + k): chr(ord("a") + k) for k in range(26)})  # ⒜ … ⒵
+    for letter_a in (0x1F130, 0x1F150, 0x1F170):  # 🄰 🅐 🅰
+        table.update({chr(letter_a + k): chr(ord("A") + k) for k in range(26)})
+    return table
+
+
+_FOLD = {**_styled(), **{chr(code): " " for code in _INVISIBLE}, **_MARKS}
+_FOLDED = re.compile("[" + "".join(map(re.escape, sorted(_FOLD))) + "]")
+
+
+def fold(text: str) -> str:
+    """Styled and typographic characters as their plain ones; the length stays."""
+    if text.isascii():
+        return text.replace("\x00", " ")
+    return _FOLDED.sub(lambda found: _FOLD[found[0]], text)
+
+
+def lower(text: str) -> str:
+    """Lower case of the same length (İ alone would become two code points)."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+
+
+def _spaces(found: re.Match[str]) -> str:
+    return " " * len(found[0])
+
+
+_SPECIAL = re.compile(
+    r"<\|[^|<>\n]{0,40}\|>|</?s>|\[/?INST\]|<(?:eos|bos|pad|unk|end_of_turn|eoa|eot)>|<0x0A>"
+)
+_TAGS = re.compile(
+    r"</?(?:b|i|u|p|em|strong|span|div|center|code|pre|font|mark|su[bp]|li|[uo]l|h[1-6]|body|html"
+    r"|final|response|output|td|tr|table)(?: [^<>]{0,80})?>|<br ?/?>",
+    re.IGNORECASE,
+)
+_LATEX = re.compile(
+    r"\\(?:text(?:bf|it|rm|tt|sf)?|math(?:bf|it|rm|tt|sf)|boldsymbol|mbox|displaystyle|bf|rm"
+    r"|[Ll]arge|quad|left|right|[()\[\],;! ])"
+)
+_MARKUP = re.compile(r"[*`$#_{}~|]+")
+
+
+def strip_special(text: str) -> str:
+    """Blank out chat-template tokens, such as <|im_end|> and </s>."""
+    if "<" in text or "[/" in text or "[I" in text:
+        return _SPECIAL.sub(_spaces, text)
+    return text
+
+
+def strip_markup(text: str) -> str:
+    """Blank out Markdown, LaTeX and HTML, so that **B**, $B$ and <b>B</b> read as B."""
+    if "</" in text or "<br" in text:
+        text = _TAGS.sub(_spaces, text)
+    if "\\" in text:
+        text = _LATEX.sub(_spaces, text)
+    return _MARKUP.sub(_spaces, text)
+
+
+_THINK_OPEN = re.compile(r"<(?:think|thinking|thought|reasoning)>|◁think▷", re.IGNORECASE)
+_THINK_CLOSE = re.compile(r"</(?:think|thinking|thought|reasoning)>|◁/think▷", re.IGNORECASE)
+
+
+def hide_thinking(text: str) -> tuple[str, bool]:
+    """Blank out thinking; true where a block was opened and never closed.
+
+    A closing mark alone counts too: some chat templates put the opening one in the prompt.
+    """
+    if "<" not in text and "◁" not in text:
+        return text, False
+    closes = list(_THINK_CLOSE.finditer(text))
+    visible_from = closes[-1].end() if closes else 0
+    head = ""
+    first = _THINK_OPEN.search(text)
+    if first and closes and first.start() < closes[0].start():
+        head = text[: first.start()]
+    reopened = _THINK_OPEN.search(text, visible_from)
+    if reopened:
+        return " " * visible_from + text[visible_from : reopened.start()], True
+    if not closes:
+        return text, False
+    return head + " " * (visible_from - len(head)) + text[visible_from:], False
