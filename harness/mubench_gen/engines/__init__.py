@@ -1,0 +1,63 @@
+"""Engines open a plugin's `Checkpoint`: weights in transformers' layout become a `Model`.
+
+Nothing heavy is imported here, nor by `open_checkpoint`: torch and transformers come in
+when the model's `load` is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from mubench_gen.engines.digest import CheckpointDigest, digest_checkpoint, weights_digest
+from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.model import Checkpoint, Model, Runtime
+from mubench_gen.types import Kind
+
+__all__ = [
+    "ENGINES",
+    "CheckpointDigest",
+    "digest_checkpoint",
+    "open_checkpoint",
+    "weights_digest",
+]
+
+Opener = Callable[[Checkpoint, Runtime], Model]
+
+
+def _transformers(checkpoint: Checkpoint, runtime: Runtime) -> Model:
+    if checkpoint.kind == "contrastive":
+        from mubench_gen.engines.transformers_contrastive import TransformersContrastive
+
+        return TransformersContrastive(checkpoint, runtime)
+    from mubench_gen.engines.transformers_generative import TransformersGenerative
+
+    return TransformersGenerative(checkpoint, runtime)
+
+
+ENGINES: Mapping[str, Opener] = {"transformers": _transformers}
+
+# Names of the public face whose engines are not part of this version.
+_PLANNED = ("ray", "server", "vllm", "vllm-server")
+
+_KINDS: tuple[Kind, ...] = ("generative", "contrastive")
+
+
+def open_checkpoint(engine: str, checkpoint: Checkpoint, runtime: Runtime) -> Model:
+    """The model that `engine` makes of the checkpoint, not loaded yet.
+
+    Raises SettingError for an unknown engine, an unknown engine option or a bad value of
+    one, and for remote code without a pinned revision: all before anything is read.
+    """
+    opener = ENGINES.get(engine)
+    if opener is None:
+        raise SettingError(_unknown_engine(engine))
+    if checkpoint.kind not in _KINDS:
+        raise SettingError(f"Checkpoint {checkpoint.path}: no model kind {checkpoint.kind!r}.")
+    return opener(checkpoint, runtime)
+
+
+def _unknown_engine(engine: str) -> str:
+    offered = ", ".join(sorted(ENGINES))
+    if engine in _PLANNED:
+        return f"Engine {engine!r} is not part of this version, which offers: {offered}."
+    return f"No engine {engine!r}. {did_you_mean(engine, [*ENGINES, *_PLANNED])}"

@@ -1,0 +1,109 @@
+"""Digests of a checkpoint's files, so that a run's keys are known before any engine starts.
+
+No torch here, and no download: a hub id that is not in the local cache has no digest yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+# A snapshot of the hub's cache links large files to blobs named by their sha256.
+_SHA256_NAME = re.compile(r"[0-9a-f]{64}\Z")
+_SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
+_WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".pth"})
+_SETTING_SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".py"})
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointDigest:
+    """What identifies a checkpoint's content.
+
+    `weights` covers the files that hold weights, `settings` the small files beside them
+    (configuration, tokenizer, processor, chat template, code); `files` names the weights.
+    """
+
+    weights: str
+    settings: str
+    files: tuple[str, ...]
+
+
+def local_folder(path: str | Path, revision: str | None = None) -> Path | None:
+    """The folder that holds the checkpoint: itself, or its snapshot in the hub's cache.
+
+    None for a hub id that is not in the cache (or where huggingface_hub is not installed).
+    """
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        return folder
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    except ImportError:
+        return None
+    try:
+        return Path(snapshot_download(str(path), revision=revision, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError):
+        return None
+
+
+def weights_digest(path: str | Path, revision: str | None = None) -> str | None:
+    """sha256 over the sorted (name, sha256) of the weights' files; None if not at hand."""
+    digest = digest_checkpoint(path, revision)
+    return None if digest is None else digest.weights
+
+
+def digest_checkpoint(path: str | Path, revision: str | None = None) -> CheckpointDigest | None:
+    """Digests of a local folder, or of a hub id's snapshot in the cache; None if not at hand.
+
+    None also where a folder holds no weights: opening it will say so.
+    """
+    folder = local_folder(path, revision)
+    files = [] if folder is None else _weight_files(folder)
+    if folder is None or not files:
+        return None
+    settings = sorted(
+        file for file in folder.iterdir() if file.suffix in _SETTING_SUFFIXES and file.is_file()
+    )
+    return CheckpointDigest(
+        weights=_digest_files(files),
+        settings=_digest_files(settings),
+        files=tuple(file.name for file in files),
+    )
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The files that transformers reads: one file, else an index's shards, else what is there."""
+    for single in _SINGLE_FILES:
+        if (folder / single).is_file():
+            return [folder / single]
+        if (folder / f"{single}.index.json").is_file():
+            return _shards(folder / f"{single}.index.json")
+    return sorted(f for f in folder.iterdir() if f.suffix in _WEIGHT_SUFFIXES and f.is_file())
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = set(json.loads(index.read_bytes())["weight_map"].values())
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return []
+    return sorted(index.parent / name for name in names if (index.parent / name).is_file())
+
+
+def _digest_files(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}\0{_sha256(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _sha256(file: Path) -> str:
+    blob = file.resolve()
+    if file.is_symlink() and blob.parent.name == "blobs" and _SHA256_NAME.match(blob.name):
+        return blob.name
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

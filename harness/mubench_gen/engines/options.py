@@ -1,0 +1,47 @@
+"""The options of an engine (`-o engine.key=value`), read from text and refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.model import Options
+
+AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+class TransformersOptions(Options):
+    """What the transformers engines can be told."""
+
+    attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flex_attention"] | None = (
+        Field(default=None, description="attention kernels; by default what the model chooses")
+    )
+    batch_size: int | None = Field(
+        default=None, ge=1, description="rows in one forward pass at most; default: the run's batch"
+    )
+    threads: int | None = Field(
+        default=None, ge=1, description="CPU threads of torch; by default what torch chooses"
+    )
+
+
+def parse_options(cls: type[AnyOptions], given: Mapping[str, Any], *, engine: str) -> AnyOptions:
+    """`given` as the options class `cls`. Raises SettingError, with near names."""
+    for name in given:
+        if name not in cls.model_fields:
+            raise SettingError(
+                f"Engine {engine!r} has no option {name!r} (-o engine.{name}=…). "
+                + did_you_mean(name, cls.model_fields)
+            )
+    try:
+        return cls.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "?"
+        about = cls.model_fields[name].description if name in cls.model_fields else ""
+        raise SettingError(
+            f"Engine {engine!r}, option engine.{name}={given.get(name)!r}: {first['msg']}. "
+            f"It is: {about}."
+        ) from error

@@ -1,0 +1,136 @@
+"""Requests as the tensors that a chat model reads: template, images, left padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jinja2
+from transformers import BatchFeature
+
+from mubench_gen.errors import ItemError, UsageError
+from mubench_gen.types import Image, Message, Request, Text
+
+
+class Chat:
+    """The way from requests to a model's inputs, with one processor and chat template.
+
+    Raises UsageError where there is no template.
+    """
+
+    def __init__(self, processor: Any, template: str | None, *, name: str) -> None:
+        self._processor = processor
+        self._template = template or _own_template(processor)
+        if self._template is None:
+            raise UsageError(
+                f"{name} has no chat template, so there is no telling how it wants to be asked. "
+                "Give one in the plugin (Checkpoint.chat_template), or use the instruction-tuned "
+                "version of the model."
+            )
+        processor.image_processor = ImagesOnce(processor.image_processor)
+        # Generation goes on at the right end of each row.
+        processor.tokenizer.padding_side = "left"
+
+    def render(self, messages: Sequence[Message], *, reply: bool = True) -> str:
+        """The messages as one text, up to where the reply starts (without `reply`: before)."""
+        conversation = [_message(message) for message in messages]
+        try:
+            return str(
+                self._processor.apply_chat_template(
+                    conversation,
+                    chat_template=self._template,
+                    tokenize=False,
+                    add_generation_prompt=reply,
+                )
+            )
+        except jinja2.TemplateError as error:
+            roles = ", ".join(message.role for message in messages)
+            raise ItemError(
+                f"The model's chat template refuses these messages (roles: {roles}): {error}. "
+                "Some models take no system prompt: choose a prompt style without one."
+            ) from error
+
+    def tail(self, messages: Sequence[Message]) -> str:
+        """What the template writes after the messages, where the reply starts."""
+        whole, without = self.render(messages), self.render(messages, reply=False)
+        return whole.removeprefix(without) if whole.startswith(without) else ""
+
+    def tensors(self, requests: Sequence[Request]) -> Any:
+        """A batch of requests with equally many images each, as transformers' BatchFeature.
+
+        `input_ids` and `attention_mask` have shape (rows, longest prompt), padded on the left.
+        """
+        prompts = [self.render(request.messages) for request in requests]
+        pictures = [[i.pixels() for i in images_of(request)] for request in requests]
+        bos = self._processor.tokenizer.bos_token
+        # As transformers' own apply_chat_template does: never a second beginning of sequence.
+        special = {"add_special_tokens": False} if bos and prompts[0].startswith(bos) else {}
+        try:
+            return self._processor(
+                text=prompts,
+                images=pictures if pictures[0] else None,
+                padding=True,
+                return_tensors="pt",
+                **special,
+            )
+        except (ValueError, TypeError, IndexError) as error:
+            raise ItemError(f"The model's processor refuses the request: {error}") from error
+
+
+class ImagesOnce:
+    """An image processor that prepares an image that stands in several rows only once.
+
+    Holds where each row has one image and each output one entry a row (LLaVA, Idefics, …);
+    anything else goes to the image processor as it came.
+    """
+
+    def __init__(self, image_processor: Any) -> None:
+        self._image_processor = image_processor
+        self._an_entry_a_row = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._image_processor, name)
+
+    def __call__(self, images: Any, *args: Any, **kwargs: Any) -> Any:
+        distinct = self._distinct(images)
+        if distinct is not None:
+            prepared = self._image_processor([[i] for i in distinct.values()], *args, **kwargs)
+            if all(len(value) == len(distinct) for value in prepared.values()):
+                place = {key: n for n, key in enumerate(distinct)}
+                rows = [place[id(row[0])] for row in images]
+                return BatchFeature({k: _take(v, rows) for k, v in prepared.items()})
+            self._an_entry_a_row = False
+        return self._image_processor(images, *args, **kwargs)
+
+    def _distinct(self, images: Any) -> dict[int, Any] | None:
+        """The distinct images by identity; None where nothing is gained."""
+        nested = isinstance(images, list) and all(isinstance(row, list) for row in images)
+        if not (self._an_entry_a_row and nested and all(len(row) == 1 for row in images)):
+            return None
+        distinct = {id(row[0]): row[0] for row in images}
+        return distinct if len(distinct) < len(images) else None
+
+
+def images_of(request: Request) -> list[Image]:
+    """The images of a request's messages, in order."""
+    return [p for m in request.messages for p in m.content if isinstance(p, Image)]
+
+
+def _take(value: Any, rows: list[int]) -> Any:
+    return [value[row] for row in rows] if isinstance(value, list) else value[rows]
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {
+        "role": message.role,
+        "content": [
+            {"type": "text", "text": part.text} if isinstance(part, Text) else {"type": "image"}
+            for part in message.content
+        ],
+    }
+
+
+def _own_template(processor: Any) -> str | None:
+    """The processor's template, else its tokenizer's; of several, the one named "default"."""
+    template = processor.chat_template or getattr(processor.tokenizer, "chat_template", None)
+    return template.get("default") if isinstance(template, dict) else template

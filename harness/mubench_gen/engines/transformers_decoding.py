@@ -1,0 +1,95 @@
+"""How text is drawn row by row, so that a reply never depends on what shares its batch."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor, StoppingCriteria
+
+from mubench_gen.errors import ItemError
+from mubench_gen.types import Reply, Request
+
+
+class RowSampling(LogitsProcessor):
+    """Draws each row at its own temperature from its own generator, by the Gumbel trick.
+
+    The argmax of logits / T + Gumbel noise is a draw from softmax(logits / T): decoding
+    stays greedy for transformers, and a row's noise is a function of its seed alone.
+    Generators live on the CPU, so that a seed means the same on every device.
+    """
+
+    def __init__(self, requests: Sequence[Request], seed: int) -> None:
+        self._rows = [
+            (row, r.sampling.temperature, torch.Generator().manual_seed(_seed(r, seed)))
+            for row, r in enumerate(requests)
+            if r.sampling.temperature > 0
+        ]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        scores = scores.float()
+        if scores.isnan().any():
+            raise ItemError("The model's output is not a number (NaN). Try --dtype float32.")
+        for row, temperature, generator in self._rows:
+            noise = torch.empty(scores.shape[1]).exponential_(generator=generator).log()
+            scores[row] = scores[row] / temperature - noise.to(scores.device)
+        return scores
+
+
+class RowLimits(StoppingCriteria):
+    """Ends each row at its own number of new tokens."""
+
+    def __init__(self, limits: Sequence[int], start: int, device: torch.device) -> None:
+        self._lengths = torch.tensor(limits, device=device) + start
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        return self._lengths <= input_ids.shape[1]
+
+
+class ReplyReader:
+    """Reads replies out of generated tokens: ends them at an end token or a stop string."""
+
+    def __init__(self, tokenizer: Any, ends: frozenset[int], stop: tuple[str, ...]) -> None:
+        self._tokenizer = tokenizer
+        self._ends = ends
+        self._stop = stop
+
+    def read(self, tokens: Sequence[int], *, limit: int, prompt_tokens: int) -> Reply:
+        """The reply in one row's new tokens, which after the reply's end are padding."""
+        row = list(tokens[:limit])
+        used = next((n for n, token in enumerate(row) if token in self._ends), None)
+        finish = "length" if used is None else "stop"
+        kept = row if used is None else row[:used]
+        counted = len(row) if used is None else used + 1
+        if self._stops(kept):
+            counted = bisect_left(range(len(kept)), True, key=lambda n: self._stops(kept[:n]))
+            kept, finish = kept[:counted], "stop"
+        usage = {"prompt_tokens": prompt_tokens, "completion_tokens": counted}
+        return Reply(self._cut(self._text(kept)), finish, usage)
+
+    def _text(self, tokens: list[int], *, special: bool = False) -> str:
+        return str(
+            self._tokenizer.decode(
+                tokens, skip_special_tokens=not special, clean_up_tokenization_spaces=False
+            )
+        )
+
+    def _stops(self, tokens: list[int]) -> bool:
+        if not self._stop:
+            return False
+        text = self._text(tokens, special=True)
+        return any(stop in text for stop in self._stop)
+
+    def _cut(self, text: str) -> str:
+        return text[: min((at for s in self._stop if (at := text.find(s)) >= 0), default=None)]
+
+
+def _seed(request: Request, seed: int) -> int:
+    """The request's own seed; without one, a seed from the run's and the request's key."""
+    if request.sampling.seed is not None:
+        return request.sampling.seed
+    digest = hashlib.sha256(f"{seed}:{request.key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
