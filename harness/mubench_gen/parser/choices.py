@@ -19,6 +19,7 @@ _TOKEN = re.compile(
     rf"\d+(?:[.,]\d+)*|[^\W\d_{_CJK}]+|[{_CJK}]|-(?<![\w)\]]-)(?=\.?\d)|[+/=<>^%≤≥≠±×÷√∞°]"
 )
 _ARTICLES = ("the", "a", "an")
+_VERBS = ("is", "are", "was", "has", "and", "or")  # "A is closer": no article
 _NONE = re.compile(
     r"^ (?:none|neither)(?: of)?(?: (?:the|these|those|them|above|option|other|choice|answer"
     r"|given|listed|provided|two))* $"
@@ -60,7 +61,7 @@ def tokenize(lowered: str, start: int = 0, end: int | None = None) -> Tokens:
 def _key(option: str) -> str:
     """An option as " token token ", without a leading article."""
     words = tokenize(lower(strip_markup(fold(option)))).joined.split()
-    if len(words) > 1 and words[0] in _ARTICLES:
+    if len(words) > 1 and words[0] in _ARTICLES and words[1] not in _VERBS:
         words = words[1:]
     return " " + " ".join(words) + " " if words else ""
 
@@ -101,6 +102,11 @@ class Choices:
         if self._by_length is None:
             self._by_length = sorted(self.texts, key=len, reverse=True)
         return self._by_length
+
+    @property
+    def room(self) -> int:
+        """How many characters the longest option may take up in a reply."""
+        return max(map(len, self.options)) * 2 + 40
 
     @property
     def none_option(self) -> int | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mubench_gen.parser.claims import denied, labels_named
+from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.reading import Reading, Verdict
 from mubench_gen.parser.target import target_at
 
@@ -56,8 +58,12 @@ def declared_answer(reading: Reading) -> Iterator[Verdict]:
         if _DOUBT.search(low, max(0, start - 24), start):
             continue
         found = _after_noun(reading, low[start:end], end)
-        if found is not None:
+        if found is not None and not _listed(reading, found):
             yield found
+
+
+def _listed(reading: Reading, found: Verdict) -> bool:
+    return found.index is not None and in_list(reading, found.index, found.start, found.end)
 
 
 def _after_noun(reading: Reading, noun: str, end: int) -> Verdict | None:
@@ -100,6 +106,68 @@ def declared_cjk(reading: Reading) -> Iterator[Verdict]:
             found = target_at(reading, link.end())
             if found is not None:
                 yield found
+
+
+_CHOOSES = re.compile(
+    r"\b(?:i|we|you|would|should|must|will|i'd|i'll|please|to)\s+(?:would\s+|'d\s+)?"
+    r"(?:choose|chose|select|selected|pick|picked|go with|opt for|going with|vote for|answer with)\b"
+    r"|\b(?:choose|select|pick)\b|\bi(?:'d| would) say\b"
+    r"|(?:therefore|thus|hence|so|in conclusion|conclusion)[,:]?(?:\s+(?:it is|it's|it must be|this is))?(?=\s)"
+    r"|(?:因此|所以|综上所述|综上|故)[,:]?\s*(?:应?选择?)?|(?:应该|应|我|故|可)?选(?!项)择?"
+)
+_STRICT = re.compile(r"[)\]\"']*\s*(?:[.!,;:\n)\]]|$|as\b|because|项|选项|since)")
+
+
+def chosen(reading: Reading) -> Iterator[Verdict]:
+    """ "I would choose B", "Therefore, B.", "选B". A label is asked for: the words are common."""
+    for cue in _CHOOSES.finditer(reading.low):
+        if _NOT.match(reading.low, cue.end()):
+            continue
+        found = target_at(reading, cue.end(), texts=False)
+        if found is None or found.status == "out_of_range" or _listed(reading, found):
+            continue
+        between = reading.low[cue.end() : found.start]
+        if ("\n" in between and ":" not in between) or denied(reading, found.start, found.end):
+            continue
+        wrapped = reading.text[found.start - 1 : found.start] in ("(", "[")
+        named = reading.text[found.start : found.end] in reading.choices.labels.labels
+        if (
+            wrapped
+            or (named
+            and (
+                _STRICT.match(reading.low, found.end)
+                or (found.index is not None
+                and own_text_end(reading, found.index, found.end) is not None)
+            ))
+        ):
+            yield found
+
+
+_CORRECT = re.compile(
+    r"[)\]\"'.:]*\s*(?:\([^()\n]{1,80}\)\s*)?"
+    r"(?:(?:is|are|was|would be|must be|should be|seems(?: to be)?|appears to be|looks|remains"
+    r"|ist|est|es|é|está)\s+(?:(?:the|most|only|likely|single|definitely|indeed|therefore|thus|clearly|also|die"
+    r"|das|la|le|a|o|best|more|one|our|my|your|likely to be|probably|overall|logically|option that is)\s+){0,4}"
+    r"(?:correct|right|answer|true|best|choice|accurate|appropriate|richtig|correcte|bonne|juste|correct[oa]"
+    r"|corret[oa]|certa|verdadera|vraie|suitable|plausible|valid|closest|solution)\b"
+    r"|(?:项|选项)?\s*(?:是|为)?\s*(?:最)?(?:正确|对的|合适|准确)|が正解|が正しい)"
+)
+_UNLESS = re.compile(
+    r"(?:\bif|\bnot|n't|whether|unless|why|neither|nor|only|both)\s+(?:\w+\s+)?[(\[\"']*$"
+)
+
+
+def said_correct(reading: Reading) -> Iterator[Verdict]:
+    """ "Option C is correct", "(B) mitochondrion is the answer", "B项正确"."""
+    for label in labels_named(reading):
+        start, end, index = label.start, label.end, label.index
+        if label.several:
+            continue
+        own = own_text_end(reading, index, end)
+        if not _CORRECT.match(reading.low, end) and not (own and _CORRECT.match(reading.low, own)):
+            continue
+        if not _UNLESS.search(reading.low, max(0, start - 30), start):
+            yield Verdict.of(index, start, own or end)
 
 
 _BOX = re.compile(r"\\f?boxed\s*\{")

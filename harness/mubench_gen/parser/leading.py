@@ -6,25 +6,30 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.choices import tokenize
+from mubench_gen.parser.claims import denied
+from mubench_gen.parser.listing import in_list
 from mubench_gen.parser.reading import Reading, Verdict
 from mubench_gen.parser.target import WINDOW, label_at, skip_fillers, text_at
 
-_LINE_LABEL = re.compile(r"(?:^|\n)[ \t(\[\"'-]*")
 _OPENING = re.compile(r"(?:sure|okay|ok|certainly|of course|yes|well)[,!.:\s]+")
 _DELIMITER = re.compile(r"[)\]\"'>]*\s*(?:[.:,;)\]-]|\n|$)")
 _ARTICLE = re.compile(r"[\s\W]{0,20}(?:an?|the)\s+(?=\w)")
+_BARE_LINES = re.compile(r"[)\]. ]*\n[\s(\[]*")
+_BARE_END = re.compile(r"[)\]. ]*(?:\n|$)")
 _ALONE = re.compile(r"[\s\W]*$")
 
 
 def sole_text(reading: Reading) -> Iterator[Verdict]:
     """The reply is an option's text and nothing else."""
-    keys = reading.choices.texts
-    if len(reading.low) > max(map(len, reading.choices.options)) * 2 + 40:
+    if len(reading.low) > reading.choices.room:
         return
+    texts = reading.choices.texts
+    tokens = reading.tokens
     opening = _ARTICLE.match(reading.low)
-    tokens = tokenize(reading.low, opening.end()) if opening else reading.tokens
-    if tokens.joined in keys:
-        yield Verdict.of(keys[tokens.joined], tokens.spans[0][0], tokens.spans[-1][1])
+    if opening and tokens.joined not in texts:
+        tokens = tokenize(reading.low, opening.end())
+    if tokens.joined in texts:
+        yield Verdict.of(texts[tokens.joined], tokens.spans[0][0], tokens.spans[-1][1])
 
 
 def leading_label(reading: Reading) -> Iterator[Verdict]:
@@ -36,7 +41,10 @@ def leading_label(reading: Reading) -> Iterator[Verdict]:
         if found is not None:
             yield found
         return
-    if begins_list(reading, found.index, found.end):
+    if in_list(reading, found.index, found.start, found.end):
+        return
+    if _next_line_is_another(reading, found):
+        yield Verdict("ambiguous", None, found.start, found.end)
         return
     if not _DELIMITER.match(reading.text, found.end) and not _own_text(reading, found):
         return
@@ -44,6 +52,15 @@ def leading_label(reading: Reading) -> Iterator[Verdict]:
         yield Verdict("ambiguous", None, found.start, found.end)
         return
     yield found
+
+
+def _next_line_is_another(reading: Reading, label: Verdict) -> bool:
+    """ "A\nB\nC": bare labels, line by line."""
+    line = _BARE_LINES.match(reading.text, label.end)
+    token = reading.choices.labels.token.match(reading.text, line.end()) if line else None
+    if token is None or not _BARE_END.match(reading.text, token.end()):
+        return False
+    return reading.choices.labels.index_of.get(token[0].lower(), label.index) != label.index
 
 
 def _own_text(reading: Reading, label: Verdict) -> bool:
@@ -61,28 +78,14 @@ def _other_text(reading: Reading, label: Verdict) -> bool:
     return named is not None and named.index != label.index
 
 
-def begins_list(reading: Reading, index: int, end: int) -> bool:
-    """Whether the next line's label is the next option's: the options are being repeated."""
-    line = reading.text.find("\n", end)
-    if line < 0:
-        return False
-    start = _LINE_LABEL.match(reading.text, line)
-    following = reading.choices.labels.token.match(reading.text, start.end() if start else line)
-    if following is None or reading.text[following.end() : following.end() + 1] not in (
-        ".",
-        ")",
-        ":",
-        "]",
-        ",",
-    ):
-        return False
-    return reading.choices.labels.index_of.get(following[0].lower()) == index + 1
-
-
 def leading_text(reading: Reading) -> Iterator[Verdict]:
     """The reply begins with an option's text: "Yes, the …", "Mitochondrion.\\n\\n…"."""
     found = text_at(reading, skip_fillers(reading, 0))
-    if found is not None:
+    if (
+        found is not None
+        and found.index is not None
+        and not denied(reading, found.start, found.end)
+    ):
         yield found
 
 
@@ -95,6 +98,9 @@ def final_line(reading: Reading) -> Iterator[Verdict]:
     at = skip_fillers(reading, line)
     found = label_at(reading, at)
     if found is None or found.status != "answered":
+        return
+    assert found.index is not None
+    if in_list(reading, found.index, found.start, found.end):
         return
     if _ALONE.match(reading.text, found.end) or _own_text(reading, found):
         yield found

@@ -5,25 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from mubench_gen.parser.choices import Choices, choices_for
+from mubench_gen.parser.conclusions import (
+    concluded,
+    eliminated,
+    only_option,
+    opening_sentence,
+    pointed_label,
+)
 from mubench_gen.parser.declarations import (
     answer_tag,
     boxed,
+    chosen,
     declared_answer,
     declared_cjk,
     json_answer,
+    said_correct,
 )
 from mubench_gen.parser.leading import final_line, leading_label, leading_text, sole_text
+from mubench_gen.parser.partial import partial_text
 from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.segments import segments
+from mubench_gen.parser.statuses import refuses
 from mubench_gen.parser.text import fold, hide_thinking, strip_special
 from mubench_gen.types import Answer
 
 Rule = Callable[[Reading], Iterator[Verdict]]
-TIERS: tuple[tuple[Rule, ...], ...] = (
+# In the order of their evidence. Within a tier the verdict that stands last in the reply
+# counts, whichever rule found it: a declaration may be retracted by a later one.
+STRONG: tuple[tuple[Rule, ...], ...] = (
     (sole_text,),
-    (json_answer, answer_tag, boxed, declared_answer, declared_cjk),
+    (json_answer, answer_tag, boxed, declared_answer, declared_cjk, chosen, said_correct),
     (leading_label,),
     (final_line,),
+)
+WEAK: tuple[tuple[Rule, ...], ...] = (
+    (pointed_label,),
+    (only_option,),
     (leading_text,),
+    (opening_sentence,),
+    (concluded,),
+    (eliminated,),
+    (partial_text,),
 )
 _AROUND = " \t\r\n.()[]*"
 
@@ -36,12 +58,11 @@ def parse_answer(reply: str, options: Sequence[str], labels: Sequence[str] | Non
     """
     choices = choices_for(options, labels)
     sole = reply.strip(_AROUND)
-    index = (
-        choices.labels.index_of.get(sole.lower()) if len(sole) <= choices.labels.longest else None
-    )
-    if index is not None:
-        start = reply.find(sole)
-        return Answer("answered", index, "sole_label", (start, start + len(sole)))
+    if len(sole) <= choices.labels.longest:
+        index = choices.labels.index_of.get(sole.lower())
+        if index is not None:
+            start = reply.find(sole)
+            return Answer("answered", index, "sole_label", (start, start + len(sole)))
     return _read(reply, choices)
 
 
@@ -49,18 +70,31 @@ def _read(reply: str, choices: Choices) -> Answer:
     visible, cut = hide_thinking(strip_special(fold(reply)))
     if not visible.strip():
         return Answer("truncated" if cut else "empty")
-    answer = _apply(Reading(visible, choices))
-    if cut and answer.status == "none":
+    readings = [Reading(part, choices) for part in segments(visible)]
+    out_of_range = False
+    for tiers in (STRONG, WEAK):
+        for reading in readings:
+            answer = _decide(reading, tiers)
+            if answer is not None and answer.status != "out_of_range":
+                return answer
+            if answer is not None:
+                out_of_range = True
+        if out_of_range:
+            return Answer("out_of_range")
+    if cut:
         return Answer("truncated")
-    return answer
+    return Answer("refused" if any(map(refuses, readings)) else "none")
 
 
-def _apply(reading: Reading) -> Answer:
-    for tier in TIERS:
+def _decide(reading: Reading, tiers: tuple[tuple[Rule, ...], ...]) -> Answer | None:
+    """What the first tier that finds anything says."""
+    for tier in tiers:
         found = [(v.start, v, rule.__name__) for rule in tier for v in rule(reading)]
-        if found:
-            _, verdict, name = max(found, key=lambda entry: entry[0])
-            if verdict.status == "answered":
-                return Answer("answered", verdict.index, name, (verdict.start, verdict.end))
-            return Answer(verdict.status)
-    return Answer("none")
+        offered = [entry for entry in found if entry[1].status != "out_of_range"]
+        if not found:
+            continue
+        _, verdict, name = max(offered or found, key=lambda entry: entry[0])
+        if verdict.status == "answered":
+            return Answer("answered", verdict.index, name, (verdict.start, verdict.end))
+        return Answer(verdict.status)
+    return None

@@ -25,10 +25,17 @@ _JOIN = re.compile(
     r"[)\]\"'>.]*\s*(,|/|&|\+|;|(?:,\s*)?(?:and|or|und|oder|et|ou|y|o|e|as well as)\b|和|或者?|与|及|と)"
     r"[\s(\[\"']*(?:(?:option|choice|answer|选项)\s*)?[(\[\"']*"
 )
+# "(A)(D)" and "A D" at the end of a line.
+_BESIDE = re.compile(
+    r"[)\]][ ]*[(\[](?=[A-Za-z0-9]{1,2}[)\]])|[ ](?=[A-Z][ ]*(?:[A-Z][ ]*)*(?:\n|$))"
+)
 _JOIN_BACK = re.compile(r"\s*(?:is|are|was|were|does|do|can|has|have|would|seems?|不|是错)\b")
 _SEVERAL = re.compile(r"[A-Z]{2,6}(?![0-9A-Za-z_])")
 _ARTICLE = re.compile(r"(?:an?|the)\s+")
 WINDOW = 160
+DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "]", '"', "'", "-")
+# Words that are options at times and fill sentences at others.
+COMMON = {" yes ", " no ", " true ", " false ", " none ", " both ", " all ", " not ", " neither "}
 
 
 def skip_fillers(reading: Reading, at: int) -> int:
@@ -90,9 +97,10 @@ def _out_of_range(reading: Reading, at: int, end: int) -> Verdict | None:
     """A label that is not offered, where nothing says that it is a word or a quantity."""
     if reading.text[at:end] != reading.text[at:end].upper():
         return None
-    rest = reading.text[end : end + 2]
-    alone = not rest or rest[0] in ")].\"'>\n" or not rest.strip()
-    if not alone or text_at(reading, at) is not None:
+    rest = _CLOSERS.sub("", reading.text[end : end + 8], count=1)
+    worded = rest[:1] == " " and rest[1:2].islower()  # "E. coli"
+    alone = not rest or rest[0] in "\n.,;" or rest != reading.text[end : end + 8]
+    if not alone or worded or text_at(reading, at) is not None:
         return None
     return Verdict("out_of_range", None, at, end)
 
@@ -130,7 +138,9 @@ def _label_before_words(reading: Reading, at: int, end: int) -> bool:
         return True
     if separator == "-":
         return not reading.text[end + 1 : end + 2].isalpha()
-    if token not in "AaIi" or words == " " or reading.text[at - 1 : at] in ("(", "["):
+    if token in "Ii":
+        return words == " "
+    if token not in "Aa" or words == " " or reading.text[at - 1 : at] in ("(", "["):
         return True
     if any(key and words.startswith(key) for key in keys):
         return False
@@ -140,7 +150,7 @@ def _label_before_words(reading: Reading, at: int, end: int) -> bool:
 def _joined(reading: Reading, end: int, index: int) -> bool:
     """Whether another label is asserted along with this one: "A and C", "A, C", "A/C"."""
     end = _past_own_text(reading, end, index)
-    join = _JOIN.match(reading.low, end)
+    join = _JOIN.match(reading.low, end) or _BESIDE.match(reading.text, end)
     if join is None:
         return False
     labels = reading.choices.labels
@@ -177,16 +187,23 @@ def _past_own_text(reading: Reading, end: int, index: int) -> int:
 
 def text_at(reading: Reading, at: int) -> Verdict | None:
     """The option whose text begins at `at` (an article aside), the longest of them."""
-    article = _ARTICLE.match(reading.low, at)
-    if article:
-        at = article.end()
-    choices = reading.choices
-    room = max(map(len, choices.by_length), default=0)
-    tokens = tokenize(reading.low, at, min(len(reading.low), at + room + 40))
+    found = _text_from(reading, at)
+    if found is None:
+        article = _ARTICLE.match(reading.low, at)
+        found = _text_from(reading, article.end()) if article else None
+    return found
+
+
+def _text_from(reading: Reading, at: int) -> Verdict | None:
+    choices, low = reading.choices, reading.low
+    tokens = tokenize(low, at, min(len(low), at + choices.room))
     for key in choices.by_length:
-        if tokens.joined.startswith(key):
-            end = tokens.spans[key.count(" ") - 2][1]
-            if reading.low[end : end + 1] == "-" and reading.low[end + 1 : end + 2].isalpha():
-                continue
-            return Verdict.of(choices.texts[key], at, end)
+        if not tokens.joined.startswith(key):
+            continue
+        end = tokens.spans[key.count(" ") - 2][1]
+        if low[end : end + 1] == "-" and low[end + 1 : end + 2].isalpha():
+            continue
+        if key in COMMON and low[end : end + 1] not in DELIMITERS:
+            continue
+        return Verdict.of(choices.texts[key], at, end)
     return None

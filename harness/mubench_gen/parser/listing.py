@@ -1,0 +1,88 @@
+"""Repeated options: "A. nucleus\\nB. mitochondrion …" asserts none of them."""
+
+from __future__ import annotations
+
+import re
+
+from mubench_gen.parser.choices import tokenize
+from mubench_gen.parser.reading import Reading
+
+_GAP = re.compile(
+    r"[\s()\[\].,:;\"'>/\-]*(?:(?:and|or|und|et|y|e|ou|o|和|或|options?|choices?)\s+)?[\s(\[\"']*"
+)
+# The mark of an item; a verb behind the label makes it a sentence about the option instead.
+_MARK = re.compile(
+    r"(?:[.):\],]|\s*-\s|\s)(?!\s*(?:is|are|was|does|would|can|has|not|in)?correct|\s*(?:is|are|was|does|would|can|has|not)\b)"
+)
+_LINE = re.compile(r"\n[\s(\[\"'-]*(?:(?:option|choice)\s+[(\[]?)?")
+_WINDOW = 400
+
+
+def own_text_end(reading: Reading, index: int, end: int) -> int | None:
+    """Where the text of option `index` ends if it follows a label that ends at `end`."""
+    key = reading.choices.keys[index]
+    if not key:
+        return None
+    limit = min(len(reading.low), end + len(reading.choices.options[index]) * 2 + 40)
+    tokens = tokenize(reading.low, end, limit)
+    for article in ("", " the", " a", " an"):
+        if tokens.joined.startswith(article + key):
+            return tokens.spans[article.count(" ") + key.count(" ") - 2][1]
+    return None
+
+
+def _is_next_item(reading: Reading, at: int, index: int) -> bool:
+    """Whether the label of `index` stands at `at` with its own text."""
+    token = reading.choices.labels.token.match(reading.text, at)
+    if token is None or reading.choices.labels.index_of.get(token[0].lower()) != index:
+        return False
+    return own_text_end(reading, index, token.end()) is not None
+
+
+def in_list(reading: Reading, index: int, start: int, end: int) -> bool:
+    """Whether the label from `start` to `end` is an item of the options, repeated."""
+    return _goes_on(reading, index, end) or _came_from(reading, index, start)
+
+
+def _goes_on(reading: Reading, index: int, end: int) -> bool:
+    following = index + 1
+    if following == len(reading.choices.options):
+        return False
+    own = own_text_end(reading, index, end)
+    if own is not None:
+        gap = _GAP.match(reading.low, own)
+        if gap and _is_next_item(reading, gap.end(), following):
+            return True
+    return _next_line_is_next_label(reading, index, end)
+
+
+def _next_line_is_next_label(reading: Reading, index: int, end: int) -> bool:
+    """Options repeated in other words: lines that begin A., B., …"""
+    line = reading.text.find("\n", end, end + _WINDOW)
+    if line < 0 or index > 0 or not reading.text[end:line].strip(" .):]"):
+        return False
+    start = _LINE.match(reading.low, line)
+    assert start is not None
+    following = reading.choices.labels.token.match(reading.text, start.end())
+    if following is None or not _MARK.match(reading.low, following.end()):
+        return False
+    return reading.choices.labels.index_of.get(following[0].lower()) == index + 1
+
+
+def _came_from(reading: Reading, index: int, start: int) -> bool:
+    """Whether the previous option, label and text, stands right before."""
+    if index == 0:
+        return False
+    key = reading.choices.keys[index - 1]
+    if not key:
+        return False
+    room = len(reading.choices.options[index - 1]) * 2 + 40
+    tokens = tokenize(reading.low, max(0, start - room), start)
+    if not tokens.joined.endswith(key):
+        return False
+    first = len(tokens.spans) - (key.count(" ") - 1)
+    before = tokens.spans[first - 1] if first > 0 else None
+    if before is None:
+        return False
+    label = reading.text[before[0] : before[1]].lower()
+    return reading.choices.labels.index_of.get(label) == index - 1

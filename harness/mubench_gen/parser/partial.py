@@ -1,0 +1,62 @@
+"""An option's text, quoted in part or in slightly other words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mubench_gen.parser.choices import tokenize
+from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.target import COMMON
+
+_CUE = re.compile(
+    r"\b(?:answer|option|choice|conclusion)(?: to [^.:\n]{1,80})?(?: is| would be|:)\s*|答案[是为:]\s*"
+)
+_LEADING = re.compile(r"[\s\W]*(?:an?|the|it is|it's|this is)?\s+", re.IGNORECASE)
+_CLAUSE = re.compile(r"\n|\.(?=\s|$)|;")
+_WORDS = 60
+_NEAR = 0.75  # share of the option's words that must be there
+_APART = 0.25  # and by how much any other option's share must be smaller
+
+
+def partial_text(reading: Reading) -> Iterator[Verdict]:
+    """The reply, or what it declares, is a part of one option's text, or most of its words."""
+    starts = [cue.end() for cue in _CUE.finditer(reading.low)] or [0]
+    at = starts[-1]
+    opening = _LEADING.match(reading.low, at)
+    if opening:
+        at = opening.end()
+    stop = _CLAUSE.search(reading.low, at)
+    end = stop.start() if stop else len(reading.low)
+    if end - at > 400:
+        return
+    tokens = tokenize(reading.low, at, end)
+    if not tokens.spans or len(tokens.spans) > _WORDS:
+        return
+    index = _quoted(reading, tokens.joined)
+    if index is None:
+        index = _overlapping(reading, tokens.joined)
+    if index is not None:
+        yield Verdict.of(index, tokens.spans[0][0], tokens.spans[-1][1])
+
+
+def _quoted(reading: Reading, joined: str) -> int | None:
+    """The one option whose text holds these words side by side."""
+    if joined in COMMON or (len(joined) < 5 and not joined.strip().isdigit()):
+        return None
+    holding = [index for index, key in enumerate(reading.choices.keys) if joined in key]
+    return holding[0] if len(holding) == 1 else None
+
+
+def _overlapping(reading: Reading, joined: str) -> int | None:
+    """The one option most of whose words are there; the others' are not."""
+    words = set(joined.split())
+    shares = []
+    for index, key in enumerate(reading.choices.keys):
+        own = set(key.split())
+        shares.append((len(own & words) / len(own) if len(own) > 2 else 0.0, index))
+    shares.sort(reverse=True)
+    best = shares[0]
+    if best[0] >= _NEAR and (len(shares) == 1 or best[0] - shares[1][0] >= _APART):
+        return best[1]
+    return None

@@ -1,0 +1,26 @@
+"""Where a reply stops answering: base models go on with a question of their own."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+_NEXT = re.compile(
+    r"\n[ \t#*]*(?:(?:next )?question|q|problem|exercise|passage|context|human|user|instruction|input"
+    r"|frage|pregunta|pergunta|问题|题目|下一题|例题|問題)[ \t]*\d{0,3}[ \t*]*[:.)]"
+    r"|\n\s*\n[ \t]*(?:the following (?:is|are)|answer the following|read the following|which of the following)",
+    re.IGNORECASE,
+)
+
+
+def segments(text: str) -> list[str]:
+    """The reply cut where another question begins; each part keeps its place by blanks."""
+    cuts = [found.start() for found in _NEXT.finditer(text)]
+    if not cuts:
+        return [text]
+    edges = [0, *cuts[:8], len(text)]
+    parts = []
+    for start, end in itertools.pairwise(edges):
+        if text[start:end].strip():
+            parts.append(" " * start + text[start:end])
+    return parts
