@@ -1,0 +1,104 @@
+"""mubench-gen: ask vision-language models what they see in a microscope.
+
+    import mubench_gen
+    run = mubench_gen.evaluate(plugin="tiny", tasks=["modality"], limit=20)
+    run.frame()
+
+Names are imported when they are first used, so that listing plugins imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mubench_gen._version import __version__
+
+if TYPE_CHECKING:
+    from mubench_gen.errors import (
+        DataError,
+        DefinitionError,
+        EngineFault,
+        ImageError,
+        ItemError,
+        MubenchError,
+        PluginError,
+        RunFolderError,
+        SettingError,
+        UsageError,
+    )
+    from mubench_gen.model import (
+        Checkpoint,
+        ContrastiveModel,
+        GenerativeModel,
+        Model,
+        ModelSpec,
+        Options,
+        Runtime,
+        hookimpl,
+    )
+    from mubench_gen.parser import parse_answer
+    from mubench_gen.results import Run, load_run
+    from mubench_gen.run import evaluate
+    from mubench_gen.types import Answer, Image, Message, Reply, Request, Sampling, Text
+
+_HOMES = {
+    "errors": (
+        "DataError", "DefinitionError", "EngineFault", "ImageError", "ItemError", "MubenchError",
+        "PluginError", "RunFolderError", "SettingError", "UsageError",
+    ),
+    "model": (
+        "Checkpoint", "ContrastiveModel", "GenerativeModel", "Model", "ModelSpec", "Options",
+        "Runtime", "hookimpl",
+    ),
+    "parser": ("parse_answer",),
+    "results": ("Run", "load_run"),
+    "run": ("evaluate",),
+    "types": ("Answer", "Image", "Message", "Reply", "Request", "Sampling", "Text"),
+}  # fmt: skip
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Answer",
+    "Checkpoint",
+    "ContrastiveModel",
+    "DataError",
+    "DefinitionError",
+    "EngineFault",
+    "GenerativeModel",
+    "Image",
+    "ImageError",
+    "ItemError",
+    "Message",
+    "Model",
+    "ModelSpec",
+    "MubenchError",
+    "Options",
+    "PluginError",
+    "Reply",
+    "Request",
+    "Run",
+    "RunFolderError",
+    "Runtime",
+    "Sampling",
+    "SettingError",
+    "Text",
+    "UsageError",
+    "__version__",
+    "evaluate",
+    "hookimpl",
+    "load_run",
+    "parse_answer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,18 +1,18 @@
 """What can go wrong, as one tree.
 
-    MubenchError                  every error of ours
-    ├── UsageError                the user must fix it: one message, exit code 2, no traceback
-    │   ├── SettingError          a flag, a configuration key, an option of a plugin or engine
-    │   ├── PluginError           unknown, broken, incompatible or clashing plugin
-    │   ├── DefinitionError       a task's TOML or a prompt's template (file, line, key)
-    │   ├── DataError             a data set that is missing, unreadable or not of the schema
-    │   ├── RunFolderError        other settings, in use by another process, disk full, …
-    │   └── MissingExtraError     a package that an extra brings
-    ├── ItemError                 one item has no answer; the run goes on
-    │   ├── ImageError            corrupt, truncated, too large, or refused by the policy
-    │   ├── ItemTimeout           the model did not answer in time
-    │   └── ReplyError            too few or too many replies, or something that is no str
-    └── EngineFault               the engine is gone: the run ends, resumable, exit code 3
+MubenchError                  every error of ours
+├── UsageError                the user must fix it: one message, exit code 2, no traceback
+│   ├── SettingError          a flag, a configuration key, an option of a plugin or engine
+│   ├── PluginError           unknown, broken, incompatible or clashing plugin
+│   ├── DefinitionError       a task's TOML or a prompt's template (file, line, key)
+│   ├── DataError             a data set that is missing, unreadable or not of the schema
+│   ├── RunFolderError        other settings, in use by another process, disk full, …
+│   └── MissingExtraError     a package that an extra brings
+├── ItemError                 one item has no answer; the run goes on
+│   ├── ImageError            corrupt, truncated, too large, or refused by the policy
+│   ├── ItemTimeout           the model did not answer in time
+│   └── ReplyError            too few or too many replies, or something that is no str
+└── EngineFault               the engine is gone: the run ends, resumable, exit code 3
 """
 
 from __future__ import annotations

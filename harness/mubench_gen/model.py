@@ -68,7 +68,7 @@ class Model:
     batch_size: int = 16
     reads_pixels: bool = True
 
-    def __init__(self, options: Options | None = None, runtime: Runtime | None = None) -> None:
+    def __init__(self, options: BaseModel | None = None, runtime: Runtime | None = None) -> None:
         self.options: Any = options if options is not None else type(self).Options()
         self.runtime = runtime if runtime is not None else Runtime(model="")
 

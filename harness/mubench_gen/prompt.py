@@ -250,9 +250,13 @@ def _settings(header: str, path: Path, overrides: dict[str, str]) -> PromptSetti
     except (ValidationError, SettingError) as error:
         problem = first_problem(error, PromptSettings)
         if problem.key in overrides:
-            raise SettingError(f"Prompt setting {problem.key}: {problem.text.rstrip('.')}.") from None
+            raise SettingError(
+                f"Prompt setting {problem.key}: {problem.text.rstrip('.')}."
+            ) from None
         line = line_of_key("\n" + header, problem.key)
-        raise DefinitionError(f"{path}:{line}: {problem.key}: {problem.text.rstrip('.')}.") from None
+        raise DefinitionError(
+            f"{path}:{line}: {problem.key}: {problem.text.rstrip('.')}."
+        ) from None
     return settings
 
 

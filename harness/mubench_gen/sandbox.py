@@ -22,8 +22,8 @@ _BUDGET = "__budget__"
 
 _SAFE_METHODS: Mapping[type, frozenset[str]] = {
     str: frozenset(
-        "upper lower title capitalize strip lstrip rstrip split splitlines startswith "
-        "endswith removeprefix removesuffix find index count isdigit isalpha".split()
+        {"upper", "lower", "title", "capitalize", "strip", "lstrip", "rstrip", "split"}
+        | {"startswith", "endswith", "removeprefix", "removesuffix", "find", "index", "count"}
     ),
     dict: frozenset({"keys", "values", "items", "get"}),
     list: frozenset({"index", "count"}),
@@ -63,7 +63,7 @@ def _spend(context: Context, steps: int) -> None:
 
 @pass_context
 def _bounded(context: Context, iterable: Iterable[Any]) -> Iterator[Any]:
-    budget: Budget = context.resolve(_BUDGET)
+    budget: Any = context.resolve(_BUDGET)
     if isinstance(iterable, Undefined):
         iter(iterable)  # raises with the name
     for element in iterable:
@@ -189,7 +189,7 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         return super()._generate(source, *args, **kwargs)
 
     @staticmethod
-    def concat(pieces: Iterable[str]) -> str:  # type: ignore[override]
+    def concat(pieces: Iterable[str]) -> str:
         return _join(pieces)
 
 
@@ -208,7 +208,8 @@ def _meter(tree: nodes.Template) -> None:
         if loop.recursive:
             _fail("recursive loops are not available", loop)
         loop.iter = _filtered(loop.iter, "__bounded")
-    for macro in list(tree.find_all((nodes.Macro, nodes.CallBlock))):
+    macros: list[Any] = [*tree.find_all(nodes.Macro), *tree.find_all(nodes.CallBlock)]
+    for macro in macros:
         macro.body.insert(0, nodes.Output([_filtered(nodes.Const(""), "__ticked")]))
     _wrap_concats(tree)
 
@@ -228,7 +229,7 @@ def _wrap_concats(node: nodes.Node) -> None:
             _wrap_concats(child.node)
 
 
-def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
+def _filtered(node: Any, name: str) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno or 1)
 
 

@@ -94,7 +94,9 @@ def _read(path: Path) -> Task:
     except ValidationError as error:
         problem = first_problem(error, TaskFile)
         line = line_of_key(source, problem.key)
-        raise DefinitionError(f"{path}:{line}: {problem.key}: {problem.text.rstrip('.')}.") from None
+        raise DefinitionError(
+            f"{path}:{line}: {problem.key}: {problem.text.rstrip('.')}."
+        ) from None
     return Task(
         name=path.stem,
         sha256=hashlib.sha256(source.encode()).hexdigest(),

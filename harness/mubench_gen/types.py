@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -22,30 +22,43 @@ Status = Literal[
 Control = Literal["none", "blind", "shuffled"]
 
 
+class ImagePolicy(Protocol):
+    """How files become 8-bit RGB; `mubench_gen.image.StandardPolicy` is the harness's own."""
+
+    def check(self, content: bytes, name: str) -> str | None: ...
+
+    def decode(self, content: bytes, name: str) -> PillowImage.Image: ...
+
+
 class Image:
-    """One image of a data set: its file's own bytes, read, hashed and decoded at most once.
+    """One image of a data set: its file's own bytes, read, checked and decoded at most once.
 
     `data` are the bytes of the file (PNG, JPEG, TIFF, …), never re-encoded; `sha256` is
-    their digest in hexadecimal; `pixels()` is an 8-bit RGB `PIL.Image.Image`, made by the
-    run's image policy (`mubench_gen.image`). Reading, checking and decoding raise
-    `ImageError`.
+    their digest in hexadecimal; `conversion` says what decoding has to change ("16-bit to
+    8-bit, minmax"), None where nothing; `pixels()` is an 8-bit RGB `PIL.Image.Image` of the
+    file's height × width. All but `name` may raise `ImageError`.
     """
 
-    __slots__ = ("_conversion", "_data", "_decode", "_load", "_pixels", "_sha256", "name")
+    __slots__ = (
+        "_checked",
+        "_conversion",
+        "_data",
+        "_load",
+        "_pixels",
+        "_policy",
+        "_sha256",
+        "name",
+    )
 
-    def __init__(
-        self,
-        name: str,
-        load: Callable[[], bytes],
-        decode: Callable[[Image], tuple[PillowImage.Image, str | None]],
-    ) -> None:
+    def __init__(self, name: str, load: Callable[[], bytes], policy: ImagePolicy) -> None:
         self.name = name
         self._load = load
-        self._decode = decode
+        self._policy = policy
         self._data: bytes | None = None
         self._sha256: str | None = None
-        self._pixels: PillowImage.Image | None = None
+        self._checked = False
         self._conversion: str | None = None
+        self._pixels: PillowImage.Image | None = None
 
     @property
     def data(self) -> bytes:
@@ -59,17 +72,17 @@ class Image:
             self._sha256 = hashlib.sha256(self.data).hexdigest()
         return self._sha256
 
-    def pixels(self) -> PillowImage.Image:
-        """The decoded image, 8-bit RGB, height × width as in the file."""
-        if self._pixels is None:
-            self._pixels, self._conversion = self._decode(self)
-        return self._pixels
-
     @property
     def conversion(self) -> str | None:
-        """What decoding had to change (say "16-bit, minmax"), None where nothing was."""
-        self.pixels()
+        if not self._checked:
+            self._conversion = self._policy.check(self.data, self.name)
+            self._checked = True
         return self._conversion
+
+    def pixels(self) -> PillowImage.Image:
+        if self._pixels is None:
+            self._pixels = self._policy.decode(self.data, self.name)
+        return self._pixels
 
     def __repr__(self) -> str:
         return f"Image({self.name!r})"

@@ -1,0 +1,76 @@
+"""The command: exit codes, signals, and what a user sees of an error."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import NoReturn
+
+FINE, USER_MUST_FIX, FAILED_ITEMS, INTERRUPTED, TERMINATED = 0, 2, 3, 130, 143
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived: what is finished is on the disk, the same command resumes."""
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with the exit code of the public face."""
+    signal.signal(signal.SIGTERM, _on_term)
+    code = _run()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.stderr.flush()
+    if _model_still_runs():
+        os._exit(code)  # a thread inside a model's call would crash while Python shuts down
+    sys.exit(code)
+
+
+def _run() -> int:
+    import click
+
+    from mubench_gen.cli import cli
+    from mubench_gen.errors import EngineFault, UsageError
+
+    try:
+        code = cli(prog_name="mubench-gen", standalone_mode=False)
+        return code if isinstance(code, int) else FINE
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except UsageError as error:
+        print(f"mubench-gen: {error}", file=sys.stderr)
+        return USER_MUST_FIX
+    except EngineFault as error:
+        print(f"mubench-gen: {error}", file=sys.stderr)
+        return FAILED_ITEMS
+    except (KeyboardInterrupt, click.Abort):
+        print("Interrupted. The same command goes on from here.", file=sys.stderr)
+        return INTERRUPTED
+    except Terminated:
+        print("Terminated. The same command goes on from here.", file=sys.stderr)
+        return TERMINATED
+    except BrokenPipeError:
+        return FINE
+
+
+def _on_term(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated
+
+
+def _model_still_runs() -> bool:
+    response = sys.modules.get("mubench_gen.response")
+    if response is None:
+        return False
+    return any(thread.name == response.WORKER for thread in threading.enumerate())
+
+
+if __name__ == "__main__":
+    main()

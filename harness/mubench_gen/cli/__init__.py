@@ -1,0 +1,60 @@
+"""The command line: one module a command, imported when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from mubench_gen._version import __version__
+
+# name → the line in --help; the command is `command` in the module of that name.
+_COMMANDS = {
+    "eval": "Evaluate a model: ask, read the answers, score.",
+    "tasks": "List the tasks, or show one.",
+    "prompts": "List the prompt styles, or show one as a model sees it.",
+    "plugins": "List the model plugins, or show one.",
+    "data": "What a data set holds; prepare the demo's.",
+    "score": "Read a run's stored replies again and score them.",
+    "report": "Print the table of one run or several.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"mubench_gen.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            from mubench_gen.errors import did_you_mean
+
+            ctx.fail(f"There is no command {args[0]!r}. {did_you_mean(args[0], _COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", "-V", prog_name="mubench-gen")
+def cli() -> None:
+    """Ask vision-language models what they see in a microscope.
+
+    \b
+    Examples:
+      mubench-gen eval --plugin tiny              the shipped model on the demo data
+      mubench-gen eval --plugin tiny --model clip --limit 20
+      mubench-gen report runs/*                   a table of all runs
+    """

@@ -1,0 +1,136 @@
+"""`mubench-gen eval`: the main job."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+_EXAMPLES = """
+\b
+Examples:
+  mubench-gen eval --plugin tiny
+  mubench-gen eval --plugin tiny --model clip --tasks coarse --limit 50
+  mubench-gen eval --plugin tiny --prompt letter --prompt-set labels=1 --readout logprob
+  mubench-gen eval --plugin ./my_model.py --data path/to/data --json
+  mubench-gen eval --plugin echo,tiny --control shuffled --run-dir runs/controls
+
+\b
+The same command again resumes: finished items are never asked twice, failed ones are
+tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
+"""
+
+
+@click.command("eval", epilog=_EXAMPLES, no_args_is_help=True)
+@click.option("--plugin", multiple=True, metavar="NAME", help="Model plugin: a name or a .py file.")
+@click.option("--model", metavar="NAME", help="Which of the plugin's models. [its first]")
+@click.option(
+    "-o",
+    "options",
+    multiple=True,
+    metavar="K=V",
+    help="Option of the plugin; engine.K=V: of the engine.",
+)
+@click.option("--data", metavar="NAME|PATH", help="demo, ubench or a path. [demo]")
+@click.option("--tasks", multiple=True, metavar="NAMES", help="Names, groups, globs, files. [all]")
+@click.option("--prompt", multiple=True, metavar="NAMES", help="Prompt styles. [paper, or caption]")
+@click.option(
+    "--prompt-set",
+    multiple=True,
+    metavar="K=V",
+    help="A setting of the prompts: labels, system, image, …",
+)
+@click.option(
+    "--readout", multiple=True, metavar="NAMES", help="parse, choice, logprob. [the model's first]"
+)
+@click.option("--engine", metavar="NAME", help="What runs a checkpoint. [transformers]")
+@click.option(
+    "--orders", metavar="ORDERS", help="Orders of the options: cyclic:K, random:K, all, shuffled, …"
+)
+@click.option("--control", metavar="NAME", help="blind: no image; shuffled: another item's image.")
+@click.option("--limit", type=int, metavar="N", help="Items a task, a seeded sample. [all]")
+@click.option("--seed", type=int, metavar="N", help="Seed of everything that is drawn. [0]")
+@click.option("--repeats", type=int, metavar="N", help="How often each request is asked. [1]")
+@click.option("--temperature", type=float, metavar="T", help="0 is greedy. [0]")
+@click.option("--max-tokens", type=int, metavar="N", help="Longest reply. [the prompt's own]")
+@click.option("--device", metavar="NAME", help="auto, cpu, cuda, mps. [auto]")
+@click.option("--dtype", metavar="NAME", help="auto, float32, bfloat16, float16. [auto]")
+@click.option("--revision", metavar="REV", help="The checkpoint's revision on the hub.")
+@click.option(
+    "--trust-remote-code",
+    is_flag=True,
+    default=None,
+    help="Run the checkpoint's code; needs a 40-digit --revision.",
+)
+@click.option("--batch-size", type=int, metavar="N", help="Requests a batch. [the model's own]")
+@click.option(
+    "--timeout", type=float, metavar="S", help="Seconds that one call of the model may take. [600]"
+)
+@click.option(
+    "--run-dir", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder. [runs/ID]"
+)
+@click.option("--fresh", is_flag=True, default=None, help="Start another run of the same settings.")
+@click.option(
+    "--reuse",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Take replies to equal requests from this run.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="TOML file of any of these settings; flags win.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(config: Path | None, as_json: bool, **flags: Any) -> int:
+    """Evaluate a model: ask, read the answers, score."""
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.errors import SettingError
+    from mubench_gen.report import print_report
+    from mubench_gen.settings import read_config
+
+    given = read_config(config) if config is not None else {}
+    given |= {key: value for key, value in flags.items() if value not in (None, (), [])}
+    names = _names(given.pop("plugin", ()))
+    if not names:
+        raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
+    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no result
+        runs = _evaluate(names, given)
+    if as_json:
+        summaries = [run.summary() for run in runs]
+        print_json(summaries[0] if len(summaries) == 1 else {"runs": summaries})
+    else:
+        print_report(runs)
+    for run in runs:
+        print(f"Run folder: {run.dir}", file=sys.stderr)
+    return 3 if any(run.scores.pooled.n_errors for run in runs) else 0
+
+
+def _names(plugin: Any) -> list[str]:
+    values = [plugin] if isinstance(plugin, str) else plugin
+    return list(
+        dict.fromkeys(name.strip() for v in values for name in v.split(",") if name.strip())
+    )
+
+
+def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
+    from mubench_gen.plugins import Plugins
+    from mubench_gen.run import make_plan, run_plan
+    from mubench_gen.settings import make_settings
+
+    plans = [make_plan(make_settings({"plugin": name, **given}), Plugins()) for name in names]
+    parent = plans[0].settings.run_dir
+    if len(plans) > 1 and parent is not None:
+        plans = [plan.in_folder(parent / plan.name) for plan in plans]
+    runs = []
+    for plan in plans:
+        try:
+            runs.append(run_plan(plan, ["mubench-gen", *sys.argv[1:]], progress=True))
+        finally:
+            plan.model.close()
+    return runs

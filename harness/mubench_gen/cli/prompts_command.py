@@ -1,0 +1,95 @@
+"""`mubench-gen prompts`: the styles, and what a model sees of one."""
+
+from __future__ import annotations
+
+import click
+
+_EXAMPLES = """
+\b
+Examples:
+  mubench-gen prompts
+  mubench-gen prompts show paper --task modality
+  mubench-gen prompts show letter --task stain --prompt-set labels=1 --prompt-set image=after
+"""
+
+
+@click.group("prompts", invoke_without_command=True, epilog=_EXAMPLES)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """List the prompt styles; `show` prints one as a model sees it."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.prompt import load_prompt, prompt_names
+
+    prompts = [load_prompt(name) for name in prompt_names()]
+    if as_json:
+        print_json(
+            [{"name": p.name, "sha256": p.sha256, **p.settings.model_dump()} for p in prompts]
+        )
+        return
+    print_table(
+        ["prompt", "for", "labels", "max tokens", "what it is"],
+        [
+            [
+                p.name,
+                "generative" if p.settings.kind == "chat" else "contrastive",
+                p.settings.labels if p.settings.kind == "chat" else "",
+                str(p.settings.max_tokens) if p.settings.kind == "chat" else "",
+                p.settings.title,
+            ]
+            for p in prompts
+        ],
+        right=[3],
+    )
+
+
+@command.command("show", epilog=_EXAMPLES)
+@click.argument("name")
+@click.option(
+    "--task", required=True, metavar="TASK", help="The task whose first question is shown."
+)
+@click.option("--data", default="demo", show_default=True, metavar="NAME|PATH")
+@click.option("--prompt-set", multiple=True, metavar="K=V", help="A setting of the prompt.")
+@click.option("--item", default=0, show_default=True, metavar="N", help="Which of its questions.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def show(
+    name: str, task: str, data: str, prompt_set: tuple[str, ...], item: int, as_json: bool
+) -> None:
+    """Print a prompt's rendered messages for one question of a task."""
+    from itertools import islice
+
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.data import open_dataset
+    from mubench_gen.errors import SettingError
+    from mubench_gen.orders import item_orders
+    from mubench_gen.prompt import load_prompt, render
+    from mubench_gen.recording import plain_message
+    from mubench_gen.samples import samples, tasks_of
+    from mubench_gen.settings import pairs
+    from mubench_gen.task import load_tasks
+
+    prompt = load_prompt(name, pairs(prompt_set))
+    dataset = open_dataset(data)
+    found = tasks_of(load_tasks([task]), dataset, named=True)
+    sample = next(islice(samples(found[:1], dataset), item, None), None)
+    if sample is None:
+        raise SettingError(f"--item {item}: the task {task!r} has fewer questions in {data!r}.")
+    order = item_orders(prompt.settings.order, sample.question.options, seed=0, item=sample.id)[0]
+    rendered = render(prompt, sample, order)
+    messages = [plain_message(message) for message in rendered.messages]
+    if as_json:
+        print_json(
+            {
+                "prompt": prompt.name,
+                "sha256": prompt.sha256,
+                "item": sample.id,
+                "messages": messages,
+            }
+        )
+        return
+    for message in messages:
+        click.secho(f"── {message['role']} ", fg="cyan")
+        for part in message["content"]:
+            click.echo(part["text"] if part["type"] == "text" else f"[image {sample.row.image_id}]")

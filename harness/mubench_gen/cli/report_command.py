@@ -1,0 +1,31 @@
+"""`mubench-gen report`: the table of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_EXAMPLES = """
+\b
+Examples:
+  mubench-gen report runs/tiny-llava-1a2b3c4d
+  mubench-gen report runs/* --json
+"""
+
+
+@click.command("report", epilog=_EXAMPLES)
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(runs: tuple[Path, ...], as_json: bool) -> None:
+    """Print the table of one run or several, finished or not."""
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.report import print_report
+    from mubench_gen.results import load_run
+
+    loaded = [load_run(path) for path in runs]
+    if as_json:
+        summaries = [run.summary() for run in loaded]
+        print_json(summaries[0] if len(summaries) == 1 else {"runs": summaries})
+    else:
+        print_report(loaded)

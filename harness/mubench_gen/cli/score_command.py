@@ -1,0 +1,98 @@
+"""`mubench-gen score`: read stored replies again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mubench_gen.rescore import Change
+
+_EXAMPLES = """
+\b
+Examples:
+  mubench-gen score runs/tiny-llava-1a2b3c4d
+  mubench-gen score runs/tiny-llava-1a2b3c4d --save
+"""
+_SHOWN = 20
+
+
+@click.command("score", epilog=_EXAMPLES)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--save", is_flag=True, help="Append the changed answers to the run and rewrite its scores."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(run: Path, save: bool, as_json: bool) -> None:
+    """Read a run's stored replies again, without a model, and score them.
+
+    Shows every answer that today's parser reads otherwise; changes nothing without --save.
+    """
+    from mubench_gen import rescore as again
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.report import print_scores
+    from mubench_gen.results import load_run
+
+    loaded = load_run(run)
+    rescored = again.rescore(loaded)
+    if save:
+        again.save(loaded, rescored.changes)
+    if as_json:
+        changed = [_plain(change) for change in rescored.changes]
+        print_json(
+            {
+                **loaded.summary(),
+                "scores": rescored.scores.as_dict(),
+                "changed": changed,
+                "saved": save,
+            }
+        )
+        return
+    print_scores(loaded, rescored.scores)
+    _print_changes(rescored.changes, saved=save)
+
+
+def _plain(change: Change) -> dict[str, Any]:
+    fields = ("status", "choice", "rule", "span", "correct")
+    return {
+        "id": change.before["id"],
+        "reply": change.before["reply"],
+        "before": {f: change.before[f] for f in fields},
+        "after": {f: change.after[f] for f in fields},
+    }
+
+
+def _print_changes(changes: list[Change], *, saved: bool) -> None:
+    from mubench_gen.cli.tables import print_table
+
+    matter = [change for change in changes if change.matters]
+    if not matter:
+        click.echo("No answer reads otherwise than stored.")
+        return
+    print_table(
+        ["item", "reply", "before", "after", "right"],
+        [
+            [
+                change.before["item"],
+                (change.before["reply"] or "")[:80],
+                _shown(change.before),
+                _shown(change.after),
+                f"{_mark(change.before)} → {_mark(change.after)}",
+            ]
+            for change in matter[:_SHOWN]
+        ],
+        title=f"{len(matter):,} answers read otherwise" + ("" if saved else " (not saved: --save)"),
+        caption=f"{len(matter) - _SHOWN:,} more: --json" if len(matter) > _SHOWN else None,
+    )
+
+
+def _shown(record: dict[str, Any]) -> str:
+    if record["choice"] is None:
+        return str(record["status"])
+    return f"{record['labels'][record['choice']]} ({record['rule']})"
+
+
+def _mark(record: dict[str, Any]) -> str:
+    return "✓" if record["correct"] else "✗"

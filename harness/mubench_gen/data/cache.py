@@ -1,0 +1,56 @@
+"""The demo data in the cache folder: written on first use, complete or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from mubench_gen.errors import DataError
+from mubench_gen.places import cache_folder
+
+DEMO_IMAGES = 600
+
+
+def demo_folder() -> Path:
+    """The folder of the demo data, generated where it is not there yet."""
+    folder = cache_folder() / f"demo-{_generator_digest()}"
+    if not (folder / "rows.jsonl").is_file():
+        generate_demo(folder, images=DEMO_IMAGES)
+    return folder
+
+
+def generate_demo(folder: Path, *, images: int, seed: int | None = None) -> None:
+    """Write the demo into `folder`: a temporary folder beside it first, then one rename."""
+    from mubench_gen.data.demo import DEMO_SEED, write_demo
+    from mubench_gen.progress import bar
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise DataError(
+            f"The data cannot be written to {folder}: {error.strerror}. "
+            "Set MUBENCH_GEN_CACHE to a folder that can be."
+        ) from None
+    try:
+        with bar("generating the demo's images", images) as progress:
+            chosen = DEMO_SEED if seed is None else seed
+            write_demo(scratch, images=images, seed=chosen, progress=progress.at)
+        scratch.chmod(0o755)
+        os.rename(scratch, folder)
+    except OSError as error:
+        if not (folder / "rows.jsonl").is_file():  # else another process was first
+            raise DataError(f"The data cannot be written to {folder}: {error.strerror}.") from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _generator_digest() -> str:
+    """Eight hex digits of the generator's own source: a new generator makes a new folder."""
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parent / "demo").glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]

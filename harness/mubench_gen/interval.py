@@ -1,0 +1,55 @@
+"""Confidence intervals for a share of right answers, clustered by image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from statistics import NormalDist
+
+
+def clustered_interval(
+    clusters: Collection[tuple[int, int]], confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """Wilson's interval with the effective sample size of clustered data.
+
+    `clusters` are (items, right) an image; None where there is no item. The effective size
+    is p(1 − p) over the cluster-robust (linearised) variance of the ratio, at most the
+    number of items. At 0 % and 100 %, where that variance says nothing, it is the number
+    of images. The quantile is Student's t with images − 1 degrees of freedom (Wilson 1927;
+    Korn & Graubard 1998 for the effective size in a score interval).
+    """
+    items = sum(n for n, _ in clusters)
+    if not items:
+        return None
+    groups, share = len(clusters), sum(right for _, right in clusters) / items
+    binomial = share * (1 - share)
+    size = float(groups)
+    if groups > 1 and binomial > 0:
+        squares = math.fsum((right - share * n) ** 2 for n, right in clusters)
+        variance = groups / (groups - 1) * squares / items**2
+        size = min(float(items), binomial / variance) if variance > 0 else float(items)
+    return _wilson(share, size, _student(confidence, groups - 1))
+
+
+def _wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
+    z2 = quantile * quantile / size
+    centre = (share + z2 / 2) / (1 + z2)
+    half = quantile / (1 + z2) * math.sqrt(share * (1 - share) / size + z2 / (4 * size))
+    low = 0.0 if share == 0 else max(0.0, centre - half)
+    high = 1.0 if share == 1 else min(1.0, centre + half)
+    return low, high
+
+
+def _student(confidence: float, freedom: int) -> float:
+    """The two-sided quantile of Student's t (Cornish–Fisher expansion, Fisher & Cornish 1960).
+
+    Within 0.1 % of the exact one from 8 degrees of freedom on; none is taken below 1.
+    """
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    v = max(1, freedom)
+    return (
+        z
+        + (z**3 + z) / (4 * v)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
+    )

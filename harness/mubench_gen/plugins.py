@@ -1,0 +1,223 @@
+"""Finding plugins without importing them, and loading the one that is asked for.
+
+Listing reads entry-point metadata alone. Loading imports one module, validates its hooks
+and keeps whatever it does wrong from everything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from mubench_gen._version import __version__
+from mubench_gen.errors import PluginError, SettingError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from mubench_gen.model import ModelSpec
+
+GROUP = "mubench_gen"
+_OWN = "mubench-gen"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A plugin as its metadata tells, nothing imported.
+
+    `state` is "ok", "incompatible: …" (have and need) or "clash: …" (two distributions
+    offer the name).
+    """
+
+    name: str
+    module: str
+    distribution: str
+    version: str
+    state: str = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A loaded plugin. `digest` is of its file where it was given as a path."""
+
+    name: str
+    distribution: str | None
+    version: str | None
+    models: Sequence[ModelSpec]
+    digest: str | None = None
+    path: Path | None = None
+
+    def spec(self, model: str | None) -> ModelSpec:
+        """The model of that name, the first for None, or any id where one is open to them."""
+        from dataclasses import replace
+
+        from mubench_gen.model import Checkpoint
+
+        if model is None:
+            return self.models[0]
+        for spec in self.models:
+            if spec.name == model:
+                return spec
+        for spec in self.models:
+            if spec.any_id and isinstance(spec.source, Checkpoint):
+                return replace(spec, name=model, source=replace(spec.source, path=model))
+        near = did_you_mean(model, [spec.name for spec in self.models])
+        raise PluginError(f"The plugin {self.name!r} has no model {model!r}. {near}")
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """The plugins that are installed; tests give their own entry points."""
+
+    entry_points: Iterable[importlib.metadata.EntryPoint] | None = field(default=None)
+
+    def list(self) -> list[Listed]:
+        """Every plugin by name, imported none."""
+        found: dict[str, list[importlib.metadata.EntryPoint]] = {}
+        for entry in self._entries():
+            found.setdefault(entry.name, []).append(entry)
+        return [_listed(entry, found[name]) for name in sorted(found) for entry in found[name]]
+
+    def load(self, name: str) -> Plugin:
+        """The plugin of that name, or in that file. PluginError says what is wrong with it."""
+        if name.endswith(".py") or "/" in name:
+            return _load_path(Path(name).expanduser())
+        listed = [plugin for plugin in self.list() if plugin.name == name]
+        if not listed:
+            near = did_you_mean(name, [plugin.name for plugin in self.list()])
+            raise PluginError(
+                f"There is no plugin {name!r}. {near} `mubench-gen plugins` lists them; "
+                "a path to a .py file works too."
+            )
+        if listed[0].state != "ok":
+            raise PluginError(f"The plugin {name!r} cannot be used: {listed[0].state}.")
+        return self._load(listed[0])
+
+    def _load(self, listed: Listed) -> Plugin:
+        where = f"The plugin {listed.name!r} ({listed.distribution} {listed.version})"
+        entry = next(e for e in self._entries() if e.name == listed.name)
+        with Isolated(where):
+            module = entry.load()
+        models = _models(module, where)
+        return Plugin(listed.name, listed.distribution, listed.version, models)
+
+    def _entries(self) -> Iterable[importlib.metadata.EntryPoint]:
+        if self.entry_points is not None:
+            return self.entry_points
+        return importlib.metadata.entry_points(group=GROUP)
+
+
+def check_options(name: str, model: type[Any], given: dict[str, str]) -> Any:
+    """The options of a model class, validated; a wrong one is refused by name."""
+    from pydantic import ValidationError
+
+    try:
+        return model.Options.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        known = model.Options.model_fields
+        if first["type"] == "extra_forbidden":
+            near = did_you_mean(key, known) if known else "It has none."
+            raise SettingError(f"The plugin {name!r} has no option {key!r}. {near}") from None
+        raise SettingError(
+            f"Option {key} of the plugin {name!r}: {first['msg']} (got {first['input']!r})."
+        ) from None
+
+
+def _listed(
+    entry: importlib.metadata.EntryPoint, rivals: Sequence[importlib.metadata.EntryPoint]
+) -> Listed:
+    distribution, version = _origin(entry)
+    state = _compatibility(entry)
+    origins = sorted({" ".join(_origin(rival)) for rival in rivals})
+    if len(rivals) > 1:
+        state = f"clash: {' and '.join(origins)} both offer it; uninstall one"
+    return Listed(entry.name, entry.value, distribution, version, state)
+
+
+def _origin(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    if entry.dist is None:
+        return "unknown distribution", "?"
+    return entry.dist.name, entry.dist.version
+
+
+def _compatibility(entry: importlib.metadata.EntryPoint) -> str:
+    if entry.dist is None or entry.dist.name == _OWN:
+        return "ok"
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    for line in entry.dist.requires or []:
+        try:
+            need = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if need.name.replace("_", "-").lower() != _OWN or (
+            need.marker and not need.marker.evaluate()
+        ):
+            continue
+        if not need.specifier.contains(__version__, prereleases=True):
+            return f"incompatible: it needs mubench-gen{need.specifier}, this is {__version__}"
+    return "ok"
+
+
+def _load_path(path: Path) -> Plugin:
+    where = f"The plugin {path}"
+    if not path.is_file():
+        raise PluginError(f"There is no plugin file {str(path)!r}.")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{where} is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)  # dataclasses and pickles look the module up
+    with Isolated(where):
+        spec.loader.exec_module(module)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Plugin(path.stem, None, None, _models(module, where), digest, path.resolve())
+
+
+def _models(module: ModuleType, where: str) -> Sequence[ModelSpec]:
+    import pluggy
+
+    from mubench_gen.model import Hooks, ModelSpec
+
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(Hooks)
+    try:
+        manager.register(module)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(f"{where} has a hook that mubench-gen doesn't know: {error}") from None
+    if not manager.hook.mubench_gen_models.get_hookimpls():
+        raise PluginError(
+            f"{where} has no hook mubench_gen_models: define it and mark it @mubench_gen.hookimpl."
+        )
+    with Isolated(where):
+        answers = manager.hook.mubench_gen_models()
+    models = list(answers[0]) if answers and isinstance(answers[0], (list, tuple)) else []
+    if not models or not all(isinstance(m, ModelSpec) for m in models):
+        raise PluginError(f"{where}: mubench_gen_models must return a list of ModelSpec.")
+    return models
+
+
+class Isolated(contextlib.AbstractContextManager[None]):
+    """Turns whatever a plugin raises where it gets ready into a PluginError with its place."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is None or isinstance(error, (KeyboardInterrupt, UsageError)):
+            return
+        frames = traceback.extract_tb(trace)
+        place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        raise PluginError(
+            f"{self._where} is broken: {type(error).__name__}: {error}{place}."
+        ) from None

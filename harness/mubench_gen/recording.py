@@ -1,0 +1,193 @@
+"""Between requests and records: asks each key once, and writes a record for every item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mubench_gen.answer import read_answer
+from mubench_gen.errors import ImageError
+from mubench_gen.progress import log
+from mubench_gen.records import AnsweredKeys, Record, RecordFile
+from mubench_gen.types import (
+    Answer,
+    Failure,
+    Image,
+    Message,
+    Readout,
+    RenderedPrompt,
+    Request,
+    Response,
+    Text,
+)
+
+_FLUSH = 256  # records that wait at most
+_SHOWN_ERRORS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What becomes one record: a rendered prompt, a read-out, and the request for it.
+
+    `request` is None where it could not be made: `error` then says why.
+    """
+
+    id: str
+    rendered: RenderedPrompt
+    readout: Readout
+    request: Request | None
+    error: Failure | None
+
+
+class Recorder:
+    """Turns items into requests and responses into records.
+
+    Items that share a key wait for one request; keys that the run (or a run given by
+    `reuse`) has answered are not asked again.
+    """
+
+    def __init__(
+        self, records: RecordFile, reused: Sequence[AnsweredKeys], plugin: str, model: str
+    ) -> None:
+        self._records = records
+        self._answered = [records.answered, *reused]
+        self._plugin = plugin
+        self._model = model
+        self._in_flight: dict[str, list[Item]] = {}
+        self._ready: list[Record] = []
+        self._right = self._scored = self._errors = 0
+        self.done = len(records)
+
+    def __contains__(self, item_id: str) -> bool:
+        return item_id in self._records
+
+    @property
+    def note(self) -> str:
+        """Running accuracy and errors of this session, for the progress display."""
+        share = f"{self._right / self._scored:.1%} right" if self._scored else ""
+        return f"{share}, {self._errors:,} errors" if self._errors else share
+
+    def requests(self, items: Iterable[Item]) -> Iterator[Request]:
+        """The requests that have to be asked, each key once."""
+        for item in items:
+            request = item.request
+            if request is None:
+                self._record(item, Response(error=item.error))
+            elif request.key in self._in_flight:
+                self._in_flight[request.key].append(item)
+            elif (stored := self._stored(request.key)) is not None:
+                self._record(item, stored)
+            else:
+                self._in_flight[request.key] = [item]
+                yield request
+
+    def answered(self, batch: Iterable[tuple[Request, Response]]) -> None:
+        """Record a batch, on the disk when this returns."""
+        for request, response in batch:
+            for item in self._in_flight.pop(request.key):
+                self._record(item, response, flush=False)
+        self.flush()
+
+    def flush(self) -> None:
+        """Put the records that wait on the disk."""
+        if self._ready:
+            ready, self._ready = self._ready, []
+            self._records.append(ready)
+            self.done += sum(record["status"] != "error" for record in ready)
+
+    def _stored(self, key: str) -> Response | None:
+        for keys in self._answered:
+            record = keys.get(key)
+            if record is not None:
+                scores = record["scores"]
+                return Response(
+                    reply=record["reply"],
+                    scores=None if scores is None else tuple(scores),
+                    finish_reason=record["finish_reason"],
+                    usage=record["usage"],
+                    seconds=record["seconds"],
+                )
+        return None
+
+    def _record(self, item: Item, response: Response, *, flush: bool = True) -> None:
+        answer = read_answer(response, item.readout, item.rendered)
+        record = make_record(item, response, answer, plugin=self._plugin, model=self._model)
+        self._ready.append(record)
+        if response.error is not None:
+            self._errors += 1
+            self._tell(item, response.error)
+        else:
+            self._scored += 1
+            self._right += bool(record["correct"])
+        if flush and len(self._ready) >= _FLUSH:
+            self.flush()
+
+    def _tell(self, item: Item, error: Failure) -> None:
+        if self._errors <= _SHOWN_ERRORS:
+            log(f"{item.id}: {error.type}: {error.message}")
+        if self._errors == _SHOWN_ERRORS:
+            log("Further errors are in the records alone.")
+
+
+def make_record(
+    item: Item, response: Response, answer: Answer, *, plugin: str, model: str
+) -> Record:
+    """The record of one item, fields in the order of the public face."""
+    rendered, sample, error = item.rendered, item.rendered.sample, response.error
+    return {
+        "id": item.id,
+        "key": item.request.key if item.request is not None else None,
+        "item": sample.id,
+        "image_id": sample.row.image_id,
+        "image_sha256": _digest(sample.image),
+        "dataset": sample.row.dataset,
+        "task": sample.task.name,
+        "meta": dict(sample.row.meta),
+        "plugin": plugin,
+        "model": model,
+        "prompt": rendered.prompt,
+        "prompt_sha256": rendered.prompt_sha256,
+        "readout": item.readout,
+        "options": rendered.options,
+        "labels": rendered.labels,
+        "order": rendered.order,
+        "gold": rendered.gold,
+        "messages": [plain_message(message) for message in rendered.messages],
+        "reply": response.reply,
+        "scores": response.scores,
+        "tied": answer.tied,
+        "finish_reason": response.finish_reason,
+        "status": answer.status,
+        "choice": answer.index,
+        "rule": answer.rule,
+        "span": answer.span,
+        "correct": None if error is not None else answer.index == rendered.gold,
+        "error": None if error is None else asdict(error),
+        "usage": response.usage,
+        "seconds": response.seconds,
+    }
+
+
+def plain_message(message: Message) -> dict[str, Any]:
+    """A message as records keep it: images by digest."""
+    return {"role": message.role, "content": [_plain_part(part) for part in message.content]}
+
+
+def _plain_part(part: Text | Image) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    described = {"type": "image", "sha256": _digest(part)}
+    try:
+        if part.conversion is not None:
+            described["conversion"] = part.conversion
+    except ImageError:  # the record's `error` says it
+        pass
+    return described
+
+
+def _digest(image: Image | None) -> str | None:
+    try:
+        return None if image is None else image.sha256
+    except ImageError:
+        return None

@@ -1,0 +1,218 @@
+"""The records file: one answered item a line, appended for good or not at all.
+
+A line is a JSON object whose last field `crc` is the CRC-32, in eight hex digits, of the
+bytes before `,"crc":`. A last line without newline, or one that fails its check, is
+dropped. Where an id stands twice (a failed item, tried again) the last line counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from mubench_gen.errors import RunFolderError
+
+Record = dict[str, Any]
+_CRC = b',"crc":"'
+_TAIL = len(_CRC) + 8 + len(b'"}\n')
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLine:
+    """A line that passed its check, and where it begins."""
+
+    offset: int
+    record: Record
+
+
+def to_line(record: Mapping[str, Any]) -> bytes:
+    """A record as its line, checksum and newline included."""
+    try:
+        body = orjson.dumps(record)
+    except TypeError:  # a lone surrogate in the reply, which UTF-8 cannot hold: escape it
+        reply = orjson.Fragment(json.dumps(record["reply"]))
+        body = orjson.dumps({**record, "reply": reply})
+    body = body[:-1]
+    return b'%b%b%08x"}\n' % (body, _CRC, zlib.crc32(body))
+
+
+def from_line(line: bytes) -> Record | None:
+    """The record of a line, without its `crc`; None where the line fails its check."""
+    body = line[:-_TAIL]
+    if line[-_TAIL:] != b'%b%08x"}\n' % (_CRC, zlib.crc32(body)):
+        return None
+    try:
+        record = orjson.loads(body + b"}")
+    except orjson.JSONDecodeError:
+        try:  # an escaped lone surrogate
+            record = json.loads(body + b"}")
+        except ValueError:
+            return None
+    return record if isinstance(record, dict) and "id" in record else None
+
+
+def stored_lines(path: Path) -> Iterator[StoredLine]:
+    """Every sound line of the file, superseded ones too, in the order of the file."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be read: {error.strerror}.") from None
+    with file:
+        offset = 0
+        for line in file:
+            record = from_line(line)
+            if record is not None:
+                yield StoredLine(offset, record)
+            offset += len(line)
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """The records that count: of each id the last sound line, in the order of the file."""
+    superseded = _superseded(path)
+    for stored in stored_lines(path):
+        if stored.offset not in superseded:
+            yield stored.record
+
+
+def _superseded(path: Path) -> set[int]:
+    """The offsets of sound lines whose id stands again further down.
+
+    The id is the first field, so that it is found without reading the JSON.
+    """
+    last: dict[int, int] = {}
+    superseded: set[int] = set()
+    if not path.is_file():
+        return superseded
+    with path.open("rb") as file:
+        offset = 0
+        for line in file:
+            identity = hash(line[: line.find(b'",')])
+            if identity not in last:
+                last[identity] = offset
+            elif from_line(line) is not None:
+                superseded.add(last[identity])
+                last[identity] = offset
+            offset += len(line)
+    return superseded
+
+
+class AnsweredKeys:
+    """Where in a records file each key was answered: one number a record in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offsets: dict[int, int] = {}
+
+    @classmethod
+    def of(cls, path: Path) -> AnsweredKeys:
+        """The keys of a finished or unfinished run."""
+        keys = cls(path)
+        for stored in stored_lines(path):
+            keys.note(stored.record, stored.offset)
+        return keys
+
+    def note(self, record: Record, offset: int) -> None:
+        if record["status"] != "error":
+            self._offsets.setdefault(hash(record["key"]), offset)
+
+    def get(self, key: str) -> Record | None:
+        """The record that answered this key, if there is one."""
+        offset = self._offsets.get(hash(key))
+        if offset is None:
+            return None
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            record = from_line(file.readline())
+        return record if record is not None and record["key"] == key else None
+
+
+class RecordFile:
+    """The records file of a run that is being made: appends, and knows what it holds.
+
+    The index keeps two numbers a record, not the records: which ids are finished, and at
+    which offset a key was answered.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.answered = AnsweredKeys(path)
+        self._finished: set[int] = set()
+        self._size = self._index()
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            if os.fstat(self._file).st_size > self._size:
+                os.ftruncate(self._file, self._size)  # the torn end of a killed run
+        except OSError as error:
+            raise RunFolderError(f"{path}: cannot be written: {error.strerror}.") from None
+
+    def __len__(self) -> int:
+        return len(self._finished)
+
+    def __contains__(self, record_id: str) -> bool:
+        return hash(record_id) in self._finished
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write the records and wait until they are on the disk.
+
+        RunFolderError where they cannot be written; the file then ends where it ended.
+        """
+        lines = [to_line(record) for record in records]
+        try:
+            _write(self._file, b"".join(lines))
+            os.fsync(self._file)
+        except OSError as error:
+            os.ftruncate(self._file, self._size)
+            raise RunFolderError(
+                f"{self.path}: cannot be written: {error.strerror}. What was finished before is "
+                "kept; make room and type the same command again."
+            ) from None
+        for record, line in zip(records, lines, strict=True):
+            self._note(record, self._size)
+            self._size += len(line)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _note(self, record: Record, offset: int) -> None:
+        if record["status"] != "error":
+            self._finished.add(hash(record["id"]))
+        self.answered.note(record, offset)
+
+    def _index(self) -> int:
+        """Note what the file holds; its size without a torn last line."""
+        sound = 0
+        for stored in stored_lines(self.path):
+            self._note(stored.record, stored.offset)
+        if self.path.is_file():
+            with self.path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                sound = size and _last_newline(file, size)
+        return sound
+
+
+def _last_newline(file: BinaryIO, size: int) -> int:
+    """The offset behind the last newline."""
+    end = size
+    while end > 0:
+        begin = max(0, end - 65_536)
+        file.seek(begin)
+        found = file.read(end - begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        end = begin
+    return 0
+
+
+def _write(file: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]

@@ -1,0 +1,110 @@
+"""scores → report: the terminal table, with what each number depends on beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mubench_gen.results import Run
+from mubench_gen.score import Controls, Score, Scores
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_COLUMNS = (
+    "", "n", "accuracy", "95 % CI", "answered", "of those", "chance", "majority", "corrected",
+    "errors",
+)  # fmt: skip
+
+
+def print_report(runs: Sequence[Run]) -> None:
+    """The table of each run on stdout."""
+    for run in runs:
+        print_scores(run, run.scores)
+
+
+def print_scores(run: Run, scores: Scores) -> None:
+    """One run's table: pooled, tasks, data sets, and prompts or read-outs where several."""
+    import sys
+
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(_table(run, scores))
+    for line in _notes(run, scores):
+        console.print(line, style="dim", highlight=False)
+
+
+def _table(run: Run, scores: Scores) -> Table:
+    from rich.table import Table
+
+    manifest = run.manifest
+    title = f"{manifest['plugin']['name']} · {manifest['model']['id']} · {manifest['data']['name']}"
+    title += f" · {', '.join(manifest['settings']['prompt'])}"
+    if manifest["settings"]["control"] != "none":
+        title += f" · control: {manifest['settings']['control']}"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column(_COLUMNS[0], overflow="fold")
+    for column in _COLUMNS[1:]:
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_row(
+        *_row("pooled", scores.pooled, scores.controls["pooled"]), style="bold", end_section=True
+    )
+    _add_section(table, scores.tasks, scores.controls)
+    if len(scores.datasets) > 1:
+        _add_section(table, scores.datasets, {})
+    for several in (scores.prompts, scores.readouts):
+        if len(several) > 1:
+            _add_section(table, several, {})
+    return table
+
+
+def _add_section(
+    table: Table, groups: Mapping[str, Score], controls: Mapping[str, Controls]
+) -> None:
+    for name, score in groups.items():
+        table.add_row(*_row(name, score, controls.get(name)))
+    table.add_section()
+
+
+def _row(name: str, score: Score, controls: Controls | None) -> list[str]:
+    return [
+        name,
+        f"{score.n:,}",
+        percent(score.accuracy),
+        "–" if score.ci95 is None else f"{100 * score.ci95[0]:.1f}–{100 * score.ci95[1]:.1f}",
+        percent(score.statuses.get("answered", 0.0) if score.n else None),
+        percent(score.accuracy_answered),
+        percent(score.chance),
+        percent(controls.majority) if controls is not None else "",
+        percent(score.chance_corrected),
+        f"{score.n_errors:,}" if score.n_errors else "",
+    ]
+
+
+def _notes(run: Run, scores: Scores) -> list[str]:
+    notes = []
+    pooled = scores.pooled
+    unanswered = {k: v for k, v in pooled.statuses.items() if k != "answered"}
+    if unanswered:
+        shares = ", ".join(f"{status} {percent(share)}" for status, share in unanswered.items())
+        notes.append(f"Unanswered, counted wrong: {shares}.")
+    places = scores.controls["pooled"]
+    if places.answered_at:
+        answers = " ".join(percent(share) for share in places.answered_at)
+        golds = " ".join(percent(share) for share in places.gold_at)
+        notes.append(f"Places of the answers: {answers} (of the right ones: {golds}).")
+    if pooled.n_errors:
+        notes.append(
+            f"{pooled.n_errors:,} items failed and are in no score; "
+            "the same command tries them again."
+        )
+    planned = int(run.manifest["planned"])
+    if pooled.n + pooled.n_errors < planned:
+        notes.append(f"Unfinished: {pooled.n + pooled.n_errors:,} of {planned:,} items.")
+    return notes
+
+
+def percent(share: float | None) -> str:
+    """0.123 → "12.3", None → "–": the table's numbers are percentages."""
+    return "–" if share is None else f"{100 * share:.1f}"

@@ -1,0 +1,286 @@
+"""request → response: asks the model in batches and isolates what goes wrong.
+
+The model runs in a thread of its own while the next batch is rendered, hashed and decoded.
+A batch that fails is asked again one request at a time, so that one bad item costs itself
+alone. A call that hangs is left behind after `timeout` seconds.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mubench_gen.errors import (
+    EngineFault,
+    ImageError,
+    ItemTimeout,
+    MubenchError,
+    ReplyError,
+    UsageError,
+)
+from mubench_gen.model import ContrastiveModel, GenerativeModel, Model
+from mubench_gen.types import Failure, Reply, Request, Response
+
+if TYPE_CHECKING:
+    import numpy as np
+
+T = TypeVar("T")
+WORKER = "mubench-gen model"  # the name of the thread that a model runs in
+Asked = list[tuple[Request, Response]]
+_MOST_HUNG = 8  # calls left behind before the engine counts as gone
+_KEPT_IMAGES = 4_096  # embeddings kept, most recent first
+
+
+def respond(
+    model: Model, requests: Iterable[Request], *, batch_size: int, timeout: float
+) -> Iterator[Asked]:
+    """Batches of requests with their responses, in order. EngineFault ends it."""
+    caller = Caller(model, timeout)
+    stream = iter(requests)
+    ahead = _prepare(model, list(islice(stream, batch_size)))
+    try:
+        while ahead:
+            batch, running = ahead, caller.start(_sound(ahead))
+            ahead = _prepare(model, list(islice(stream, batch_size)))
+            yield _merge(batch, caller.finish(running, _sound(batch)))
+    finally:
+        caller.close()
+
+
+def _prepare(model: Model, batch: Sequence[Request]) -> Asked:
+    """Check and decode the images; a bad one is its item's error, found before the model."""
+    prepared: Asked = []
+    for request in batch:
+        response = Response()
+        try:
+            if request.image is not None:
+                _ = request.image.pixels() if model.reads_pixels else request.image.conversion
+        except ImageError as error:
+            response = Response(error=failure(error))
+        prepared.append((request, response))
+    return prepared
+
+
+def _sound(batch: Asked) -> list[Request]:
+    return [request for request, response in batch if response.error is None]
+
+
+def _merge(batch: Asked, responses: Sequence[Response]) -> Asked:
+    answers = iter(responses)
+    return [(q, r if r.error is not None else next(answers)) for q, r in batch]
+
+
+class Caller:
+    """Calls the model in a thread, with a time limit."""
+
+    def __init__(self, model: Model, timeout: float) -> None:
+        self._ask = ask_contrastive(model) if isinstance(model, ContrastiveModel) else _ask(model)
+        self._timeout = timeout
+        self._hung = 0
+        self._worker = _Worker()
+
+    def start(self, requests: Sequence[Request]) -> Future[list[Response]]:
+        return self._worker.submit(lambda: self._ask(requests))
+
+    def finish(
+        self, running: Future[list[Response]], requests: Sequence[Request]
+    ) -> list[Response]:
+        """The responses; each request by itself where the batch as a whole failed."""
+        if not requests:
+            return []
+        try:
+            return self._wait(running)
+        except (EngineFault, UsageError):
+            raise
+        except Exception as error:  # an edge of isolation: one batch of one plugin
+            if len(requests) == 1:
+                return [Response(error=failure(error))]
+        return [self._alone(request) for request in requests]
+
+    def close(self) -> None:
+        """Let the thread end; one that hangs ends with the process."""
+        self._worker.stop()
+
+    def _alone(self, request: Request) -> Response:
+        try:
+            return self._wait(self.start([request]))[0]
+        except (EngineFault, UsageError):
+            raise
+        except Exception as error:  # as above
+            return Response(error=failure(error))
+
+    def _wait(self, running: Future[list[Response]]) -> list[Response]:
+        try:
+            return running.result(self._timeout)
+        except FutureTimeout:
+            if running.done():  # the model's own TimeoutError
+                raise
+        self._hung += 1
+        if self._hung > _MOST_HUNG:
+            raise EngineFault(f"the model hung {self._hung} times, {self._timeout:g} s each")
+        self._worker = _Worker()
+        raise ItemTimeout(f"no answer within {self._timeout:g} s (--timeout)")
+
+
+class _Worker:
+    """A daemon thread that runs one call after another; one that hangs is abandoned."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None]
+        self._calls = queue.SimpleQueue()
+        threading.Thread(target=self._run, name=WORKER, daemon=True).start()
+
+    def submit(self, call: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+        self._calls.put((call, future))
+        return future
+
+    def stop(self) -> None:
+        self._calls.put(None)
+
+    def _run(self) -> None:
+        while (work := self._calls.get()) is not None:
+            call, future = work
+            try:
+                future.set_result(call())
+            except BaseException as error:  # a plugin may even call sys.exit
+                future.set_exception(
+                    error if isinstance(error, Exception) else RuntimeError(repr(error))
+                )
+
+
+def _ask(model: Model) -> Callable[[Sequence[Request]], list[Response]]:
+    assert isinstance(model, GenerativeModel)
+
+    def ask(requests: Sequence[Request]) -> list[Response]:
+        responses: dict[str, Response] = {}
+        scored = [r for r in requests if r.readout == "logprob"]
+        written = [r for r in requests if r.readout != "logprob"]
+        if written:
+            responses |= _timed(written, model.generate, _from_reply)
+        if scored:
+            responses |= _timed(scored, model.label_logprobs, _from_scores)
+        return [responses[request.key] for request in requests]
+
+    return ask
+
+
+def _timed(
+    requests: Sequence[Request],
+    call: Callable[[Sequence[Request]], Sequence[Any]],
+    convert: Callable[[Any, Request, float], Response],
+) -> dict[str, Response]:
+    began = time.perf_counter()
+    replies = call(requests)
+    seconds = round((time.perf_counter() - began) / len(requests), 6)
+    if not isinstance(replies, Sequence) or isinstance(replies, str):
+        replies = _listed(replies)
+    if len(replies) != len(requests):
+        raise ReplyError(f"the model gave {len(replies)} replies to {len(requests)} requests")
+    return {
+        request.key: convert(reply, request, seconds)
+        for request, reply in zip(requests, replies, strict=True)
+    }
+
+
+def _listed(replies: Any) -> list[Any]:
+    if isinstance(replies, str) or not hasattr(replies, "__iter__"):
+        raise ReplyError(f"the model gave {type(replies).__name__}, not a list of replies")
+    return list(replies)
+
+
+def _from_reply(reply: Any, request: Request, seconds: float) -> Response:
+    if isinstance(reply, str):
+        reply = Reply(reply)
+    if not isinstance(reply, Reply) or not isinstance(reply.text, str):
+        found = reply.text if isinstance(reply, Reply) else reply
+        error = ReplyError(f"the reply is no text but {type(found).__name__}")
+        return Response(error=failure(error), seconds=seconds)
+    return Response(
+        reply=reply.text,
+        finish_reason=reply.finish_reason,
+        usage=dict(reply.usage) if reply.usage is not None else None,
+        seconds=seconds,
+    )
+
+
+def _from_scores(scores: Any, request: Request, seconds: float) -> Response:
+    wanted = len(request.texts) or len(request.labels)
+    try:
+        values = tuple(float(score) for score in scores)
+    except (TypeError, ValueError):
+        values = ()
+    if len(values) != wanted:
+        error = ReplyError(f"{len(values)} scores for {wanted} options")
+        return Response(error=failure(error), seconds=seconds)
+    if any(math.isnan(value) for value in values) or math.inf in values:
+        error = ReplyError("a score is not a finite number")
+        return Response(error=failure(error), seconds=seconds)
+    return Response(scores=values, seconds=seconds)
+
+
+def ask_contrastive(model: ContrastiveModel) -> Callable[[Sequence[Request]], list[Response]]:
+    """Asks by cosine similarity of an image with each caption.
+
+    Each distinct text is encoded once a run; each image once for all its questions.
+    """
+    texts: dict[str, np.ndarray[Any, Any]] = {}
+    images: OrderedDict[str, np.ndarray[Any, Any]] = OrderedDict()
+
+    def similarities(requests: Sequence[Request]) -> list[list[float]]:
+        new_texts = list(dict.fromkeys(t for r in requests for t in r.texts if t not in texts))
+        if new_texts:
+            texts.update(
+                zip(new_texts, _unit(model.embed_texts(new_texts), len(new_texts)), strict=True)
+            )
+        missing = {
+            r.image.sha256: r.image for r in requests if r.image and r.image.sha256 not in images
+        }
+        if missing:
+            vectors = _unit(model.embed_images(list(missing.values())), len(missing))
+            images.update(zip(missing, vectors, strict=True))
+        scores = [
+            [float(images[r.image.sha256] @ texts[text]) for text in r.texts]
+            for r in requests
+            if r.image is not None
+        ]
+        while len(images) > _KEPT_IMAGES:
+            images.popitem(last=False)
+        return scores
+
+    def ask(requests: Sequence[Request]) -> list[Response]:
+        responses = _timed(requests, similarities, _from_scores)
+        return [responses[request.key] for request in requests]
+
+    return ask
+
+
+def _unit(embeddings: Any, n: int) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    vectors = np.asarray(embeddings, dtype=np.float32)
+    if vectors.ndim != 2 or len(vectors) != n:
+        raise ReplyError(
+            f"embeddings of shape {vectors.shape} for {n} inputs: (n, width) is needed"
+        )
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(norms).all() or not norms.all():
+        raise ReplyError("an embedding is zero or not finite")
+    unit: np.ndarray[Any, Any] = vectors / norms
+    return unit
+
+
+def failure(error: BaseException) -> Failure:
+    """An exception as a record keeps it: its type and a message without lone surrogates."""
+    message = str(error) or repr(error)
+    name = type(error).__name__
+    text = message.encode("utf-8", "replace").decode()[:2_000]
+    return Failure(name, text if isinstance(error, MubenchError) else f"{name}: {text}")

@@ -1,0 +1,162 @@
+"""A run's folder: its name, its lock, its manifest, its scores."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.errors import RunFolderError
+
+FORMAT = 1
+MANIFEST, RECORDS, SCORES, LOCK = "manifest.json", "records.jsonl", "scores.json", ".lock"
+_SETTLED = ("settings", "content")  # what must be equal for a run to be resumed
+
+
+def settings_hash(identity: Mapping[str, Any]) -> str:
+    """Eight hex digits of the settings."""
+    text = json.dumps(identity, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def run_name(plugin: str, model: str) -> str:
+    """PLUGIN-MODEL, fit for a folder's name."""
+    return re.sub(r"[^\w.-]+", "-", f"{plugin}-{model}").strip("-.")
+
+
+def choose_folder(parent: Path, name: str, *, fresh: bool) -> Path:
+    """parent/name, or with `fresh` the first of name-2, name-3, … that is not there."""
+    folder, number = parent / name, 1
+    while fresh and folder.exists():
+        number += 1
+        folder = parent / f"{name}-{number}"
+    return folder
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process; a second process is refused."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise RunFolderError(
+            f"{folder}: no run folder can be made here: {error.strerror}."
+        ) from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise RunFolderError(
+                f"{folder} is in use by another process (pid {owner}). Wait for it, or give "
+                "another --run-dir."
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def settle_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the manifest of a new run, or check that of one to resume and note the session.
+
+    RunFolderError where the folder holds a run of other settings or content: it says what
+    differs, and nothing is touched.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        strange = [
+            p.name for p in folder.iterdir() if p.name != LOCK and not p.name.startswith(".")
+        ]
+        if strange:
+            raise RunFolderError(
+                f"{folder} is no run folder: it holds {', '.join(sorted(strange)[:3])} and no "
+                f"{MANIFEST}. Give another --run-dir."
+            )
+        stored = dict(manifest)
+    else:
+        stored = read_manifest(folder)
+        different = list(_differences(stored, manifest))
+        if different:
+            raise RunFolderError(
+                f"{folder} holds a run of other settings:\n  " + "\n  ".join(different) + "\n"
+                "Use --fresh (or another --run-dir) to start another, or the settings of that run."
+            )
+        stored["sessions"] = stored["sessions"] + list(manifest["sessions"])
+    write_json(path, stored)
+    return stored
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run folder. RunFolderError where there is none that can be read."""
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunFolderError(f"{folder} is no run folder: it holds no {MANIFEST}.") from None
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path}: cannot be read: {error}.") from None
+    if not isinstance(manifest, dict) or manifest.get("format", 0) > FORMAT:
+        raise RunFolderError(
+            f"{path}: is of format {manifest.get('format')}, this version reads {FORMAT}. "
+            "Type: pip install -U mubench-gen"
+        )
+    return manifest
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file that is there whole or not at all: temporary file, fsync, rename, fsync."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n"
+    scratch = None
+    try:
+        handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(scratch, 0o644)
+        os.replace(scratch, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        if scratch is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(scratch)
+        raise RunFolderError(f"{path}: cannot be written: {error.strerror}.") from None
+
+
+def _differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    for part in _SETTLED:
+        old, new = _flat(stored.get(part, {})), _flat(wanted[part])
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) != new.get(key):
+                yield f"{key}: there {_shown(old.get(key))}, now {_shown(new.get(key))}"
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested objects as one level, "tasks.modality" → its digest."""
+    normal = json.loads(json.dumps(value))
+    flat: dict[str, Any] = {}
+    for key, entry in normal.items():
+        if isinstance(entry, dict):
+            flat |= _flat(entry, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = entry
+    return flat
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,135 @@
+"""task → samples: the questions of a data set, image by image.
+
+All the tasks of one image stand together, so that an image is read, hashed, decoded and
+encoded once and a server's caches pay for it once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import random
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from mubench_gen.data import Dataset
+from mubench_gen.errors import DataError, did_you_mean
+from mubench_gen.types import Control, Image, Row, Sample, Task
+
+
+def tasks_of(tasks: Sequence[Task], dataset: Dataset, *, named: bool) -> list[Task]:
+    """The tasks that the data set has questions for.
+
+    `named`: the user asked for these tasks, so one without questions is an error.
+    """
+    present = [task for task in tasks if count(task, dataset)]
+    if named and len(present) < len(tasks):
+        missing = next(task for task in tasks if not count(task, dataset))
+        raise DataError(_missing(missing, dataset))
+    if not present:
+        raise DataError(f"The data set {dataset.name!r} has no question of any task.")
+    return present
+
+
+def count(task: Task, dataset: Dataset) -> int:
+    """How many questions the data set has for the task."""
+    return sum(
+        n
+        for (name, question), n in dataset.questions.items()
+        if question == task.question and _asks(task, name)
+    )
+
+
+def samples(
+    tasks: Sequence[Task],
+    dataset: Dataset,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    control: Control = "none",
+) -> Iterator[Sample]:
+    """The samples, row by row. `limit`: that many a task, drawn by seed.
+
+    Memory does not grow with the rows but for the drawn sample and, under `shuffled`, one
+    number a row.
+    """
+    chosen = None if limit is None else _draw(tasks, dataset, limit, seed)
+    partners = _partners(len(dataset), seed) if control == "shuffled" else None
+    for row in dataset:
+        image: Image | None = row.image
+        wanted = [t for t in tasks if _wanted(t, row, chosen)]
+        if control == "blind":
+            image = None
+        elif partners is not None and wanted:
+            image = dataset[partners[row.index]].image
+        for task in wanted:
+            yield Sample(
+                id=_item(row, task),
+                task=task,
+                row=row,
+                question=row.questions[task.question],
+                captions=row.captions.get(task.question, ()),
+                image=image,
+            )
+
+
+def _item(row: Row, task: Task) -> str:
+    return f"{row.key}/{task.name}"
+
+
+def _asks(task: Task, dataset_name: str) -> bool:
+    return not task.datasets or any(fnmatchcase(dataset_name, name) for name in task.datasets)
+
+
+def _wanted(task: Task, row: Row, chosen: set[int] | None) -> bool:
+    if task.question not in row.questions or not _asks(task, row.dataset):
+        return False
+    return chosen is None or _rank(0, _item(row, task)) in chosen
+
+
+def _rank(seed: int, item: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}\0{item}".encode()).digest()[:8], "big")
+
+
+def _draw(tasks: Sequence[Task], dataset: Dataset, limit: int, seed: int) -> set[int]:
+    """`limit` items a task, those of the smallest seeded hash: any order of rows draws them."""
+    ranked: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for row in dataset:
+        for task in tasks:
+            if _wanted(task, row, None):
+                item = _item(row, task)
+                entry = (-_rank(seed + 1, item), _rank(0, item))
+                heap = ranked[task.name]
+                if len(heap) < limit:
+                    heapq.heappush(heap, entry)
+                else:
+                    heapq.heappushpop(heap, entry)
+    return {identity for heap in ranked.values() for _, identity in heap}
+
+
+def _partners(rows: int, seed: int) -> array[int]:
+    """For each row another row, by Sattolo's algorithm: one cycle, so nobody keeps its own."""
+    if rows < 2:
+        raise DataError("The control 'shuffled' needs two images or more.")
+    partners = array("Q", range(rows))
+    generator = random.Random(seed)
+    for i in range(rows - 1, 0, -1):
+        j = generator.randrange(i)
+        partners[i], partners[j] = partners[j], partners[i]
+    return partners
+
+
+def _missing(task: Task, dataset: Dataset) -> str:
+    names = {name for name, _ in dataset.questions}
+    absent = [d for d in task.datasets if not any(fnmatchcase(name, d) for name in names)]
+    if absent:
+        return (
+            f"The task {task.name!r} names the data set {absent[0]!r}, which is not in "
+            f"{dataset.name!r} ({dataset.path}). {did_you_mean(absent[0], names)}"
+        )
+    return (
+        f"The task {task.name!r} asks the question {task.question!r}, which no row of "
+        f"{dataset.name!r} has. {did_you_mean(task.question, {q for _, q in dataset.questions})}"
+    )

@@ -1,0 +1,174 @@
+"""answers → scores: per task, per data set and pooled, with the cheap controls beside them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mubench_gen.interval import clustered_interval
+from mubench_gen.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The scores of one group of items; shares are between 0 and 1, None where n is 0.
+
+    n: items without errors. accuracy: unanswered counted wrong. accuracy_answered: among
+    the answered. bounds: unanswered all wrong, all right. chance: mean of 1 / options.
+    chance_corrected: (accuracy − chance) / (1 − chance). ci95: of accuracy, clustered by
+    image. statuses: the share of each status among n.
+    """
+
+    n: int
+    n_errors: int
+    accuracy: float | None
+    accuracy_answered: float | None
+    bounds: tuple[float, float] | None
+    chance: float | None
+    chance_corrected: float | None
+    ci95: tuple[float, float] | None
+    statuses: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What no look at the images would score, and where the answers stand.
+
+    majority: always the task's commonest right option. answered_at and gold_at: for each
+    place in the list of options, the share of the answers, and of the right ones, there.
+    """
+
+    majority: float | None
+    answered_at: tuple[float, ...]
+    gold_at: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """All the scores of a run. `prompts` and `readouts` where there are several."""
+
+    pooled: Score
+    tasks: Mapping[str, Score]
+    datasets: Mapping[str, Score]
+    prompts: Mapping[str, Score]
+    readouts: Mapping[str, Score]
+    controls: Mapping[str, Controls]  # by task, and "pooled"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The contract's `scores` object."""
+        plain = {"pooled": asdict(self.pooled)}
+        for part in ("tasks", "datasets", "prompts", "readouts"):
+            groups: Mapping[str, Score] = getattr(self, part)
+            if part in ("tasks", "datasets") or len(groups) > 1:
+                plain[part] = {name: asdict(score) for name, score in groups.items()}
+        return plain
+
+
+class Tally:
+    """Counts of one group of records, in memory that grows with the images alone."""
+
+    __slots__ = ("chance", "clusters", "errors", "n", "right", "statuses")
+
+    def __init__(self) -> None:
+        self.n = self.errors = self.right = 0
+        self.chance = 0.0
+        self.statuses: Counter[str] = Counter()
+        self.clusters: dict[str, list[int]] = {}
+
+    def add(self, status: str, right: bool, options: int, image: str) -> None:
+        if status == "error":
+            self.errors += 1
+            return
+        self.n += 1
+        self.right += right
+        self.chance += 1 / options
+        self.statuses[status] += 1
+        cluster = self.clusters.get(image)
+        if cluster is None:
+            self.clusters[image] = [1, int(right)]
+        else:
+            cluster[0] += 1
+            cluster[1] += right
+
+    def score(self) -> Score:
+        n, right, answered = self.n, self.right, self.statuses["answered"]
+        if not n:
+            return Score(0, self.errors, None, None, None, None, None, None, {})
+        accuracy, chance = right / n, self.chance / n
+        return Score(
+            n=n,
+            n_errors=self.errors,
+            accuracy=accuracy,
+            accuracy_answered=right / answered if answered else None,
+            bounds=(accuracy, (right + n - answered) / n),
+            chance=chance,
+            chance_corrected=(accuracy - chance) / (1 - chance) if chance < 1 else None,
+            ci95=clustered_interval([(c[0], c[1]) for c in self.clusters.values()]),
+            statuses={status: k / n for status, k in sorted(self.statuses.items()) if k},
+        )
+
+
+@dataclass(slots=True)
+class Places:
+    """Where answers and gold stand, and how often each option text is the right one."""
+
+    answered: Counter[int] = field(default_factory=Counter)
+    gold: Counter[int] = field(default_factory=Counter)
+    right_texts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def add(self, task: str, gold: int, gold_text: str, choice: int | None) -> None:
+        self.gold[gold] += 1
+        self.right_texts[task][gold_text] += 1
+        if choice is not None:
+            self.answered[choice] += 1
+
+    def controls(self) -> Controls:
+        n = self.gold.total()
+        best = sum(max(texts.values()) for texts in self.right_texts.values())
+        width = max((*self.gold, *self.answered), default=-1) + 1
+        return Controls(
+            majority=best / n if n else None,
+            answered_at=_shares(self.answered, width),
+            gold_at=_shares(self.gold, width),
+        )
+
+
+def score(records: Iterable[Record]) -> Scores:
+    """The scores of records, each id once (`read_records` sees to that)."""
+    pooled = Tally()
+    groups: dict[str, dict[str, Tally]] = {
+        field_: defaultdict(Tally) for field_ in ("task", "dataset", "prompt", "readout")
+    }
+    everywhere, places = Places(), defaultdict[str, Places](Places)
+    for record in records:
+        status, gold, options = record["status"], record["gold"], record["options"]
+        right, image = bool(record["correct"]), record["image_sha256"] or record["image_id"]
+        pooled.add(status, right, len(options), image)
+        for field_, tallies in groups.items():
+            tallies[record[field_]].add(status, right, len(options), image)
+        if status != "error":
+            task = record["task"]
+            for place in (everywhere, places[task]):
+                place.add(task, gold, options[gold], record["choice"])
+    return Scores(
+        pooled=pooled.score(),
+        tasks=_scored(groups["task"]),
+        datasets=_scored(groups["dataset"]),
+        prompts=_scored(groups["prompt"]),
+        readouts=_scored(groups["readout"]),
+        controls={
+            "pooled": everywhere.controls(),
+            **{task: places[task].controls() for task in sorted(places)},
+        },
+    )
+
+
+def _scored(tallies: Mapping[str, Tally]) -> dict[str, Score]:
+    return {name: tallies[name].score() for name in sorted(tallies)}
+
+
+def _shares(counts: Counter[int], width: int) -> tuple[float, ...]:
+    total = counts.total()
+    return tuple(counts[i] / total if total else 0.0 for i in range(width))

@@ -1,0 +1,164 @@
+"""The settings of a run: what `eval` takes, one field a flag, each also a key of --config."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from mubench_gen.definitions import first_problem
+from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.orders import check_orders
+
+_SECRET = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
+# These change how a run is made, not what comes out of it.
+_NOT_IDENTITY = frozenset({"device", "batch_size", "timeout", "run_dir", "fresh", "reuse"})
+
+
+class Settings(BaseModel):
+    """What determines a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plugin: str = Field(description="model plugin: an entry point's name, or a path to a .py file")
+    model: str | None = Field(None, description="which of the plugin's models; its first")
+    options: dict[str, str] = Field(
+        default_factory=dict,
+        description="key=value for the plugin, engine.key=value for the engine",
+    )
+    data: str = Field("demo", description="demo, ubench, or a path to data of that schema")
+    tasks: tuple[str, ...] = Field((), description="names, groups, globs or files; all")
+    prompt: tuple[str, ...] = Field((), description="prompt styles; paper or caption")
+    prompt_set: dict[str, str] = Field(
+        default_factory=dict, description="prompt settings: labels, order, system, image, …"
+    )
+    readout: tuple[Literal["parse", "choice", "logprob", "similarity"], ...] = Field(
+        (), description="how answers are had: parse, choice, logprob; the model's first"
+    )
+    engine: str = Field("transformers", description="what runs a checkpoint: transformers")
+    orders: str | None = Field(
+        None,
+        description="orders of the options: given, reversed, shuffled, cyclic:K, random:K, all",
+    )
+    control: Literal["none", "blind", "shuffled"] = Field(
+        "none", description="blind: no image; shuffled: another item's image"
+    )
+    limit: int | None = Field(None, ge=1, description="items a task, a seeded sample; all")
+    seed: int = Field(0, ge=0, description="seed of everything that is drawn")
+    repeats: int = Field(1, ge=1, description="how often each request is asked")
+    temperature: float = Field(0.0, ge=0, description="0 is greedy")
+    max_tokens: int | None = Field(None, ge=1, description="longest reply; the prompt's own")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="precision of the weights; bfloat16 on CUDA, float32 elsewhere"
+    )
+    revision: str | None = Field(None, description="the checkpoint's revision on the hub")
+    trust_remote_code: bool = Field(
+        False, description="run code that comes with the checkpoint; needs a 40-digit --revision"
+    )
+    batch_size: int | None = Field(None, ge=1, description="requests a batch; the model's own")
+    timeout: float = Field(600.0, gt=0, description="seconds that one call of the model may take")
+    run_dir: Path | None = Field(None, description="the run's folder; runs/ID")
+    fresh: bool = Field(False, description="start another run beside one of the same settings")
+    reuse: tuple[Path, ...] = Field(
+        (), description="runs whose replies to equal requests are taken"
+    )
+
+    @field_validator("tasks", "prompt", "readout", "reuse", mode="before")
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        values = [value] if isinstance(value, (str, Path)) else value or ()
+        parts = [p for v in values for p in (v.split(",") if isinstance(v, str) else [v])]
+        return tuple(dict.fromkeys(p.strip() if isinstance(p, str) else p for p in parts if p))
+
+    @field_validator("options", "prompt_set", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {str(k): _as_text(v) for k, v in value.items()}
+        return pairs([value] if isinstance(value, str) else value or ())
+
+    @field_validator("orders")
+    @classmethod
+    def _known_orders(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_orders(value)
+        return value
+
+    @model_validator(mode="after")
+    def _remote_code(self) -> Settings:
+        pinned = re.fullmatch(r"[0-9a-f]{40}", self.revision or "")
+        if self.trust_remote_code and not pinned:
+            raise SettingError(
+                "--trust-remote-code runs code from the checkpoint's repository: pin what you "
+                "trust with --revision and the 40 hexadecimal digits of a commit."
+            )
+        return self
+
+    @property
+    def engine_options(self) -> dict[str, str]:
+        """The options that stand behind `engine.`, without it."""
+        return {k[7:]: v for k, v in self.options.items() if k.startswith("engine.")}
+
+    @property
+    def plugin_options(self) -> dict[str, str]:
+        return {k: v for k, v in self.options.items() if not k.startswith("engine.")}
+
+    def identity(self) -> dict[str, Any]:
+        """What the run's ID is a hash of, secrets blanked."""
+        plain = self.model_dump(mode="json", exclude=set(_NOT_IDENTITY))
+        return {**plain, "options": without_secrets(self.options)}
+
+
+def make_settings(given: Mapping[str, Any]) -> Settings:
+    """Settings from flags or keyword arguments; None means not given."""
+    try:
+        return Settings.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        problem = first_problem(error, Settings)
+        text = problem.text.removeprefix("Value error, ").rstrip(".")
+        raise SettingError(f"Setting {problem.key}: {text}.") from None
+
+
+def pairs(given: Iterable[str]) -> dict[str, str]:
+    """key=value texts as a mapping; the last of a key counts."""
+    found = {}
+    for pair in given:
+        key, equals, text = str(pair).partition("=")
+        if not equals or not key.strip():
+            raise SettingError(f"{pair!r} is no key=value.")
+        found[key.strip()] = text
+    return found
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The keys of a --config file. Unknown ones are refused with their line."""
+    try:
+        source = path.read_text(encoding="utf-8")
+        keys = tomllib.loads(source)
+    except OSError as error:
+        raise SettingError(f"{path}: cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path}: no valid TOML: {error}.") from None
+    for key in keys:
+        if key.replace("-", "_") not in Settings.model_fields:
+            from mubench_gen.definitions import line_of_key
+
+            near = did_you_mean(key, Settings.model_fields)
+            raise SettingError(f"{path}:{line_of_key(source, key)}: {key}: no such key. {near}")
+    return {key.replace("-", "_"): value for key, value in keys.items()}
+
+
+def without_secrets(options: Mapping[str, str]) -> dict[str, str]:
+    """The options with the values of keys, tokens and passwords blanked."""
+    return {
+        k: "***" if _SECRET.search(k) and "max_tokens" not in k else v for k, v in options.items()
+    }
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
