@@ -73,7 +73,7 @@ class Chat:
                 return_tensors="pt",
                 **special,
             )
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, StopIteration) as error:
             raise ItemError(f"The model's processor refuses the request: {error}") from error
 
 

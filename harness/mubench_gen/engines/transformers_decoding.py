@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import LogitsProcessor, StoppingCriteria
 
 from mubench_gen.errors import ItemError
 from mubench_gen.types import Reply, Request
 
 
-class RowSampling(LogitsProcessor):
-    """Draws each row at its own temperature from its own generator, by the Gumbel trick.
+class RowSampling:
+    """A logits processor that draws each row at its own temperature, from its own generator.
 
-    The argmax of logits / T + Gumbel noise is a draw from softmax(logits / T): decoding
+    By the Gumbel trick: the argmax of logits / T + Gumbel noise is a draw from softmax(logits / T): decoding
     stays greedy for transformers, and a row's noise is a function of its seed alone.
     Generators live on the CPU, so that a seed means the same on every device.
     """
@@ -39,8 +38,8 @@ class RowSampling(LogitsProcessor):
         return scores
 
 
-class RowLimits(StoppingCriteria):
-    """Ends each row at its own number of new tokens."""
+class RowLimits:
+    """A stopping criterion that ends each row at its own number of new tokens."""
 
     def __init__(self, limits: Sequence[int], start: int, device: torch.device) -> None:
         self._lengths = torch.tensor(limits, device=device) + start
