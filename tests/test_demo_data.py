@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mubench_gen.data.demo import (
     DEMO_IMAGES,
     DEMO_SEED,

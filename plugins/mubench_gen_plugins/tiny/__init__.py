@@ -1,0 +1,39 @@
+"""Two very small models that come with mubench-gen: a LLaVA and a CLIP.
+
+They are real models with real weights, trained from nothing on generated micrographs, so
+that the whole way from image to score runs on any computer in a minute. They know the
+demo data alone. How they were made and what they score: README.md beside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mubench_gen.model import Checkpoint, ModelSpec, hookimpl
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+_FACTS = {
+    "domain": "generated micrographs",
+    "base": "none (trained from scratch)",
+    "licence": "Apache-2.0",
+}
+
+
+@hookimpl
+def mubench_gen_models() -> Sequence[ModelSpec]:
+    return [
+        ModelSpec(
+            "llava",
+            Checkpoint(path=WEIGHTS / "llava", kind="generative"),
+            description="LLaVA architecture (CLIP ViT + Llama), trained on generated images",
+            facts={"family": "LLaVA", **_FACTS},
+        ),
+        ModelSpec(
+            "clip",
+            Checkpoint(path=WEIGHTS / "clip", kind="contrastive"),
+            description="CLIP architecture, trained on generated images",
+            facts={"family": "CLIP", **_FACTS},
+        ),
+    ]

@@ -185,8 +185,9 @@ def stained(layers: Iterable[tuple[Floats, Sequence[float]]], light: Sequence[fl
 
 def tinted(light: Floats, colour: Sequence[float]) -> Floats:
     """Grey intensities as shades of one colour that turns white where it saturates."""
-    rgb = light[..., None] * np.asarray(colour, np.float32)
-    return rgb + np.maximum(light - np.float32(0.85), 0)[..., None]
+    glare = np.maximum(light - np.float32(0.85), 0)[..., None]
+    rgb: Floats = light[..., None] * np.asarray(colour, np.float32) + glare
+    return rgb
 
 
 def grey(light: Floats) -> Floats:

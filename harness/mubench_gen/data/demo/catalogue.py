@@ -22,7 +22,11 @@ VIRUSES = ("NCBITaxon_10239", "Viruses")
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
-    """One way in which images of a data set were acquired and are used."""
+    """One way in which images of a data set were acquired and are used.
+
+    Some differ in what no image shows (the field of study, the maker of a dye): nobody can
+    be right on all of them.
+    """
 
     submodality: str
     stain: str
@@ -71,6 +75,7 @@ TEXTURE = DemoSet(
     acquisitions=(
         Acquisition("brightfield microscopy", "H&E", "pathology", "gastrointestinal pathology"),
         Acquisition("brightfield microscopy", "H&E", "pathology", "molecular pathology"),
+        Acquisition("brightfield microscopy", "H&E", "biology", "developmental biology"),
         Acquisition("brightfield microscopy", "IHC(HDab)", "pathology", "molecular pathology"),
     ),
     taxon=HUMAN,
@@ -88,6 +93,7 @@ BLOOD = DemoSet(
         Acquisition("brightfield microscopy", "Giemsa", "pathology", "hematopathology"),
         Acquisition("brightfield microscopy", "Giemsa", "cytology", "hematology"),
         Acquisition("brightfield microscopy", "Wright", "pathology", "hematopathology"),
+        Acquisition("brightfield microscopy", "Wright", "cytology", "hematology"),
     ),
     taxon=HUMAN,
     microns_per_pixel=0.1,
@@ -109,12 +115,10 @@ BACTERIA = DemoSet(
     ),
     acquisitions=(
         Acquisition("phase contrast microscopy", "no stain", "biology", "microbiology"),
+        Acquisition("phase contrast microscopy", "no stain", "pathology", "microbiology"),
         Acquisition("darkfield microscopy", "no stain", "biology", "microbiology"),
         Acquisition(
-            "differential interference contrast microscopy",
-            "no stain",
-            "biology",
-            "biophysics",
+            "differential interference contrast microscopy", "no stain", "biology", "biophysics"
         ),
     ),
     taxon=BACTERIUM,
@@ -134,6 +138,7 @@ COUNT = DemoSet(
     acquisitions=(
         Acquisition("epifluorescence microscopy", "DAPI", "biology", "cell biology"),
         Acquisition("epifluorescence microscopy", "Hoechst 33342", "biology", "cell biology"),
+        Acquisition("epifluorescence microscopy", "DAPI", "pathology", "molecular pathology"),
         Acquisition("confocal microscopy", "DAPI", "biology", "neuroscience"),
     ),
     taxon=HUMAN,
@@ -160,6 +165,7 @@ CYCLE = DemoSet(
     acquisitions=(
         Acquisition("epifluorescence microscopy", "H2B-mCherry", "biology", "cell biology"),
         Acquisition("confocal microscopy", "H2B-mCherry", "biology", "developmental biology"),
+        Acquisition("confocal microscopy", "H2B-mCherry", "pathology", "molecular pathology"),
         Acquisition("confocal microscopy", "DAPI", "biology", "cell biology"),
     ),
     taxon=HUMAN,
@@ -180,6 +186,7 @@ SHAPE = DemoSet(
         Acquisition("confocal microscopy", "MitoTracker", "biology", "cell biology"),
         Acquisition("confocal microscopy", "GalT-EGFP", "biology", "cell biology"),
         Acquisition("epifluorescence microscopy", "MitoTracker", "biology", "neuroscience"),
+        Acquisition("epifluorescence microscopy", "GalT-EGFP", "biology", "cell biology"),
     ),
     taxon=HUMAN,
     microns_per_pixel=0.1,
@@ -222,10 +229,7 @@ CRISTAE = DemoSet(
     ),
     acquisitions=(
         Acquisition(
-            "transmission electron microscopy",
-            "uranyl acetate",
-            "biology",
-            "cell biology",
+            "transmission electron microscopy", "uranyl acetate", "biology", "cell biology"
         ),
         Acquisition(
             "transmission electron microscopy",
@@ -234,6 +238,7 @@ CRISTAE = DemoSet(
             "cardiovascular pathology",
         ),
         Acquisition("SBF-SEM", "osmium tetroxide", "biology", "neuroscience"),
+        Acquisition("SBF-SEM", "osmium tetroxide", "pathology", "cardiovascular pathology"),
     ),
     taxon=MOUSE,
     microns_per_pixel=0.008,
@@ -253,6 +258,7 @@ PARTICLE = DemoSet(
         Acquisition("cryo-electron microscopy", "no stain", "biology", "structural biology"),
         Acquisition("cryo-electron microscopy", "no stain", "biology", "virology"),
         Acquisition("transmission electron microscopy", "uranyl acetate", "biology", "virology"),
+        Acquisition("transmission electron microscopy", "uranyl acetate", "pathology", "virology"),
     ),
     taxon=VIRUSES,
     microns_per_pixel=0.0005,

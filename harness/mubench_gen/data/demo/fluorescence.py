@@ -43,7 +43,7 @@ def _exposed(rng: Random, light: Floats, acquisition: Acquisition) -> Floats:
     light = light * float(rng.uniform(0.85, 1.35)) + float(rng.uniform(0.01, 0.05))
     light = shot_noise(rng, np.maximum(light, 0), float(rng.uniform(25, 250)))
     light = light + grain(rng, shape, float(rng.uniform(0.004, 0.025)))
-    if rng.random() < 0.12:  # shown without a colour table
+    if rng.random() < 0.2:  # shown without a colour table
         return grey(light)
     return tinted(light, jittered(rng, COLOURS[acquisition.stain], 0.18))
 
