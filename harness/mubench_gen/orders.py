@@ -11,6 +11,7 @@ from mubench_gen.errors import SettingError
 
 NONE_OF_THE_ABOVE = frozenset({"none of the above", "none of these", "none of the options"})
 _MOST = 5_040  # orders of one item under `all`: 7!
+ONE_ORDER = frozenset({"given", "reversed", "shuffled"})  # specifications of one order an item
 _HELP = "use given, reversed, shuffled, cyclic:K, random:K or all"
 
 

@@ -22,7 +22,7 @@ from mubench_gen.definitions import first_problem, known_files, line_of_key
 from mubench_gen.errors import DefinitionError, SettingError, did_you_mean
 from mubench_gen.labels import make_labels, restyle, split_style
 from mubench_gen.orders import check_orders
-from mubench_gen.sandbox import MAX_TEXT, PromptEnvironment, budgeted
+from mubench_gen.sandbox import MAX_TEXT, PromptEnvironment, new_context
 from mubench_gen.types import Image, Message, RenderedPrompt, Sample, Task, Text
 
 SUFFIX = ".j2"
@@ -73,7 +73,7 @@ class ShownOption:
 
 @lru_cache(maxsize=1)
 def environment() -> PromptEnvironment:
-    return PromptEnvironment()
+    return PromptEnvironment(ShownOption)
 
 
 def prompt_names() -> dict[str, Path]:
@@ -163,19 +163,29 @@ def _task_fields(task: Task) -> dict[str, Any]:
 
 def _run(prompt: Prompt, template: Template, variables: Mapping[str, Any]) -> str:
     pieces, length = [], 0
+    context = new_context(template, variables)
     try:
-        for piece in template.generate(**budgeted(variables)):
+        for piece in template.root_render_func(context):
             length += len(piece)
             if length > MAX_TEXT:
                 raise TemplateError(f"the prompt grows beyond {MAX_TEXT:,} characters")
             pieces.append(piece)
     except RecursionError:
         raise _template_error(prompt.path, None, "a macro calls itself without end") from None
-    except Exception as error:  # a template's code may raise whatever its data makes it raise
+    except Exception:  # a template's code may raise whatever its data makes it raise
+        error = _in_template_lines()
         line = _line_in_template(error, template)
         where = None if line is None else line + prompt.first_line - 1
         raise _template_error(prompt.path, where, _template_message(error, variables)) from None
     return "".join(pieces).removesuffix("\n")
+
+
+def _in_template_lines() -> Exception:
+    """The exception being handled, its traceback in lines of the template."""
+    try:
+        environment().handle_exception()
+    except Exception as error:
+        return error
 
 
 def _template_message(error: Exception, variables: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from mubench_gen.errors import EngineFault, ImageError, SettingError
 from mubench_gen.image import StandardPolicy
 from mubench_gen.manifest import session
 from mubench_gen.model import Checkpoint, Model, ModelSpec, Runtime
-from mubench_gen.orders import item_orders
+from mubench_gen.orders import ONE_ORDER, item_orders
 from mubench_gen.plugins import Isolated, Plugin, Plugins, check_options
 from mubench_gen.progress import Progress, bar, log
 from mubench_gen.prompt import Prompt, load_prompt, render
@@ -38,7 +38,7 @@ from mubench_gen.runfolder import (
     settings_hash,
     settle_manifest,
 )
-from mubench_gen.samples import samples, tasks_of
+from mubench_gen.samples import count, samples, tasks_of
 from mubench_gen.settings import Settings, make_settings
 from mubench_gen.task import load_tasks
 from mubench_gen.types import Readout, Request, Sample, Task
@@ -222,8 +222,14 @@ def _item_id(
 
 
 def _planned(plan: Plan) -> int:
-    shown = sum(1 for sample in _samples(plan) for _ in _shown(plan, sample))
-    return shown * len(plan.readouts) * plan.settings.repeats
+    each = len(plan.readouts) * plan.settings.repeats
+    specs = [plan.settings.orders or prompt.settings.order for prompt in plan.prompts]
+    if all(spec in ONE_ORDER for spec in specs):
+        limit = plan.settings.limit
+        counts = [count(task, plan.dataset) for task in plan.tasks]
+        items = sum(n if limit is None else min(n, limit) for n in counts)
+        return items * len(plan.prompts) * each
+    return sum(1 for sample in _samples(plan) for _ in _shown(plan, sample)) * each
 
 
 def _open_model(plugin: Plugin, spec: ModelSpec, settings: Settings) -> Model:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, nodes, pass_context
+from jinja2 import StrictUndefined, Template, TemplateError, nodes, pass_context
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
 
 MAX_STEPS = 20_000
 MAX_TEXT = 100_000  # characters
@@ -140,6 +141,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "trim": lambda s: str(s).strip(),
     "upper": lambda s: str(s).upper(),
 }
+_GLOBALS: Mapping[str, Any] = {"range": _range, "dict": dict, "namespace": Namespace}
 _REFUSED_TAGS: dict[type[nodes.Node], str] = {
     nodes.Include: "include",
     nodes.Import: "import",
@@ -149,11 +151,14 @@ _REFUSED_TAGS: dict[type[nodes.Node], str] = {
 
 
 class PromptEnvironment(ImmutableSandboxedEnvironment):
-    """Compile with `from_string`; render with `budgeted` variables."""
+    """Compile with `from_string`; render in a `new_context`."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
-    def __init__(self) -> None:
+    def __init__(self, plain: type[Any]) -> None:
+        """`plain` is the type of the options that templates read: slots and no behaviour."""
+        self._plain = plain
+        self._plain_names = frozenset(plain.__slots__)
         super().__init__(
             undefined=StrictUndefined,
             keep_trailing_newline=True,
@@ -162,9 +167,15 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
             autoescape=False,
             auto_reload=False,
         )
-        self.globals = {"range": _range, "dict": dict, "namespace": self.globals["namespace"]}
+        self.globals = dict(_GLOBALS)
         self.filters = {name: _metered(function) for name, function in _FILTERS.items()}
         self.filters |= {"__bounded": _bounded, "__ticked": _ticked, "__short": _short}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        # Most of a rendering's time goes into the checks of this call; these need none.
+        if type(obj) is self._plain and attribute in self._plain_names:
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         allowed = _SAFE_METHODS.get(type(obj))
@@ -239,6 +250,9 @@ def _fail(message: str, node: nodes.Node) -> None:
     raise TemplateSyntaxError(message, node.lineno)
 
 
-def budgeted(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The variables with a fresh budget for one rendering."""
-    return {**variables, _BUDGET: Budget()}
+def new_context(template: Template, variables: Mapping[str, Any]) -> Context:
+    """A context for one rendering: the variables, the globals and a fresh budget.
+
+    `shared` takes them as they are; Jinja's own merging costs as much as the rendering.
+    """
+    return template.new_context({**_GLOBALS, **variables, _BUDGET: Budget()}, shared=True)
