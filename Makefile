@@ -1,0 +1,50 @@
+# The commands of the README. Everything is installed into .venv; nothing else is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WHEEL_TESTS := build/wheel
+
+.PHONY: demo test lint unit wheel clean
+
+demo: .venv/demo-ready
+	$(BIN)/mubench-gen eval --plugin tiny
+
+test: .venv/test-ready
+	$(MAKE) lint unit wheel
+
+lint: .venv/test-ready
+	$(BIN)/ruff format --check harness plugins tests benchmarks
+	$(BIN)/ruff check harness plugins tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Against the checkout.
+unit: .venv/test-ready
+	$(BIN)/python -m pytest -n 2
+
+# Against the built wheel, the sources out of reach: an environment that holds the wheel and,
+# behind it, the packages of .venv, but not .venv's link to the checkout.
+wheel: .venv/test-ready
+	rm -rf $(WHEEL_TESTS) .venv-wheel
+	mkdir -p $(WHEEL_TESTS)
+	$(BIN)/python -m build --wheel --sdist --outdir $(WHEEL_TESTS)/dist . > $(WHEEL_TESTS)/build.log
+	$(PYTHON) -m venv --without-pip .venv-wheel
+	$(PIP) --python .venv-wheel/bin/python install --no-deps $(WHEEL_TESTS)/dist/*.whl
+	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" \
+	  > "$$(.venv-wheel/bin/python -c 'import site; print(site.getsitepackages()[0])')/borrowed.pth"
+	cp -r tests pyproject.toml $(WHEEL_TESTS)
+	cd $(WHEEL_TESTS) && MUBENCH_GEN_TEST_WHEEL="$$PWD/dist" ../../.venv-wheel/bin/python -m pytest -n 2
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/demo-ready: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable '.[transformers]'
+	touch $@
+
+.venv/test-ready: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable '.[transformers,ubench,stats,dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-wheel build dist

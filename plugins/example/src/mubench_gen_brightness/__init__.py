@@ -1,0 +1,44 @@
+"""A generative and a contrastive model that look at nothing but how bright an image is."""
+
+import mubench_gen
+import numpy as np
+from pydantic import Field
+
+
+def brightness(image: mubench_gen.Image) -> float:
+    """The mean of the pixels, between 0 and 1."""
+    return float(np.asarray(image.pixels()).mean() / 255)
+
+
+class Guess(mubench_gen.GenerativeModel):
+    """Says one label for bright images and another for dark ones."""
+
+    class Options(mubench_gen.Options):
+        threshold: float = Field(0.5, ge=0, le=1, description="from here on an image is bright")
+
+    def generate(self, requests):
+        return [self.answer(request) for request in requests]
+
+    def answer(self, request):
+        if request.image is None:
+            return "I cannot see an image."
+        bright = brightness(request.image) >= self.options.threshold
+        return f"The answer is {request.labels[0 if bright else 1]}."
+
+
+class Colours(mubench_gen.ContrastiveModel):
+    """Puts an image by its mean colour, and a text by three of its letters."""
+
+    def embed_images(self, images):
+        return np.stack([np.asarray(i.pixels()).mean(axis=(0, 1)) / 255 + 0.01 for i in images])
+
+    def embed_texts(self, texts):
+        return np.array([[1 + text.lower().count(letter) for letter in "rgb"] for text in texts])
+
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    return [
+        mubench_gen.ModelSpec("guess", Guess, description="bright or dark"),
+        mubench_gen.ModelSpec("colours", Colours, description="the mean colour"),
+    ]
