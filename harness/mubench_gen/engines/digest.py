@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 # A snapshot of the hub's cache links large files to blobs named by their sha256.
@@ -105,5 +106,12 @@ def _sha256(file: Path) -> str:
     blob = file.resolve()
     if file.is_symlink() and blob.parent.name == "blobs" and _SHA256_NAME.match(blob.name):
         return blob.name
+    stat = blob.stat()
+    return _sha256_of_content(blob, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _sha256_of_content(file: Path, size: int, modified: int) -> str:
+    """Read once a process: a run asks before its keys are made and again for its manifest."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

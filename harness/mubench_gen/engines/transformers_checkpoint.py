@@ -5,6 +5,7 @@ Imports torch; the model classes import this module when they load.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,16 @@ from mubench_gen.engines.transformers_source import Source
 from mubench_gen.errors import UsageError
 
 # What from_pretrained raises for a checkpoint that cannot be opened (all seen in 5.19).
-_OPENING_ERRORS = (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError)
+_OPENING_ERRORS = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    RuntimeError,
+)
+_PACKAGE = re.compile(r"requires the (\S+) library")
 _KEYS_SHOWN = 5
 
 
@@ -234,8 +244,12 @@ def _refuse(source: Source, part: str, error: Exception) -> NoReturn:
             "trust it: --trust-remote-code with --revision and the commit's 40 digits."
         ) from error
     hint = "Check the folder's files." if source.local else "Check the id, access and connection."
-    if isinstance(error, ImportError):
-        hint = "Install what it names."
+    package = _PACKAGE.search(reason)
+    if package:
+        raise UsageError(
+            f"The {part} of {source} needs the package {package[1]}, which is not installed. "
+            f"Type: pip install {package[1].lower()}"
+        ) from error
     raise UsageError(f"Cannot read the {part} of {source}: {reason[:400]} {hint}") from error
 
 

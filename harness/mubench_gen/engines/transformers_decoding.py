@@ -16,9 +16,9 @@ from mubench_gen.types import Reply, Request
 class RowSampling:
     """A logits processor that draws each row at its own temperature, from its own generator.
 
-    By the Gumbel trick: the argmax of logits / T + Gumbel noise is a draw from softmax(logits / T): decoding
-    stays greedy for transformers, and a row's noise is a function of its seed alone.
-    Generators live on the CPU, so that a seed means the same on every device.
+    By the Gumbel trick: the argmax of logits / T + Gumbel noise is a draw from
+    softmax(logits / T). So decoding stays greedy for transformers, and a row's noise is a
+    function of its seed alone. Generators live on the CPU: a seed means the same everywhere.
     """
 
     def __init__(self, requests: Sequence[Request], seed: int) -> None:

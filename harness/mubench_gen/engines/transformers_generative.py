@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mubench_gen.engines.labels import label_tokens
+from mubench_gen.engines.label_tokens import label_tokens
 from mubench_gen.engines.transformers_source import (
     read_options,
     read_source,
@@ -86,14 +86,16 @@ class TransformersGenerative(GenerativeModel):
     ) -> list[Result]:
         """Runs the step on requests with equally many images: processors mix no others."""
         from mubench_gen.engines.transformers_chat import images_of
+        from mubench_gen.engines.transformers_checkpoint import quiet
 
         groups: defaultdict[int, list[int]] = defaultdict(list)
         for place, request in enumerate(requests):
             groups[len(images_of(request))].append(place)
         results: dict[int, Result] = {}
-        for places in groups.values():
-            group = [requests[place] for place in places]
-            results.update(zip(places, self._chunks.run(group, step), strict=True))
+        with quiet():
+            for places in groups.values():
+                group = [requests[place] for place in places]
+                results.update(zip(places, self._chunks.run(group, step), strict=True))
         return [results[place] for place in range(len(requests))]
 
     def _generate(self, requests: Sequence[Request]) -> list[Reply]:
@@ -138,10 +140,8 @@ class TransformersGenerative(GenerativeModel):
     def _run(self, inputs: Any, **arguments: Any) -> Any:
         import torch
 
-        from mubench_gen.engines.transformers_checkpoint import quiet
-
         opened = self._ready()
-        with torch.inference_mode(), quiet():
+        with torch.inference_mode():
             return opened.model.generate(
                 **inputs,
                 do_sample=False,

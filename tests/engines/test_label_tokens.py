@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mubench_gen.engines.labels import label_tokens
+from mubench_gen.engines.label_tokens import label_tokens
 from mubench_gen.errors import ItemError
 
 
