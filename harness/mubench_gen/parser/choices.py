@@ -24,6 +24,10 @@ _NONE = re.compile(
     r"^ (?:none|neither)(?: of)?(?: (?:the|these|those|them|above|option|other|choice|answer"
     r"|given|listed|provided|two))* $"
 )
+_SKIP = re.compile(
+    r"[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}(?:[-.](?!\.?\d)[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}){0,4}"
+)
+_ARTICLE = re.compile(r"(?:the|an?)\s+")
 TEXT_CAP = 64  # mentions of one option that are looked at; a repetition loop has thousands
 
 
@@ -66,14 +70,24 @@ def _key(option: str) -> str:
     return " " + " ".join(words) + " " if words else ""
 
 
+def _head(key: str) -> str:
+    """The first letters of a key as a reply would write them; a digit alone for numbers."""
+    if not key:
+        return "\0"
+    return key[1] if key[1].isdigit() else key[1:4].split(" ")[0]
+
+
 class Choices:
     """Options and labels of one question. The texts are prepared when first needed."""
 
-    __slots__ = ("_by_length", "_keys", "_texts", "labels", "options")
+    __slots__ = ("_by_length", "_heads", "_keys", "_texts", "labels", "options", "room")
 
     def __init__(self, options: tuple[str, ...], labels: LabelSet) -> None:
         self.options = options
         self.labels = labels
+        # How many characters the longest option may take up in a reply.
+        self.room = max(map(len, options)) * 2 + 40
+        self._heads: tuple[str, ...] | None = None
         self._keys: tuple[str, ...] | None = None
         self._texts: dict[str, int] | None = None
         self._by_length: list[str] | None = None
@@ -104,9 +118,21 @@ class Choices:
         return self._by_length
 
     @property
-    def room(self) -> int:
-        """How many characters the longest option may take up in a reply."""
-        return max(map(len, self.options)) * 2 + 40
+    def heads(self) -> tuple[str, ...]:
+        """How each key begins: a cheap test before a reply's words are made into tokens."""
+        if self._heads is None:
+            self._heads = tuple(map(_head, self.keys))
+        return self._heads
+
+    def may_start(self, lowered: str, at: int, index: int | None = None) -> bool:
+        """Whether the text of an option (of `index`, or of any) may begin at `at`."""
+        skipped = _SKIP.match(lowered, at)
+        at = skipped.end() if skipped else at
+        heads = self.heads if index is None else self.heads[index]
+        if lowered.startswith(heads, at):
+            return True
+        article = _ARTICLE.match(lowered, at)
+        return article is not None and lowered.startswith(heads, article.end())
 
     @property
     def none_option(self) -> int | None:

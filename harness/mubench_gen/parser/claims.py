@@ -7,20 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mubench_gen.parser.listing import in_list, own_text_end
+from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import Reading
 from mubench_gen.parser.target import COMMON
 
-# What stands before a label that is a label and no article, pronoun or part of a name.
-_PREFIX = re.compile(
-    r"(?:options?|choices?|answers?|letter|labels?|statement|alternative|opci[oó]n|op[cç][aã]o"
-    r"|antwort|r[eé]ponse|proposition|respuesta|resposta|alternativa|letra|选项|选择|選択肢|選)"
-    r"\s*[(\[\"':]{0,2}\s*$"
-)
-_VERB = re.compile(
-    r"\s+(?:is|are|was|would|seems|appears|looks|can|cannot|could|does|doesn't|isn't|has|have|and"
-    r"|or|because|since|as|mentions|states|says|describes|suggests|refers|also|must|should|will"
-    r"|may|might|not|represents|provides|best|accurately|correctly|incorrectly)\b"
-)
 _BOUNDARY = re.compile(
     r"[;!?\n]|\.(?!\d)|,|\b(?:but|whereas|while|although|though|however|because|since|and not|so"
     r"|as it|as they|which|making|sondern|mais|sino|mas)\b|而是|而|但"
@@ -42,18 +32,6 @@ _SHARED = re.compile(
 )
 _REACH = 160
 
-_INSIDE = tuple("_&+/-.")  # before a letter, they make it a part of something longer
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A label named in prose; `several` where it is named together with others."""
-
-    start: int
-    end: int
-    index: int
-    several: bool
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -64,68 +42,6 @@ class Claim:
     index: int
     label: bool
     denied: bool
-
-
-_AND = re.compile(
-    r"[)\]\"'.]*\s*(?:[,/&+;-]|,?\s*(?:and/or|and|or|und|oder|et|ou|y|o|e|to|through|versus|vs\.?)(?=\W)"
-    r"|和|或者?|与|、)?\s*(?:options?|choices?|points?|选项)?\s*[(\[\"']*$"
-)
-
-
-def labels_named(reading: Reading) -> list[Label]:
-    """The labels in prose; articles, pronouns and parts of words are left out."""
-    text, labels = reading.text, reading.choices.labels
-    found = []
-    for match in labels.prose.finditer(text):
-        start, end = match.span()
-        before = text[start - 1 : start]
-        if before.isascii() and (before.isalnum() or before in _INSIDE) and before:
-            continue
-        if before == "'" and text[end : end + 1] != "'":
-            continue
-        if _is_label_in_prose(reading, start, end):
-            found.append((start, end, labels.index_of[match[0].lower()]))
-    return list(_with_neighbours(reading, found))
-
-
-def _with_neighbours(reading: Reading, found: list[tuple[int, int, int]]) -> Iterator[Label]:
-    """The labels with whether they are named together; all options together are none."""
-    run: list[tuple[int, int, int]] = []
-    for place in [*found, (-1, -1, -1)]:
-        near = run and 0 <= place[0] - run[-1][1] <= 24
-        if near and _AND.match(reading.low[run[-1][1] : place[0]]):
-            run.append(place)
-            continue
-        several = len({index for _, _, index in run}) > 1
-        if len({index for _, _, index in run}) < max(3, len(reading.choices.options)):
-            yield from (Label(*entry, several) for entry in run)
-        run = [place]
-
-
-def _is_label_in_prose(reading: Reading, start: int, end: int) -> bool:
-    text = reading.text
-    before, after = text[start - 1 : start], text[end : end + 1]
-    if after in ("'", "-", "/", "&", "+", "=", "%", "^") and text[end + 1 : end + 2].isalnum():
-        return False
-    if before in ("(", "[", '"', "'") and after in (")", "]", '"', "'"):
-        return before != "(" or not text[start - 2 : start - 1].isalnum()
-    if _PREFIX.search(reading.low, max(0, start - 24), start):
-        return True
-    if not reading.choices.labels.lettered:
-        return _marks_item(text, start, end)
-    token = text[start:end]
-    if token in ("I", "i", "a"):
-        return after in (")", ".", ":") and token != "I"
-    if token == "A" and after == " " and not text[start - 2 : start - 1].islower():
-        return bool(_VERB.match(reading.low, end))
-    return True
-
-
-def _marks_item(text: str, start: int, end: int) -> bool:
-    """Whether a number is an item's mark, "2." or "2)" at the beginning of a line."""
-    line = text.rfind("\n", max(0, start - 8), start) + 1
-    at_line = (line > 0 or start <= 8) and not text[line:start].strip(" (*-")
-    return at_line and text[end : end + 1] in (")", ".", ":", "")
 
 
 def shared(reading: Reading, start: int) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.claims import Claim, claims, denied, labels_named, shared
+from mubench_gen.parser.claims import Claim, claims, denied, shared
 from mubench_gen.parser.listing import in_list, own_text_end
+from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import Reading, Verdict
 from mubench_gen.parser.statuses import REFUSAL
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.claims import denied, labels_named
+from mubench_gen.parser.claims import denied
 from mubench_gen.parser.listing import in_list, own_text_end
+from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import Reading, Verdict
 from mubench_gen.parser.target import target_at
 
@@ -108,39 +109,52 @@ def declared_cjk(reading: Reading) -> Iterator[Verdict]:
                 yield found
 
 
-_CHOOSES = re.compile(
-    r"\b(?:i|we|you|would|should|must|will|i'd|i'll|please|to)\s+(?:would\s+|'d\s+)?"
-    r"(?:choose|chose|select|selected|pick|picked|go with|opt for|going with|vote for|answer with)\b"
-    r"|\b(?:choose|select|pick)\b|\bi(?:'d| would) say\b"
-    r"|(?:therefore|thus|hence|so|in conclusion|conclusion)[,:]?(?:\s+(?:it is|it's|it must be|this is))?(?=\s)"
-    r"|(?:因此|所以|综上所述|综上|故)[,:]?\s*(?:应?选择?)?|(?:应该|应|我|故|可)?选(?!项)择?"
+_CHOOSES = (
+    "choose", "chose", "select", "selected", "pick", "picked", "go with", "going with", "opt for",
+    "go for", "vote for", "answer with", "i'd say", "would say", "therefore", "thus", "hence",
+    "so", "conclusion", "wähle", "wählen", "choisis", "elijo", "escolho",
+)  # fmt: skip
+_CJK_CHOOSES = ("选", "選", "因此", "所以", "综上", "故")
+_THAT = re.compile(
+    r"[,:]?\s+(?:it is|it's|it must be|it would be|it should be|this is|that is)(?=\s)|述|择|[,:]"
 )
 _STRICT = re.compile(r"[)\]\"']*\s*(?:[.!,;:\n)\]]|$|as\b|because|项|选项|since)")
 
 
 def chosen(reading: Reading) -> Iterator[Verdict]:
     """ "I would choose B", "Therefore, B.", "选B". A label is asked for: the words are common."""
-    for cue in _CHOOSES.finditer(reading.low):
-        if _NOT.match(reading.low, cue.end()):
-            continue
-        found = target_at(reading, cue.end(), texts=False)
-        if found is None or found.status == "out_of_range" or _listed(reading, found):
-            continue
-        between = reading.low[cue.end() : found.start]
-        if ("\n" in between and ":" not in between) or denied(reading, found.start, found.end):
-            continue
-        wrapped = reading.text[found.start - 1 : found.start] in ("(", "[")
-        named = reading.text[found.start : found.end] in reading.choices.labels.labels
-        if (
-            wrapped
-            or (named
-            and (
-                _STRICT.match(reading.low, found.end)
-                or (found.index is not None
-                and own_text_end(reading, found.index, found.end) is not None)
-            ))
-        ):
-            yield found
+    low = reading.low
+    for start, end in _occurrences(low, _CHOOSES):
+        around = low[start - 1 : start] + low[end : end + 1]
+        if not any(map(str.isalpha, around)):
+            yield from _label_after(reading, end)
+    if not low.isascii():
+        for _, end in _occurrences(low, _CJK_CHOOSES):
+            yield from _label_after(reading, end)
+
+
+def _label_after(reading: Reading, end: int) -> Iterator[Verdict]:
+    link = _THAT.match(reading.low, end)
+    end = link.end() if link else end
+    if _NOT.match(reading.low, end):
+        return
+    found = target_at(reading, end, texts=False)
+    if found is None or found.status == "out_of_range" or _listed(reading, found):
+        return
+    between = reading.low[end : found.start]
+    if "\n" in between and ":" not in between or denied(reading, found.start, found.end):
+        return
+    wrapped = reading.text[found.start - 1 : found.start] in ("(", "[")
+    named = reading.text[found.start : found.end] in reading.choices.labels.labels
+    if wrapped or (named and _ends_there(reading, found)):
+        yield found
+
+
+def _ends_there(reading: Reading, found: Verdict) -> bool:
+    """Whether nothing but the option's own text, or a pause, follows the label."""
+    if _STRICT.match(reading.low, found.end):
+        return True
+    return found.index is not None and own_text_end(reading, found.index, found.end) is not None
 
 
 _CORRECT = re.compile(

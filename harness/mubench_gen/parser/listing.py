@@ -15,13 +15,14 @@ _MARK = re.compile(
     r"(?:[.):\],]|\s*-\s|\s)(?!\s*(?:is|are|was|does|would|can|has|not|in)?correct|\s*(?:is|are|was|does|would|can|has|not)\b)"
 )
 _LINE = re.compile(r"\n[\s(\[\"'-]*(?:(?:option|choice)\s+[(\[]?)?")
+_PUNCTUATION = " \t\n()[].,:;\"'>-"
 _WINDOW = 400
 
 
 def own_text_end(reading: Reading, index: int, end: int) -> int | None:
     """Where the text of option `index` ends if it follows a label that ends at `end`."""
     key = reading.choices.keys[index]
-    if not key:
+    if not key or not reading.choices.may_start(reading.low, end, index):
         return None
     limit = min(len(reading.low), end + len(reading.choices.options[index]) * 2 + 40)
     tokens = tokenize(reading.low, end, limit)
@@ -74,7 +75,8 @@ def _came_from(reading: Reading, index: int, start: int) -> bool:
     if index == 0:
         return False
     key = reading.choices.keys[index - 1]
-    if not key:
+    ending = reading.low[max(0, start - 16) : start].rstrip(_PUNCTUATION)
+    if not key or not ending.endswith((key[-3:-1].strip(), key[-3:-1].strip() + "s")):
         return False
     room = len(reading.choices.options[index - 1]) * 2 + 40
     tokens = tokenize(reading.low, max(0, start - room), start)

@@ -26,10 +26,20 @@ class Verdict:
         return cls("answered", index, start, end)
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label named in prose; `several` where it is named together with others."""
+
+    start: int
+    end: int
+    index: int
+    several: bool
+
+
 class Reading:
     """A folded reply, its text without markup, and that in lower case: all of one length."""
 
-    __slots__ = ("_mentions", "_tokens", "choices", "low", "marked", "text")
+    __slots__ = ("_mentions", "_tokens", "choices", "labels", "low", "marked", "text")
 
     def __init__(self, marked: str, choices: Choices) -> None:
         self.marked = marked
@@ -38,6 +48,7 @@ class Reading:
         self.choices = choices
         self._tokens: Tokens | None = None
         self._mentions: list[tuple[int, int, int]] | None = None
+        self.labels: list[Label] | None = None  # filled by `prose.labels_named`
 
     @property
     def tokens(self) -> Tokens:

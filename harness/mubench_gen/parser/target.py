@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mubench_gen.parser.choices import tokenize
+from mubench_gen.parser.listing import own_text_end
 from mubench_gen.parser.reading import Reading, Verdict
 
 _LEAD = re.compile(r"(?:[\s:=>\"'(\[<,\\]|-(?!\.?\d)|\.(?!\d))*")
@@ -176,13 +177,7 @@ def _is_clause(reading: Reading, end: int, named: str) -> bool:
 
 
 def _past_own_text(reading: Reading, end: int, index: int) -> int:
-    key = reading.choices.keys[index]
-    if not key:
-        return end
-    tokens = tokenize(reading.low, end, min(len(reading.low), end + WINDOW))
-    if tokens.joined.startswith(key):
-        return tokens.spans[key.count(" ") - 2][1]
-    return end
+    return own_text_end(reading, index, end) or end
 
 
 def text_at(reading: Reading, at: int) -> Verdict | None:
@@ -196,6 +191,8 @@ def text_at(reading: Reading, at: int) -> Verdict | None:
 
 def _text_from(reading: Reading, at: int) -> Verdict | None:
     choices, low = reading.choices, reading.low
+    if not choices.may_start(low, at):
+        return None
     tokens = tokenize(low, at, min(len(low), at + choices.room))
     for key in choices.by_length:
         if not tokens.joined.startswith(key):

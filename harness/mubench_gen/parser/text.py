@@ -90,14 +90,16 @@ def _styled() -> dict[str, str]:
 
 
 _FOLD = {**_styled(), **{chr(code): " " for code in _INVISIBLE}, **_MARKS}
-_FOLDED = re.compile("[" + "".join(map(re.escape, sorted(_FOLD))) + "]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 def fold(text: str) -> str:
     """Styled and typographic characters as their plain ones; the length stays."""
-    if text.isascii():
-        return text.replace("\x00", " ")
-    return _FOLDED.sub(lambda found: _FOLD[found[0]], text)
+    if not text.isascii():
+        # One pass for each distinct character is several times faster than a substitution.
+        for character in set(_BEYOND_ASCII.findall(text)) & _FOLD.keys():
+            text = text.replace(character, _FOLD[character])
+    return text.replace("\x00", " ")
 
 
 def lower(text: str) -> str:
@@ -124,7 +126,7 @@ _LATEX = re.compile(
     r"\\(?:text(?:bf|it|rm|tt|sf)?|math(?:bf|it|rm|tt|sf)|boldsymbol|mbox|displaystyle|bf|rm"
     r"|[Ll]arge|quad|left|right|[()\[\],;! ])"
 )
-_MARKUP = re.compile(r"[*`$#_{}~|]+")
+_MARKUP = "*`$#_{}~|"
 
 
 def strip_special(text: str) -> str:
@@ -140,7 +142,10 @@ def strip_markup(text: str) -> str:
         text = _TAGS.sub(_spaces, text)
     if "\\" in text:
         text = _LATEX.sub(_spaces, text)
-    return _MARKUP.sub(_spaces, text)
+    for mark in _MARKUP:
+        if mark in text:
+            text = text.replace(mark, " ")
+    return text
 
 
 _THINK_OPEN = re.compile(r"<(?:think|thinking|thought|reasoning)>|◁think▷", re.IGNORECASE)
