@@ -29,8 +29,10 @@ def item_orders(
     distinct permutations drawn by seed and item. all: every permutation. Fewer than K
     come back where an item has no more.
     """
-    kind, k = _split(spec)
     n = len(options)
+    if spec == "given":
+        return [tuple(range(n))]
+    kind, k = _split(spec)
     fixed = 1 if n > 1 and options[-1].strip().rstrip(".").casefold() in NONE_OF_THE_ABOVE else 0
     free = n - fixed
     tail = tuple(range(free, n))
@@ -39,8 +41,6 @@ def item_orders(
 
 def _free_orders(kind: str, k: int, n: int, *, seed: int, item: str) -> list[tuple[int, ...]]:
     given = tuple(range(n))
-    if kind == "given":
-        return [given]
     if kind == "reversed":
         return [given[::-1]]
     if kind == "cyclic":

@@ -61,7 +61,7 @@ class Prompt:
     first_line: int  # of the template in its file
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which makes it dear to make; the sandbox keeps it as it is
 class ShownOption:
     """An option as a template sees it: `{{ option.marker }} {{ option.text }}`."""
 
@@ -149,8 +149,9 @@ def _caption_message(
     prompt: Prompt, sample: Sample, order: tuple[int, ...], variables: Mapping[str, Any]
 ) -> tuple[Message, ...]:
     texts = []
+    captions = sample.row.captions.get(sample.task.question, ())
     for option, original in zip(variables["options"], order, strict=True):
-        variants = {f"caption_{i}": v[original] for i, v in enumerate(sample.captions) if v}
+        variants = {f"caption_{i}": v[original] for i, v in enumerate(captions) if v}
         one = {**variables, **variants, "option": option.text}
         texts.append(Text(_run(prompt, prompt.template, one)))
     image: tuple[Image, ...] = (sample.image,) if sample.image is not None else ()

@@ -70,7 +70,6 @@ def samples(
                 task=task,
                 row=row,
                 question=row.questions[task.question],
-                captions=row.captions.get(task.question, ()),
                 image=image,
             )
 

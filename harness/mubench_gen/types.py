@@ -143,7 +143,6 @@ class Sample:
     task: Task
     row: Row
     question: Question
-    captions: tuple[tuple[str, ...], ...]
     image: Image | None  # another row's under `shuffled`, None under `blind`
 
 

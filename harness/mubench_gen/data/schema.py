@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mubench_gen.errors import DataError
@@ -43,7 +43,7 @@ def to_row(
         dataset=dataset,
         image=image,
         questions=questions,
-        captions=_captions(_struct(columns, "captions", where), questions, where),
+        captions=_Captions(_struct(columns, "captions", where), questions, where),
         meta={k: v for k, v in columns.items() if k not in _NOT_META},
     )
 
@@ -102,22 +102,40 @@ def _index(value: Any, n: int, where: str) -> int:
     return index
 
 
-def _captions(
-    struct: Mapping[str, Any], questions: Mapping[str, Question], where: str
-) -> dict[str, tuple[tuple[str, ...], ...]]:
-    found = {}
-    for name, question in questions.items():
+class _Captions(Mapping[str, tuple[tuple[str, ...], ...]]):
+    """A row's captions, read and checked when a question's are asked for.
+
+    Most models never look at them, and they are most of a row.
+    """
+
+    __slots__ = ("_questions", "_struct", "_where")
+
+    def __init__(
+        self, struct: Mapping[str, Any], questions: Mapping[str, Question], where: str
+    ) -> None:
+        self._struct = struct
+        self._questions = questions
+        self._where = where
+
+    def __getitem__(self, name: str) -> tuple[tuple[str, ...], ...]:
+        options = len(self._questions[name].options)
         variants = tuple(
             _variant(
-                struct.get(f"{name}_{i}"),
-                len(question.options),
-                f"{where}, column captions.{name}_{i}",
+                self._struct.get(f"{name}_{i}"),
+                options,
+                f"{self._where}, column captions.{name}_{i}",
             )
             for i in range(_VARIANTS)
         )
-        if any(variants):
-            found[name] = variants
-    return found
+        if not any(variants):
+            raise KeyError(name)
+        return variants
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._questions if self.get(name) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _variant(cell: Any, n: int, where: str) -> tuple[str, ...]:

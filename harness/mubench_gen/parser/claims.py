@@ -1,15 +1,18 @@
-"""Every place where an option is named, with whether the clause around it denies it."""
+"""Every place where an option is named, and how: asserted, denied, or left open."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.prose import labels_named
-from mubench_gen.parser.reading import Reading
+from mubench_gen.parser.reading import Label, Reading
 from mubench_gen.parser.target import COMMON
+
+Stance = Literal["asserted", "denied", "open", "supposed"]
 
 _BOUNDARY = re.compile(
     r"[;!?\n]|\.(?!\d)|,|\b(?:but|whereas|while|although|though|however|because|since|and not|so"
@@ -17,7 +20,8 @@ _BOUNDARY = re.compile(
 )
 _CONTRAST = re.compile(
     r"\b(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
-    r"|other than|apart from|besides|versus|different from|differs? from|in contrast to)\b|而不是|不同于"
+    r"|other than|apart from|besides|versus|different from|differs? from|in contrast to)\b"
+    r"|而不是|不同于"
 )
 _DENIAL = re.compile(
     r"\bnot\b|n't\b|\b(?:neither|nor|never|cannot|non|incorrect(?:ly)?|wrong|false|inaccurate"
@@ -26,85 +30,104 @@ _DENIAL = re.compile(
     r"|falsch|pas|faux|fausse|incorrecte|incorrect[oa]|falso|n[aã]o|errad[oa])\b"
     r"|不|错|非|排除|没有|誤|ない"
 )
-_SHARED = re.compile(
-    r"\b(?:both|either|each|all|none|whether|if|beide|tanto|ambos)\b|是否|如果|between (?:options? )?[(\"']*$"
-    r"|\w (?:and|or) $"
+# Several options at once, or one of several: none of them is asserted alone.
+_OPEN = re.compile(
+    r"\b(?:both|either|each|all|none|could be|might be|may be|beide|tanto|ambos)\b"
+    r"|\bbetween (?:options? )?[(\"']*$|\w (?:and|or) $"
 )
+_SUPPOSED = re.compile(r"\b(?:whether|if|assuming|suppose)\b|是否|如果")
 _REACH = 160
+_MANY = 256  # labels looked at from either end of a reply; only a repetition loop has more
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An option named in the reply. `label` is false where its text alone is named."""
+class Claim(NamedTuple):
+    """An option named in the reply."""
 
     start: int
     end: int
     index: int
-    label: bool
-    denied: bool
+    stance: Stance
 
 
-def shared(reading: Reading, start: int) -> bool:
-    """Whether the clause speaks of several options at once: "both", "either", "each"."""
-    left = max(0, start - 60)
-    for boundary in _BOUNDARY.finditer(reading.low, left, start):
-        left = boundary.end()
-    return bool(_SHARED.search(reading.low, left, start))
-
-
-def denied(reading: Reading, start: int, end: int) -> bool:
-    """Whether the clause around a place denies what is named there."""
+def stance(reading: Reading, start: int, end: int) -> Stance:
+    """What the clause around a place says about the option that is named there."""
     low = reading.low
     left = max(0, start - _REACH)
     for boundary in _BOUNDARY.finditer(low, left, start):
         left = boundary.end()
-    if _CONTRAST.search(low, left, start):
-        return True
-    stop = _BOUNDARY.search(low, _past_mark(low, end), end + _REACH)
-    right = stop.start() if stop else min(len(low), end + _REACH)
-    contrast = _CONTRAST.search(low, end, right)
-    return bool(_DENIAL.search(low, left, contrast.start() if contrast else right))
+    if _SUPPOSED.search(low, left, start):
+        return "supposed"
+    if _CONTRAST.search(low, left, start) or _DENIAL.search(low, left, start):
+        return "denied"
+    after = _past_mark(low, end)
+    stop = _BOUNDARY.search(low, after, after + _REACH)
+    right = stop.start() if stop else min(len(low), after + _REACH)
+    contrast = _CONTRAST.search(low, after, right)
+    if _DENIAL.search(low, after, contrast.start() if contrast else right):
+        return "denied"
+    return "open" if _OPEN.search(low, left, start) else "asserted"
 
 
 def _past_mark(low: str, end: int) -> int:
     """Past the "." or ")" of a label's own mark, which ends no clause."""
-    while low[end : end + 1] in (".", ")", ":") and low[end : end + 1]:
+    while end < len(low) and low[end] in ".):":
         end += 1
     return end
 
 
 def claims(reading: Reading) -> list[Claim]:
-    """All claims in order: labels with their text counted once, repeated options left out."""
+    """All claims in order: a label and its text are one; repeated options are left out."""
+    labels = labels_named(reading)
+    if len(labels) > 2 * _MANY:
+        labels = labels[:_MANY] + labels[-_MANY:]
+    found, covered = _label_claims(reading, labels)
+    texts = list(_uncovered(reading, covered))
+    # A letter inside an option's text ("Point A", "vitamin C") is a part of that text.
+    spans = [(start, end) for start, end, _ in texts]
+    found = [claim for claim in found if not _inside(spans, claim.start, claim.end)]
+    found += [Claim(start, end, i, stance(reading, start, end)) for start, end, i in texts]
+    return sorted(found)
+
+
+def _label_claims(
+    reading: Reading, labels: list[Label]
+) -> tuple[list[Claim], list[tuple[int, int]]]:
+    """The labels' claims, and the places that labels with their texts take up."""
     found: list[Claim] = []
     covered: list[tuple[int, int]] = []
-    for label in labels_named(reading):
-        start, end, index = label.start, label.end, label.index
-        if in_list(reading, index, start, end):
-            own = own_text_end(reading, index, end)
-            covered.append((start, own or end))
+    together: list[Label] = []
+    for label in labels:
+        end = own_text_end(reading, label.index, label.end) or label.end
+        covered.append((label.start, end))
+        if in_list(reading, label.index, label.start, label.end):
             continue
-        own = own_text_end(reading, index, end)
-        end = own or end
-        covered.append((start, end))
-        if not shared(reading, start):
-            found.append(Claim(start, end, index, True, denied(reading, start, end)))
-    texts = list(_texts_named(reading, covered))
-    # A letter inside an option's text ("Point A", "vitamin C") is a part of that text.
-    found = [c for c in found if not any(s <= c.start and c.end <= e for s, e, _ in texts)]
-    found += [
-        Claim(s, e, i, False, denied(reading, s, e)) for s, e, i in texts if not shared(reading, s)
-    ]
-    return sorted(found, key=lambda claim: claim.start)
+        said = stance(reading, label.start, end)
+        if label.several and said == "asserted":
+            said = "open"
+        if together and label.several and label.start - together[-1].end < 24:
+            together.append(label)
+        else:
+            together = [label]
+        if said == "denied":
+            # "A, B and C can be excluded": what is said of the last is said of all.
+            for k in range(len(found) - len(together) + 1, len(found)):
+                found[k] = found[k]._replace(stance="denied")
+        found.append(Claim(label.start, end, label.index, said))
+    return found, covered
 
 
-def _texts_named(
-    reading: Reading, covered: list[tuple[int, int]]
-) -> Iterator[tuple[int, int, int]]:
+def _uncovered(reading: Reading, covered: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
+    """The options' texts that stand without their label; words of every day are left out."""
     for start, end, index in reading.mentions:
         if index < 0 or reading.choices.keys[index] in COMMON:
             continue
         if end - start < 3 and reading.low[start:end].isascii() and len(reading.low) > 300:
             continue
-        if any(s <= start and end <= e for s, e in covered):
-            continue
-        yield start, end, index
+        if not _inside(covered, start, end):
+            yield start, end, index
+
+
+def _inside(spans: list[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether a place lies within one of the spans, which are in order."""
+    at = bisect_right(spans, (start, 1 << 60)) - 1
+    return at >= 0 and end <= spans[at][1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.claims import denied
+from mubench_gen.parser.claims import stance
 from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import Reading, Verdict
@@ -43,24 +43,28 @@ _REACH = 200
 
 
 def _occurrences(low: str, needles: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Where the needles stand, each from its last place to its first."""
     for needle in needles:
-        at = low.find(needle)
+        at = low.rfind(needle)
         while at >= 0:
             yield at, at + len(needle)
-            at = low.find(needle, at + len(needle))
+            at = low.rfind(needle, 0, at)
 
 
 def declared_answer(reading: Reading) -> Iterator[Verdict]:
     """ "The answer is B", "Answer: B", "Correct option: (B) text", "Die Antwort ist B"."""
     low = reading.low
-    for start, end in _occurrences(low, _NOUNS):
-        if start and low[start - 1].isalpha():
-            continue
-        if _DOUBT.search(low, max(0, start - 24), start):
-            continue
-        found = _after_noun(reading, low[start:end], end)
-        if found is not None and not _listed(reading, found):
-            yield found
+    for noun in _NOUNS:
+        for start, end in _occurrences(low, (noun,)):
+            if start and low[start - 1].isalpha():
+                continue
+            if _DOUBT.search(low, max(0, start - 24), start):
+                continue
+            found = _after_noun(reading, noun, end)
+            if found is not None and not _listed(reading, found):
+                yield found
+                if found.status != "out_of_range":
+                    break  # of several declarations the last stands
 
 
 def _listed(reading: Reading, found: Verdict) -> bool:
@@ -142,7 +146,11 @@ def _label_after(reading: Reading, end: int) -> Iterator[Verdict]:
     if found is None or found.status == "out_of_range" or _listed(reading, found):
         return
     between = reading.low[end : found.start]
-    if "\n" in between and ":" not in between or denied(reading, found.start, found.end):
+    if (
+        "\n" in between
+        and ":" not in between
+        or stance(reading, found.start, found.end) == "denied"
+    ):
         return
     wrapped = reading.text[found.start - 1 : found.start] in ("(", "[")
     named = reading.text[found.start : found.end] in reading.choices.labels.labels

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.choices import tokenize
-from mubench_gen.parser.claims import denied
+from mubench_gen.parser.claims import stance
 from mubench_gen.parser.listing import in_list
 from mubench_gen.parser.reading import Reading, Verdict
 from mubench_gen.parser.target import WINDOW, label_at, skip_fillers, text_at
@@ -84,7 +84,7 @@ def leading_text(reading: Reading) -> Iterator[Verdict]:
     if (
         found is not None
         and found.index is not None
-        and not denied(reading, found.start, found.end)
+        and stance(reading, found.start, found.end) == "asserted"
     ):
         yield found
 

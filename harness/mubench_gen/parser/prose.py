@@ -18,6 +18,9 @@ _VERB = re.compile(
     r"|or|because|since|as|mentions|states|says|describes|suggests|refers|also|must|should|will"
     r"|may|might|not|represents|provides|best|accurately|correctly|incorrectly)\b"
 )
+# A letter in a formula is a quantity.
+_FORMULA = re.compile(r" ?[=+^×÷≤≥≈]|[ ][*/<>-][ ]?[A-Za-z0-9]|\(")
+_FORMULA_BEFORE = re.compile(r"[+^×÷≤≥≈] ?$")
 _INSIDE = tuple("_&+/-.")  # before a letter, they make it a part of something longer
 
 
@@ -39,7 +42,7 @@ def _labels_in_prose(reading: Reading) -> list[tuple[int, int, int]]:
     found = []
     for match in labels.prose.finditer(text):
         start, end = match.span()
-        before = text[start - 1 : start]
+        before = text[start - 1] if start else ""
         if before.isascii() and (before.isalnum() or before in _INSIDE) and before:
             continue
         if before == "'" and text[end : end + 1] != "'":
@@ -65,11 +68,13 @@ def _with_neighbours(reading: Reading, found: list[tuple[int, int, int]]) -> Ite
 
 def _is_label_in_prose(reading: Reading, start: int, end: int) -> bool:
     text = reading.text
-    before, after = text[start - 1 : start], text[end : end + 1]
+    before, after = text[start - 1] if start else "", text[end : end + 1]
+    if _FORMULA.match(text, end) or _FORMULA_BEFORE.search(text, max(0, start - 3), start):
+        return False
     if after in ("'", "-", "/", "&", "+", "=", "%", "^") and text[end + 1 : end + 2].isalnum():
         return False
     if before in ("(", "[", '"', "'") and after in (")", "]", '"', "'"):
-        return before != "(" or not text[start - 2 : start - 1].isalnum()
+        return before != "(" or start < 2 or not text[start - 2].isalnum()
     if _PREFIX.search(reading.low, max(0, start - 24), start):
         return True
     if not reading.choices.labels.lettered:
@@ -77,7 +82,7 @@ def _is_label_in_prose(reading: Reading, start: int, end: int) -> bool:
     token = text[start:end]
     if token in ("I", "i", "a"):
         return after in (")", ".", ":") and token != "I"
-    if token == "A" and after == " " and not text[start - 2 : start - 1].islower():
+    if token == "A" and after == " " and not (start > 1 and text[start - 2].islower()):
         return bool(_VERB.match(reading.low, end))
     return True
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from mubench_gen.parser.choices import Choices, Tokens, tokenize
 from mubench_gen.parser.text import lower, strip_markup
 from mubench_gen.types import Status
 
+if TYPE_CHECKING:
+    from mubench_gen.parser.claims import Claim
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+
+class Verdict(NamedTuple):
     """What a rule found: a status, the option when it is "answered", and where it stands."""
 
     status: Status
@@ -26,8 +28,7 @@ class Verdict:
         return cls("answered", index, start, end)
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """A label named in prose; `several` where it is named together with others."""
 
     start: int
@@ -39,16 +40,17 @@ class Label:
 class Reading:
     """A folded reply, its text without markup, and that in lower case: all of one length."""
 
-    __slots__ = ("_mentions", "_tokens", "choices", "labels", "low", "marked", "text")
+    __slots__ = ("_mentions", "_tokens", "choices", "claims", "labels", "low", "marked", "text")
 
     def __init__(self, marked: str, choices: Choices) -> None:
         self.marked = marked
         self.text = strip_markup(marked)
         self.low = lower(self.text)
         self.choices = choices
+        self.labels: list[Label] | None = None  # filled by `prose.labels_named`
+        self.claims: list[Claim] | None = None  # filled by the rules that weigh claims
         self._tokens: Tokens | None = None
         self._mentions: list[tuple[int, int, int]] | None = None
-        self.labels: list[Label] | None = None  # filled by `prose.labels_named`
 
     @property
     def tokens(self) -> Tokens:

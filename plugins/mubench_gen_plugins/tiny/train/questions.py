@@ -97,7 +97,6 @@ def _sample(row: dict[str, Any], name: str) -> Sample:
         task=_TASK,
         row=Row(0, row["image_id"], row["image_id"], row["dataset"], image, {name: asked}, {}, {}),
         question=asked,
-        captions=(),
         image=image,
     )
 
