@@ -21,8 +21,8 @@ _TOKEN = re.compile(
 _ARTICLES = ("the", "a", "an")
 _VERBS = ("is", "are", "was", "has", "and", "or")  # "A is closer": no article
 _NONE = re.compile(
-    r"^ (?:none|neither)(?: of)?(?: (?:the|these|those|them|above|option|other|choice|answer"
-    r"|given|listed|provided|two))* $"
+    r"(?:none|neither)(?: of)?(?: (?:the|these|those|them|above|option|other|choice|answer"
+    r"|given|listed|provided|two))*"
 )
 _SKIP = re.compile(
     r"[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}(?:[-.](?!\.?\d)[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}){0,4}"
@@ -31,8 +31,15 @@ _ARTICLE = re.compile(r"(?:the|an?)\s+")
 TEXT_CAP = 64  # mentions of one option that are looked at; a repetition loop has thousands
 
 
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+# "one" is a pronoun more often than a number.
+_NUMBER_WORDS = {word: str(k) for k, word in enumerate(_NUMBERS) if word != "one"}
+
+
 def _normal(token: str) -> str:
-    """A token without its plural s, and without the commas of a number."""
+    """A token without its plural s, without the commas of a number, and numbers in digits."""
+    if token in _NUMBER_WORDS:
+        return _NUMBER_WORDS[token]
     if len(token) > 3 and token[-1] == "s" and token[-2] != "s":
         return token[:-1]
     if "," in token and token[0].isdigit():
@@ -74,7 +81,9 @@ def _head(key: str) -> str:
     """The first letters of a key as a reply would write them; a digit alone for numbers."""
     if not key:
         return "\0"
-    return key[1] if key[1].isdigit() else key[1:4].split(" ")[0]
+    if key[1].isdigit():
+        return ""  # may be written as a word
+    return key[1:4].split(" ")[0]
 
 
 class Choices:
@@ -134,10 +143,9 @@ class Choices:
         article = _ARTICLE.match(lowered, at)
         return article is not None and lowered.startswith(heads, article.end())
 
-    @property
     def none_option(self) -> int | None:
         """The option that says "none of the above", where exactly one does."""
-        found = [index for index, key in enumerate(self.keys) if _NONE.match(key)]
+        found = [index for index, key in enumerate(self.keys) if _NONE.fullmatch(key.strip())]
         return found[0] if len(found) == 1 else None
 
     def mentions(self, tokens: Tokens, lowered: str) -> list[tuple[int, int, int]]:

@@ -35,7 +35,7 @@ _OPEN = re.compile(
     r"\b(?:both|either|each|all|none|could be|might be|may be|beide|tanto|ambos)\b"
     r"|\bbetween (?:options? )?[(\"']*$|\w (?:and|or) $"
 )
-_SUPPOSED = re.compile(r"\b(?:whether|if|assuming|suppose)\b|是否|如果")
+_SUPPOSED = re.compile(r"\b(?:whether|if|assuming|suppose|consider|examine|look at)\b|是否|如果")
 _REACH = 160
 _MANY = 256  # labels looked at from either end of a reply; only a repetition loop has more
 
@@ -45,7 +45,7 @@ class Claim(NamedTuple):
 
     start: int
     end: int
-    index: int
+    option: int
     stance: Stance
 
 
@@ -97,9 +97,9 @@ def _label_claims(
     covered: list[tuple[int, int]] = []
     together: list[Label] = []
     for label in labels:
-        end = own_text_end(reading, label.index, label.end) or label.end
+        end = own_text_end(reading, label.option, label.end) or label.end
         covered.append((label.start, end))
-        if in_list(reading, label.index, label.start, label.end):
+        if in_list(reading, label.option, label.start, label.end):
             continue
         said = stance(reading, label.start, end)
         if label.several and said == "asserted":
@@ -112,7 +112,7 @@ def _label_claims(
             # "A, B and C can be excluded": what is said of the last is said of all.
             for k in range(len(found) - len(together) + 1, len(found)):
                 found[k] = found[k]._replace(stance="denied")
-        found.append(Claim(label.start, end, label.index, said))
+        found.append(Claim(label.start, end, label.option, said))
     return found, covered
 
 

@@ -39,8 +39,8 @@ def pointed_label(reading: Reading) -> Iterator[Verdict]:
     """ "The corresponding point is (D) Point D.", "It's B." """
     for label in reversed(labels_named(reading)):
         if _is_pointed(reading, label):
-            end = own_text_end(reading, label.index, label.end) or label.end
-            yield Verdict.of(label.index, label.start, end)
+            end = own_text_end(reading, label.option, label.end) or label.end
+            yield Verdict.of(label.option, label.start, end)
             return
 
 
@@ -62,7 +62,9 @@ def _is_pointed(reading: Reading, label: Label) -> bool:
 
 def only_option(reading: Reading) -> Iterator[Verdict]:
     """One option is named and not denied, and no other."""
-    yield from _single(_weighed(reading))
+    placed = _weighed(reading)
+    if not any(claim.stance == "supposed" for claim in placed):
+        yield from _single(placed)
 
 
 def opening_sentence(reading: Reading) -> Iterator[Verdict]:
@@ -88,7 +90,7 @@ def concluded(reading: Reading) -> Iterator[Verdict]:
 def eliminated(reading: Reading) -> Iterator[Verdict]:
     """All options but one are denied."""
     placed = _weighed(reading)
-    against = {claim.index for claim in placed if claim.stance == "denied"}
+    against = {claim.option for claim in placed if claim.stance == "denied"}
     rest = set(range(len(reading.choices.options))) - against
     if len(rest) == 1 and len(against) > 1 and all(c.stance == "denied" for c in placed):
         yield Verdict.of(rest.pop(), placed[-1].start, placed[-1].end)
@@ -98,8 +100,8 @@ def _single(placed: list[Claim]) -> Iterator[Verdict]:
     """The option that is asserted where no other is asserted or left open."""
     named = [claim for claim in placed if claim.stance in ("asserted", "open")]
     asserted = [claim for claim in named if claim.stance == "asserted"]
-    if asserted and len({claim.index for claim in named}) == 1:
-        yield Verdict.of(asserted[-1].index, asserted[-1].start, asserted[-1].end)
+    if asserted and len({claim.option for claim in named}) == 1:
+        yield Verdict.of(asserted[-1].option, asserted[-1].start, asserted[-1].end)
 
 
 def _by_sentence(reading: Reading, placed: list[Claim]) -> list[list[Claim]]:

@@ -16,6 +16,8 @@ _DELIMITER = re.compile(r"[)\]\"'>]*\s*(?:[.:,;)\]-]|\n|$)")
 _ARTICLE = re.compile(r"[\s\W]{0,20}(?:an?|the)\s+(?=\w)")
 _BARE_LINES = re.compile(r"[)\]. ]*\n[\s(\[]*")
 _BARE_END = re.compile(r"[)\]. ]*(?:\n|$)")
+_ANSWER_MARK = re.compile(r"A:\s+(?=[(\[]?[A-Z0-9]{1,2}(?:[)\].,:]|\s*$))")  # "A:" for "answer:"
+_WRONG_AFTER = re.compile(r"[)\]\"'.: -]*(?:is |are |was )?(?:incorrect|wrong|false|not)\b")
 _ALONE = re.compile(r"[\s\W]*$")
 
 
@@ -32,16 +34,39 @@ def sole_text(reading: Reading) -> Iterator[Verdict]:
         yield Verdict.of(texts[tokens.joined], tokens.spans[0][0], tokens.spans[-1][1])
 
 
+def sole_labels(reading: Reading) -> Iterator[Verdict]:
+    """Nothing but labels: one of them again and again, or several."""
+    tokens = reading.tokens
+    known = reading.choices.labels.index_of
+    named = {known.get(word) for word in tokens.joined.split()}
+    if None in named or len(tokens.spans) < 2 or tokens.joined in reading.choices.texts:
+        return
+    start, end = tokens.spans[0]
+    option = named.pop()
+    if named or option is None:
+        yield Verdict("ambiguous", None, start, end)
+    else:
+        yield Verdict.of(option, start, end)
+
+
 def leading_label(reading: Reading) -> Iterator[Verdict]:
     """The reply begins with a label: "B", "(B) text", "B. text", "B\\n\\nBecause …"."""
     opening = _OPENING.match(reading.low)
     at = skip_fillers(reading, opening.end() if opening else 0)
     found = label_at(reading, at)
-    if found is None or found.status != "answered" or found.index is None:
+    if found is None or found.status != "answered" or found.option is None:
         if found is not None:
             yield found
         return
-    if in_list(reading, found.index, found.start, found.end):
+    if in_list(reading, found.option, found.start, found.end):
+        return
+    answer = _ANSWER_MARK.match(reading.text, at)
+    if answer and label_at(reading, answer.end()) is not None:
+        at = answer.end()
+        found = label_at(reading, at)
+        if found is None or found.status != "answered":
+            return
+    if _WRONG_AFTER.match(reading.low, found.end) and not _own_text(reading, found):
         return
     if _next_line_is_another(reading, found):
         yield Verdict("ambiguous", None, found.start, found.end)
@@ -60,12 +85,12 @@ def _next_line_is_another(reading: Reading, label: Verdict) -> bool:
     token = reading.choices.labels.token.match(reading.text, line.end()) if line else None
     if token is None or not _BARE_END.match(reading.text, token.end()):
         return False
-    return reading.choices.labels.index_of.get(token[0].lower(), label.index) != label.index
+    return reading.choices.labels.index_of.get(token[0].lower(), label.option) != label.option
 
 
 def _own_text(reading: Reading, label: Verdict) -> bool:
-    assert label.index is not None
-    key = reading.choices.keys[label.index]
+    assert label.option is not None
+    key = reading.choices.keys[label.option]
     end = min(len(reading.low), label.end + WINDOW)
     return bool(key) and tokenize(reading.low, label.end, end).joined.startswith(key)
 
@@ -75,7 +100,7 @@ def _other_text(reading: Reading, label: Verdict) -> bool:
     if _own_text(reading, label):
         return False
     named = text_at(reading, skip_fillers(reading, label.end))
-    return named is not None and named.index != label.index
+    return named is not None and named.option != label.option
 
 
 def leading_text(reading: Reading) -> Iterator[Verdict]:
@@ -83,7 +108,7 @@ def leading_text(reading: Reading) -> Iterator[Verdict]:
     found = text_at(reading, skip_fillers(reading, 0))
     if (
         found is not None
-        and found.index is not None
+        and found.option is not None
         and stance(reading, found.start, found.end) == "asserted"
     ):
         yield found
@@ -99,8 +124,8 @@ def final_line(reading: Reading) -> Iterator[Verdict]:
     found = label_at(reading, at)
     if found is None or found.status != "answered":
         return
-    assert found.index is not None
-    if in_list(reading, found.index, found.start, found.end):
+    assert found.option is not None
+    if in_list(reading, found.option, found.start, found.end):
         return
     if _ALONE.match(reading.text, found.end) or _own_text(reading, found):
         yield found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mubench_gen.parser.choices import tokenize
-from mubench_gen.parser.reading import Reading
+from mubench_gen.parser.reading import Reading, Verdict
 
 _GAP = re.compile(
     r"[\s()\[\].,:;\"'>/\-]*(?:(?:and|or|und|et|y|e|ou|o|和|或|options?|choices?)\s+)?[\s(\[\"']*"
@@ -88,3 +88,8 @@ def _came_from(reading: Reading, index: int, start: int) -> bool:
         return False
     label = reading.text[before[0] : before[1]].lower()
     return reading.choices.labels.index_of.get(label) == index - 1
+
+
+def listed(reading: Reading, found: Verdict) -> bool:
+    """Whether a verdict's label is an item of the options, repeated."""
+    return found.option is not None and in_list(reading, found.option, found.start, found.end)

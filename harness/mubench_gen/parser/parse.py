@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 from mubench_gen.parser.choices import Choices, choices_for
-from mubench_gen.parser.conclusions import (
-    concluded,
-    eliminated,
-    only_option,
-    opening_sentence,
-    pointed_label,
-)
-from mubench_gen.parser.declarations import (
-    answer_tag,
-    boxed,
-    chosen,
-    declared_answer,
-    declared_cjk,
-    json_answer,
-    said_correct,
-)
-from mubench_gen.parser.leading import final_line, leading_label, leading_text, sole_text
-from mubench_gen.parser.partial import partial_text
-from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.reading import Reading
+from mubench_gen.parser.rules import STRONG, WEAK, Tiers
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.statuses import refuses
 from mubench_gen.parser.text import fold, hide_thinking, strip_special
 from mubench_gen.types import Answer
 
-Rule = Callable[[Reading], Iterator[Verdict]]
-# In the order of their evidence. Within a tier the verdict that stands last in the reply
-# counts, whichever rule found it: a declaration may be retracted by a later one.
-STRONG: tuple[tuple[Rule, ...], ...] = (
-    (sole_text,),
-    (json_answer, answer_tag, boxed, declared_answer, declared_cjk, chosen, said_correct),
-    (leading_label,),
-    (final_line,),
-)
-WEAK: tuple[tuple[Rule, ...], ...] = (
-    (pointed_label,),
-    (only_option,),
-    (leading_text,),
-    (opening_sentence,),
-    (concluded,),
-    (eliminated,),
-    (partial_text,),
-)
 _AROUND = " \t\r\n.()[]*"
 
 
@@ -86,7 +51,7 @@ def _read(reply: str, choices: Choices) -> Answer:
     return Answer("refused" if any(map(refuses, readings)) else "none")
 
 
-def _decide(reading: Reading, tiers: tuple[tuple[Rule, ...], ...]) -> Answer | None:
+def _decide(reading: Reading, tiers: Tiers) -> Answer | None:
     """What the first tier that finds anything says."""
     for tier in tiers:
         found = [(v.start, v, rule.__name__) for rule in tier for v in rule(reading)]
@@ -95,6 +60,6 @@ def _decide(reading: Reading, tiers: tuple[tuple[Rule, ...], ...]) -> Answer | N
             continue
         _, verdict, name = max(offered or found, key=lambda entry: entry[0])
         if verdict.status == "answered":
-            return Answer("answered", verdict.index, name, (verdict.start, verdict.end))
+            return Answer("answered", verdict.option, name, (verdict.start, verdict.end))
         return Answer(verdict.status)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from mubench_gen.parser.choices import Choices, Tokens, tokenize
@@ -16,16 +17,16 @@ class Verdict(NamedTuple):
     """What a rule found: a status, the option when it is "answered", and where it stands."""
 
     status: Status
-    index: int | None
+    option: int | None
     start: int
     end: int
 
     @classmethod
-    def of(cls, index: int, start: int, end: int) -> Verdict:
-        """The option `index`; -1 stands for a text that several options share."""
-        if index < 0:
+    def of(cls, option: int, start: int, end: int) -> Verdict:
+        """The option; -1 stands for a text that several options share."""
+        if option < 0:
             return cls("ambiguous", None, start, end)
-        return cls("answered", index, start, end)
+        return cls("answered", option, start, end)
 
 
 class Label(NamedTuple):
@@ -33,7 +34,7 @@ class Label(NamedTuple):
 
     start: int
     end: int
-    index: int
+    option: int
     several: bool
 
 
@@ -65,3 +66,12 @@ class Reading:
         if self._mentions is None:
             self._mentions = self.choices.mentions(self.tokens, self.low)
         return self._mentions
+
+
+def occurrences(low: str, needles: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Where the needles stand, each from its last place to its first."""
+    for needle in needles:
+        at = low.rfind(needle)
+        while at >= 0:
+            yield at, at + len(needle)
+            at = low.rfind(needle, 0, at)

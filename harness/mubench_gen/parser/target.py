@@ -33,6 +33,10 @@ _BESIDE = re.compile(
 _JOIN_BACK = re.compile(r"\s*(?:is|are|was|were|does|do|can|has|have|would|seems?|不|是错)\b")
 _SEVERAL = re.compile(r"[A-Z]{2,6}(?![0-9A-Za-z_])")
 _ARTICLE = re.compile(r"(?:an?|the)\s+")
+NONE_SAID = re.compile(
+    r"(?:none|neither) of (?:(?:the|these|those|them) ?)+(?:above|options?|choices?|answers?|given|listed)*"
+)
+NOT = re.compile(r"[\s:]*(?:not|n't|never|neither|nicht|pas|no|não|不)\b")
 WINDOW = 160
 DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "]", '"', "'", "-")
 # Words that are options at times and fill sentences at others.
@@ -186,7 +190,14 @@ def text_at(reading: Reading, at: int) -> Verdict | None:
     if found is None:
         article = _ARTICLE.match(reading.low, at)
         found = _text_from(reading, article.end()) if article else None
-    return found
+    return found or _none_from(reading, at)
+
+
+def _none_from(reading: Reading, at: int) -> Verdict | None:
+    """ "None of these" where "none of the above" is offered in other words."""
+    said = NONE_SAID.match(reading.low, at)
+    option = reading.choices.none_option() if said else None
+    return Verdict.of(option, at, said.end()) if said and option is not None else None
 
 
 def _text_from(reading: Reading, at: int) -> Verdict | None:

@@ -1,0 +1,65 @@
+"""Declarations by a verb or a conclusion: "I choose B", "Therefore, B.", 选B."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mubench_gen.parser.claims import stance
+from mubench_gen.parser.listing import listed, own_text_end
+from mubench_gen.parser.reading import Reading, Verdict, occurrences
+from mubench_gen.parser.target import NOT, target_at
+
+_CHOOSES = (
+    "choose", "chose", "select", "selected", "pick", "picked", "go with", "going with", "opt for",
+    "go for", "vote for", "answer with", "i'd say", "would say", "therefore", "thus", "hence",
+    "so", "conclusion", "wähle", "wählen", "choisis", "elijo", "escolho",
+)  # fmt: skip
+_CJK_CHOOSES = ("选", "選", "因此", "所以", "综上", "故")
+_THAT = re.compile(
+    r"[,:]?\s+(?:it is|it's|it must be|it would be|it should be|this is|that is)(?=\s)|述|择|[,:]"
+)
+_STRICT = re.compile(r"[)\]\"']*\s*(?:[.!,;:\n)\]]|$|as\b|because|项|选项|since)")
+
+
+def chosen(reading: Reading) -> Iterator[Verdict]:
+    """ "I would choose B", "Therefore, B.", "选B". A label is asked for: the words are common."""
+    low = reading.low
+    cues = _CHOOSES if low.isascii() else _CHOOSES + _CJK_CHOOSES
+    for cue in cues:
+        for start, end in occurrences(low, (cue,)):
+            if cue.isascii() and (
+                low[max(0, start - 1)].isalpha() and start or low[end : end + 1].isalpha()
+            ):
+                continue
+            found = _label_after(reading, end)
+            if found is not None:
+                yield found
+                break
+
+
+def _label_after(reading: Reading, end: int) -> Verdict | None:
+    link = _THAT.match(reading.low, end)
+    end = link.end() if link else end
+    if NOT.match(reading.low, end):
+        return None
+    found = target_at(reading, end, texts=False)
+    if found is None or found.status == "out_of_range" or listed(reading, found):
+        return None
+    between = reading.low[end : found.start]
+    if (
+        "\n" in between
+        and ":" not in between
+        or stance(reading, found.start, found.end) == "denied"
+    ):
+        return None
+    wrapped = reading.text[found.start - 1 : found.start] in ("(", "[")
+    named = reading.text[found.start : found.end] in reading.choices.labels.labels
+    return found if wrapped or (named and _ends_there(reading, found)) else None
+
+
+def _ends_there(reading: Reading, found: Verdict) -> bool:
+    """Whether nothing but the option's own text, or a pause, follows the label."""
+    if _STRICT.match(reading.low, found.end):
+        return True
+    return found.option is not None and own_text_end(reading, found.option, found.end) is not None

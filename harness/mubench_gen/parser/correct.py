@@ -1,0 +1,68 @@
+"""Declarations that stand behind the option: "B is correct", "A: Incorrect … B: Correct"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mubench_gen.parser.listing import own_text_end
+from mubench_gen.parser.prose import labels_named
+from mubench_gen.parser.reading import Reading, Verdict
+
+_CORRECT = re.compile(
+    r"[)\]\"'.:]*\s*(?:\([^()\n]{1,80}\)\s*)?"
+    r"(?:(?:is|are|was|would be|must be|should be|seems(?: to be)?|appears to be|looks|remains"
+    r"|ist|est|es|é|está)\s+(?:(?:the|most|only|likely|single|definitely|indeed|therefore|thus|clearly|also|die"
+    r"|das|la|le|a|o|best|more|one|our|my|your|likely to be|probably|overall|logically|option that is)\s+){0,4}"
+    r"(?:correct|right|answer|true|best|choice|accurate|appropriate|richtig|correcte|bonne|juste|correct[oa]"
+    r"|corret[oa]|certa|verdadera|vraie|suitable|plausible|valid|closest|solution)\b"
+    r"|(?:项|选项)?\s*(?:是|为)?\s*(?:最)?(?:正确|对的|合适|准确)|が正解|が正しい)"
+)
+_UNLESS = re.compile(
+    r"(?:\bif|\bnot|n't|whether|unless|why|neither|nor|only|both)\s+(?:\w+\s+)?[(\[\"']*$"
+)
+
+
+def said_correct(reading: Reading) -> Iterator[Verdict]:
+    """ "Option C is correct", "(B) mitochondrion is the answer", "B项正确"."""
+    for label in reversed(labels_named(reading)):
+        if label.several:
+            continue
+        own = own_text_end(reading, label.option, label.end)
+        ends = (label.end,) if own is None else (label.end, own)
+        if not any(_CORRECT.match(reading.low, end) for end in ends):
+            continue
+        if not _UNLESS.search(reading.low, max(0, label.start - 30), label.start):
+            yield Verdict.of(label.option, label.start, own or label.end)
+            return
+
+
+_ITEM = re.compile(r"(?:^|\n)[ \t(\[*-]*(?:(?:option|choice|选项)\s+)?[(\[]?")
+_RIGHT = re.compile(
+    r"[)\]\"'.: -]*(?:\([^()\n]{0,80}\)\s*)?(?:this (?:is|option is|statement is)\s+)?(?:the\s+)?"
+    r"(?:correct|right|true|yes|正确|✓|✔|✅|richtig|vrai|verdadero)(?!\w)"
+)
+_WRONG = re.compile(
+    r"[)\]\"'.: -]*(?:\([^()\n]{0,80}\)\s*)?(?:this (?:is|option is|statement is)\s+)?(?:not |is )?"
+    r"(?:incorrect|wrong|false|not|no|correct|错误|不正确|✗|✘|❌|falsch|faux|falso)(?!\w)"
+)
+
+
+def item_marked_correct(reading: Reading) -> Iterator[Verdict]:
+    """A list that marks each option, and one alone as right: "A: Incorrect … B: Correct …"."""
+    right: list[Verdict] = []
+    wrong = 0
+    for line in _ITEM.finditer(reading.low):
+        label = reading.choices.labels.token.match(reading.text, line.end())
+        if label is None:
+            continue
+        option = reading.choices.labels.index_of.get(label[0].lower())
+        if option is None:
+            continue
+        end = own_text_end(reading, option, label.end()) or label.end()
+        if _RIGHT.match(reading.low, end):
+            right.append(Verdict.of(option, label.start(), end))
+        elif _WRONG.match(reading.low, end):
+            wrong += 1
+    if wrong and len(right) == 1:
+        yield right[0]

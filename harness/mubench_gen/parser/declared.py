@@ -1,0 +1,97 @@
+"""Declarations by a noun: "the answer is B", "Antwort: B", 答案：B."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mubench_gen.parser.listing import listed
+from mubench_gen.parser.reading import Reading, Verdict, occurrences
+from mubench_gen.parser.target import NOT, target_at
+
+# Nouns that an answer is declared with. Each is looked for with str.find, so the list may
+# grow without making a long reply slow.
+_NOUNS = (
+    "answer", "ans:", "ans.", "option", "choice", "solution:", "conclusion:",  # English
+    "antwort", "lösung",  # German
+    "réponse", "reponse", "bonne proposition",  # French
+    "respuesta", "opción", "opcion",  # Spanish
+    "resposta", "opção", "alternativa",  # Portuguese
+)  # fmt: skip
+_CJK_CUES = (
+    "答案", "正确选项", "正确的选项", "正解", "答え", "正しい選択肢", "回答", "答:", "正確答案", "解答",
+)  # fmt: skip
+_CJK_LINK = re.compile(
+    r"(?:的?选项|选择)?\s*(?:应该|应当|应|就|可能|最终|最后)?\s*(?:选择?|是|为|為|は|:|=|\]|\)|\"|\s)+"
+)
+_COPULA = re.compile(
+    r"\b(?:is|are|was|be|being|becomes|ist|lautet|wäre|est|serait|es|sería|seria|é|sera|será)\b"
+    r"|[:=]|->|\bis"
+)
+_TAIL = re.compile(r"(?:s|\(s\))?(?:\s+(?:choice|option|letter|key))?")
+_PLURAL = re.compile(r"s\b|\s+(?:choices|options)\b")
+_DOUBT = re.compile(
+    r"(?:incorrect|wrong|if the|if|whether the|whether|why the|next|other|possible|each|falsche"
+    r"|mauvaise|incorrecta|incorreta|both|any|every|these|those|no)\s+(?:correct\s+)?$"
+)
+_BUT = re.compile(r"\bbut(?:\s+rather)?\b|\bsondern\b|\bmais\b|\bsino\b|\bmas\b|而是")
+_STOP = re.compile(r"[\n?!;]|\.(?!\d)")
+_REACH = 200
+
+
+def declared_answer(reading: Reading) -> Iterator[Verdict]:
+    """ "The answer is B", "Answer: B", "Correct option: (B) text", "Die Antwort ist B"."""
+    low = reading.low
+    for noun in _NOUNS:
+        for start, end in occurrences(low, (noun,)):
+            if start and low[start - 1].isalpha():
+                continue
+            if _DOUBT.search(low, max(0, start - 24), start):
+                continue
+            found = _after_noun(reading, noun, end)
+            if found is not None and not listed(reading, found):
+                yield found
+                if found.status != "out_of_range":
+                    break  # of several declarations the last stands
+
+
+def _after_noun(reading: Reading, noun: str, end: int) -> Verdict | None:
+    low = reading.low
+    if noun in ("option", "choice") or noun == "answer":
+        plural = _PLURAL.match(low, end)
+        if plural and (noun != "answer" or plural[0] != "s"):
+            return None
+    if noun[-1] in ":.":
+        return target_at(reading, end)
+    tail = _TAIL.match(low, end)
+    at = tail.end() if tail else end
+    if low[at : at + 1] == "\n" and noun == "answer":
+        return target_at(reading, at)
+    stop = _STOP.search(low, at, at + _REACH)
+    limit = stop.start() if stop else min(len(low), at + _REACH)
+    if stop and stop[0] == "?":
+        return None
+    for copula in _COPULA.finditer(low, at, limit):
+        found = _after_copula(reading, copula.end(), limit)
+        if found is not None:
+            return found
+    return None
+
+
+def _after_copula(reading: Reading, at: int, limit: int) -> Verdict | None:
+    if NOT.match(reading.low, at):
+        but = _BUT.search(reading.low, at, limit)
+        return target_at(reading, but.end()) if but else None
+    return target_at(reading, at)
+
+
+def declared_cjk(reading: Reading) -> Iterator[Verdict]:
+    """答案：B, 答案是B, 正确选项为 B, 正解は B."""
+    if reading.low.isascii():
+        return
+    for _, end in occurrences(reading.low, _CJK_CUES):
+        link = _CJK_LINK.match(reading.low, end)
+        if link:
+            found = target_at(reading, link.end())
+            if found is not None:
+                yield found

@@ -1,0 +1,55 @@
+"""The rules in the order of their evidence. A rule's name is what `Answer.rule` says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from mubench_gen.parser.chosen import chosen
+from mubench_gen.parser.conclusions import (
+    concluded,
+    eliminated,
+    only_option,
+    opening_sentence,
+    pointed_label,
+)
+from mubench_gen.parser.correct import item_marked_correct, said_correct
+from mubench_gen.parser.declared import declared_answer, declared_cjk
+from mubench_gen.parser.leading import (
+    final_line,
+    leading_label,
+    leading_text,
+    sole_labels,
+    sole_text,
+)
+from mubench_gen.parser.partial import partial_text
+from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.structured import answer_tag, boxed, json_answer
+
+Rule = Callable[[Reading], Iterator[Verdict]]
+Tiers = tuple[tuple[Rule, ...], ...]
+# In the order of their evidence. Within a tier the verdict that stands last in the reply
+# counts, whichever rule found it: a declaration may be retracted by a later one.
+STRONG: Tiers = (
+    (sole_text, sole_labels),
+    (
+        json_answer,
+        answer_tag,
+        boxed,
+        declared_answer,
+        declared_cjk,
+        chosen,
+        said_correct,
+        item_marked_correct,
+    ),
+    (leading_label,),
+    (final_line,),
+)
+WEAK: Tiers = (
+    (pointed_label,),
+    (only_option,),
+    (leading_text,),
+    (opening_sentence,),
+    (concluded,),
+    (eliminated,),
+    (partial_text,),
+)
