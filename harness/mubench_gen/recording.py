@@ -57,7 +57,9 @@ class Recorder:
         self._in_flight: dict[str, list[Item]] = {}
         self._ready: list[Record] = []
         self._right = self._scored = self._errors = 0
+        self._conversions: set[str] = set()
         self.done = len(records)
+        self.folder = records.path.parent
 
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._records
@@ -72,6 +74,8 @@ class Recorder:
         """The requests that have to be asked, each key once."""
         for item in items:
             request = item.request
+            if request is not None and request.image is not None:
+                self._tell_conversion(request.image)
             if request is None:
                 self._record(item, Response(error=item.error))
             elif request.key in self._in_flight:
@@ -122,6 +126,16 @@ class Recorder:
             self._right += bool(record["correct"])
         if flush and len(self._ready) >= _FLUSH:
             self.flush()
+
+    def _tell_conversion(self, image: Image) -> None:
+        """Say once what the image policy changes; each record says it of its own image."""
+        try:
+            conversion = image.conversion
+        except ImageError:  # the record's `error` says it
+            return
+        if conversion is not None and conversion not in self._conversions:
+            self._conversions.add(conversion)
+            log(f"Image policy: {conversion} ({image.name} is the first)")
 
     def _tell(self, item: Item, error: Failure) -> None:
         if self._errors <= _SHOWN_ERRORS:

@@ -107,4 +107,4 @@ def _notes(run: Run, scores: Scores) -> list[str]:
 
 def percent(share: float | None) -> str:
     """0.123 → "12.3", None → "–": the table's numbers are percentages."""
-    return "–" if share is None else f"{100 * share:.1f}"
+    return "–" if share is None else f"{round(100 * share, 1) + 0.0:.1f}"  # + 0.0: no "-0.0"

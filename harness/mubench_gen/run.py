@@ -18,7 +18,7 @@ from mubench_gen.data import Dataset, open_dataset
 from mubench_gen.engines import open_checkpoint, weights_digest
 from mubench_gen.errors import EngineFault, ImageError, SettingError
 from mubench_gen.image import StandardPolicy
-from mubench_gen.manifest import session
+from mubench_gen.manifest import hardware, session
 from mubench_gen.model import Checkpoint, Model, ModelSpec, Runtime
 from mubench_gen.orders import ONE_ORDER, item_orders
 from mubench_gen.plugins import Isolated, Plugin, Plugins, check_options
@@ -31,12 +31,14 @@ from mubench_gen.response import failure, respond
 from mubench_gen.results import Run
 from mubench_gen.runfolder import (
     FORMAT,
+    MANIFEST,
     RECORDS,
     choose_folder,
     locked,
     run_name,
     settings_hash,
     settle_manifest,
+    write_json,
 )
 from mubench_gen.samples import count, samples, tasks_of
 from mubench_gen.settings import Settings, make_settings
@@ -140,7 +142,7 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
         try:
             with bar(title, manifest["planned"], shown=progress) as shown:
                 recorder = Recorder(records, reused, plan.plugin.name, plan.spec.name)
-                _ask(plan, recorder, shown, manifest["planned"])
+                _ask(plan, recorder, shown, manifest)
         except EngineFault as error:
             log(f"The engine is gone: {error}. The same command goes on from here.")
             raise
@@ -150,12 +152,12 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
     return run
 
 
-def _ask(plan: Plan, recorder: Recorder, progress: Progress, planned: int) -> None:
+def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str, Any]) -> None:
+    planned = manifest["planned"]
     requests = recorder.requests(_items(plan, recorder))
     first = next(requests, None)
     if first is not None:
-        with Isolated(f"The model {plan.spec.name!r} of the plugin {plan.plugin.name!r}"):
-            plan.model.load()
+        _load(plan, recorder.folder, manifest)
         size = plan.settings.batch_size or plan.model.batch_size
         batches = respond(
             plan.model, chain([first], requests), batch_size=size, timeout=plan.settings.timeout
@@ -165,6 +167,15 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, planned: int) -> No
             progress.at(recorder.done, planned, recorder.note)
     recorder.flush()
     progress.at(recorder.done, planned, recorder.note)
+
+
+def _load(plan: Plan, folder: Path, manifest: dict[str, Any]) -> None:
+    """Load the model and note in the manifest what it then knows of itself."""
+    with Isolated(f"The model {plan.spec.name!r} of the plugin {plan.plugin.name!r}"):
+        plan.model.load()
+        facts = dict(plan.model.facts)
+    manifest["sessions"][-1] |= {"model": facts, "hardware": hardware()}
+    write_json(folder / MANIFEST, manifest)
 
 
 def _items(plan: Plan, recorder: Recorder) -> Iterator[Item]:
