@@ -1,0 +1,49 @@
+"""Fixtures for all tests: a folder to work in, small data, and the command.
+
+`mubench` runs the command as a process; `here` runs it in this process, which is faster
+and lets a bug's own exception through.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .helpers.command import Command, Outcome
+from .helpers.data import write_data
+
+Here = Callable[..., Outcome]
+
+
+@pytest.fixture
+def mubench(tmp_path: Path) -> Command:
+    return Command(tmp_path)
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    from mubench_gen.__main__ import _run
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MUBENCH_GEN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+    def run(*args: str | Path) -> Outcome:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["mubench-gen", *map(str, args)])
+        code = _run()
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """A data set of three images with two questions each."""
+    return write_data(tmp_path / "cells")

@@ -1,0 +1,80 @@
+"""Help and every listing start fast: what is heavy stays out of the process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .helpers.command import Command
+
+HEAVY = ("torch", "transformers", "vllm", "pandas", "numpy")
+# Runs the command line and prints, on stderr's last line, what of HEAVY came in.
+WATCH = """
+import json, sys
+from mubench_gen.__main__ import _run
+code = _run()
+print(json.dumps([code, sorted(set(sys.modules))]), file=sys.stderr)
+"""
+
+
+def modules_after(folder: Path, *args: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", WATCH, *args],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=folder,
+        env=Command(folder).environment(None),
+        timeout=60,
+        check=True,
+    )
+    code, modules = json.loads(done.stderr.splitlines()[-1])
+    assert code == 0, done.stderr
+    return set(modules)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--help", "--version", "plugins", "plugins --json", "plugins show echo",
+        "plugins show tiny", "tasks", "tasks --json", "prompts", "prompts --json",
+        "eval --help", "score --help", "report --help", "data --help",
+    ],
+)  # fmt: skip
+def test_help_and_listings_import_nothing_heavy(tmp_path: Path, command: str) -> None:
+    assert not modules_after(tmp_path, *command.split()) & set(HEAVY)
+
+
+def test_the_list_of_plugins_imports_no_plugin(tmp_path: Path) -> None:
+    modules = modules_after(tmp_path, "plugins")
+    assert not [name for name in modules if name.startswith("mubench_gen_plugins")]
+
+
+def test_help_needs_neither_the_data_nor_pydantic(tmp_path: Path) -> None:
+    modules = modules_after(tmp_path, "--help")
+    assert not modules & {"pydantic", "jinja2", "PIL", "rich", "mubench_gen.run"}
+
+
+def test_an_evaluation_of_a_plugin_without_weights_imports_no_torch(
+    tmp_path: Path, cells: Path
+) -> None:
+    modules = modules_after(
+        tmp_path, "eval", "--plugin", "echo", "--data", str(cells), "--tasks", "modality"
+    )
+    assert not modules & {"torch", "transformers", "vllm", "pandas"}
+
+
+def test_importing_the_package_imports_nothing_else_of_it(tmp_path: Path) -> None:
+    program = "import sys, mubench_gen; print(*(m for m in sys.modules if 'mubench' in m))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+        check=True,
+    )
+    loaded = {name for name in done.stdout.split() if not name.startswith("__editable__")}
+    assert loaded == {"mubench_gen", "mubench_gen._version"}

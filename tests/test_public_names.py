@@ -1,0 +1,62 @@
+"""What `import mubench_gen` offers is settled, and every name of it can be had."""
+
+from __future__ import annotations
+
+import pytest
+
+import mubench_gen
+
+NAMES = [
+    "Answer",
+    "Checkpoint",
+    "ContrastiveModel",
+    "DataError",
+    "DefinitionError",
+    "EngineFault",
+    "GenerativeModel",
+    "Image",
+    "ImageError",
+    "ItemError",
+    "Message",
+    "Model",
+    "ModelSpec",
+    "MubenchError",
+    "Options",
+    "PluginError",
+    "Reply",
+    "Request",
+    "Run",
+    "RunFolderError",
+    "Runtime",
+    "Sampling",
+    "SettingError",
+    "Text",
+    "UsageError",
+    "__version__",
+    "evaluate",
+    "hookimpl",
+    "load_run",
+    "parse_answer",
+]
+
+
+def test_the_public_names_are_these_and_no_others() -> None:
+    assert sorted(mubench_gen.__all__) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_can_be_imported_and_is_listed_by_dir(name: str) -> None:
+    assert getattr(mubench_gen, name) is not None
+    assert name in dir(mubench_gen)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'evalute'"):
+        _ = mubench_gen.evalute
+
+
+def test_every_error_of_ours_is_one_of_the_tree() -> None:
+    for name in NAMES:
+        value = getattr(mubench_gen, name)
+        if isinstance(value, type) and issubclass(value, Exception):
+            assert issubclass(value, mubench_gen.MubenchError)
