@@ -224,6 +224,46 @@ def siglip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(tmp_path_factory.mktemp("siglip"), model, processor)
 
 
+@pytest.fixture(scope="session")
+def siglip2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images as patches, by defaults of the processor that its image processor lacks."""
+    import torch
+    import transformers as hf
+
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer(context=64)
+    text = {**TOWER, **TOKENS, "vocab_size": len(tokenizer), "max_position_embeddings": 64}
+    vision = {**TOWER, "patch_size": 16, "num_patches": 16}
+    model = hf.Siglip2Model(hf.Siglip2Config(text_config=text, vision_config=vision))
+    images = hf.Siglip2ImageProcessorPil(patch_size=16, max_num_patches=4)
+    processor = hf.Siglip2Processor(images, tokenizer)
+    return save(tmp_path_factory.mktemp("siglip2"), model, processor)
+
+
+@pytest.fixture(scope="session")
+def align(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A convolutional image tower, and a context shorter than the text tower's positions."""
+    import torch
+    import transformers as hf
+
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer(ends=True)
+    one_block = ["kernel_sizes", "strides", "expand_ratios", "num_block_repeats"]
+    vision = {
+        **dict(zip(one_block, ([3], [1], [1], [1]), strict=True)),
+        "image_size": 32,
+        "hidden_dim": 1280,
+        "in_channels": [32],
+        "out_channels": [16],
+        "depthwise_padding": [],
+    }
+    text = {**TOWER, "vocab_size": len(tokenizer), "pad_token_id": 0}
+    config = hf.AlignConfig(text_config=text, vision_config=vision, projection_dim=32)
+    images = hf.EfficientNetImageProcessorPil(size={"height": 32, "width": 32})
+    model, processor = hf.AlignModel(config), hf.AlignProcessor(images, tokenizer)
+    return save(tmp_path_factory.mktemp("align"), model, processor)
+
+
 @pytest.fixture
 def altered(tmp_path: Path) -> Callable[..., Path]:
     """Copies a checkpoint with one JSON file's entries changed (None: the file removed)."""

@@ -267,6 +267,15 @@ def test_an_image_in_several_rows_is_prepared_once(
     assert counted == [2]
 
 
+def test_bfloat16_stays_close_to_float32(
+    llava: Path, tiny: TransformersGenerative, requests: list[Request]
+) -> None:
+    half = load(llava, Runtime("", device="cpu", dtype="bfloat16"))
+    exact = tiny.label_logprobs(requests)
+    np.testing.assert_allclose(half.label_logprobs(requests), exact, atol=0.2)
+    assert len(half.generate(sampled(requests))) == len(requests)
+
+
 def test_output_that_is_not_a_number_is_an_item_s_error(llava: Path) -> None:
     model = load(llava)
     for parameter in model._ready().model.lm_head.parameters():

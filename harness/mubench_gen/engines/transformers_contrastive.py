@@ -95,8 +95,9 @@ class TransformersContrastive(ContrastiveModel):
     def _embed_images(self, images: Sequence[Image]) -> list[np.ndarray[Any, Any]]:
         opened = self._ready()
         try:
-            inputs = opened.processor.image_processor(
-                [image.pixels() for image in images], return_tensors="pt"
+            # The processor, not its image_processor: it may know better (SigLIP 2's patches).
+            inputs = opened.processor(
+                images=[image.pixels() for image in images], return_tensors="pt"
             )
         except (ValueError, TypeError) as error:
             raise ItemError(f"The model's image processor refuses the image: {error}") from error
@@ -104,10 +105,9 @@ class TransformersContrastive(ContrastiveModel):
 
     def _embed_texts(self, texts: Sequence[str]) -> list[np.ndarray[Any, Any]]:
         opened = self._ready()
-        tokenizer = opened.processor.tokenizer
         self._note_truncated(texts)
-        inputs = tokenizer(
-            list(texts),
+        inputs = opened.processor(
+            text=list(texts),
             padding=self._padding,
             truncation=True,
             max_length=self._context,
@@ -167,6 +167,8 @@ def _score_terms(model: Any) -> dict[str, float]:
     terms = {}
     if getattr(model, "logit_scale", None) is not None:
         terms["logit_scale"] = float(model.logit_scale.detach().float().exp())
+    elif getattr(model, "temperature", None) is not None:  # ALIGN divides by it
+        terms["logit_scale"] = 1 / float(model.temperature.detach().float())
     if getattr(model, "logit_bias", None) is not None:
         terms["logit_bias"] = float(model.logit_bias.detach().float())
     return terms
