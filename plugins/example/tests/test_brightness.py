@@ -1,11 +1,11 @@
+from pathlib import Path
+
 import mubench_gen
 import pytest
 
 
 @pytest.mark.parametrize("model", ["guess", "colours"])
-def test_every_item_has_an_answer(model: str, tmp_path) -> None:
-    run = mubench_gen.evaluate(
-        plugin="brightness", model=model, limit=2, run_dir=tmp_path / "run", data="demo"
-    )
+def test_every_item_has_an_answer(model: str, tmp_path: Path) -> None:
+    run = mubench_gen.evaluate(plugin="brightness", model=model, limit=2, run_dir=tmp_path / "run")
     assert run.scores.pooled.statuses == {"answered": 1.0}
     assert run.scores.pooled.n_errors == 0

@@ -1,11 +1,14 @@
 """A generative and a contrastive model that look at nothing but how bright an image is."""
 
+from collections.abc import Sequence
+
 import mubench_gen
 import numpy as np
+from mubench_gen import Image, ModelSpec, Request
 from pydantic import Field
 
 
-def brightness(image: mubench_gen.Image) -> float:
+def brightness(image: Image) -> float:
     """The mean of the pixels, between 0 and 1."""
     return float(np.asarray(image.pixels()).mean() / 255)
 
@@ -16,10 +19,10 @@ class Guess(mubench_gen.GenerativeModel):
     class Options(mubench_gen.Options):
         threshold: float = Field(0.5, ge=0, le=1, description="from here on an image is bright")
 
-    def generate(self, requests):
+    def generate(self, requests: Sequence[Request]) -> list[str]:
         return [self.answer(request) for request in requests]
 
-    def answer(self, request):
+    def answer(self, request: Request) -> str:
         if request.image is None:
             return "I cannot see an image."
         bright = brightness(request.image) >= self.options.threshold
@@ -29,16 +32,16 @@ class Guess(mubench_gen.GenerativeModel):
 class Colours(mubench_gen.ContrastiveModel):
     """Puts an image by its mean colour, and a text by three of its letters."""
 
-    def embed_images(self, images):
+    def embed_images(self, images: Sequence[Image]) -> np.ndarray:
         return np.stack([np.asarray(i.pixels()).mean(axis=(0, 1)) / 255 + 0.01 for i in images])
 
-    def embed_texts(self, texts):
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         return np.array([[1 + text.lower().count(letter) for letter in "rgb"] for text in texts])
 
 
 @mubench_gen.hookimpl
-def mubench_gen_models():
+def mubench_gen_models() -> list[ModelSpec]:
     return [
-        mubench_gen.ModelSpec("guess", Guess, description="bright or dark"),
-        mubench_gen.ModelSpec("colours", Colours, description="the mean colour"),
+        ModelSpec("guess", Guess, description="bright or dark"),
+        ModelSpec("colours", Colours, description="the mean colour"),
     ]
