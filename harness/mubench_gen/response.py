@@ -8,11 +8,12 @@ alone. A call that hangs is left behind after `timeout` seconds.
 from __future__ import annotations
 
 import math
+import operator
 import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from itertools import islice
@@ -204,12 +205,23 @@ def _from_reply(reply: Any, request: Request, seconds: float) -> Response:
         found = reply.text if isinstance(reply, Reply) else reply
         error = ReplyError(f"the reply is no text but {type(found).__name__}")
         return Response(error=failure(error), seconds=seconds)
+    try:
+        usage = None if reply.usage is None else _counts(reply.usage)
+    except (AttributeError, TypeError):
+        error = ReplyError(f"usage is no mapping of names to numbers: {reply.usage!r:.80}")
+        return Response(error=failure(error), seconds=seconds)
+    reason = reply.finish_reason
     return Response(
         reply=reply.text,
-        finish_reason=reply.finish_reason,
-        usage=dict(reply.usage) if reply.usage is not None else None,
+        finish_reason=None if reason is None else _encodable(str(reason)),
+        usage=usage,
         seconds=seconds,
     )
+
+
+def _counts(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Token counts as plain integers, whatever library counted them."""
+    return {_encodable(str(name)): operator.index(count) for name, count in usage.items()}
 
 
 def _from_scores(scores: Any, request: Request, seconds: float) -> Response:
@@ -282,5 +294,10 @@ def failure(error: BaseException) -> Failure:
     """An exception as a record keeps it: its type and a message without lone surrogates."""
     message = str(error) or repr(error)
     name = type(error).__name__
-    text = message.encode("utf-8", "replace").decode()[:2_000]
+    text = _encodable(message)[:2_000]
     return Failure(name, text if isinstance(error, MubenchError) else f"{name}: {text}")
+
+
+def _encodable(text: str) -> str:
+    """The text without lone surrogates."""
+    return text.encode("utf-8", "replace").decode()
