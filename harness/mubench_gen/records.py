@@ -86,7 +86,8 @@ def read_records(path: Path) -> Iterator[Record]:
 def _superseded(path: Path) -> set[int]:
     """The offsets of sound lines whose id stands again further down.
 
-    The id is the first field, so that it is found without reading the JSON.
+    The id is the first field and the key the second, so that it is found without reading
+    the JSON: inside a JSON string no bare quote stands before "key".
     """
     last: dict[int, int] = {}
     superseded: set[int] = set()
@@ -95,7 +96,7 @@ def _superseded(path: Path) -> set[int]:
     with path.open("rb") as file:
         offset = 0
         for line in file:
-            identity = hash(line[: line.find(b'",')])
+            identity = hash(line[: line.find(b'","key":')])
             if identity not in last:
                 last[identity] = offset
             elif from_line(line) is not None:
