@@ -68,6 +68,18 @@ class Settings(BaseModel):
         (), description="runs whose replies to equal requests are taken"
     )
 
+    @field_validator("plugin", "model", "data", mode="before")
+    @classmethod
+    def _path_as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, Path) else value
+
+    @field_validator("tasks", "prompt", mode="before")
+    @classmethod
+    def _paths_as_text(cls, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [str(v) if isinstance(v, Path) else v for v in value]
+        return str(value) if isinstance(value, Path) else value
+
     @field_validator("tasks", "prompt", "readout", "reuse", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
