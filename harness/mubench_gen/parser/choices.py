@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice
 
 from mubench_gen.parser.labels import LabelSet, default_labels, label_set
 from mubench_gen.parser.text import fold, lower, strip_markup
@@ -69,6 +69,21 @@ def tokenize(lowered: str, start: int = 0, end: int | None = None) -> Tokens:
     return Tokens([match.span() for match in found], joined, starts)
 
 
+def first_tokens(lowered: str, count: int) -> list[re.Match[str]]:
+    """The first tokens of a text."""
+    return list(islice(_TOKEN.finditer(lowered), count))
+
+
+def text_ends(lowered: str, at: int, words: tuple[str, ...], limit: int) -> int | None:
+    """Where the words end if they are the next tokens from `at` on, None where they are not."""
+    for word in words:
+        found = _TOKEN.search(lowered, at, limit)
+        if found is None or (found[0] != word and _normal(found[0]) != word):
+            return None
+        at = found.end()
+    return at
+
+
 def _key(option: str) -> str:
     """An option as " token token ", without a leading article."""
     words = tokenize(lower(strip_markup(fold(option)))).joined.split()
@@ -89,13 +104,14 @@ def _head(key: str) -> str:
 class Choices:
     """Options and labels of one question. The texts are prepared when first needed."""
 
-    __slots__ = ("_by_length", "_heads", "_keys", "_texts", "labels", "options", "room")
+    __slots__ = ("_by_length", "_heads", "_words", "_keys", "_texts", "labels", "options", "room")
 
     def __init__(self, options: tuple[str, ...], labels: LabelSet) -> None:
         self.options = options
         self.labels = labels
         # How many characters the longest option may take up in a reply.
         self.room = max(map(len, options)) * 2 + 40
+        self._words: dict[str, tuple[str, ...]] = {}
         self._heads: tuple[str, ...] | None = None
         self._keys: tuple[str, ...] | None = None
         self._texts: dict[str, int] | None = None
@@ -125,6 +141,12 @@ class Choices:
         if self._by_length is None:
             self._by_length = sorted(self.texts, key=len, reverse=True)
         return self._by_length
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """The tokens of a key."""
+        if key not in self._words:
+            self._words[key] = tuple(key.split())
+        return self._words[key]
 
     @property
     def heads(self) -> tuple[str, ...]:

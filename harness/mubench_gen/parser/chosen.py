@@ -27,7 +27,9 @@ def chosen(reading: Reading) -> Iterator[Verdict]:
     low = reading.low
     cues = _CHOOSES if low.isascii() else _CHOOSES + _CJK_CHOOSES
     for cue in cues:
-        for start, end in occurrences(low, (cue,)):
+        if cue not in low:
+            continue
+        for start, end in occurrences(reading, cue):
             if cue.isascii() and (
                 low[max(0, start - 1)].isalpha() and start or low[end : end + 1].isalpha()
             ):

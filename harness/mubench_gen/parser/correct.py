@@ -10,14 +10,21 @@ from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import Reading, Verdict
 
 _CORRECT = re.compile(
-    r"[)\]\"'.:]*\s*(?:\([^()\n]{1,80}\)\s*)?"
+    r"[)\]\"'.:]{0,4}\s{0,3}(?:\([^()\n]{1,80}\)\s{0,3})?"
     r"(?:(?:is|are|was|would be|must be|should be|seems(?: to be)?|appears to be|looks|remains"
-    r"|ist|est|es|é|está)\s+(?:(?:the|most|only|likely|single|definitely|indeed|therefore|thus|clearly|also|die"
-    r"|das|la|le|a|o|best|more|one|our|my|your|likely to be|probably|overall|logically|option that is)\s+){0,4}"
-    r"(?:correct|right|answer|true|best|choice|accurate|appropriate|richtig|correcte|bonne|juste|correct[oa]"
-    r"|corret[oa]|certa|verdadera|vraie|suitable|plausible|valid|closest|solution)\b"
-    r"|(?:项|选项)?\s*(?:是|为)?\s*(?:最)?(?:正确|对的|合适|准确)|が正解|が正しい)"
+    r"|ist|est|es|é|está)\s{1,3}"
+    r"(?:(?:the|most|only|likely|single|definitely|indeed|therefore|thus|clearly|also|die|das|la|le"
+    r"|a|o|best|more|one|our|my|your|likely to be|probably|overall|logically|option that is)\s{1,3}){0,4}"
+    r"(?:correct|right|answer|true|best|choice|accurate|appropriate|suitable|plausible|valid"
+    r"|closest|solution|likely|richtig|correcte|bonne|juste|correct[oa]|corret[oa]|certa|verdadera|vraie)\b"
+    r"|(?:项|选项)?\s?(?:是|为)?\s?最?(?:正确|对的|合适|准确)|が正解|が正しい)"
 )
+# One of these stands in every text that the pattern matches: cheaper to look for first.
+_CORRECT_WORDS = (
+    "correct", "right", "answer", "true", "best", "choice", "accurate", "appropriate", "suitable",
+    "plausible", "valid", "closest", "solution", "likely", "richtig", "bonne", "juste", "corret",
+    "certa", "verdadera", "vraie", "正", "对的", "合适", "准确",
+)  # fmt: skip
 _UNLESS = re.compile(
     r"(?:\bif|\bnot|n't|whether|unless|why|neither|nor|only|both)\s+(?:\w+\s+)?[(\[\"']*$"
 )
@@ -25,7 +32,15 @@ _UNLESS = re.compile(
 
 def said_correct(reading: Reading) -> Iterator[Verdict]:
     """ "Option C is correct", "(B) mitochondrion is the answer", "B项正确"."""
+    low, floor = reading.low, reading.floor
+    for word in _CORRECT_WORDS:
+        if low.find(word, floor) >= 0:
+            break
+    else:
+        return
     for label in reversed(labels_named(reading)):
+        if label.start < floor:
+            return
         if label.several:
             continue
         own = own_text_end(reading, label.option, label.end)
@@ -37,7 +52,10 @@ def said_correct(reading: Reading) -> Iterator[Verdict]:
             return
 
 
-_ITEM = re.compile(r"(?:^|\n)[ \t(\[*-]*(?:(?:option|choice|选项)\s+)?[(\[]?")
+_AGAINST = (
+    "incorrect", "wrong", "false", "not", "no", "错", "不", "✗", "✘", "❌", "falsch", "faux",
+)  # fmt: skip
+_ITEM = re.compile(r"^[ \t(\[*-]*(?:(?:option|choice|选项)\s+)?[(\[]?", re.MULTILINE)
 _RIGHT = re.compile(
     r"[)\]\"'.: -]*(?:\([^()\n]{0,80}\)\s*)?(?:this (?:is|option is|statement is)\s+)?(?:the\s+)?"
     r"(?:correct|right|true|yes|正确|✓|✔|✅|richtig|vrai|verdadero)(?!\w)"
@@ -50,9 +68,11 @@ _WRONG = re.compile(
 
 def item_marked_correct(reading: Reading) -> Iterator[Verdict]:
     """A list that marks each option, and one alone as right: "A: Incorrect … B: Correct …"."""
+    if "\n" not in reading.low or not any(mark in reading.low for mark in _AGAINST):
+        return
     right: list[Verdict] = []
     wrong = 0
-    for line in _ITEM.finditer(reading.low):
+    for line in _ITEM.finditer(reading.low, 0):
         label = reading.choices.labels.token.match(reading.text, line.end())
         if label is None:
             continue

@@ -43,7 +43,9 @@ def declared_answer(reading: Reading) -> Iterator[Verdict]:
     """ "The answer is B", "Answer: B", "Correct option: (B) text", "Die Antwort ist B"."""
     low = reading.low
     for noun in _NOUNS:
-        for start, end in occurrences(low, (noun,)):
+        if noun not in low:
+            continue
+        for start, end in occurrences(reading, noun):
             if start and low[start - 1].isalpha():
                 continue
             if _DOUBT.search(low, max(0, start - 24), start):
@@ -89,9 +91,10 @@ def declared_cjk(reading: Reading) -> Iterator[Verdict]:
     """答案：B, 答案是B, 正确选项为 B, 正解は B."""
     if reading.low.isascii():
         return
-    for _, end in occurrences(reading.low, _CJK_CUES):
-        link = _CJK_LINK.match(reading.low, end)
-        if link:
-            found = target_at(reading, link.end())
+    for cue in _CJK_CUES:
+        for _, end in occurrences(reading, cue):
+            link = _CJK_LINK.match(reading.low, end)
+            found = target_at(reading, link.end()) if link else None
             if found is not None:
                 yield found
+                break

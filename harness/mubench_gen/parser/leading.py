@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.choices import tokenize
+from mubench_gen.parser.choices import first_tokens, tokenize
 from mubench_gen.parser.claims import stance
-from mubench_gen.parser.listing import in_list
+from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.reading import Reading, Verdict
-from mubench_gen.parser.target import WINDOW, label_at, skip_fillers, text_at
+from mubench_gen.parser.target import label_at, skip_fillers, text_at
 
 _OPENING = re.compile(r"(?:sure|okay|ok|certainly|of course|yes|well)[,!.:\s]+")
 _DELIMITER = re.compile(r"[)\]\"'>]*\s*(?:[.:,;)\]-]|\n|$)")
@@ -18,12 +18,13 @@ _BARE_LINES = re.compile(r"[)\]. ]*\n[\s(\[]*")
 _BARE_END = re.compile(r"[)\]. ]*(?:\n|$)")
 _ANSWER_MARK = re.compile(r"A:\s+(?=[(\[]?[A-Z0-9]{1,2}(?:[)\].,:]|\s*$))")  # "A:" for "answer:"
 _WRONG_AFTER = re.compile(r"[)\]\"'.: -]*(?:is |are |was )?(?:incorrect|wrong|false|not)\b")
+_MARKS = re.compile(r"[\s(\[\"']*")
 _ALONE = re.compile(r"[\s\W]*$")
 
 
 def sole_text(reading: Reading) -> Iterator[Verdict]:
     """The reply is an option's text and nothing else."""
-    if len(reading.low) > reading.choices.room:
+    if len(reading.low) > reading.choices.room or not reading.choices.may_start(reading.low, 0):
         return
     texts = reading.choices.texts
     tokens = reading.tokens
@@ -34,10 +35,31 @@ def sole_text(reading: Reading) -> Iterator[Verdict]:
         yield Verdict.of(texts[tokens.joined], tokens.spans[0][0], tokens.spans[-1][1])
 
 
+def label_with_text(reading: Reading) -> Iterator[Verdict]:
+    """A label with its own option's text, and nothing else: "B. mitochondrion"."""
+    low, choices = reading.low, reading.choices
+    if len(low) > choices.room:
+        return
+    label = choices.labels.token.match(reading.text, _past_marks(low))
+    option = choices.labels.index_of.get(label[0].lower()) if label else None
+    if label is None or option is None:
+        return
+    own = own_text_end(reading, option, label.end())
+    if own is not None and _ALONE.match(low, own):
+        yield Verdict.of(option, label.start(), own)
+
+
+def _past_marks(low: str) -> int:
+    marks = _MARKS.match(low)
+    return marks.end() if marks else 0
+
+
 def sole_labels(reading: Reading) -> Iterator[Verdict]:
     """Nothing but labels: one of them again and again, or several."""
-    tokens = reading.tokens
     known = reading.choices.labels.index_of
+    if not all(match[0] in known for match in first_tokens(reading.low, 2)):
+        return
+    tokens = reading.tokens
     named = {known.get(word) for word in tokens.joined.split()}
     if None in named or len(tokens.spans) < 2 or tokens.joined in reading.choices.texts:
         return
@@ -90,9 +112,7 @@ def _next_line_is_another(reading: Reading, label: Verdict) -> bool:
 
 def _own_text(reading: Reading, label: Verdict) -> bool:
     assert label.option is not None
-    key = reading.choices.keys[label.option]
-    end = min(len(reading.low), label.end + WINDOW)
-    return bool(key) and tokenize(reading.low, label.end, end).joined.startswith(key)
+    return own_text_end(reading, label.option, label.end) is not None
 
 
 def _other_text(reading: Reading, label: Verdict) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mubench_gen.parser.choices import tokenize
+from mubench_gen.parser.choices import text_ends, tokenize
 from mubench_gen.parser.reading import Reading, Verdict
 
 _GAP = re.compile(
@@ -16,6 +16,7 @@ _MARK = re.compile(
 )
 _LINE = re.compile(r"\n[\s(\[\"'-]*(?:(?:option|choice)\s+[(\[]?)?")
 _PUNCTUATION = " \t\n()[].,:;\"'>-"
+_ARTICLE = re.compile(r"[^\w]{0,12}(?:the|an?)\s+")
 _WINDOW = 400
 
 
@@ -24,12 +25,13 @@ def own_text_end(reading: Reading, index: int, end: int) -> int | None:
     key = reading.choices.keys[index]
     if not key or not reading.choices.may_start(reading.low, end, index):
         return None
-    limit = min(len(reading.low), end + len(reading.choices.options[index]) * 2 + 40)
-    tokens = tokenize(reading.low, end, limit)
-    for article in ("", " the", " a", " an"):
-        if tokens.joined.startswith(article + key):
-            return tokens.spans[article.count(" ") + key.count(" ") - 2][1]
-    return None
+    words = reading.choices.words(key)
+    limit = end + reading.choices.room
+    own = text_ends(reading.low, end, words, limit)
+    if own is None:
+        article = _ARTICLE.match(reading.low, end)
+        own = text_ends(reading.low, article.end(), words, limit) if article else None
+    return own
 
 
 def _is_next_item(reading: Reading, at: int, index: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mubench_gen.parser.choices import Choices, choices_for
-from mubench_gen.parser.reading import Reading
+from mubench_gen.parser.reading import Reading, Verdict
 from mubench_gen.parser.rules import STRONG, WEAK, Tiers
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.statuses import refuses
@@ -54,12 +54,23 @@ def _read(reply: str, choices: Choices) -> Answer:
 def _decide(reading: Reading, tiers: Tiers) -> Answer | None:
     """What the first tier that finds anything says."""
     for tier in tiers:
-        found = [(v.start, v, rule.__name__) for rule in tier for v in rule(reading)]
-        offered = [entry for entry in found if entry[1].status != "out_of_range"]
-        if not found:
-            continue
-        _, verdict, name = max(offered or found, key=lambda entry: entry[0])
-        if verdict.status == "answered":
-            return Answer("answered", verdict.option, name, (verdict.start, verdict.end))
-        return Answer(verdict.status)
+        reading.floor = 0
+        best: tuple[Verdict, str] | None = None
+        for rule in tier:
+            for verdict in rule(reading):
+                if best is None or _overrules(verdict, best[0]):
+                    best = verdict, rule.__name__
+                    reading.floor = verdict.start if verdict.status != "out_of_range" else 0
+        if best is not None:
+            verdict, name = best
+            if verdict.status == "answered":
+                return Answer("answered", verdict.option, name, (verdict.start, verdict.end))
+            return Answer(verdict.status)
     return None
+
+
+def _overrules(later: Verdict, verdict: Verdict) -> bool:
+    """Of several declarations the last stands, but a label that is not offered is none."""
+    if (later.status == "out_of_range") != (verdict.status == "out_of_range"):
+        return verdict.status == "out_of_range"
+    return later.start > verdict.start

@@ -54,6 +54,9 @@ def _labels_in_prose(reading: Reading) -> list[tuple[int, int, int]]:
 
 def _with_neighbours(reading: Reading, found: list[tuple[int, int, int]]) -> Iterator[Label]:
     """The labels with whether they are named together; all options together are none."""
+    if len(found) == 1:
+        yield Label(*found[0], several=False)
+        return
     run: list[tuple[int, int, int]] = []
     for place in [*found, (-1, -1, -1)]:
         near = run and 0 <= place[0] - run[-1][1] <= 24

@@ -41,13 +41,24 @@ class Label(NamedTuple):
 class Reading:
     """A folded reply, its text without markup, and that in lower case: all of one length."""
 
-    __slots__ = ("_mentions", "_tokens", "choices", "claims", "labels", "low", "marked", "text")
+    __slots__ = (
+        "_mentions",
+        "_tokens",
+        "choices",
+        "claims",
+        "floor",
+        "labels",
+        "low",
+        "marked",
+        "text",
+    )
 
     def __init__(self, marked: str, choices: Choices) -> None:
         self.marked = marked
         self.text = strip_markup(marked)
         self.low = lower(self.text)
         self.choices = choices
+        self.floor = 0  # where the last declaration yet found stands: earlier ones don't count
         self.labels: list[Label] | None = None  # filled by `prose.labels_named`
         self.claims: list[Claim] | None = None  # filled by the rules that weigh claims
         self._tokens: Tokens | None = None
@@ -68,10 +79,10 @@ class Reading:
         return self._mentions
 
 
-def occurrences(low: str, needles: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-    """Where the needles stand, each from its last place to its first."""
-    for needle in needles:
-        at = low.rfind(needle)
-        while at >= 0:
-            yield at, at + len(needle)
-            at = low.rfind(needle, 0, at)
+def occurrences(reading: Reading, needle: str) -> Iterator[tuple[int, int]]:
+    """Where a lower-case text stands, from its last place back to the reading's floor."""
+    low, floor = reading.low, reading.floor
+    at = low.rfind(needle, floor)
+    while at >= 0:
+        yield at, at + len(needle)
+        at = low.rfind(needle, floor, at)

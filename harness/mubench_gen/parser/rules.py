@@ -16,6 +16,7 @@ from mubench_gen.parser.correct import item_marked_correct, said_correct
 from mubench_gen.parser.declared import declared_answer, declared_cjk
 from mubench_gen.parser.leading import (
     final_line,
+    label_with_text,
     leading_label,
     leading_text,
     sole_labels,
@@ -30,7 +31,7 @@ Tiers = tuple[tuple[Rule, ...], ...]
 # In the order of their evidence. Within a tier the verdict that stands last in the reply
 # counts, whichever rule found it: a declaration may be retracted by a later one.
 STRONG: Tiers = (
-    (sole_text, sole_labels),
+    (label_with_text, sole_text, sole_labels),
     (
         json_answer,
         answer_tag,

@@ -7,8 +7,8 @@ import re
 
 _NEXT = re.compile(
     r"\n[ \t#*]*(?:(?:next )?question|q|problem|exercise|passage|context|human|user|instruction|input"
-    r"|frage|pregunta|pergunta|问题|题目|下一题|例题|問題)[ \t]*\d{0,3}[ \t*]*[:.)]"
-    r"|\n\s*\n[ \t]*(?:the following (?:is|are)|answer the following|read the following|which of the following)",
+    r"|frage|pregunta|pergunta|问题|题目|下一题|例题|問題)[ \t]{0,2}\d{0,3}[ \t*]{0,4}[:.)]"
+    r"|\n[ \t]{0,8}\n[ \t]{0,8}(?:the following (?:is|are)|answer the following|read the following|which of the following)",
     re.IGNORECASE,
 )
 

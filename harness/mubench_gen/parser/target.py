@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mubench_gen.parser.choices import tokenize
+from mubench_gen.parser.choices import text_ends, tokenize
 from mubench_gen.parser.listing import own_text_end
 from mubench_gen.parser.reading import Reading, Verdict
 
@@ -204,11 +204,10 @@ def _text_from(reading: Reading, at: int) -> Verdict | None:
     choices, low = reading.choices, reading.low
     if not choices.may_start(low, at):
         return None
-    tokens = tokenize(low, at, min(len(low), at + choices.room))
     for key in choices.by_length:
-        if not tokens.joined.startswith(key):
+        end = text_ends(low, at, choices.words(key), at + choices.room)
+        if end is None:
             continue
-        end = tokens.spans[key.count(" ") - 2][1]
         if low[end : end + 1] == "-" and low[end + 1 : end + 2].isalpha():
             continue
         if key in COMMON and low[end : end + 1] not in DELIMITERS:

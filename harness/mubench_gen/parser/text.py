@@ -90,14 +90,19 @@ def _styled() -> dict[str, str]:
 
 
 _FOLD = {**_styled(), **{chr(code): " " for code in _INVISIBLE}, **_MARKS}
+_TABLE = str.maketrans({**_FOLD, "\x00": " "})
+_FEW = 32
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 def fold(text: str) -> str:
     """Styled and typographic characters as their plain ones; the length stays."""
     if not text.isascii():
-        # One pass for each distinct character is several times faster than a substitution.
-        for character in set(_BEYOND_ASCII.findall(text)) & _FOLD.keys():
+        # One pass for each distinct character is faster than a table, as there are few.
+        present = set(_BEYOND_ASCII.findall(text)) & _FOLD.keys()
+        if len(present) > _FEW:
+            return text.translate(_TABLE)
+        for character in present:
             text = text.replace(character, _FOLD[character])
     return text.replace("\x00", " ")
 
