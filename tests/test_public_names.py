@@ -7,37 +7,12 @@ import pytest
 import mubench_gen
 
 NAMES = [
-    "Answer",
-    "Checkpoint",
-    "ContrastiveModel",
-    "DataError",
-    "DefinitionError",
-    "EngineFault",
-    "GenerativeModel",
-    "Image",
-    "ImageError",
-    "ItemError",
-    "Message",
-    "Model",
-    "ModelSpec",
-    "MubenchError",
-    "Options",
-    "PluginError",
-    "Reply",
-    "Request",
-    "Run",
-    "RunFolderError",
-    "Runtime",
-    "Sampling",
-    "SettingError",
-    "Text",
-    "UsageError",
-    "__version__",
-    "evaluate",
-    "hookimpl",
-    "load_run",
-    "parse_answer",
-]
+    "Answer", "Checkpoint", "ContrastiveModel", "DataError", "DefinitionError", "EngineFault",
+    "GenerativeModel", "Image", "ImageError", "ItemError", "Message", "Model", "ModelSpec",
+    "MubenchError", "Options", "PluginError", "Reply", "Request", "Run", "RunFolderError",
+    "Runtime", "Sampling", "SettingError", "Text", "UsageError", "__version__", "evaluate",
+    "hookimpl", "load_run", "parse_answer",
+]  # fmt: skip
 
 
 def test_the_public_names_are_these_and_no_others() -> None:

@@ -277,7 +277,7 @@ def _compile(source: str, path: Path, first_line: int) -> Template:
     except TemplateSyntaxError as error:
         line = error.lineno + first_line - 1
         raise _template_error(path, line, error.message or str(error)) from None
-    except RecursionError:
+    except (RecursionError, SyntaxError):  # SyntaxError: Python's, of the code Jinja made
         raise _template_error(path, None, "the template is nested too deeply") from None
 
 

@@ -2,7 +2,8 @@
 
 Jinja's immutable sandbox keeps templates away from Python's internals. It does not bound
 work: nested loops, macros that call themselves twice, doubled strings. Here every loop
-step, macro call and filter costs steps of a budget, and every text has a longest length.
+step, call and filter costs steps of a budget, every text and list has a greatest length, and
+only texts and numbers are written: a list in a list in a list has no short way to be text.
 Counting is deterministic, so a template that renders on one machine renders on all.
 """
 
@@ -15,11 +16,12 @@ from jinja2 import StrictUndefined, Template, TemplateError, nodes, pass_context
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
+from jinja2.visitor import NodeTransformer
 
 MAX_STEPS = 20_000
-MAX_TEXT = 100_000  # characters
+MAX_TEXT = 100_000  # characters, and elements of a list
 _MAX_BITS = 256  # of an integer
-_BUDGET = "__budget__"
+_BUDGET = "the budget"  # no identifier: a template can neither read nor replace it
 
 _SAFE_METHODS: Mapping[type, frozenset[str]] = {
     str: frozenset(
@@ -58,8 +60,41 @@ def _checked(value: Any) -> Any:
     return value
 
 
+def _text(value: Any) -> str:
+    if isinstance(value, (str, int, float, Undefined)) or value is None:
+        return str(value)
+    kind = type(value).__name__
+    raise BudgetError(f"a value of type {kind} cannot be written: only texts and numbers can")
+
+
+def _written(value: Any) -> Any:
+    """What stands for a value in the output; called for every `{{ … }}`."""
+    return value if type(value) is str else _text(value)
+
+
+def _weight(value: Any) -> int:
+    """How many elements a value holds, with those of its elements."""
+    weight, left = 0, [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, (list, tuple, dict)):
+            weight += len(part)
+            if weight > MAX_TEXT:
+                raise BudgetError(f"a list grows beyond {MAX_TEXT:,} elements")
+            left.extend(part)
+            if isinstance(part, dict):
+                left.extend(part.values())
+    return weight
+
+
 def _spend(context: Context, steps: int) -> None:
     context.resolve(_BUDGET).spend(steps)
+
+
+@pass_context
+def _weighed(context: Context, value: Any) -> Any:
+    _spend(context, _weight(value) // 10)
+    return value
 
 
 @pass_context
@@ -78,8 +113,14 @@ def _ticked(context: Context, value: str) -> str:
     return value
 
 
-def _short(value: Any) -> Any:
-    return _checked(value)
+def _concat(values: Iterable[Any]) -> str:
+    return _join(values)
+
+
+@pass_context
+def _dict(context: Context, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+    made: dict[Any, Any] = _weighed(context, dict(*args, **kwargs))
+    return made
 
 
 @pass_context
@@ -90,14 +131,15 @@ def _range(context: Context, *bounds: int) -> range:
 
 
 def _join(values: Iterable[Any], separator: str = "") -> str:
-    texts = [str(value) for value in values]
+    texts = [_text(value) for value in values]
     total = sum(map(len, texts)) + len(separator) * len(texts)
     if total > MAX_TEXT:
         raise BudgetError(f"join makes a text beyond {MAX_TEXT:,} characters")
     return separator.join(texts)
 
 
-def _replace(text: str, old: str, new: str) -> str:
+def _replace(value: Any, old: str, new: str) -> str:
+    text = _text(value)
     growth = text.count(old) * (len(new) - len(old))
     if len(text) + growth > MAX_TEXT:
         raise BudgetError(f"replace makes a text beyond {MAX_TEXT:,} characters")
@@ -121,7 +163,7 @@ def _metered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 _FILTERS: dict[str, Callable[..., Any]] = {
     "abs": abs,
-    "capitalize": lambda s: str(s).capitalize(),
+    "capitalize": lambda s: _text(s).capitalize(),
     "count": len,
     "default": _default,
     "d": _default,
@@ -131,22 +173,29 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "last": lambda values: list(values)[-1],
     "length": len,
     "list": list,
-    "lower": lambda s: str(s).lower(),
+    "lower": lambda s: _text(s).lower(),
     "replace": _replace,
     "reverse": lambda values: list(values)[::-1],
     "round": round,
     "sort": sorted,
-    "string": str,
-    "title": lambda s: str(s).title(),
-    "trim": lambda s: str(s).strip(),
-    "upper": lambda s: str(s).upper(),
+    "string": _text,
+    "title": lambda s: _text(s).title(),
+    "trim": lambda s: _text(s).strip(),
+    "upper": lambda s: _text(s).upper(),
 }
-_GLOBALS: Mapping[str, Any] = {"range": _range, "dict": dict, "namespace": Namespace}
+_INTERNAL_FILTERS: Mapping[str, Callable[..., Any]] = {
+    "__bounded": _bounded,
+    "__ticked": _ticked,
+    "__concat": _concat,
+    "__weighed": _weighed,
+}
+_GLOBALS: Mapping[str, Any] = {"range": _range, "dict": _dict, "namespace": Namespace}
 _REFUSED_TAGS: dict[type[nodes.Node], str] = {
     nodes.Include: "include",
     nodes.Import: "import",
     nodes.FromImport: "from … import",
     nodes.Extends: "extends",
+    nodes.Block: "block",
 }
 
 
@@ -166,10 +215,11 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
             lstrip_blocks=True,
             autoescape=False,
             auto_reload=False,
+            finalize=_written,
         )
         self.globals = dict(_GLOBALS)
         self.filters = {name: _metered(function) for name, function in _FILTERS.items()}
-        self.filters |= {"__bounded": _bounded, "__ticked": _ticked, "__short": _short}
+        self.filters |= _INTERNAL_FILTERS
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         # Most of a rendering's time goes into the checks of this call; these need none.
@@ -193,7 +243,13 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
             _check_repetition(left, right)
         if operator == "**" and not (abs(left) <= 10_000 and abs(right) <= 64):
             raise BudgetError("a power this large is not for a prompt")
-        return _checked(super().call_binop(context, operator, left, right))
+        made = _checked(super().call_binop(context, operator, left, right))
+        return _weighed(context, made) if isinstance(made, (list, tuple)) else made
+
+    def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
+        owner = getattr(called, "__self__", None)
+        _spend(context, 1 + (len(owner) // 100 if isinstance(owner, Sized) else 0))
+        return super().call(context, called, *args, **kwargs)
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> Any:
         _meter(source)
@@ -211,33 +267,41 @@ def _check_repetition(left: Any, right: Any) -> None:
 
 
 def _meter(tree: nodes.Template) -> None:
-    """Refuse tags that read other files and make loops, macros and `~` pay their way."""
+    """Refuse tags that read other files; make loops, macros, `~` and lists pay their way."""
     for kind, tag in _REFUSED_TAGS.items():
         for node in tree.find_all(kind):
             _fail(f"'{tag}' is not available: a prompt is one file", node)
-    for loop in list(tree.find_all(nodes.For)):
+    _Metering().visit(tree)
+
+
+class _Metering(NodeTransformer):
+    def visit_For(self, loop: nodes.For) -> nodes.Node:  # noqa: N802 – Jinja's names
         if loop.recursive:
             _fail("recursive loops are not available", loop)
+        self.generic_visit(loop)
         loop.iter = _filtered(loop.iter, "__bounded")
-    macros: list[Any] = [*tree.find_all(nodes.Macro), *tree.find_all(nodes.CallBlock)]
-    for macro in macros:
+        return loop
+
+    def visit_Macro(self, macro: Any) -> nodes.Node:  # noqa: N802
+        self.generic_visit(macro)
         macro.body.insert(0, nodes.Output([_filtered(nodes.Const(""), "__ticked")]))
-    _wrap_concats(tree)
+        return macro  # type: ignore[no-any-return]  # a macro or a call block
 
+    visit_CallBlock = visit_Macro  # noqa: N815
 
-def _wrap_concats(node: nodes.Node) -> None:
-    for name, value in list(node.iter_fields()):
-        if isinstance(value, nodes.Concat):
-            setattr(node, name, _filtered(value, "__short"))
-        elif isinstance(value, list):
-            value[:] = [
-                _filtered(v, "__short") if isinstance(v, nodes.Concat) else v for v in value
-            ]
-    for child in node.iter_child_nodes():
-        if not (isinstance(child, nodes.Filter) and child.name == "__short"):
-            _wrap_concats(child)
-        elif child.node is not None:
-            _wrap_concats(child.node)
+    def visit_Concat(self, concat: nodes.Concat) -> nodes.Node:  # noqa: N802
+        self.generic_visit(concat)
+        return _filtered(nodes.List(concat.nodes, lineno=concat.lineno), "__concat")
+
+    def visit_List(self, made: Any) -> nodes.Node:  # noqa: N802
+        self.generic_visit(made)
+        return _filtered(made, "__weighed")
+
+    visit_Dict = visit_List  # noqa: N815
+
+    def visit_Tuple(self, made: nodes.Tuple) -> nodes.Node:  # noqa: N802
+        self.generic_visit(made)
+        return _filtered(made, "__weighed") if made.ctx == "load" else made
 
 
 def _filtered(node: Any, name: str) -> nodes.Filter:
