@@ -31,7 +31,7 @@ def measure(data: Path, images: int, items: int, folder: Path) -> dict[str, floa
 
     import mubench_gen.parser
     import mubench_gen.rescore
-    from mubench_gen import run
+    from mubench_gen import plan, run
     from mubench_gen.plugins import Plugins
     from mubench_gen.settings import make_settings
 
@@ -40,7 +40,7 @@ def measure(data: Path, images: int, items: int, folder: Path) -> dict[str, floa
     settings = make_settings({**given, "run_dir": folder})
     Plugins().load("echo")
     began, wall = time.process_time(), time.perf_counter()
-    done = run.run_plan(run.make_plan(settings, Plugins()), ["overhead.py"], progress=False)
+    done = run.run_plan(plan.make_plan(settings, Plugins()), ["overhead.py"], progress=False)
     n = done.scores.pooled.n
     cpu = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -119,8 +119,9 @@ def _names(plugin: Any) -> list[str]:
 
 
 def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
+    from mubench_gen.plan import make_plan
     from mubench_gen.plugins import Plugins
-    from mubench_gen.run import make_plan, run_plan
+    from mubench_gen.run import run_plan
     from mubench_gen.settings import make_settings
 
     plans = [make_plan(make_settings({"plugin": name, **given}), Plugins()) for name in names]

@@ -1,0 +1,247 @@
+"""settings → plan: everything that a run needs, found, opened and checked; nothing asked yet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.data import Dataset, open_dataset
+from mubench_gen.engines import digest_checkpoint, open_checkpoint
+from mubench_gen.errors import SettingError
+from mubench_gen.image import StandardPolicy
+from mubench_gen.manifest import session
+from mubench_gen.model import Checkpoint, Model, ModelSpec, Runtime
+from mubench_gen.plugins import Isolated, Plugin, Plugins, check_options
+from mubench_gen.prompt import Prompt, load_prompt
+from mubench_gen.runfolder import FORMAT, run_name, settings_hash
+from mubench_gen.samples import tasks_of
+from mubench_gen.settings import Settings, without_secrets
+from mubench_gen.task import load_tasks
+from mubench_gen.types import Readout, Task
+
+_DEFAULT_PROMPT = {"generative": "paper", "contrastive": "caption"}
+_PROMPT_KIND = {"generative": "chat", "contrastive": "caption"}
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Digests of a model: of its weights (or of the code that it is), and of all beside them."""
+
+    weights: str | None
+    settings: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run with everything found, opened and checked, and nothing asked yet."""
+
+    settings: Settings
+    plugin: Plugin
+    spec: ModelSpec
+    model: Model
+    dataset: Dataset
+    tasks: Sequence[Task]
+    prompts: Sequence[Prompt]
+    readouts: Sequence[Readout]
+    policy: StandardPolicy
+    weights: Weights
+
+    @property
+    def name(self) -> str:
+        return run_name(self.plugin.name, self.spec.name)
+
+    def in_folder(self, folder: Path) -> Plan:
+        """The same plan with another run folder."""
+        return replace(self, settings=self.settings.model_copy(update={"run_dir": folder}))
+
+
+def make_plan(settings: Settings, plugins: Plugins) -> Plan:
+    """Find, open and check all that a run needs. UsageError says what is wrong."""
+    plugin = plugins.load(settings.plugin)
+    spec = plugin.spec(settings.model)
+    model = _open_model(plugin, spec, settings)
+    policy = StandardPolicy()
+    if settings.control == "blind" and spec.kind == "contrastive":
+        raise SettingError(
+            "The control 'blind' is for generative models: a contrastive model compares an image "
+            "with captions. Use --control shuffled."
+        )
+    prompts = _prompts(settings, spec)
+    _check_kinds(prompts, plugin, spec)
+    tasks = load_tasks(settings.tasks)
+    dataset = open_dataset(settings.data, policy)
+    return Plan(
+        settings=settings,
+        plugin=plugin,
+        spec=spec,
+        model=model,
+        dataset=dataset,
+        tasks=tasks_of(tasks, dataset, named=bool(settings.tasks)),
+        prompts=prompts,
+        readouts=_readouts(settings, model, plugin),
+        policy=policy,
+        weights=_weights(plugin, spec, model, settings),
+    )
+
+
+def isolated_model(plugin: Plugin, spec: ModelSpec) -> Isolated:
+    """Turns what a model's own code raises where it gets ready into a PluginError."""
+    return Isolated(f"The model {spec.name!r} of the plugin {plugin.name!r}")
+
+
+def model_identity(plan: Plan) -> str:
+    """A digest of all that determines a reply beside the request's own content."""
+    settings = plan.settings
+    parts = {
+        "plugin": plan.plugin.name,
+        "model": plan.spec.name,
+        "revision": settings.revision,
+        "weights": plan.weights.weights,
+        "checkpoint": plan.weights.settings,
+        "options": without_secrets(settings.options),
+        "engine": settings.engine if isinstance(plan.spec.source, Checkpoint) else None,
+        "dtype": settings.dtype,
+        "policy": plan.policy.as_dict(),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def run_identity(plan: Plan) -> dict[str, Any]:
+    """The settings with what they left open filled in."""
+    identity = plan.settings.identity()
+    data = Path(plan.settings.data)
+    plugin = plan.plugin.path
+    return {
+        **identity,
+        "plugin": str(plugin) if plugin else identity["plugin"],
+        "model": plan.spec.name,
+        "data": str(data.resolve()) if data.exists() else plan.settings.data,
+        "tasks": [task.name for task in plan.tasks],
+        "prompt": [prompt.name for prompt in plan.prompts],
+        "readout": list(plan.readouts),
+    }
+
+
+def make_manifest(
+    plan: Plan, identity: Mapping[str, Any], command: Sequence[str], planned: int
+) -> dict[str, Any]:
+    """What the manifest says before anything is asked."""
+    return {
+        "format": FORMAT,
+        "id": f"{plan.name}-{settings_hash(identity)}",
+        "planned": planned,
+        "settings": identity,
+        "content": {
+            "data": plan.dataset.digest,
+            "tasks": {task.name: task.sha256 for task in plan.tasks},
+            "prompts": {prompt.name: prompt.sha256 for prompt in plan.prompts},
+            "weights": plan.weights.weights,
+            "checkpoint": plan.weights.settings,
+        },
+        "plugin": {
+            "name": plan.plugin.name,
+            "distribution": plan.plugin.distribution,
+            "version": plan.plugin.version,
+            "kind": plan.spec.kind,
+        },
+        "model": {
+            "id": plan.spec.name,
+            "revision": plan.settings.revision,
+            "weights_sha256": plan.weights.weights,
+            "trust_remote_code": plan.settings.trust_remote_code,
+            "facts": dict(plan.spec.facts),
+        },
+        "engine": {
+            "name": plan.settings.engine if isinstance(plan.spec.source, Checkpoint) else "plugin",
+            "arguments": plan.settings.engine_options,
+        },
+        "sampling": {
+            "temperature": plan.settings.temperature,
+            "max_tokens": plan.settings.max_tokens,
+            "repeats": plan.settings.repeats,
+        },
+        "data": {
+            "name": plan.dataset.name,
+            "revision": plan.dataset.revision,
+            "digest": plan.dataset.digest,
+            "rows": len(plan.dataset),
+        },
+        "image_policy": plan.policy.as_dict(),
+        "seed": plan.settings.seed,
+        "sessions": [session(command)],
+    }
+
+
+def _open_model(plugin: Plugin, spec: ModelSpec, settings: Settings) -> Model:
+    runtime = Runtime(
+        model=spec.name,
+        device=settings.device,
+        dtype=settings.dtype,
+        revision=settings.revision,
+        trust_remote_code=settings.trust_remote_code,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        engine_options=settings.engine_options,
+    )
+    if isinstance(spec.source, Checkpoint):
+        check_options(plugin.name, Model, settings.plugin_options)
+        return open_checkpoint(settings.engine, spec.source, runtime)
+    options = check_options(plugin.name, spec.source, settings.plugin_options)
+    with isolated_model(plugin, spec):
+        return spec.source(options, runtime)
+
+
+def _prompts(settings: Settings, spec: ModelSpec) -> Sequence[Prompt]:
+    """The prompts asked for, each once; their names are parts of the records' ids."""
+    prompts: dict[str, Prompt] = {}
+    for name in settings.prompt or (_DEFAULT_PROMPT[spec.kind],):
+        prompt = load_prompt(name, settings.prompt_set)
+        earlier = prompts.setdefault(prompt.name, prompt)
+        if earlier.sha256 != prompt.sha256:
+            raise SettingError(
+                f"Two different prompts are named {prompt.name!r}: {earlier.path} and "
+                f"{prompt.path}. Rename one of the files."
+            )
+    return list(prompts.values())
+
+
+def _check_kinds(prompts: Sequence[Prompt], plugin: Plugin, spec: ModelSpec) -> None:
+    for prompt in prompts:
+        if prompt.settings.kind != _PROMPT_KIND[spec.kind]:
+            raise SettingError(
+                f"The prompt {prompt.name!r} is a {prompt.settings.kind} prompt; the model "
+                f"{spec.name!r} of the plugin {plugin.name!r} is {spec.kind} and takes "
+                f"{_PROMPT_KIND[spec.kind]} prompts. `mubench-gen prompts` lists them."
+            )
+
+
+def _readouts(settings: Settings, model: Model, plugin: Plugin) -> Sequence[Readout]:
+    for readout in settings.readout:
+        if readout not in model.readouts:
+            raise SettingError(
+                f"The read-out {readout!r} is not offered by the plugin {plugin.name!r} here; "
+                f"it offers {', '.join(model.readouts)}."
+            )
+    return settings.readout or model.readouts[:1]
+
+
+def _weights(plugin: Plugin, spec: ModelSpec, model: Model, settings: Settings) -> Weights:
+    """Known before any request is made. A checkpoint that lies elsewhere is fetched first."""
+    source = spec.source
+    if not isinstance(source, Checkpoint):
+        code = plugin.digest or f"{plugin.distribution} {plugin.version}"
+        return Weights(weights=code, settings=None)
+    revision = settings.revision or source.revision
+    if digest_checkpoint(source.path, revision) is None:
+        with isolated_model(plugin, spec):
+            model.load()
+    digest = digest_checkpoint(source.path, revision)
+    quirks = json.dumps([source.chat_template, source.stop, digest and digest.settings])
+    return Weights(
+        weights=digest.weights if digest is not None else None,
+        settings=hashlib.sha256(quirks.encode()).hexdigest(),
+    )
