@@ -31,12 +31,12 @@ def run_name(plugin: str, model: str) -> str:
     return re.sub(r"[^\w.-]+", "-", f"{plugin}-{model}").strip("-.")
 
 
-def choose_folder(parent: Path, name: str, *, fresh: bool) -> Path:
-    """parent/name, or with `fresh` the first of name-2, name-3, … that is not there."""
-    folder, number = parent / name, 1
+def choose_folder(wanted: Path, *, fresh: bool) -> Path:
+    """The folder wanted, or with `fresh` the first of NAME, NAME-2, … that is not there."""
+    folder, number = wanted, 1
     while fresh and folder.exists():
         number += 1
-        folder = parent / f"{name}-{number}"
+        folder = wanted.with_name(f"{wanted.name}-{number}")
     return folder
 
 
