@@ -38,7 +38,7 @@ def make_request(
     digest.update(
         f"{circumstances.identity}\0{readout}\0{temperature!r}\0{most if generates else 0}\0"
         f"{circumstances.seed if temperature > 0 else ''}\0{repeat}\0"
-        f"{'' if readout == 'parse' else ' '.join(rendered.labels)}".encode()
+        f"{' '.join(rendered.labels)}".encode()
     )
     image: Image | None = None
     texts: list[str] = []
