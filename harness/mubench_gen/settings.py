@@ -14,7 +14,12 @@ from mubench_gen.definitions import first_problem
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.orders import check_orders
 
-_SECRET = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
+# Whole names of secrets: `max_new_tokens`, `stop_token` and `keypoints` are none.
+_SECRET = re.compile(
+    r"(-o)?([^.]*\.)?((api|access|auth|bearer|hf|hub|private)[_-]?)?(key|token)"
+    r"|.*(api_?key|secret|password|passwd|credential).*",
+    re.IGNORECASE,
+)
 # These change how a run is made, not what comes out of it.
 _NOT_IDENTITY = frozenset({"device", "batch_size", "timeout", "run_dir", "fresh", "reuse"})
 
@@ -167,9 +172,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def without_secrets(options: Mapping[str, str]) -> dict[str, str]:
     """The options with the values of keys, tokens and passwords blanked."""
-    return {
-        k: "***" if _SECRET.search(k) and "max_tokens" not in k else v for k, v in options.items()
-    }
+    return {k: "***" if _SECRET.fullmatch(k) else v for k, v in options.items()}
 
 
 def _as_text(value: Any) -> str:
