@@ -13,10 +13,11 @@ def clustered_interval(
     """Wilson's interval with the effective sample size of clustered data.
 
     `clusters` are (items, right) an image; None where there is no item. The effective size
-    is p(1 − p) over the cluster-robust (linearised) variance of the ratio, at most the
-    number of items. At 0 % and 100 %, where that variance says nothing, it is the number
-    of images. The quantile is Student's t with images − 1 degrees of freedom (Wilson 1927;
-    Korn & Graubard 1998 for the effective size in a score interval).
+    is the number of items over the design effect: the cluster-robust (linearised) variance
+    of the ratio over that of as many independent items, taken as 1 at least. So it is the
+    number of items where each image has one. At 0 % and 100 %, where that variance says
+    nothing, it is the number of images. The quantile is Student's t with images − 1 degrees
+    of freedom (Wilson 1927; Korn & Graubard 1998 for the effective size in a score interval).
     """
     items = sum(n for n, _ in clusters)
     if not items:
@@ -27,7 +28,8 @@ def clustered_interval(
     if groups > 1 and binomial > 0:
         squares = math.fsum((right - share * n) ** 2 for n, right in clusters)
         variance = groups / (groups - 1) * squares / items**2
-        size = min(float(items), binomial / variance) if variance > 0 else float(items)
+        independent = binomial / (items - 1)
+        size = items / max(1.0, variance / independent)
     return _wilson(share, size, _student(confidence, groups - 1))
 
 
@@ -41,12 +43,16 @@ def _wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
 
 
 def _student(confidence: float, freedom: int) -> float:
-    """The two-sided quantile of Student's t (Cornish–Fisher expansion, Fisher & Cornish 1960).
+    """The two-sided quantile of Student's t.
 
-    Within 0.1 % of the exact one from 8 degrees of freedom on; none is taken below 1.
+    Exact for 1 and 2 degrees of freedom, beyond by the Cornish–Fisher expansion (Fisher &
+    Cornish 1960): within 0.8 % from 3 on and 0.1 % from 6 on. None is taken below 1.
     """
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    v = max(1, freedom)
+    if freedom <= 1:
+        return math.tan(math.pi / 2 * confidence)
+    if freedom == 2:
+        return confidence * math.sqrt(2 / (1 - confidence**2))
+    z, v = NormalDist().inv_cdf((1 + confidence) / 2), freedom
     return (
         z
         + (z**3 + z) / (4 * v)
