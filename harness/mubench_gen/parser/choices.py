@@ -20,8 +20,8 @@ _TOKEN = re.compile(
 )
 _ARTICLES = ("the", "a", "an")
 _VERBS = ("is", "are", "was", "has", "and", "or")  # "A is closer": no article
-_NONE = re.compile(
-    r"(?:none|neither)(?: of)?(?: (?:the|these|those|them|above|option|other|choice|answer"
+_META = re.compile(
+    r"(?:none|neither|all)(?: of)?(?: (?:the|these|those|them|above|option|other|choice|answer"
     r"|given|listed|provided|two))*"
 )
 _SKIP = re.compile(
@@ -104,7 +104,7 @@ def _head(key: str) -> str:
 class Choices:
     """Options and labels of one question. The texts are prepared when first needed."""
 
-    __slots__ = ("_by_length", "_heads", "_words", "_keys", "_texts", "labels", "options", "room")
+    __slots__ = ("_by_length", "_heads", "_keys", "_texts", "_words", "labels", "options", "room")
 
     def __init__(self, options: tuple[str, ...], labels: LabelSet) -> None:
         self.options = options
@@ -165,10 +165,11 @@ class Choices:
         article = _ARTICLE.match(lowered, at)
         return article is not None and lowered.startswith(heads, article.end())
 
-    def none_option(self) -> int | None:
-        """The option that says "none of the above", where exactly one does."""
-        found = [index for index, key in enumerate(self.keys) if _NONE.fullmatch(key.strip())]
-        return found[0] if len(found) == 1 else None
+    def meta_option(self, word: str) -> int | None:
+        """The option that says "none of the above" (or "all"), where exactly one does."""
+        found = [k for k, key in enumerate(self.keys) if _META.fullmatch(key.strip())]
+        named = [k for k in found if self.keys[k].startswith(" all ") == (word == "all")]
+        return named[0] if len(named) == 1 else None
 
     def mentions(self, tokens: Tokens, lowered: str) -> list[tuple[int, int, int]]:
         """(start, end, option or -1) of every option's text, in order, longest first."""

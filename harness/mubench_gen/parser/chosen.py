@@ -13,7 +13,7 @@ from mubench_gen.parser.target import NOT, target_at
 _CHOOSES = (
     "choose", "chose", "select", "selected", "pick", "picked", "go with", "going with", "opt for",
     "go for", "vote for", "answer with", "i'd say", "would say", "therefore", "thus", "hence",
-    "so", "conclusion", "wähle", "wählen", "choisis", "elijo", "escolho",
+    "so", "conclusion", "likely", "probably", "wähle", "wählen", "choisis", "elijo", "escolho",
 )  # fmt: skip
 _CJK_CHOOSES = ("选", "選", "因此", "所以", "综上", "故")
 _THAT = re.compile(
@@ -30,14 +30,16 @@ def chosen(reading: Reading) -> Iterator[Verdict]:
         if cue not in low:
             continue
         for start, end in occurrences(reading, cue):
-            if cue.isascii() and (
-                low[max(0, start - 1)].isalpha() and start or low[end : end + 1].isalpha()
-            ):
+            if cue.isascii() and _inside_word(low, start, end):
                 continue
             found = _label_after(reading, end)
             if found is not None:
                 yield found
                 break
+
+
+def _inside_word(low: str, start: int, end: int) -> bool:
+    return low[end : end + 1].isalpha() or (start > 0 and low[start - 1].isalpha())
 
 
 def _label_after(reading: Reading, end: int) -> Verdict | None:
@@ -49,11 +51,9 @@ def _label_after(reading: Reading, end: int) -> Verdict | None:
     if found is None or found.status == "out_of_range" or listed(reading, found):
         return None
     between = reading.low[end : found.start]
-    if (
-        "\n" in between
-        and ":" not in between
-        or stance(reading, found.start, found.end) == "denied"
-    ):
+    if "\n" in between and ":" not in between:
+        return None
+    if stance(reading, found.start, found.end) == "denied":
         return None
     wrapped = reading.text[found.start - 1 : found.start] in ("(", "[")
     named = reading.text[found.start : found.end] in reading.choices.labels.labels

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.prose import labels_named
-from mubench_gen.parser.reading import Label, Reading
+from mubench_gen.parser.reading import MANY, Label, Reading
 from mubench_gen.parser.target import COMMON
 
 Stance = Literal["asserted", "denied", "open", "supposed"]
@@ -37,7 +37,6 @@ _OPEN = re.compile(
 )
 _SUPPOSED = re.compile(r"\b(?:whether|if|assuming|suppose|consider|examine|look at)\b|是否|如果")
 _REACH = 160
-_MANY = 256  # labels looked at from either end of a reply; only a repetition loop has more
 
 
 class Claim(NamedTuple):
@@ -78,8 +77,8 @@ def _past_mark(low: str, end: int) -> int:
 def claims(reading: Reading) -> list[Claim]:
     """All claims in order: a label and its text are one; repeated options are left out."""
     labels = labels_named(reading)
-    if len(labels) > 2 * _MANY:
-        labels = labels[:_MANY] + labels[-_MANY:]
+    if len(labels) > 2 * MANY:
+        labels = labels[:MANY] + labels[-MANY:]
     found, covered = _label_claims(reading, labels)
     texts = list(_uncovered(reading, covered))
     # A letter inside an option's text ("Point A", "vitamin C") is a part of that text.

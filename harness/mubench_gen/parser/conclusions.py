@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from mubench_gen.parser.claims import Claim, claims, stance
 from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.prose import labels_named
-from mubench_gen.parser.reading import Label, Reading, Verdict
+from mubench_gen.parser.reading import MANY, Label, Reading, Verdict
 from mubench_gen.parser.statuses import REFUSAL
+from mubench_gen.parser.target import skip_fillers, text_at
 
 _SENTENCE = re.compile(r"[!?\n]|\.(?=\s|$)")
 _SENTENCE_BACK = 240
@@ -32,12 +33,13 @@ _YET = re.compile(
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b[^.\n]*$")
 _REASON = re.compile(r"\s*(?:this|you can tell|the reason|because|it is|it's|that is)\b")
+_LAST = re.compile(r"[\s.!]*(?:\w{1,12}[\s.!]*)?$")  # a unit may follow
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
 
 def pointed_label(reading: Reading) -> Iterator[Verdict]:
     """ "The corresponding point is (D) Point D.", "It's B." """
-    for label in reversed(labels_named(reading)):
+    for label in reversed(labels_named(reading)[-MANY:]):
         if _is_pointed(reading, label):
             end = own_text_end(reading, label.option, label.end) or label.end
             yield Verdict.of(label.option, label.start, end)
@@ -58,6 +60,14 @@ def _is_pointed(reading: Reading, label: Label) -> bool:
     if in_list(reading, index, start, end):
         return False
     return stance(reading, start, own or end) == "asserted"
+
+
+def result(reading: Reading) -> Iterator[Verdict]:
+    """A calculation that ends in an option's text: "3 * 5 = 15"."""
+    equals = reading.low.rfind("=", max(0, len(reading.low) - 80))
+    found = text_at(reading, skip_fillers(reading, equals + 1)) if equals >= 0 else None
+    if found is not None and _LAST.match(reading.low, found.end):
+        yield found
 
 
 def only_option(reading: Reading) -> Iterator[Verdict]:

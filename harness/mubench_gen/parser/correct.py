@@ -7,16 +7,18 @@ from collections.abc import Iterator
 
 from mubench_gen.parser.listing import own_text_end
 from mubench_gen.parser.prose import labels_named
-from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.reading import MANY, Reading, Verdict
 
 _CORRECT = re.compile(
     r"[)\]\"'.:]{0,4}\s{0,3}(?:\([^()\n]{1,80}\)\s{0,3})?"
     r"(?:(?:is|are|was|would be|must be|should be|seems(?: to be)?|appears to be|looks|remains"
     r"|ist|est|es|é|está)\s{1,3}"
     r"(?:(?:the|most|only|likely|single|definitely|indeed|therefore|thus|clearly|also|die|das|la|le"
-    r"|a|o|best|more|one|our|my|your|likely to be|probably|overall|logically|option that is)\s{1,3}){0,4}"
+    r"|a|o|best|more|one|our|my|your|likely to be|probably|overall|logically"
+    r"|option that is)\s{1,3}){0,4}"
     r"(?:correct|right|answer|true|best|choice|accurate|appropriate|suitable|plausible|valid"
-    r"|closest|solution|likely|richtig|correcte|bonne|juste|correct[oa]|corret[oa]|certa|verdadera|vraie)\b"
+    r"|closest|solution|likely|richtig|correcte|bonne|juste|correct[oa]|corret[oa]"
+    r"|certa|verdadera|vraie)\b"
     r"|(?:项|选项)?\s?(?:是|为)?\s?最?(?:正确|对的|合适|准确)|が正解|が正しい)"
 )
 # One of these stands in every text that the pattern matches: cheaper to look for first.
@@ -38,7 +40,7 @@ def said_correct(reading: Reading) -> Iterator[Verdict]:
             break
     else:
         return
-    for label in reversed(labels_named(reading)):
+    for label in reversed(labels_named(reading)[-MANY:]):
         if label.start < floor:
             return
         if label.several:
@@ -66,6 +68,25 @@ _WRONG = re.compile(
 )
 
 
+_MARK_AT_END = re.compile(
+    r"[-:(>]\s?(?:this is )?"
+    r"(?:(no|false|wrong|incorrect|not correct|✗|✘|❌)|(?:yes|true|right|correct|✓|✔|✅))"
+    r"[.!)]?\s*$"
+)
+
+
+def _marked(reading: Reading, end: int) -> bool | None:
+    """Whether an item is marked right, behind its label or at its line's end; None: neither."""
+    if _RIGHT.match(reading.low, end):
+        return True
+    if _WRONG.match(reading.low, end):
+        return False
+    line = reading.low.find("\n", end)
+    line = len(reading.low) if line < 0 else line
+    mark = _MARK_AT_END.search(reading.low, max(end, line - 24), line)
+    return None if mark is None else mark[1] is None
+
+
 def item_marked_correct(reading: Reading) -> Iterator[Verdict]:
     """A list that marks each option, and one alone as right: "A: Incorrect … B: Correct …"."""
     if "\n" not in reading.low or not any(mark in reading.low for mark in _AGAINST):
@@ -80,9 +101,10 @@ def item_marked_correct(reading: Reading) -> Iterator[Verdict]:
         if option is None:
             continue
         end = own_text_end(reading, option, label.end()) or label.end()
-        if _RIGHT.match(reading.low, end):
+        mark = _marked(reading, end)
+        if mark:
             right.append(Verdict.of(option, label.start(), end))
-        elif _WRONG.match(reading.low, end):
+        elif mark is not None:
             wrong += 1
     if wrong and len(right) == 1:
         yield right[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from mubench_gen.parser.listing import listed
 from mubench_gen.parser.reading import Reading, Verdict, occurrences
@@ -19,7 +20,8 @@ _NOUNS = (
     "resposta", "opção", "alternativa",  # Portuguese
 )  # fmt: skip
 _CJK_CUES = (
-    "答案", "正确选项", "正确的选项", "正解", "答え", "正しい選択肢", "回答", "答:", "正確答案", "解答",
+    "答案", "正确选项", "正确的选项", "正解", "答え", "正しい選択肢",
+    "回答", "答:", "正確答案", "解答",
 )  # fmt: skip
 _CJK_LINK = re.compile(
     r"(?:的?选项|选择)?\s*(?:应该|应当|应|就|可能|最终|最后)?\s*(?:选择?|是|为|為|は|:|=|\]|\)|\"|\s)+"
@@ -37,6 +39,7 @@ _DOUBT = re.compile(
 _BUT = re.compile(r"\bbut(?:\s+rather)?\b|\bsondern\b|\bmais\b|\bsino\b|\bmas\b|而是")
 _STOP = re.compile(r"[\n?!;]|\.(?!\d)")
 _REACH = 200
+_COPULAS = 4
 
 
 def declared_answer(reading: Reading) -> Iterator[Verdict]:
@@ -73,7 +76,7 @@ def _after_noun(reading: Reading, noun: str, end: int) -> Verdict | None:
     limit = stop.start() if stop else min(len(low), at + _REACH)
     if stop and stop[0] == "?":
         return None
-    for copula in _COPULA.finditer(low, at, limit):
+    for copula in islice(_COPULA.finditer(low, at, limit), _COPULAS):
         found = _after_copula(reading, copula.end(), limit)
         if found is not None:
             return found

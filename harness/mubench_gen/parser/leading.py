@@ -19,6 +19,9 @@ _BARE_END = re.compile(r"[)\]. ]*(?:\n|$)")
 _ANSWER_MARK = re.compile(r"A:\s+(?=[(\[]?[A-Z0-9]{1,2}(?:[)\].,:]|\s*$))")  # "A:" for "answer:"
 _WRONG_AFTER = re.compile(r"[)\]\"'.: -]*(?:is |are |was )?(?:incorrect|wrong|false|not)\b")
 _MARKS = re.compile(r"[\s(\[\"']*")
+_OPERATOR = re.compile(r" ?(?:[-+*/×÷=^]|times|plus|minus)(?!\w)")
+_SAME_LINE = re.compile(r"[ .,;]{1,4}[(\[]?")
+_ITEM_END = re.compile(r"[ .,;]*(?:\n|$)")
 _ALONE = re.compile(r"[\s\W]*$")
 
 
@@ -95,7 +98,7 @@ def leading_label(reading: Reading) -> Iterator[Verdict]:
         return
     if not _DELIMITER.match(reading.text, found.end) and not _own_text(reading, found):
         return
-    if _other_text(reading, found):
+    if _other_text(reading, found) or _second_item(reading, found):
         yield Verdict("ambiguous", None, found.start, found.end)
         return
     yield found
@@ -108,6 +111,19 @@ def _next_line_is_another(reading: Reading, label: Verdict) -> bool:
     if token is None or not _BARE_END.match(reading.text, token.end()):
         return False
     return reading.choices.labels.index_of.get(token[0].lower(), label.option) != label.option
+
+
+def _second_item(reading: Reading, label: Verdict) -> bool:
+    """ "A. nucleus. C. Golgi apparatus.": another option, whole, on the same line."""
+    assert label.option is not None
+    own = own_text_end(reading, label.option, label.end)
+    gap = _SAME_LINE.match(reading.low, own) if own is not None else None
+    token = reading.choices.labels.token.match(reading.text, gap.end()) if gap else None
+    option = reading.choices.labels.index_of.get(token[0].lower()) if token else None
+    if token is None or option is None or option == label.option:
+        return False
+    other = own_text_end(reading, option, token.end())
+    return other is not None and bool(_ITEM_END.match(reading.low, other))
 
 
 def _own_text(reading: Reading, label: Verdict) -> bool:

@@ -85,9 +85,11 @@ def _came_from(reading: Reading, index: int, start: int) -> bool:
     if not tokens.joined.endswith(key):
         return False
     first = len(tokens.spans) - (key.count(" ") - 1)
-    before = tokens.spans[first - 1] if first > 0 else None
-    if before is None:
+    if first > 1 and reading.low[slice(*tokens.spans[first - 1])] in ("the", "a", "an"):
+        first -= 1
+    if first < 1:
         return False
+    before = tokens.spans[first - 1]
     label = reading.text[before[0] : before[1]].lower()
     return reading.choices.labels.index_of.get(label) == index - 1
 

@@ -10,7 +10,8 @@ from mubench_gen.parser.reading import Reading, Verdict
 from mubench_gen.parser.target import COMMON
 
 _CUE = re.compile(
-    r"\b(?:answer|option|choice|conclusion)(?: to [^.:\n]{1,80})?(?: is| would be|:)\s*|答案[是为:]\s*"
+    r"\b(?:answer|option|choice|conclusion)(?: to [^.:\n]{1,80})?(?: is| would be|:)\s*"
+    r"|答案[是为:]\s*"
 )
 _LEADING = re.compile(r"[\s\W]*(?:an?|the|it is|it's|this is)?\s+", re.IGNORECASE)
 _CLAUSE = re.compile(r"\n|\.(?=\s|$)|;")

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from mubench_gen.parser.claims import Claim
 
 
+MANY = 256  # places of one kind that are looked at; only a repetition loop has more
+
+
 class Verdict(NamedTuple):
     """What a rule found: a status, the option when it is "answered", and where it stands."""
 
@@ -83,6 +86,8 @@ def occurrences(reading: Reading, needle: str) -> Iterator[tuple[int, int]]:
     """Where a lower-case text stands, from its last place back to the reading's floor."""
     low, floor = reading.low, reading.floor
     at = low.rfind(needle, floor)
-    while at >= 0:
+    for _ in range(MANY):
+        if at < 0:
+            return
         yield at, at + len(needle)
         at = low.rfind(needle, floor, at)

@@ -11,6 +11,7 @@ from mubench_gen.parser.conclusions import (
     only_option,
     opening_sentence,
     pointed_label,
+    result,
 )
 from mubench_gen.parser.correct import item_marked_correct, said_correct
 from mubench_gen.parser.declared import declared_answer, declared_cjk
@@ -47,6 +48,7 @@ STRONG: Tiers = (
 )
 WEAK: Tiers = (
     (pointed_label,),
+    (result,),
     (only_option,),
     (leading_text,),
     (opening_sentence,),

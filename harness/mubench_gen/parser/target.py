@@ -23,7 +23,8 @@ _AFTER_ARTICLE_LETTER = re.compile(
     r"|\(|-|:|if|can|will|in|on|based|the|from)(?![^\W\d_])|\s*[-(:]"
 )
 _JOIN = re.compile(
-    r"[)\]\"'>.]*\s*(,|/|&|\+|;|(?:,\s*)?(?:and|or|und|oder|et|ou|y|o|e|as well as)\b|和|或者?|与|及|と)"
+    r"[)\]\"'>.]*\s*(,|/|&|\+|(?:,\s*)?(?:and|or|und|oder|et|ou|y|o|e|as well as)\b"
+    r"|和|或者?|与|及|と)"
     r"[\s(\[\"']*(?:(?:option|choice|answer|选项)\s*)?[(\[\"']*"
 )
 # "(A)(D)" and "A D" at the end of a line.
@@ -33,9 +34,11 @@ _BESIDE = re.compile(
 _JOIN_BACK = re.compile(r"\s*(?:is|are|was|were|does|do|can|has|have|would|seems?|不|是错)\b")
 _SEVERAL = re.compile(r"[A-Z]{2,6}(?![0-9A-Za-z_])")
 _ARTICLE = re.compile(r"(?:an?|the)\s+")
-NONE_SAID = re.compile(
-    r"(?:none|neither) of (?:(?:the|these|those|them) ?)+(?:above|options?|choices?|answers?|given|listed)*"
+_META = re.compile(
+    r"(?:none|neither|all) of (?:(?:the|these|those|them) ?)+"
+    r"(?:above|options?|choices?|answers?|given|listed)*"
 )
+_LABEL_BEHIND = re.compile(r"[\"']?\s?[(\[](?:option |choice )?([A-Za-z0-9]{1,3})[)\]]")
 NOT = re.compile(r"[\s:]*(?:not|n't|never|neither|nicht|pas|no|não|不)\b")
 WINDOW = 160
 DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "]", '"', "'", "-")
@@ -127,7 +130,7 @@ def _stands_as_label(reading: Reading, at: int, end: int) -> bool:
 
 
 def _label_before_words(reading: Reading, at: int, end: int) -> bool:
-    """ "B mitochondrion" is a label and its text; "A cell", "B cells" and "C. elegans" may not be."""
+    """ "B mitochondrion": a label and its text; "A cell", "B cells", "C. elegans" may not be."""
     token = reading.text[at:end]
     words = tokenize(reading.low, end, min(len(reading.low), end + WINDOW)).joined
     whole = f" {token.lower()}{words}"
@@ -185,18 +188,37 @@ def _past_own_text(reading: Reading, end: int, index: int) -> int:
 
 
 def text_at(reading: Reading, at: int) -> Verdict | None:
-    """The option whose text begins at `at` (an article aside), the longest of them."""
+    """The option whose text begins at `at` (an article aside), the longest of them.
+
+    Ambiguous where another option is named along with it: "heat and light", "oxygen (B)".
+    """
+    found = _any_text_at(reading, at)
+    if found is None or found.option is None:
+        return found
+    label = _LABEL_BEHIND.match(reading.text, found.end)
+    if label:
+        option = reading.choices.labels.index_of.get(label[1].lower(), found.option)
+        if option != found.option:
+            return Verdict("ambiguous", None, found.start, found.end)
+    join = _JOIN.match(reading.low, found.end)
+    other = _any_text_at(reading, join.end()) if join else None
+    if other is None or other.option == found.option or _JOIN_BACK.match(reading.low, other.end):
+        return found
+    return Verdict("ambiguous", None, found.start, found.end)
+
+
+def _any_text_at(reading: Reading, at: int) -> Verdict | None:
     found = _text_from(reading, at)
     if found is None:
         article = _ARTICLE.match(reading.low, at)
         found = _text_from(reading, article.end()) if article else None
-    return found or _none_from(reading, at)
+    return found or _meta_from(reading, at)
 
 
-def _none_from(reading: Reading, at: int) -> Verdict | None:
-    """ "None of these" where "none of the above" is offered in other words."""
-    said = NONE_SAID.match(reading.low, at)
-    option = reading.choices.none_option() if said else None
+def _meta_from(reading: Reading, at: int) -> Verdict | None:
+    """ "None of these" where "none of the above" is offered, and so for "all"."""
+    said = _META.match(reading.low, at)
+    option = reading.choices.meta_option(said[0].split()[0]) if said else None
     return Verdict.of(option, at, said.end()) if said and option is not None else None
 
 

@@ -134,6 +134,13 @@ _LATEX = re.compile(
 _MARKUP = "*`$#_{}~|"
 
 
+_FRACTION = re.compile(r"(\\[dt]?frac\{)([^{}]{1,24})\}\{([^{}]{1,24})\}")
+
+
+def _fraction(found: re.Match[str]) -> str:
+    return f"{' ' * len(found[1])}{found[2]}/ {found[3]} "
+
+
 def strip_special(text: str) -> str:
     """Blank out chat-template tokens, such as <|im_end|> and </s>."""
     if "<" in text or "[/" in text or "[I" in text:
@@ -146,6 +153,7 @@ def strip_markup(text: str) -> str:
     if "</" in text or "<br" in text:
         text = _TAGS.sub(_spaces, text)
     if "\\" in text:
+        text = _FRACTION.sub(_fraction, text)
         text = _LATEX.sub(_spaces, text)
     for mark in _MARKUP:
         if mark in text:
