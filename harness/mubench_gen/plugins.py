@@ -169,18 +169,21 @@ def _compatibility(entry: importlib.metadata.EntryPoint) -> str:
 
 
 def _load_path(path: Path) -> Plugin:
+    if (path / "__init__.py").is_file():
+        path = path / "__init__.py"
+    name = path.parent.name if path.name == "__init__.py" else path.stem
     where = f"The plugin {path}"
     if not path.is_file():
         raise PluginError(f"There is no plugin file {str(path)!r}.")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise PluginError(f"{where} is no Python file.")
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)  # dataclasses and pickles look the module up
+    sys.modules.setdefault(name, module)  # dataclasses and pickles look the module up
     with Isolated(where):
         spec.loader.exec_module(module)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Plugin(path.stem, None, None, _models(module, where), digest, path.resolve())
+    return Plugin(name, None, None, _models(module, where), digest, path.resolve())
 
 
 def _models(module: ModuleType, where: str) -> Sequence[ModelSpec]:
