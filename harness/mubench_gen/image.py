@@ -20,7 +20,11 @@ from mubench_gen.types import Image
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
+# What decodes by itself: Pillow hands others (EPS) to programs that it finds on the machine.
+_FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")
 _PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"  # in between, 0xff is always followed by 0
+_TIFF_BITS = 258  # the tag of the bits a sample
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _BYTES_A_VALUE = {"I": 4, "F": 4, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 _ALPHA = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
@@ -33,7 +37,7 @@ class StandardPolicy:
     """Named choices, recorded in the manifest and in every key.
 
     `depth`: 16-bit, 32-bit and float images are scaled linearly, their own minimum to 0
-    and maximum to 255 (16-bit colour PNGs keep their high byte: Pillow reads no more).
+    and maximum to 255 (16-bit colour keeps its high byte: Pillow reads no more).
     `alpha`: transparent pixels are laid over white. `pages`: of several pages, the first.
     `max_bytes`: the largest decoded size (width × height × channels × bytes) accepted.
     """
@@ -54,9 +58,9 @@ class StandardPolicy:
         with _opened(content, name) as picture:
             self._check_size(picture.size, _bytes_a_pixel(picture.mode), name)
             pages = _page_count(picture, name)
-            if picture.format == "JPEG" and b"\xff\xd9" not in content[-4096:]:
+            if picture.format == "JPEG" and content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
                 raise ImageError(f"{name}: the JPEG file is truncated (it has no end marker)")
-            return _joined(_mode_note(picture.mode, picture.info), _page_note(pages))
+            return _joined(_depth_note(picture), _mode_note(picture), _page_note(pages))
 
     def decode(self, content: bytes, name: str) -> PillowImage.Image:
         """8-bit RGB by this policy."""
@@ -109,8 +113,9 @@ def open_image(name: str, load: Callable[[], bytes], policy: StandardPolicy) -> 
     def read() -> bytes:
         try:
             content = load()
-        except OSError as error:
-            raise ImageError(f"{name}: cannot be read: {error.strerror or error}") from None
+        except (OSError, ValueError) as error:  # ValueError: a name with a null character
+            reason = getattr(error, "strerror", None) or error
+            raise ImageError(f"{name}: cannot be read: {reason}") from None
         if not content:
             raise ImageError(f"{name}: the file is empty")
         return content
@@ -141,7 +146,7 @@ def _opened(content: bytes, name: str) -> PillowImage.Image:
     try:
         with warnings.catch_warnings():  # the size limit is ours, checked right after
             warnings.simplefilter("ignore")
-            return Pillow.open(io.BytesIO(content))
+            return Pillow.open(io.BytesIO(content), formats=_FORMATS)
     except UnidentifiedImageError:
         raise ImageError(f"{name}: no image format that can be read here") from None
     except Exception as error:  # decoders raise what they like on damaged files
@@ -181,7 +186,10 @@ def _scaled(picture: PillowImage.Image, name: str) -> PillowImage.Image:
 def _bytes_a_pixel(mode: str) -> float:
     from PIL import ImageMode
 
-    bands = len(ImageMode.getmode(mode).bands)
+    try:
+        bands = len(ImageMode.getmode(mode).bands)
+    except KeyError:  # a mode of the decoder's own; decoding refuses it
+        bands = 4
     return bands * _BYTES_A_VALUE.get(mode, 1)
 
 
@@ -203,10 +211,18 @@ def _png_note(depth: int, colour: int, transparent: bool) -> str | None:
     return _joined(*notes)
 
 
-def _mode_note(mode: str, info: dict[Any, Any]) -> str | None:
+def _depth_note(picture: PillowImage.Image) -> str | None:
+    """Of a TIFF of 16-bit colour; other deep images have a mode of their own."""
+    bits: Any = getattr(picture, "tag_v2", {}).get(_TIFF_BITS, (8,))
+    deep = picture.mode not in _DEEP and max(bits) > 8
+    return f"{max(bits)}-bit colour to 8-bit, high byte" if deep else None
+
+
+def _mode_note(picture: PillowImage.Image) -> str | None:
+    mode = picture.mode
     if mode in _DEEP:
         return f"{mode} to 8-bit, minmax"
-    if mode in _ALPHA or "transparency" in info:
+    if mode in _ALPHA or "transparency" in picture.info:
         return "alpha over white"
     if mode in ("P", "CMYK", "YCbCr", "LAB", "HSV"):
         return {"P": "palette"}.get(mode, mode) + " to RGB"
