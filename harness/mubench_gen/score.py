@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import fmean
 from typing import Any
 
 from mubench_gen.interval import clustered_interval
@@ -47,9 +48,13 @@ class Controls:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """All the scores of a run. `prompts` and `readouts` where there are several."""
+    """All the scores of a run. `prompts` and `readouts` where there are several.
+
+    macro: the unweighted mean of the data sets' accuracies; the pooled one is micro.
+    """
 
     pooled: Score
+    macro: float | None
     tasks: Mapping[str, Score]
     datasets: Mapping[str, Score]
     prompts: Mapping[str, Score]
@@ -58,7 +63,7 @@ class Scores:
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's `scores` object."""
-        plain = {"pooled": asdict(self.pooled)}
+        plain: dict[str, Any] = {"pooled": asdict(self.pooled), "macro": self.macro}
         for part in ("tasks", "datasets", "prompts", "readouts"):
             groups: Mapping[str, Score] = getattr(self, part)
             if part in ("tasks", "datasets") or len(groups) > 1:
@@ -144,7 +149,7 @@ def score(records: Iterable[Record]) -> Scores:
     everywhere, places = Places(), defaultdict[str, Places](Places)
     for record in records:
         status, gold, options = record["status"], record["gold"], record["options"]
-        right, image = bool(record["correct"]), record["image_sha256"] or record["image_id"]
+        right, image = bool(record["correct"]), record["image_sha256"] or _image(record)
         pooled.add(status, right, len(options), image)
         for field_, tallies in groups.items():
             tallies[record[field_]].add(status, right, len(options), image)
@@ -152,10 +157,12 @@ def score(records: Iterable[Record]) -> Scores:
             task = record["task"]
             for place in (everywhere, places[task]):
                 place.add(task, gold, options[gold], record["choice"])
+    datasets = _scored(groups["dataset"])
     return Scores(
         pooled=pooled.score(),
+        macro=_mean([score.accuracy for score in datasets.values()]),
         tasks=_scored(groups["task"]),
-        datasets=_scored(groups["dataset"]),
+        datasets=datasets,
         prompts=_scored(groups["prompt"]),
         readouts=_scored(groups["readout"]),
         controls={
@@ -165,8 +172,18 @@ def score(records: Iterable[Record]) -> Scores:
     )
 
 
+def _image(record: Record) -> str:
+    """What stands for the image where none was shown: image ids repeat across data sets."""
+    return f"{record['dataset']}/{record['image_id']}"
+
+
 def _scored(tallies: Mapping[str, Tally]) -> dict[str, Score]:
     return {name: tallies[name].score() for name in sorted(tallies)}
+
+
+def _mean(shares: Sequence[float | None]) -> float | None:
+    known = [share for share in shares if share is not None]
+    return fmean(known) if known else None
 
 
 def _shares(counts: Counter[int], width: int) -> tuple[float, ...]:
