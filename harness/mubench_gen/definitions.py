@@ -41,7 +41,9 @@ def first_problem(error: Exception, model: type[BaseModel]) -> Problem:
 
 
 def line_of_key(source: str, key: str) -> int:
-    """The line on which a TOML key stands; 1 where it stands nowhere."""
+    """The line on which a TOML key or table stands; 1 where it stands nowhere."""
     name = re.escape(key.split(".")[0])
-    found = re.search(rf"^[ \t]*[\"']?{name}[\"']?[ \t]*=", source, flags=re.MULTILINE)
+    found = re.search(
+        rf"^[ \t]*(?:[\"']?{name}[\"']?[ \t]*[=.]|\[+[ \t]*[\"']?{name}\b)", source, re.MULTILINE
+    )
     return source.count("\n", 0, found.start()) + 1 if found else 1

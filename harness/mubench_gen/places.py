@@ -21,3 +21,11 @@ def cache_folder() -> Path:
         return Path(own).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "mubench-gen"
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file. A text too long for a file's name is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -22,6 +22,7 @@ from mubench_gen.definitions import first_problem, known_files, line_of_key
 from mubench_gen.errors import DefinitionError, SettingError, did_you_mean
 from mubench_gen.labels import make_labels, restyle, split_style
 from mubench_gen.orders import check_orders
+from mubench_gen.places import is_file
 from mubench_gen.sandbox import MAX_TEXT, PromptEnvironment, new_context
 from mubench_gen.types import Image, Message, RenderedPrompt, Sample, Task, Text
 
@@ -84,7 +85,10 @@ def prompt_names() -> dict[str, Path]:
 def load_prompt(name: str, overrides: Mapping[str, str] | None = None) -> Prompt:
     """The prompt of that name, or in that file; `overrides` replace its settings."""
     path = _find(name)
-    source = path.read_text(encoding="utf-8")
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DefinitionError(f"{path}: cannot be read as UTF-8 text: {error}.") from None
     header, body, first_line = _split_header(source, path)
     settings = _settings(header, path, dict(overrides or {}))
     digest = hashlib.sha256((body + "\0" + settings.model_dump_json()).encode()).hexdigest()
@@ -93,7 +97,7 @@ def load_prompt(name: str, overrides: Mapping[str, str] | None = None) -> Prompt
         path=path,
         settings=settings,
         template=_compile(body, path, first_line),
-        system=_compile(settings.system, path, 1) if settings.system else None,
+        system=_compile(settings.system, path, None) if settings.system else None,
         sha256=digest,
         first_line=first_line,
     )
@@ -172,13 +176,17 @@ def _run(prompt: Prompt, template: Template, variables: Mapping[str, Any]) -> st
                 raise TemplateError(f"the prompt grows beyond {MAX_TEXT:,} characters")
             pieces.append(piece)
     except RecursionError:
-        raise _template_error(prompt.path, None, "a macro calls itself without end") from None
+        raise _fault(prompt, template, None, "a macro calls itself without end") from None
     except Exception:  # a template's code may raise whatever its data makes it raise
         error = _in_template_lines()
         line = _line_in_template(error, template)
-        where = None if line is None else line + prompt.first_line - 1
-        raise _template_error(prompt.path, where, _template_message(error, variables)) from None
+        raise _fault(prompt, template, line, _template_message(error, variables)) from None
     return "".join(pieces).removesuffix("\n")
+
+
+def _fault(prompt: Prompt, template: Template, line: int | None, message: str) -> DefinitionError:
+    first_line = None if template is prompt.system else prompt.first_line
+    return _template_error(prompt.path, line, message, first_line)
 
 
 def _in_template_lines() -> Exception:
@@ -222,7 +230,7 @@ def _find(name: str) -> Path:
     if name in known:
         return known[name]
     path = Path(name).expanduser()
-    if path.is_file():
+    if is_file(path):
         return path
     if path.suffix == SUFFIX or "/" in name:
         raise DefinitionError(f"There is no prompt file {name!r}.")
@@ -244,7 +252,7 @@ def _split_header(source: str, path: Path) -> tuple[str, str, int]:
 
 def _settings(header: str, path: Path, overrides: dict[str, str]) -> PromptSettings:
     try:
-        own = tomllib.loads("\n" + header)  # one line lower, as in the file
+        own = tomllib.loads(f"\n{header}\n")  # one line lower, as in the file
     except tomllib.TOMLDecodeError as error:
         raise DefinitionError(f"{path}: the header is no valid TOML: {error}.") from None
     if "labels" in overrides:
@@ -271,16 +279,21 @@ def _settings(header: str, path: Path, overrides: dict[str, str]) -> PromptSetti
     return settings
 
 
-def _compile(source: str, path: Path, first_line: int) -> Template:
+def _compile(source: str, path: Path, first_line: int | None) -> Template:
+    """`first_line` of the template in its file; None for a system prompt, which is a setting."""
     try:
         return environment().from_string(source)
     except TemplateSyntaxError as error:
-        line = error.lineno + first_line - 1
-        raise _template_error(path, line, error.message or str(error)) from None
+        raise _template_error(path, error.lineno, error.message or str(error), first_line) from None
     except (RecursionError, SyntaxError):  # SyntaxError: Python's, of the code Jinja made
-        raise _template_error(path, None, "the template is nested too deeply") from None
+        raise _template_error(path, None, "the template is nested too deeply", first_line) from None
 
 
-def _template_error(path: Path, line: int | None, message: str) -> DefinitionError:
-    where = f"{path}:{line}" if line is not None else f"{path}"
-    return DefinitionError(f"{where}: {message.rstrip('.')}.")
+def _template_error(
+    path: Path, line: int | None, message: str, first_line: int | None
+) -> DefinitionError:
+    message = message.rstrip(".")
+    if first_line is None:
+        return DefinitionError(f"{path}: system: {message}.")
+    where = f"{path}:{line + first_line - 1}" if line is not None else f"{path}"
+    return DefinitionError(f"{where}: {message}.")

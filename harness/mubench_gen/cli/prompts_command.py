@@ -52,7 +52,14 @@ def command(ctx: click.Context, as_json: bool) -> None:
 )
 @click.option("--data", default="demo", show_default=True, metavar="NAME|PATH")
 @click.option("--prompt-set", multiple=True, metavar="K=V", help="A setting of the prompt.")
-@click.option("--item", default=0, show_default=True, metavar="N", help="Which of its questions.")
+@click.option(
+    "--item",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Which of its questions.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(
     name: str, task: str, data: str, prompt_set: tuple[str, ...], item: int, as_json: bool
