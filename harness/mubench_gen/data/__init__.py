@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -41,28 +41,58 @@ class Dataset(Protocol):
     def __iter__(self) -> Iterator[Row]: ...
 
 
-def open_dataset(name: str, policy: StandardPolicy | None = None) -> Dataset:
-    """The data set of that name, or in that folder or file. DataError says what is wrong."""
+def open_dataset(
+    name: str,
+    policy: StandardPolicy | None = None,
+    *,
+    partial: bool = False,
+    licenses: Sequence[str] = (),
+) -> Dataset:
+    """The data set of that name, or in that folder or file. DataError says what is wrong.
+
+    `partial`: files of it that are missing or damaged are left out. `licenses`: only rows
+    under these, by name or glob, or "commercial" for all that allow commercial use.
+    """
+    dataset = _open(name, policy or StandardPolicy(), partial=partial)
+    if not licenses:
+        return dataset
+    from mubench_gen.data.licenses import with_licenses
+
+    return with_licenses(dataset, licenses)
+
+
+def _open(name: str, policy: StandardPolicy, *, partial: bool) -> Dataset:
     from mubench_gen.data.jsonl import JsonlDataset
 
-    policy = policy or StandardPolicy()
     if name == "demo":
         from mubench_gen.data.cache import demo_folder
 
         return JsonlDataset("demo", demo_folder() / "rows.jsonl", policy)
+    if name == "ubench":
+        from mubench_gen.data.ubench import open_ubench
+
+        return open_ubench(policy, partial=partial)
     path = Path(name).expanduser()
     if path.is_dir() and (path / "rows.jsonl").is_file():
         return JsonlDataset(path.name, path / "rows.jsonl", policy)
     if path.is_file() and path.suffix == ".jsonl":
         return JsonlDataset(path.stem, path, policy)
-    raise DataError(_why_not(name, path))
+    from mubench_gen.data.shards import find_shards, open_shards
+
+    shards = find_shards(path)
+    if not shards:
+        raise DataError(_why_not(name, path))
+    return open_shards(path.resolve().stem, path, shards, policy, partial=partial)
 
 
 def _why_not(name: str, path: Path) -> str:
-    if name == "ubench":
-        return "The data set 'ubench' cannot be read by this version; 'demo' and local data can."
     if path.is_dir():
-        return f"The folder {name!r} holds no rows.jsonl: it is no data set of μ-Bench's schema."
+        return (
+            f"The folder {name!r} holds no rows.jsonl, and no Arrow or Parquet file: it is no data "
+            "set of μ-Bench's schema. `mubench-gen data import` makes one of images and a table."
+        )
     if path.exists():
-        return f"{name!r} is no file that can be read as a data set: a .jsonl file is."
+        return (
+            f"{name!r} is no file that can be read as a data set: .jsonl, .arrow and .parquet are."
+        )
     return f"There is no data set {name!r}, nor a file or folder. {did_you_mean(name, NAMES)}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from mubench_gen.data.schema import row_name, to_row
+from mubench_gen.data.schema import check_row, row_name, to_row
 from mubench_gen.errors import DataError, ImageError
 from mubench_gen.image import StandardPolicy, open_image
 from mubench_gen.types import Image, Row
@@ -59,6 +59,7 @@ class JsonlDataset:
                 if line.strip():
                     self._offsets.append(offset)
                     row = self._row(len(self._offsets) - 1, line)
+                    check_row(row)
                     if row.key in seen:
                         self._repeated.add(row.index)
                     seen.add(row.key)

@@ -2,19 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from mubench_gen.errors import DataError
 from mubench_gen.types import Image, Question, Row
+
+V = TypeVar("V")
 
 COLUMNS = (
     "image_id", "image", "label", "label_name", "dataset", "domain", "institution", "license",
     "microns_per_pixel", "modality", "ncbitaxon_id", "ncbitaxon_name", "pmid", "split", "stain",
     "subdomain", "submodality", "synthetic", "captions", "questions", "bbox", "polygon",
 )  # fmt: skip
-_NOT_META = frozenset({"image_id", "image", "dataset", "captions", "questions", "bbox", "polygon"})
+_NOT_META = frozenset(
+    {"image_id", "image", "dataset", "captions", "questions", "bbox", "polygon", "instances"}
+)
 _VARIANTS = 2
+# The published rows of these two data sets have no `dataset`: the stain tells which it is.
+_HELD_BY_STAIN = {
+    "H2B-mCherry": "held_et_al_2010_h2b",
+    "GalT-EGFP": "held_et_al_2010_galt",
+}
+# A question is NULL where all of these are: some writers keep no NULL of a whole struct.
+QUESTION_IS_GIVEN_BY = ("question", "answer", "answer_idx")
+
+
+class Lazy(Mapping[str, V]):
+    """A mapping that is made when it is first looked at."""
+
+    __slots__ = ("_found", "_make")
+
+    def __init__(self, make: Callable[[], Mapping[str, V]]) -> None:
+        self._make: Callable[[], Mapping[str, V]] | None = make
+        self._found: Mapping[str, V] = {}
+
+    def _made(self) -> Mapping[str, V]:
+        if self._make is not None:
+            self._found = self._make()  # stays undone where this raises
+            self._make = None
+        return self._found
+
+    def __getitem__(self, name: str) -> V:
+        return self._made()[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._made()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made())
+
+    def __len__(self) -> int:
+        return len(self._made())
+
+    def __repr__(self) -> str:
+        return repr(self._made())
 
 
 def row_name(columns: Mapping[str, Any]) -> str:
@@ -23,19 +65,39 @@ def row_name(columns: Mapping[str, Any]) -> str:
     return f" (image_id {image_id})" if image_id else ""
 
 
+def dataset_name(dataset: Any, stain: Any) -> str | None:
+    """The row's data set: its column, or what the stain tells where that is NULL."""
+    if isinstance(dataset, str) and dataset:
+        return dataset
+    if dataset is None and isinstance(stain, str):
+        return _HELD_BY_STAIN.get(stain.replace("–", "-"))
+    return None
+
+
+def no_dataset(dataset: Any, stain: Any) -> str:
+    """What is wrong with a row whose data set nobody knows."""
+    if dataset is not None:
+        return f"column dataset: a text is needed, found {dataset!r}."
+    return (
+        "column dataset: NULL, which only the Held rows may have "
+        f"(stain H2B-mCherry or GalT–EGFP); the stain here is {stain!r}."
+    )
+
+
 def to_row(
     index: int, columns: Mapping[str, Any], image: Image, *, where: str, repeated: bool
 ) -> Row:
-    """The row, checked. `where` names file and row; `repeated`: its key stood before."""
+    """The row. `where` names file and row; `repeated`: its key stood before.
+
+    Questions, captions and meta are made, and checked, when they are first looked at.
+    """
     where += row_name(columns)
     image_id = _text(columns, "image_id", where)
-    dataset = _text(columns, "dataset", where)
+    dataset = dataset_name(columns.get("dataset"), columns.get("stain"))
+    if dataset is None:
+        raise DataError(f"{where}, {no_dataset(columns.get('dataset'), columns.get('stain'))}")
     key = f"{dataset}/{image_id}" + (f"#{index}" if repeated else "")
-    questions = {
-        name: _question(name, cell, where)
-        for name, cell in _struct(columns, "questions", where).items()
-        if cell is not None
-    }
+    questions = Lazy(lambda: _questions(columns, where))
     return Row(
         index=index,
         key=key,
@@ -43,8 +105,30 @@ def to_row(
         dataset=dataset,
         image=image,
         questions=questions,
-        captions=_Captions(_struct(columns, "captions", where), questions, where),
-        meta={k: v for k, v in columns.items() if k not in _NOT_META},
+        captions=_Captions(Lazy(lambda: _struct(columns, "captions", where)), questions, where),
+        meta=Lazy(lambda: {name: columns[name] for name in columns if name not in _NOT_META}),
+    )
+
+
+def check_row(row: Row) -> None:
+    """DataError where anything of the row is not of the schema."""
+    for part in (row.questions, row.captions, row.meta):
+        len(part)
+
+
+def _questions(columns: Mapping[str, Any], where: str) -> dict[str, Question]:
+    return {
+        name: _question(name, cell, where)
+        for name, cell in _struct(columns, "questions", where).items()
+        if not _is_null(cell)
+    }
+
+
+def _is_null(cell: Any) -> bool:
+    return cell is None or (
+        isinstance(cell, dict)
+        and cell.get("answer_idx") is None
+        and all(cell.get(key) is None for key in QUESTION_IS_GIVEN_BY)
     )
 
 
@@ -93,10 +177,10 @@ def _options(cell: Mapping[str, Any], where: str) -> tuple[str, ...]:
 
 
 def _index(value: Any, n: int, where: str) -> int:
-    try:
-        index = int(value)
-    except (TypeError, ValueError):
-        raise DataError(f"{where}.answer_idx: a number is needed, found {value!r}.") from None
+    digits = isinstance(value, str) and value.removeprefix("-").isdecimal()
+    if not digits and (not isinstance(value, int) or isinstance(value, bool)):
+        raise DataError(f"{where}.answer_idx: a whole number is needed, found {value!r}.")
+    index = int(value)
     if not 0 <= index < n:
         raise DataError(f"{where}.answer_idx: {index} is out of range for {n} options.")
     return index
@@ -118,13 +202,10 @@ class _Captions(Mapping[str, tuple[tuple[str, ...], ...]]):
         self._where = where
 
     def __getitem__(self, name: str) -> tuple[tuple[str, ...], ...]:
-        options = len(self._questions[name].options)
+        question = self._questions[name]
+        where = f"{self._where}, column captions.{name}"
         variants = tuple(
-            _variant(
-                self._struct.get(f"{name}_{i}"),
-                options,
-                f"{self._where}, column captions.{name}_{i}",
-            )
+            _variant(self._struct.get(f"{name}_{i}"), question, f"{where}_{i}")
             for i in range(_VARIANTS)
         )
         if not any(variants):
@@ -138,12 +219,17 @@ class _Captions(Mapping[str, tuple[tuple[str, ...], ...]]):
         return sum(1 for _ in self)
 
 
-def _variant(cell: Any, n: int, where: str) -> tuple[str, ...]:
-    if cell is None:
-        return ()
+def _variant(cell: Any, question: Question, where: str) -> tuple[str, ...]:
     options = cell.get("options") if isinstance(cell, dict) else None
-    if not isinstance(options, list) or not all(isinstance(o, str) for o in options):
+    if cell is None or (options is None and isinstance(cell, dict) and _is_null(cell)):
+        return ()
+    if not isinstance(options, list) or not all(isinstance(o, str) and o for o in options):
         raise DataError(f"{where}: a list of captions is needed under options.")
-    if len(options) != n:
-        raise DataError(f"{where}: {len(options)} captions for {n} options.")
+    if len(options) != len(question.options):
+        raise DataError(f"{where}: {len(options)} captions for {len(question.options)} options.")
+    told = cell.get("answer_idx")
+    if told is not None and _index(told, len(options), where) != question.gold:
+        raise DataError(
+            f"{where}.answer_idx: {told!r}, but the question's answer_idx is {question.gold}."
+        )
     return tuple(options)

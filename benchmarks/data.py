@@ -1,0 +1,159 @@
+"""How fast the real data opens and reads: files of its size, written to a temporary folder.
+
+python benchmarks/data.py               # seven files, 17,315 rows, 3.5 GB
+python benchmarks/data.py --scale 0.1   # a tenth of it
+python benchmarks/data.py --folder DIR  # keep the files, or measure those that are there
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROWS, SHARDS, IMAGE_BYTES = 17_315, 7, 206_000
+BATCH = 100  # rows a record batch, what the library `datasets` writes for images
+
+_OPEN = """
+import json, sys, time
+def memory(name):
+    with open("/proc/self/status") as file:
+        return next(int(l.split()[1]) / 1024 for l in file if l.startswith(name))
+began = time.perf_counter()
+from mubench_gen.data import open_dataset
+dataset = open_dataset(sys.argv[1])
+seconds = time.perf_counter() - began
+print(json.dumps({"seconds": seconds, "rows": len(dataset), "resident": memory("VmRSS"),
+                  "peak": memory("VmHWM")}))
+"""
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--scale", type=float, default=1.0)
+    arguments.add_argument("--folder", type=Path)
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = given.folder or Path(scratch)
+        if not list(folder.glob("*.arrow")):
+            write(folder, int(ROWS * given.scale))
+        measure(folder)
+
+
+def write(folder: Path, rows: int) -> None:
+    """Seven Arrow stream files in the schema of the release, images of random bytes."""
+    import pyarrow as pa
+    from pyarrow import ipc
+
+    from mubench_gen.data.demo.plan import plan
+    from mubench_gen.data.demo.rows import row
+
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = random.Random(0)
+    schema: Any = None
+    for shard in range(SHARDS):
+        path = folder / f"ubench-test-{shard:05d}-of-{SHARDS:05d}.arrow"
+        indexes = range(rows * shard // SHARDS, rows * (shard + 1) // SHARDS)
+        with path.open("wb") as file:
+            writer: Any = None
+            for first in range(0, len(indexes), BATCH):
+                found = [row(plan(1, i)) for i in indexes[first : first + BATCH]]
+                for one in found:
+                    size = generator.randint(IMAGE_BYTES // 2, IMAGE_BYTES * 3 // 2)
+                    one["image"] = {"bytes": os.urandom(size), "path": None}
+                table = pa.Table.from_pylist(found, schema=schema)
+                schema = table.schema
+                writer = writer or ipc.new_stream(file, schema)
+                writer.write_table(table)
+            writer.close()
+
+
+def measure(folder: Path) -> None:
+    """Print the figures, each beside its goal."""
+    size = sum(path.stat().st_size for path in folder.glob("*.arrow"))
+    print(f"{size / 1e9:.2f} GB in {len(list(folder.glob('*.arrow')))} files")
+    _cat(folder)  # into the page cache, for both alike
+    opened = [_opened(folder) for _ in range(3)]
+    best = min(opened, key=lambda one: float(one["seconds"]))
+    print(f"open, imports included  {best['seconds']:.3f} s (goal 0.5), {best['rows']:,} rows")
+    print(f"memory after opening    {best['resident']:.0f} MB, peak {best['peak']:.0f} (goal 150)")
+    for state, prepare in (("from the disk", _forget), ("from the page cache", _nothing)):
+        rates = []
+        for _ in range(3):  # taking turns: other work on the machine meets both
+            prepare(folder)
+            cat = _cat(folder)
+            prepare(folder)
+            rates.append((cat, _read(folder)))
+        cat, read = max(c for c, _ in rates), max(r for _, r in rates)
+        print(
+            f"{state}: cat {cat:.2f} GB/s, images in order {read:.2f} GB/s, {read / cat:.2f} of it"
+        )
+    n, seconds = _enumerate(folder)
+    print(f"questions enumerated    {n:,} in {seconds:.2f} s, {n / seconds:,.0f}/s (goal 33,333/s)")
+
+
+def _opened(folder: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", _OPEN, str(folder)], check=True, capture_output=True, text=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _nothing(folder: Path) -> None:
+    pass
+
+
+def _forget(folder: Path) -> None:
+    """Drop the files from the page cache."""
+    for path in folder.glob("*.arrow"):
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _cat(folder: Path) -> float:
+    """GB/s of `cat FILES | wc -c`: what reaches another program."""
+    files = sorted(str(path) for path in folder.glob("*.arrow"))
+    began = time.perf_counter()
+    with subprocess.Popen(["cat", *files], stdout=subprocess.PIPE) as cat:
+        subprocess.run(["wc", "-c"], check=True, stdin=cat.stdout, capture_output=True)
+    return sum(os.stat(f).st_size for f in files) / 1e9 / (time.perf_counter() - began)
+
+
+def _read(folder: Path) -> float:
+    """GB/s of images, row by row: nothing is hashed or decoded."""
+    from mubench_gen.data import open_dataset
+
+    dataset = open_dataset(str(folder))
+    began = time.perf_counter()
+    total = sum(len(image.data) for image in _images(dataset))
+    return total / 1e9 / (time.perf_counter() - began)
+
+
+def _images(dataset: Any) -> Any:
+    for row in dataset:
+        yield row.image
+
+
+def _enumerate(folder: Path) -> tuple[int, float]:
+    """Samples of all questions, as a run goes through them, and the seconds it took."""
+    from mubench_gen.data import open_dataset
+    from mubench_gen.samples import samples
+    from mubench_gen.task import load_tasks
+
+    tasks = load_tasks(["demo-*", "coarse"])
+    dataset = open_dataset(str(folder))
+    began = time.perf_counter()
+    n = sum(1 for _ in samples(tasks, dataset))
+    return n, time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()

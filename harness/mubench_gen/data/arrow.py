@@ -1,0 +1,131 @@
+"""A data set over Arrow or Parquet files of μ-Bench's schema: rows in order, by index."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.data import columnar
+from mubench_gen.data.arrow_file import FILE_MAGIC, ArrowFile, Load, Source
+from mubench_gen.data.columns import text_columns
+from mubench_gen.data.digests import files_digest
+from mubench_gen.data.index import IndexMaker
+from mubench_gen.data.parquet_file import ParquetFile
+from mubench_gen.data.schema import row_name, to_row
+from mubench_gen.errors import DataError
+from mubench_gen.image import StandardPolicy, open_image
+from mubench_gen.types import Row
+
+_ROWS_AT_ONCE = 256
+# Of questions and captions: nothing depends on them.
+_UNREAD = frozenset({"id", "name", "tags"})
+_STREAM = b"\xff\xff\xff\xff"
+_PARQUET = b"PAR1"
+
+
+def open_source(path: Path) -> Source:
+    """The file as rows, by what it is and not by its name. DataError says what is wrong."""
+    columnar.need_pyarrow(f"Reading {path.name}")
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(FILE_MAGIC))
+        if head.startswith(_PARQUET):
+            return ParquetFile(path)
+        if not head or head.startswith((_STREAM, FILE_MAGIC)):
+            return ArrowFile(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from None
+    raise DataError(f"{path}: is neither an Arrow stream, an Arrow file nor Parquet.")
+
+
+class ArrowDataset:
+    """Rows of one or several files, in the order of the files.
+
+    Opening reads a few small columns; a row is decoded and checked when it is looked at,
+    and so is its image.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        sources: Sequence[Source],
+        policy: StandardPolicy,
+        revision: str | None = None,
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.revision = revision
+        self._sources = sources
+        self._policy = policy
+        self._ends = list(accumulate(len(source) for source in sources))
+        if not self._ends or not self._ends[-1]:
+            raise DataError(f"{path}: holds no rows.")
+        maker = IndexMaker()
+        for source in sources:
+            first = 0
+            for batch in source.index():
+                maker.add(source.path, first, batch)
+                first += batch.num_rows
+            source.release()
+        index = maker.make()
+        self._repeated = index.repeated
+        self.questions = index.questions
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the files' own, in order: reads them all, once."""
+        return files_digest([source.path for source in self._sources])
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, index: int) -> Row:
+        index = range(len(self))[index]
+        number = bisect_right(self._ends, index)
+        first = self._ends[number] - len(self._sources[number])
+        return self._rows(self._sources[number], first, index - first, 1)[0]
+
+    def __iter__(self) -> Iterator[Row]:
+        for source, end in zip(self._sources, self._ends, strict=True):
+            row = 0
+            while row < len(source):
+                found = self._rows(source, end - len(source), row, _ROWS_AT_ONCE)
+                row += len(found)
+                yield from found
+            source.release()
+
+    def cells(self, index: int, *columns: str) -> dict[str, Any]:
+        """Columns of one row as they stand in the file: `bbox`, `polygon`, …"""
+        number = bisect_right(self._ends, index)
+        source = self._sources[number]
+        row = index - (self._ends[number] - len(source))
+        window = source.window(row)
+        cell = window.batch.slice(row - window.start, 1)
+        names = [name for name in columns if name in cell.schema.names]
+        return {name: columnar.values(cell.column(name))[0] for name in names}
+
+    def _rows(self, source: Source, first: int, row: int, at_most: int) -> list[Row]:
+        """The rows from number `row` of a file on; `first` is the index of its first one."""
+        window = source.window(row)
+        batch = window.batch.slice(row - window.start, at_most)
+        columns = columnar.Columns(batch, text_columns(batch.schema), _UNREAD)
+        images = source.images(row, batch.num_rows)
+        return [
+            self._row(first + row + i, source, row + i, columnar.Cells(columns, i), load)
+            for i, load in enumerate(images)
+        ]
+
+    def _row(
+        self, index: int, source: Source, row: int, columns: columnar.Cells, load: Load | None
+    ) -> Row:
+        where = f"{source.path}, row {row + 1}"
+        if load is None:
+            raise DataError(f"{where}{row_name(columns)}, column image.bytes: NULL.")
+        image = open_image(f"{source.path.name} row {row + 1}", load, self._policy)
+        repeated = bool(self._repeated[index])
+        return to_row(index, columns, image, where=where, repeated=repeated)

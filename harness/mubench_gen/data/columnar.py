@@ -1,0 +1,100 @@
+"""Arrow columns as Python values, a column at a time: several times faster than by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from mubench_gen.errors import MissingExtraError
+
+
+def need_pyarrow(purpose: str) -> Any:
+    """The pyarrow module, or the error that says which extra brings it."""
+    try:
+        import pyarrow
+    except ImportError:
+        raise MissingExtraError("pyarrow", "ubench", purpose) from None
+    return pyarrow
+
+
+def values(array: Any, unread: frozenset[str] = frozenset()) -> list[Any]:
+    """What `array.to_pylist()` gives: structs as dicts, lists as lists, nulls as None.
+
+    `unread` names fields of structs that are left out.
+    """
+    import pyarrow.types as kinds
+
+    kind = array.type
+    if kinds.is_struct(kind):
+        return _structs(array, unread)
+    if kinds.is_list(kind) or kinds.is_large_list(kind):
+        return _lists(array, unread)
+    if kinds.is_string(kind) or kinds.is_large_string(kind):
+        return list(array.to_numpy(zero_copy_only=False).tolist())
+    if kinds.is_dictionary(kind):
+        return values(array.dictionary_decode(), unread)
+    if kinds.is_primitive(kind) and array.null_count == 0 and not kinds.is_temporal(kind):
+        return list(array.to_numpy(zero_copy_only=False).tolist())
+    return list(array.to_pylist())
+
+
+class Columns(dict[str, list[Any]]):
+    """The columns of a record batch as lists, each decoded when it is first looked at."""
+
+    def __init__(self, batch: Any, names: Sequence[str], unread: frozenset[str]) -> None:
+        super().__init__()
+        self.names = names
+        self._batch = batch
+        self._unread = unread
+
+    def __missing__(self, name: str) -> list[Any]:
+        if name not in self.names:
+            raise KeyError(name)
+        self[name] = found = values(self._batch.column(name), self._unread)
+        return found
+
+
+class Cells(Mapping[str, Any]):
+    """One row of `Columns`."""
+
+    __slots__ = ("_columns", "_row")
+
+    def __init__(self, columns: Columns, row: int) -> None:
+        self._columns = columns
+        self._row = row
+
+    def __getitem__(self, name: str) -> Any:
+        return self._columns[name][self._row]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns.names)
+
+    def __len__(self) -> int:
+        return len(self._columns.names)
+
+
+def _structs(array: Any, unread: frozenset[str]) -> list[Any]:
+    names = [field.name for field in array.type]
+    read = [i for i, name in enumerate(names) if name not in unread]
+    children = [values(array.field(i), unread) for i in read]
+    names = [names[i] for i in read]
+    found: list[Any] = [
+        dict(zip(names, cells, strict=True)) for cells in zip(*children, strict=True)
+    ]
+    return _without_nulls(array, found)
+
+
+def _lists(array: Any, unread: frozenset[str]) -> list[Any]:
+    offsets = array.offsets.to_numpy().tolist()
+    first = offsets[0] if offsets else 0
+    inner = values(array.values.slice(first, offsets[-1] - first), unread) if offsets else []
+    found: list[Any] = [inner[begin - first : end - first] for begin, end in pairwise(offsets)]
+    return _without_nulls(array, found)
+
+
+def _without_nulls(array: Any, found: list[Any]) -> list[Any]:
+    if array.null_count == 0:
+        return found
+    valid = array.is_valid().to_numpy(zero_copy_only=False).tolist()
+    return [value if there else None for value, there in zip(found, valid, strict=True)]

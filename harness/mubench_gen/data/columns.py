@@ -1,0 +1,72 @@
+"""The 22 columns of μ-Bench's Arrow and Parquet files, and how another release differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.data.schema import COLUMNS
+from mubench_gen.errors import DataError
+
+# The July-2024 files had `instances`, all NULL, in place of these two.
+_REGIONS = frozenset({"bbox", "polygon"})
+_INSTANCES = "instances"
+# Decoded for every row: all but the image and what marks regions of it.
+_UNREAD = frozenset({"image", *_REGIONS})
+_QUESTION_KEYS = ("question", "options", "answer_idx")
+
+
+def text_columns(schema: Any) -> list[str]:
+    """The columns of a file that make up a row's questions, captions and facts."""
+    return [name for name in COLUMNS if name in schema.names and name not in _UNREAD]
+
+
+def question_names(schema: Any) -> list[str]:
+    """The questions that a file's schema has room for."""
+    return [field.name for field in schema.field("questions").type]
+
+
+def check_schema(path: Path, schema: Any) -> None:
+    """DataError where the columns are not those of μ-Bench: which are missing, new, or differ."""
+    needed = set(COLUMNS) - (_REGIONS if _INSTANCES in schema.names else set())
+    missing = [name for name in COLUMNS if name in needed and name not in schema.names]
+    doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    differing = [] if missing or doubled else _differing(schema)
+    if not (missing or doubled or differing):
+        return
+    known = {*COLUMNS, _INSTANCES}
+    unknown = [name for name in schema.names if name not in known]
+    found = [
+        f"missing: {', '.join(missing)}" if missing else "",
+        f"not known: {', '.join(unknown)}" if unknown else "",
+        f"twice: {', '.join(doubled)}" if doubled else "",
+        *differing,
+    ]
+    raise DataError(
+        f"{path}: the columns are not those of the μ-Bench release that can be read here: "
+        f"{'; '.join(part for part in found if part)}."
+    )
+
+
+def _differing(schema: Any) -> list[str]:
+    import pyarrow.types as kinds
+
+    found = []
+    image, questions = schema.field("image").type, schema.field("questions").type
+    if not kinds.is_struct(image) or image.get_field_index("bytes") < 0:
+        found.append(f"image is {image}, needed is a struct of bytes and path")
+    if not kinds.is_struct(questions):
+        return [*found, f"questions is {questions}, needed is a struct"]
+    for field in questions:
+        if kinds.is_null(field.type):
+            continue  # no row has this question
+        lacking = [k for k in _QUESTION_KEYS if not _has(field.type, k)]
+        if lacking:
+            found.append(f"questions.{field.name} has no {', '.join(lacking)}")
+    return found
+
+
+def _has(kind: Any, key: str) -> bool:
+    import pyarrow.types as kinds
+
+    return bool(kinds.is_struct(kind)) and kind.get_field_index(key) >= 0

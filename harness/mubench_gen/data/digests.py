@@ -1,0 +1,91 @@
+"""SHA-256 of large files, remembered while a file's size, time and inode stay the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mubench_gen.errors import DataError
+from mubench_gen.places import cache_folder
+
+_CHUNK = 4 * 2**20
+
+
+def sha256_of(
+    path: Path, *, again: bool = False, told: Callable[[int], None] = lambda count: None
+) -> str:
+    """The file's digest in hexadecimal. `again`: read the file although it is remembered.
+
+    `told` hears of every piece that was read, in bytes.
+    """
+    key, known = _identity(path), _remembered()
+    if key in known and not again:
+        told(path.stat().st_size)
+        return known[key]
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb", buffering=0) as file:
+            buffer = memoryview(bytearray(_CHUNK))
+            while count := file.readinto(buffer):
+                digest.update(buffer[:count])
+                told(count)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from None
+    _remember(key, digest.hexdigest())
+    return digest.hexdigest()
+
+
+def files_digest(paths: Sequence[Path]) -> str:
+    """One digest of several files in order."""
+    from mubench_gen.progress import bar
+
+    total = sum(path.stat().st_size for path in paths)
+    done = 0
+    with bar("reading the data's digest (MB)", total // 10**6) as shown:
+
+        def told(count: int) -> None:
+            nonlocal done
+            done += count
+            shown.at(done // 10**6, total // 10**6)
+
+        each = [sha256_of(path, told=told) for path in paths]
+    return each[0] if len(each) == 1 else hashlib.sha256("\n".join(each).encode()).hexdigest()
+
+
+def _identity(path: Path) -> str:
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from None
+    return f"{path.resolve()} {facts.st_size} {facts.st_mtime_ns} {facts.st_ino}"
+
+
+def _memory() -> Path:
+    return cache_folder() / "digests.json"
+
+
+def _remembered() -> dict[str, str]:
+    try:
+        found = json.loads(_memory().read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _remember(key: str, digest: str) -> None:
+    """Best effort: where the cache can't be written, files are read again next time."""
+    path = _memory()
+    name = key.rsplit(" ", 3)[0]
+    known = {k: v for k, v in _remembered().items() if k.rsplit(" ", 3)[0] != name}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, scratch = tempfile.mkstemp(prefix=".digests-", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(known | {key: digest}, file, indent=1)
+        os.replace(scratch, path)
+    except OSError:
+        return

@@ -1,0 +1,118 @@
+"""Which files a path means, and opening them as one data set.
+
+A family of shards counts itself in its names (NAME-00000-of-00007.arrow), so that one that
+is missing is known to be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mubench_gen.data.arrow import ArrowDataset, open_source
+from mubench_gen.data.arrow_file import Source
+from mubench_gen.data.digests import sha256_of
+from mubench_gen.errors import DataError
+from mubench_gen.image import StandardPolicy
+from mubench_gen.progress import log
+
+SUFFIXES = (".arrow", ".parquet", ".feather", ".ipc")
+_MEMBER = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A file that should be there, with the digest that it should have where one is known."""
+
+    path: Path
+    sha256: str | None = None
+
+
+def find_shards(path: Path) -> list[Shard]:
+    """The data files that a file or folder means, by name; empty where there are none.
+
+    A folder's own files; where it has none, those of the folders in it.
+    """
+    if path.is_file():
+        return [Shard(path)] if path.suffix in SUFFIXES else []
+    if not path.is_dir():
+        return []
+    found = _in(path, "*") or _in(path, "**/*")
+    _check_kinds(path, found)
+    return [Shard(member) for member in sorted({m for one in found for m in _family(one)})]
+
+
+def open_shards(
+    name: str,
+    path: Path,
+    shards: Sequence[Shard],
+    policy: StandardPolicy,
+    *,
+    partial: bool = False,
+    revision: str | None = None,
+) -> ArrowDataset:
+    """The shards as one data set. `partial`: those that can't be used are left out, and named."""
+    sources: list[Source] = []
+    problems: list[str] = []
+    for shard in shards:
+        try:
+            sources.append(open_shard(shard))
+        except DataError as error:
+            problems.append(str(error))
+    if problems and (not partial or not sources):
+        raise DataError(_unusable(problems, len(shards)))
+    for problem in problems:
+        log(f"Left out: {problem}")
+    return ArrowDataset(name, path, sources, policy, revision=revision)
+
+
+def open_shard(shard: Shard) -> Source:
+    """The file, its digest checked where one is known."""
+    if not shard.path.exists():
+        raise DataError(f"{shard.path}: missing.")
+    if shard.sha256 is not None:
+        found = sha256_of(shard.path)
+        if found != shard.sha256:
+            raise DataError(_wrong_digest(shard, found))
+    return open_source(shard.path)
+
+
+def _wrong_digest(shard: Shard, found: str) -> str:
+    size = shard.path.stat().st_size
+    return (
+        f"{shard.path}: not the published file ({size:,} bytes): "
+        f"SHA-256 expected {shard.sha256}, found {found}."
+    )
+
+
+def _unusable(problems: Sequence[str], count: int) -> str:
+    if len(problems) == count:
+        return problems[0] if count == 1 else f"None of {count} files can be used: {problems[0]}"
+    return (
+        "\n".join(problems)
+        + f"\n{len(problems)} of {count} files cannot be used; --partial uses the others."
+    )
+
+
+def _in(folder: Path, pattern: str) -> list[Path]:
+    return sorted(p for p in folder.glob(pattern) if p.suffix in SUFFIXES and p.is_file())
+
+
+def _family(member: Path) -> list[Path]:
+    """The file and all that its name counts."""
+    found = _MEMBER.fullmatch(member.name)
+    if found is None:
+        return [member]
+    stem, count, suffix = found["stem"], int(found["count"]), found["suffix"]
+    return [member.with_name(f"{stem}-{i:05d}-of-{count:05d}{suffix}") for i in range(count)]
+
+
+def _check_kinds(folder: Path, found: Sequence[Path]) -> None:
+    kinds = sorted({path.suffix for path in found})
+    if len(kinds) > 1:
+        raise DataError(
+            f"{folder}: holds files of several kinds ({', '.join(kinds)}); give one file, or a "
+            "folder with one kind."
+        )
