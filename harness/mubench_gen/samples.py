@@ -63,7 +63,7 @@ def samples(
         if control == "blind":
             image = None
         elif partners is not None and wanted:
-            image = dataset[partners[row.index]].image
+            image = _other_image(row, dataset, partners)
         for task in wanted:
             yield Sample(
                 id=_item(row, task),
@@ -118,6 +118,17 @@ def _partners(rows: int, seed: int) -> array[int]:
         j = generator.randrange(i)
         partners[i], partners[j] = partners[j], partners[i]
     return partners
+
+
+def _other_image(row: Row, dataset: Dataset, partners: Sequence[int]) -> Image:
+    """The image of the next partner that is not this row's own: data sets may share images."""
+    partner = partners[row.index]
+    while partner != row.index:
+        other = dataset[partner]
+        if other.image_id != row.image_id and other.image.name != row.image.name:
+            return other.image
+        partner = partners[partner]
+    raise DataError("The control 'shuffled' needs two images or more.")
 
 
 def _missing(task: Task, dataset: Dataset) -> str:
