@@ -106,6 +106,15 @@ def eliminated(reading: Reading) -> Iterator[Verdict]:
         yield Verdict.of(rest.pop(), placed[-1].start, placed[-1].end)
 
 
+def several_options(reading: Reading) -> Iterator[Verdict]:
+    """Several options are named side by side and none alone: "both A and B"."""
+    for group in _by_sentence(reading, _weighed(reading)):
+        side_by_side = [claim for claim in group if claim.stance == "open"]
+        if side_by_side and len({c.option for c in group if c.stance in ("open", "asserted")}) > 1:
+            yield Verdict("ambiguous", None, group[0].start, group[-1].end)
+            return
+
+
 def _single(placed: list[Claim]) -> Iterator[Verdict]:
     """The option that is asserted where no other is asserted or left open."""
     named = [claim for claim in placed if claim.stance in ("asserted", "open")]

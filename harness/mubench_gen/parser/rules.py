@@ -12,6 +12,7 @@ from mubench_gen.parser.conclusions import (
     opening_sentence,
     pointed_label,
     result,
+    several_options,
 )
 from mubench_gen.parser.correct import item_marked_correct, said_correct
 from mubench_gen.parser.declared import declared_answer, declared_cjk
@@ -55,4 +56,5 @@ WEAK: Tiers = (
     (concluded,),
     (eliminated,),
     (partial_text,),
+    (several_options,),
 )

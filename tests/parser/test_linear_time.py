@@ -1,0 +1,47 @@
+"""Eight times the text takes about eight times as long, whatever the text is.
+
+A quadratic rule would take 64 times as long. Both times are of this process alone, and the
+smallest of several, so that other work on the machine does not count.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from mubench_gen.parser import parse_answer
+
+OPTIONS = ("nucleus", "mitochondrion", "Golgi apparatus", "endoplasmic reticulum")
+SHORT, LONG = 20_000, 160_000
+LIMIT = 28.0  # between 8 (linear) and 64 (quadratic)
+PIECES = [
+    *(" ", "\n", "\n ", " \n", ".", "(", ")", "((B", "*", '"', "<", "<b>", "<|", "= ", "- ", "a"),
+    *("B ", "A B C D ", "B-", "B.", "A:", "I ", "1 ", "1, ", "B" + " " * 40, "B, ", "A and "),
+    *("either A or ", "if B ", "not B ", "B is the most the most ", "\n\nA. ", "\n\n\n"),
+    *("answer ", "answer is ", "answer: ", "answer: A ", "the answer is not ", "so A ", "so, "),
+    *("is to ", "none of the ", "cannot a ", "i'm sorry ", "\nQuestion: ", "\nq ", "<think>"),
+    *("</think>", '{"answer": ', "\\boxed{", "\\frac{", "\\frac{1}{", "答案 ", "选", "Ａ"),
+    *("nucleus ", "nucleus mitochondrion ", "A. nucleus\nB. mitochondrion\n"),
+    *("The nucleus is shown. ", "".join(map(chr, range(0x2460, 0x2500)))),
+]
+
+
+def _seconds(reply: str) -> float:
+    best = float("inf")
+    for _ in range(3):
+        start = time.process_time()
+        parse_answer(reply, OPTIONS)
+        best = min(best, time.process_time() - start)
+    return best
+
+
+@pytest.mark.parametrize("piece", PIECES, ids=repr)
+def test_time_grows_with_the_length_alone(piece: str) -> None:
+    for _ in range(3):  # a busy machine may disturb one measurement, not three
+        short = _seconds(piece * (SHORT // len(piece)))
+        long = _seconds(piece * (LONG // len(piece)))
+        # A millisecond more hides what the clock cannot resolve.
+        if long <= LIMIT * (short + 0.001):
+            return
+    pytest.fail(f"{LONG} characters took {long:.3f} s, {SHORT} took {short:.3f} s")
