@@ -11,7 +11,7 @@ NAMES = [
     "GenerativeModel", "Image", "ImageError", "ItemError", "Message", "Model", "ModelSpec",
     "MubenchError", "Options", "PluginError", "Reply", "Request", "Run", "RunFolderError",
     "Runtime", "Sampling", "SettingError", "Text", "UsageError", "__version__", "evaluate",
-    "hookimpl", "load_run", "parse_answer",
+    "hookimpl", "load_run", "paper_compat", "parse_answer",
 ]  # fmt: skip
 
 

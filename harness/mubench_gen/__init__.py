@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Runtime,
         hookimpl,
     )
+    from mubench_gen.official import paper_compat
     from mubench_gen.parser import parse_answer
     from mubench_gen.results import Run, load_run
     from mubench_gen.run import evaluate
@@ -51,6 +52,7 @@ _HOMES = {
         "Checkpoint", "ContrastiveModel", "GenerativeModel", "Model", "ModelSpec", "Options",
         "Runtime", "hookimpl",
     ),
+    "official": ("paper_compat",),
     "parser": ("parse_answer",),
     "results": ("Run", "load_run"),
     "run": ("evaluate",),
@@ -88,6 +90,7 @@ __all__ = [
     "evaluate",
     "hookimpl",
     "load_run",
+    "paper_compat",
     "parse_answer",
 ]
 

@@ -72,15 +72,17 @@ def make_plan(settings: Settings, plugins: Plugins) -> Plan:
         )
     prompts = _prompts(settings, spec)
     _check_kinds(prompts, plugin, spec)
-    tasks = load_tasks(settings.tasks)
-    dataset = open_dataset(settings.data, policy)
+    dataset = open_dataset(
+        settings.data, policy, partial=settings.partial, licenses=settings.licenses
+    )
+    tasks = load_tasks(settings.tasks, beside=dataset.path)
     return Plan(
         settings=settings,
         plugin=plugin,
         spec=spec,
         model=model,
         dataset=dataset,
-        tasks=tasks_of(tasks, dataset, named=bool(settings.tasks)),
+        tasks=tasks_of(tasks, dataset, wanted=settings.tasks),
         prompts=prompts,
         readouts=_readouts(settings, model, plugin),
         policy=policy,
@@ -142,6 +144,7 @@ def make_manifest(
             "weights": plan.weights.weights,
             "checkpoint": plan.weights.settings,
         },
+        "tasks": {task.name: {"title": task.title, "group": task.group} for task in plan.tasks},
         "plugin": {
             "name": plan.plugin.name,
             "distribution": plan.plugin.distribution,

@@ -53,6 +53,7 @@ def _table(run: Run, scores: Scores) -> Table:
     _add_section(table, scores.tasks, scores.controls)
     if len(scores.datasets) > 1:
         _add_section(table, scores.datasets, {})
+        table.add_row("mean of the data sets", "", percent(scores.macro), end_section=True)
     for several in (scores.prompts, scores.readouts):
         if len(several) > 1:
             _add_section(table, several, {})

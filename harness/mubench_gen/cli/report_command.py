@@ -11,20 +11,31 @@ _EXAMPLES = """
 Examples:
   mubench-gen report runs/tiny-llava-1a2b3c4d
   mubench-gen report runs/* --json
+  mubench-gen report runs/clip-1a2b3c4d --published
 """
 
 
 @click.command("report", epilog=_EXAMPLES)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--published", is_flag=True, help="Beside the paper's results, with what cannot be compared."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(runs: tuple[Path, ...], as_json: bool) -> None:
+def command(runs: tuple[Path, ...], published: bool, as_json: bool) -> None:
     """Print the table of one run or several, finished or not."""
     from mubench_gen.cli.tables import print_json
     from mubench_gen.report import print_report
     from mubench_gen.results import load_run
 
     loaded = [load_run(path) for path in runs]
-    if as_json:
+    if published:
+        from mubench_gen.cli import published as reference
+
+        if as_json:
+            print_json(reference.document(loaded))
+        else:
+            reference.show(loaded)
+    elif as_json:
         summaries = [run.summary() for run in loaded]
         print_json(summaries[0] if len(summaries) == 1 else {"runs": summaries})
     else:

@@ -9,12 +9,14 @@ import click
 
 if TYPE_CHECKING:
     from mubench_gen.rescore import Change
+    from mubench_gen.results import Run
 
 _EXAMPLES = """
 \b
 Examples:
   mubench-gen score runs/tiny-llava-1a2b3c4d
   mubench-gen score runs/tiny-llava-1a2b3c4d --save
+  mubench-gen score runs/tiny-llava-1a2b3c4d --scorer paper-compat
 """
 _SHOWN = 20
 
@@ -24,18 +26,38 @@ _SHOWN = 20
 @click.option(
     "--save", is_flag=True, help="Append the changed answers to the run and rewrite its scores."
 )
+@click.option(
+    "--scorer",
+    type=click.Choice(["ours", "paper-compat"]),
+    default="ours",
+    help="paper-compat: the official μ-Bench scorer beside ours, and where the two part.",
+)
+@click.option("--seed", type=int, default=0, metavar="N", help="Of paper-compat's bootstrap. [0]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(run: Path, save: bool, as_json: bool) -> None:
+def command(run: Path, save: bool, scorer: str, seed: int, as_json: bool) -> None:
     """Read a run's stored replies again, without a model, and score them.
 
     Shows every answer that today's parser reads otherwise; changes nothing without --save.
     """
-    from mubench_gen import rescore as again
-    from mubench_gen.cli.tables import print_json
-    from mubench_gen.report import print_scores
+    from mubench_gen.errors import SettingError
     from mubench_gen.results import load_run
 
     loaded = load_run(run)
+    if scorer == "ours":
+        _score(loaded, save=save, as_json=as_json)
+        return
+    if save:
+        raise SettingError("--save keeps our own reading alone; leave it out with paper-compat.")
+    from mubench_gen.cli.paper_compat import show
+
+    show(loaded, seed=seed, as_json=as_json)
+
+
+def _score(loaded: Run, *, save: bool, as_json: bool) -> None:
+    from mubench_gen import rescore as again
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.report import print_scores
+
     rescored = again.rescore(loaded)
     if save:
         again.save(loaded, rescored.changes)
