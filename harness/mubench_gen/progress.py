@@ -73,7 +73,7 @@ class RichBar:
                 return Text(f"{speed:,.1f}/s" if speed else "–/s", style="progress.data.speed")
 
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             Rate(),

@@ -10,6 +10,7 @@ from mubench_gen.score import Controls, Score, Scores
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 _COLUMNS = (
     "", "n", "accuracy", "95 % CI", "answered", "of those", "chance", "majority", "corrected",
@@ -32,23 +33,24 @@ def print_scores(run: Run, scores: Scores) -> None:
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(_table(run, scores))
     for line in _notes(run, scores):
-        console.print(line, style="dim", highlight=False)
+        console.print(line, style="dim", highlight=False, markup=False)
 
 
 def _table(run: Run, scores: Scores) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
     manifest = run.manifest
     title = f"{manifest['plugin']['name']} · {manifest['model']['id']} · {manifest['data']['name']}"
     title += f" · {', '.join(manifest['settings']['prompt'])}"
     if manifest["settings"]["control"] != "none":
         title += f" · control: {manifest['settings']['control']}"
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
     table.add_column(_COLUMNS[0], overflow="fold")
     for column in _COLUMNS[1:]:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_row(
-        *_row("pooled", scores.pooled, scores.controls["pooled"]), style="bold", end_section=True
+        *_cells("pooled", scores.pooled, scores.controls["pooled"]), style="bold", end_section=True
     )
     _add_section(table, scores.tasks, scores.controls)
     if len(scores.datasets) > 1:
@@ -64,8 +66,15 @@ def _add_section(
     table: Table, groups: Mapping[str, Score], controls: Mapping[str, Controls]
 ) -> None:
     for name, score in groups.items():
-        table.add_row(*_row(name, score, controls.get(name)))
+        table.add_row(*_cells(name, score, controls.get(name)))
     table.add_section()
+
+
+def _cells(name: str, score: Score, controls: Controls | None) -> list[Text]:
+    """The row as it is: a name in brackets is no markup."""
+    from rich.text import Text
+
+    return [Text(cell) for cell in _row(name, score, controls)]
 
 
 def _row(name: str, score: Score, controls: Controls | None) -> list[str]:
