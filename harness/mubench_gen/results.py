@@ -48,14 +48,15 @@ class Run:
 
         return pandas.DataFrame.from_records(list(self.records()))
 
-    def summary(self) -> dict[str, Any]:
-        """What `scores.json` and `eval --json` hold."""
+    def summary(self, scores: Scores | None = None) -> dict[str, Any]:
+        """What `scores.json` and `eval --json` hold; `scores` stand in for the stored answers'."""
         from dataclasses import asdict
 
+        shown = self.scores if scores is None else scores
         return {
             "run_dir": str(self.dir),
-            "scores": self.scores.as_dict(),
-            "controls": {name: asdict(c) for name, c in self.scores.controls.items()},
+            "scores": shown.as_dict(),
+            "controls": {name: asdict(c) for name, c in shown.controls.items()},
             "planned": self.manifest["planned"],
             "complete": self.complete,
         }

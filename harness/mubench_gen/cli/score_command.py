@@ -65,8 +65,7 @@ def _score(loaded: Run, *, save: bool, as_json: bool) -> None:
         changed = [_plain(change) for change in rescored.changes]
         print_json(
             {
-                **loaded.summary(),
-                "scores": rescored.scores.as_dict(),
+                **loaded.summary(rescored.scores),
                 "changed": changed,
                 "saved": save,
             }
