@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 import queue
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -37,6 +38,7 @@ T = TypeVar("T")
 WORKER = "mubench-gen model"  # the name of the thread that a model runs in
 Asked = list[tuple[Request, Response]]
 _MOST_HUNG = 8  # calls left behind before the engine counts as gone
+_LEAST = -sys.float_info.max  # the logarithm of 0 as records keep it: JSON has no infinity
 _KEPT_IMAGES = 4_096  # embeddings kept, most recent first
 
 
@@ -236,7 +238,7 @@ def _from_scores(scores: Any, request: Request, seconds: float) -> Response:
     if any(math.isnan(value) for value in values) or math.inf in values:
         error = ReplyError("a score is not a finite number")
         return Response(error=failure(error), seconds=seconds)
-    return Response(scores=values, seconds=seconds)
+    return Response(scores=tuple(max(value, _LEAST) for value in values), seconds=seconds)
 
 
 def ask_contrastive(model: ContrastiveModel) -> Callable[[Sequence[Request]], list[Response]]:
