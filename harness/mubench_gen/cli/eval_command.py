@@ -120,6 +120,9 @@ def _names(plugin: Any) -> list[str]:
 
 def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
     from mubench_gen.plan import make_plan
+    from collections import Counter
+
+    from mubench_gen.errors import SettingError
     from mubench_gen.plugins import Plugins
     from mubench_gen.run import run_plan
     from mubench_gen.settings import make_settings
@@ -128,6 +131,12 @@ def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
     parent = plans[0].settings.run_dir
     if len(plans) > 1 and parent is not None:
         plans = [plan.in_folder(parent / plan.name) for plan in plans]
+        twice = [name for name, n in Counter(plan.name for plan in plans).items() if n > 1]
+        if twice:
+            raise SettingError(
+                f"Two models would share the run folder {parent / twice[0]}. Rename one of the "
+                "plugins, or evaluate them one by one, each with a --run-dir of its own."
+            )
     runs = []
     for plan in plans:
         try:
