@@ -193,10 +193,18 @@ def _find(key: str, tokens: Tokens, lowered: str) -> Iterator[tuple[int, int]]:
     while at >= 0 and seen < TEXT_CAP:
         first = tokens.at(at + 1)
         last = first + width - 1
-        if not _hyphened(lowered, tokens.spans[first][0], tokens.spans[last][1]):
+        if not _split(lowered, tokens, first, last) and not _hyphened(
+            lowered, tokens.spans[first][0], tokens.spans[last][1]
+        ):
             yield first, last
         seen += 1
         at = tokens.joined.find(key, at + len(key) - 1)
+
+
+def _split(lowered: str, tokens: Tokens, first: int, last: int) -> bool:
+    """Whether the text's last word is a letter behind a comma: "the points, A, B and C"."""
+    start, end = tokens.spans[last]
+    return last > first and end - start == 1 and lowered[tokens.spans[last - 1][1]] in ",:;("
 
 
 def _hyphened(lowered: str, start: int, end: int) -> bool:

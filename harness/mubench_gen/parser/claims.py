@@ -96,6 +96,8 @@ def _label_claims(
     covered: list[tuple[int, int]] = []
     together: list[Label] = []
     for label in labels:
+        if covered and label.start < covered[-1][1]:
+            continue  # a letter inside the text of the option before
         end = own_text_end(reading, label.option, label.end) or label.end
         covered.append((label.start, end))
         if in_list(reading, label.option, label.start, label.end):

@@ -10,19 +10,20 @@ from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import MANY, Label, Reading, Verdict
 from mubench_gen.parser.statuses import REFUSAL
-from mubench_gen.parser.target import skip_fillers, text_at
+from mubench_gen.parser.target import LABEL_BEHIND, skip_fillers, text_at
 
 _SENTENCE = re.compile(r"[!?\n]|\.(?=\s|$)")
 _SENTENCE_BACK = 240
 _CONCLUDES = re.compile(
     r"\b(?:therefore|thus|hence|so|consequently|in conclusion|overall|in summary|ultimately"
     r"|conclude|i would say|i believe|i think|my guess|lean towards?|most likely|best|correct"
-    r"|answer|more likely|most similar|closest|remains|this leaves|must be|clearly|donc|daher|also"
-    r"|portanto|por lo tanto)\b|因此|所以|综上|故|よって|したがって"
+    r"|answer|more likely|based on|given|most similar|closest|remains|this leaves|must be|clearly"
+    r"|donc|daher|also|portanto|por lo tanto)\b|因此|所以|综上|故|よって|したがって"
 )
 _POINTS = re.compile(
-    r"(?:\b(?:is|are|be|was|say|select|choose|pick|chose|selected|picked|with|for|towards?|favou?r"
-    r"|matches|to|as|(?:is|are) labell?ed|it's|that's|est|ist|es|é)|:|=|>|[(]option|选|是|为|は|選)"
+    r"(?:\b(?:is|are|be|was|say|select|choose|pick|chose|selected|picked|with|for|towards?"
+    r"|favou?r|matches|to|as|(?:is|are) labell?ed|it's|that's|est|ist|es|é)"
+    r"|:|=|>|[(]option|选|是|为|は|選)"
     r"\s*(?:option|choice|answer|the|likely|probably|选项|most likely)?\s*[(\[\"':]*\s*$"
 )
 # After a refusal, only what follows one of these is an answer.
@@ -31,8 +32,11 @@ _YET = re.compile(
     r"|guess|still|that said|based on the (?:image|visual)|appears to be|therefore)\b|但|不过"
 )
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
-_IF = re.compile(r"(?:^|[.\n:;])\s*if\b[^.\n]*$")
-_REASON = re.compile(r"\s*(?:this|you can tell|the reason|because|it is|it's|that is)\b")
+_IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
+_REASON = re.compile(
+    r"\s*(?:this|you can tell|the reason|because|it is|it's|that is|both"
+    r"|reasoning|here's why|in the (?:first|image))\b"
+)
 _LAST = re.compile(r"[\s.!]*(?:\w{1,12}[\s.!]*)?$")  # a unit may follow
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
@@ -85,6 +89,21 @@ def opening_sentence(reading: Reading) -> Iterator[Verdict]:
     stop = _SENTENCE.search(reading.low, groups[0][-1].end)
     if stop and _REASON.match(reading.low, stop.end()):
         yield from _single(groups[0])
+
+
+def text_then_label(reading: Reading) -> Iterator[Verdict]:
+    """One option's text has its own label behind it: "the second image (A) is alike"."""
+    found: dict[int, Verdict] = {}
+    for start, end, option in reading.mentions[:MANY]:
+        label = LABEL_BEHIND.match(reading.text, end)
+        if option < 0 or label is None:
+            continue
+        if reading.choices.labels.index_of.get(label[1].lower()) != option:
+            continue
+        if stance(reading, start, label.end()) in ("asserted", "open"):
+            found[option] = Verdict.of(option, start, label.end())
+    if len(found) == 1:
+        yield from found.values()
 
 
 def concluded(reading: Reading) -> Iterator[Verdict]:
@@ -153,7 +172,8 @@ def _weighed(reading: Reading) -> list[Claim]:
 
 def _answering(reading: Reading) -> list[Claim]:
     kept = []
-    refused = REFUSAL.search(reading.low)
+    refusals = list(REFUSAL.finditer(reading.low))
+    refused = refusals[-1] if refusals else None
     yet = _YET.search(reading.low, refused.start()) if refused else None
     for group in _by_sentence(reading, claims(reading)):
         stop = _SENTENCE.search(reading.low, group[-1].end)

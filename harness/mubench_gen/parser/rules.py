@@ -13,6 +13,7 @@ from mubench_gen.parser.conclusions import (
     pointed_label,
     result,
     several_options,
+    text_then_label,
 )
 from mubench_gen.parser.correct import item_marked_correct, said_correct
 from mubench_gen.parser.declared import declared_answer, declared_cjk
@@ -51,6 +52,7 @@ WEAK: Tiers = (
     (pointed_label,),
     (result,),
     (only_option,),
+    (text_then_label,),
     (leading_text,),
     (opening_sentence,),
     (concluded,),

@@ -38,7 +38,7 @@ _META = re.compile(
     r"(?:none|neither|all) of (?:(?:the|these|those|them) ?)+"
     r"(?:above|options?|choices?|answers?|given|listed)*"
 )
-_LABEL_BEHIND = re.compile(r"[\"']?\s?[(\[](?:option |choice )?([A-Za-z0-9]{1,3})[)\]]")
+LABEL_BEHIND = re.compile(r"[\"']?\s?[(\[](?:option |choice )?([A-Za-z0-9]{1,3})[)\]]")
 NOT = re.compile(r"[\s:]*(?:not|n't|never|neither|nicht|pas|no|não|不)\b")
 WINDOW = 160
 DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "]", '"', "'", "-")
@@ -106,6 +106,8 @@ def _out_of_range(reading: Reading, at: int, end: int) -> Verdict | None:
     if reading.text[at:end] != reading.text[at:end].upper():
         return None
     rest = _CLOSERS.sub("", reading.text[end : end + 8], count=1)
+    if at and reading.text[at - 1] in "([" and rest != reading.text[end : end + 8]:
+        return Verdict("out_of_range", None, at, end)
     worded = rest[:1] == " " and rest[1:2].islower()  # "E. coli"
     alone = not rest or rest[0] in "\n.,;" or rest != reading.text[end : end + 8]
     if not alone or worded or text_at(reading, at) is not None:
@@ -195,7 +197,7 @@ def text_at(reading: Reading, at: int) -> Verdict | None:
     found = _any_text_at(reading, at)
     if found is None or found.option is None:
         return found
-    label = _LABEL_BEHIND.match(reading.text, found.end)
+    label = LABEL_BEHIND.match(reading.text, found.end)
     if label:
         option = reading.choices.labels.index_of.get(label[1].lower(), found.option)
         if option != found.option:

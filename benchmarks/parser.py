@@ -1,0 +1,92 @@
+"""Replies a second that the answer parser reads, on one core.
+
+    python benchmarks/parser.py [FOLDER]
+
+FOLDER holds blink.jsonl, mmmu_val.jsonl and mmmu_pro.jsonl (by default the folder
+../shared/replies beside the repository, or $MUBENCH_GEN_REPLIES); without them, the
+project's own labelled replies are read. Each figure is the best of five passes in process
+time; the first pass alone, in which the options are prepared, is printed beside it.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mubench_gen.parser import parse_answer
+
+REPOSITORY = Path(__file__).parents[1]
+PASSES = 5
+
+
+class Item(NamedTuple):
+    reply: str
+    options: tuple[str, ...]
+    labels: tuple[str, ...] | None
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
+
+
+def stored_items(folder: Path) -> list[Item]:
+    """The stored replies; BLINK's option texts are not stored, so that labels decide there."""
+    unknown = ("(text one)", "(text two)", "(text three)", "(text four)")
+    items = [Item(row["response"], unknown, None) for row in _rows(folder / "blink.jsonl")]
+    for name in ("mmmu_val.jsonl", "mmmu_pro.jsonl"):
+        for row in _rows(folder / name):
+            texts = row["index2ans"]
+            texts = ast.literal_eval(texts) if isinstance(texts, str) else texts
+            if texts:
+                options = tuple(str(text) or "?" for text in texts.values())
+                items.append(Item(row["response"], options, tuple(texts)))
+    return items
+
+
+def corpus_items() -> list[Item]:
+    """The project's own labelled replies."""
+    return [
+        Item(row["reply"], tuple(row["options"]), tuple(row["labels"]) if "labels" in row else None)
+        for half in ("dev", "held")
+        for row in _rows(REPOSITORY / "tests" / "parser" / f"corpus-{half}.jsonl")
+    ]
+
+
+def _rate(items: list[Item]) -> float:
+    start = time.process_time()
+    for reply, options, labels in items:
+        parse_answer(reply, options, labels)
+    return len(items) / (time.process_time() - start)
+
+
+def report(name: str, items: list[Item]) -> None:
+    """One line: how many replies, the best rate and the first pass's."""
+    if not items:
+        print(f"{name:<28} none")
+        return
+    rates = [_rate(items) for _ in range(PASSES)]
+    print(f"{name:<28} {len(items):>5} {max(rates):>10,.0f} /s   (first pass {rates[0]:,.0f} /s)")
+
+
+def main() -> None:
+    default = os.environ.get("MUBENCH_GEN_REPLIES", REPOSITORY.parent / "shared" / "replies")
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(default)
+    if folder.is_dir():
+        items = stored_items(folder)
+    else:
+        print(f"no stored replies in {folder}: reading the project's own", file=sys.stderr)
+        items = corpus_items()
+    report("under 200 characters", [item for item in items if len(item.reply) < 200])
+    report("1,500 to 2,600 characters", [i for i in items if 1500 <= len(i.reply) <= 2600])
+    report("all", items)
+
+
+if __name__ == "__main__":
+    main()
