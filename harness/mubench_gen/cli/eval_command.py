@@ -119,10 +119,10 @@ def _names(plugin: Any) -> list[str]:
 
 
 def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
-    from mubench_gen.plan import make_plan
     from collections import Counter
 
     from mubench_gen.errors import SettingError
+    from mubench_gen.plan import make_plan
     from mubench_gen.plugins import Plugins
     from mubench_gen.run import run_plan
     from mubench_gen.settings import make_settings
