@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, islice
+from typing import NamedTuple
 
 from mubench_gen.parser.labels import LabelSet, default_labels, label_set
 from mubench_gen.parser.text import fold, lower, strip_markup
@@ -38,35 +38,30 @@ _NUMBER_WORDS = {word: str(k) for k, word in enumerate(_NUMBERS) if word != "one
 
 def _normal(token: str) -> str:
     """A token without its plural s, without the commas of a number, and numbers in digits."""
-    if token in _NUMBER_WORDS:
-        return _NUMBER_WORDS[token]
     if len(token) > 3 and token[-1] == "s" and token[-2] != "s":
-        return token[:-1]
-    if "," in token and token[0].isdigit():
-        return token.replace(",", "")
-    return token
+        token = token[:-1]
+    if "," in token:
+        first, *groups = token.split(",")
+        if len(first) < 4 and all(len(group) == 3 for group in groups):
+            return token.replace(",", "")
+    return _NUMBER_WORDS.get(token, token)
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """A text as normal tokens; `joined` is " token token " and is searched with str.find."""
 
     spans: list[tuple[int, int]]
     joined: str
-    starts: list[int]  # where token i begins in `joined`
-
-    def at(self, offset: int) -> int:
-        """The number of the token that begins at `offset` of `joined`."""
-        return bisect_right(self.starts, offset) - 1
 
 
 def tokenize(lowered: str, start: int = 0, end: int | None = None) -> Tokens:
     """The tokens of a folded, lower-case text."""
     found = list(_TOKEN.finditer(lowered, start, len(lowered) if end is None else end))
-    words = [_normal(match[0]) for match in found]
-    starts = list(accumulate((len(word) + 1 for word in words), initial=1))
-    joined = " " + " ".join(words) + " " if words else " "
-    return Tokens([match.span() for match in found], joined, starts)
+    return Tokens([match.span() for match in found], _join([match[0] for match in found]))
+
+
+def _join(tokens: list[str]) -> str:
+    return " " + " ".join(map(_normal, tokens)) + " " if tokens else " "
 
 
 def first_tokens(lowered: str, count: int) -> list[re.Match[str]]:
@@ -86,10 +81,10 @@ def text_ends(lowered: str, at: int, words: tuple[str, ...], limit: int) -> int 
 
 def _key(option: str) -> str:
     """An option as " token token ", without a leading article."""
-    words = tokenize(lower(strip_markup(fold(option)))).joined.split()
+    words = _TOKEN.findall(lower(strip_markup(fold(option))))
     if len(words) > 1 and words[0] in _ARTICLES and words[1] not in _VERBS:
         words = words[1:]
-    return " " + " ".join(words) + " " if words else ""
+    return _join(words) if words else ""
 
 
 def _head(key: str) -> str:
@@ -175,8 +170,10 @@ class Choices:
         """(start, end, option or -1) of every option's text, in order, longest first."""
         taken: list[tuple[int, int, int]] = []
         used: set[int] = set()
+        words = tokens.joined.split()
+        starts = list(accumulate((len(word) + 1 for word in words), initial=1))
         for key in self.by_length:
-            for first, last in _find(key, tokens, lowered):
+            for first, last in _find(key, tokens, starts, lowered):
                 if first in used or last in used:
                     continue
                 used.update(range(first, last + 1))
@@ -185,13 +182,13 @@ class Choices:
         return taken
 
 
-def _find(key: str, tokens: Tokens, lowered: str) -> Iterator[tuple[int, int]]:
-    """First and last token of each place where `key` stands as whole words."""
+def _find(key: str, tokens: Tokens, starts: list[int], lowered: str) -> Iterator[tuple[int, int]]:
+    """First and last token of each place where `key` stands; `starts`: of tokens in `joined`."""
     width = key.count(" ") - 1
     at = tokens.joined.find(key)
     seen = 0
     while at >= 0 and seen < TEXT_CAP:
-        first = tokens.at(at + 1)
+        first = bisect_right(starts, at + 1) - 1
         last = first + width - 1
         if not _split(lowered, tokens, first, last) and not _hyphened(
             lowered, tokens.spans[first][0], tokens.spans[last][1]
