@@ -23,6 +23,7 @@ from mubench_gen.types import (
 )
 
 _FLUSH = 256  # records that wait at most
+_WAITING = 4_096  # items that wait at most for a request that another item asked
 _SHOWN_ERRORS = 5
 
 
@@ -55,6 +56,7 @@ class Recorder:
         self._plugin = plugin
         self._model = model
         self._in_flight: dict[str, list[Item]] = {}
+        self._waiting = 0
         self._ready: list[Record] = []
         self._right = self._scored = self._errors = 0
         self._conversions: set[str] = set()
@@ -70,8 +72,11 @@ class Recorder:
         share = f"{self._right / self._scored:.1%} right" if self._scored else ""
         return f"{share}, {self._errors:,} errors" if self._errors else share
 
-    def requests(self, items: Iterable[Item]) -> Iterator[Request]:
-        """The requests that have to be asked, each key once."""
+    def requests(self, items: Iterable[Item]) -> Iterator[Request | None]:
+        """The requests that have to be asked, each key once.
+
+        None where so many items wait that what is asked should be answered first.
+        """
         for item in items:
             request = item.request
             if request is not None and request.image is not None:
@@ -80,6 +85,9 @@ class Recorder:
                 self._record(item, Response(error=item.error))
             elif request.key in self._in_flight:
                 self._in_flight[request.key].append(item)
+                self._waiting += 1
+                if self._waiting >= _WAITING:
+                    yield None
             elif (stored := self._stored(request.key)) is not None:
                 self._record(item, stored)
             else:
@@ -89,7 +97,9 @@ class Recorder:
     def answered(self, batch: Iterable[tuple[Request, Response]]) -> None:
         """Record a batch, on the disk when this returns."""
         for request, response in batch:
-            for item in self._in_flight.pop(request.key):
+            items = self._in_flight.pop(request.key)
+            self._waiting -= len(items) - 1
+            for item in items:
                 self._record(item, response, flush=False)
         self.flush()
 

@@ -43,25 +43,36 @@ _KEPT_IMAGES = 4_096  # embeddings kept, most recent first
 
 
 def respond(
-    model: Model, requests: Iterable[Request], *, batch_size: int, timeout: float
+    model: Model, requests: Iterable[Request | None], *, batch_size: int, timeout: float
 ) -> Iterator[Asked]:
-    """Batches of requests with their responses, in order. EngineFault ends it."""
+    """Batches of requests with their responses, in order. EngineFault ends it.
+
+    A None among the requests ends a batch: what stands before it is answered before what
+    stands behind it is looked at.
+    """
     caller = Caller(model, timeout)
     stream = iter(requests)
-    ahead = _prepare(model, list(islice(stream, batch_size)))
+    ahead = _prepare(model, stream, batch_size)
     try:
-        while ahead:
+        while ahead is not None:
             batch, running = ahead, caller.start(_sound(ahead))
-            ahead = _prepare(model, list(islice(stream, batch_size)))
+            ahead = _prepare(model, stream, batch_size)
             yield _merge(batch, caller.finish(running, _sound(batch)))
+            if ahead == []:
+                ahead = _prepare(model, stream, batch_size)
     finally:
         caller.close()
 
 
-def _prepare(model: Model, batch: Sequence[Request]) -> Asked:
-    """Check and decode the images; a bad one is its item's error, found before the model."""
+def _prepare(model: Model, stream: Iterator[Request | None], size: int) -> Asked | None:
+    """The next batch, its images checked and decoded; None at the end of the stream.
+
+    A bad image is its item's error, found before the model is asked.
+    """
     prepared: Asked = []
-    for request in batch:
+    for request in islice(stream, size):
+        if request is None:
+            return prepared
         response = Response()
         try:
             if request.image is not None:
@@ -69,7 +80,7 @@ def _prepare(model: Model, batch: Sequence[Request]) -> Asked:
         except ImageError as error:
             response = Response(error=failure(error))
         prepared.append((request, response))
-    return prepared
+    return prepared or None
 
 
 def _sound(batch: Asked) -> list[Request]:
