@@ -17,12 +17,15 @@ Examples:
   mubench-gen score runs/tiny-llava-1a2b3c4d
   mubench-gen score runs/tiny-llava-1a2b3c4d --save
   mubench-gen score runs/tiny-llava-1a2b3c4d --scorer paper-compat
+  mubench-gen score runs/tiny-llava-1a2b3c4d --audit 200 --out audit.csv
+  mubench-gen score runs/tiny-llava-1a2b3c4d --audited audit.csv
+  mubench-gen score --parser-card labelled.jsonl
 """
 _SHOWN = 20
 
 
 @click.command("score", epilog=_EXAMPLES)
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--save", is_flag=True, help="Append the changed answers to the run and rewrite its scores."
 )
@@ -32,17 +35,59 @@ _SHOWN = 20
     default="ours",
     help="paper-compat: the official μ-Bench scorer beside ours, and where the two part.",
 )
-@click.option("--seed", type=int, default=0, metavar="N", help="Of paper-compat's bootstrap. [0]")
+@click.option(
+    "--parser-card",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="How often the parser is right on a labelled file (reply, options, gold); takes no RUN.",
+)
+@click.option(
+    "--audit", type=click.IntRange(min=1), metavar="N", help="Draw N replies for a person to label."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Where --audit writes."
+)
+@click.option(
+    "--audited",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The labelled sample: accuracy corrected for the parser's errors.",
+)
+@click.option(
+    "--seed", type=int, default=0, metavar="N", help="Of the bootstrap and of --audit. [0]"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(run: Path, save: bool, scorer: str, seed: int, as_json: bool) -> None:
+def command(
+    run: Path | None,
+    save: bool,
+    scorer: str,
+    parser_card: Path | None,
+    audit: int | None,
+    out: Path | None,
+    audited: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
     """Read a run's stored replies again, without a model, and score them.
 
     Shows every answer that today's parser reads otherwise; changes nothing without --save.
     """
+    from mubench_gen.cli.parser_views import draw_audit, show_audit, show_card
     from mubench_gen.errors import SettingError
     from mubench_gen.results import load_run
 
+    if parser_card is not None:
+        show_card(parser_card, as_json=as_json)
+        return
+    if run is None:
+        raise SettingError("Which run? Give its folder: mubench-gen score runs/ID.")
     loaded = load_run(run)
+    if audit is not None:
+        draw_audit(loaded, audit, seed=seed, out=out)
+        return
+    if audited is not None:
+        show_audit(loaded, audited, as_json=as_json)
+        return
     if scorer == "ours":
         _score(loaded, save=save, as_json=as_json)
         return

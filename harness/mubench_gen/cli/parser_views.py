@@ -1,0 +1,69 @@
+"""What `score` shows of the parser itself: its card, and a person's audit of a run."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from mubench_gen.results import Run
+
+
+def show_card(path: Path, *, as_json: bool) -> None:
+    """The card of a labelled file: right, wrong, unanswered, by regime, status and rule."""
+    from rich.console import Console
+
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.parser_card import card_json, card_tables, load_labelled, parser_card
+
+    card = parser_card(load_labelled(path))
+    if as_json:
+        print_json(card_json(card))
+        return
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    for table in card_tables(card):
+        console.print(table)
+
+
+def draw_audit(run: Run, size: int, *, seed: int, out: Path | None) -> None:
+    """Write the sample that a person is to label."""
+    from mubench_gen.audit import NO_ANSWER, UNSURE, draw_sample, write_sample
+
+    path = out if out is not None else Path(f"{run.dir.name}-audit.csv")
+    sample = draw_sample(run, size, seed)
+    write_sample(sample, path)
+    click.echo(f"{len(sample)} replies to read in {path}.")
+    click.echo(
+        f"Fill in the column label: the label that the reply chooses, {NO_ANSWER} where it "
+        f"chooses none, {UNSURE} where you cannot tell. Then: "
+        f"mubench-gen score {run.dir} --audited {path}"
+    )
+
+
+def show_audit(run: Run, path: Path, *, as_json: bool) -> None:
+    """The accuracy corrected by what the person read."""
+    from mubench_gen.audit import audit, read_labels
+    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.report import percent
+
+    found = audit(run, read_labels(path))
+    if as_json:
+        print_json({"run_dir": str(run.dir), "audit": asdict(found)})
+        return
+    low, high = found.ci95
+    print_table(
+        ["", "%"],
+        [
+            ["accuracy as the parser read", percent(found.accuracy)],
+            ["accuracy corrected by the audit", percent(found.corrected)],
+            ["95 % interval of that", f"{percent(low)}–{percent(high)}"],
+            ["replies read as another option", percent(found.misread)],
+            ["answers not found", percent(found.missed)],
+            ["answers found where there is none", percent(found.invented)],
+        ],
+        title=f"{run.dir.name}: {found.labelled} of {found.n:,} replies read by a person",
+        caption=f"{found.unsure} could not be told and are left out" if found.unsure else None,
+        right=[1],
+    )
