@@ -16,18 +16,22 @@ from fnmatch import fnmatchcase
 
 from mubench_gen.data import Dataset
 from mubench_gen.errors import DataError, did_you_mean
+from mubench_gen.task import matches
 from mubench_gen.types import Control, Image, Row, Sample, Task
 
 
-def tasks_of(tasks: Sequence[Task], dataset: Dataset, *, named: bool) -> list[Task]:
+def tasks_of(tasks: Sequence[Task], dataset: Dataset, *, wanted: Sequence[str]) -> list[Task]:
     """The tasks that the data set has questions for.
 
-    `named`: the user asked for these tasks, so one without questions is an error.
+    `wanted` are the names, groups, … that the user gave. A task that is named and has no
+    question is an error, and so is a group of which no task has any.
     """
     present = [task for task in tasks if count(task, dataset)]
-    if named and len(present) < len(tasks):
-        missing = next(task for task in tasks if not count(task, dataset))
-        raise DataError(_missing(missing, dataset))
+    for pattern in wanted:
+        meant = [task for task in tasks if matches(pattern, task)]
+        absent = [task for task in meant if task not in present]
+        if absent and len(absent) == len(meant):
+            raise DataError(_missing(absent[0], dataset, None if len(meant) == 1 else pattern))
     if not present:
         raise DataError(f"The data set {dataset.name!r} has no question of any task.")
     return present
@@ -38,7 +42,7 @@ def count(task: Task, dataset: Dataset) -> int:
     return sum(
         n
         for (name, question), n in dataset.questions.items()
-        if question == task.question and _asks(task, name)
+        if question == task.question and task.asks(name)
     )
 
 
@@ -78,12 +82,8 @@ def _item(row: Row, task: Task) -> str:
     return f"{row.key}/{task.name}"
 
 
-def _asks(task: Task, dataset_name: str) -> bool:
-    return not task.datasets or any(fnmatchcase(dataset_name, name) for name in task.datasets)
-
-
 def _wanted(task: Task, row: Row, chosen: set[int] | None) -> bool:
-    if task.question not in row.questions or not _asks(task, row.dataset):
+    if task.question not in row.questions or not task.asks(row.dataset):
         return False
     return chosen is None or _rank(0, _item(row, task)) in chosen
 
@@ -131,9 +131,15 @@ def _other_image(row: Row, dataset: Dataset, partners: Sequence[int]) -> Image:
     raise DataError("The control 'shuffled' needs two images or more.")
 
 
-def _missing(task: Task, dataset: Dataset) -> str:
+def _missing(task: Task, dataset: Dataset, group: str | None) -> str:
     names = {name for name, _ in dataset.questions}
+    if group is not None:
+        return (
+            f"{dataset.name!r} ({dataset.path}) has no question of any task in {group!r}; "
+            f"its data sets: {', '.join(sorted(names))}."
+        )
     absent = [d for d in task.datasets if not any(fnmatchcase(name, d) for name in names)]
+    absent = [d for d in absent if not d.startswith("!")]
     if absent:
         return (
             f"The task {task.name!r} names the data set {absent[0]!r}, which is not in "

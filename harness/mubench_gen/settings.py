@@ -36,7 +36,13 @@ class Settings(BaseModel):
         description="key=value for the plugin, engine.key=value for the engine",
     )
     data: str = Field("demo", description="demo, ubench, or a path to data of that schema")
-    tasks: tuple[str, ...] = Field((), description="names, groups, globs or files; all")
+    partial: bool = Field(
+        False, description="leave out files of the data that are missing or damaged"
+    )
+    licenses: tuple[str, ...] = Field(
+        (), description="rows under these licences alone: commercial, names or globs; all"
+    )
+    tasks: tuple[str, ...] = Field((), description="names, groups, tags, globs or files; all")
     prompt: tuple[str, ...] = Field((), description="prompt styles; paper or caption")
     prompt_set: dict[str, str] = Field(
         default_factory=dict, description="prompt settings: labels, order, system, image, …"
@@ -85,7 +91,7 @@ class Settings(BaseModel):
             return [str(v) if isinstance(v, Path) else v for v in value]
         return str(value) if isinstance(value, Path) else value
 
-    @field_validator("tasks", "prompt", "readout", "reuse", mode="before")
+    @field_validator("licenses", "tasks", "prompt", "readout", "reuse", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         values = [value] if isinstance(value, (str, Path)) else value or ()

@@ -7,7 +7,7 @@ import hashlib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,6 +25,7 @@ class TaskFile(BaseModel):
 
     title: str = Field(description="what the task is called in tables")
     group: str = Field(description="coarse, fine, cognition, localization, or your own")
+    tags: tuple[str, ...] = Field((), description="subsets it belongs to, for --tasks")
     question: str = Field(description="the key in a row's `questions`")
     datasets: tuple[str, ...] = Field((), description="data sets it is asked of; none: of all")
     source: str = Field("", description="where the task comes from")
@@ -33,6 +34,9 @@ class TaskFile(BaseModel):
     )
 
 
+    expected: dict[Literal["questions", "options", "approximate"], int] = Field(
+        default_factory=dict, description="what the published data has, for the listing"
+    )
 def task_names() -> dict[str, Path]:
     """The shipped tasks, by name."""
     return known_files("tasks", SUFFIX)
@@ -44,17 +48,19 @@ def load_task(name: str) -> Task:
     return _read(path if path is not None else Path(name).expanduser())
 
 
-def load_tasks(wanted: Sequence[str] = ()) -> list[Task]:
-    """Tasks by name, group, glob or file; all shipped ones where none is wanted.
+def load_tasks(wanted: Sequence[str] = (), beside: Path | None = None) -> list[Task]:
+    """Tasks by name, group, tag, glob or file; all known ones where none is wanted.
 
-    Each comes once, in the order of `wanted` and then by name.
+    Known are the shipped ones and those of the data at `beside`, in its folder `tasks/`,
+    whose names win. Each comes once, in the order of `wanted` and then by name.
     """
-    shipped = [_read(path) for path in task_names().values()]
+    paths = task_names() | (_own_tasks(beside) if beside is not None else {})
+    known = [_read(path) for _, path in sorted(paths.items())]
     if not wanted:
-        return shipped
+        return known
     chosen: dict[str, Task] = {}
     for pattern in wanted:
-        for task in _select(pattern, shipped):
+        for task in _select(pattern, known):
             earlier = chosen.setdefault(task.name, task)
             if earlier.sha256 != task.sha256:
                 raise DefinitionError(
@@ -63,19 +69,31 @@ def load_tasks(wanted: Sequence[str] = ()) -> list[Task]:
     return list(chosen.values())
 
 
-def _select(pattern: str, shipped: Sequence[Task]) -> list[Task]:
-    path = Path(pattern).expanduser()
-    if pattern.endswith(SUFFIX) or "/" in pattern:
-        return [_read(path)]
-    found = [
-        task
-        for task in shipped
-        if task.name == pattern or task.group == pattern or fnmatch.fnmatchcase(task.name, pattern)
-    ]
+def is_file_name(pattern: str) -> bool:
+    """Whether an entry of `--tasks` means a file."""
+    return pattern.endswith(SUFFIX) or "/" in pattern
+
+
+def matches(pattern: str, task: Task) -> bool:
+    """Whether an entry of `--tasks` means the task: its name, group, a tag, a glob, its file."""
+    if is_file_name(pattern):
+        return Path(pattern).stem == task.name
+    return pattern in (task.name, task.group, *task.tags) or fnmatch.fnmatchcase(task.name, pattern)
+
+
+def _own_tasks(data: Path) -> dict[str, Path]:
+    folder = (data if data.is_dir() else data.parent) / "tasks"
+    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+
+
+def _select(pattern: str, known: Sequence[Task]) -> list[Task]:
+    if is_file_name(pattern):
+        return [_read(Path(pattern).expanduser())]
+    found = [task for task in known if matches(pattern, task)]
     if not found:
-        known = {task.name for task in shipped} | {task.group for task in shipped}
+        names = {name for task in known for name in (task.name, task.group, *task.tags)}
         raise DefinitionError(
-            f"There is no task {pattern!r}. {did_you_mean(pattern, known)} "
+            f"There is no task {pattern!r}. {did_you_mean(pattern, names)} "
             "`mubench-gen tasks` lists them; a path to a .toml file works too."
         )
     return found

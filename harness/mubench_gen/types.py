@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -121,8 +123,10 @@ class Row:
 class Task:
     """What is asked: one question of the rows of some data sets (`datasets` empty: of all).
 
-    `question` is the key in a row's `questions`; `fields` are the author's own entries,
-    seen by templates as `task.NAME`; `sha256` digests the definition.
+    `datasets` are names or globs; one that begins with "!" keeps a data set out. `question`
+    is the key in a row's `questions`; `fields` are the author's own entries, seen by
+    templates as `task.NAME`; `sha256` digests the definition; `tags` name the subsets that
+    it belongs to; `expected` is what its published data has (questions, options).
     """
 
     name: str
@@ -161,6 +165,20 @@ class Message:
     content: tuple[Text | Image, ...]
 
 
+    tags: tuple[str, ...] = ()
+    expected: Mapping[str, Any] = field(default_factory=dict)
+
+    def asks(self, dataset: str) -> bool:
+        """Whether rows of the data set of that name are asked."""
+        return _is_meant(self.datasets, dataset)
+
+
+@lru_cache(maxsize=4096)  # asked for every row and task
+def _is_meant(names: tuple[str, ...], dataset: str) -> bool:
+    if any(fnmatchcase(dataset, name[1:]) for name in names if name.startswith("!")):
+        return False
+    wanted = [name for name in names if not name.startswith("!")]
+    return not wanted or any(fnmatchcase(dataset, name) for name in wanted)
 @dataclass(frozen=True, slots=True)
 class RenderedPrompt:
     """A sample as one prompt style shows it, under one order of the options.

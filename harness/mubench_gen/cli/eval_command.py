@@ -35,7 +35,13 @@ tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
     help="Option of the plugin; engine.K=V: of the engine.",
 )
 @click.option("--data", metavar="NAME|PATH", help="demo, ubench or a path. [demo]")
-@click.option("--tasks", multiple=True, metavar="NAMES", help="Names, groups, globs, files. [all]")
+@click.option("--partial", is_flag=True, default=None, help="Leave damaged files of the data out.")
+@click.option(
+    "--licenses", multiple=True, metavar="NAMES", help="Rows under these: commercial, CC-BY*, …"
+)
+@click.option(
+    "--tasks", multiple=True, metavar="NAMES", help="Names, groups, tags, globs, files. [all]"
+)
 @click.option("--prompt", multiple=True, metavar="NAMES", help="Prompt styles. [paper, or caption]")
 @click.option(
     "--prompt-set",

@@ -1,0 +1,233 @@
+"""Fetching a release from the hub into the hub's own cache: resumed, checked, stored once.
+
+Since version 2, huggingface_hub drops what it has of a file when the process ends. Here the
+part that came stays beside the finished files, and the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from mubench_gen.data.digests import sha256_of
+from mubench_gen.data.shards import Shard
+from mubench_gen.data.ubench import Release, hub_cache, repo_folder, shards_of
+from mubench_gen.errors import DataError, MissingExtraError
+from mubench_gen.progress import Progress, bar, log
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MARGIN = 64 * 10**6  # bytes that stay free
+_MB = 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """A file on the hub, and where the cache keeps its content."""
+
+    name: str
+    sha256: str
+    url: str
+    etag: str
+    size: int
+    blob: Path
+
+    @property
+    def unfinished(self) -> Path:
+        return self.blob.with_name(f"{self.blob.name}.incomplete")
+
+    @property
+    def left(self) -> int:
+        """Bytes that are still to come."""
+        if self.blob.exists():
+            return 0
+        return self.size - (self.unfinished.stat().st_size if self.unfinished.exists() else 0)
+
+
+def fetch(release: Release) -> Path:
+    """The folder of the release's files, fetched where they are not there yet.
+
+    Every file's size and SHA-256 is checked. DataError says what is wrong and with which.
+    """
+    hub = _hub()
+    wanted = [
+        (name, shard)
+        for (name, _), shard in zip(release.files, shards_of(release), strict=True)
+        if not _is_there(release, shard)
+    ]
+    with _told(release):
+        remotes = [_look_up(hub, release, name, str(shard.sha256)) for name, shard in wanted]
+    _check_space(remotes)
+    total = sum(remote.size for remote in remotes)
+    with bar(f"{release.repo} (MB)", total // _MB, shown=bool(remotes)) as shown:
+        done = 0
+        for remote in remotes:
+            with _told(release):
+                _bring(hub, release, remote, _Tally(shown, done, total, remote.name))
+            done += remote.size
+    return shards_of(release)[0].path.parent
+
+
+def _hub() -> Any:
+    try:
+        import huggingface_hub
+    except ImportError:
+        purpose = "Fetching data from the hub"
+        raise MissingExtraError("huggingface_hub", "ubench", purpose) from None
+    return huggingface_hub
+
+
+def _is_there(release: Release, shard: Shard) -> bool:
+    """Whether the cache has the file. One with other content is removed."""
+    if not shard.path.exists():
+        return False
+    found = sha256_of(shard.path)
+    if found == shard.sha256:
+        return True
+    log(f"{shard.path.name}: SHA-256 expected {shard.sha256}, found {found}: fetched again.")
+    content = shard.path.resolve()
+    shard.path.unlink()
+    if content.is_relative_to(repo_folder(release).resolve()):
+        content.unlink(missing_ok=True)
+    return False
+
+
+def _look_up(hub: Any, release: Release, name: str, sha256: str) -> _Remote:
+    url = hub.hf_hub_url(release.repo, name, repo_type="dataset", revision=release.revision)
+    facts = hub.get_hf_file_metadata(url)
+    if facts.etag is None or facts.size is None:
+        raise DataError(f"{url}: the server tells no ETag or no size: it is no hub.")
+    if _SHA256.fullmatch(facts.etag) and facts.etag != sha256:
+        raise DataError(
+            f"{name}: the hub has another file at this revision: SHA-256 expected {sha256}, "
+            f"found {facts.etag}."
+        )
+    blob = repo_folder(release) / "blobs" / facts.etag
+    return _Remote(name, sha256, url, facts.etag, facts.size, blob)
+
+
+def _check_space(remotes: list[_Remote]) -> None:
+    needed = sum(remote.left for remote in remotes)
+    if not needed:
+        return
+    folder = hub_cache()
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed + _MARGIN:
+        raise DataError(
+            f"Not enough room in {folder}: {needed / 1e9:.2f} GB are needed, "
+            f"{free / 1e9:.2f} GB are free. Set HF_HOME to a folder on another disk."
+        )
+
+
+def _bring(hub: Any, release: Release, remote: _Remote, tally: _Tally) -> None:
+    from filelock import FileLock
+
+    lock = hub_cache() / ".locks" / repo_folder(release).name / f"{remote.etag}.lock"
+    for folder in (lock.parent, remote.blob.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):  # the hub's own lock for this content
+        if not remote.blob.exists():
+            _download(remote, tally)
+            _check(remote)
+            os.replace(remote.unfinished, remote.blob)
+    # The content is there: this adds the name in the snapshot, by the hub's own rules.
+    path = hub.hf_hub_download(
+        release.repo,
+        remote.name,
+        repo_type="dataset",
+        revision=release.revision,
+        cache_dir=hub_cache(),
+    )
+    sha256_of(Path(path))
+
+
+def _download(remote: _Remote, tally: _Tally) -> None:
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    with remote.unfinished.open("ab") as file:
+        have = file.tell()
+        if have > remote.size:
+            file.truncate(have := 0)
+        tally.add(have)
+        http_get(
+            remote.url,
+            file,
+            resume_size=have,
+            headers=build_hf_headers(),
+            expected_size=remote.size,
+            tqdm_class=tally.bar,
+        )
+
+
+def _check(remote: _Remote) -> None:
+    size = remote.unfinished.stat().st_size
+    found = sha256_of(remote.unfinished, again=True)
+    if size == remote.size and found == remote.sha256:
+        return
+    remote.unfinished.unlink()
+    raise DataError(
+        f"{remote.name}: what came is not the published file: {remote.size:,} bytes and SHA-256 "
+        f"{remote.sha256} expected, {size:,} bytes and {found} found. It was removed; the same "
+        "command fetches it again."
+    )
+
+
+class _Tally:
+    """Adds up what came of one file and tells the progress display of all of them."""
+
+    def __init__(self, shown: Progress, before: int, total: int, note: str) -> None:
+        self._shown = shown
+        self._done = before
+        self._total = total
+        self._note = note
+
+    def add(self, count: float | None) -> None:
+        self._done += int(count or 0)
+        self._shown.at(self._done // _MB, self._total // _MB, self._note)
+
+    @property
+    def bar(self) -> type:
+        """A class in the form of tqdm's, for huggingface_hub to tell."""
+        tally = self
+
+        class Bar:
+            def __init__(self, *args: Any, **options: Any) -> None:
+                pass
+
+            def update(self, count: float | None = 1) -> None:
+                tally.add(count)
+
+            def close(self) -> None:
+                pass
+
+            def __enter__(self) -> Self:
+                return self
+
+            def __exit__(self, *error: object) -> None:
+                pass
+
+        return Bar
+
+
+@contextlib.contextmanager
+def _told(release: Release) -> Iterator[None]:
+    """Errors of the network and of the disk in one sentence."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # Its bases are the errors of whichever HTTP library this version of the hub's uses.
+    try:
+        yield
+    except (*HfHubHTTPError.__bases__, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+        raise DataError(
+            f"{release.repo} cannot be fetched from {endpoint}: {reason} What has come is kept; "
+            "the same command goes on from there. Files from elsewhere: --data PATH."
+        ) from None
