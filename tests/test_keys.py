@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from mubench_gen import Run, RunFolderError, UsageError
 from mubench_gen.data import open_dataset
 from mubench_gen.image import StandardPolicy
 from mubench_gen.prompt import load_prompt, render
+from mubench_gen.recording import Recorder
 from mubench_gen.request import Circumstances, make_request
 from mubench_gen.samples import samples
 from mubench_gen.task import load_tasks
-from mubench_gen.types import Readout, RenderedPrompt
+from mubench_gen.types import Readout, RenderedPrompt, Request, Response
 
 from .spine import asked_keys, by_id, evaluate, make_row, png, write_data, write_plugin
 
@@ -241,6 +243,32 @@ def test_without_images_each_distinct_question_is_asked_once(tmp_path: Path, not
     run = evaluate(noting, tmp_path / "run", data=data, control="blind")
     assert run.scores.pooled.n == 200
     assert len(asked_keys(tmp_path / "asked")) == 5
+
+
+def test_items_that_wait_for_a_shared_request_are_few_at_a_time(
+    tmp_path: Path, noting: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory must not grow with the items that share a request."""
+    waiting: list[int] = []
+    answered = Recorder.answered
+
+    def noted(recorder: Recorder, batch: Iterable[tuple[Request, Response]]) -> None:
+        waiting.append(sum(len(items) for items in recorder._in_flight.values()))
+        answered(recorder, batch)
+
+    monkeypatch.setattr("mubench_gen.recording._WAITING", 20)
+    monkeypatch.setattr(Recorder, "answered", noted)
+    data = write_data(tmp_path / "data", [make_row(i) for i in range(100)])
+    run = evaluate(noting, tmp_path / "run", data=data, control="blind")
+    assert run.complete
+    assert len(asked_keys(tmp_path / "asked")) == 5
+    assert max(waiting) < 40
+    rows = [make_row(i, image=f"images/{i % 30}.png") for i in range(90)]
+    shared = write_data(tmp_path / "shared", rows)
+    run = evaluate(noting, tmp_path / "other", data=shared, batch_size=7)
+    assert run.complete
+    assert len(asked_keys(tmp_path / "asked")) == 5 + 150
+    assert max(waiting) < 40 + 2 * 7
 
 
 def test_a_shared_request_that_fails_fails_all_its_items_and_is_tried_again(
