@@ -14,11 +14,14 @@ from mubench_gen.parser.target import LABEL_BEHIND, skip_fillers, text_at
 
 _SENTENCE = re.compile(r"[!?\n]|\.(?=\s|$)")
 _SENTENCE_BACK = 240
+_THEREFORE = re.compile(
+    r"\b(?:therefore|thus|hence|so|consequently|in conclusion|donc|daher|portanto"
+    r"|por lo tanto)\b|因此|所以|综上|故|よって|したがって"
+)
 _CONCLUDES = re.compile(
-    r"\b(?:therefore|thus|hence|so|consequently|in conclusion|overall|in summary|ultimately"
-    r"|conclude|i would say|i believe|i think|my guess|lean towards?|most likely|best|correct"
-    r"|answer|more likely|based on|given|most similar|closest|remains|this leaves|must be|clearly"
-    r"|donc|daher|also|portanto|por lo tanto)\b|因此|所以|综上|故|よって|したがって"
+    _THEREFORE.pattern + r"|\b(?:overall|in summary|ultimately|conclude|i would say|i believe"
+    r"|i think|my guess|lean towards?|most likely|best|correct|answer|more likely|based on|given"
+    r"|most similar|closest|remains|this leaves|must be|clearly)\b"
 )
 _POINTS = re.compile(
     r"(?:\b(?:is|are|be|was|say|select|choose|pick|chose|selected|picked|with|for|towards?"
@@ -77,8 +80,20 @@ def result(reading: Reading) -> Iterator[Verdict]:
 def only_option(reading: Reading) -> Iterator[Verdict]:
     """One option is named and not denied, and no other."""
     placed = _weighed(reading)
-    if not any(claim.stance == "supposed" for claim in placed):
-        yield from _single(placed)
+    if any(claim.stance == "supposed" for claim in placed):
+        return
+    for verdict in _single(placed):
+        if not _in_passing(reading, verdict):
+            yield verdict
+
+
+def _in_passing(reading: Reading, verdict: Verdict) -> bool:
+    """Whether the place is neither on the first line nor on the last of several, nor a label."""
+    low = reading.low
+    if verdict.start == 0 or reading.choices.labels.token.match(reading.text, verdict.start):
+        return False
+    before = low.find("\n", 0, verdict.start)
+    return before >= 0 and bool(low[:before].strip()) and low.find("\n", verdict.end) >= 0
 
 
 def opening_sentence(reading: Reading) -> Iterator[Verdict]:
@@ -106,12 +121,21 @@ def text_then_label(reading: Reading) -> Iterator[Verdict]:
         yield from found.values()
 
 
+def therefore(reading: Reading) -> Iterator[Verdict]:
+    """The last sentence that speaks for an option follows from the others: "So it is …"."""
+    yield from _last_drawn(reading, _THEREFORE)
+
+
 def concluded(reading: Reading) -> Iterator[Verdict]:
-    """The last sentence that speaks for an option draws a conclusion, and for one alone."""
+    """The last sentence that speaks for an option weighs it: "most likely", "best", …"""
+    yield from _last_drawn(reading, _CONCLUDES)
+
+
+def _last_drawn(reading: Reading, cue: re.Pattern[str]) -> Iterator[Verdict]:
     for group in reversed(_by_sentence(reading, _weighed(reading))):
         if all(claim.stance in ("denied", "supposed") for claim in group):
             continue
-        if _draws(reading, group):
+        if _draws(reading, group, cue):
             yield from _single(group)
         return
 
@@ -154,13 +178,13 @@ def _by_sentence(reading: Reading, placed: list[Claim]) -> list[list[Claim]]:
     return groups
 
 
-def _draws(reading: Reading, group: list[Claim]) -> bool:
+def _draws(reading: Reading, group: list[Claim], cue: re.Pattern[str]) -> bool:
     """Whether the sentence says that it concludes."""
     low, start = reading.low, group[0].start
     left = max(0, start - _SENTENCE_BACK)
     left = max(low.rfind("\n", left, start), low.rfind(". ", left, start), left)
     stop = _SENTENCE.search(low, group[-1].end)
-    return bool(_CONCLUDES.search(low, left, stop.start() if stop else len(low)))
+    return bool(cue.search(low, left, stop.start() if stop else len(low)))
 
 
 def _weighed(reading: Reading) -> list[Claim]:

@@ -17,15 +17,16 @@ _CORRECT = re.compile(
     r"|a|o|best|more|one|our|my|your|likely to be|probably|overall|logically"
     r"|option that is)\s{1,3}){0,4}"
     r"(?:correct|right|answer|true|best|choice|accurate|appropriate|suitable|plausible|valid"
-    r"|closest|solution|likely|richtig|correcte|bonne|juste|correct[oa]|corret[oa]"
+    r"|fitting|reasonable|logical|closest|solution|likely|richtig|correcte|bonne|juste|correct[oa]|corret[oa]"
     r"|certa|verdadera|vraie)\b"
     r"|(?:项|选项)?\s?(?:是|为)?\s?最?(?:正确|对的|合适|准确)|が正解|が正しい)"
 )
 # One of these stands in every text that the pattern matches: cheaper to look for first.
 _CORRECT_WORDS = (
     "correct", "right", "answer", "true", "best", "choice", "accurate", "appropriate", "suitable",
-    "plausible", "valid", "closest", "solution", "likely", "richtig", "bonne", "juste", "corret",
-    "certa", "verdadera", "vraie", "正", "对的", "合适", "准确",
+    "plausible", "valid", "fitting", "reasonable", "logical", "closest", "solution", "likely",
+    "richtig", "bonne", "juste", "corret", "certa", "verdadera", "vraie",
+    "正", "对的", "合适", "准确",
 )  # fmt: skip
 _UNLESS = re.compile(
     r"(?:\bif|\bnot|n't|whether|unless|why|neither|nor|only|both)\s+(?:\w+\s+)?[(\[\"']*$"
@@ -43,8 +44,8 @@ def said_correct(reading: Reading) -> Iterator[Verdict]:
     for label in reversed(labels_named(reading)[-MANY:]):
         if label.start < floor:
             return
-        if label.several:
-            continue
+        if label.several and low[max(0, label.start - 2) : label.start] != ", ":
+            continue  # "A and B are correct"; but "of A and B, B is correct"
         own = own_text_end(reading, label.option, label.end)
         ends = (label.end,) if own is None else (label.end, own)
         if not any(_CORRECT.match(reading.low, end) for end in ends):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from mubench_gen.parser.choices import first_tokens, tokenize
 from mubench_gen.parser.claims import stance
 from mubench_gen.parser.listing import in_list, own_text_end
+from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import Reading, Verdict
 from mubench_gen.parser.target import label_at, skip_fillers, text_at
 
@@ -83,7 +84,7 @@ def leading_label(reading: Reading) -> Iterator[Verdict]:
         if found is not None:
             yield found
         return
-    if in_list(reading, found.option, found.start, found.end):
+    if in_list(reading, found.option, found.start, found.end) or _each_in_turn(reading, found):
         return
     answer = _ANSWER_MARK.match(reading.text, at)
     if answer and label_at(reading, answer.end()) is not None:
@@ -126,6 +127,20 @@ def _second_item(reading: Reading, label: Verdict) -> bool:
     return other is not None and bool(_ITEM_END.match(reading.low, other))
 
 
+def _each_in_turn(reading: Reading, label: Verdict) -> bool:
+    """ "A: nucleus is round. B: mitochondrion is oval.": the options, one after the other."""
+    if label.option != 0 or not _own_text(reading, label):
+        return False
+    line = reading.text.find("\n", label.end)
+    line = len(reading.text) if line < 0 else line
+    for following in labels_named(reading):
+        if following.option == 1 and label.end < following.start < line:
+            behind = reading.text[following.end : following.end + 1]
+            own = own_text_end(reading, 1, following.end)
+            return behind in (":", ")", ".") and own is not None
+    return False
+
+
 def _own_text(reading: Reading, label: Verdict) -> bool:
     assert label.option is not None
     return own_text_end(reading, label.option, label.end) is not None
@@ -154,7 +169,7 @@ def final_line(reading: Reading) -> Iterator[Verdict]:
     """The last line is a label, alone or with its text."""
     end = len(reading.text.rstrip())
     line = reading.text.rfind("\n", 0, end) + 1
-    if end - line > 300:
+    if line == 0 or end - line > 300:
         return
     at = skip_fillers(reading, line)
     found = label_at(reading, at)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mubench_gen.parser.choices import tokenize
 from mubench_gen.parser.reading import Reading, Verdict
-from mubench_gen.parser.target import COMMON
+from mubench_gen.parser.target import COMMON, label_at, skip_fillers
 
 _CUE = re.compile(
     r"\b(?:answer|option|choice|conclusion)(?: to [^.:\n]{1,80})?(?: is| would be|:)\s*"
@@ -24,6 +24,8 @@ def partial_text(reading: Reading) -> Iterator[Verdict]:
     """The reply, or what it declares, is a part of one option's text, or most of its words."""
     starts = [cue.end() for cue in _CUE.finditer(reading.low)] or [0]
     at = starts[-1]
+    if at == 0 and label_at(reading, skip_fillers(reading, 0)) is not None:
+        return  # it begins with a label, which was not the answer
     opening = _LEADING.match(reading.low, at)
     if opening:
         at = opening.end()
@@ -52,6 +54,8 @@ def _quoted(reading: Reading, joined: str) -> int | None:
 def _overlapping(reading: Reading, joined: str) -> int | None:
     """The one option most of whose words are there; the others' are not."""
     words = set(joined.split())
+    if len(words) > 2 * max(map(len, (key.split() for key in reading.choices.keys))):
+        return None  # a sentence about something else that happens to hold the words
     shares = []
     for index, key in enumerate(reading.choices.keys):
         own = set(key.split())

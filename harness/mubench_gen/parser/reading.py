@@ -78,7 +78,9 @@ class Reading:
     def mentions(self) -> list[tuple[int, int, int]]:
         """(start, end, option or -1) of every option's text, in order."""
         if self._mentions is None:
-            self._mentions = self.choices.mentions(self.tokens, self.low)
+            # Most replies name no text at all: no need to make tokens of them.
+            near = any(head in self.low for head in self.choices.heads)
+            self._mentions = self.choices.mentions(self.tokens, self.low) if near else []
         return self._mentions
 
 

@@ -14,6 +14,7 @@ from mubench_gen.parser.conclusions import (
     result,
     several_options,
     text_then_label,
+    therefore,
 )
 from mubench_gen.parser.correct import item_marked_correct, said_correct
 from mubench_gen.parser.declared import declared_answer, declared_cjk
@@ -25,6 +26,7 @@ from mubench_gen.parser.leading import (
     sole_labels,
     sole_text,
 )
+from mubench_gen.parser.ordinal import ordinal
 from mubench_gen.parser.partial import partial_text
 from mubench_gen.parser.reading import Reading, Verdict
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
@@ -53,9 +55,11 @@ WEAK: Tiers = (
     (result,),
     (only_option,),
     (text_then_label,),
+    (therefore,),
     (leading_text,),
     (opening_sentence,),
     (concluded,),
+    (ordinal,),
     (eliminated,),
     (partial_text,),
     (several_options,),
