@@ -35,7 +35,10 @@ _OPEN = re.compile(
     r"\b(?:both|either|each|all|none|could be|might be|may be|beide|tanto|ambos)\b"
     r"|\bbetween (?:options? )?[(\"']*$|\w (?:and|or) $"
 )
-_SUPPOSED = re.compile(r"\b(?:whether|if|assuming|suppose|consider|examine|look at)\b|是否|如果")
+_SUPPOSED = re.compile(
+    r"\b(?:whether|if|assuming|suppose|(?:let's|let us|we|first|to) (?:consider|examine|look at))\b"
+    r"|是否|如果"
+)
 _REACH = 160
 
 
@@ -58,7 +61,7 @@ def stance(reading: Reading, start: int, end: int) -> Stance:
         return "supposed"
     if _CONTRAST.search(low, left, start) or _DENIAL.search(low, left, start):
         return "denied"
-    after = _past_mark(low, end)
+    after = _past_mark(low, start, end)
     stop = _BOUNDARY.search(low, after, after + _REACH)
     right = stop.start() if stop else min(len(low), after + _REACH)
     contrast = _CONTRAST.search(low, after, right)
@@ -67,11 +70,13 @@ def stance(reading: Reading, start: int, end: int) -> Stance:
     return "open" if _OPEN.search(low, left, start) else "asserted"
 
 
-def _past_mark(low: str, end: int) -> int:
-    """Past the "." or ")" of a label's own mark, which ends no clause."""
-    while end < len(low) and low[end] in ".):":
-        end += 1
-    return end
+def _past_mark(low: str, start: int, end: int) -> int:
+    """Past a label's own mark, which ends no clause: ")", and "." or ":" on a new line."""
+    if low[end : end + 1] == ")":
+        return end + 1
+    line = low.rfind("\n", max(0, start - 8), start) + 1
+    at_line = (line > 0 or start <= 8) and not low[line:start].strip(" (*-\"'")
+    return end + 1 if at_line and low[end : end + 1] in (".", ":") else end
 
 
 def claims(reading: Reading) -> list[Claim]:

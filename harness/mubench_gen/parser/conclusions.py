@@ -69,6 +69,19 @@ def _is_pointed(reading: Reading, label: Label) -> bool:
     return stance(reading, start, own or end) == "asserted"
 
 
+def only_marked_label(reading: Reading) -> Iterator[Verdict]:
+    """One label stands in brackets or with its text, and no other label is named at all."""
+    labels = labels_named(reading)
+    if len({label.option for label in labels}) != 1:
+        return
+    for label in labels:
+        own = own_text_end(reading, label.option, label.end)
+        wrapped = reading.text[max(0, label.start - 1) : label.start] in ("(", "[")
+        if (own or wrapped) and stance(reading, label.start, own or label.end) == "asserted":
+            yield Verdict.of(label.option, label.start, own or label.end)
+            return
+
+
 def result(reading: Reading) -> Iterator[Verdict]:
     """A calculation that ends in an option's text: "3 * 5 = 15"."""
     equals = reading.low.rfind("=", max(0, len(reading.low) - 80))

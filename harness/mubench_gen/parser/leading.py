@@ -61,6 +61,8 @@ def _past_marks(low: str) -> int:
 def sole_labels(reading: Reading) -> Iterator[Verdict]:
     """Nothing but labels: one of them again and again, or several."""
     known = reading.choices.labels.index_of
+    if _ANSWER_MARK.match(reading.text):
+        return
     if not all(match[0] in known for match in first_tokens(reading.low, 2)):
         return
     tokens = reading.tokens

@@ -8,6 +8,7 @@ from mubench_gen.parser.chosen import chosen
 from mubench_gen.parser.conclusions import (
     concluded,
     eliminated,
+    only_marked_label,
     only_option,
     opening_sentence,
     pointed_label,
@@ -52,6 +53,7 @@ STRONG: Tiers = (
 )
 WEAK: Tiers = (
     (pointed_label,),
+    (only_marked_label,),
     (result,),
     (only_option,),
     (text_then_label,),

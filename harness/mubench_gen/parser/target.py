@@ -38,6 +38,7 @@ _META = re.compile(
     r"(?:none|neither|all) of (?:(?:the|these|those|them) ?)+"
     r"(?:above|options?|choices?|answers?|given|listed)*"
 )
+_INITIAL = re.compile(r"\.[A-Z]\.")  # "W.E.B. …": a name's initials
 LABEL_BEHIND = re.compile(r"[\"']?\s?[(\[](?:option |choice )?([A-Za-z0-9]{1,3})[)\]]")
 NOT = re.compile(r"[\s:]*(?:not|n't|never|neither|nicht|pas|no|não|不)\b")
 WINDOW = 160
@@ -109,7 +110,11 @@ def _out_of_range(reading: Reading, at: int, end: int) -> Verdict | None:
     if at and reading.text[at - 1] in "([" and rest != reading.text[end : end + 8]:
         return Verdict("out_of_range", None, at, end)
     worded = rest[:1] == " " and rest[1:2].islower()  # "E. coli"
-    alone = not rest or rest[0] in "\n.,;" or rest != reading.text[end : end + 8]
+    alone = (
+        not rest
+        or rest[0] in "\n.,;"
+        or (rest != reading.text[end : end + 8] and not rest[0].isalnum())
+    )
     if not alone or worded or text_at(reading, at) is not None:
         return None
     return Verdict("out_of_range", None, at, end)
@@ -125,6 +130,8 @@ def _stands_as_label(reading: Reading, at: int, end: int) -> bool:
     if after[0] == "'" and second.isalpha():
         return False
     if after[0] in ".,/" and second.isdigit():
+        return False
+    if after[0] == "." and _INITIAL.match(text, end):
         return False
     if after[0] in " -.":
         return _label_before_words(reading, at, end)
