@@ -194,7 +194,7 @@ HEADER = '+++\ntitle = "mine"\nlabels = "A."\n+++\n'
         ("+++\nmax_tokens = 0\n+++\nx", r"mine\.j2:2: max_tokens: "),
         ("+++\nlabels = \"x\"\n+++\nx", r"mine\.j2:2: labels: .*no label style"),
         ("+++\norder = \"cyclic\"\n+++\nx", r"mine\.j2:2: order: .*cyclic:K"),
-        ("+++\nkind = \"chatty\"\n+++\nx", r"mine\.j2:2: kind: .*'chat'"),
+        ("+++\nkind = \"chatty\"\n+++\nx", r"mine\.j2:2: kind: .*'chatty'.*'chat'"),
         ("+++\ntitle = \"x\"\n[extra]\na = 1\n+++\nx", r"mine\.j2:3: extra: there is no such key"),
         ("+++\nsystem = \"{{ nothing }}\"\n+++\nx", r"mine\.j2: system: 'nothing' is undefined"),
         ("+++\nsystem = \"{% if %}\"\n+++\nx", r"mine\.j2: system: "),
@@ -244,7 +244,7 @@ def test_an_unknown_prompt_is_told_with_near_names(name: str, message: str) -> N
     [
         ({"lable": "A"}, r"no setting 'lable'. Did you mean 'labels'"),
         ({"labels": "B"}, r"labels = 'B' is no label style"),
-        ({"image": "left"}, r"Prompt setting image: .*'before'"),
+        ({"image": "left"}, r"Prompt setting image: .*before"),
         ({"max_tokens": "few"}, r"Prompt setting max_tokens: .*integer"),
         ({"order": "random"}, r"Prompt setting order: .*random:K"),
         ({"system": "{{ nothing"}, r"system: "),

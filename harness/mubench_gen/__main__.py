@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import sys
@@ -19,11 +21,14 @@ class Terminated(BaseException):
 def main() -> NoReturn:
     """Run the command line and leave with the exit code of the public face."""
     signal.signal(signal.SIGTERM, _on_term)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Unicode gets "?", no error
+        sys.stdout.reconfigure(errors="replace")
     code = _run()
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again
+        code = _unwritten(error)
     sys.stderr.flush()
     if _model_still_runs():
         os._exit(code)  # a thread inside a model's call would crash while Python shuts down
@@ -56,8 +61,18 @@ def _run() -> int:
     except Terminated:
         print("Terminated. The same command goes on from here.", file=sys.stderr)
         return TERMINATED
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        return _unwritten(error)
+
+
+def _unwritten(error: OSError) -> int:
+    """The exit code where stdout cannot be written; a reader that went away is no error."""
+    if error.errno == errno.EPIPE:
         return FINE
+    print(f"mubench-gen: the results cannot be written: {error.strerror}.", file=sys.stderr)
+    return USER_MUST_FIX
 
 
 def _on_term(number: int, frame: FrameType | None) -> NoReturn:

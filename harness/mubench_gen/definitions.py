@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,6 +27,11 @@ def known_files(kind: str, suffix: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted(definitions(kind).glob(f"*{suffix}"))}
 
 
+def read_toml(source: str) -> dict[str, Any]:
+    """The content of a TOML text. TOMLDecodeError names a line, the last one too."""
+    return tomllib.loads(source + "\n")
+
+
 def first_problem(error: Exception, model: type[BaseModel]) -> Problem:
     """The first finding of a validation, in the words of the file."""
     if isinstance(error, UsageError):
@@ -32,11 +39,18 @@ def first_problem(error: Exception, model: type[BaseModel]) -> Problem:
         return Problem(key, "= " + rest)
     assert isinstance(error, ValidationError)
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = ".".join(part for part in first["loc"] if isinstance(part, str))
     if first["type"] == "extra_forbidden":
         return Problem(key, f"there is no such key. {did_you_mean(key, model.model_fields)}")
     if first["type"] == "missing":
         return Problem(key, "this key is required")
+    if first["type"] == "literal_error":
+        known = re.findall(r"'([^']+)'", first["ctx"]["expected"])
+        return Problem(
+            key, f"{first['input']!r} is none. {did_you_mean(str(first['input']), known)}"
+        )
+    if first["type"] == "value_error":
+        return Problem(key, str(first["ctx"]["error"]))
     return Problem(key, f"{first['msg']} (got {first['input']!r})")
 
 

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from mubench_gen._version import __version__
-from mubench_gen.settings import without_secrets
+from mubench_gen.settings import without_password, without_secrets
 
 _PACKAGES = (
     "torch",
@@ -70,7 +70,7 @@ def redact_command(command: Sequence[str]) -> list[str]:
     for word in command:
         key, equals, value = word.partition("=")
         blanked = without_secrets({key: value})[key]
-        shown.append(f"{key}={blanked}" if equals else word)
+        shown.append(f"{key}={blanked}" if equals else without_password(word))
     return shown
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.data import Dataset, open_dataset
-from mubench_gen.engines import digest_checkpoint, open_checkpoint
+from mubench_gen.engines import check_engine, digest_checkpoint, open_checkpoint
 from mubench_gen.errors import SettingError
 from mubench_gen.image import StandardPolicy
 from mubench_gen.manifest import session
 from mubench_gen.model import Checkpoint, Model, ModelSpec, Runtime
+from mubench_gen.pairing import asked_of, check_pairs, default_prompts, with_recasts
 from mubench_gen.plugins import Isolated, Plugin, Plugins, check_options
 from mubench_gen.prompt import Prompt, load_prompt
 from mubench_gen.runfolder import FORMAT, run_name, settings_hash
@@ -23,7 +24,6 @@ from mubench_gen.settings import Settings, without_secrets
 from mubench_gen.task import load_tasks
 from mubench_gen.types import Readout, Task
 
-_DEFAULT_PROMPT = {"generative": "paper", "contrastive": "caption"}
 _PROMPT_KIND = {"generative": "chat", "contrastive": "caption"}
 
 
@@ -70,21 +70,27 @@ def make_plan(settings: Settings, plugins: Plugins) -> Plan:
             "The control 'blind' is for generative models: a contrastive model compares an image "
             "with captions. Use --control shuffled."
         )
-    prompts = _prompts(settings, spec)
-    _check_kinds(prompts, plugin, spec)
     dataset = open_dataset(
         settings.data, policy, partial=settings.partial, licenses=settings.licenses
     )
-    tasks = load_tasks(settings.tasks, beside=dataset.path)
+    tasks = asked_of(
+        load_tasks(settings.tasks, beside=dataset.path), spec.kind, named=bool(settings.tasks)
+    )
+    dataset = with_recasts(dataset, tasks)
+    tasks = tasks_of(tasks, dataset, wanted=settings.tasks)
+    prompts = _prompts(settings, default_prompts(tasks, spec.kind))
+    _check_kinds(prompts, plugin, spec)
+    readouts = _readouts(settings, model, plugin)
+    check_pairs(prompts, tasks, readouts)
     return Plan(
         settings=settings,
         plugin=plugin,
         spec=spec,
         model=model,
         dataset=dataset,
-        tasks=tasks_of(tasks, dataset, wanted=settings.tasks),
+        tasks=tasks,
         prompts=prompts,
-        readouts=_readouts(settings, model, plugin),
+        readouts=readouts,
         policy=policy,
         weights=_weights(plugin, spec, model, settings),
     )
@@ -160,7 +166,7 @@ def make_manifest(
         },
         "engine": {
             "name": plan.settings.engine if isinstance(plan.spec.source, Checkpoint) else "plugin",
-            "arguments": plan.settings.engine_options,
+            "arguments": without_secrets(plan.settings.engine_options),
         },
         "sampling": {
             "temperature": plan.settings.temperature,
@@ -190,6 +196,7 @@ def _open_model(plugin: Plugin, spec: ModelSpec, settings: Settings) -> Model:
         batch_size=settings.batch_size,
         engine_options=settings.engine_options,
     )
+    check_engine(settings.engine)
     if isinstance(spec.source, Checkpoint):
         check_options(plugin.name, Model, settings.plugin_options)
         return open_checkpoint(settings.engine, spec.source, runtime)
@@ -198,10 +205,10 @@ def _open_model(plugin: Plugin, spec: ModelSpec, settings: Settings) -> Model:
         return spec.source(options, runtime)
 
 
-def _prompts(settings: Settings, spec: ModelSpec) -> Sequence[Prompt]:
+def _prompts(settings: Settings, default: Sequence[str]) -> Sequence[Prompt]:
     """The prompts asked for, each once; their names are parts of the records' ids."""
     prompts: dict[str, Prompt] = {}
-    for name in settings.prompt or (_DEFAULT_PROMPT[spec.kind],):
+    for name in settings.prompt or default:
         prompt = load_prompt(name, settings.prompt_set)
         earlier = prompts.setdefault(prompt.name, prompt)
         if earlier.sha256 != prompt.sha256:

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen._version import __version__
-from mubench_gen.errors import PluginError, SettingError, UsageError, did_you_mean
+from mubench_gen.errors import EngineFault, PluginError, SettingError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from mubench_gen.model import ModelSpec
@@ -217,7 +217,9 @@ class Isolated(contextlib.AbstractContextManager[None]):
         self._where = where
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if error is None or isinstance(error, (KeyboardInterrupt, UsageError)):
+        if not isinstance(error, (Exception, SystemExit)):  # a signal is no fault of the plugin
+            return
+        if isinstance(error, (UsageError, EngineFault)):
             return
         frames = traceback.extract_tb(trace)
         place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -18,7 +18,8 @@ from typing import Any, Literal
 from jinja2 import Template, TemplateError, TemplateSyntaxError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mubench_gen.definitions import first_problem, known_files, line_of_key
+from mubench_gen.boxes import box_format
+from mubench_gen.definitions import first_problem, known_files, line_of_key, read_toml
 from mubench_gen.errors import DefinitionError, SettingError, did_you_mean
 from mubench_gen.labels import make_labels, restyle, split_style
 from mubench_gen.orders import check_orders
@@ -47,6 +48,7 @@ class PromptSettings(BaseModel):
         "before", description="image before or after the text"
     )
     max_tokens: int = Field(64, ge=1, description="longest reply, in tokens")
+    boxes: str = Field("", description="the format of the boxes that it asks for; empty: none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ def render(prompt: Prompt, sample: Sample, order: tuple[int, ...]) -> RenderedPr
         order=order,
         gold=order.index(sample.question.gold),
         max_tokens=prompt.settings.max_tokens,
+        box_format=prompt.settings.boxes,
     )
 
 
@@ -252,7 +255,7 @@ def _split_header(source: str, path: Path) -> tuple[str, str, int]:
 
 def _settings(header: str, path: Path, overrides: dict[str, str]) -> PromptSettings:
     try:
-        own = tomllib.loads(f"\n{header}\n")  # one line lower, as in the file
+        own = read_toml("\n" + header)  # one line lower, as in the file
     except tomllib.TOMLDecodeError as error:
         raise DefinitionError(f"{path}: the header is no valid TOML: {error}.") from None
     if "labels" in overrides:
@@ -266,6 +269,8 @@ def _settings(header: str, path: Path, overrides: dict[str, str]) -> PromptSetti
         settings = PromptSettings.model_validate({**own, **overrides})
         split_style(settings.labels)
         check_orders(settings.order)
+        if settings.boxes:
+            box_format(settings.boxes)
     except (ValidationError, SettingError) as error:
         problem = first_problem(error, PromptSettings)
         if problem.key in overrides:

@@ -133,7 +133,7 @@ class Caller:
 
     def _wait(self, running: Future[list[Response]]) -> list[Response]:
         try:
-            return running.result(self._timeout)
+            return running.result(min(self._timeout, threading.TIMEOUT_MAX))
         except FutureTimeout:
             if running.done():  # the model's own TimeoutError
                 raise

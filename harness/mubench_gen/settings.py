@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from mubench_gen.definitions import first_problem
+from mubench_gen.definitions import first_problem, line_of_key, read_toml
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.orders import check_orders
 
+T = TypeVar("T")
 # Whole names of secrets: `max_new_tokens`, `stop_token` and `keypoints` are none.
 _SECRET = re.compile(
     r"(-o)?([^.]*\.)?((api|access|auth|bearer|hf|hub|private)[_-]?)?(key|token)"
     r"|.*(api_?key|secret|password|passwd|credential).*",
     re.IGNORECASE,
 )
+_PASSWORD = re.compile(r"(://)[^/@\s]+(@)")  # in a URL
 # These change how a run is made, not what comes out of it.
 _NOT_IDENTITY = frozenset({"device", "batch_size", "timeout", "run_dir", "fresh", "reuse"})
 
@@ -61,7 +64,7 @@ class Settings(BaseModel):
     limit: int | None = Field(None, ge=1, description="items a task, a seeded sample; all")
     seed: int = Field(0, ge=0, description="seed of everything that is drawn")
     repeats: int = Field(1, ge=1, description="how often each request is asked")
-    temperature: float = Field(0.0, ge=0, description="0 is greedy")
+    temperature: float = Field(0.0, ge=0, allow_inf_nan=False, description="0 is greedy")
     max_tokens: int | None = Field(None, ge=1, description="longest reply; the prompt's own")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
@@ -95,21 +98,36 @@ class Settings(BaseModel):
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         values = [value] if isinstance(value, (str, Path)) else value or ()
+        if not isinstance(values, (list, tuple)):
+            raise ValueError(f"a list of texts is needed, found {value!r}")
         parts = [p for v in values for p in (v.split(",") if isinstance(v, str) else [v])]
-        return tuple(dict.fromkeys(p.strip() if isinstance(p, str) else p for p in parts if p))
+        stripped = [p.strip() if isinstance(p, str) else p for p in parts]
+        return tuple(dict.fromkeys(p for p in stripped if p))
 
     @field_validator("options", "prompt_set", mode="before")
     @classmethod
     def _pairs(cls, value: Any) -> Any:
         if isinstance(value, Mapping):
             return {str(k): _as_text(v) for k, v in value.items()}
-        return pairs([value] if isinstance(value, str) else value or ())
+        values = [value] if isinstance(value, str) else value or ()
+        if not isinstance(values, (list, tuple)):
+            raise ValueError(f"key=value pairs are needed, found {value!r}")
+        return _valued(pairs, values)
 
     @field_validator("orders")
     @classmethod
     def _known_orders(cls, value: str | None) -> str | None:
         if value is not None:
-            check_orders(value)
+            _valued(check_orders, value)
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _encodable(cls, value: Any) -> Any:
+        try:
+            json.dumps(value, ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{value!r} is no valid UTF-8 text") from None
         return value
 
     @model_validator(mode="after")
@@ -143,8 +161,7 @@ def make_settings(given: Mapping[str, Any]) -> Settings:
         return Settings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         problem = first_problem(error, Settings)
-        text = problem.text.removeprefix("Value error, ").rstrip(".")
-        raise SettingError(f"Setting {problem.key}: {text}.") from None
+        raise SettingError(f"Setting {problem.key}: {problem.text.rstrip('.')}.") from None
 
 
 def pairs(given: Iterable[str]) -> dict[str, str]:
@@ -159,26 +176,62 @@ def pairs(given: Iterable[str]) -> dict[str, str]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The keys of a --config file. Unknown ones are refused with their line."""
+    """The keys of a --config file. An unknown key or a bad value is refused with its line."""
     try:
         source = path.read_text(encoding="utf-8")
-        keys = tomllib.loads(source)
+        keys = read_toml(source)
     except OSError as error:
         raise SettingError(f"{path}: cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{path}: no valid TOML: {error}.") from None
-    for key in keys:
-        if key.replace("-", "_") not in Settings.model_fields:
-            from mubench_gen.definitions import line_of_key
-
-            near = did_you_mean(key, Settings.model_fields)
-            raise SettingError(f"{path}:{line_of_key(source, key)}: {key}: no such key. {near}")
+    for key, value in keys.items():
+        problem = _problem_of(key.replace("-", "_"), value)
+        if problem is not None:
+            raise SettingError(f"{path}:{line_of_key(source, key)}: {key}: {problem.rstrip('.')}.")
     return {key.replace("-", "_"): value for key, value in keys.items()}
+
+
+def _problem_of(name: str, value: Any) -> str | None:
+    """What is wrong with one setting, looked at by itself."""
+    if name not in Settings.model_fields:
+        return f"no such key. {did_you_mean(name, Settings.model_fields)}"
+    names = value if name == "plugin" and isinstance(value, list) else [value]
+    try:
+        for one in names:
+            Settings.model_validate({"plugin": "", name: one})
+    except ValidationError as error:
+        return first_problem(error, Settings).text
+    except SettingError:  # it depends on other settings: judged with all of them
+        return None
+    return None
+
+
+def joined(config: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of both. Flags win, key by key where a setting is key=value pairs."""
+    both = {**config, **flags}
+    for name in ("options", "prompt_set"):
+        if name in config and name in flags:
+            parts = [Settings(plugin="", **{name: part[name]}) for part in (config, flags)]
+            both[name] = {**getattr(parts[0], name), **getattr(parts[1], name)}
+    return both
 
 
 def without_secrets(options: Mapping[str, str]) -> dict[str, str]:
     """The options with the values of keys, tokens and passwords blanked."""
-    return {k: "***" if _SECRET.fullmatch(k) else v for k, v in options.items()}
+    return {k: "***" if _SECRET.fullmatch(k) else without_password(v) for k, v in options.items()}
+
+
+def without_password(text: str) -> str:
+    """A text with what stands before the @ of a URL blanked."""
+    return _PASSWORD.sub(r"\1***\2", text)
+
+
+def _valued(check: Callable[[Any], T], value: Any) -> T:
+    """As pydantic wants it: what is wrong is a ValueError."""
+    try:
+        return check(value)
+    except SettingError as error:
+        raise ValueError(str(error)) from None
 
 
 def _as_text(value: Any) -> str:

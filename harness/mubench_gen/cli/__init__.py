@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
@@ -49,7 +50,8 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", "-V", prog_name="mubench-gen")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Ask vision-language models what they see in a microscope.
 
     \b
@@ -58,3 +60,5 @@ def cli() -> None:
       mubench-gen eval --plugin tiny --model clip --limit 20
       mubench-gen report runs/*                   a table of all runs
     """
+    if os.environ.get("NO_COLOR"):  # rich sees to it, click doesn't
+        ctx.color = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -95,17 +94,18 @@ tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(config: Path | None, as_json: bool, **flags: Any) -> int:
     """Evaluate a model: ask, read the answers, score."""
+    from mubench_gen.cli.streams import results_only
     from mubench_gen.cli.tables import print_json
     from mubench_gen.errors import SettingError
     from mubench_gen.report import print_report
-    from mubench_gen.settings import read_config
+    from mubench_gen.settings import joined, read_config
 
-    given = read_config(config) if config is not None else {}
-    given |= {key: value for key, value in flags.items() if value not in (None, (), [])}
+    stored = read_config(config) if config is not None else {}
+    given = joined(stored, {k: v for k, v in flags.items() if v not in (None, (), [])})
     names = _names(given.pop("plugin", ()))
     if not names:
         raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
-    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no result
+    with results_only():
         runs = _evaluate(names, given)
     if as_json:
         summaries = [run.summary() for run in runs]
@@ -114,7 +114,7 @@ def command(config: Path | None, as_json: bool, **flags: Any) -> int:
         print_report(runs)
     for run in runs:
         print(f"Run folder: {run.dir}", file=sys.stderr)
-    return 3 if any(run.scores.pooled.n_errors for run in runs) else 0
+    return 3 if any(run.scores.n_errors for run in runs) else 0
 
 
 def _names(plugin: Any) -> list[str]:

@@ -47,13 +47,11 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(name: str, as_json: bool) -> None:
     """Import one plugin and print its models, options and facts."""
-    import contextlib
-    import sys
-
+    from mubench_gen.cli.streams import results_only
     from mubench_gen.cli.tables import print_json, print_table
     from mubench_gen.plugins import Plugins
 
-    with contextlib.redirect_stdout(sys.stderr):
+    with results_only():
         plugin = Plugins().load(name)
     models = [_described(spec) for spec in plugin.models]
     if as_json:

@@ -16,6 +16,7 @@ from mubench_gen.types import Kind
 __all__ = [
     "ENGINES",
     "CheckpointDigest",
+    "check_engine",
     "digest_checkpoint",
     "open_checkpoint",
     "weights_digest",
@@ -54,6 +55,12 @@ def open_checkpoint(engine: str, checkpoint: Checkpoint, runtime: Runtime) -> Mo
     if checkpoint.kind not in _KINDS:
         raise SettingError(f"Checkpoint {checkpoint.path}: no model kind {checkpoint.kind!r}.")
     return opener(checkpoint, runtime)
+
+
+def check_engine(engine: str) -> None:
+    """Refuse a name that is no engine's, also where the model needs none."""
+    if engine not in ENGINES and engine not in _PLANNED:
+        raise SettingError(_unknown_engine(engine))
 
 
 def _unknown_engine(engine: str) -> str:
