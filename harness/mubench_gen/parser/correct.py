@@ -69,6 +69,10 @@ _WRONG = re.compile(
 )
 
 
+_NAMED_CORRECT = re.compile(
+    r"\b(?:which|this|it|that) (?:is|makes it|must be) (?:the )?(?:correct|right|best)"
+    r" (?:answer|option|choice)"
+)
 _MARK_AT_END = re.compile(
     r"[-:(>]\s?(?:this is )?"
     r"(?:(no|false|wrong|incorrect|not correct|✗|✘|❌)|(?:yes|true|right|correct|✓|✔|✅))"
@@ -84,6 +88,8 @@ def _marked(reading: Reading, end: int) -> bool | None:
         return False
     line = reading.low.find("\n", end)
     line = len(reading.low) if line < 0 else line
+    if _NAMED_CORRECT.search(reading.low, end, line):
+        return True
     mark = _MARK_AT_END.search(reading.low, max(end, line - 24), line)
     return None if mark is None else mark[1] is None
 
@@ -93,7 +99,7 @@ def item_marked_correct(reading: Reading) -> Iterator[Verdict]:
     if "\n" not in reading.low or not any(mark in reading.low for mark in _AGAINST):
         return
     right: list[Verdict] = []
-    wrong = 0
+    wrong = items = 0
     for line in _ITEM.finditer(reading.low, 0):
         label = reading.choices.labels.token.match(reading.text, line.end())
         if label is None:
@@ -102,10 +108,11 @@ def item_marked_correct(reading: Reading) -> Iterator[Verdict]:
         if option is None:
             continue
         end = own_text_end(reading, option, label.end()) or label.end()
+        items += 1
         mark = _marked(reading, end)
         if mark:
             right.append(Verdict.of(option, label.start(), end))
         elif mark is not None:
             wrong += 1
-    if wrong and len(right) == 1:
+    if len(right) == 1 and (wrong or items > 1):
         yield right[0]

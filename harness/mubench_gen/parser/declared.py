@@ -8,7 +8,7 @@ from itertools import islice
 
 from mubench_gen.parser.listing import listed
 from mubench_gen.parser.reading import Reading, Verdict, occurrences
-from mubench_gen.parser.target import NOT, target_at
+from mubench_gen.parser.target import NOT, label_at, target_at
 
 # Nouns that an answer is declared with. Each is looked for with str.find, so the list may
 # grow without making a long reply slow.
@@ -38,6 +38,8 @@ _DOUBT = re.compile(
 )
 _BUT = re.compile(r"\bbut(?:\s+rather)?\b|\bsondern\b|\bmais\b|\bsino\b|\bmas\b|而是")
 _STOP = re.compile(r"[\n?!;]|\.(?!\d)")
+_NAMES = ("option", "choice", "answer", "antwort", "réponse", "reponse", "respuesta", "resposta")
+_SPACE = re.compile(r"\s{1,3}[(\[\"']{0,2}")
 _REACH = 200
 _COPULAS = 4
 
@@ -72,6 +74,8 @@ def _after_noun(reading: Reading, noun: str, end: int) -> Verdict | None:
     at = tail.end() if tail else end
     if low[at : at + 1] == "\n" and noun == "answer":
         return target_at(reading, at)
+    if noun in _NAMES and label_at(reading, _past_space(low, at)) is not None:
+        return None  # "option B is …" speaks of B; whether for it, other rules say
     stop = _STOP.search(low, at, at + _REACH)
     limit = stop.start() if stop else min(len(low), at + _REACH)
     if stop and stop[0] == "?":
@@ -81,6 +85,11 @@ def _after_noun(reading: Reading, noun: str, end: int) -> Verdict | None:
         if found is not None:
             return found
     return None
+
+
+def _past_space(low: str, at: int) -> int:
+    space = _SPACE.match(low, at)
+    return space.end() if space else at
 
 
 def _after_copula(reading: Reading, at: int, limit: int) -> Verdict | None:

@@ -21,6 +21,7 @@ _ANSWER_MARK = re.compile(r"A:\s+(?=[(\[]?[A-Z0-9]{1,2}(?:[)\].,:]|\s*$))")  # "
 _WRONG_AFTER = re.compile(r"[)\]\"'.: -]*(?:is |are |was )?(?:incorrect|wrong|false|not)\b")
 _MARKS = re.compile(r"[\s(\[\"']*")
 _OPERATOR = re.compile(r" ?(?:[-+*/×÷=^]|times|plus|minus)(?!\w)")
+_LINE_END = re.compile(r"[ .)]*(?:\n|$)")
 _SAME_LINE = re.compile(r"[ .,;]{1,4}[(\[]?")
 _ITEM_END = re.compile(r"[ .,;]*(?:\n|$)")
 _ALONE = re.compile(r"[\s\W]*$")
@@ -152,8 +153,12 @@ def _other_text(reading: Reading, label: Verdict) -> bool:
     """Whether the words after the label are the text of another option."""
     if _own_text(reading, label):
         return False
-    named = text_at(reading, skip_fillers(reading, label.end))
-    return named is not None and named.option != label.option
+    at = skip_fillers(reading, label.end)
+    named = text_at(reading, at)
+    if named is None or named.option == label.option or _OPERATOR.match(reading.low, named.end):
+        return False
+    # On a new line an explanation may begin with an option's text.
+    return "\n" not in reading.low[label.end : at] or bool(_LINE_END.match(reading.low, named.end))
 
 
 def leading_text(reading: Reading) -> Iterator[Verdict]:
@@ -167,6 +172,20 @@ def leading_text(reading: Reading) -> Iterator[Verdict]:
         yield found
 
 
+def _follows_item(reading: Reading, line: int) -> bool:
+    """Whether the line before begins with a label too: the options, one a line."""
+    text = reading.text
+    end = line
+    while end and text[end - 1].isspace():
+        end -= 1
+    before = text.rfind("\n", 0, end) + 1
+    marks = _MARKS.match(reading.low, before)
+    label = reading.choices.labels.token.match(text, marks.end() if marks else before)
+    if label is None or label[0].lower() not in reading.choices.labels.index_of:
+        return False
+    return text[label.end() : label.end() + 1] in (".", ")", ":")
+
+
 def final_line(reading: Reading) -> Iterator[Verdict]:
     """The last line is a label, alone or with its text."""
     end = len(reading.text.rstrip())
@@ -178,7 +197,7 @@ def final_line(reading: Reading) -> Iterator[Verdict]:
     if found is None or found.status != "answered":
         return
     assert found.option is not None
-    if in_list(reading, found.option, found.start, found.end):
+    if in_list(reading, found.option, found.start, found.end) or _follows_item(reading, line):
         return
     if _ALONE.match(reading.text, found.end) or _own_text(reading, found):
         yield found

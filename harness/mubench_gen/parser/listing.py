@@ -85,13 +85,15 @@ def _came_from(reading: Reading, index: int, start: int) -> bool:
     if not tokens.joined.endswith(key):
         return False
     first = len(tokens.spans) - (key.count(" ") - 1)
-    if first > 1 and reading.low[slice(*tokens.spans[first - 1])] in ("the", "a", "an"):
-        first -= 1
-    if first < 1:
-        return False
-    before = tokens.spans[first - 1]
-    label = reading.text[before[0] : before[1]].lower()
-    return reading.choices.labels.index_of.get(label) == index - 1
+    for place in (first - 1, first - 2):  # an article may stand between label and text
+        if place < 0:
+            return False
+        word = reading.low[slice(*tokens.spans[place])]
+        if reading.choices.labels.index_of.get(word) == index - 1:
+            return True
+        if word not in ("the", "a", "an"):
+            return False
+    return False
 
 
 def listed(reading: Reading, found: Verdict) -> bool:

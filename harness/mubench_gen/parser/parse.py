@@ -12,7 +12,7 @@ from mubench_gen.parser.statuses import refuses
 from mubench_gen.parser.text import fold, hide_thinking, strip_special
 from mubench_gen.types import Answer
 
-_AROUND = " \t\r\n.()[]*"
+_AROUND = " \t\r\n.,:;!?()[]*"
 
 
 def parse_answer(reply: str, options: Sequence[str], labels: Sequence[str] | None = None) -> Answer:
@@ -32,10 +32,11 @@ def parse_answer(reply: str, options: Sequence[str], labels: Sequence[str] | Non
 
 
 def _read(reply: str, choices: Choices) -> Answer:
-    visible, cut = hide_thinking(strip_special(fold(reply)))
-    if not visible.strip():
+    visible, cut = hide_thinking(fold(reply))
+    parts = [strip_special(part) for part in segments(visible)]
+    readings = [Reading(part, choices) for part in parts if part.strip()]
+    if not readings:
         return Answer("truncated" if cut else "empty")
-    readings = [Reading(part, choices) for part in segments(visible)]
     out_of_range = False
     for tiers in (STRONG, WEAK):
         for reading in readings:

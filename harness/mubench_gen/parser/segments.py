@@ -1,4 +1,4 @@
-"""Where a reply stops answering: base models go on with a question of their own."""
+"""Where a reply stops answering: base models go on, often with a question of their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ _NEXT = re.compile(
     r"|input|frage|pregunta|pergunta|问题|题目|下一题|例题|問題)[ \t]{0,2}\d{0,3}[ \t*]{0,4}[:.)]"
     r"|\n[ \t]{0,4}\d{1,3}[.)][ \t]{1,3}(?:which|what|how|who|when|where|why|in which)\b"
     r"|\n[ \t]{0,8}\n[ \t]{0,8}(?:the following (?:is|are)|answer the following"
-    r"|read the following|which of the following)",
+    r"|read the following|which of the following)"
+    r"|<\|(?:endoftext|im_end|im_start|eot_id|end|end_of_text|user)\|>|</s>|\[INST\]",
     re.IGNORECASE,
 )
 

@@ -38,6 +38,7 @@ _META = re.compile(
     r"(?:none|neither|all) of (?:(?:the|these|those|them) ?)+"
     r"(?:above|options?|choices?|answers?|given|listed)*"
 )
+_PART = re.compile(r"['-][^\W\d_]")  # "D'accord", "B-cell"
 _INITIAL = re.compile(r"\.[A-Z]\.")  # "W.E.B. …": a name's initials
 LABEL_BEHIND = re.compile(r"[\"']?\s?[(\[](?:option |choice )?([A-Za-z0-9]{1,3})[)\]]")
 NOT = re.compile(r"[\s:]*(?:not|n't|never|neither|nicht|pas|no|não|不)\b")
@@ -178,6 +179,8 @@ def _joined(reading: Reading, end: int, index: int) -> bool:
     if labels.index_of.get(named.lower(), index) == index:
         return False
     wrapped = reading.text[join.end() - 1] in "(["
+    if _PART.match(reading.text, other.end()):
+        return False
     if not wrapped and (named not in labels.labels or _is_clause(reading, other.end(), named)):
         return False
     return not _JOIN_BACK.match(reading.low, _CLOSERS.match(reading.text, other.end()).end())  # type: ignore[union-attr]
