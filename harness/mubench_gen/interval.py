@@ -33,6 +33,22 @@ def clustered_interval(
     return _wilson(share, size, _student(confidence, groups - 1))
 
 
+def clustered_mean_interval(
+    clusters: Collection[tuple[int, float]], confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """Of the mean of scores between 0 and 1: Student's t with the cluster-robust variance.
+
+    `clusters` are (items, sum of their scores) an image; None where there are fewer than two.
+    """
+    items, groups = sum(n for n, _ in clusters), len(clusters)
+    if groups < 2:
+        return None
+    mean = math.fsum(total for _, total in clusters) / items
+    squares = math.fsum((total - mean * n) ** 2 for n, total in clusters)
+    half = _student(confidence, groups - 1) * math.sqrt(groups / (groups - 1) * squares) / items
+    return max(0.0, mean - half), min(1.0, mean + half)
+
+
 def _wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
     z2 = quantile * quantile / size
     centre = (share + z2 / 2) / (1 + z2)

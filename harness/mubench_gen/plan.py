@@ -11,12 +11,13 @@ from typing import Any
 
 from mubench_gen.data import Dataset, open_dataset
 from mubench_gen.engines import check_engine, digest_checkpoint, open_checkpoint
-from mubench_gen.errors import SettingError
+from mubench_gen.errors import PluginError, SettingError, describe
 from mubench_gen.image import StandardPolicy
 from mubench_gen.manifest import session
 from mubench_gen.model import Checkpoint, Model, ModelSpec, Runtime
-from mubench_gen.pairing import asked_of, check_pairs, default_prompts, with_recasts
+from mubench_gen.pairing import answered_by, asked_of, check_pairs, default_prompts, with_recasts
 from mubench_gen.plugins import Isolated, Plugin, Plugins, check_options
+from mubench_gen.progress import log
 from mubench_gen.prompt import Prompt, load_prompt
 from mubench_gen.runfolder import FORMAT, run_name, settings_hash
 from mubench_gen.samples import tasks_of
@@ -73,14 +74,12 @@ def make_plan(settings: Settings, plugins: Plugins) -> Plan:
     dataset = open_dataset(
         settings.data, policy, partial=settings.partial, licenses=settings.licenses
     )
-    tasks = asked_of(
-        load_tasks(settings.tasks, beside=dataset.path), spec.kind, named=bool(settings.tasks)
-    )
+    tasks = asked_of(load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks))
     dataset = with_recasts(dataset, tasks)
-    tasks = tasks_of(tasks, dataset, wanted=settings.tasks)
+    tasks = answered_by(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks))
     prompts = _prompts(settings, default_prompts(tasks, spec.kind))
     _check_kinds(prompts, plugin, spec)
-    readouts = _readouts(settings, model, plugin)
+    readouts = _readouts(settings, model, plugin, spec)
     check_pairs(prompts, tasks, readouts)
     return Plan(
         settings=settings,
@@ -99,6 +98,26 @@ def make_plan(settings: Settings, plugins: Plugins) -> Plan:
 def isolated_model(plugin: Plugin, spec: ModelSpec) -> Isolated:
     """Turns what a model's own code raises where it gets ready into a PluginError."""
     return Isolated(f"The model {spec.name!r} of the plugin {plugin.name!r}")
+
+
+def batch_size(plan: Plan) -> int:
+    """The user's, else the model's own."""
+    with isolated_model(plan.plugin, plan.spec):
+        size = plan.settings.batch_size or plan.model.batch_size
+    if not isinstance(size, int) or size < 1:
+        raise PluginError(
+            f"The model {plan.spec.name!r} of the plugin {plan.plugin.name!r} has the batch_size "
+            f"{size!r}; a whole number from 1 on is needed. --batch-size overrides it."
+        )
+    return size
+
+
+def close_model(plan: Plan) -> None:
+    """Let the model free what it took; where it fails, the run is none the worse."""
+    try:
+        plan.model.close()
+    except (Exception, SystemExit) as error:  # an edge of isolation: one plugin's own code
+        log(f"The model {plan.spec.name!r} could not be closed: {describe(error)}")
 
 
 def model_identity(plan: Plan) -> str:
@@ -229,14 +248,18 @@ def _check_kinds(prompts: Sequence[Prompt], plugin: Plugin, spec: ModelSpec) -> 
             )
 
 
-def _readouts(settings: Settings, model: Model, plugin: Plugin) -> Sequence[Readout]:
+def _readouts(
+    settings: Settings, model: Model, plugin: Plugin, spec: ModelSpec
+) -> Sequence[Readout]:
+    with isolated_model(plugin, spec):
+        offered = tuple(model.readouts)
     for readout in settings.readout:
-        if readout not in model.readouts:
+        if readout not in offered:
             raise SettingError(
                 f"The read-out {readout!r} is not offered by the plugin {plugin.name!r} here; "
-                f"it offers {', '.join(model.readouts)}."
+                f"it offers {', '.join(offered)}."
             )
-    return settings.readout or model.readouts[:1]
+    return settings.readout or offered[:1]
 
 
 def _weights(plugin: Plugin, spec: ModelSpec, model: Model, settings: Settings) -> Weights:

@@ -156,7 +156,7 @@ def _caption_message(
     prompt: Prompt, sample: Sample, order: tuple[int, ...], variables: Mapping[str, Any]
 ) -> tuple[Message, ...]:
     texts = []
-    captions = sample.row.captions.get(sample.task.question, ())
+    captions = sample.row.captions.get(sample.question.name, ())
     for option, original in zip(variables["options"], order, strict=True):
         variants = {f"caption_{i}": v[original] for i, v in enumerate(captions) if v}
         one = {**variables, **variants, "option": option.text}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mubench_gen.answer import read_answer
 from mubench_gen.errors import ImageError
+from mubench_gen.localization import asks_boxes, read_boxes, unread_boxes
 from mubench_gen.progress import log
 from mubench_gen.records import AnsweredKeys, Record, RecordFile
 from mubench_gen.types import (
@@ -125,13 +126,18 @@ class Recorder:
         return None
 
     def _record(self, item: Item, response: Response, *, flush: bool = True) -> None:
-        answer = read_answer(response, item.readout, item.rendered)
+        if asks_boxes(item.rendered):
+            response, answer, boxes = _read_boxes(response, item.rendered)
+        else:
+            answer, boxes = read_answer(response, item.readout, item.rendered), None
         record = make_record(item, response, answer, plugin=self._plugin, model=self._model)
+        if boxes is not None:
+            record |= {"correct": None, "boxes": boxes}
         self._ready.append(record)
         if response.error is not None:
             self._errors += 1
             self._tell(item, response.error)
-        else:
+        elif boxes is None:
             self._scored += 1
             self._right += bool(record["correct"])
         if flush and len(self._ready) >= _FLUSH:
@@ -152,6 +158,18 @@ class Recorder:
             log(f"{item.id}: {error.type}: {error.message}")
         if self._errors == _SHOWN_ERRORS:
             log("Further errors are in the records alone.")
+
+
+def _read_boxes(
+    response: Response, rendered: RenderedPrompt
+) -> tuple[Response, Answer, dict[str, Any]]:
+    """The reading of a reply as boxes; an image without a size is the item's error."""
+    if response.error is None:
+        try:
+            return response, *read_boxes(response, rendered)
+        except ImageError as error:
+            response = replace(response, error=Failure(type(error).__name__, str(error)))
+    return response, Answer("error"), unread_boxes(rendered)
 
 
 def make_record(

@@ -31,7 +31,10 @@ def print_scores(run: Run, scores: Scores) -> None:
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(_table(run, scores))
+    if scores.pooled.n or scores.pooled.n_errors or not scores.boxes:
+        console.print(_table(run, scores))
+    if scores.boxes:
+        console.print(_box_table(run, scores))
     for line in _notes(run, scores):
         console.print(line, style="dim", highlight=False, markup=False)
 
@@ -59,6 +62,29 @@ def _table(run: Run, scores: Scores) -> Table:
     for several in (scores.prompts, scores.readouts):
         if len(several) > 1:
             _add_section(table, several, {})
+    return table
+
+
+def _box_table(run: Run, scores: Scores) -> Table:
+    from rich.table import Table
+
+    manifest = run.manifest
+    title = f"{manifest['plugin']['name']} · {manifest['model']['id']}: boxes, GRIT score in %"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("", "n", "GRIT", "95 % CI", "read", "found", "right ones", "errors"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, score in scores.boxes.items():
+        table.add_row(
+            name,
+            f"{score.n:,}",
+            percent(score.grit),
+            "–" if score.ci95 is None else f"{100 * score.ci95[0]:.1f}–{100 * score.ci95[1]:.1f}",
+            percent(score.statuses.get("answered", 0.0) if score.n else None),
+            "–" if score.found is None else f"{score.found:.1f}",
+            "–" if score.gold is None else f"{score.gold:.1f}",
+            f"{score.n_errors:,}" if score.n_errors else "",
+            end_section=name == "pooled",
+        )
     return table
 
 
@@ -104,14 +130,14 @@ def _notes(run: Run, scores: Scores) -> list[str]:
         answers = " ".join(percent(share) for share in places.answered_at)
         golds = " ".join(percent(share) for share in places.gold_at)
         notes.append(f"Places of the answers: {answers} (of the right ones: {golds}).")
-    if pooled.n_errors:
+    if scores.n_errors:
         notes.append(
-            f"{pooled.n_errors:,} items failed and are in no score; "
+            f"{scores.n_errors:,} items failed and are in no score; "
             "the same command tries them again."
         )
     planned = int(run.manifest["planned"])
-    if pooled.n + pooled.n_errors < planned:
-        notes.append(f"Unfinished: {pooled.n + pooled.n_errors:,} of {planned:,} items.")
+    if scores.n + scores.n_errors < planned:
+        notes.append(f"Unfinished: {scores.n + scores.n_errors:,} of {planned:,} items.")
     return notes
 
 

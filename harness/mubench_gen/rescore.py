@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mubench_gen.answer import answer_of
+from mubench_gen.localization import is_box_record, reread_boxes
 from mubench_gen.records import Record, RecordFile
 from mubench_gen.results import Run
 from mubench_gen.runfolder import RECORDS, locked
@@ -60,8 +61,8 @@ def _read_again(run: Run, changes: list[Change]) -> Iterator[Record]:
         if record["status"] == "error":
             yield record
             continue
-        again = _answered(record, _answer(record))
-        if any(again[f] != record[f] for f in _ANSWER_FIELDS):
+        again = _boxes(record) if is_box_record(record) else _answered(record, _answer(record))
+        if any(again.get(f) != record.get(f) for f in (*_ANSWER_FIELDS, "boxes")):
             changes.append(Change(record, again))
         yield again
 
@@ -76,6 +77,11 @@ def _answer(record: Record) -> Answer:
         options=tuple(record["options"]),
         labels=tuple(record["labels"]),
     )
+
+
+def _boxes(record: Record) -> Record:
+    answer, boxes = reread_boxes(record)
+    return {**record, "status": answer.status, "rule": answer.rule, "boxes": boxes}
 
 
 def _answered(record: Record, answer: Answer) -> Record:

@@ -35,8 +35,7 @@ class Run:
     @property
     def complete(self) -> bool:
         """Whether every item that was asked for has an answer."""
-        pooled = self.scores.pooled
-        return pooled.n >= int(self.manifest["planned"])
+        return self.scores.n >= int(self.manifest["planned"])
 
     def records(self) -> Iterator[Record]:
         """The records that count, one an id, in the order of the file."""

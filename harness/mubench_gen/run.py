@@ -14,6 +14,7 @@ from typing import Any
 from mubench_gen.errors import EngineFault, ImageError, RunFolderError
 from mubench_gen.manifest import hardware
 from mubench_gen.orders import ONE_ORDER, item_orders
+from mubench_gen.pairing import fits, readouts_for
 from mubench_gen.plan import (
     Plan,
     isolated_model,
@@ -62,7 +63,7 @@ def evaluate(
     try:
         return run_plan(plan, command or [Path(sys.argv[0]).name, *sys.argv[1:]], progress=progress)
     finally:
-        plan.model.close()
+        close_model(plan)
 
 
 def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
@@ -96,7 +97,7 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
     first = next(requests, None)
     if first is not None:
         _load(plan, recorder.folder, manifest)
-        size = plan.settings.batch_size or plan.model.batch_size
+        size = batch_size(plan)
         batches = respond(
             plan.model, chain([first], requests), batch_size=size, timeout=plan.settings.timeout
         )
@@ -141,7 +142,7 @@ def _items(plan: Plan, recorder: Recorder) -> Iterator[Item]:
         for prompt, order in _shown(plan, sample):
             pending = [
                 (readout, repeat, item_id)
-                for readout in plan.readouts
+                for readout in readouts_for(plan.readouts, sample.question.name)
                 for repeat in range(settings.repeats)
                 if (item_id := _item_id(sample, prompt, readout, order, repeat)) not in recorder
             ]
@@ -170,6 +171,8 @@ def _samples(plan: Plan) -> Iterator[Sample]:
 
 def _shown(plan: Plan, sample: Sample) -> Iterator[tuple[Prompt, tuple[int, ...]]]:
     for prompt in plan.prompts:
+        if not fits(prompt, sample.question.name):
+            continue
         spec = plan.settings.orders or prompt.settings.order
         options = sample.question.options
         for order in item_orders(spec, options, seed=plan.settings.seed, item=sample.id):
@@ -183,11 +186,19 @@ def _item_id(
 
 
 def _planned(plan: Plan) -> int:
-    each = len(plan.readouts) * plan.settings.repeats
     specs = [plan.settings.orders or prompt.settings.order for prompt in plan.prompts]
     if all(spec in ONE_ORDER for spec in specs):
         limit = plan.settings.limit
-        counts = [count(task, plan.dataset) for task in plan.tasks]
-        items = sum(n if limit is None else min(n, limit) for n in counts)
-        return items * len(plan.prompts) * each
-    return sum(1 for sample in _samples(plan) for _ in _shown(plan, sample)) * each
+        counts = [(task.question, count(task, plan.dataset)) for task in plan.tasks]
+        items = sum(
+            (n if limit is None else min(n, limit))
+            * sum(fits(prompt, question) for prompt in plan.prompts)
+            * len(readouts_for(plan.readouts, question))
+            for question, n in counts
+        )
+        return items * plan.settings.repeats
+    return plan.settings.repeats * sum(
+        len(readouts_for(plan.readouts, sample.question.name))
+        for sample in _samples(plan)
+        for _ in _shown(plan, sample)
+    )

@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from mubench_gen.data import Dataset
 from mubench_gen.errors import DataError, did_you_mean
 from mubench_gen.task import matches
-from mubench_gen.types import Control, Image, Row, Sample, Task
+from mubench_gen.types import Control, Image, Question, Row, Sample, Task
 
 
 def tasks_of(tasks: Sequence[Task], dataset: Dataset, *, wanted: Sequence[str]) -> list[Task]:
@@ -63,29 +63,42 @@ def samples(
     partners = _partners(len(dataset), seed) if control == "shuffled" else None
     for row in dataset:
         image: Image | None = row.image
-        wanted = [t for t in tasks if _wanted(t, row, chosen)]
+        wanted = [
+            (task, name)
+            for task in tasks
+            for name in _asked(task, row)
+            if chosen is None or _rank(0, _item(row, task, name)) in chosen
+        ]
         if control == "blind":
             image = None
         elif partners is not None and wanted:
             image = _other_image(row, dataset, partners)
-        for task in wanted:
+        for task, name in wanted:
+            question = row.questions[name]
             yield Sample(
-                id=_item(row, task),
+                id=_item(row, task, name),
                 task=task,
                 row=row,
-                question=row.questions[task.question],
-                image=image,
+                question=question,
+                image=_shown(question, image),
             )
 
 
-def _item(row: Row, task: Task) -> str:
-    return f"{row.key}/{task.name}"
+def _shown(question: Question, image: Image | None) -> Image | None:
+    return image if image is None or question.draw is None else question.draw(image)
 
 
-def _wanted(task: Task, row: Row, chosen: set[int] | None) -> bool:
-    if task.question not in row.questions or not task.asks(row.dataset):
-        return False
-    return chosen is None or _rank(0, _item(row, task)) in chosen
+def _item(row: Row, task: Task, question: str) -> str:
+    return f"{row.key}/{task.name}{question.removeprefix(task.question)}"
+
+
+def _asked(task: Task, row: Row) -> Sequence[str]:
+    """The row's question that the task asks, or all of its parts, NAME/PART."""
+    if not task.asks(row.dataset):
+        return ()
+    if task.question in row.questions:
+        return (task.question,)
+    return [name for name in row.questions if name.startswith(f"{task.question}/")]
 
 
 def _rank(seed: int, item: str) -> int:
@@ -97,8 +110,8 @@ def _draw(tasks: Sequence[Task], dataset: Dataset, limit: int, seed: int) -> set
     ranked: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for row in dataset:
         for task in tasks:
-            if _wanted(task, row, None):
-                item = _item(row, task)
+            for name in _asked(task, row):
+                item = _item(row, task, name)
                 entry = (-_rank(seed + 1, item), _rank(0, item))
                 heap = ranked[task.name]
                 if len(heap) < limit:

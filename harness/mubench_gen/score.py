@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from mubench_gen.interval import clustered_interval
+from mubench_gen.localization import BoxScore, BoxTallies, is_box_record
 from mubench_gen.records import Record
 
 
@@ -51,6 +52,7 @@ class Scores:
     """All the scores of a run. `prompts` and `readouts` where there are several.
 
     macro: the unweighted mean of the data sets' accuracies; the pooled one is micro.
+    boxes: of the items that ask for boxes, by task behind "pooled"; they are in nothing else.
     """
 
     pooled: Score
@@ -60,6 +62,16 @@ class Scores:
     prompts: Mapping[str, Score]
     readouts: Mapping[str, Score]
     controls: Mapping[str, Controls]  # by task, and "pooled"
+    boxes: Mapping[str, BoxScore] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        """Items without errors, those that ask for boxes too."""
+        return self.pooled.n + (self.boxes["pooled"].n if self.boxes else 0)
+
+    @property
+    def n_errors(self) -> int:
+        return self.pooled.n_errors + (self.boxes["pooled"].n_errors if self.boxes else 0)
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's `scores` object."""
@@ -68,6 +80,8 @@ class Scores:
             groups: Mapping[str, Score] = getattr(self, part)
             if part in ("tasks", "datasets") or len(groups) > 1:
                 plain[part] = {name: asdict(score) for name, score in groups.items()}
+        if self.boxes:
+            plain["boxes"] = {name: asdict(score) for name, score in self.boxes.items()}
         return plain
 
 
@@ -147,7 +161,11 @@ def score(records: Iterable[Record]) -> Scores:
         field_: defaultdict(Tally) for field_ in ("task", "dataset", "prompt", "readout")
     }
     everywhere, places = Places(), defaultdict[str, Places](Places)
+    boxes = BoxTallies()
     for record in records:
+        if is_box_record(record):
+            boxes.add(record)
+            continue
         status, gold, options = record["status"], record["gold"], record["options"]
         right, image = bool(record["correct"]), record["image_sha256"] or _image(record)
         pooled.add(status, right, len(options), image)
@@ -169,6 +187,7 @@ def score(records: Iterable[Record]) -> Scores:
             "pooled": everywhere.controls(),
             **{task: places[task].controls() for task in sorted(places)},
         },
+        boxes=boxes.scores(),
     )
 
 

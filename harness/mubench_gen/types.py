@@ -91,13 +91,38 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """An upright box in pixels of the file, x to the right and y down; `name` is what it holds."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """An outline in pixels of the file: x0, y0, x1, y1, …; `name` is what it is around."""
+
+    points: tuple[float, ...]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """A multiple-choice question about one image. `gold` is an index into `options`."""
+    """A multiple-choice question about one image. `gold` is an index into `options`.
+
+    Where `boxes` is given, boxes are asked for and these are the right ones; `text` and the
+    one option are then what they hold. `draw` makes the image that is shown of the row's.
+    """
 
     name: str
     text: str
     options: tuple[str, ...]
     gold: int
+    boxes: tuple[Box, ...] | None = None
+    draw: Callable[[Image], Image] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +131,8 @@ class Row:
 
     `key` is unique in the data set ("DATASET/IMAGE_ID", with "#INDEX" where that repeats).
     `captions` maps a question's name to its caption variants (`_0`, `_1`), each a caption
-    an option. `meta` holds the row's other columns (stain, modality, licence, …).
+    an option. `meta` holds the row's other columns (stain, modality, licence, …). `boxes`
+    and `polygons` mark things in the image, where the data have any.
     """
 
     index: int
@@ -117,6 +143,8 @@ class Row:
     questions: Mapping[str, Question]
     captions: Mapping[str, tuple[tuple[str, ...], ...]]
     meta: Mapping[str, Any]
+    boxes: Sequence[Box] = ()
+    polygons: Sequence[Polygon] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +165,20 @@ class Task:
     source: str
     sha256: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    expected: Mapping[str, Any] = field(default_factory=dict)
+
+    def asks(self, dataset: str) -> bool:
+        """Whether rows of the data set of that name are asked."""
+        return _is_meant(self.datasets, dataset)
+
+
+@lru_cache(maxsize=4096)  # asked for every row and task
+def _is_meant(names: tuple[str, ...], dataset: str) -> bool:
+    if any(fnmatchcase(dataset, name[1:]) for name in names if name.startswith("!")):
+        return False
+    wanted = [name for name in names if not name.startswith("!")]
+    return not wanted or any(fnmatchcase(dataset, name) for name in wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,20 +207,6 @@ class Message:
     content: tuple[Text | Image, ...]
 
 
-    tags: tuple[str, ...] = ()
-    expected: Mapping[str, Any] = field(default_factory=dict)
-
-    def asks(self, dataset: str) -> bool:
-        """Whether rows of the data set of that name are asked."""
-        return _is_meant(self.datasets, dataset)
-
-
-@lru_cache(maxsize=4096)  # asked for every row and task
-def _is_meant(names: tuple[str, ...], dataset: str) -> bool:
-    if any(fnmatchcase(dataset, name[1:]) for name in names if name.startswith("!")):
-        return False
-    wanted = [name for name in names if not name.startswith("!")]
-    return not wanted or any(fnmatchcase(dataset, name) for name in wanted)
 @dataclass(frozen=True, slots=True)
 class RenderedPrompt:
     """A sample as one prompt style shows it, under one order of the options.
@@ -198,6 +226,7 @@ class RenderedPrompt:
     order: tuple[int, ...]
     gold: int
     max_tokens: int
+    box_format: str = ""  # in which format boxes are asked for; empty: none are
 
 
 @dataclass(frozen=True, slots=True)

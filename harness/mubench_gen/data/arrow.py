@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -128,4 +128,5 @@ class ArrowDataset:
             raise DataError(f"{where}{row_name(columns)}, column image.bytes: NULL.")
         image = open_image(f"{source.path.name} row {row + 1}", load, self._policy)
         repeated = bool(self._repeated[index])
-        return to_row(index, columns, image, where=where, repeated=repeated)
+        regions = partial(self.cells, index, "bbox", "polygon")
+        return to_row(index, columns, image, where=where, repeated=repeated, regions=regions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from mubench_gen.data.regions import lazy_boxes, lazy_polygons
 from mubench_gen.errors import DataError
 from mubench_gen.types import Image, Question, Row
 
@@ -85,11 +86,18 @@ def no_dataset(dataset: Any, stain: Any) -> str:
 
 
 def to_row(
-    index: int, columns: Mapping[str, Any], image: Image, *, where: str, repeated: bool
+    index: int,
+    columns: Mapping[str, Any],
+    image: Image,
+    *,
+    where: str,
+    repeated: bool,
+    regions: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Row:
     """The row. `where` names file and row; `repeated`: its key stood before.
 
-    Questions, captions and meta are made, and checked, when they are first looked at.
+    Questions, captions, meta, boxes and polygons are made, and checked, when they are first
+    looked at. `regions` gives the columns `bbox` and `polygon` where `columns` does not.
     """
     where += row_name(columns)
     image_id = _text(columns, "image_id", where)
@@ -107,12 +115,14 @@ def to_row(
         questions=questions,
         captions=_Captions(Lazy(lambda: _struct(columns, "captions", where)), questions, where),
         meta=Lazy(lambda: {name: columns[name] for name in columns if name not in _NOT_META}),
+        boxes=lazy_boxes(regions or (lambda: columns), where),
+        polygons=lazy_polygons(regions or (lambda: columns), where),
     )
 
 
 def check_row(row: Row) -> None:
     """DataError where anything of the row is not of the schema."""
-    for part in (row.questions, row.captions, row.meta):
+    for part in (row.questions, row.captions, row.meta, row.boxes, row.polygons):
         len(part)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from mubench_gen.localization import is_box_record
 from mubench_gen.official.bootstrap import basic_bootstrap
 from mubench_gen.official.causes import CAUSES, Cause, cause_of
 from mubench_gen.official.rule import paper_compat
@@ -99,6 +100,8 @@ def compare_scorers(
     partings = defaultdict[str, _Parting](_Parting)
     counts: Counter[str] = Counter()
     for record in records:
+        if is_box_record(record):
+            continue
         if record["status"] == "error":
             counts["errors"] += 1
             continue
