@@ -1,75 +1,63 @@
-"""`mubench-gen data`: what a data set holds, and preparing the demo's."""
+"""`mubench-gen data`: what a data set holds; fetching, checking and making one."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from mubench_gen.data import Dataset
+    from mubench_gen.data.survey import Survey
+    from mubench_gen.data.verify import Finding
 
 _EXAMPLES = """
 \b
 Examples:
   mubench-gen data info
   mubench-gen data info path/to/data --json
-  mubench-gen data prepare demo
+  mubench-gen data prepare ubench
+  mubench-gen data verify ubench
+  mubench-gen data info ubench --licenses commercial
+  mubench-gen data import photos --out data/photos
   mubench-gen data prepare demo --images 1700 --seed 7 --out data/larger
 """
+_UBENCH_GB = 3.6
 
 
 @click.group("data", epilog=_EXAMPLES)
 def command() -> None:
-    """What a data set holds; prepare the demo's."""
+    """What a data set holds; fetch, check or make one."""
 
 
 @command.command("info", epilog=_EXAMPLES)
-@click.argument("name", default="demo")
+@click.argument("name", default="demo", metavar="[NAME|PATH]")
+@click.option(
+    "--licenses", multiple=True, metavar="NAMES", help="Rows under these: commercial, CC-BY*, …"
+)
+@click.option("--partial", is_flag=True, help="Leave out files that are missing or damaged.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def info(name: str, as_json: bool) -> None:
-    """Rows, questions and licences of a data set."""
-    from mubench_gen.cli.tables import print_json, print_table
+def info(name: str, licenses: tuple[str, ...], partial: bool, as_json: bool) -> None:
+    """Rows, images, questions by task and data set, and licences. Checks every row."""
+    from mubench_gen.cli.tables import print_json
     from mubench_gen.data import open_dataset
+    from mubench_gen.data.survey import survey
+    from mubench_gen.samples import count
+    from mubench_gen.task import load_tasks
 
-    dataset = open_dataset(name)
-    rows: Counter[str] = Counter()
-    licences: Counter[str] = Counter()
-    for row in dataset:
-        rows[row.dataset] += 1
-        licences[str(row.meta.get("license"))] += 1
-    described: dict[str, Any] = {
-        "name": dataset.name,
-        "path": str(dataset.path),
-        "revision": dataset.revision,
-        "digest": dataset.digest,
-        "rows": len(dataset),
-        "questions": sum(dataset.questions.values()),
-        "datasets": {
-            one: {
-                "rows": rows[one],
-                "questions": {q: n for (d, q), n in sorted(dataset.questions.items()) if d == one},
-            }
-            for one in sorted(rows)
-        },
-        "licences": dict(sorted(licences.items())),
-    }
+    chosen = [part.strip() for value in licenses for part in value.split(",") if part.strip()]
+    dataset = open_dataset(name, partial=partial, licenses=chosen)
+    tasks = [task for task in load_tasks(beside=dataset.path) if count(task, dataset)]
+    found = survey(dataset, tasks)
     if as_json:
-        print_json(described)
-        return
-    print_table(
-        ["data set", "rows", "questions", "asked"],
-        [
-            [one, f"{d['rows']:,}", f"{sum(d['questions'].values()):,}", ", ".join(d["questions"])]
-            for one, d in described["datasets"].items()
-        ],
-        title=f"{dataset.name}: {len(dataset):,} rows, {described['questions']:,} questions",
-        caption=f"{dataset.path} · licences: {', '.join(described['licences'])}",
-        right=[1, 2],
-    )
+        print_json(_described(dataset, found))
+    else:
+        _print_survey(dataset, found)
 
 
 @command.command("prepare", epilog=_EXAMPLES)
-@click.argument("name", type=click.Choice(["demo"]))
+@click.argument("name", type=click.Choice(["demo", "ubench"]))
 @click.option("--images", type=click.IntRange(min=1), metavar="N", help="How many. [600]")
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N", help="Of the images. [the demo's own]"
@@ -78,10 +66,16 @@ def info(name: str, as_json: bool) -> None:
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="A new folder. [the cache]"
 )
 def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -> None:
-    """Generate the demo data: in the cache, or of another size or seed in a folder."""
+    """Fetch μ-Bench into the hub's cache (HF_HOME), or generate the demo data.
+
+    What is there already is checked and kept; an interrupted download goes on.
+    """
     from mubench_gen.data.cache import DEMO_IMAGES, demo_folder, generate_demo
     from mubench_gen.errors import SettingError
 
+    if name == "ubench":
+        _prepare_ubench(images, seed, out)
+        return
     if out is None:
         if images is not None or seed is not None:
             raise SettingError("--images and --seed make data of your own: give --out DIR too.")
@@ -91,3 +85,158 @@ def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -
         raise SettingError(f"--out {out}: exists already; give a folder that doesn't.")
     generate_demo(out, images=images or DEMO_IMAGES, seed=seed)
     click.echo(out)
+
+
+@command.command("verify", epilog=_EXAMPLES)
+@click.argument("name", default="ubench", metavar="[NAME|PATH]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def verify(name: str, as_json: bool) -> int:
+    """Read all of a data set: sizes, SHA-256, every row, every image. Exit code 1 if not sound."""
+    from dataclasses import asdict
+
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.data.verify import verify as check
+
+    findings = check(name)
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        _print_findings(findings)
+    return 1 if any(finding.problem for finding in findings) else 0
+
+
+@command.command("import", epilog=_EXAMPLES)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A new folder."
+)
+@click.option(
+    "--table",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="CSV or JSONL with the questions. [the one in FOLDER]",
+)
+@click.option("--name", metavar="NAME", help="Of the data set. [the folder's]")
+@click.option("--license", "licence", metavar="NAME", help="Of rows whose table names none.")
+def import_(
+    folder: Path, out: Path, table: Path | None, name: str | None, licence: str | None
+) -> None:
+    """Make a data set of a folder of images and a CSV or JSONL.
+
+    Columns: image, question, options, answer, task; see docs/data.md.
+    """
+    from mubench_gen.data.importing import import_folder
+    from mubench_gen.task import load_tasks
+
+    made = import_folder(
+        folder, out, known=load_tasks(), table=table, name=name, license_name=licence
+    )
+    click.echo(out)
+    click.echo(
+        f"{made.rows:,} rows, {made.questions:,} questions. "
+        f"Type: mubench-gen eval --plugin NAME --data {out}",
+        err=True,
+    )
+
+
+def _prepare_ubench(images: int | None, seed: int | None, out: Path | None) -> None:
+    from mubench_gen.data.fetch import fetch
+    from mubench_gen.data.ubench import UBENCH
+    from mubench_gen.errors import SettingError
+
+    if (images, seed, out) != (None, None, None):
+        raise SettingError(
+            "--images, --seed and --out are for the demo; ubench goes where HF_HOME says."
+        )
+    click.echo(fetch(UBENCH))
+
+
+def _described(dataset: Dataset, found: Survey) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "path": str(dataset.path),
+        "revision": dataset.revision,
+        "digest": dataset.digest,
+        "rows": len(dataset),
+        "images": found.images,
+        "questions": sum(dataset.questions.values()),
+        "tasks": {
+            name: {"questions": asked.questions, "chance": asked.chance}
+            for name, asked in found.tasks.items()
+        },
+        "datasets": {
+            name: {
+                "rows": group.rows,
+                "images": len(group.images),
+                "questions": dict(sorted(group.questions.items())),
+                "licences": dict(sorted(group.licences.items())),
+            }
+            for name, group in found.datasets.items()
+        },
+        "licences": {name: sum(rows.values()) for name, rows in found.licences.items()},
+        "non_commercial": {name: dict(rows) for name, rows in found.non_commercial.items()},
+    }
+
+
+def _print_survey(dataset: Dataset, found: Survey) -> None:
+    from mubench_gen.cli.tables import print_table
+
+    print_table(
+        ["data set", "rows", "images", "questions", "asked", "licences"],
+        [
+            [
+                name,
+                f"{group.rows:,}",
+                f"{len(group.images):,}",
+                f"{group.questions.total():,}",
+                ", ".join(sorted(group.questions)),
+                ", ".join(sorted(group.licences)),
+            ]
+            for name, group in found.datasets.items()
+        ],
+        title=f"{dataset.name}: {len(dataset):,} rows, {found.images:,} images, "
+        f"{sum(dataset.questions.values()):,} questions",
+        caption=f"{dataset.path}",
+        right=[1, 2, 3],
+    )
+    print_table(
+        ["task", "questions", "chance"],
+        [
+            [name, f"{asked.questions:,}", f"{asked.chance:.1%}" if asked.chance else ""]
+            for name, asked in found.tasks.items()
+        ],
+        right=[1, 2],
+    )
+    print_table(
+        ["licence", "rows", "commercial use", "data sets"],
+        [
+            [
+                name,
+                f"{sum(rows.values()):,}",
+                "NO" if name in found.non_commercial else "yes",
+                ", ".join(f"{one} ({n:,})" for one, n in sorted(rows.items())),
+            ]
+            for name, rows in found.licences.items()
+        ],
+        right=[1],
+    )
+
+
+def _print_findings(findings: list[Finding]) -> None:
+    from mubench_gen.cli.tables import print_table
+
+    print_table(
+        ["file", "bytes", "rows", "SHA-256", "published", "found"],
+        [
+            [
+                one.path.name,
+                f"{one.size:,}",
+                f"{one.rows:,}",
+                (one.sha256 or "")[:16],
+                "–" if one.expected is None else "yes" if one.expected == one.sha256 else "NO",
+                one.problem or "sound",
+            ]
+            for one in findings
+        ],
+        right=[1, 2],
+    )

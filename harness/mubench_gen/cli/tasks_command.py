@@ -2,43 +2,107 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from mubench_gen.types import Task
 
 _EXAMPLES = """
 \b
 Examples:
   mubench-gen tasks
   mubench-gen tasks coarse
+  mubench-gen tasks pathology --data ubench
   mubench-gen tasks 'demo-*' --data demo --json
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """How many questions a task has and what guessing gets; None where it isn't known."""
+
+    questions: int | None = None
+    chance: float | None = None
+    approximate: bool = False
+
+
 @click.command("tasks", epilog=_EXAMPLES)
 @click.argument("names", nargs=-1)
-@click.option("--data", metavar="NAME|PATH", help="Count each task's questions in this data set.")
+@click.option(
+    "--data",
+    metavar="NAME|PATH",
+    help="Count in this data set. [what the published data are said to have]",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
-    """List the tasks, by name, group or glob."""
-    from mubench_gen.cli.tables import print_json, print_table
-    from mubench_gen.data import open_dataset
-    from mubench_gen.samples import count
+    """List the tasks, by name, group, tag or glob."""
+    from mubench_gen.cli.tables import print_json
     from mubench_gen.task import load_tasks
 
-    tasks = load_tasks(names)
-    dataset = open_dataset(data) if data is not None else None
-    counts = {task.name: count(task, dataset) for task in tasks} if dataset is not None else {}
+    if data is None:
+        tasks = load_tasks(names)
+        sizes = {task.name: _expected(task) for task in tasks}
+    else:
+        tasks, sizes = _counted(names, data)
     if as_json:
-        print_json([{**asdict(t), "questions": counts.get(t.name)} for t in tasks])
+        print_json([{**asdict(t), **asdict(sizes[t.name])} for t in tasks])
         return
-    columns = ["task", "title", "group", "data sets", "source"] + ["questions"] * bool(counts)
-    print_table(
-        columns,
-        [
-            [t.name, t.title, t.group, ", ".join(t.datasets) or "all", t.source]
-            + ([f"{counts[t.name]:,}"] if counts else [])
-            for t in tasks
-        ],
-        right=[5],
+    _print(tasks, sizes, data)
+
+
+def _expected(task: Task) -> _Size:
+    options = task.expected.get("options")
+    return _Size(
+        task.expected.get("questions"),
+        1 / options if options else None,
+        bool(task.expected.get("approximate")),
     )
+
+
+def _counted(names: Sequence[str], data: str) -> tuple[list[Task], dict[str, _Size]]:
+    from mubench_gen.data import open_dataset
+    from mubench_gen.data.survey import survey
+    from mubench_gen.task import load_tasks
+
+    dataset = open_dataset(data)
+    tasks = load_tasks(names, beside=dataset.path)
+    found = survey(dataset, tasks).tasks
+    return tasks, {name: _Size(one.questions, one.chance) for name, one in found.items()}
+
+
+def _print(tasks: Sequence[Task], sizes: dict[str, _Size], data: str | None) -> None:
+    from mubench_gen.cli.tables import print_table
+
+    tagged: dict[str, int] = defaultdict(int)
+    for task in tasks:
+        for tag in task.tags:
+            tagged[tag] += 1
+    print_table(
+        ["task", "title", "group", "data sets", "questions", "chance", "source"],
+        [
+            [
+                task.name,
+                task.title,
+                task.group,
+                ", ".join(task.datasets) or "all",
+                _questions(sizes[task.name]),
+                f"{sizes[task.name].chance:.1%}" if sizes[task.name].chance else "",
+                task.source,
+            ]
+            for task in tasks
+        ],
+        caption=f"Questions and chance: {f'counted in {data}' if data else 'as published'}. "
+        f"Tags: {', '.join(f'{tag} ({n})' for tag, n in sorted(tagged.items())) or 'none'}.",
+        right=[4, 5],
+    )
+
+
+def _questions(size: _Size) -> str:
+    if size.questions is None:
+        return ""
+    return f"≈ {size.questions:,}" if size.approximate else f"{size.questions:,}"

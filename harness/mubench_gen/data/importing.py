@@ -1,0 +1,163 @@
+"""A folder of images and a table of questions → a data set of μ-Bench's schema."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.data.table import SUFFIXES, Entry, read_entry, read_table
+from mubench_gen.errors import DataError
+from mubench_gen.progress import bar
+from mubench_gen.types import Task
+
+_SHOWN_PROBLEMS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What was written."""
+
+    rows: int
+    questions: int
+
+
+def import_folder(
+    folder: Path,
+    out: Path,
+    *,
+    known: Sequence[Task],
+    table: Path | None = None,
+    name: str | None = None,
+    license_name: str | None = None,
+) -> Imported:
+    """Write the data set to `out`, a new folder: all of it or nothing.
+
+    Questions about one image become one row; a second question of one task, another row of
+    that image. A task that is none of the `known` ones gets a definition beside the rows.
+    DataError lists the rows of the table that are wrong.
+    """
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {str(folder)!r}.")
+    if out.exists():
+        raise DataError(f"{out}: exists already; give a folder that doesn't.")
+    table = table or _find_table(folder)
+    chosen = name or folder.resolve().name
+    entries = _read(table, folder, chosen)
+    rows = _rows(entries, chosen, license_name)
+    try:
+        _write(folder, out, entries, rows, _new_tasks(entries, rows, chosen, known))
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written: {error.strerror}.") from None
+    return Imported(len(rows), len(entries))
+
+
+def _find_table(folder: Path) -> Path:
+    found = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(path.name for path in found)
+        raise DataError(f"{folder}: holds several tables ({names}); give one with --table.")
+    raise DataError(f"{folder}: holds no .csv and no .jsonl with the questions; give --table.")
+
+
+def _read(table: Path, folder: Path, name: str) -> list[Entry]:
+    entries, problems = [], []
+    for number, columns in read_table(table):
+        try:
+            entries.append(read_entry(columns, folder, name, f"{table}, row {number}"))
+        except DataError as error:
+            problems.append(str(error))
+    if problems:
+        more = len(problems) - _SHOWN_PROBLEMS
+        rest = [f"… and {more} more rows."] if more > 0 else []
+        raise DataError("\n".join([*problems[:_SHOWN_PROBLEMS], *rest]))
+    if not entries:
+        raise DataError(f"{table}: holds no question.")
+    return entries
+
+
+def _rows(entries: Sequence[Entry], name: str, license_name: str | None) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    of_image: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for entry in entries:
+        dataset = str(entry.facts.get("dataset", name))
+        same = of_image.setdefault((dataset, entry.image), [])
+        row = next((r for r in same if entry.task not in r["questions"]), None)
+        if row is None:
+            row = {
+                "image_id": entry.image,
+                "image": {"bytes": None, "path": f"images/{entry.image}"},
+                "dataset": dataset,
+                "license": license_name,
+                "questions": {},
+                "captions": {},
+            }
+            same.append(row)
+            rows.append(row)
+        row |= entry.facts
+        row["questions"][entry.task] = entry.cell
+        row["captions"] |= entry.captions or {}
+    return rows
+
+
+def _write(
+    folder: Path,
+    out: Path,
+    entries: Sequence[Entry],
+    rows: Sequence[dict[str, Any]],
+    tasks: Mapping[str, str],
+) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    images = sorted({entry.image for entry in entries})
+    try:
+        with bar("copying images", len(images)) as shown:
+            for done, image in enumerate(images, 1):
+                target = scratch / "images" / image
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / image, target)
+                shown.at(done, len(images))
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (scratch / "rows.jsonl").write_text(lines, "utf-8")
+        for task, definition in tasks.items():
+            (scratch / "tasks").mkdir(exist_ok=True)
+            (scratch / "tasks" / f"{task}.toml").write_text(definition, "utf-8")
+        scratch.chmod(0o755)
+        os.rename(scratch, out)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _new_tasks(
+    entries: Sequence[Entry], rows: Sequence[dict[str, Any]], name: str, known: Sequence[Task]
+) -> dict[str, str]:
+    """Task → its definition in TOML, for each that no known one stands for."""
+    datasets = sorted({str(row["dataset"]) for row in rows})
+    there = {
+        task.name
+        for task in known
+        if task.question == task.name and all(task.asks(dataset) for dataset in datasets)
+    }
+    return {
+        task: _definition(task, datasets, name)
+        for task in sorted({entry.task for entry in entries} - there)
+    }
+
+
+def _definition(task: str, datasets: Sequence[str], name: str) -> str:
+    keys = {
+        "title": f"{name}: {task}",
+        "group": "own",
+        "question": task,
+        "datasets": datasets,
+        "source": name,
+    }
+    # A JSON text or list of texts is a TOML one too.
+    return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in keys.items())

@@ -1,0 +1,78 @@
+"""What a data set holds, counted row by row: every row is read and checked on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mubench_gen.data import Dataset
+from mubench_gen.data.licenses import allows_commercial_use
+from mubench_gen.data.schema import check_row
+from mubench_gen.types import Task
+
+
+@dataclass(slots=True)
+class Group:
+    """Rows of one data set, or under one licence."""
+
+    rows: int = 0
+    images: set[str] = field(default_factory=set)
+    questions: Counter[str] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Asked:
+    """The questions of one task: how many, and the sum of 1 / options."""
+
+    questions: int = 0
+    chances: float = 0.0
+
+    @property
+    def chance(self) -> float | None:
+        return self.chances / self.questions if self.questions else None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """`images` counts distinct image ids; two data sets may share one."""
+
+    datasets: dict[str, Group]
+    tasks: dict[str, Asked]
+
+    @property
+    def images(self) -> int:
+        return len(set().union(*(group.images for group in self.datasets.values())))
+
+    @property
+    def licences(self) -> dict[str, Counter[str]]:
+        """Licence → data set → rows."""
+        found: dict[str, Counter[str]] = {}
+        for name, group in self.datasets.items():
+            for licence, rows in group.licences.items():
+                found.setdefault(licence, Counter())[name] += rows
+        return dict(sorted(found.items()))
+
+    @property
+    def non_commercial(self) -> dict[str, Counter[str]]:
+        """The licences that allow no commercial use, or that nobody knows."""
+        return {n: rows for n, rows in self.licences.items() if not allows_commercial_use(n)}
+
+
+def survey(dataset: Dataset, tasks: Sequence[Task] = ()) -> Survey:
+    """Go through all rows. DataError names the first that is not of the schema."""
+    datasets: dict[str, Group] = {}
+    asked = {task.name: Asked() for task in tasks}
+    for row in dataset:
+        check_row(row)
+        group = datasets.setdefault(row.dataset, Group())
+        group.rows += 1
+        group.images.add(row.image_id)
+        group.questions.update(row.questions.keys())
+        group.licences[str(row.meta.get("license"))] += 1
+        for task in tasks:
+            if task.question in row.questions and task.asks(row.dataset):
+                asked[task.name].questions += 1
+                asked[task.name].chances += 1 / len(row.questions[task.question].options)
+    return Survey(dict(sorted(datasets.items())), asked)

@@ -1,0 +1,92 @@
+"""Checking a data set file by file: digest, every row, every image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mubench_gen.data import open_dataset
+from mubench_gen.data.arrow import ArrowDataset, open_source
+from mubench_gen.data.digests import sha256_of
+from mubench_gen.data.schema import check_row
+from mubench_gen.data.shards import Shard, find_shards
+from mubench_gen.data.ubench import UBENCH, shards_of
+from mubench_gen.errors import DataError, ImageError
+from mubench_gen.image import StandardPolicy
+from mubench_gen.progress import Progress, bar
+from mubench_gen.types import Image, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is known of one file: `problem` is None where all is well."""
+
+    path: Path
+    size: int = 0
+    sha256: str | None = None
+    expected: str | None = None
+    rows: int = 0
+    problem: str | None = None
+
+
+def verify(name: str) -> list[Finding]:
+    """A finding a file. Reads all of it, whatever is remembered of its digest."""
+    shards = _shards(name)
+    if not shards:
+        return [_verify_rows(name)]
+    with bar("files checked", len(shards)) as shown:
+        return [_verify_shard(shard, i, len(shards), shown) for i, shard in enumerate(shards)]
+
+
+def _shards(name: str) -> list[Shard]:
+    if name == "ubench":
+        return shards_of(UBENCH)
+    published = {Path(file).name: digest for file, digest in UBENCH.files}
+    found = find_shards(Path(name).expanduser()) if name != "demo" else []
+    return [Shard(shard.path, published.get(shard.path.name)) for shard in found]
+
+
+def _verify_shard(shard: Shard, done: int, total: int, shown: Progress) -> Finding:
+    shown.at(done, total, shard.path.name)
+    if not shard.path.exists():
+        return Finding(shard.path, expected=shard.sha256, problem="missing")
+    size = shard.path.stat().st_size
+    found = sha256_of(shard.path, again=True)
+    problem, rows = None, 0
+    if shard.sha256 not in (None, found):
+        problem = f"SHA-256 expected {shard.sha256}, found {found}"
+    try:
+        dataset = ArrowDataset(
+            shard.path.name, shard.path, [open_source(shard.path)], StandardPolicy()
+        )
+        rows = len(dataset)
+        _check(dataset)
+    except (DataError, ImageError) as error:
+        problem = f"{problem}; {error}" if problem else str(error)
+    shown.at(done + 1, total, shard.path.name)
+    return Finding(shard.path, size, found, shard.sha256, rows, problem)
+
+
+def _verify_rows(name: str) -> Finding:
+    dataset = open_dataset(name)
+    try:
+        with bar("rows checked", len(dataset)) as shown:
+            _check(dataset, shown, len(dataset))
+    except (DataError, ImageError) as error:
+        return Finding(dataset.path, rows=len(dataset), problem=str(error))
+    size = dataset.path.stat().st_size
+    return Finding(dataset.path, size, dataset.digest, rows=len(dataset))
+
+
+def _check(rows: Iterable[Row], shown: Progress | None = None, total: int = 0) -> None:
+    for done, row in enumerate(rows, 1):
+        check_row(row)
+        _read_through(row.image)
+        if shown is not None:
+            shown.at(done, total)
+
+
+def _read_through(image: Image) -> str | None:
+    """Telling what decoding would change takes a look at the whole file."""
+    return image.conversion
