@@ -131,6 +131,7 @@ def test_the_key_follows_identity_repeat_read_out_and_labels(cells: Path) -> Non
         key(repeat=1),
         key(readout="choice"),
         key(readout="logprob"),
+        key(temperature=0.5),
         key(temperature=1.0),
         key(temperature=1.0, seed=1),
         key(max_tokens=3),
@@ -263,12 +264,14 @@ def test_items_that_wait_for_a_shared_request_are_few_at_a_time(
     assert run.complete
     assert len(asked_keys(tmp_path / "asked")) == 5
     assert max(waiting) < 40
-    rows = [make_row(i, image=f"images/{i % 30}.png") for i in range(90)]
+    waiting.clear()
+    rows = [make_row(i, image=f"images/{i // 3}.png") for i in range(90)]
     shared = write_data(tmp_path / "shared", rows)
-    run = evaluate(noting, tmp_path / "other", data=shared, batch_size=7)
+    run = evaluate(noting, tmp_path / "other", data=shared, batch_size=75)
     assert run.complete
     assert len(asked_keys(tmp_path / "asked")) == 5 + 150
-    assert max(waiting) < 40 + 2 * 7
+    assert max(waiting) < 40 + 2 * 75
+    assert len(waiting) <= 150 / 75 + 300 / 20 + 3, "batches stay full"
 
 
 def test_a_shared_request_that_fails_fails_all_its_items_and_is_tried_again(
@@ -282,6 +285,7 @@ def test_a_shared_request_that_fails_fails_all_its_items_and_is_tried_again(
     (tmp_path / "faulty").unlink()
     second = evaluate(noting, tmp_path / "run", data=data)
     assert (second.scores.pooled.n, second.scores.pooled.n_errors) == (40, 0)
+    assert second.scores.pooled.statuses == {"answered": 1}
 
 
 def test_repeats_are_asked_one_by_one(cells: Path, tmp_path: Path, noting: Path) -> None:
@@ -343,6 +347,7 @@ def test_reuse_takes_no_failed_item(cells: Path, tmp_path: Path, noting: Path) -
     (tmp_path / "faulty").unlink()
     second = evaluate(noting, tmp_path / "second", data=cells, repeats=4, reuse=first.dir)
     assert second.scores.pooled.n_errors == 0
+    assert second.scores.pooled.statuses == {"answered": 1}
 
 
 def test_reuse_of_scored_options_reads_them_as_the_first_run_did(
