@@ -79,6 +79,14 @@ class EngineFault(MubenchError):
     """The engine cannot go on; what was finished is kept and the run can be resumed."""
 
 
+def describe(error: BaseException) -> str:
+    """An exception's own words; its name where it has none, or raises when asked for them."""
+    try:
+        return str(error) or repr(error)
+    except Exception:  # a plugin's exception may do anything
+        return type(error).__name__
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence that helps with an unknown name: near names, else all that there are."""
     names = sorted(set(known))

@@ -19,13 +19,29 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen._version import __version__
-from mubench_gen.errors import EngineFault, PluginError, SettingError, UsageError, did_you_mean
+from mubench_gen.errors import (
+    EngineFault,
+    PluginError,
+    SettingError,
+    UsageError,
+    describe,
+    did_you_mean,
+)
+from mubench_gen.places import is_file
 
 if TYPE_CHECKING:
     from mubench_gen.model import ModelSpec
 
 GROUP = "mubench_gen"
 _OWN = "mubench-gen"
+# What importlib raises where a distribution's metadata are missing or no text.
+_NO_METADATA = (AttributeError, KeyError, TypeError, ValueError)
+
+
+_METHODS = {
+    "GenerativeModel": ("generate",),
+    "ContrastiveModel": ("embed_images", "embed_texts"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +160,26 @@ def _listed(
 
 
 def _origin(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
-    if entry.dist is None:
-        return "unknown distribution", "?"
-    return entry.dist.name, entry.dist.version
+    try:
+        name, version = entry.dist.name, entry.dist.version  # type: ignore[union-attr]
+    except _NO_METADATA:
+        name = version = None
+    return name or "unknown distribution", version or "?"
+
+
+def _requirements(entry: importlib.metadata.EntryPoint) -> Sequence[str]:
+    try:
+        return entry.dist.requires or ()  # type: ignore[union-attr]
+    except _NO_METADATA:
+        return ()
 
 
 def _compatibility(entry: importlib.metadata.EntryPoint) -> str:
-    if entry.dist is None or entry.dist.name == _OWN:
+    if _origin(entry)[0] == _OWN:
         return "ok"
     from packaging.requirements import InvalidRequirement, Requirement
 
-    for line in entry.dist.requires or []:
+    for line in _requirements(entry):
         try:
             need = Requirement(line)
         except InvalidRequirement:
@@ -169,17 +194,19 @@ def _compatibility(entry: importlib.metadata.EntryPoint) -> str:
 
 
 def _load_path(path: Path) -> Plugin:
-    if (path / "__init__.py").is_file():
+    if is_file(path / "__init__.py"):
         path = path / "__init__.py"
     name = path.parent.name if path.name == "__init__.py" else path.stem
     where = f"The plugin {path}"
-    if not path.is_file():
+    if not is_file(path):
         raise PluginError(f"There is no plugin file {str(path)!r}.")
-    spec = importlib.util.spec_from_file_location(name, path)
+    # A name of its own: neither `json.py` nor another folder's `my_model.py` is in its way.
+    module_name = f"mubench_gen_file_{hashlib.sha256(bytes(path.resolve())).hexdigest()[:8]}_{name}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise PluginError(f"{where} is no Python file.")
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(name, module)  # dataclasses and pickles look the module up
+    sys.modules[module_name] = module  # annotations, pickles and relative imports look it up
     with Isolated(where):
         spec.loader.exec_module(module)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -207,7 +234,38 @@ def _models(module: ModuleType, where: str) -> Sequence[ModelSpec]:
     models = list(answers[0]) if answers and isinstance(answers[0], (list, tuple)) else []
     if not models or not all(isinstance(m, ModelSpec) for m in models):
         raise PluginError(f"{where}: mubench_gen_models must return a list of ModelSpec.")
+    names: set[str] = set()
+    for spec in models:
+        fault = f"it offers two models named {spec.name!r}" if spec.name in names else _fault(spec)
+        if fault is not None:
+            raise PluginError(f"{where}, model {spec.name!r}: {fault}.")
+        names.add(spec.name)
     return models
+
+
+def _fault(spec: ModelSpec) -> str | None:
+    """What is wrong with a model as it is described, before anything of it runs."""
+    from mubench_gen.model import Checkpoint, ContrastiveModel, GenerativeModel, Options
+
+    if not isinstance(spec.name, str) or not spec.name:
+        return "it needs a name, a text for --model"
+    source: Any = spec.source
+    if isinstance(source, Checkpoint):
+        return None
+    for family in (GenerativeModel, ContrastiveModel):
+        if isinstance(source, type) and issubclass(source, family):
+            break
+    else:
+        return (
+            "its source must be a subclass of GenerativeModel or ContrastiveModel (the class, "
+            f"not an object of it) or a Checkpoint, found {source!r:.80}"
+        )
+    for method in _METHODS[family.__name__]:
+        if getattr(source, method) is getattr(family, method):
+            return f"the class {source.__name__} must define {method}"
+    if not isinstance(source.Options, type) or not issubclass(source.Options, Options):
+        return f"{source.__name__}.Options must be a subclass of mubench_gen.Options"
+    return None
 
 
 class Isolated(contextlib.AbstractContextManager[None]):
@@ -224,5 +282,5 @@ class Isolated(contextlib.AbstractContextManager[None]):
         frames = traceback.extract_tb(trace)
         place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
         raise PluginError(
-            f"{self._where} is broken: {type(error).__name__}: {error}{place}."
+            f"{self._where} is broken: {type(error).__name__}: {describe(error)}{place}."
         ) from None

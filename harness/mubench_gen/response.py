@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from itertools import islice
@@ -27,6 +27,7 @@ from mubench_gen.errors import (
     MubenchError,
     ReplyError,
     UsageError,
+    describe,
 )
 from mubench_gen.model import ContrastiveModel, GenerativeModel, Model
 from mubench_gen.types import Failure, Reply, Request, Response
@@ -195,8 +196,7 @@ def _timed(
     began = time.perf_counter()
     replies = call(requests)
     seconds = round((time.perf_counter() - began) / len(requests), 6)
-    if not isinstance(replies, Sequence) or isinstance(replies, str):
-        replies = _listed(replies)
+    replies = _listed(replies, len(requests))
     if len(replies) != len(requests):
         raise ReplyError(f"the model gave {len(replies)} replies to {len(requests)} requests")
     return {
@@ -205,10 +205,12 @@ def _timed(
     }
 
 
-def _listed(replies: Any) -> list[Any]:
-    if isinstance(replies, str) or not hasattr(replies, "__iter__"):
+def _listed(replies: Any, wanted: int) -> Sequence[Any]:
+    """The replies as a sequence; of an iterator one more than wanted at most: it may not end."""
+    no_list = isinstance(replies, (str, bytes, bytearray, Mapping, Set))
+    if no_list or not isinstance(replies, Iterable):
         raise ReplyError(f"the model gave {type(replies).__name__}, not a list of replies")
-    return list(replies)
+    return replies if isinstance(replies, Sequence) else list(islice(replies, wanted + 1))
 
 
 def _from_reply(reply: Any, request: Request, seconds: float) -> Response:
@@ -305,7 +307,7 @@ def _unit(embeddings: Any, n: int) -> np.ndarray[Any, Any]:
 
 def failure(error: BaseException) -> Failure:
     """An exception as a record keeps it: its type and a message without lone surrogates."""
-    message = str(error) or repr(error)
+    message = describe(error)
     name = type(error).__name__
     text = _encodable(message)[:2_000]
     return Failure(name, text if isinstance(error, MubenchError) else f"{name}: {text}")

@@ -17,6 +17,8 @@ from mubench_gen.orders import ONE_ORDER, item_orders
 from mubench_gen.pairing import fits, readouts_for
 from mubench_gen.plan import (
     Plan,
+    batch_size,
+    close_model,
     isolated_model,
     make_manifest,
     make_plan,

@@ -128,7 +128,7 @@ def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
     from collections import Counter
 
     from mubench_gen.errors import SettingError
-    from mubench_gen.plan import make_plan
+    from mubench_gen.plan import close_model, make_plan
     from mubench_gen.plugins import Plugins
     from mubench_gen.run import run_plan
     from mubench_gen.settings import make_settings
@@ -148,5 +148,5 @@ def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
         try:
             runs.append(run_plan(plan, ["mubench-gen", *sys.argv[1:]], progress=True))
         finally:
-            plan.model.close()
+            close_model(plan)
     return runs
