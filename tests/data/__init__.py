@@ -1,0 +1,1 @@
+"""Data sets over files: Arrow, Parquet, the hub, a user's own."""
