@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.claims import Claim, claims, stance
+from mubench_gen.parser.leading import OPERATOR
 from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import MANY, Label, Reading, Verdict
@@ -36,11 +37,11 @@ _YET = re.compile(
 )
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
+_AGAINST = re.compile(r"\b(?:while|whereas|but|unlike|although|though|compared|not|than)\b")
 _REASON = re.compile(
     r"\s*(?:this|you can tell|the reason|because|it is|it's|that is|both"
     r"|reasoning|here's why|in the (?:first|image))\b"
 )
-_LAST = re.compile(r"[\s.!]*(?:\w{1,12}[\s.!]*)?$")  # a unit may follow
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
 
@@ -82,14 +83,6 @@ def only_marked_label(reading: Reading) -> Iterator[Verdict]:
             return
 
 
-def result(reading: Reading) -> Iterator[Verdict]:
-    """A calculation that ends in an option's text: "3 * 5 = 15"."""
-    equals = reading.low.rfind("=", max(0, len(reading.low) - 80))
-    found = text_at(reading, skip_fillers(reading, equals + 1)) if equals >= 0 else None
-    if found is not None and _LAST.match(reading.low, found.end):
-        yield found
-
-
 def only_option(reading: Reading) -> Iterator[Verdict]:
     """One option is named and not denied, and no other."""
     placed = _weighed(reading)
@@ -107,6 +100,30 @@ def _in_passing(reading: Reading, verdict: Verdict) -> bool:
         return False
     before = low.find("\n", 0, verdict.start)
     return before >= 0 and bool(low[:before].strip()) and low.find("\n", verdict.end) >= 0
+
+
+def leading_text(reading: Reading) -> Iterator[Verdict]:
+    """The reply begins with an option's text: "Yes, the …", "Mitochondrion. It …"."""
+    found = text_at(reading, skip_fillers(reading, 0))
+    if found is None or found.option is None:
+        yield from () if found is None else (found,)
+        return
+    if OPERATOR.match(reading.low, found.end) or _has_rival(reading, found):
+        return
+    if stance(reading, found.start, found.end) == "asserted":
+        yield found
+
+
+def _has_rival(reading: Reading, found: Verdict) -> bool:
+    """Whether its sentence goes on to another option: "A is round, B flat", not "whereas B"."""
+    groups = _by_sentence(reading, _weighed(reading))
+    for claim in groups[0] if groups else ():
+        between = reading.low[found.end : claim.start]
+        if claim.start < found.end or "\n" in between:
+            continue
+        if claim.stance == "asserted" and claim.option != found.option:
+            return not _AGAINST.search(between)
+    return False
 
 
 def opening_sentence(reading: Reading) -> Iterator[Verdict]:
@@ -208,11 +225,14 @@ def _weighed(reading: Reading) -> list[Claim]:
 
 
 def _answering(reading: Reading) -> list[Claim]:
+    placed = claims(reading)
+    if not placed:
+        return []
     kept = []
     refusals = list(REFUSAL.finditer(reading.low))
     refused = refusals[-1] if refusals else None
     yet = _YET.search(reading.low, refused.start()) if refused else None
-    for group in _by_sentence(reading, claims(reading)):
+    for group in _by_sentence(reading, placed):
         stop = _SENTENCE.search(reading.low, group[-1].end)
         if stop and stop[0] == "?":
             continue

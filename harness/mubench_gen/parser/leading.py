@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.choices import first_tokens, tokenize
-from mubench_gen.parser.claims import stance
 from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import Reading, Verdict
@@ -20,7 +19,7 @@ _BARE_END = re.compile(r"[)\]. ]*(?:\n|$)")
 _ANSWER_MARK = re.compile(r"A:\s+(?=[(\[]?[A-Z0-9]{1,2}(?:[)\].,:]|\s*$))")  # "A:" for "answer:"
 _WRONG_AFTER = re.compile(r"[)\]\"'.: -]*(?:is |are |was )?(?:incorrect|wrong|false|not)\b")
 _MARKS = re.compile(r"[\s(\[\"']*")
-_OPERATOR = re.compile(r" ?(?:[-+*/×÷=^]|times|plus|minus)(?!\w)")
+OPERATOR = re.compile(r" ?(?:[-+*/×÷=^]|times|plus|minus)(?!\w)")
 _LINE_END = re.compile(r"[ .)]*(?:\n|$)")
 _SAME_LINE = re.compile(r"[ .,;]{1,4}[(\[]?")
 _ITEM_END = re.compile(r"[ .,;]*(?:\n|$)")
@@ -155,21 +154,10 @@ def _other_text(reading: Reading, label: Verdict) -> bool:
         return False
     at = skip_fillers(reading, label.end)
     named = text_at(reading, at)
-    if named is None or named.option == label.option or _OPERATOR.match(reading.low, named.end):
+    if named is None or named.option == label.option or OPERATOR.match(reading.low, named.end):
         return False
     # On a new line an explanation may begin with an option's text.
     return "\n" not in reading.low[label.end : at] or bool(_LINE_END.match(reading.low, named.end))
-
-
-def leading_text(reading: Reading) -> Iterator[Verdict]:
-    """The reply begins with an option's text: "Yes, the …", "Mitochondrion.\\n\\n…"."""
-    found = text_at(reading, skip_fillers(reading, 0))
-    if (
-        found is not None
-        and found.option is not None
-        and stance(reading, found.start, found.end) == "asserted"
-    ):
-        yield found
 
 
 def _follows_item(reading: Reading, line: int) -> bool:

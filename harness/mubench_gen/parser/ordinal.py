@@ -17,6 +17,8 @@ _ORDINAL = re.compile(
 
 def ordinal(reading: Reading) -> Iterator[Verdict]:
     """One option is named by its place, and no other."""
+    if not any(noun in reading.low for noun in ("option", "choice", "answer")):
+        return
     found: dict[int, Verdict] = {}
     for match in _ORDINAL.finditer(reading.low):
         option = _place(match, len(reading.choices.options))

@@ -13,6 +13,7 @@ _CUE = re.compile(
     r"\b(?:answer|option|choice|conclusion)(?: to [^.:\n]{1,80})?(?: is| would be|:)\s*"
     r"|答案[是为:]\s*"
 )
+_CUE_WORDS = ("answer", "option", "choice", "conclusion", "答案")  # one is in every match
 _LEADING = re.compile(r"[\s\W]*(?:an?|the|it is|it's|this is)?\s+", re.IGNORECASE)
 _CLAUSE = re.compile(r"\n|\.(?=\s|$)|;")
 _WORDS = 60
@@ -22,8 +23,10 @@ _APART = 0.25  # and by how much any other option's share must be smaller
 
 def partial_text(reading: Reading) -> Iterator[Verdict]:
     """The reply, or what it declares, is a part of one option's text, or most of its words."""
-    starts = [cue.end() for cue in _CUE.finditer(reading.low)] or [0]
-    at = starts[-1]
+    at = 0
+    if any(word in reading.low for word in _CUE_WORDS):
+        for cue in _CUE.finditer(reading.low):
+            at = cue.end()
     if at == 0 and label_at(reading, skip_fillers(reading, 0)) is not None:
         return  # it begins with a label, which was not the answer
     opening = _LEADING.match(reading.low, at)

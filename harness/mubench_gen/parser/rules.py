@@ -8,11 +8,11 @@ from mubench_gen.parser.chosen import chosen
 from mubench_gen.parser.conclusions import (
     concluded,
     eliminated,
+    leading_text,
     only_marked_label,
     only_option,
     opening_sentence,
     pointed_label,
-    result,
     several_options,
     text_then_label,
     therefore,
@@ -23,12 +23,12 @@ from mubench_gen.parser.leading import (
     final_line,
     label_with_text,
     leading_label,
-    leading_text,
     sole_labels,
     sole_text,
 )
 from mubench_gen.parser.ordinal import ordinal
 from mubench_gen.parser.partial import partial_text
+from mubench_gen.parser.quantities import counted, result
 from mubench_gen.parser.reading import Reading, Verdict
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
 
@@ -56,6 +56,7 @@ WEAK: Tiers = (
     (only_marked_label,),
     (result,),
     (only_option,),
+    (counted,),
     (text_then_label,),
     (therefore,),
     (leading_text,),
