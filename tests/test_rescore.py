@@ -22,6 +22,9 @@ from mubench_gen import ModelSpec
 class Certain(mubench_gen.GenerativeModel):
     '''Gives its labels but the second a probability of zero.'''
 
+    def generate(self, requests):
+        return ["A"] * len(requests)
+
     def label_logprobs(self, requests):
         return [[0.0 if i == 1 else -math.inf for i, _ in enumerate(r.labels)] for r in requests]
 
