@@ -1,19 +1,22 @@
 """Fetching a release from the hub into the hub's own cache: resumed, checked, stored once.
 
-Since version 2, huggingface_hub drops what it has of a file when the process ends. Here the
-part that came stays beside the finished files, and the same command goes on from there.
+huggingface_hub finds the files and names them in its cache; since version 2 it drops what it
+has of a file when the process ends. Here the part that came stays beside the finished files,
+and the same command goes on from there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from mubench_gen.data.digests import sha256_of
 from mubench_gen.data.shards import Shard
@@ -24,6 +27,7 @@ from mubench_gen.progress import Progress, bar, log
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MARGIN = 64 * 10**6  # bytes that stay free
 _MB = 10**6
+_TRIES = 5  # without a single byte in between
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def _bring(hub: Any, release: Release, remote: _Remote, tally: _Tally) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):  # the hub's own lock for this content
         if not remote.blob.exists():
-            _download(remote, tally)
+            _download(hub, remote, tally)
             _check(remote)
             os.replace(remote.unfinished, remote.blob)
     # The content is there: this adds the name in the snapshot, by the hub's own rules.
@@ -147,23 +151,42 @@ def _bring(hub: Any, release: Release, remote: _Remote, tally: _Tally) -> None:
     sha256_of(Path(path))
 
 
-def _download(remote: _Remote, tally: _Tally) -> None:
-    from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers
+def _download(hub: Any, remote: _Remote, tally: _Tally) -> None:
+    """Append what is missing. A connection that breaks is taken up again, a few times."""
+    idle = 0
+    with remote.unfinished.open("ab", buffering=0) as file:
+        if file.tell() > remote.size:
+            file.truncate(0)
+        tally.add(file.tell())
+        while (have := file.tell()) < remote.size:
+            try:
+                _stream(hub, remote, file, tally)
+            except network_errors() as error:
+                if idle == _TRIES or is_refusal(error):
+                    raise
+                log(f"{remote.name}: {error}: goes on at {file.tell():,} bytes.")
+            idle = 0 if file.tell() > have else idle + 1
+            if idle:
+                time.sleep(2**idle / 4)
 
-    with remote.unfinished.open("ab") as file:
-        have = file.tell()
-        if have > remote.size:
-            file.truncate(have := 0)
-        tally.add(have)
-        http_get(
-            remote.url,
-            file,
-            resume_size=have,
-            headers=build_hf_headers(),
-            expected_size=remote.size,
-            tqdm_class=tally.bar,
-        )
+
+def _stream(hub: Any, remote: _Remote, file: Any, tally: _Tally) -> None:
+    """One request for all that is missing, written as it comes."""
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+
+    have = file.tell()
+    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    session = hub.utils.get_session()
+    with session.stream("GET", remote.url, headers=headers, follow_redirects=True) as response:
+        hf_raise_for_status(response)
+        if have and response.status_code != 206:  # the whole file, from its beginning
+            file.truncate(0)
+            tally.add(-have)
+        for chunk in response.iter_bytes():
+            file.write(chunk)
+            tally.add(len(chunk))
 
 
 def _check(remote: _Remote) -> None:
@@ -188,43 +211,33 @@ class _Tally:
         self._total = total
         self._note = note
 
-    def add(self, count: float | None) -> None:
-        self._done += int(count or 0)
+    def add(self, count: int) -> None:
+        self._done += count
         self._shown.at(self._done // _MB, self._total // _MB, self._note)
 
-    @property
-    def bar(self) -> type:
-        """A class in the form of tqdm's, for huggingface_hub to tell."""
-        tally = self
 
-        class Bar:
-            def __init__(self, *args: Any, **options: Any) -> None:
-                pass
+def network_errors() -> tuple[type[BaseException], ...]:
+    """What the hub's library raises where the network or the server fails."""
+    from huggingface_hub.errors import HfHubHTTPError
 
-            def update(self, count: float | None = 1) -> None:
-                tally.add(count)
+    # Its bases are the errors of whichever HTTP library this version uses.
+    return (*HfHubHTTPError.__bases__, OSError)
 
-            def close(self) -> None:
-                pass
 
-            def __enter__(self) -> Self:
-                return self
-
-            def __exit__(self, *error: object) -> None:
-                pass
-
-        return Bar
+def is_refusal(error: BaseException) -> bool:
+    """Whether asking again gets the same answer: gone, not allowed, or no room on the disk."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is not None:
+        return 400 <= status < 500 and status not in (408, 429)
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS)
 
 
 @contextlib.contextmanager
 def _told(release: Release) -> Iterator[None]:
     """Errors of the network and of the disk in one sentence."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    # Its bases are the errors of whichever HTTP library this version of the hub's uses.
     try:
         yield
-    except (*HfHubHTTPError.__bases__, OSError) as error:
+    except network_errors() as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
         raise DataError(
