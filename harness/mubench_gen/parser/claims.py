@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import MANY, Label, Reading
-from mubench_gen.parser.target import COMMON
+from mubench_gen.parser.target import COMMON, joined_label
 
 Stance = Literal["asserted", "denied", "open", "supposed"]
 
@@ -89,7 +89,11 @@ def claims(reading: Reading) -> list[Claim]:
     # A letter inside an option's text ("Point A", "vitamin C") is a part of that text.
     spans = [(start, end) for start, end, _ in texts]
     found = [claim for claim in found if not _inside(spans, claim.start, claim.end)]
-    found += [Claim(start, end, i, stance(reading, start, end)) for start, end, i in texts]
+    for start, end, option in texts:
+        said = stance(reading, start, end)
+        if said == "asserted" and joined_label(reading, end, option):
+            said = "open"
+        found.append(Claim(start, end, option, said))
     return sorted(found)
 
 

@@ -38,6 +38,7 @@ _YET = re.compile(
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
 _AGAINST = re.compile(r"\b(?:while|whereas|but|unlike|although|though|compared|not|than)\b")
+_TRUTH = re.compile(r"\b(?:is|be|answer) (yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$))")
 _REASON = re.compile(
     r"\s*(?:this|you can tell|the reason|because|it is|it's|that is|both"
     r"|reasoning|here's why|in the (?:first|image))\b"
@@ -78,8 +79,27 @@ def only_marked_label(reading: Reading) -> Iterator[Verdict]:
     for label in labels:
         own = own_text_end(reading, label.option, label.end)
         wrapped = reading.text[max(0, label.start - 1) : label.start] in ("(", "[")
+        if _contradicted(reading, label):
+            return
         if (own or wrapped) and stance(reading, label.start, own or label.end) == "asserted":
             yield Verdict.of(label.option, label.start, own or label.end)
+            return
+
+
+def _contradicted(reading: Reading, label: Label) -> bool:
+    """ "The second panel (C)" where the second panel is B."""
+    return any(
+        0 <= label.start - end <= 3 and option not in (label.option, -1)
+        for _, end, option in reading.mentions[:MANY]
+    )
+
+
+def true_or_false(reading: Reading) -> Iterator[Verdict]:
+    """An option of every day ends a sentence: "So the statement is false."."""
+    for found in reversed(list(_TRUTH.finditer(reading.low))[-MANY:]):
+        option = reading.choices.texts.get(f" {found[1]} ", -1)
+        if option >= 0 and stance(reading, found.start(), found.end(1)) == "asserted":
+            yield Verdict.of(option, found.start(1), found.end(1))
             return
 
 

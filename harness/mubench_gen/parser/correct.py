@@ -14,7 +14,7 @@ _CORRECT = re.compile(
     r"(?:(?:is|are|was|would be|must be|should be|seems(?: to be)?|appears to be|looks|remains"
     r"|ist|est|es|é|está)\s{1,3}"
     r"(?:(?:the|most|only|likely|single|definitely|indeed|therefore|thus|clearly|also|die|das|la|le"
-    r"|a|o|best|more|one|our|my|your|likely to be|probably|overall|logically"
+    r"|a|o|best|better|more|one|our|my|your|likely to be|probably|overall|logically"
     r"|option that is)\s{1,3}){0,4}"
     r"(?:correct|right|answer|true|best|choice|accurate|appropriate|suitable|plausible|valid"
     r"|fitting|reasonable|logical|closest|solution|likely|richtig|correcte|bonne|juste|correct[oa]|corret[oa]"

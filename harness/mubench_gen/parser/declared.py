@@ -38,6 +38,7 @@ _DOUBT = re.compile(
 )
 _BUT = re.compile(r"\bbut(?:\s+rather)?\b|\bsondern\b|\bmais\b|\bsino\b|\bmas\b|而是")
 _STOP = re.compile(r"[\n?!;]|\.(?!\d)")
+_NOT_BEFORE = re.compile(r"\b(?:no|não) $")  # "la respuesta no es A"
 _NAMES = ("option", "choice", "answer", "antwort", "réponse", "reponse", "respuesta", "resposta")
 _SPACE = re.compile(r"\s{1,3}[(\[\"']{0,2}")
 _REACH = 200
@@ -81,7 +82,8 @@ def _after_noun(reading: Reading, noun: str, end: int) -> Verdict | None:
     if stop and stop[0] == "?":
         return None
     for copula in islice(_COPULA.finditer(low, at, limit), _COPULAS):
-        found = _after_copula(reading, copula.end(), limit)
+        denied = _NOT_BEFORE.search(low, max(at, copula.start() - 5), copula.start())
+        found = _after_copula(reading, copula.end(), limit, denied=denied is not None)
         if found is not None:
             return found
     return None
@@ -92,8 +94,8 @@ def _past_space(low: str, at: int) -> int:
     return space.end() if space else at
 
 
-def _after_copula(reading: Reading, at: int, limit: int) -> Verdict | None:
-    if NOT.match(reading.low, at):
+def _after_copula(reading: Reading, at: int, limit: int, *, denied: bool) -> Verdict | None:
+    if denied or NOT.match(reading.low, at):
         but = _BUT.search(reading.low, at, limit)
         return target_at(reading, but.end()) if but else None
     return target_at(reading, at)

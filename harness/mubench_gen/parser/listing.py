@@ -17,6 +17,20 @@ _MARK = re.compile(
 _LINE = re.compile(r"\n[\s(\[\"'-]*(?:(?:option|choice)\s+[(\[]?)?")
 _PUNCTUATION = " \t\n()[].,:;\"'>-"
 _ARTICLE = re.compile(r"[^\w]{0,12}(?:the|an?)\s+")
+_CONJUNCTION_END = re.compile(r"[\s,]+(?:option|choice|and|or|und|oder|et|ou|y|o|e)$")
+_CONJUNCTIONS = (
+    " option ",
+    " choice ",
+    " and ",
+    " or ",
+    " und ",
+    " oder ",
+    " et ",
+    " ou ",
+    " y ",
+    " o ",
+    " e ",
+)
 _WINDOW = 400
 
 
@@ -77,14 +91,20 @@ def _came_from(reading: Reading, index: int, start: int) -> bool:
     if index == 0:
         return False
     key = reading.choices.keys[index - 1]
-    ending = reading.low[max(0, start - 16) : start].rstrip(_PUNCTUATION)
+    ending = reading.low[max(0, start - 20) : start].rstrip(_PUNCTUATION)
+    ending = _CONJUNCTION_END.sub("", ending)
     if not key or not ending.endswith((key[-3:-1].strip(), key[-3:-1].strip() + "s")):
         return False
     room = len(reading.choices.options[index - 1]) * 2 + 40
     tokens = tokenize(reading.low, max(0, start - room), start)
-    if not tokens.joined.endswith(key):
+    joined = tokens.joined
+    last = len(tokens.spans)
+    if joined.endswith(_CONJUNCTIONS):
+        joined = joined[: joined.rindex(" ", 0, -1) + 1]
+        last -= 1
+    if not joined.endswith(key):
         return False
-    first = len(tokens.spans) - (key.count(" ") - 1)
+    first = last - (key.count(" ") - 1)
     for place in (first - 1, first - 2):  # an article may stand between label and text
         if place < 0:
             return False

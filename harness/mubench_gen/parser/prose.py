@@ -21,6 +21,27 @@ _VERB = re.compile(
 # A letter in a formula is a quantity.
 _FORMULA = re.compile(r" ?[=+^×÷≤≥≈]|[ ][*/<>-][ ]?[A-Za-z0-9]|\(")
 _FORMULA_BEFORE = re.compile(r"[+^×÷≤≥≈] ?$")
+_WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \"'(\[]{1,3}$")
+# Words that lead to an answer, and nouns that images are marked with. Any other noun makes
+# the letter a part of a name: "vitamin C", "hepatitis B", "angle A".
+_LEADS = frozenset(
+    word
+    for line in (
+        "is are be was were as to for with say says said choose chose choosing pick picked select",
+        "selected go going opt prefer guess think believe only just maybe perhaps probably likely",
+        "definitely clearly certainly and or not than between of both either neither nor that it",
+        "s its therefore so thus hence but then rather by labeled labelled marked called named",
+        "letter leaves leaving favor favour in on the eliminate exclude rule out discard while",
+        "whereas because if answer answers answered ans option options choice choices correct",
+        "right wrong incorrect yes no okay well sure hmm since would must should correspond",
+        "corresponds matches match mean means suggest suggests indicate indicates support",
+        "supports remain remains final assistant unlike ist est es ser und oder et ou y o e nicht",
+        "pas sino mas mais sondern wähle wählen würde ich la le el die das der point points image",
+        "picture photo photograph box panel region area structure arrow marker object statement",
+        "number alternative",
+    )
+    for word in line.split()
+)
 _INSIDE = tuple("_&+/-.")  # before a letter, they make it a part of something longer
 
 
@@ -76,18 +97,28 @@ def _is_label_in_prose(reading: Reading, start: int, end: int) -> bool:
         return False
     if after in ("'", "-", "/", "&", "+", "=", "%", "^") and text[end + 1 : end + 2].isalnum():
         return False
+    if after == "." and text[end + 1 : end + 2].isalnum():
+        return False  # a file's name, or initials
     if before in ("(", "[", '"', "'") and after in (")", "]", '"', "'"):
         return before != "(" or start < 2 or not text[start - 2].isalnum()
     if _PREFIX.search(reading.low, max(0, start - 24), start):
         return True
     if not reading.choices.labels.lettered:
         return _marks_item(text, start, end)
+    if after not in (")", ":", "]") and not _free_standing(reading, start):
+        return False
     token = text[start:end]
     if token in ("I", "i", "a"):
         return after in (")", ".", ":") and token != "I"
     if token == "A" and after == " " and not (start > 1 and text[start - 2].islower()):
         return bool(_VERB.match(reading.low, end))
     return True
+
+
+def _free_standing(reading: Reading, start: int) -> bool:
+    """Whether the word before can lead to an answer: not so in "vitamin C"."""
+    word = _WORD_BEFORE.search(reading.low, max(0, start - 24), start)
+    return word is None or not word[1].isascii() or word[1] in _LEADS
 
 
 def _marks_item(text: str, start: int, end: int) -> bool:

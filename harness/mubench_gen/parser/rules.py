@@ -16,6 +16,7 @@ from mubench_gen.parser.conclusions import (
     several_options,
     text_then_label,
     therefore,
+    true_or_false,
 )
 from mubench_gen.parser.correct import item_marked_correct, said_correct
 from mubench_gen.parser.declared import declared_answer, declared_cjk
@@ -57,6 +58,7 @@ WEAK: Tiers = (
     (result,),
     (only_option,),
     (counted,),
+    (true_or_false,),
     (text_then_label,),
     (therefore,),
     (leading_text,),

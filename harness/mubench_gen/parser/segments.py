@@ -8,6 +8,7 @@ import re
 _NEXT = re.compile(
     r"\n[ \t#*]*(?:(?:next )?question|q|problem|exercise|passage|context|human|user|instruction"
     r"|input|frage|pregunta|pergunta|问题|题目|下一题|例题|問題)[ \t]{0,2}\d{0,3}[ \t*]{0,4}[:.)]"
+    r"|\n[ \t#*]*(?:question|problem|exercise|frage|问题|题目)[ \t]{0,2}\d{1,3}[ \t*]{0,4}(?=\n)"
     r"|\n[ \t]{0,4}\d{1,3}[.)][ \t]{1,3}(?:which|what|how|who|when|where|why|in which)\b"
     r"|\n[ \t]{0,8}\n[ \t]{0,8}(?:the following (?:is|are)|answer the following"
     r"|read the following|which of the following)"

@@ -167,7 +167,11 @@ def _label_before_words(reading: Reading, at: int, end: int) -> bool:
 
 def _joined(reading: Reading, end: int, index: int) -> bool:
     """Whether another label is asserted along with this one: "A and C", "A, C", "A/C"."""
-    end = _past_own_text(reading, end, index)
+    return joined_label(reading, _past_own_text(reading, end, index), index)
+
+
+def joined_label(reading: Reading, end: int, index: int) -> bool:
+    """Whether what ends at `end` is joined to a label of another option than `index`."""
     join = _JOIN.match(reading.low, end) or _BESIDE.match(reading.text, end)
     if join is None:
         return False

@@ -131,6 +131,7 @@ _LATEX = re.compile(
     r"\\(?:text(?:bf|it|rm|tt|sf)?|math(?:bf|it|rm|tt|sf)|boldsymbol|mbox|displaystyle|bf|rm"
     r"|[Ll]arge|quad|left|right|[()\[\],;! ])"
 )
+_ADDRESS = re.compile(r"https?://[^\s<>\"')]{1,400}")
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
 _MARKUP = "*`$#_{}~|"
 
@@ -156,6 +157,8 @@ def strip_markup(text: str) -> str:
     if "\\" in text:
         text = _FRACTION.sub(_fraction, text)
         text = _LATEX.sub(_spaces, text)
+    if "://" in text:
+        text = _ADDRESS.sub(_spaces, text)
     if "~~" in text:
         text = _STRUCK.sub(_spaces, text)
     for mark in _MARKUP:
