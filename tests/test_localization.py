@@ -313,6 +313,16 @@ def test_a_task_and_a_prompt_that_do_not_fit_are_refused(
     assert said in done.err
 
 
+def test_the_listing_counts_what_is_made_of_marks(here: Here, held: Path) -> None:
+    done = here("tasks", "held-h2b-*", "--data", held, "--json")
+    found = {task["name"]: (task["questions"], task["chance"]) for task in done.document}
+    assert found == {
+        "held-h2b-boxes": (4, None),
+        "held-h2b-count": (4, 0.2),
+        "held-h2b-which-box": (4, 0.2),
+    }
+
+
 def test_what_is_made_of_marks_is_asked_only_where_it_is_named(here: Here, held: Path) -> None:
     done = here("eval", "--plugin", "echo", "--data", held, "--json")
     assert set(done.document["scores"]["tasks"]) == {"modality", "stain"}

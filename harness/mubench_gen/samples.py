@@ -66,7 +66,7 @@ def samples(
         wanted = [
             (task, name)
             for task in tasks
-            for name in _asked(task, row)
+            for name in task.questions_of(row)
             if chosen is None or _rank(0, _item(row, task, name)) in chosen
         ]
         if control == "blind":
@@ -92,15 +92,6 @@ def _item(row: Row, task: Task, question: str) -> str:
     return f"{row.key}/{task.name}{question.removeprefix(task.question)}"
 
 
-def _asked(task: Task, row: Row) -> Sequence[str]:
-    """The row's question that the task asks, or all of its parts, NAME/PART."""
-    if not task.asks(row.dataset):
-        return ()
-    if task.question in row.questions:
-        return (task.question,)
-    return [name for name in row.questions if name.startswith(f"{task.question}/")]
-
-
 def _rank(seed: int, item: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}\0{item}".encode()).digest()[:8], "big")
 
@@ -110,7 +101,7 @@ def _draw(tasks: Sequence[Task], dataset: Dataset, limit: int, seed: int) -> set
     ranked: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for row in dataset:
         for task in tasks:
-            for name in _asked(task, row):
+            for name in task.questions_of(row):
                 item = _item(row, task, name)
                 entry = (-_rank(seed + 1, item), _rank(0, item))
                 heap = ranked[task.name]

@@ -172,6 +172,14 @@ class Task:
         """Whether rows of the data set of that name are asked."""
         return _is_meant(self.datasets, dataset)
 
+    def questions_of(self, row: Row) -> Sequence[str]:
+        """The names of the row's question that is asked, or of all its parts, NAME/PART."""
+        if not self.asks(row.dataset):
+            return ()
+        if self.question in row.questions:
+            return (self.question,)
+        return [name for name in row.questions if name.startswith(f"{self.question}/")]
+
 
 @lru_cache(maxsize=4096)  # asked for every row and task
 def _is_meant(names: tuple[str, ...], dataset: str) -> bool:

@@ -67,11 +67,12 @@ def _expected(task: Task) -> _Size:
 def _counted(names: Sequence[str], data: str) -> tuple[list[Task], dict[str, _Size]]:
     from mubench_gen.data import open_dataset
     from mubench_gen.data.survey import survey
+    from mubench_gen.pairing import with_recasts
     from mubench_gen.task import load_tasks
 
     dataset = open_dataset(data)
     tasks = load_tasks(names, beside=dataset.path)
-    found = survey(dataset, tasks).tasks
+    found = survey(with_recasts(dataset, tasks), tasks).tasks
     return tasks, {name: _Size(one.questions, one.chance) for name, one in found.items()}
 
 

@@ -24,14 +24,14 @@ class Group:
 
 @dataclass(slots=True)
 class Asked:
-    """The questions of one task: how many, and the sum of 1 / options."""
+    """The questions of one task: how many, and the sum of 1 / options where there are some."""
 
     questions: int = 0
     chances: float = 0.0
 
     @property
     def chance(self) -> float | None:
-        return self.chances / self.questions if self.questions else None
+        return self.chances / self.questions if self.chances else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,9 @@ def survey(dataset: Dataset, tasks: Sequence[Task] = ()) -> Survey:
         group.questions.update(row.questions.keys())
         group.licences[str(row.meta.get("license"))] += 1
         for task in tasks:
-            if task.question in row.questions and task.asks(row.dataset):
+            for name in task.questions_of(row):
+                question = row.questions[name]
                 asked[task.name].questions += 1
-                asked[task.name].chances += 1 / len(row.questions[task.question].options)
+                if question.boxes is None:
+                    asked[task.name].chances += 1 / len(question.options)
     return Survey(dict(sorted(datasets.items())), asked)
