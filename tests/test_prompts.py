@@ -10,6 +10,7 @@ import pytest
 
 from mubench_gen.errors import DefinitionError, SettingError
 from mubench_gen.image import StandardPolicy, open_image
+from mubench_gen.pairing import fits
 from mubench_gen.prompt import load_prompt, prompt_names, render
 from mubench_gen.types import Image, Message, Question, Row, Sample, Task, Text
 
@@ -116,7 +117,9 @@ def test_caption_prompts_fail_with_words_where_the_data_has_no_captions(sample: 
         render(load_prompt("caption"), Sample("x", sample.task, bare, sample.question, None), GIVEN)
 
 
-@pytest.mark.parametrize("name", sorted(prompt_names()))
+@pytest.mark.parametrize(
+    "name", [n for n in sorted(prompt_names()) if fits(load_prompt(n), "classification")]
+)
 def test_every_shipped_prompt_renders_and_shows_every_option(sample: Sample, name: str) -> None:
     rendered = render(load_prompt(name), sample, GIVEN)
     text = "\n".join(t for message in rendered.messages for t in texts(message))

@@ -178,13 +178,16 @@ def _run(prompt: Prompt, template: Template, variables: Mapping[str, Any]) -> st
             if length > MAX_TEXT:
                 raise TemplateError(f"the prompt grows beyond {MAX_TEXT:,} characters")
             pieces.append(piece)
+        text = "".join(pieces).removesuffix("\n")
+        if not text.isascii():
+            text.encode()  # raises where a lone surrogate was written, which no record can hold
     except RecursionError:
         raise _fault(prompt, template, None, "a macro calls itself without end") from None
     except Exception:  # a template's code may raise whatever its data makes it raise
         error = _in_template_lines()
         line = _line_in_template(error, template)
         raise _fault(prompt, template, line, _template_message(error, variables)) from None
-    return "".join(pieces).removesuffix("\n")
+    return text
 
 
 def _fault(prompt: Prompt, template: Template, line: int | None, message: str) -> DefinitionError:

@@ -17,6 +17,7 @@ from mubench_gen.errors import RunFolderError
 
 FORMAT = 1
 MANIFEST, RECORDS, SCORES, LOCK = "manifest.json", "records.jsonl", "scores.json", ".lock"
+_PARTS = frozenset({"settings", "content", "plugin", "model", "data", "planned", "sessions"})
 _SETTLED = ("settings", "content")  # what must be equal for a run to be resumed
 
 
@@ -42,9 +43,13 @@ def choose_folder(wanted: Path, *, fresh: bool) -> Path:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; a second process is refused."""
+    """Hold the folder for this process; a second process is refused.
+
+    A folder that holds other things than a run is refused too, and left as it is.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _refuse_strange(folder)
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise RunFolderError(
@@ -59,8 +64,9 @@ def locked(folder: Path) -> Iterator[None]:
                 f"{folder} is in use by another process (pid {owner}). Wait for it, or give "
                 "another --run-dir."
             ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without the number
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(handle)
@@ -74,14 +80,6 @@ def settle_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]
     """
     path = folder / MANIFEST
     if not path.exists():
-        strange = [
-            p.name for p in folder.iterdir() if p.name != LOCK and not p.name.startswith(".")
-        ]
-        if strange:
-            raise RunFolderError(
-                f"{folder} is no run folder: it holds {', '.join(sorted(strange)[:3])} and no "
-                f"{MANIFEST}. Give another --run-dir."
-            )
         stored = dict(manifest)
     else:
         stored = read_manifest(folder)
@@ -96,20 +94,36 @@ def settle_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]
     return stored
 
 
+def _refuse_strange(folder: Path) -> None:
+    if (folder / MANIFEST).exists():
+        return
+    strange = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    if strange:
+        raise RunFolderError(
+            f"{folder} is no run folder: it holds {', '.join(sorted(strange)[:3])} and no "
+            f"{MANIFEST}. Give another --run-dir."
+        )
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run folder. RunFolderError where there is none that can be read."""
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunFolderError(f"{folder} is no run folder: it holds no {MANIFEST}.") from None
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path}: cannot be read: {error}.") from None
-    if not isinstance(manifest, dict) or manifest.get("format", 0) > FORMAT:
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+        raise RunFolderError(f"{path}: is no manifest of a run.")
+    if manifest["format"] > FORMAT:
         raise RunFolderError(
-            f"{path}: is of format {manifest.get('format')}, this version reads {FORMAT}. "
+            f"{path}: is of format {manifest['format']}, this version reads {FORMAT}. "
             "Type: pip install -U mubench-gen"
         )
+    missing = sorted(_PARTS - manifest.keys())
+    if missing:
+        raise RunFolderError(f"{path}: is no manifest of a run: it has no {missing[0]!r}.")
     return manifest
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -47,13 +48,22 @@ def open_dataset(
     *,
     partial: bool = False,
     licenses: Sequence[str] = (),
+    checked: bool = False,
 ) -> Dataset:
     """The data set of that name, or in that folder or file. DataError says what is wrong.
 
     `partial`: files of it that are missing or damaged are left out. `licenses`: only rows
-    under these, by name or glob, or "commercial" for all that allow commercial use.
+    under these, by name or glob, or "commercial" for all that allow commercial use. `checked`:
+    look at every row now, so that none stops a run on its way.
     """
+    from mubench_gen.data.jsonl import JsonlDataset
+
     dataset = _open(name, policy or StandardPolicy(), partial=partial)
+    if checked and not isinstance(dataset, JsonlDataset):  # which opening has checked
+        from mubench_gen.data.schema import check_row
+
+        for row in dataset:
+            check_row(row)
     if not licenses:
         return dataset
     from mubench_gen.data.licenses import with_licenses
@@ -73,6 +83,10 @@ def _open(name: str, policy: StandardPolicy, *, partial: bool) -> Dataset:
 
         return open_ubench(policy, partial=partial)
     path = Path(name).expanduser()
+    if not os.path.exists(path):  # unlike Path.exists, False for a name of any length
+        raise DataError(
+            f"There is no data set {name!r}, nor a file or folder. {did_you_mean(name, NAMES)}"
+        )
     if path.is_dir() and (path / "rows.jsonl").is_file():
         return JsonlDataset(path.name, path / "rows.jsonl", policy)
     if path.is_file() and path.suffix == ".jsonl":
@@ -91,8 +105,4 @@ def _why_not(name: str, path: Path) -> str:
             f"The folder {name!r} holds no rows.jsonl, and no Arrow or Parquet file: it is no data "
             "set of μ-Bench's schema. `mubench-gen data import` makes one of images and a table."
         )
-    if path.exists():
-        return (
-            f"{name!r} is no file that can be read as a data set: .jsonl, .arrow and .parquet are."
-        )
-    return f"There is no data set {name!r}, nor a file or folder. {did_you_mean(name, NAMES)}"
+    return f"{name!r} is no file that can be read as a data set: .jsonl, .arrow and .parquet are."
