@@ -72,7 +72,11 @@ def make_plan(settings: Settings, plugins: Plugins) -> Plan:
             "with captions. Use --control shuffled."
         )
     dataset = open_dataset(
-        settings.data, policy, partial=settings.partial, licenses=settings.licenses
+        settings.data,
+        policy,
+        partial=settings.partial,
+        licenses=settings.licenses,
+        checked=True,
     )
     tasks = asked_of(load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks))
     dataset = with_recasts(dataset, tasks)
