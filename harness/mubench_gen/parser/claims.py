@@ -12,7 +12,7 @@ from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import MANY, Label, Reading
 from mubench_gen.parser.target import COMMON, joined_label
 
-Stance = Literal["asserted", "denied", "open", "supposed"]
+Stance = Literal["asserted", "denied", "contrasted", "open", "supposed"]
 
 _BOUNDARY = re.compile(
     r"[;!?\n]|\.(?!\d)|,|\b(?:but|whereas|while|although|though|however|because|since|and not|so"
@@ -39,6 +39,8 @@ _SUPPOSED = re.compile(
     r"\b(?:whether|if|assuming|suppose|(?:let's|let us|we|first|to) (?:consider|examine|look at))\b"
     r"|是否|如果"
 )
+# What another option would look like; "would be" is how answers are hedged, too.
+_WOULD = re.compile(r"\s+would (?:have|show|look|appear|contain|need|require|give|not)\b")
 _REACH = 160
 
 
@@ -59,11 +61,15 @@ def stance(reading: Reading, start: int, end: int) -> Stance:
         left = boundary.end()
     if _SUPPOSED.search(low, left, start):
         return "supposed"
-    if _CONTRAST.search(low, left, start) or _DENIAL.search(low, left, start):
+    if _DENIAL.search(low, left, start):
         return "denied"
+    if _CONTRAST.search(low, left, start):
+        return "contrasted"
     after = _past_mark(low, start, end)
     stop = _BOUNDARY.search(low, after, after + _REACH)
     right = stop.start() if stop else min(len(low), after + _REACH)
+    if _WOULD.match(low, after):
+        return "supposed"
     contrast = _CONTRAST.search(low, after, right)
     if _DENIAL.search(low, after, contrast.start() if contrast else right):
         return "denied"

@@ -183,7 +183,7 @@ def concluded(reading: Reading) -> Iterator[Verdict]:
 
 def _last_drawn(reading: Reading, cue: re.Pattern[str]) -> Iterator[Verdict]:
     for group in reversed(_by_sentence(reading, _weighed(reading))):
-        if all(claim.stance in ("denied", "supposed") for claim in group):
+        if all(claim.stance in ("denied", "contrasted", "supposed") for claim in group):
             continue
         if _draws(reading, group, cue):
             yield from _single(group)
@@ -258,5 +258,6 @@ def _answering(reading: Reading) -> list[Claim]:
             continue
         if refused and not (yet and group[-1].start > yet.start()):
             continue
-        kept += group
+        against = {claim.option for claim in group if claim.stance == "denied"}
+        kept += [c._replace(stance="denied") if c.option in against else c for c in group]
     return kept

@@ -9,6 +9,7 @@ from mubench_gen.parser.choices import first_tokens, tokenize
 from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.statuses import REFUSAL
 from mubench_gen.parser.target import label_at, skip_fillers, text_at
 
 _OPENING = re.compile(r"(?:sure|okay|ok|certainly|of course|yes|well)[,!.:\s]+")
@@ -88,6 +89,10 @@ def leading_label(reading: Reading) -> Iterator[Verdict]:
         return
     if in_list(reading, found.option, found.start, found.end) or _each_in_turn(reading, found):
         return
+    if reading.text.startswith("A:", at) and REFUSAL.match(
+        reading.low, skip_fillers(reading, at + 2)
+    ):
+        return  # "A:" for "answer:"
     answer = _ANSWER_MARK.match(reading.text, at)
     if answer and label_at(reading, answer.end()) is not None:
         at = answer.end()

@@ -21,7 +21,7 @@ _VERB = re.compile(
 # A letter in a formula is a quantity.
 _FORMULA = re.compile(r" ?[=+^×÷≤≥≈]|[ ][*/<>-][ ]?[A-Za-z0-9]|\(")
 _FORMULA_BEFORE = re.compile(r"[+^×÷≤≥≈] ?$")
-_WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \"'(\[]{1,3}$")
+_WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \"']{1,3}$")
 # Words that lead to an answer, and nouns that images are marked with. Any other noun makes
 # the letter a part of a name: "vitamin C", "hepatitis B", "angle A".
 _LEADS = frozenset(

@@ -31,7 +31,9 @@ _JOIN = re.compile(
 _BESIDE = re.compile(
     r"[)\]][ ]*[(\[](?=[A-Za-z0-9]{1,2}[)\]])|[ ](?=[A-Z][ ]*(?:[A-Z][ ]*)*(?:\n|$))"
 )
-_JOIN_BACK = re.compile(r"\s*(?:is|are|was|were|does|do|can|has|have|would|seems?|不|是错)\b")
+_JOIN_BACK = re.compile(
+    r"\s*(?:is|was|does|has|would|seems?|不|是错)\b|[^.\n]{0,40}\b(?:wrong|incorrect|not|false)\b"
+)
 _SEVERAL = re.compile(r"[A-Z]{2,6}(?![0-9A-Za-z_])")
 _ARTICLE = re.compile(r"(?:an?|the)\s+")
 _META = re.compile(
