@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mubench_gen.definitions import first_problem, known_files, line_of_key
+from mubench_gen.definitions import first_problem, known_files, line_of_key, read_toml
 from mubench_gen.errors import DefinitionError, did_you_mean
 from mubench_gen.types import Task
 
@@ -102,7 +102,7 @@ def _select(pattern: str, known: Sequence[Task]) -> list[Task]:
 def _read(path: Path) -> Task:
     try:
         source = path.read_text(encoding="utf-8")
-        definition = TaskFile.model_validate(tomllib.loads(source))
+        definition = TaskFile.model_validate(read_toml(source))
     except FileNotFoundError:
         raise DefinitionError(f"There is no task file {str(path)!r}.") from None
     except (OSError, UnicodeDecodeError) as error:
