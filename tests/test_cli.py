@@ -309,6 +309,7 @@ def test_a_terminal_shows_a_bar_and_a_pipe_plain_lines(mubench: Command, cells: 
     piped = mubench("eval", "--plugin", "echo", "--data", cells, "--run-dir", "other", *SLOW)
     assert "\x1b" not in piped.out + piped.err
     assert "echo echo: 6/6" in piped.err
+    assert " 0.0/s" not in piped.err
 
 
 def wait_for(path: Path, lines: int) -> None:
