@@ -169,9 +169,46 @@ class ModelSpec:
         return self.source.kind
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A reply in which no rule of the parser found an answer. The right answer is not in it."""
+
+    reply: str
+    prompt: str
+    options: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+class Judge:
+    """Reads what the rules could not, as a last resort (`--judge NAME`). Implement `read`.
+
+    Asked only for replies of status "none" or "ambiguous"; what a rule found stands. Its
+    answers carry the rule "judge:NAME" in their records.
+    """
+
+    Options: ClassVar[type[Options]] = Options
+
+    def __init__(self, options: BaseModel | None = None) -> None:
+        self.options: Any = options if options is not None else type(self).Options()
+
+    def load(self) -> None:
+        """Get ready for the first reply."""
+
+    def close(self) -> None:
+        """Free what `load` took."""
+
+    def read(self, unread: Sequence[Unread]) -> Sequence[int | None]:
+        """For each reply the index of the option that it chooses, None where it chooses none."""
+        raise NotImplementedError
+
+
 class Hooks:
     """The hooks of mubench-gen. The plugin manager validates plugins against this class."""
 
     @hookspec
     def mubench_gen_models(self) -> Sequence[ModelSpec]:  # type: ignore[empty-body]
         """The models of this plugin, the default first. Called when the plugin is asked for."""
+
+    @hookspec(firstresult=True)
+    def mubench_gen_judge(self) -> type[Judge]:  # type: ignore[empty-body]
+        """The judge of this plugin. Called when `--judge` names the plugin."""

@@ -12,11 +12,13 @@ from typing import Any
 from mubench_gen.data import Dataset, open_dataset
 from mubench_gen.engines import check_engine, digest_checkpoint, open_checkpoint
 from mubench_gen.errors import PluginError, SettingError, describe
+from mubench_gen.hooks import Isolated
 from mubench_gen.image import StandardPolicy
+from mubench_gen.judging import Bench
 from mubench_gen.manifest import session
 from mubench_gen.model import Checkpoint, Model, ModelSpec, Runtime
 from mubench_gen.pairing import answered_by, asked_of, check_pairs, default_prompts, with_recasts
-from mubench_gen.plugins import Isolated, Plugin, Plugins, check_options
+from mubench_gen.plugins import Plugin, Plugins, check_options
 from mubench_gen.progress import log
 from mubench_gen.prompt import Prompt, load_prompt
 from mubench_gen.runfolder import FORMAT, run_name, settings_hash
@@ -50,6 +52,7 @@ class Plan:
     readouts: Sequence[Readout]
     policy: StandardPolicy
     weights: Weights
+    judge: Bench | None = None
 
     @property
     def name(self) -> str:
@@ -96,7 +99,19 @@ def make_plan(settings: Settings, plugins: Plugins) -> Plan:
         readouts=readouts,
         policy=policy,
         weights=_weights(plugin, spec, model, settings),
+        judge=open_judge(settings.judge, plugins) if settings.judge is not None else None,
     )
+
+
+def open_judge(name: str, plugins: Plugins) -> Bench:
+    """The judge of that plugin, not loaded yet."""
+    plugin = plugins.load(name)
+    if plugin.judge is None:
+        raise PluginError(
+            f"The plugin {name!r} has no judge: it has no hook mubench_gen_judge (docs/parser.md)."
+        )
+    with Isolated(f"The judge of the plugin {name!r}"):
+        return Bench(plugin.name, plugin.judge())
 
 
 def isolated_model(plugin: Plugin, spec: ModelSpec) -> Isolated:

@@ -6,42 +6,30 @@ and keeps whatever it does wrong from everything else.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
 import sys
-import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen._version import __version__
 from mubench_gen.errors import (
-    EngineFault,
     PluginError,
     SettingError,
-    UsageError,
-    describe,
     did_you_mean,
 )
+from mubench_gen.hooks import GROUP, Isolated, judge_of, models_of
 from mubench_gen.places import is_file
 
 if TYPE_CHECKING:
-    from mubench_gen.model import ModelSpec
+    from mubench_gen.model import Judge, ModelSpec
 
-GROUP = "mubench_gen"
 _OWN = "mubench-gen"
 # What importlib raises where a distribution's metadata are missing or no text.
 _NO_METADATA = (AttributeError, KeyError, TypeError, ValueError)
-
-
-_METHODS = {
-    "GenerativeModel": ("generate",),
-    "ContrastiveModel": ("embed_images", "embed_texts"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +55,7 @@ class Plugin:
     distribution: str | None
     version: str | None
     models: Sequence[ModelSpec]
+    judge: type[Judge] | None = None
     digest: str | None = None
     path: Path | None = None
 
@@ -76,6 +65,8 @@ class Plugin:
 
         from mubench_gen.model import Checkpoint
 
+        if not self.models:
+            raise PluginError(f"The plugin {self.name!r} is a judge: it has no model to evaluate.")
         if model is None:
             return self.models[0]
         for spec in self.models:
@@ -121,8 +112,8 @@ class Plugins:
         entry = next(e for e in self._entries() if e.name == listed.name)
         with Isolated(where):
             module = entry.load()
-        models = _models(module, where)
-        return Plugin(listed.name, listed.distribution, listed.version, models)
+        models, judge = models_of(module, where), judge_of(module, where)
+        return Plugin(listed.name, listed.distribution, listed.version, models, judge)
 
     def _entries(self) -> Iterable[importlib.metadata.EntryPoint]:
         if self.entry_points is not None:
@@ -210,77 +201,5 @@ def _load_path(path: Path) -> Plugin:
     with Isolated(where):
         spec.loader.exec_module(module)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Plugin(name, None, None, _models(module, where), digest, path.resolve())
-
-
-def _models(module: ModuleType, where: str) -> Sequence[ModelSpec]:
-    import pluggy
-
-    from mubench_gen.model import Hooks, ModelSpec
-
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(Hooks)
-    try:
-        manager.register(module)
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise PluginError(f"{where} has a hook that mubench-gen doesn't know: {error}") from None
-    if not manager.hook.mubench_gen_models.get_hookimpls():
-        raise PluginError(
-            f"{where} has no hook mubench_gen_models: define it and mark it @mubench_gen.hookimpl."
-        )
-    with Isolated(where):
-        answers = manager.hook.mubench_gen_models()
-    models = list(answers[0]) if answers and isinstance(answers[0], (list, tuple)) else []
-    if not models or not all(isinstance(m, ModelSpec) for m in models):
-        raise PluginError(f"{where}: mubench_gen_models must return a list of ModelSpec.")
-    names: set[str] = set()
-    for spec in models:
-        fault = f"it offers two models named {spec.name!r}" if spec.name in names else _fault(spec)
-        if fault is not None:
-            raise PluginError(f"{where}, model {spec.name!r}: {fault}.")
-        names.add(spec.name)
-    return models
-
-
-def _fault(spec: ModelSpec) -> str | None:
-    """What is wrong with a model as it is described, before anything of it runs."""
-    from mubench_gen.model import Checkpoint, ContrastiveModel, GenerativeModel, Options
-
-    if not isinstance(spec.name, str) or not spec.name:
-        return "it needs a name, a text for --model"
-    source: Any = spec.source
-    if isinstance(source, Checkpoint):
-        return None
-    for family in (GenerativeModel, ContrastiveModel):
-        if isinstance(source, type) and issubclass(source, family):
-            break
-    else:
-        return (
-            "its source must be a subclass of GenerativeModel or ContrastiveModel (the class, "
-            f"not an object of it) or a Checkpoint, found {source!r:.80}"
-        )
-    for method in _METHODS[family.__name__]:
-        if getattr(source, method) is getattr(family, method):
-            return f"the class {source.__name__} must define {method}"
-    if not isinstance(source.Options, type) or not issubclass(source.Options, Options):
-        return f"{source.__name__}.Options must be a subclass of mubench_gen.Options"
-    return None
-
-
-class Isolated(contextlib.AbstractContextManager[None]):
-    """Turns whatever a plugin raises where it gets ready into a PluginError with its place."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, (Exception, SystemExit)):  # a signal is no fault of the plugin
-            return
-        if isinstance(error, (UsageError, EngineFault)):
-            return
-        frames = traceback.extract_tb(trace)
-        place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-        raise PluginError(
-            f"{self._where} is broken: {type(error).__name__}: {describe(error)}{place}."
-        ) from None
+    models, judge = models_of(module, where), judge_of(module, where)
+    return Plugin(name, None, None, models, judge, digest, path.resolve())

@@ -8,7 +8,9 @@ from typing import Any
 
 from mubench_gen.answer import read_answer
 from mubench_gen.errors import ImageError
+from mubench_gen.judging import Bench, is_unread
 from mubench_gen.localization import asks_boxes, read_boxes, unread_boxes
+from mubench_gen.model import Unread
 from mubench_gen.progress import log
 from mubench_gen.records import AnsweredKeys, Record, RecordFile
 from mubench_gen.types import (
@@ -50,12 +52,20 @@ class Recorder:
     """
 
     def __init__(
-        self, records: RecordFile, reused: Sequence[AnsweredKeys], plugin: str, model: str
+        self,
+        records: RecordFile,
+        reused: Sequence[AnsweredKeys],
+        plugin: str,
+        model: str,
+        *,
+        judge: Bench | None = None,
     ) -> None:
         self._records = records
         self._answered = [records.answered, *reused]
         self._plugin = plugin
         self._model = model
+        self._judge = judge
+        self._judged: dict[str, Answer] = {}
         self._in_flight: dict[str, list[Item]] = {}
         self._waiting = 0
         self._ready: list[Record] = []
@@ -90,6 +100,7 @@ class Recorder:
                 if self._waiting >= _WAITING:
                     yield None
             elif (stored := self._stored(request.key)) is not None:
+                self._consult([(item, stored)])
                 self._record(item, stored)
             else:
                 self._in_flight[request.key] = [item]
@@ -97,11 +108,14 @@ class Recorder:
 
     def answered(self, batch: Iterable[tuple[Request, Response]]) -> None:
         """Record a batch, on the disk when this returns."""
+        answered: list[tuple[Item, Response]] = []
         for request, response in batch:
             items = self._in_flight.pop(request.key)
             self._waiting -= len(items) - 1
-            for item in items:
-                self._record(item, response, flush=False)
+            answered += [(item, response) for item in items]
+        self._consult(answered)
+        for item, response in answered:
+            self._record(item, response, flush=False)
         self.flush()
 
     def flush(self) -> None:
@@ -129,7 +143,9 @@ class Recorder:
         if asks_boxes(item.rendered):
             response, answer, boxes = _read_boxes(response, item.rendered)
         else:
-            answer, boxes = read_answer(response, item.readout, item.rendered), None
+            judged = self._judged.pop(item.id, None)
+            answer = judged or read_answer(response, item.readout, item.rendered)
+            boxes = None
         record = make_record(item, response, answer, plugin=self._plugin, model=self._model)
         if boxes is not None:
             record |= {"correct": None, "boxes": boxes}
@@ -142,6 +158,20 @@ class Recorder:
             self._right += bool(record["correct"])
         if flush and len(self._ready) >= _FLUSH:
             self.flush()
+
+    def _consult(self, responses: Sequence[tuple[Item, Response]]) -> None:
+        """Let the judge, where there is one, read the replies that no rule could."""
+        if self._judge is None:
+            return
+        items, unread = [], []
+        for item, response in responses:
+            answer = read_answer(response, item.readout, item.rendered)
+            if is_unread(answer, response.reply) and not asks_boxes(item.rendered):
+                items.append(item)
+                unread.append(_unread(item, response))
+        for item, judged in zip(items, self._judge.read(unread), strict=True):
+            if judged is not None:
+                self._judged[item.id] = judged
 
     def _tell_conversion(self, image: Image) -> None:
         """Say once what the image policy changes; each record says it of its own image."""
@@ -170,6 +200,16 @@ def _read_boxes(
         except ImageError as error:
             response = replace(response, error=Failure(type(error).__name__, str(error)))
     return response, Answer("error"), unread_boxes(rendered)
+
+
+def _unread(item: Item, response: Response) -> Unread:
+    texts = [part for m in item.rendered.messages for part in m.content if isinstance(part, Text)]
+    return Unread(
+        reply=response.reply or "",
+        prompt="\n".join(part.text for part in texts),
+        options=item.rendered.options,
+        labels=item.rendered.labels,
+    )
 
 
 def make_record(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mubench_gen.answer import answer_of
+from mubench_gen.judging import is_judged
 from mubench_gen.localization import is_box_record, reread_boxes
 from mubench_gen.records import Record, RecordFile
 from mubench_gen.results import Run
@@ -61,10 +62,19 @@ def _read_again(run: Run, changes: list[Change]) -> Iterator[Record]:
         if record["status"] == "error":
             yield record
             continue
-        again = _boxes(record) if is_box_record(record) else _answered(record, _answer(record))
+        again = _again(record)
         if any(again.get(f) != record.get(f) for f in (*_ANSWER_FIELDS, "boxes")):
             changes.append(Change(record, again))
         yield again
+
+
+def _again(record: Record) -> Record:
+    if is_box_record(record):
+        return _boxes(record)
+    answer = _answer(record)
+    if answer.status != "answered" and is_judged(record["rule"]):
+        return record  # a judge read what the rules still cannot
+    return _answered(record, answer)
 
 
 def _answer(record: Record) -> Answer:

@@ -75,6 +75,8 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
     wanted = settings.run_dir or Path("runs", f"{plan.name}-{settings_hash(identity)}")
     folder = choose_folder(wanted, fresh=settings.fresh)
     reused = [AnsweredKeys.of(load_run(path).dir / RECORDS) for path in settings.reuse]
+    if settings.repeats > 1 and settings.temperature == 0:
+        log(f"At temperature 0 the {settings.repeats} repeats ask the same greedy request again.")
     with locked(folder):
         run = Run(folder)
         manifest = settle_manifest(folder, make_manifest(plan, identity, command, _planned(plan)))
@@ -82,13 +84,18 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
         title = f"{plan.plugin.name} {plan.spec.name}"
         try:
             with bar(title, manifest["planned"], shown=progress) as shown:
-                recorder = Recorder(records, reused, plan.plugin.name, plan.spec.name)
+                recorder = Recorder(
+                    records, reused, plan.plugin.name, plan.spec.name, judge=plan.judge
+                )
                 _ask(plan, recorder, shown, manifest)
         except EngineFault as error:
             log(f"The engine is gone: {error}. The same command goes on from here.")
             raise
         finally:
             records.close()
+            if plan.judge is not None:
+                plan.judge.close()
+                log(plan.judge.summary)
         run.write_scores()
     return run
 

@@ -58,6 +58,9 @@ class Settings(BaseModel):
         None,
         description="orders of the options: given, reversed, shuffled, cyclic:K, random:K, all",
     )
+    judge: str | None = Field(
+        None, description="plugin whose judge reads the replies that no rule could; none"
+    )
     control: Literal["none", "blind", "shuffled"] = Field(
         "none", description="blind: no image; shuffled: another item's image"
     )

@@ -55,6 +55,9 @@ tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
 @click.option(
     "--orders", metavar="ORDERS", help="Orders of the options: cyclic:K, random:K, all, shuffled, …"
 )
+@click.option(
+    "--judge", metavar="NAME", help="Plugin whose judge reads what no rule of the parser could."
+)
 @click.option("--control", metavar="NAME", help="blind: no image; shuffled: another item's image.")
 @click.option("--limit", type=int, metavar="N", help="Items a task, a seeded sample. [all]")
 @click.option("--seed", type=int, metavar="N", help="Seed of everything that is drawn. [0]")
