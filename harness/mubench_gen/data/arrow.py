@@ -71,7 +71,7 @@ class ArrowDataset:
             for batch in source.index():
                 maker.add(source.path, first, batch)
                 first += batch.num_rows
-            source.release()
+                source.release()
         index = maker.make()
         self._repeated = index.repeated
         self.questions = index.questions

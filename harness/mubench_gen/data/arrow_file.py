@@ -17,6 +17,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol
 
+from mubench_gen.data.columnar import validity
 from mubench_gen.data.columns import check_schema
 from mubench_gen.errors import DataError, ImageError
 
@@ -84,6 +85,7 @@ class ArrowFile:
         except (pa.ArrowInvalid, OSError) as error:
             raise DataError(_damaged(path, self._buffer.size, error)) from None
         self._ends = list(accumulate(counts))
+        self.release()
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -106,7 +108,7 @@ class ArrowFile:
         window = self.window(row)
         column = window.batch.column("image").slice(row - window.start, count)
         cells = column.field(column.type.get_field_index("bytes"))
-        there = (column.is_valid().to_numpy(False) & cells.is_valid().to_numpy(False)).tolist()
+        there = (validity(column) & validity(cells)).tolist()
         _, offsets, content = cells.buffers()
         wide = np.int64 if "large" in str(cells.type) else np.int32
         ends = np.frombuffer(offsets, wide)[cells.offset :][: count + 1].tolist()
@@ -119,6 +121,7 @@ class ArrowFile:
         ]
 
     def release(self) -> None:
+        """One look at a page maps all of its neighbours that the page cache holds."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
 

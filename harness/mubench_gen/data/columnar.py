@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def need_pyarrow(purpose: str) -> Any:
@@ -93,8 +97,24 @@ def _lists(array: Any, unread: frozenset[str]) -> list[Any]:
     return _without_nulls(array, found)
 
 
+def validity(array: Any) -> NDArray[np.bool_]:
+    """Where a value is not NULL."""
+    import numpy as np
+    import pyarrow.types as kinds
+
+    if array.null_count == 0:
+        return np.ones(len(array), dtype=np.bool_)
+    bits = array.buffers()[0]
+    if bits is None or kinds.is_null(array.type):
+        return np.zeros(len(array), dtype=np.bool_)
+    begin, end = array.offset, array.offset + len(array)
+    held = np.frombuffer(bits, np.uint8)[begin // 8 : (end + 7) // 8]
+    found = np.unpackbits(held, bitorder="little")[begin % 8 :][: len(array)]
+    return found.astype(np.bool_)
+
+
 def _without_nulls(array: Any, found: list[Any]) -> list[Any]:
     if array.null_count == 0:
         return found
-    valid = array.is_valid().to_numpy(zero_copy_only=False).tolist()
+    valid = validity(array).tolist()
     return [value if there else None for value, there in zip(found, valid, strict=True)]
