@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """`repeated[i]`: 1 where the key of row i stood before. `questions`: (data set, name) → rows."""
+    """`repeated[i]`: 1 where the key of row i stood before. `questions`: rows by (set, name)."""
 
     repeated: array[int]
     questions: dict[tuple[str, str], int]
