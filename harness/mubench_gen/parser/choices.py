@@ -79,6 +79,7 @@ def text_ends(lowered: str, at: int, words: tuple[str, ...], limit: int) -> int 
     return at
 
 
+@lru_cache(maxsize=8192)
 def _key(option: str) -> str:
     """An option as " token token ", without a leading article."""
     words = _TOKEN.findall(lower(strip_markup(fold(option))))
@@ -119,6 +120,10 @@ class Choices:
             self._keys = tuple(map(_key, self.options))
         return self._keys
 
+    def key(self, index: int) -> str:
+        """The key of one option; most replies need no other."""
+        return self._keys[index] if self._keys is not None else _key(self.options[index])
+
     @property
     def texts(self) -> dict[str, int]:
         """Key → option, or -1 where several options share the text."""
@@ -154,7 +159,7 @@ class Choices:
         """Whether the text of an option (of `index`, or of any) may begin at `at`."""
         skipped = _SKIP.match(lowered, at)
         at = skipped.end() if skipped else at
-        heads = self.heads if index is None else self.heads[index]
+        heads = self.heads if index is None else _head(self.key(index))
         if lowered.startswith(heads, at):
             return True
         article = _ARTICLE.match(lowered, at)

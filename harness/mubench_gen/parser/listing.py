@@ -36,7 +36,7 @@ _WINDOW = 400
 
 def own_text_end(reading: Reading, index: int, end: int) -> int | None:
     """Where the text of option `index` ends if it follows a label that ends at `end`."""
-    key = reading.choices.keys[index]
+    key = reading.choices.key(index)
     if not key or not reading.choices.may_start(reading.low, end, index):
         return None
     words = reading.choices.words(key)
@@ -90,7 +90,7 @@ def _came_from(reading: Reading, index: int, start: int) -> bool:
     """Whether the previous option, label and text, stands right before."""
     if index == 0:
         return False
-    key = reading.choices.keys[index - 1]
+    key = reading.choices.key(index - 1)
     ending = reading.low[max(0, start - 20) : start].rstrip(_PUNCTUATION)
     ending = _CONJUNCTION_END.sub("", ending)
     if not key or not ending.endswith((key[-3:-1].strip(), key[-3:-1].strip() + "s")):

@@ -38,7 +38,8 @@ Tiers = tuple[tuple[Rule, ...], ...]
 # In the order of their evidence. Within a tier the verdict that stands last in the reply
 # counts, whichever rule found it: a declaration may be retracted by a later one.
 STRONG: Tiers = (
-    (label_with_text, sole_text, sole_labels),
+    (label_with_text,),
+    (sole_text, sole_labels),
     (
         json_answer,
         answer_tag,
