@@ -17,7 +17,8 @@ import mubench_gen
 
 class Wordy(mubench_gen.GenerativeModel):
     def generate(self, requests):
-        replies = ["it shows tissue of some organ", "The answer is B.", "", "either A or B, both fit"]
+        replies = ["it shows tissue of some organ", "The answer is B."]
+        replies += ["", "either A or B, both fit"]
         return [replies[i % 4] for i, _ in enumerate(requests)]
 
 @mubench_gen.hookimpl

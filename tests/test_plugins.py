@@ -570,3 +570,33 @@ def test_faulty_embeddings_are_errors(
     scored = outcome.document["scores"]["pooled"]
     assert outcome.code == 3
     assert (scored["n"], scored["n_errors"]) == (0, 3)
+
+
+BESIDE = """
+import mubench_gen
+from beside_the_model import LABEL
+
+class Constant(mubench_gen.GenerativeModel):
+    def generate(self, requests):
+        return [LABEL for _ in requests]
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    return [mubench_gen.ModelSpec("constant", Constant)]
+"""
+
+
+def test_a_plugin_file_imports_the_files_beside_it_and_their_change_is_noticed(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "my_model.py").write_text(BESIDE)
+    (tmp_path / "beside_the_model.py").write_text("LABEL = 'A'")
+    first = Plugins().load(str(tmp_path / "my_model.py"))
+    again = Plugins().load(str(tmp_path / "my_model.py"))
+    (tmp_path / "beside_the_model.py").write_text("LABEL = 'B'")
+    changed = Plugins().load(str(tmp_path / "my_model.py"))
+    assert first.digest == again.digest != changed.digest
+
+
+def test_the_code_of_an_installed_plugin_is_part_of_what_it_is() -> None:
+    assert Plugins().load("echo").digest is not None

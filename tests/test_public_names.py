@@ -10,8 +10,8 @@ NAMES = [
     "Answer", "Checkpoint", "ContrastiveModel", "DataError", "DefinitionError", "EngineFault",
     "GenerativeModel", "Image", "ImageError", "ItemError", "Judge", "Message", "Model", "ModelSpec",
     "MubenchError", "Options", "PluginError", "Reply", "Request", "Run", "RunFolderError",
-    "Runtime", "Sampling", "SettingError", "Text", "Unread", "UsageError", "__version__", "evaluate",
-    "hookimpl", "load_run", "paper_compat", "parse_answer",
+    "Runtime", "Sampling", "SettingError", "Text", "Unread", "UsageError", "__version__",
+    "evaluate", "hookimpl", "load_run", "paper_compat", "parse_answer",
 ]  # fmt: skip
 
 

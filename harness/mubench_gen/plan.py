@@ -285,7 +285,7 @@ def _weights(plugin: Plugin, spec: ModelSpec, model: Model, settings: Settings) 
     """Known before any request is made. A checkpoint that lies elsewhere is fetched first."""
     source = spec.source
     if not isinstance(source, Checkpoint):
-        code = plugin.digest or f"{plugin.distribution} {plugin.version}"
+        code = plugin.digest
         return Weights(weights=code, settings=None)
     revision = settings.revision or source.revision
     if digest_checkpoint(source.path, revision) is None:

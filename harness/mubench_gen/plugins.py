@@ -6,6 +6,7 @@ and keeps whatever it does wrong from everything else.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen._version import __version__
@@ -49,7 +51,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """A loaded plugin. `digest` is of its file where it was given as a path."""
+    """A loaded plugin. `digest` is of its code: its file, or all of its package."""
 
     name: str
     distribution: str | None
@@ -113,7 +115,8 @@ class Plugins:
         with Isolated(where):
             module = entry.load()
         models, judge = models_of(module, where), judge_of(module, where)
-        return Plugin(listed.name, listed.distribution, listed.version, models, judge)
+        digest = _code_digest(module)
+        return Plugin(listed.name, listed.distribution, listed.version, models, judge, digest)
 
     def _entries(self) -> Iterable[importlib.metadata.EntryPoint]:
         if self.entry_points is not None:
@@ -198,8 +201,46 @@ def _load_path(path: Path) -> Plugin:
         raise PluginError(f"{where} is no Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # annotations, pickles and relative imports look it up
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)  # so that it can import the files beside it
     with Isolated(where):
         spec.loader.exec_module(module)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     models, judge = models_of(module, where), judge_of(module, where)
-    return Plugin(name, None, None, models, judge, digest, path.resolve())
+    return Plugin(name, None, None, models, judge, _code_digest(module), path.resolve())
+
+
+def _code_digest(module: ModuleType) -> str | None:
+    """Of the module's file and those beside it that it imports; of a package, all its files."""
+    if module.__file__ is None:
+        return None
+    file = Path(module.__file__).resolve()
+    package = hasattr(module, "__path__") or file.name == "__init__.py"
+    files = set(file.parent.rglob("*.py")) if package else _with_imported(file)
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(f"{path.relative_to(file.parent)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _with_imported(file: Path) -> set[Path]:
+    """The file with the files of its folder that it imports, and those that they import."""
+    found, left = set[Path](), [file]
+    while left:
+        path = left.pop()
+        if path in found or not path.is_file():
+            continue
+        found.add(path)
+        try:
+            tree = ast.parse(path.read_bytes())
+        except (SyntaxError, ValueError):  # of a file that only has an imported module's name
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            else:
+                continue
+            left += [file.parent / f"{name.split('.')[0]}.py" for name in names]
+    return found

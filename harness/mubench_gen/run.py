@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.errors import EngineFault, ImageError, RunFolderError
+from mubench_gen.errors import ImageError, RunFolderError
 from mubench_gen.manifest import hardware
 from mubench_gen.orders import ONE_ORDER, item_orders
 from mubench_gen.pairing import fits, readouts_for
@@ -36,6 +36,7 @@ from mubench_gen.results import Run, load_run
 from mubench_gen.runfolder import (
     MANIFEST,
     RECORDS,
+    SCORES,
     choose_folder,
     locked,
     settings_hash,
@@ -88,9 +89,6 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
                     records, reused, plan.plugin.name, plan.spec.name, judge=plan.judge
                 )
                 _ask(plan, recorder, shown, manifest)
-        except EngineFault as error:
-            log(f"The engine is gone: {error}. The same command goes on from here.")
-            raise
         finally:
             records.close()
             if plan.judge is not None:
@@ -106,6 +104,7 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
     requests = recorder.requests(_items(plan, recorder))
     first = next(requests, None)
     if first is not None:
+        (recorder.folder / SCORES).unlink(missing_ok=True)  # of what was there before this
         _load(plan, recorder.folder, manifest)
         size = batch_size(plan)
         batches = respond(
