@@ -19,6 +19,10 @@ _CJK_CHOOSES = ("选", "選", "因此", "所以", "综上", "故")
 _THAT = re.compile(
     r"[,:]?\s+(?:it is|it's|it must be|it would be|it should be|this is|that is)(?=\s)|述|择|[,:]"
 )
+_MISTAKEN = re.compile(
+    r"\b(?:mistake|tempt\w*|avoid|wrong|wrongly|don't|not|never|can't|cannot|many|some|others|people"
+    r"|students)\b[^.\n;,]{0,30}$"
+)
 _STRICT = re.compile(r"[)\]\"']*\s*(?:[.!,;:\n)\]]|$|as\b|because|项|选项|since)")
 
 
@@ -31,6 +35,8 @@ def chosen(reading: Reading) -> Iterator[Verdict]:
             continue
         for start, end in occurrences(reading, cue):
             if cue.isascii() and _inside_word(low, start, end):
+                continue
+            if _MISTAKEN.search(low, max(0, start - 48), start):
                 continue
             found = _label_after(reading, end)
             if found is not None:

@@ -27,6 +27,7 @@ _WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \"']{1,3}$")
 _LEADS = frozenset(
     word
     for line in (
+        "take taking vote mark tick write give gives get got have also indeed namely here",
         "is are be was were as to for with say says said choose chose choosing pick picked select",
         "selected go going opt prefer guess think believe only just maybe perhaps probably likely",
         "definitely clearly certainly and or not than between of both either neither nor that it",
@@ -118,7 +119,9 @@ def _is_label_in_prose(reading: Reading, start: int, end: int) -> bool:
 def _free_standing(reading: Reading, start: int) -> bool:
     """Whether the word before can lead to an answer: not so in "vitamin C"."""
     word = _WORD_BEFORE.search(reading.low, max(0, start - 24), start)
-    return word is None or not word[1].isascii() or word[1] in _LEADS
+    if word is None or not word[1].isascii() or word[1] in _LEADS:
+        return True
+    return word[1].endswith("ly")
 
 
 def _marks_item(text: str, start: int, end: int) -> bool:
