@@ -21,8 +21,10 @@ from mubench_gen.data.demo import (
     write_demo,
 )
 from mubench_gen.data.demo.catalogue import DEMO_SETS
+from mubench_gen.data.demo.display import displayed
 from mubench_gen.data.demo.plan import plan
 from mubench_gen.data.demo.rows import STEMS, row
+from mubench_gen.data.demo.scenes import paint
 from mubench_gen.data.demo.vocabulary import VOCABULARY
 
 # fmt: off
@@ -181,6 +183,21 @@ def test_the_seeds_of_demo_training_and_validation_are_disjoint() -> None:
     assert DEMO_SEED not in TRAINING_SEEDS
     assert DEMO_SEED not in VALIDATION_SEEDS
     assert set(TRAINING_SEEDS).isdisjoint(VALIDATION_SEEDS)
+
+
+def test_some_images_are_shown_grey_and_inverted_and_painting_never_inverts() -> None:
+    import numpy as np
+
+    micrographs = [plan(DEMO_SEED, index) for index in range(0, 360, 9)]  # stained tissue
+    grey = 0
+    for micrograph in micrographs:
+        painted = paint(micrograph)
+        assert (np.ptp(painted, axis=2) > 0).any()
+        shown = displayed(micrograph, painted)
+        assert shown.shape == painted.shape
+        assert shown.dtype == painted.dtype
+        grey += not np.ptp(shown, axis=2).any()
+    assert 0 < grey < len(micrographs) / 4
 
 
 def test_importing_the_package_imports_neither_numpy_nor_pillow() -> None:

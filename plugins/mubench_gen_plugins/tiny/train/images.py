@@ -39,9 +39,11 @@ def make_images(count: int, seeds: Sequence[int], workers: int = 2) -> ImageSet:
     if count > len(seeds) * IMAGES_PER_SEED:
         raise ValueError(f"{len(seeds)} seeds give at most {len(seeds) * IMAGES_PER_SEED} images")
     places = [(seeds[i // IMAGES_PER_SEED], i % IMAGES_PER_SEED) for i in range(count)]
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(workers) as pool:
-        pixels = pool.map(partial(_small, SIDE), places, chunksize=64)
+    if workers == 1:
+        pixels = [_small(SIDE, place) for place in places]
+    else:
+        with multiprocessing.get_context("spawn").Pool(workers) as pool:
+            pixels = pool.map(partial(_small, SIDE), places, chunksize=64)
     planned = [plan(seed, index) for seed, index in places]
     return ImageSet(
         pixels=torch.from_numpy(np.stack(pixels)),

@@ -26,6 +26,7 @@ WIDTH = 128
 HEADER = f"{TURN}user\n"
 FOOTER = f"{END}\n{TURN}assistant\n"
 IGNORED = -100
+MATCHING_LAYER = 2
 
 # Content parts come in the order of the message; text alone is a plain string.
 CHAT_TEMPLATE = (
@@ -42,8 +43,8 @@ CHAT_TEMPLATE = (
 class Plan:
     """How long and on what; the defaults made the shipped weights."""
 
-    vision_steps: int = 1_500
-    steps: int = 1_000
+    vision_steps: int = 1_200
+    steps: int = 800
     images_a_step: int = 32
     questions_an_image: int = 4
     learning_rate: float = 1.2e-3
@@ -115,8 +116,10 @@ def instruct(
 ) -> None:
     """Teach the model to reply, several questions an image a step."""
     teacher = Teacher(plan.seed)
+    matcher = nn.Linear(WIDTH, 1)
     generator = torch.Generator().manual_seed(plan.seed + 1)
-    optimizer = torch.optim.AdamW(_groups(model, plan), weight_decay=0.05, betas=(0.9, 0.98))
+    groups = [*_groups(model, plan), {"params": matcher.parameters(), "lr": plan.learning_rate}]
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.05, betas=(0.9, 0.98))
     peaks = [group["lr"] for group in optimizer.param_groups]
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, peaks, total_steps=max(plan.steps, 2), pct_start=0.08
@@ -130,14 +133,14 @@ def instruct(
             for lesson in teacher.lessons(images.rows[i], plan.questions_an_image)
         ]
         pixels = normalised(turned(images.pixels[chosen], generator))
-        loss, right = reply_loss(model, tokenizer, pixels, lessons)
+        losses = chat_losses(model, matcher, tokenizer, pixels, lessons)
         optimizer.zero_grad()
-        torch.autograd.backward(loss)
+        torch.autograd.backward(losses.reply + losses.match)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         if step % 50 == 49:
-            log(f"chat {step + 1}/{plan.steps}: loss {loss.item():.3f}, first token {right:.3f}")
+            log(f"chat {step + 1}/{plan.steps}: {losses}")
 
 
 def _groups(model: LlavaForConditionalGeneration, plan: Plan) -> list[dict[str, Any]]:
@@ -151,53 +154,103 @@ def _groups(model: LlavaForConditionalGeneration, plan: Plan) -> list[dict[str, 
     ]
 
 
-def reply_loss(
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """`reply`: of the replies' tokens; `match`: of telling which option is the image's.
+
+    `right` is the share of replies whose first token is right.
+    """
+
+    reply: torch.Tensor
+    match: torch.Tensor
+    right: float
+
+    def __str__(self) -> str:
+        return f"reply {self.reply:.3f}, match {self.match:.3f}, first token {self.right:.2f}"
+
+
+def chat_losses(
     model: LlavaForConditionalGeneration,
+    matcher: nn.Linear,
     tokenizer: PreTrainedTokenizerFast,
     pixels: torch.Tensor,
     lessons: list[Lesson],
-) -> tuple[torch.Tensor, float]:
-    """Mean loss of the replies' tokens, and the share of replies whose first token is right.
+) -> Losses:
+    """The losses of one step; `lessons` are len(pixels) × k, image by image.
 
-    `lessons` are len(pixels) × k, image by image. What precedes the text (the image) goes
-    through the language model once; its keys and values serve all k questions.
+    What precedes the text (the image) goes through the language model once; its keys and
+    values serve all k questions. `matcher` reads a middle layer at the end of each option
+    and is thrown away after training: with it, binding options to labels is learned several
+    times sooner than from the replies alone.
     """
-    count = len(lessons) // len(pixels)
-    tokens, labels = encode(tokenizer, lessons)
+    batch = encode(tokenizer, lessons)
     language = model.model.language_model
     with torch.autocast("cpu", torch.bfloat16):
-        features = vision.patch_features(model.model.vision_tower, pixels)
-        features = model.model.multi_modal_projector(features)
-        head = torch.tensor(tokenizer(HEADER, add_special_tokens=False)["input_ids"])
-        header = language.embed_tokens(head).expand(len(pixels), -1, -1)
-        prefix = torch.cat([header, features.to(header.dtype)], dim=1)
+        prefix = image_prefix(model, tokenizer, pixels)
         past = language(inputs_embeds=prefix, use_cache=True).past_key_values
-        past.batch_repeat_interleave(count)
+        past.batch_repeat_interleave(len(lessons) // len(pixels))
         seen = torch.ones(len(lessons), prefix.shape[1], dtype=torch.long)
-        mask = torch.cat([seen, (tokens != tokenizer.pad_token_id).long()], dim=1)
-        states = language(
-            input_ids=tokens, past_key_values=past, attention_mask=mask
-        ).last_hidden_state
-        asked = labels[:, 1:] != IGNORED
-        logits = model.lm_head(states[:, :-1][asked])
-    targets = labels[:, 1:][asked]
-    loss = functional.cross_entropy(logits.float(), targets)
+        output = language(
+            input_ids=batch.tokens,
+            past_key_values=past,
+            attention_mask=torch.cat([seen, batch.mask], dim=1),
+            output_hidden_states=True,
+        )
+        asked = batch.labels[:, 1:] != IGNORED
+        logits = model.lm_head(output.last_hidden_state[:, :-1][asked]).float()
+    targets = batch.labels[:, 1:][asked]
+    middle = output.hidden_states[MATCHING_LAYER].float()
+    ends = middle.gather(1, batch.ends.clamp(min=0)[..., None].expand(-1, -1, WIDTH))
+    matches = matcher(ends).squeeze(2).masked_fill(batch.ends < 0, -torch.inf)
     first = (asked & (asked.cumsum(1) == 1))[asked]
-    right = (logits[first].argmax(1) == targets[first]).float().mean().item()
-    return loss, right
+    return Losses(
+        reply=functional.cross_entropy(logits, targets),
+        match=functional.cross_entropy(matches, batch.gold),
+        right=(logits[first].argmax(1) == targets[first]).float().mean().item(),
+    )
 
 
-def encode(
-    tokenizer: PreTrainedTokenizerFast, lessons: list[Lesson]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens from the text on, padded at the right, and labels (IGNORED but in the reply)."""
-    prompts = tokenizer([p.prompt + FOOTER for p in lessons], add_special_tokens=False)["input_ids"]
+def image_prefix(
+    model: LlavaForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerFast,
+    pixels: torch.Tensor,
+) -> torch.Tensor:
+    """Embeddings of the turn's header and the image, shape (n, header + TOKENS, WIDTH)."""
+    features = vision.patch_features(model.model.vision_tower, pixels)
+    features = model.model.multi_modal_projector(features)
+    tokens = torch.tensor(tokenizer(HEADER, add_special_tokens=False)["input_ids"])
+    header = model.model.language_model.embed_tokens(tokens).expand(len(pixels), -1, -1)
+    return torch.cat([header, features.to(header.dtype)], dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lessons as tokens from the text on, padded at the right; all of shape (n, length).
+
+    `labels` are IGNORED outside the reply. `ends` (n, most options) are the tokens that end
+    the options, −1 where there are fewer; `gold` (n,) is the right one.
+    """
+
+    tokens: torch.Tensor
+    mask: torch.Tensor
+    labels: torch.Tensor
+    ends: torch.Tensor
+    gold: torch.Tensor
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, lessons: list[Lesson]) -> Batch:
+    prompts = tokenizer([p.prompt + FOOTER for p in lessons], add_special_tokens=False)
     replies = tokenizer([p.reply + END for p in lessons], add_special_tokens=False)["input_ids"]
-    length = max(len(p) + len(r) for p, r in zip(prompts, replies, strict=True))
-    tokens = torch.full((len(lessons), length), int(tokenizer.pad_token_id or 0))
-    labels = torch.full((len(lessons), length), IGNORED)
-    for i, (prompt, reply) in enumerate(zip(prompts, replies, strict=True)):
-        end = len(prompt) + len(reply)
-        tokens[i, :end] = torch.tensor(prompt + reply)
-        labels[i, len(prompt) : end] = torch.tensor(reply)
-    return tokens, labels
+    pairs = list(zip(prompts["input_ids"], replies, strict=True))
+    shape = (len(lessons), max(len(p) + len(r) for p, r in pairs))
+    tokens, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+    labels = torch.full(shape, IGNORED)
+    ends = torch.full((len(lessons), max(len(p.ends) for p in lessons)), -1)
+    for i, (prompt, reply) in enumerate(pairs):
+        length = len(prompt) + len(reply)
+        tokens[i, :length] = torch.tensor(prompt + reply)
+        mask[i, :length] = 1
+        labels[i, len(prompt) : length] = torch.tensor(reply)
+        places = [prompts.char_to_token(i, end) for end in lessons[i].ends]
+        ends[i, : len(places)] = torch.tensor(places)
+    return Batch(tokens, mask, labels, ends, torch.tensor([p.gold for p in lessons]))

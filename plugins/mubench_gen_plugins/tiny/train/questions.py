@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +28,16 @@ _TASK = Task(
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What the user says after the image, and what the model is to reply."""
+    """What the user says after the image, and what the model is to reply.
+
+    `ends` are the places in `prompt` of each option's last character; `gold` is the place
+    of the right one among them.
+    """
 
     prompt: str
     reply: str
+    ends: tuple[int, ...]
+    gold: int
 
 
 class Teacher:
@@ -68,12 +74,21 @@ def ask(prompt: Prompt, row: dict[str, Any], name: str, order: tuple[int, ...]) 
     rendered = render(prompt, _sample(row, name), order)
     text = "".join(p.text for p in rendered.messages[-1].content if isinstance(p, Text))
     label, answer = rendered.labels[rendered.gold], rendered.options[rendered.gold]
-    style = prompt.path.stem
-    if style == "cot":
-        return Lesson(text, f"The image shows {answer}.\nAnswer: {label}")
-    if style == "plain":
-        return Lesson(text, f"{label}. {answer}")
-    return Lesson(text, label)
+    replies = {
+        "cot": f"The image shows {answer}.\nAnswer: {label}",
+        "plain": f"{label}. {answer}",
+    }
+    reply = replies.get(prompt.path.stem, label)
+    return Lesson(text, reply, _option_ends(text, rendered.options), rendered.gold)
+
+
+def _option_ends(text: str, options: Sequence[str]) -> tuple[int, ...]:
+    ends = []
+    place = 0
+    for option in options:
+        place = text.index(f" {option}", place) + len(option)
+        ends.append(place)
+    return tuple(ends)
 
 
 def corpus(rows: list[dict[str, Any]], seed: int) -> Iterator[str]:
