@@ -22,8 +22,7 @@ def show(run: Run, *, seed: int, as_json: bool) -> None:
     from mubench_gen.published.beside import group_of
 
     compared = compare_scorers(run.records(), group_of(run.manifest), seed=seed)
-    asked = compared.pooled.n + compared.n_errors
-    notes = reservations(run.manifest, asked=asked, n_errors=compared.n_errors)
+    notes = reservations(run.manifest, asked=compared.asked, n_errors=compared.n_errors)
     if as_json:
         print_json(_document(run, compared, notes))
         return

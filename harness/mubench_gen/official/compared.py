@@ -65,6 +65,7 @@ class Compared:
     cells: plain counts by group and data set.
     differences: largest first; their points sum to the pooled difference.
     scored: items that had a score an option and no reply, where both take the highest.
+    n_boxes: items that asked for boxes, which stand in nothing here.
     """
 
     pooled: OfficialScore
@@ -77,6 +78,12 @@ class Compared:
     differences: tuple[Difference, ...]
     n_errors: int
     scored: int
+    n_boxes: int
+
+    @property
+    def asked(self) -> int:
+        """All the records that there are."""
+        return self.pooled.n + self.n_errors + self.n_boxes
 
 
 @dataclass(slots=True)
@@ -101,6 +108,7 @@ def compare_scorers(
     counts: Counter[str] = Counter()
     for record in records:
         if is_box_record(record):
+            counts["boxes"] += 1
             continue
         if record["status"] == "error":
             counts["errors"] += 1
@@ -126,6 +134,7 @@ def compare_scorers(
         differences=_differences(partings, pooled.n),
         n_errors=counts["errors"],
         scored=counts["scored"],
+        n_boxes=counts["boxes"],
     )
 
 

@@ -45,9 +45,7 @@ def beside(run: Run) -> Beside:
     """The run in the published columns that it has questions of."""
     manifest, published = run.manifest, load_published()
     compared = compare_scorers(run.records(), group_of(manifest))
-    whole = reservations(
-        manifest, asked=compared.pooled.n + compared.n_errors, n_errors=compared.n_errors
-    )
+    whole = reservations(manifest, asked=compared.asked, n_errors=compared.n_errors)
     return Beside(
         model=f"{manifest['plugin']['name']} {manifest['model']['id']}",
         reservations=tuple(whole),
