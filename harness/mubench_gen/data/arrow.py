@@ -96,8 +96,8 @@ class ArrowDataset:
             while row < len(source):
                 found = self._rows(source, end - len(source), row, _ROWS_AT_ONCE)
                 row += len(found)
+                source.release()
                 yield from found
-            source.release()
 
     def cells(self, index: int, *columns: str) -> dict[str, Any]:
         """Columns of one row as they stand in the file: `bbox`, `polygon`, …"""

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from mubench_gen.errors import DataError
 from mubench_gen.places import cache_folder
+from mubench_gen.progress import bar
 
 _CHUNK = 4 * 2**20
+_MOST = 500  # files remembered
 
 
 def sha256_of(
@@ -20,11 +22,10 @@ def sha256_of(
 ) -> str:
     """The file's digest in hexadecimal. `again`: read the file although it is remembered.
 
-    `told` hears of every piece that was read, in bytes.
+    `told` hears of every piece that is read, in bytes.
     """
     key, known = _identity(path), _remembered()
     if key in known and not again:
-        told(path.stat().st_size)
         return known[key]
     digest = hashlib.sha256()
     try:
@@ -39,20 +40,24 @@ def sha256_of(
     return digest.hexdigest()
 
 
+def digests_of(paths: Sequence[Path]) -> list[str]:
+    """The digest of each file, with progress on stderr where they have to be read."""
+    known = _remembered()
+    unread = sum(path.stat().st_size for path in paths if _identity(path) not in known)
+    done = 0
+
+    def told(count: int) -> None:
+        nonlocal done
+        done += count
+        shown.at(done // 10**6, unread // 10**6)
+
+    with bar("reading the data for its SHA-256 (MB)", unread // 10**6, shown=unread > 0) as shown:
+        return [sha256_of(path, told=told) for path in paths]
+
+
 def files_digest(paths: Sequence[Path]) -> str:
     """One digest of several files in order."""
-    from mubench_gen.progress import bar
-
-    total = sum(path.stat().st_size for path in paths)
-    done = 0
-    with bar("reading the data's digest (MB)", total // 10**6) as shown:
-
-        def told(count: int) -> None:
-            nonlocal done
-            done += count
-            shown.at(done // 10**6, total // 10**6)
-
-        each = [sha256_of(path, told=told) for path in paths]
+    each = digests_of(paths)
     return each[0] if len(each) == 1 else hashlib.sha256("\n".join(each).encode()).hexdigest()
 
 
@@ -61,7 +66,7 @@ def _identity(path: Path) -> str:
         facts = path.stat()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}.") from None
-    return f"{path.resolve()} {facts.st_size} {facts.st_mtime_ns} {facts.st_ino}"
+    return f"{facts.st_dev} {facts.st_ino} {facts.st_size} {facts.st_mtime_ns}"
 
 
 def _memory() -> Path:
@@ -79,8 +84,7 @@ def _remembered() -> dict[str, str]:
 def _remember(key: str, digest: str) -> None:
     """Best effort: where the cache can't be written, files are read again next time."""
     path = _memory()
-    name = key.rsplit(" ", 3)[0]
-    known = {k: v for k, v in _remembered().items() if k.rsplit(" ", 3)[0] != name}
+    known = {k: v for k, v in list(_remembered().items())[-_MOST:] if k != key}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, scratch = tempfile.mkstemp(prefix=".digests-", dir=path.parent)

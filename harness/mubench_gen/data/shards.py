@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mubench_gen.data.arrow import ArrowDataset, open_source
 from mubench_gen.data.arrow_file import Source
-from mubench_gen.data.digests import sha256_of
+from mubench_gen.data.digests import digests_of, sha256_of
 from mubench_gen.errors import DataError
 from mubench_gen.image import StandardPolicy
 from mubench_gen.progress import log
@@ -56,6 +56,8 @@ def open_shards(
     """The shards as one data set. `partial`: those that can't be used are left out, and named."""
     sources: list[Source] = []
     problems: list[str] = []
+    # With progress; what is read here is remembered below.
+    digests_of([s.path for s in shards if s.sha256 is not None and s.path.exists()])
     for shard in shards:
         try:
             sources.append(open_shard(shard))
