@@ -36,11 +36,13 @@ _OPEN = re.compile(
     r"|\bbetween (?:options? )?[(\"']*$|\w (?:and|or) $"
 )
 _SUPPOSED = re.compile(
-    r"\b(?:whether|if|assuming|suppose|(?:let's|let us|we|first|to) (?:consider|examine|look at))\b"
+    r"\b(?:whether|if|assuming|suppose|(?:some|many) (?:people|students)|people (?:think|say)"
+    r"|(?:let's|let us|we|first|to) (?:consider|examine|look at))\b"
     r"|是否|如果"
 )
 # What another option would look like; "would be" is how answers are hedged, too.
 _WOULD = re.compile(r"\s+would (?:have|show|look|appear|contain|need|require|give|not)\b")
+_DEFINES = re.compile(r"\s+is an?\s")  # "C is a programming language" speaks of C, not for it
 _REACH = 160
 
 
@@ -118,7 +120,7 @@ def _label_claims(
         if in_list(reading, label.option, label.start, label.end):
             continue
         said = stance(reading, label.start, end)
-        if label.several and said == "asserted":
+        if said == "asserted" and (label.several or _DEFINES.match(reading.low, end)):
             said = "open"
         if together and label.several and label.start - together[-1].end < 24:
             together.append(label)

@@ -38,6 +38,7 @@ _DOUBT = re.compile(
 )
 _BUT = re.compile(r"\bbut(?:\s+rather)?\b|\bsondern\b|\bmais\b|\bsino\b|\bmas\b|而是")
 _STOP = re.compile(r"[\n?!;]|\.(?!\d)")
+_OTHERS = re.compile(r"\b(?:people|students?|many|some|others)\b[^.\n;,]{0,30}$")  # "some think …"
 _NOT_BEFORE = re.compile(r"\b(?:no|não) $")  # "la respuesta no es A"
 _NAMES = ("option", "choice", "answer", "antwort", "réponse", "reponse", "respuesta", "resposta")
 _SPACE = re.compile(r"\s{1,3}[(\[\"']{0,2}")
@@ -55,6 +56,8 @@ def declared_answer(reading: Reading) -> Iterator[Verdict]:
             if start and low[start - 1].isalpha():
                 continue
             if _DOUBT.search(low, max(0, start - 24), start):
+                continue
+            if _OTHERS.search(low, max(0, start - 48), start):
                 continue
             found = _after_noun(reading, noun, end)
             if found is not None and not listed(reading, found):

@@ -27,7 +27,7 @@ _WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \"']{1,3}$")
 _LEADS = frozenset(
     word
     for line in (
-        "take taking vote mark tick write give gives get got have also indeed namely here",
+        "from take taking vote mark tick write give gives get got have also indeed namely here",
         "is are be was were as to for with say says said choose chose choosing pick picked select",
         "selected go going opt prefer guess think believe only just maybe perhaps probably likely",
         "definitely clearly certainly and or not than between of both either neither nor that it",
@@ -38,11 +38,12 @@ _LEADS = frozenset(
         "corresponds matches match mean means suggest suggests indicate indicates support",
         "supports remain remains final assistant unlike ist est es ser und oder et ou y o e nicht",
         "pas sino mas mais sondern wähle wählen würde ich la le el die das der point points image",
-        "picture photo photograph box panel region area structure arrow marker object statement",
+        "picture photo photograph box panel region structure arrow marker object statement",
         "number alternative",
     )
     for word in line.split()
 )
+_TITLE = re.compile(r"\b(?:dr|mrs?|ms|prof|st)\. $")
 _INSIDE = tuple("_&+/-.")  # before a letter, they make it a part of something longer
 
 
@@ -66,6 +67,8 @@ def _labels_in_prose(reading: Reading) -> list[tuple[int, int, int]]:
         start, end = match.span()
         before = text[start - 1] if start else ""
         if before.isascii() and (before.isalnum() or before in _INSIDE) and before:
+            continue
+        if _TITLE.search(reading.low, max(0, start - 6), start):
             continue
         if before == "'" and text[end : end + 1] != "'":
             continue

@@ -25,7 +25,7 @@ _AFTER_ARTICLE_LETTER = re.compile(
 _JOIN = re.compile(
     r"[)\]\"'>.]*\s*(,|/|&|\+|(?:,\s*)?(?:and|or|und|oder|et|ou|y|o|e|as well as)\b"
     r"|和|或者?|与|及|と)"
-    r"[\s(\[\"']*(?:(?:option|choice|answer|选项)\s*)?[(\[\"']*"
+    r"[\s(\[\"']*(?:(?:option|choice|answer|maybe|perhaps|possibly|even|选项)\s*)?[(\[\"']*"
 )
 # "(A)(D)" and "A D" at the end of a line.
 _BESIDE = re.compile(
