@@ -59,7 +59,6 @@ class JsonlDataset:
                 if line.strip():
                     self._offsets.append(offset)
                     row = self._row(len(self._offsets) - 1, line)
-                    digest.update(b"%d" % _size(self.path.parent / row.image.name))
                     check_row(row)
                     if row.key in seen:
                         self._repeated.add(row.index)
@@ -96,11 +95,3 @@ class JsonlDataset:
             return path.read_bytes()
 
         return open_image(name, load, self._policy)
-
-
-def _size(path: Path) -> int:
-    """The file's size in bytes: another image under the same name is noticed, most times."""
-    try:
-        return path.stat().st_size
-    except (OSError, ValueError):  # not there, or no name that a file can have
-        return -1
