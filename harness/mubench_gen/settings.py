@@ -40,7 +40,7 @@ class Settings(BaseModel):
     )
     data: str = Field("demo", description="demo, ubench, or a path to data of that schema")
     partial: bool = Field(
-        False, description="leave out files of the data that are missing or damaged"
+        False, description="leave out files and rows of the data that are missing or damaged"
     )
     licenses: tuple[str, ...] = Field(
         (), description="rows under these licences alone: commercial, names or globs; all"

@@ -129,6 +129,11 @@ def test_a_faulty_row_ends_the_run_before_anything_is_asked(here: Any, tmp_path:
     assert "00002-of-00003.arrow, row 3" in outcome.err
     assert "questions.classification.answer_idx: 40" in outcome.err
     assert not (tmp_path / "run").exists()
+    outcome = here("eval", "--plugin", "echo", "--data", tmp_path / "data", "--run-dir", "run",
+                   "--tasks", "modality,fine-all", "--partial", "--json")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "Left out" in outcome.err
+    assert "opencell" not in outcome.document["scores"]["datasets"]
 
 
 def test_a_damaged_image_is_its_items_error_alone(here: Any, tmp_path: Path) -> None:

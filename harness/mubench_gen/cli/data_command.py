@@ -47,7 +47,7 @@ def info(name: str, licenses: tuple[str, ...], partial: bool, as_json: bool) -> 
     from mubench_gen.task import load_tasks
 
     chosen = [part.strip() for value in licenses for part in value.split(",") if part.strip()]
-    dataset = open_dataset(name, partial=partial, licenses=chosen)
+    dataset = open_dataset(name, partial=partial, licenses=chosen, checked=partial)
     tasks = [task for task in load_tasks(beside=dataset.path) if count(task, dataset)]
     found = survey(dataset, tasks)
     if as_json:

@@ -52,18 +52,18 @@ def open_dataset(
 ) -> Dataset:
     """The data set of that name, or in that folder or file. DataError says what is wrong.
 
-    `partial`: files of it that are missing or damaged are left out. `licenses`: only rows
-    under these, by name or glob, or "commercial" for all that allow commercial use. `checked`:
-    look at every row now, so that none stops a run on its way.
+    `partial`: files of it that are missing or damaged are left out, and named. `licenses`: only
+    rows under these, by name or glob, or "commercial" for all that allow commercial use.
+    `checked`: look at every row now, so that none stops a run on its way; with `partial`, faulty
+    rows of Arrow and Parquet files are left out too.
     """
     from mubench_gen.data.jsonl import JsonlDataset
 
     dataset = _open(name, policy or StandardPolicy(), partial=partial)
     if checked and not isinstance(dataset, JsonlDataset):  # which opening has checked
-        from mubench_gen.data.schema import check_row
+        from mubench_gen.data.chosen import sound_rows
 
-        for row in dataset:
-            check_row(row)
+        dataset = sound_rows(dataset, partial=partial)
     if not licenses:
         return dataset
     from mubench_gen.data.licenses import with_licenses
