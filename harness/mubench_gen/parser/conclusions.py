@@ -11,7 +11,7 @@ from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import MANY, Label, Reading, Verdict
 from mubench_gen.parser.statuses import REFUSAL
-from mubench_gen.parser.target import LABEL_BEHIND, skip_fillers, text_at
+from mubench_gen.parser.target import COMMON, LABEL_BEHIND, skip_fillers, text_at
 
 _SENTENCE = re.compile(r"[!?\n]|\.(?=\s|$)")
 _SENTENCE_BACK = 240
@@ -96,6 +96,8 @@ def _contradicted(reading: Reading, label: Label) -> bool:
 
 def true_or_false(reading: Reading) -> Iterator[Verdict]:
     """An option of every day ends a sentence: "So the statement is false."."""
+    if COMMON.isdisjoint(reading.choices.texts):
+        return
     for found in reversed(list(_TRUTH.finditer(reading.low))[-MANY:]):
         option = reading.choices.texts.get(f" {found[1]} ", -1)
         if option >= 0 and stance(reading, found.start(), found.end(1)) == "asserted":

@@ -36,13 +36,17 @@ _UNLESS = re.compile(
 def said_correct(reading: Reading) -> Iterator[Verdict]:
     """ "Option C is correct", "(B) mitochondrion is the answer", "B项正确"."""
     low, floor = reading.low, reading.floor
+    # A declaration's own label stands at the floor; often there is no other behind it.
+    behind = floor + 1 if floor else 0
+    if not reading.choices.labels.prose.search(reading.text, behind):
+        return
     for word in _CORRECT_WORDS:
         if low.find(word, floor) >= 0:
             break
     else:
         return
     for label in reversed(labels_named(reading)[-MANY:]):
-        if label.start < floor:
+        if label.start < behind:
             return
         if label.several and low[max(0, label.start - 2) : label.start] != ", ":
             continue  # "A and B are correct"; but "of A and B, B is correct"
