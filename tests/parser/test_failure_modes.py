@@ -76,6 +76,24 @@ def test_of_several_declarations_the_last_stands() -> None:
     assert letter("The answer is A. Wait, there are cristae: the answer is B.") == "B"
 
 
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("The answer is A. Wait, no, it is C.", "C"),
+        ("The answer is B. No, it's C.", "C"),
+        ("A. Actually, B.", "B"),
+        ("I'd say B. On second thought, it's D.", "D"),
+        ("Answer: B. Correction: C", "C"),
+        ("答案是A。不对，应该是C。", "C"),
+        ("The answer is B. Wait, A is wrong too.", "B"),
+        ("Actually, A is wrong. The answer is C.", "C"),
+        ("The answer is B. Actually I am sure.", "B"),
+    ],
+)
+def test_an_answer_that_is_taken_back_gives_way_to_the_last(reply: str, expected: str) -> None:
+    assert letter(reply) == expected
+
+
 def test_a_question_that_the_model_goes_on_with_is_not_answered_for() -> None:
     assert letter("B\n\nQuestion: Which dye?\nA. eosin\nB. DAPI\nAnswer: A") == "B"
 

@@ -23,6 +23,18 @@ _MISTAKEN = re.compile(
     r"\b(?:mistake|tempt\w*|avoid|wrong|wrongly|don't|not|never|can't|cannot|many|some|others|people"
     r"|students)\b[^.\n;,]{0,30}$"
 )
+_RETRACTS = (
+    "wait", "actually", "correction", "scratch that", "second thought", "i mean", "i meant",
+    "correct myself", "correct that", "no, it", "moment", "pardon", "perdón",
+)  # fmt: skip
+_CJK_RETRACTS = ("不对", "不對", "等等", "更正", "いや", "訂正")
+# What may stand between taking back and the label: pauses and the words of pointing at it.
+_POINTING = re.compile(
+    r"(?:[\s,.;:!–—-]+|(?:it's|that's|no|it|is|that|this|was|be|should|must|would|i|think|mean"
+    r"|meant|the|correct|right|answer|option|rather|make|let|me|myself|sorry|actually|es|ist"
+    r"|c'est|doch|rien)\b|应该|應該|应|是|选择|选|答案|て|正しく|は)+"
+)
+_POINTING_REACH = 60
 _STRICT = re.compile(r"[)\]\"']*\s*(?:[.!,;:\n)\]]|$|as\b|because|项|选项|since)")
 
 
@@ -39,6 +51,23 @@ def chosen(reading: Reading) -> Iterator[Verdict]:
             if _MISTAKEN.search(low, max(0, start - 48), start):
                 continue
             found = _label_after(reading, end)
+            if found is not None:
+                yield found
+                break
+
+
+def corrected(reading: Reading) -> Iterator[Verdict]:
+    """ "… Wait, no, it is C.", "Actually, B.", "不对，应该是C": what was said is taken back."""
+    low = reading.low
+    for cue in _RETRACTS if low.isascii() else _RETRACTS + _CJK_RETRACTS:
+        if cue not in low:
+            continue
+        for start, end in occurrences(reading, cue):
+            if cue.isascii() and _inside_word(low, start, end):
+                continue
+            at = end - 2 if cue == "no, it" else end
+            pointing = _POINTING.match(low, at, at + _POINTING_REACH)
+            found = _label_after(reading, pointing.end()) if pointing else None
             if found is not None:
                 yield found
                 break

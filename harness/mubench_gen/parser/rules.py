@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from mubench_gen.parser.chosen import chosen
+from mubench_gen.parser.chosen import chosen, corrected
 from mubench_gen.parser.conclusions import (
     concluded,
     eliminated,
@@ -47,6 +47,7 @@ STRONG: Tiers = (
         declared_answer,
         declared_cjk,
         chosen,
+        corrected,
         said_correct,
         item_marked_correct,
     ),
