@@ -43,7 +43,7 @@ wheel: .venv/test-ready
 	touch $@
 
 .venv/test-ready: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) install --constraint constraints.txt --editable '.[transformers,ubench,stats,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[transformers,ubench,stats,tiff,dev]'
 	touch $@
 
 clean:

@@ -23,6 +23,7 @@ from mubench_gen.progress import log
 from mubench_gen.prompt import Prompt, load_prompt
 from mubench_gen.runfolder import FORMAT, run_name, settings_hash
 from mubench_gen.samples import tasks_of
+from mubench_gen.scientific import make_policy
 from mubench_gen.settings import Settings, without_secrets
 from mubench_gen.task import load_tasks
 from mubench_gen.types import Readout, Task
@@ -68,7 +69,7 @@ def make_plan(settings: Settings, plugins: Plugins) -> Plan:
     plugin = plugins.load(settings.plugin)
     spec = plugin.spec(settings.model)
     model = _open_model(plugin, spec, settings)
-    policy = StandardPolicy()
+    policy = make_policy(settings.image_set)
     if settings.control == "blind" and spec.kind == "contrastive":
         raise SettingError(
             "The control 'blind' is for generative models: a contrastive model compares an image "

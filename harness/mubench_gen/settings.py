@@ -50,6 +50,10 @@ class Settings(BaseModel):
     prompt_set: dict[str, str] = Field(
         default_factory=dict, description="prompt settings: labels, order, system, image, …"
     )
+    image_set: dict[str, str] = Field(
+        default_factory=dict,
+        description="microscope files: range, z, channels; the standard policy",
+    )
     readout: tuple[Literal["parse", "choice", "logprob", "similarity"], ...] = Field(
         (), description="how answers are had: parse, choice, logprob; the model's first"
     )
@@ -107,7 +111,7 @@ class Settings(BaseModel):
         stripped = [p.strip() if isinstance(p, str) else p for p in parts]
         return tuple(dict.fromkeys(p for p in stripped if p))
 
-    @field_validator("options", "prompt_set", mode="before")
+    @field_validator("options", "prompt_set", "image_set", mode="before")
     @classmethod
     def _pairs(cls, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -212,7 +216,7 @@ def _problem_of(name: str, value: Any) -> str | None:
 def joined(config: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of both. Flags win, key by key where a setting is key=value pairs."""
     both = {**config, **flags}
-    for name in ("options", "prompt_set"):
+    for name in ("options", "prompt_set", "image_set"):
         if name in config and name in flags:
             parts = [Settings(plugin="", **{name: part[name]}) for part in (config, flags)]
             both[name] = {**getattr(parts[0], name), **getattr(parts[1], name)}

@@ -49,6 +49,12 @@ tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
     help="A setting of the prompts: labels, system, image, …",
 )
 @click.option(
+    "--image-set",
+    multiple=True,
+    metavar="K=V",
+    help="Microscope files: range=percentile:1:99, z=max, channels=0:green+1:red.",
+)
+@click.option(
     "--readout", multiple=True, metavar="NAMES", help="parse, choice, logprob. [the model's first]"
 )
 @click.option("--engine", metavar="NAME", help="What runs a checkpoint. [transformers]")

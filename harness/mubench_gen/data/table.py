@@ -13,6 +13,7 @@ from typing import Any
 from mubench_gen.data.schema import COLUMNS, check_row, to_row
 from mubench_gen.errors import DataError, ImageError
 from mubench_gen.image import StandardPolicy, open_image
+from mubench_gen.scientific import ScientificPolicy, is_tiff
 
 SUFFIXES = (".csv", ".jsonl")
 NEEDED = ("image", "question", "options", "answer")
@@ -161,5 +162,15 @@ def _check(entry: Entry, folder: Path, name: str, where: str) -> None:
     check_row(to_row(0, columns, image, where=where, repeated=False))
     try:
         policy.check(image.data, entry.image)
+    except ImageError as error:
+        if is_tiff(image.data):  # read by --image-set, perhaps
+            _check_tiff(image.data, entry.image, where)
+            return
+        raise DataError(f"{where}, column image: {error}.") from None
+
+
+def _check_tiff(content: bytes, name: str, where: str) -> None:
+    try:
+        ScientificPolicy().check(content, name)
     except ImageError as error:
         raise DataError(f"{where}, column image: {error}.") from None
