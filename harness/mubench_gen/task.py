@@ -27,16 +27,18 @@ class TaskFile(BaseModel):
     group: str = Field(description="coarse, fine, cognition, localization, or your own")
     tags: tuple[str, ...] = Field((), description="subsets it belongs to, for --tasks")
     question: str = Field(description="the key in a row's `questions`")
-    datasets: tuple[str, ...] = Field((), description="data sets it is asked of; none: of all")
+    datasets: tuple[str, ...] = Field(
+        (), description='data sets it is asked of, "!NAME" of all others; none: of all'
+    )
     source: str = Field("", description="where the task comes from")
     fields: dict[str, Any] = Field(
         default_factory=dict, description="entries of your own, for templates as task.NAME"
     )
-
-
     expected: dict[Literal["questions", "options", "approximate"], int] = Field(
         default_factory=dict, description="what the published data has, for the listing"
     )
+
+
 def task_names() -> dict[str, Path]:
     """The shipped tasks, by name."""
     return known_files("tasks", SUFFIX)
