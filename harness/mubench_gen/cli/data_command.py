@@ -23,7 +23,6 @@ Examples:
   mubench-gen data import photos --out data/photos
   mubench-gen data prepare demo --images 1700 --seed 7 --out data/larger
 """
-_UBENCH_GB = 3.6
 
 
 @click.group("data", epilog=_EXAMPLES)
@@ -66,9 +65,10 @@ def info(name: str, licenses: tuple[str, ...], partial: bool, as_json: bool) -> 
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="A new folder. [the cache]"
 )
 def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -> None:
-    """Fetch μ-Bench into the hub's cache (HF_HOME), or generate the demo data.
+    """Fetch μ-Bench, or generate the demo data.
 
-    What is there already is checked and kept; an interrupted download goes on.
+    μ-Bench goes into the hub's cache (HF_HOME), 3.6 GB. What is there already is checked and
+    kept; an interrupted download goes on.
     """
     from mubench_gen.data.cache import DEMO_IMAGES, demo_folder, generate_demo
     from mubench_gen.errors import SettingError

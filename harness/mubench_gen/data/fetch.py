@@ -238,9 +238,9 @@ def _told(release: Release) -> Iterator[None]:
     try:
         yield
     except network_errors() as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        reason = (str(error).strip() or repr(error)).splitlines()[0].rstrip(".")
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
         raise DataError(
-            f"{release.repo} cannot be fetched from {endpoint}: {reason} What has come is kept; "
+            f"{release.repo} cannot be fetched from {endpoint}: {reason}. What has come is kept; "
             "the same command goes on from there. Files from elsewhere: --data PATH."
         ) from None
