@@ -63,7 +63,6 @@ class JsonlDataset:
                     if row.key in seen:
                         self._repeated.add(row.index)
                     seen.add(row.key)
-                    len(row.captions)  # reads and so checks them
                     for question in row.questions:
                         self.questions[row.dataset, question] += 1
                 offset += len(line)

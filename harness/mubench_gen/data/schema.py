@@ -122,8 +122,10 @@ def to_row(
 
 def check_row(row: Row) -> None:
     """DataError where anything of the row is not of the schema."""
-    for part in (row.questions, row.captions, row.meta, row.boxes, row.polygons):
+    for part in (row.questions, row.meta, row.boxes, row.polygons):
         len(part)
+    if isinstance(row.captions, _Captions):
+        row.captions.check()
 
 
 def _questions(columns: Mapping[str, Any], where: str) -> dict[str, Question]:
@@ -180,10 +182,15 @@ def _options(cell: Mapping[str, Any], where: str) -> tuple[str, ...]:
     options = cell.get("options")
     if not isinstance(options, list) or len(options) < 2:
         raise DataError(f"{where}.options: two or more are needed, found {options!r:.80}.")
-    for option in options:
-        if not isinstance(option, str) or not option.strip():
-            raise DataError(f"{where}.options: an option is empty or no text: {option!r}.")
+    if not _are_texts(options) or not all(map(str.strip, options)):
+        wrong = next(o for o in options if not isinstance(o, str) or not o.strip())
+        raise DataError(f"{where}.options: an option is empty or no text: {wrong!r}.")
     return tuple(options)
+
+
+def _are_texts(values: list[Any]) -> bool:
+    """Whether all are str; made for speed, a row has some hundred."""
+    return set(map(type, values)) <= {str}
 
 
 def _index(value: Any, n: int, where: str) -> int:
@@ -212,15 +219,22 @@ class _Captions(Mapping[str, tuple[tuple[str, ...], ...]]):
         self._where = where
 
     def __getitem__(self, name: str) -> tuple[tuple[str, ...], ...]:
-        question = self._questions[name]
-        where = f"{self._where}, column captions.{name}"
-        variants = tuple(
-            _variant(self._struct.get(f"{name}_{i}"), question, f"{where}_{i}")
-            for i in range(_VARIANTS)
-        )
+        variants = self._variants(name)
         if not any(variants):
             raise KeyError(name)
         return variants
+
+    def check(self) -> None:
+        """DataError where a caption of any question is not of the schema."""
+        for name in self._questions:
+            self._variants(name)
+
+    def _variants(self, name: str) -> tuple[tuple[str, ...], ...]:
+        question, struct = self._questions[name], self._struct
+        return tuple(
+            _variant(struct.get(f"{name}_{i}"), question, (self._where, name, i))
+            for i in range(_VARIANTS)
+        )
 
     def __iter__(self) -> Iterator[str]:
         return (name for name in self._questions if self.get(name) is not None)
@@ -229,17 +243,22 @@ class _Captions(Mapping[str, tuple[tuple[str, ...], ...]]):
         return sum(1 for _ in self)
 
 
-def _variant(cell: Any, question: Question, where: str) -> tuple[str, ...]:
+def _variant(cell: Any, question: Question, place: tuple[str, str, int]) -> tuple[str, ...]:
+    """One variant's captions; `place` is put into words where one is wrong, as it rarely is."""
     options = cell.get("options") if isinstance(cell, dict) else None
     if cell is None or (options is None and isinstance(cell, dict) and _is_null(cell)):
         return ()
-    if not isinstance(options, list) or not all(isinstance(o, str) and o for o in options):
-        raise DataError(f"{where}: a list of captions is needed under options.")
+    where = "{}, column captions.{}_{}".format
+    if not isinstance(options, list) or not _are_texts(options) or not all(options):
+        raise DataError(f"{where(*place)}: a list of captions is needed under options.")
     if len(options) != len(question.options):
-        raise DataError(f"{where}: {len(options)} captions for {len(question.options)} options.")
+        n = len(question.options)
+        raise DataError(f"{where(*place)}: {len(options)} captions for {n} options.")
     told = cell.get("answer_idx")
-    if told is not None and _index(told, len(options), where) != question.gold:
+    if told is not None and str(told) != str(question.gold):
+        _index(told, len(options), where(*place))
         raise DataError(
-            f"{where}.answer_idx: {told!r}, but the question's answer_idx is {question.gold}."
+            f"{where(*place)}.answer_idx: {told!r}, but the question's answer_idx is "
+            f"{question.gold}."
         )
     return tuple(options)
