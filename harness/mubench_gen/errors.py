@@ -21,6 +21,9 @@ import difflib
 from collections.abc import Iterable
 
 
+_MOST_NAMES = 16  # that one message lists
+
+
 class MubenchError(Exception):
     """Base of all errors that mubench-gen raises on purpose."""
 
@@ -88,9 +91,11 @@ def describe(error: BaseException) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence that helps with an unknown name: near names, else all that there are."""
+    """A sentence that helps with an unknown name: near names, else what there is."""
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return "Did you mean " + " or ".join(repr(n) for n in near) + "?"
-    return "Known: " + (", ".join(names) if names else "none") + "."
+    shown = names if len(names) <= _MOST_NAMES else names[: _MOST_NAMES - 1]
+    more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+    return "Known: " + (", ".join(shown) if names else "none") + more + "."
