@@ -11,7 +11,7 @@ from mubench_gen.parser_card import load_labelled, parser_card
 
 HERE = Path(__file__).parent
 HALVES = ("dev", "held")
-FILES = (*HALVES, "fresh")
+FILES = (*HALVES, "fresh", "blind")
 
 
 def path(half: str) -> Path:

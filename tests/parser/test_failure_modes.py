@@ -230,3 +230,48 @@ def test_the_span_is_in_code_points_of_the_reply_as_given(reply: str, found: str
     assert answer.index == 1
     assert answer.span is not None
     assert reply[slice(*answer.span)] == found
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "B\n\n#\n\nWho wrote it?\nA. Hooke\nB. Brown\nC. Virchow\nAnswer: C",
+        "B\n\n12. 下列说法正确的是（ ）\nA. 甲\nB. 乙\nC. 丙\n答案：C",
+        "The answer is B.\nThe unit of force is ____\nA) volt\nB) watt\nC) newton\nAnswer: C",
+    ],
+)
+def test_a_question_with_options_of_its_own_is_no_part_of_the_answer(reply: str) -> None:
+    assert letter(reply) == "B"
+
+
+def test_options_listed_behind_a_question_are_read_where_nothing_stands_before() -> None:
+    assert letter("Which organelle?\nA. nucleus\nB. mitochondrion\nThe answer is B.") == "B"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Nucleus\nMitochondrion\nGolgi apparatus",
+        "The nucleus holds the DNA. The mitochondrion makes ATP. The Golgi apparatus sorts.",
+    ],
+)
+def test_options_told_of_in_turn_are_no_answer(reply: str) -> None:
+    assert letter(reply) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "options", "expected"),
+    [
+        ("It is not nucleus (A), and not Golgi apparatus (C). That leaves B.", ORGANELLES, "B"),
+        ("Not the nucleus and not the Golgi apparatus, but the mitochondrion.", ORGANELLES, "B"),
+        ("Between A and B, B is better because of the cristae.", ORGANELLES, "B"),
+        ("A... no, B.", ORGANELLES, "B"),
+        ("mitochondri", ORGANELLES, "B"),
+        ("collagen IV", ("Type I collagen", "Type IV collagen"), "B"),
+        ("-1", ("0", "1", "2"), None),
+    ],
+)
+def test_signs_cuts_and_what_is_left(
+    reply: str, options: tuple[str, ...], expected: str | None
+) -> None:
+    assert letter(reply, options) == expected

@@ -23,6 +23,12 @@ PIECES = [
     *("is to ", "none of the ", "cannot a ", "i'm sorry ", "\nQuestion: ", "\nq ", "<think>"),
     *("</think>", '{"answer": ', "\\boxed{", "\\frac{", "\\frac{1}{", "答案 ", "选", "Ａ"),
     *("nucleus ", "nucleus mitochondrion ", "A. nucleus\nB. mitochondrion\n"),
+    *(
+        "Which?\nA. x\nB. y\n",
+        "is\n \nA: B\nB: A\n",
+        "no, ",
+        "The nucleus is round. Mitochondrion. ",
+    ),
     *("The nucleus is shown. ", "".join(map(chr, range(0x2460, 0x2500)))),
 ]
 

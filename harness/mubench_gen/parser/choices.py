@@ -195,9 +195,10 @@ def _find(key: str, tokens: Tokens, starts: list[int], lowered: str) -> Iterator
     while at >= 0 and seen < TEXT_CAP:
         first = bisect_right(starts, at + 1) - 1
         last = first + width - 1
-        if not _split(lowered, tokens, first, last) and not _hyphened(
-            lowered, tokens.spans[first][0], tokens.spans[last][1]
-        ):
+        start, end = tokens.spans[first][0], tokens.spans[last][1]
+        signed = first > 0 and tokens.joined[at - 1] == "-"  # "-1" is not 1
+        part = signed or _split(lowered, tokens, first, last) or _hyphened(lowered, start, end)
+        if not part:
             yield first, last
         seen += 1
         at = tokens.joined.find(key, at + len(key) - 1)

@@ -25,7 +25,7 @@ _MISTAKEN = re.compile(
 )
 _RETRACTS = (
     "wait", "actually", "correction", "scratch that", "second thought", "i mean", "i meant",
-    "correct myself", "correct that", "no, it", "moment", "pardon", "perdón",
+    "correct myself", "correct that", "no,", "moment", "pardon", "perdón",
 )  # fmt: skip
 _CJK_RETRACTS = ("不对", "不對", "等等", "更正", "いや", "訂正")
 # What may stand between taking back and the label: pauses and the words of pointing at it.
@@ -65,8 +65,7 @@ def corrected(reading: Reading) -> Iterator[Verdict]:
         for start, end in occurrences(reading, cue):
             if cue.isascii() and _inside_word(low, start, end):
                 continue
-            at = end - 2 if cue == "no, it" else end
-            pointing = _POINTING.match(low, at, at + _POINTING_REACH)
+            pointing = _POINTING.match(low, end, end + _POINTING_REACH)
             found = _label_after(reading, pointing.end()) if pointing else None
             if found is not None:
                 yield found

@@ -15,8 +15,8 @@ from mubench_gen.parser.target import COMMON, joined_label
 Stance = Literal["asserted", "denied", "contrasted", "open", "supposed"]
 
 _BOUNDARY = re.compile(
-    r"[;!?\n]|\.(?!\d)|,|\b(?:but|whereas|while|although|though|however|because|since|and not|so"
-    r"|as it|as they|which|making|sondern|mais|sino|mas)\b|而是|而|但"
+    r"[;!?\n]|\.(?!\d)|,|\b(?:but|whereas|while|although|though|however|because|since|and(?= not\b)"
+    r"|so|as it|as they|which|making|sondern|mais|sino|mas)\b|而是|而|但"
 )
 _CONTRAST = re.compile(
     r"\b(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"

@@ -19,13 +19,14 @@ _CORRECT = re.compile(
     r"(?:correct|right|answer|true|best|choice|accurate|appropriate|suitable|plausible|valid"
     r"|fitting|reasonable|logical|closest|solution|likely|richtig|correcte|bonne|juste|correct[oa]|corret[oa]"
     r"|certa|verdadera|vraie)\b"
+    r"|(?:is|seems) better(?=[.,;]| because| since| than)"
     r"|(?:项|选项)?\s?(?:是|为)?\s?最?(?:正确|对的|合适|准确)|が正解|が正しい)"
 )
 # One of these stands in every text that the pattern matches: cheaper to look for first.
 _CORRECT_WORDS = (
     "correct", "right", "answer", "true", "best", "choice", "accurate", "appropriate", "suitable",
     "plausible", "valid", "fitting", "reasonable", "logical", "closest", "solution", "likely",
-    "richtig", "bonne", "juste", "corret", "certa", "verdadera", "vraie",
+    "better", "richtig", "bonne", "juste", "corret", "certa", "verdadera", "vraie",
     "正", "对的", "合适", "准确",
 )  # fmt: skip
 _UNLESS = re.compile(

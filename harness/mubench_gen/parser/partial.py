@@ -17,6 +17,8 @@ _CUE_WORDS = ("answer", "option", "choice", "conclusion", "答案")  # one is in
 _LEADING = re.compile(r"[\s\W]*(?:an?|the|it is|it's|this is)?\s+", re.IGNORECASE)
 _CLAUSE = re.compile(r"\n|\.(?=\s|$)|;")
 _WORDS = 60
+_CUT_SHORT = 6  # a text that ends within a word: its length with the spaces around it
+_IN_ANY_ORDER = 2  # "collagen IV" for "type IV collagen": two words or more
 _NEAR = 0.75  # share of the option's words that must be there
 _APART = 0.25  # and by how much any other option's share must be smaller
 
@@ -47,10 +49,17 @@ def partial_text(reading: Reading) -> Iterator[Verdict]:
 
 
 def _quoted(reading: Reading, joined: str) -> int | None:
-    """The one option whose text holds these words side by side."""
+    """The one option whose text holds these words, side by side or in another order."""
     if joined in COMMON or (len(joined) < 5 and not joined.strip().isdigit()):
         return None
-    holding = [index for index, key in enumerate(reading.choices.keys) if joined in key]
+    keys = reading.choices.keys
+    holding = [index for index, key in enumerate(keys) if joined in key]
+    if not holding and len(joined) > _CUT_SHORT:
+        holding = [index for index, key in enumerate(keys) if key.startswith(joined.rstrip())]
+    if not holding and joined.count(" ") > _IN_ANY_ORDER:
+        words = joined.split()
+        if len(set(words)) == len(words):
+            holding = [k for k, key in enumerate(keys) if set(words).issubset(key.split())]
     return holding[0] if len(holding) == 1 else None
 
 

@@ -8,10 +8,8 @@ from mubench_gen.parser.chosen import chosen, corrected
 from mubench_gen.parser.conclusions import (
     concluded,
     eliminated,
-    leading_text,
     only_marked_label,
     only_option,
-    opening_sentence,
     pointed_label,
     several_options,
     text_then_label,
@@ -27,6 +25,7 @@ from mubench_gen.parser.leading import (
     sole_labels,
     sole_text,
 )
+from mubench_gen.parser.opening import leading_text, opening_sentence
 from mubench_gen.parser.ordinal import ordinal
 from mubench_gen.parser.partial import partial_text
 from mubench_gen.parser.quantities import counted, result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 
 _NEXT = re.compile(
     r"\n[ \t#*]*(?:(?:next )?question|q|problem|exercise|passage|context|human|user|instruction"
@@ -17,9 +18,27 @@ _NEXT = re.compile(
 )
 
 
+_LIST = re.compile(r"\n[ \t(]{0,4}A[.):,][^\n]{0,300}\n[ \t(]{0,4}B[.):,]")
+_ASKS = re.compile(r"(?:\?|_{2,}|\( {0,8}\)|[是为])[:.]?$")
+_QUESTION_ROOM = 600
+
+
+def _own_questions(text: str) -> Iterator[int]:
+    """Where a line that asks stands before a list of options, neither at the very beginning."""
+    for found in _LIST.finditer(text):
+        end = found.start()
+        while end and text[end - 1].isspace():
+            end -= 1
+        line = text.rfind("\n", max(0, end - _QUESTION_ROOM), end)
+        if line > 0 and _ASKS.search(text, max(line, end - 12), end):
+            yield line
+
+
 def segments(text: str) -> list[str]:
     """The reply cut where another question begins; each part keeps its place by blanks."""
-    cuts = [found.start() for found in _NEXT.finditer(text)]
+    if "\n" not in text and "<" not in text and "[" not in text:
+        return [text]
+    cuts = sorted({*(found.start() for found in _NEXT.finditer(text)), *_own_questions(text)})
     if not cuts:
         return [text]
     edges = [0, *cuts[:8], len(text)]
