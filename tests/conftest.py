@@ -6,6 +6,7 @@ and lets a bug's own exception through.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -47,3 +48,10 @@ def here(
 def cells(tmp_path: Path) -> Path:
     """A data set of three images with two questions each."""
     return write_data(tmp_path / "cells")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_are_heard() -> None:
+    """A shell has what it runs in the background ignore Ctrl-C; the tests send it for real."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
