@@ -32,8 +32,9 @@ wheel: .venv/test-ready
 	$(PIP) --python .venv-wheel/bin/python install --no-deps $(WHEEL_TESTS)/dist/*.whl
 	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" \
 	  > "$$(.venv-wheel/bin/python -c 'import site; print(site.getsitepackages()[0])')/borrowed.pth"
-	cp -r tests pyproject.toml plugins/example $(WHEEL_TESTS)
-	cd $(WHEEL_TESTS) && MUBENCH_GEN_TEST_WHEEL="$$PWD/dist" ../../.venv-wheel/bin/python -m pytest -n 2
+	cp -r tests docs pyproject.toml plugins/example $(WHEEL_TESTS)
+	cd $(WHEEL_TESTS) && MUBENCH_GEN_TEST_WHEEL="$$PWD/dist" \
+	  MUBENCH_GEN_REPLIES="$(CURDIR)/../shared/replies" ../../.venv-wheel/bin/python -m pytest -n 2
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

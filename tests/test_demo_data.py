@@ -26,6 +26,7 @@ from mubench_gen.data.demo.plan import plan
 from mubench_gen.data.demo.rows import STEMS, row
 from mubench_gen.data.demo.scenes import paint
 from mubench_gen.data.demo.vocabulary import VOCABULARY
+from mubench_gen.places import definitions
 
 # fmt: off
 COLUMNS = [
@@ -35,7 +36,7 @@ COLUMNS = [
 ]
 # fmt: on
 QUESTIONS = ["classification", "domain", "modality", "stain", "subdomain", "submodality"]
-TASKS = Path(__file__).parent.parent / "tasks"
+TASKS = definitions("tasks")
 
 Row = dict[str, Any]
 
