@@ -238,10 +238,17 @@ def test_the_span_is_in_code_points_of_the_reply_as_given(reply: str, found: str
         "B\n\n#\n\nWho wrote it?\nA. Hooke\nB. Brown\nC. Virchow\nAnswer: C",
         "B\n\n12. 下列说法正确的是（ ）\nA. 甲\nB. 乙\nC. 丙\n答案：C",
         "The answer is B.\nThe unit of force is ____\nA) volt\nB) watt\nC) newton\nAnswer: C",
+        "B\n\nThe unit of force is called the\nA. volt\nB. watt\nC. newton\nAnswer: C",
+        "答案：B\n\n下列哪个不是操作系统\nA. Windows\nB. Linux\nC. Office\n答案：C",
     ],
 )
 def test_a_question_with_options_of_its_own_is_no_part_of_the_answer(reply: str) -> None:
     assert letter(reply) == "B"
+
+
+def test_an_answer_may_be_taken_back_behind_the_options() -> None:
+    again = "A. nucleus is round.\nB. mitochondrion has cristae."
+    assert letter(f"The answer is A.\n\nAgain:\n{again}\nSorry, the answer is B.") == "B"
 
 
 def test_options_listed_behind_a_question_are_read_where_nothing_stands_before() -> None:
@@ -252,6 +259,9 @@ def test_options_listed_behind_a_question_are_read_where_nothing_stands_before()
     "reply",
     [
         "Nucleus\nMitochondrion\nGolgi apparatus",
+        "Nucleus. Mitochondrion. Golgi apparatus.",
+        "(A) and (B) are both wrong.",
+        "A is a possible answer, and so is B.",
         "The nucleus holds the DNA. The mitochondrion makes ATP. The Golgi apparatus sorts.",
     ],
 )
@@ -269,6 +279,10 @@ def test_options_told_of_in_turn_are_no_answer(reply: str) -> None:
         ("mitochondri", ORGANELLES, "B"),
         ("collagen IV", ("Type I collagen", "Type IV collagen"), "B"),
         ("-1", ("0", "1", "2"), None),
+        ("O(n^3)", ("O(n)", "O(n^2)"), None),
+        ("A blood test is needed.", ("A", "B", "AB", "O"), None),
+        ("The passage says that this isn't the case. No.", ("yes", "no"), "B"),
+        ("Options: A. DAPI, B. H&E, C. Nile red", ("DAPI", "H&E", "Nile red"), None),
     ],
 )
 def test_signs_cuts_and_what_is_left(

@@ -19,6 +19,7 @@ _CJK_CHOOSES = ("选", "選", "因此", "所以", "综上", "故")
 _THAT = re.compile(
     r"[,:]?\s+(?:it is|it's|it must be|it would be|it should be|this is|that is)(?=\s)|述|择|[,:]"
 )
+_LIKEWISE = re.compile(r"\s+(?:is|are|was|does|can|would|will)\b")  # "and so is B"
 _MISTAKEN = re.compile(
     r"\b(?:mistake|tempt\w*|avoid|wrong|wrongly|don't|not|never|can't|cannot|many|some|others|people"
     r"|students)\b[^.\n;,]{0,30}$"
@@ -49,6 +50,8 @@ def chosen(reading: Reading) -> Iterator[Verdict]:
             if cue.isascii() and _inside_word(low, start, end):
                 continue
             if _MISTAKEN.search(low, max(0, start - 48), start):
+                continue
+            if cue == "so" and _LIKEWISE.match(low, end):
                 continue
             found = _label_after(reading, end)
             if found is not None:

@@ -10,13 +10,13 @@ from typing import Literal, NamedTuple
 from mubench_gen.parser.listing import in_list, own_text_end
 from mubench_gen.parser.prose import labels_named
 from mubench_gen.parser.reading import MANY, Label, Reading
-from mubench_gen.parser.target import COMMON, joined_label
+from mubench_gen.parser.target import ARTICLE_A, COMMON, joined_label
 
 Stance = Literal["asserted", "denied", "contrasted", "open", "supposed"]
 
 _BOUNDARY = re.compile(
     r"[;!?\n]|\.(?!\d)|,|\b(?:but|whereas|while|although|though|however|because|since|and(?= not\b)"
-    r"|so|as it|as they|which|making|sondern|mais|sino|mas)\b|而是|而|但"
+    r"|so(?! (?:is|are|does)\b)|as it|as they|which|making|sondern|mais|sino|mas)\b|而是|而|但"
 )
 _CONTRAST = re.compile(
     r"\b(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
@@ -34,6 +34,7 @@ _DENIAL = re.compile(
 _OPEN = re.compile(
     r"\b(?:both|either|each|all|none|could be|might be|may be|beide|tanto|ambos)\b"
     r"|\bbetween (?:options? )?[(\"']*$|\w (?:and|or) $"
+    r"|\bso (?:is|are|does) (?:option )?[(\"']*$"
 )
 _SUPPOSED = re.compile(
     r"\b(?:whether|if|assuming|suppose|(?:some|many) (?:people|students)|people (?:think|say)"
@@ -140,6 +141,8 @@ def _uncovered(reading: Reading, covered: list[tuple[int, int]]) -> Iterator[tup
         if index < 0 or reading.choices.keys[index] in COMMON:
             continue
         if end - start < 3 and reading.low[start:end].isascii() and len(reading.low) > 300:
+            continue
+        if reading.choices.keys[index] == " a " and ARTICLE_A.match(reading.low, start):
             continue
         if not _inside(covered, start, end):
             yield start, end, index

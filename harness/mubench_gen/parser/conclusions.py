@@ -68,7 +68,7 @@ def only_marked_label(reading: Reading) -> Iterator[Verdict]:
     for label in labels:
         own = own_text_end(reading, label.option, label.end)
         wrapped = reading.text[max(0, label.start - 1) : label.start] in ("(", "[")
-        if _contradicted(reading, label):
+        if _contradicted(reading, label) or in_list(reading, label.option, label.start, label.end):
             return
         if (own or wrapped) and stance(reading, label.start, own or label.end) == "asserted":
             yield Verdict.of(label.option, label.start, own or label.end)

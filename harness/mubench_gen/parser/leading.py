@@ -19,11 +19,16 @@ _BARE_LINES = re.compile(r"[)\]. ]*\n[\s(\[]*")
 _BARE_END = re.compile(r"[)\]. ]*(?:\n|$)")
 _ANSWER_MARK = re.compile(r"A:\s+(?=[(\[]?[A-Z0-9]{1,2}(?:[)\].,:]|\s*$))")  # "A:" for "answer:"
 _WRONG_AFTER = re.compile(r"[)\]\"'.: -]*(?:is |are |was )?(?:incorrect|wrong|false|not)\b")
+_BOTH_WRONG = re.compile(
+    r"[)\]]?(?:,? ?[(\[]?[a-z][)\]]?){0,6},? (?:and|or|nor) [(\[]?[a-z][)\]]? (?:are|is|can be)"
+    r" (?:both |all )?(?:incorrect|wrong|false|not|eliminated|excluded|ruled out)\b"
+)
 _MARKS = re.compile(r"[\s(\[\"']*")
-OPERATOR = re.compile(r" ?(?:[-+*/×÷=^]|times|plus|minus)(?!\w)")
+OPERATOR = re.compile(r" ?(?:[+*/×÷=^]|(?:-|times|plus|minus)(?!\w))")
 _LINE_END = re.compile(r"[ .)]*(?:\n|$)")
 _SAME_LINE = re.compile(r"[ .,;]{1,4}[(\[]?")
 _ITEM_END = re.compile(r"[ .,;]*(?:\n|$)")
+_STOPS = ("\n", ". ", "? ", "! ")
 _ALONE = re.compile(r"[\s\W]*$")
 
 
@@ -99,6 +104,8 @@ def leading_label(reading: Reading) -> Iterator[Verdict]:
         found = label_at(reading, at)
         if found is None or found.status != "answered":
             return
+    if _BOTH_WRONG.match(reading.low, found.end):
+        return
     if _WRONG_AFTER.match(reading.low, found.end) and not _own_text(reading, found):
         return
     if _next_line_is_another(reading, found):
@@ -177,6 +184,28 @@ def _follows_item(reading: Reading, line: int) -> bool:
     if label is None or label[0].lower() not in reading.choices.labels.index_of:
         return False
     return text[label.end() : label.end() + 1] in (".", ")", ":")
+
+
+def final_text(reading: Reading) -> Iterator[Verdict]:
+    """The last sentence is an option's text and nothing else."""
+    low, choices = reading.low, reading.choices
+    end = len(low.rstrip(" \t\n.!\"')"))
+    stop = _last_stop(low, max(0, end - choices.room), end)
+    if stop <= 0 or not choices.may_start(low, stop + 1):
+        return
+    texts, tokens = choices.texts, tokenize(low, stop + 1, end)
+    if tokens.joined not in texts:
+        return
+    earlier = _last_stop(low, max(0, stop - choices.room), len(low[:stop].rstrip()))
+    before = tokenize(low, max(0, earlier), stop).joined
+    last_word = before.rstrip().rpartition(" ")[2]  # the mark of an item, "D."
+    if before not in texts and last_word not in choices.labels.index_of:
+        yield Verdict.of(texts[tokens.joined], tokens.spans[0][0], tokens.spans[-1][1])
+
+
+def _last_stop(low: str, left: int, end: int) -> int:
+    """Where the last sentence before `end` stops, -1 where none does."""
+    return max(low.rfind(stop, left, end) for stop in _STOPS)
 
 
 def final_line(reading: Reading) -> Iterator[Verdict]:

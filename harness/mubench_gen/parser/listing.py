@@ -99,7 +99,7 @@ def _came_from(reading: Reading, index: int, start: int) -> bool:
     tokens = tokenize(reading.low, max(0, start - room), start)
     joined = tokens.joined
     last = len(tokens.spans)
-    if joined.endswith(_CONJUNCTIONS):
+    if not joined.endswith(key) and joined.endswith(_CONJUNCTIONS):  # "H&E" ends in no "e"
         joined = joined[: joined.rindex(" ", 0, -1) + 1]
         last -= 1
     if not joined.endswith(key):

@@ -20,7 +20,7 @@ _BEGINS = re.compile(r"[.!?;\n][\s\"'*>-]*(?:(?:the|an?)\s)?[\"']?$")
 _PREFERS = re.compile(
     r"\b(?:more|most|best|better|correct|right|answer|whereas|while|but|however|contrast|hand)\b"
 )
-_LINE_END = re.compile(r"[ .,;]*(?:\n|$)")
+_LINE_END = re.compile(r"[ ]*(?:[.;\n]|$)")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
 
@@ -78,7 +78,7 @@ def _told_in_turn(reading: Reading, found: Verdict, others: list[Claim]) -> bool
 
 
 def _next_line(reading: Reading, found: Verdict, claim: Claim) -> bool:
-    """Whether the option is all of the next line: "Asia\\nAfrica"."""
+    """Whether the option is all of the next line or sentence: "Asia\\nAfrica"."""
     between = reading.low[found.end : claim.start]
     return not between.strip(" .,;\n") and bool(_LINE_END.match(reading.low, claim.end))
 

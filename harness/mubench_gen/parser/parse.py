@@ -33,7 +33,7 @@ def parse_answer(reply: str, options: Sequence[str], labels: Sequence[str] | Non
 
 def _read(reply: str, choices: Choices) -> Answer:
     visible, cut = hide_thinking(fold(reply))
-    parts = [strip_special(part) for part in segments(visible)]
+    parts = [strip_special(part) for part in segments(visible, choices)]
     readings = [Reading(part, choices) for part in parts if part.strip()]
     if not readings:
         return Answer("truncated" if cut else "empty")

@@ -71,7 +71,11 @@ def _overlapping(reading: Reading, joined: str) -> int | None:
     shares = []
     for index, key in enumerate(reading.choices.keys):
         own = set(key.split())
-        shares.append((len(own & words) / len(own) if len(own) > 2 else 0.0, index))
+        same = ("-" in own) == ("-" in words) and all(
+            word in words for word in own if word[0].isdigit()
+        )
+        share = len(own & words) / len(own) if len(own) > 2 and same else 0.0
+        shares.append((share, index))
     shares.sort(reverse=True)
     best = shares[0]
     if best[0] >= _NEAR and (len(shares) == 1 or best[0] - shares[1][0] >= _APART):

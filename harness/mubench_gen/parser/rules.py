@@ -20,6 +20,7 @@ from mubench_gen.parser.correct import item_marked_correct, said_correct
 from mubench_gen.parser.declared import declared_answer, declared_cjk
 from mubench_gen.parser.leading import (
     final_line,
+    final_text,
     label_with_text,
     leading_label,
     sole_labels,
@@ -55,6 +56,7 @@ STRONG: Tiers = (
 )
 WEAK: Tiers = (
     (pointed_label,),
+    (final_text,),
     (only_marked_label,),
     (result,),
     (only_option,),

@@ -6,6 +6,9 @@ import itertools
 import re
 from collections.abc import Iterator
 
+from mubench_gen.parser.choices import Choices, tokenize
+from mubench_gen.parser.text import lower
+
 _NEXT = re.compile(
     r"\n[ \t#*]*(?:(?:next )?question|q|problem|exercise|passage|context|human|user|instruction"
     r"|input|frage|pregunta|pergunta|问题|题目|下一题|例题|問題)[ \t]{0,2}\d{0,3}[ \t*]{0,4}[:.)]"
@@ -20,25 +23,42 @@ _NEXT = re.compile(
 
 _LIST = re.compile(r"\n[ \t(]{0,4}A[.):,][^\n]{0,300}\n[ \t(]{0,4}B[.):,]")
 _ASKS = re.compile(r"(?:\?|_{2,}|\( {0,8}\)|[是为])[:.]?$")
+# A reply whose first line is its answer: a list of other texts is another question's.
+_DIRECT = re.compile(
+    r"\s{0,8}(?:(?:the )?(?:correct |final )?(?:answer|option)(?: is)?:?\s"
+    r"|(?:正确)?答案[是为选:]{1,2}|[故应]?选)?\s{0,4}"
+    r"[(\[]?(?-i:[A-Z])(?:[)\].,:][^\n]{0,300}|[ \t]{0,8})\n",
+    re.IGNORECASE,
+)
 _QUESTION_ROOM = 600
 
 
-def _own_questions(text: str) -> Iterator[int]:
-    """Where a line that asks stands before a list of options, neither at the very beginning."""
+def _own_questions(text: str, choices: Choices) -> Iterator[int]:
+    """Where a line stands before a list of options, and asks, or stands behind an answer."""
     for found in _LIST.finditer(text):
         end = found.start()
         while end and text[end - 1].isspace():
             end -= 1
         line = text.rfind("\n", max(0, end - _QUESTION_ROOM), end)
-        if line > 0 and _ASKS.search(text, max(line, end - 12), end):
+        if line <= 0:
+            continue
+        asks = _ASKS.search(text, max(line, end - 12), end)
+        if asks or (_DIRECT.match(text) and _foreign(found, choices)):
             yield line
 
 
-def segments(text: str) -> list[str]:
+def _foreign(items: re.Match[str], choices: Choices) -> bool:
+    """Whether the first item of a list is without the first option's text."""
+    return choices.key(0) not in tokenize(lower(items[0])).joined
+
+
+def segments(text: str, choices: Choices) -> list[str]:
     """The reply cut where another question begins; each part keeps its place by blanks."""
     if "\n" not in text and "<" not in text and "[" not in text:
         return [text]
-    cuts = sorted({*(found.start() for found in _NEXT.finditer(text)), *_own_questions(text)})
+    cuts = [found.start() for found in _NEXT.finditer(text)]
+    if "\nA" in text or "\n(A" in text or "\n " in text:
+        cuts = sorted({*cuts, *_own_questions(text, choices)})
     if not cuts:
         return [text]
     edges = [0, *cuts[:8], len(text)]

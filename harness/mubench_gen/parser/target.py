@@ -44,6 +44,8 @@ _PART = re.compile(r"['-][^\W\d_]")  # "D'accord", "B-cell"
 _INITIAL = re.compile(r"\.[A-Z]\.")  # "W.E.B. …": a name's initials
 LABEL_BEHIND = re.compile(r"[\"']?\s?[(\[](?:option |choice )?([A-Za-z0-9]{1,3})[)\]]")
 NOT = re.compile(r"[\s:]*(?:not|n't|never|neither|nicht|pas|no|não|不)\b")
+# An option may be the letter A itself; "a cell" is an article, "a is the type" is not.
+ARTICLE_A = re.compile(r"a (?!(?:is|are|has|and|or|would|can|antigens?)\b)[a-z]")
 WINDOW = 160
 DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "]", '"', "'", "-")
 # Words that are options at times and fill sentences at others.
@@ -249,6 +251,8 @@ def _text_from(reading: Reading, at: int) -> Verdict | None:
         if end is None:
             continue
         if low[end : end + 1] == "-" and low[end + 1 : end + 2].isalpha():
+            continue
+        if key == " a " and ARTICLE_A.match(low, end - 1):
             continue
         if key in COMMON and low[end : end + 1] not in DELIMITERS:
             continue
