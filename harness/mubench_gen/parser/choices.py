@@ -88,6 +88,7 @@ def _key(option: str) -> str:
     return _join(words) if words else ""
 
 
+@lru_cache(maxsize=8192)
 def _head(key: str) -> str:
     """The first letters of a key as a reply would write them; a digit alone for numbers."""
     if not key:

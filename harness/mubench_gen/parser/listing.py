@@ -36,6 +36,8 @@ _WINDOW = 400
 
 def own_text_end(reading: Reading, index: int, end: int) -> int | None:
     """Where the text of option `index` ends if it follows a label that ends at `end`."""
+    if end >= len(reading.low):
+        return None
     key = reading.choices.key(index)
     if not key or not reading.choices.may_start(reading.low, end, index):
         return None
