@@ -6,9 +6,9 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from mubench_gen.data import Dataset
+from mubench_gen.data.derived import Derived
 from mubench_gen.data.schema import check_row
 from mubench_gen.errors import DataError
 from mubench_gen.progress import log
@@ -59,31 +59,15 @@ def sound_rows(dataset: Dataset, *, partial: bool) -> Dataset:
     return chosen
 
 
-class _Chosen:
+class _Chosen(Derived):
     """Rows of another data set by their index there."""
 
     def __init__(
         self, dataset: Dataset, kept: array[int], questions: dict[tuple[str, str], int]
     ) -> None:
+        super().__init__(dataset)
         self.questions = questions
-        self._dataset = dataset
         self._kept = kept
-
-    @property
-    def name(self) -> str:
-        return self._dataset.name
-
-    @property
-    def path(self) -> Path:
-        return self._dataset.path
-
-    @property
-    def revision(self) -> str | None:
-        return self._dataset.revision
-
-    @property
-    def digest(self) -> str:
-        return self._dataset.digest
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 from mubench_gen.data import Dataset
+from mubench_gen.data.derived import Derived
 from mubench_gen.data.marking import COLOURS, Marks
 from mubench_gen.data.schema import Lazy
 from mubench_gen.geometry import marked
@@ -30,31 +30,15 @@ _COUNTS = 4  # numbers offered
 Captions = tuple[tuple[str, ...], ...]
 
 
-class RecastDataset:
+class RecastDataset(Derived):
     """A data set whose rows also have the questions made of what is marked in them.
 
     `wanted` says of which data sets (by name); the others' rows are left as they are.
     """
 
     def __init__(self, dataset: Dataset, wanted: Callable[[str], bool]) -> None:
-        self._dataset = dataset
+        super().__init__(dataset)
         self._wanted = wanted
-
-    @property
-    def name(self) -> str:
-        return self._dataset.name
-
-    @property
-    def path(self) -> Path:
-        return self._dataset.path
-
-    @property
-    def revision(self) -> str | None:
-        return self._dataset.revision
-
-    @property
-    def digest(self) -> str:
-        return self._dataset.digest
 
     @cached_property
     def questions(self) -> dict[tuple[str, str], int]:

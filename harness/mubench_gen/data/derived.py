@@ -1,0 +1,30 @@
+"""A data set made of another: its name, place, revision and digest are the other's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mubench_gen.data import Dataset
+
+
+class Derived:
+    """What data sets that choose or change the rows of another share."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    @property
+    def name(self) -> str:
+        return self._dataset.name
+
+    @property
+    def path(self) -> Path:
+        return self._dataset.path
+
+    @property
+    def revision(self) -> str | None:
+        return self._dataset.revision
+
+    @property
+    def digest(self) -> str:
+        return self._dataset.digest
