@@ -210,3 +210,15 @@ def test_secrets_are_in_no_file_of_a_run(here: Here, tmp_path: Path, cells: Path
 )
 def test_options_that_only_sound_like_secrets_are_kept(name: str) -> None:
     assert without_secrets({name: "x"}) == {name: "x"}
+
+
+@pytest.mark.parametrize(
+    "name", ["github_token", "OPENAI_API_KEY", "engine.key", "access-token", "my_secret_thing"]
+)
+def test_a_name_that_may_be_a_secrets_is_blanked(name: str) -> None:
+    assert without_secrets({name: "hunter2"}) == {name: "***"}
+
+
+@pytest.mark.parametrize("name", ["stop_token", "image_token", "max_new_tokens", "keypoints"])
+def test_a_name_that_only_sounds_like_a_secrets_is_kept(name: str) -> None:
+    assert without_secrets({name: "</s>"}) == {name: "</s>"}

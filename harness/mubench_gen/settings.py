@@ -16,9 +16,11 @@ from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.orders import check_orders
 
 T = TypeVar("T")
-# Whole names of secrets: `max_new_tokens`, `stop_token` and `keypoints` are none.
+# Whole names of secrets: `max_new_tokens` and `keypoints` are none, nor are a tokenizer's
+# tokens. `github_token` is one, as is any KEY or TOKEN that is not known to be harmless.
 _SECRET = re.compile(
-    r"(-o)?([^.]*\.)?((api|access|auth|bearer|hf|hub|private)[_-]?)?(key|token)"
+    r"(-o)?([^.]*\.)?(?!(stop|eos|bos|pad|sep|cls|unk|mask|image|video|start|end|sort)_)"
+    r"([^.]*[_-])?(key|token)"
     r"|.*(api_?key|secret|password|passwd|credential).*",
     re.IGNORECASE,
 )
