@@ -9,9 +9,9 @@ import mubench_gen
 NAMES = [
     "Answer", "Checkpoint", "ContrastiveModel", "DataError", "DefinitionError", "EngineFault",
     "GenerativeModel", "Image", "ImageError", "ItemError", "Judge", "Message", "Model", "ModelSpec",
-    "MubenchError", "Options", "PluginError", "Reply", "Request", "Run", "RunFolderError",
-    "Runtime", "Sampling", "SettingError", "Text", "Unread", "UsageError", "__version__",
-    "evaluate", "hookimpl", "load_run", "paper_compat", "parse_answer",
+    "MubenchError", "Options", "PluginError", "ReadText", "Reply", "Request", "Run",
+    "RunFolderError", "Runtime", "Sampling", "Scoring", "SettingError", "Text", "Unread",
+    "UsageError", "__version__", "evaluate", "hookimpl", "load_run", "paper_compat", "parse_answer",
 ]  # fmt: skip
 
 

@@ -20,6 +20,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from mubench_gen.types import Failure
+
 _MOST_NAMES = 16  # that one message lists
 
 
@@ -87,6 +89,19 @@ def describe(error: BaseException) -> str:
         return str(error) or repr(error)
     except Exception:  # a plugin's exception may do anything
         return type(error).__name__
+
+
+def failure(error: BaseException) -> Failure:
+    """An exception as a record keeps it: its type and a message without lone surrogates."""
+    message = describe(error)
+    name = type(error).__name__
+    text = encodable(message)[:2_000]
+    return Failure(name, text if isinstance(error, MubenchError) else f"{name}: {text}")
+
+
+def encodable(text: str) -> str:
+    """The text without lone surrogates."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

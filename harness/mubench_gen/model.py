@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pluggy
 from pydantic import BaseModel, ConfigDict
@@ -83,6 +83,13 @@ class Model:
         """How answers can be had from this model, the default first."""
         raise NotImplementedError
 
+    def weights_digest(self) -> str | None:
+        """What identifies the weights, where a class reads some that the user names.
+
+        Asked for before any request is made; None where the code is all there is.
+        """
+        return None
+
     @property
     def facts(self) -> Mapping[str, Any]:
         """For the manifest, after `load`: weights_sha256, revision, dtype, device, versions."""
@@ -112,10 +119,36 @@ class GenerativeModel(Model):
         raise NotImplementedError
 
 
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """How a contrastive model's cosines become probabilities, as it was trained.
+
+    `softmax`: over the options, of scale · cosine. `sigmoid`: of scale · cosine + bias, each
+    option by itself (SigLIP).
+    """
+
+    kind: Literal["softmax", "sigmoid"]
+    scale: float
+    bias: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadText:
+    """A text as the model's tokenizer cuts it: `tokens` that it has, `ids` of those read."""
+
+    tokens: int
+    ids: tuple[int, ...]
+
+    @property
+    def cut(self) -> bool:
+        return self.tokens > len(self.ids)
+
+
 class ContrastiveModel(Model):
     """Images and texts in, embeddings out. Implement `embed_images` and `embed_texts`.
 
-    Embeddings are arrays of shape (n, width), finite; they need not be normalised.
+    Embeddings are arrays of shape (n, width); they need not be normalised. A row that is not
+    finite is the error of the items that need it. `batch_size` counts images here.
     """
 
     kind = "contrastive"
@@ -131,6 +164,15 @@ class ContrastiveModel(Model):
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
         """Embeddings of the texts, shape (len(texts), width)."""
         raise NotImplementedError
+
+    @property
+    def scoring(self) -> Scoring | None:
+        """How cosines become probabilities, after `load`; None where that is not known."""
+        return None
+
+    def read_texts(self, texts: Sequence[str]) -> Sequence[ReadText] | None:
+        """What of each text the model reads, so that cut texts are seen; None: not known."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +196,8 @@ class ModelSpec:
     """One model of a plugin: its name for `--model`, and what makes it.
 
     `source` is a Model subclass or a Checkpoint. `any_id`: `--model` also takes other ids
-    (or local folders) of the same architecture, which replace the checkpoint's path.
+    (or local folders) of the same architecture, which replace the checkpoint's path; a
+    class finds them in `runtime.model`.
     `facts` (family, domain, base, licence, …) are for reports.
     """
 

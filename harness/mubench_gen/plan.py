@@ -286,8 +286,9 @@ def _weights(plugin: Plugin, spec: ModelSpec, model: Model, settings: Settings) 
     """Known before any request is made. A checkpoint that lies elsewhere is fetched first."""
     source = spec.source
     if not isinstance(source, Checkpoint):
-        code = plugin.digest
-        return Weights(weights=code, settings=None)
+        with isolated_model(plugin, spec):
+            own = model.weights_digest()
+        return Weights(weights=own or plugin.digest, settings=own and plugin.digest)
     revision = settings.revision or source.revision
     if digest_checkpoint(source.path, revision) is None:
         with isolated_model(plugin, spec):

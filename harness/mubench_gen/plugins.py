@@ -75,8 +75,11 @@ class Plugin:
             if spec.name == model:
                 return spec
         for spec in self.models:
-            if spec.any_id and isinstance(spec.source, Checkpoint):
-                return replace(spec, name=model, source=replace(spec.source, path=model))
+            if spec.any_id:  # of another checkpoint nothing is known
+                source = spec.source
+                if isinstance(source, Checkpoint):
+                    source = replace(source, path=model)
+                return replace(spec, name=model, source=source, description="", facts={})
         near = did_you_mean(model, [spec.name for spec in self.models])
         raise PluginError(f"The plugin {self.name!r} has no model {model!r}. {near}")
 

@@ -48,6 +48,9 @@ class PromptSettings(BaseModel):
         "before", description="image before or after the text"
     )
     max_tokens: int = Field(64, ge=1, description="longest reply, in tokens")
+    ensemble: bool = Field(
+        False, description="each line of a caption prompt is a caption; embeddings are averaged"
+    )
     boxes: str = Field("", description="the format of the boxes that it asks for; empty: none")
 
 
@@ -160,9 +163,22 @@ def _caption_message(
     for option, original in zip(variables["options"], order, strict=True):
         variants = {f"caption_{i}": v[original] for i, v in enumerate(captions) if v}
         one = {**variables, **variants, "option": option.text}
-        texts.append(Text(_run(prompt, prompt.template, one)))
+        texts.append(_caption(prompt, one))
     image: tuple[Image, ...] = (sample.image,) if sample.image is not None else ()
-    return (Message("caption", image + tuple(texts)),)
+    role: Literal["caption", "captions"] = "captions" if prompt.settings.ensemble else "caption"
+    return (Message(role, image + tuple(texts)),)
+
+
+def _caption(prompt: Prompt, variables: Mapping[str, Any]) -> Text:
+    """The caption of an option; of an ensemble its captions, one a line, each once."""
+    text = _run(prompt, prompt.template, variables)
+    if not prompt.settings.ensemble:
+        return Text(text)
+    captions = dict.fromkeys(line.strip() for line in text.split("\n") if line.strip())
+    if not captions:
+        empty = f"the ensemble has no caption of {variables['option']!r}"
+        raise _fault(prompt, prompt.template, None, empty)
+    return Text("\n".join(captions))
 
 
 def _task_fields(task: Task) -> dict[str, Any]:
@@ -274,6 +290,8 @@ def _settings(header: str, path: Path, overrides: dict[str, str]) -> PromptSetti
         check_orders(settings.order)
         if settings.boxes:
             box_format(settings.boxes)
+        if settings.ensemble and settings.kind != "caption":
+            raise SettingError("ensemble = true: only a caption prompt is an ensemble")
     except (ValidationError, SettingError) as error:
         problem = first_problem(error, PromptSettings)
         if problem.key in overrides:

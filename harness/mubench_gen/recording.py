@@ -28,6 +28,7 @@ from mubench_gen.types import (
 _FLUSH = 256  # records that wait at most
 _WAITING = 4_096  # items that wait at most for a request that another item asked
 _SHOWN_ERRORS = 5
+_SIMILARITY_FIELDS = ("probabilities", "cut", "alike")  # of a Response; in its records alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ class Recorder:
                 return Response(
                     reply=record["reply"],
                     scores=None if scores is None else tuple(scores),
+                    **_similarity_fields(record),
                     finish_reason=record["finish_reason"],
                     usage=record["usage"],
                     seconds=record["seconds"],
@@ -149,6 +151,8 @@ class Recorder:
         record = make_record(item, response, answer, plugin=self._plugin, model=self._model)
         if boxes is not None:
             record |= {"correct": None, "boxes": boxes}
+        if item.readout == "similarity":
+            record |= {name: getattr(response, name) for name in _SIMILARITY_FIELDS}
         self._ready.append(record)
         if response.error is not None:
             self._errors += 1
@@ -200,6 +204,12 @@ def _read_boxes(
         except ImageError as error:
             response = replace(response, error=Failure(type(error).__name__, str(error)))
     return response, Answer("error"), unread_boxes(rendered)
+
+
+def _similarity_fields(record: Record) -> dict[str, Any]:
+    """The fields of a similarity read-out, of runs too that were made before these."""
+    found = {name: record.get(name) for name in _SIMILARITY_FIELDS}
+    return {name: tuple(value) for name, value in found.items() if value is not None}
 
 
 def _unread(item: Item, response: Response) -> Unread:

@@ -130,6 +130,7 @@ def _notes(run: Run, scores: Scores) -> list[str]:
         answers = " ".join(percent(share) for share in places.answered_at)
         golds = " ".join(percent(share) for share in places.gold_at)
         notes.append(f"Places of the answers: {answers} (of the right ones: {golds}).")
+    notes += _contrastive_notes(scores)
     if scores.n_errors:
         notes.append(
             f"{scores.n_errors:,} items failed and are in no score; "
@@ -139,6 +140,30 @@ def _notes(run: Run, scores: Scores) -> list[str]:
     if scores.n + scores.n_errors < planned:
         notes.append(f"Unfinished: {scores.n + scores.n_errors:,} of {planned:,} items.")
     return notes
+
+
+def _contrastive_notes(scores: Scores) -> list[str]:
+    notes = []
+    calibration, cut = scores.calibration.get("pooled"), scores.truncation
+    if calibration is not None:
+        notes.append(
+            f"Calibration: expected error {percent(calibration.ece)} "
+            f"(sure by {percent(calibration.confidence)} on average)."
+        )
+    if cut is not None:
+        named = ", ".join(f"“{_shortened(caption)}”" for caption in cut.captions[:3])
+        more = f" and {cut.distinct - 3:,} more" if cut.distinct > 3 else ""
+        notes.append(
+            f"Longer than the model's context and read in part: {cut.cut:,} of {cut.options:,} "
+            f"options, in {cut.items:,} items; {cut.alike:,} of them so became identical with "
+            f"another option. They are {named}{more}."
+        )
+    return notes
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:40]} … {line[-17:]}"
 
 
 def percent(share: float | None) -> str:

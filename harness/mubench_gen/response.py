@@ -13,74 +13,98 @@ import queue
 import sys
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from mubench_gen.embeddings import EmbeddingStore
 from mubench_gen.errors import (
     EngineFault,
     ImageError,
     ItemTimeout,
-    MubenchError,
     ReplyError,
     UsageError,
-    describe,
+    encodable,
+    failure,
 )
 from mubench_gen.model import ContrastiveModel, GenerativeModel, Model
-from mubench_gen.types import Failure, Reply, Request, Response
-
-if TYPE_CHECKING:
-    import numpy as np
+from mubench_gen.similarity import Similarities
+from mubench_gen.types import Image, Reply, Request, Response
 
 T = TypeVar("T")
 WORKER = "mubench-gen model"  # the name of the thread that a model runs in
 Asked = list[tuple[Request, Response]]
 _MOST_HUNG = 8  # calls left behind before the engine counts as gone
 _LEAST = -sys.float_info.max  # the logarithm of 0 as records keep it: JSON has no infinity
-_KEPT_IMAGES = 4_096  # embeddings kept, most recent first
+_QUESTIONS = 16  # an image, of a batch that is counted in images
+
+
+class Asker(Protocol):
+    """A model as the run asks it."""
+
+    def needs_pixels(self, image: Image) -> bool: ...
+
+    def ask(self, requests: Sequence[Request]) -> list[Response]: ...
+
+
+def make_asker(model: Model, *, store: EmbeddingStore | None = None) -> Asker:
+    """How a model of its family is asked; `store` keeps what a contrastive one encodes."""
+    if isinstance(model, ContrastiveModel):
+        return Similarities(model, store)
+    assert isinstance(model, GenerativeModel)
+    return Replies(model)
 
 
 def respond(
-    model: Model, requests: Iterable[Request | None], *, batch_size: int, timeout: float
+    asker: Asker, requests: Iterable[Request | None], *, batch_size: int, timeout: float
 ) -> Iterator[Asked]:
     """Batches of requests with their responses, in order. EngineFault ends it.
+
+    `batch_size` counts requests; of a contrastive model, which is asked all about an image
+    for one encoding, images.
 
     A None among the requests ends a batch: what stands before it is answered before what
     stands behind it is looked at.
     """
-    caller = Caller(model, timeout)
+    caller = Caller(asker, timeout)
     stream = iter(requests)
-    ahead = _prepare(model, stream, batch_size)
+    ahead = _prepare(asker, stream, batch_size)
     try:
         while ahead is not None:
             batch, running = ahead, caller.start(_sound(ahead))
-            ahead = _prepare(model, stream, batch_size)
+            ahead = _prepare(asker, stream, batch_size)
             yield _merge(batch, caller.finish(running, _sound(batch)))
             if ahead == []:
-                ahead = _prepare(model, stream, batch_size)
+                ahead = _prepare(asker, stream, batch_size)
     finally:
         caller.close()
 
 
-def _prepare(model: Model, stream: Iterator[Request | None], size: int) -> Asked | None:
+def _prepare(asker: Asker, stream: Iterator[Request | None], size: int) -> Asked | None:
     """The next batch, its images checked and decoded; None at the end of the stream.
 
     A bad image is its item's error, found before the model is asked.
     """
     prepared: Asked = []
-    for request in islice(stream, size):
+    images: set[str] = set()
+    by_image = isinstance(asker, Similarities)
+    for request in islice(stream, size * _QUESTIONS if by_image else size):
         if request is None:
             return prepared
         response = Response()
+        image = request.image
         try:
-            if request.image is not None:
-                _ = request.image.pixels() if model.reads_pixels else request.image.conversion
+            if image is not None:
+                _ = image.pixels() if asker.needs_pixels(image) else image.conversion
         except ImageError as error:
             response = Response(error=failure(error))
         prepared.append((request, response))
+        if by_image and image is not None:
+            images.add(image.sha256)
+            if len(images) >= size:
+                break
     return prepared or None
 
 
@@ -96,8 +120,8 @@ def _merge(batch: Asked, responses: Sequence[Response]) -> Asked:
 class Caller:
     """Calls the model in a thread, with a time limit."""
 
-    def __init__(self, model: Model, timeout: float) -> None:
-        self._ask = ask_contrastive(model) if isinstance(model, ContrastiveModel) else _ask(model)
+    def __init__(self, asker: Asker, timeout: float) -> None:
+        self._ask = asker.ask
         self._timeout = timeout
         self._hung = 0
         self._worker = _Worker()
@@ -172,20 +196,24 @@ class _Worker:
                 )
 
 
-def _ask(model: Model) -> Callable[[Sequence[Request]], list[Response]]:
-    assert isinstance(model, GenerativeModel)
+class Replies:
+    """Asks a generative model, each read-out by the method that gives it."""
 
-    def ask(requests: Sequence[Request]) -> list[Response]:
+    def __init__(self, model: GenerativeModel) -> None:
+        self._model = model
+
+    def needs_pixels(self, image: Image) -> bool:
+        return self._model.reads_pixels
+
+    def ask(self, requests: Sequence[Request]) -> list[Response]:
         responses: dict[str, Response] = {}
         scored = [r for r in requests if r.readout == "logprob"]
         written = [r for r in requests if r.readout != "logprob"]
         if written:
-            responses |= _timed(written, model.generate, _from_reply)
+            responses |= _timed(written, self._model.generate, _from_reply)
         if scored:
-            responses |= _timed(scored, model.label_logprobs, _from_scores)
+            responses |= _timed(scored, self._model.label_logprobs, _from_scores)
         return [responses[request.key] for request in requests]
-
-    return ask
 
 
 def _timed(
@@ -228,7 +256,7 @@ def _from_reply(reply: Any, request: Request, seconds: float) -> Response:
     reason = reply.finish_reason
     return Response(
         reply=reply.text,
-        finish_reason=None if reason is None else _encodable(str(reason)),
+        finish_reason=None if reason is None else encodable(str(reason)),
         usage=usage,
         seconds=seconds,
     )
@@ -236,11 +264,11 @@ def _from_reply(reply: Any, request: Request, seconds: float) -> Response:
 
 def _counts(usage: Mapping[str, Any]) -> dict[str, int]:
     """Token counts as plain integers, whatever library counted them."""
-    return {_encodable(str(name)): operator.index(count) for name, count in usage.items()}
+    return {encodable(str(name)): operator.index(count) for name, count in usage.items()}
 
 
 def _from_scores(scores: Any, request: Request, seconds: float) -> Response:
-    wanted = len(request.texts) or len(request.labels)
+    wanted = len(request.labels)
     try:
         values = tuple(float(score) for score in scores)
     except (TypeError, ValueError):
@@ -252,67 +280,3 @@ def _from_scores(scores: Any, request: Request, seconds: float) -> Response:
         error = ReplyError("a score is not a finite number")
         return Response(error=failure(error), seconds=seconds)
     return Response(scores=tuple(max(value, _LEAST) for value in values), seconds=seconds)
-
-
-def ask_contrastive(model: ContrastiveModel) -> Callable[[Sequence[Request]], list[Response]]:
-    """Asks by cosine similarity of an image with each caption.
-
-    Each distinct text is encoded once a run; each image once for all its questions.
-    """
-    texts: dict[str, np.ndarray[Any, Any]] = {}
-    images: OrderedDict[str, np.ndarray[Any, Any]] = OrderedDict()
-
-    def similarities(requests: Sequence[Request]) -> list[list[float]]:
-        new_texts = list(dict.fromkeys(t for r in requests for t in r.texts if t not in texts))
-        if new_texts:
-            texts.update(
-                zip(new_texts, _unit(model.embed_texts(new_texts), len(new_texts)), strict=True)
-            )
-        missing = {
-            r.image.sha256: r.image for r in requests if r.image and r.image.sha256 not in images
-        }
-        if missing:
-            vectors = _unit(model.embed_images(list(missing.values())), len(missing))
-            images.update(zip(missing, vectors, strict=True))
-        scores = [
-            [float(images[r.image.sha256] @ texts[text]) for text in r.texts]
-            for r in requests
-            if r.image is not None
-        ]
-        while len(images) > _KEPT_IMAGES:
-            images.popitem(last=False)
-        return scores
-
-    def ask(requests: Sequence[Request]) -> list[Response]:
-        responses = _timed(requests, similarities, _from_scores)
-        return [responses[request.key] for request in requests]
-
-    return ask
-
-
-def _unit(embeddings: Any, n: int) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    vectors = np.asarray(embeddings, dtype=np.float32)
-    if vectors.ndim != 2 or len(vectors) != n:
-        raise ReplyError(
-            f"embeddings of shape {vectors.shape} for {n} inputs: (n, width) is needed"
-        )
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not np.isfinite(norms).all() or not norms.all():
-        raise ReplyError("an embedding is zero or not finite")
-    unit: np.ndarray[Any, Any] = vectors / norms
-    return unit
-
-
-def failure(error: BaseException) -> Failure:
-    """An exception as a record keeps it: its type and a message without lone surrogates."""
-    message = describe(error)
-    name = type(error).__name__
-    text = _encodable(message)[:2_000]
-    return Failure(name, text if isinstance(error, MubenchError) else f"{name}: {text}")
-
-
-def _encodable(text: str) -> str:
-    """The text without lone surrogates."""
-    return text.encode("utf-8", "replace").decode()

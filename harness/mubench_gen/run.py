@@ -6,6 +6,7 @@ task → samples → prompt → request → model → response → answer → re
 from __future__ import annotations
 
 import gc
+import hashlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,10 +14,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.errors import ImageError, RunFolderError
+from mubench_gen.embeddings import EmbeddingStore
+from mubench_gen.errors import ImageError, RunFolderError, failure
 from mubench_gen.manifest import hardware
 from mubench_gen.orders import ONE_ORDER, item_orders
 from mubench_gen.pairing import fits, readouts_for
+from mubench_gen.places import cache_folder
 from mubench_gen.plan import (
     Plan,
     batch_size,
@@ -33,7 +36,7 @@ from mubench_gen.prompt import Prompt, render
 from mubench_gen.recording import Item, Recorder
 from mubench_gen.records import AnsweredKeys, RecordFile
 from mubench_gen.request import Circumstances, make_request
-from mubench_gen.response import failure, respond
+from mubench_gen.response import Asker, make_asker, respond
 from mubench_gen.results import Run, load_run
 from mubench_gen.runfolder import (
     MANIFEST,
@@ -47,6 +50,7 @@ from mubench_gen.runfolder import (
 )
 from mubench_gen.samples import count, samples
 from mubench_gen.settings import make_settings
+from mubench_gen.similarity import Similarities
 from mubench_gen.types import Readout, Request, Sample
 
 
@@ -123,12 +127,16 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
         (recorder.folder / SCORES).unlink(missing_ok=True)  # of what was there before this
         _load(plan, recorder.folder, manifest)
         size = batch_size(plan)
+        asker = make_asker(plan.model, store=_store(plan))
         batches = respond(
-            plan.model, chain([first], requests), batch_size=size, timeout=plan.settings.timeout
+            asker, chain([first], requests), batch_size=size, timeout=plan.settings.timeout
         )
-        for batch in batches:
-            recorder.answered(batch)
-            progress.at(recorder.done, planned, recorder.note)
+        try:
+            for batch in batches:
+                recorder.answered(batch)
+                progress.at(recorder.done, planned, recorder.note)
+        finally:
+            _note_encoded(asker, recorder.folder, manifest)
     recorder.flush()
     progress.at(recorder.done, planned, recorder.note)
 
@@ -142,6 +150,26 @@ def _load(plan: Plan, folder: Path, manifest: dict[str, Any]) -> None:
         _check_precision(earlier.get("model", {}), facts, folder)
     manifest["sessions"][-1] |= {"model": facts, "hardware": hardware()}
     write_json(folder / MANIFEST, manifest)
+
+
+def _store(plan: Plan) -> EmbeddingStore | None:
+    """Where the images' embeddings are kept; None where that is not asked for."""
+    if not plan.settings.keep_embeddings:
+        return None
+    if plan.weights.weights is None:
+        log("The embeddings are not kept: what the model's weights are is not known.")
+        return None
+    precision = plan.model.facts.get("dtype", "")  # "auto" depends on the device
+    name = hashlib.sha256(f"{model_identity(plan)}\0{precision}".encode()).hexdigest()[:32]
+    return EmbeddingStore(cache_folder() / "embeddings" / name)
+
+
+def _note_encoded(asker: Asker, folder: Path, manifest: dict[str, Any]) -> None:
+    """Note in the manifest what a contrastive model encoded in this session."""
+    if isinstance(asker, Similarities):
+        asker.close()
+        manifest["sessions"][-1]["encoded"] = asker.counts
+        write_json(folder / MANIFEST, manifest)
 
 
 def _check_precision(earlier: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:

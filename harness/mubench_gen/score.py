@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
+from mubench_gen.calibration import Calibration, CalibrationTally
 from mubench_gen.interval import clustered_interval
 from mubench_gen.localization import BoxScore, BoxTallies, is_box_record
 from mubench_gen.records import Record
+from mubench_gen.truncation import Truncation, TruncationTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Scores:
 
     macro: the unweighted mean of the data sets' accuracies; the pooled one is micro.
     boxes: of the items that ask for boxes, by task behind "pooled"; they are in nothing else.
+    calibration: of the items with probabilities, by task behind "pooled". truncation: of the
+    options that a contrastive model read in part; None where it read all.
     """
 
     pooled: Score
@@ -63,6 +67,8 @@ class Scores:
     readouts: Mapping[str, Score]
     controls: Mapping[str, Controls]  # by task, and "pooled"
     boxes: Mapping[str, BoxScore] = field(default_factory=dict)
+    calibration: Mapping[str, Calibration] = field(default_factory=dict)
+    truncation: Truncation | None = None
 
     @property
     def n(self) -> int:
@@ -82,6 +88,10 @@ class Scores:
                 plain[part] = {name: asdict(score) for name, score in groups.items()}
         if self.boxes:
             plain["boxes"] = {name: asdict(score) for name, score in self.boxes.items()}
+        if self.calibration:
+            plain["calibration"] = {name: asdict(c) for name, c in self.calibration.items()}
+        if self.truncation is not None:
+            plain["truncation"] = asdict(self.truncation)
         return plain
 
 
@@ -162,6 +172,7 @@ def score(records: Iterable[Record]) -> Scores:
     }
     everywhere, places = Places(), defaultdict[str, Places](Places)
     boxes = BoxTallies()
+    sureness, truncation = defaultdict[str, CalibrationTally](CalibrationTally), TruncationTally()
     for record in records:
         if is_box_record(record):
             boxes.add(record)
@@ -175,6 +186,10 @@ def score(records: Iterable[Record]) -> Scores:
             task = record["task"]
             for place in (everywhere, places[task]):
                 place.add(task, gold, options[gold], record["choice"])
+            truncation.add(record)
+            if record.get("probabilities") is not None:
+                for name in ("pooled", task):
+                    sureness[name].add(record["probabilities"], record["choice"], right=right)
     datasets = _scored(groups["dataset"])
     return Scores(
         pooled=pooled.score(),
@@ -188,7 +203,15 @@ def score(records: Iterable[Record]) -> Scores:
             **{task: places[task].controls() for task in sorted(places)},
         },
         boxes=boxes.scores(),
+        calibration=_calibrations(sureness),
+        truncation=truncation.truncation(),
     )
+
+
+def _calibrations(tallies: Mapping[str, CalibrationTally]) -> dict[str, Calibration]:
+    names = sorted(tallies, key=lambda name: (name != "pooled", name))
+    found = {name: tallies[name].calibration() for name in names}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _image(record: Record) -> str:

@@ -26,7 +26,9 @@ _SECRET = re.compile(
 )
 _PASSWORD = re.compile(r"(://)[^/@\s]+(@)")  # in a URL
 # These change how a run is made, not what comes out of it.
-_NOT_IDENTITY = frozenset({"device", "batch_size", "timeout", "run_dir", "fresh", "reuse"})
+_NOT_IDENTITY = frozenset(
+    {"device", "batch_size", "timeout", "run_dir", "fresh", "reuse", "keep_embeddings"}
+)
 
 
 class Settings(BaseModel):
@@ -83,8 +85,13 @@ class Settings(BaseModel):
     trust_remote_code: bool = Field(
         False, description="run code that comes with the checkpoint; needs a 40-digit --revision"
     )
-    batch_size: int | None = Field(None, ge=1, description="requests a batch; the model's own")
+    batch_size: int | None = Field(
+        None, ge=1, description="requests (or images) a batch; the model's"
+    )
     timeout: float = Field(600.0, gt=0, description="seconds that one call of the model may take")
+    keep_embeddings: bool = Field(
+        False, description="keep images' embeddings in the cache folder, and take those kept there"
+    )
     run_dir: Path | None = Field(None, description="the run's folder; runs/ID")
     fresh: bool = Field(False, description="start another run beside one of the same settings")
     reuse: tuple[Path, ...] = Field(

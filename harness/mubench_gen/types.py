@@ -211,7 +211,7 @@ class Text:
 class Message:
     """A chat message: text and image parts in the order in which the model sees them."""
 
-    role: Literal["system", "user", "assistant", "caption"]
+    role: Literal["system", "user", "assistant", "caption", "captions"]
     content: tuple[Text | Image, ...]
 
 
@@ -222,7 +222,7 @@ class RenderedPrompt:
     `order[i]` is the original index of the option shown at place i; `options` and `gold`
     are as shown; `labels` are what a reply may name ("A", "b", "3", "iv"), bare.
     For a caption style, `messages` is one message of role "caption": the image, then one
-    text an option.
+    text an option; of role "captions" where such a text holds several captions, one a line.
     """
 
     sample: Sample
@@ -269,6 +269,13 @@ class Request:
             part.text for m in self.messages for part in m.content if isinstance(part, Text)
         )
 
+    @property
+    def captions(self) -> tuple[tuple[str, ...], ...]:
+        """The captions of each option of a contrastive request: several of an ensemble."""
+        if self.messages and self.messages[0].role == "captions":
+            return tuple(tuple(text.split("\n")) for text in self.texts)
+        return tuple((text,) for text in self.texts)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -289,10 +296,18 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back for one request: a reply, or a score an option, or an error."""
+    """What came back for one request: a reply, or a score an option, or an error.
+
+    `probabilities` are the scores as the model means them (of a sigmoid they need not sum to
+    1). `cut`: the options whose caption is longer than the model's context; `alike`: those of
+    them of which it reads no more than of another option.
+    """
 
     reply: str | None = None
     scores: tuple[float, ...] | None = None
+    probabilities: tuple[float, ...] | None = None
+    cut: tuple[int, ...] = ()
+    alike: tuple[int, ...] = ()
     finish_reason: str | None = None
     usage: Mapping[str, int] | None = None
     seconds: float | None = None

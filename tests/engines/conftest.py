@@ -53,6 +53,16 @@ class DecodedPolicy:
         return self._picture
 
 
+class Trap:
+    """Makes a file when it is unpickled, as code in a pickle might."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return (open, (str(self.path), "w"))
+
+
 def make_image(seed: int, width: int = 60, height: int = 40) -> Image:
     noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     picture = PillowImage.fromarray(noise)
@@ -75,6 +85,19 @@ def make_request(
     messages = (user,) if system is None else (Message("system", (Text(system),)), user)
     sampling = Sampling(temperature, max_tokens, seed)
     return Request(f"key {number}", messages, labels, "parse", sampling, image)
+
+
+def make_caption_request(image: Image, *texts: str, role: Any = "caption") -> Request:
+    """What a contrastive model is asked: which of the texts the image shows."""
+    return Request(
+        key=f"{image.name} {texts}",
+        messages=(Message(role, (image, *map(Text, texts))),),
+        labels=LABELS[: len(texts)],
+        readout="similarity",
+        sampling=Sampling(0.0, 16),
+        image=image,
+        texts=texts,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -79,9 +79,17 @@ tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
     default=None,
     help="Run the checkpoint's code; needs a 40-digit --revision.",
 )
-@click.option("--batch-size", type=int, metavar="N", help="Requests a batch. [the model's own]")
+@click.option(
+    "--batch-size", type=int, metavar="N", help="Requests (or images) a batch. [the model's]"
+)
 @click.option(
     "--timeout", type=float, metavar="S", help="Seconds that one call of the model may take. [600]"
+)
+@click.option(
+    "--keep-embeddings",
+    is_flag=True,
+    default=None,
+    help="Contrastive models: encode an image once for all runs (kept in the cache folder).",
 )
 @click.option(
     "--run-dir", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder. [runs/ID]"

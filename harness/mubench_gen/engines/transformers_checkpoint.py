@@ -5,8 +5,9 @@ Imports torch; the model classes import this module when they load.
 
 from __future__ import annotations
 
+import pickle
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -33,6 +34,7 @@ _OPENING_ERRORS = (
     RuntimeError,
 )
 _PACKAGE = re.compile(r"requires the (\S+) library")
+_GLOBAL = re.compile(r"GLOBAL (\S+)")  # in what torch says of a pickle that it refuses
 _KEYS_SHOWN = 5
 
 
@@ -78,6 +80,7 @@ class Opened:
             "weights_sha256": digest.weights if digest else None,
             "settings_sha256": digest.settings if digest else None,
             "weights_files": list(digest.files) if digest else [],
+            "weights_format": _weights_format(digest.files if digest else ()),
             "revision": getattr(config, "_commit_hash", None) or self.source.revision,
             "trust_remote_code": self.source.trust_remote_code,
             "device": str(self.device),
@@ -160,6 +163,14 @@ def quiet() -> Iterator[None]:
             hub.disable_progress_bars()
 
 
+def _weights_format(files: Sequence[str]) -> str | None:
+    """How weights were read. Of a pickle no code runs: torch refuses what is no tensor."""
+    if not files:
+        return None
+    safe = all(name.endswith(".safetensors") for name in files)
+    return "safetensors" if safe else "pickle, read with weights_only=True"
+
+
 def _arguments(source: Source) -> dict[str, Any]:
     pinned = source.revision is not None and not source.local
     return {
@@ -223,6 +234,13 @@ def _load_weights(
         model, report = family.auto_class.from_pretrained(
             source.path, dtype=dtype, output_loading_info=True, **attention, **_arguments(source)
         )
+    except pickle.UnpicklingError as error:
+        found = _GLOBAL.search(str(error))
+        raise UsageError(
+            f"The weights of {source} are a pickle that holds more than tensors"
+            f"{f' ({found[1]})' if found else ''}: reading it could run code, so it is not read. "
+            "Ask its publisher for safetensors, or for a pickle of tensors alone."
+        ) from error
     except (*_OPENING_ERRORS, SafetensorError) as error:
         _refuse(source, "weights", error)
     missing = sorted(report["missing_keys"])

@@ -6,6 +6,7 @@ Torch and transformers are imported by `load`, not before.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.engines.transformers_source import (
@@ -14,7 +15,7 @@ from mubench_gen.engines.transformers_source import (
     require_transformers,
 )
 from mubench_gen.errors import ItemError, UsageError
-from mubench_gen.model import Checkpoint, ContrastiveModel, Runtime
+from mubench_gen.model import Checkpoint, ContrastiveModel, ReadText, Runtime, Scoring
 from mubench_gen.types import Image
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class TransformersContrastive(ContrastiveModel):
     """A model that embeds images and texts into one space, opened by transformers.
 
     Embeddings are float32 and not normalised; they don't depend on the batch's size or
-    order (up to rounding). `truncated_texts` are the texts that were longer than the context.
+    order (up to rounding).
     """
 
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
@@ -41,7 +42,6 @@ class TransformersContrastive(ContrastiveModel):
         self._source = read_source(checkpoint, runtime)
         self.batch_size = engine_options.batch_size or runtime.batch_size or 32
         self._opened: Opened | None = None
-        self._truncated: dict[str, int] = {}
 
     def load(self) -> None:
         """Raises UsageError for what the user must fix, MissingExtraError without torch."""
@@ -62,34 +62,43 @@ class TransformersContrastive(ContrastiveModel):
                 torch.cuda.empty_cache()
 
     @property
-    def truncated_texts(self) -> Mapping[str, int]:
-        """Each text so far that was cut to the context, with the tokens that it has."""
-        return dict(self._truncated)
-
-    @property
     def facts(self) -> Mapping[str, Any]:
-        """As in Model, with the context in tokens, the texts cut, and the scale of scores."""
+        """As in Model, with the context in tokens, and how cosines become probabilities."""
         if self._opened is None:
             return {}
         return {
             **self._opened.facts,
             "context": self._context,
-            "truncated_texts": len(self._truncated),
-            **_score_terms(self._opened.model),
+            "scoring": asdict(self.scoring) if self.scoring else None,
         }
+
+    @property
+    def scoring(self) -> Scoring | None:
+        return _scoring(self._ready().model)
+
+    def read_texts(self, texts: Sequence[str]) -> list[ReadText]:
+        from mubench_gen.engines.transformers_checkpoint import quiet
+
+        tokenizer = self._ready().processor.tokenizer
+        shape = {"padding": False, "return_attention_mask": False}
+        with quiet():  # it warns of the very thing that is looked for here
+            whole = tokenizer(list(texts), **shape)["input_ids"]
+            read = tokenizer(list(texts), truncation=True, max_length=self._context, **shape)
+        return [
+            ReadText(len(every), tuple(ids))
+            for every, ids in zip(whole, read["input_ids"], strict=True)
+        ]
 
     def embed_images(self, images: Sequence[Image]) -> np.ndarray[Any, Any]:
         import numpy as np
 
         rows = self._chunks.run(images, self._embed_images)
-        _refuse_non_finite([image.name for image in images], rows, "image")
         return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
         import numpy as np
 
         rows = self._chunks.run(texts, self._embed_texts)
-        _refuse_non_finite(list(texts), rows, "text")
         return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
     def _embed_images(self, images: Sequence[Image]) -> list[np.ndarray[Any, Any]]:
@@ -105,7 +114,6 @@ class TransformersContrastive(ContrastiveModel):
 
     def _embed_texts(self, texts: Sequence[str]) -> list[np.ndarray[Any, Any]]:
         opened = self._ready()
-        self._note_truncated(texts)
         inputs = opened.processor(
             text=list(texts),
             padding=self._padding,
@@ -131,15 +139,6 @@ class TransformersContrastive(ContrastiveModel):
         features = output if isinstance(output, torch.Tensor) else output.pooler_output
         return list(features.float().cpu().numpy())
 
-    def _note_truncated(self, texts: Sequence[str]) -> None:
-        from mubench_gen.engines.transformers_checkpoint import quiet
-
-        with quiet():  # it warns of the very thing that is counted here
-            lengths = [len(t) for t in self._ready().processor.tokenizer(list(texts))["input_ids"]]
-        for text, length in zip(texts, lengths, strict=True):
-            if length > self._context:
-                self._truncated[text] = length
-
     def _ready(self) -> Opened:
         assert self._opened is not None, "load() comes first"
         return self._opened
@@ -162,24 +161,14 @@ def _text_shape(opened: Opened) -> tuple[bool | str, int]:
     return "max_length" if full else trained.get("padding", True), context
 
 
-def _score_terms(model: Any) -> dict[str, float]:
+def _scoring(model: Any) -> Scoring | None:
     """The scale (and SigLIP's bias) that turn a cosine into the model's own score."""
-    terms = {}
-    if getattr(model, "logit_scale", None) is not None:
-        terms["logit_scale"] = float(model.logit_scale.detach().float().exp())
-    elif getattr(model, "temperature", None) is not None:  # ALIGN divides by it
-        terms["logit_scale"] = 1 / float(model.temperature.detach().float())
-    if getattr(model, "logit_bias", None) is not None:
-        terms["logit_bias"] = float(model.logit_bias.detach().float())
-    return terms
-
-
-def _refuse_non_finite(names: list[str], rows: list[np.ndarray[Any, Any]], noun: str) -> None:
-    import numpy as np
-
-    bad = [name for name, row in zip(names, rows, strict=True) if not np.isfinite(row).all()]
-    if bad:
-        raise ItemError(
-            f"The embedding of {noun} {', '.join(map(repr, bad))} is not finite. "
-            "Try --dtype float32."
-        )
+    scale, bias = getattr(model, "logit_scale", None), getattr(model, "logit_bias", None)
+    if scale is not None and bias is not None:
+        return Scoring("sigmoid", float(scale.detach().float().exp()), float(bias.detach()))
+    if scale is not None:
+        return Scoring("softmax", float(scale.detach().float().exp()))
+    temperature = getattr(model, "temperature", None)
+    if temperature is not None:  # ALIGN divides by it
+        return Scoring("softmax", 1 / float(temperature.detach().float()))
+    return None

@@ -1,0 +1,82 @@
+"""Whether a model is as often right as it is sure: the expected calibration error.
+
+How sure: the chosen option's share of the options' probabilities. Of a softmax that is its
+probability; a sigmoid's (SigLIP) need not sum to 1, so shares are the common footing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+BINS = 15  # of equal width, as in Guo et al. 2017
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """A point of the reliability plot: the answers that were between `low` and `high` sure."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float | None
+    accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """ece: the mean over the answers of |accuracy − confidence| of their bin."""
+
+    n: int
+    ece: float
+    confidence: float
+    accuracy: float
+    bins: tuple[Bin, ...]
+
+
+class CalibrationTally:
+    """Counts of one group of records."""
+
+    __slots__ = ("_n", "_right", "_sure")
+
+    def __init__(self) -> None:
+        self._n = [0] * BINS
+        self._right = [0] * BINS
+        self._sure = [0.0] * BINS
+
+    def add(self, probabilities: Sequence[float], choice: int, *, right: bool) -> None:
+        sure = confidence(probabilities, choice)
+        place = min(BINS - 1, max(0, math.ceil(sure * BINS) - 1))  # a bin holds its upper end
+        self._n[place] += 1
+        self._right[place] += right
+        self._sure[place] += sure
+
+    def calibration(self) -> Calibration | None:
+        """None where no record had probabilities."""
+        total = sum(self._n)
+        if not total:
+            return None
+        gaps = (abs(r - s) for r, s in zip(self._right, self._sure, strict=True))
+        return Calibration(
+            n=total,
+            ece=math.fsum(gaps) / total,
+            confidence=math.fsum(self._sure) / total,
+            accuracy=sum(self._right) / total,
+            bins=tuple(
+                Bin(
+                    low=i / BINS,
+                    high=(i + 1) / BINS,
+                    n=n,
+                    confidence=self._sure[i] / n if n else None,
+                    accuracy=self._right[i] / n if n else None,
+                )
+                for i, n in enumerate(self._n)
+            ),
+        )
+
+
+def confidence(probabilities: Sequence[float], choice: int) -> float:
+    """The chosen option's share of the probabilities; an equal one where all are 0."""
+    total = math.fsum(probabilities)
+    return probabilities[choice] / total if total > 0 else 1 / len(probabilities)
