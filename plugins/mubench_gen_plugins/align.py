@@ -1,0 +1,25 @@
+"""ALIGN, through transformers: an EfficientNet and a BERT."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mubench_gen.model import Checkpoint, ModelSpec, hookimpl
+
+
+@hookimpl
+def mubench_gen_models() -> Sequence[ModelSpec]:
+    return [
+        ModelSpec(
+            "kakaobrain/align-base",
+            Checkpoint("kakaobrain/align-base", kind="contrastive"),
+            description="Kakao Brain's ALIGN, trained on COYO-700M",
+            any_id=True,
+            facts={
+                "family": "ALIGN",
+                "domain": "web images",
+                "base": "none (trained from scratch)",
+                "licence": "see its card",
+            },
+        )
+    ]
