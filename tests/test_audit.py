@@ -42,6 +42,7 @@ def biased_run(items: int, seed: int) -> StoredRun:
 def record(identity: str, *, choice: int | None, rule: str) -> dict[str, Any]:
     return {
         "id": identity,
+        "dataset": "cells",
         "image_id": identity,
         "image_sha256": None,
         "status": "none" if choice is None else "answered",

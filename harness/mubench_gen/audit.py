@@ -21,7 +21,7 @@ from statistics import NormalDist, fmean, variance
 from mubench_gen.errors import DataError, SettingError
 from mubench_gen.records import Record
 from mubench_gen.results import Run
-from mubench_gen.score import Tally
+from mubench_gen.score import Tally, image_of
 
 COLUMNS = ("id", "question", "options", "reply", "label")
 NO_ANSWER, UNSURE = "-", "?"
@@ -103,7 +103,7 @@ def audit(run: Run, labels: Mapping[str, str]) -> Audit:
         kinds: list[str | None] = []
         for record in records:
             tally.add(
-                record["status"], bool(record["correct"]), len(record["options"]), _image(record)
+                record["status"], bool(record["correct"]), len(record["options"]), image_of(record)
             )
             label = labels.get(record["id"])
             if label is None:
@@ -215,10 +215,6 @@ def _check(labels: Mapping[str, str], found: set[str], run: Run) -> None:
     strange = [identity for identity in labels if identity not in found]
     if strange:
         raise DataError(f"{run.dir} has no reply {strange[0]!r}, and {len(strange)} such in all.")
-
-
-def _image(record: Record) -> str:
-    return str(record["image_sha256"] or record["image_id"])
 
 
 def _text(record: Record) -> str:

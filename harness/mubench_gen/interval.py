@@ -30,7 +30,7 @@ def clustered_interval(
         variance = groups / (groups - 1) * squares / items**2
         independent = binomial / (items - 1)
         size = items / max(1.0, variance / independent)
-    return _wilson(share, size, _student(confidence, groups - 1))
+    return wilson(share, size, _student(confidence, groups - 1))
 
 
 def clustered_mean_interval(
@@ -49,7 +49,8 @@ def clustered_mean_interval(
     return max(0.0, mean - half), min(1.0, mean + half)
 
 
-def _wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
+def wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
+    """Wilson's score interval of a share of `size` things (Wilson 1927)."""
     z2 = quantile * quantile / size
     centre = (share + z2 / 2) / (1 + z2)
     half = quantile / (1 + z2) * math.sqrt(share * (1 - share) / size + z2 / (4 * size))

@@ -44,7 +44,7 @@ def make_labels(alphabet: str, n: int) -> tuple[str, ...]:
     if alphabet == "1":
         return tuple(str(i + 1) for i in range(n))
     if alphabet == "i":
-        return tuple(_roman(i + 1) for i in range(n))
+        return tuple(roman(i + 1) for i in range(n))
     letters = [_letters(i) for i in range(n)]
     return tuple(letters if alphabet == "A" else [letter.lower() for letter in letters])
 
@@ -58,7 +58,8 @@ def _letters(index: int) -> str:
     return text
 
 
-def _roman(number: int) -> str:
+def roman(number: int) -> str:
+    """A number as a lower-case Roman numeral."""
     text = ""
     for value, numeral in _ROMAN:
         times, number = divmod(number, value)

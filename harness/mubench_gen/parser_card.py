@@ -8,12 +8,12 @@ the option that a reader finds in the reply, null where there is none), and wher
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from mubench_gen import interval
 from mubench_gen.errors import DataError
 from mubench_gen.parser import parse_answer
 from mubench_gen.types import Answer
@@ -89,10 +89,7 @@ def wilson(count: int, n: int) -> Share:
     """A share with its 95 % Wilson score interval."""
     if n == 0:
         return Share(count, n, 0.0, 1.0)
-    rate, square = count / n, _Z * _Z
-    centre = (rate + square / (2 * n)) / (1 + square / n)
-    half = _Z * math.sqrt(rate * (1 - rate) / n + square / (4 * n * n)) / (1 + square / n)
-    return Share(count, n, max(0.0, centre - half), min(1.0, centre + half))
+    return Share(count, n, *interval.wilson(count / n, n, _Z))
 
 
 def load_labelled(path: Path) -> list[LabelledReply]:

@@ -178,7 +178,7 @@ def score(records: Iterable[Record]) -> Scores:
             boxes.add(record)
             continue
         status, gold, options = record["status"], record["gold"], record["options"]
-        right, image = bool(record["correct"]), record["image_sha256"] or _image(record)
+        right, image = bool(record["correct"]), image_of(record)
         pooled.add(status, right, len(options), image)
         for field_, tallies in groups.items():
             tallies[record[field_]].add(status, right, len(options), image)
@@ -214,9 +214,12 @@ def _calibrations(tallies: Mapping[str, CalibrationTally]) -> dict[str, Calibrat
     return {name: one for name, one in found.items() if one is not None}
 
 
-def _image(record: Record) -> str:
-    """What stands for the image where none was shown: image ids repeat across data sets."""
-    return f"{record['dataset']}/{record['image_id']}"
+def image_of(record: Record) -> str:
+    """The image that a record is clustered by: what was shown, else the row's.
+
+    Where none was shown the data set tells rows apart: image ids repeat across data sets.
+    """
+    return record["image_sha256"] or f"{record['dataset']}/{record['image_id']}"
 
 
 def _scored(tallies: Mapping[str, Tally]) -> dict[str, Score]:

@@ -7,47 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from mubench_gen.labels import ALPHABETS, make_labels, roman
 from mubench_gen.parser.text import fold
 
-_ROMAN = ((10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
 _WRAPPING = " ()[]{}<>.:\"'"
 # Characters that are one code point but stand for two: no 1:1 translation exists.
 _CIRCLED = {chr(0x2460 + n - 1): n for n in range(10, 21)}
 _ROMAN_SIGNS = {chr(base + n - 1): n for base in (0x2160, 0x2170) for n in range(1, 13)}
 
 
-def roman(number: int) -> str:
-    """A small number as a lower-case Roman numeral."""
-    numeral = ""
-    for value, sign in _ROMAN:
-        while number >= value:
-            numeral += sign
-            number -= value
-    return numeral
-
-
-def _letters(number: int) -> str:
-    """1 → A, 26 → Z, 27 → AA, as in a spreadsheet."""
-    letters = ""
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
-
-
-@lru_cache(maxsize=256)
 def default_labels(n: int, style: str = "A") -> tuple[str, ...]:
     """`n` labels of a style: "A" (A … Z, AA …), "a", "1" or "i"."""
-    numbers = range(1, n + 1)
-    if style == "A":
-        return tuple(_letters(k) for k in numbers)
-    if style == "a":
-        return tuple(_letters(k).lower() for k in numbers)
-    if style == "1":
-        return tuple(str(k) for k in numbers)
-    if style == "i":
-        return tuple(roman(k) for k in numbers)
-    raise ValueError(f"unknown label style {style!r}; known: 'A', 'a', '1', 'i'")
+    if style not in ALPHABETS:
+        raise ValueError(f"unknown label style {style!r}; known: 'A', 'a', '1', 'i'")
+    return make_labels(style, n)
 
 
 @dataclass(frozen=True, slots=True)
