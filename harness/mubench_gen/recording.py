@@ -66,7 +66,7 @@ class Recorder:
         self._plugin = plugin
         self._model = model
         self._judge = judge
-        self._judged: dict[str, Answer] = {}
+        self._read: dict[str, Answer] = {}  # by the rules or the judge, before it is recorded
         self._in_flight: dict[str, list[Item]] = {}
         self._waiting = 0
         self._ready: list[Record] = []
@@ -145,8 +145,8 @@ class Recorder:
         if asks_boxes(item.rendered):
             response, answer, boxes = _read_boxes(response, item.rendered)
         else:
-            judged = self._judged.pop(item.id, None)
-            answer = judged or read_answer(response, item.readout, item.rendered)
+            read = self._read.pop(item.id, None)
+            answer = read or read_answer(response, item.readout, item.rendered)
             boxes = None
         record = make_record(item, response, answer, plugin=self._plugin, model=self._model)
         if boxes is not None:
@@ -169,13 +169,15 @@ class Recorder:
             return
         items, unread = [], []
         for item, response in responses:
-            answer = read_answer(response, item.readout, item.rendered)
-            if is_unread(answer, response.reply) and not asks_boxes(item.rendered):
+            if asks_boxes(item.rendered):
+                continue
+            answer = self._read[item.id] = read_answer(response, item.readout, item.rendered)
+            if is_unread(answer, response.reply):
                 items.append(item)
                 unread.append(_unread(item, response))
         for item, judged in zip(items, self._judge.read(unread), strict=True):
             if judged is not None:
-                self._judged[item.id] = judged
+                self._read[item.id] = judged
 
     def _tell_conversion(self, image: Image) -> None:
         """Say once what the image policy changes; each record says it of its own image."""
@@ -213,10 +215,9 @@ def _similarity_fields(record: Record) -> dict[str, Any]:
 
 
 def _unread(item: Item, response: Response) -> Unread:
-    texts = [part for m in item.rendered.messages for part in m.content if isinstance(part, Text)]
     return Unread(
         reply=response.reply or "",
-        prompt="\n".join(part.text for part in texts),
+        prompt=item.request.text if item.request is not None else "",
         options=item.rendered.options,
         labels=item.rendered.labels,
     )
