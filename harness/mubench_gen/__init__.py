@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         ReadText,
         Runtime,
         Scoring,
+        StreamingModel,
         Unread,
         hookimpl,
     )
@@ -54,7 +55,7 @@ _HOMES = {
     ),
     "model": (
         "Checkpoint", "ContrastiveModel", "GenerativeModel", "Judge", "Model", "ModelSpec",
-        "Options", "ReadText", "Runtime", "Scoring", "Unread", "hookimpl",
+        "Options", "ReadText", "Runtime", "Scoring", "StreamingModel", "Unread", "hookimpl",
     ),
     "official": ("paper_compat",),
     "parser": ("parse_answer",),
@@ -91,6 +92,7 @@ __all__ = [
     "Sampling",
     "Scoring",
     "SettingError",
+    "StreamingModel",
     "Text",
     "Unread",
     "UsageError",

@@ -9,6 +9,7 @@ re-exported by `mubench_gen`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -41,7 +42,10 @@ class Runtime:
 
     `model` is the id asked for; `device` ("cpu", "cuda", "mps", "auto"), `dtype`
     ("auto", "float32", "bfloat16", "float16") and `revision` are the user's wishes;
-    `batch_size` is what `generate` gets at most; `engine_options` are `-o engine.k=v`.
+    `batch_size` is what `generate` gets at most; `engine_options` are `-o engine.k=v`;
+    `base_urls` are the servers to ask (`--base-url`); `timeout` is the seconds that one
+    request may take; `deterministic` asks for all that an engine offers to give the same
+    reply every time, at the price of speed.
     """
 
     model: str
@@ -52,6 +56,9 @@ class Runtime:
     seed: int = 0
     batch_size: int | None = None
     engine_options: Mapping[str, str] = field(default_factory=dict)
+    base_urls: tuple[str, ...] = ()
+    timeout: float = 600.0
+    deterministic: bool = False
 
 
 class Model:
@@ -95,6 +102,11 @@ class Model:
         """For the manifest, after `load`: weights_sha256, revision, dtype, device, versions."""
         return {}
 
+    @property
+    def counts(self) -> Mapping[str, Any]:
+        """For the manifest, when the run ends: what was done since `load` (cache hits, retries)."""
+        return {}
+
 
 class GenerativeModel(Model):
     """Messages with an image in, text out. Implement `generate`."""
@@ -117,6 +129,47 @@ class GenerativeModel(Model):
         exponentiated; shape (len(requests), len(request.labels)).
         """
         raise NotImplementedError
+
+
+class StreamingModel(GenerativeModel):
+    """A generative model that is given requests one by one, and answers in its own order.
+
+    For engines that batch by themselves and for servers. Implement `submit`; `window` is how
+    many requests may be under way at once, so that memory doesn't grow with the data.
+    """
+
+    window: int = 64
+    announces: bool = False  # whether requests and tokens are estimated before the first is sent
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        return ("parse",)
+
+    def submit(self, request: Request) -> Future[Reply | str | Sequence[float]]:
+        """Ask one request without waiting for the answer. Called from one thread.
+
+        The future holds a reply, or for the read-out `logprob` a log-probability a label, or
+        the request's own error; an `EngineFault` or `UsageError` in it ends the run. It is
+        cancelled when its time is over: work on it may then stop. An image's pixels are
+        decoded before, where `reads_pixels` is true.
+        """
+        raise NotImplementedError
+
+    def generate(self, requests: Sequence[Request]) -> Sequence[Reply | str]:
+        return [_text(future.result()) for future in [self.submit(r) for r in requests]]
+
+    def label_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[float]]:
+        return [_scores(future.result()) for future in [self.submit(r) for r in requests]]
+
+
+def _text(answer: Reply | str | Sequence[float]) -> Reply | str:
+    assert isinstance(answer, (Reply, str))
+    return answer
+
+
+def _scores(answer: Reply | str | Sequence[float]) -> Sequence[float]:
+    assert not isinstance(answer, (Reply, str))
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +232,13 @@ class ContrastiveModel(Model):
 class Checkpoint:
     """Weights that an engine opens: a local folder or a hub id, in transformers' layout.
 
-    `chat_template` replaces the tokenizer's; `stop` are strings that end a reply;
+    `engines` are those it runs on by itself, the first whose package is installed counting
+    where the user names none. `chat_template` replaces the tokenizer's, `template_arguments`
+    go to it ({"enable_thinking": False}); `stop` are strings that end a reply;
     `engine_arguments` go to an engine by its name ({"vllm": {"max_model_len": 4096}}).
+    `system` "user": the model knows no system prompt, so that it goes before the first
+    user's text. `images` "first": the model reads images before all text, wherever a prompt
+    puts them.
     """
 
     path: str | Path
@@ -189,6 +247,10 @@ class Checkpoint:
     chat_template: str | None = None
     stop: tuple[str, ...] = ()
     engine_arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    engines: tuple[str, ...] = ("transformers",)
+    template_arguments: Mapping[str, Any] = field(default_factory=dict)
+    system: Literal["system", "user"] = "system"
+    images: Literal["anywhere", "first"] = "anywhere"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.data import Dataset, open_dataset
-from mubench_gen.engines import check_engine, digest_checkpoint, open_checkpoint
+from mubench_gen.engines import (
+    check_engine,
+    choose_engine,
+    open_checkpoint,
+)
 from mubench_gen.errors import PluginError, SettingError, describe
 from mubench_gen.hooks import Isolated
 from mubench_gen.image import StandardPolicy
 from mubench_gen.judging import Bench
 from mubench_gen.manifest import session
-from mubench_gen.model import Checkpoint, Model, ModelSpec, Runtime
+from mubench_gen.model import Checkpoint, Model, ModelSpec, Runtime, StreamingModel
 from mubench_gen.pairing import answered_by, asked_of, check_pairs, default_prompts, with_recasts
 from mubench_gen.plugins import Plugin, Plugins, check_options
 from mubench_gen.progress import log
@@ -27,16 +31,9 @@ from mubench_gen.scientific import make_policy
 from mubench_gen.settings import Settings, without_secrets
 from mubench_gen.task import load_tasks
 from mubench_gen.types import Readout, Task
+from mubench_gen.weights import Weights, isolated_model, weigh
 
 _PROMPT_KIND = {"generative": "chat", "contrastive": "caption"}
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Digests of a model: of its weights (or of the code that it is), and of all beside them."""
-
-    weights: str | None
-    settings: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +43,7 @@ class Plan:
     settings: Settings
     plugin: Plugin
     spec: ModelSpec
+    engine: str
     model: Model
     dataset: Dataset
     tasks: Sequence[Task]
@@ -68,7 +66,8 @@ def make_plan(settings: Settings, plugins: Plugins) -> Plan:
     """Find, open and check all that a run needs. UsageError says what is wrong."""
     plugin = plugins.load(settings.plugin)
     spec = plugin.spec(settings.model)
-    model = _open_model(plugin, spec, settings)
+    engine = _engine(spec, settings)
+    model = _open_model(plugin, spec, engine, settings)
     policy = make_policy(settings.image_set)
     if settings.control == "blind" and spec.kind == "contrastive":
         raise SettingError(
@@ -93,13 +92,14 @@ def make_plan(settings: Settings, plugins: Plugins) -> Plan:
         settings=settings,
         plugin=plugin,
         spec=spec,
+        engine=engine,
         model=model,
         dataset=dataset,
         tasks=tasks,
         prompts=prompts,
         readouts=readouts,
         policy=policy,
-        weights=_weights(plugin, spec, model, settings),
+        weights=weigh(plugin, spec, engine, model, settings.revision),
         judge=open_judge(settings.judge, plugins) if settings.judge is not None else None,
     )
 
@@ -115,18 +115,14 @@ def open_judge(name: str, plugins: Plugins) -> Bench:
         return Bench(plugin.name, plugin.judge())
 
 
-def isolated_model(plugin: Plugin, spec: ModelSpec) -> Isolated:
-    """Turns what a model's own code raises where it gets ready into a PluginError."""
-    return Isolated(f"The model {spec.name!r} of the plugin {plugin.name!r}")
-
-
 def batch_size(plan: Plan) -> int:
-    """The user's, else the model's own."""
+    """The user's, else the model's own: of a streaming model its window."""
+    name = "window" if isinstance(plan.model, StreamingModel) else "batch_size"
     with isolated_model(plan.plugin, plan.spec):
-        size = plan.settings.batch_size or plan.model.batch_size
+        size = plan.settings.batch_size or getattr(plan.model, name)
     if not isinstance(size, int) or size < 1:
         raise PluginError(
-            f"The model {plan.spec.name!r} of the plugin {plan.plugin.name!r} has the batch_size "
+            f"The model {plan.spec.name!r} of the plugin {plan.plugin.name!r} has the {name} "
             f"{size!r}; a whole number from 1 on is needed. --batch-size overrides it."
         )
     return size
@@ -150,9 +146,10 @@ def model_identity(plan: Plan) -> str:
         "weights": plan.weights.weights,
         "checkpoint": plan.weights.settings,
         "options": without_secrets(settings.options),
-        "engine": settings.engine if isinstance(plan.spec.source, Checkpoint) else None,
+        "engine": plan.engine if isinstance(plan.spec.source, Checkpoint) else None,
         "dtype": settings.dtype,
         "policy": plan.policy.as_dict(),
+        **({"deterministic": True} if settings.deterministic else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -166,6 +163,7 @@ def run_identity(plan: Plan) -> dict[str, Any]:
         **identity,
         "plugin": str(plugin) if plugin else identity["plugin"],
         "model": plan.spec.name,
+        "engine": plan.engine,
         "data": str(data.resolve()) if data.exists() else plan.settings.data,
         "tasks": [task.name for task in plan.tasks],
         "prompt": [prompt.name for prompt in plan.prompts],
@@ -204,8 +202,9 @@ def make_manifest(
             "facts": dict(plan.spec.facts),
         },
         "engine": {
-            "name": plan.settings.engine if isinstance(plan.spec.source, Checkpoint) else "plugin",
+            "name": plan.engine if isinstance(plan.spec.source, Checkpoint) else "plugin",
             "arguments": without_secrets(plan.settings.engine_options),
+            "deterministic": plan.settings.deterministic,
         },
         "sampling": {
             "temperature": plan.settings.temperature,
@@ -224,7 +223,15 @@ def make_manifest(
     }
 
 
-def _open_model(plugin: Plugin, spec: ModelSpec, settings: Settings) -> Model:
+def _engine(spec: ModelSpec, settings: Settings) -> str:
+    """What runs the model, where it is a checkpoint; a class runs itself, whatever is said."""
+    if isinstance(spec.source, Checkpoint):
+        return choose_engine(settings.engine, spec.source)
+    check_engine(settings.engine or "transformers")
+    return settings.engine or "transformers"
+
+
+def _open_model(plugin: Plugin, spec: ModelSpec, engine: str, settings: Settings) -> Model:
     runtime = Runtime(
         model=spec.name,
         device=settings.device,
@@ -234,11 +241,13 @@ def _open_model(plugin: Plugin, spec: ModelSpec, settings: Settings) -> Model:
         seed=settings.seed,
         batch_size=settings.batch_size,
         engine_options=settings.engine_options,
+        base_urls=settings.base_url,
+        timeout=settings.timeout,
+        deterministic=settings.deterministic,
     )
-    check_engine(settings.engine)
     if isinstance(spec.source, Checkpoint):
         check_options(plugin.name, Model, settings.plugin_options)
-        return open_checkpoint(settings.engine, spec.source, runtime)
+        return open_checkpoint(engine, spec.source, runtime)
     options = check_options(plugin.name, spec.source, settings.plugin_options)
     with isolated_model(plugin, spec):
         return spec.source(options, runtime)
@@ -280,22 +289,3 @@ def _readouts(
                 f"it offers {', '.join(offered)}."
             )
     return settings.readout or offered[:1]
-
-
-def _weights(plugin: Plugin, spec: ModelSpec, model: Model, settings: Settings) -> Weights:
-    """Known before any request is made. A checkpoint that lies elsewhere is fetched first."""
-    source = spec.source
-    if not isinstance(source, Checkpoint):
-        with isolated_model(plugin, spec):
-            own = model.weights_digest()
-        return Weights(weights=own or plugin.digest, settings=own and plugin.digest)
-    revision = settings.revision or source.revision
-    if digest_checkpoint(source.path, revision) is None:
-        with isolated_model(plugin, spec):
-            model.load()
-    digest = digest_checkpoint(source.path, revision)
-    quirks = json.dumps([source.chat_template, source.stop, digest and digest.settings])
-    return Weights(
-        weights=digest.weights if digest is not None else None,
-        settings=hashlib.sha256(quirks.encode()).hexdigest(),
-    )

@@ -14,9 +14,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.allowance import Allowance, announced
 from mubench_gen.embeddings import EmbeddingStore
-from mubench_gen.errors import ImageError, RunFolderError, failure
+from mubench_gen.errors import ImageError, RunFolderError, describe, failure
 from mubench_gen.manifest import hardware
+from mubench_gen.model import StreamingModel
 from mubench_gen.orders import ONE_ORDER, item_orders
 from mubench_gen.pairing import fits, readouts_for
 from mubench_gen.places import cache_folder
@@ -24,7 +26,6 @@ from mubench_gen.plan import (
     Plan,
     batch_size,
     close_model,
-    isolated_model,
     make_manifest,
     make_plan,
     model_identity,
@@ -36,7 +37,7 @@ from mubench_gen.prompt import Prompt, render
 from mubench_gen.recording import Item, Recorder
 from mubench_gen.records import AnsweredKeys, RecordFile
 from mubench_gen.request import Circumstances, make_request
-from mubench_gen.response import Asker, make_asker, respond
+from mubench_gen.response import Asked, Asker, make_asker, respond
 from mubench_gen.results import Run, load_run
 from mubench_gen.runfolder import (
     MANIFEST,
@@ -51,7 +52,9 @@ from mubench_gen.runfolder import (
 from mubench_gen.samples import count, samples
 from mubench_gen.settings import make_settings
 from mubench_gen.similarity import Similarities
+from mubench_gen.streaming import stream
 from mubench_gen.types import Readout, Request, Sample
+from mubench_gen.weights import isolated_model
 
 
 def evaluate(
@@ -126,19 +129,30 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
     if first is not None:
         (recorder.folder / SCORES).unlink(missing_ok=True)  # of what was there before this
         _load(plan, recorder.folder, manifest)
-        size = batch_size(plan)
+        allowed = Allowance(chain([first], requests), plan.settings.max_requests)
         asker = make_asker(plan.model, store=_store(plan))
-        batches = respond(
-            asker, chain([first], requests), batch_size=size, timeout=plan.settings.timeout
-        )
         try:
-            for batch in batches:
+            for batch in _answers(plan, asker, allowed, planned - recorder.done):
                 recorder.answered(batch)
                 progress.at(recorder.done, planned, recorder.note)
         finally:
-            _note_encoded(asker, recorder.folder, manifest)
+            recorder.flush()
+            _note_counts(plan, asker, recorder.folder, manifest)
+        allowed.check()
     recorder.flush()
     progress.at(recorder.done, planned, recorder.note)
+
+
+def _answers(
+    plan: Plan, asker: Asker, requests: Iterator[Request | None], left: int
+) -> Iterator[Asked]:
+    """Batches of requests with their responses, asked in the way of the model."""
+    size, timeout, model = batch_size(plan), plan.settings.timeout, plan.model
+    if not isinstance(model, StreamingModel):
+        return respond(asker, requests, batch_size=size, timeout=timeout)
+    if model.announces:
+        requests = announced(requests, left)
+    return stream(model, requests, window=size, timeout=timeout)
 
 
 def _load(plan: Plan, folder: Path, manifest: dict[str, Any]) -> None:
@@ -164,11 +178,21 @@ def _store(plan: Plan) -> EmbeddingStore | None:
     return EmbeddingStore(cache_folder() / "embeddings" / name)
 
 
-def _note_encoded(asker: Asker, folder: Path, manifest: dict[str, Any]) -> None:
-    """Note in the manifest what a contrastive model encoded in this session."""
+def _note_counts(plan: Plan, asker: Asker, folder: Path, manifest: dict[str, Any]) -> None:
+    """Note in the manifest what was encoded or found in caches in this session."""
+    noted: dict[str, Any] = {}
     if isinstance(asker, Similarities):
         asker.close()
-        manifest["sessions"][-1]["encoded"] = asker.counts
+        noted["encoded"] = asker.counts
+    try:
+        counts = dict(plan.model.counts)
+    except Exception as error:  # an edge of isolation: one plugin's own code, at the end
+        log(f"The model {plan.spec.name!r} does not say what it counted: {describe(error)}")
+        counts = {}
+    if counts:
+        noted["counts"] = counts
+    if noted:
+        manifest["sessions"][-1] |= noted
         write_json(folder / MANIFEST, manifest)
 
 

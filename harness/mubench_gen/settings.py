@@ -27,8 +27,18 @@ _SECRET = re.compile(
 _PASSWORD = re.compile(r"(://)[^/@\s]+(@)")  # in a URL
 # These change how a run is made, not what comes out of it.
 _NOT_IDENTITY = frozenset(
-    {"device", "batch_size", "timeout", "run_dir", "fresh", "reuse", "keep_embeddings"}
+    {
+        "device",
+        "batch_size",
+        "timeout",
+        "run_dir",
+        "fresh",
+        "reuse",
+        "keep_embeddings",
+        "max_requests",
+    }
 )
+_ONLY_WHERE_SET = ("base_url", "deterministic")  # of the identity: runs without them keep theirs
 
 
 class Settings(BaseModel):
@@ -61,7 +71,18 @@ class Settings(BaseModel):
     readout: tuple[Literal["parse", "choice", "logprob", "similarity"], ...] = Field(
         (), description="how answers are had: parse, choice, logprob; the model's first"
     )
-    engine: str = Field("transformers", description="what runs a checkpoint: transformers")
+    engine: str | None = Field(
+        None, description="what runs a checkpoint: transformers, vllm, vllm-server, server"
+    )
+    base_url: tuple[str, ...] = Field(
+        (), description="the server to ask, up to /v1: http://127.0.0.1:8000/v1"
+    )
+    max_requests: int | None = Field(
+        None, ge=0, description="stop, resumable, before more requests are sent than these"
+    )
+    deterministic: bool = Field(
+        False, description="all that the engine offers for equal replies, at the price of speed"
+    )
     orders: str | None = Field(
         None,
         description="orders of the options: given, reversed, shuffled, cyclic:K, random:K, all",
@@ -88,7 +109,9 @@ class Settings(BaseModel):
     batch_size: int | None = Field(
         None, ge=1, description="requests (or images) a batch; the model's"
     )
-    timeout: float = Field(600.0, gt=0, description="seconds that one call of the model may take")
+    timeout: float = Field(
+        600.0, gt=0, description="seconds that one call of the model, or one request, may take"
+    )
     keep_embeddings: bool = Field(
         False, description="keep images' embeddings in the cache folder, and take those kept there"
     )
@@ -110,7 +133,7 @@ class Settings(BaseModel):
             return [str(v) if isinstance(v, Path) else v for v in value]
         return str(value) if isinstance(value, Path) else value
 
-    @field_validator("licenses", "tasks", "prompt", "readout", "reuse", mode="before")
+    @field_validator("licenses", "tasks", "prompt", "readout", "reuse", "base_url", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         values = [value] if isinstance(value, (str, Path)) else value or ()
@@ -167,7 +190,10 @@ class Settings(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """What the run's ID is a hash of, secrets blanked."""
-        plain = self.model_dump(mode="json", exclude=set(_NOT_IDENTITY))
+        unset = {name for name in _ONLY_WHERE_SET if not getattr(self, name)}
+        plain = self.model_dump(mode="json", exclude={*_NOT_IDENTITY, *unset})
+        if self.base_url:
+            plain["base_url"] = sorted(without_password(url) for url in self.base_url)
         return {**plain, "options": without_secrets(self.options)}
 
 

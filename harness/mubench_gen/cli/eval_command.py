@@ -55,9 +55,31 @@ tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
     help="Microscope files: range=percentile:1:99, z=max, channels=0:green+1:red.",
 )
 @click.option(
-    "--readout", multiple=True, metavar="NAMES", help="parse, choice, logprob. [the model's first]"
+    "--readout",
+    multiple=True,
+    metavar="NAMES",
+    help="parse, choice, logprob; several at once with commas. [the model's first]",
 )
-@click.option("--engine", metavar="NAME", help="What runs a checkpoint. [transformers]")
+@click.option(
+    "--engine",
+    metavar="NAME",
+    help="What runs a checkpoint: transformers, vllm, vllm-server, server. [the model's]",
+)
+@click.option(
+    "--base-url",
+    multiple=True,
+    metavar="URL",
+    help="The server to ask (--engine server), up to /v1: http://127.0.0.1:8000/v1",
+)
+@click.option(
+    "--max-requests", type=int, metavar="N", help="Stop, resumable, after N requests. [none]"
+)
+@click.option(
+    "--deterministic",
+    is_flag=True,
+    default=None,
+    help="All that the engine offers for equal replies, at the price of speed.",
+)
 @click.option(
     "--orders", metavar="ORDERS", help="Orders of the options: cyclic:K, random:K, all, shuffled, …"
 )
@@ -83,7 +105,10 @@ tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
     "--batch-size", type=int, metavar="N", help="Requests (or images) a batch. [the model's]"
 )
 @click.option(
-    "--timeout", type=float, metavar="S", help="Seconds that one call of the model may take. [600]"
+    "--timeout",
+    type=float,
+    metavar="S",
+    help="Seconds that one call of the model, or one request, may take. [600]",
 )
 @click.option(
     "--keep-embeddings",

@@ -7,6 +7,7 @@ when the model's `load` is called.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 
 from mubench_gen.engines.digest import CheckpointDigest, digest_checkpoint, weights_digest
 from mubench_gen.errors import SettingError, did_you_mean
@@ -15,8 +16,10 @@ from mubench_gen.types import Kind
 
 __all__ = [
     "ENGINES",
+    "REMOTE",
     "CheckpointDigest",
     "check_engine",
+    "choose_engine",
     "digest_checkpoint",
     "open_checkpoint",
     "weights_digest",
@@ -40,7 +43,30 @@ ENGINES: Mapping[str, Opener] = {"transformers": _transformers}
 # Names of the public face whose engines are not part of this version.
 _PLANNED = ("ray", "server", "vllm", "vllm-server")
 
+# The package that an engine cannot be without.
+_PACKAGE = {
+    "transformers": "transformers",
+    "vllm": "vllm",
+    "vllm-server": "vllm",
+    "server": "aiohttp",
+}
+# Whose weights lie elsewhere: nothing is known of them here.
+REMOTE = frozenset({"server"})
+
 _KINDS: tuple[Kind, ...] = ("generative", "contrastive")
+
+
+def choose_engine(wish: str | None, checkpoint: Checkpoint) -> str:
+    """The engine wished for, else the first of the checkpoint's own whose package is installed.
+
+    Raises SettingError for an unknown one.
+    """
+    if wish is not None:
+        check_engine(wish)
+        return wish
+    own = checkpoint.engines or ("transformers",)
+    installed = (name for name in own if name in ENGINES and find_spec(_PACKAGE[name]))
+    return next(installed, own[0])
 
 
 def open_checkpoint(engine: str, checkpoint: Checkpoint, runtime: Runtime) -> Model:
@@ -54,6 +80,11 @@ def open_checkpoint(engine: str, checkpoint: Checkpoint, runtime: Runtime) -> Mo
         raise SettingError(_unknown_engine(engine))
     if checkpoint.kind not in _KINDS:
         raise SettingError(f"Checkpoint {checkpoint.path}: no model kind {checkpoint.kind!r}.")
+    if checkpoint.kind == "contrastive" and engine != "transformers":
+        raise SettingError(
+            f"Engine {engine!r} serves generative models; the contrastive checkpoint "
+            f"{checkpoint.path} runs on --engine transformers."
+        )
     return opener(checkpoint, runtime)
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import jinja2
 from transformers import BatchFeature
 
+from mubench_gen.engines.conversation import conversation, images_of, plain
 from mubench_gen.errors import ItemError, UsageError
-from mubench_gen.types import Image, Message, Request, Text
+from mubench_gen.model import Checkpoint
+from mubench_gen.types import Message, Request
 
 
 class Chat:
@@ -18,9 +20,10 @@ class Chat:
     Raises UsageError where there is no template.
     """
 
-    def __init__(self, processor: Any, template: str | None, *, name: str) -> None:
+    def __init__(self, processor: Any, checkpoint: Checkpoint, *, name: str) -> None:
         self._processor = processor
-        self._template = template or _own_template(processor)
+        self._checkpoint = checkpoint
+        self._template = checkpoint.chat_template or _own_template(processor)
         if self._template is None:
             raise UsageError(
                 f"{name} has no chat template, so there is no telling how it wants to be asked. "
@@ -33,14 +36,15 @@ class Chat:
 
     def render(self, messages: Sequence[Message], *, reply: bool = True) -> str:
         """The messages as one text, up to where the reply starts (without `reply`: before)."""
-        conversation = [_message(message) for message in messages]
+        turns = plain(conversation(messages, self._checkpoint), {"type": "image"})
         try:
             return str(
                 self._processor.apply_chat_template(
-                    conversation,
+                    turns,
                     chat_template=self._template,
                     tokenize=False,
                     add_generation_prompt=reply,
+                    **self._checkpoint.template_arguments,
                 )
             )
         except jinja2.TemplateError as error:
@@ -111,23 +115,8 @@ class ImagesOnce:
         return distinct if len(distinct) < len(images) else None
 
 
-def images_of(request: Request) -> list[Image]:
-    """The images of a request's messages, in order."""
-    return [p for m in request.messages for p in m.content if isinstance(p, Image)]
-
-
 def _take(value: Any, rows: list[int]) -> Any:
     return [value[row] for row in rows] if isinstance(value, list) else value[rows]
-
-
-def _message(message: Message) -> dict[str, Any]:
-    return {
-        "role": message.role,
-        "content": [
-            {"type": "text", "text": part.text} if isinstance(part, Text) else {"type": "image"}
-            for part in message.content
-        ],
-    }
 
 
 def _own_template(processor: Any) -> str | None:

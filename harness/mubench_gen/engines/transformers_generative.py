@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mubench_gen.engines.conversation import images_of
 from mubench_gen.engines.label_tokens import label_tokens
 from mubench_gen.engines.transformers_source import (
     read_options,
@@ -51,9 +52,7 @@ class TransformersGenerative(GenerativeModel):
         from mubench_gen.engines.transformers_decoding import ReplyReader
 
         opened = open_source(self._source, self.options, GENERATIVE)
-        self._chat: Chat = Chat(
-            opened.processor, self._checkpoint.chat_template, name=str(self._source)
-        )
+        self._chat: Chat = Chat(opened.processor, self._checkpoint, name=str(self._source))
         ends = _set_plain_generation(opened)
         self._reader: ReplyReader = ReplyReader(
             opened.processor.tokenizer, ends, self._checkpoint.stop
@@ -85,7 +84,6 @@ class TransformersGenerative(GenerativeModel):
         self, requests: Sequence[Request], step: Callable[[Sequence[Request]], Sequence[Result]]
     ) -> list[Result]:
         """Runs the step on requests with equally many images: processors mix no others."""
-        from mubench_gen.engines.transformers_chat import images_of
         from mubench_gen.engines.transformers_checkpoint import quiet
 
         groups: defaultdict[int, list[int]] = defaultdict(list)

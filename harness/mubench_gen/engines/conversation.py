@@ -1,0 +1,62 @@
+"""A request's messages as a checkpoint wants them: shared by all engines. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from mubench_gen.model import Checkpoint
+from mubench_gen.types import Image, Message, Request, Text
+
+
+def conversation(messages: Sequence[Message], checkpoint: Checkpoint) -> tuple[Message, ...]:
+    """The messages with the checkpoint's quirks applied: `system` and `images`."""
+    turns = list(messages)
+    if checkpoint.system == "user":
+        turns = _system_before_user(turns)
+    if checkpoint.images == "first":
+        turns = [replace(turn, content=_images_first(turn.content)) for turn in turns]
+    return tuple(turns)
+
+
+def images_of(request: Request) -> list[Image]:
+    """The images of a request's messages, in order."""
+    return [p for m in request.messages for p in m.content if isinstance(p, Image)]
+
+
+def plain(messages: Sequence[Message], image: dict[str, Any]) -> list[dict[str, Any]]:
+    """The messages as chat templates read them, each image as the part given."""
+    return [
+        {
+            "role": message.role,
+            "content": [
+                {"type": "text", "text": part.text} if isinstance(part, Text) else image
+                for part in message.content
+            ],
+        }
+        for message in messages
+    ]
+
+
+def _system_before_user(turns: list[Message]) -> list[Message]:
+    """What the system says as the beginning of the first user's message."""
+    said = [part for turn in turns if turn.role == "system" for part in turn.content]
+    others = [turn for turn in turns if turn.role != "system"]
+    if not said or not others:
+        return turns
+    first = others[0]
+    texts = "\n".join(part.text for part in said if isinstance(part, Text))
+    at = next((i for i, part in enumerate(first.content) if isinstance(part, Text)), None)
+    content = list(first.content)
+    if at is None:
+        content.append(Text(texts))
+    else:
+        part = content[at]
+        assert isinstance(part, Text)
+        content[at] = Text(f"{texts}\n\n{part.text}")
+    return [replace(first, content=tuple(content)), *others[1:]]
+
+
+def _images_first(content: tuple[Text | Image, ...]) -> tuple[Text | Image, ...]:
+    return tuple(sorted(content, key=lambda part: isinstance(part, Text)))

@@ -1,0 +1,56 @@
+"""Which weights a run is about, known before any request is made: they are part of every key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from mubench_gen.engines import REMOTE, digest_checkpoint
+from mubench_gen.hooks import Isolated
+from mubench_gen.model import Checkpoint, Model, ModelSpec
+from mubench_gen.plugins import Plugin
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Digests of a model: of its weights (or of the code that it is), and of all beside them."""
+
+    weights: str | None
+    settings: str | None
+
+
+def isolated_model(plugin: Plugin, spec: ModelSpec) -> Isolated:
+    """Turns what a model's own code raises where it gets ready into a PluginError."""
+    return Isolated(f"The model {spec.name!r} of the plugin {plugin.name!r}")
+
+
+def weigh(
+    plugin: Plugin, spec: ModelSpec, engine: str, model: Model, revision: str | None
+) -> Weights:
+    """The digests of the model that `engine` runs.
+
+    A checkpoint that is not at hand is fetched first, by loading it; of one behind a server
+    nothing is known but its name.
+    """
+    source = spec.source
+    if not isinstance(source, Checkpoint):
+        with isolated_model(plugin, spec):
+            own = model.weights_digest()
+        return Weights(weights=own or plugin.digest, settings=own and plugin.digest)
+    digest = None
+    if engine not in REMOTE:
+        revision = revision or source.revision
+        if digest_checkpoint(source.path, revision) is None:
+            with isolated_model(plugin, spec):
+                model.load()
+        digest = digest_checkpoint(source.path, revision)
+    quirks: list[Any] = [source.chat_template, source.stop, digest and digest.settings]
+    talk = [dict(source.template_arguments), source.system, source.images]
+    if talk != [{}, "system", "anywhere"]:
+        quirks += talk
+    return Weights(
+        weights=digest.weights if digest is not None else None,
+        settings=hashlib.sha256(json.dumps(quirks).encode()).hexdigest(),
+    )
