@@ -11,7 +11,7 @@ import pytest
 
 from .helpers.command import Command
 
-HEAVY = ("torch", "transformers", "vllm", "pandas", "numpy")
+HEAVY = ("torch", "transformers", "vllm", "pandas", "numpy", "scipy")
 # Runs the command line and prints, on stderr's last line, what of HEAVY came in.
 WATCH = """
 import json, sys
@@ -41,7 +41,7 @@ def modules_after(folder: Path, *args: str) -> set[str]:
     [
         "--help", "--version", "plugins", "plugins --json", "plugins show echo",
         "plugins show tiny", "tasks", "tasks --json", "prompts", "prompts --json",
-        "eval --help", "score --help", "report --help", "data --help",
+        "eval --help", "score --help", "report --help", "data --help", "compare --help",
     ],
 )  # fmt: skip
 def test_help_and_listings_import_nothing_heavy(tmp_path: Path, command: str) -> None:

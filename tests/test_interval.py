@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from mubench_gen.interval import _student, clustered_interval
+from mubench_gen.interval import clustered_interval, student
 
 # Two-sided 95 % quantiles of Student's t, as any table prints them.
 TABLE = {
@@ -27,23 +27,23 @@ def wilson(right: int, n: int, quantile: float) -> tuple[float, float]:
 
 @pytest.mark.parametrize("freedom", TABLE)
 def test_the_quantile_is_that_of_the_table(freedom: int) -> None:
-    assert _student(0.95, freedom) == pytest.approx(TABLE[freedom], rel=0.008)
+    assert student(0.95, freedom) == pytest.approx(TABLE[freedom], rel=0.008)
     if freedom >= 6 or freedom <= 2:
-        assert _student(0.95, freedom) == pytest.approx(TABLE[freedom], rel=0.001)
+        assert student(0.95, freedom) == pytest.approx(TABLE[freedom], rel=0.001)
 
 
 @pytest.mark.parametrize(("right", "n"), [(1, 2), (1, 10), (7, 20), (50, 100), (99, 100), (3, 900)])
 def test_it_is_wilsons_where_each_image_has_one_item(right: int, n: int) -> None:
     clusters = [(1, 1)] * right + [(1, 0)] * (n - right)
     found = clustered_interval(clusters)
-    assert found == pytest.approx(wilson(right, n, _student(0.95, n - 1)), abs=1e-12)
+    assert found == pytest.approx(wilson(right, n, student(0.95, n - 1)), abs=1e-12)
 
 
 @pytest.mark.parametrize("n", [1, 5, 50, 5_000])
 def test_it_is_wilsons_over_the_images_at_nothing_and_at_all(n: int) -> None:
     none = clustered_interval([(3, 0)] * n)
     every = clustered_interval([(3, 3)] * n)
-    low, high = wilson(0, n, _student(0.95, n - 1))
+    low, high = wilson(0, n, student(0.95, n - 1))
     assert none is not None
     assert every is not None
     assert none == (0.0, pytest.approx(high, abs=1e-12))
@@ -82,7 +82,7 @@ def test_equal_answers_to_each_image_count_as_one_item_an_image() -> None:
 def test_answers_more_even_than_chance_gain_nothing() -> None:
     """Each image has one of two right: less spread than a coin's, never a shorter interval."""
     even = clustered_interval([(2, 1)] * 100)
-    assert even == pytest.approx(wilson(100, 200, _student(0.95, 99)), abs=1e-12)
+    assert even == pytest.approx(wilson(100, 200, student(0.95, 99)), abs=1e-12)
 
 
 def test_the_interval_holds_the_share_and_stays_within_0_and_1() -> None:

@@ -85,7 +85,7 @@ def test_the_core_resolves_to_at_most_25_distributions(core: Path) -> None:
     )
     names = {entry["name"] for entry in json.loads(listed.stdout)} - {"pip", "setuptools"}
     assert len(names) <= MOST_DISTRIBUTIONS, sorted(names)
-    assert not names & {"torch", "transformers", "pyarrow", "vllm", "scipy"}
+    assert not names & {"torch", "transformers", "pyarrow", "vllm", "statsmodels"}
 
 
 def test_the_core_lists_renders_evaluates_scores_and_reports(run: Run, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def clustered_interval(
         variance = groups / (groups - 1) * squares / items**2
         independent = binomial / (items - 1)
         size = items / max(1.0, variance / independent)
-    return wilson(share, size, _student(confidence, groups - 1))
+    return wilson(share, size, student(confidence, groups - 1))
 
 
 def clustered_mean_interval(
@@ -45,7 +45,7 @@ def clustered_mean_interval(
         return None
     mean = math.fsum(total for _, total in clusters) / items
     squares = math.fsum((total - mean * n) ** 2 for n, total in clusters)
-    half = _student(confidence, groups - 1) * math.sqrt(groups / (groups - 1) * squares) / items
+    half = student(confidence, groups - 1) * math.sqrt(groups / (groups - 1) * squares) / items
     return max(0.0, mean - half), min(1.0, mean + half)
 
 
@@ -59,7 +59,7 @@ def wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
     return low, high
 
 
-def _student(confidence: float, freedom: int) -> float:
+def student(confidence: float, freedom: int) -> float:
     """The two-sided quantile of Student's t.
 
     Exact for 1 and 2 degrees of freedom, beyond by the Cornish–Fisher expansion (Fisher &

@@ -18,6 +18,7 @@ _COMMANDS = {
     "data": "What a data set holds; prepare the demo's.",
     "score": "Read a run's stored replies again and score them.",
     "report": "Print the table of one run or several.",
+    "compare": "Compare runs on the same items: differences, intervals, tests.",
 }
 
 

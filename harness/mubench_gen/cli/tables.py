@@ -28,16 +28,23 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
+    from mubench_gen.tabular import printable
+
     aligned = set(right)
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    table = Table(
+        title=None if title is None else Text(printable(title)),
+        caption=None if caption is None else Text(printable(caption)),
+        title_justify="left",
+        caption_justify="left",
+    )
     for i, column in enumerate(columns):
         table.add_column(
-            column,
+            Text(printable(column)),
             justify="right" if i in aligned else "left",
             overflow="fold",
             no_wrap=i in aligned,
         )
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     console.print(table)

@@ -1,0 +1,363 @@
+"""Paired statistics: against statsmodels, scipy and brute force, and how often they hold."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mubench_gen import paired
+from mubench_gen.interval import student, wilson
+from mubench_gen.paired import (
+    COCHRAN,
+    MCNEMAR,
+    PERMUTATION,
+    SIGN_FLIP,
+    compare_all,
+    compare_pair,
+    detectable,
+    effective_size,
+    holm,
+    mcnemar,
+    score_interval,
+    sign_flip,
+)
+
+Floats = npt.NDArray[np.float64]
+
+
+def answers(seed: int, *, n: int = 120, series: int = 2, right: float = 0.6) -> Floats:
+    """Right and wrong answers that go together a little, of shape (n, series)."""
+    drawn = np.random.default_rng(seed)
+    ease = drawn.normal(size=(n, 1))
+    return (ease + drawn.normal(size=(n, series)) < NormalDist().inv_cdf(right)).astype(float)
+
+
+def one_sided_score_zero(ahead: int, behind: int, n: int, true: float) -> float:
+    """Tango's score with the constrained maximum found by search, not by his formula."""
+    optimize = pytest.importorskip("scipy.optimize")
+
+    def likelihood(alone: float) -> float:
+        other = alone + true
+        rest = 1 - alone - other
+        terms = ((behind, alone), (ahead, other), (n - ahead - behind, rest))
+        return -sum(k * math.log(max(p, 1e-300)) for k, p in terms)
+
+    found = optimize.minimize_scalar(
+        likelihood,
+        bounds=(max(0.0, -true), (1 - true) / 2),
+        method="bounded",
+        options={"xatol": 1e-14},
+    )
+    variance = 2 * found.x + true - true**2
+    return float((ahead - behind - n * true) / math.sqrt(n * variance))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "behind"), [(0, 0), (3, 0), (0, 9), (5, 5), (31, 12), (400, 371)]
+)
+def test_mcnemar_is_that_of_statsmodels(ahead: int, behind: int) -> None:
+    tables = pytest.importorskip("statsmodels.stats.contingency_tables")
+    theirs = tables.mcnemar([[50, ahead], [behind, 40]], exact=True).pvalue
+    assert mcnemar(ahead, behind) == pytest.approx(theirs, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_cochrans_q_is_that_of_statsmodels(seed: int) -> None:
+    tables = pytest.importorskip("statsmodels.stats.contingency_tables")
+    values = answers(seed, series=3 + seed)
+    theirs = tables.cochrans_q(values)
+    ours = compare_all(values, np.arange(len(values)))
+    assert ours.test == COCHRAN
+    assert ours.statistic == pytest.approx(theirs.statistic)
+    assert (ours.freedom, ours.p) == (theirs.df, pytest.approx(theirs.pvalue))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_holm_is_that_of_statsmodels(seed: int) -> None:
+    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    chances = np.random.default_rng(seed).random(9) ** 3
+    theirs = multitest.multipletests(chances, method="holm")[1]
+    assert holm(chances.tolist()) == pytest.approx(theirs.tolist())
+    assert holm([]) == []
+    assert holm([0.04]) == [0.04]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_sign_flip_test_is_the_count_over_all_signs(seed: int) -> None:
+    drawn = np.random.default_rng(seed)
+    totals = drawn.integers(-4, 5, size=11).astype(float)
+    if seed % 2:
+        totals /= 6  # means over six records an item
+    signs = np.array(list(itertools.product((-1, 1), repeat=len(totals))))
+    sums = np.abs(signs @ np.abs(totals))
+    theirs = (sums >= abs(totals.sum()) - 1e-9).mean()
+    ours = sign_flip(totals)
+    assert ours.p == pytest.approx(theirs, abs=1e-12)
+    assert ours.draws is None
+
+
+def test_the_sign_flip_test_agrees_with_scipys_permutations() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    totals = np.random.default_rng(3).integers(-3, 5, size=60).astype(float)
+    theirs = stats.permutation_test(
+        (totals,),
+        lambda x, axis: x.sum(axis=axis),
+        permutation_type="samples",
+        n_resamples=20_000,
+        rng=np.random.default_rng(0),
+        vectorized=True,
+    ).pvalue
+    assert sign_flip(totals).p == pytest.approx(theirs, abs=0.01)
+
+
+def test_single_items_give_mcnemars_p_by_flipping_signs_too() -> None:
+    totals = np.repeat([1.0, -1.0, 0.0], [37, 21, 400])
+    assert sign_flip(totals).p == pytest.approx(mcnemar(37, 21), rel=1e-9)
+
+
+def test_drawn_signs_agree_with_the_distribution_and_are_the_seeds() -> None:
+    totals = np.random.default_rng(8).integers(-3, 5, size=80).astype(float)
+    worked_out = sign_flip(totals).p
+    odd = totals * math.pi  # multiples of no unit
+    assert sign_flip(odd, seed=1).draws == paired.DRAWS
+    assert sign_flip(odd, seed=1).p == pytest.approx(worked_out, abs=0.015)
+    assert sign_flip(odd, seed=1) == sign_flip(odd, seed=1)
+    assert sign_flip(odd, seed=1) != sign_flip(odd, seed=2)
+
+
+def test_what_is_beyond_any_chance_has_a_p_above_zero() -> None:
+    assert 0 < sign_flip(np.ones(100_000)).p < 1e-30
+    assert 0 < sign_flip(np.full(5_000, math.e)).p <= 1 / paired.DRAWS
+    assert sign_flip(np.zeros(50)).p == 1
+    assert sign_flip([]).p == 1
+
+
+def test_permuted_images_are_the_count_over_all_permutations() -> None:
+    sums = np.array([[3, 1, 0], [2, 2, 1], [0, 1, 3], [3, 2, 2], [2, 0, 1]])
+    values = np.concatenate([np.arange(3)[:, None] < row for row in sums]).astype(float)
+    images = np.repeat(np.arange(5), 3)
+    orders = [np.array(list(itertools.permutations(row))) for row in sums]
+    ways = np.array([np.sum(rows, axis=0) for rows in itertools.product(*orders)])
+    spread = ((ways - sums.mean() * 5) ** 2).sum(axis=1)
+    theirs = (spread >= ((sums.sum(axis=0) - sums.mean() * 5) ** 2).sum() - 1e-9).mean()
+    ours = compare_all(values, images, seed=2)
+    assert (ours.test, ours.draws) == (PERMUTATION, paired.DRAWS)
+    assert ours.p == pytest.approx(theirs, abs=0.015)
+    assert ours == compare_all(values, images, seed=2)
+
+
+def test_of_many_images_the_limit_is_taken() -> None:
+    values = answers(5, n=900, series=3)
+    many = compare_all(values, np.arange(900) // 3)
+    chi2 = pytest.importorskip("scipy.stats").chi2
+    assert (many.test, many.draws) == (PERMUTATION, None)
+    assert many.p == pytest.approx(chi2.sf(many.statistic, 2))
+
+
+def test_series_that_are_equal_do_not_differ() -> None:
+    same = np.repeat(answers(1, series=1), 3, axis=1)
+    assert compare_all(same, np.arange(len(same))).p == 1
+    assert compare_all(same, np.arange(len(same)) // 2).p == 1
+
+
+@pytest.mark.parametrize(
+    ("ahead", "behind", "n"), [(12, 2, 50), (1, 0, 30), (9, 9, 40), (0, 7, 25), (60, 3, 500)]
+)
+def test_the_interval_ends_where_tangos_score_is_the_quantile(
+    ahead: int, behind: int, n: int
+) -> None:
+    low, high = score_interval(ahead / n, behind / n, size=n, quantile=1.96)
+    assert one_sided_score_zero(ahead, behind, n, low) == pytest.approx(1.96, abs=1e-3)
+    assert one_sided_score_zero(ahead, behind, n, high) == pytest.approx(-1.96, abs=1e-3)
+
+
+@pytest.mark.parametrize("n", [10, 200, 5_000])
+def test_without_any_difference_the_interval_is_wide_as_the_number_of_items_allows(n: int) -> None:
+    low, high = score_interval(0, 0, size=n, quantile=1.96)
+    assert high == pytest.approx(1.96**2 / (n + 1.96**2), rel=1e-6)
+    assert low == -high
+
+
+def test_all_against_nothing_is_wilsons_interval_of_all() -> None:
+    low, high = score_interval(1, 0, size=40, quantile=1.96)
+    assert high == 1
+    assert low == pytest.approx(2 * wilson(1, 40, 1.96)[0] - 1, abs=0.05)
+    assert score_interval(0, 1, size=40, quantile=1.96) == (-1, pytest.approx(-low))
+
+
+def test_the_interval_turns_round_with_the_pair() -> None:
+    one, other = answers(3).T
+    images = np.arange(len(one)) // 3
+    there, back = compare_pair(one, other, images), compare_pair(other, one, images)
+    assert there.ci95 == pytest.approx((-back.ci95[1], -back.ci95[0]))
+    assert (there.difference, there.p) == (pytest.approx(-back.difference), back.p)
+
+
+def test_the_interval_has_the_width_of_the_cluster_robust_one_where_there_is_much() -> None:
+    """Against statsmodels' cluster-robust variance of a mean."""
+    api = pytest.importorskip("statsmodels.api")
+    one, other = answers(4, n=6_000).T
+    images = np.repeat(np.arange(1_500), 4)
+    flip = np.random.default_rng(0).random(1_500)[images] < 0.3
+    other = np.where(flip, one, other)
+    ours = compare_pair(one, other, images)
+    fit = api.OLS(one - other, np.ones(len(one))).fit(
+        cov_type="cluster", cov_kwds={"groups": images}
+    )
+    low, high = fit.conf_int()[0]
+    assert ours.ci95 == pytest.approx((low, high), abs=0.001)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_equal_answers_leave_the_uncertainty_of_so_many_images(value: float) -> None:
+    same = np.full(300, value)
+    found = compare_pair(same, same, np.arange(300) // 3)
+    z = student(0.95, 99)
+    assert found.difference == 0
+    assert found.p == 1
+    assert found.ci95[1] == pytest.approx(z**2 / (100 + z**2), rel=1e-6)
+    assert found.detectable is not None
+    assert 0.05 < found.detectable < 0.1
+
+
+def test_one_image_tells_next_to_nothing() -> None:
+    found = compare_pair([1, 1, 1], [0, 0, 0], [7, 7, 7])
+    assert (found.n, found.images, found.p) == (3, 1, 1)
+    assert found.ci95[0] < -0.9
+    assert found.detectable is None
+
+
+def test_no_items_are_refused() -> None:
+    with pytest.raises(ValueError, match="no items"):
+        compare_pair([], [], [])
+
+
+def test_the_test_is_named_by_what_the_images_hold() -> None:
+    one, other = answers(6).T
+    assert compare_pair(one, other, np.arange(120)).test == MCNEMAR
+    assert compare_pair(one, other, np.arange(120) // 2).test == SIGN_FLIP
+    assert compare_pair(one / 2, other, np.arange(120)).test == SIGN_FLIP
+    three = answers(6, series=3)
+    assert compare_all(three, np.arange(120)).test == COCHRAN
+    assert compare_all(three / 2, np.arange(120)).test == PERMUTATION
+
+
+def test_doubling_the_items_of_an_image_tells_nothing_new() -> None:
+    one, other = answers(7).T
+    single = compare_pair(one, other, np.arange(120))
+    double = compare_pair(np.repeat(one, 2), np.repeat(other, 2), np.repeat(np.arange(120), 2))
+    assert double.ci95 == pytest.approx(single.ci95, abs=0.002)
+    assert double.p == pytest.approx(single.p)
+    assert double.detectable == pytest.approx(single.detectable, abs=0.002)
+
+
+def test_asking_each_item_again_and_again_sharpens_it() -> None:
+    drawn = np.random.default_rng(1)
+    ease = drawn.random((400, 1))
+    once = drawn.random((400, 2)) < ease
+    tenfold = (drawn.random((10, 400, 2)) < ease).mean(axis=0)
+    images = np.arange(400)
+    wide = np.diff(compare_pair(*once.T.astype(float), images).ci95)
+    narrow = np.diff(compare_pair(*tenfold.T, images).ci95)
+    assert narrow < 0.5 * wide
+
+
+def test_what_is_detectable_is_found_four_times_in_five() -> None:
+    """By simulation: pairs of which 30 % differ, with the true difference that was named."""
+    n, apart = 400, 0.3
+    least = detectable(n, apart)
+    assert least is not None
+    drawn = np.random.default_rng(2)
+    alone = np.array([(apart + least) / 2, (apart - least) / 2, 1 - apart])
+    counts = drawn.multinomial(n, alone, size=2_000)
+    found = np.mean([mcnemar(int(a), int(b)) < 0.05 for a, b, _ in counts])
+    assert found == pytest.approx(0.8, abs=0.04)
+
+
+def test_more_items_and_less_discordance_detect_less() -> None:
+    assert detectable(100, 0.2) > detectable(1_000, 0.2) > detectable(1_000, 0.1)  # type: ignore[operator]
+    assert detectable(1_000, 0) == pytest.approx(1 / 128, rel=0.1)  # some 8 items, all one way
+    assert detectable(3, 0.5) is None
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 12)), min_size=1, max_size=60)
+)
+@settings(max_examples=200, deadline=None)
+def test_whatever_the_answers_the_numbers_are_sound(rows: list[tuple[bool, bool, int]]) -> None:
+    one, other, images = (np.array(column) for column in zip(*rows, strict=True))
+    found = compare_pair(one.astype(float), other.astype(float), images)
+    low, high = found.ci95
+    assert -1 <= low <= found.difference + 1e-9
+    assert found.difference - 1e-9 <= high <= 1
+    assert high > low
+    assert 0 < found.p <= 1
+    assert found.detectable is None or 0 < found.detectable <= 1
+    assert found.difference == pytest.approx(found.first - found.second)
+
+
+def simulated(
+    first: float, second: float, *, correlation: float, most: int, images: int, seed: int
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Answers of two models of those true accuracies, (items, 2), and the items' images.
+
+    `correlation` of two items of an image is the models' own by half; 1 to `most` items.
+    """
+    drawn = np.random.default_rng(seed)
+    image = np.repeat(np.arange(images), drawn.integers(1, most + 1, size=images))
+    common, own = drawn.normal(size=images), drawn.normal(size=(images, 2))
+    item, rest = drawn.normal(size=len(image)), drawn.normal(size=(len(image), 2))
+    latent = math.sqrt(correlation / 2) * (common[image][:, None] + own[image])
+    latent += math.sqrt((1 - correlation) / 2) * (item[:, None] + rest)
+    limits = [NormalDist().inv_cdf(share) for share in (first, second)]
+    return (latent < limits).astype(float), image
+
+
+def coverage(
+    first: float, second: float, *, correlation: float, most: int, images: int, replicates: int
+) -> tuple[float, float]:
+    """How often the interval holds the true difference, and how often the naive one does."""
+    held = naive = 0
+    for seed in range(replicates):
+        values, image = simulated(
+            first, second, correlation=correlation, most=most, images=images, seed=seed
+        )
+        each = values[:, 0] - values[:, 1]
+        totals, sizes = np.bincount(image, weights=each), np.bincount(image)
+        shares = (each > 0).mean(), (each < 0).mean()
+        size = effective_size(each, totals.astype(np.float64), sizes)
+        low, high = score_interval(*shares, size=size, quantile=student(0.95, images - 1))
+        held += low <= first - second <= high
+        low, high = score_interval(*shares, size=len(each), quantile=1.96)
+        naive += low <= first - second <= high
+    return held / replicates, naive / replicates
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.2, 0.25), (0.5, 0.5), (0.75, 0.6), (0.9, 0.9)])
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.7])
+@pytest.mark.parametrize("most", [1, 6])
+def test_the_interval_covers_the_truth_95_times_in_100(
+    first: float, second: float, correlation: float, most: int
+) -> None:
+    held, naive = coverage(
+        first, second, correlation=correlation, most=most, images=200, replicates=1_500
+    )
+    assert 0.93 <= held <= 0.97
+    if most == 6 and correlation == 0.7:
+        assert naive < 0.88
+
+
+def test_the_tests_do_not_cry_wolf() -> None:
+    """Two equal models, items in images: 5 in 100 are below 0.05, and no more."""
+    below = 0
+    for seed in range(600):
+        values, image = simulated(0.7, 0.7, correlation=0.6, most=6, images=60, seed=seed)
+        below += compare_pair(values[:, 0], values[:, 1], image).p < 0.05
+    assert below / 600 <= 0.065
