@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from mubench_gen.circular import Circular
 from mubench_gen.results import Run
 from mubench_gen.score import Controls, Score, Scores
 
@@ -131,6 +132,7 @@ def _notes(run: Run, scores: Scores) -> list[str]:
         golds = " ".join(percent(share) for share in places.gold_at)
         notes.append(f"Places of the answers: {answers} (of the right ones: {golds}).")
     notes += _contrastive_notes(scores)
+    notes += _sibling_notes(scores)
     if scores.n_errors:
         notes.append(
             f"{scores.n_errors:,} items failed and are in no score; "
@@ -140,6 +142,33 @@ def _notes(run: Run, scores: Scores) -> list[str]:
     if scores.n + scores.n_errors < planned:
         notes.append(f"Unfinished: {scores.n + scores.n_errors:,} of {planned:,} items.")
     return notes
+
+
+def _sibling_notes(scores: Scores) -> list[str]:
+    """Of items under several orders, and of several read-outs."""
+    notes = []
+    circular = scores.circular.get("pooled")
+    if circular is not None:
+        recalls = " ".join(percent(place.recall) for place in circular.places)
+        notes.append(
+            f"Under every order right: {percent(circular.consistent)}{_within(circular)} of "
+            f"{circular.items:,} items ({circular.orders:.1f} orders each); the same option, "
+            f"right or wrong: {percent(circular.unmoved)}. Right by the place of the right option: "
+            f"{recalls}; spread {percent(circular.place_bias)}, by chance alone about "
+            f"{percent(circular.place_noise)}."
+        )
+    for pair, agreement in scores.agreement.items():
+        kappa = "–" if agreement.kappa is None else f"{agreement.kappa:.2f}"
+        notes.append(
+            f"Read-outs {pair}: {percent(agreement.same)} of {agreement.n:,} the same (κ {kappa}); "
+            f"right {percent(agreement.right[0])} and {percent(agreement.right[1])}."
+        )
+    return notes
+
+
+def _within(circular: Circular) -> str:
+    ci = circular.consistent_ci95
+    return "" if ci is None else f" ({100 * ci[0]:.1f}–{100 * ci[1]:.1f})"
 
 
 def _contrastive_notes(scores: Scores) -> list[str]:

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
+from mubench_gen.agreement import Agreement, AgreementTally
 from mubench_gen.calibration import Calibration, CalibrationTally
+from mubench_gen.circular import Circular, CircularTally
 from mubench_gen.interval import clustered_interval
 from mubench_gen.localization import BoxScore, BoxTallies, is_box_record
 from mubench_gen.records import Record
@@ -56,7 +58,8 @@ class Scores:
     macro: the unweighted mean of the data sets' accuracies; the pooled one is micro.
     boxes: of the items that ask for boxes, by task behind "pooled"; they are in nothing else.
     calibration: of the items with probabilities, by task behind "pooled". truncation: of the
-    options that a contrastive model read in part; None where it read all.
+    options that a contrastive model read in part; None where it read all. circular: of items
+    asked under several orders, by task behind "pooled". agreement: of every two read-outs.
     """
 
     pooled: Score
@@ -69,6 +72,8 @@ class Scores:
     boxes: Mapping[str, BoxScore] = field(default_factory=dict)
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     truncation: Truncation | None = None
+    circular: Mapping[str, Circular] = field(default_factory=dict)
+    agreement: Mapping[str, Agreement] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -92,6 +97,10 @@ class Scores:
             plain["calibration"] = {name: asdict(c) for name, c in self.calibration.items()}
         if self.truncation is not None:
             plain["truncation"] = asdict(self.truncation)
+        if self.circular:
+            plain["circular"] = {name: asdict(c) for name, c in self.circular.items()}
+        if self.agreement:
+            plain["agreement"] = {pair: asdict(a) for pair, a in self.agreement.items()}
         return plain
 
 
@@ -173,6 +182,7 @@ def score(records: Iterable[Record]) -> Scores:
     everywhere, places = Places(), defaultdict[str, Places](Places)
     boxes = BoxTallies()
     sureness, truncation = defaultdict[str, CalibrationTally](CalibrationTally), TruncationTally()
+    siblings = Siblings()
     for record in records:
         if is_box_record(record):
             boxes.add(record)
@@ -182,6 +192,7 @@ def score(records: Iterable[Record]) -> Scores:
         pooled.add(status, right, len(options), image)
         for field_, tallies in groups.items():
             tallies[record[field_]].add(status, right, len(options), image)
+        siblings.add(record, image)
         if status != "error":
             task = record["task"]
             for place in (everywhere, places[task]):
@@ -205,7 +216,52 @@ def score(records: Iterable[Record]) -> Scores:
         boxes=boxes.scores(),
         calibration=_calibrations(sureness),
         truncation=truncation.truncation(),
+        circular=siblings.circular(),
+        agreement=siblings.agreement.agreements(),
     )
+
+
+class Siblings:
+    """Records that belong together: one item under several orders, or by several read-outs.
+
+    Only where there are any do they cost memory, a few words a record: that a run asks so
+    shows in its first records, since those of an item stand close together.
+    """
+
+    _LOOKED_AT = 4_096
+
+    def __init__(self) -> None:
+        self.agreement = AgreementTally()
+        self._circular = defaultdict[str, CircularTally](CircularTally)
+        self._first: list[tuple[Record, str]] | None = []
+        self._seen: dict[tuple[str, str], tuple[str, str]] = {}
+        self._several = False
+
+    def add(self, record: Record, image: str) -> None:
+        if self._several:
+            self._count(record, image)
+        elif self._first is not None:
+            self._look(self._first, record, image)
+
+    def circular(self) -> dict[str, Circular]:
+        names = sorted(self._circular, key=lambda name: (name != "pooled", name))
+        found = {name: self._circular[name].circular() for name in names}
+        return {name: one for name, one in found.items() if one is not None}
+
+    def _look(self, first: list[tuple[Record, str]], record: Record, image: str) -> None:
+        item, readout, order, repeat = record["id"].rsplit("/", 3)
+        first.append((record, image))
+        self._several = self._seen.setdefault((item, repeat), (readout, order)) != (readout, order)
+        if self._several:
+            for earlier in first:
+                self._count(*earlier)
+        if self._several or len(first) >= self._LOOKED_AT:
+            self._first = None
+
+    def _count(self, record: Record, image: str) -> None:
+        self.agreement.add(record, image)
+        for name in ("pooled", record["task"]):
+            self._circular[name].add(record, image)
 
 
 def _calibrations(tallies: Mapping[str, CalibrationTally]) -> dict[str, Calibration]:
