@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 GROUP = "mubench_gen"  # of the entry points, and pluggy's project name
 _METHODS = {
+    "StreamingModel": ("submit",),
     "GenerativeModel": ("generate",),
     "ContrastiveModel": ("embed_images", "embed_texts"),
 }
@@ -77,14 +78,20 @@ def _registered(module: ModuleType, where: str) -> pluggy.PluginManager:
 
 def _fault(spec: ModelSpec) -> str | None:
     """What is wrong with a model as it is described, before anything of it runs."""
-    from mubench_gen.model import Checkpoint, ContrastiveModel, GenerativeModel, Options
+    from mubench_gen.model import (
+        Checkpoint,
+        ContrastiveModel,
+        GenerativeModel,
+        Options,
+        StreamingModel,
+    )
 
     if not isinstance(spec.name, str) or not spec.name:
         return "it needs a name, a text for --model"
     source: Any = spec.source
     if isinstance(source, Checkpoint):
         return None
-    for family in (GenerativeModel, ContrastiveModel):
+    for family in (StreamingModel, GenerativeModel, ContrastiveModel):
         if isinstance(source, type) and issubclass(source, family):
             break
     else:

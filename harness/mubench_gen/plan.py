@@ -223,6 +223,12 @@ def make_manifest(
     }
 
 
+def open_model(plugin: Plugin, settings: Settings) -> Model:
+    """The plugin's model that the settings name, not loaded yet."""
+    spec = plugin.spec(settings.model)
+    return _open_model(plugin, spec, _engine(spec, settings), settings)
+
+
 def _engine(spec: ModelSpec, settings: Settings) -> str:
     """What runs the model, where it is a checkpoint; a class runs itself, whatever is said."""
     if isinstance(spec.source, Checkpoint):

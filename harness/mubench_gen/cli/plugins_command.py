@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from mubench_gen.model import ModelSpec
+    from mubench_gen.testing import Result
 
 _EXAMPLES = """
 \b
@@ -16,6 +17,15 @@ Examples:
   mubench-gen plugins
   mubench-gen plugins show tiny
   mubench-gen plugins show ./my_model.py --json
+  mubench-gen plugins check ./my_model.py
+"""
+_CHECK_EXAMPLES = """
+\b
+Examples:
+  mubench-gen plugins check echo
+  mubench-gen plugins check ./my_model.py --model large --gpu
+  mubench-gen plugins check tiny --only batch_changes_nothing,close_frees
+  mubench-gen plugins check mine --expect-failure "same_seed_same_text=the service has no seed"
 """
 
 
@@ -74,6 +84,80 @@ def show(name: str, as_json: bool) -> None:
         for key, option in model["options"].items():
             about = option["description"] or ""
             click.echo(f"-o {key}={option['default']}  {about}  ({model['name']})")
+
+
+@command.command("check", epilog=_CHECK_EXAMPLES)
+@click.argument("name")
+@click.option("--model", metavar="NAME", help="Which of the plugin's models. [its first]")
+@click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the plugin.")
+@click.option("--gpu", is_flag=True, help="On CUDA instead of the CPU.")
+@click.option("--only", multiple=True, metavar="CHECKS", help="These checks alone.")
+@click.option(
+    "--expect-failure",
+    "expected",
+    multiple=True,
+    metavar="CHECK=REASON",
+    help="A check that is known to fail, and why.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def check(
+    name: str,
+    model: str | None,
+    options: tuple[str, ...],
+    gpu: bool,
+    only: tuple[str, ...],
+    expected: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Check that a plugin's model keeps what the harness relies on; exit code 1 where not."""
+    from mubench_gen.cli.streams import results_only
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.progress import log
+    from mubench_gen.settings import pairs
+    from mubench_gen.testing import check_plugin
+
+    results = []
+    with results_only():
+        for result in check_plugin(
+            name,
+            model=model,
+            options=pairs(options),
+            device="cuda" if gpu else "cpu",
+            expected_failures=pairs(expected),
+            only=tuple(part.strip() for text in only for part in text.split(",")),
+        ):
+            results.append(result)
+            if as_json:
+                log(f"{result.state}: {result.check.name}")
+            else:
+                _say(result)
+    broken = [result for result in results if not result.holds]
+    if as_json:
+        print_json({"plugin": name, "holds": not broken, "checks": list(map(_plain, results))})
+    else:
+        print(f"{len(results) - len(broken)} of {len(results)} checks hold.")
+    return 1 if broken else 0
+
+
+def _say(result: Result) -> None:
+    """On stderr while it goes on: what a model prints belongs there too."""
+    colour = {"passed": "green", "failed": "red", "unexpected pass": "red"}.get(result.state)
+    found = f": {result.found}" if result.found else ""
+    line = f"{result.state:<8} {result.check.name}{found}"
+    click.echo(click.style(line, fg=colour), err=True)
+    if not result.holds:
+        click.echo(f"         It matters: {result.check.reason}.", err=True)
+        click.echo(f"         To do: {result.check.remedy}.", err=True)
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    return {
+        "name": result.check.name,
+        "state": result.state,
+        "found": result.found,
+        "reason": result.check.reason,
+        "remedy": result.check.remedy,
+    }
 
 
 def _described(spec: ModelSpec) -> dict[str, Any]:

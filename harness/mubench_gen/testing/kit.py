@@ -1,0 +1,128 @@
+"""Runs the checks: all of them, or one a pytest case."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.testing import contrastive_checks, generative_checks, plugin_checks, run_checks
+from mubench_gen.testing.check import CHECKS, Check, CheckFailed, NotApplicable, Result, judged
+from mubench_gen.testing.subject import Subject
+
+# Importing them registers their checks; the cheap ones come first.
+_ORDER = tuple(
+    module.__name__ for module in (plugin_checks, generative_checks, contrastive_checks, run_checks)
+)
+Test = TypeVar("Test", bound=Callable[..., Any])
+
+
+def check_plugin(
+    plugin: str,
+    *,
+    model: str | None = None,
+    options: Mapping[str, str] | None = None,
+    device: str = "cpu",
+    expected_failures: Mapping[str, str] | None = None,
+    only: tuple[str, ...] = (),
+) -> Iterator[Result]:
+    """The results of all checks that concern the model, as they come.
+
+    `plugin` is an entry point's name or a path. `expected_failures` maps names of checks to
+    reasons; such a check must fail. `only` limits it to checks of these names. Raises
+    UsageError where the plugin can't be opened at all, or a name is no check's.
+    """
+    expected = dict(expected_failures or {})
+    _known([*expected, *only])
+    with _subject(plugin, model, options, device) as subject:
+        for check in _concerning(subject.kind):
+            if not only or check.name in only:
+                yield judged(check, _run(check, subject), expected)
+
+
+def parametrize_with_checks(
+    plugin: str,
+    *,
+    model: str | None = None,
+    options: Mapping[str, str] | None = None,
+    device: str = "cpu",
+    expected_failures: Mapping[str, str] | None = None,
+) -> Callable[[Test], Test]:
+    """Makes a pytest test one case a check: the test gets `check`, to call without arguments.
+
+    `expected_failures` maps names of checks to reasons: these cases are strict xfails.
+    """
+    import pytest
+
+    expected = dict(expected_failures or {})
+    _known(expected)
+    shared = _Shared(plugin, model, options, device)
+    cases = []
+    for check in _concerning(shared.subject.kind):
+        reason = expected.get(check.name)
+        marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
+        cases.append(pytest.param(_Case(check, shared), id=check.name, marks=marks))
+    return pytest.mark.parametrize("check", cases)
+
+
+class _Shared:
+    """One subject for all the cases of a test, so that its model is loaded once."""
+
+    def __init__(
+        self, plugin: str, model: str | None, options: Mapping[str, str] | None, device: str
+    ) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="mubench-gen-check-")
+        self.subject = Subject(plugin, Path(self._folder.name), model, options or {}, device)
+
+
+class _Case:
+    """A check of a subject, as a pytest test calls it."""
+
+    def __init__(self, check: Check, shared: _Shared) -> None:
+        self._check = check
+        self._shared = shared
+
+    def __call__(self) -> None:
+        import pytest
+
+        try:
+            self._check.run(self._shared.subject)
+        except NotApplicable as reason:
+            pytest.skip(str(reason))
+        except CheckFailed as failed:
+            message = f"{self._check.name}: {failed}. It matters: {self._check.reason}. "
+            raise CheckFailed(message + f"To do: {self._check.remedy}.") from None
+
+
+@contextmanager
+def _subject(
+    plugin: str, model: str | None, options: Mapping[str, str] | None, device: str
+) -> Iterator[Subject]:
+    with tempfile.TemporaryDirectory(prefix="mubench-gen-check-") as folder:
+        subject = Subject(plugin, Path(folder), model, options or {}, device)
+        try:
+            yield subject
+        finally:
+            subject.done()
+
+
+def _run(check: Check, subject: Subject) -> Exception | None:
+    try:
+        check.run(subject)
+    except Exception as error:  # an edge of isolation: a plugin's own code
+        return error
+    return None
+
+
+def _concerning(kind: str) -> list[Check]:
+    concerning = [check for check in CHECKS.values() if kind in check.kinds]
+    return sorted(concerning, key=lambda check: _ORDER.index(check.run.__module__))
+
+
+def _known(names: Any) -> None:
+    for name in names:
+        if name not in CHECKS:
+            raise SettingError(f"There is no check {name!r}. {did_you_mean(name, CHECKS)}")

@@ -1,0 +1,132 @@
+"""Checks of a plugin before any of its models is loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import lru_cache
+from typing import Any
+
+from mubench_gen.errors import SettingError
+from mubench_gen.testing.check import NotApplicable, check, want
+from mubench_gen.testing.subject import Subject
+
+BOTH = ("generative", "contrastive")
+HEAVY = (
+    "cv2", "jax", "open_clip", "pandas", "scipy", "sklearn", "tensorflow", "timm", "torch",
+    "torchvision", "transformers", "vllm",
+)  # fmt: skip
+
+# Imports the plugin as a run does, and says what that changed beside.
+_WATCHED = """
+import contextlib, io, json, logging, os, signal, sys
+heavy, name = json.loads(sys.argv[1]), sys.argv[2]
+kept = os.dup(1)
+os.dup2(2, 1)
+from mubench_gen.plugins import Plugins
+root = logging.getLogger()
+def state():
+    return [root.level, len(root.handlers), str(signal.getsignal(signal.SIGINT)),
+            str(signal.getsignal(signal.SIGTERM)), os.getcwd()]
+before, printed = state(), io.StringIO()
+with contextlib.redirect_stdout(printed):
+    Plugins().load(name)
+names = ["the root logger's level", "the root logger's handlers", "the handler of SIGINT",
+         "the handler of SIGTERM", "the working directory"]
+changed = [n for n, a, b in zip(names, before, state()) if a != b]
+found = {"heavy": [m for m in heavy if m in sys.modules], "printed": printed.getvalue(),
+         "changed": changed}
+os.write(kept, json.dumps(found).encode())
+"""
+
+
+@lru_cache(maxsize=8)
+def _imported(plugin: str) -> dict[str, Any]:
+    """What importing the plugin did, in a process of its own."""
+    finished = subprocess.run(
+        [sys.executable, "-c", _WATCHED, json.dumps(HEAVY), plugin],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        check=False,
+    )
+    last = finished.stderr.strip().splitlines()[-1:] or ["no word"]
+    want(finished.returncode == 0, f"importing it ended with {finished.returncode}: {last[0]}")
+    found: dict[str, Any] = json.loads(finished.stdout)
+    return found
+
+
+@check(
+    *BOTH,
+    reason="everybody who lists plugins or asks for another one would wait for it",
+    remedy="import heavy packages inside load(), not at the top of the module",
+)
+def import_is_light(subject: Subject) -> None:
+    heavy = _imported(subject.plugin)["heavy"]
+    want(not heavy, f"importing the plugin imports {', '.join(heavy)}")
+
+
+@check(
+    *BOTH,
+    reason="stdout carries results alone, and the process belongs to the run",
+    remedy="no print, logging.basicConfig, signal.signal or os.chdir when the module is imported",
+)
+def import_changes_nothing(subject: Subject) -> None:
+    found = _imported(subject.plugin)
+    want(not found["printed"], f"importing the plugin prints {found['printed']!r:.80}")
+    want(not found["changed"], f"importing the plugin changes {', '.join(found['changed'])}")
+
+
+@check(
+    *BOTH,
+    reason="`plugins show` and -h tell users what they can set",
+    remedy="give every field of Options a default and a Field(description=…)",
+)
+def options_are_described(subject: Subject) -> None:
+    fields = _options(subject).model_fields
+    bare = [name for name, field in fields.items() if not field.description]
+    want(not bare, f"options without a description: {', '.join(bare)}")
+    needed = [name for name, field in fields.items() if field.is_required()]
+    want(not needed, f"options without a default: {', '.join(needed)}")
+
+
+@check(
+    *BOTH,
+    reason="a misspelt option that is ignored makes a wrong result without a word",
+    remedy='keep Options as mubench_gen.Options makes it (extra="forbid"), with typed fields',
+)
+def options_refuse_unknown_names(subject: Subject) -> None:
+    from mubench_gen.plugins import check_options
+
+    unknown = "an_option_that_is_not_there"
+    source: Any = subject.loaded_plugin.spec(subject.model).source
+    _options(subject)
+    try:
+        check_options(subject.plugin, source, {unknown: "1"})
+    except SettingError as error:
+        want(unknown in str(error), f"the refusal does not name the option: {error}")
+        return
+    want(False, f"-o {unknown}=1 is accepted")
+
+
+@check(
+    *BOTH,
+    reason="reports group models by these, and print them",
+    remedy="ModelSpec(facts={…}) takes texts: family, domain, base, licence, parameters",
+)
+def facts_are_texts(subject: Subject) -> None:
+    for spec in subject.loaded_plugin.models:
+        odd = [k for k, v in spec.facts.items() if not isinstance(k, str) or not isinstance(v, str)]
+        want(not odd, f"facts of {spec.name} that are no texts: {', '.join(map(str, odd))}")
+
+
+def _options(subject: Subject) -> Any:
+    """The Options class of the model, where it is a class of the plugin's own."""
+    from mubench_gen.model import Checkpoint
+
+    source = subject.loaded_plugin.spec(subject.model).source
+    if isinstance(source, Checkpoint):
+        raise NotApplicable("a checkpoint has no options but its engine's")
+    return source.Options

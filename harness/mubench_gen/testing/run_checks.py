@@ -1,0 +1,168 @@
+"""Checks of a model in runs, as users make them."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.results import Run, load_run
+from mubench_gen.testing.check import check, want
+from mubench_gen.testing.subject import OPTIONS, Subject, plain_image
+
+BOTH = ("generative", "contrastive")
+_ROWS = 12
+_PATIENCE = 300.0  # seconds that a whole small run may take
+_MAY_DIFFER = ("seconds", "usage")
+
+
+@check(
+    *BOTH,
+    reason="one damaged file in 17,000 must not cost its neighbours",
+    remedy="let ImageError of image.pixels() pass; answer the other requests",
+)
+def one_bad_image_is_one_error(subject: Subject) -> None:
+    data = _write_data(subject.folder / "bad-image", broken=2)
+    run = _evaluate(subject, data, subject.folder / "bad-image-run")
+    failed = [record["item"] for record in run.records() if record["status"] == "error"]
+    want(len(failed) == 1, f"{len(failed)} items of {_ROWS} failed where one image is damaged")
+
+
+@check(
+    *BOTH,
+    reason="runs are killed; what they then go on to say must be what they would have said",
+    remedy="no state between requests, no draw without the request's seed",
+)
+def resumed_equals_undisturbed(subject: Subject) -> None:
+    data = _write_data(subject.folder / "resumed")
+    whole = _evaluate(subject, data, subject.folder / "whole-run")
+    cut = subject.folder / "killed-run"
+    _kill_after_the_first_record(subject, data, cut)
+    resumed = _evaluate(subject, data, cut)
+    before, after = _by_id(whole), _by_id(resumed)
+    want(before.keys() == after.keys(), f"{len(after)} records after it, {len(before)} without")
+    for record_id, record in before.items():
+        other = after[record_id]
+        odd = [k for k in record if k not in _MAY_DIFFER and not _alike(record[k], other[k])]
+        want(not odd, f"{record_id}: {', '.join(odd)} differ")
+
+
+@check(
+    *BOTH,
+    reason="several models are evaluated in one process, one after the other",
+    remedy="drop the model in close(), and let close() be called twice and load() after it",
+)
+def close_frees(subject: Subject) -> None:
+    model = subject.open()
+    before = _tensor_bytes()
+    model.load()
+    model.close()
+    model.close()
+    left = _tensor_bytes() - before
+    want(left < 2**20, f"{left / 2**20:.1f} MiB of tensors are left after close()")
+    model.load()
+    model.close()
+
+
+def _write_data(folder: Path, *, broken: int | None = None) -> Path:
+    """A data set of a few images with one question each, in the schema."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    lines = []
+    for number in range(_ROWS):
+        content = plain_image(number, (64 + number, 48)).data
+        path = folder / "images" / f"{number}.png"
+        path.write_bytes(content[: len(content) // 2] if number == broken else content)
+        captions = {"options": [f"an image by {option}" for option in OPTIONS]}
+        row = {
+            "image_id": f"image-{number}",
+            "image": {"bytes": None, "path": f"images/{number}.png"},
+            "label_name": "cell",
+            "dataset": "conformance",
+            "modality": OPTIONS[number % 3],
+            "questions": {
+                "modality": {
+                    "question": "Which modality is this?",
+                    "options": list(OPTIONS),
+                    "answer": OPTIONS[number % 3],
+                    "answer_idx": number % 3,
+                }
+            },
+            "captions": {"modality_0": captions, "modality_1": captions},
+        }
+        lines.append(json.dumps(row) + "\n")
+    (folder / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def _command(subject: Subject, data: Path, folder: Path) -> list[str]:
+    words = ["eval", "--plugin", subject.plugin, "--data", str(data), "--tasks", "modality"]
+    words += ["--device", subject.device, "--batch-size", "1", "--run-dir", str(folder)]
+    words += ["--model", subject.model] if subject.model else []
+    for name, value in subject.options.items():
+        words += ["-o", f"{name}={value}"]
+    return [sys.executable, "-m", "mubench_gen", *words]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def _evaluate(subject: Subject, data: Path, folder: Path) -> Run:
+    finished = subprocess.run(
+        _command(subject, data, folder),
+        capture_output=True,
+        text=True,
+        env=_environment(),
+        timeout=_PATIENCE,
+        check=False,
+    )
+    last = finished.stderr.strip().splitlines()[-1:] or ["no word"]
+    want(finished.returncode in (0, 3), f"the run ended with {finished.returncode}: {last[0]}")
+    return load_run(folder)
+
+
+def _kill_after_the_first_record(subject: Subject, data: Path, folder: Path) -> None:
+    """Starts the run and kills it, the hard way, as soon as it has written something."""
+    process = subprocess.Popen(
+        _command(subject, data, folder),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+    )
+    records, ends = folder / "records.jsonl", time.monotonic() + _PATIENCE
+    while process.poll() is None and time.monotonic() < ends:
+        if records.exists() and records.stat().st_size:
+            process.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.002)
+    process.wait(timeout=_PATIENCE)
+
+
+def _by_id(run: Run) -> dict[str, dict[str, Any]]:
+    return {record["id"]: record for record in run.records()}
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Equal; numbers up to rounding, which a batch's shape may change."""
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= 1e-3
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return bool(one == other)
+
+
+def _tensor_bytes() -> int:
+    """Bytes of all torch tensors alive; 0 where torch was never imported."""
+    gc.collect()
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        return 0
+    # By `type`: asking some objects of torch for their class warns.
+    alive = (thing for thing in gc.get_objects() if issubclass(type(thing), torch.Tensor))
+    return sum(tensor.numel() * tensor.element_size() for tensor in alive)

@@ -1,0 +1,137 @@
+"""What is checked: one model of a plugin, with requests and images to ask it about."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mubench_gen.image import StandardPolicy, open_image
+from mubench_gen.model import Model
+from mubench_gen.plan import open_model
+from mubench_gen.plugins import Plugin, Plugins
+from mubench_gen.settings import Settings, make_settings
+from mubench_gen.types import Image, Message, Readout, Request, Sampling, Text
+
+if TYPE_CHECKING:
+    from PIL import Image as PillowImage
+
+LABELS = ("A", "B", "C")
+OPTIONS = ("fluorescence microscopy", "light microscopy", "electron microscopy")
+COLOURS = ((200, 30, 30), (30, 160, 40), (20, 30, 190), (240, 240, 230), (5, 5, 5))
+_QUESTIONS = ("Which modality is this?", "How was this image made?", "What was it taken with?")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A plugin's model under check. `folder` is scratch space that is empty at first."""
+
+    plugin: str
+    folder: Path
+    model: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+
+    @cached_property
+    def settings(self) -> Settings:
+        return make_settings(
+            {
+                "plugin": self.plugin,
+                "model": self.model,
+                "options": dict(self.options),
+                "device": self.device,
+            }
+        )
+
+    @cached_property
+    def loaded_plugin(self) -> Plugin:
+        return Plugins().load(self.plugin)
+
+    @cached_property
+    def kind(self) -> str:
+        return self.loaded_plugin.spec(self.model).kind
+
+    def open(self) -> Model:
+        """Another model object, not loaded."""
+        return open_model(self.loaded_plugin, self.settings)
+
+    @cached_property
+    def ready(self) -> Model:
+        """One loaded model, shared by the checks; `done` closes it."""
+        model = self.open()
+        model.load()
+        return model
+
+    def done(self) -> None:
+        if "ready" in self.__dict__:
+            self.ready.close()
+
+    def requests(
+        self,
+        n: int = 4,
+        *,
+        readout: Readout = "parse",
+        temperature: float = 0.0,
+        max_tokens: int = 32,
+    ) -> list[Request]:
+        """Questions that differ in text and image."""
+        sampling = [
+            Sampling(temperature, max_tokens, 1_000 + i if temperature > 0 else None)
+            for i in range(n)
+        ]
+        return [
+            ask(plain_image(i), _QUESTIONS[i % 3], readout, sampling[i], key=f"{readout}-{i}")
+            for i in range(n)
+        ]
+
+
+def ask(image: Image, question: str, readout: Readout, sampling: Sampling, *, key: str) -> Request:
+    """A multiple-choice question about an image."""
+    lines = [f"{label}) {option}" for label, option in zip(LABELS, OPTIONS, strict=True)]
+    text = "\n".join([question, *lines, "Answer with a single letter, no extra details."])
+    return Request(
+        key=key,
+        messages=(Message("user", (image, Text(text))),),
+        labels=LABELS,
+        readout=readout,
+        sampling=sampling,
+        image=image,
+    )
+
+
+def plain_image(number: int, size: tuple[int, int] = (64, 48)) -> Image:
+    """A picture of two colours, another one for each number."""
+    from PIL import Image as Pillow
+
+    picture = Pillow.new("RGB", size, COLOURS[number % len(COLOURS)])
+    side = min(size) // 2
+    if side:
+        picture.paste(COLOURS[(number + 1) % len(COLOURS)], (0, 0, side, side))
+    return as_file(f"image-{number}.png", picture)
+
+
+def odd_images() -> dict[str, Image]:
+    """Images that readers stumble over, by what is odd about them."""
+    import numpy as np
+    from PIL import Image as Pillow
+
+    ramp = np.linspace(0, 65_535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    clear = Pillow.new("RGBA", (40, 40), (200, 20, 20, 120))
+    return {
+        "16-bit": as_file("deep.png", Pillow.fromarray(ramp)),
+        "RGBA": as_file("clear.png", clear),
+        "palette": as_file("palette.png", Pillow.new("RGB", (40, 40), (120, 60, 20)).convert("P")),
+        "1 × 1": as_file("one.png", Pillow.new("RGB", (1, 1), (90, 90, 90))),
+        "4096 × 4096": as_file("large.png", Pillow.new("L", (4096, 4096), 90)),
+    }
+
+
+def as_file(name: str, picture: PillowImage.Image) -> Image:
+    """The picture as an image of a data set: a PNG file's bytes under the standard policy."""
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    content = stream.getvalue()
+    return open_image(name, lambda: content, StandardPolicy())

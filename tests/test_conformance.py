@@ -1,0 +1,261 @@
+"""The conformance kit: sound plugins pass, and each fault is found by the check of its name."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mubench_gen.errors import SettingError
+from mubench_gen.testing import CHECKS, check_plugin, parametrize_with_checks
+
+from .helpers.command import Outcome
+from .helpers.plugin import write_plugin
+
+SOUND = """
+def generate(self, requests):
+    return [r.labels[len(r.text) % len(r.labels)] for r in requests if r.image.pixels()]
+"""
+GENERATIVE_FAULTS = {
+    "one_reply_a_request": """
+def generate(self, requests):
+    return ["A"] * max(1, len(requests) - 1)
+""",
+    "text_is_str": """
+def generate(self, requests):
+    return [mubench_gen.Reply(b"A") for r in requests]
+""",
+    "empty_batch": """
+def generate(self, requests):
+    return ["A" for r in requests] or ["A"]
+""",
+    "batch_changes_nothing": """
+def generate(self, requests):
+    return [f"{i}: A" for i, r in enumerate(requests)]
+""",
+    "same_seed_same_text": """
+import random
+
+def generate(self, requests):
+    hot = any(r.sampling.temperature > 0 for r in requests)
+    return [str(self.random.random()) if hot else "A" for r in requests]
+""",
+    "prompt_is_not_echoed": """
+def generate(self, requests):
+    return [f"{r.text} A" for r in requests]
+""",
+    "max_tokens_hold": """
+def generate(self, requests):
+    return ["A word and another one, and so on. " * 20 for r in requests]
+""",
+    "odd_images_are_read": """
+def generate(self, requests):
+    assert all(min(r.image.pixels().size) > 10 for r in requests)
+    return ["A" for r in requests]
+""",
+    "label_logprobs_are_logprobs": """
+def generate(self, requests):
+    return ["A" for r in requests]
+
+def label_logprobs(self, requests):
+    return [[0.5, 0.3, 0.2] for r in requests]
+""",
+    "choice_is_a_label": """
+readouts = ("parse", "choice")
+
+def generate(self, requests):
+    return ["It could be A." for r in requests]
+""",
+    "image_matters_or_is_declared": """
+def generate(self, requests):
+    return ["A" for r in requests]
+""",
+    "one_bad_image_is_one_error": """
+reads_pixels = False
+
+def generate(self, requests):
+    if any(r.image.name.endswith("2.png") for r in requests):
+        raise mubench_gen.ItemError("no")
+    return ["A" for r in requests if "4" not in r.image.name]
+""",
+    "resumed_equals_undisturbed": """
+def generate(self, requests):
+    self.asked = getattr(self, "asked", 0) + len(requests)
+    import time; time.sleep(0.1)
+    return [f"The answer is {r.labels[self.asked % 3]}." for r in requests]
+""",
+    "options_are_described": """
+class Options(mubench_gen.Options):
+    strength: int = 3
+
+def generate(self, requests):
+    return ["A" for r in requests]
+""",
+    "options_refuse_unknown_names": """
+class Options(mubench_gen.Options, extra="ignore"):
+    pass
+
+def generate(self, requests):
+    return ["A" for r in requests]
+""",
+}
+CONTRASTIVE = """
+import numpy as np
+import mubench_gen
+
+
+class Mine(mubench_gen.ContrastiveModel):
+    def embed_images(self, images):
+        return np.stack([np.asarray(i.pixels()).mean(axis=(0, 1)) + 1 for i in images])
+
+    def embed_texts(self, texts):
+        return np.array([[1 + t.count(c) for c in "abc"] for t in texts])
+
+{body}
+
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    return [mubench_gen.ModelSpec("mine", Mine)]
+"""
+CONTRASTIVE_FAULTS = {
+    "embeddings_are_finite": """
+def embed_texts(self, texts):
+    return np.array([[np.inf, 1, 1] for t in texts])
+""",
+    "embeddings_have_one_width": """
+def embed_texts(self, texts):
+    return np.ones((len(texts), 5))
+""",
+    "batch_changes_no_embedding": """
+def embed_texts(self, texts):
+    return np.array([[len(t), i + 1, 1] for i, t in enumerate(texts)])
+""",
+    "odd_images_are_embedded": """
+def embed_images(self, images):
+    assert all(min(i.pixels().size) > 10 for i in images)
+    return np.ones((len(images), 3))
+""",
+    "scoring_is_sound": """
+scoring = mubench_gen.Scoring("softmax", -1.0)
+""",
+}
+TOP = {
+    "import_is_light": "import torch\n",
+    "import_changes_nothing": "import logging\nlogging.basicConfig(level=10)\nprint('hello')\n",
+}
+
+
+def failed(plugin: Path, name: str) -> str:
+    """What the check of that name found."""
+    (result,) = check_plugin(str(plugin), only=(name,))
+    assert result.state == "failed", result
+    return result.found
+
+
+@pytest.mark.parametrize("name", GENERATIVE_FAULTS)
+def test_a_fault_of_a_generative_model_is_found_by_its_check(name: str, tmp_path: Path) -> None:
+    assert failed(write_plugin(tmp_path / "mine.py", GENERATIVE_FAULTS[name]), name)
+
+
+@pytest.mark.parametrize("name", CONTRASTIVE_FAULTS)
+def test_a_fault_of_a_contrastive_model_is_found_by_its_check(name: str, tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(CONTRASTIVE.format(body=textwrap.indent(CONTRASTIVE_FAULTS[name], "    ")))
+    assert failed(plugin, name)
+
+
+@pytest.mark.parametrize("name", TOP)
+def test_what_a_module_does_when_it_is_imported_is_found(name: str, tmp_path: Path) -> None:
+    plugin = write_plugin(tmp_path / "mine.py", SOUND)
+    plugin.write_text(TOP[name] + plugin.read_text())
+    assert failed(plugin, name)
+
+
+def test_facts_that_are_no_texts_are_found(tmp_path: Path) -> None:
+    plugin = write_plugin(tmp_path / "mine.py", SOUND)
+    source = plugin.read_text().replace('"mine", Mine)', '"mine", Mine, facts={"size": 7})')
+    plugin.write_text(source)
+    assert failed(plugin, "facts_are_texts") == "facts of mine that are no texts: size"
+
+
+def test_tensors_that_stay_after_close_are_found(tmp_path: Path) -> None:
+    body = """
+    def load(self):
+        import torch
+        self.weights = torch.zeros(2_000_000)
+
+    def generate(self, requests):
+        return ["A" for r in requests]
+    """
+    assert "7.6 MiB" in failed(write_plugin(tmp_path / "mine.py", body), "close_frees")
+
+
+def test_every_check_has_a_plugin_that_fails_it() -> None:
+    tested = {*GENERATIVE_FAULTS, *CONTRASTIVE_FAULTS, *TOP, "facts_are_texts", "close_frees"}
+    assert tested == set(CHECKS)
+
+
+def test_every_check_is_documented_with_its_reason() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "conformance.md").read_text("utf-8")
+    for check in CHECKS.values():
+        assert f"`{check.name}`" in page
+        assert check.reason in page
+        assert check.remedy in page
+
+
+def test_a_sound_generative_plugin_passes_all(tmp_path: Path) -> None:
+    plugin = write_plugin(tmp_path / "mine.py", SOUND)
+    results = list(check_plugin(str(plugin)))
+    assert all(result.holds for result in results), results
+    assert len(results) == sum("generative" in check.kinds for check in CHECKS.values())
+
+
+def test_a_sound_contrastive_plugin_passes_all(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(CONTRASTIVE.format(body=""))
+    assert all(result.holds for result in check_plugin(str(plugin)))
+
+
+@parametrize_with_checks("echo")
+def test_echo_conforms(check: Callable[[], None]) -> None:
+    check()
+
+
+def test_an_expected_failure_holds_and_an_unexpected_pass_does_not(tmp_path: Path) -> None:
+    plugin = write_plugin(tmp_path / "mine.py", GENERATIVE_FAULTS["prompt_is_not_echoed"])
+    known = {"prompt_is_not_echoed": "it is a parrot", "text_is_str": "not true"}
+    results = {
+        result.check.name: result
+        for result in check_plugin(str(plugin), expected_failures=known, only=tuple(known))
+    }
+    assert results["prompt_is_not_echoed"].state == "expected failure"
+    assert results["prompt_is_not_echoed"].holds
+    assert results["text_is_str"].state == "unexpected pass"
+    assert not results["text_is_str"].holds
+
+
+def test_a_misspelt_check_is_refused_with_near_names(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="Did you mean 'empty_batch'"):
+        list(check_plugin("echo", only=("emtpy_batch",)))
+
+
+def test_the_command_exits_with_one_and_says_what_to_do(
+    here: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    plugin = write_plugin(tmp_path / "mine.py", GENERATIVE_FAULTS["empty_batch"])
+    outcome = here("plugins", "check", str(plugin), "--only", "empty_batch,text_is_str")
+    assert outcome.code == 1
+    assert outcome.out == "1 of 2 checks hold.\n"
+    assert "To do: return [] for []." in outcome.err
+    outcome = here("plugins", "check", str(plugin), "--only", "text_is_str", "--json")
+    assert outcome.code == 0
+    assert outcome.document["holds"] is True
+
+
+def test_the_command_says_that_there_is_no_such_plugin(here: Callable[..., Outcome]) -> None:
+    outcome = here("plugins", "check", "ehco")
+    assert outcome.code == 2
+    assert "Did you mean 'echo'" in outcome.err
