@@ -85,7 +85,8 @@ def test_listing_imports_nothing_and_one_broken_plugin_stops_no_other(mubench: C
     outcome = mubench("plugins", "--json", env=on_path(site))
     assert outcome.code == 0
     states = {plugin["name"]: plugin["state"] for plugin in outcome.document}
-    assert states["bad"] == states["good"] == states["echo"] == "ok"
+    assert states["good"] == states["echo"] == "ok"
+    assert states["bad"] == "broken: mubench_gen_bad.py:1: raises when it is imported"
     assert mubench("plugins", "show", "good", env=on_path(site)).code == 0
     broken = mubench("plugins", "show", "bad", env=on_path(site))
     assert broken.code == 2
@@ -113,7 +114,7 @@ def test_two_distributions_with_one_name_are_both_told(mubench: Command) -> None
         write_distribution(site, name, entries=["twin = somewhere"])
     for args in (("plugins",), ("plugins", "show", "twin"), ("eval", "--plugin", "twin")):
         outcome = mubench(*args, env=on_path(site))
-        assert "clash: mubench-gen-one 1.0 and mubench-gen-two 1.0" in outcome.out + outcome.err
+        assert "shadowed: mubench-gen-one 1.0 and mubench-gen-two 1.0" in outcome.out + outcome.err
         assert outcome.code == (0 if args == ("plugins",) else 2)
 
 
@@ -600,3 +601,92 @@ def test_a_plugin_file_imports_the_files_beside_it_and_their_change_is_noticed(
 
 def test_the_code_of_an_installed_plugin_is_part_of_what_it_is() -> None:
     assert Plugins().load("echo").digest is not None
+
+
+ODD_ONES = {
+    "raises": (
+        "raise ValueError('no')",
+        "broken: mubench_gen_odd.py:1: raises when it is imported",
+    ),
+    "exits": (
+        "import sys\nsys.exit(3)",
+        "broken: mubench_gen_odd.py:2: ends the process when it is imported",
+    ),
+    "syntax": ("def models(:", "broken: mubench_gen_odd.py:1: invalid syntax"),
+}
+NOTED = {
+    "slow": ("import torch.nn", "imports torch at the top, so it is slow to open"),
+    "loud": ("print('hello')", "prints when it is imported"),
+    "logging": (
+        "import logging\nlogging.getLogger().setLevel(10)",
+        "changes logging when it is imported",
+    ),
+}
+
+
+def odd(site: Path, source: str) -> None:
+    write_distribution(
+        site, "mubench-gen-odd", entries=["odd = mubench_gen_odd"],
+        modules={"mubench_gen_odd": f"{source}\n{GOOD}"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ODD_ONES)
+def test_a_broken_plugin_is_listed_with_its_fault(fault: str, site: Path) -> None:
+    source, state = ODD_ONES[fault]
+    odd(site, source)
+    (listed,) = [plugin for plugin in Plugins().list() if plugin.name == "odd"]
+    assert listed.state == state
+
+
+@pytest.mark.parametrize("fault", NOTED)
+def test_what_a_plugin_does_to_others_is_noted(fault: str, site: Path) -> None:
+    source, note = NOTED[fault]
+    odd(site, source)
+    (listed,) = [plugin for plugin in Plugins().list() if plugin.name == "odd"]
+    assert (listed.state, listed.notes) == ("ok", (note,))
+
+
+def test_an_entry_point_to_nothing_is_listed_as_broken(site: Path) -> None:
+    write_distribution(site, "mubench-gen-gone", entries=["gone = mubench_gen_gone"])
+    (listed,) = [plugin for plugin in Plugins().list() if plugin.name == "gone"]
+    assert listed.state == "broken: there is no module mubench_gen_gone"
+
+
+@pytest.mark.parametrize(("source", "kind"), [(GOOD, "generative"), (CONTRASTIVE, "contrastive")])
+def test_the_kind_of_a_plugin_is_listed_without_importing_it(
+    source: str, kind: str, site: Path
+) -> None:
+    write_distribution(
+        site, "mubench-gen-odd", entries=["odd = mubench_gen_odd"],
+        modules={"mubench_gen_odd": source},
+    )  # fmt: skip
+    (listed,) = [plugin for plugin in Plugins().list() if plugin.name == "odd"]
+    assert listed.kind == kind
+    assert "mubench_gen_odd" not in sys.modules
+
+
+def test_a_plugin_can_be_left_out(mubench: Command) -> None:
+    outcome = mubench("--no-plugin", "echo", "plugins", "--json")
+    states = {plugin["name"]: plugin["state"] for plugin in outcome.document}
+    assert states["echo"].startswith("off: by --no-plugin")
+    assert states["tiny"] == "ok"
+    refused = mubench("--no-plugin", "echo", "eval", "--plugin", "echo")
+    assert refused.code == 2
+    assert "off: by --no-plugin" in refused.err
+
+
+def test_the_environment_may_allow_some_plugins_alone(mubench: Command) -> None:
+    outcome = mubench("plugins", "--json", env={"MUBENCH_GEN_PLUGINS": "echo, clip"})
+    ok = {plugin["name"] for plugin in outcome.document if plugin["state"] == "ok"}
+    assert ok == {"echo", "clip"}
+    refused = mubench("plugins", "show", "tiny", env={"MUBENCH_GEN_PLUGINS": "echo"})
+    assert refused.code == 2
+    assert "MUBENCH_GEN_PLUGINS does not name it" in refused.err
+
+
+def test_the_hooks_calls_can_be_traced(mubench: Command) -> None:
+    outcome = mubench("plugins", "show", "echo", "--json", env={"MUBENCH_GEN_TRACE": "1"})
+    assert "trace: The plugin 'echo'" in outcome.err
+    assert "mubench_gen_models() → echo" in outcome.err
+    assert outcome.document["name"] == "echo"

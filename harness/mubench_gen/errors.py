@@ -3,7 +3,7 @@
 MubenchError                  every error of ours
 ├── UsageError                the user must fix it: one message, exit code 2, no traceback
 │   ├── SettingError          a flag, a configuration key, an option of a plugin or engine
-│   ├── PluginError           unknown, broken, incompatible or clashing plugin
+│   ├── PluginError           unknown, broken, incompatible or shadowed plugin
 │   ├── DefinitionError       a task's TOML or a prompt's template (file, line, key)
 │   ├── DataError             a data set that is missing, unreadable or not of the schema
 │   ├── RunFolderError        other settings, in use by another process, disk full, …

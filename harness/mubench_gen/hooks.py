@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import traceback
 from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import EngineFault, PluginError, UsageError, describe
+from mubench_gen.progress import log
 
 if TYPE_CHECKING:
     import pluggy
@@ -68,12 +70,29 @@ def _registered(module: ModuleType, where: str) -> pluggy.PluginManager:
 
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(Hooks)
+    if os.environ.get("MUBENCH_GEN_TRACE"):
+        manager.add_hookcall_monitoring(
+            lambda name, implementations, arguments: None,
+            lambda outcome, name, implementations, arguments: log(
+                f"trace: {where}: {name}() → {_traced(outcome)}"
+            ),
+        )
     try:
         manager.register(module)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         raise PluginError(f"{where} has a hook that mubench-gen doesn't know: {error}") from None
     return manager
+
+
+def _traced(outcome: Any) -> str:
+    """What a hook gave, in a line."""
+    if outcome.exception is not None:
+        return f"{type(outcome.exception).__name__}: {describe(outcome.exception)}"
+    answer = outcome.get_result()
+    answers = answer if isinstance(answer, list) else [answer]
+    flat = [one for part in answers for one in (part if isinstance(part, list) else [part])]
+    return ", ".join(getattr(one, "name", None) or repr(one) for one in flat) or "nothing"
 
 
 def _fault(spec: ModelSpec) -> str | None:

@@ -10,6 +10,7 @@ import ast
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from mubench_gen.errors import (
 )
 from mubench_gen.hooks import GROUP, Isolated, judge_of, models_of
 from mubench_gen.places import is_file
+from mubench_gen.plugin_source import read_source
 
 if TYPE_CHECKING:
     from mubench_gen.model import Judge, ModelSpec
@@ -38,15 +40,19 @@ _NO_METADATA = (AttributeError, KeyError, TypeError, ValueError)
 class Listed:
     """A plugin as its metadata tells, nothing imported.
 
-    `state` is "ok", "incompatible: …" (have and need) or "clash: …" (two distributions
-    offer the name).
+    `kind` is what it offers, as far as its source shows ("?" where it doesn't). `state` is
+    "ok", "incompatible: …" (have and need), "broken: …", "shadowed: …" (two distributions offer
+    the name) or "off: …" (left out by the user). `notes` are faults that don't keep it from
+    working: what it does to others when it is imported.
     """
 
     name: str
-    module: str
+    kind: str
     distribution: str
     version: str
+    module: str
     state: str = "ok"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +90,16 @@ class Plugin:
         raise PluginError(f"The plugin {self.name!r} has no model {model!r}. {near}")
 
 
+ALLOWED, REFUSED = "MUBENCH_GEN_PLUGINS", "MUBENCH_GEN_NO_PLUGINS"  # names, with commas
+
+
 @dataclass(frozen=True, slots=True)
 class Plugins:
-    """The plugins that are installed; tests give their own entry points."""
+    """The plugins that are installed; tests give their own entry points.
+
+    Of these the environment variable MUBENCH_GEN_PLUGINS, where it is set, allows only those
+    that it names, and MUBENCH_GEN_NO_PLUGINS (`--no-plugin`) leaves some out.
+    """
 
     entry_points: Iterable[importlib.metadata.EntryPoint] | None = field(default=None)
 
@@ -108,7 +121,8 @@ class Plugins:
                 f"There is no plugin {name!r}. {near} `mubench-gen plugins` lists them; "
                 "a path to a .py file works too."
             )
-        if listed[0].state != "ok":
+        # What only looks broken is tried, so that Python's own words are heard.
+        if not listed[0].state.startswith(("ok", "broken")):
             raise PluginError(f"The plugin {name!r} cannot be used: {listed[0].state}.")
         return self._load(listed[0])
 
@@ -149,11 +163,28 @@ def _listed(
     entry: importlib.metadata.EntryPoint, rivals: Sequence[importlib.metadata.EntryPoint]
 ) -> Listed:
     distribution, version = _origin(entry)
+    source = read_source(entry.value.partition(":")[0].strip())
     state = _compatibility(entry)
+    if state == "ok" and source.broken is not None:
+        state = f"broken: {source.broken}"
     origins = sorted({" ".join(_origin(rival)) for rival in rivals})
     if len(rivals) > 1:
-        state = f"clash: {' and '.join(origins)} both offer it; uninstall one"
-    return Listed(entry.name, entry.value, distribution, version, state)
+        state = f"shadowed: {' and '.join(origins)} both offer it; uninstall one"
+    state = _switched_off(entry.name) or state
+    return Listed(entry.name, source.kind, distribution, version, entry.value, state, source.notes)
+
+
+def _switched_off(name: str) -> str | None:
+    allowed, refused = os.environ.get(ALLOWED), os.environ.get(REFUSED, "")
+    if name in _split(refused):
+        return f"off: by --no-plugin or {REFUSED}"
+    if allowed is not None and name not in _split(allowed):
+        return f"off: {ALLOWED} does not name it"
+    return None
+
+
+def _split(names: str) -> set[str]:
+    return {name.strip() for name in names.split(",")}
 
 
 def _origin(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:

@@ -49,8 +49,23 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
+def _leave_out(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> None:
+    """Into the environment, so that processes which this one starts leave them out too."""
+    if names:
+        before = os.environ.get("MUBENCH_GEN_NO_PLUGINS", "")
+        os.environ["MUBENCH_GEN_NO_PLUGINS"] = ",".join(filter(None, [before, *names]))
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", "-V", prog_name="mubench-gen")
+@click.option(
+    "--no-plugin",
+    multiple=True,
+    metavar="NAME",
+    expose_value=False,
+    callback=_leave_out,
+    help="As if this plugin were not installed.",
+)
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Ask vision-language models what they see in a microscope.

@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from mubench_gen.model import ModelSpec
+    from mubench_gen.plugins import Listed
     from mubench_gen.testing import Result
 
 _EXAMPLES = """
@@ -44,12 +45,16 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
         print_json([asdict(plugin) for plugin in listed])
         return
-    rows = [("plugin", "distribution", "version", "state")]
-    rows += [(p.name, p.distribution, p.version, p.state) for p in listed]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    rows = [("plugin", "kind", "distribution", "version", "state")]
+    rows += [(p.name, p.kind, p.distribution, p.version, _state(p)) for p in listed]
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
     for number, row in enumerate(rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo(click.style(line.rstrip(), bold=number == 0))
+
+
+def _state(plugin: Listed) -> str:
+    return f"{plugin.state}; it {' and '.join(plugin.notes)}" if plugin.notes else plugin.state
 
 
 @command.command("show", epilog=_EXAMPLES)
