@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +19,15 @@ Examples:
   mubench-gen plugins
   mubench-gen plugins show tiny
   mubench-gen plugins show ./my_model.py --json
+  mubench-gen plugins new my-model
   mubench-gen plugins check ./my_model.py
+"""
+_NEW_EXAMPLES = """
+\b
+Examples:
+  mubench-gen plugins new my-model
+  mubench-gen plugins new my-clip --kind contrastive --licence MIT --author "Ada Lovelace"
+  mubench-gen plugins new my-service --kind endpoint --to ~/code/my-service
 """
 _CHECK_EXAMPLES = """
 \b
@@ -89,6 +98,25 @@ def show(name: str, as_json: bool) -> None:
         for key, option in model["options"].items():
             about = option["description"] or ""
             click.echo(f"-o {key}={option['default']}  {about}  ({model['name']})")
+
+
+@command.command("new", epilog=_NEW_EXAMPLES)
+@click.argument("name")
+@click.option("--kind", default="generative", help="generative, contrastive or endpoint.")
+@click.option("--licence", "--license", default="Apache-2.0", help="Apache-2.0, MIT, BSD-3-Clause.")
+@click.option("--author", default="the authors", help="For the licence.")
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path), help="The folder. [mubench-gen-NAME]"
+)
+def new(name: str, kind: str, licence: str, author: str, folder: Path | None) -> None:
+    """Write a ready repository of a plugin: model, tests, licence, workflows."""
+    from mubench_gen.scaffold import Scaffold, write_scaffold
+
+    scaffold = Scaffold(name, kind, licence, author)
+    folder = folder or Path(scaffold.distribution)
+    for path in write_scaffold(scaffold, folder):
+        print(path)
+    click.echo(f"Next: cd {folder} && pip install -e '.[test]' && pytest", err=True)
 
 
 @command.command("check", epilog=_CHECK_EXAMPLES)
