@@ -12,6 +12,7 @@ Examples:
   mubench-gen report runs/tiny-llava-1a2b3c4d
   mubench-gen report runs/* --json
   mubench-gen report runs/clip-1a2b3c4d --published
+  mubench-gen report --forgetting runs/clip-1a2b3c4d runs/clip-plip-5e6f7a8b
 """
 
 
@@ -20,13 +21,21 @@ Examples:
 @click.option(
     "--published", is_flag=True, help="Beside the paper's results, with what cannot be compared."
 )
+@click.option(
+    "--forgetting", is_flag=True, help="BASE FINETUNED…: what was gained and lost, task by task."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(runs: tuple[Path, ...], published: bool, as_json: bool) -> None:
+def command(runs: tuple[Path, ...], published: bool, forgetting: bool, as_json: bool) -> None:
     """Print the table of one run or several, finished or not."""
     from mubench_gen.cli.tables import print_json
     from mubench_gen.report import print_report
     from mubench_gen.results import load_run
 
+    if forgetting:
+        from mubench_gen.cli import forgetting_view
+
+        forgetting_view.report(runs, as_json=as_json)
+        return
     loaded = [load_run(path) for path in runs]
     if published:
         from mubench_gen.cli import published as reference

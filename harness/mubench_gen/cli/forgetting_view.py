@@ -1,0 +1,155 @@
+"""`report --forgetting`: what fine-tunes gained and lost, on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mubench_gen.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from mubench_gen.forgetting import Change, Forgetting
+
+_HALF = 24  # characters of a bar to either side
+_MOST_TABLES = 3  # beyond, that of the last alone; --json has all
+
+
+def report(runs: Sequence[Path], *, as_json: bool) -> None:
+    """Print the forgetting between the first run, the base's, and the others."""
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.forgetting import forgetting
+    from mubench_gen.results import load_run
+
+    found = forgetting([load_run(path) for path in folders(runs)])
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        show(found)
+
+
+def folders(given: Sequence[Path]) -> list[Path]:
+    """The run folders, a sweep's folder standing for those of its α, the lowest first."""
+    from decimal import Decimal, InvalidOperation
+
+    found: list[Path] = []
+    for path in given:
+        runs = []
+        for one in path.glob("alpha-*/manifest.json") if not _is_run(path) else ():
+            try:
+                runs.append((Decimal(one.parent.name.removeprefix("alpha-")), one.parent))
+            except InvalidOperation:
+                continue
+        found += [folder for _, folder in sorted(runs)] or [path]
+    return found
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "manifest.json").exists()
+
+
+def show(found: Forgetting) -> None:
+    """A table and a plot a fine-tune (of many the last), and where there are several all of them
+    side by side.
+    """
+    few = len(found.finetuned) <= _MOST_TABLES
+    for name in found.finetuned if few else found.finetuned[-1:]:
+        print_table(
+            ["", "items", "before", "after", "forgotten", "learned", "kept", "change", "95 % CI",
+             "p", "p (Holm)", "left out"],
+            [_row(one) for one in found.of(name)],
+            title=f"{found.base} → {name}: accuracy and shares of the items in %",
+            right=range(1, 12),
+        )  # fmt: skip
+        click.echo(bars(found.of(name, "tasks")))
+        click.echo("")
+    if len(found.finetuned) > 1:
+        _side_by_side(found)
+    for line in _notes(found):
+        click.echo(line)
+
+
+def bars(changes: Sequence[Change]) -> str:
+    """Forgotten to the left, learned to the right, a line a task, on one scale."""
+    if not changes:
+        return ""
+    widest = max(max(one.forgotten, one.learned) for one in changes) or 1.0
+    name = max(len(one.name) for one in changes)
+    lines = [f"{'':{name}} {'forgotten':>{_HALF}} │ learned"]
+    for one in sorted(changes, key=lambda one: (one.change, one.name)):
+        left = "░" * round(one.forgotten / widest * _HALF)
+        right = "█" * round(one.learned / widest * _HALF)
+        told = f"{_signed(one.change)} ({_signed(one.ci95[0])} to {_signed(one.ci95[1])})"
+        lines.append(f"{one.name:{name}} {left:>{_HALF}} │ {right:{_HALF}} {told}")
+    return "\n".join(lines)
+
+
+def _side_by_side(found: Forgetting) -> None:
+    names = list(dict.fromkeys((one.part, one.name) for one in found.changes))
+    known = {(one.finetuned, one.part, one.name): one for one in found.changes}
+    rows = []
+    for part, name in names:
+        cells = []
+        for finetuned in found.finetuned:
+            one = known.get((finetuned, part, name))
+            mark = "*" if one is not None and one.p_holm < 0.05 else " "
+            cells.append("–" if one is None else f"{_signed(one.change)}{mark}")
+        before = next(one.before for one in found.changes if (one.part, one.name) == (part, name))
+        rows.append([name, f"{100 * before:.1f}", *cells])
+    print_table(
+        ["", "before", *_headings(found.finetuned)],
+        rows,
+        title=f"Change of {found.base} in points (*: p < 0.05 by Holm, over all of them)",
+        right=range(1, len(found.finetuned) + 2),
+    )
+
+
+def _headings(names: Sequence[str]) -> list[str]:
+    """The names; of one sweep's runs the α alone."""
+    stems = {name.rpartition("@")[0] for name in names}
+    if len(stems) == 1 and "" not in stems:
+        return [f"α {name.rpartition('@')[2]}" for name in names]
+    return list(names)
+
+
+def _row(one: Change) -> Sequence[str]:
+    from mubench_gen.cli.compare_command import chance
+
+    return [
+        one.name,
+        f"{one.n:,}",
+        f"{100 * one.before:.1f}",
+        f"{100 * one.after:.1f}",
+        f"{100 * one.forgotten:.1f}",
+        f"{100 * one.learned:.1f}",
+        "–" if one.kept is None else f"{100 * one.kept:.1f}",
+        _signed(one.change),
+        f"{_signed(one.ci95[0])} to {_signed(one.ci95[1])}",
+        chance(one.p),
+        chance(one.p_holm),
+        f"{one.n_excluded:,}" if one.n_excluded else "",
+    ]
+
+
+def _notes(found: Forgetting) -> list[str]:
+    from mubench_gen.tabular import printable
+
+    lines = [f"Not comparable as they are: {text}." for text in found.accepted]
+    lines += [f"Note: {text}." for text in found.notes]
+    lines.append(
+        f"On {found.items:,} items that all have. Forgotten: right before and wrong after; "
+        "learned: the other way round; kept: of what was right before, what still is. Unanswered "
+        "is wrong."
+    )
+    lines.append(
+        "Intervals and tests are paired by item and clustered by image; p (Holm) is adjusted over "
+        "all rows of a part (tasks, data sets) and all fine-tunes."
+    )
+    return [printable(line) for line in lines]
+
+
+def _signed(share: float) -> str:
+    points = round(100 * share, 1) + 0.0
+    return f"{points:+.1f}" if points else "0.0"
