@@ -1,4 +1,4 @@
-"""Two very small models that come with mubench-gen: a LLaVA and a CLIP.
+"""Two very small models that come with mubench-gen: a LLaVA and a CLIP, each with a fine-tune.
 
 They are real models with real weights, trained from nothing on generated micrographs, so
 that the whole way from image to score runs on any computer in a minute. They know the
@@ -35,5 +35,17 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             Checkpoint(path=WEIGHTS / "clip", kind="contrastive"),
             description="CLIP architecture, trained on generated images",
             facts={"family": "CLIP", **_FACTS},
+        ),
+        ModelSpec(
+            "llava-finetuned",
+            Checkpoint(path=WEIGHTS / "llava-finetuned", kind="generative"),
+            description="the LLaVA taught more of three data sets, and nothing of the others",
+            facts={"family": "LLaVA", **_FACTS, "base": "tiny llava"},
+        ),
+        ModelSpec(
+            "clip-finetuned",
+            Checkpoint(path=WEIGHTS / "clip-finetuned", kind="contrastive"),
+            description="the CLIP taught more of three data sets, and nothing of the others",
+            facts={"family": "CLIP", **_FACTS, "base": "tiny clip"},
         ),
     ]

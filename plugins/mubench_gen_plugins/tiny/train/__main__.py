@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 
 from mubench_gen.data.demo import TRAINING_SEEDS
-from mubench_gen_plugins.tiny.train import clip, llava
+from mubench_gen_plugins.tiny.train import clip, finetune, llava
 from mubench_gen_plugins.tiny.train.images import make_images
+from mubench_gen_plugins.tiny.train.vision import Log
 
 IMAGES = 18_000
 
@@ -25,7 +26,11 @@ def main(arguments: list[str] | None = None) -> None:
     def log(message: str) -> None:
         print(f"{time.monotonic() - start:6.0f} s  {message}", file=sys.stderr, flush=True)
 
-    images = make_images(options.images, TRAINING_SEEDS, options.threads)
+    if options.finetune is not None:
+        _finetune(options, log)
+        log(f"saved to {options.out}")
+        return
+    images = make_images(options.images or IMAGES, TRAINING_SEEDS, options.threads)
     log(f"{len(images):,} images")
     if options.model == "llava":
         plan = llava.Plan(seed=options.seed)
@@ -40,6 +45,14 @@ def main(arguments: list[str] | None = None) -> None:
     log(f"saved to {options.out}")
 
 
+def _finetune(options: argparse.Namespace, log: Log) -> None:
+    plan = finetune.Plan(steps=options.steps or finetune.STEPS[options.model], seed=options.seed)
+    count = options.images or finetune.IMAGES
+    images = make_images(count, finetune.SEEDS, options.threads, plan.datasets)
+    log(f"{len(images):,} images of {', '.join(plan.datasets)}")
+    finetune.train(options.model, options.finetune, images, plan, options.out, log)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mubench_gen_plugins.tiny.train", description=__doc__
@@ -47,8 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", choices=["llava", "clip"])
     parser.add_argument("--out", type=Path, required=True, help="folder to write the checkpoint to")
     parser.add_argument(
-        "--images", type=int, default=IMAGES, help="training images (default: %(default)s)"
+        "--finetune", type=Path, metavar="BASE", help="go on from this checkpoint, on three sets"
     )
+    parser.add_argument("--images", type=int, help="training images; default: as shipped")
     parser.add_argument(
         "--steps", type=int, help="steps of each stage, for a trial; default: as shipped"
     )

@@ -39,6 +39,7 @@ class Plan:
     steps: int = 900
     images_a_step: int = 64
     learning_rate: float = 1e-3
+    questions: tuple[str, ...] = ()  # empty: all six
     seed: int = 0
 
 
@@ -113,9 +114,9 @@ def fit(
     plan: Plan,
     log: vision.Log,
 ) -> None:
-    """Cross-entropy over the captions of each question, all six of them every step."""
+    """Cross-entropy over the captions of each question, all that the plan names every step."""
     captions = Captions(plan.seed)
-    names = list(captions.answers)
+    names = list(plan.questions or captions.answers)
     targets = {n: torch.tensor([captions.target(n, r) for r in images.rows]) for n in names}
     generator = torch.Generator().manual_seed(plan.seed + 1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.learning_rate, weight_decay=0.05)

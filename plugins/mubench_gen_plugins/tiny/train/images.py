@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,18 @@ class ImageSet:
         return len(self.rows)
 
 
-def make_images(count: int, seeds: Sequence[int], workers: int = 2) -> ImageSet:
-    """`count` images, IMAGES_PER_SEED of each seed, as the models' processors would see them."""
-    if count > len(seeds) * IMAGES_PER_SEED:
-        raise ValueError(f"{len(seeds)} seeds give at most {len(seeds) * IMAGES_PER_SEED} images")
-    places = [(seeds[i // IMAGES_PER_SEED], i % IMAGES_PER_SEED) for i in range(count)]
+def make_images(
+    count: int, seeds: Sequence[int], workers: int = 2, datasets: Sequence[str] = ()
+) -> ImageSet:
+    """`count` images, IMAGES_PER_SEED of each seed, as the models' processors would see them.
+
+    Where `datasets` are named, the images of the others are left out, and not painted.
+    """
+    everything = ((seed, index) for seed in seeds for index in range(IMAGES_PER_SEED))
+    wanted = (p for p in everything if not datasets or plan(*p).dataset.name in datasets)
+    places = list(islice(wanted, count))
+    if len(places) < count:
+        raise ValueError(f"{len(seeds)} seeds give at most {len(places)} such images")
     if workers == 1:
         pixels = [_small(SIDE, place) for place in places]
     else:
