@@ -137,6 +137,32 @@ def test_a_folder_of_runs_by_alpha_stands_for_its_runs(
     ]
 
 
+def test_the_page_draws_every_task_and_runs_nothing(
+    runs: list[Run], here: Here, tmp_path: Path
+) -> None:
+    from xml.etree import ElementTree
+
+    outcome = here("report", "--forgetting", *[r.dir for r in runs], "--html", tmp_path / "f.html")
+    assert (outcome.code, outcome.out) == (0, "")
+    text = (tmp_path / "f.html").read_text("utf-8")
+    assert "<script" not in text
+    figures = [part.partition("</svg>")[0] for part in text.split("<svg")[1:]]
+    assert len(figures) == 2  # a fine-tune each
+    for figure in figures:
+        tree = ElementTree.fromstring(f"<svg{figure}</svg>")
+        assert len(tree.findall("{*}g")) == 2  # a task each
+
+
+def test_a_page_takes_no_other_files_place(runs: list[Run], here: Here, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    folders = [run.dir for run in runs]
+    for place in ("notes.txt", "nowhere/f.html"):
+        outcome = here("report", "--forgetting", *folders, "--html", tmp_path / place)
+        assert outcome.code == 2
+        assert place in outcome.err
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
 def test_one_run_alone_is_refused(runs: list[Run], here: Here) -> None:
     outcome = here("report", "--forgetting", runs[0].dir)
     assert outcome.code == 2

@@ -17,17 +17,36 @@ _HALF = 24  # characters of a bar to either side
 _MOST_TABLES = 3  # beyond, that of the last alone; --json has all
 
 
-def report(runs: Sequence[Path], *, as_json: bool) -> None:
-    """Print the forgetting between the first run, the base's, and the others."""
+def report(runs: Sequence[Path], *, html: Path | None, as_json: bool) -> None:
+    """Print the forgetting between the first run, the base's, and the others, or write a page."""
     from mubench_gen.cli.tables import print_json
     from mubench_gen.forgetting import forgetting
     from mubench_gen.results import load_run
 
     found = forgetting([load_run(path) for path in folders(runs)])
+    if html is not None:
+        _write_page(found, html)
     if as_json:
         print_json(found.as_dict())
-    else:
+    elif html is None:
         show(found)
+
+
+def _write_page(found: Forgetting, path: Path) -> None:
+    from mubench_gen.errors import SettingError
+    from mubench_gen.forgetting_page import page
+    from mubench_gen.progress import log
+
+    if path.exists() and path.suffix.casefold() not in (".html", ".htm"):
+        raise SettingError(
+            f"--html {path}: is there already and no HTML page; it would be lost. "
+            "Give another name."
+        )
+    try:
+        path.write_text(page(found), encoding="utf-8")
+    except OSError as error:
+        raise SettingError(f"--html {path}: cannot be written: {error.strerror}.") from None
+    log(f"Wrote {path}.")
 
 
 def folders(given: Sequence[Path]) -> list[Path]:

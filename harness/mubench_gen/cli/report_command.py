@@ -24,8 +24,16 @@ Examples:
 @click.option(
     "--forgetting", is_flag=True, help="BASE FINETUNED…: what was gained and lost, task by task."
 )
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --forgetting: write it as one HTML file; prints nothing then.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(runs: tuple[Path, ...], published: bool, forgetting: bool, as_json: bool) -> None:
+def command(
+    runs: tuple[Path, ...], published: bool, forgetting: bool, html: Path | None, as_json: bool
+) -> None:
     """Print the table of one run or several, finished or not."""
     from mubench_gen.cli.tables import print_json
     from mubench_gen.report import print_report
@@ -34,8 +42,14 @@ def command(runs: tuple[Path, ...], published: bool, forgetting: bool, as_json: 
     if forgetting:
         from mubench_gen.cli import forgetting_view
 
-        forgetting_view.report(runs, as_json=as_json)
+        forgetting_view.report(runs, html=html, as_json=as_json)
         return
+    if html is not None:
+        from mubench_gen.errors import SettingError
+
+        raise SettingError(
+            "--html is for --forgetting: mubench-gen report --forgetting A B --html F"
+        )
     loaded = [load_run(path) for path in runs]
     if published:
         from mubench_gen.cli import published as reference
