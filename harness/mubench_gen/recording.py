@@ -75,7 +75,7 @@ class Recorder:
         self.done = len(records)
         self.folder = records.path.parent
 
-    def __contains__(self, item_id: str) -> bool:
+    def __contains__(self, item_id: object) -> bool:
         return item_id in self._records
 
     @property

@@ -158,7 +158,7 @@ class RecordFile:
     def __len__(self) -> int:
         return len(self._finished)
 
-    def __contains__(self, record_id: str) -> bool:
+    def __contains__(self, record_id: object) -> bool:
         return hash(record_id) in self._finished
 
     def append(self, records: Sequence[Record]) -> None:

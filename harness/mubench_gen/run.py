@@ -16,11 +16,10 @@ from typing import Any
 
 from mubench_gen.allowance import Allowance, announced
 from mubench_gen.embeddings import EmbeddingStore
-from mubench_gen.errors import ImageError, RunFolderError, describe, failure
+from mubench_gen.errors import RunFolderError, describe
+from mubench_gen.items import items_of, planned
 from mubench_gen.manifest import hardware
 from mubench_gen.model import StreamingModel
-from mubench_gen.orders import ONE_ORDER, item_orders
-from mubench_gen.pairing import fits, readouts_for
 from mubench_gen.places import cache_folder
 from mubench_gen.plan import (
     Plan,
@@ -33,10 +32,8 @@ from mubench_gen.plan import (
 )
 from mubench_gen.plugins import Plugins
 from mubench_gen.progress import Progress, bar, log
-from mubench_gen.prompt import Prompt, render
-from mubench_gen.recording import Item, Recorder
+from mubench_gen.recording import Recorder
 from mubench_gen.records import AnsweredKeys, RecordFile
-from mubench_gen.request import Circumstances, make_request
 from mubench_gen.response import Asked, Asker, make_asker, respond
 from mubench_gen.results import Run, load_run
 from mubench_gen.runfolder import (
@@ -49,11 +46,10 @@ from mubench_gen.runfolder import (
     settle_manifest,
     write_json,
 )
-from mubench_gen.samples import count, samples
 from mubench_gen.settings import make_settings
 from mubench_gen.similarity import Similarities
 from mubench_gen.streaming import stream
-from mubench_gen.types import Readout, Request, Sample
+from mubench_gen.types import Request
 from mubench_gen.weights import isolated_model
 
 
@@ -89,7 +85,7 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
         log(f"At temperature 0 the {settings.repeats} repeats ask the same greedy request again.")
     with locked(folder), _fewer_collections():
         run = Run(folder)
-        manifest = settle_manifest(folder, make_manifest(plan, identity, command, _planned(plan)))
+        manifest = settle_manifest(folder, make_manifest(plan, identity, command, planned(plan)))
         records = RecordFile(folder / RECORDS)
         title = f"{plan.plugin.name} {plan.spec.name}"
         try:
@@ -122,9 +118,9 @@ def _fewer_collections() -> Iterator[None]:
 
 
 def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str, Any]) -> None:
-    planned = manifest["planned"]
-    progress.at(recorder.done, planned)  # the rate counts from here
-    requests = recorder.requests(_items(plan, recorder))
+    total = manifest["planned"]
+    progress.at(recorder.done, total)  # the rate counts from here
+    requests = recorder.requests(items_of(plan, recorder))
     first = next(requests, None)
     if first is not None:
         (recorder.folder / SCORES).unlink(missing_ok=True)  # of what was there before this
@@ -132,15 +128,15 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
         allowed = Allowance(chain([first], requests), plan.settings.max_requests)
         asker = make_asker(plan.model, store=_store(plan))
         try:
-            for batch in _answers(plan, asker, allowed, planned - recorder.done):
+            for batch in _answers(plan, asker, allowed, total - recorder.done):
                 recorder.answered(batch)
-                progress.at(recorder.done, planned, recorder.note)
+                progress.at(recorder.done, total, recorder.note)
         finally:
             recorder.flush()
             _note_counts(plan, asker, recorder.folder, manifest)
         allowed.check()
     recorder.flush()
-    progress.at(recorder.done, planned, recorder.note)
+    progress.at(recorder.done, total, recorder.note)
 
 
 def _answers(
@@ -204,78 +200,3 @@ def _check_precision(earlier: Mapping[str, Any], now: Mapping[str, Any], folder:
             f"{folder} was made in {there}, here the model runs in {here}: its answers would be "
             f"of two kinds. Give --dtype {there}, or --fresh for a run of its own."
         )
-
-
-def _items(plan: Plan, recorder: Recorder) -> Iterator[Item]:
-    """Every item that is not finished, image by image, with its request or its failure."""
-    settings = plan.settings
-    circumstances = Circumstances(
-        identity=model_identity(plan),
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        seed=settings.seed,
-    )
-    for sample in _samples(plan):
-        for prompt, order in _shown(plan, sample):
-            pending = [
-                (readout, repeat, item_id)
-                for readout in readouts_for(plan.readouts, sample.question.name)
-                for repeat in range(settings.repeats)
-                if (item_id := _item_id(sample, prompt, readout, order, repeat)) not in recorder
-            ]
-            if not pending:
-                continue
-            rendered = render(prompt, sample, order)
-            for readout, repeat, item_id in pending:
-                try:
-                    request: Request | None = make_request(rendered, readout, repeat, circumstances)
-                    error = None
-                except ImageError as problem:
-                    request, error = None, failure(problem)
-                yield Item(item_id, rendered, readout, request, error)
-
-
-def _samples(plan: Plan) -> Iterator[Sample]:
-    settings = plan.settings
-    return samples(
-        plan.tasks,
-        plan.dataset,
-        limit=settings.limit,
-        seed=settings.seed,
-        control=settings.control,
-    )
-
-
-def _shown(plan: Plan, sample: Sample) -> Iterator[tuple[Prompt, tuple[int, ...]]]:
-    for prompt in plan.prompts:
-        if not fits(prompt, sample.question.name):
-            continue
-        spec = plan.settings.orders or prompt.settings.order
-        options = sample.question.options
-        for order in item_orders(spec, options, seed=plan.settings.seed, item=sample.id):
-            yield prompt, order
-
-
-def _item_id(
-    sample: Sample, prompt: Prompt, readout: Readout, order: tuple[int, ...], repeat: int
-) -> str:
-    return f"{sample.id}/{prompt.name}/{readout}/{'.'.join(map(str, order))}/{repeat}"
-
-
-def _planned(plan: Plan) -> int:
-    specs = [plan.settings.orders or prompt.settings.order for prompt in plan.prompts]
-    if all(spec in ONE_ORDER for spec in specs):
-        limit = plan.settings.limit
-        counts = [(task.question, count(task, plan.dataset)) for task in plan.tasks]
-        items = sum(
-            (n if limit is None else min(n, limit))
-            * sum(fits(prompt, question) for prompt in plan.prompts)
-            * len(readouts_for(plan.readouts, question))
-            for question, n in counts
-        )
-        return items * plan.settings.repeats
-    return plan.settings.repeats * sum(
-        len(readouts_for(plan.readouts, sample.question.name))
-        for sample in _samples(plan)
-        for _ in _shown(plan, sample)
-    )

@@ -1,0 +1,92 @@
+"""plan → items: all that a run asks, image by image, each with its request."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+
+from mubench_gen.errors import ImageError, failure
+from mubench_gen.orders import ONE_ORDER, item_orders
+from mubench_gen.pairing import fits, readouts_for
+from mubench_gen.plan import Plan, model_identity
+from mubench_gen.prompt import Prompt, render
+from mubench_gen.recording import Item
+from mubench_gen.request import Circumstances, make_request
+from mubench_gen.samples import count, samples
+from mubench_gen.types import Readout, Request, Sample
+
+
+def items_of(plan: Plan, finished: Container[str] = ()) -> Iterator[Item]:
+    """Every item that is not finished, image by image, with its request or its failure."""
+    settings = plan.settings
+    circumstances = Circumstances(
+        identity=model_identity(plan),
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        seed=settings.seed,
+    )
+    for sample in samples_of(plan):
+        for prompt, order in _shown(plan, sample):
+            pending = [
+                (readout, repeat, item_id)
+                for readout in readouts_for(plan.readouts, sample.question.name)
+                for repeat in range(settings.repeats)
+                if (item_id := _item_id(sample, prompt, readout, order, repeat)) not in finished
+            ]
+            if not pending:
+                continue
+            rendered = render(prompt, sample, order)
+            for readout, repeat, item_id in pending:
+                try:
+                    request: Request | None = make_request(rendered, readout, repeat, circumstances)
+                    error = None
+                except ImageError as problem:
+                    request, error = None, failure(problem)
+                yield Item(item_id, rendered, readout, request, error)
+
+
+def samples_of(plan: Plan) -> Iterator[Sample]:
+    """The samples that the plan asks about."""
+    settings = plan.settings
+    return samples(
+        plan.tasks,
+        plan.dataset,
+        limit=settings.limit,
+        seed=settings.seed,
+        control=settings.control,
+    )
+
+
+def planned(plan: Plan) -> int:
+    """How many items there are, finished or not."""
+    specs = [plan.settings.orders or prompt.settings.order for prompt in plan.prompts]
+    if all(spec in ONE_ORDER for spec in specs):
+        limit = plan.settings.limit
+        counts = [(task.question, count(task, plan.dataset)) for task in plan.tasks]
+        items = sum(
+            (n if limit is None else min(n, limit))
+            * sum(fits(prompt, question) for prompt in plan.prompts)
+            * len(readouts_for(plan.readouts, question))
+            for question, n in counts
+        )
+        return items * plan.settings.repeats
+    return plan.settings.repeats * sum(
+        len(readouts_for(plan.readouts, sample.question.name))
+        for sample in samples_of(plan)
+        for _ in _shown(plan, sample)
+    )
+
+
+def _shown(plan: Plan, sample: Sample) -> Iterator[tuple[Prompt, tuple[int, ...]]]:
+    for prompt in plan.prompts:
+        if not fits(prompt, sample.question.name):
+            continue
+        spec = plan.settings.orders or prompt.settings.order
+        options = sample.question.options
+        for order in item_orders(spec, options, seed=plan.settings.seed, item=sample.id):
+            yield prompt, order
+
+
+def _item_id(
+    sample: Sample, prompt: Prompt, readout: Readout, order: tuple[int, ...], repeat: int
+) -> str:
+    return f"{sample.id}/{prompt.name}/{readout}/{'.'.join(map(str, order))}/{repeat}"
