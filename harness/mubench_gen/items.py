@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 
 from mubench_gen.errors import ImageError, failure
 from mubench_gen.orders import ONE_ORDER, item_orders
@@ -12,7 +12,7 @@ from mubench_gen.prompt import Prompt, render
 from mubench_gen.recording import Item
 from mubench_gen.request import Circumstances, make_request
 from mubench_gen.samples import count, samples
-from mubench_gen.types import Readout, Request, Sample
+from mubench_gen.types import Failure, Readout, RenderedPrompt, Request, Sample
 
 
 def items_of(plan: Plan, finished: Container[str] = ()) -> Iterator[Item]:
@@ -28,19 +28,21 @@ def items_of(plan: Plan, finished: Container[str] = ()) -> Iterator[Item]:
         for prompt, order in _shown(plan, sample):
             pending = [
                 (readout, repeat, item_id)
-                for readout in readouts_for(plan.readouts, sample.question.name)
+                for readout in _readouts(plan, sample, prompt)
                 for repeat in range(settings.repeats)
                 if (item_id := _item_id(sample, prompt, readout, order, repeat)) not in finished
             ]
             if not pending:
                 continue
-            rendered = render(prompt, sample, order)
+            rendered, unfit = _rendered(plan, prompt, sample, order)
             for readout, repeat, item_id in pending:
+                request: Request | None = None
+                error = unfit
                 try:
-                    request: Request | None = make_request(rendered, readout, repeat, circumstances)
-                    error = None
+                    if unfit is None:
+                        request = make_request(rendered, readout, repeat, circumstances)
                 except ImageError as problem:
-                    request, error = None, failure(problem)
+                    error = failure(problem)
                 yield Item(item_id, rendered, readout, request, error)
 
 
@@ -58,6 +60,12 @@ def samples_of(plan: Plan) -> Iterator[Sample]:
 
 def planned(plan: Plan) -> int:
     """How many items there are, finished or not."""
+    if plan.selection is not None:
+        return plan.settings.repeats * sum(
+            len(_readouts(plan, sample, prompt))
+            for sample in samples_of(plan)
+            for prompt, _ in _shown(plan, sample)
+        )
     specs = [plan.settings.orders or prompt.settings.order for prompt in plan.prompts]
     if all(spec in ONE_ORDER for spec in specs):
         limit = plan.settings.limit
@@ -74,6 +82,28 @@ def planned(plan: Plan) -> int:
         for sample in samples_of(plan)
         for _ in _shown(plan, sample)
     )
+
+
+def _rendered(
+    plan: Plan, prompt: Prompt, sample: Sample, order: tuple[int, ...]
+) -> tuple[RenderedPrompt, Failure | None]:
+    """The prompt, and why it lacks the worked examples that it should show."""
+    shots = prompt.settings.shots
+    if not shots or plan.shots is None:
+        return render(prompt, sample, order), None
+    try:
+        examples = plan.shots.of(sample, shots, plan.settings.orders or prompt.settings.order)
+    except ImageError as problem:
+        return render(prompt, sample, order), failure(problem)
+    return render(prompt, sample, order, examples), None
+
+
+def _readouts(plan: Plan, sample: Sample, prompt: Prompt) -> Sequence[Readout]:
+    readouts = readouts_for(plan.readouts, sample.question.name)
+    if plan.selection is None:
+        return readouts
+    cells = plan.selection.cells.get(sample.id, frozenset())
+    return [readout for readout in readouts if (prompt.name, readout) in cells]
 
 
 def _shown(plan: Plan, sample: Sample) -> Iterator[tuple[Prompt, tuple[int, ...]]]:

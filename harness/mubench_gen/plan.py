@@ -6,10 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.data import Dataset, open_dataset
+from mubench_gen.data.recast import BOXES
 from mubench_gen.engines import (
     check_engine,
     choose_engine,
@@ -29,11 +31,23 @@ from mubench_gen.runfolder import FORMAT, run_name, settings_hash
 from mubench_gen.samples import tasks_of
 from mubench_gen.scientific import make_policy
 from mubench_gen.settings import Settings, without_secrets
+from mubench_gen.shots import Shots
 from mubench_gen.task import load_tasks
 from mubench_gen.types import Readout, Task
 from mubench_gen.weights import Weights, isolated_model, weigh
 
 _PROMPT_KIND = {"generative": "chat", "contrastive": "caption"}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which cells of a grid each item is asked in, where it is not all of them.
+
+    `cells[item]`: (prompt, read-out) pairs; `budget` is what they were drawn for, by the seed.
+    """
+
+    budget: int
+    cells: Mapping[str, frozenset[tuple[str, Readout]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,8 @@ class Plan:
     policy: StandardPolicy
     weights: Weights
     judge: Bench | None = None
+    shots: Shots | None = None
+    selection: Selection | None = None
 
     @property
     def name(self) -> str:
@@ -62,8 +78,13 @@ class Plan:
         return replace(self, settings=self.settings.model_copy(update={"run_dir": folder}))
 
 
-def make_plan(settings: Settings, plugins: Plugins) -> Plan:
-    """Find, open and check all that a run needs. UsageError says what is wrong."""
+def make_plan(
+    settings: Settings, plugins: Plugins, *, variants: Sequence[Mapping[str, str]] = ({},)
+) -> Plan:
+    """Find, open and check all that a run needs. UsageError says what is wrong.
+
+    `variants`: each prompt is asked under each of these settings of it, over `prompt_set`.
+    """
     plugin = plugins.load(settings.plugin)
     spec = plugin.spec(settings.model)
     engine = _engine(spec, settings)
@@ -84,7 +105,7 @@ def make_plan(settings: Settings, plugins: Plugins) -> Plan:
     tasks = asked_of(load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks))
     dataset = with_recasts(dataset, tasks)
     tasks = answered_by(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks))
-    prompts = _prompts(settings, default_prompts(tasks, spec.kind))
+    prompts = _prompts(settings, default_prompts(tasks, spec.kind), variants)
     _check_kinds(prompts, plugin, spec)
     readouts = _readouts(settings, model, plugin, spec)
     check_pairs(prompts, tasks, readouts)
@@ -101,6 +122,7 @@ def make_plan(settings: Settings, plugins: Plugins) -> Plan:
         policy=policy,
         weights=weigh(plugin, spec, engine, model, settings.revision),
         judge=open_judge(settings.judge, plugins) if settings.judge is not None else None,
+        shots=_shots(prompts, tasks, dataset, settings),
     )
 
 
@@ -168,6 +190,7 @@ def run_identity(plan: Plan) -> dict[str, Any]:
         "tasks": [task.name for task in plan.tasks],
         "prompt": [prompt.name for prompt in plan.prompts],
         "readout": list(plan.readouts),
+        **({"budget": plan.selection.budget} if plan.selection is not None else {}),
     }
 
 
@@ -259,11 +282,13 @@ def _open_model(plugin: Plugin, spec: ModelSpec, engine: str, settings: Settings
         return spec.source(options, runtime)
 
 
-def _prompts(settings: Settings, default: Sequence[str]) -> Sequence[Prompt]:
+def _prompts(
+    settings: Settings, default: Sequence[str], variants: Sequence[Mapping[str, str]]
+) -> Sequence[Prompt]:
     """The prompts asked for, each once; their names are parts of the records' ids."""
     prompts: dict[str, Prompt] = {}
-    for name in settings.prompt or default:
-        prompt = load_prompt(name, settings.prompt_set)
+    for variant, name in product(variants, settings.prompt or default):
+        prompt = load_prompt(name, {**settings.prompt_set, **variant})
         earlier = prompts.setdefault(prompt.name, prompt)
         if earlier.sha256 != prompt.sha256:
             raise SettingError(
@@ -271,6 +296,24 @@ def _prompts(settings: Settings, default: Sequence[str]) -> Sequence[Prompt]:
                 f"{prompt.path}. Rename one of the files."
             )
     return list(prompts.values())
+
+
+def _shots(
+    prompts: Sequence[Prompt], tasks: Sequence[Task], dataset: Dataset, settings: Settings
+) -> Shots | None:
+    """The worked examples, where a prompt shows any."""
+    most = max(prompt.settings.shots for prompt in prompts)
+    if not most:
+        return None
+    asking = [task for task in tasks if task.question.split("/")[0] != BOXES]
+    return Shots(
+        asking,
+        dataset,
+        shots=most,
+        limit=settings.limit,
+        seed=settings.seed,
+        control=settings.control,
+    )
 
 
 def _check_kinds(prompts: Sequence[Prompt], plugin: Plugin, spec: ModelSpec) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from mubench_gen.labels import make_labels, restyle, split_style
 from mubench_gen.orders import check_orders
 from mubench_gen.places import is_file
 from mubench_gen.sandbox import MAX_TEXT, PromptEnvironment, new_context
-from mubench_gen.types import Image, Message, RenderedPrompt, Sample, Task, Text
+from mubench_gen.types import Image, Message, RenderedPrompt, Sample, Task, Text, WorkedExample
 
 SUFFIX = ".j2"
 _FENCE = "+++"
@@ -52,6 +52,10 @@ class PromptSettings(BaseModel):
         False, description="each line of a caption prompt is a caption; embeddings are averaged"
     )
     boxes: str = Field("", description="the format of the boxes that it asks for; empty: none")
+    shots: int = Field(0, ge=0, le=32, description="worked examples before the question")
+    answer: str = Field(
+        "{{ label }}", description="what a worked example answers (a template; label, option)"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Prompt:
     settings: PromptSettings
     template: Template
     system: Template | None
+    answer: Template
     sha256: str
     first_line: int  # of the template in its file
 
@@ -96,44 +101,43 @@ def load_prompt(name: str, overrides: Mapping[str, str] | None = None) -> Prompt
         raise DefinitionError(f"{path}: cannot be read as UTF-8 text: {error}.") from None
     header, body, first_line = _split_header(source, path)
     settings = _settings(header, path, dict(overrides or {}))
-    digest = hashlib.sha256((body + "\0" + settings.model_dump_json()).encode()).hexdigest()
+    unused = {"shots", "answer"} if not settings.shots else None  # runs without keep their digest
+    content = body + "\0" + settings.model_dump_json(exclude=unused)
     return Prompt(
         name=_full_name(path.stem, overrides or {}),
         path=path,
         settings=settings,
         template=_compile(body, path, first_line),
-        system=_compile(settings.system, path, None) if settings.system else None,
-        sha256=digest,
+        system=_compile(settings.system, path, None, "system") if settings.system else None,
+        answer=_compile(settings.answer, path, None, "answer"),
+        sha256=hashlib.sha256(content.encode()).hexdigest(),
         first_line=first_line,
     )
 
 
-def render(prompt: Prompt, sample: Sample, order: tuple[int, ...]) -> RenderedPrompt:
-    """The sample as this prompt shows it, with its options in this order."""
-    before, alphabet, after = split_style(prompt.settings.labels)
-    labels = make_labels(alphabet, len(order))
-    options = tuple(sample.question.options[i] for i in order)
-    shown = [
-        ShownOption(label, before + label + after, text, i)
-        for i, (label, text) in enumerate(zip(labels, options, strict=True))
-    ]
-    variables = {
-        "question": sample.question.text,
-        "options": shown,
-        "labels": labels,
-        "task": _task_fields(sample.task),
-    }
+def render(
+    prompt: Prompt,
+    sample: Sample,
+    order: tuple[int, ...],
+    examples: Sequence[WorkedExample] = (),
+) -> RenderedPrompt:
+    """The sample as this prompt shows it, with its options in this order.
+
+    `examples` come before it, each a user's message and the right answer to it.
+    """
+    variables = _variables(prompt, sample, order)
     if prompt.settings.kind == "caption":
         messages = _caption_message(prompt, sample, order, variables)
     else:
-        messages = _chat_messages(prompt, sample, variables)
+        shown = [message for one in examples for message in _worked(prompt, one)]
+        messages = (*_system(prompt, variables), *shown, _user(prompt, sample, variables))
     return RenderedPrompt(
         sample=sample,
         prompt=prompt.name,
         prompt_sha256=prompt.sha256,
         messages=messages,
-        options=options,
-        labels=labels,
+        options=tuple(sample.question.options[i] for i in order),
+        labels=variables["labels"],
         order=order,
         gold=order.index(sample.question.gold),
         max_tokens=prompt.settings.max_tokens,
@@ -141,18 +145,42 @@ def render(prompt: Prompt, sample: Sample, order: tuple[int, ...]) -> RenderedPr
     )
 
 
-def _chat_messages(
-    prompt: Prompt, sample: Sample, variables: Mapping[str, Any]
-) -> tuple[Message, ...]:
-    text = Text(_run(prompt, prompt.template, variables))
-    content: tuple[Text | Image, ...] = (text,)
-    if sample.image is not None:
-        before = prompt.settings.image == "before"
-        content = (sample.image, text) if before else (text, sample.image)
-    user = Message("user", content)
+def _variables(prompt: Prompt, sample: Sample, order: tuple[int, ...]) -> dict[str, Any]:
+    before, alphabet, after = split_style(prompt.settings.labels)
+    labels = make_labels(alphabet, len(order))
+    options = (sample.question.options[i] for i in order)
+    shown = [
+        ShownOption(label, before + label + after, text, i)
+        for i, (label, text) in enumerate(zip(labels, options, strict=True))
+    ]
+    return {
+        "question": sample.question.text,
+        "options": shown,
+        "labels": labels,
+        "task": _task_fields(sample.task),
+    }
+
+
+def _system(prompt: Prompt, variables: Mapping[str, Any]) -> tuple[Message, ...]:
     if prompt.system is None:
-        return (user,)
-    return (Message("system", (Text(_run(prompt, prompt.system, variables)),)), user)
+        return ()
+    return (Message("system", (Text(_run(prompt, prompt.system, variables)),)),)
+
+
+def _user(prompt: Prompt, sample: Sample, variables: Mapping[str, Any]) -> Message:
+    text = Text(_run(prompt, prompt.template, variables))
+    if sample.image is None:
+        return Message("user", (text,))
+    before = prompt.settings.image == "before"
+    return Message("user", (sample.image, text) if before else (text, sample.image))
+
+
+def _worked(prompt: Prompt, example: WorkedExample) -> tuple[Message, Message]:
+    sample, order = example.sample, example.order
+    variables = _variables(prompt, sample, order)
+    right = variables["options"][order.index(sample.question.gold)]
+    said = _run(prompt, prompt.answer, {**variables, "label": right.label, "option": right.text})
+    return _user(prompt, sample, variables), Message("assistant", (Text(said),))
 
 
 def _caption_message(
@@ -207,8 +235,8 @@ def _run(prompt: Prompt, template: Template, variables: Mapping[str, Any]) -> st
 
 
 def _fault(prompt: Prompt, template: Template, line: int | None, message: str) -> DefinitionError:
-    first_line = None if template is prompt.system else prompt.first_line
-    return _template_error(prompt.path, line, message, first_line)
+    setting = {id(prompt.system): "system", id(prompt.answer): "answer"}.get(id(template), "")
+    return _template_error(prompt.path, line, message, prompt.first_line, setting)
 
 
 def _in_template_lines() -> Exception:
@@ -292,6 +320,12 @@ def _settings(header: str, path: Path, overrides: dict[str, str]) -> PromptSetti
             box_format(settings.boxes)
         if settings.ensemble and settings.kind != "caption":
             raise SettingError("ensemble = true: only a caption prompt is an ensemble")
+        if settings.shots and (settings.kind != "chat" or settings.boxes):
+            what = "captions" if settings.kind != "chat" else "boxes"
+            raise SettingError(
+                f"shots = {settings.shots}: worked examples are for prompts that ask a chat model "
+                f"for an option; this one is of {what}"
+            )
     except (ValidationError, SettingError) as error:
         problem = first_problem(error, PromptSettings)
         if problem.key in overrides:
@@ -305,21 +339,23 @@ def _settings(header: str, path: Path, overrides: dict[str, str]) -> PromptSetti
     return settings
 
 
-def _compile(source: str, path: Path, first_line: int | None) -> Template:
-    """`first_line` of the template in its file; None for a system prompt, which is a setting."""
+@lru_cache(maxsize=512)  # the variants of a study share their templates
+def _compile(source: str, path: Path, first_line: int | None, setting: str = "") -> Template:
+    """`first_line` of the template in its file; `setting`: the setting that it is instead."""
     try:
         return environment().from_string(source)
     except TemplateSyntaxError as error:
-        raise _template_error(path, error.lineno, error.message or str(error), first_line) from None
+        line, message = error.lineno, error.message or str(error)
     except (RecursionError, SyntaxError):  # SyntaxError: Python's, of the code Jinja made
-        raise _template_error(path, None, "the template is nested too deeply", first_line) from None
+        line, message = None, "the template is nested too deeply"
+    raise _template_error(path, line, message, first_line, setting)
 
 
 def _template_error(
-    path: Path, line: int | None, message: str, first_line: int | None
+    path: Path, line: int | None, message: str, first_line: int | None, setting: str
 ) -> DefinitionError:
     message = message.rstrip(".")
-    if first_line is None:
-        return DefinitionError(f"{path}: system: {message}.")
+    if setting or first_line is None:
+        return DefinitionError(f"{path}: {setting}: {message}.")
     where = f"{path}:{line + first_line - 1}" if line is not None else f"{path}"
     return DefinitionError(f"{where}: {message}.")

@@ -67,7 +67,7 @@ def samples(
             (task, name)
             for task in tasks
             for name in task.questions_of(row)
-            if chosen is None or _rank(0, _item(row, task, name)) in chosen
+            if chosen is None or rank(0, item_id(row, task, name)) in chosen
         ]
         if control == "blind":
             image = None
@@ -76,7 +76,7 @@ def samples(
         for task, name in wanted:
             question = row.questions[name]
             yield Sample(
-                id=_item(row, task, name),
+                id=item_id(row, task, name),
                 task=task,
                 row=row,
                 question=question,
@@ -88,11 +88,13 @@ def _shown(question: Question, image: Image | None) -> Image | None:
     return image if image is None or question.draw is None else question.draw(image)
 
 
-def _item(row: Row, task: Task, question: str) -> str:
+def item_id(row: Row, task: Task, question: str) -> str:
+    """The id of the sample: a task's question (its name) about a row."""
     return f"{row.key}/{task.name}{question.removeprefix(task.question)}"
 
 
-def _rank(seed: int, item: str) -> int:
+def rank(seed: int, item: str) -> int:
+    """A number that is the item's own for each seed, as good as drawn."""
     return int.from_bytes(hashlib.sha256(f"{seed}\0{item}".encode()).digest()[:8], "big")
 
 
@@ -102,8 +104,8 @@ def _draw(tasks: Sequence[Task], dataset: Dataset, limit: int, seed: int) -> set
     for row in dataset:
         for task in tasks:
             for name in task.questions_of(row):
-                item = _item(row, task, name)
-                entry = (-_rank(seed + 1, item), _rank(0, item))
+                item = item_id(row, task, name)
+                entry = (-rank(seed + 1, item), rank(0, item))
                 heap = ranked[task.name]
                 if len(heap) < limit:
                     heapq.heappush(heap, entry)

@@ -201,6 +201,14 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkedExample:
+    """A sample that a prompt shows with its right answer before it asks; its options' order."""
+
+    sample: Sample
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """A text part of a message."""
 
