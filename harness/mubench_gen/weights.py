@@ -32,15 +32,18 @@ def weigh(
     """The digests of the model that `engine` runs.
 
     A checkpoint that is not at hand is fetched first, by loading it; of one behind a server
-    nothing is known but its name.
+    nothing is known but its name, which the server is asked for where the user gives none.
     """
     source = spec.source
     if not isinstance(source, Checkpoint):
         with isolated_model(plugin, spec):
             own = model.weights_digest()
         return Weights(weights=own or plugin.digest, settings=own and plugin.digest)
-    digest = None
-    if engine not in REMOTE:
+    digest = served = None
+    if engine in REMOTE:
+        with isolated_model(plugin, spec):
+            served = model.weights_digest()
+    else:
         revision = revision or source.revision
         if digest_checkpoint(source.path, revision) is None:
             with isolated_model(plugin, spec):
@@ -50,6 +53,8 @@ def weigh(
     talk = [dict(source.template_arguments), source.system, source.images]
     if talk != [{}, "system", "anywhere"]:
         quirks += talk
+    if served is not None:
+        quirks.append(served)
     return Weights(
         weights=digest.weights if digest is not None else None,
         settings=hashlib.sha256(json.dumps(quirks).encode()).hexdigest(),

@@ -38,10 +38,16 @@ def _transformers(checkpoint: Checkpoint, runtime: Runtime) -> Model:
     return TransformersGenerative(checkpoint, runtime)
 
 
-ENGINES: Mapping[str, Opener] = {"transformers": _transformers}
+def _server(checkpoint: Checkpoint, runtime: Runtime) -> Model:
+    from mubench_gen.engines.server_generative import ServerGenerative
+
+    return ServerGenerative(checkpoint, runtime)
+
+
+ENGINES: Mapping[str, Opener] = {"transformers": _transformers, "server": _server}
 
 # Names of the public face whose engines are not part of this version.
-_PLANNED = ("ray", "server", "vllm", "vllm-server")
+_PLANNED = ("ray", "vllm", "vllm-server")
 
 # The package that an engine cannot be without.
 _PACKAGE = {

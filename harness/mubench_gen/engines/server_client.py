@@ -1,0 +1,323 @@
+"""Asks servers over HTTP: an event loop in a thread of its own, with retries and deadlines.
+
+Sent again is what had no answer: a connection that broke, 429, 5xx. What came with another
+status is never asked for twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mubench_gen.engines.server_answers import error_code, refusal, words
+from mubench_gen.engines.server_options import Endpoint, Secret, ServerOptions
+from mubench_gen.engines.server_replicas import Replica, Replicas
+from mubench_gen.errors import (
+    EngineFault,
+    ItemError,
+    ItemTimeout,
+    MissingExtraError,
+    ReplyError,
+)
+from mubench_gen.progress import log
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+
+T = TypeVar("T")
+Revive = Callable[[], Awaitable[None]]
+_CONNECT = 10.0  # seconds that a connection may take to be made
+_MOST = 16 * 2**20  # bytes of a reply that are read at most
+_DIRECT = 2**20  # bytes of a body that aiohttp sends in one piece without a warning
+_SHORTEST, _LONGEST = 0.25, 8.0  # seconds between two tries
+_PROBES = 1.0  # seconds between two looks at a server that is out of reach
+_HOPELESS = 16  # requests in a row that failed for good before the servers count as gone
+_NEVER = 100  # requests that were refused, with none that was answered, before the run ends
+_OUT_OF_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a server sent: any status."""
+
+    status: int
+    content: bytes
+    retry_after: float | None = None
+
+
+class Client:
+    """A session with the servers. `start` and `close` frame it; `run` waits, `spawn` doesn't."""
+
+    def __init__(
+        self,
+        replicas: Replicas,
+        options: ServerOptions,
+        key: Secret | None,
+        *,
+        timeout: float,
+        revive: Revive | None = None,
+    ) -> None:
+        self.replicas = replicas
+        self.counts: Counter[str] = Counter()
+        self.context: int | None = None  # tokens, where a server told
+        self._options = options
+        self._key = key
+        self._timeout = timeout
+        self._revive = revive
+        self._row = self._refused = self._good = 0
+        self._last = ""  # what the last broken connection said
+        self._dead_since: float | None = None
+        self._jitter = random.Random()  # when, not what: no reply depends on it
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self.loop.run_forever, name="mubench-gen server", daemon=True
+        )
+
+    def start(self) -> None:
+        """MissingExtraError without aiohttp."""
+        try:
+            import aiohttp
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                error.name or "aiohttp", extra="server", purpose="--engine server"
+            ) from error
+        self._thread.start()
+        self._lost = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+        self.broken = (aiohttp.ClientError, OSError, TimeoutError)
+        self._stream: Any = aiohttp.BytesIOPayload
+        self._session: ClientSession = self.run(self._open())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do it in the loop and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+
+    def close(self) -> None:
+        """Give up what is under way and end the thread."""
+        if self._thread.is_alive():
+            self.run(self._shut())
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join(10)
+        if not self.loop.is_running() and not self.loop.is_closed():
+            self.loop.close()
+
+    async def get(self, endpoint: Endpoint, url: str, *, timeout: float = 30.0) -> Answered:
+        """One try. Raises one of `broken`, as aiohttp does."""
+        async with (
+            asyncio.timeout(timeout),
+            self._session.get(url, proxy=endpoint.proxy, allow_redirects=False) as response,
+        ):
+            return await _read(response)
+
+    async def post(self, path: str, body: bytes, *, about: str, root: bool = False) -> bytes:
+        """The body of a 200. Else ItemError, EngineFault or UsageError, after the retries.
+
+        `about` is the digest that says which server is asked; `path` goes behind /v1, or with
+        `root` beside it.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._post(path, body, about, root=root)
+        except TimeoutError:
+            raise ItemTimeout(f"no answer within {self._timeout:g} s (--timeout)") from None
+
+    async def _post(self, path: str, body: bytes, about: str, *, root: bool) -> bytes:
+        failed = 0
+        while True:
+            replica = self.replicas.choose(about) or await self._someone(about)
+            if replica.held_until:
+                await self._hold(replica)
+            at = replica.endpoint.at_root if root else replica.endpoint.at
+            answered, why = await self._try(replica, at(path), body)
+            if why is None:
+                self._good += 1
+                self._row = 0
+                assert answered is not None
+                return answered.content
+            if why == "out of reach":
+                continue  # another takes it, or it waits until one is back
+            failed += 1
+            wait = answered.retry_after if answered is not None else None
+            if failed > self._options.retries or (wait or 0) > self._timeout:
+                raise self._given_up(failed, answered, wait)
+            self.counts[f"retries after {why}"] += 1
+            if wait is None:
+                wait = min(_LONGEST, _SHORTEST * 2 ** (failed - 1))
+                wait *= self._jitter.uniform(0.5, 1.0)
+            if why == "429":  # they are all too many
+                replica.held_until = max(replica.held_until, self.loop.time() + wait)
+            await asyncio.sleep(wait)
+
+    async def _send(self, endpoint: Endpoint, url: str, body: bytes) -> Answered:
+        self.counts["requests"] += 1
+        self.counts["bytes_sent"] += len(body)
+        payload = body if len(body) < _DIRECT else self._stream(io.BytesIO(body))
+        async with self._session.post(
+            url, data=payload, proxy=endpoint.proxy, allow_redirects=False
+        ) as response:
+            return await _read(response)
+
+    async def _try(
+        self, replica: Replica, url: str, body: bytes
+    ) -> tuple[Answered | None, str | None]:
+        """The answer, and why it has to be asked for again; None where it doesn't."""
+        replica.requests += 1
+        try:
+            answered = await self._send(replica.endpoint, url, body)
+        except self._lost as error:
+            self.counts["retries after no connection"] += 1
+            self.lose(replica, error)
+            return None, "out of reach"
+        except self.broken as error:
+            self._last = reason(error)
+            return None, "a broken connection"
+        status = answered.status
+        if status == 200:
+            return answered, None
+        if status == 429 and error_code(answered.content) in _OUT_OF_QUOTA:
+            raise EngineFault(f"The server's quota is used up: {self._said(answered)}.")
+        if status == 429 or status >= 500:
+            return answered, "429" if status == 429 else "5xx"
+        self._refused += 1
+        refused = refusal(status, self.hidden(answered.content), context=self.context)
+        if self._refused >= _NEVER and not self._good and isinstance(refused, ItemError):
+            raise EngineFault(f"Of {self._refused} requests none was answered. The last: {refused}")
+        raise refused
+
+    def _given_up(self, failed: int, answered: Answered | None, wait: float | None) -> Exception:
+        """The item's error after the last try; the run's where nothing succeeds any more."""
+        self._row += 1
+        if answered is None:
+            text = f"the connection to the server broke {failed} times: {self._last}"
+        elif wait is not None and wait > self._timeout:
+            text = f"the server wants {wait:g} s of peace, which is more than --timeout"
+        else:
+            status = f"the server answered {answered.status}"
+            text = f"{status} {failed} times: {self._said(answered)}"
+        if self._row >= _HOPELESS:
+            return EngineFault(f"{self._row} requests in a row failed for good. The last: {text}")
+        return ItemError(text)
+
+    async def _hold(self, replica: Replica) -> None:
+        """Wait until the server wants to be asked again."""
+        while (left := replica.held_until - self.loop.time()) > 0:
+            await asyncio.sleep(left * self._jitter.uniform(1.0, 1.1))
+
+    async def _someone(self, about: str) -> Replica:
+        """A server, as soon as one is back. EngineFault where none is within the patience."""
+        while (replica := self.replicas.choose(about)) is None:
+            now = self.loop.time()
+            self._dead_since = self._dead_since or now
+            if now - self._dead_since > self._options.patience:
+                raise EngineFault(
+                    f"No server can be reached for {self._options.patience:g} s "
+                    f"(engine.patience): {self._last}. Start it again; the same command goes on "
+                    "from here."
+                )
+            probes = [r.probe for r in self.replicas.all if r.probe is not None]
+            await asyncio.wait(probes, timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
+        return replica
+
+    def lose(self, replica: Replica, error: BaseException) -> None:
+        """Ask it no more until it is back."""
+        self._last = reason(error)
+        if replica.alive:
+            log(f"{replica.endpoint.url} is out of reach: {self._last}")
+            replica.probe = self.loop.create_task(self._watch(replica))
+
+    async def _watch(self, replica: Replica) -> None:
+        """Look at a server that is out of reach until it answers."""
+        endpoint = replica.endpoint
+        while True:
+            if self._revive is not None:
+                await self._revive()
+            try:
+                answered = await self.get(endpoint, endpoint.at("models"), timeout=_CONNECT)
+            except self.broken:
+                pass
+            else:
+                if answered.status < 500:
+                    break
+            await asyncio.sleep(_PROBES * self._jitter.uniform(0.5, 1.0))
+        log(f"{replica.endpoint.url} is back")
+        replica.probe = None
+        self._dead_since = None
+
+    async def _open(self) -> ClientSession:
+        import aiohttp
+
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if self._key is not None:
+            headers |= self._key.header
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
+            headers=headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
+
+    async def _shut(self) -> None:
+        others = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._session.close()
+        await self.loop.shutdown_default_executor()
+
+    def hidden(self, content: bytes) -> bytes:
+        """What a server said, without the key that it may have echoed."""
+        if self._key is None:
+            return content
+        return self._key.hide(content.decode("utf-8", "replace")).encode()
+
+    def _said(self, answered: Answered) -> str:
+        return words(self.hidden(answered.content))
+
+
+async def _read(response: ClientResponse) -> Answered:
+    """The whole answer, as far as it is bearable."""
+    length = response.content_length
+    if length is not None and length <= _MOST:
+        content = await response.read()
+    else:
+        content = b"" if length is None else await _too_large(response)
+        async for chunk in response.content.iter_chunked(2**16):
+            content += chunk
+            if len(content) > _MOST:
+                await _too_large(response)
+    after = response.headers.get("Retry-After") if response.status != 200 else None
+    return Answered(response.status, content, _seconds(after))
+
+
+async def _too_large(response: ClientResponse) -> bytes:
+    response.close()
+    raise ReplyError(f"the server's answer has more than {_MOST / 2**20:g} MiB")
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """How long a Retry-After header wants one to wait: it holds seconds, or a date."""
+    if retry_after is None:
+        return None
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        date = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (date - datetime.now(date.tzinfo and UTC)).total_seconds())
+
+
+def reason(error: BaseException) -> str:
+    """What a network error says, without its classes' names where it says something."""
+    strerror = getattr(error, "strerror", None)
+    return str(strerror or error) or type(error).__name__

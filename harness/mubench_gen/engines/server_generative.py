@@ -1,0 +1,335 @@
+"""Generative models behind an OpenAI-compatible server: `--engine server --base-url URL`.
+
+Requests go out as they come, a window of them at once, in an event loop of their own; each
+image as its file's own bytes. aiohttp is imported by `load`, not before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, InvalidStateError
+from typing import Any
+
+import orjson
+
+from mubench_gen.engines.server_answers import read_logprobs, read_reply, refusal, words
+from mubench_gen.engines.server_client import Answered, Client
+from mubench_gen.engines.server_images import ImageUrls
+from mubench_gen.engines.server_kind import Served, choose_served, read_models
+from mubench_gen.engines.server_labels import (
+    LabelIdsOfServer,
+    asked_by_id,
+    asked_by_rank,
+    scores_by_id,
+    scores_by_text,
+)
+from mubench_gen.engines.server_options import (
+    KEY_VARIABLE,
+    Endpoint,
+    Kind,
+    hosted_url,
+    read_endpoints,
+    read_key,
+    read_server_options,
+)
+from mubench_gen.engines.server_replicas import Replica, Replicas
+from mubench_gen.engines.server_requests import RequestWriter
+from mubench_gen.engines.server_room import Room
+from mubench_gen.errors import ItemError, UsageError
+from mubench_gen.model import Checkpoint, Runtime, StreamingModel
+from mubench_gen.progress import log
+from mubench_gen.types import Readout, Reply, Request
+
+Result = Reply | list[float]
+_IN_FLIGHT = 256 * 2**20  # bytes of bodies that are under way at most
+
+
+class ServerGenerative(StreamingModel):
+    """A model that a server runs, or several equal servers."""
+
+    reads_pixels = False
+
+    def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
+        options = read_server_options(checkpoint, runtime.engine_options)
+        super().__init__(options, runtime)
+        self._checkpoint = checkpoint
+        self._endpoints = read_endpoints(hosted_url(checkpoint, runtime))
+        self._key = read_key(options, self._endpoints)
+        self.window = options.window * len(self._endpoints)
+        self.announces = self._key is not None or not all(e.loopback for e in self._endpoints)
+        self._client: Client | None = None
+        self._images = ImageUrls()
+        self._tokens: Counter[str] = Counter()
+        self._inbox: deque[tuple[Request, Future[Any]]] = deque()
+        self._awake = False
+        self._facts: dict[str, Any] = {}
+        self._served: str | None = None
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        return ("parse", "choice", "logprob")
+
+    def weights_digest(self) -> str | None:
+        """The id of what is served, where the user names no model: it belongs into the keys."""
+        if str(self._checkpoint.path) or self.options.served:
+            return None
+        client = self._connect()
+        try:
+            self._served = self._agreed(client.run(self._look(client)))[0].id
+        finally:
+            client.close()
+        return self._served
+
+    def load(self) -> None:
+        """Ask the servers what they are. UsageError where none answers as one should."""
+        client = self._client = self._connect()
+        found = client.run(self._look(client))
+        model, kind = self._agreed(found)
+        if self._served not in (None, model.id):
+            raise UsageError(f"{self._endpoints[0].url} served {self._served!r} a moment ago.")
+        client.context = model.context
+        self._writer = RequestWriter(model.id, kind, self._checkpoint, self.options, self.runtime)
+        self._ids = LabelIdsOfServer(client, self._writer, model.id)
+        self._room = Room(_IN_FLIGHT)
+        self._facts = {
+            "engine": "server",
+            "served_model": model.id,
+            "root": model.root,
+            "max_model_len": model.context,
+            "kind": kind,
+            "servers": {
+                endpoint.url: {"version": version, "served_model": served.id}
+                for endpoint, served, version in found
+            },
+            "key": None if self._key is None else f"${self.options.key_env or KEY_VARIABLE}",
+            "window": self.window,
+        }
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        self._images.close()
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self._facts
+
+    @property
+    def counts(self) -> Mapping[str, Any]:
+        """Requests, bytes, retries by cause, tokens as the server counts them, images."""
+        client = self._client
+        if client is None:
+            return {}
+        servers = {r.endpoint.url: r.requests for r in client.replicas.all}
+        return {
+            **client.counts,
+            **self._tokens,
+            "images_encoded": self._images.encoded,
+            "images_converted": self._images.converted,
+            **({"by_server": servers} if len(servers) > 1 else {}),
+        }
+
+    def submit(self, request: Request) -> Future[Reply | str | Sequence[float]]:
+        client = self._ready()
+        future: Future[Any] = Future()
+        self._inbox.append((request, future))
+        if not self._awake:
+            self._awake = True
+            client.loop.call_soon_threadsafe(self._take)
+        return future
+
+    def _take(self) -> None:
+        """In the loop: start on all that came in."""
+        self._awake = False
+        loop = asyncio.get_running_loop()
+        while self._inbox:
+            request, future = self._inbox.popleft()
+            if not future.cancelled():
+                task = loop.create_task(self._serve(request, future))
+                future.add_done_callback(_stopper(task, loop))
+
+    async def _serve(self, request: Request, future: Future[Any]) -> None:
+        result: Result | None = None
+        fault: BaseException | None = None
+        try:
+            result = await self._answer(request)
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        except Exception as error:  # goes to whoever asked
+            fault = error
+        try:
+            if fault is not None:
+                future.set_exception(fault)
+            else:
+                future.set_result(result)
+        except InvalidStateError:  # cancelled at the last moment
+            pass
+
+    async def _answer(self, request: Request) -> Result:
+        image = request.image
+        about = request.key if image is None else image.sha256
+        url = None if image is None else self._images.known(image) or await self._images.of(image)
+        if request.readout == "logprob":
+            return await self._logprobs(request, url, about)
+        if request.readout == "choice":
+            more = self._writer.choice(request.labels)
+            limit = self._writer.choice_limit(request)
+            content = await self._ask(request, url, about, limit=limit, more=more)
+            return self._counted(self._writer.read_choice(content, request))
+        return self._counted(read_reply(await self._ask(request, url, about)))
+
+    async def _logprobs(
+        self, request: Request, url: orjson.Fragment | None, about: str
+    ) -> list[float]:
+        if self._writer.kind == "vllm":
+            ids = await self._ids.of(request.labels)
+            content = await self._ask(request, url, about, limit=1, more=asked_by_id(ids))
+            listed, usage = read_logprobs(content)
+            self._tokens.update(usage or {})
+            return scores_by_id(listed, ids)
+        content = await self._ask(request, url, about, limit=1, more=asked_by_rank())
+        listed, usage = read_logprobs(content)
+        self._tokens.update(usage or {})
+        scores, bounds = scores_by_text(listed, request.labels)
+        self._tokens["scores_that_are_bounds"] += bounds
+        return scores
+
+    async def _ask(
+        self,
+        request: Request,
+        url: orjson.Fragment | None,
+        about: str,
+        *,
+        limit: int | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        body = self._writer.body(request, url, limit=limit, more=more)
+        await self._room.take(len(body))
+        try:
+            return await self._ready().post("chat/completions", body, about=about)
+        finally:
+            self._room.give(len(body))
+
+    def _counted(self, reply: Reply) -> Reply:
+        if reply.usage:
+            self._tokens.update(reply.usage)
+        return reply
+
+    def _connect(self) -> Client:
+        client = Client(
+            Replicas(self._endpoints), self.options, self._key, timeout=self.runtime.timeout
+        )
+        client.start()
+        return client
+
+    def _ready(self) -> Client:
+        assert self._client is not None, "load() comes first"
+        return self._client
+
+    async def _look(self, client: Client) -> list[tuple[Endpoint, Served, str | None]]:
+        """What the servers serve; those that are out of reach wait until they are there."""
+        looks = [self._look_at(client, replica) for replica in client.replicas.all]
+        found = await asyncio.gather(*looks, return_exceptions=True)
+        good, lost = [], []
+        for replica, seen in zip(client.replicas.all, found, strict=True):
+            if isinstance(seen, UsageError) or not isinstance(seen, BaseException):
+                good.append(seen)
+            else:
+                lost.append((replica, seen))
+        for seen in good:
+            if isinstance(seen, UsageError):
+                raise seen
+        unknown = [error for _, error in lost if not isinstance(error, client.broken)]
+        if unknown:
+            raise unknown[0]
+        if not good:
+            raise UsageError(_nobody(self._endpoints, [error for _, error in lost]))
+        for replica, error in lost:
+            client.lose(replica, error)
+        return [seen for seen in good if not isinstance(seen, UsageError)]
+
+    async def _look_at(
+        self, client: Client, replica: Replica
+    ) -> tuple[Endpoint, Served, str | None]:
+        endpoint = replica.endpoint
+        answered = await client.get(endpoint, endpoint.at("models"))
+        served = read_models(answered.content) if answered.status == 200 else None
+        if not served:
+            name = self.options.served or str(self._checkpoint.path)
+            if answered.status == 404 and name and not await self._misplaced(client, endpoint):
+                return endpoint, Served(name), None  # an endpoint without a list
+            raise await self._no_list(client, endpoint, answered)
+        model = choose_served(
+            served, self._checkpoint, self.runtime.model, self.options.served, endpoint.url
+        )
+        return endpoint, model, await self._version(client, endpoint, model.kind)
+
+    async def _misplaced(self, client: Client, endpoint: Endpoint) -> bool:
+        """Whether the list of models is where /v1 ends."""
+        if endpoint.url.endswith("/v1"):
+            return False
+        answered = await client.get(endpoint, endpoint.at("v1/models"))
+        return answered.status == 200 and read_models(answered.content) is not None
+
+    async def _no_list(self, client: Client, endpoint: Endpoint, answered: Answered) -> Exception:
+        status, content = answered.status, client.hidden(answered.content)
+        if status in (401, 403):
+            return refusal(status, content, context=None)
+        if status == 404 and await self._misplaced(client, endpoint):
+            return UsageError(f"--base-url goes up to /v1: {endpoint.url}/v1")
+        said = words(content)
+        if status == 200:
+            said = "no model" if read_models(content) == [] else said
+        return UsageError(
+            f"{endpoint.url}/models does not list models ({status}): {said}. --base-url goes up to "
+            "/v1 of an OpenAI-compatible server."
+        )
+
+    async def _version(self, client: Client, endpoint: Endpoint, kind: Kind) -> str | None:
+        if kind != "vllm":
+            return None
+        try:
+            answered = await client.get(endpoint, endpoint.at_root("version"))
+            return str(orjson.loads(answered.content)["version"])
+        except (*client.broken, orjson.JSONDecodeError, KeyError, TypeError, ItemError):
+            return None
+
+    def _agreed(self, found: Sequence[tuple[Endpoint, Served, str | None]]) -> tuple[Served, Kind]:
+        """The one model that all serve. UsageError where they differ."""
+        (first, model, version), *others = found
+        kind = self.options.kind or model.kind
+        for endpoint, served, other in others:
+            if (served.id, served.kind, other) != (model.id, model.kind, version):
+                raise UsageError(
+                    f"The servers are not equal: {first.url} serves {model.id!r} ({model.kind} "
+                    f"{version or ''}), {endpoint.url} serves {served.id!r} ({served.kind} "
+                    f"{other or ''}). Answers of one run come from one model."
+                )
+        if self._checkpoint.chat_template is not None:
+            log("The server's own chat template is used: the plugin's cannot be sent with requests")
+        return model, kind
+
+
+def _stopper(task: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> Any:
+    """Ends the work on a request when its future is cancelled from outside."""
+
+    def stop(future: Future[Any]) -> None:
+        if future.cancelled() and not task.done() and not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    return stop
+
+
+def _nobody(endpoints: Sequence[Endpoint], errors: Sequence[BaseException]) -> str:
+    reasons = "; ".join(
+        f"{endpoint.url}: {str(error) or type(error).__name__}"
+        for endpoint, error in zip(endpoints, errors, strict=True)
+    )
+    return (
+        f"No server answers. {reasons}. Is it running, and is this its address? "
+        "`--engine vllm-server` starts one by itself."
+    )

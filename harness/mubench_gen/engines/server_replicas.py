@@ -1,0 +1,54 @@
+"""Which of several equal servers is asked: image → replica, by rendezvous hashing.
+
+All that is asked about one image goes to one server, whose caches then know the image. A
+server that is out of reach gives its images to the others, and has them back when it is
+there again; those of the others stay where they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+
+from mubench_gen.engines.server_options import Endpoint
+
+
+class Replica:
+    """One server and how it does. `held_until`: when it wants to be asked again (loop time)."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.held_until = 0.0
+        self.requests = 0
+        self.probe: asyncio.Task[None] | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self.probe is None
+
+
+class Replicas:
+    """The servers of a run."""
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        self.all = [Replica(endpoint) for endpoint in endpoints]
+
+    @property
+    def alive(self) -> list[Replica]:
+        return [replica for replica in self.all if replica.alive]
+
+    def choose(self, about: str) -> Replica | None:
+        """The live server for what has this digest; None where none is alive."""
+        if len(self.all) == 1:
+            return self.all[0] if self.all[0].alive else None
+        return max(
+            self.alive, key=lambda replica: weight(replica.endpoint.url, about), default=None
+        )
+
+
+@lru_cache(maxsize=1024)
+def weight(server: str, about: str) -> int:
+    """The weight of a server for an image; the heaviest has it."""
+    return int.from_bytes(hashlib.blake2b(f"{server}\0{about}".encode(), digest_size=8).digest())
