@@ -93,7 +93,9 @@ class FakeServer:
         app.router.add_get("/v1/models", self._models)
         for path, answer in self.routes.items():
             app.router.add_route("*", "/" + path.replace("__", "/"), answer)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=0, handler_cancellation=True
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()

@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.engines.server_answers import error_code, refusal, words
+from mubench_gen.engines.server_kind import read_models
 from mubench_gen.engines.server_options import Endpoint, Secret, ServerOptions
 from mubench_gen.engines.server_replicas import Replica, Replicas
 from mubench_gen.errors import (
@@ -68,6 +69,7 @@ class Client:
         self.replicas = replicas
         self.counts: Counter[str] = Counter()
         self.context: int | None = None  # tokens, where a server told
+        self.expected: str | None = None  # the id that a server must serve to be asked again
         self._options = options
         self._key = key
         self._timeout = timeout
@@ -243,12 +245,20 @@ class Client:
             except self.broken:
                 pass
             else:
-                if answered.status < 500:
+                if answered.status < 500 and self._is_expected(replica, answered):
                     break
             await asyncio.sleep(_PROBES * self._jitter.uniform(0.5, 1.0))
         log(f"{replica.endpoint.url} is back")
         replica.probe = None
         self._dead_since = None
+
+    def _is_expected(self, replica: Replica, answered: Answered) -> bool:
+        """Whether a server that is back serves the same model."""
+        served = read_models(answered.content) if answered.status == 200 else None
+        if self.expected is None or served is None or self.expected in (m.id for m in served):
+            return True
+        self._last = f"{replica.endpoint.url} is back without the model {self.expected!r}"
+        return False
 
     async def _open(self) -> ClientSession:
         import aiohttp

@@ -14,10 +14,9 @@ from typing import Any
 
 import orjson
 
-from mubench_gen.engines.server_answers import read_logprobs, read_reply, refusal, words
-from mubench_gen.engines.server_client import Answered, Client
+from mubench_gen.engines.server_answers import read_logprobs, read_reply
+from mubench_gen.engines.server_client import Client
 from mubench_gen.engines.server_images import ImageUrls
-from mubench_gen.engines.server_kind import Served, choose_served, read_models
 from mubench_gen.engines.server_labels import (
     LabelIdsOfServer,
     asked_by_id,
@@ -25,19 +24,18 @@ from mubench_gen.engines.server_labels import (
     scores_by_id,
     scores_by_text,
 )
+from mubench_gen.engines.server_look import Look
 from mubench_gen.engines.server_options import (
     KEY_VARIABLE,
-    Endpoint,
-    Kind,
     hosted_url,
     read_endpoints,
     read_key,
     read_server_options,
 )
-from mubench_gen.engines.server_replicas import Replica, Replicas
+from mubench_gen.engines.server_replicas import Replicas
 from mubench_gen.engines.server_requests import RequestWriter
 from mubench_gen.engines.server_room import Room
-from mubench_gen.errors import ItemError, UsageError
+from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.progress import log
 from mubench_gen.types import Readout, Reply, Request
@@ -58,7 +56,9 @@ class ServerGenerative(StreamingModel):
         self._endpoints = read_endpoints(hosted_url(checkpoint, runtime))
         self._key = read_key(options, self._endpoints)
         self.window = options.window * len(self._endpoints)
-        self.announces = self._key is not None or not all(e.loopback for e in self._endpoints)
+        local = all(endpoint.loopback for endpoint in self._endpoints)
+        hosted = "hosted" in checkpoint.engine_arguments.get("server", {})
+        self.announces = hosted or self._key is not None or not local
         self._client: Client | None = None
         self._images = ImageUrls()
         self._tokens: Counter[str] = Counter()
@@ -77,7 +77,7 @@ class ServerGenerative(StreamingModel):
             return None
         client = self._connect()
         try:
-            self._served = self._agreed(client.run(self._look(client)))[0].id
+            self._served = client.run(self._look(client).all()).model.id
         finally:
             client.close()
         return self._served
@@ -85,24 +85,24 @@ class ServerGenerative(StreamingModel):
     def load(self) -> None:
         """Ask the servers what they are. UsageError where none answers as one should."""
         client = self._client = self._connect()
-        found = client.run(self._look(client))
-        model, kind = self._agreed(found)
+        seen = client.run(self._look(client).all())
+        model, kind = seen.model, self.options.kind or seen.model.kind
         if self._served not in (None, model.id):
             raise UsageError(f"{self._endpoints[0].url} served {self._served!r} a moment ago.")
         client.context = model.context
         self._writer = RequestWriter(model.id, kind, self._checkpoint, self.options, self.runtime)
         self._ids = LabelIdsOfServer(client, self._writer, model.id)
         self._room = Room(_IN_FLIGHT)
+        if self._checkpoint.chat_template is not None:
+            log("The server's own chat template is used: the plugin's cannot be sent with requests")
         self._facts = {
             "engine": "server",
             "served_model": model.id,
             "root": model.root,
             "max_model_len": model.context,
             "kind": kind,
-            "servers": {
-                endpoint.url: {"version": version, "served_model": served.id}
-                for endpoint, served, version in found
-            },
+            "servers": list(seen.urls),
+            "version": seen.version,
             "key": None if self._key is None else f"${self.options.key_env or KEY_VARIABLE}",
             "window": self.window,
         }
@@ -226,92 +226,12 @@ class ServerGenerative(StreamingModel):
         client.start()
         return client
 
+    def _look(self, client: Client) -> Look:
+        return Look(client, self._checkpoint, self.runtime.model, self.options.served)
+
     def _ready(self) -> Client:
         assert self._client is not None, "load() comes first"
         return self._client
-
-    async def _look(self, client: Client) -> list[tuple[Endpoint, Served, str | None]]:
-        """What the servers serve; those that are out of reach wait until they are there."""
-        looks = [self._look_at(client, replica) for replica in client.replicas.all]
-        found = await asyncio.gather(*looks, return_exceptions=True)
-        good, lost = [], []
-        for replica, seen in zip(client.replicas.all, found, strict=True):
-            if isinstance(seen, UsageError) or not isinstance(seen, BaseException):
-                good.append(seen)
-            else:
-                lost.append((replica, seen))
-        for seen in good:
-            if isinstance(seen, UsageError):
-                raise seen
-        unknown = [error for _, error in lost if not isinstance(error, client.broken)]
-        if unknown:
-            raise unknown[0]
-        if not good:
-            raise UsageError(_nobody(self._endpoints, [error for _, error in lost]))
-        for replica, error in lost:
-            client.lose(replica, error)
-        return [seen for seen in good if not isinstance(seen, UsageError)]
-
-    async def _look_at(
-        self, client: Client, replica: Replica
-    ) -> tuple[Endpoint, Served, str | None]:
-        endpoint = replica.endpoint
-        answered = await client.get(endpoint, endpoint.at("models"))
-        served = read_models(answered.content) if answered.status == 200 else None
-        if not served:
-            name = self.options.served or str(self._checkpoint.path)
-            if answered.status == 404 and name and not await self._misplaced(client, endpoint):
-                return endpoint, Served(name), None  # an endpoint without a list
-            raise await self._no_list(client, endpoint, answered)
-        model = choose_served(
-            served, self._checkpoint, self.runtime.model, self.options.served, endpoint.url
-        )
-        return endpoint, model, await self._version(client, endpoint, model.kind)
-
-    async def _misplaced(self, client: Client, endpoint: Endpoint) -> bool:
-        """Whether the list of models is where /v1 ends."""
-        if endpoint.url.endswith("/v1"):
-            return False
-        answered = await client.get(endpoint, endpoint.at("v1/models"))
-        return answered.status == 200 and read_models(answered.content) is not None
-
-    async def _no_list(self, client: Client, endpoint: Endpoint, answered: Answered) -> Exception:
-        status, content = answered.status, client.hidden(answered.content)
-        if status in (401, 403):
-            return refusal(status, content, context=None)
-        if status == 404 and await self._misplaced(client, endpoint):
-            return UsageError(f"--base-url goes up to /v1: {endpoint.url}/v1")
-        said = words(content)
-        if status == 200:
-            said = "no model" if read_models(content) == [] else said
-        return UsageError(
-            f"{endpoint.url}/models does not list models ({status}): {said}. --base-url goes up to "
-            "/v1 of an OpenAI-compatible server."
-        )
-
-    async def _version(self, client: Client, endpoint: Endpoint, kind: Kind) -> str | None:
-        if kind != "vllm":
-            return None
-        try:
-            answered = await client.get(endpoint, endpoint.at_root("version"))
-            return str(orjson.loads(answered.content)["version"])
-        except (*client.broken, orjson.JSONDecodeError, KeyError, TypeError, ItemError):
-            return None
-
-    def _agreed(self, found: Sequence[tuple[Endpoint, Served, str | None]]) -> tuple[Served, Kind]:
-        """The one model that all serve. UsageError where they differ."""
-        (first, model, version), *others = found
-        kind = self.options.kind or model.kind
-        for endpoint, served, other in others:
-            if (served.id, served.kind, other) != (model.id, model.kind, version):
-                raise UsageError(
-                    f"The servers are not equal: {first.url} serves {model.id!r} ({model.kind} "
-                    f"{version or ''}), {endpoint.url} serves {served.id!r} ({served.kind} "
-                    f"{other or ''}). Answers of one run come from one model."
-                )
-        if self._checkpoint.chat_template is not None:
-            log("The server's own chat template is used: the plugin's cannot be sent with requests")
-        return model, kind
 
 
 def _stopper(task: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> Any:
@@ -322,14 +242,3 @@ def _stopper(task: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> Any:
             loop.call_soon_threadsafe(task.cancel)
 
     return stop
-
-
-def _nobody(endpoints: Sequence[Endpoint], errors: Sequence[BaseException]) -> str:
-    reasons = "; ".join(
-        f"{endpoint.url}: {str(error) or type(error).__name__}"
-        for endpoint, error in zip(endpoints, errors, strict=True)
-    )
-    return (
-        f"No server answers. {reasons}. Is it running, and is this its address? "
-        "`--engine vllm-server` starts one by itself."
-    )
