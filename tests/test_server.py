@@ -412,3 +412,15 @@ def test_equal_items_share_a_request(here: Here, server: FakeServer, tmp_path: P
     data = write_data(tmp_path / "data", [make_row(0), make_row(0, image_id="again")])
     assert here(*evaluation(server, data)).code == 0
     assert len(server.bodies) == 2
+
+
+def test_worked_examples_show_their_own_images(
+    here: Here, server: FakeServer, tmp_path: Path
+) -> None:
+    data = write_data(tmp_path / "data", 6)
+    options = ["--tasks", "modality", "--limit", "2", "--prompt-set", "shots=2"]
+    outcome = here(*evaluation(server, data, *options))
+    assert outcome.code == 0, outcome.err
+    assert len(server.bodies) == 2
+    assert len(server.images) == 6
+    assert len(set(server.images)) >= 4

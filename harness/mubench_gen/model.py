@@ -45,7 +45,7 @@ class Runtime:
     `batch_size` is what `generate` gets at most; `engine_options` are `-o engine.k=v`;
     `base_urls` are the servers to ask (`--base-url`); `timeout` is the seconds that one
     request may take; `deterministic` asks for all that an engine offers to give the same
-    reply every time, at the price of speed.
+    reply every time, at the price of speed; `images` is how many a request shows at most.
     """
 
     model: str
@@ -59,6 +59,7 @@ class Runtime:
     base_urls: tuple[str, ...] = ()
     timeout: float = 600.0
     deterministic: bool = False
+    images: int = 1
 
 
 class Model:

@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
-import orjson
-
+from mubench_gen.engines.conversation import images_of
 from mubench_gen.engines.server_answers import read_logprobs, read_reply
 from mubench_gen.engines.server_client import Client
 from mubench_gen.engines.server_images import ImageUrls
@@ -33,7 +32,7 @@ from mubench_gen.engines.server_options import (
     read_server_options,
 )
 from mubench_gen.engines.server_replicas import Replicas
-from mubench_gen.engines.server_requests import RequestWriter
+from mubench_gen.engines.server_requests import RequestWriter, Urls
 from mubench_gen.engines.server_room import Room
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
@@ -172,26 +171,27 @@ class ServerGenerative(StreamingModel):
     async def _answer(self, request: Request) -> Result:
         image = request.image
         about = request.key if image is None else image.sha256
-        url = None if image is None else self._images.known(image) or await self._images.of(image)
+        urls = {
+            one.sha256: self._images.known(one) or await self._images.of(one)
+            for one in images_of(request)
+        }
         if request.readout == "logprob":
-            return await self._logprobs(request, url, about)
+            return await self._logprobs(request, urls, about)
         if request.readout == "choice":
             more = self._writer.choice(request.labels)
             limit = self._writer.choice_limit(request)
-            content = await self._ask(request, url, about, limit=limit, more=more)
+            content = await self._ask(request, urls, about, limit=limit, more=more)
             return self._counted(self._writer.read_choice(content, request))
-        return self._counted(read_reply(await self._ask(request, url, about)))
+        return self._counted(read_reply(await self._ask(request, urls, about)))
 
-    async def _logprobs(
-        self, request: Request, url: orjson.Fragment | None, about: str
-    ) -> list[float]:
+    async def _logprobs(self, request: Request, urls: Urls, about: str) -> list[float]:
         if self._writer.kind == "vllm":
             ids = await self._ids.of(request.labels)
-            content = await self._ask(request, url, about, limit=1, more=asked_by_id(ids))
+            content = await self._ask(request, urls, about, limit=1, more=asked_by_id(ids))
             listed, usage = read_logprobs(content)
             self._tokens.update(usage or {})
             return scores_by_id(listed, ids)
-        content = await self._ask(request, url, about, limit=1, more=asked_by_rank())
+        content = await self._ask(request, urls, about, limit=1, more=asked_by_rank())
         listed, usage = read_logprobs(content)
         self._tokens.update(usage or {})
         scores, bounds = scores_by_text(listed, request.labels)
@@ -201,13 +201,13 @@ class ServerGenerative(StreamingModel):
     async def _ask(
         self,
         request: Request,
-        url: orjson.Fragment | None,
+        urls: Urls,
         about: str,
         *,
         limit: int | None = None,
         more: Mapping[str, Any] | None = None,
     ) -> bytes:
-        body = self._writer.body(request, url, limit=limit, more=more)
+        body = self._writer.body(request, urls, limit=limit, more=more)
         await self._room.take(len(body))
         try:
             return await self._ready().post("chat/completions", body, about=about)

@@ -15,6 +15,7 @@ from mubench_gen.errors import ReplyError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.types import Image, Message, Reply, Request, Text
 
+Urls = Mapping[str, orjson.Fragment]  # data URLs as JSON, by the image's SHA-256
 _JSON_TOKENS = 64  # that an answer as JSON may take, at least
 # What bends no reply: a checkpoint's own generation settings would, on servers that apply them.
 _PLAIN: Mapping[str, Mapping[str, Any]] = {
@@ -53,18 +54,18 @@ class RequestWriter:
     def body(
         self,
         request: Request,
-        image: orjson.Fragment | None,
+        urls: Urls,
         *,
         limit: int | None = None,
         more: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """The body; `image` is the JSON of the image's data URL, put in as it is."""
+        """The body; `urls` has the JSON of each image's data URL, which is put in as it is."""
         sampling = request.sampling
         fields: dict[str, Any] = {
             **self._same,
             self._limit: limit or sampling.max_tokens,
             "temperature": sampling.temperature,
-            "messages": self.messages(request.messages, image),
+            "messages": self.messages(request.messages, urls),
         }
         seed = sampling.seed if sampling.seed is not None else self._seed
         if seed is not None:
@@ -75,12 +76,10 @@ class RequestWriter:
             fields.pop(name, None)
         return orjson.dumps(fields)
 
-    def messages(
-        self, messages: Sequence[Message], image: orjson.Fragment | None
-    ) -> list[dict[str, Any]]:
+    def messages(self, messages: Sequence[Message], urls: Urls) -> list[dict[str, Any]]:
         """The messages as the interface has them; one of text alone as a text."""
         return [
-            {"role": turn.role, "content": _content(turn, image)}
+            {"role": turn.role, "content": _content(turn, urls)}
             for turn in conversation(messages, self._checkpoint)
         ]
 
@@ -129,14 +128,14 @@ class RequestWriter:
         return Reply(text, reply.finish_reason, reply.usage)
 
 
-def _content(turn: Message, image: orjson.Fragment | None) -> str | list[dict[str, Any]]:
+def _content(turn: Message, urls: Urls) -> str | list[dict[str, Any]]:
     parts = turn.content
     if not any(isinstance(part, Image) for part in parts):
         return "\n".join(part.text for part in parts if isinstance(part, Text))
     return [
         {"type": "text", "text": part.text}
         if isinstance(part, Text)
-        else {"type": "image_url", "image_url": {"url": image}}
+        else {"type": "image_url", "image_url": {"url": urls[part.sha256]}}
         for part in parts
     ]
 
