@@ -4,13 +4,13 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEEL_TESTS := build/wheel
 
-.PHONY: demo test lint unit wheel clean
+.PHONY: demo test lint unit wheel vllm clean
 
 demo: .venv/demo-ready
 	$(BIN)/mubench-gen eval --plugin tiny
 
 test: .venv/test-ready
-	$(MAKE) lint unit wheel
+	$(MAKE) lint unit wheel vllm
 
 lint: .venv/test-ready
 	$(BIN)/ruff format --check harness plugins tests benchmarks
@@ -20,7 +20,7 @@ lint: .venv/test-ready
 
 # Against the checkout.
 unit: .venv/test-ready
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --ignore tests/vllm
 
 # Against the built wheel, the sources out of reach: an environment that holds the wheel and,
 # behind it, the packages of .venv, but not .venv's link to the checkout.
@@ -34,7 +34,17 @@ wheel: .venv/test-ready
 	  > "$$(.venv-wheel/bin/python -c 'import site; print(site.getsitepackages()[0])')/borrowed.pth"
 	cp -r tests docs pyproject.toml plugins/example $(WHEEL_TESTS)
 	cd $(WHEEL_TESTS) && MUBENCH_GEN_TEST_WHEEL="$$PWD/dist" \
-	  MUBENCH_GEN_REPLIES="$(CURDIR)/../shared/replies" ../../.venv-wheel/bin/python -m pytest -n 2
+	  MUBENCH_GEN_REPLIES="$(CURDIR)/../shared/replies" ../../.venv-wheel/bin/python -m pytest -n 2 --ignore tests/vllm
+
+# With the real vLLM, in an environment of its own. Where that can't be set up, the tests are
+# skipped, each with the reason.
+vllm: .venv/test-ready
+	tests/vllm/environment.sh .venv-vllm $(PYTHON)
+	@if [ -f .venv-vllm/ready ]; then \
+	  PYTHONPATH="$(CURDIR)/tests/vllm/shim" .venv-vllm/bin/python -m pytest tests/vllm; \
+	else \
+	  MUBENCH_GEN_NO_VLLM="$$(cat .venv-vllm/reason)" $(BIN)/python -m pytest tests/vllm; \
+	fi
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -48,4 +58,4 @@ wheel: .venv/test-ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-wheel build dist
+	rm -rf .venv .venv-wheel .venv-vllm build dist

@@ -273,6 +273,7 @@ def _open_model(plugin: Plugin, spec: ModelSpec, engine: str, settings: Settings
         base_urls=settings.base_url,
         timeout=settings.timeout,
         deterministic=settings.deterministic,
+        images=0 if settings.control == "blind" else 1,
     )
     if isinstance(spec.source, Checkpoint):
         check_options(plugin.name, Model, settings.plugin_options)

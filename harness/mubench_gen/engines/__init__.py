@@ -44,10 +44,20 @@ def _server(checkpoint: Checkpoint, runtime: Runtime) -> Model:
     return ServerGenerative(checkpoint, runtime)
 
 
-ENGINES: Mapping[str, Opener] = {"transformers": _transformers, "server": _server}
+def _vllm(checkpoint: Checkpoint, runtime: Runtime) -> Model:
+    from mubench_gen.engines.vllm_generative import VllmGenerative
+
+    return VllmGenerative(checkpoint, runtime)
+
+
+ENGINES: Mapping[str, Opener] = {
+    "transformers": _transformers,
+    "vllm": _vllm,
+    "server": _server,
+}
 
 # Names of the public face whose engines are not part of this version.
-_PLANNED = ("ray", "vllm", "vllm-server")
+_PLANNED = ("ray", "vllm-server")
 
 # The package that an engine cannot be without.
 _PACKAGE = {

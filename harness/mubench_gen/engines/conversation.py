@@ -39,6 +39,15 @@ def plain(messages: Sequence[Message], image: dict[str, Any]) -> list[dict[str, 
     ]
 
 
+def no_template(name: str) -> str:
+    """What to say of a checkpoint that has no chat template."""
+    return (
+        f"{name} has no chat template, so there is no telling how it wants to be asked. "
+        "Give one in the plugin (Checkpoint.chat_template), or use the instruction-tuned "
+        "version of the model."
+    )
+
+
 def _system_before_user(turns: list[Message]) -> list[Message]:
     """What the system says as the beginning of the first user's message."""
     said = [part for turn in turns if turn.role == "system" for part in turn.content]

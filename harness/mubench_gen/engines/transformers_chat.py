@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from transformers import BatchFeature
 
-from mubench_gen.engines.conversation import conversation, images_of, plain
+from mubench_gen.engines.conversation import conversation, images_of, no_template, plain
 from mubench_gen.errors import ItemError, UsageError
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Message, Request
@@ -25,11 +25,7 @@ class Chat:
         self._checkpoint = checkpoint
         self._template = checkpoint.chat_template or _own_template(processor)
         if self._template is None:
-            raise UsageError(
-                f"{name} has no chat template, so there is no telling how it wants to be asked. "
-                "Give one in the plugin (Checkpoint.chat_template), or use the instruction-tuned "
-                "version of the model."
-            )
+            raise UsageError(no_template(name))
         processor.image_processor = ImagesOnce(processor.image_processor)
         # Generation goes on at the right end of each row.
         processor.tokenizer.padding_side = "left"

@@ -1,0 +1,190 @@
+"""vLLM's engine, as the loop drives it. Imports vllm.
+
+Of vLLM (0.32) this relies on `LLM.enqueue_chat`, which renders a conversation exactly as
+`LLM.chat` does, and on `LLM.llm_engine.step` and `abort_request`, the loop that `LLM.chat`
+runs itself; stepping here instead lets requests come and go without waiting for a batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+from vllm import SamplingParams
+from vllm.sampling_params import StructuredOutputsParams
+
+from mubench_gen.engines.label_tokens import label_tokens
+from mubench_gen.engines.vllm_asks import Ask
+from mubench_gen.engines.vllm_loop import Answer
+from mubench_gen.errors import ItemError, ReplyError
+from mubench_gen.model import Checkpoint
+from mubench_gen.types import Reply
+
+_METRICS = {
+    "vllm:prefix_cache_queries": "prefix_cache_queries",
+    "vllm:prefix_cache_hits": "prefix_cache_hits",
+    "vllm:mm_cache_queries": "mm_cache_queries",
+    "vllm:mm_cache_hits": "mm_cache_hits",
+}
+_GIVEN_UP = frozenset({"abort", "error"})
+
+
+class VllmEngine:
+    """An `LLM` that asks are handed to, and answers come from, in any order.
+
+    Asks of different read-outs share batches: each has its own `SamplingParams`.
+    """
+
+    def __init__(
+        self, llm: Any, checkpoint: Checkpoint, template: str | None, facts: Mapping[str, Any]
+    ) -> None:
+        self.facts = facts
+        self._llm = llm
+        self._checkpoint = checkpoint
+        self._template = template
+        self._tokenizer: Any = llm.get_tokenizer()
+        self._context = int(llm.model_config.max_model_len)
+        self._stop_tokens = _special_tokens(self._tokenizer, checkpoint.stop)
+        self._labels: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
+        self._asked: dict[str, tuple[Ask, tuple[tuple[int, ...], ...]]] = {}
+        self._counts = {"requests": 0, "prompt_tokens": 0, "cached_prompt_tokens": 0}
+
+    def add(self, ask: Ask) -> str:
+        """Render the ask and queue it. Raises ItemError where it can't be asked."""
+        tokens = self._label_tokens(ask) if ask.readout == "logprob" else ()
+        params = self._params(ask, [token for ids in tokens for token in ids])
+        try:
+            (queued,) = self._llm.enqueue_chat(
+                ask.chat(),
+                params,
+                use_tqdm=False,
+                chat_template=self._template,
+                chat_template_kwargs=dict(self._checkpoint.template_arguments) or None,
+            )
+        except Exception as error:  # vLLM and processors raise what they like on a bad prompt
+            raise _refusal(error, self._context) from error
+        # The engine's name of the request is the output's with digits of chance behind it.
+        name = str(queued).rpartition("-")[0] or str(queued)
+        self._asked[name] = (ask, tokens)
+        return name
+
+    def step(self) -> Sequence[tuple[str, Answer | Exception]]:
+        answers: list[tuple[str, Answer | Exception]] = []
+        for output in self._llm.llm_engine.step():
+            if output.finished and output.request_id in self._asked:
+                ask, tokens = self._asked.pop(output.request_id)
+                try:
+                    answers.append((output.request_id, self._read(ask, tokens, output)))
+                except ItemError as error:
+                    answers.append((output.request_id, error))
+        return answers
+
+    def abort(self, name: str) -> None:
+        self._asked.pop(name, None)
+        self._llm.llm_engine.abort_request([name])
+
+    def counts(self) -> Mapping[str, Any]:
+        """Requests and prompt tokens, and what was found in vLLM's caches."""
+        totals: dict[str, int] = {}
+        for metric in self._llm.get_metrics():
+            if metric.name in _METRICS:
+                name = _METRICS[metric.name]
+                totals[name] = totals.get(name, 0) + int(metric.value)
+        return {**self._counts, **totals}
+
+    def close(self) -> None:
+        self._llm.llm_engine.engine_core.shutdown()
+
+    def _params(self, ask: Ask, tokens: list[int]) -> SamplingParams:
+        """All that bends decoding stands here: nothing of a generation_config comes in."""
+        sampling = ask.sampling
+        if ask.readout == "logprob":
+            return SamplingParams(max_tokens=1, temperature=0, logprob_token_ids=tokens)
+        choice = StructuredOutputsParams(choice=list(ask.labels))
+        return SamplingParams(
+            max_tokens=sampling.max_tokens,
+            temperature=sampling.temperature,
+            seed=sampling.seed,
+            stop=list(self._checkpoint.stop),
+            stop_token_ids=self._stop_tokens,
+            structured_outputs=choice if ask.readout == "choice" else None,
+        )
+
+    def _read(self, ask: Ask, tokens: tuple[tuple[int, ...], ...], output: Any) -> Answer:
+        completion = output.outputs[0]
+        if completion.finish_reason in _GIVEN_UP:
+            raise ReplyError(f"vLLM gave the request up ({completion.finish_reason})")
+        cached = output.num_cached_tokens or 0
+        self._counts["requests"] += 1
+        self._counts["prompt_tokens"] += len(output.prompt_token_ids)
+        self._counts["cached_prompt_tokens"] += cached
+        if ask.readout == "logprob":
+            return _sums(completion.logprobs[0], tokens)
+        usage = {
+            "prompt_tokens": len(output.prompt_token_ids),
+            "completion_tokens": len(completion.token_ids),
+            "cached_tokens": cached,
+        }
+        return Reply(completion.text, completion.finish_reason, usage)
+
+    def _label_tokens(self, ask: Ask) -> tuple[tuple[int, ...], ...]:
+        """The first tokens of the ask's labels; the same for all with these labels."""
+        if ask.labels not in self._labels:
+            tokenizer = self._tokenizer
+            self._labels[ask.labels] = label_tokens(
+                ask.labels,
+                tail=self._tail(ask),
+                encode=lambda text: list(tokenizer.encode(text, add_special_tokens=False)),
+                decode=tokenizer.decode,
+            )
+        return self._labels[ask.labels]
+
+    def _tail(self, ask: Ask) -> str:
+        """What the template writes after the messages, where the reply starts."""
+        if self._template is None:  # a tokenizer that renders without one (Mistral's)
+            return ""
+        try:
+            whole, without = (self._rendered(ask, reply=reply) for reply in (True, False))
+        except (jinja2.TemplateError, TypeError, ValueError):
+            return ""
+        return whole.removeprefix(without) if whole.startswith(without) else ""
+
+    def _rendered(self, ask: Ask, *, reply: bool) -> str:
+        return str(
+            self._tokenizer.apply_chat_template(
+                list(ask.turns),
+                chat_template=self._template,
+                tokenize=False,
+                add_generation_prompt=reply,
+                **self._checkpoint.template_arguments,
+            )
+        )
+
+
+def _sums(found: Mapping[int, Any], tokens: tuple[tuple[int, ...], ...]) -> list[float]:
+    """The log of each label's probability: the sum over the tokens that it may begin with."""
+    scores = []
+    for ids in tokens:
+        values = [float(found[token].logprob) for token in ids]
+        if any(math.isnan(value) for value in values):
+            raise ItemError("The model's output is not finite. Try --dtype float32.")
+        most = max(values)
+        scores.append(
+            most + math.log(sum(math.exp(value - most) for value in values))
+            if math.isfinite(most)
+            else most
+        )
+    return scores
+
+
+def _special_tokens(tokenizer: Any, stop: Sequence[str]) -> list[int]:
+    """The stop strings that are special tokens, which vLLM leaves out of the text it searches."""
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    special = {str(token): number for number, token in added.items() if token.special}
+    return [special[text] for text in stop if text in special]
+
+
+def _refusal(error: Exception, context: int) -> ItemError:
+    return ItemError(f"vLLM refuses the request: {error}")

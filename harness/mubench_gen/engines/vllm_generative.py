@@ -1,0 +1,71 @@
+"""Generative models on vLLM in this process: `--engine vllm`.
+
+torch and vllm are imported by `load`, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from mubench_gen.engines.vllm_arguments import read_arguments
+from mubench_gen.engines.vllm_asks import Asks
+from mubench_gen.engines.vllm_loop import EngineLoop
+from mubench_gen.engines.vllm_opening import open_engine
+from mubench_gen.model import Checkpoint, Runtime, StreamingModel
+from mubench_gen.types import Readout, Reply, Request
+
+# Of an image's preparation, what engine arguments say; the rest is the checkpoint's own.
+_PREPARATION = ("mm_processor_kwargs", "hf_overrides", "tokenizer", "tokenizer_mode")
+
+
+class VllmGenerative(StreamingModel):
+    """A chat model that reads images and writes text, run by vLLM.
+
+    Requests go to the engine as they come, up to `window` under way at once; vLLM makes its
+    batches of them. The three read-outs mix in a batch without touching each other.
+    """
+
+    window = 256
+
+    def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
+        super().__init__(None, runtime)
+        self._checkpoint = checkpoint
+        self._arguments = read_arguments(
+            checkpoint, runtime, runtime.engine_options, engine="vllm", images=runtime.images
+        )
+        kept = {name: self._arguments.get(name) for name in _PREPARATION}
+        self._asks = Asks(checkpoint, kept)
+        self._loop: EngineLoop | None = None
+        self._facts: Mapping[str, Any] = {}
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        return ("parse", "choice", "logprob")
+
+    def load(self) -> None:
+        """Raises UsageError for what the user must fix, MissingExtraError without vLLM."""
+        if self._loop is not None:
+            return
+        loop = EngineLoop(partial(open_engine, self._checkpoint, self.runtime, self._arguments))
+        self._facts = loop.start()
+        self._loop = loop
+
+    def close(self) -> None:
+        if self._loop is not None:
+            self._loop.close()
+            self._loop = None
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self._facts
+
+    @property
+    def counts(self) -> Mapping[str, Any]:
+        return {} if self._loop is None else self._loop.counts()
+
+    def submit(self, request: Request) -> Future[Reply | str | Any]:
+        assert self._loop is not None, "load() comes first"
+        return self._loop.ask(self._asks.make(request))

@@ -1,0 +1,129 @@
+"""Starts vLLM in this process, or says what keeps it from starting. Imports vllm late."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from mubench_gen.engines.conversation import no_template
+from mubench_gen.engines.digest import digest_checkpoint
+from mubench_gen.engines.vllm_arguments import VllmStart, settle
+from mubench_gen.errors import MissingExtraError, UsageError
+from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.progress import log
+
+if TYPE_CHECKING:
+    from mubench_gen.engines.vllm_loop import Engine
+
+# What a user has set stands.
+_ENVIRONMENT = {
+    "VLLM_PLUGINS": "",  # general plugins that happen to be installed stay out
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # never a fork of a process that has threads
+}
+_OPENMP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+_DEFAULTS = {
+    "generation_config": "vllm",  # a checkpoint's own would bend greedy decoding
+    "disable_log_stats": False,  # cache queries and hits are among them
+}
+
+
+class Phases:
+    """Says on stderr how long each part of the start took."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._began = time.perf_counter()
+        self.seconds: dict[str, float] = {}
+
+    def done(self, phase: str) -> None:
+        now = time.perf_counter()
+        self.seconds[phase] = round(now - self._began, 2)
+        self._began = now
+        log(f"{self._name}: {phase} {self.seconds[phase]:.1f} s")
+
+
+def open_engine(checkpoint: Checkpoint, runtime: Runtime, arguments: Mapping[str, Any]) -> Engine:
+    """Import vLLM, load the model. Raises UsageError: what is wrong, and what to do."""
+    phases = Phases(f"vllm {checkpoint.path}")
+    _require("torch", _ENVIRONMENT if "torch" in sys.modules else {**_ENVIRONMENT, **_OPENMP})
+    start = settle({**_DEFAULTS, **arguments}, runtime)
+    os.environ.update(start.environment)
+    _require("vllm", {})
+    phases.done("import")
+    from vllm import LLM
+
+    from mubench_gen.engines.vllm_engine import VllmEngine
+
+    llm = LLM(**start.arguments)
+    phases.done("load")
+    template = _template(llm, checkpoint)
+    facts = _facts(checkpoint, start, llm)
+    phases.done("ready")
+    return VllmEngine(llm, checkpoint, template, {**facts, "startup_seconds": phases.seconds})
+
+
+def _require(package: str, environment: Mapping[str, str]) -> None:
+    """Set the environment where it is not set, and import; MissingExtraError without it."""
+    for name, value in environment.items():
+        os.environ.setdefault(name, value)
+    try:
+        import_module(package)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            error.name or package, extra="vllm", purpose="Engine 'vllm'"
+        ) from error
+
+
+def _template(llm: Any, checkpoint: Checkpoint) -> str | None:
+    """The chat template; None for tokenizers that render without one (Mistral's)."""
+    from vllm.renderers.hf import resolve_chat_template
+
+    tokenizer = llm.get_tokenizer()
+    if not hasattr(tokenizer, "get_chat_template"):
+        return None
+    template = checkpoint.chat_template or resolve_chat_template(
+        tokenizer, None, None, model_config=llm.model_config
+    )
+    if template is None:
+        raise UsageError(no_template(str(checkpoint.path)))
+    return template
+
+
+def _facts(checkpoint: Checkpoint, start: VllmStart, llm: Any) -> dict[str, Any]:
+    """What is needed to do it again, for the manifest."""
+    import torch
+
+    config = llm.llm_engine.vllm_config
+    model = config.model_config
+    device = str(config.device_config.device_type)
+    revision = start.arguments.get("revision")
+    digest = digest_checkpoint(checkpoint.path, revision)
+    gpu = device == "cuda" and torch.cuda.is_available()
+    return {
+        "engine": "vllm",
+        "architecture": model.architecture,
+        "weights_sha256": digest.weights if digest else None,
+        "settings_sha256": digest.settings if digest else None,
+        "weights_files": list(digest.files) if digest else [],
+        "revision": getattr(model.hf_config, "_commit_hash", None) or revision,
+        "trust_remote_code": bool(model.trust_remote_code),
+        "device": device,
+        "device_name": torch.cuda.get_device_name() if gpu else platform.processor(),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "quantization": model.quantization,
+        "max_model_len": model.max_model_len,
+        "arguments": {k: v for k, v in start.arguments.items() if k != "model"},
+        "environment": dict(start.environment),
+        "versions": {name: version(name) for name in ("torch", "transformers")}
+        | {"vllm": str(import_module("vllm").__version__)},
+    }
