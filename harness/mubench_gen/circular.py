@@ -34,6 +34,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceBias:
+    """The spread (standard deviation) of the places' recalls, pooled over numbers of options,
+    and what it would be about if places made no difference."""
+
+    spread: float
+    noise: float
+
+
+@dataclass(frozen=True, slots=True)
 class Circular:
     """items: asked under all their orders without an error; incomplete: those with one.
 
@@ -102,7 +111,7 @@ class CircularTally:
             by_image[item.image][0] += 1
             by_image[item.image][1] += item.right == item.orders
         asked = sum(item.orders for item in whole)
-        bias = self._bias()
+        bias = place_bias(self._gold, self._right)
         return Circular(
             items=len(whole),
             incomplete=len(self._items) - len(whole),
@@ -111,25 +120,10 @@ class CircularTally:
             consistent=sum(item.right == item.orders for item in whole) / len(whole),
             consistent_ci95=clustered_interval([(n, k) for n, k in by_image.values()]),
             unmoved=sum(item.unmoved for item in whole) / len(whole),
-            place_bias=None if bias is None else bias[0],
-            place_noise=None if bias is None else bias[1],
+            place_bias=None if bias is None else bias.spread,
+            place_noise=None if bias is None else bias.noise,
             places=self._places(),
         )
-
-    def _bias(self) -> tuple[float, float] | None:
-        """The spread of the recalls and what chance alone gives, pooled over numbers of options."""
-        spread = noise = weight = 0.0
-        for options, gold in self._gold.items():
-            if len(gold) < 2:
-                continue
-            recalls = {place: self._right[options][place] / n for place, n in gold.items()}
-            mean, n = math.fsum(recalls.values()) / len(recalls), gold.total()
-            spread += n * math.fsum((r - mean) ** 2 for r in recalls.values()) / len(recalls)
-            share = self._right[options].total() / n
-            expected = math.fsum(share * (1 - share) / gold[place] for place in gold) / len(gold)
-            noise += n * expected * (len(gold) - 1) / len(gold)
-            weight += n
-        return (math.sqrt(spread / weight), math.sqrt(noise / weight)) if weight else None
 
     def _places(self) -> tuple[Place, ...]:
         gold = sum(self._gold.values(), Counter[int]())
@@ -145,6 +139,27 @@ class CircularTally:
             )
             for place in range(width)
         )
+
+
+def place_bias(
+    gold: Mapping[int, Counter[int]], right: Mapping[int, Counter[int]]
+) -> PlaceBias | None:
+    """Of counts by place, for each number of options: right options there, and answered right.
+
+    None where the right options of no number of options stood at two places.
+    """
+    spread = noise = weight = 0.0
+    for options, places in gold.items():
+        if len(places) < 2:
+            continue
+        recalls = {place: right[options][place] / n for place, n in places.items()}
+        mean, n = math.fsum(recalls.values()) / len(recalls), places.total()
+        spread += n * math.fsum((r - mean) ** 2 for r in recalls.values()) / len(recalls)
+        share = right[options].total() / n
+        expected = math.fsum(share * (1 - share) / places[place] for place in places) / len(places)
+        noise += n * expected * (len(places) - 1) / len(places)
+        weight += n
+    return PlaceBias(math.sqrt(spread / weight), math.sqrt(noise / weight)) if weight else None
 
 
 def _without_order(record_id: str) -> tuple[str, str]:

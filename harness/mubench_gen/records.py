@@ -125,6 +125,10 @@ class AnsweredKeys:
         if record["status"] != "error":
             self._offsets.setdefault(hash(record["key"]), offset)
 
+    def __contains__(self, key: object) -> bool:
+        """Whether a record of this key's hash answered; the file is not read again."""
+        return hash(key) in self._offsets
+
     def get(self, key: str) -> Record | None:
         """The record that answered this key, if there is one."""
         offset = self._offsets.get(hash(key))

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +42,19 @@ def choose_folder(wanted: Path, *, fresh: bool) -> Path:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, file: str = MANIFEST, what: str = "run") -> Iterator[None]:
     """Hold the folder for this process; a second process is refused.
 
-    A folder that holds other things than a run is refused too, and left as it is.
+    A folder that holds other things than a run (or what else has that file) is refused too,
+    and left as it is.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _refuse_strange(folder)
+        _refuse_strange(folder, file, what)
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise RunFolderError(
-            f"{folder}: no run folder can be made here: {error.strerror}."
+            f"{folder}: no {what} folder can be made here: {error.strerror}."
         ) from None
     try:
         try:
@@ -83,7 +84,7 @@ def settle_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]
         stored = dict(manifest)
     else:
         stored = read_manifest(folder)
-        different = list(_differences(stored, manifest))
+        different = list(differences(stored, manifest, _SETTLED))
         if different:
             raise RunFolderError(
                 f"{folder} holds a run of other settings:\n  " + "\n  ".join(different) + "\n"
@@ -94,14 +95,14 @@ def settle_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]
     return stored
 
 
-def _refuse_strange(folder: Path) -> None:
-    if (folder / MANIFEST).exists():
+def _refuse_strange(folder: Path, file: str, what: str) -> None:
+    if (folder / file).exists():
         return
     strange = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
     if strange:
         raise RunFolderError(
-            f"{folder} is no run folder: it holds {', '.join(sorted(strange)[:3])} and no "
-            f"{MANIFEST}. Give another --run-dir."
+            f"{folder} is no {what} folder: it holds {', '.join(sorted(strange)[:3])} and no "
+            f"{file}. Give another --run-dir."
         )
 
 
@@ -151,8 +152,11 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         raise RunFolderError(f"{path}: cannot be written: {error.strerror}.") from None
 
 
-def _differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
-    for part in _SETTLED:
+def differences(
+    stored: Mapping[str, Any], wanted: Mapping[str, Any], parts: Iterable[str]
+) -> Iterator[str]:
+    """What differs in these parts of two documents, key by key, in words."""
+    for part in parts:
         old, new = _flat(stored.get(part, {})), _flat(wanted[part])
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):

@@ -217,8 +217,11 @@ def pairs(given: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """The keys of a --config file. An unknown key or a bad value is refused with its line."""
+def read_config(path: Path, own: type[BaseModel] | None = None) -> dict[str, Any]:
+    """The keys of a --config file. An unknown key or a bad value is refused with its line.
+
+    `own`: further keys, or other values of the same; each field of it has a default.
+    """
     try:
         source = path.read_text(encoding="utf-8")
         keys = read_toml(source)
@@ -227,18 +230,22 @@ def read_config(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{path}: no valid TOML: {error}.") from None
     for key, value in keys.items():
-        problem = _problem_of(key.replace("-", "_"), value)
+        problem = _problem_of(key.replace("-", "_"), value, own)
         if problem is not None:
             raise SettingError(f"{path}:{line_of_key(source, key)}: {key}: {problem.rstrip('.')}.")
     return {key.replace("-", "_"): value for key, value in keys.items()}
 
 
-def _problem_of(name: str, value: Any) -> str | None:
+def _problem_of(name: str, value: Any, own: type[BaseModel] | None) -> str | None:
     """What is wrong with one setting, looked at by itself."""
-    if name not in Settings.model_fields:
-        return f"no such key. {did_you_mean(name, Settings.model_fields)}"
+    known = {**Settings.model_fields, **(own.model_fields if own is not None else {})}
+    if name not in known:
+        return f"no such key. {did_you_mean(name, known)}"
     names = value if name == "plugin" and isinstance(value, list) else [value]
     try:
+        if own is not None and name in own.model_fields:
+            own.model_validate({name: value})
+            return None
         for one in names:
             Settings.model_validate({"plugin": "", name: one})
     except ValidationError as error:

@@ -19,6 +19,7 @@ _COMMANDS = {
     "score": "Read a run's stored replies again and score them.",
     "report": "Print the table of one run or several.",
     "compare": "Compare runs on the same items: differences, intervals, tests.",
+    "ablate": "Ask a grid of prompts: how far does the prompt move the score?",
 }
 
 

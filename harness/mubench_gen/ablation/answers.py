@@ -1,0 +1,141 @@
+"""records → arrays: what one model answered to each item in each cell of the grid."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.localization import is_box_record
+from mubench_gen.records import Record
+from mubench_gen.score import image_of
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+UNASKED, MOVED, UNANSWERED = -4, -3, -2  # in `choice`
+_ERROR = -1  # in the column of right answers
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Counts by cell, number of options and place: arrays of shape (cells, options, place).
+
+    gold: where the right options stood; right: of these those answered right; answered: the
+    places that answers name.
+    """
+
+    gold: Codes
+    right: Codes
+    answered: Codes
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """One model's answers on a grid of `cells`.
+
+    `right` (items, cells): the share of an item's records that are right, unanswered ones wrong,
+    NaN where it was not asked or failed. `image` and `task` are codes an item, `tasks` their
+    names. `choice` (items, cells): the option chosen, by its place in the data, MOVED where
+    orders disagree. By cell: `records` without errors, `errors`, `unanswered`, `correct`.
+    """
+
+    items: tuple[str, ...]
+    images: tuple[str, ...]
+    image: Codes
+    tasks: tuple[str, ...]
+    task: Codes
+    right: Floats
+    choice: npt.NDArray[np.int8]
+    records: Codes
+    errors: Codes
+    unanswered: Codes
+    correct: Codes
+    places: Places
+
+
+def read_answers(records: Iterable[Record], cells: Mapping[tuple[str, str], int]) -> Answers:
+    """The answers; `cells`: the place of each cell by its prompt and read-out.
+
+    Records of other cells, and of items that ask for boxes, are left out.
+    """
+    items, images, tasks = dict[str, int](), dict[str, int](), dict[str, int]()
+    image, task = array("q"), array("q")
+    columns = [array("q") for _ in range(7)]
+    for record in records:
+        cell = cells.get((record["prompt"], record["readout"]))
+        if cell is None or is_box_record(record):
+            continue
+        item = items.setdefault(record["item"], len(items))
+        if item == len(image):
+            image.append(images.setdefault(image_of(record), len(images)))
+            task.append(tasks.setdefault(record["task"], len(tasks)))
+        choice = record["choice"]
+        row = (
+            item,
+            cell,
+            _ERROR if record["status"] == "error" else bool(record["correct"]),
+            UNANSWERED if choice is None else record["order"][choice],
+            len(record["options"]),
+            record["gold"],
+            -1 if choice is None else choice,
+        )
+        for column, value in zip(columns, row, strict=True):
+            column.append(value)
+    table = np.array(columns, np.int64).reshape(7, -1)
+    table = table[:, np.argsort(table[2] == _ERROR, kind="stable")]
+    sound = int((table[2] != _ERROR).sum())
+    width = len(cells)
+    item, cell, right, choice, options, gold, place = table[:, :sound]
+    return Answers(
+        items=tuple(items),
+        images=tuple(images),
+        image=np.array(image, np.int64),
+        tasks=tuple(tasks),
+        task=np.array(task, np.int64),
+        right=_means(item * width + cell, right, (len(items), width)),
+        choice=_choices(item * width + cell, choice, (len(items), width)),
+        records=np.bincount(cell, minlength=width),
+        errors=np.bincount(table[1, sound:], minlength=width),
+        unanswered=np.bincount(cell[choice == UNANSWERED], minlength=width),
+        correct=np.bincount(cell[right == 1], minlength=width),
+        places=_places(cell, right, options, gold, place, width),
+    )
+
+
+def _means(at: Codes, right: Codes, shape: tuple[int, int]) -> Floats:
+    size = shape[0] * shape[1]
+    counts = np.bincount(at, minlength=size).reshape(shape)
+    sums = np.bincount(at, weights=right, minlength=size).reshape(shape)
+    means: Floats = np.divide(sums, counts, out=np.full(shape, np.nan), where=counts > 0)
+    return means
+
+
+def _choices(at: Codes, choice: Codes, shape: tuple[int, int]) -> npt.NDArray[np.int8]:
+    lowest = np.full(shape[0] * shape[1], 127, np.int8)
+    highest = np.full(shape[0] * shape[1], UNASKED, np.int8)
+    chosen = np.minimum(choice, 126).astype(np.int8)
+    np.minimum.at(lowest, at, chosen)
+    np.maximum.at(highest, at, chosen)
+    moved = (lowest != highest) & (highest != UNASKED)
+    return np.where(moved, np.int8(MOVED), highest).reshape(shape)
+
+
+def _places(
+    cell: Codes, right: Codes, options: Codes, gold: Codes, place: Codes, width: int
+) -> Places:
+    most = int(options.max(initial=0)) + 1
+
+    def counted(chosen: npt.NDArray[np.bool_], places: Codes) -> Codes:
+        at = (cell[chosen] * most + options[chosen]) * most + places[chosen]
+        counts = np.bincount(at, minlength=width * most * most)
+        return counts.reshape(width, most, most)
+
+    everywhere = np.ones(len(cell), bool)
+    return Places(
+        gold=counted(everywhere, gold), right=counted(right == 1, gold),
+        answered=counted(place >= 0, place),
+    )  # fmt: skip

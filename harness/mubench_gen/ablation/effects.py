@@ -1,0 +1,202 @@
+"""Main effects: each factor's share of the variance between the cells of a grid.
+
+The analysis of variance of a full factorial design on the cells' accuracies. That the items
+are a sample adds to every sum of squares; what it adds is known from how the images vary, and
+is taken off. Intervals are by the bootstrap over images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.ablation.spread import ByImage
+from mubench_gen.interval import student
+
+Floats = npt.NDArray[np.float64]
+
+DRAWS = 2_000
+INTERACTIONS = "all interactions"
+_NONE = 1e-12  # a sum of squares that is nothing
+_CHUNK = 4_000_000  # numbers of a bootstrap that are held at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A level's accuracy, averaged over all cells that have it; effect: minus the grand mean."""
+
+    level: str
+    accuracy: float
+    effect: float
+    ci95: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One source of variance between cells: a factor, a pair of factors, or all interactions.
+
+    share: of the variance between cells, what the sample of items adds taken off (those of the
+    factors and of all interactions sum to 1); raw_share: as it stands. spread: the standard
+    deviation that it makes, in accuracy, likewise without what the sample adds. None where the
+    cells differ by no more than the sample explains.
+    """
+
+    source: tuple[str, ...]
+    share: float | None
+    share_ci95: tuple[float, float] | None
+    raw_share: float | None
+    spread: float
+    spread_ci95: tuple[float, float]
+    levels: tuple[Level, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return " × ".join(self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposition:
+    """All of the variance between cells. `spread`: its square root, as in Effect."""
+
+    cells: int
+    items: int
+    images: int
+    spread: float
+    spread_ci95: tuple[float, float]
+    effects: tuple[Effect, ...]
+    draws: int
+    seed: int
+
+
+def decompose(
+    table: ByImage, factors: Sequence[tuple[str, Sequence[str]]], *, seed: int, draws: int = DRAWS
+) -> Decomposition:
+    """Decompose the cells' accuracies; `factors`: names and levels, their product the cells.
+
+    Factors of one level are left out. Images are drawn with replacement for the intervals.
+    """
+    varied = [(name, levels) for name, levels in factors if len(levels) > 1]
+    shape = tuple(len(levels) for _, levels in varied)
+    names = [name for name, _ in varied]
+    means, influences = table.means, table.influences
+    observed = sums_of_squares(means[None], shape)[0]
+    added = sums_of_squares(influences, shape).sum(axis=0)
+    drawn = np.concatenate(
+        [sums_of_squares(cells, shape) for cells in bootstrap(table, seed=seed, draws=draws)]
+    )
+    # A replicate varies about the observed means as these do about the true ones.
+    sound, true = np.maximum(observed - added, 0), np.maximum(drawn - 2 * added, 0)
+    sources = [*((name,) for name in names), *combinations(names, 2)]
+    if len(names) > 1:
+        sources.append((INTERACTIONS,))
+    parts = np.array([*range(1, len(names) + 1), *((len(sources),) if len(names) > 1 else ())])
+    effects = tuple(
+        _effect(source, at, observed, sound, true, parts, len(means))
+        for at, source in enumerate(sources, start=1)
+    )
+    leveled = tuple(
+        _with_levels(effect, place, levels, means, influences, shape)
+        for place, (effect, (_, levels)) in enumerate(zip(effects, varied, strict=False))
+    )
+    return Decomposition(
+        cells=len(means),
+        items=int(table.sizes.sum()),
+        images=len(table.sizes),
+        spread=float(np.sqrt(sound[0] / len(means))),
+        spread_ci95=_interval(np.sqrt(true[:, 0] / len(means))),
+        effects=(*leveled, *effects[len(varied) :]),
+        draws=draws,
+        seed=seed,
+    )
+
+
+def sums_of_squares(cells: Floats, shape: Sequence[int]) -> Floats:
+    """Of each row of cells (rows, cells): in all, by factor, by pair, and of all interactions.
+
+    Shape (rows, 1 + factors + pairs + 1), the last only of two factors or more.
+    """
+    rows = cells.reshape(len(cells), *shape)
+    axes = range(1, rows.ndim)
+    size = rows[0].size
+    centred = rows - rows.mean(axis=tuple(axes), keepdims=True)
+    total = (centred**2).reshape(len(rows), -1).sum(axis=1)
+    mains = {axis: centred.mean(axis=tuple(a for a in axes if a != axis)) for axis in axes}
+    found = [total]
+    for axis, main in mains.items():
+        found.append((main**2).sum(axis=1) * (size / shape[axis - 1]))
+    for one, other in combinations(axes, 2):
+        pair = centred.mean(axis=tuple(a for a in axes if a not in (one, other)))
+        pair = pair - mains[one][:, :, None] - mains[other][:, None, :]
+        repeated = size / (shape[one - 1] * shape[other - 1])
+        found.append((pair**2).reshape(len(rows), -1).sum(axis=1) * repeated)
+    if len(shape) > 1:
+        found.append(total - sum(found[1 : 1 + len(shape)]))
+    return np.stack(found, axis=1)
+
+
+def bootstrap(table: ByImage, *, seed: int, draws: int) -> list[Floats]:
+    """The cells' accuracies on images drawn with replacement, in parts of (draws, cells)."""
+    generator = np.random.default_rng([seed, 1])
+    groups, cells = table.sums.shape
+    rows = max(1, min(draws, _CHUNK // max(groups, cells)))
+    found = []
+    for begin in range(0, draws, rows):
+        now = min(rows, draws - begin)
+        times = generator.multinomial(groups, np.full(groups, 1 / groups), size=now)
+        weights = times.astype(np.float64)
+        found.append((weights @ table.sums) / (weights @ table.sizes)[:, None])
+    return found
+
+
+def _effect(
+    source: tuple[str, ...],
+    at: int,
+    observed: Floats,
+    sound: Floats,
+    true: Floats,
+    parts: npt.NDArray[np.int64],
+    cells: int,
+) -> Effect:
+    """`parts` are the places of what makes up the whole."""
+    whole, wholes = sound[parts].sum(), true[:, parts].sum(axis=1)
+    known = bool(whole > _NONE)
+    shares = np.divide(true[:, at], wholes, out=np.zeros(len(true)), where=wholes > _NONE)
+    shares = shares.clip(0, 1)
+    return Effect(
+        source=source,
+        share=float(min(1.0, sound[at] / whole)) if known else None,
+        share_ci95=_interval(shares) if known else None,
+        raw_share=float(observed[at] / observed[0]) if observed[0] > _NONE else None,
+        spread=float(np.sqrt(sound[at] / cells)),
+        spread_ci95=_interval(np.sqrt(true[:, at] / cells)),
+    )
+
+
+def _with_levels(
+    effect: Effect,
+    place: int,
+    levels: Sequence[str],
+    means: Floats,
+    influences: Floats,
+    shape: Sequence[int],
+) -> Effect:
+    others = tuple(axis for axis in range(1, len(shape) + 1) if axis != place + 1)
+    accuracy = means.reshape(1, *shape).mean(axis=others)[0]
+    each = influences.reshape(-1, *shape).mean(axis=others)
+    each = each - each.mean(axis=1, keepdims=True)
+    half = student(0.95, len(influences) - 1) * np.sqrt((each**2).sum(axis=0))
+    effects = accuracy - accuracy.mean()
+    found = tuple(
+        Level(level, float(mean), float(moved), (float(moved - wide), float(moved + wide)))
+        for level, mean, moved, wide in zip(levels, accuracy, effects, half, strict=True)
+    )
+    return replace(effect, levels=found)
+
+
+def _interval(values: Floats) -> tuple[float, float]:
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)

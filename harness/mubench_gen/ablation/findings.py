@@ -1,0 +1,273 @@
+"""arrays → findings: all that a study found, for tables and as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers
+from mubench_gen.ablation.effects import Decomposition, bootstrap, decompose
+from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.ranks import RankStability, rank_stability
+from mubench_gen.ablation.spread import (
+    BestOnHalf,
+    ByImage,
+    Spread,
+    best_on_half,
+    by_image,
+    intervals,
+    spread,
+)
+from mubench_gen.circular import place_bias
+
+Mask = npt.NDArray[np.bool_]
+
+MODEL = "model"  # the factor of several models
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the answers of some cells come to; shares None where there are none.
+
+    records: without errors. accuracy: unanswered wrong; accuracy_answered: among the answered.
+    place_bias: the standard deviation of the recalls of the options' places, place_noise what
+    chance gives. answered_at: where answers stand, gold_at: where the right options do.
+    """
+
+    records: int
+    errors: int
+    accuracy: float | None
+    accuracy_answered: float | None
+    unanswered: float | None
+    place_bias: float | None
+    place_noise: float | None
+    answered_at: tuple[float, ...]
+    gold_at: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CellScore:
+    """One cell: its levels by factor, its interval (clustered by image), its tally."""
+
+    levels: Mapping[str, str]
+    prompt: str
+    readout: str
+    ci95: tuple[float, float] | None
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class LevelTally:
+    """All cells of one level of a factor."""
+
+    factor: str
+    level: str
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFindings:
+    """One model on the grid.
+
+    complete: items that every cell answered, on which cells are compared; of `items`. over:
+    "pooled", then each task. unmoved: the share of items with the same option, right or wrong,
+    under all orders; None where there is one order.
+    """
+
+    model: str
+    run: str
+    items: int
+    complete: int
+    images: int
+    cells: tuple[CellScore, ...]
+    levels: tuple[LevelTally, ...]
+    over: Mapping[str, Spread]
+    best: BestOnHalf | None
+    effects: Decomposition | None
+    unmoved: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All models; of several, what they have together: effects with the model as a factor, and
+    whether prompts rank them alike."""
+
+    models: tuple[ModelFindings, ...]
+    together: Decomposition | None
+    ranks: RankStability | None
+    ranks_by_prompt: RankStability | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def find(
+    grid: Grid,
+    answers: Sequence[Answers],
+    names: Sequence[str],
+    runs: Sequence[str],
+    *,
+    seed: int,
+) -> Findings:
+    """What the answers of each model say."""
+    models = tuple(
+        _of_model(grid, one, name, run, seed)
+        for one, name, run in zip(answers, names, runs, strict=True)
+    )
+    joint = _joint(answers) if len(answers) > 1 else None
+    if joint is None:
+        return Findings(models, None, None, None)
+    factors = [(MODEL, tuple(names)), *((f.name, f.levels) for f in grid.factors)]
+    shape = (len(answers), len(grid.cells))
+    drawn = np.concatenate(bootstrap(joint, seed=seed, draws=1_000)).reshape(-1, *shape)
+    scores = joint.means.reshape(shape)
+    return Findings(
+        models=models,
+        together=decompose(joint, factors, seed=seed),
+        ranks=rank_stability(scores, drawn),
+        ranks_by_prompt=rank_stability(
+            _over_prompts(scores[None], grid)[0], _over_prompts(drawn, grid)
+        ),
+    )
+
+
+def complete(right: npt.NDArray[np.float64]) -> Mask:
+    """The items that every cell answered."""
+    return np.asarray(np.isfinite(right).all(axis=1), np.bool_)
+
+
+def tally(answers: Answers, chosen: Mask) -> Tally:
+    """Of the cells chosen."""
+    records, unanswered = int(answers.records[chosen].sum()), int(answers.unanswered[chosen].sum())
+    correct, answered = int(answers.correct[chosen].sum()), records - unanswered
+    gold, right, named = (
+        getattr(answers.places, name)[chosen].sum(axis=0) for name in ("gold", "right", "answered")
+    )
+    bias = place_bias(_counters(gold), _counters(right))
+    return Tally(
+        records=records,
+        errors=int(answers.errors[chosen].sum()),
+        accuracy=correct / records if records else None,
+        accuracy_answered=correct / answered if answered else None,
+        unanswered=unanswered / records if records else None,
+        place_bias=None if bias is None else bias.spread,
+        place_noise=None if bias is None else bias.noise,
+        answered_at=_shares(named),
+        gold_at=_shares(gold),
+    )
+
+
+def _of_model(grid: Grid, answers: Answers, name: str, run: str, seed: int) -> ModelFindings:
+    width = len(grid.cells)
+    sound = complete(answers.right)
+    table = by_image(answers.right[sound], answers.image[sound]) if sound.any() else None
+    cells = [tally(answers, np.arange(width) == place) for place in range(width)]
+    over: dict[str, Spread] = {}
+    if table is not None:
+        over["pooled"] = spread(table.means)
+        for code, task in sorted(enumerate(answers.tasks), key=lambda pair: pair[1]):
+            here = sound & (answers.task == code)
+            if here.any():
+                over[task] = spread(answers.right[here].mean(axis=0))
+    several = table is not None and width > 1
+    return ModelFindings(
+        model=name,
+        run=run,
+        items=len(answers.items),
+        complete=int(sound.sum()),
+        images=len(table.sizes) if table is not None else 0,
+        cells=tuple(
+            CellScore(
+                levels=dict(zip((f.name for f in grid.factors), cell.levels, strict=True)),
+                prompt=cell.prompt,
+                readout=cell.readout,
+                ci95=_interval(answers, place),
+                tally=counted,
+            )
+            for place, (cell, counted) in enumerate(zip(grid.cells, cells, strict=True))
+        ),
+        levels=tuple(
+            LevelTally(factor.name, level, tally(answers, _having(grid, at, level)))
+            for at, factor in enumerate(grid.factors)
+            if len(factor.levels) > 1
+            for level in factor.levels
+        ),
+        over=over,
+        best=best_on_half(table, seed=seed) if table is not None and several else None,
+        effects=decompose(table, [(f.name, f.levels) for f in grid.factors], seed=seed)
+        if table is not None and several and len(table.sizes) > 1
+        else None,
+        unmoved=_unmoved(grid, answers),
+    )
+
+
+def _interval(answers: Answers, place: int) -> tuple[float, float] | None:
+    """Of one cell, on all items that it answered."""
+    here = ~np.isnan(answers.right[:, place])
+    if not here.any():
+        return None
+    return intervals(by_image(answers.right[here][:, [place]], answers.image[here]))[0]
+
+
+def _having(grid: Grid, at: int, level: str) -> Mask:
+    return np.array([cell.levels[at] == level for cell in grid.cells])
+
+
+def _joint(answers: Sequence[Answers]) -> ByImage | None:
+    """All models' cells on the items that all of them answered in full, model by model."""
+    shared = set(answers[0].items).intersection(*(one.items for one in answers[1:]))
+    first = answers[0]
+    wanted = [item for item in first.items if item in shared]
+    columns = []
+    for one in answers:
+        place = {item: n for n, item in enumerate(one.items)}
+        columns.append(one.right[[place[item] for item in wanted]])
+    right = np.concatenate(columns, axis=1) if wanted else np.empty((0, 0))
+    image = first.image[[n for n, item in enumerate(first.items) if item in shared]]
+    sound = complete(right)
+    if not sound.any() or len(np.unique(image[sound])) < 2:
+        return None
+    return by_image(right[sound], image[sound])
+
+
+def _over_prompts(scores: npt.NDArray[np.float64], grid: Grid) -> npt.NDArray[np.float64]:
+    """The mean over all other factors: (draws, models, cells) → (draws, models, prompts)."""
+    at = next(n for n, factor in enumerate(grid.factors) if factor.name == "prompt")
+    whole = scores.reshape(*scores.shape[:2], *grid.shape)
+    others = tuple(2 + n for n in range(len(grid.shape)) if n != at)
+    means: npt.NDArray[np.float64] = whole.mean(axis=others)
+    return means
+
+
+def _unmoved(grid: Grid, answers: Answers) -> float | None:
+    at = next((n for n, factor in enumerate(grid.factors) if factor.name == "orders"), None)
+    choice = answers.choice.reshape(len(answers.items), *grid.shape)
+    many = bool((answers.choice == MOVED).any())
+    if at is None or (choice.shape[at + 1] < 2 and not many):
+        return None
+    choice = np.moveaxis(choice, at + 1, -1)
+    asked = (choice != UNASKED).all(axis=-1)
+    first = choice[..., :1]
+    same = (choice == first).all(axis=-1) & (first[..., 0] != MOVED) & (first[..., 0] != UNANSWERED)
+    return float(same[asked].mean()) if asked.any() else None
+
+
+def _counters(counts: npt.NDArray[np.int64]) -> dict[int, Counter[int]]:
+    """Counts (options, place) by number of options, what is nowhere left out."""
+    return {
+        options: Counter({place: int(n) for place, n in enumerate(row) if n})
+        for options, row in enumerate(counts)
+    }
+
+
+def _shares(counts: npt.NDArray[np.int64]) -> tuple[float, ...]:
+    by_place = counts.sum(axis=0)
+    total = int(by_place.sum())
+    width = int(np.flatnonzero(by_place).max(initial=-1)) + 1
+    return tuple(float(n) / total for n in by_place[:width]) if total else ()

@@ -1,0 +1,199 @@
+"""The grid of an ablation: axes with their levels, from flags or a file, and its cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from mubench_gen.definitions import first_problem
+from mubench_gen.errors import SettingError
+from mubench_gen.orders import check_orders
+from mubench_gen.prompt import Prompt
+from mubench_gen.types import Readout
+
+MOST_CELLS = 10_000
+AXES = ("prompt", "labels", "orders", "system", "image", "readout", "shots")
+# The slowest first: cells of one image that share a prefix (system prompt, examples, image)
+# stand together, so that a cache pays for it once.
+_SETTINGS = {"system": "system", "shots": "shots", "image": "image",
+             "labels": "labels", "orders": "order"}  # fmt: skip
+_TEXTS = ("system",)  # taken as they are; other lists may be given with commas
+
+
+class StudySettings(BaseModel):
+    """What a study has beside the settings of `eval`: the axes of its grid, each a list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plugin: tuple[str, ...] = Field((), description="model plugins")
+    model: tuple[str, ...] = Field(
+        (), description="models of the plugin; PLUGIN=MODEL where there are several plugins"
+    )
+    prompt: tuple[str, ...] = Field((), description="prompt styles: names or files")
+    labels: tuple[str, ...] = Field((), description="label styles: A) a. (1) i …")
+    orders: tuple[str, ...] = Field(
+        (), description="orders of the options: given, reversed, shuffled, cyclic:K, random:K, all"
+    )
+    system: tuple[str, ...] = Field((), description='system prompts; "" for none')
+    image: tuple[Literal["before", "after"], ...] = Field(
+        (), description="image before or after the text"
+    )
+    readout: tuple[Readout, ...] = Field((), description="read-outs: parse, choice, logprob")
+    shots: tuple[int, ...] = Field((), description="how many worked examples: 0,2,4")
+    budget: int | None = Field(
+        None, ge=1, description="ask so many (item, cell) pairs of a model, estimate the rest"
+    )
+
+    @field_validator(*AXES, "plugin", "model", mode="before")
+    @classmethod
+    def _listed(cls, value: Any, info: Any) -> Any:
+        levels = list(value) if isinstance(value, (list, tuple)) else [value]
+        if not levels and isinstance(value, list):
+            raise ValueError("an empty list: leave the key out, or give it a level")
+        if info.field_name in _TEXTS:
+            return levels
+        return [part for level in levels for part in _parts(level)]
+
+    @field_validator(*AXES, "plugin", "model")
+    @classmethod
+    def _each_once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("shots")
+    @classmethod
+    def _not_negative(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(shots < 0 for shots in value):
+            raise ValueError("a number of worked examples is 0 or more")
+        return value
+
+    @field_validator("orders")
+    @classmethod
+    def _known_orders(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for spec in value:
+            try:
+                check_orders(spec)
+            except SettingError as error:
+                raise ValueError(str(error)) from None
+        return value
+
+
+def _parts(level: Any) -> list[Any]:
+    if isinstance(level, Path):
+        return [str(level)]
+    if not isinstance(level, str):
+        return [level]
+    return [part.strip() for part in level.split(",") if part.strip()]
+
+
+def make_study_settings(given: Mapping[str, Any]) -> StudySettings:
+    """The axes as given by flags and a file."""
+    try:
+        return StudySettings.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        problem = first_problem(error, StudySettings)
+        raise SettingError(f"Setting {problem.key}: {problem.text.rstrip('.')}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """An axis of the grid with its levels, in the order given."""
+
+    name: str
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One way of asking: the prompt as records name it, the read-out, a level of each factor."""
+
+    prompt: str
+    readout: Readout
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """All cells, in the order of the product of the factors' levels, the last the fastest."""
+
+    factors: tuple[Factor, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(factor.levels) for factor in self.factors)
+
+    def label(self, cell: Cell) -> str:
+        """A cell by its levels, of those factors alone that have several."""
+        named = [
+            shown(level)
+            for factor, level in zip(self.factors, cell.levels, strict=True)
+            if len(factor.levels) > 1
+        ]
+        return " · ".join(named) or cell.prompt
+
+    def as_dict(self) -> dict[str, list[str]]:
+        return {factor.name: list(factor.levels) for factor in self.factors}
+
+
+def shown(level: str) -> str:
+    """A level in a table: short, and something where it is empty."""
+    line = " ".join(level.split())
+    return "(none)" if not line else line if len(line) <= 32 else line[:31] + "…"
+
+
+def check_size(axes: StudySettings) -> int:
+    """How many cells there are. SettingError, with the count, where they are too many."""
+    lengths = {axis: len(getattr(axes, axis)) for axis in AXES if getattr(axes, axis)}
+    cells = math.prod(lengths.values())
+    if cells > MOST_CELLS:
+        factors = " × ".join(f"{n:,} {axis}" for axis, n in lengths.items())
+        raise SettingError(
+            f"The grid has {cells:,} cells ({factors}); at most {MOST_CELLS:,} are asked. Leave "
+            "levels out, or vary some axes in a study of their own."
+        )
+    return cells
+
+
+def variants(axes: StudySettings) -> list[dict[str, str]]:
+    """The settings of a prompt under which each prompt is asked, `--prompt-set` by keys."""
+    given = [axis for axis in _SETTINGS if getattr(axes, axis)]
+    return [
+        {_SETTINGS[axis]: str(level) for axis, level in zip(given, levels, strict=True)}
+        for levels in product(*(getattr(axes, axis) for axis in given))
+    ]
+
+
+def make_grid(axes: StudySettings, prompts: Sequence[Prompt], readouts: Sequence[Readout]) -> Grid:
+    """The grid of prompts as they were loaded, each under all `variants`, and the read-outs."""
+    made = variants(axes)
+    stems = tuple(dict.fromkeys(prompt.path.stem for prompt in prompts))
+    if len(prompts) != len(made) * len(stems):
+        raise SettingError("Two of the prompts have one name: each level is given once.")
+    names = {
+        (prompt.path.stem, *variant.values()): prompt.name
+        for (variant, _), prompt in zip(product(made, stems), prompts, strict=True)
+    }
+    given = [axis for axis in _SETTINGS if getattr(axes, axis)]
+    levels: dict[str, tuple[str, ...]] = {
+        "prompt": stems,
+        "readout": tuple(readouts),
+        **{axis: tuple(str(level) for level in getattr(axes, axis)) for axis in given},
+    }
+    factors = tuple(Factor(axis, levels[axis]) for axis in AXES if axis in levels)
+    return Grid(factors, tuple(_cells(factors, given, names)))
+
+
+def _cells(
+    factors: Sequence[Factor], given: Sequence[str], names: Mapping[tuple[str, ...], str]
+) -> Iterator[Cell]:
+    for levels in product(*(factor.levels for factor in factors)):
+        by_axis = {factor.name: level for factor, level in zip(factors, levels, strict=True)}
+        name = names[(by_axis["prompt"], *(by_axis[axis] for axis in given))]
+        readout: Any = by_axis["readout"]
+        yield Cell(name, readout, levels)

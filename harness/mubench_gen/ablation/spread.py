@@ -1,0 +1,132 @@
+"""How far scores lie apart between cells, and what the best cell is worth on other items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.interval import student, wilson
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+SPLITS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ByImage:
+    """Complete items summed by image: `sums` (images, cells), `sizes` (images,) in items."""
+
+    sums: Floats
+    sizes: Floats
+
+    @property
+    def means(self) -> Floats:
+        """The accuracy of each cell."""
+        means: Floats = self.sums.sum(axis=0) / self.sizes.sum()
+        return means
+
+    @property
+    def influences(self) -> Floats:
+        """What each image adds to each cell's mean, (images, cells): sums of their squares and
+        products are the cluster-robust (co)variances of the means."""
+        groups = len(self.sizes)
+        each = self.sums - self.sizes[:, None] * self.means
+        scaled: Floats = each / self.sizes.sum() * np.sqrt(groups / max(1, groups - 1))
+        return scaled
+
+
+def by_image(right: Floats, image: Codes) -> ByImage:
+    """Sum the items (items, cells), without NaN, by image. ValueError where there is none."""
+    if not len(right):
+        raise ValueError("no items that every cell answered")
+    _, codes = np.unique(image, return_inverse=True)
+    groups = int(codes.max()) + 1
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(groups))
+    sums: Floats = np.add.reduceat(right[order], starts, axis=0)
+    return ByImage(sums, np.bincount(codes, minlength=groups).astype(np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Accuracies over cells: the extremes with their cells' places, and the middle."""
+
+    minimum: float
+    median: float
+    maximum: float
+    lowest: int
+    highest: int
+
+
+def spread(means: Floats) -> Spread:
+    """Of one accuracy a cell. Of several lowest or highest the first counts."""
+    low, high = int(np.argmin(means)), int(np.argmax(means))
+    return Spread(float(means[low]), float(np.median(means)), float(means[high]), low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class BestOnHalf:
+    """The cell that is best on one half of the images, and what it scores on the other half.
+
+    `chosen`, `there`, `elsewhere`: of the first split. `mean_there`, `mean_elsewhere`: over
+    `splits` of them; their difference is what choosing the best makes a score look better.
+    `chosen_again`: the share of splits in which the same cell was chosen.
+    """
+
+    chosen: int
+    there: float
+    elsewhere: float
+    elsewhere_ci95: tuple[float, float]
+    mean_there: float
+    mean_elsewhere: float
+    chosen_again: float
+    splits: int
+
+
+def best_on_half(table: ByImage, *, seed: int, splits: int = SPLITS) -> BestOnHalf | None:
+    """Split the images in halves by the seed; None of fewer than two images."""
+    groups = len(table.sizes)
+    if groups < 2:
+        return None
+    generator = np.random.default_rng([seed, 0])
+    ranks = generator.permuted(np.tile(np.arange(groups), (splits, 1)), axis=1)
+    here = ranks < (groups + 1) // 2
+    mine = (here @ table.sums) / (here @ table.sizes)[:, None]
+    theirs = (~here @ table.sums) / (~here @ table.sizes)[:, None]
+    chosen = mine.argmax(axis=1)
+    rows = np.arange(splits)
+    first = int(chosen[0])
+    other = ByImage(table.sums[~here[0]][:, [first]], table.sizes[~here[0]])
+    return BestOnHalf(
+        chosen=first,
+        there=float(mine[0, first]),
+        elsewhere=float(theirs[0, first]),
+        elsewhere_ci95=intervals(other)[0],
+        mean_there=float(mine[rows, chosen].mean()),
+        mean_elsewhere=float(theirs[rows, chosen].mean()),
+        chosen_again=float((chosen == first).mean()),
+        splits=splits,
+    )
+
+
+def intervals(table: ByImage) -> list[tuple[float, float]]:
+    """The 95 % interval of each cell's accuracy, as `interval.clustered_interval` has it.
+
+    Of means over several records an item the interval is a little wide: an item then varies
+    less than right or wrong does.
+    """
+    groups, items = len(table.sizes), float(table.sizes.sum())
+    means = np.clip(table.means, 0.0, 1.0)
+    variances = (table.influences**2).sum(axis=0)
+    quantile = student(0.95, groups - 1)
+    found = []
+    for share, variance in zip(means.tolist(), variances.tolist(), strict=True):
+        independent = share * (1 - share) / max(1.0, items - 1)
+        size = float(groups)
+        if groups > 1 and independent > 0:
+            size = items / max(1.0, variance / independent)
+        found.append(wilson(share, size, quantile))
+    return found

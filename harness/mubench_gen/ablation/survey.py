@@ -1,0 +1,127 @@
+"""Before a study asks anything: how much that is, and what it could find."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mubench_gen.items import items_of, planned, samples_of
+from mubench_gen.paired import detectable
+from mubench_gen.plan import Plan
+from mubench_gen.records import AnsweredKeys
+from mubench_gen.types import Image, Request, Text
+
+DISCORDANCE = 0.2  # the share of items that two cells answer differently, taken for granted
+_MOST_RENDERED = 200_000  # items; beyond, what is asked is not gone through beforehand
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one model is to be asked.
+
+    pairs: (item, cell) pairs with their orders and repeats, a record each. requests: those
+    with distinct content; answered: of these, by this study or a run that is re-used.
+    prefills: the distinct beginnings of requests up to and including the image, which is what
+    a cache of prefixes has to read; of a contrastive model the images. exact: False where
+    requests and prefills are not counted but bounded. detectable: the smallest true difference
+    between two cells that 80 % of such studies find at 5 %, where the cells answer a fifth of
+    the items differently: if an image's items are independent, and if they tell one thing.
+    """
+
+    model: str
+    items: int
+    images: int
+    pairs: int
+    requests: int
+    answered: int
+    prefills: int
+    exact: bool
+    detectable: tuple[float | None, float | None]
+
+    @property
+    def to_ask(self) -> int:
+        return self.requests - self.answered
+
+
+def survey(plan: Plan, *, cells: int, answered: Sequence[AnsweredKeys]) -> Survey:
+    """Go through all that the plan asks: renders every prompt and hashes every image."""
+    items, images = set(), set()
+    for sample in samples_of(plan):
+        items.add(sample.id)
+        images.add((sample.row.dataset, sample.row.image_id))
+    pairs = planned(plan)
+    each = float(len(items))  # that a cell is asked
+    if plan.selection is not None:
+        each = sum(map(len, plan.selection.cells.values())) / cells
+    sizes = max(1.0, each), max(1.0, min(len(images), each))
+    counted = _counted(plan, answered) if pairs <= _MOST_RENDERED else None
+    return Survey(
+        model=plan.name,
+        items=len(items),
+        images=len(images),
+        pairs=pairs,
+        requests=counted.requests if counted is not None else pairs,
+        answered=counted.answered if counted is not None else 0,
+        prefills=counted.prefills if counted is not None else pairs,
+        exact=counted is not None,
+        detectable=(detectable(sizes[0], DISCORDANCE), detectable(sizes[1], DISCORDANCE)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    requests: int
+    answered: int
+    prefills: int
+
+
+def _counted(plan: Plan, answered: Sequence[AnsweredKeys]) -> _Counts:
+    requests: dict[str, bool] = {}
+    prefixes: set[bytes] = set()
+    for item in items_of(plan):
+        request = item.request
+        if request is None or request.key in requests:
+            continue
+        requests[request.key] = any(request.key in keys for keys in answered)
+        prefix = _prefix(request)
+        if prefix is not None:
+            prefixes.add(prefix)
+    return _Counts(len(requests), sum(requests.values()), len(prefixes))
+
+
+def _prefix(request: Request) -> bytes | None:
+    """A digest of the request's beginning, its last image included; None without an image."""
+    if request.readout == "similarity":
+        return request.image.sha256.encode() if request.image is not None else None
+    parts: list[Any] = [
+        (message.role, part) for message in request.messages for part in message.content
+    ]
+    last = max((i for i, (_, part) in enumerate(parts) if isinstance(part, Image)), default=-1)
+    if last < 0:
+        return None
+    digest = hashlib.sha256()
+    for role, part in parts[: last + 1]:
+        content = part.text if isinstance(part, Text) else part.sha256
+        digest.update(f"{role}\0{type(part).__name__}\0{content}\0".encode())
+    return digest.digest()[:16]
+
+
+def described(found: Survey) -> str:
+    """The survey in words, two lines."""
+    most = "" if found.exact else "at most "
+    done = f", {found.answered:,} of them answered already" if found.answered else ""
+    least, more = (_points(share) for share in found.detectable)
+    return (
+        f"{found.model}: {most}{found.requests:,} requests{done} ({found.pairs:,} answers to "
+        f"{found.items:,} items), {found.images:,} images, {most}{found.prefills:,} distinct "
+        f"image prefills.\n"
+        f"{found.model}: smallest detectable difference between two cells {least} points if items "
+        f"of an image are independent, {more} if they tell one thing (80 % power, 5 %, a fifth of "
+        "the answers differing)."
+    )
+
+
+def _points(share: float | None) -> str:
+    return "none of" if share is None else f"{100 * share:.1f}"

@@ -1,0 +1,206 @@
+"""What a study found, as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from mubench_gen.cli.tables import print_table
+from mubench_gen.report import percent
+from mubench_gen.tabular import printable
+
+if TYPE_CHECKING:
+    from mubench_gen.ablation.effects import Decomposition
+    from mubench_gen.ablation.findings import CellScore, ModelFindings, Tally
+    from mubench_gen.ablation.grid import Grid
+    from mubench_gen.ablation.ranks import RankStability
+    from mubench_gen.ablation.study import StudyResult
+
+_MOST_CELLS = 24  # of a table; of more the best and the worst are shown
+_MOST_LEVELS = 40
+
+
+def show(result: StudyResult) -> None:
+    """All tables on stdout."""
+    grid, found = result.study.grid, result.findings
+    for one in found.models:
+        _show_cells(grid, one)
+        _show_levels(one)
+        _show_spread(grid, one)
+        if one.effects is not None and one.effects.effects:
+            _show_effects(one.effects, f"{one.model}: what moves the score")
+        for line in _notes(grid, one):
+            click.echo(printable(line))
+    if found.together is not None:
+        _show_effects(found.together, "All models together: what moves the score")
+    names = [one.model for one in found.models]
+    for ranks, over in ((found.ranks, "cells"), (found.ranks_by_prompt, "prompts")):
+        if ranks is not None and ranks.rankings > 1:
+            click.echo(printable(_ranked(ranks, names, over)))
+
+
+def _show_cells(grid: Grid, one: ModelFindings) -> None:
+    shown = sorted(one.cells, key=lambda cell: -(cell.tally.accuracy or 0.0))
+    left = len(shown) - _MOST_CELLS
+    if left > 0:
+        half = _MOST_CELLS // 2
+        shown = [*shown[:half], *shown[-half:]]
+    varied = [factor.name for factor in grid.factors if len(factor.levels) > 1]
+    varied = varied or ["prompt"]
+    print_table(
+        [*varied, "n", "accuracy", "95 % CI", "unanswered", "of the answered", "place bias",
+         "errors"],
+        [_cell(cell, varied) for cell in shown],
+        title=f"{one.model}: {len(one.cells):,} cells, in %"
+        + (f" (the best and the worst; {left:,} between)" if left > 0 else ""),
+        right=range(len(varied), len(varied) + 7),
+    )  # fmt: skip
+
+
+def _cell(cell: CellScore, varied: Sequence[str]) -> list[str]:
+    from mubench_gen.ablation.grid import shown
+
+    tally = cell.tally
+    return [
+        *(shown(cell.levels[name]) for name in varied),
+        f"{tally.records:,}",
+        percent(tally.accuracy),
+        _range(cell.ci95),
+        *_shares(tally),
+    ]
+
+
+def _shares(tally: Tally) -> list[str]:
+    bias = "–" if tally.place_bias is None else percent(tally.place_bias)
+    noise = "" if tally.place_noise is None else f" ({percent(tally.place_noise)})"
+    return [
+        percent(tally.unanswered),
+        percent(tally.accuracy_answered),
+        bias + noise,
+        f"{tally.errors:,}" if tally.errors else "",
+    ]
+
+
+def _show_levels(one: ModelFindings) -> None:
+    from mubench_gen.ablation.grid import shown
+
+    if not one.levels:
+        return
+    moved = {
+        (effect.source[0], level.level): level
+        for effect in (one.effects.effects if one.effects is not None else ())
+        for level in effect.levels
+    }
+    rows = []
+    for entry in one.levels[:_MOST_LEVELS]:
+        level = moved.get((entry.factor, entry.level))
+        tally = entry.tally
+        rows.append(
+            [
+                entry.factor,
+                shown(entry.level),
+                f"{tally.records:,}",
+                percent(tally.accuracy),
+                "–" if level is None else f"{100 * level.effect:+.1f}",
+                "–" if level is None else _range(level.ci95, signed=True),
+                *_shares(tally),
+            ]
+        )
+    print_table(
+        ["factor", "level", "n", "accuracy", "effect", "95 % CI", "unanswered",
+         "of the answered", "place bias", "errors"],
+        rows,
+        title=f"{one.model}: by level, in %",
+        right=range(2, 10),
+    )  # fmt: skip
+
+
+def _show_spread(grid: Grid, one: ModelFindings) -> None:
+    if not one.over or len(grid.cells) < 2:
+        return
+    rows = [
+        [
+            name,
+            percent(found.minimum),
+            percent(found.median),
+            percent(found.maximum),
+            f"{100 * (found.maximum - found.minimum):.1f}",
+            grid.label(grid.cells[found.lowest]),
+            grid.label(grid.cells[found.highest]),
+        ]
+        for name, found in one.over.items()
+    ]
+    print_table(
+        ["", "min", "median", "max", "max − min", "lowest", "highest"],
+        rows,
+        title=f"{one.model}: over {len(grid.cells):,} cells, accuracy in %",
+        right=(1, 2, 3, 4),
+    )
+
+
+def _show_effects(found: Decomposition, title: str) -> None:
+    rows = [
+        [
+            effect.name,
+            percent(effect.share),
+            _range(effect.share_ci95),
+            percent(effect.raw_share),
+            f"{100 * effect.spread:.1f}",
+            _range(effect.spread_ci95),
+        ]
+        for effect in found.effects
+    ]
+    spread = f"{100 * found.spread:.1f}"
+    rows.append(["all", "", "", "", spread, _range(found.spread_ci95)])
+    print_table(
+        ["source", "share", "95 % CI", "with the sample's", "SD, points", "95 % CI"],
+        rows,
+        title=f"{title}: share of the variance between {found.cells:,} cells, in %",
+        right=range(1, 6),
+    )
+
+
+def _notes(grid: Grid, one: ModelFindings) -> Iterable[str]:
+    if one.complete < one.items:
+        yield (
+            f"{one.items - one.complete:,} of {one.items:,} items are not answered in every cell: "
+            "cells are compared without them."
+        )
+    if one.best is not None:
+        best = one.best
+        yield (
+            f"The best cell on half of the images ({grid.label(grid.cells[best.chosen])}) scores "
+            f"{percent(best.there)} there and {percent(best.elsewhere)} "
+            f"({_range(best.elsewhere_ci95)}) on the other half; over {best.splits} splits "
+            f"{percent(best.mean_there)} and {percent(best.mean_elsewhere)}, and the same cell in "
+            f"{percent(best.chosen_again)} % of them."
+        )
+    if one.unmoved is not None:
+        yield f"The same option under all orders, right or wrong: {percent(one.unmoved)} %."
+    if one.effects is not None:
+        yield (
+            f"Effects on {one.effects.items:,} items of {one.effects.images:,} images; what the "
+            "sample of images adds to the variance is taken off. Intervals: "
+            f"{one.effects.draws:,} bootstrap samples of images, seed {one.effects.seed}."
+        )
+    yield "Place bias: SD of the recalls by place (in brackets what chance gives)."
+
+
+def _ranked(ranks: RankStability, names: Sequence[str], over: str) -> str:
+    if ranks.tau is None:
+        return f"Order of the models over {ranks.rankings:,} {over}: they are tied."
+    best = ", ".join(f"{n} {percent(share)}" for n, share in zip(names, ranks.best, strict=True))
+    within = "" if ranks.tau_ci95 is None else " ({:.2f} to {:.2f})".format(*ranks.tau_ci95)
+    return (
+        f"Order of the models over {ranks.rankings:,} {over}: mean Kendall τ {ranks.tau:.2f}"
+        f"{within}, lowest {ranks.lowest:.2f}; best in % of the {over}: {best}."
+    )
+
+
+def _range(interval: tuple[float, float] | None, *, signed: bool = False) -> str:
+    if interval is None:
+        return "–"
+    low, high = (100 * end for end in interval)
+    return f"{low:+.1f} to {high:+.1f}" if signed else f"{low:.1f}–{high:.1f}"

@@ -1,0 +1,193 @@
+"""What a study's statistics say, against statsmodels, scipy, brute force and known truth."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from mubench_gen.ablation.effects import INTERACTIONS, bootstrap, decompose, sums_of_squares
+from mubench_gen.ablation.ranks import mean_tau, rank_stability
+from mubench_gen.ablation.spread import best_on_half, by_image, intervals, spread
+from mubench_gen.interval import clustered_interval
+
+Floats = npt.NDArray[np.float64]
+FACTORS = (("prompt", ("a", "b", "c")), ("labels", ("A", "1")), ("orders", ("given", "reversed")))
+
+
+def answered(
+    cells: Floats, *, images: int, most: int, seed: int, apart: float = 0.6
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Answers right or wrong with the cells' true accuracies, (items, cells), and images.
+
+    An item is as hard in all cells, by `apart` of the variance, and so are an image's items.
+    """
+    drawn = np.random.default_rng(seed)
+    image = np.repeat(np.arange(images), drawn.integers(1, most + 1, size=images))
+    shared = drawn.normal(size=(images, 1))[image] + drawn.normal(size=(len(image), 1))
+    own = drawn.normal(size=(len(image), len(cells)))
+    latent = math.sqrt(apart / 2) * shared + math.sqrt(1 - apart) * own
+    limits = np.array([NormalDist().inv_cdf(share) for share in cells])
+    return (latent < limits).astype(float), image
+
+
+def test_sums_of_squares_are_those_of_statsmodels_anova() -> None:
+    api = pytest.importorskip("statsmodels.formula.api")
+    stats = pytest.importorskip("statsmodels.api").stats
+    pandas = pytest.importorskip("pandas")
+    cells = np.random.default_rng(1).random(12)
+    levels = list(itertools.product(*(levels for _, levels in FACTORS)))
+    frame = pandas.DataFrame(levels, columns=["p", "l", "o"]).assign(y=cells)
+    fit = api.ols("y ~ C(p)*C(l) + C(p)*C(o) + C(l)*C(o)", frame).fit()
+    theirs = stats.anova_lm(fit, typ=2)["sum_sq"]
+    ours = sums_of_squares(cells[None], (3, 2, 2))[0]
+    wanted = [theirs[name] for name in ("C(p)", "C(l)", "C(o)", "C(p):C(l)", "C(p):C(o)")]
+    assert ours[1:6] == pytest.approx(wanted)
+    assert ours[6] == pytest.approx(theirs["C(l):C(o)"])
+    assert ours[0] == pytest.approx(((cells - cells.mean()) ** 2).sum())
+    assert ours[7] == pytest.approx(ours[0] - ours[1:4].sum())
+
+
+def test_influences_give_the_cluster_robust_covariance_of_statsmodels() -> None:
+    api = pytest.importorskip("statsmodels.api")
+    right, image = answered(np.array([0.3, 0.7]), images=80, most=5, seed=2)
+    table = by_image(right, image)
+    fit = api.OLS(right[:, 0] - right[:, 1], np.ones(len(right))).fit(
+        cov_type="cluster", cov_kwds={"groups": image}
+    )
+    each = table.influences[:, 0] - table.influences[:, 1]
+    assert (each**2).sum() == pytest.approx(fit.cov_params()[0][0], rel=0.01)
+
+
+def test_intervals_are_those_of_single_runs() -> None:
+    right, image = answered(np.array([0.2, 0.6, 1.0 - 1e-9]), images=60, most=4, seed=3)
+    ours = intervals(by_image(right, image))
+    for cell in range(3):
+        counts = [
+            (int((image == one).sum()), int(right[image == one, cell].sum()))
+            for one in np.unique(image)
+        ]
+        assert ours[cell] == pytest.approx(clustered_interval(counts))
+
+
+def test_the_bootstrap_draws_images_and_is_the_seeds() -> None:
+    right, image = answered(np.array([0.3, 0.7]), images=80, most=5, seed=4)
+    table = by_image(right, image)
+    drawn = np.concatenate(bootstrap(table, seed=0, draws=4_000))
+    assert drawn.shape == (4_000, 2)
+    assert drawn.std(axis=0) == pytest.approx(np.sqrt((table.influences**2).sum(axis=0)), rel=0.05)
+    assert (drawn == np.concatenate(bootstrap(table, seed=0, draws=4_000))).all()
+    assert (drawn != np.concatenate(bootstrap(table, seed=1, draws=4_000))).any()
+
+
+def test_where_cells_differ_by_chance_alone_the_raw_shares_mislead_and_spread_says_so() -> None:
+    """Twelve cells of one true accuracy: the factors' raw shares are not nothing."""
+    raw, spreads, covered = [], [], 0
+    for seed in range(120):
+        right, image = answered(np.full(12, 0.6), images=100, most=4, seed=seed)
+        found = decompose(by_image(right, image), FACTORS, seed=seed, draws=400)
+        raw.append(found.effects[0].raw_share or 0.0)
+        spreads.append(found.spread)
+        covered += found.spread_ci95[0] < 1e-9
+    assert np.mean(raw) == pytest.approx(2 / 11, abs=0.04)  # as many as its degrees of freedom
+    assert np.mean(spreads) < 0.012
+    assert covered / 120 > 0.9
+
+
+@pytest.mark.parametrize("apart", [0.2, 0.7])
+def test_shares_and_their_intervals_hold_the_truth(apart: float) -> None:
+    """The prompt makes most of the differences, the labels some, the orders none."""
+    cells = np.array(
+        [
+            0.5 + prompt + labels
+            for prompt, labels, _ in itertools.product((-0.15, 0.0, 0.15), (-0.04, 0.04), (0, 0))
+        ]
+    )
+    true = sums_of_squares(cells[None], (3, 2, 2))[0]
+    shares, held = [], 0
+    spread_held = levels_held = 0
+    replicates = 200
+    for seed in range(replicates):
+        right, image = answered(cells, images=150, most=4, seed=seed, apart=apart)
+        found = decompose(by_image(right, image), FACTORS, seed=seed, draws=400)
+        prompt = found.effects[0]
+        assert prompt.name == "prompt"
+        assert prompt.share is not None
+        assert prompt.share_ci95 is not None
+        shares.append(prompt.share)
+        held += prompt.share_ci95[0] <= true[1] / true[0] <= prompt.share_ci95[1]
+        spread_held += prompt.spread_ci95[0] <= math.sqrt(true[1] / 12) <= prompt.spread_ci95[1]
+        low, high = prompt.levels[2].ci95
+        levels_held += low <= 0.15 <= high
+        parts = [e.share or 0 for e in found.effects if len(e.source) == 1]
+        assert sum(parts) == pytest.approx(1)
+    assert np.mean(shares) == pytest.approx(true[1] / true[0], abs=0.02)
+    assert held / replicates >= 0.9
+    assert 0.9 <= spread_held / replicates <= 0.99
+    assert 0.91 <= levels_held / replicates <= 0.985
+
+
+def test_factors_of_one_level_make_no_difference() -> None:
+    right, image = answered(np.array([0.3, 0.7]), images=80, most=5, seed=4)
+    table = by_image(right, image)
+    some = decompose(table, [("prompt", ("a", "b")), ("labels", ("A",))], seed=0, draws=50)
+    assert [effect.name for effect in some.effects] == ["prompt"]
+    assert some.effects[0].share == 1
+    assert INTERACTIONS not in [effect.name for effect in some.effects]
+
+
+def test_equal_cells_have_no_shares() -> None:
+    right = np.repeat(answered(np.array([0.4]), images=30, most=2, seed=1)[0], 12, axis=1)
+    found = decompose(by_image(right, np.arange(len(right))), FACTORS, seed=0, draws=50)
+    assert found.spread < 1e-9
+    assert {effect.share for effect in found.effects} == {None}
+
+
+def test_the_best_cell_of_many_alike_is_no_better_on_the_other_half() -> None:
+    right, image = answered(np.full(40, 0.6), images=150, most=2, seed=5)
+    table = by_image(right, image)
+    found = best_on_half(table, seed=0)
+    assert found is not None
+    assert found.mean_there > found.mean_elsewhere + 0.03
+    assert found.mean_elsewhere == pytest.approx(table.means.mean(), abs=0.02)
+    assert spread(table.means).maximum > found.mean_elsewhere
+    assert found == best_on_half(table, seed=0)
+    assert found != best_on_half(table, seed=1)
+
+
+def test_the_halves_are_of_images_and_the_first_split_is_worked_out_by_hand() -> None:
+    right, image = answered(np.array([0.3, 0.5, 0.9]), images=31, most=4, seed=6)
+    found = best_on_half(by_image(right, image), seed=3)
+    assert found is not None
+    ranks = np.random.default_rng([3, 0]).permuted(np.tile(np.arange(31), (200, 1)), axis=1)[0]
+    mine = (ranks < 16)[image]
+    here, there = right[mine].mean(axis=0), right[~mine].mean(axis=0)
+    assert (found.chosen, found.there) == (int(here.argmax()), pytest.approx(here.max()))
+    assert found.elsewhere == pytest.approx(there[here.argmax()])
+    assert found.chosen_again == 1
+
+
+def test_tau_is_that_of_scipy_over_all_pairs_of_rankings() -> None:
+    kendalltau = pytest.importorskip("scipy.stats").kendalltau
+    scores = np.random.default_rng(2).integers(0, 6, size=(5, 8)) / 6  # with ties
+    taus = [kendalltau(a, b).statistic for a, b in itertools.combinations(scores.T, 2)]
+    assert mean_tau(scores[None])[0] == pytest.approx(np.mean(taus))
+    assert rank_stability(scores).lowest == pytest.approx(min(taus))
+
+
+def test_rank_stability_of_two_models_is_how_often_the_same_one_leads() -> None:
+    scores = np.array([[0.6, 0.7, 0.5, 0.4], [0.5, 0.5, 0.6, 0.4]])
+    found = rank_stability(scores)
+    assert found.best == (2.5 / 4, 1.5 / 4)
+    assert found.tau == pytest.approx(-1 / 3)  # of three pairs one agrees; the tie ranks nobody
+    assert found.lowest == -1
+    assert rank_stability(np.full((2, 3), 0.5)).tau is None
+
+
+def test_no_items_are_refused() -> None:
+    with pytest.raises(ValueError, match="no items"):
+        by_image(np.empty((0, 3)), np.empty(0, np.int64))
