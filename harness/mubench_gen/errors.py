@@ -7,6 +7,7 @@ MubenchError                  every error of ours
 │   ├── DefinitionError       a task's TOML or a prompt's template (file, line, key)
 │   ├── DataError             a data set that is missing, unreadable or not of the schema
 │   ├── RunFolderError        other settings, in use by another process, disk full, …
+│   ├── MergeError            checkpoints that cannot be read, merged or written
 │   └── MissingExtraError     a package that an extra brings
 ├── ItemError                 one item has no answer; the run goes on
 │   ├── ImageError            corrupt, truncated, too large, or refused by the policy
@@ -51,6 +52,10 @@ class DataError(UsageError):
 
 class RunFolderError(UsageError):
     """A run folder that cannot be used."""
+
+
+class MergeError(UsageError):
+    """Checkpoints that cannot be read, don't fit each other, or cannot be written."""
 
 
 class MissingExtraError(UsageError):

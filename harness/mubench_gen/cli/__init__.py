@@ -20,6 +20,7 @@ _COMMANDS = {
     "report": "Print the table of one run or several.",
     "compare": "Compare runs on the same items: differences, intervals, tests.",
     "ablate": "Ask a grid of prompts: how far does the prompt move the score?",
+    "merge": "Mix the weights of a base and its fine-tunes.",
 }
 
 

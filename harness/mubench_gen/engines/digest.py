@@ -18,6 +18,7 @@ _SHA256_NAME = re.compile(r"[0-9a-f]{64}\Z")
 _SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
 _WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".pth"})
 _SETTING_SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".py"})
+_NO_SETTINGS = frozenset({"merge.json"})  # how the weights were made says nothing of what they do
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ def digest_checkpoint(path: str | Path, revision: str | None = None) -> Checkpoi
     if folder is None or not files:
         return None
     settings = sorted(
-        file for file in folder.iterdir() if file.suffix in _SETTING_SUFFIXES and file.is_file()
+        file
+        for file in folder.iterdir()
+        if file.suffix in _SETTING_SUFFIXES and file.name not in _NO_SETTINGS and file.is_file()
     )
     return CheckpointDigest(
         weights=_digest_files(files),

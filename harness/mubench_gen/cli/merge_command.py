@@ -1,0 +1,151 @@
+"""`mubench-gen merge`: weights between a base and its fine-tunes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from mubench_gen.merging.account import Account, Block
+    from mubench_gen.merging.merge import Merge
+
+_EXAMPLES = """
+\b
+Examples:
+  mubench-gen merge openai/clip-vit-base-patch32 vinid/plip --alpha 0.5 --out plip-half
+  mubench-gen merge BASE FINETUNED --alpha 0:1:0.1 --out merged     folders alpha-0 … alpha-1
+  mubench-gen merge BASE ONE TWO --alpha 0.5 --out soup             towards the mean of the two
+  mubench-gen merge BASE FINETUNED --method task-arithmetic --alpha 1.5 --out further
+  mubench-gen merge BASE FINETUNED --alpha 0.5 --include 'vision_*' --out vision-only
+  mubench-gen eval --plugin clip --model merged/alpha-0.5
+"""
+
+
+@click.command("merge", epilog=_EXAMPLES)
+@click.argument("base")
+@click.argument("finetuned", nargs=-1, required=True)
+@click.option(
+    "--alpha",
+    "alphas",
+    multiple=True,
+    required=True,
+    metavar="A[,A…]|START:STOP:STEP",
+    help="How far from the base (0) to the fine-tune (1); several are made in one pass.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The folder to be made: the model itself, or of several α one alpha-A each.",
+)
+@click.option(
+    "--method",
+    default="linear",
+    metavar="NAME",
+    help="linear, slerp, task-arithmetic (α of any size), lines (by depth). [linear]",
+)
+@click.option("--include", multiple=True, metavar="GLOB", help="Merge these tensors alone.")
+@click.option(
+    "--exclude", multiple=True, metavar="GLOB", help="Leave these tensors as the base has them."
+)
+@click.option(
+    "--carry-from",
+    type=click.Choice(["base", "finetuned"]),
+    default="base",
+    help="Whose configuration, tokenizer, processor and chat template come along. [base]",
+)
+@click.option(
+    "--accept-vocabulary", is_flag=True, help="Merge although the tokenizers' tokens differ."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(
+    base: str,
+    finetuned: tuple[str, ...],
+    alphas: tuple[str, ...],
+    out: Path,
+    method: str,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    carry_from: Literal["base", "finetuned"],
+    accept_vocabulary: bool,
+    as_json: bool,
+) -> None:
+    """Mix the weights of BASE and FINETUNED: (1 − α)·base + α·fine-tuned, tensor by tensor.
+
+    Folders or hub ids (OWNER/NAME, OWNER/NAME@REVISION), safetensors or pickle. What is
+    written is safetensors that transformers and vLLM load. An interrupted merge goes on with
+    the same command.
+    """
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.merging.merge import Merge, merge
+    from mubench_gen.merging.recipe import make_recipe, spelled
+    from mubench_gen.progress import bar
+
+    wanted = Merge(
+        base=base,
+        finetuned=finetuned,
+        recipe=make_recipe(alphas, method=method, include=include, exclude=exclude),
+        out=out,
+        carried_from=carry_from,
+        accept_vocabulary=accept_vocabulary,
+    )
+    with bar("merge", 0) as progress:
+        account = merge(wanted, progress)
+    if as_json:
+        folders = {spelled(alpha): str(path) for alpha, path in wanted.folders(out).items()}
+        print_json({**account.as_dict(), "folders": folders})
+    else:
+        _show(account, wanted)
+
+
+def _show(account: Account, wanted: Merge) -> None:
+    from mubench_gen.cli.tables import print_table
+    from mubench_gen.merging.recipe import spelled
+    from mubench_gen.tabular import printable
+
+    print_table(
+        ["", "tensors", "parameters", "distance", "cosine"],
+        [
+            *(_row(block) for block in account.blocks),
+            [
+                "all",
+                f"{len(account.merged):,}",
+                f"{account.parameters:,}",
+                _number(account.distance),
+                _number(account.cosine),
+            ],
+        ],
+        title=f"{account.base} → {', '.join(account.finetuned)}: ‖Δ‖ / ‖base‖ by block",
+        right=range(1, 5),
+    )
+    told = [f"{len(account.merged):,} tensors merged by {account.recipe.method}"]
+    told += [f"{account.identical:,} of them equal in all"] if account.identical else []
+    told += [f"{len(account.copied):,} copied (integers)"] if account.copied else []
+    told += [f"{len(account.skipped):,} left as the base has them"] if account.skipped else []
+    lines = [f"{', '.join(told)}."]
+    lines.append(f"Taken from the {_SIDE[account.carried_from]}: {', '.join(account.carried)}.")
+    lines += [f"Weights of {n} in {how}." for n, how in account.formats.items() if "pickle" in how]
+    lines += [f"Note: {text}." for text in account.notes]
+    lines += [f"Warning: {text}." for text in account.warnings]
+    lines += [f"α {spelled(a)}: {path}" for a, path in wanted.folders(wanted.out).items()]
+    for line in lines:
+        click.echo(printable(line))
+
+
+_SIDE = {"base": "base", "finetuned": "fine-tune"}
+
+
+def _row(block: Block) -> list[str]:
+    return [
+        block.name,
+        f"{block.tensors:,}",
+        f"{block.parameters:,}",
+        _number(block.distance),
+        _number(block.cosine),
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

@@ -1,0 +1,155 @@
+"""What a merge is to do: method, α, which tensors. Checked before anything is opened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from fnmatch import fnmatchcase
+from typing import Any, Literal, get_args
+
+from mubench_gen.errors import SettingError, did_you_mean
+
+Method = Literal["linear", "slerp", "task-arithmetic", "lines"]
+METHODS: tuple[str, ...] = get_args(Method)
+_MOST_ALPHAS = 201
+_BETWEEN = ("linear", "slerp")  # methods that go from the base to the fine-tune and no further
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """`alphas` as written ("0", "0.1", "1"), ascending, each once.
+
+    linear: (1 − α)·base + α·mean(fine-tuned). slerp: the same along the arc, a tensor at a time.
+    task-arithmetic: base + α·Σ(fine-tuned − base), α of any size. lines (LiNeS, Wang et al.
+    2024, arXiv 2410.17146): base + λ·mean(fine-tuned − base) with λ = α + (1 − α)·(l − 1)/(L − 1)
+    in block l of the L of a tower, and α outside the blocks.
+    Tensors that `include` and `exclude` leave out stay the base's.
+    """
+
+    alphas: tuple[Decimal, ...]
+    method: Method = "linear"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def covers(self, name: str) -> bool:
+        """Whether the tensor of that name is merged."""
+        kept = not self.include or any(fnmatchcase(name, glob) for glob in self.include)
+        return kept and not any(fnmatchcase(name, glob) for glob in self.exclude)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "alphas": [spelled(alpha) for alpha in self.alphas],
+            "include": list(self.include),
+            "exclude": list(self.exclude),
+        }
+
+
+def make_recipe(
+    alphas: Iterable[str],
+    *,
+    method: str = "linear",
+    include: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+) -> Recipe:
+    """The recipe, checked. SettingError for an α or a method that cannot be."""
+    if method not in METHODS:
+        raise SettingError(f"No method {method!r}. {did_you_mean(method, METHODS)}")
+    found = parse_alphas(alphas)
+    outside = [alpha for alpha in found if not 0 <= alpha <= 1]
+    if outside and method in (*_BETWEEN, "lines"):
+        raise SettingError(
+            f"α {spelled(outside[0])} is outside [0, 1], where {method} has no meaning. "
+            "Beyond the ends: --method task-arithmetic."
+        )
+    return Recipe(found, method, tuple(include), tuple(exclude))  # type: ignore[arg-type]
+
+
+def parse_alphas(given: Iterable[str]) -> tuple[Decimal, ...]:
+    """α from texts: numbers, lists with commas, and START:STOP:STEP with both ends."""
+    texts = [part.strip() for text in given for part in text.split(",") if part.strip()]
+    found = {alpha for text in texts for alpha in _parsed(text)}
+    if not found:
+        raise SettingError("No α: give --alpha 0.5, --alpha 0,0.5,1 or --alpha 0:1:0.1.")
+    if len(found) > _MOST_ALPHAS:
+        raise SettingError(f"{len(found):,} α are more than the {_MOST_ALPHAS} of one merge.")
+    return tuple(sorted(found))
+
+
+def spelled(alpha: Decimal) -> str:
+    """The shortest plain spelling: "0", "0.1", "1", "-0.5"."""
+    text = f"{alpha:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
+
+
+def folder_name(alpha: Decimal) -> str:
+    """The folder of one α of several."""
+    return f"alpha-{spelled(alpha)}"
+
+
+def _parsed(text: str) -> list[Decimal]:
+    parts = text.split(":")
+    numbers = [_number(part, text) for part in parts]
+    if len(numbers) == 1:
+        return numbers
+    if len(numbers) != 3 or numbers[2] <= 0 or numbers[1] < numbers[0]:
+        raise SettingError(
+            f"--alpha {text}: a range is START:STOP:STEP, from low to high, as in 0:1:0.1."
+        )
+    start, stop, step = numbers
+    count = int((stop - start) / step) + 1
+    if count > _MOST_ALPHAS:
+        raise SettingError(f"--alpha {text}: more than the {_MOST_ALPHAS} of one merge.")
+    found = [start + step * i for i in range(count)]
+    if found[-1] != stop:
+        raise SettingError(
+            f"--alpha {text}: steps of {spelled(step)} from {spelled(start)} do not reach "
+            f"{spelled(stop)}, the last is {spelled(found[-1])}. Give a step that does."
+        )
+    return found
+
+
+def _number(text: str, whole: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("nan")
+    if not number.is_finite() or abs(number) > 100 or not re.search(r"\d", text):
+        raise SettingError(f"--alpha {whole}: {text!r} is no number from -100 to 100.")
+    return number
+
+
+def lines_scale(alpha: float, place: tuple[int, int] | None) -> float:
+    """LiNeS's factor in block number `place[0]` (from 0) of `place[1]`; None: in no block."""
+    if place is None or place[1] < 2:
+        return alpha
+    return alpha + (1 - alpha) * place[0] / (place[1] - 1)
+
+
+def depths(names: Iterable[str]) -> Mapping[str, tuple[int, int]]:
+    """For each tensor in a numbered block: the block's number and how many its tower has."""
+    found: dict[str, tuple[str, int]] = {}
+    for name in names:
+        told = BLOCK.match(name)
+        if told:
+            found[name] = (told["tower"], int(told["number"]))
+    counts: dict[str, int] = {}
+    for tower, number in found.values():
+        counts[tower] = max(counts.get(tower, 0), number + 1)
+    return {name: (number, counts[tower]) for name, (tower, number) in found.items()}
+
+
+# The first whole number in a name is that of a block: vision_model.encoder.layers.3.mlp.fc1.weight
+BLOCK = re.compile(r"(?P<tower>.*?)\.(?P<number>\d+)\.")
+
+
+def block_of(name: str) -> str:
+    """The block that a tensor belongs to, for tables: its tower and number, else its module."""
+    told = BLOCK.match(name)
+    if told:
+        return f"{told['tower']}.{told['number']}"
+    module = name.rpartition(".")[0]
+    return ".".join(module.split(".")[:2]) if module else name

@@ -1,0 +1,147 @@
+"""Where an unfinished merge lies, so that nothing that looks complete is ever incomplete.
+
+`.NAME.partial` beside the folder to come holds everything until the end, when it gets its
+name. `state.json` in it says what is finished, of which merge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.errors import MergeError
+from mubench_gen.merging.arithmetic import Measured
+from mubench_gen.merging.shard import Written
+from mubench_gen.progress import log
+from mubench_gen.runfolder import write_json
+
+_STATE, _LOCK = "state.json", ".lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """An open one; `identity` is what tells one merge from another."""
+
+    out: Path
+    folder: Path
+    identity: Mapping[str, Any]
+    finished: dict[str, Written]
+
+    def note(self, shard: str, written: Written) -> None:
+        """Keep on the disk that this shard is finished."""
+        self.finished[shard] = written
+        shards = {name: asdict(one) for name, one in self.finished.items()}
+        write_json(self.folder / _STATE, {"identity": self.identity, "shards": shards})
+
+    def complete(self) -> None:
+        """Give the folder its name."""
+        for name in (_STATE, _LOCK):
+            (self.folder / name).unlink(missing_ok=True)
+        sync(self.folder)
+        try:
+            os.replace(self.folder, self.out)
+        except OSError as error:
+            raise MergeError(f"{self.out}: cannot be made: {error.strerror}.") from None
+        sync(self.out.parent)
+
+
+def refuse_existing(out: Path) -> None:
+    """An output that is there already is left as it is; an empty folder is none."""
+    try:
+        if out.is_dir() and not any(out.iterdir()):
+            return
+        there = out.exists() or out.is_symlink()
+    except OSError as error:
+        raise MergeError(f"--out {out}: {error.strerror}.") from None
+    if there:
+        raise MergeError(f"--out {out} exists already. Give another name, or remove it first.")
+
+
+@contextlib.contextmanager
+def opened(out: Path, identity: Mapping[str, Any]) -> Iterator[Workspace]:
+    """The workspace of `out`, with what an interrupted merge of the same identity finished.
+
+    Kept when the block is left by an interruption or a full disk, removed where an input
+    turned out to be unfit.
+    """
+    folder = out.parent / f".{out.name}.partial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise MergeError(f"--out {out}: cannot be made here: {error.strerror}.") from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise MergeError(
+                f"--out {out}: another process merges into it. Wait, or give another."
+            ) from None
+        finished = _finished(folder, identity)
+        yield Workspace(out, folder, identity, finished)
+    finally:
+        os.close(handle)
+
+
+def discard(workspace: Workspace) -> None:
+    """Remove what was begun."""
+    shutil.rmtree(workspace.folder, ignore_errors=True)
+
+
+def require_space(out: Path, needed: int) -> None:
+    """MergeError where the disk has less room than the merge will take."""
+    place = out.parent
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise MergeError(
+            f"--out {out}: {_size(needed)} are needed and {_size(free)} are free on that disk. "
+            "Free some, give fewer α, or another --out."
+        )
+
+
+def _finished(folder: Path, identity: Mapping[str, Any]) -> dict[str, Written]:
+    """What the state says is finished, where it is of the same merge; else all is removed."""
+    try:
+        state = json.loads((folder / _STATE).read_bytes())
+        if state["identity"] == json.loads(json.dumps(identity)):
+            return {name: _written(told) for name, told in state["shards"].items()}
+        log(f"{folder}: was begun by another merge, or its inputs changed: begins anew.")
+    except FileNotFoundError:
+        pass
+    except (ValueError, KeyError, TypeError, AttributeError):
+        log(f"{folder}: its state cannot be read: begins anew.")
+    for path in folder.iterdir():
+        if path.name != _LOCK:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return {}
+
+
+def _written(told: Mapping[str, Any]) -> Written:
+    return Written(
+        digests=tuple(told["digests"]),
+        size=told["size"],
+        measured={name: Measured(**sums) for name, sums in told["measured"].items()},
+        identical=told["identical"],
+    )
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, written to the disk now."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e8 else f"{count / 1e6:,.1f} MB"

@@ -1,0 +1,179 @@
+"""A merge that is killed: nothing looks complete, and the same command goes on."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Here, assert_same, near, read, save, torch, toy
+
+FLAGS = ("--alpha", "0.25,0.5", "--out", "m")
+SHARDS = 4
+# A merge that stops for good at the third shard, as kill -9, an interrupt or a full disk would.
+STOPPING = """
+import os, sys
+from mubench_gen.merging import merge
+write, written = merge.write_shard, []
+def stopping(*args):
+    if len(written) == 2:
+        print("stopped", flush=True)
+        {stop}
+    written.append(args)
+    return write(*args)
+merge.write_shard = stopping
+from mubench_gen.__main__ import main
+sys.argv = ["mubench-gen", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.fixture
+def sides(tmp_path: Path) -> list[Path]:
+    return [
+        save(tmp_path / name, state, shards=SHARDS)
+        for name, state in (("base", toy()), ("tuned", near(toy())))
+    ]
+
+
+@pytest.fixture
+def undisturbed(sides: list[Path], here: Here, tmp_path: Path) -> dict[str, Any]:
+    """The tensors of one α, merged without interruption."""
+    assert here("merge", *sides, "--alpha", "0.5", "--out", "whole").code == 0
+    return read(tmp_path / "whole")
+
+
+def stopped(folder: Path, sides: list[Path], stop: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", STOPPING.format(stop=stop), "merge", *map(str, sides), *FLAGS],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("stop", "code"),
+    [
+        ("os.kill(os.getpid(), 9)", -signal.SIGKILL),
+        ("os.kill(os.getpid(), 15)", 143),
+        ("os.kill(os.getpid(), 2)", 130),
+        ("raise OSError(28, 'No space left on device')", 2),
+    ],
+)
+def test_what_was_finished_is_kept_and_the_rest_is_done(
+    tmp_path: Path,
+    here: Here,
+    sides: list[Path],
+    undisturbed: dict[str, Any],
+    stop: str,
+    code: int,
+) -> None:
+    left = stopped(tmp_path, sides, stop)
+    assert left.returncode == code, left.stderr
+    assert not (tmp_path / "m").exists()
+    partial = tmp_path / ".m.partial"
+    assert not list(partial.glob("**/config.json"))
+    assert not list(partial.glob("**/*.index.json"))
+    finished = sorted(partial.glob("**/*.safetensors"))
+    assert len(finished) == 2 * 2  # shards × α
+    times = {path.name: path.stat().st_mtime_ns for path in finished if "0.5" in str(path)}
+    done = here("merge", *sides, *FLAGS)
+    assert done.code == 0, done.err
+    assert f"2 of {SHARDS} shards were finished, and are sound" in done.err
+    assert not partial.exists()
+    assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
+    merged = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "m/alpha-0.5").iterdir()}
+    assert times.items() <= merged.items()
+
+
+def test_the_account_covers_shards_of_before_the_interruption(
+    tmp_path: Path, here: Here, sides: list[Path]
+) -> None:
+    stopped(tmp_path, sides, "os.kill(os.getpid(), 9)")
+    resumed = here("merge", *sides, *FLAGS, "--json").document
+    whole = here("merge", *sides, *FLAGS[:2], "--out", "whole", "--json").document
+    assert {k: v for k, v in resumed.items() if k != "folders"} == {
+        k: v for k, v in whole.items() if k != "folders"
+    }
+
+
+def test_a_finished_shard_that_was_damaged_is_written_again(
+    tmp_path: Path, here: Here, sides: list[Path], undisturbed: dict[str, Any]
+) -> None:
+    stopped(tmp_path, sides, "os.kill(os.getpid(), 9)")
+    shard = sorted((tmp_path / ".m.partial/alpha-0.5").glob("*.safetensors"))[0]
+    content = bytearray(shard.read_bytes())
+    content[-5] ^= 1
+    shard.write_bytes(content)
+    done = here("merge", *sides, *FLAGS)
+    assert f"{shard.name} was damaged since it was written: written again" in done.err
+    assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
+
+
+def test_another_merge_or_changed_inputs_begin_anew(
+    tmp_path: Path, here: Here, sides: list[Path]
+) -> None:
+    stopped(tmp_path, sides, "os.kill(os.getpid(), 9)")
+    done = here("merge", *sides, "--alpha", "0.75", "--out", "m")
+    assert done.code == 0
+    assert "begins anew" in done.err
+    shutil.rmtree(tmp_path / "m")
+    stopped(tmp_path, sides, "os.kill(os.getpid(), 9)")
+    other = near(toy(), seed=5)
+    save(sides[1], other, shards=SHARDS)
+    done = here("merge", *sides, *FLAGS)
+    assert "begins anew" in done.err
+    name = "vision.layers.0.fc.weight"
+    torch.testing.assert_close(
+        read(tmp_path / "m/alpha-0.5")[name], (toy()[name] + other[name]) / 2
+    )
+
+
+def test_two_merges_into_one_folder_do_not_mix(
+    tmp_path: Path, here: Here, sides: list[Path]
+) -> None:
+    waiting = subprocess.Popen(
+        [
+            sys.executable, "-c", STOPPING.format(stop="import time; time.sleep(60)"),
+            "merge", *map(str, sides), *FLAGS,
+        ],
+        cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == "stopped\n"
+        done = here("merge", *sides, *FLAGS)
+        assert done.code == 2
+        assert "another process merges into it" in done.err
+    finally:
+        waiting.kill()
+        waiting.communicate()
+    assert here("merge", *sides, *FLAGS).code == 0
+
+
+def test_a_write_that_fails_for_real_is_one_message_and_resumes(
+    tmp_path: Path, here: Here, sides: list[Path], undisturbed: dict[str, Any]
+) -> None:
+    def no_large_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    left = subprocess.run(
+        [sys.executable, "-m", "mubench_gen", "merge", *map(str, sides), *FLAGS],
+        cwd=tmp_path, capture_output=True, text=True, preexec_fn=no_large_files, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert left.returncode == 2
+    assert "File too large" in left.stderr
+    assert "the same command goes on" in left.stderr
+    assert not (tmp_path / "m").exists()
+    assert here("merge", *sides, *FLAGS).code == 0
+    assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
