@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from mubench_gen.plugin_faults import faults_of
 
 _FAMILIES = {
     "GenerativeModel": "generative",
@@ -14,11 +16,6 @@ _FAMILIES = {
     "ContrastiveModel": "contrastive",
 }
 _KINDS = ("generative", "contrastive", "judge")
-# Packages that take seconds to import.
-_HEAVY = frozenset(
-    {"jax", "open_clip", "tensorflow", "timm", "torch", "torchvision", "transformers", "vllm"}
-)
-_LOGGING = frozenset({"basicConfig", "setLevel", "disable"})
 _MOST_FILES = 64  # of a package that are looked at
 
 
@@ -43,25 +40,49 @@ def read_source(module: str) -> Source:
     file = _find(module)
     if file is None:
         return Source(broken=None if _may_be_hidden(module) else f"there is no module {module}")
-    try:
-        tree = _parse(file)
-    except (SyntaxError, ValueError) as error:
-        line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
-        return Source(broken=f"{file.name}{line}: {error.args[0]}")
-    others = (
-        [file] if file.name != "__init__.py" else sorted(file.parent.glob("*.py"))[:_MOST_FILES]
-    )
+    opened = _opened(module)
+    broken: list[str] = []
+    notes: list[str] = []
+    for one in opened:
+        try:
+            faults = faults_of(_parse(one), one)
+        except (SyntaxError, ValueError) as error:
+            line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
+            broken.append(f"{one.name}{line}: {error.args[0]}")
+            continue
+        broken += [] if faults.broken is None else [faults.broken]
+        notes += faults.notes
+    others = {
+        *([file] if file.name != "__init__.py" else sorted(file.parent.glob("*.py"))[:_MOST_FILES]),
+        *opened,
+    }
     kinds = {kind for one in others for kind in _kinds_of(one)}
-    if not kinds:  # it may be declared by what the plugin takes from elsewhere in its package
-        near = (
-            _find(name) for name in _imported(tree) if name.split(".")[0] == module.split(".")[0]
-        )
-        kinds = {kind for one in near if one is not None for kind in _kinds_of(one)}
     return Source(
         kinds=tuple(kind for kind in _KINDS if kind in kinds),
-        broken=_ends(tree, file),
-        notes=tuple(dict.fromkeys(_notes(tree.body))),
+        broken=next(iter(broken), None),
+        notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _opened(module: str) -> list[Path]:
+    """The files of the plugin's own package that importing the module runs, the module's first."""
+    package = module.split(".")[0]
+    left, seen = [module], set[str]()
+    files: dict[Path, None] = {}
+    while left and len(files) < _MOST_FILES:
+        name = left.pop(0)
+        file = _find(name)
+        if name in seen or file is None:
+            continue
+        seen.add(name)
+        files[file] = None
+        if "." in name:
+            left.append(name.rpartition(".")[0])
+        try:
+            left += _imported(_parse(file), name, package, is_package=file.name == "__init__.py")
+        except (SyntaxError, ValueError):  # told where the file's faults are looked for
+            continue
+    return list(files)
 
 
 def _find(module: str) -> Path | None:
@@ -101,59 +122,22 @@ def _kinds_of(file: Path) -> Iterator[str]:
             yield "judge"
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            yield node.module
-
-
-def _ends(tree: ast.Module, file: Path) -> str | None:
-    """A statement at the top that ends the import, whatever happens."""
+def _imported(tree: ast.Module, name: str, package: str, *, is_package: bool) -> Iterator[str]:
+    """The modules of its own package that a module imports at its top."""
     for node in tree.body:
-        called = _called(node)
-        if isinstance(node, ast.Raise):
-            return f"{file.name}:{node.lineno}: raises when it is imported"
-        if called in ("sys.exit", "exit", "quit", "os._exit"):
-            return f"{file.name}:{node.lineno}: ends the process when it is imported"
-    return None
-
-
-def _notes(body: Sequence[ast.stmt]) -> Iterator[str]:
-    for node in body:
         if isinstance(node, ast.Import):
-            yield from _heavy(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield from _heavy([node.module or ""])
-        elif isinstance(node, (ast.Try, ast.With)):
-            yield from _notes(node.body)
-        called = _called(node)
-        if called == "print":
-            yield "prints when it is imported"
-        elif called is not None and called.split(".")[-1] in _LOGGING:
-            yield "changes logging when it is imported"
-
-
-def _heavy(names: Iterator[str] | Sequence[str]) -> Iterator[str]:
-    for name in names:
-        top = name.split(".")[0]
-        if top in _HEAVY:
-            yield f"imports {top} at the top, so it is slow to open"
-
-
-def _called(node: ast.stmt) -> str | None:
-    """The dotted name that an expression statement calls: "logging.basicConfig"."""
-    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
-        return None
-    return _dotted(node.value.func)
-
-
-def _dotted(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        return f"{_dotted(node.value) or '?'}.{node.attr}"
-    return _dotted(node.func) if isinstance(node, ast.Call) else None
+            yield from (a.name for a in node.names if a.name.split(".")[0] == package)
+        elif isinstance(node, ast.ImportFrom):
+            parts = name.split(".") if is_package else name.split(".")[:-1]
+            parts = parts[: len(parts) - node.level + 1] if node.level else []
+            base = ".".join(filter(None, [*parts, node.module]))
+            if base.split(".")[0] == package:
+                yield base
+                yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
 def _last(node: ast.expr) -> str:
-    return (_dotted(node) or "").split(".")[-1]
+    """The last part of a dotted name: "mubench_gen.GenerativeModel" → "GenerativeModel"."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""

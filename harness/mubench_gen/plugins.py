@@ -25,6 +25,7 @@ from mubench_gen.errors import (
     did_you_mean,
 )
 from mubench_gen.hooks import GROUP, Isolated, judge_of, models_of
+from mubench_gen.import_effects import kept_as_it_was
 from mubench_gen.places import is_file
 from mubench_gen.plugin_source import read_source
 
@@ -129,7 +130,7 @@ class Plugins:
     def _load(self, listed: Listed) -> Plugin:
         where = f"The plugin {listed.name!r} ({listed.distribution} {listed.version})"
         entry = next(e for e in self._entries() if e.name == listed.name)
-        with Isolated(where):
+        with Isolated(where), kept_as_it_was(where):
             module = entry.load()
         models, judge = models_of(module, where), judge_of(module, where)
         digest = _code_digest(module)
@@ -238,7 +239,7 @@ def _load_path(path: Path) -> Plugin:
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)  # so that it can import the files beside it
-    with Isolated(where):
+    with Isolated(where), kept_as_it_was(where):
         spec.loader.exec_module(module)
     models, judge = models_of(module, where), judge_of(module, where)
     return Plugin(name, None, None, models, judge, _code_digest(module), path.resolve())

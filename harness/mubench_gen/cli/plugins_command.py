@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from mubench_gen.import_trial import Imported
     from mubench_gen.model import ModelSpec
     from mubench_gen.plugins import Listed
     from mubench_gen.testing import Result
@@ -17,6 +18,7 @@ _EXAMPLES = """
 \b
 Examples:
   mubench-gen plugins
+  mubench-gen plugins --import
   mubench-gen plugins show tiny
   mubench-gen plugins show ./my_model.py --json
   mubench-gen plugins new my-model
@@ -40,30 +42,60 @@ Examples:
 
 
 @click.group("plugins", invoke_without_command=True, epilog=_EXAMPLES)
+@click.option(
+    "--import",
+    "tried",
+    is_flag=True,
+    help="Import each, in a process of its own, and say what that does.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
-    """List the model plugins; `show` imports one and prints its models and options."""
+def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
+    """List the model plugins, without importing any; `show` prints one's models and options."""
     if ctx.invoked_subcommand is not None:
         return
     from mubench_gen.plugins import Plugins
 
     listed = Plugins().list()
+    imported = _import_each(listed) if tried else {}
     if as_json:
         from mubench_gen.cli.tables import print_json
 
-        print_json([asdict(plugin) for plugin in listed])
+        print_json(
+            [
+                asdict(p) | ({"imported": asdict(imported[p.name])} if p.name in imported else {})
+                for p in listed
+            ]
+        )
         return
     rows = [("plugin", "kind", "distribution", "version", "state")]
-    rows += [(p.name, p.kind, p.distribution, p.version, _state(p)) for p in listed]
+    rows += [
+        (p.name, p.kind, p.distribution, p.version, _state(p, imported.get(p.name))) for p in listed
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     for number, row in enumerate(rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo(click.style(line.rstrip(), bold=number == 0))
 
 
-def _state(plugin: Listed) -> str:
-    return f"{plugin.state}; it {' and '.join(plugin.notes)}" if plugin.notes else plugin.state
+def _state(plugin: Listed, imported: Imported | None) -> str:
+    """The state in words; where the plugin was imported, what was seen and not what was read."""
+    if imported is None:
+        return f"{plugin.state}; it {' and '.join(plugin.notes)}" if plugin.notes else plugin.state
+    if imported.error is not None:
+        return f"broken: {imported.error}"
+    return f"ok; it {' and '.join(imported.faults)}" if imported.faults else "ok"
+
+
+def _import_each(listed: list[Listed]) -> dict[str, Imported]:
+    """What importing does, for each that could be imported."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from mubench_gen.import_trial import try_import
+
+    names = [p.name for p in listed if p.state.startswith(("ok", "broken"))]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(zip(names, pool.map(try_import, names), strict=True))
 
 
 @command.command("show", epilog=_EXAMPLES)
@@ -85,6 +117,7 @@ def show(name: str, as_json: bool) -> None:
                 "distribution": plugin.distribution,
                 "version": plugin.version,
                 "models": models,
+                "judge": None if plugin.judge is None else plugin.judge.__qualname__,
             }
         )
         return
@@ -94,10 +127,14 @@ def show(name: str, as_json: bool) -> None:
         [[m["name"], m["kind"], m["source"], m["description"], _line(m["facts"])] for m in models],
         title=f"{plugin.name} ({origin})",
     )
+    if plugin.judge is not None:
+        click.echo(f"It has a judge, {plugin.judge.__qualname__}: eval --judge {plugin.name}")
     for model in models:
         for key, option in model["options"].items():
             about = option["description"] or ""
             click.echo(f"-o {key}={option['default']}  {about}  ({model['name']})")
+        if model["any_id"]:
+            click.echo(f"--model takes any other id or folder of the kind of {model['name']}.")
 
 
 @command.command("new", epilog=_NEW_EXAMPLES)

@@ -2,60 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from functools import lru_cache
 from typing import Any
 
 from mubench_gen.errors import SettingError
+from mubench_gen.import_trial import Imported, try_import
 from mubench_gen.testing.check import NotApplicable, check, want
 from mubench_gen.testing.subject import Subject
 
 BOTH = ("generative", "contrastive")
-HEAVY = (
-    "cv2", "jax", "open_clip", "pandas", "scipy", "sklearn", "tensorflow", "timm", "torch",
-    "torchvision", "transformers", "vllm",
-)  # fmt: skip
-
-# Imports the plugin as a run does, and says what that changed beside.
-_WATCHED = """
-import contextlib, io, json, logging, os, signal, sys
-heavy, name = json.loads(sys.argv[1]), sys.argv[2]
-kept = os.dup(1)
-os.dup2(2, 1)
-from mubench_gen.plugins import Plugins
-root = logging.getLogger()
-def state():
-    return [root.level, len(root.handlers), str(signal.getsignal(signal.SIGINT)),
-            str(signal.getsignal(signal.SIGTERM)), os.getcwd()]
-before, printed = state(), io.StringIO()
-with contextlib.redirect_stdout(printed):
-    Plugins().load(name)
-names = ["the root logger's level", "the root logger's handlers", "the handler of SIGINT",
-         "the handler of SIGTERM", "the working directory"]
-changed = [n for n, a, b in zip(names, before, state()) if a != b]
-found = {"heavy": [m for m in heavy if m in sys.modules], "printed": printed.getvalue(),
-         "changed": changed}
-os.write(kept, json.dumps(found).encode())
-"""
 
 
 @lru_cache(maxsize=8)
-def _imported(plugin: str) -> dict[str, Any]:
-    """What importing the plugin did, in a process of its own."""
-    finished = subprocess.run(
-        [sys.executable, "-c", _WATCHED, json.dumps(HEAVY), plugin],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        check=False,
-    )
-    last = finished.stderr.strip().splitlines()[-1:] or ["no word"]
-    want(finished.returncode == 0, f"importing it ended with {finished.returncode}: {last[0]}")
-    found: dict[str, Any] = json.loads(finished.stdout)
-    return found
+def _imported(plugin: str) -> Imported:
+    """What importing the plugin does, seen in a process of its own."""
+    imported = try_import(plugin)
+    want(imported.error is None, f"importing it ended: {imported.error}")
+    return imported
 
 
 @check(
@@ -64,7 +27,7 @@ def _imported(plugin: str) -> dict[str, Any]:
     remedy="import heavy packages inside load(), not at the top of the module",
 )
 def import_is_light(subject: Subject) -> None:
-    heavy = _imported(subject.plugin)["heavy"]
+    heavy = _imported(subject.plugin).heavy
     want(not heavy, f"importing the plugin imports {', '.join(heavy)}")
 
 
@@ -75,8 +38,8 @@ def import_is_light(subject: Subject) -> None:
 )
 def import_changes_nothing(subject: Subject) -> None:
     found = _imported(subject.plugin)
-    want(not found["printed"], f"importing the plugin prints {found['printed']!r:.80}")
-    want(not found["changed"], f"importing the plugin changes {', '.join(found['changed'])}")
+    want(not found.printed, f"importing the plugin prints {found.printed!r:.80}")
+    want(not found.changed, f"importing the plugin changes {', '.join(found.changed)}")
 
 
 @check(
