@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mubench_gen.errors import SettingError
-from mubench_gen.testing import CHECKS, check_plugin, parametrize_with_checks
+from mubench_gen.testing import CHECKS, check_plugin, parametrize_with_checks, run_checks
 
 from .helpers.command import Outcome
 from .helpers.plugin import write_plugin
@@ -89,6 +89,13 @@ def generate(self, requests):
     "options_are_described": """
 class Options(mubench_gen.Options):
     strength: int = 3
+
+def generate(self, requests):
+    return ["A" for r in requests]
+""",
+    "options_refuse_bad_values": """
+class Options(mubench_gen.Options):
+    strength: object = 3
 
 def generate(self, requests):
     return ["A" for r in requests]
@@ -191,6 +198,54 @@ def test_tensors_that_stay_after_close_are_found(tmp_path: Path) -> None:
         return ["A" for r in requests]
     """
     assert "7.6 MiB" in failed(write_plugin(tmp_path / "mine.py", body), "close_frees")
+
+
+def test_arrays_that_stay_after_close_are_found(tmp_path: Path) -> None:
+    body = """
+    def load(self):
+        import numpy
+        self.weights = numpy.zeros(2_000_000)
+
+    def generate(self, requests):
+        return ["A" for r in requests]
+    """
+    assert "15.3 MiB of memory" in failed(write_plugin(tmp_path / "mine.py", body), "close_frees")
+
+
+FINER = {
+    "replies in another order": (
+        "one_reply_a_request",
+        "return sorted((str(r.image.sha256) for r in requests))",
+        "another order",
+    ),
+    "the longest limit for all": (
+        "max_tokens_hold",
+        "most = max((r.sampling.max_tokens for r in requests), default=1)\n"
+        "    return ['word ' * most for r in requests]",
+        "320 characters where 1 tokens are allowed",
+    ),
+    "only the instruction repeated": (
+        "prompt_is_not_echoed",
+        "return [r.text.splitlines()[-1] + ' A' for r in requests]",
+        "repeats the instruction",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FINER)
+def test_a_finer_fault_is_found_too(fault: str, tmp_path: Path) -> None:
+    name, body, found = FINER[fault]
+    body = f"def generate(self, requests):\n    {body}"
+    assert found in failed(write_plugin(tmp_path / "mine.py", body), name)
+
+
+def test_a_run_that_was_through_before_it_could_be_killed_is_cut_all_the_same(
+    tmp_path: Path,
+) -> None:
+    records = tmp_path / "records.jsonl"
+    records.write_text("{}\n" * 12)
+    run_checks._unfinish(records)
+    assert records.read_text() == "{}\n" * 6
 
 
 def test_every_check_has_a_plugin_that_fails_it() -> None:

@@ -46,8 +46,13 @@ def _texts(subject: Subject, requests: Sequence[Request]) -> list[str]:
     remedy="return a list with one reply a request, in the order of the requests",
 )
 def one_reply_a_request(subject: Subject) -> None:
-    for n in (1, 3, 7):
+    for n in (1, 3):
         _texts(subject, subject.requests(n))
+    requests = subject.requests(7)
+    together = _texts(subject, requests)
+    alone = [text for request in requests for text in _texts(subject, [request])]
+    moved = together != alone and sorted(together) == sorted(alone)
+    want(not moved, "the replies are right and in another order than the requests")
 
 
 @check(
@@ -107,8 +112,9 @@ def same_seed_same_text(subject: Subject) -> None:
 def prompt_is_not_echoed(subject: Subject) -> None:
     requests = subject.requests(3)
     for request, text in zip(requests, _texts(subject, requests), strict=True):
-        question = request.text.splitlines()[0]
-        want(question not in text, f"the reply repeats the question: {text!r:.80}")
+        first, *_, last = request.text.splitlines()
+        want(first not in text, f"the reply repeats the question: {text!r:.80}")
+        want(last not in text, f"the reply repeats the instruction: {text!r:.80}")
 
 
 @check(
@@ -118,13 +124,21 @@ def prompt_is_not_echoed(subject: Subject) -> None:
 )
 def max_tokens_hold(subject: Subject) -> None:
     for limit in (1, 4):
-        for reply in _replies(subject, subject.requests(2, max_tokens=limit)):
-            counted = (reply.usage or {}).get("completion_tokens")
-            if counted is not None:
-                want(counted <= limit, f"{counted} tokens where {limit} are allowed")
-            most = 40 * limit
-            long = len(reply.text) > most
-            want(not long, f"{len(reply.text)} characters where {limit} tokens are allowed")
+        requests = subject.requests(2, max_tokens=limit)
+        for reply in _replies(subject, requests):
+            _within(reply, limit)
+        among_longer = [*requests, *subject.requests(2, max_tokens=64)]
+        for reply in _replies(subject, among_longer)[:2]:
+            _within(reply, limit)
+
+
+def _within(reply: Reply, limit: int) -> None:
+    counted = (reply.usage or {}).get("completion_tokens")
+    if counted is not None:
+        want(counted <= limit, f"{counted} tokens where {limit} are allowed")
+    most = 40 * limit  # characters: no tokenizer's words are longer
+    long = len(reply.text) > most
+    want(not long, f"{len(reply.text)} characters where {limit} tokens are allowed")
 
 
 @check(

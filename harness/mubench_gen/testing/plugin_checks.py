@@ -11,6 +11,7 @@ from mubench_gen.testing.check import NotApplicable, check, want
 from mubench_gen.testing.subject import Subject
 
 BOTH = ("generative", "contrastive")
+_NO_VALUE = "no such value"
 
 
 @lru_cache(maxsize=8)
@@ -72,6 +73,39 @@ def options_refuse_unknown_names(subject: Subject) -> None:
         want(unknown in str(error), f"the refusal does not name the option: {error}")
         return
     want(False, f"-o {unknown}=1 is accepted")
+
+
+@check(
+    *BOTH,
+    reason="a value that cannot be meant, taken as it is, makes a wrong result without a word",
+    remedy="type the fields (int, float, bool, Literal[…]) and bound them: Field(ge=0, le=1)",
+)
+def options_refuse_bad_values(subject: Subject) -> None:
+    from mubench_gen.plugins import check_options
+
+    options = _options(subject)
+    source: Any = subject.loaded_plugin.spec(subject.model).source
+    typed = [name for name, field in options.model_fields.items() if not _takes_text(field)]
+    if not typed:
+        raise NotApplicable("the model has no option but texts")
+    for name in typed:
+        try:
+            check_options(subject.plugin, source, {name: _NO_VALUE})
+        except SettingError as error:
+            want(name in str(error), f"the refusal does not name the option {name}: {error}")
+        else:
+            want(False, f"-o {name}={_NO_VALUE!r} is accepted")
+    defaults = {k: str(f.default) for k, f in options.model_fields.items() if k in typed}
+    for name, value in defaults.items():
+        try:
+            check_options(subject.plugin, source, {name: value})
+        except SettingError as error:
+            want(value == "None", f"its own default is refused: {error}")
+
+
+def _takes_text(field: Any) -> bool:
+    """Whether any text is a value of the option."""
+    return field.annotation is str or str in getattr(field.annotation, "__args__", ())
 
 
 @check(
