@@ -42,6 +42,7 @@ def modules_after(folder: Path, *args: str) -> set[str]:
         "--help", "--version", "plugins", "plugins --json", "plugins show echo",
         "plugins show tiny", "tasks", "tasks --json", "prompts", "prompts --json",
         "eval --help", "score --help", "report --help", "data --help", "compare --help",
+        "doctor",
     ],
 )  # fmt: skip
 def test_help_and_listings_import_nothing_heavy(tmp_path: Path, command: str) -> None:

@@ -186,6 +186,8 @@ def check(
     from mubench_gen.settings import pairs
     from mubench_gen.testing import check_plugin
 
+    if gpu:
+        _check_gpu()
     results = []
     with results_only():
         for result in check_plugin(
@@ -207,6 +209,15 @@ def check(
     else:
         print(f"{len(results) - len(broken)} of {len(results)} checks hold.")
     return 1 if broken else 0
+
+
+def _check_gpu() -> None:
+    """Refuse to check on the CPU what was meant to be checked on a GPU."""
+    from mubench_gen.doctor.machine import ask_torch, driver_gpus
+    from mubench_gen.errors import SettingError
+
+    if not driver_gpus()[0] and not ask_torch().gpus:
+        raise SettingError("--gpu: there is no GPU here. `mubench-gen doctor --gpu` tells more.")
 
 
 def _say(result: Result) -> None:

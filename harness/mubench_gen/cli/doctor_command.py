@@ -1,0 +1,62 @@
+"""`mubench-gen doctor`: is this machine fit for the job?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+_EXAMPLES = """
+\b
+Examples:
+  mubench-gen doctor
+  mubench-gen doctor --plugin tiny --plugin clip
+  mubench-gen doctor --plugin tiny --data ubench --gpu
+  mubench-gen doctor --plugin clip --offline --json
+"""
+_COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
+
+
+@click.command("doctor", epilog=_EXAMPLES)
+@click.option(
+    "--plugin", "plugins", multiple=True, metavar="NAMES", help="Is it fit for these plugins?"
+)
+@click.option("--model", metavar="NAME", help="Which of the plugin's models. [its first]")
+@click.option("--engine", metavar="NAME", help="Is it fit for this engine?")
+@click.option("--data", metavar="NAME|PATH", help="Is this data set there?")
+@click.option("--gpu", is_flag=True, help="Is there a GPU that torch can use?")
+@click.option("--offline", is_flag=True, help="Does it work without a network?")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(
+    plugins: tuple[str, ...],
+    model: str | None,
+    engine: str | None,
+    data: str | None,
+    gpu: bool,
+    offline: bool,
+    as_json: bool,
+) -> int:
+    """Say what of this machine is fine, what isn't, and what to type.
+
+    Exit code 1 where mubench-gen itself, or something that was asked for, does not hold.
+    """
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.doctor import Asked, examine
+
+    names = tuple(name.strip() for text in plugins for name in text.split(",") if name.strip())
+    asked = Asked(names, model, engine, data, gpu, offline)
+    findings = []
+    for finding in examine(asked):
+        findings.append(finding)
+        if not as_json:
+            mark = click.style(f"{finding.state:<5}", fg=_COLOURS[finding.state])
+            click.echo(f"{mark}  {finding.name}: {finding.found}")
+            if finding.to_do and finding.state != "ok":
+                click.echo(f"       → {finding.to_do}")
+    faults = [finding for finding in findings if finding.state == "fault"]
+    if as_json:
+        print_json({"holds": not faults, "findings": [asdict(finding) for finding in findings]})
+    else:
+        number = "Nothing is" if not faults else f"{len(faults)} of {len(findings)} findings are"
+        click.echo(f"{number} at fault; a note matters only for what it names.")
+    return 1 if faults else 0

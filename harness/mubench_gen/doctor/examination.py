@@ -1,0 +1,211 @@
+"""The examination: everything that is looked at, in the order in which it is told."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from mubench_gen._version import __version__
+from mubench_gen.data.ubench import UBENCH, hub_cache, shards_of
+from mubench_gen.doctor import hub, machine, packages
+from mubench_gen.doctor.finding import Finding, fine, lacking
+from mubench_gen.doctor.fitness import Here, fitness
+from mubench_gen.doctor.machine import GIB
+from mubench_gen.places import cache_folder
+
+_ROOM = {"runs": 1, "data": 1, "weights": 20}  # GiB below which a disk is told of
+_TORCH_HOW = "install a build for your GPU: https://pytorch.org/get-started/locally"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user wants to hold: it makes a lack a fault."""
+
+    plugins: tuple[str, ...] = ()
+    model: str | None = None
+    engine: str | None = None
+    data: str | None = None
+    gpu: bool = False
+    offline: bool = False
+
+
+def examine(asked: Asked) -> Iterator[Finding]:
+    """Everything, as it is found. Raises SettingError for an engine that there is not."""
+    here = _Here(asked.offline or hub.is_offline())
+    yield _python()
+    yield fine("platform", machine.platform_line())
+    yield from _memory()
+    yield _core()
+    yield from (_extra(name) for name in packages.extras())
+    yield from _gpus(here, asked)
+    yield from fitness(
+        here, plugins=asked.plugins, model=asked.model, engine=asked.engine, gpu=asked.gpu
+    )
+    yield from _conflicts(asked)
+    yield from _hub(here)
+    yield from _disks()
+    yield from _data(asked)
+
+
+class _Here(Here):
+    """What is looked up once and used by several findings."""
+
+    def __init__(self, offline: bool) -> None:
+        self.offline = offline
+
+    @cached_property
+    def torch(self) -> machine.Torch | None:
+        return machine.ask_torch() if packages.version_of("torch") else None
+
+    @cached_property
+    def driver(self) -> tuple[list[machine.Gpu], str]:
+        return machine.driver_gpus()
+
+    @property
+    def gpus(self) -> list[machine.Gpu]:
+        return [] if self.torch is None else self.torch.gpus
+
+
+def _python() -> Finding:
+    text = f"{platform.python_implementation()} {platform.python_version()} ({sys.executable})"
+    wanted = importlib.metadata.metadata(packages.OWN)["Requires-Python"]
+    from packaging.specifiers import SpecifierSet
+
+    if SpecifierSet(wanted).contains(platform.python_version(), prereleases=True):
+        return fine("python", text)
+    return Finding("python", "fault", f"{text}; {wanted} is needed", "python3.11 -m venv .venv")
+
+
+def _memory() -> Iterator[Finding]:
+    found = machine.memory()
+    if found is not None:
+        total, available = found
+        yield fine("memory", f"{total / GIB:.0f} GiB ({available / GIB:.0f} available)")
+
+
+def _core() -> Finding:
+    missing = packages.unmet(packages.needs(packages.OWN))
+    if not missing:
+        return fine("mubench-gen", f"{__version__}, with all that it requires")
+    what = ", ".join(map(str, missing))
+    return Finding(
+        "mubench-gen", "fault", f"{__version__} lacks {what}", "pip install -U mubench-gen"
+    )
+
+
+def _extra(name: str) -> Finding:
+    needed = packages.needs(packages.OWN, name)
+    missing = packages.unmet(needed)
+    if not missing:
+        return fine(f"extra {name}", packages.in_words(needed))
+    to_do = f"pip install 'mubench-gen[{name}]'"
+    return lacking(f"extra {name}", f"lacks {', '.join(map(str, missing))}", to_do, asked=False)
+
+
+def _gpus(here: _Here, asked: Asked) -> Iterator[Finding]:
+    gpus, driver = here.driver
+    if gpus:
+        yield fine("driver", f"NVIDIA {driver}: {'; '.join(map(str, gpus))}")
+    torch = here.torch
+    if torch is None:
+        to_do = "pip install 'mubench-gen[transformers]'"
+        yield lacking("torch", "not installed: no model with weights runs", to_do, asked=asked.gpu)
+        return
+    if torch.error is not None:
+        wanted = bool(asked.gpu or asked.engine or asked.plugins)
+        found = f"cannot be imported: {torch.error}"
+        yield lacking("torch", found, _TORCH_HOW, asked=wanted)
+        return
+    build = f"CUDA {torch.cuda}" if torch.cuda else f"ROCm {torch.hip}" if torch.hip else "CPU"
+    yield fine("torch", f"{torch.version}, a build for {build}")
+    if torch.gpus:
+        yield fine("gpu", "; ".join(map(str, torch.gpus)))
+    elif torch.mps:
+        yield lacking("gpu", "Apple's (mps)", "use --device mps", asked=asked.gpu)
+    elif gpus and not torch.cuda:
+        found = "there is one, and torch is a CPU build"
+        yield lacking("gpu", found, _TORCH_HOW, asked=asked.gpu)
+    elif gpus:
+        found = f"torch cannot use it: CUDA {torch.cuda} wants a newer driver than {driver}, or "
+        found += "CUDA_VISIBLE_DEVICES hides it"
+        yield lacking("gpu", found, "nvidia-smi", asked=asked.gpu)
+    else:
+        found = "none: --device cpu is what there is"
+        yield lacking("gpu", found, "run on a machine that has one", asked=asked.gpu)
+
+
+def _conflicts(asked: Asked) -> Iterator[Finding]:
+    """vLLM pins its torch and transformers: a later install of another breaks it."""
+    for name in ("vllm", "transformers"):
+        have = packages.version_of(name)
+        needed = [
+            need
+            for need in packages.needs(name)
+            if need.name in ("torch", "transformers", "tokenizers", "safetensors")
+        ]
+        wrong = packages.unmet(needed) if have is not None else []
+        if wrong:
+            found = f"wants {', '.join(map(str, wrong))}"
+            to_do = f"pip install {' '.join(repr(unmet.need) for unmet in wrong)}"
+            wanted = bool(asked.engine or asked.plugins)
+            yield lacking(f"{name} {have}", found, to_do, asked=wanted)
+
+
+def _hub(here: _Here) -> Iterator[Finding]:
+    cache = hub_cache()
+    models = hub.cached_models()
+    whole = [name for name in models if hub.find_checkpoint(name) is not None]
+    text = f"{cache}: {len(whole)} checkpoints"
+    text += f" ({', '.join(whole[:8])}{', …' if len(whole) > 8 else ''})" if whole else ""
+    if len(models) > len(whole):
+        text += f"; unfinished: {', '.join(name for name in models if name not in whole)}"
+    if machine.is_writable(cache):
+        yield fine("hub cache", text)
+    else:
+        to_do = "export HF_HOME=/a/folder/of/yours"
+        yield lacking("hub cache", f"{text}; it cannot be written", to_do, asked=not here.offline)
+    token = "a token is there, for gated models" if hub.has_token() else "no token (gated models)"
+    if here.offline:
+        yield fine("hub", "offline: only what is in the cache; tiny, echo and demo need nothing")
+    elif hub.has_token():
+        yield fine("hub", token)
+    else:
+        yield lacking("hub", token, "hf auth login", asked=False)
+
+
+def _disks() -> Iterator[Finding]:
+    folders = {"runs": Path.cwd(), "data": cache_folder(), "weights": hub_cache()}
+    for use, folder in folders.items():
+        there, free = machine.free_disk(folder)
+        text = f"{free / GIB:.0f} GiB free for {use} ({there})"
+        if free >= _ROOM[use] * GIB:
+            yield fine("disk", text)
+        else:
+            variable = {"runs": "--run-dir", "data": "MUBENCH_GEN_CACHE", "weights": "HF_HOME"}
+            to_do = f"point {variable[use]} to a disk with {_ROOM[use]} GiB or more"
+            yield lacking("disk", text, to_do, asked=False)
+
+
+def _data(asked: Asked) -> Iterator[Finding]:
+    made = any(cache_folder().glob("demo-*/rows.jsonl"))
+    yield fine("data demo", "generated" if made else "will be generated on first use")
+    shards = shards_of(UBENCH)
+    there = [shard for shard in shards if shard.path.exists()]
+    if len(there) == len(shards):
+        yield fine("data ubench", f"prepared ({UBENCH.revision[:8]})")
+    else:
+        found = f"{len(there)} of {len(shards)} files are there"
+        to_do = "mubench-gen data prepare ubench (3.6 GB, resumable)"
+        yield lacking("data ubench", found, to_do, asked=asked.data == "ubench")
+    if asked.data not in (None, "demo", "ubench"):
+        assert asked.data is not None
+        if Path(asked.data).expanduser().exists():
+            yield fine(f"data {asked.data}", "there")
+        else:
+            to_do = "mubench-gen data info PATH tells more of a folder"
+            yield lacking(f"data {asked.data}", "no such file or folder", to_do, asked=True)

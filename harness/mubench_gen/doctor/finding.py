@@ -1,0 +1,31 @@
+"""One thing that was looked at: how it is, and what to type where it isn't as it should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "note", "fault"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`found` says how it is; `to_do` what to type, empty where nothing needs to be done.
+
+    "note": something is missing that not every job needs. "fault": the harness cannot work
+    without it, or it was asked for and does not hold.
+    """
+
+    name: str
+    state: State
+    found: str
+    to_do: str = ""
+
+
+def fine(name: str, found: str) -> Finding:
+    return Finding(name, "ok", found)
+
+
+def lacking(name: str, found: str, to_do: str, *, asked: bool) -> Finding:
+    """A fault where it was asked for, else a note."""
+    return Finding(name, "fault" if asked else "note", found, to_do)

@@ -1,0 +1,135 @@
+"""Each plugin and engine against what is here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from mubench_gen.doctor import hub, packages
+from mubench_gen.doctor.finding import Finding, fine, lacking
+from mubench_gen.doctor.machine import GIB, Gpu, memory
+from mubench_gen.doctor.packages import OWN
+from mubench_gen.doctor.wants import Told, Wants, ask_plugins
+from mubench_gen.engines import check_engine
+from mubench_gen.plugins import Listed, Plugins
+
+# The extra that brings what an engine needs.
+_EXTRA = {"vllm-server": "vllm"}
+
+
+class Here(Protocol):
+    """What of the machine counts for a model."""
+
+    offline: bool
+
+    @property
+    def gpus(self) -> list[Gpu]: ...
+
+
+def fitness(
+    here: Here, *, plugins: Sequence[str], model: str | None, engine: str | None, gpu: bool
+) -> Iterator[Finding]:
+    """The engine that was asked for, then every plugin, those that were asked for in full."""
+    if engine is not None:
+        check_engine(engine)
+        yield _engine(engine)
+    listed = {plugin.name: plugin for plugin in Plugins().list()}
+    opened = [name for name, plugin in listed.items() if plugin.state == "ok"]
+    opened += [name for name in plugins if name not in listed]  # a path, or nothing
+    told = ask_plugins(opened)
+    for name in [*plugins, *(name for name in listed if name not in plugins)]:
+        asked = name in plugins
+        fit = _plugin(name, listed.get(name), told.get(name), model, engine, asked=asked)
+        yield fit
+        wants = told[name].of(model) if name in told else None
+        if asked and fit.state == "ok" and wants is not None and wants.path is not None:
+            yield _weights(name, wants, here)
+
+
+def _plugin(
+    name: str,
+    listed: Listed | None,
+    told: Told | None,
+    model: str | None,
+    engine: str | None,
+    *,
+    asked: bool,
+) -> Finding:
+    title = f"plugin {name}"
+    if listed is not None and listed.state != "ok":
+        to_do = f"mubench-gen plugins show {name}"
+        return lacking(title, listed.state, to_do, asked=asked)
+    assert told is not None
+    if told.error is not None:
+        return lacking(title, told.error, f"mubench-gen plugins show {name}", asked=asked)
+    if listed is not None and listed.distribution != OWN:
+        missing = packages.unmet(packages.needs(listed.distribution))
+        if missing:
+            to_do = f"pip install -U {listed.distribution}"
+            return lacking(title, f"lacks {', '.join(map(str, missing))}", to_do, asked=asked)
+    if not told.models:
+        return fine(title, "a judge")
+    wants = told.of(model if asked else None)
+    if wants is None:
+        found = f"has no model {model!r}"
+        return lacking(title, found, f"mubench-gen plugins show {name}", asked=True)
+    return _model(title, wants, engine if asked else None, asked=asked)
+
+
+def _model(title: str, wants: Wants, engine: str | None, *, asked: bool) -> Finding:
+    """Whether what the model runs on is installed."""
+    if wants.path is None:
+        extras = [module.split(".")[1] for module in wants.modules if module.count(".")]
+        needed = [need for e in dict.fromkeys(extras) for need in packages.needs(OWN, e)]
+        missing = packages.unmet(needed)
+        if missing:
+            extra = next(e for e in extras if packages.unmet(packages.needs(OWN, e)))
+            to_do = f"pip install 'mubench-gen[{extra}]'"
+            return lacking(title, f"lacks {', '.join(map(str, missing))}", to_do, asked=asked)
+        return fine(title, f"{wants.model}{' on ' if needed else ''}{packages.in_words(needed)}")
+    engines = (engine,) if engine is not None else wants.engines
+    for name in engines:
+        needed = packages.needs(OWN, _EXTRA.get(name, name))
+        if needed and not packages.unmet(needed):
+            return fine(title, f"{wants.model} on {name}: {packages.in_words(needed)}")
+    first = _EXTRA.get(engines[0], engines[0])
+    missing = packages.unmet(packages.needs(OWN, first))
+    found = f"{wants.model} wants {' or '.join(engines)}: lacks {', '.join(map(str, missing))}"
+    return lacking(title, found, f"pip install 'mubench-gen[{first}]'", asked=asked)
+
+
+def _engine(engine: str) -> Finding:
+    extra = _EXTRA.get(engine, engine)
+    needed = packages.needs(OWN, extra)
+    if not needed:
+        return Finding(f"engine {engine}", "fault", "not part of this version", "pip install -U")
+    missing = packages.unmet(needed)
+    if not missing:
+        return fine(f"engine {engine}", packages.in_words(needed))
+    to_do = f"pip install 'mubench-gen[{extra}]'"
+    found = f"lacks {', '.join(map(str, missing))}"
+    return lacking(f"engine {engine}", found, to_do, asked=True)
+
+
+def _weights(name: str, wants: Wants, here: Here) -> Finding:
+    """Whether the checkpoint is at hand, and fits."""
+    title = f"weights {wants.model}"
+    assert wants.path is not None
+    cached = hub.find_checkpoint(wants.path)
+    if cached is None:
+        to_do = f"hf download {wants.path}"
+        if here.offline:
+            found = "not in the hub's cache, and offline; fetch it on a machine with a network"
+            return lacking(title, found, f"{to_do} (then copy the hub's cache)", asked=True)
+        return lacking(title, "not in the cache: fetched on first use", to_do, asked=False)
+    text = f"{cached.size / GIB:.1f} GiB in {cached.folder}"
+    room = max((gpu.free for gpu in here.gpus), default=None)
+    where = "of the GPU" if room is not None else "of the machine"
+    if room is None:
+        found_memory = memory()
+        room = None if found_memory is None else found_memory[1]
+    if room is not None and cached.size > room:
+        found = f"{text}; the free memory {where} is {room / GIB:.1f} GiB"
+        to_do = f"mubench-gen eval --plugin {name} --dtype bfloat16, or a machine with more"
+        return lacking(title, found, to_do, asked=False)
+    return fine(title, text)

