@@ -41,7 +41,7 @@ def _transformers(checkpoint: Checkpoint, runtime: Runtime) -> Model:
 def _server(checkpoint: Checkpoint, runtime: Runtime) -> Model:
     from mubench_gen.engines.server_generative import ServerGenerative
 
-    return ServerGenerative(checkpoint, runtime)
+    return ServerGenerative.at(checkpoint, runtime)
 
 
 def _vllm(checkpoint: Checkpoint, runtime: Runtime) -> Model:
@@ -50,14 +50,21 @@ def _vllm(checkpoint: Checkpoint, runtime: Runtime) -> Model:
     return VllmGenerative(checkpoint, runtime)
 
 
+def _vllm_server(checkpoint: Checkpoint, runtime: Runtime) -> Model:
+    from mubench_gen.engines.server_vllm import VllmServer
+
+    return VllmServer(checkpoint, runtime)
+
+
 ENGINES: Mapping[str, Opener] = {
     "transformers": _transformers,
     "vllm": _vllm,
     "server": _server,
+    "vllm-server": _vllm_server,
 }
 
 # Names of the public face whose engines are not part of this version.
-_PLANNED = ("ray", "vllm-server")
+_PLANNED = ("ray",)
 
 # The package that an engine cannot be without.
 _PACKAGE = {

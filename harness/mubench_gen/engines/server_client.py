@@ -64,16 +64,15 @@ class Client:
         key: Secret | None,
         *,
         timeout: float,
-        revive: Revive | None = None,
     ) -> None:
         self.replicas = replicas
         self.counts: Counter[str] = Counter()
         self.context: int | None = None  # tokens, where a server told
+        self.revive: Revive | None = None  # starts again what died, where it is ours
         self.expected: str | None = None  # the id that a server must serve to be asked again
         self._options = options
         self._key = key
         self._timeout = timeout
-        self._revive = revive
         self._row = self._refused = self._good = 0
         self._last = ""  # what the last broken connection said
         self._dead_since: float | None = None
@@ -224,7 +223,9 @@ class Client:
                     "from here."
                 )
             probes = [r.probe for r in self.replicas.all if r.probe is not None]
-            await asyncio.wait(probes, timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(probes, timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
+            for probe in done:
+                probe.result()  # raises what keeps a server of our own from starting again
         return replica
 
     def lose(self, replica: Replica, error: BaseException) -> None:
@@ -238,8 +239,8 @@ class Client:
         """Look at a server that is out of reach until it answers."""
         endpoint = replica.endpoint
         while True:
-            if self._revive is not None:
-                await self._revive()
+            if self.revive is not None:
+                await self.revive()
             try:
                 answered = await self.get(endpoint, endpoint.at("models"), timeout=_CONNECT)
             except self.broken:

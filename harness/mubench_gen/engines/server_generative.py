@@ -23,9 +23,12 @@ from mubench_gen.engines.server_labels import (
     scores_by_id,
     scores_by_text,
 )
-from mubench_gen.engines.server_look import Look
+from mubench_gen.engines.server_look import Look, check_template
 from mubench_gen.engines.server_options import (
     KEY_VARIABLE,
+    Endpoint,
+    Secret,
+    ServerOptions,
     hosted_url,
     read_endpoints,
     read_key,
@@ -48,16 +51,25 @@ class ServerGenerative(StreamingModel):
 
     reads_pixels = False
 
-    def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
-        options = read_server_options(checkpoint, runtime.engine_options)
+    engine = "server"
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        runtime: Runtime,
+        *,
+        options: ServerOptions,
+        endpoints: tuple[Endpoint, ...],
+        key: Secret | None,
+    ) -> None:
         super().__init__(options, runtime)
         self._checkpoint = checkpoint
-        self._endpoints = read_endpoints(hosted_url(checkpoint, runtime))
-        self._key = read_key(options, self._endpoints)
-        self.window = options.window * len(self._endpoints)
-        local = all(endpoint.loopback for endpoint in self._endpoints)
+        self._endpoints = endpoints
+        self._key = key
+        self.window = options.window * max(1, len(endpoints))
+        local = all(endpoint.loopback for endpoint in endpoints)
         hosted = "hosted" in checkpoint.engine_arguments.get("server", {})
-        self.announces = hosted or self._key is not None or not local
+        self.announces = hosted or key is not None or not local
         self._client: Client | None = None
         self._images = ImageUrls()
         self._tokens: Counter[str] = Counter()
@@ -65,6 +77,14 @@ class ServerGenerative(StreamingModel):
         self._awake = False
         self._facts: dict[str, Any] = {}
         self._served: str | None = None
+
+    @classmethod
+    def at(cls, checkpoint: Checkpoint, runtime: Runtime) -> ServerGenerative:
+        """The model behind `--base-url`. SettingError for a bad URL, key or option."""
+        options = read_server_options(checkpoint, runtime.engine_options)
+        endpoints = read_endpoints(hosted_url(checkpoint, runtime))
+        key = read_key(options, endpoints)
+        return cls(checkpoint, runtime, options=options, endpoints=endpoints, key=key)
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
@@ -83,6 +103,8 @@ class ServerGenerative(StreamingModel):
 
     def load(self) -> None:
         """Ask the servers what they are. UsageError where none answers as one should."""
+        if self._client is not None:
+            return
         client = self._client = self._connect()
         seen = client.run(self._look(client).all())
         model, kind = seen.model, self.options.kind or seen.model.kind
@@ -91,11 +113,13 @@ class ServerGenerative(StreamingModel):
         client.context = model.context
         self._writer = RequestWriter(model.id, kind, self._checkpoint, self.options, self.runtime)
         self._ids = LabelIdsOfServer(client, self._writer, model.id)
+        if kind == "vllm":
+            client.run(check_template(client, model.id))
         self._room = Room(_IN_FLIGHT)
         if self._checkpoint.chat_template is not None:
             log("The server's own chat template is used: the plugin's cannot be sent with requests")
         self._facts = {
-            "engine": "server",
+            "engine": self.engine,
             "served_model": model.id,
             "root": model.root,
             "max_model_len": model.context,

@@ -12,7 +12,7 @@ import orjson
 
 from mubench_gen.types import Image
 
-_MOST = 64 * 2**20  # bytes of base64 that are kept
+_MOST = 32 * 2**20  # bytes of base64 that are kept
 _THREADS = 2
 
 

@@ -105,6 +105,22 @@ class Look:
             return None
 
 
+async def check_template(client: Client, model: str) -> None:
+    """UsageError where a vLLM server has no chat template for the model."""
+    question = {"model": model, "messages": [{"role": "user", "content": "?"}]}
+    try:
+        await client.post("tokenize", orjson.dumps(question), about="", root=True)
+    except ItemError as error:
+        if "chat template" in str(error):
+            raise UsageError(
+                f"{model} has no chat template, so there is no telling how it wants to be asked "
+                f"({error}). Use the instruction-tuned version of the model, or start the server "
+                "with --chat-template."
+            ) from None
+    except UsageError:  # a server that does not offer /tokenize
+        pass
+
+
 def _agreed(seen: Sequence[Seen]) -> Seen:
     first, *others = seen
     for other in others:
