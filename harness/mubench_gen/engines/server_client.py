@@ -157,7 +157,7 @@ class Client:
             await asyncio.sleep(wait)
 
     async def _send(self, endpoint: Endpoint, url: str, body: bytes) -> Answered:
-        self.counts["requests"] += 1
+        self.counts["requests" if url.endswith("completions") else "tokenizer_requests"] += 1
         self.counts["bytes_sent"] += len(body)
         payload = body if len(body) < _DIRECT else self._stream(io.BytesIO(body))
         async with self._session.post(

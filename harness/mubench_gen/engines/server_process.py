@@ -45,7 +45,8 @@ class ServerProcess:
         return self._process.poll() if self._process is not None else None
 
     def start(self) -> None:
-        """Start it, without waiting for it to be ready."""
+        """Start it (again), without waiting for it to be ready."""
+        self.stop()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
