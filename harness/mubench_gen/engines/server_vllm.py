@@ -124,6 +124,11 @@ class VllmServer(ServerGenerative):
             self._process = None
 
     @property
+    def process_id(self) -> int | None:
+        """Of the process group that the server runs in; None before and after."""
+        return self._process.pid if self._process is not None else None
+
+    @property
     def counts(self) -> Mapping[str, Any]:
         return {**super().counts, "deaths": self._deaths}
 

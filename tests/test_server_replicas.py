@@ -1,0 +1,173 @@
+"""Several equal servers: an image has one of them, a dead one's images move, and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+import mubench_gen
+from mubench_gen.engines.server_options import Endpoint
+from mubench_gen.engines.server_replicas import Replicas
+
+from .helpers.command import Outcome
+from .helpers.data import write_data
+from .helpers.server import FakeServer, completion
+
+Here = Callable[..., Outcome]
+
+
+@pytest.fixture
+def servers() -> Iterator[list[FakeServer]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(FakeServer()) for _ in range(3)]
+
+
+def evaluation(servers: list[FakeServer], data: Path, *more: str) -> list[str]:
+    urls = ",".join(server.url for server in servers)
+    return [
+        "eval", "--plugin", "openai", "--base-url", urls, "--data", str(data), "--run-dir", "r",
+        *more,
+    ]  # fmt: skip
+
+
+def counts(folder: Path) -> dict[str, Any]:
+    session = json.loads((folder / "r/manifest.json").read_text())["sessions"][-1]
+    found: dict[str, Any] = session["counts"]
+    return found
+
+
+def replicas(n: int) -> Replicas:
+    return Replicas([Endpoint(f"http://10.0.0.{i}:8000/v1", loopback=False) for i in range(n)])
+
+
+def chosen(among: Replicas, images: range) -> list[str]:
+    found = [among.choose(f"image {i}") for i in images]
+    return [replica.endpoint.url for replica in found if replica is not None]
+
+
+@pytest.mark.parametrize("n", [2, 3, 8])
+def test_images_are_spread_evenly(n: int) -> None:
+    shares = Counter(chosen(replicas(n), range(4000)))
+    assert len(shares) == n
+    assert all(abs(share - 4000 / n) < 4 * (4000 / n) ** 0.5 for share in shares.values())
+
+
+def test_a_dead_servers_images_move_and_those_of_the_others_stay() -> None:
+    async def check() -> None:
+        among = replicas(4)
+        before = chosen(among, range(1000))
+        dead = among.all[1]
+        dead.probe = asyncio.create_task(asyncio.sleep(0))
+        after = chosen(among, range(1000))
+        moved = {old for old, new in zip(before, after, strict=True) if old != new}
+        assert moved == {dead.endpoint.url}
+        assert dead.endpoint.url not in after
+        await dead.probe
+        dead.probe = None
+        assert chosen(among, range(1000)) == before
+
+    asyncio.run(check())
+
+
+def test_all_questions_about_an_image_go_to_one_server(
+    here: Here, servers: list[FakeServer], tmp_path: Path
+) -> None:
+    data = write_data(tmp_path / "data", 30)
+    assert here(*evaluation(servers, data, "--readout", "parse", "--repeats", "2")).code == 0
+    seen = [set(server.images) for server in servers]
+    assert sum(len(images) for images in seen) == len(set.union(*seen)) == 30
+    assert all(images for images in seen)
+    assert sum(counts(tmp_path)["by_server"].values()) == 120
+
+
+def test_a_server_that_is_down_at_the_start_is_gone_without(
+    here: Here, servers: list[FakeServer], tmp_path: Path
+) -> None:
+    data = write_data(tmp_path / "data", 20)
+    servers[1].down()
+    outcome = here(*evaluation(servers, data))
+    assert outcome.code == 0, outcome.err
+    assert f"{servers[1].url} is out of reach" in outcome.err
+    assert len(servers[1].bodies) == 0
+    assert sum(len(server.bodies) for server in servers) == 40
+
+
+def test_a_server_that_dies_gives_its_images_to_the_others_and_has_them_again(
+    here: Here, servers: list[FakeServer], tmp_path: Path
+) -> None:
+    data = write_data(tmp_path / "data", 100)
+    dying, other = servers[0], servers[1]
+    back = threading.Event()
+
+    def restart() -> None:
+        dying.up()
+        back.set()
+
+    async def dies(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
+        if len(dying.bodies) == 5:
+            threading.Thread(target=dying.down).start()
+            await asyncio.sleep(30)
+        return web.json_response(completion())
+
+    async def waits(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
+        if len(other.bodies) == 40 and not back.is_set():
+            threading.Thread(target=restart).start()
+        if len(other.bodies) > 42:  # time for a look at the one that is back
+            await asyncio.sleep(0.1)
+        return web.json_response(completion())
+
+    dying.behaviour, other.behaviour = dies, waits
+    outcome = here(*evaluation([dying, other], data, "-o", "engine.window=2"))
+    assert outcome.code == 0, outcome.err
+    assert f"{dying.url} is out of reach" in outcome.err
+    assert f"{dying.url} is back" in outcome.err
+    assert len(dying.bodies) > 10
+    records = list(mubench_gen.load_run(tmp_path / "r").records())
+    assert len(records) == 200
+    assert {record["status"] for record in records} == {"answered"}
+
+
+def test_servers_of_different_models_are_no_replicas(
+    here: Here, servers: list[FakeServer], cells: Path
+) -> None:
+    servers[2].models = [{"id": "mock", "owned_by": "vllm"}]
+    outcome = here(*evaluation(servers, cells))
+    assert outcome.code == 2
+    assert "The servers are not equal" in outcome.err
+    assert servers[2].url in outcome.err
+
+
+def test_a_server_that_comes_back_with_another_model_is_not_asked(
+    here: Here, servers: list[FakeServer], tmp_path: Path
+) -> None:
+    data = write_data(tmp_path / "data", 60)
+    dying, other = servers[0], servers[1]
+
+    def replace() -> None:
+        dying.down()
+        dying.models = [{"id": "another"}]
+        dying.up()
+
+    async def dies(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
+        if len(dying.bodies) == 3:
+            threading.Thread(target=replace).start()
+            await asyncio.sleep(30)
+        return web.json_response(completion())
+
+    async def slow(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.02)
+        return web.json_response(completion())
+
+    dying.behaviour, other.behaviour = dies, slow
+    outcome = here(*evaluation([dying, other], data, "-o", "engine.window=1"))
+    assert outcome.code == 0, outcome.err
+    assert len(dying.bodies) + len(other.bodies) in (120, 121)
