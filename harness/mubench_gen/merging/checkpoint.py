@@ -39,6 +39,7 @@ class Checkpoint:
 
     `settings` is config.json (or open_clip_config.json), empty where there is none;
     `identity` tells whether the files are still the same (name, size, time of change).
+    `converted`: the tensors' names are those of another layout than the files'.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Checkpoint:
     settings: Mapping[str, Any]
     identity: Sequence[tuple[str, int, int]]
     notes: Sequence[str] = ()
+    converted: bool = False
 
     def __str__(self) -> str:
         return self.name

@@ -13,6 +13,7 @@ from typing import Any
 
 from mubench_gen.errors import MergeError
 from mubench_gen.merging.checkpoint import Checkpoint, read_json, some
+from mubench_gen.merging.layouts import activation
 
 ACCOUNT = "merge.json"
 _SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", ".spm", ".bpe"})
@@ -60,9 +61,12 @@ def compare_companions(
 ) -> Differing:
     """What differs. MergeError where token numbers mean different tokens."""
     _compare_vocabularies(base, other, accept_vocabulary)
+    settings = [base.settings, other.settings]
+    if other.converted:
+        settings = [activation(base), activation(other)]
     keys = [
         f"{key} ({_short(ours)} / {_short(theirs)})"
-        for key, ours, theirs in _differences(base.settings, other.settings)
+        for key, ours, theirs in _differences(*settings)
         if key.rpartition(".")[2] not in _HARMLESS
     ]
     warnings = (

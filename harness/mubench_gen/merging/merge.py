@@ -17,6 +17,7 @@ from mubench_gen.merging.account import Account, blocks, unchanged, warnings_of
 from mubench_gen.merging.arithmetic import Measured
 from mubench_gen.merging.checkpoint import Checkpoint, open_checkpoint
 from mubench_gen.merging.companions import ACCOUNT, carry, compare_companions
+from mubench_gen.merging.layouts import in_layout_of
 from mubench_gen.merging.matching import Match, Matched, match
 from mubench_gen.merging.recipe import Recipe, depths, folder_name, spelled
 from mubench_gen.merging.safetensors_file import SIZES
@@ -107,7 +108,12 @@ def open_inputs(wanted: Merge, files: ExitStack) -> Opened:
     if len(wanted.finetuned) > 1 and wanted.recipe.method == "slerp":
         raise MergeError("slerp goes between two models: give one fine-tune, or --method linear.")
     base = open_checkpoint(wanted.base, files)
-    finetuned = tuple(open_checkpoint(name, files) for name in wanted.finetuned)
+    finetuned = tuple(in_layout_of(base, open_checkpoint(name, files)) for name in wanted.finetuned)
+    if wanted.carried_from == "finetuned" and finetuned[0].converted:
+        raise MergeError(
+            f"--carry-from finetuned: {finetuned[0]} has another layout than the base, whose "
+            "names the result has. Give it as the base, with 1 − α."
+        )
     matched = match(base, finetuned, wanted.recipe)
     compared = [
         compare_companions(base, other, accept_vocabulary=wanted.accept_vocabulary)

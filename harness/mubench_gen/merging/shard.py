@@ -32,6 +32,7 @@ from mubench_gen.merging.arithmetic import (
 from mubench_gen.merging.matching import Match
 from mubench_gen.merging.recipe import Recipe, lines_scale, spelled
 from mubench_gen.merging.safetensors_file import SIZES, Entry, lay_out
+from mubench_gen.merging.writeback import begin_writing
 
 PIECE = 1 << 17  # elements: its buffers stay in a core's cache
 _THREADS = min(4, os.cpu_count() or 1)
@@ -311,10 +312,12 @@ class _Job:
 
     def _write(self, piece: Piece, handle: int, out: Floats) -> None:
         place = self._places[piece.match.name]
-        at, left = place.start + piece.first * SIZES[place.dtype], out.data
+        start = place.start + piece.first * SIZES[place.dtype]
+        at, left = start, out.data
         while left:
             got = os.pwrite(handle, left, at)
             at, left = at + got, left[got:]
+        begin_writing(handle, start, at)
 
     def _workshop(self) -> Workshop:
         if not hasattr(self._own, "workshop"):
