@@ -61,12 +61,12 @@ def compare_companions(
 ) -> Differing:
     """What differs. MergeError where token numbers mean different tokens."""
     _compare_vocabularies(base, other, accept_vocabulary)
-    settings = [base.settings, other.settings]
+    ours, theirs = base.settings, other.settings
     if other.converted:
-        settings = [activation(base), activation(other)]
+        ours, theirs = activation(base), activation(other)
     keys = [
-        f"{key} ({_short(ours)} / {_short(theirs)})"
-        for key, ours, theirs in _differences(*settings)
+        f"{key} ({_short(one)} / {_short(two)})"
+        for key, one, two in _differences(ours, theirs)
         if key.rpartition(".")[2] not in _HARMLESS
     ]
     warnings = (
