@@ -43,6 +43,7 @@ def modules_after(folder: Path, *args: str) -> set[str]:
         "plugins show tiny", "tasks", "tasks --json", "prompts", "prompts --json",
         "eval --help", "score --help", "report --help", "data --help", "compare --help",
         "doctor",
+        "ablate --help",
     ],
 )  # fmt: skip
 def test_help_and_listings_import_nothing_heavy(tmp_path: Path, command: str) -> None:

@@ -200,7 +200,8 @@ def _held(
         stored: dict[str, Any] = {"sessions": []}
         if path.exists():
             stored = _read(path)
-            changed = list(differences(stored, settled, _SETTLED))
+            there = {"study": {name: stored[name] for name in _SETTLED}}
+            changed = list(differences(there, {"study": settled}, ("study",)))
             if changed:
                 raise RunFolderError(
                     f"{study.folder} holds another study:\n  " + "\n  ".join(changed) + "\n"
