@@ -16,6 +16,7 @@ from mubench_gen.doctor import hub, machine, packages
 from mubench_gen.doctor.finding import Finding, fine, lacking
 from mubench_gen.doctor.fitness import Here, fitness
 from mubench_gen.doctor.machine import GIB
+from mubench_gen.engines import check_engine
 from mubench_gen.places import cache_folder
 
 _ROOM = {"runs": 1, "data": 1, "weights": 20}  # GiB below which a disk is told of
@@ -36,7 +37,10 @@ class Asked:
 
 def examine(asked: Asked) -> Iterator[Finding]:
     """Everything, as it is found. Raises SettingError for an engine that there is not."""
-    here = _Here(asked.offline or hub.is_offline())
+    if asked.engine is not None:
+        check_engine(asked.engine)
+    packages.forget()
+    here = _Here(asked.offline or hub.is_offline(), asked_gpu=asked.gpu)
     yield _python()
     yield fine("platform", machine.platform_line())
     yield from _memory()
@@ -55,12 +59,19 @@ def examine(asked: Asked) -> Iterator[Finding]:
 class _Here(Here):
     """What is looked up once and used by several findings."""
 
-    def __init__(self, offline: bool) -> None:
+    def __init__(self, offline: bool, *, asked_gpu: bool) -> None:
         self.offline = offline
+        self._asked_gpu = asked_gpu
 
     @cached_property
     def torch(self) -> machine.Torch | None:
-        return machine.ask_torch() if packages.version_of("torch") else None
+        """What torch says, where it is installed; asked only where it may see a GPU."""
+        version = packages.version_of("torch")
+        if version is None:
+            return None
+        if self._asked_gpu or machine.may_have_gpu():
+            return machine.ask_torch()
+        return machine.Torch(version)
 
     @cached_property
     def driver(self) -> tuple[list[machine.Gpu], str]:
@@ -121,6 +132,12 @@ def _gpus(here: _Here, asked: Asked) -> Iterator[Finding]:
         found = f"cannot be imported: {torch.error}"
         yield lacking("torch", found, _TORCH_HOW, asked=wanted)
         return
+    if not asked.gpu and not machine.may_have_gpu():
+        yield fine("torch", torch.version)
+        yield lacking(
+            "gpu", "no driver of one: --device cpu", "mubench-gen doctor --gpu", asked=False
+        )
+        return
     build = f"CUDA {torch.cuda}" if torch.cuda else f"ROCm {torch.hip}" if torch.hip else "CPU"
     yield fine("torch", f"{torch.version}, a build for {build}")
     if torch.gpus:
@@ -151,7 +168,7 @@ def _conflicts(asked: Asked) -> Iterator[Finding]:
         wrong = packages.unmet(needed) if have is not None else []
         if wrong:
             found = f"wants {', '.join(map(str, wrong))}"
-            to_do = f"pip install {' '.join(repr(unmet.need) for unmet in wrong)}"
+            to_do = f"pip install {' '.join(repr(one.need) for one in wrong)}"
             wanted = bool(asked.engine or asked.plugins)
             yield lacking(f"{name} {have}", found, to_do, asked=wanted)
 

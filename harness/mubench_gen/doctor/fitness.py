@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from packaging.requirements import Requirement
+
 from mubench_gen.doctor import hub, packages
 from mubench_gen.doctor.finding import Finding, fine, lacking
 from mubench_gen.doctor.machine import GIB, Gpu, memory
 from mubench_gen.doctor.packages import OWN
 from mubench_gen.doctor.wants import Told, Wants, ask_plugins
-from mubench_gen.engines import check_engine
 from mubench_gen.plugins import Listed, Plugins
 
 # The extra that brings what an engine needs.
@@ -31,7 +32,6 @@ def fitness(
 ) -> Iterator[Finding]:
     """The engine that was asked for, then every plugin, those that were asked for in full."""
     if engine is not None:
-        check_engine(engine)
         yield _engine(engine)
     listed = {plugin.name: plugin for plugin in Plugins().list()}
     opened = [name for name, plugin in listed.items() if plugin.state == "ok"]
@@ -80,7 +80,9 @@ def _model(title: str, wants: Wants, engine: str | None, *, asked: bool) -> Find
     """Whether what the model runs on is installed."""
     if wants.path is None:
         extras = [module.split(".")[1] for module in wants.modules if module.count(".")]
-        needed = [need for e in dict.fromkeys(extras) for need in packages.needs(OWN, e)]
+        needed: Sequence[Requirement] = [
+            need for e in dict.fromkeys(extras) for need in packages.needs(OWN, e)
+        ]
         missing = packages.unmet(needed)
         if missing:
             extra = next(e for e in extras if packages.unmet(packages.needs(OWN, e)))

@@ -91,6 +91,13 @@ def driver_gpus() -> tuple[list[Gpu], str]:
     return gpus, driver
 
 
+def may_have_gpu() -> bool:
+    """Whether a GPU's driver shows itself: worth the seconds that importing torch takes."""
+    devices = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, Windows' subsystem
+    named = shutil.which("nvidia-smi") is not None or any(map(os.path.exists, devices))
+    return named or platform.system() == "Darwin"
+
+
 def ask_torch() -> Torch:
     """What torch itself says, in a process of its own."""
     try:

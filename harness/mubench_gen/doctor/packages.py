@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -22,6 +23,7 @@ class Unmet:
         return f"{self.need} (have {self.have})" if self.have else f"{self.need} (not installed)"
 
 
+@lru_cache(maxsize=256)
 def version_of(name: str) -> str | None:
     """The installed version of a distribution.
 
@@ -33,6 +35,12 @@ def version_of(name: str) -> str | None:
         if name == "vllm":
             return next(_builds("vllm-"), None)
         return None
+
+
+def forget() -> None:
+    """Look again: something may have been installed since."""
+    version_of.cache_clear()
+    needs.cache_clear()
 
 
 def _builds(prefix: str) -> Iterator[str]:
@@ -47,12 +55,13 @@ def extras() -> list[str]:
     return [name for name in offered if name not in ("dev", "docs") and needs(OWN, name)]
 
 
-def needs(distribution: str, extra: str = "") -> list[Requirement]:
+@lru_cache(maxsize=256)
+def needs(distribution: str, extra: str = "") -> Sequence[Requirement]:
     """What a distribution requires; with an extra, what that adds, nested extras resolved."""
     try:
         lines = importlib.metadata.requires(distribution) or []
     except importlib.metadata.PackageNotFoundError:
-        return []
+        return ()
     found: list[Requirement] = []
     for line in lines:
         try:
@@ -65,10 +74,10 @@ def needs(distribution: str, extra: str = "") -> list[Requirement]:
             found += [inner for name in sorted(need.extras) for inner in needs(distribution, name)]
         else:
             found.append(need)
-    return found
+    return tuple(found)
 
 
-def unmet(needed: list[Requirement]) -> list[Unmet]:
+def unmet(needed: Sequence[Requirement]) -> list[Unmet]:
     """Those that don't hold here, each once."""
     found: dict[Unmet, None] = {}
     for need in needed:
@@ -78,7 +87,7 @@ def unmet(needed: list[Requirement]) -> list[Unmet]:
     return list(found)
 
 
-def in_words(needed: list[Requirement]) -> str:
+def in_words(needed: Sequence[Requirement]) -> str:
     """The installed versions of what is needed: "torch 2.13.0, transformers 5.19.0"."""
     return ", ".join(f"{need.name} {version_of(need.name)}" for need in needed)
 
