@@ -13,8 +13,8 @@ test: .venv/test-ready
 	$(MAKE) lint unit wheel vllm
 
 lint: .venv/test-ready
-	$(BIN)/ruff format --check harness plugins tests benchmarks
-	$(BIN)/ruff check harness plugins tests benchmarks
+	$(BIN)/ruff format --check harness plugins tests benchmarks docs
+	$(BIN)/ruff check harness plugins tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -109,6 +109,10 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    deprecated = import_module(f"{__name__}.deprecation")
+    if name in deprecated.NAMES:  # not kept: it warns wherever it is used
+        deprecated.warn(f"{__name__}.{name}", deprecated.NAMES[name])
+        return value
     globals()[name] = value
     return value
 

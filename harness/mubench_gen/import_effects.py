@@ -12,10 +12,12 @@ import logging
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mubench_gen.deprecation import MubenchDeprecationWarning
 from mubench_gen.progress import log
 
 _SHOWN = 60  # characters of what was printed
@@ -59,11 +61,29 @@ def effects() -> Iterator[Effects]:
 
 @contextlib.contextmanager
 def kept_as_it_was(where: str) -> Iterator[None]:
-    """`effects`, told on stderr with the plugin's name."""
-    with effects() as found:
+    """`effects`, told on stderr with the plugin's name; so is what it uses that is deprecated."""
+    with _deprecations() as deprecated, effects() as found:
         yield
     if str(found):
         log(f"{where} {found} when it is imported: kept from the run.")
+    for warning in deprecated:
+        log(f"{where}: {warning}")
+
+
+@contextlib.contextmanager
+def _deprecations() -> Iterator[list[str]]:
+    """The deprecations of mubench-gen that the block meets; other warnings go where they would."""
+    met: list[str] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", MubenchDeprecationWarning)
+            yield met
+    finally:
+        for one in caught:
+            if issubclass(one.category, MubenchDeprecationWarning):
+                met.append(str(one.message))
+            else:
+                warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 class _Overheard(io.StringIO):

@@ -195,6 +195,7 @@ class ReadText:
 
     @property
     def cut(self) -> bool:
+        """Whether the model reads less than all of it."""
         return self.tokens > len(self.ids)
 
 
@@ -272,6 +273,7 @@ class ModelSpec:
 
     @property
     def kind(self) -> Kind:
+        """Generative or contrastive, as its source is."""
         return self.source.kind
 
 

@@ -61,6 +61,7 @@ class Run:
         }
 
     def write_scores(self) -> None:
+        """Write `scores.json` into the run's folder."""
         write_json(self.dir / SCORES, self.summary())
 
 

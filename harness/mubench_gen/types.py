@@ -64,24 +64,28 @@ class Image:
 
     @property
     def data(self) -> bytes:
+        """The bytes of the file, never re-encoded."""
         if self._data is None:
             self._data = self._load()
         return self._data
 
     @property
     def sha256(self) -> str:
+        """The digest of the file's bytes, in hexadecimal."""
         if self._sha256 is None:
             self._sha256 = hashlib.sha256(self.data).hexdigest()
         return self._sha256
 
     @property
     def conversion(self) -> str | None:
+        """What decoding has to change ("16-bit to 8-bit, minmax"), None where nothing."""
         if not self._checked:
             self._conversion = self._policy.check(self.data, self.name)
             self._checked = True
         return self._conversion
 
     def pixels(self) -> PillowImage.Image:
+        """The image as 8-bit RGB, decoded at most once."""
         if self._pixels is None:
             self._pixels = self._policy.decode(self.data, self.name)
         return self._pixels

@@ -63,6 +63,7 @@ class Result:
 
     @property
     def holds(self) -> bool:
+        """Whether it is as it should be: also where it was skipped, or failed as expected."""
         return self.state in ("passed", "skipped", "expected failure")
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mubench_gen import deprecation
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.testing import contrastive_checks, generative_checks, plugin_checks, run_checks
 from mubench_gen.testing.check import CHECKS, Check, CheckFailed, NotApplicable, Result, judged
@@ -124,5 +125,7 @@ def _concerning(kind: str) -> list[Check]:
 
 def _known(names: Any) -> None:
     for name in names:
+        if name in deprecation.CHECKS:
+            deprecation.warn(f"The check {name!r}", deprecation.CHECKS[name], stacklevel=4)
         if name not in CHECKS:
             raise SettingError(f"There is no check {name!r}. {did_you_mean(name, CHECKS)}")
