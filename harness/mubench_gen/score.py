@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -105,13 +106,16 @@ class Scores:
 
 
 class Tally:
-    """Counts of one group of records, in memory that grows with the images alone."""
+    """Counts of one group of records, in memory that grows with the images alone.
 
-    __slots__ = ("chance", "clusters", "errors", "n", "right", "statuses")
+    The score is the same to the last bit in whatever order the records come.
+    """
+
+    __slots__ = ("clusters", "errors", "n", "options", "right", "statuses")
 
     def __init__(self) -> None:
         self.n = self.errors = self.right = 0
-        self.chance = 0.0
+        self.options: Counter[int] = Counter()
         self.statuses: Counter[str] = Counter()
         self.clusters: dict[str, list[int]] = {}
 
@@ -121,7 +125,7 @@ class Tally:
             return
         self.n += 1
         self.right += right
-        self.chance += 1 / options
+        self.options[options] += 1
         self.statuses[status] += 1
         cluster = self.clusters.get(image)
         if cluster is None:
@@ -134,7 +138,7 @@ class Tally:
         n, right, answered = self.n, self.right, self.statuses["answered"]
         if not n:
             return Score(0, self.errors, None, None, None, None, None, None, {})
-        accuracy, chance = right / n, self.chance / n
+        accuracy, chance = right / n, math.fsum(k / c for c, k in self.options.items()) / n
         return Score(
             n=n,
             n_errors=self.errors,
