@@ -55,11 +55,12 @@ def samples_of(plan: Plan) -> Iterator[Sample]:
         limit=settings.limit,
         seed=settings.seed,
         control=settings.control,
+        held=plan.held,
     )
 
 
 def planned(plan: Plan) -> int:
-    """How many items there are, finished or not."""
+    """How many items there are, finished or not, of the run or of its shard."""
     if plan.selection is not None:
         return plan.settings.repeats * sum(
             len(_readouts(plan, sample, prompt))
@@ -67,7 +68,7 @@ def planned(plan: Plan) -> int:
             for prompt, _ in _shown(plan, sample)
         )
     specs = [plan.settings.orders or prompt.settings.order for prompt in plan.prompts]
-    if all(spec in ONE_ORDER for spec in specs):
+    if plan.held is None and all(spec in ONE_ORDER for spec in specs):
         limit = plan.settings.limit
         counts = [(task.question, count(task, plan.dataset)) for task in plan.tasks]
         items = sum(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from mubench_gen.runfolder import FORMAT, run_name, settings_hash
 from mubench_gen.samples import tasks_of
 from mubench_gen.scientific import make_policy
 from mubench_gen.settings import Settings, without_secrets
+from mubench_gen.shard import Shard, parse_shard, rows_of
 from mubench_gen.shots import Shots
 from mubench_gen.task import load_tasks
 from mubench_gen.types import Readout, Task
@@ -52,7 +53,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run with everything found, opened and checked, and nothing asked yet."""
+    """A run with everything found, opened and checked, and nothing asked yet.
+
+    `held`: one byte a row of the data, 0 where it is another shard's; None without shards.
+    """
 
     settings: Settings
     plugin: Plugin
@@ -68,10 +72,21 @@ class Plan:
     judge: Bench | None = None
     shots: Shots | None = None
     selection: Selection | None = None
+    held: bytes | None = None
 
     @property
     def name(self) -> str:
         return run_name(self.plugin.name, self.spec.name)
+
+    @property
+    def shard(self) -> Shard | None:
+        """Which part of the run this is; None where it is the whole."""
+        given = self.settings.shard
+        return None if given is None else parse_shard(given)
+
+    def whole(self) -> Plan:
+        """The plan of which this one is a shard."""
+        return replace(self, held=None, settings=self.settings.model_copy(update={"shard": None}))
 
     def in_folder(self, folder: Path) -> Plan:
         """The same plan with another run folder."""
@@ -109,6 +124,7 @@ def make_plan(
     _check_kinds(prompts, plugin, spec)
     readouts = _readouts(settings, model, plugin, spec)
     check_pairs(prompts, tasks, readouts)
+    shard = None if settings.shard is None else parse_shard(settings.shard)
     return Plan(
         settings=settings,
         plugin=plugin,
@@ -123,6 +139,7 @@ def make_plan(
         weights=weigh(plugin, spec, engine, model, settings.revision),
         judge=open_judge(settings.judge, plugins) if settings.judge is not None else None,
         shots=_shots(prompts, tasks, dataset, settings),
+        held=None if shard is None else rows_of(shard, dataset),
     )
 
 
@@ -194,13 +211,26 @@ def run_identity(plan: Plan) -> dict[str, Any]:
     }
 
 
+def run_id(plan: Plan, identity: Mapping[str, Any]) -> str:
+    """PLUGIN-MODEL-HASH; of a shard the whole run's with -I-of-N behind it."""
+    whole = {name: value for name, value in identity.items() if name != "shard"}
+    part = "" if plan.shard is None else f"-{plan.shard.index}-of-{plan.shard.of}"
+    return f"{plan.name}-{settings_hash(whole)}{part}"
+
+
 def make_manifest(
-    plan: Plan, identity: Mapping[str, Any], command: Sequence[str], planned: int
+    plan: Plan, identity: Mapping[str, Any], command: Sequence[str], *, planned: int, whole: int
 ) -> dict[str, Any]:
-    """What the manifest says before anything is asked."""
+    """What the manifest says before anything is asked.
+
+    `planned` are the items that are asked, `whole` those of the run that this is a shard of.
+    """
+    shard = plan.shard
+    part = {} if shard is None else {"shard": {**asdict(shard), "planned_in_all": whole}}
     return {
         "format": FORMAT,
-        "id": f"{plan.name}-{settings_hash(identity)}",
+        "id": run_id(plan, identity),
+        **part,
         "planned": planned,
         "settings": identity,
         "content": {

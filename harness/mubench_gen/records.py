@@ -26,10 +26,11 @@ _TAIL = len(_CRC) + 8 + len(b'"}\n')
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
-    """A line that passed its check, and where it begins."""
+    """A line that passed its check, as bytes and read, and where it begins."""
 
     offset: int
     record: Record
+    line: bytes
 
 
 def to_line(record: Mapping[str, Any]) -> bytes:
@@ -71,16 +72,21 @@ def stored_lines(path: Path) -> Iterator[StoredLine]:
         for line in file:
             record = from_line(line)
             if record is not None:
-                yield StoredLine(offset, record)
+                yield StoredLine(offset, record, line)
             offset += len(line)
 
 
 def read_records(path: Path) -> Iterator[Record]:
     """The records that count: of each id the last sound line, in the order of the file."""
+    return (stored.record for stored in counted_lines(path))
+
+
+def counted_lines(path: Path) -> Iterator[StoredLine]:
+    """The lines of the records that count."""
     superseded = _superseded(path)
     for stored in stored_lines(path):
         if stored.offset not in superseded:
-            yield stored.record
+            yield stored
 
 
 def _superseded(path: Path) -> set[int]:

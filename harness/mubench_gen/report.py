@@ -141,6 +141,12 @@ def _notes(run: Run, scores: Scores) -> list[str]:
     planned = int(run.manifest["planned"])
     if scores.n + scores.n_errors < planned:
         notes.append(f"Unfinished: {scores.n + scores.n_errors:,} of {planned:,} items.")
+    shard = run.manifest.get("shard")
+    if shard is not None:
+        notes.append(
+            f"Shard {shard['index']}/{shard['of']}: {planned:,} of {shard['planned_in_all']:,} "
+            "items; `mubench-gen data join` makes one run of all shards."
+        )
     return notes
 
 

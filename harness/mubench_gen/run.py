@@ -28,6 +28,7 @@ from mubench_gen.plan import (
     make_manifest,
     make_plan,
     model_identity,
+    run_id,
     run_identity,
 )
 from mubench_gen.plugins import Plugins
@@ -42,7 +43,6 @@ from mubench_gen.runfolder import (
     SCORES,
     choose_folder,
     locked,
-    settings_hash,
     settle_manifest,
     write_json,
 )
@@ -78,14 +78,17 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
     """Ask what is not answered yet, and score."""
     settings = plan.settings
     identity = run_identity(plan)
-    wanted = settings.run_dir or Path("runs", f"{plan.name}-{settings_hash(identity)}")
+    wanted = settings.run_dir or Path("runs", run_id(plan, identity))
     folder = choose_folder(wanted, fresh=settings.fresh)
     reused = [AnsweredKeys.of(load_run(path).dir / RECORDS) for path in settings.reuse]
     if settings.repeats > 1 and settings.temperature == 0:
         log(f"At temperature 0 the {settings.repeats} repeats ask the same greedy request again.")
     with locked(folder), _fewer_collections():
         run = Run(folder)
-        manifest = settle_manifest(folder, make_manifest(plan, identity, command, planned(plan)))
+        here = planned(plan)
+        whole = here if plan.shard is None else planned(plan.whole())
+        made = make_manifest(plan, identity, command, planned=here, whole=whole)
+        manifest = settle_manifest(folder, made)
         records = RecordFile(folder / RECORDS)
         title = f"{plan.plugin.name} {plan.spec.name}"
         try:

@@ -153,14 +153,19 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def differences(
-    stored: Mapping[str, Any], wanted: Mapping[str, Any], parts: Iterable[str]
+    stored: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    parts: Iterable[str],
+    *,
+    places: tuple[str, str] = ("there", "now"),
 ) -> Iterator[str]:
-    """What differs in these parts of two documents, key by key, in words."""
+    """What differs in these parts of two documents, key by key: "seed: there 0, now 1"."""
     for part in parts:
         old, new = _flat(stored.get(part, {})), _flat(wanted[part])
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
-                yield f"{key}: there {_shown(old.get(key))}, now {_shown(new.get(key))}"
+                values = _shown(old.get(key)), _shown(new.get(key))
+                yield f"{key}: {places[0]} {values[0]}, {places[1]} {values[1]}"
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -53,15 +53,19 @@ def samples(
     limit: int | None = None,
     seed: int = 0,
     control: Control = "none",
+    held: Sequence[int] | None = None,
 ) -> Iterator[Sample]:
     """The samples, row by row. `limit`: that many a task, drawn by seed.
 
+    `held`: one number a row, 0 where it is another shard's. What is drawn is drawn of all rows.
     Memory does not grow with the rows but for the drawn sample and, under `shuffled`, one
     number a row.
     """
     chosen = None if limit is None else _draw(tasks, dataset, limit, seed)
     partners = _partners(len(dataset), seed) if control == "shuffled" else None
     for row in dataset:
+        if held is not None and not held[row.index]:
+            continue
         image: Image | None = row.image
         wanted = [
             (task, name)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from mubench_gen.definitions import first_problem, line_of_key, read_toml
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.orders import check_orders
+from mubench_gen.shard import parse_shard
 
 T = TypeVar("T")
 # Whole names of secrets: `max_new_tokens` and `keypoints` are none, nor are a tokenizer's
@@ -38,7 +39,11 @@ _NOT_IDENTITY = frozenset(
         "max_requests",
     }
 )
-_ONLY_WHERE_SET = ("base_url", "deterministic")  # of the identity: runs without them keep theirs
+_ONLY_WHERE_SET = (
+    "base_url",
+    "deterministic",
+    "shard",
+)  # of the identity: runs without them keep theirs
 
 
 class Settings(BaseModel):
@@ -94,6 +99,9 @@ class Settings(BaseModel):
         "none", description="blind: no image; shuffled: another item's image"
     )
     limit: int | None = Field(None, ge=1, description="items a task, a seeded sample; all")
+    shard: str | None = Field(
+        None, description="I/N: the I-th of N parts, by image; `data join` makes one run of them"
+    )
     seed: int = Field(0, ge=0, description="seed of everything that is drawn")
     repeats: int = Field(1, ge=1, description="how often each request is asked")
     temperature: float = Field(0.0, ge=0, allow_inf_nan=False, description="0 is greedy")
@@ -159,6 +167,11 @@ class Settings(BaseModel):
         if value is not None:
             _valued(check_orders, value)
         return value
+
+    @field_validator("shard")
+    @classmethod
+    def _known_shard(cls, value: str | None) -> str | None:
+        return value if value is None else str(_valued(parse_shard, value))
 
     @field_validator("*")
     @classmethod

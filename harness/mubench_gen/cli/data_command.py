@@ -22,6 +22,7 @@ Examples:
   mubench-gen data info ubench --licenses commercial
   mubench-gen data import photos --out data/photos
   mubench-gen data prepare demo --images 1700 --seed 7 --out data/larger
+  mubench-gen data join runs/echo-echo-0a1b2c3d-*-of-5
 """
 
 
@@ -137,6 +138,32 @@ def import_(
         f"Type: mubench-gen eval --plugin NAME --data {out}",
         err=True,
     )
+
+
+@command.command("join", epilog=_EXAMPLES)
+@click.argument(
+    "folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN..."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder. [beside RUN]"
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def join(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
+    """Make one run of the runs of all shards (`eval --shard I/N`).
+
+    Refused: gaps, records of one item that disagree, shards of different runs. Exit code 3 where
+    items failed; the command without --shard and with --run-dir DIR tries those again.
+    """
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.joining import join as join_runs
+
+    run = join_runs(folders, out)
+    if as_json:
+        print_json(run.summary())
+    else:
+        click.echo(run.dir)
+    click.echo(f"{len(set(folders))} shards, {run.manifest['planned']:,} items.", err=True)
+    return 3 if run.scores.n_errors else 0
 
 
 def _prepare_ubench(images: int | None, seed: int | None, out: Path | None) -> None:

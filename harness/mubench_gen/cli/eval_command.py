@@ -16,6 +16,7 @@ Examples:
   mubench-gen eval --plugin tiny --prompt letter --prompt-set labels=1 --readout logprob
   mubench-gen eval --plugin ./my_model.py --data path/to/data --json
   mubench-gen eval --plugin echo,tiny --control shuffled --run-dir runs/controls
+  mubench-gen eval --plugin tiny --shard 2/5       one of five processes; then `data join`
 
 \b
 The same command again resumes: finished items are never asked twice, failed ones are
@@ -88,6 +89,9 @@ tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
 )
 @click.option("--control", metavar="NAME", help="blind: no image; shuffled: another item's image.")
 @click.option("--limit", type=int, metavar="N", help="Items a task, a seeded sample. [all]")
+@click.option(
+    "--shard", metavar="I/N", help="The I-th of N parts, by image; `data join` makes one of them."
+)
 @click.option("--seed", type=int, metavar="N", help="Seed of everything that is drawn. [0]")
 @click.option("--repeats", type=int, metavar="N", help="How often each request is asked. [1]")
 @click.option("--temperature", type=float, metavar="T", help="0 is greedy. [0]")

@@ -59,6 +59,9 @@ def _protocol(manifest: Mapping[str, Any], protocol: Protocol) -> Iterator[str]:
 def _extent(manifest: Mapping[str, Any], asked: int, n_errors: int) -> Iterator[str]:
     if manifest["settings"]["limit"] is not None:
         yield f"--limit {manifest['settings']['limit']}: a sample of each task"
+    shard = manifest.get("shard")
+    if shard is not None:
+        yield f"shard {shard['index']}/{shard['of']} of a run: some of the images"
     planned = int(manifest["planned"])
     if asked < planned:
         yield f"unfinished: {asked:,} of {planned:,} items"
