@@ -23,16 +23,18 @@ class Shard:
     def __str__(self) -> str:
         return f"{self.index}/{self.of}"
 
-    def holds(self, row: Row) -> bool:
+    def holds(self, row: Row, *, salt: str = "") -> bool:
         """Whether the row is of this part: by the digest of its own image's bytes alone.
 
         So it depends neither on the order of the rows nor on what is asked of them. Where the
-        image cannot be read, the row's key stands for it.
+        image cannot be read, the row's key stands for it. `salt` makes another division.
         """
         try:
             digest = row.image.sha256
         except ImageError:
             digest = hashlib.sha256(row.key.encode("utf-8", "surrogatepass")).hexdigest()
+        if salt:
+            digest = hashlib.sha256(f"{salt}\0{digest}".encode()).hexdigest()
         return int(digest[:16], 16) % self.of == self.index - 1
 
 
@@ -51,6 +53,6 @@ def parse_shard(text: str) -> Shard:
     return Shard(index, of)
 
 
-def rows_of(shard: Shard, rows: Iterable[Row]) -> bytes:
+def rows_of(shard: Shard, rows: Iterable[Row], *, salt: str = "") -> bytes:
     """One byte a row, 1 where the shard holds it. Reads and hashes every image once."""
-    return bytes(shard.holds(row) for row in rows)
+    return bytes(shard.holds(row, salt=salt) for row in rows)

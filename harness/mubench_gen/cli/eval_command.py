@@ -17,6 +17,7 @@ Examples:
   mubench-gen eval --plugin ./my_model.py --data path/to/data --json
   mubench-gen eval --plugin echo,tiny --control shuffled --run-dir runs/controls
   mubench-gen eval --plugin tiny --shard 2/5       one of five processes; then `data join`
+  mubench-gen eval --plugin tiny --plan --rate 40 --gpus 8       what it would take
 
 \b
 The same command again resumes: finished items are never asked twice, failed ones are
@@ -137,8 +138,37 @@ tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
     metavar="FILE",
     help="TOML file of any of these settings; flags win.",
 )
+@click.option("--plan", "planning", is_flag=True, help="Ask nothing: count what it would take.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="With --plan: requests a second and GPU.",
+)
+@click.option("--gpus", type=click.IntRange(min=1), metavar="N", help="With --plan. [1]")
+@click.option(
+    "--image-tokens",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --plan: tokens an image. [the checkpoint's, or 576]",
+)
+@click.option(
+    "--reply-tokens",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --plan: tokens a reply. [an eighth of the longest]",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(config: Path | None, as_json: bool, **flags: Any) -> int:
+def command(
+    config: Path | None,
+    as_json: bool,
+    planning: bool,
+    rate: float | None,
+    gpus: int | None,
+    image_tokens: int | None,
+    reply_tokens: int | None,
+    **flags: Any,
+) -> int:
     """Evaluate a model: ask, read the answers, score."""
     from mubench_gen.cli.streams import results_only
     from mubench_gen.cli.tables import print_json
@@ -151,6 +181,13 @@ def command(config: Path | None, as_json: bool, **flags: Any) -> int:
     names = _names(given.pop("plugin", ()))
     if not names:
         raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
+    assumed = {"rate": rate, "gpus": gpus, "image_tokens": image_tokens}
+    assumed = {k: v for k, v in {**assumed, "reply_tokens": reply_tokens}.items() if v is not None}
+    if planning:
+        return _plan(names, given, assumed, as_json=as_json)
+    if assumed:
+        flag = next(iter(assumed)).replace("_", "-")
+        raise SettingError(f"--{flag} goes with --plan, which asks nothing.")
     with results_only():
         runs = _evaluate(names, given)
     if as_json:
@@ -168,6 +205,28 @@ def _names(plugin: Any) -> list[str]:
     return list(
         dict.fromkeys(name.strip() for v in values for name in v.split(",") if name.strip())
     )
+
+
+def _plan(
+    names: list[str], given: dict[str, Any], assumed: dict[str, Any], *, as_json: bool
+) -> int:
+    from mubench_gen.cli.plan_view import print_estimates
+    from mubench_gen.cli.streams import results_only
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.estimate import estimate
+    from mubench_gen.plan import make_plan
+    from mubench_gen.plugins import Plugins
+    from mubench_gen.settings import make_settings
+
+    with results_only():
+        plans = [make_plan(make_settings({"plugin": name, **given}), Plugins()) for name in names]
+        estimates = [estimate(plan, **assumed) for plan in plans]
+    if as_json:
+        found = [one.as_dict() for one in estimates]
+        print_json(found[0] if len(found) == 1 else {"plans": found})
+    else:
+        print_estimates(estimates)
+    return 0
 
 
 def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:

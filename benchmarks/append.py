@@ -1,0 +1,142 @@
+"""How fast the driver appends records, as durable as a run's: what a cluster can feed.
+
+    python benchmarks/append.py [--records 50000] [--batches 16 64 256 1024] [--folder DIR]
+
+Appends records of the size of a real run's (made by `echo` on generated data, keys and ids made
+their own) to a records file: serialised, checksummed, written, and on the disk (fsync) batch by
+batch, indexed as they are. Then the whole way of an answer through the recorder, parsed and made
+into a record first. `--folder` puts the file on the disk that is to be measured. The bar: 5,000
+records a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from mubench_gen.items import items_of
+from mubench_gen.plan import make_plan
+from mubench_gen.plugins import Plugins
+from mubench_gen.recording import Recorder
+from mubench_gen.records import Record, RecordFile, read_records
+from mubench_gen.settings import make_settings
+from mubench_gen.types import Request, Response
+
+IMAGES = 50
+
+
+def templates(folder: Path) -> tuple[Path, list[Record]]:
+    """Generated data, and the records of a run on it."""
+    command = [sys.executable, "-m", "mubench_gen"]
+    data, run = folder / "data", folder / "run"
+    made = ["data", "prepare", "demo", "--images", str(IMAGES), "--out", str(data)]
+    subprocess.run([*command, *made], check=True, capture_output=True)
+    asked = ["eval", "--plugin", "echo", "--data", str(data), "--run-dir", str(run)]
+    subprocess.run([*command, *asked], check=True, capture_output=True)
+    return data, list(read_records(run / "records.jsonl"))
+
+
+def numbered(records: list[Record], count: int) -> Iterator[Record]:
+    """`count` records, each with an id and a key of its own."""
+    for number in range(count):
+        record = records[number % len(records)]
+        yield {**record, "id": f"{record['id']}{number}", "key": f"{number:032x}"}
+
+
+def append(records: list[Record], count: int, batch: int, path: Path) -> dict[str, float]:
+    """Append in batches; the records are made before the clock starts."""
+    file = RecordFile(path)
+    source = numbered(records, count)
+    wall = cpu = 0.0
+    while chunk := list(islice(source, batch)):
+        began, spent = time.perf_counter(), time.process_time()
+        file.append(chunk)
+        wall += time.perf_counter() - began
+        cpu += time.process_time() - spent
+    file.close()
+    size = path.stat().st_size
+    path.unlink()
+    return {"a_second": count / wall, "cpu_ms": 1000 * cpu / count, "bytes": size / count}
+
+
+def record(data: Path, count: int, batch: int, path: Path) -> dict[str, float]:
+    """Render, key, answer at once, parse, record and append: all that a run does but ask."""
+    repeats = max(1, count // (6 * IMAGES))
+    given = {"plugin": "echo", "data": str(data), "repeats": repeats, "prompt": "letter"}
+    plan = make_plan(make_settings(given), Plugins())
+    file = RecordFile(path)
+    recorder = Recorder(file, (), "echo", "echo")
+    began, spent = time.perf_counter(), time.process_time()
+    waiting: list[Request] = []
+    for request in recorder.requests(items_of(plan, recorder)):
+        if request is not None:
+            waiting.append(request)
+        if len(waiting) == batch:
+            recorder.answered([(one, Response(reply="B")) for one in waiting])
+            waiting = []
+    recorder.answered([(one, Response(reply="B")) for one in waiting])
+    wall, cpu = time.perf_counter() - began, time.process_time() - spent
+    made = len(file)
+    file.close()
+    path.unlink()
+    return {"a_second": made / wall, "cpu_ms": 1000 * cpu / made}
+
+
+def index_bytes(records: list[Record], count: int, path: Path) -> float:
+    """Memory of the index, bytes a record."""
+    file = RecordFile(path)
+    source = numbered(records, count)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    while chunk := list(islice(source, 256)):
+        file.append(chunk)
+    del chunk
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    file.close()
+    path.unlink()
+    return grown / count
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--records", type=int, default=50_000)
+    parser.add_argument("--batches", type=int, nargs="+", default=[16, 64, 256, 1024])
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
+        folder = Path(scratch)
+        data, records = templates(folder)
+        found = {}
+        for batch in arguments.batches:
+            found[batch] = append(records, arguments.records, batch, folder / "records.jsonl")
+        whole = record(data, arguments.records, 256, folder / "records.jsonl")
+        index = index_bytes(records, min(arguments.records, 100_000), folder / "records.jsonl")
+    if arguments.json:
+        print(json.dumps({"append": found, "record": whole, "index_bytes": index}))
+        return
+    for batch, figures in found.items():
+        print(
+            f"append, {batch:>5} a batch  {figures['a_second']:>9,.0f} records/s  "
+            f"{figures['cpu_ms']:.4f} ms CPU a record  {figures['bytes']:,.0f} bytes a record"
+        )
+    print(
+        f"render to disk, 256      {whole['a_second']:>9,.0f} records/s  "
+        f"{whole['cpu_ms']:.4f} ms CPU a record"
+    )
+    print(f"index in memory          {index:>9,.0f} bytes a record")
+
+
+if __name__ == "__main__":
+    main()
