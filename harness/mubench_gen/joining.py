@@ -16,7 +16,7 @@ from mubench_gen.errors import RunFolderError
 from mubench_gen.progress import log
 from mubench_gen.records import Record, StoredLine, counted_lines
 from mubench_gen.results import Run, load_run
-from mubench_gen.runfolder import MANIFEST, RECORDS, differences, write_json
+from mubench_gen.runfolder import MANIFEST, RECORDS, differences, sync, write_json
 from mubench_gen.shard import Shard
 
 _EQUAL = ("settings", "content", "plugin")  # parts of the manifests
@@ -189,7 +189,7 @@ def _write_records(parts: Sequence[_Part], repeated: set[int], path: Path) -> No
                     file.write(stored.line)
         _write_repeated(twice, file)
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno(), path.parent)
 
 
 def _write_repeated(

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from mubench_gen.errors import RunFolderError
+from mubench_gen.runfolder import sync
 
 Record = dict[str, Any]
 _CRC = b',"crc":"'
@@ -179,7 +180,7 @@ class RecordFile:
         lines = [to_line(record) for record in records]
         try:
             _write(self._file, b"".join(lines))
-            os.fsync(self._file)
+            sync(self._file, self.path.parent)
         except OSError as error:
             os.ftruncate(self._file, self._size)
             raise RunFolderError(

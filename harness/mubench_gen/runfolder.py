@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -10,14 +11,18 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import RunFolderError
+from mubench_gen.progress import log
 
 FORMAT = 1
 MANIFEST, RECORDS, SCORES, LOCK = "manifest.json", "records.jsonl", "scores.json", ".lock"
 _PARTS = frozenset({"settings", "content", "plugin", "model", "data", "planned", "sessions"})
+# What a file system answers that has no fsync, or no locks.
+_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 _SETTLED = ("settings", "content")  # what must be equal for a run to be resumed
 
 
@@ -59,18 +64,42 @@ def locked(folder: Path, *, file: str = MANIFEST, what: str = "run") -> Iterator
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            owner = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            raise RunFolderError(
-                f"{folder} is in use by another process (pid {owner}). Wait for it, or give "
-                "another --run-dir."
-            ) from None
+        except OSError as error:
+            if error.errno in _UNSUPPORTED:
+                _tell_once(
+                    f"{folder}: this file system has no locks ({error.strerror}): see to it "
+                    "that no other process has this run folder."
+                )
+            else:
+                owner = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
+                raise RunFolderError(
+                    f"{folder} is in use by another process (pid {owner}). Wait for it, or give "
+                    "another --run-dir."
+                ) from None
         with contextlib.suppress(OSError):  # a full disk: the lock holds without the number
             os.ftruncate(handle, 0)
             os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def sync(handle: int, place: Path) -> None:
+    """Wait until what was written is on the disk; a file system that can't say is told of once."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        _tell_once(
+            f"{place}: this file system has no fsync ({error.strerror}): what is finished may be "
+            "lost when the machine fails, and is then asked again."
+        )
+
+
+@cache
+def _tell_once(message: str) -> None:
+    log(message)
 
 
 def settle_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,12 +166,12 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno(), path.parent)
         os.chmod(scratch, 0o644)
         os.replace(scratch, path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            sync(folder, path.parent)
         finally:
             os.close(folder)
     except OSError as error:
