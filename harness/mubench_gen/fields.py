@@ -14,6 +14,12 @@ ABSENT = "(not given)"
 MODEL = "model."  # before the name of a fact
 _GENERAL = frozenset({"general", "generalist", "web", "web images", "natural", "natural images"})
 _MOST_GROUPS = 1_000
+# What users call a column of μ-Bench's schema, where a row has none of that very name.
+_ALSO = {
+    "organism": "ncbitaxon_name",
+    "licence": "license",
+    "scale": "microns_per_pixel",
+}
 
 
 def split_fields(given: Iterable[str]) -> tuple[str, ...]:
@@ -63,13 +69,16 @@ def check_facts(names: Sequence[str], manifests: Sequence[Mapping[str, Any]]) ->
 def value_of(record: Record, name: str) -> str:
     """A field's value as text: the record's own, else the row's, "(not given)" where neither.
 
-    A dot goes into what is nested: "meta.stain", "usage.prompt_tokens".
+    A dot goes into what is nested: "meta.stain", "usage.prompt_tokens". "organism", "licence"
+    and "scale" stand for the schema's columns.
     """
     if name in record and name != "meta":
         return _text(record[name])
     meta: Mapping[str, Any] = record["meta"]
     if name in meta:
         return _text(meta[name])
+    if name in _ALSO:
+        return value_of(record, _ALSO[name])
     value: Any = record if name.partition(".")[0] in record else meta
     for part in name.split("."):
         if not isinstance(value, Mapping) or part not in value:
@@ -80,7 +89,8 @@ def value_of(record: Record, name: str) -> str:
 
 def field_names(record: Record) -> set[str]:
     """The names that `value_of` knows of this record, nested ones aside."""
-    return {*record, *record["meta"]} - {"meta"}
+    meta = record["meta"]
+    return {*record, *meta, *(name for name, column in _ALSO.items() if column in meta)} - {"meta"}
 
 
 def check_fields(names: Iterable[str], known: Iterable[str], counts: Mapping[str, int]) -> None:

@@ -3,113 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from mubench_gen.breakdown import Breakdown, breakdown
 from mubench_gen.circular import Circular
+from mubench_gen.localization import BoxScore
 from mubench_gen.results import Run
 from mubench_gen.score import Controls, Score, Scores
+from mubench_gen.tabular import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
-    from rich.text import Text
 
-_COLUMNS = (
+COLUMNS = (
     "", "n", "accuracy", "95 % CI", "answered", "of those", "chance", "majority", "corrected",
     "errors",
 )  # fmt: skip
+BOX_COLUMNS = ("", "n", "GRIT", "95 % CI", "read", "found", "right ones", "errors")
 
 
-def print_report(runs: Sequence[Run]) -> None:
-    """The table of each run on stdout."""
-    for run in runs:
-        print_scores(run, run.scores)
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table: a group of items of a part ("pooled", "tasks", "datasets",
+    "prompts", "readouts", or a field of the items).
+    """
+
+    part: str
+    name: str
+    score: Score
+    controls: Controls | None = None
 
 
-def print_scores(run: Run, scores: Scores) -> None:
-    """One run's table: pooled, tasks, data sets, and prompts or read-outs where several."""
-    import sys
-
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    if scores.pooled.n or scores.pooled.n_errors or not scores.boxes:
-        console.print(_table(run, scores))
-    if scores.boxes:
-        console.print(_box_table(run, scores))
-    for line in _notes(run, scores):
-        console.print(line, style="dim", highlight=False, markup=False)
-
-
-def _table(run: Run, scores: Scores) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    manifest = run.manifest
-    title = f"{manifest['plugin']['name']} · {manifest['model']['id']} · {manifest['data']['name']}"
-    title += f" · {', '.join(manifest['settings']['prompt'])}"
-    if manifest["settings"]["control"] != "none":
-        title += f" · control: {manifest['settings']['control']}"
-    table = Table(title=Text(title), title_justify="left", title_style="bold")
-    table.add_column(_COLUMNS[0], overflow="fold")
-    for column in _COLUMNS[1:]:
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_row(
-        *_cells("pooled", scores.pooled, scores.controls["pooled"]), style="bold", end_section=True
-    )
-    _add_section(table, scores.tasks, scores.controls)
-    if len(scores.datasets) > 1:
-        _add_section(table, scores.datasets, {})
-        table.add_row("mean of the data sets", "", percent(scores.macro), end_section=True)
-    for several in (scores.prompts, scores.readouts):
-        if len(several) > 1:
-            _add_section(table, several, {})
-    return table
+def table_rows(scores: Scores, by: Breakdown | None = None) -> list[Row]:
+    """The rows of a run's table: pooled, tasks, data sets, prompts and read-outs where there
+    are several, and then those of a breakdown.
+    """
+    controls = scores.controls
+    rows = [Row("pooled", "pooled", scores.pooled, controls["pooled"])]
+    rows += [Row("tasks", name, one, controls.get(name)) for name, one in scores.tasks.items()]
+    for part in ("datasets", "prompts", "readouts"):
+        groups: Mapping[str, Score] = getattr(scores, part)
+        if len(groups) > 1:
+            rows += [Row(part, name, one) for name, one in groups.items()]
+    for field, groups in (by or {}).items():
+        rows += [Row(field, name, one) for name, one in groups.items()]
+    return rows
 
 
-def _box_table(run: Run, scores: Scores) -> Table:
-    from rich.table import Table
-
-    manifest = run.manifest
-    title = f"{manifest['plugin']['name']} · {manifest['model']['id']}: boxes, GRIT score in %"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for column in ("", "n", "GRIT", "95 % CI", "read", "found", "right ones", "errors"):
-        table.add_column(column, justify="right" if column else "left")
-    for name, score in scores.boxes.items():
-        table.add_row(
-            name,
-            f"{score.n:,}",
-            percent(score.grit),
-            "–" if score.ci95 is None else f"{100 * score.ci95[0]:.1f}–{100 * score.ci95[1]:.1f}",
-            percent(score.statuses.get("answered", 0.0) if score.n else None),
-            "–" if score.found is None else f"{score.found:.1f}",
-            "–" if score.gold is None else f"{score.gold:.1f}",
-            f"{score.n_errors:,}" if score.n_errors else "",
-            end_section=name == "pooled",
-        )
-    return table
-
-
-def _add_section(
-    table: Table, groups: Mapping[str, Score], controls: Mapping[str, Controls]
-) -> None:
-    for name, score in groups.items():
-        table.add_row(*_cells(name, score, controls.get(name)))
-    table.add_section()
-
-
-def _cells(name: str, score: Score, controls: Controls | None) -> list[Text]:
-    """The row as it is: a name in brackets is no markup."""
-    from rich.text import Text
-
-    return [Text(cell) for cell in _row(name, score, controls)]
-
-
-def _row(name: str, score: Score, controls: Controls | None) -> list[str]:
+def cells(row: Row) -> list[str]:
+    """A row as it is shown, in the order of COLUMNS."""
+    score, controls = row.score, row.controls
     return [
-        name,
+        row.name,
         f"{score.n:,}",
         percent(score.accuracy),
-        "–" if score.ci95 is None else f"{100 * score.ci95[0]:.1f}–{100 * score.ci95[1]:.1f}",
+        interval(score.ci95),
         percent(score.statuses.get("answered", 0.0) if score.n else None),
         percent(score.accuracy_answered),
         percent(score.chance),
@@ -119,35 +68,115 @@ def _row(name: str, score: Score, controls: Controls | None) -> list[str]:
     ]
 
 
-def _notes(run: Run, scores: Scores) -> list[str]:
-    notes = []
+def box_cells(name: str, score: BoxScore) -> list[str]:
+    """A row of the table of boxes, in the order of BOX_COLUMNS."""
+    return [
+        name,
+        f"{score.n:,}",
+        percent(score.grit),
+        interval(score.ci95),
+        percent(score.statuses.get("answered", 0.0) if score.n else None),
+        "–" if score.found is None else f"{score.found:.1f}",
+        "–" if score.gold is None else f"{score.gold:.1f}",
+        f"{score.n_errors:,}" if score.n_errors else "",
+    ]
+
+
+def title(manifest: Mapping[str, Any]) -> str:
+    """What a run is, in a line: plugin, model, data, prompts, control."""
+    words = f"{manifest['plugin']['name']} · {manifest['model']['id']} · {manifest['data']['name']}"
+    words += f" · {', '.join(manifest['settings']['prompt'])}"
+    if manifest["settings"]["control"] != "none":
+        words += f" · control: {manifest['settings']['control']}"
+    return words
+
+
+def print_report(runs: Sequence[Run], *, by: Sequence[str] = ()) -> None:
+    """The table of each run on stdout; `by`: also by these fields of the items."""
+    for run in runs:
+        print_scores(run, run.scores, breakdown(run.records(), by) if by else None)
+
+
+def print_scores(run: Run, scores: Scores, by: Breakdown | None = None) -> None:
+    """One run's table: pooled, tasks, data sets, and prompts or read-outs where several."""
+    import sys
+
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    if scores.pooled.n or scores.pooled.n_errors or not scores.boxes:
+        console.print(_table(run, scores, by))
+    if scores.boxes:
+        console.print(_box_table(run, scores))
+    for line in notes(run.manifest, scores):
+        console.print(line, style="dim", highlight=False, markup=False)
+
+
+def _table(run: Run, scores: Scores, by: Breakdown | None) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title(run.manifest)), title_justify="left", title_style="bold")
+    table.add_column(COLUMNS[0], overflow="fold")
+    for column in COLUMNS[1:]:
+        table.add_column(column, justify="right", no_wrap=True)
+    rows = table_rows(scores, by)
+    for part in dict.fromkeys(row.part for row in rows):
+        if by is not None and part in by:
+            table.add_row(Text(f"by {printable(part)}", style="italic"))
+        for row in rows:
+            if row.part == part:
+                style = "bold" if part == "pooled" else None
+                table.add_row(*(Text(printable(cell)) for cell in cells(row)), style=style)
+        if part == "datasets":
+            table.add_row("mean of the data sets", "", percent(scores.macro))
+        table.add_section()
+    return table
+
+
+def _box_table(run: Run, scores: Scores) -> Table:
+    from rich.table import Table
+
+    manifest = run.manifest
+    heading = f"{manifest['plugin']['name']} · {manifest['model']['id']}: boxes, GRIT score in %"
+    table = Table(title=heading, title_justify="left", title_style="bold")
+    for column in BOX_COLUMNS:
+        table.add_column(column, justify="right" if column else "left")
+    for name, score in scores.boxes.items():
+        table.add_row(*box_cells(name, score), end_section=name == "pooled")
+    return table
+
+
+def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
+    """What stands below a run's table, a sentence or two each."""
+    told = []
     pooled = scores.pooled
     unanswered = {k: v for k, v in pooled.statuses.items() if k != "answered"}
     if unanswered:
         shares = ", ".join(f"{status} {percent(share)}" for status, share in unanswered.items())
-        notes.append(f"Unanswered, counted wrong: {shares}.")
+        told.append(f"Unanswered, counted wrong: {shares}.")
     places = scores.controls["pooled"]
     if places.answered_at:
         answers = " ".join(percent(share) for share in places.answered_at)
         golds = " ".join(percent(share) for share in places.gold_at)
-        notes.append(f"Places of the answers: {answers} (of the right ones: {golds}).")
-    notes += _contrastive_notes(scores)
-    notes += _sibling_notes(scores)
+        told.append(f"Places of the answers: {answers} (of the right ones: {golds}).")
+    told += _contrastive_notes(scores)
+    told += _sibling_notes(scores)
     if scores.n_errors:
-        notes.append(
+        told.append(
             f"{scores.n_errors:,} items failed and are in no score; "
             "the same command tries them again."
         )
-    planned = int(run.manifest["planned"])
+    planned = int(manifest["planned"])
     if scores.n + scores.n_errors < planned:
-        notes.append(f"Unfinished: {scores.n + scores.n_errors:,} of {planned:,} items.")
-    shard = run.manifest.get("shard")
+        told.append(f"Unfinished: {scores.n + scores.n_errors:,} of {planned:,} items.")
+    shard = manifest.get("shard")
     if shard is not None:
-        notes.append(
+        told.append(
             f"Shard {shard['index']}/{shard['of']}: {planned:,} of {shard['planned_in_all']:,} "
             "items; `mubench-gen data join` makes one run of all shards."
         )
-    return notes
+    return told
 
 
 def _sibling_notes(scores: Scores) -> list[str]:
@@ -174,7 +203,7 @@ def _sibling_notes(scores: Scores) -> list[str]:
 
 def _within(circular: Circular) -> str:
     ci = circular.consistent_ci95
-    return "" if ci is None else f" ({100 * ci[0]:.1f}–{100 * ci[1]:.1f})"
+    return "" if ci is None else f" ({interval(ci)})"
 
 
 def _contrastive_notes(scores: Scores) -> list[str]:
@@ -199,6 +228,11 @@ def _contrastive_notes(scores: Scores) -> list[str]:
 def _shortened(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= 60 else f"{line[:40]} … {line[-17:]}"
+
+
+def interval(ci: tuple[float, float] | None) -> str:
+    """(0.1, 0.25) → "10.0–25.0", None → "–"."""
+    return "–" if ci is None else f"{100 * ci[0]:.1f}–{100 * ci[1]:.1f}"
 
 
 def percent(share: float | None) -> str:
