@@ -33,19 +33,12 @@ def report(runs: Sequence[Path], *, html: Path | None, as_json: bool) -> None:
 
 
 def _write_page(found: Forgetting, path: Path) -> None:
-    from mubench_gen.errors import SettingError
     from mubench_gen.forgetting_page import page
+    from mubench_gen.page.place import check_page_path, write_text
     from mubench_gen.progress import log
 
-    if path.exists() and path.suffix.casefold() not in (".html", ".htm"):
-        raise SettingError(
-            f"--html {path}: is there already and no HTML page; it would be lost. "
-            "Give another name."
-        )
-    try:
-        path.write_text(page(found), encoding="utf-8")
-    except OSError as error:
-        raise SettingError(f"--html {path}: cannot be written: {error.strerror}.") from None
+    check_page_path(path)
+    write_text(path, page(found))
     log(f"Wrote {path}.")
 
 

@@ -1,65 +1,234 @@
-"""`mubench-gen report`: the table of runs."""
+"""`mubench-gen report`: the table of runs, as text, as a page, for other programs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from mubench_gen.results import Run
 
 _EXAMPLES = """
 \b
 Examples:
   mubench-gen report runs/tiny-llava-1a2b3c4d
-  mubench-gen report runs/* --json
+  mubench-gen report runs/* --html report.html       one page: plots, every item, its image
+  mubench-gen report runs/tiny-llava-1a2b3c4d --html       into the run's folder
+  mubench-gen report runs/* --by stain,organism
+  mubench-gen report runs/* --group scope            generalists against specialists
+  mubench-gen report runs/* --format csv --out scores.csv
   mubench-gen report runs/clip-1a2b3c4d --published
   mubench-gen report --forgetting runs/clip-1a2b3c4d runs/clip-plip-5e6f7a8b
 """
+_IN_THE_RUN = "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What was asked for beside the runs."""
+
+    published: bool
+    forgetting: bool
+    html: str | None
+    form: str | None
+    out: Path | None
+    by: tuple[str, ...]
+    group: str | None
+    data: str | None
+    images: bool
+    items: int | None
+    as_json: bool
 
 
 @click.command("report", epilog=_EXAMPLES)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--html",
+    is_flag=False,
+    flag_value="",
+    metavar="[FILE]",
+    help="Write one HTML file that needs no other; without FILE, report.html in the run's folder.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("md", "csv", "latex", "parquet")),
+    help="The scores for other programs, on stdout or in --out.",
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Where --format goes.")
+@click.option(
+    "--by",
+    multiple=True,
+    metavar="FIELD",
+    help="Also by a field of the row: stain, organism, submodality, institution, licence, …",
+)
+@click.option(
+    "--group",
+    metavar="FACT",
+    help="Groups of models by a fact of theirs: scope (generalist, specialist), domain, family, …",
+)
+@click.option(
+    "--data", metavar="NAME|PATH", help="With --html: where the data are now. [as in the run]"
+)
+@click.option("--no-images", is_flag=True, help="With --html: placeholders for the images.")
+@click.option(
+    "--items",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --html: items in the gallery at most, a drawn sample. [10,000]",
+)
 @click.option(
     "--published", is_flag=True, help="Beside the paper's results, with what cannot be compared."
 )
 @click.option(
     "--forgetting", is_flag=True, help="BASE FINETUNED…: what was gained and lost, task by task."
 )
-@click.option(
-    "--html",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="With --forgetting: write it as one HTML file; prints nothing then.",
-)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(
-    runs: tuple[Path, ...], published: bool, forgetting: bool, html: Path | None, as_json: bool
-) -> None:
-    """Print the table of one run or several, finished or not."""
-    from mubench_gen.cli.tables import print_json
-    from mubench_gen.report import print_report
-    from mubench_gen.results import load_run
+def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **given: Any) -> None:
+    """Print the table of one run or several, finished or not, or write it as a page."""
+    from mubench_gen.fields import split_fields
 
-    if forgetting:
+    wanted = _Wanted(by=split_fields(by), images=not no_images, **given)
+    _check(runs, wanted)
+    if wanted.forgetting:
         from mubench_gen.cli import forgetting_view
 
-        forgetting_view.report(runs, html=html, as_json=as_json)
+        html = None if wanted.html is None else Path(wanted.html)
+        forgetting_view.report(runs, html=html, as_json=wanted.as_json)
         return
-    if html is not None:
-        from mubench_gen.errors import SettingError
+    from mubench_gen.results import load_run
 
-        raise SettingError(
-            "--html is for --forgetting: mubench-gen report --forgetting A B --html F"
-        )
     loaded = [load_run(path) for path in runs]
-    if published:
-        from mubench_gen.cli import published as reference
-
-        if as_json:
-            print_json(reference.document(loaded))
-        else:
-            reference.show(loaded)
-    elif as_json:
-        summaries = [run.summary() for run in loaded]
-        print_json(summaries[0] if len(summaries) == 1 else {"runs": summaries})
+    if wanted.html is not None:
+        _write_page(loaded, wanted)
+    elif wanted.form is not None:
+        _export(loaded, wanted)
+    elif wanted.published:
+        _published(loaded, as_json=wanted.as_json)
+    elif wanted.as_json:
+        _print_json(loaded, wanted)
     else:
-        print_report(loaded)
+        _print(loaded, wanted)
+
+
+def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
+    """SettingError for choices that do not go together."""
+    from mubench_gen.errors import SettingError
+
+    ways = {
+        "--html": wanted.html is not None and not wanted.forgetting,
+        "--format": wanted.form is not None,
+        "--published": wanted.published,
+        "--forgetting": wanted.forgetting,
+    }
+    chosen = [name for name, given in ways.items() if given]
+    if len(chosen) > 1:
+        raise SettingError(f"{' and '.join(chosen)} are different reports: give one of them.")
+    only = {
+        "--out": (wanted.out is not None, "--format"),
+        "--data": (wanted.data is not None, "--html"),
+        "--no-images": (not wanted.images, "--html"),
+        "--items": (wanted.items is not None, "--html"),
+    }
+    for name, (given, way) in only.items():
+        if given and not ways[way]:
+            raise SettingError(f"{name} is for {way}: give that too.")
+    for name, unfit in (("--by", bool(wanted.by)), ("--group", wanted.group is not None)):
+        if unfit and (wanted.published or wanted.forgetting):
+            raise SettingError(f"{name} does not go with {chosen[0]}.")
+    if wanted.group is not None and wanted.form is not None:
+        raise SettingError("--group does not go with --format: take --json.")
+    if wanted.as_json and (wanted.form is not None or ways["--html"]):
+        raise SettingError(f"--json prints a document of its own: leave {chosen[0]} out.")
+    if wanted.html == "" and (len(runs) > 1 or wanted.forgetting):
+        raise SettingError("--html needs a file's name for several runs: --html report.html")
+
+
+def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
+    from mubench_gen.page import MOST_ITEMS, check_page_path, write_page
+    from mubench_gen.progress import log
+
+    path = Path(wanted.html) if wanted.html else runs[0].dir / _IN_THE_RUN
+    check_page_path(path)
+    written = write_page(
+        runs,
+        path,
+        by=wanted.by,
+        group=wanted.group,
+        data=wanted.data,
+        images=wanted.images,
+        most_items=wanted.items or MOST_ITEMS,
+    )
+    log(
+        f"Wrote {path}: {written.items:,} items, {written.pictures:,} images, "
+        f"{written.size / 1e6:.1f} MB."
+    )
+
+
+def _export(runs: Sequence[Run], wanted: _Wanted) -> None:
+    import sys
+
+    from mubench_gen.errors import SettingError
+    from mubench_gen.export import export, reported
+    from mubench_gen.progress import log
+
+    if wanted.form == "parquet" and wanted.out is None and sys.stdout.isatty():
+        raise SettingError("Parquet is no text for a terminal: give --out FILE.")
+    content = export([reported(run, wanted.by) for run in runs], str(wanted.form))
+    if wanted.out is None:
+        click.echo(content, nl=False)
+        return
+    try:
+        wanted.out.write_bytes(content)
+    except OSError as error:
+        raise SettingError(f"--out {wanted.out}: cannot be written: {error.strerror}.") from None
+    log(f"Wrote {wanted.out}.")
+
+
+def _published(runs: Sequence[Run], *, as_json: bool) -> None:
+    from mubench_gen.cli import published as reference
+    from mubench_gen.cli.tables import print_json
+
+    if as_json:
+        print_json(reference.document(runs))
+    else:
+        reference.show(runs)
+
+
+def _print(runs: Sequence[Run], wanted: _Wanted) -> None:
+    from mubench_gen.report import print_report
+
+    if wanted.group is not None:
+        from mubench_gen.cli.group_view import show
+
+        show(runs, wanted.group)
+        if not wanted.by:
+            return
+    print_report(runs, by=wanted.by)
+
+
+def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
+    from mubench_gen.breakdown import breakdown
+    from mubench_gen.cli.tables import print_json
+
+    summaries = []
+    for run in runs:
+        summary = run.summary()
+        if wanted.by:
+            summary["by"] = {
+                field: {value: asdict(score) for value, score in groups.items()}
+                for field, groups in breakdown(run.records(), wanted.by).items()
+            }
+        summaries.append(summary)
+    document = {"runs": summaries} if len(summaries) > 1 else summaries[0]
+    if wanted.group is not None:
+        from mubench_gen.comparison import label_runs
+        from mubench_gen.grouping import group_runs
+
+        found = group_runs(runs, label_runs(runs), fact=wanted.group)
+        document = {**document, "groups": found.as_dict()}
+    print_json(document)

@@ -1,0 +1,34 @@
+"""`report --group FACT`: groups of models side by side, on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from mubench_gen.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from mubench_gen.results import Run
+
+
+def show(runs: Sequence[Run], fact: str) -> None:
+    """Print the groups, their scores on the items that all runs have, and the differences."""
+    from mubench_gen.comparison import label_runs
+    from mubench_gen.group_tables import difference_table, group_notes, model_table, score_table
+    from mubench_gen.grouping import group_runs
+    from mubench_gen.tabular import printable
+
+    labels = label_runs(runs)
+    found = group_runs(runs, labels, fact=fact)
+    for table in (model_table(found, runs, labels), score_table(found), difference_table(found)):
+        if table is not None:
+            print_table(
+                table.columns,
+                [row for section in table.sections for row in section],
+                title=table.title,
+                right=range(table.texts, len(table.columns)),
+            )
+    for note in group_notes(found):
+        click.echo(printable(note))

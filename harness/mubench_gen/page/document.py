@@ -1,0 +1,166 @@
+"""studies and gallery → the HTML file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import heapq
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from mubench_gen._version import __version__
+from mubench_gen.comparison import label_runs
+from mubench_gen.page.gallery import Gallery
+from mubench_gen.page.pictures import Album, find_pictures
+from mubench_gen.page.place import write_text
+from mubench_gen.page.replies import choose_cap
+from mubench_gen.page.sections import Sections, colour
+from mubench_gen.page.study import NO_ANSWER, Study, rank, study_run
+from mubench_gen.results import Run
+from mubench_gen.tabular import printable
+
+_FOLDER = Path(__file__).parent
+_SCRIPTS = (
+    "data.js", "dom.js", "state.js", "items.js", "cards.js", "item.js", "confusion.js", "start.js",
+)  # fmt: skip
+MOST_ITEMS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a page holds: runs, items in its gallery, pictures; its size in bytes."""
+
+    path: Path
+    runs: int
+    items: int
+    pictures: int
+    size: int
+
+
+def write_page(
+    runs: Sequence[Run],
+    path: Path,
+    *,
+    by: Sequence[str] = (),
+    group: str | None = None,
+    data: str | None = None,
+    images: bool = True,
+    most_items: int = MOST_ITEMS,
+) -> Written:
+    """Write the report of the runs as one file.
+
+    `by`: fields of the items that break the scores down. `group`: the fact that groups models; else
+    scope, where there are generalists and specialists.
+    `data`: where the data are, if not where the runs had them. Without `images` placeholders
+    stand for all of them. Beyond `most_items` the gallery shows a drawn sample. SettingError
+    where the file cannot be written.
+    """
+    labels = [printable(label) for label in label_runs(runs)]
+    studies = [
+        study_run(run, number=number, label=label, by=by)
+        for number, (run, label) in enumerate(zip(runs, labels, strict=True))
+    ]
+    gallery, asked = _gallery(studies, most_items)
+    album = find_pictures(runs, gallery.pictures, data=data) if images else Album()
+    sections = Sections(studies, group=group)
+    notes = [*_sampled(len(gallery), asked), *album.notes]
+    if not images:
+        notes.append("The images were left out.")
+    content = _render(sections, gallery, album, notes)
+    write_text(path, content)
+    return Written(path, len(runs), len(gallery), len(album.pictures), path.stat().st_size)
+
+
+def _gallery(studies: Sequence[Study], most: int) -> tuple[Gallery, int]:
+    """The gallery and how many items there are; beyond `most` those of the smallest ranks."""
+    ranks = set[int]().union(*(study.items for study in studies))
+    chosen = set(heapq.nsmallest(most, ranks)) if len(ranks) > most else None
+    lengths: dict[int, int] = {}
+    for study in studies:
+        lengths.update(study.replies)
+    gallery = Gallery(choose_cap(lengths.values()))
+    for study in studies:
+        for record in study.run.records():
+            if chosen is None or rank(record["item"]) in chosen:
+                gallery.add(record, study.number)
+    return gallery, len(ranks)
+
+
+def _render(sections: Sections, gallery: Gallery, album: Album, notes: Sequence[str]) -> str:
+    from jinja2 import Environment, FileSystemLoader
+
+    environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True)
+    script = "(() => {\n" + "\n".join(_read(name) for name in _SCRIPTS) + "})();"
+    return environment.get_template("page.html.j2").render(
+        **sections.context(),
+        version=__version__,
+        policy=_policy(script),
+        style=Markup(_read("page.css")),
+        script=Markup(script),
+        gallery_notes=notes,
+        items=_packed(_items(sections.studies, gallery)),
+        pictures=Markup(_pictures(gallery, album)),
+    )
+
+
+def _items(studies: Sequence[Study], gallery: Gallery) -> dict[str, Any]:
+    runs = [
+        {"label": study.label, "colour": colour(study), "control": study.control}
+        for study in studies
+    ]
+    confusions = [
+        {
+            task: [
+                [gallery.text(gold), -1 if answer == NO_ANSWER else gallery.text(answer), n]
+                for (gold, answer), n in sorted(counts.items())
+            ]
+            for task, counts in sorted(study.confusions.items())
+        }
+        for study in studies
+    ]
+    return {"runs": runs, "confusions": confusions, **gallery.as_dict()}
+
+
+def _pictures(gallery: Gallery, album: Album) -> str:
+    """[name, width, height, base64] an image, null where it is not at hand."""
+    found = []
+    for digest in gallery.picture_digests():
+        one = album.pictures.get(digest)
+        encoded = None if one is None else base64.b64encode(one.content).decode()
+        found.append(None if one is None else [one.name, one.width, one.height, encoded])
+    return json.dumps(found, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _packed(content: dict[str, Any]) -> str:
+    """JSON, deflated (RFC 1951), in base64: no text in it can be taken for HTML."""
+    packer = zlib.compressobj(level=7, wbits=-15)
+    plain = json.dumps(content, separators=(",", ":")).encode()
+    return base64.b64encode(packer.compress(plain) + packer.flush()).decode()
+
+
+def _policy(script: str) -> str:
+    """What the browser lets the page do: run this one script, and ask nobody for anything."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _sampled(shown: int, asked: int) -> list[str]:
+    if shown >= asked:
+        return []
+    return [
+        f"The gallery shows {shown:,} of {asked:,} items, drawn by a hash of their names; "
+        "everything above counts all of them. --items N shows more."
+    ]
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")

@@ -1,0 +1,147 @@
+"""digests of images → thumbnails, from the data that the runs' manifests name.
+
+Data that are not at hand, or whose images are others now, leave placeholders: the page never
+shows an image that the model was not shown.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from mubench_gen.data import Dataset, open_dataset
+from mubench_gen.data.recast import recast
+from mubench_gen.errors import ImageError, UsageError
+from mubench_gen.page.thumbnails import bytes_a_picture, thumbnail
+from mubench_gen.results import Run
+from mubench_gen.scientific import make_policy
+from mubench_gen.types import Image, Row
+
+_WAITING = 64  # rows whose images are in memory at once
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A thumbnail (WebP), and the file's name and size in pixels."""
+
+    content: bytes
+    name: str
+    width: int
+    height: int
+
+
+@dataclass(slots=True)
+class Album:
+    """Pictures by digest; `notes`: why some are not there."""
+
+    pictures: dict[str, Picture] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def find_pictures(
+    runs: Sequence[Run], wanted: Mapping[str, set[str]], *, data: str | None = None
+) -> Album:
+    """The pictures of these digests; `wanted` gives the keys of rows that may have each.
+
+    `data`: where the data are, if not where the manifests say.
+    """
+    album = Album()
+    if not wanted:
+        return album
+    most = bytes_a_picture(len(wanted))
+    for settings in _sources(runs, data):
+        missing = {digest: rows for digest, rows in wanted.items() if digest not in album.pictures}
+        if not missing:
+            break
+        try:
+            dataset = _opened(settings)
+            _look(dataset, missing, album, most, shuffled=settings["control"] == "shuffled")
+        except UsageError as error:
+            album.notes.append(f"No images of {settings['data']}: {error}")
+    lost = len(wanted) - len(album.pictures)
+    if lost and not album.notes:
+        album.notes.append(
+            f"{lost:,} of {len(wanted):,} images are no longer in the data, or are others there "
+            "now: placeholders stand for them."
+        )
+    return album
+
+
+def _sources(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, Any]]:
+    """The different ways in which the runs opened their data; shuffled ones last."""
+    seen: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        settings = run.manifest["settings"]
+        if settings["control"] == "blind":
+            continue
+        asked = {
+            "data": data or settings["data"],
+            "image_set": settings.get("image_set") or {},
+            "control": settings["control"],
+        }
+        seen.setdefault(repr(asked), asked)
+    yield from sorted(seen.values(), key=lambda asked: asked["control"] == "shuffled")
+
+
+def _opened(settings: Mapping[str, Any]) -> Dataset:
+    return open_dataset(settings["data"], make_policy(settings["image_set"]), partial=True)
+
+
+def _look(
+    dataset: Dataset, wanted: Mapping[str, set[str]], album: Album, most: int, *, shuffled: bool
+) -> None:
+    """Look at the rows that may have a wanted image; of shuffled runs that is any row."""
+    rows_of: dict[str, set[str]] = {}
+    for digest, keys in wanted.items():
+        for key in keys:
+            rows_of.setdefault(key, set()).add(digest)
+
+    def look(row: Row) -> list[tuple[str, Picture]]:
+        expected = set(wanted) if shuffled else rows_of[row.key]
+        found = []
+        for image in _images(row):
+            try:
+                digest = image.sha256
+                if digest in expected and digest not in album.pictures:
+                    found.append((digest, _picture(image, most)))
+            except ImageError:  # a placeholder stands for it
+                continue
+            if expected <= {digest for digest, _ in found}:
+                break
+        return found
+
+    rows = (row for row in dataset if shuffled or row.key in rows_of)
+    for found in _in_threads(look, rows):
+        album.pictures.update(found)
+
+
+def _images(row: Row) -> Iterator[Image]:
+    """The row's image, and those that its questions draw of it."""
+    yield row.image
+    for question in recast(row).questions.values():
+        if question.draw is not None:
+            yield question.draw(row.image)
+
+
+def _picture(image: Image, most: int) -> Picture:
+    pixels = image.pixels()
+    return Picture(thumbnail(pixels, most), image.name, *pixels.size)
+
+
+def _in_threads(
+    look: Callable[[Row], list[tuple[str, Picture]]], rows: Iterator[Row]
+) -> Iterator[list[tuple[str, Picture]]]:
+    """Pillow lets other threads run while it decodes and encodes."""
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    waiting: deque[Future[list[tuple[str, Picture]]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for row in rows:
+            waiting.append(pool.submit(look, row))
+            if len(waiting) >= _WAITING:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,23 @@
+// What is chosen stands in the address behind "#", so that a link brings all of it back.
+
+const KEYS = ["task", "dataset", "model", "status", "verdict", "agree", "gold", "answer", "q", "page", "item"];
+
+function readState() {
+  const hash = location.hash.slice(1);
+  const given = new URLSearchParams(hash.includes("=") ? hash : "");
+  return Object.fromEntries(KEYS.map((key) => [key, given.get(key) ?? ""]));
+}
+
+function hashOf(state) {
+  const given = new URLSearchParams();
+  for (const key of KEYS) if (state[key] && !(key === "page" && state[key] === "1")) given.set(key, state[key]);
+  return "#" + (given.toString() || "gallery");
+}
+
+// `keep`: as a step of its own, so that the browser's Back undoes it.
+function goTo(state, keep = false) {
+  const hash = hashOf(state);
+  if (hash === location.hash) return;
+  if (keep) location.hash = hash;
+  else location.replace(hash);
+}

@@ -1,0 +1,47 @@
+"""An image as a small WebP picture of so many bytes at most."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image as PillowImage
+
+# (longest side in pixels, WebP quality), the best first.
+_STEPS = (
+    (384, 72), (320, 68), (256, 64), (224, 60), (192, 56), (160, 52), (144, 48), (128, 44),
+    (112, 40), (96, 34), (80, 28), (64, 22), (48, 16),
+)  # fmt: skip
+_ALL = 3_400_000  # bytes of all pictures, while each keeps its least
+_LEAST, _MOST = 2_600, 20_000  # bytes of one picture
+
+
+def bytes_a_picture(pictures: int) -> int:
+    """How large each of so many pictures may be: 1,000 fit in 3.5 MB of base64, 5,000 in 17."""
+    return min(_MOST, max(_LEAST, _ALL // max(1, pictures)))
+
+
+def thumbnail(pixels: PillowImage.Image, most: int) -> bytes:
+    """WebP of the best size and quality that takes `most` bytes; never larger than the image."""
+    content = b""
+    for side, quality in _STEPS:
+        if side > 3.6 * most**0.5:  # hardly an image is so smooth
+            continue
+        content = _encoded(pixels, side, quality)
+        if len(content) <= most:
+            break
+    return content
+
+
+def _encoded(pixels: PillowImage.Image, side: int, quality: int) -> bytes:
+    from PIL import Image as Pillow
+
+    small = pixels
+    if max(pixels.size) > side:
+        scale = side / max(pixels.size)
+        width, height = (max(1, round(length * scale)) for length in pixels.size)
+        small = pixels.resize((width, height), Pillow.Resampling.LANCZOS, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=quality, method=2)
+    return buffer.getvalue()
