@@ -219,7 +219,8 @@ def _chance(reading: Reading) -> Values:
 
 def _score(group: str, part: _Part, values: Values, images: Codes, chance: Values) -> GroupScore:
     _, image = np.unique(images, return_inverse=True)
-    sums, counts = np.bincount(image, weights=values), np.bincount(image)
+    sums = np.bincount(image, weights=values).astype(np.float64)
+    counts = np.bincount(image).astype(np.int64)
     accuracy, level = float(values.mean()), float(chance.mean())
     ci = _interval(accuracy, sums, counts)
     return GroupScore(

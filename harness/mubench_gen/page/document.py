@@ -6,13 +6,14 @@ import base64
 import hashlib
 import heapq
 import json
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mubench_gen._version import __version__
 from mubench_gen.comparison import label_runs
@@ -96,6 +97,7 @@ def _render(sections: Sections, gallery: Gallery, album: Album, notes: Sequence[
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True)
+    environment.filters["breakable"] = _breakable
     script = "(() => {\n" + "\n".join(_read(name) for name in _SCRIPTS) + "})();"
     return environment.get_template("page.html.j2").render(
         **sections.context(),
@@ -107,6 +109,11 @@ def _render(sections: Sections, gallery: Gallery, album: Album, notes: Sequence[
         items=_packed(_items(sections.studies, gallery)),
         pictures=Markup(_pictures(gallery, album)),
     )
+
+
+def _breakable(name: str) -> Markup:
+    """A name that a narrow column may break behind its underlines, hyphens and slashes."""
+    return Markup(re.sub(r"([_/]|-(?=\w))", r"\1<wbr>", str(escape(name))))
 
 
 def _items(studies: Sequence[Study], gallery: Gallery) -> dict[str, Any]:

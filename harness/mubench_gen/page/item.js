@@ -33,7 +33,7 @@ function itemDialog(data, items) {
     const at = left.indexOf(item);
     dialog.replaceChildren(
       el("div", { class: "item-top" },
-        el("h2", { id: "item-title" }, ...visible(item ? item.key : "No such item")),
+        el("h2", { id: "item-title" }, ...(item ? titleOf(data, item) : ["No such item"])),
         el("button", { type: "button", disabled: at <= 0, "aria-label": "Earlier item", onclick: () => move(-1) }, "←"),
         el("button", { type: "button", disabled: at < 0 || at + 1 >= left.length, "aria-label": "Next item", onclick: () => move(1) }, "→"),
         el("button", { type: "button", class: "close", onclick: close }, "Close")),
@@ -44,23 +44,32 @@ function itemDialog(data, items) {
   };
 }
 
+function titleOf(data, item) {
+  const { strings } = data, row = item.number;
+  return [strings[data.items.task[row]], el("span", {}, ...visible(item.key))];
+}
+
 function body(data, items, item) {
   const { records } = data, row = item.number;
   const number = item.records.map((r) => records.picture[r]).find((p) => p >= 0) ?? -1;
   const boxes = item.records.map((r) => data.boxes[r]).find(Boolean);
   const view = pictureOf(data, number, row), file = picture(number);
   if (boxes?.size && file) view.append(overlay(boxes));
-  const facts = [["task", data.strings[data.items.task[row]]], ["data set", data.strings[data.items.dataset[row]]],
-    ...metaOf(data, row), ...(file ? [["file", `${file[0]} (${file[1]} × ${file[2]})`]] : [])];
+  const facts = [["data set", data.strings[data.items.dataset[row]]], ...metaOf(data, row),
+    ...(file ? [["file", `${file[0]} (${file[1]} × ${file[2]})`]] : [])];
+  const same = new Set(item.records.map((r) => records.messages[r])).size === 1;
+  const found = [...item.runs].sort((a, b) => a[0] - b[0]).flatMap(([run, several]) => several.map((record) => [run, record]));
   return el("div", { class: "item-body" },
-    el("div", {}, view,
+    el("div", { class: "item-view" }, view),
+    el("div", { class: "item-answers" },
+      same ? el("details", { open: true }, el("summary", {}, "The prompt as it was sent"), ...prompt(data, item.records[0])) : "",
+      ...found.map(([run, record]) => answer(data, item, run, record, same, number))),
+    el("div", { class: "item-facts" },
       el("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [el("dt", {}, name.replaceAll("_", " ")), el("dd", {}, ...visible(value))])),
-      el("p", { class: "note" }, el("a", { href: hashOf({ item: item.key }) }, "Link to this item"))),
-    el("div", {}, ...[...item.runs].sort((a, b) => a[0] - b[0]).flatMap(([run, found]) =>
-      found.map((record, i) => answer(data, items, item, run, record, i === 0 && item.runs.size === 1, number)))));
+      el("p", { class: "note" }, el("a", { href: hashOf({ item: item.key }) }, "Link to this item"))));
 }
 
-function answer(data, items, item, run, record, first, number) {
+function answer(data, item, run, record, told, number) {
   const { strings, records, runs } = data, status = data.statuses[records.status[record]];
   const right = records.right[record], boxes = data.boxes[record];
   const order = data.orders[records.order[record]];
@@ -74,15 +83,15 @@ function answer(data, items, item, run, record, first, number) {
   if (records.repeat[record]) how.push(`repeat ${records.repeat[record] + 1}`);
   if (runs[run].control !== "none") how.push(`control ${runs[run].control}`);
   const other = records.picture[record] !== number && records.picture[record] >= 0
-    ? el("div", {}, el("p", { class: "role" }, "This run was shown another image:"), el("span", { style: "display:block;max-width:9rem" }, pictureOf(data, records.picture[record], item.number))) : "";
-  return el("section", { class: "answer", style: "border-top-width:1px;margin:0" },
+    ? el("div", {}, el("p", { class: "role" }, "This run was shown another image:"), el("span", { class: "other" }, pictureOf(data, records.picture[record], item.number))) : "";
+  return el("div", { class: "answer" },
     el("h3", {}, el("i", { class: `key c${runs[run].colour}` }), runs[run].label, " ",
       el("span", { class: `verdict is-${kind}` }, el("b", { "aria-hidden": "true" }, mark), " ", words)),
     el("p", { class: "how" }, how.join(" · ")),
     boxes ? "" : optionList(data, item, record),
     data.error[record] !== undefined ? el("div", {}, el("p", { class: "role" }, "Error"), el("div", { class: "reply" }, ...visible(strings[data.error[record]]))) : "",
     reply(data, record), other,
-    el("details", { open: first }, el("summary", {}, "The prompt as it was sent"), ...prompt(data, record)));
+    told ? "" : el("details", {}, el("summary", {}, "The prompt as it was sent"), ...prompt(data, record)));
 }
 
 function optionList(data, item, record) {
