@@ -55,6 +55,13 @@ def weigh(
         quirks += talk
     if served is not None:
         quirks.append(served)
+    opened = {
+        "fallback_templates": dict(source.fallback_templates),
+        "processor_arguments": dict(source.processor_arguments),
+        "engine_arguments": dict(source.engine_arguments.get(engine, {})),
+    }
+    if any(opened.values()):
+        quirks.append(opened)
     return Weights(
         weights=digest.weights if digest is not None else None,
         settings=hashlib.sha256(json.dumps(quirks).encode()).hexdigest(),

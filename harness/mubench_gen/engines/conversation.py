@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Image, Message, Request, Text
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTemplate:
+    """A Jinja template, and whose it is: "plugin", "checkpoint", or "fallback" (the plugin's)."""
+
+    text: str
+    origin: str
+
+
+def choose_template(
+    checkpoint: Checkpoint, own: Any, *, model_type: str, name: str
+) -> ChatTemplate:
+    """The plugin's template, else the files' `own` (of several the "default"), else a fallback.
+
+    Raises UsageError where there is none.
+    """
+    if checkpoint.chat_template:
+        return ChatTemplate(checkpoint.chat_template, "plugin")
+    found = own.get("default") if isinstance(own, dict) else own
+    if found:
+        return ChatTemplate(str(found), "checkpoint")
+    if model_type in checkpoint.fallback_templates:
+        return ChatTemplate(checkpoint.fallback_templates[model_type], "fallback")
+    raise UsageError(no_template(name))
 
 
 def conversation(messages: Sequence[Message], checkpoint: Checkpoint) -> tuple[Message, ...]:

@@ -8,8 +8,8 @@ from typing import Any
 import jinja2
 from transformers import BatchFeature
 
-from mubench_gen.engines.conversation import conversation, images_of, no_template, plain
-from mubench_gen.errors import ItemError, UsageError
+from mubench_gen.engines.conversation import choose_template, conversation, images_of, plain
+from mubench_gen.errors import ItemError
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Message, Request
 
@@ -20,12 +20,13 @@ class Chat:
     Raises UsageError where there is no template.
     """
 
-    def __init__(self, processor: Any, checkpoint: Checkpoint, *, name: str) -> None:
+    def __init__(
+        self, processor: Any, checkpoint: Checkpoint, *, model_type: str, name: str
+    ) -> None:
         self._processor = processor
         self._checkpoint = checkpoint
-        self._template = checkpoint.chat_template or _own_template(processor)
-        if self._template is None:
-            raise UsageError(no_template(name))
+        own = processor.chat_template or getattr(processor.tokenizer, "chat_template", None)
+        self.template = choose_template(checkpoint, own, model_type=model_type, name=name)
         processor.image_processor = ImagesOnce(processor.image_processor)
         # Generation goes on at the right end of each row.
         processor.tokenizer.padding_side = "left"
@@ -37,7 +38,7 @@ class Chat:
             return str(
                 self._processor.apply_chat_template(
                     turns,
-                    chat_template=self._template,
+                    chat_template=self.template.text,
                     tokenize=False,
                     add_generation_prompt=reply,
                     **self._checkpoint.template_arguments,
@@ -113,9 +114,3 @@ class ImagesOnce:
 
 def _take(value: Any, rows: list[int]) -> Any:
     return [value[row] for row in rows] if isinstance(value, list) else value[rows]
-
-
-def _own_template(processor: Any) -> str | None:
-    """The processor's template, else its tokenizer's; of several, the one named "default"."""
-    template = processor.chat_template or getattr(processor.tokenizer, "chat_template", None)
-    return template.get("default") if isinstance(template, dict) else template

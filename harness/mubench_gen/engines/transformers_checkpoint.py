@@ -205,7 +205,9 @@ def _check_architecture(source: Source, config: Any, family: Family) -> None:
 def _load_processor(source: Source) -> Any:
     auto_processor: Any = transformers.AutoProcessor
     try:
-        processor = auto_processor.from_pretrained(source.path, **_arguments(source))
+        processor = auto_processor.from_pretrained(
+            source.path, **source.processor_arguments, **_arguments(source)
+        )
     except _OPENING_ERRORS as error:
         _refuse(source, "processor", error)
     missing = [
@@ -268,7 +270,9 @@ def _refuse(source: Source, part: str, error: Exception) -> NoReturn:
             f"The {part} of {source} needs the package {package[1]}, which is not installed. "
             f"Type: pip install {package[1].lower()}"
         ) from error
-    raise UsageError(f"Cannot read the {part} of {source}: {reason[:400]} {hint}") from error
+    raise UsageError(
+        f"Cannot read the {part} of {source}: {reason[:400]} {source.hint or hint}"
+    ) from error
 
 
 def _some(names: list[str]) -> str:

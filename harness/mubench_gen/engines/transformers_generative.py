@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.engines.conversation import images_of
 from mubench_gen.engines.label_tokens import label_tokens
+from mubench_gen.engines.stops import read_stops
 from mubench_gen.engines.transformers_source import (
     read_options,
     read_source,
@@ -52,11 +53,17 @@ class TransformersGenerative(GenerativeModel):
         from mubench_gen.engines.transformers_decoding import ReplyReader
 
         opened = open_source(self._source, self.options, GENERATIVE)
-        self._chat: Chat = Chat(opened.processor, self._checkpoint, name=str(self._source))
-        ends = _set_plain_generation(opened)
-        self._reader: ReplyReader = ReplyReader(
-            opened.processor.tokenizer, ends, self._checkpoint.stop
+        self._chat: Chat = Chat(
+            opened.processor,
+            self._checkpoint,
+            model_type=opened.model.config.model_type,
+            name=str(self._source),
         )
+        self._stops = read_stops(
+            self._checkpoint.stop, opened.processor.tokenizer.get_added_vocab()
+        )
+        ends = _set_plain_generation(opened, self._stops.tokens)
+        self._reader: ReplyReader = ReplyReader(opened.processor.tokenizer, ends, self._stops.texts)
         self._chunks: Chunks = Chunks(self.batch_size)
         self._label_tokens: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
         self._opened = opened
@@ -71,7 +78,9 @@ class TransformersGenerative(GenerativeModel):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        return {} if self._opened is None else self._opened.facts
+        if self._opened is None:
+            return {}
+        return {**self._opened.facts, "chat_template": self._chat.template.origin}
 
     def generate(self, requests: Sequence[Request]) -> Sequence[Reply]:
         return self._by_images(requests, self._generate)
@@ -104,7 +113,7 @@ class TransformersGenerative(GenerativeModel):
         prompts = inputs["attention_mask"].sum(1).tolist()
         limits = [self._limit(*pair) for pair in zip(requests, prompts, strict=True)]
         start = 1 if opened.model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
-        stop = self._checkpoint.stop
+        stop = self._stops.texts
         tokens = self._run(
             inputs,
             max_new_tokens=max(limits),
@@ -181,8 +190,10 @@ class TransformersGenerative(GenerativeModel):
         return self._opened
 
 
-def _set_plain_generation(opened: Opened) -> frozenset[int]:
+def _set_plain_generation(opened: Opened, stops: Sequence[int]) -> frozenset[int]:
     """Drops what a checkpoint's generation_config brings along; returns the end tokens.
+
+    They are those that it declares, the tokenizer's, and the tokens `stops`.
 
     Its top_p or repetition_penalty would bend greedy decoding without a word.
     """
@@ -192,7 +203,7 @@ def _set_plain_generation(opened: Opened) -> frozenset[int]:
     given = opened.model.generation_config
     tokenizer = opened.processor.tokenizer
     declared = given.eos_token_id if isinstance(given.eos_token_id, list) else [given.eos_token_id]
-    ends = frozenset(t for t in (*declared, tokenizer.eos_token_id) if t is not None)
+    ends = frozenset(t for t in (*declared, tokenizer.eos_token_id, *stops) if t is not None)
     opened.model.generation_config = config_class(
         bos_token_id=given.bos_token_id,
         eos_token_id=sorted(ends),

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mubench_gen.engines.options import TransformersOptions, parse_options
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
@@ -24,7 +25,7 @@ class Source:
     """A checkpoint with the user's wishes, as transformers is to open it.
 
     `path` is a folder (`local`) or a hub id; `revision` is None for a folder, unless remote
-    code is trusted.
+    code is trusted; `processor_arguments` and `hint` are the checkpoint's.
     """
 
     path: str
@@ -33,6 +34,8 @@ class Source:
     trust_remote_code: bool
     device: str
     dtype: str
+    processor_arguments: Mapping[str, Any]
+    hint: str
 
     def __str__(self) -> str:
         return f"{self.path}@{self.revision}" if self.revision and not self.local else self.path
@@ -64,6 +67,8 @@ def read_source(checkpoint: Checkpoint, runtime: Runtime) -> Source:
         trust_remote_code=runtime.trust_remote_code,
         device=runtime.device,
         dtype=runtime.dtype,
+        processor_arguments=checkpoint.processor_arguments,
+        hint=checkpoint.hint,
     )
 
 
