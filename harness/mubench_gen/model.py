@@ -243,7 +243,7 @@ class Checkpoint:
     puts them. `fallback_templates` stand in where the checkpoint has no chat template, by its
     `model_type` ({"llava": …}). `processor_arguments` are what its image processor is opened
     with, on every engine ({"max_pixels": 3211264}). `hint` is added to the message where it
-    cannot be opened: how to get access to it, say.
+    cannot be opened: how to get access to it, say; `{id}` in it stands for the path.
     """
 
     path: str | Path

@@ -68,8 +68,13 @@ def read_source(checkpoint: Checkpoint, runtime: Runtime) -> Source:
         device=runtime.device,
         dtype=runtime.dtype,
         processor_arguments=checkpoint.processor_arguments,
-        hint=checkpoint.hint,
+        hint=hint_of(checkpoint),
     )
+
+
+def hint_of(checkpoint: Checkpoint) -> str:
+    """What the plugin says about a checkpoint that cannot be opened."""
+    return checkpoint.hint.replace("{id}", str(checkpoint.path))
 
 
 def read_options(checkpoint: Checkpoint, runtime: Runtime) -> TransformersOptions:

@@ -1,0 +1,57 @@
+"""How the generative plugins declare a checkpoint of the hub: one call a model.
+
+Facts are those of the checkpoint's page: nothing here was measured. `parameters` are in
+billions, as there; README.md beside this file makes the memory of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mubench_gen.model import Checkpoint, ModelSpec
+
+# The engines that open such a checkpoint, the one for a GPU first.
+ENGINES = ("vllm", "transformers")
+
+# Contexts of more than 100,000 tokens need no room for one in the cache: as much as fits.
+LONG_CONTEXT: Mapping[str, Mapping[str, Any]] = {"vllm": {"max_model_len": -1}}
+
+
+def generative(
+    hub_id: str,
+    description: str,
+    *,
+    family: str,
+    base: str,
+    licence: str,
+    parameters: str,
+    domain: str = "general",
+    any_id: bool = False,
+    **quirks: Any,
+) -> ModelSpec:
+    """A model of image and text by its hub id. `quirks` are fields of `Checkpoint`.
+
+    `domain` "general" makes it a generalist in reports, any other a specialist.
+    """
+    return ModelSpec(
+        hub_id,
+        Checkpoint(hub_id, kind="generative", engines=ENGINES, **quirks),
+        description=description,
+        any_id=any_id,
+        facts={
+            "family": family,
+            "domain": domain,
+            "base": base,
+            "licence": licence,
+            "parameters": parameters,
+        },
+    )
+
+
+def gated(terms: str) -> str:
+    """What to do where the hub refuses a checkpoint until its terms are accepted."""
+    return (
+        f"It is gated. 1. Accept {terms} on https://huggingface.co/{{id}}, signed in. 2. Type: "
+        "hf auth login. 3. Run this again. A folder that holds it already does too: --model FOLDER."
+    )
