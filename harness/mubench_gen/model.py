@@ -241,9 +241,8 @@ class Checkpoint:
     `system` "user": the model knows no system prompt, so that it goes before the first
     user's text. `images` "first": the model reads images before all text, wherever a prompt
     puts them. `fallback_templates` stand in where the checkpoint has no chat template, by its
-    `model_type` ({"llava": …}). `processor_arguments` are what its image processor is opened
-    with, on every engine ({"max_pixels": 3211264}). `hint` is added to the message where it
-    cannot be opened: how to get access to it, say; `{id}` in it stands for the path.
+    `model_type` ({"llava": …}). `hint` is added to the message where it cannot be opened: how
+    to get access to it, say; `{id}` in it stands for the path.
     """
 
     path: str | Path
@@ -257,7 +256,6 @@ class Checkpoint:
     system: Literal["system", "user"] = "system"
     images: Literal["anywhere", "first"] = "anywhere"
     fallback_templates: Mapping[str, str] = field(default_factory=dict)
-    processor_arguments: Mapping[str, Any] = field(default_factory=dict)
     hint: str = ""
 
 

@@ -57,7 +57,6 @@ def weigh(
         quirks.append(served)
     opened = {
         "fallback_templates": dict(source.fallback_templates),
-        "processor_arguments": dict(source.processor_arguments),
         "engine_arguments": dict(source.engine_arguments.get(engine, {})),
     }
     if any(opened.values()):

@@ -8,14 +8,9 @@ from functools import partial
 from mubench_gen.model import ModelSpec, hookimpl
 from mubench_gen_plugins.generative import LONG_CONTEXT, generative
 
-# 4,096 tokens of 28 x 28 pixels. By their files these models show an image of any size in as
-# many as 16,384, for which a GPU needs room even where no image is that large.
-MOST_PIXELS = 4_096 * 28 * 28
-
 _qwen = partial(
     generative,
     engine_arguments=LONG_CONTEXT,
-    processor_arguments={"max_pixels": MOST_PIXELS},
     # Where a template knows a thinking mode, off: a label is to be the first that is said.
     template_arguments={"enable_thinking": False},
 )

@@ -205,9 +205,7 @@ def _check_architecture(source: Source, config: Any, family: Family) -> None:
 def _load_processor(source: Source) -> Any:
     auto_processor: Any = transformers.AutoProcessor
     try:
-        processor = auto_processor.from_pretrained(
-            source.path, **source.processor_arguments, **_arguments(source)
-        )
+        processor = auto_processor.from_pretrained(source.path, **_arguments(source))
     except _OPENING_ERRORS as error:
         _refuse(source, "processor", error)
     missing = [

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mubench_gen.engines.options import TransformersOptions, parse_options
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
@@ -25,7 +24,7 @@ class Source:
     """A checkpoint with the user's wishes, as transformers is to open it.
 
     `path` is a folder (`local`) or a hub id; `revision` is None for a folder, unless remote
-    code is trusted; `processor_arguments` and `hint` are the checkpoint's.
+    code is trusted; `hint` is the checkpoint's.
     """
 
     path: str
@@ -34,7 +33,6 @@ class Source:
     trust_remote_code: bool
     device: str
     dtype: str
-    processor_arguments: Mapping[str, Any]
     hint: str
 
     def __str__(self) -> str:
@@ -67,7 +65,6 @@ def read_source(checkpoint: Checkpoint, runtime: Runtime) -> Source:
         trust_remote_code=runtime.trust_remote_code,
         device=runtime.device,
         dtype=runtime.dtype,
-        processor_arguments=checkpoint.processor_arguments,
         hint=hint_of(checkpoint),
     )
 
