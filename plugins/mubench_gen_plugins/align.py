@@ -17,9 +17,10 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             any_id=True,
             facts={
                 "family": "ALIGN",
-                "domain": "web images",
+                "domain": "general",
                 "base": "none (trained from scratch)",
                 "licence": "see its card",
+                "parameters": "0.17B",
             },
         )
     ]

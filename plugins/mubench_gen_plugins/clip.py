@@ -21,9 +21,10 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             any_id=True,
             facts={
                 "family": "CLIP",
-                "domain": "web images",
+                "domain": "general",
                 "base": "none (trained from scratch)",
                 "licence": "MIT",
+                "parameters": "0.15B",
             },
         ),
         ModelSpec(
@@ -35,6 +36,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
                 "domain": "pathology",
                 "base": "openai/clip-vit-base-patch32 (as its authors say)",
                 "licence": "see its card",
+                "parameters": "0.15B",
             },
         ),
     ]

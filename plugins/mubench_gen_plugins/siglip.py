@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mubench_gen.model import Checkpoint, ModelSpec, hookimpl
 
-_SCRATCH = {"domain": "web images", "base": "none (trained from scratch)", "licence": "Apache-2.0"}
+_SCRATCH = {"domain": "general", "base": "none (trained from scratch)", "licence": "Apache-2.0"}
 
 
 @hookimpl
@@ -17,13 +17,13 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             Checkpoint("google/siglip-base-patch16-224", kind="contrastive"),
             description="SigLIP base; --model takes any SigLIP or SigLIP 2",
             any_id=True,
-            facts={"family": "SigLIP", **_SCRATCH},
+            facts={"family": "SigLIP", "parameters": "0.20B", **_SCRATCH},
         ),
         ModelSpec(
             "google/siglip2-base-patch16-224",
             Checkpoint("google/siglip2-base-patch16-224", kind="contrastive"),
             description="SigLIP 2 base",
-            facts={"family": "SigLIP 2", **_SCRATCH},
+            facts={"family": "SigLIP 2", "parameters": "0.38B", **_SCRATCH},
         ),
         ModelSpec(
             "google/medsiglip-448",
@@ -34,6 +34,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
                 "domain": "medicine",
                 "base": "SigLIP-400M",
                 "licence": "Health AI Developer Foundations terms",
+                "parameters": "0.88B",
             },
         ),
     ]

@@ -31,6 +31,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
                 "domain": "pathology",
                 "base": "an image and a text model, both trained on pathology",
                 "licence": "CC-BY-NC-ND-4.0",
+                "parameters": "0.20B",
             },
         )
     ]

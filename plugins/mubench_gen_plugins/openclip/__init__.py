@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from mubench_gen.engines.transformers_batches import Chunks
     from mubench_gen_plugins.openclip.opened import Opened
 
-_CLIP = {"family": "CLIP", "licence": "MIT"}
-_SCRATCH = {"domain": "web images", "base": "none (trained from scratch)"}
+_CLIP = {"family": "CLIP", "licence": "MIT", "parameters": "0.15B"}
+_SCRATCH = {"domain": "general", "base": "none (trained from scratch)"}
 
 
 @hookimpl
@@ -53,7 +53,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "coca_ViT-B-32/laion2b_s13b_b90k",
             OpenClip,
             description="CoCa ViT-B/32, by its contrastive head",
-            facts={"family": "CoCa", "licence": "MIT", **_SCRATCH},
+            facts={"family": "CoCa", "licence": "MIT", "parameters": "0.25B", **_SCRATCH},
         ),
         biomedclip(),
     ]
@@ -65,7 +65,12 @@ def biomedclip() -> ModelSpec:
         "hf-hub:microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
         OpenClip,
         description="BiomedCLIP: ViT-B/16 and PubMedBERT (context of 256 tokens)",
-        facts={**_CLIP, "domain": "biomedicine", "base": "timm's ViT-B/16 and PubMedBERT"},
+        facts={
+            **_CLIP,
+            "domain": "biomedicine",
+            "base": "timm's ViT-B/16 and PubMedBERT",
+            "parameters": "0.20B",
+        },
     )
 
 

@@ -28,24 +28,24 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "llava",
             Checkpoint(path=WEIGHTS / "llava", kind="generative"),
             description="LLaVA architecture (CLIP ViT + Llama), trained on generated images",
-            facts={"family": "LLaVA", **_FACTS},
+            facts={"family": "LLaVA", "parameters": "0.0019B", **_FACTS},
         ),
         ModelSpec(
             "clip",
             Checkpoint(path=WEIGHTS / "clip", kind="contrastive"),
             description="CLIP architecture, trained on generated images",
-            facts={"family": "CLIP", **_FACTS},
+            facts={"family": "CLIP", "parameters": "0.0014B", **_FACTS},
         ),
         ModelSpec(
             "llava-finetuned",
             Checkpoint(path=WEIGHTS / "llava-finetuned", kind="generative"),
             description="the LLaVA taught more of three data sets, and nothing of the others",
-            facts={"family": "LLaVA", **_FACTS, "base": "tiny llava"},
+            facts={"family": "LLaVA", "parameters": "0.0019B", **_FACTS, "base": "tiny llava"},
         ),
         ModelSpec(
             "clip-finetuned",
             Checkpoint(path=WEIGHTS / "clip-finetuned", kind="contrastive"),
             description="the CLIP taught more of three data sets, and nothing of the others",
-            facts={"family": "CLIP", **_FACTS, "base": "tiny clip"},
+            facts={"family": "CLIP", "parameters": "0.0014B", **_FACTS, "base": "tiny clip"},
         ),
     ]
