@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import random
 import resource
@@ -28,7 +27,7 @@ from typing import Any
 from PIL import Image
 
 import mubench_gen
-from mubench_gen.data.demo.write import write_demo
+from mubench_gen.data.demo import write_demo
 
 COARSE = ("domain", "modality", "stain", "subdomain", "submodality")
 RUNS: Sequence[dict[str, Any]] = (

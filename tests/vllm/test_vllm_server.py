@@ -1,4 +1,4 @@
-"""`--engine vllm-server` with the real vLLM on a CPU: one start, one death, one start that fails."""
+"""`--engine vllm-server` with the real vLLM on a CPU: a start, a death, a start that fails."""
 
 from __future__ import annotations
 
