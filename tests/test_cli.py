@@ -21,7 +21,10 @@ from .helpers.plugin import write_plugin
 
 Here = Callable[..., Outcome]
 
-COMMANDS = ["eval", "tasks", "prompts", "plugins", "data", "score", "report", "compare", "merge"]
+COMMANDS = [
+    "eval", "tasks", "prompts", "plugins", "data", "score", "report", "compare", "ablate", "merge",
+    "doctor",
+]  # fmt: skip
 SUBCOMMANDS = ["prompts show", "plugins show", "data info", "data prepare"]
 SLOW = ("-o", "delay=0.01", "--batch-size", "4")
 COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|9[0-7]|38)[0-9;]*m")

@@ -43,7 +43,7 @@ def test_generative_models_offer_to_parse_and_to_score_labels() -> None:
     assert model.readouts == ("parse", "logprob")
 
 
-@pytest.mark.parametrize("engine", ["vllm-server", "server", "ray"])
+@pytest.mark.parametrize("engine", ["ray"])
 def test_a_planned_engine_says_what_this_version_offers(engine: str) -> None:
     with pytest.raises(SettingError, match=r"not part of this version.*transformers"):
         open_checkpoint(engine, GENERATIVE, Runtime(""))
