@@ -194,7 +194,10 @@ def test_hosted_models_choose_in_json(here: Here, cells: Path, tmp_path: Path) -
 
     with FakeServer(behave, models=OPENAI) as server:
         assert here(*evaluation(server, cells, "--readout", "choice", "--run-dir", "r")).code == 0
-    assert {record["reply"] for record in records(tmp_path / "r")} == {"B"}
+    found = {
+        (record["reply"], record["choice"], record["rule"]) for record in records(tmp_path / "r")
+    }
+    assert found == {("B", 1, "choice")}
 
 
 def test_a_server_that_ignores_the_labels_gives_errors_and_no_answers(

@@ -341,6 +341,35 @@ def test_what_concerns_all_requests_ends_the_run_as_the_users_to_fix(
     assert KEY not in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (400, "org/text is not a multimodal model"),
+        (400, "Invalid content type. image_url is only supported by certain models."),
+        (500, "image input is not supported - hint: you may need to provide the mmproj"),
+    ],
+)
+def test_a_model_that_is_not_multimodal_is_the_users_to_fix(
+    here: Here, cells: Path, status: int, text: str
+) -> None:
+    with FakeServer(always(status, json.dumps({"error": {"message": text}}))) as server:
+        outcome = here(*evaluation(server.url, cells))
+    assert outcome.code == 2, outcome.err
+    assert f"The server's model reads no images: {text.rstrip('.')}" in outcome.err
+
+
+def test_a_model_without_a_chat_template_is_the_users_to_fix(here: Here, cells: Path) -> None:
+    async def tokenize(request: web.Request) -> web.StreamResponse:
+        text = "default chat template is no longer allowed, so you must provide a chat template"
+        return web.json_response({"error": {"message": text}}, status=400)
+
+    models = [{"id": "mock", "owned_by": "vllm"}]
+    with FakeServer(models=models, tokenize=tokenize) as server:
+        outcome = here(*evaluation(server.url, cells))
+    assert outcome.code == 2
+    assert "mock has no chat template" in outcome.err
+
+
 def test_a_key_that_is_refused_at_the_start_is_not_shown(
     here: Here, cells: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

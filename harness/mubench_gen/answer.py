@@ -36,6 +36,9 @@ def answer_of(
         return Answer("error")
     if scores is not None:
         return _best(scores, readout)
+    if readout == "choice" and reply is not None and (label := reply.strip()) in labels:
+        start = reply.index(label)
+        return Answer("answered", labels.index(label), "choice", (start, start + len(label)))
     answer = parse_answer(reply or "", options, labels)
     if answer.status == "none" and finish_reason == "length":
         return replace(answer, status="truncated")

@@ -72,6 +72,13 @@ def ask(server: VllmServer, requests: Sequence[Request]) -> list[Any]:
     return [future.result(timeout=300) for future in futures]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _logs_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MUBENCH_GEN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[VllmServer]:
     runtime = Runtime("llava", engine_options={**ARGUMENTS, "startup": "600"}, timeout=600)

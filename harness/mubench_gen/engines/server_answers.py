@@ -19,6 +19,11 @@ _TOO_LONG = re.compile(
     r"|exceed\w* .{0,40}(context|tokens)|(prompt|input) is too long|longer than the maximum",
     re.IGNORECASE,
 )
+_NO_IMAGES = re.compile(
+    r"not a multimodal model|image input is not supported|image_url is only supported"
+    r"|does(n't| not) support (images?|vision)",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?![\w.]*\d)")
 
 
@@ -85,11 +90,17 @@ def error_code(content: bytes) -> str:
     return str(error.get("code") or error.get("type") or "")
 
 
+def reads_no_images(content: bytes) -> bool:
+    """Whether an error's body says that the model takes none."""
+    return bool(_NO_IMAGES.search(words(content)))
+
+
 def refusal(status: int, content: bytes, *, context: int | None) -> MubenchError:
     """The error of a status that trying again won't change.
 
-    A refused key, a redirect or an unknown path or model is the user's to fix; anything else
-    is the item's. `context` is the model's length in tokens, where the server told it.
+    A refused key, a redirect, an unknown path or model, and a model of text alone are the
+    user's to fix; anything else is the item's. `context` is the model's length in tokens,
+    where the server told it.
     """
     said = words(content)
     if status in (401, 403):
@@ -104,6 +115,11 @@ def refusal(status: int, content: bytes, *, context: int | None) -> MubenchError
         )
     if 300 <= status < 400:
         return UsageError(f"The server redirects ({status}). Give the URL that it redirects to.")
+    if _NO_IMAGES.search(said):
+        return UsageError(
+            f"The server's model reads no images: {said}. Serve one that does (llama.cpp wants "
+            "its --mmproj), or ask without images: --control blind."
+        )
     if _TOO_LONG.search(said):
         return ItemError(_too_long(said, content, context))
     if status == 413:

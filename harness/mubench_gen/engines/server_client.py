@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mubench_gen.engines.server_answers import error_code, refusal, words
+from mubench_gen.engines.server_answers import error_code, reads_no_images, refusal, words
 from mubench_gen.engines.server_kind import read_models
 from mubench_gen.engines.server_options import Endpoint, Secret, ServerOptions
 from mubench_gen.engines.server_replicas import Replica, Replicas
@@ -184,7 +184,7 @@ class Client:
             return answered, None
         if status == 429 and error_code(answered.content) in _OUT_OF_QUOTA:
             raise EngineFault(f"The server's quota is used up: {self._said(answered)}.")
-        if status == 429 or status >= 500:
+        if (status == 429 or status >= 500) and not reads_no_images(answered.content):
             return answered, "429" if status == 429 else "5xx"
         self._refused += 1
         refused = refusal(status, self.hidden(answered.content), context=self.context)
