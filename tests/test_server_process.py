@@ -368,6 +368,14 @@ def test_arguments_become_flags() -> None:
             ["ValueError: max_model_len is too large", "RuntimeError: Engine core failed"],
             "too large",
         ),
+        (
+            [
+                "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig",
+                "  Value error, User-specified max_model_len (9) is greater than it may be",
+                "    For further information visit https://errors.pydantic.dev/2.14/v/value_error",
+            ],
+            "User-specified max_model_len (9)",
+        ),
         ([], "It said nothing"),
     ],
 )

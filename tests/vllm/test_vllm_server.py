@@ -190,16 +190,19 @@ def test_a_start_that_fails_says_why() -> None:
     assert model.process_id is None
 
 
-def test_the_server_does_not_outlive_a_killed_run(tmp_path: Path) -> None:
+STARTER = """
+import sys
+from pathlib import Path
+from mubench_gen.engines.server_vllm import VllmServer
+from mubench_gen.model import Checkpoint, Runtime
+VllmServer(Checkpoint(Path(sys.argv[1]), "generative"), Runtime("llava")).load()
+"""
+
+
+def test_the_server_does_not_outlive_a_killed_process() -> None:
     running = subprocess.Popen(
-        [
-            sys.executable, "-m", "mubench_gen", "eval", "--plugin", "tiny",
-            "--engine", "vllm-server", "--run-dir", str(tmp_path / "r"),
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "MUBENCH_GEN_CACHE": str(tmp_path)},
-    )  # fmt: skip
+        [sys.executable, "-c", STARTER, str(llava().path)], stderr=subprocess.PIPE, text=True
+    )
     assert running.stderr is not None
     while "vLLM: starting" not in running.stderr.readline():
         assert running.poll() is None

@@ -16,7 +16,7 @@ _MEMORY = re.compile(
 )
 _MISSING = re.compile(r"No module named '([\w.]+)'|requires the (\S+) library")
 _UNKNOWN = re.compile(r"unrecognized arguments: (--[\w-]+)")
-_ERROR = re.compile(r"^(?:\([^)]*\) )?(?:(?:ERROR|CRITICAL)\b.*?\] )?(\w*(?:Error|Exception)\b.*)")
+_ERROR = re.compile(r"([\w.]*(Error|Exception)\b|Value error,)")  # the latter is pydantic's
 _PREFIX = re.compile(
     r"^(\([^)]*\) )?(ERROR|WARNING|INFO|CRITICAL)? ?(\d\d-\d\d [\d:]+ )?(\[\S+\] )?"
 )
