@@ -23,7 +23,7 @@ Here = Callable[..., Outcome]
 
 COMMANDS = [
     "eval", "tasks", "prompts", "plugins", "data", "score", "report", "compare", "ablate", "merge",
-    "doctor",
+    "sweep", "doctor",
 ]  # fmt: skip
 SUBCOMMANDS = ["prompts show", "plugins show", "data info", "data prepare"]
 SLOW = ("-o", "delay=0.01", "--batch-size", "4")

@@ -290,8 +290,9 @@ def _engine(spec: ModelSpec, settings: Settings) -> str:
     return settings.engine or "transformers"
 
 
-def _open_model(plugin: Plugin, spec: ModelSpec, engine: str, settings: Settings) -> Model:
-    runtime = Runtime(
+def runtime_of(spec: ModelSpec, settings: Settings) -> Runtime:
+    """What the settings tell the model."""
+    return Runtime(
         model=spec.name,
         device=settings.device,
         dtype=settings.dtype,
@@ -305,6 +306,10 @@ def _open_model(plugin: Plugin, spec: ModelSpec, engine: str, settings: Settings
         deterministic=settings.deterministic,
         images=0 if settings.control == "blind" else 1,
     )
+
+
+def _open_model(plugin: Plugin, spec: ModelSpec, engine: str, settings: Settings) -> Model:
+    runtime = runtime_of(spec, settings)
     if isinstance(spec.source, Checkpoint):
         check_options(plugin.name, Model, settings.plugin_options)
         return open_checkpoint(engine, spec.source, runtime)

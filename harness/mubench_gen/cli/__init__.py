@@ -21,6 +21,7 @@ _COMMANDS = {
     "compare": "Compare runs on the same items: differences, intervals, tests.",
     "ablate": "Ask a grid of prompts: how far does the prompt move the score?",
     "merge": "Mix the weights of a base and its fine-tunes.",
+    "sweep": "Evaluate weights between a base and its fine-tune; the frontier.",
     "doctor": "Say what of this machine is fit for which job, and what to type.",
 }
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import huggingface_hub.utils
 import torch
@@ -113,6 +113,19 @@ def open_source(source: Source, options: TransformersOptions, family: Family) ->
             "Try --dtype bfloat16, a smaller model, or another device."
         ) from error
     return Opened(source, processor, model, device, dtype)
+
+
+def stored_weights(
+    source: Source, options: TransformersOptions, family: Family
+) -> dict[str, torch.Tensor]:
+    """A checkpoint's weights by their names in the model, in the precision they are stored in."""
+    with quiet():
+        config = _load_config(source)
+        _check_architecture(source, config, family)
+        weights: dict[str, torch.Tensor] = _load_weights(
+            source, options, family, "auto"
+        ).state_dict()
+    return weights
 
 
 def resolve_device(wish: str) -> torch.device:
@@ -225,7 +238,10 @@ def _load_processor(source: Source) -> Any:
 
 
 def _load_weights(
-    source: Source, options: TransformersOptions, family: Family, dtype: torch.dtype
+    source: Source,
+    options: TransformersOptions,
+    family: Family,
+    dtype: torch.dtype | Literal["auto"],
 ) -> Any:
     attention = (
         {"attn_implementation": options.attn_implementation} if options.attn_implementation else {}

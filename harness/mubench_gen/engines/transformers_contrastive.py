@@ -45,6 +45,8 @@ class TransformersContrastive(ContrastiveModel):
 
     def load(self) -> None:
         """Raises UsageError for what the user must fix, MissingExtraError without torch."""
+        if self._opened is not None:
+            return
         require_transformers()
         from mubench_gen.engines.transformers_batches import Chunks
         from mubench_gen.engines.transformers_checkpoint import CONTRASTIVE, open_source

@@ -46,6 +46,8 @@ class TransformersGenerative(GenerativeModel):
 
     def load(self) -> None:
         """Raises UsageError for what the user must fix, MissingExtraError without torch."""
+        if self._opened is not None:
+            return
         require_transformers()
         from mubench_gen.engines.transformers_batches import Chunks
         from mubench_gen.engines.transformers_chat import Chat

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -84,6 +85,19 @@ class VllmEngine:
     def abort(self, name: str) -> None:
         self._asked.pop(name, None)
         self._llm.llm_engine.abort_request([name])
+
+    def reload(self, folder: Path) -> None:
+        """Reads the folder's weights in place.
+
+        vLLM keeps what the old weights computed (prefixes of prompts, encoded images) and would
+        answer from it, silently wrong: its caches are emptied.
+        """
+        self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+        if not self._llm.reset_prefix_cache():
+            raise RuntimeError("the prefix cache could not be emptied")
+        self._llm.reset_mm_cache()
+        if hasattr(self._llm.llm_engine, "reset_encoder_cache"):
+            self._llm.llm_engine.reset_encoder_cache()
 
     def counts(self) -> Mapping[str, Any]:
         """Requests and prompt tokens, and what was found in vLLM's caches."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from mubench_gen.engines.vllm_asks import Ask
@@ -32,6 +33,10 @@ class Engine(Protocol):
 
     def abort(self, name: str) -> None: ...
 
+    def reload(self, folder: Path) -> None:
+        """Take the weights of another folder, and forget all that the old ones computed."""
+        ...
+
     def counts(self) -> Mapping[str, Any]: ...
 
     def close(self) -> None: ...
@@ -53,7 +58,13 @@ class _Counted:
     future: Future[Mapping[str, Any]]
 
 
-_Message = _Asked | _GivenUp | _Counted | None
+@dataclass(frozen=True, slots=True)
+class _Reloaded:
+    folder: Path
+    future: Future[None]
+
+
+_Message = _Asked | _GivenUp | _Counted | _Reloaded | None
 
 
 class EngineLoop:
@@ -91,6 +102,12 @@ class EngineLoop:
         future: Future[Mapping[str, Any]] = Future()
         self._inbox.put(_Counted(future))
         return future.result(timeout)
+
+    def reload(self, folder: Path) -> None:
+        """Take other weights of the same model. Nothing may be under way."""
+        future: Future[None] = Future()
+        self._inbox.put(_Reloaded(folder, future))
+        future.result()
 
     def close(self, timeout: float = 30.0) -> None:
         """Close the engine and wait for its thread, as long as that."""
@@ -138,9 +155,11 @@ class EngineLoop:
                 return
             self._obey(message, engine)
 
-    def _obey(self, message: _Asked | _GivenUp | _Counted, engine: Engine) -> None:
+    def _obey(self, message: _Asked | _GivenUp | _Counted | _Reloaded, engine: Engine) -> None:
         if isinstance(message, _Counted):
             message.future.set_result(engine.counts())
+        elif isinstance(message, _Reloaded):
+            self._reload(message, engine)
         elif isinstance(message, _GivenUp):
             names = [n for n, future in self._under_way.items() if future is message.future]
             for name in names:
@@ -154,6 +173,17 @@ class EngineLoop:
                 raise
             except Exception as error:  # an edge of isolation: one request of one item
                 _settle(message.future, error)
+
+    def _reload(self, message: _Reloaded, engine: Engine) -> None:
+        try:
+            if self._under_way:
+                raise EngineFault("weights cannot change while requests are under way")
+            engine.reload(message.folder)
+        except Exception as error:  # what the weights are now is not known: nothing goes on
+            fault = EngineFault(f"vLLM could not take other weights: {describe(error)}")
+            message.future.set_exception(fault)
+            raise fault from error
+        message.future.set_result(None)
 
     def _refuse_all(self) -> None:
         """The engine is gone: so says every future, those to come too."""
@@ -170,6 +200,8 @@ class EngineLoop:
                 _settle(message.future, fault)
             elif isinstance(message, _Counted):
                 message.future.set_result({})
+            elif isinstance(message, _Reloaded):
+                message.future.set_exception(fault)
             elif message is None:
                 return
 

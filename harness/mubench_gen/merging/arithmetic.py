@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from mubench_gen.merging.recipe import Method, lines_scale
+
 Floats = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -48,6 +50,23 @@ def slerp(alpha: float, *, base: float, finetuned: float, product: float) -> Mix
         (math.sin(alpha * angle) / math.sin(angle),),
         math.sin((1 - alpha) * angle) / math.sin(angle),
     )
+
+
+def mix_for(
+    method: Method, alpha: float, *, count: int, place: tuple[int, int] | None, total: Measured
+) -> Mix:
+    """How a tensor is mixed with `count` fine-tunes; see `Recipe`.
+
+    `place`: its block's number and the number of blocks, which lines alone needs, as slerp
+    alone needs `total`, the tensor's measure.
+    """
+    if method == "task-arithmetic":
+        return Mix((alpha,) * count, of_differences=True)
+    if method == "lines":
+        return Mix((lines_scale(alpha, place) / count,) * count, of_differences=True)
+    if method == "slerp" and 0 < alpha < 1:
+        return slerp(alpha, base=total.base, finetuned=total.finetuned, product=total.product)
+    return Mix((alpha / count,) * count, 1 - alpha)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,10 @@ from mubench_gen.merging.arithmetic import (
     Overflow,
     Workshop,
     checksum,
-    slerp,
+    mix_for,
 )
 from mubench_gen.merging.matching import Match
-from mubench_gen.merging.recipe import Recipe, lines_scale, spelled
+from mubench_gen.merging.recipe import Recipe, spelled
 from mubench_gen.merging.safetensors_file import SIZES, Entry, lay_out
 from mubench_gen.merging.writeback import begin_writing
 
@@ -145,14 +145,8 @@ def _mix(match: Match, alpha: float, recipe: Recipe, sources: Sources, total: Me
     if match.fate == "copied":  # the fine-tune's where it is the fine-tune that comes out
         same = count == 1 and match.finetuned[0].dtype == match.dtype
         return Mix((1.0,), 0.0) if alpha == 1 and same else Mix((0.0,) * count, 1.0)
-    if recipe.method == "task-arithmetic":
-        return Mix((alpha,) * count, of_differences=True)
-    if recipe.method == "lines":
-        scale = lines_scale(alpha, sources.depths.get(match.name))
-        return Mix((scale / count,) * count, of_differences=True)
-    if recipe.method == "slerp" and 0 < alpha < 1:
-        return slerp(alpha, base=total.base, finetuned=total.finetuned, product=total.product)
-    return Mix((alpha / count,) * count, 1 - alpha)
+    place = sources.depths.get(match.name)
+    return mix_for(recipe.method, alpha, count=count, place=place, total=total)
 
 
 class _Done:

@@ -1,0 +1,171 @@
+"""`mubench-gen sweep`: which α between a base and its fine-tune?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mubench_gen.cli.eval_command import command as eval_command
+from mubench_gen.settings import Settings, make_settings
+
+if TYPE_CHECKING:
+    from mubench_gen.sweeping.frontier import Frontier
+    from mubench_gen.sweeping.sweep import SweepResult
+
+_EXAMPLES = """
+\b
+Examples:
+  mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned --alpha 0:1:0.1 \\
+      --in-domain demo-texture,demo-blood,demo-bacteria
+  mubench-gen sweep --plugin clip --base openai/clip-vit-base-patch32 --finetuned vinid/plip \\
+      --alpha 0:1:0.1 --in-domain 'kather*' --data ubench --html sweep.html
+  mubench-gen sweep --plugin tiny --finetuned llava-finetuned --alpha 0,0.3,0.6,1 \\
+      --in-domain demo-texture --engine vllm
+  mubench-gen report --forgetting sweeps/tiny-clip-finetuned-1a2b3c4d
+
+\b
+The same command again resumes; α may be added. Exit code 0: all done; 2: something to fix;
+3: some items failed.
+"""
+# Of eval's settings these have a place of their own here, or none.
+_OWN = frozenset({"plugin", "model", "run_dir", "reuse", "shard"})
+
+
+@click.command("sweep", epilog=_EXAMPLES, no_args_is_help=True)
+@click.option("--plugin", metavar="NAME", required=True, help="Model plugin: a name or a .py file.")
+@click.option("--base", metavar="MODEL", help="The base, a model of the plugin. [its first]")
+@click.option(
+    "--finetuned", metavar="MODEL", required=True, help="The fine-tune, a model of the plugin."
+)
+@click.option(
+    "--alpha",
+    "alphas",
+    multiple=True,
+    default=["0:1:0.1"],
+    metavar="A[,A…]|START:STOP:STEP",
+    help="How far from the base to the fine-tune. [0:1:0.1]",
+)
+@click.option(
+    "--in-domain",
+    multiple=True,
+    required=True,
+    metavar="TASKS",
+    help="What the fine-tune was made for: tasks, as --tasks names them.",
+)
+@click.option("--method", default="linear", metavar="NAME", help="As in merge. [linear]")
+@click.option(
+    "--accept-vocabulary", is_flag=True, help="Go on although the tokenizers' tokens differ."
+)
+@click.option(
+    "--run-dir",
+    "--sweep-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The sweep's folder, with a run folder alpha-A an α. [sweeps/ID]",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write the figure and the tables as one HTML file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(
+    base: str | None,
+    finetuned: str,
+    alphas: tuple[str, ...],
+    in_domain: tuple[str, ...],
+    method: str,
+    accept_vocabulary: bool,
+    html: Path | None,
+    as_json: bool,
+    **flags: Any,
+) -> int:
+    """Evaluate weights between a base and its fine-tune, every α on the same items.
+
+    Weights move in one process: in place on transformers, reloaded on vLLM with its caches
+    emptied. The options below are those of eval.
+    """
+    from mubench_gen.cli.streams import results_only
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.page.place import check_page_path
+    from mubench_gen.plugins import Plugins
+    from mubench_gen.sweeping.sweep import open_sweep, run_sweep
+
+    if html is not None:
+        check_page_path(html)
+    settings = make_settings({k: v for k, v in flags.items() if v not in (None, (), [])})
+    with results_only():
+        sweep = open_sweep(
+            settings,
+            base=base,
+            finetuned=finetuned,
+            alphas=alphas,
+            in_domain=[part for text in in_domain for part in text.split(",") if part],
+            plugins=Plugins(),
+            method=method,
+            accept_vocabulary=accept_vocabulary,
+        )
+        result = run_sweep(sweep, ["mubench-gen", *sys.argv[1:]], progress=True)
+    if html is not None:
+        _write_page(result, html)
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        _show(result.frontier, _title(result))
+    print(f"Sweep folder: {sweep.folder}", file=sys.stderr)
+    return 3 if result.n_errors else 0
+
+
+_SHARED = [
+    param
+    for param in eval_command.params
+    if param.name in Settings.model_fields and param.name not in _OWN
+]
+command.params += _SHARED
+
+
+def _title(result: SweepResult) -> str:
+    sweep = result.sweep
+    names = [Path(str(one.path)).name for one in (sweep.base, sweep.finetuned)]
+    return f"{names[0]} → {names[1]}, {sweep.recipe.method}"
+
+
+def _write_page(result: SweepResult, path: Path) -> None:
+    from mubench_gen.page.place import write_text
+    from mubench_gen.progress import log
+    from mubench_gen.sweeping.page import page
+
+    write_text(path, page(result.frontier, _title(result)))
+    log(f"Wrote {path}.")
+
+
+def _show(found: Frontier, title: str) -> None:
+    from mubench_gen.cli.tables import print_table
+    from mubench_gen.sweeping.page import ends_rows, explained, task_rows
+    from mubench_gen.tabular import printable
+
+    rows = ends_rows(found)
+    print_table(
+        ["α", "in-domain", "rest", "mean", "in-domain", "rest", "mean"],
+        [row[:7] for row in rows],
+        title=f"{title}: accuracy in %, then the gain over the base in points",
+        right=range(7),
+    )
+    print_table(
+        ["α", "in-domain", "rest", "mean"],
+        [[row[0], *row[7:]] for row in rows],
+        title="Gain over the fine-tune in points",
+        right=range(4),
+    )
+    print_table(
+        ["task (*: in-domain)", "items", *(f"α {alpha}" for alpha in found.alphas)],
+        task_rows(found),
+        title="Accuracy by task in %",
+        right=range(1, len(found.alphas) + 2),
+    )
+    for line in (*explained(found), *(f"Note: {note}." for note in found.notes)):
+        click.echo(printable(line))

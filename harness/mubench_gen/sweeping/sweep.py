@@ -1,0 +1,292 @@
+"""A sweep: its folder, its runs, its frontier.
+
+SWEEP/alpha-A is a run folder like any other; SWEEP/sweep.json holds what was swept and found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.engines import digest_checkpoint
+from mubench_gen.errors import RunFolderError, SettingError
+from mubench_gen.manifest import session
+from mubench_gen.merging.checkpoint import find_folder, is_adapter
+from mubench_gen.merging.merge import Merge, merge, open_inputs
+from mubench_gen.merging.recipe import Recipe, folder_name, make_recipe, spelled
+from mubench_gen.model import Checkpoint, ModelSpec
+from mubench_gen.pairing import asked_of
+from mubench_gen.plan import Plan, close_model, make_plan, runtime_of
+from mubench_gen.plugins import Plugin, Plugins
+from mubench_gen.progress import log
+from mubench_gen.results import Run
+from mubench_gen.run import run_plan
+from mubench_gen.runfolder import (
+    choose_folder,
+    differences,
+    locked,
+    run_name,
+    settings_hash,
+    write_json,
+)
+from mubench_gen.settings import Settings
+from mubench_gen.sweeping.ends import Ends, open_ends
+from mubench_gen.sweeping.frontier import Frontier, frontier
+from mubench_gen.task import load_tasks
+from mubench_gen.weights import Weights
+
+SWEEP = "sweep.json"
+FORMAT = 1
+_SCRATCH, _WHOLE = ".scratch", ".finetuned"
+_SETTLED = ("settings", "sweep")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A sweep with everything found, opened and checked, and nothing asked yet."""
+
+    folder: Path
+    base: Checkpoint
+    finetuned: Checkpoint
+    recipe: Recipe
+    in_domain: tuple[str, ...]
+    accept_vocabulary: bool
+    plans: Mapping[Decimal, Plan]
+
+    @property
+    def plan(self) -> Plan:
+        return next(iter(self.plans.values()))
+
+    @property
+    def settings(self) -> Settings:
+        return self.plan.settings
+
+    def settled(self) -> dict[str, Any]:
+        """What must be the same for the sweep to be resumed; α may be added."""
+        return {
+            "settings": self.settings.identity(),
+            "sweep": {
+                "base": str(self.base.path),
+                "finetuned": str(self.finetuned.path),
+                "method": self.recipe.method,
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """A sweep that was run: a run an α, and what they say together."""
+
+    sweep: Sweep
+    runs: Mapping[Decimal, Run]
+    frontier: Frontier
+
+    @property
+    def n_errors(self) -> int:
+        return sum(run.scores.pooled.n_errors for run in self.runs.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "sweep_dir": str(self.sweep.folder),
+            "runs": {spelled(alpha): str(run.dir) for alpha, run in self.runs.items()},
+            "frontier": self.frontier.as_dict(),
+        }
+
+
+def open_sweep(
+    settings: Settings,
+    *,
+    base: str | None,
+    finetuned: str,
+    alphas: Sequence[str],
+    in_domain: Sequence[str],
+    plugins: Plugins,
+    method: str = "linear",
+    accept_vocabulary: bool = False,
+) -> Sweep:
+    """Find, open and check all that a sweep needs. UsageError says what is wrong.
+
+    `settings`: those of `eval`, for every α alike; `base` and `finetuned` are models of its
+    plugin. `in_domain`: tasks as `--tasks` names them.
+    """
+    recipe = make_recipe(alphas, method=method)
+    if len(recipe.alphas) < 2:
+        raise SettingError("A sweep goes along several α: --alpha 0:1:0.1.")
+    plugin = plugins.load(settings.plugin)
+    _, start = _checkpoint(plugin, base)
+    other, end = _checkpoint(plugin, finetuned)
+    plan = make_plan(settings.model_copy(update={"model": base, "run_dir": None}), plugins)
+    inside = _in_domain(plan, in_domain)
+    name = run_name(plugin.name, other.name)
+    sweep = Sweep(
+        folder=settings.run_dir or Path(),
+        base=start,
+        finetuned=end,
+        recipe=recipe,
+        in_domain=inside,
+        accept_vocabulary=accept_vocabulary,
+        plans={Decimal(0): plan},
+    )
+    if settings.run_dir is None:
+        named = {**sweep.settled(), "alphas": recipe.as_dict()["alphas"]}
+        sweep = replace(sweep, folder=Path("sweeps", f"{name}-{settings_hash(named)}"))
+    sweep = replace(sweep, folder=choose_folder(sweep.folder, fresh=settings.fresh))
+    return replace(sweep, plans=_plans(sweep, plan, other))
+
+
+def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepResult:
+    """Ask what is not answered yet, α by α, and say what was found.
+
+    Checks first that the two can be merged (as `merge` does); MergeError says what doesn't
+    fit. RunFolderError where the folder holds another sweep; it is left as it is.
+    """
+    with _held(sweep, command) as document:
+        finetuned = _whole(sweep)
+        model = sweep.plan.model
+        assert isinstance(model, Ends)
+        model.aim(finetuned, sweep.recipe.method, sweep.folder / _SCRATCH)
+        runs = {}
+        try:
+            for alpha, plan in sweep.plans.items():
+                model.move(alpha)
+                runs[alpha] = run_plan(plan, command, progress=progress)
+        finally:
+            close_model(sweep.plan)
+        found = frontier(list(runs.values()), list(runs), sweep.in_domain, seed=sweep.settings.seed)
+        result = SweepResult(sweep, runs, found)
+        write_json(sweep.folder / SWEEP, {**document, "results": result.as_dict()})
+    return result
+
+
+def _checkpoint(plugin: Plugin, name: str | None) -> tuple[ModelSpec, Checkpoint]:
+    spec = plugin.spec(name)
+    if not isinstance(spec.source, Checkpoint):
+        raise SettingError(
+            f"The model {spec.name!r} of the plugin {plugin.name!r} is opened by the plugin's own "
+            "code, into which a sweep cannot reach: make the folders with mubench-gen merge and "
+            "evaluate them one by one."
+        )
+    return spec, spec.source
+
+
+def _in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
+    """The tasks of the domain, among those that are asked."""
+    if not names:
+        raise SettingError("Which tasks was the fine-tune made for? Give --in-domain TASKS.")
+    meant = asked_of(load_tasks(tuple(names), beside=plan.dataset.path), named=True)
+    asked = {task.name for task in plan.tasks}
+    inside = tuple(task.name for task in meant if task.name in asked)
+    if not inside or len(inside) == len(asked):
+        raise SettingError(
+            f"--in-domain {','.join(names)}: {'all' if inside else 'none'} of the asked tasks are "
+            f"meant ({', '.join(sorted(asked))}). A frontier needs tasks on both sides."
+        )
+    return inside
+
+
+def _plans(sweep: Sweep, plan: Plan, finetuned: ModelSpec) -> dict[Decimal, Plan]:
+    """A plan an α, all with the one model that moves."""
+    runtime = runtime_of(plan.spec, plan.settings)
+    model = open_ends(plan.engine, sweep.base, runtime)
+    ends = [plan.weights.weights, _digest(sweep.finetuned)]
+    plans = {}
+    for alpha in sweep.recipe.alphas:
+        weights = Weights(_mixed_digest(ends, sweep.recipe, alpha), plan.weights.settings)
+        name = f"{finetuned.name.rstrip('/').rpartition('/')[2]}@{spelled(alpha)}"
+        facts = {**finetuned.facts, "base": plan.spec.name}
+        plans[alpha] = replace(
+            plan,
+            spec=replace(plan.spec, name=name, facts=facts),
+            model=model,
+            weights=weights,
+            settings=plan.settings.model_copy(
+                update={"run_dir": sweep.folder / folder_name(alpha), "fresh": False}
+            ),
+        )
+    return plans
+
+
+def _digest(checkpoint: Checkpoint) -> str | None:
+    digest = digest_checkpoint(find_folder(str(checkpoint.path)))
+    return None if digest is None else digest.weights
+
+
+def _mixed_digest(ends: Sequence[str | None], recipe: Recipe, alpha: Decimal) -> str:
+    """Stands for the digest of weights that no file holds: it follows from all they come of."""
+    parts = [*ends, recipe.method, spelled(alpha)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _whole(sweep: Sweep) -> Checkpoint:
+    """The fine-tune, found to fit the base: in the base's own layout, an adapter merged in."""
+    path = str(sweep.finetuned.path)
+    if not is_adapter(path):
+        wanted = Merge(
+            str(sweep.base.path),
+            (path,),
+            Recipe((Decimal(1),), sweep.recipe.method),
+            sweep.folder / _WHOLE,
+            accept_vocabulary=sweep.accept_vocabulary,
+        )
+        with ExitStack() as files:
+            inputs = open_inputs(wanted, files)
+            converted = any(side.converted for side in inputs.finetuned)
+            for text in inputs.warnings:
+                log(f"Warning: {text}.")
+        if not converted:
+            return sweep.finetuned
+    folder = sweep.folder / _WHOLE
+    if not folder.is_dir():
+        merge(
+            Merge(
+                str(sweep.base.path),
+                (path,),
+                Recipe((Decimal(1),)),
+                folder,
+                accept_vocabulary=sweep.accept_vocabulary,
+            )
+        )
+    return replace(sweep.finetuned, path=folder)
+
+
+@contextmanager
+def _held(sweep: Sweep, command: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The sweep's document, its folder held for this process."""
+    path = sweep.folder / SWEEP
+    with locked(sweep.folder, file=SWEEP, what="sweep"):
+        settled = sweep.settled()
+        stored: dict[str, Any] = {"sessions": []}
+        if path.exists():
+            stored = _read(path)
+            changed = list(differences(stored, settled, _SETTLED))
+            if changed:
+                raise RunFolderError(
+                    f"{sweep.folder} holds another sweep:\n  " + "\n  ".join(changed) + "\n"
+                    "Use --fresh (or another --run-dir) to start another, or the settings of that."
+                )
+        document = {
+            "format": FORMAT,
+            **settled,
+            "in_domain": list(sweep.in_domain),
+            "alphas": sweep.recipe.as_dict()["alphas"],
+            "sessions": [*stored["sessions"], session(command)],
+            "results": None,
+        }
+        write_json(path, document)
+        yield document
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        stored: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path}: cannot be read: {error}.") from None
+    if not isinstance(stored, dict) or not {*_SETTLED, "sessions"} <= stored.keys():
+        raise RunFolderError(f"{path}: is no document of a sweep.")
+    return stored
