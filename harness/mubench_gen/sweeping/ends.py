@@ -20,7 +20,7 @@ from mubench_gen.engines.vllm_generative import VllmGenerative
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.merging.arithmetic import Measured, Mix, mix_for
 from mubench_gen.merging.merge import Merge, merge
-from mubench_gen.merging.recipe import Method, Recipe, depths, spelled
+from mubench_gen.merging.recipe import Method, Recipe, depths, folder_name, spelled
 from mubench_gen.model import Checkpoint, Model, Runtime
 
 if TYPE_CHECKING:
@@ -153,11 +153,20 @@ class InPlaceGenerative(_InPlace, TransformersGenerative):
 
 
 class ReloadingVllm(Ends, VllmGenerative):
-    """vLLM, which reads weights from files: those of one α at a time are written for it."""
+    """vLLM, which reads weights from files: those of one α at a time are written for it.
+
+    They stay until others are read: vLLM reads the processor from there as well.
+    """
+
+    def close(self) -> None:
+        super().close()
+        if hasattr(self, "scratch"):
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _go(self, alpha: Decimal) -> None:
         assert self._loop is not None
-        folder = self.scratch / "weights"
+        folder = self.scratch / folder_name(alpha)
+        before = [path for path in self.scratch.glob("*") if path != folder]
         shutil.rmtree(folder, ignore_errors=True)
         wanted = Merge(
             base=str(self._checkpoint.path),
@@ -166,11 +175,10 @@ class ReloadingVllm(Ends, VllmGenerative):
             out=folder,
             accept_vocabulary=True,  # checked before, or accepted
         )
-        try:
-            merge(wanted)
-            self._loop.reload(folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        merge(wanted)
+        self._loop.reload(folder)
+        for path in before:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def open_ends(engine: str, base: Checkpoint, runtime: Runtime) -> Model:

@@ -1,0 +1,106 @@
+"""Weights that move in place, against folders that `merge` made."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mubench_gen.engines.transformers_contrastive import TransformersContrastive
+from mubench_gen.engines.transformers_generative import TransformersGenerative
+from mubench_gen.errors import SettingError, UsageError
+from mubench_gen.merging.recipe import METHODS
+from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.sweeping.ends import InPlaceContrastive, InPlaceGenerative, open_ends
+from mubench_gen_plugins.tiny import WEIGHTS
+
+from .conftest import Here, torch
+
+RUNTIME = Runtime("", device="cpu", dtype="float32")
+ALPHAS = [Decimal(text) for text in ("0.3", "0", "1", "0.7")]  # back and forth
+
+
+def opened(kind: Any, scratch: Path, method: Any = "linear", name: str = "clip") -> Any:
+    model = kind(Checkpoint(WEIGHTS / name, "generative"), RUNTIME)
+    model.aim(Checkpoint(WEIGHTS / f"{name}-finetuned", "generative"), method, scratch)
+    return model
+
+
+def state_of(model: Any) -> dict[str, Any]:
+    return {name: value.clone() for name, value in model._opened.model.state_dict().items()}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_weights_in_place_are_those_of_the_files(tmp_path: Path, here: Here, method: str) -> None:
+    model = opened(InPlaceContrastive, tmp_path, method)
+    for alpha in ALPHAS:
+        model.move(alpha)
+        model.load()
+        out = tmp_path / f"m{alpha}"
+        sides = (WEIGHTS / "clip", WEIGHTS / "clip-finetuned")
+        done = here("merge", *sides, "--alpha", str(alpha), "--method", method, "--out", out)
+        assert done.code == 0, done.err
+        merged = TransformersContrastive(Checkpoint(out, "contrastive"), RUNTIME)
+        merged.load()
+        expected = state_of(merged)
+        for name, value in state_of(model).items():
+            if method == "slerp":  # its norms are summed in another order
+                torch.testing.assert_close(value, expected[name], atol=1e-2, rtol=1e-2)
+            else:
+                assert torch.equal(value, expected[name]), (alpha, name)
+
+
+def test_texts_are_embedded_as_the_merged_model_would(tmp_path: Path, here: Here) -> None:
+    model = opened(InPlaceContrastive, tmp_path)
+    model.move(Decimal("0.5"))
+    model.load()
+    sides = (WEIGHTS / "clip", WEIGHTS / "clip-finetuned")
+    here("merge", *sides, "--alpha", "0.5", "--out", "m")
+    merged = TransformersContrastive(Checkpoint(tmp_path / "m", "contrastive"), RUNTIME)
+    merged.load()
+    texts = ["a cell", "an electron micrograph of mitochondria"]
+    np.testing.assert_array_equal(model.embed_texts(texts), merged.embed_texts(texts))
+    assert model.scoring == merged.scoring
+    told = model.facts["interpolation"]
+    assert (told["alpha"], told["method"]) == ("0.5", "linear")
+
+
+def test_a_generative_model_moves_too(tmp_path: Path) -> None:
+    model = opened(InPlaceGenerative, tmp_path, name="llava")
+    for alpha, name in ((1, "llava-finetuned"), (0, "llava")):
+        model.move(Decimal(alpha))
+        model.load()
+        plain = TransformersGenerative(Checkpoint(WEIGHTS / name, "generative"), RUNTIME)
+        plain.load()
+        expected = state_of(plain)
+        assert all(torch.equal(value, expected[key]) for key, value in state_of(model).items())
+
+
+def test_loading_again_at_the_same_place_moves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = opened(InPlaceContrastive, tmp_path)
+    moved: list[Decimal] = []
+    go = model._go
+    monkeypatch.setattr(model, "_go", lambda alpha: (moved.append(alpha), go(alpha)))
+    for alpha in ("0", "0", "1", "1"):
+        model.move(Decimal(alpha))
+        model.load()
+    model.close()
+    model.load()
+    assert moved == [0, 1, 1]
+
+
+def test_checkpoints_of_different_shape_are_refused(tmp_path: Path) -> None:
+    model = InPlaceContrastive(Checkpoint(WEIGHTS / "clip", "contrastive"), RUNTIME)
+    model.aim(Checkpoint(WEIGHTS / "llava", "contrastive"), "linear", tmp_path)
+    with pytest.raises(UsageError):
+        model.load()
+
+
+def test_other_engines_are_refused_with_what_to_do_instead() -> None:
+    with pytest.raises(SettingError, match="mubench-gen merge"):
+        open_ends("server", Checkpoint(WEIGHTS / "llava", "generative"), RUNTIME)

@@ -1,0 +1,264 @@
+"""`sweep`: every α on the same items, and the frontier against numbers made by hand."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mubench_gen
+from mubench_gen.errors import SettingError
+from mubench_gen.results import Run
+from mubench_gen.sweeping.frontier import IN_DOMAIN, MEAN, REST, frontier
+from mubench_gen.sweeping.page import page, svg
+
+from .conftest import Here
+from .helpers.command import Command
+from .helpers.plugin import write_plugin
+from .spine import make_row, write_data
+
+ROWS = 40
+ALPHAS = [Decimal(text) for text in ("0", "0.5", "1")]
+TASKS = "demo-texture,demo-blood,demo-bacteria"
+FLAGS = ("--plugin", "tiny", "--base", "clip", "--finetuned", "clip-finetuned")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Run]:
+    """Modality is learned along α (1/2, 3/4, 1 of the images), stain forgotten (3/4, 1/2, 1/4)."""
+    data = write_data(
+        tmp_path / "cells", [make_row(n, questions=["modality", "stain"]) for n in range(ROWS)]
+    )
+    known = {
+        "a0": "number % 4 < 2 if 'modality' in asked else number % 8 < 6",
+        "a1": "number % 4 < 3 if 'modality' in asked else number % 8 < 4",
+        "a2": "number % 4 < 4 if 'modality' in asked else number % 8 < 2",
+    }
+    return [_evaluated(tmp_path, name, rule, data) for name, rule in known.items()]
+
+
+def _evaluated(folder: Path, name: str, rule: str, data: Path) -> Run:
+    body = f"""
+        def generate(self, requests):
+            return [self.reply(request) for request in requests]
+
+        def reply(self, request):
+            number = int(request.image.name.rpartition("/")[2].partition(".")[0])
+            asked = request.text
+            gold = {_gold(data)!r}[number, 'modality' if 'modality' in asked else 'stain']
+            return gold if ({rule}) else "no idea"
+    """
+    plugin = write_plugin(folder / f"{name}.py", body)
+    return mubench_gen.evaluate(plugin=str(plugin), data=str(data), run_dir=folder / name)
+
+
+def _gold(data: Path) -> dict[tuple[int, str], str]:
+    found = {}
+    for line in (data / "rows.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        number = int(row["image_id"].rpartition("-")[2])
+        for name, question in row["questions"].items():
+            found[number, name] = question["answer"]
+    return found
+
+
+def test_the_frontier_is_in_domain_against_the_rest(runs: list[Run]) -> None:
+    found = frontier(runs, ALPHAS, ["modality"])
+    shares = {part: [p.accuracy for p in found.of(part)] for part in (IN_DOMAIN, REST, MEAN)}
+    assert shares == {
+        IN_DOMAIN: [0.5, 0.75, 1.0],
+        REST: [0.75, 0.5, 0.25],
+        MEAN: [0.625, 0.625, 0.625],
+    }
+    assert (found.in_domain, found.rest) == (("modality",), ("stain",))
+    assert found.items == 2 * ROWS
+    assert found.beats_both == ()
+    assert [p.accuracy for p in found.of("stain")] == shares[REST]
+
+
+def test_each_alpha_is_held_against_both_ends(runs: list[Run]) -> None:
+    found = frontier(runs, ALPHAS, ["modality"])
+    first, middle, last = found.of(IN_DOMAIN)
+    assert first.over_base is None
+    assert last.over_finetuned is None
+    assert middle.over_base is not None
+    assert middle.over_finetuned is not None
+    assert middle.over_base.difference == 0.25
+    assert middle.over_finetuned.difference == -0.25
+    low, high = middle.over_base.ci95
+    assert 0 < low < 0.25 < high < 0.5
+
+
+def test_the_interval_of_the_mean_is_students_over_images(runs: list[Run]) -> None:
+    """Every image has one item of each kind here, so its two differences are averaged."""
+    from scipy import stats
+
+    found = frontier(runs, ALPHAS, ["modality"])
+    gain = found.of(MEAN)[1].over_base
+    assert gain is not None
+    right: list[dict[str, dict[str, float]]] = []
+    for run in runs:
+        by_image: dict[str, dict[str, float]] = {}
+        for record in run.records():
+            by_image.setdefault(record["image_id"], {})[record["task"]] = record["correct"]
+        right.append(by_image)
+    each = [
+        np.mean([right[1][image][task] - right[0][image][task] for task in ("modality", "stain")])
+        for image in right[0]
+    ]
+    expected = stats.t.interval(0.95, ROWS - 1, np.mean(each), stats.sem(each))
+    assert gain.difference == pytest.approx(np.mean(each))
+    assert gain.ci95 == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_interval_of_a_mean_that_never_changes_is_not_a_point(runs: list[Run]) -> None:
+    gain = frontier([runs[0], runs[0], runs[1]], ALPHAS, ["modality"]).of(MEAN)[1].over_base
+    assert gain is not None
+    assert gain.difference == 0
+    assert gain.ci95[0] < -0.02
+    assert gain.ci95[1] > 0.02
+
+
+def test_alpha_is_chosen_on_one_half_and_scored_on_the_other(runs: list[Run]) -> None:
+    found = frontier(runs, ALPHAS, ["modality"], seed=3)
+    chosen = found.chosen
+    assert chosen is not None
+    assert chosen.chosen_on == chosen.scored_on == ROWS // 2
+    assert chosen == frontier(runs, ALPHAS, ["modality"], seed=3).chosen
+    halves = {frontier(runs, ALPHAS, ["modality"], seed=seed).chosen for seed in range(8)}
+    assert len(halves) > 1
+    # of all images the three means are equal: what one half gains by luck the other loses
+    mean = next(point for point in chosen.points if point.part == MEAN)
+    assert chosen.mean_there + mean.accuracy == pytest.approx(2 * 0.625)
+    assert chosen.mean_there >= 0.625
+
+
+def test_a_domain_of_all_tasks_or_of_none_is_no_frontier(runs: list[Run]) -> None:
+    for names in (["modality", "stain"], ["domain"], []):
+        with pytest.raises(SettingError, match="in-domain"):
+            frontier(runs, ALPHAS, names)
+
+
+def test_the_page_shows_every_alpha(runs: list[Run]) -> None:
+    found = frontier(runs, ALPHAS, ["modality"])
+    written = page(found, "a → <b>")
+    assert "<script" not in written
+    assert "a → &lt;b&gt;" in written
+    drawn = svg(found, "title")
+    for alpha in found.alphas:
+        assert f"α {alpha}: rest" in drawn
+    assert drawn.count("<circle") == len(found.alphas)
+
+
+torch = pytest.importorskip("torch", reason="the tiny models need the extra transformers")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    done = Command(folder)("data", "prepare", "demo", "--images", "36", "--out", "demo")
+    assert done.code == 0, done.err
+    return folder / "demo"
+
+
+def choices(run: Run) -> dict[str, Any]:
+    return {record["id"]: record["choice"] for record in run.records()}
+
+
+def test_the_ends_are_the_models_themselves(here: Here, demo: Path, tmp_path: Path) -> None:
+    done = here(
+        "sweep", *FLAGS, "--alpha", "0,0.5,1", "--in-domain", TASKS, "--data", demo,
+        "--run-dir", "s", "--json", "--html", "s.html",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert list(done.document["runs"]) == ["0", "0.5", "1"]
+    for alpha, model in (("0", "clip"), ("1", "clip-finetuned")):
+        plain = mubench_gen.evaluate(
+            plugin="tiny", model=model, data=str(demo), run_dir=tmp_path / model
+        )
+        assert choices(mubench_gen.load_run(f"s/alpha-{alpha}")) == choices(plain)
+    found = done.document["frontier"]
+    assert {point["part"] for point in found["points"]} >= {IN_DOMAIN, REST, MEAN, "modality"}
+    assert "<svg" in (tmp_path / "s.html").read_text("utf-8")
+    stored = json.loads((tmp_path / "s" / "sweep.json").read_text("utf-8"))
+    assert stored["results"]["frontier"] == found
+    forgotten = here("report", "--forgetting", "s", "--json")
+    assert forgotten.code == 0, forgotten.err
+    assert forgotten.document["finetuned"] == ["clip-finetuned@0.5", "clip-finetuned@1"]
+
+
+def test_a_killed_sweep_goes_on_and_asks_nothing_twice(
+    mubench: Command, here: Here, demo: Path, tmp_path: Path
+) -> None:
+    flags = ("sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--run-dir", "s", "--json")
+    running = mubench.start(*flags, "--alpha", "0,0.5,1", start_new_session=True)
+    until = time.monotonic() + 60
+    while not (tmp_path / "s/alpha-0.5/records.jsonl").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    first = (tmp_path / "s/alpha-0/records.jsonl").read_bytes()
+    done = here(*flags, "--alpha", "0,0.5,1")
+    assert done.code == 0, done.err
+    assert (tmp_path / "s/alpha-0/records.jsonl").read_bytes() == first
+    whole = here(*(f if f != "s" else "whole" for f in flags), "--alpha", "0,0.5,1")
+    assert done.document["frontier"] == whole.document["frontier"]
+
+
+def test_a_finished_sweep_loads_no_model_and_takes_more_alpha(
+    here: Here, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mubench_gen.sweeping.ends import InPlaceContrastive
+
+    flags = ("sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--run-dir", "s", "--json")
+    first = here(*flags, "--alpha", "0,1").document
+    gone: list[Decimal] = []
+    go = InPlaceContrastive._go
+
+    def counted(self: InPlaceContrastive, alpha: Decimal) -> None:
+        gone.append(alpha)
+        go(self, alpha)
+
+    monkeypatch.setattr(InPlaceContrastive, "_go", counted)
+    assert here(*flags, "--alpha", "0,1").document == first
+    assert gone == []
+    more = here(*flags, "--alpha", "0,0.5,1").document
+    assert gone == [Decimal("0.5")]
+    assert list(more["runs"]) == ["0", "0.5", "1"]
+
+
+def test_what_a_sweep_cannot_be_made_of_is_said(here: Here, demo: Path, tmp_path: Path) -> None:
+    inside = ("--in-domain", TASKS)
+    where = ("--data", demo, "--run-dir", "s")
+    other = ("--plugin", "tiny", "--base", "clip", "--finetuned", "llava")
+    for flags, told in (
+        ((*other, *inside), "ifferent architectures"),
+        ((*FLAGS, *inside, "--alpha", "0.5"), "several α"),
+        ((*FLAGS, "--in-domain", "no-such-task"), "no-such-task"),
+        ((*FLAGS, "--in-domain", "modality", "--tasks", "modality"), "both sides"),
+        ((*FLAGS, "--in-domain", "stain", "--tasks", "modality,domain"), "both sides"),
+        ((*FLAGS[:4], "--finetuned", "clap", *inside), "no model 'clap'"),
+        (("--plugin", "echo", "--finetuned", "echo", *inside), "the plugin's own code"),
+        ((*FLAGS, *inside, "--html", "missing/page.html"), "no folder"),
+    ):
+        done = here("sweep", *flags, *where)
+        assert done.code == 2, flags
+        assert told in done.err
+        assert done.out == ""
+        shutil.rmtree(tmp_path / "s", ignore_errors=True)
+
+
+def test_a_folder_with_another_sweep_is_left_as_it_is(here: Here, demo: Path) -> None:
+    flags = ("sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--run-dir", "s")
+    assert here(*flags, "--alpha", "0,1", "--limit", "4").code == 0
+    done = here(*flags, "--alpha", "0,1", "--limit", "5")
+    assert done.code == 2
+    assert "holds another sweep" in done.err
+    assert "limit: there 4, now 5" in done.err

@@ -1,0 +1,110 @@
+"""Weights that move under vLLM: what it answers is of the weights it has now."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mubench_gen.items import items_of
+from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.plan import make_plan
+from mubench_gen.plugins import Plugins
+from mubench_gen.settings import make_settings
+from mubench_gen.sweeping.ends import InPlaceGenerative, ReloadingVllm
+from mubench_gen.types import Request
+
+from .conftest import QUICK, tiny_weights
+
+# Back and forth: an answer kept from earlier weights would be that of another α.
+ALPHAS = [Decimal(text) for text in ("0", "0.5", "1", "0.5", "0")]
+
+
+@pytest.fixture(scope="module")
+def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
+    """Questions about a few images, as a run asks them."""
+    folder = tmp_path_factory.mktemp("data")
+    command = [sys.executable, "-m", "mubench_gen", "data", "prepare", "demo"]
+    subprocess.run([*command, "--images", "6", "--out", str(folder / "demo")], check=True)
+    settings = make_settings(
+        {"plugin": "tiny", "data": str(folder / "demo"), "readout": "logprob", "prompt": "paper"}
+    )
+    found = [item.request for item in items_of(make_plan(settings, Plugins()))]
+    return [request for request in found if request is not None]
+
+
+@pytest.fixture(scope="module")
+def moving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReloadingVllm]:
+    model = ReloadingVllm(
+        Checkpoint(tiny_weights(), "generative"),
+        Runtime("", device="cpu", dtype="float32", engine_options=QUICK),
+    )
+    model.aim(_finetuned(), "linear", tmp_path_factory.mktemp("scratch"))
+    yield model
+    model.close()
+
+
+def _finetuned() -> Checkpoint:
+    return Checkpoint(tiny_weights("llava-finetuned"), "generative")
+
+
+def _asked(model: ReloadingVllm, requests: Sequence[Request]) -> list[Any]:
+    return [future.result(120) for future in [model.submit(request) for request in requests]]
+
+
+def test_label_logprobs_are_those_of_transformers_at_each_alpha(
+    moving: ReloadingVllm, requests: list[Request], tmp_path: Path
+) -> None:
+    other = InPlaceGenerative(
+        Checkpoint(tiny_weights(), "generative"), Runtime("", device="cpu", dtype="float32")
+    )
+    other.aim(_finetuned(), "linear", tmp_path)
+    seen = []
+    for alpha in ALPHAS:
+        for model in (moving, other):
+            model.move(alpha)
+            model.load()
+        _asked(moving, requests)  # fills the caches that the next weights must not read
+        found = _asked(moving, requests)
+        expected = other.label_logprobs(requests)
+        for one, two in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, two, atol=2e-3)
+        seen.append(np.concatenate([np.asarray(row) for row in found]))
+    assert moving.counts["prefix_cache_hits"] > 0  # there was something to be read
+    assert np.abs(seen[0] - seen[1]).max() > 0.1
+    assert np.abs(seen[1] - seen[2]).max() > 0.1
+    np.testing.assert_allclose(seen[1], seen[3], atol=1e-4)
+    np.testing.assert_allclose(seen[0], seen[4], atol=1e-4)
+
+
+def test_without_the_reset_answers_are_those_of_the_weights_before(
+    moving: ReloadingVllm, requests: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the test above would notice."""
+    from mubench_gen.engines.vllm_engine import VllmEngine
+
+    def reload(self: Any, folder: Path) -> None:
+        self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+
+    moving.move(Decimal(0))
+    moving.load()
+    before = _asked(moving, requests)
+    monkeypatch.setattr(VllmEngine, "reload", reload)
+    moving.move(Decimal(1))
+    moving.load()
+    stale = _asked(moving, requests)
+    monkeypatch.undo()
+    moving.move(Decimal("0.5"))
+    moving.load()
+    moving.move(Decimal(1))
+    moving.load()
+    fresh = _asked(moving, requests)
+    wrong = [np.abs(np.subtract(a, b)).max() for a, b in zip(stale, fresh, strict=True)]
+    assert max(wrong) > 0.1
+    assert len(before) == len(stale)
