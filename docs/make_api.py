@@ -21,7 +21,7 @@ from typing import Any
 import mubench_gen
 import mubench_gen.testing
 from mubench_gen import deprecation
-from mubench_gen.model import Hooks
+from mubench_gen.extension import Hooks
 from mubench_gen.testing import CHECKS
 
 HERE = Path(__file__).resolve().parent
@@ -42,7 +42,7 @@ SECTIONS = {
     "What a model is asked, and answers": (
         "Request", "Message", "Text", "Image", "Sampling", "Reply", "Scoring", "ReadText",
     ),
-    "Beside models": ("Judge", "Unread"),
+    "Beside models": ("Judge", "Unread", "Section"),
     "Evaluate and read": ("evaluate", "load_run", "Run", "parse_answer", "Answer", "paper_compat"),
     "Errors": (
         "MubenchError", "UsageError", "SettingError", "PluginError", "DefinitionError",

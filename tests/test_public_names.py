@@ -10,7 +10,7 @@ NAMES = [
     "Answer", "Checkpoint", "ContrastiveModel", "DataError", "DefinitionError", "EngineFault",
     "GenerativeModel", "Image", "ImageError", "ItemError", "Judge", "Message", "Model", "ModelSpec",
     "MubenchError", "Options", "PluginError", "ReadText", "Reply", "Request", "Run",
-    "RunFolderError", "Runtime", "Sampling", "Scoring", "SettingError", "StreamingModel",
+    "RunFolderError", "Runtime", "Sampling", "Scoring", "Section", "SettingError", "StreamingModel",
     "Text", "Unread", "UsageError", "__version__", "evaluate", "hookimpl", "load_run",
     "paper_compat", "parse_answer",
 ]  # fmt: skip

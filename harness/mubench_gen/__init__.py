@@ -27,11 +27,11 @@ if TYPE_CHECKING:
         SettingError,
         UsageError,
     )
+    from mubench_gen.extension import Judge, Section, Unread
     from mubench_gen.model import (
         Checkpoint,
         ContrastiveModel,
         GenerativeModel,
-        Judge,
         Model,
         ModelSpec,
         Options,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
         Runtime,
         Scoring,
         StreamingModel,
-        Unread,
         hookimpl,
     )
     from mubench_gen.official import paper_compat
@@ -53,9 +52,10 @@ _HOMES = {
         "DataError", "DefinitionError", "EngineFault", "ImageError", "ItemError", "MubenchError",
         "PluginError", "RunFolderError", "SettingError", "UsageError",
     ),
+    "extension": ("Judge", "Section", "Unread"),
     "model": (
-        "Checkpoint", "ContrastiveModel", "GenerativeModel", "Judge", "Model", "ModelSpec",
-        "Options", "ReadText", "Runtime", "Scoring", "StreamingModel", "Unread", "hookimpl",
+        "Checkpoint", "ContrastiveModel", "GenerativeModel", "Model", "ModelSpec", "Options",
+        "ReadText", "Runtime", "Scoring", "StreamingModel", "hookimpl",
     ),
     "official": ("paper_compat",),
     "parser": ("parse_answer",),
@@ -91,6 +91,7 @@ __all__ = [
     "Runtime",
     "Sampling",
     "Scoring",
+    "Section",
     "SettingError",
     "StreamingModel",
     "Text",

@@ -1,11 +1,13 @@
-"""A plugin's module → its models and its judge, validated, and kept from everything else."""
+"""A plugin's module → what it offers, validated, and kept from everything else."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,11 @@ from mubench_gen.progress import log
 if TYPE_CHECKING:
     import pluggy
 
-    from mubench_gen.model import Judge, ModelSpec
+    from mubench_gen.extension import Judge, Measures, Section
+    from mubench_gen.model import ModelSpec
+
+    Score = Callable[[Iterable[Mapping[str, Any]], Mapping[str, Any]], Measures]
+    Sectioned = Callable[[Sequence[Any]], Section]
 
 GROUP = "mubench_gen"  # of the entry points, and pluggy's project name
 _METHODS = {
@@ -25,13 +31,42 @@ _METHODS = {
 }
 
 
-def models_of(module: ModuleType, where: str) -> Sequence[ModelSpec]:
+_EXTENSIONS = ("mubench_gen_judge", "mubench_gen_score", "mubench_gen_section")
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What a plugin offers. `score` and `section` call its hooks, checked what they give."""
+
+    models: Sequence[ModelSpec]
+    judge: type[Judge] | None = None
+    score: Score | None = None
+    section: Sectioned | None = None
+
+    @property
+    def kinds(self) -> str:
+        """What it is beside its models, in words: "a judge and a scorer"."""
+        offered = {"a judge": self.judge, "a scorer": self.score, "a section": self.section}
+        return " and ".join(name for name, what in offered.items() if what is not None)
+
+
+def offers_of(module: ModuleType, where: str) -> Offers:
+    """Ask a module's hooks for its models and its judge; PluginError says what is wrong."""
+    manager = _registered(module, where)
+    return Offers(
+        _models(manager, where),
+        _judge(manager, where),
+        _score(manager, where) if manager.hook.mubench_gen_score.get_hookimpls() else None,
+        _section(manager, where) if manager.hook.mubench_gen_section.get_hookimpls() else None,
+    )
+
+
+def _models(manager: pluggy.PluginManager, where: str) -> Sequence[ModelSpec]:
     from mubench_gen.model import ModelSpec
 
-    manager = _registered(module, where)
     if not manager.hook.mubench_gen_models.get_hookimpls():
-        if manager.hook.mubench_gen_judge.get_hookimpls():
-            return []  # a judge needs no models
+        if any(getattr(manager.hook, name).get_hookimpls() for name in _EXTENSIONS):
+            return []  # a judge or a scorer needs no models
         raise PluginError(
             f"{where} has no hook mubench_gen_models: define it and mark it @mubench_gen.hookimpl."
         )
@@ -49,10 +84,10 @@ def models_of(module: ModuleType, where: str) -> Sequence[ModelSpec]:
     return models
 
 
-def judge_of(module: ModuleType, where: str) -> type[Judge] | None:
-    from mubench_gen.model import Judge
+def _judge(manager: pluggy.PluginManager, where: str) -> type[Judge] | None:
+    from mubench_gen.extension import Judge
 
-    hook = _registered(module, where).hook.mubench_gen_judge
+    hook = manager.hook.mubench_gen_judge
     if not hook.get_hookimpls():
         return None
     with Isolated(where):
@@ -62,11 +97,56 @@ def judge_of(module: ModuleType, where: str) -> type[Judge] | None:
     return judge
 
 
+def _score(manager: pluggy.PluginManager, where: str) -> Score:
+    def score(records: Iterable[Mapping[str, Any]], manifest: Mapping[str, Any]) -> Measures:
+        with Isolated(where):
+            given = manager.hook.mubench_gen_score(records=records, manifest=manifest)
+        fault = _fault_of_measures(given)
+        if fault is not None:
+            raise PluginError(f"{where}: mubench_gen_score must return {{group: {{measure: "
+                              f"number or None}}}}, {fault}.")  # fmt: skip
+        measures: Measures = given
+        return measures
+
+    return score
+
+
+def _fault_of_measures(given: Any) -> str | None:
+    if not isinstance(given, Mapping) or not given:
+        return f"found {given!r:.60}"
+    for group, measures in given.items():
+        if not isinstance(measures, Mapping):
+            return f"found {measures!r:.60} for {group!r}"
+        for name, value in measures.items():
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if value is not None and not (number and math.isfinite(value)):
+                return f"found {value!r:.60} for {name!r} of {group!r}"
+    return None
+
+
+def _section(manager: pluggy.PluginManager, where: str) -> Sectioned:
+    def section(runs: Sequence[Any]) -> Section:
+        from mubench_gen.extension import Section
+
+        with Isolated(where):
+            given: Any = manager.hook.mubench_gen_section(runs=runs)
+        sound = isinstance(given, Section) and isinstance(given.text, str)
+        if not sound or not isinstance(given.title, str):
+            raise PluginError(
+                f"{where}: mubench_gen_section must return a mubench_gen.Section(title, text), "
+                f"found {given!r:.60}."
+            )
+        found: Section = given
+        return found
+
+    return section
+
+
 def _registered(module: ModuleType, where: str) -> pluggy.PluginManager:
     """The module's hooks, checked against the specifications."""
     import pluggy
 
-    from mubench_gen.model import Hooks
+    from mubench_gen.extension import Hooks
 
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(Hooks)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mubench_gen.model import Judge, Unread
+from mubench_gen.extension import Judge, Unread
 from mubench_gen.progress import log
 from mubench_gen.types import Answer
 

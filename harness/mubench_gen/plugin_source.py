@@ -15,7 +15,12 @@ _FAMILIES = {
     "StreamingModel": "generative",
     "ContrastiveModel": "contrastive",
 }
-_KINDS = ("generative", "contrastive", "judge")
+_KINDS = ("generative", "contrastive", "judge", "scorer", "section")
+_EXTENSIONS = {
+    "mubench_gen_judge": "judge",
+    "mubench_gen_score": "scorer",
+    "mubench_gen_section": "section",
+}
 _MOST_FILES = 64  # of a package that are looked at
 
 
@@ -118,8 +123,8 @@ def _kinds_of(file: Path) -> Iterator[str]:
         elif isinstance(node, ast.keyword) and node.arg == "kind":
             if isinstance(node.value, ast.Constant) and node.value.value in _KINDS:
                 yield str(node.value.value)
-        elif isinstance(node, ast.FunctionDef) and node.name == "mubench_gen_judge":
-            yield "judge"
+        elif isinstance(node, ast.FunctionDef) and node.name in _EXTENSIONS:
+            yield _EXTENSIONS[node.name]
 
 
 def _imported(tree: ast.Module, name: str, package: str, *, is_package: bool) -> Iterator[str]:

@@ -10,7 +10,6 @@ import ast
 import hashlib
 import importlib.metadata
 import importlib.util
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,13 +23,15 @@ from mubench_gen.errors import (
     SettingError,
     did_you_mean,
 )
-from mubench_gen.hooks import GROUP, Isolated, judge_of, models_of
+from mubench_gen.hooks import GROUP, Isolated, Offers, offers_of
 from mubench_gen.import_effects import kept_as_it_was
 from mubench_gen.places import is_file
 from mubench_gen.plugin_source import read_source
+from mubench_gen.plugin_switches import switched_off
 
 if TYPE_CHECKING:
-    from mubench_gen.model import Judge, ModelSpec
+    from mubench_gen.extension import Judge
+    from mubench_gen.model import ModelSpec
 
 _OWN = "mubench-gen"
 # What importlib raises where a distribution's metadata are missing or no text.
@@ -63,10 +64,17 @@ class Plugin:
     name: str
     distribution: str | None
     version: str | None
-    models: Sequence[ModelSpec]
-    judge: type[Judge] | None = None
+    offers: Offers
     digest: str | None = None
     path: Path | None = None
+
+    @property
+    def models(self) -> Sequence[ModelSpec]:
+        return self.offers.models
+
+    @property
+    def judge(self) -> type[Judge] | None:
+        return self.offers.judge
 
     def spec(self, model: str | None) -> ModelSpec:
         """The model of that name, the first for None, or any id where one is open to them."""
@@ -75,7 +83,9 @@ class Plugin:
         from mubench_gen.model import Checkpoint
 
         if not self.models:
-            raise PluginError(f"The plugin {self.name!r} is a judge: it has no model to evaluate.")
+            raise PluginError(
+                f"The plugin {self.name!r} is {self.offers.kinds}: it has no model to evaluate."
+            )
         if model is None:
             return self.models[0]
         for spec in self.models:
@@ -89,9 +99,6 @@ class Plugin:
                 return replace(spec, name=model, source=source, description="", facts={})
         near = did_you_mean(model, [spec.name for spec in self.models])
         raise PluginError(f"The plugin {self.name!r} has no model {model!r}. {near}")
-
-
-ALLOWED, REFUSED = "MUBENCH_GEN_PLUGINS", "MUBENCH_GEN_NO_PLUGINS"  # names, with commas
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +139,10 @@ class Plugins:
         entry = next(e for e in self._entries() if e.name == listed.name)
         with Isolated(where), kept_as_it_was(where):
             module = entry.load()
-        models, judge = models_of(module, where), judge_of(module, where)
         digest = _code_digest(module)
-        return Plugin(listed.name, listed.distribution, listed.version, models, judge, digest)
+        return Plugin(
+            listed.name, listed.distribution, listed.version, offers_of(module, where), digest
+        )
 
     def _entries(self) -> Iterable[importlib.metadata.EntryPoint]:
         if self.entry_points is not None:
@@ -171,21 +179,8 @@ def _listed(
     origins = sorted({" ".join(_origin(rival)) for rival in rivals})
     if len(rivals) > 1:
         state = f"shadowed: {' and '.join(origins)} both offer it; uninstall one"
-    state = _switched_off(entry.name) or state
+    state = switched_off(entry.name) or state
     return Listed(entry.name, source.kind, distribution, version, entry.value, state, source.notes)
-
-
-def _switched_off(name: str) -> str | None:
-    allowed, refused = os.environ.get(ALLOWED), os.environ.get(REFUSED, "")
-    if name in _split(refused):
-        return f"off: by --no-plugin or {REFUSED}"
-    if allowed is not None and name not in _split(allowed):
-        return f"off: {ALLOWED} does not name it"
-    return None
-
-
-def _split(names: str) -> set[str]:
-    return {name.strip() for name in names.split(",")}
 
 
 def _origin(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
@@ -241,8 +236,7 @@ def _load_path(path: Path) -> Plugin:
         sys.path.append(folder)  # so that it can import the files beside it
     with Isolated(where), kept_as_it_was(where):
         spec.loader.exec_module(module)
-    models, judge = models_of(module, where), judge_of(module, where)
-    return Plugin(name, None, None, models, judge, _code_digest(module), path.resolve())
+    return Plugin(name, None, None, offers_of(module, where), _code_digest(module), path.resolve())
 
 
 def _code_digest(module: ModuleType) -> str | None:

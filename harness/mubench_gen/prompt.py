@@ -18,6 +18,7 @@ from typing import Any, Literal
 from jinja2 import Template, TemplateError, TemplateSyntaxError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mubench_gen import packaged as packages
 from mubench_gen.boxes import box_format
 from mubench_gen.definitions import first_problem, known_files, line_of_key, read_toml
 from mubench_gen.errors import DefinitionError, SettingError, did_you_mean
@@ -284,8 +285,12 @@ def _find(name: str) -> Path:
         return path
     if path.suffix == SUFFIX or "/" in name:
         raise DefinitionError(f"There is no prompt file {name!r}.")
+    packaged = packages.find("prompts", SUFFIX, name)
+    if packaged is not None:
+        return packaged
+    near = did_you_mean(name, [*known, *packages.names("prompts", SUFFIX)])
     raise DefinitionError(
-        f"There is no prompt {name!r}. {did_you_mean(name, known)} "
+        f"There is no prompt {name!r}. {near} "
         "`mubench-gen prompts` lists them; a path to a .j2 file works too."
     )
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from mubench_gen.answer import read_answer
 from mubench_gen.errors import ImageError
+from mubench_gen.extension import Unread
 from mubench_gen.judging import Bench, is_unread
 from mubench_gen.localization import asks_boxes, read_boxes, unread_boxes
-from mubench_gen.model import Unread
 from mubench_gen.progress import log
 from mubench_gen.records import AnsweredKeys, Record, RecordFile
 from mubench_gen.types import (

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mubench_gen import packaged
 from mubench_gen.definitions import first_problem, known_files, line_of_key, read_toml
 from mubench_gen.errors import DefinitionError, did_you_mean
 from mubench_gen.types import Task
@@ -45,8 +46,8 @@ def task_names() -> dict[str, Path]:
 
 
 def load_task(name: str) -> Task:
-    """The task of that name, or in that file."""
-    path = task_names().get(name)
+    """The task of that name, shipped or of an installed package, or in that file."""
+    path = task_names().get(name) or packaged.find("tasks", SUFFIX, name)
     return _read(path if path is not None else Path(name).expanduser())
 
 
@@ -77,9 +78,13 @@ def is_file_name(pattern: str) -> bool:
 
 
 def matches(pattern: str, task: Task) -> bool:
-    """Whether an entry of `--tasks` means the task: its name, group, a tag, a glob, its file."""
+    """Whether an entry of `--tasks` means the task: its name, group, a tag, a glob, its file.
+
+    Of an installed package's, PACKAGE:NAME and PACKAGE:* too.
+    """
     if is_file_name(pattern):
         return Path(pattern).stem == task.name
+    pattern = pattern.rpartition(packaged.MARK)[2]
     return pattern in (task.name, task.group, *task.tags) or fnmatch.fnmatchcase(task.name, pattern)
 
 
@@ -91,14 +96,33 @@ def _own_tasks(data: Path) -> dict[str, Path]:
 def _select(pattern: str, known: Sequence[Task]) -> list[Task]:
     if is_file_name(pattern):
         return [_read(Path(pattern).expanduser())]
-    found = [task for task in known if matches(pattern, task)]
+    found: list[Task] = []
+    if packaged.MARK not in pattern:
+        found = [task for task in known if matches(pattern, task)]
+    found = found or _packaged(pattern)
     if not found:
         names = {name for task in known for name in (task.name, task.group, *task.tags)}
+        names.update(packaged.names("tasks", SUFFIX))
         raise DefinitionError(
             f"There is no task {pattern!r}. {did_you_mean(pattern, names)} "
             "`mubench-gen tasks` lists them; a path to a .toml file works too."
         )
     return found
+
+
+def _packaged(pattern: str) -> list[Task]:
+    """The tasks of installed packages that an entry of `--tasks` means."""
+    of, _, _ = pattern.rpartition(packaged.MARK)
+    exact = packaged.find("tasks", SUFFIX, pattern)
+    if exact is not None:
+        return [_read(exact)]
+    tasks = [
+        _read(path)
+        for package in packaged.usable()
+        if not of or package.name == of
+        for path in package.files("tasks", SUFFIX).values()
+    ]
+    return [task for task in tasks if matches(pattern, task)]
 
 
 def _read(path: Path) -> Task:

@@ -24,6 +24,7 @@ Examples:
   mubench-gen plugins new my-model
   mubench-gen plugins check ./my_model.py
 """
+_DEFINITIONS = "definitions"  # the kind of a package of tasks and prompts
 _NEW_EXAMPLES = """
 \b
 Examples:
@@ -56,7 +57,7 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
         return
     from mubench_gen.plugins import Plugins
 
-    listed = Plugins().list()
+    listed = [*Plugins().list(), *_packages()]
     imported = _import_each(listed) if tried else {}
     if as_json:
         from mubench_gen.cli.tables import print_json
@@ -87,13 +88,26 @@ def _state(plugin: Listed, imported: Imported | None) -> str:
     return f"ok; it {' and '.join(imported.faults)}" if imported.faults else "ok"
 
 
+def _packages() -> list[Listed]:
+    """The packages of tasks and prompts, as the listing has plugins."""
+    from mubench_gen.packaged import packages
+    from mubench_gen.plugins import Listed
+
+    return [
+        Listed(p.name, _DEFINITIONS, p.distribution, p.version, p.module, p.state)
+        for p in packages()
+    ]
+
+
 def _import_each(listed: list[Listed]) -> dict[str, Imported]:
     """What importing does, for each that could be imported."""
     from concurrent.futures import ThreadPoolExecutor
 
     from mubench_gen.import_trial import try_import
 
-    names = [p.name for p in listed if p.state.startswith(("ok", "broken"))]
+    names = [
+        p.name for p in listed if p.state.startswith(("ok", "broken")) and p.kind != _DEFINITIONS
+    ]
     with ThreadPoolExecutor(max_workers=2) as pool:
         return dict(zip(names, pool.map(try_import, names), strict=True))
 
@@ -118,17 +132,31 @@ def show(name: str, as_json: bool) -> None:
                 "version": plugin.version,
                 "models": models,
                 "judge": None if plugin.judge is None else plugin.judge.__qualname__,
+                "scorer": plugin.offers.score is not None,
+                "section": plugin.offers.section is not None,
             }
         )
         return
     origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else str(plugin.path)
-    print_table(
-        ["model", "kind", "source", "description", "facts"],
-        [[m["name"], m["kind"], m["source"], m["description"], _line(m["facts"])] for m in models],
-        title=f"{plugin.name} ({origin})",
-    )
-    if plugin.judge is not None:
-        click.echo(f"It has a judge, {plugin.judge.__qualname__}: eval --judge {plugin.name}")
+    title = f"{plugin.name} ({origin})"
+    if models:
+        print_table(
+            ["model", "kind", "source", "description", "facts"],
+            [
+                [m["name"], m["kind"], m["source"], m["description"], _line(m["facts"])]
+                for m in models
+            ],
+            title=title,
+        )
+    else:
+        click.echo(title)
+    for offered, flag in (
+        (plugin.judge, "eval --judge"),
+        (plugin.offers.score, "score RUN --scorer"),
+        (plugin.offers.section, "report RUN --section"),
+    ):
+        if offered is not None:
+            click.echo(f"mubench-gen {flag} {plugin.name}")
     for model in models:
         for key, option in model["options"].items():
             about = option["description"] or ""

@@ -20,8 +20,9 @@ def command(ctx: click.Context, as_json: bool) -> None:
     """List the prompt styles; `show` prints one as a model sees it."""
     if ctx.invoked_subcommand is not None:
         return
+    from mubench_gen.cli import packages_view
     from mubench_gen.cli.tables import print_json, print_table
-    from mubench_gen.prompt import load_prompt, prompt_names
+    from mubench_gen.prompt import SUFFIX, load_prompt, prompt_names
 
     prompts = [load_prompt(name) for name in prompt_names()]
     if as_json:
@@ -43,6 +44,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         ],
         right=[3],
     )
+    packages_view.show("prompts", SUFFIX)
 
 
 @command.command("show", epilog=_EXAMPLES)

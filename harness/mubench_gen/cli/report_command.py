@@ -41,6 +41,7 @@ class _Wanted:
     data: str | None
     images: bool
     items: int | None
+    section: tuple[str, ...]
     as_json: bool
 
 
@@ -86,6 +87,9 @@ class _Wanted:
 )
 @click.option(
     "--forgetting", is_flag=True, help="BASE FINETUNED…: what was gained and lost, task by task."
+)
+@click.option(
+    "--section", multiple=True, metavar="NAMES", help="Plugins whose section follows the tables."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **given: Any) -> None:
@@ -137,6 +141,8 @@ def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
     for name, (given, way) in only.items():
         if given and not ways[way]:
             raise SettingError(f"{name} is for {way}: give that too.")
+    if wanted.section and chosen:
+        raise SettingError(f"--section does not go with {chosen[0]}: it follows the tables.")
     for name, unfit in (("--by", bool(wanted.by)), ("--group", wanted.group is not None)):
         if unfit and (wanted.published or wanted.forgetting):
             raise SettingError(f"{name} does not go with {chosen[0]}.")
@@ -200,6 +206,14 @@ def _published(runs: Sequence[Run], *, as_json: bool) -> None:
 
 
 def _print(runs: Sequence[Run], wanted: _Wanted) -> None:
+    from mubench_gen.cli import plugin_sections
+
+    sections = plugin_sections.ask(runs, wanted.section)
+    _print_tables(runs, wanted)
+    plugin_sections.show(sections)
+
+
+def _print_tables(runs: Sequence[Run], wanted: _Wanted) -> None:
     from mubench_gen.report import print_report
 
     if wanted.group is not None:
@@ -213,6 +227,7 @@ def _print(runs: Sequence[Run], wanted: _Wanted) -> None:
 
 def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
     from mubench_gen.breakdown import breakdown
+    from mubench_gen.cli import plugin_sections
     from mubench_gen.cli.tables import print_json
 
     summaries = []
@@ -231,4 +246,5 @@ def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
 
         found = group_runs(runs, label_runs(runs), fact=wanted.group)
         document = {**document, "groups": found.as_dict()}
-    print_json(document)
+    sections = plugin_sections.ask(runs, wanted.section)
+    print_json({**document, **plugin_sections.document(sections)})

@@ -17,6 +17,7 @@ Examples:
   mubench-gen score runs/tiny-llava-1a2b3c4d
   mubench-gen score runs/tiny-llava-1a2b3c4d --save
   mubench-gen score runs/tiny-llava-1a2b3c4d --scorer paper-compat
+  mubench-gen score runs/tiny-llava-1a2b3c4d --scorer my-plugin
   mubench-gen score runs/tiny-llava-1a2b3c4d --audit 200 --out audit.csv
   mubench-gen score runs/tiny-llava-1a2b3c4d --audited audit.csv
   mubench-gen score --parser-card labelled.jsonl
@@ -31,9 +32,9 @@ _SHOWN = 20
 )
 @click.option(
     "--scorer",
-    type=click.Choice(["ours", "paper-compat"]),
     default="ours",
-    help="paper-compat: the official μ-Bench scorer beside ours, and where the two part.",
+    metavar="NAME",
+    help="paper-compat: the official μ-Bench scorer beside ours; or a plugin's. [ours]",
 )
 @click.option(
     "--parser-card",
@@ -92,10 +93,15 @@ def command(
         _score(loaded, save=save, as_json=as_json)
         return
     if save:
-        raise SettingError("--save keeps our own reading alone; leave it out with paper-compat.")
-    from mubench_gen.cli.paper_compat import show
+        raise SettingError("--save keeps our own reading alone; leave it out with --scorer.")
+    if scorer == "paper-compat":
+        from mubench_gen.cli import paper_compat
 
-    show(loaded, seed=seed, as_json=as_json)
+        paper_compat.show(loaded, seed=seed, as_json=as_json)
+        return
+    from mubench_gen.cli import plugin_scorer
+
+    plugin_scorer.show(loaded, scorer, as_json=as_json)
 
 
 def _score(loaded: Run, *, save: bool, as_json: bool) -> None:

@@ -41,8 +41,9 @@ class _Size:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
     """List the tasks, by name, group, tag or glob."""
+    from mubench_gen.cli import packages_view
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.task import load_tasks
+    from mubench_gen.task import SUFFIX, load_tasks
 
     if data is None:
         tasks = load_tasks(names)
@@ -53,6 +54,8 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
         print_json([{**asdict(t), **asdict(sizes[t.name])} for t in tasks])
         return
     _print(tasks, sizes, data)
+    if not names and data is None:
+        packages_view.show("tasks", SUFFIX)
 
 
 def _expected(task: Task) -> _Size:

@@ -1,0 +1,19 @@
+"""Below the listings of tasks and prompts: what installed packages bring beside."""
+
+from __future__ import annotations
+
+import click
+
+
+def show(kind: str, suffix: str) -> None:
+    """A line for each package that has definitions of this kind, or could not be used."""
+    from mubench_gen.packaged import MARK, packages
+
+    for package in packages():
+        files = package.files(kind, suffix)
+        origin = f"{package.distribution} {package.version}"
+        if package.state != "ok":
+            click.echo(f"From {package.name} ({origin}): {package.state}")
+        elif files:
+            named = ", ".join(f"{package.name}{MARK}{name}" for name in files)
+            click.echo(f"From {package.name} ({origin}): {named}")

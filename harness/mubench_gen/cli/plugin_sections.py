@@ -1,0 +1,51 @@
+"""`report RUN… --section NAME`: what plugins have to say about runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mubench_gen.extension import Section
+    from mubench_gen.results import Run
+
+
+def ask(runs: Sequence[Run], names: Sequence[str]) -> Mapping[str, Section]:
+    """The section of each of these plugins (lists with commas), by the plugin's name."""
+    from mubench_gen.cli.streams import results_only
+    from mubench_gen.errors import PluginError, did_you_mean
+    from mubench_gen.plugins import Plugins
+
+    sections: dict[str, Section] = {}
+    plugins = Plugins()
+    for name in dict.fromkeys(n.strip() for text in names for n in text.split(",") if n.strip()):
+        with results_only():
+            plugin = plugins.load(name)
+            if plugin.offers.section is None:
+                offering = [p.name for p in plugins.list() if "section" in p.kind]
+                raise PluginError(
+                    f"The plugin {name!r} has no section: it has no hook mubench_gen_section "
+                    f"(docs/extending.md). {did_you_mean(name, offering)}"
+                )
+            sections[plugin.name] = plugin.offers.section(runs)
+    return sections
+
+
+def document(sections: Mapping[str, Section]) -> dict[str, Any]:
+    """What the report's JSON document holds of them."""
+    if not sections:
+        return {}
+    return {"sections": {name: asdict(section) for name, section in sections.items()}}
+
+
+def show(sections: Mapping[str, Section]) -> None:
+    """Print them below the tables."""
+    from mubench_gen.tabular import printable
+
+    for section in sections.values():
+        click.secho(f"\n{printable(section.title)}", bold=True)
+        for line in section.text.rstrip().splitlines():
+            click.echo(printable(line))

@@ -1,0 +1,104 @@
+"""The hooks of mubench-gen, and what a plugin may offer beside models.
+
+A judge reads replies, a scorer scores records, a section says something in a report: each is
+called only where a flag names its plugin. Everything in this module is public API, re-exported
+by `mubench_gen`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from mubench_gen.model import ModelSpec, Options, hookspec
+
+Measures = Mapping[str, Mapping[str, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A reply in which no rule of the parser found an answer. The right answer is not in it."""
+
+    reply: str
+    prompt: str
+    options: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+class Judge:
+    """Reads what the rules could not, as a last resort (`--judge NAME`). Implement `read`.
+
+    Asked only for replies of status "none" or "ambiguous"; what a rule found stands. Its
+    answers carry the rule "judge:NAME" in their records.
+    """
+
+    Options: ClassVar[type[Options]] = Options
+
+    def __init__(self, options: BaseModel | None = None) -> None:
+        self.options: Any = options if options is not None else type(self).Options()
+
+    def load(self) -> None:
+        """Get ready for the first reply."""
+
+    def close(self) -> None:
+        """Free what `load` took."""
+
+    def read(self, unread: Sequence[Unread]) -> Sequence[int | None]:
+        """For each reply the index of the option that it chooses, None where it chooses none."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of a report: its title in a line, and plain text below it."""
+
+    title: str
+    text: str
+
+
+class Hooks:
+    """The hooks of mubench-gen. The plugin manager validates plugins against this class.
+
+    A plugin implements those that it has something for, and takes the arguments that it needs
+    by name: a hook may get more of them later.
+    """
+
+    @hookspec
+    def mubench_gen_models(self) -> Sequence[ModelSpec]:  # type: ignore[empty-body]
+        """The models of this plugin, the default first.
+
+        Called when the plugin is asked for: by `--plugin`, `plugins show` or `plugins check`.
+        """
+
+    @hookspec(firstresult=True)
+    def mubench_gen_judge(self) -> type[Judge]:  # type: ignore[empty-body]
+        """The judge of this plugin: a class, of which a run makes one object.
+
+        Called when `eval --judge` names the plugin.
+        """
+
+    @hookspec(firstresult=True)
+    def mubench_gen_score(  # type: ignore[empty-body]
+        self, records: Iterable[Mapping[str, Any]], manifest: Mapping[str, Any]
+    ) -> Measures:
+        """Another score of a run: groups by name, of each its measures by name.
+
+        Called once by `score RUN --scorer NAME`. `records` are those of the run's
+        `records.jsonl` that count, one an id, failed items (status "error") among them, read
+        as they are asked for; `manifest` is its `manifest.json`. What comes back, such as
+        {"pooled": {"f1": 0.71}, "modality": {"f1": None}}, is printed as a table; a measure
+        is a number, or None where it is not defined. A higher group first is the author's to
+        decide: the order is kept.
+        """
+
+    @hookspec(firstresult=True)
+    def mubench_gen_section(self, runs: Sequence[Any]) -> Section:  # type: ignore[empty-body]
+        """A section of a report.
+
+        Called once by `report RUN… --section NAME`, after the tables. `runs` are the
+        `mubench_gen.Run` objects in the order of the command line, finished or not; what
+        comes back is printed below the tables.
+        """
