@@ -90,10 +90,8 @@ def decompose(
     )
     # A replicate varies about the observed means as these do about the true ones.
     sound, true = np.maximum(observed - added, 0), np.maximum(drawn - 2 * added, 0)
-    sources = [*((name,) for name in names), *combinations(names, 2)]
-    if len(names) > 1:
-        sources.append((INTERACTIONS,))
-    parts = np.array([*range(1, len(names) + 1), *((len(sources),) if len(names) > 1 else ())])
+    sources = _sources(names)
+    parts = _parts(names, sources)
     effects = tuple(
         _effect(source, at, observed, sound, true, parts, len(means))
         for at, source in enumerate(sources, start=1)
@@ -110,6 +108,56 @@ def decompose(
         spread_ci95=_interval(np.sqrt(true[:, 0] / len(means))),
         effects=(*leveled, *effects[len(varied) :]),
         draws=draws,
+        seed=seed,
+    )
+
+
+def decompose_drawn(
+    drawn: Floats,
+    factors: Sequence[tuple[str, Sequence[str]]],
+    *,
+    items: int,
+    images: int,
+    seed: int,
+) -> Decomposition:
+    """Of accuracies that are drawn from what is known of them, (draws, cells), not sampled.
+
+    All numbers are means over the draws, all intervals their quantiles.
+    """
+    varied = [(name, levels) for name, levels in factors if len(levels) > 1]
+    shape, names = tuple(len(levels) for _, levels in varied), [name for name, _ in varied]
+    squares = sums_of_squares(drawn, shape)
+    cells, sources = drawn.shape[1], _sources(names)
+    parts = _parts(names, sources)
+    wholes = squares[:, parts].sum(axis=1)
+    effects = []
+    for at, source in enumerate(sources, start=1):
+        shares = np.divide(squares[:, at], wholes, out=np.zeros(len(drawn)), where=wholes > _NONE)
+        spreads = np.sqrt(squares[:, at] / cells)
+        levels: tuple[Level, ...] = ()
+        if at <= len(varied):
+            others = tuple(axis for axis in range(1, len(shape) + 1) if axis != at)
+            each = drawn.reshape(-1, *shape).mean(axis=others)
+            moved = each - each.mean(axis=1, keepdims=True)
+            levels = tuple(
+                Level(level, float(each[:, n].mean()), float(moved[:, n].mean()),
+                      _interval(moved[:, n]))
+                for n, level in enumerate(varied[at - 1][1])
+            )  # fmt: skip
+        share = float(shares.mean())
+        effects.append(
+            Effect(source, share, _interval(shares), share, float(spreads.mean()),
+                   _interval(spreads), levels)
+        )  # fmt: skip
+    total = np.sqrt(squares[:, 0] / cells)
+    return Decomposition(
+        cells=cells,
+        items=items,
+        images=images,
+        spread=float(total.mean()),
+        spread_ci95=_interval(total),
+        effects=tuple(effects),
+        draws=len(drawn),
         seed=seed,
     )
 
@@ -150,6 +198,17 @@ def bootstrap(table: ByImage, *, seed: int, draws: int) -> list[Floats]:
         weights = times.astype(np.float64)
         found.append((weights @ table.sums) / (weights @ table.sizes)[:, None])
     return found
+
+
+def _sources(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """What `sums_of_squares` gives behind the total, in its order."""
+    found = [*((name,) for name in names), *combinations(names, 2)]
+    return [*found, (INTERACTIONS,)] if len(names) > 1 else found
+
+
+def _parts(names: Sequence[str], sources: Sequence[tuple[str, ...]]) -> npt.NDArray[np.int64]:
+    """The places of the sources that make up the whole: the factors, and all interactions."""
+    return np.array([*range(1, len(names) + 1), *((len(sources),) if len(names) > 1 else ())])
 
 
 def _effect(

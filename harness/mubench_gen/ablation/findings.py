@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers
-from mubench_gen.ablation.effects import Decomposition, bootstrap, decompose
+from mubench_gen.ablation.effects import Decomposition, bootstrap, decompose, decompose_drawn
 from mubench_gen.ablation.grid import Grid
 from mubench_gen.ablation.ranks import RankStability, rank_stability
+from mubench_gen.ablation.rasch import Asked, asked_of, estimate
 from mubench_gen.ablation.spread import (
     BestOnHalf,
     ByImage,
@@ -25,6 +26,7 @@ from mubench_gen.ablation.spread import (
 )
 from mubench_gen.circular import place_bias
 
+Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 MODEL = "model"  # the factor of several models
@@ -71,12 +73,39 @@ class LevelTally:
 
 
 @dataclass(frozen=True, slots=True)
+class EstimatedNumber:
+    """What the whole grid would show: a mean, its standard error, a 95 % interval."""
+
+    value: float
+    error: float
+    ci95: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """What the whole grid would show on the same items, from the part of it that was asked.
+
+    asked: (item, cell) pairs with an answer, of `pairs`. accuracies: of the cells, in their
+    order. best: for each cell the probability that it is the best.
+    """
+
+    asked: int
+    pairs: int
+    accuracies: tuple[EstimatedNumber, ...]
+    minimum: EstimatedNumber
+    median: EstimatedNumber
+    maximum: EstimatedNumber
+    best: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFindings:
     """One model on the grid.
 
     complete: items that every cell answered, on which cells are compared; of `items`. over:
-    "pooled", then each task. unmoved: the share of items with the same option, right or wrong,
-    under all orders; None where there is one order.
+    "pooled", then each task. estimated: where a part of the grid was asked; the effects are
+    then those of the estimated accuracies. unmoved: the share of items with the same option,
+    right or wrong, under all orders; None where there is one order.
     """
 
     model: str
@@ -90,6 +119,7 @@ class ModelFindings:
     best: BestOnHalf | None
     effects: Decomposition | None
     unmoved: float | None
+    estimated: Estimated | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +165,86 @@ def find(
             _over_prompts(scores[None], grid)[0], _over_prompts(drawn, grid)
         ),
     )
+
+
+def find_estimated(
+    grid: Grid,
+    answers: Sequence[Answers],
+    names: Sequence[str],
+    runs: Sequence[str],
+    *,
+    items: Sequence[Mapping[str, str]],
+    seed: int,
+) -> Findings:
+    """What the answers of each model to a part of the grid say of the whole.
+
+    `items`: all that the whole grid would ask about, of each model, with their tasks.
+    """
+    factors = [(factor.name, factor.levels) for factor in grid.factors]
+    models, drawn = [], []
+    for one, name, run, wanted in zip(answers, names, runs, items, strict=True):
+        plain = _of_model(grid, one, name, run, seed)
+        draws = estimate(_asked(grid, one, wanted), seed=seed).drawn
+        drawn.append(draws)
+        effects = decompose_drawn(
+            draws, factors, items=len(wanted), images=len(one.images), seed=seed
+        )
+        models.append(
+            replace(plain, estimated=_estimated(draws, one, len(wanted)), effects=effects)
+        )
+    if len(models) < 2:
+        return Findings(tuple(models), None, None, None)
+    together = np.stack(drawn, axis=1)
+    return Findings(
+        models=tuple(models),
+        together=decompose_drawn(
+            together.reshape(len(together), -1),
+            [(MODEL, tuple(names)), *factors],
+            items=len(items[0]),
+            images=len(answers[0].images),
+            seed=seed,
+        ),
+        ranks=rank_stability(together.mean(axis=0), together),
+        ranks_by_prompt=rank_stability(
+            _over_prompts(together.mean(axis=0)[None], grid)[0], _over_prompts(together, grid)
+        ),
+    )
+
+
+def _asked(grid: Grid, answers: Answers, items: Mapping[str, str]) -> Asked:
+    """The answers among all items, also those that no cell asked."""
+    place = {item: n for n, item in enumerate(answers.items)}
+    names: dict[str, int] = {}
+    task = np.array([names.setdefault(task, len(names)) for task in items.values()])
+    right = np.full((len(items), len(grid.cells)), np.nan)
+    for n, item in enumerate(items):
+        if item in place:
+            right[n] = answers.right[place[item]]
+    levels = np.array(
+        [
+            [f.levels.index(level) for f, level in zip(grid.factors, cell.levels, strict=True)]
+            for cell in grid.cells
+        ]
+    )
+    return asked_of(right, levels, task)
+
+
+def _estimated(drawn: Floats, answers: Answers, items: int) -> Estimated:
+    leads = drawn >= drawn.max(axis=1, keepdims=True)
+    return Estimated(
+        asked=int(np.isfinite(answers.right).sum()),
+        pairs=items * drawn.shape[1],
+        accuracies=tuple(_number(drawn[:, cell]) for cell in range(drawn.shape[1])),
+        minimum=_number(drawn.min(axis=1)),
+        median=_number(np.median(drawn, axis=1)),
+        maximum=_number(drawn.max(axis=1)),
+        best=tuple(float(share) for share in leads.mean(axis=0)),
+    )
+
+
+def _number(drawn: Floats) -> EstimatedNumber:
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return EstimatedNumber(float(drawn.mean()), float(drawn.std(ddof=1)), (float(low), float(high)))
 
 
 def complete(right: npt.NDArray[np.float64]) -> Mask:

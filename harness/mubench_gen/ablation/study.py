@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.ablation.answers import Answers, read_answers
-from mubench_gen.ablation.findings import Findings, find
+from mubench_gen.ablation.budget import by_item, draw
+from mubench_gen.ablation.findings import Findings, find, find_estimated
 from mubench_gen.ablation.grid import (
     Grid,
     StudySettings,
@@ -27,9 +28,11 @@ from mubench_gen.ablation.grid import (
 from mubench_gen.ablation.survey import Survey, survey
 from mubench_gen.data.recast import BOXES
 from mubench_gen.errors import RunFolderError, SettingError
+from mubench_gen.items import samples_of
 from mubench_gen.manifest import session
-from mubench_gen.plan import Plan, close_model, make_plan
+from mubench_gen.plan import Plan, Selection, close_model, make_plan
 from mubench_gen.plugins import Plugins
+from mubench_gen.progress import log
 from mubench_gen.records import AnsweredKeys
 from mubench_gen.results import Run, load_run
 from mubench_gen.run import run_plan
@@ -101,6 +104,8 @@ def open_study(
         plans.append(make_plan(one, plugins, variants=variants(axes)))
     grids = [make_grid(axes, plan.prompts, plan.readouts) for plan in plans]
     _check_plans(plans, grids)
+    if axes.budget is not None:
+        plans = [_within(axes.budget, plan, grids[0]) for plan in plans]
     shared = plans[0].settings.identity()
     study = Study(
         folder=folder or Path(),
@@ -172,13 +177,13 @@ class StudyResult:
 
 def findings(study: Study, runs: Sequence[Run]) -> Findings:
     """What the runs' records say."""
-    return find(
-        study.grid,
-        [answers(study.grid, run) for run in runs],
-        [plan.name for plan in study.plans],
-        [str(run.dir.relative_to(study.folder)) for run in runs],
-        seed=study.seed,
-    )
+    found = [answers(study.grid, run) for run in runs]
+    names = [plan.name for plan in study.plans]
+    folders = [str(run.dir.relative_to(study.folder)) for run in runs]
+    if any(plan.selection is not None for plan in study.plans):
+        items = [{one.id: one.task.name for one in samples_of(plan)} for plan in study.plans]
+        return find_estimated(study.grid, found, names, folders, items=items, seed=study.seed)
+    return find(study.grid, found, names, folders, seed=study.seed)
 
 
 def answers(grid: Grid, run: Run) -> Answers:
@@ -220,6 +225,17 @@ def _held(
         }
         write_json(path, document)
         yield document
+
+
+def _within(budget: int, plan: Plan, grid: Grid) -> Plan:
+    """The plan with a part of the grid, drawn by the plan's seed."""
+    items = [sample.id for sample in samples_of(plan)]
+    cells = [(cell.prompt, cell.readout) for cell in grid.cells]
+    if budget >= len(items) * len(cells):
+        log(f"The budget is enough for all {len(items) * len(cells):,} pairs of the grid.")
+        return plan
+    chosen = draw(len(items), len(cells), budget, seed=plan.settings.seed)
+    return replace(plan, selection=Selection(budget, by_item(items, cells, chosen)))
 
 
 def _read(path: Path) -> dict[str, Any]:

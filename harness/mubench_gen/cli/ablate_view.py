@@ -13,7 +13,13 @@ from mubench_gen.tabular import printable
 
 if TYPE_CHECKING:
     from mubench_gen.ablation.effects import Decomposition
-    from mubench_gen.ablation.findings import CellScore, ModelFindings, Tally
+    from mubench_gen.ablation.findings import (
+        CellScore,
+        Estimated,
+        EstimatedNumber,
+        ModelFindings,
+        Tally,
+    )
     from mubench_gen.ablation.grid import Grid
     from mubench_gen.ablation.ranks import RankStability
     from mubench_gen.ablation.study import StudyResult
@@ -26,7 +32,10 @@ def show(result: StudyResult) -> None:
     """All tables on stdout."""
     grid, found = result.study.grid, result.findings
     for one in found.models:
-        _show_cells(grid, one)
+        if one.estimated is not None:
+            _show_estimated(grid, one, one.estimated)
+        else:
+            _show_cells(grid, one)
         _show_levels(one)
         _show_spread(grid, one)
         if one.effects is not None and one.effects.effects:
@@ -81,6 +90,42 @@ def _shares(tally: Tally) -> list[str]:
         bias + noise,
         f"{tally.errors:,}" if tally.errors else "",
     ]
+
+
+def _show_estimated(grid: Grid, one: ModelFindings, found: Estimated) -> None:
+    order = sorted(range(len(one.cells)), key=lambda at: -found.accuracies[at].value)
+    left = len(order) - _MOST_CELLS
+    if left > 0:
+        order = [*order[: _MOST_CELLS // 2], *order[-_MOST_CELLS // 2 :]]
+    rows = [
+        [
+            grid.label(grid.cells[at]),
+            f"{one.cells[at].tally.records:,}",
+            percent(one.cells[at].tally.accuracy),
+            *_estimate(found.accuracies[at]),
+            percent(found.best[at]),
+        ]
+        for at in order
+    ]
+    rows += [
+        [name, "", "", *_estimate(number), ""]
+        for name, number in (
+            ("minimum", found.minimum),
+            ("median", found.median),
+            ("maximum", found.maximum),
+        )
+    ]
+    print_table(
+        ["cell", "asked", "of these", "estimate of all", "± SE", "95 % CI", "is the best"],
+        rows,
+        title=f"{one.model}: {len(one.cells):,} cells, {found.asked:,} of {found.pairs:,} pairs "
+        "asked, in %" + (f" (the best and the worst; {left:,} between)" if left > 0 else ""),
+        right=range(1, 7),
+    )
+
+
+def _estimate(number: EstimatedNumber) -> list[str]:
+    return [percent(number.value), f"{100 * number.error:.1f}", _range(number.ci95)]
 
 
 def _show_levels(one: ModelFindings) -> None:
@@ -163,6 +208,13 @@ def _show_effects(found: Decomposition, title: str) -> None:
 
 
 def _notes(grid: Grid, one: ModelFindings) -> Iterable[str]:
+    if one.estimated is not None:
+        yield (
+            "The estimate is of a Rasch-type model (docs/ablations.md): what the whole grid would "
+            f"show on the same {one.effects.items if one.effects is not None else one.items:,} "
+            "items, its error by draws from the posterior. Effects are of the estimates."
+        )
+        return
     if one.complete < one.items:
         yield (
             f"{one.items - one.complete:,} of {one.items:,} items are not answered in every cell: "
