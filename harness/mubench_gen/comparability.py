@@ -76,9 +76,12 @@ def _obstacles(one: Manifest, other: Manifest) -> Iterator[str]:
     for name, word in (("prompt", "prompts"), ("readout", "read-outs")):
         mine, theirs = one["settings"][name], other["settings"][name]
         if (len(mine) > 1 or len(theirs) > 1) and set(mine) != set(theirs):
-            yield f"the {word} differ: {', '.join(mine)} and {', '.join(theirs)}"
+            yield f"the {word} differ: {_some(mine)} and {_some(theirs)}"
     if len(one["settings"]["prompt"]) > 1 and (edited := _edited(one, other)):
         yield f"prompts of one name differ in their text: {_some(edited)}"
+    if _is_confounded(one, other):
+        for text in _prompt_differences(one, other):
+            yield f"{text}, and so do the models: what makes a difference could not be told"
     if one.get("image_policy") != other.get("image_policy"):
         yield "the image policies differ: " + _policies(one, other)
     controls = one["settings"]["control"], other["settings"]["control"]
@@ -88,22 +91,46 @@ def _obstacles(one: Manifest, other: Manifest) -> Iterator[str]:
 
 def _notes(one: Manifest, other: Manifest) -> Iterator[str]:
     mine, theirs = one["settings"], other["settings"]
-    for name, word in (("prompt", "prompts"), ("readout", "read-outs")):
-        if mine[name] != theirs[name] and len(mine[name]) == len(theirs[name]) == 1:
-            yield f"the {word} differ ({mine[name][0]} and {theirs[name][0]}): {_meant(one, other)}"
-    if len(mine["prompt"]) == 1 and (edited := _edited(one, other)):
-        yield f"the prompt {edited[0]!r} differs in its text: {_meant(one, other)}"
+    if not _is_confounded(one, other):
+        for text in _prompt_differences(one, other):
+            yield f"{text}: {_meant(one, other)}"
+    readouts = mine["readout"], theirs["readout"]
+    if readouts[0] != readouts[1] and len(readouts[0]) == len(readouts[1]) == 1:
+        told = f"{readouts[0][0]} and {readouts[1][0]}"
+        yield f"the read-outs differ ({told}): {_meant(one, other)}"
     for name in _SAMPLING:
         if mine.get(name) != theirs.get(name):
             yield f"{name} differs: {_told(mine.get(name))} and {_told(theirs.get(name))}"
 
 
+def _prompt_differences(one: Manifest, other: Manifest) -> Iterator[str]:
+    """How the one prompt of each differs."""
+    mine, theirs = one["settings"]["prompt"], other["settings"]["prompt"]
+    if not len(mine) == len(theirs) == 1:
+        return
+    if mine != theirs:
+        yield f"the prompts differ ({mine[0]} and {theirs[0]})"
+    elif edited := _edited(one, other):
+        yield f"the prompt {edited[0]!r} differs in its text"
+
+
+def _is_confounded(one: Manifest, other: Manifest) -> bool:
+    """Whether two models of one kind could have been asked the same way.
+
+    Chat models and contrastive ones have prompts of their own, whatever is compared.
+    """
+    kinds = one["plugin"].get("kind"), other["plugin"].get("kind")
+    return kinds[0] == kinds[1] and not _is_one_model(one, other)
+
+
+def _is_one_model(one: Manifest, other: Manifest) -> bool:
+    names = [(m["plugin"]["name"], m["model"]["id"]) for m in (one, other)]
+    return names[0] == names[1]
+
+
 def _meant(one: Manifest, other: Manifest) -> str:
     """What a difference in the prompt makes of the comparison."""
-    if (one["plugin"]["name"], one["model"]["id"]) == (
-        other["plugin"]["name"],
-        other["model"]["id"],
-    ):
+    if _is_one_model(one, other):
         return "that is what is compared"
     return "models and these are compared together"
 

@@ -26,6 +26,7 @@ from mubench_gen.results import Run
 Pairs = Literal["first", "all", "base"]
 _PARTS = {"task": "tasks", "dataset": "datasets"}
 _SHOWN = 8
+_SHOWN_PROMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def label_runs(runs: Sequence[Run]) -> list[str]:
     """A short name for each run, no two the same: the model, and what tells them apart."""
     manifests = [run.manifest for run in runs]
     models = [str(m["model"]["id"]).rstrip("/").rpartition("/")[2] for m in manifests]
-    prompts = [", ".join(m["settings"]["prompt"]) for m in manifests]
+    prompts = [_named(m["settings"]["prompt"]) for m in manifests]
     controls = [m["settings"]["control"] for m in manifests]
     plugins = [m["plugin"]["name"] for m in manifests]
     schemes = (
@@ -180,6 +181,10 @@ def label_runs(runs: Sequence[Run]) -> list[str]:
         if len(set(labels)) == len(labels):
             return labels
     return [f"{place} {label}" for place, label in enumerate(schemes[-1], start=1)]
+
+
+def _named(prompts: Sequence[str]) -> str:
+    return ", ".join(prompts) if len(prompts) <= _SHOWN_PROMPTS else f"{len(prompts)} prompts"
 
 
 def _accepted(

@@ -91,10 +91,11 @@ def _show(found: Comparison) -> None:
     pairs = dict.fromkeys((one.first, one.second) for one in found.differences)
     for first, second in pairs:
         rows = [one for one in found.differences if (one.first, one.second) == (first, second)]
+        some = any(one.n_excluded for one in rows)
         print_table(
             ["", "items", "images", first, second, "difference", "95 % CI", "p", "p (Holm)",
-             "detectable", "test", "left out"],
-            [_difference(one) for one in rows],
+             "detectable", "test", *(["left out"] if some else [])],
+            [_difference(one)[: 12 if some else 11] for one in rows],
             title=f"{first} − {second}, accuracy in %",
             right=(*range(1, 10), 11),
         )  # fmt: skip
