@@ -70,7 +70,6 @@ def _measure(runs: Sequence[Path], page: Path, images: int) -> None:
 
 
 def _data(folder: Path, images: int, *, noise: bool) -> Path:
-    """So many rows of the demo, its images renewed by a seed where it has fewer."""
     write_demo(folder, images=images)
     if noise:
         for number, path in enumerate(sorted((folder / "images").iterdir())):

@@ -23,15 +23,23 @@ def bytes_a_picture(pictures: int) -> int:
 
 
 def thumbnail(pixels: PillowImage.Image, most: int) -> bytes:
-    """WebP of the best size and quality that takes `most` bytes; never larger than the image."""
-    content = b""
-    for side, quality in _STEPS:
-        if side > 3.6 * most**0.5:  # hardly an image is so smooth
-            continue
-        content = _encoded(pixels, side, quality)
-        if len(content) <= most:
-            break
+    """WebP of the best size and quality that takes `most` bytes; never larger than the image.
+
+    Of an image that resists even the smallest size, that size.
+    """
+    steps = [step for step in _STEPS if step[0] <= 3.6 * most**0.5]  # hardly one is so smooth
+    content = _encoded(pixels, *steps[0])
+    while len(content) > most and len(steps) > 1:
+        # Bytes go about with the pixels and the quality: try next what should then fit.
+        cost = _cost(pixels, *steps[0]) * most / len(content)
+        fitting = [step for step in steps[1:] if _cost(pixels, *step) <= cost]
+        steps = fitting or steps[-1:]
+        content = _encoded(pixels, *steps[0])
     return content
+
+
+def _cost(pixels: PillowImage.Image, side: int, quality: int) -> float:
+    return min(side, max(pixels.size)) ** 2 * (quality + 25.0)
 
 
 def _encoded(pixels: PillowImage.Image, side: int, quality: int) -> bytes:
@@ -41,7 +49,7 @@ def _encoded(pixels: PillowImage.Image, side: int, quality: int) -> bytes:
     if max(pixels.size) > side:
         scale = side / max(pixels.size)
         width, height = (max(1, round(length * scale)) for length in pixels.size)
-        small = pixels.resize((width, height), Pillow.Resampling.LANCZOS, reducing_gap=2.0)
+        small = pixels.resize((width, height), Pillow.Resampling.HAMMING)
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=quality, method=2)
     return buffer.getvalue()
