@@ -21,6 +21,8 @@ lint: .venv/test-ready
 # Against the checkout.
 unit: .venv/test-ready
 	$(BIN)/python -m pytest -n 2 --ignore tests/vllm
+	@command -v chromedriver > /dev/null || echo "NO BROWSER: the report's page was NOT tested." \
+	  "Type: apt-get install chromium chromium-driver" >&2
 
 # Against the built wheel, the sources out of reach: an environment that holds the wheel and,
 # behind it, the packages of .venv, but not .venv's link to the checkout.

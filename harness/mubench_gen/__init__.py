@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     )
     from mubench_gen.official import paper_compat
     from mubench_gen.parser import parse_answer
-    from mubench_gen.results import Run, load_run
+    from mubench_gen.results import Run, frames, load_run
     from mubench_gen.run import evaluate
     from mubench_gen.types import Answer, Image, Message, Reply, Request, Sampling, Text
 
@@ -59,7 +59,7 @@ _HOMES = {
     ),
     "official": ("paper_compat",),
     "parser": ("parse_answer",),
-    "results": ("Run", "load_run"),
+    "results": ("Run", "frames", "load_run"),
     "run": ("evaluate",),
     "types": ("Answer", "Image", "Message", "Reply", "Request", "Sampling", "Text"),
 }  # fmt: skip
@@ -99,6 +99,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "evaluate",
+    "frames",
     "hookimpl",
     "load_run",
     "paper_compat",

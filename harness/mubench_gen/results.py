@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.fields import MODEL, facts_of
+from mubench_gen.framing import to_frame
+from mubench_gen.progress import log
 from mubench_gen.records import Record, read_records
 from mubench_gen.runfolder import RECORDS, SCORES, read_manifest, write_json
 from mubench_gen.score import Scores, score
@@ -42,10 +45,8 @@ class Run:
         return read_records(self.dir / RECORDS)
 
     def frame(self) -> pandas.DataFrame:
-        """A row a record, in the order of the file; columns as in the record."""
-        import pandas
-
-        return pandas.DataFrame.from_records(list(self.records()))
+        """A tidy frame, a row a record in the order of the file (docs/analysis.md)."""
+        return to_frame(self.records())
 
     def summary(self, scores: Scores | None = None) -> dict[str, Any]:
         """What `scores.json` and `eval --json` hold; `scores` stand in for the stored answers'."""
@@ -70,3 +71,31 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     run = Run(Path(path))
     _ = run.manifest
     return run
+
+
+def frames(runs: Iterable[Run | str | os.PathLike[str]]) -> pandas.DataFrame:
+    """The frames of several runs, given as such or by their folders, as one.
+
+    Before the columns of `Run.frame` stand `run` (the folder's name, its path where names
+    repeat), `control`, `finished` (whether the run has asked all its items: one that has not
+    is also told on stderr) and the facts of its model as `model.scope`, `model.family`, ….
+    """
+    import pandas
+
+    loaded = [run if isinstance(run, Run) else load_run(run) for run in runs]
+    names = [run.dir.resolve().name for run in loaded]
+    found = []
+    for run, name in zip(loaded, names, strict=True):
+        frame = run.frame()
+        planned = int(run.manifest["planned"])
+        if len(frame) < planned:
+            log(f"{run.dir} is unfinished: {len(frame):,} of {planned:,} items.")
+        told = {
+            "run": name if names.count(name) == 1 else str(run.dir),
+            "control": run.manifest["settings"]["control"],
+            **{MODEL + fact: value for fact, value in facts_of(run.manifest).items()},
+        }
+        before = {key: pandas.Series(text, frame.index, "string") for key, text in told.items()}
+        before["finished"] = pandas.Series(len(frame) >= planned, frame.index, "bool")
+        found.append(pandas.concat([pandas.DataFrame(before), frame], axis="columns"))
+    return pandas.concat(found, ignore_index=True) if found else pandas.DataFrame()

@@ -45,7 +45,7 @@ function showGallery(data, items, open) {
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
-      goTo({ ...state, item: item.key }, true);
+      goTo({ ...readState(), item: item.key }, true);
     });
     return el("li", {}, link);
   }
@@ -53,7 +53,7 @@ function showGallery(data, items, open) {
   function chips() {
     return ["gold", "answer"].filter((key) => state[key]).map((key) => {
       const words = key === "gold" ? `right option: ${state.gold}` : state.answer === "-" ? "no answer" : `answered: ${state.answer}`;
-      return el("button", { class: "chip", type: "button", title: "Remove this choice", onclick: () => goTo({ ...state, [key]: "", page: "" }) }, `${words}  ×`);
+      return el("button", { class: "chip", type: "button", title: "Remove this choice", onclick: () => goTo({ ...readState(), [key]: "", page: "" }) }, `${words}  ×`);
     });
   }
 
@@ -66,7 +66,7 @@ function showGallery(data, items, open) {
       left.length ? `${many(left.length)} of ${many(items.all.length)} items` : `None of ${many(items.all.length)} items is left by these choices.`,
       ...chips());
     const turn = (to, words, name) => el("button", { type: "button", disabled: to < 1 || to > last, "aria-label": name,
-      onclick: () => { goTo({ ...state, page: String(to) }); document.getElementById("gallery").scrollIntoView(); } }, words);
+      onclick: () => { goTo({ ...readState(), page: String(to) }); document.getElementById("gallery").scrollIntoView(); } }, words);
     pages.replaceChildren(...(last > 1
       ? [turn(page - 1, "← Earlier", "Earlier items"), `Page ${many(page)} of ${many(last)}`, turn(page + 1, "Further →", "Further items")] : []));
   }
@@ -80,17 +80,18 @@ function showGallery(data, items, open) {
     apply.first = false;
     draw();
     open(state, left);
+    list.dataset.shown = location.hash;
   }
   apply.first = true;
 
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("change", (event) => {
-    if (event.target.name !== "q") goTo({ ...state, [event.target.name]: event.target.value, page: "", item: "" });
+    if (event.target.name !== "q") goTo({ ...readState(), [event.target.name]: event.target.value, page: "", item: "" });
   });
   let typed;
   form.elements.q.addEventListener("input", () => {
     clearTimeout(typed);
-    typed = setTimeout(() => goTo({ ...state, q: form.elements.q.value.trim(), page: "", item: "" }), 180);
+    typed = setTimeout(() => goTo({ ...readState(), q: form.elements.q.value.trim(), page: "", item: "" }), 180);
   });
   document.getElementById("reset").addEventListener("click", () => { form.elements.q.value = ""; goTo({}); });
   list.addEventListener("keydown", (event) => {
@@ -102,6 +103,7 @@ function showGallery(data, items, open) {
     cards[at + step].focus();
   });
   addEventListener("hashchange", apply);
+  addEventListener("popstate", apply);
   apply();
   if (location.hash.includes("=") && !state.item) document.getElementById("gallery").scrollIntoView();
 }

@@ -15,7 +15,7 @@ function itemDialog(data, items) {
 
   function move(step) {
     const at = left.findIndex((item) => item.key === shown), next = left[at + step];
-    if (at >= 0 && next) goTo({ ...state, item: next.key });
+    if (at >= 0 && next) goTo({ ...readState(), item: next.key });
   }
 
   return function open(given, chosen) {

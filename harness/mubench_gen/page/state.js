@@ -18,6 +18,6 @@ function hashOf(state) {
 function goTo(state, keep = false) {
   const hash = hashOf(state);
   if (hash === location.hash) return;
-  if (keep) location.hash = hash;
-  else location.replace(hash);
+  history[keep ? "pushState" : "replaceState"](null, "", hash); // at once, unlike location.replace
+  dispatchEvent(new Event("hashchange"));
 }
