@@ -17,6 +17,7 @@ from mubench_gen.engines import (
     choose_engine,
     open_checkpoint,
 )
+from mubench_gen.engines.ray_options import Cluster, split_cluster
 from mubench_gen.errors import PluginError, SettingError, describe
 from mubench_gen.hooks import Isolated
 from mubench_gen.image import StandardPolicy
@@ -56,6 +57,7 @@ class Plan:
     """A run with everything found, opened and checked, and nothing asked yet.
 
     `held`: one byte a row of the data, 0 where it is another shard's; None without shards.
+    `cluster`: where the model is held by Ray's workers; the settings are those without Ray.
     """
 
     settings: Settings
@@ -73,6 +75,7 @@ class Plan:
     shots: Shots | None = None
     selection: Selection | None = None
     held: bytes | None = None
+    cluster: Cluster | None = None
 
     @property
     def name(self) -> str:
@@ -94,12 +97,18 @@ class Plan:
 
 
 def make_plan(
-    settings: Settings, plugins: Plugins, *, variants: Sequence[Mapping[str, str]] = ({},)
+    settings: Settings,
+    plugins: Plugins,
+    *,
+    variants: Sequence[Mapping[str, str]] = ({},),
+    weighed: bool = True,
 ) -> Plan:
     """Find, open and check all that a run needs. UsageError says what is wrong.
 
     `variants`: each prompt is asked under each of these settings of it, over `prompt_set`.
+    `weighed` False: the weights are not looked at, and no key of this plan is that of a run.
     """
+    settings, cluster = split_cluster(settings)
     plugin = plugins.load(settings.plugin)
     spec = plugin.spec(settings.model)
     engine = _engine(spec, settings)
@@ -136,10 +145,13 @@ def make_plan(
         prompts=prompts,
         readouts=readouts,
         policy=policy,
-        weights=weigh(plugin, spec, engine, model, settings.revision),
+        weights=weigh(plugin, spec, engine, model, settings.revision)
+        if weighed
+        else Weights(None, None),
         judge=open_judge(settings.judge, plugins) if settings.judge is not None else None,
         shots=_shots(prompts, tasks, dataset, settings),
         held=None if shard is None else rows_of(shard, dataset),
+        cluster=cluster,
     )
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import gc
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -127,19 +127,59 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
     first = next(requests, None)
     if first is not None:
         (recorder.folder / SCORES).unlink(missing_ok=True)  # of what was there before this
-        _load(plan, recorder.folder, manifest)
         allowed = Allowance(chain([first], requests), plan.settings.max_requests)
-        asker = make_asker(plan.model, store=_store(plan))
-        try:
-            for batch in _answers(plan, asker, allowed, total - recorder.done):
-                recorder.answered(batch)
-                progress.at(recorder.done, total, recorder.note)
-        finally:
-            recorder.flush()
-            _note_counts(plan, asker, recorder.folder, manifest)
+        folder, left = recorder.folder, total - recorder.done
+        ask = _here if plan.cluster is None else _on_cluster
+        with closing(ask(plan, allowed, left, folder, manifest)) as batches:
+            try:
+                for batch in batches:
+                    recorder.answered(batch)
+                    progress.at(recorder.done, total, recorder.note)
+            finally:
+                recorder.flush()
         allowed.check()
     recorder.flush()
     progress.at(recorder.done, total, recorder.note)
+
+
+def _here(
+    plan: Plan,
+    requests: Iterator[Request | None],
+    left: int,
+    folder: Path,
+    manifest: dict[str, Any],
+) -> Generator[Asked]:
+    """Asked by a model in this process."""
+    with isolated_model(plan.plugin, plan.spec):
+        plan.model.load()
+        facts = dict(plan.model.facts)
+    _note_facts(facts, folder, manifest)
+    asker = make_asker(plan.model, store=_store(plan))
+    try:
+        yield from _answers(plan, asker, requests, left)
+    finally:
+        _note_counts(plan, asker, folder, manifest)
+
+
+def _on_cluster(
+    plan: Plan,
+    requests: Iterator[Request | None],
+    left: int,
+    folder: Path,
+    manifest: dict[str, Any],
+) -> Generator[Asked]:
+    """Asked by models in the workers of a Ray cluster."""
+    from mubench_gen.on_ray.flow import distribute
+
+    assert plan.cluster is not None
+
+    def opened(facts: Mapping[str, Any], ray: Mapping[str, Any]) -> None:
+        manifest["sessions"][-1] |= {"ray": dict(ray)}
+        _note_facts(facts, folder, manifest)
+
+    if isinstance(plan.model, StreamingModel) and plan.model.announces:
+        requests = announced(requests, left)
+    return distribute(plan, plan.cluster, requests, opened=opened)
 
 
 def _answers(
@@ -154,14 +194,11 @@ def _answers(
     return stream(model, requests, window=size, timeout=timeout)
 
 
-def _load(plan: Plan, folder: Path, manifest: dict[str, Any]) -> None:
-    """Load the model and note in the manifest what it then knows of itself."""
-    with isolated_model(plan.plugin, plan.spec):
-        plan.model.load()
-        facts = dict(plan.model.facts)
+def _note_facts(facts: Mapping[str, Any], folder: Path, manifest: dict[str, Any]) -> None:
+    """Note in the manifest what the model knows of itself, once it is loaded."""
     for earlier in manifest["sessions"][:-1]:
         _check_precision(earlier.get("model", {}), facts, folder)
-    manifest["sessions"][-1] |= {"model": facts, "hardware": hardware()}
+    manifest["sessions"][-1] |= {"model": dict(facts), "hardware": hardware()}
     write_json(folder / MANIFEST, manifest)
 
 

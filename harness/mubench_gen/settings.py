@@ -37,6 +37,7 @@ _NOT_IDENTITY = frozenset(
         "reuse",
         "keep_embeddings",
         "max_requests",
+        "ray_address",
     }
 )
 _ONLY_WHERE_SET = (
@@ -77,10 +78,13 @@ class Settings(BaseModel):
         (), description="how answers are had: parse, choice, logprob; the model's first"
     )
     engine: str | None = Field(
-        None, description="what runs a checkpoint: transformers, vllm, vllm-server, server"
+        None, description="what runs a checkpoint: transformers, vllm, vllm-server, server, ray"
     )
     base_url: tuple[str, ...] = Field(
         (), description="the server to ask, up to /v1: http://127.0.0.1:8000/v1"
+    )
+    ray_address: str | None = Field(
+        None, description="the Ray cluster of --engine ray: HOST:PORT or auto; one started here"
     )
     max_requests: int | None = Field(
         None, ge=0, description="stop, resumable, before more requests are sent than these"

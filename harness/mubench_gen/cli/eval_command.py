@@ -65,13 +65,18 @@ tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
 @click.option(
     "--engine",
     metavar="NAME",
-    help="What runs a checkpoint: transformers, vllm, vllm-server, server. [the model's]",
+    help="What runs a checkpoint: transformers, vllm, vllm-server, server; ray. [the model's]",
 )
 @click.option(
     "--base-url",
     multiple=True,
     metavar="URL",
     help="The server to ask (--engine server), up to /v1: http://127.0.0.1:8000/v1",
+)
+@click.option(
+    "--ray-address",
+    metavar="ADDR",
+    help="The cluster of --engine ray: HOST:PORT or auto. [one started here]",
 )
 @click.option(
     "--max-requests", type=int, metavar="N", help="Stop, resumable, after N requests. [none]"
@@ -219,7 +224,8 @@ def _plan(
     from mubench_gen.settings import make_settings
 
     with results_only():
-        plans = [make_plan(make_settings({"plugin": name, **given}), Plugins()) for name in names]
+        chosen = [make_settings({"plugin": name, **given}) for name in names]
+        plans = [make_plan(settings, Plugins(), weighed=False) for settings in chosen]
         estimates = [estimate(plan, **assumed) for plan in plans]
     if as_json:
         found = [one.as_dict() for one in estimates]

@@ -1,0 +1,78 @@
+"""Hands out bundles of requests by number, so that Ray Data has numbers to schedule.
+
+A number is deterministic: where a node is lost, and Ray makes its blocks again, the same numbers
+come out, and what has been answered meanwhile is empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+
+class Feed:
+    """An actor on the driver's node. Keeps each bundle until it is answered."""
+
+    def __init__(self) -> None:
+        self._bundles: dict[int, Any] = {}
+        self._there = 0
+        self._ended = False
+        self._changed = asyncio.Condition()
+
+    async def add(self, number: int, reference: list[Any]) -> None:
+        """The bundle of that number, as a list of one reference: so it stays a reference."""
+        self._bundles[number] = reference
+        async with self._changed:
+            self._there = max(self._there, number + 1)
+            self._changed.notify_all()
+
+    async def end(self) -> None:
+        """There are no more bundles."""
+        async with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    async def wait(self, number: int) -> int | None:
+        """How many bundles there are, as soon as that one is; None at the end."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._there > number or self._ended)
+        return self._there if self._there > number else None
+
+    async def get(self, number: int) -> list[Any] | None:
+        """The bundle's reference; None where it is answered."""
+        return self._bundles.get(number)
+
+    async def done(self, numbers: list[int]) -> None:
+        for number in numbers:
+            self._bundles.pop(number, None)
+
+
+def numbers(feed: Any) -> Any:
+    """A source of Ray Data: the bundles' numbers, a block each, as they come."""
+    import pyarrow
+    import ray
+    from ray.data import Datasource, ReadTask
+    from ray.data.block import BlockMetadata
+
+    def read() -> Iterator[Any]:
+        number = 0
+        while (there := ray.get(feed.wait.remote(number))) is not None:
+            for one in range(number, there):
+                yield pyarrow.table({"number": [one]})
+            number = there
+
+    class Numbers(Datasource):  # type: ignore[misc]
+        @property
+        def supports_distributed_reads(self) -> bool:
+            return False  # on the driver's node, whose loss ends the run anyway
+
+        def estimate_inmemory_data_size(self) -> int | None:
+            return None
+
+        def get_read_tasks(self, *_: Any, **__: Any) -> list[Any]:
+            nothing = {"num_rows": None, "size_bytes": None}
+            unknown = BlockMetadata(**nothing, input_files=None, exec_stats=None)
+            return [ReadTask(read, unknown)]
+
+    return Numbers()

@@ -1,0 +1,328 @@
+"""request → response on a Ray cluster: bundles out, answers back, as `respond` and `stream` do.
+
+Ray Data moves the bundles' numbers through a pool of workers of elastic size; requests and images
+are objects that workers fetch. What is under way is bounded, so that memory doesn't grow with the
+data. Ray's own retries and checkpoints are not relied on for what is finished: that is what the
+run folder holds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from typing import Any
+
+from mubench_gen.engines.ray_options import Cluster
+from mubench_gen.errors import EngineFault, ImageError, UsageError, failure
+from mubench_gen.model import StreamingModel
+from mubench_gen.on_ray.feed import Feed, numbers
+from mubench_gen.on_ray.nodes import check_nodes, connected, fitting
+from mubench_gen.on_ray.sending import Answers, Bundle, images_of, pack
+from mubench_gen.on_ray.worker import Job, Worker
+from mubench_gen.plan import Plan, batch_size
+from mubench_gen.progress import log
+from mubench_gen.response import WORKER, Asked
+from mubench_gen.types import Image, Request, Response
+
+_AHEAD = 3  # bundles under way a worker
+_SPARE = 2  # and beside them
+_MOST = 4  # times the size of a bundle that one image's requests may make
+_IMAGES_KEPT = 16  # images whose reference is kept for the next bundle
+_LOOK_AGAIN = 30.0  # seconds after which the cluster's size is looked at again
+_SILENCE = 60.0  # seconds without an answer that are worth a word
+_CLOSING = 10.0  # seconds that Ray Data may take to end
+Told = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+
+
+def distribute(
+    plan: Plan, cluster: Cluster, requests: Iterable[Request | None], *, opened: Told
+) -> Generator[Asked]:
+    """Batches of requests with their responses, as they come. EngineFault or UsageError ends it.
+
+    `opened` is told the model's facts, and what of the cluster they come from, before the first
+    batch. A None among the requests: what stands before it is answered before what stands behind.
+    """
+    with connected(cluster) as ray:
+        check_nodes(ray, plan, cluster)
+        flow = _Flow(ray, plan, cluster, iter(requests), opened)
+        try:
+            yield from flow.batches()
+        finally:
+            flow.close()
+
+
+class _Flow:
+    """What is under way, by the bundle's number."""
+
+    def __init__(
+        self,
+        ray: Any,
+        plan: Plan,
+        cluster: Cluster,
+        requests: Iterator[Request | None],
+        opened: Told,
+    ) -> None:
+        self._ray = ray
+        self._cluster = cluster
+        self._opened = opened
+        self._facts: Mapping[str, Any] | None = None
+        size = batch_size(plan)
+        streams = isinstance(plan.model, StreamingModel)
+        per_task = max(cluster.options.batch, 4 * size if streams else 1)
+        self._bundles = _Bundles(requests, per_task)
+        self._references = _References(ray)
+        self._under_way: dict[int, dict[str, Request]] = {}
+        self._sent = 0
+        self._looked = 0.0
+        self._window = 0
+        self._results: queue.SimpleQueue[tuple[int, Answers] | BaseException | None]
+        self._results = queue.SimpleQueue()
+        self._feed = _start_feed(ray)
+        job = Job(
+            settings=plan.settings.model_dump(mode="json", exclude={"reuse", "run_dir"}),
+            plugin_digest=plan.plugin.digest,
+            folder=os.getcwd(),
+            size=size,
+        )
+        self._thread = _Reader(_dataset(ray, self._feed, job, cluster), self._results)
+        self._thread.start()
+
+    def batches(self) -> Iterator[Asked]:
+        while True:
+            yield from self._fill()
+            if not self._under_way:
+                if self._bundles.resume():
+                    continue
+                return
+            batch = self._collect()
+            if batch:
+                yield batch
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._feed.end.remote()
+        self._thread.join(_CLOSING if not self._under_way else 0.0)
+        self._ray.kill(self._feed)
+
+    def _fill(self) -> Iterator[Asked]:
+        """Send bundles until the window is full; what cannot be sent is answered here."""
+        self._look_at_cluster()
+        while len(self._under_way) < self._window:
+            bundle = self._bundles.next()
+            if bundle is None:
+                self._flush()
+                return
+            failed = self._send(bundle)
+            if failed:
+                yield failed
+
+    def _flush(self) -> None:
+        """Ray Data holds back the last number until another follows, or the end."""
+        if self._bundles.ended:
+            self._feed.end.remote()
+        elif self._under_way:
+            self._put(Bundle((), {}))
+
+    def _send(self, requests: list[Request]) -> Asked:
+        sent, images, failed = {}, {}, []
+        packed = []
+        for request in requests:
+            try:
+                for image in images_of(request):
+                    images[image.sha256] = self._references.of(image)
+                packed.append(pack(request))
+                sent[request.key] = request
+            except ImageError as error:
+                failed.append((request, Response(error=failure(error))))
+        if packed:
+            self._under_way[self._sent] = sent
+            self._put(Bundle(packed, images))
+        return failed
+
+    def _put(self, bundle: Bundle) -> None:
+        self._feed.add.remote(self._sent, [self._ray.put(bundle)])
+        self._sent += 1
+
+    def _collect(self) -> Asked:
+        """Wait for answers, then take all that are there."""
+        batch: Asked = []
+        done: list[int] = []
+        result = self._wait()
+        while True:
+            if isinstance(result, BaseException):
+                raise EngineFault(f"Ray: {_told(result)}") from None
+            if result is None:
+                raise EngineFault("Ray ended before all was answered.")
+            number, answers = result
+            self._look_at_worker(answers)
+            asked = self._under_way.pop(number, None)
+            if asked is not None:
+                done.append(number)
+                batch += [(asked[key], response) for key, response in answers.responses]
+            try:
+                result = self._results.get_nowait()
+            except queue.Empty:
+                self._feed.done.remote(done)
+                return batch
+
+    def _wait(self) -> tuple[int, Answers] | BaseException | None:
+        silent = 0.0
+        while True:
+            try:
+                return self._results.get(timeout=_SILENCE)
+            except queue.Empty:
+                silent += _SILENCE
+                log(
+                    f"Ray: no answer for {silent:,.0f} s, {len(self._under_way)} bundles under "
+                    f"way. `ray status` tells what the cluster waits for."
+                )
+
+    def _look_at_worker(self, answers: Answers) -> None:
+        if answers.fault is not None:
+            kind = UsageError if answers.fault.kind == "usage" else EngineFault
+            raise kind(answers.fault.message)
+        if self._facts is None:
+            self._facts = dict(answers.facts)
+            nodes = [node for node in self._ray.nodes() if node["Alive"]]
+            self._opened(self._facts, {"nodes": len(nodes), **self._cluster.options.model_dump()})
+        elif self._facts.get("dtype") != answers.facts.get("dtype"):
+            raise UsageError(
+                f"Worker {answers.worker} runs the model in {answers.facts.get('dtype')}, others "
+                f"in {self._facts.get('dtype')}: answers would be of two kinds. Give --dtype."
+            )
+
+    def _look_at_cluster(self) -> None:
+        """The window follows the workers that there is room for."""
+        if self._window and time.monotonic() - self._looked < _LOOK_AGAIN:
+            return
+        self._looked = time.monotonic()
+        nodes = [node for node in self._ray.nodes() if node["Alive"]]
+        self._window = _AHEAD * max(1, fitting(nodes, self._cluster)) + _SPARE
+
+
+class _Bundles:
+    """Requests in bundles of about `size`; those about one image are not parted."""
+
+    def __init__(self, requests: Iterator[Request | None], size: int) -> None:
+        self._requests = requests
+        self._size = size
+        self._kept: Request | None = None
+        self._paused = False
+        self.ended = False
+
+    def next(self) -> list[Request] | None:
+        """The next bundle; None at the end, and at a pause until it is resumed."""
+        bundle: list[Request] = []
+        if self._kept is not None:
+            bundle, self._kept = [self._kept], None
+        while not self._paused and not self.ended:
+            request = next(self._requests, _END)
+            if isinstance(request, _End):
+                self.ended = True
+            elif request is None:
+                self._paused = True
+            elif len(bundle) < self._size or (
+                len(bundle) < _MOST * self._size and _one_image(bundle[-1], request)
+            ):
+                bundle.append(request)
+            else:
+                self._kept = request
+                break
+        return bundle or None
+
+    def resume(self) -> bool:
+        """Go on behind a pause; False at the end."""
+        paused, self._paused = self._paused, False
+        return paused
+
+
+class _End:
+    """Stands behind the last request."""
+
+
+_END = _End()
+
+
+def _one_image(one: Request, other: Request) -> bool:
+    return one.image is not None and one.image is other.image
+
+
+class _References:
+    """Images in Ray's store, each put there once while requests about it follow each other."""
+
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+        self._known: dict[str, Any] = {}
+
+    def of(self, image: Image) -> Any:
+        reference = self._known.pop(image.sha256, None)
+        if reference is None:
+            reference = self._ray.put(image.data)
+        self._known[image.sha256] = reference
+        if len(self._known) > _IMAGES_KEPT:
+            del self._known[next(iter(self._known))]
+        return reference
+
+
+class _Reader(threading.Thread):
+    """Runs Ray Data, and passes on what comes out.
+
+    Named like the thread of a model: where it still runs at the end, the process does not wait.
+    """
+
+    def __init__(self, dataset: Any, results: queue.SimpleQueue[Any]) -> None:
+        super().__init__(name=WORKER, daemon=True)
+        self._dataset = dataset
+        self._results = results
+
+    def run(self) -> None:
+        try:
+            blocks = self._dataset.iter_batches(batch_size=None, batch_format="pyarrow")
+            for block in blocks:
+                for number, answers in zip(
+                    block["number"].to_pylist(), block["answers"].to_pylist(), strict=True
+                ):
+                    self._results.put((number, pickle.loads(answers)))
+        except BaseException as error:  # for the thread that waits
+            self._results.put(error)
+        else:
+            self._results.put(None)
+
+
+def _start_feed(ray: Any) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(num_cpus=0)(Feed).options(scheduling_strategy=here).remote()
+
+
+def _dataset(ray: Any, feed: Any, job: Job, cluster: Cluster) -> Any:
+    """Numbers → workers → answers; nothing runs yet."""
+    from ray.data import ActorPoolStrategy, DataContext
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.target_max_block_size = 1  # a block a bundle: nothing waits to be put together
+    options = cluster.options
+    pool = ActorPoolStrategy(min_size=options.least, max_size=options.most)
+    source = ray.data.read_datasource(numbers(feed), num_cpus=0, override_num_blocks=1)
+    return source.map_batches(
+        Worker,
+        batch_size=1,
+        compute=pool,
+        fn_constructor_args=(feed, job),
+        num_cpus=options.cpus,
+        num_gpus=options.gpus or None,
+    )
+
+
+def _told(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:500]
