@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +31,7 @@ ENVIRONMENT = {
 QUICK = {"enforce_eager": "true"}
 
 Open = Callable[..., VllmGenerative]
+Evaluate = Callable[..., Any]
 
 
 def _missing() -> str | None:
@@ -60,15 +63,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _environment() -> None:
-    for name, value in ENVIRONMENT.items():
+def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The demo's images are painted once a session."""
+    cache = str(tmp_path_factory.mktemp("cache"))
+    for name, value in {**ENVIRONMENT, "MUBENCH_GEN_CACHE": cache}.items():
         os.environ.setdefault(name, value)
 
 
-def tiny_weights(name: str = "llava") -> Path:
+def tiny_weights() -> Path:
     from mubench_gen_plugins.tiny import WEIGHTS
 
-    return WEIGHTS / name
+    return WEIGHTS / "llava"
 
 
 @pytest.fixture(scope="session")
@@ -76,14 +81,11 @@ def open_vllm(_environment: None) -> Iterator[Open]:
     """Opens checkpoints with vLLM, each with its options once a session."""
     opened: dict[str, VllmGenerative] = {}
 
-    def open_(
-        path: Path, *, runtime: Runtime | None = None, **checkpoint: object
-    ) -> VllmGenerative:
+    def open_(path: Path, *, runtime: Runtime | None = None, **checkpoint: Any) -> VllmGenerative:
         runtime = runtime or Runtime("", device="cpu", dtype="float32", engine_options=QUICK)
         key = repr((path, runtime, sorted(checkpoint.items())))
         if key not in opened:
-            source = Checkpoint(path, "generative", **checkpoint)  # type: ignore[arg-type]
-            model = VllmGenerative(source, runtime)
+            model = VllmGenerative(Checkpoint(path, "generative", **checkpoint), runtime)
             model.load()
             opened[key] = model
         return opened[key]
@@ -97,3 +99,24 @@ def open_vllm(_environment: None) -> Iterator[Open]:
 def tiny(open_vllm: Open) -> VllmGenerative:
     """The tiny llava that comes with mubench-gen."""
     return open_vllm(tiny_weights())
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path) -> Evaluate:
+    """Runs the plugin `tiny`, by the model given or by the engine that the settings name."""
+    from mubench_gen.plan import close_model, make_plan
+    from mubench_gen.plugins import Plugins
+    from mubench_gen.run import run_plan
+    from mubench_gen.settings import make_settings
+
+    def run(model: VllmGenerative | None = None, **settings: Any) -> Any:
+        number = len(list(tmp_path.iterdir()))
+        wanted = {"plugin": "tiny", "dtype": "float32", "run_dir": tmp_path / f"run-{number}"}
+        plan = make_plan(make_settings({**wanted, **settings}), Plugins())
+        try:
+            used = plan if model is None else replace(plan, model=model)
+            return run_plan(used, ["mubench-gen"], progress=False)
+        finally:
+            close_model(plan)
+
+    return run

@@ -6,14 +6,24 @@ import json
 import os
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 
-from .conftest import ENVIRONMENT
+import pytest
+
+from mubench_gen.engines.vllm_generative import VllmGenerative
+from mubench_gen.model import Runtime
+from mubench_gen.types import Request
+
+from .asked import answers, demo_requests
+from .conftest import ENVIRONMENT, QUICK, Evaluate, Open, tiny_weights
+
+QUESTIONS = 14  # tasks of the demo
 
 
 def test_the_command_evaluates_with_vllm_in_a_process_of_its_own(tmp_path: Path) -> None:
     """As users run it: vLLM's engine core is a process beside the command's."""
-    environment = {**os.environ, **ENVIRONMENT, "MUBENCH_GEN_CACHE": str(tmp_path / "cache")}
+    environment = {**os.environ, **ENVIRONMENT}
     del environment["VLLM_ENABLE_V1_MULTIPROCESSING"]
     command = ["eval", "--plugin", "tiny", "--engine", "vllm", "--limit", "5", "--json"]
     more = ["--readout", "parse,choice,logprob", "--run-dir", "run", "--dtype", "float32"]
@@ -31,11 +41,80 @@ def test_the_command_evaluates_with_vllm_in_a_process_of_its_own(tmp_path: Path)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)  # the result alone: vLLM's own words are on stderr
     pooled = summary["scores"]["pooled"]
-    assert (pooled["n"], pooled["n_errors"]) == (3 * 5 * 14, 0)
+    assert (pooled["n"], pooled["n_errors"]) == (3 * 5 * QUESTIONS, 0)
     assert pooled["accuracy"] > 0.5  # chance is 0.18
     for phase in ("import", "load", "ready"):
-        assert phase in done.stderr
+        assert f"vllm: {phase}" in done.stderr
     session = json.loads((tmp_path / "run" / "manifest.json").read_text())["sessions"][0]
-    assert session["model"]["versions"]["vllm"]
-    assert session["model"]["dtype"] == "float32"
-    assert session["counts"]["requests"] == 3 * 5 * 14
+    model = session["model"]
+    assert model["versions"]["vllm"]
+    assert model["dtype"] == "float32"
+    assert model["arguments"]["limit_mm_per_prompt"]["image"] == 1
+    assert session["counts"]["requests"] == 3 * 5 * QUESTIONS
+
+
+def test_all_that_is_asked_about_an_image_reaches_the_engine_together(
+    tiny: VllmGenerative, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Questions, prompts, orders, read-outs and repeats."""
+    asked: list[Request] = []
+    submit = tiny.submit
+    monkeypatch.setattr(tiny, "submit", lambda request: asked.append(request) or submit(request))
+
+    before = tiny.counts
+
+    run = evaluate(
+        tiny,
+        engine="vllm",
+        limit=2,
+        tasks=["coarse"],
+        prompt=["paper", "letter"],
+        readout=["parse", "choice", "logprob"],
+        orders="cyclic:2",
+        repeats=2,
+        temperature=0.7,
+    )
+
+    images = [request.image.sha256 for request in asked if request.image is not None]
+    assert len(images) == len(asked) >= 5 * 2 * 2 * 2 * 5  # logprob repeats share one request
+    assert len([sha for sha, _ in groupby(images)]) == len(set(images))
+    noted = run.manifest["sessions"][0]["counts"]  # since the engine was opened
+    counts = {name: number - before.get(name, 0) for name, number in noted.items()}
+    assert counts["requests"] == len(asked)
+    assert counts["prefix_cache_queries"] > counts["prefix_cache_hits"] > 0
+    assert counts["mm_cache_queries"] == len(asked)
+    # Each image is prepared once: all that is asked of it later hits.
+    assert counts["mm_cache_queries"] - counts["mm_cache_hits"] <= len(set(images))
+
+
+def test_an_image_stands_before_the_text_where_its_model_wants_it_so(
+    tiny: VllmGenerative, open_vllm: Open
+) -> None:
+    behind = demo_requests(
+        limit=1, tasks=["modality"], readout=["logprob"], prompt_set={"image": "after"}
+    )
+    first = demo_requests(limit=1, tasks=["modality"], readout=["logprob"])
+    model = open_vllm(tiny_weights(), images="first")
+    assert answers(model, behind)[0] == pytest.approx(answers(tiny, first)[0], abs=1e-4)
+    assert answers(tiny, behind)[0] != pytest.approx(answers(tiny, first)[0], abs=1e-4)
+
+
+def test_a_blind_run_starts_an_engine_that_takes_no_image(open_vllm: Open) -> None:
+    blind = open_vllm(
+        tiny_weights(),
+        runtime=Runtime("", device="cpu", dtype="float32", engine_options=QUICK, images=0),
+    )
+    assert blind.facts["arguments"]["limit_mm_per_prompt"]["image"] == 0
+    requests = demo_requests(limit=1, control="blind", readout=["parse", "logprob"])
+    assert all(request.image is None for request in requests)
+    assert len(answers(blind, requests)) == len(requests)
+
+
+def test_deterministic_runs_say_what_was_set_for_it(open_vllm: Open) -> None:
+    options = {"device": "cpu", "dtype": "float32", "engine_options": QUICK}
+    model = open_vllm(tiny_weights(), runtime=Runtime("", deterministic=True, **options))
+    arguments = model.facts["arguments"]
+    # On a CPU vLLM has no batch invariance: one request at a time, each computed whole.
+    assert (arguments["max_num_seqs"], arguments["enable_prefix_caching"]) == (1, False)
+    requests = demo_requests(limit=2, readout=["logprob"])
+    assert answers(model, requests) == answers(model, requests[::-1])[::-1]

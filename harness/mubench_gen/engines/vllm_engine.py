@@ -8,6 +8,7 @@ runs itself; stepping here instead lets requests come and go without waiting for
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from vllm.sampling_params import StructuredOutputsParams
 
 from mubench_gen.engines.label_tokens import label_tokens
 from mubench_gen.engines.vllm_asks import Ask
+from mubench_gen.engines.vllm_diagnosis import root_cause
+from mubench_gen.engines.vllm_log import VllmLog
 from mubench_gen.engines.vllm_loop import Answer
-from mubench_gen.errors import ItemError, ReplyError
+from mubench_gen.errors import EngineFault, ItemError, ReplyError, describe
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Reply
 
@@ -29,6 +32,9 @@ _METRICS = {
     "vllm:mm_cache_queries": "mm_cache_queries",
     "vllm:mm_cache_hits": "mm_cache_hits",
 }
+# In vLLM's words, of a prompt that leaves no room for a reply.
+_TOO_LONG = ("maximum context length is", "longer than the maximum model length")
+_LENGTH = re.compile(r"prompt \(length (\d+)\)")
 _GIVEN_UP = frozenset({"abort", "error"})
 
 
@@ -39,9 +45,15 @@ class VllmEngine:
     """
 
     def __init__(
-        self, llm: Any, checkpoint: Checkpoint, template: str | None, facts: Mapping[str, Any]
+        self,
+        llm: Any,
+        checkpoint: Checkpoint,
+        template: str | None,
+        facts: Mapping[str, Any],
+        log: VllmLog,
     ) -> None:
         self.facts = facts
+        self._log = log
         self._llm = llm
         self._checkpoint = checkpoint
         self._template = template
@@ -50,22 +62,22 @@ class VllmEngine:
         self._stop_tokens = _special_tokens(self._tokenizer, checkpoint.stop)
         self._labels: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
         self._asked: dict[str, tuple[Ask, tuple[tuple[int, ...], ...]]] = {}
+        self._died = False
         self._counts = {"requests": 0, "prompt_tokens": 0, "cached_prompt_tokens": 0}
 
     def add(self, ask: Ask) -> str:
         """Render the ask and queue it. Raises ItemError where it can't be asked."""
         tokens = self._label_tokens(ask) if ask.readout == "logprob" else ()
-        params = self._params(ask, [token for ids in tokens for token in ids])
         try:
             (queued,) = self._llm.enqueue_chat(
                 ask.chat(),
-                params,
+                self._params(ask, [token for ids in tokens for token in ids]),
                 use_tqdm=False,
                 chat_template=self._template,
                 chat_template_kwargs=dict(self._checkpoint.template_arguments) or None,
             )
         except Exception as error:  # vLLM and processors raise what they like on a bad prompt
-            raise _refusal(error, self._context) from error
+            raise self._refusal(ask, describe(error)) from error
         # The engine's name of the request is the output's with digits of chance behind it.
         name = str(queued).rpartition("-")[0] or str(queued)
         self._asked[name] = (ask, tokens)
@@ -73,7 +85,7 @@ class VllmEngine:
 
     def step(self) -> Sequence[tuple[str, Answer | Exception]]:
         answers: list[tuple[str, Answer | Exception]] = []
-        for output in self._llm.llm_engine.step():
+        for output in self._stepped():
             if output.finished and output.request_id in self._asked:
                 ask, tokens = self._asked.pop(output.request_id)
                 try:
@@ -81,6 +93,15 @@ class VllmEngine:
                 except ItemError as error:
                     answers.append((output.request_id, error))
         return answers
+
+    def _stepped(self) -> Sequence[Any]:
+        try:
+            return list(self._llm.llm_engine.step())
+        except Exception as error:  # vLLM says in many ways that it died
+            self._died = True
+            where = f" Its log: {self._log.path}" if self._log.path else ""
+            cause = root_cause(error, self._log.text)
+            raise EngineFault(f"vLLM's engine died: {cause}.{where}") from error
 
     def abort(self, name: str) -> None:
         self._asked.pop(name, None)
@@ -110,6 +131,8 @@ class VllmEngine:
 
     def close(self) -> None:
         self._llm.llm_engine.engine_core.shutdown()
+        if not self._died:
+            self._log.remove()
 
     def _params(self, ask: Ask, tokens: list[int]) -> SamplingParams:
         """All that bends decoding stands here: nothing of a generation_config comes in."""
@@ -176,6 +199,27 @@ class VllmEngine:
             )
         )
 
+    def _refusal(self, ask: Ask, words: str) -> ItemError:
+        """Why an ask can't be asked: the error of its item."""
+        if any(sign in words for sign in _TOO_LONG):
+            counted = _LENGTH.search(words)
+            length = counted.group(1) if counted else f"{self._text_tokens(ask)} (without images)"
+            return ItemError(
+                f"The prompt has {length} tokens, the model's context {self._context}. Use a "
+                "shorter prompt, or a longer context (-o engine.max_model_len=…)."
+            )
+        if "chat template" in words.lower() or "TemplateError" in words:
+            return ItemError(
+                f"The model's chat template refuses these messages: {words}. "
+                "Some models take no system prompt: choose a prompt style without one."
+            )
+        return ItemError(f"vLLM refuses the request: {words}")
+
+    def _text_tokens(self, ask: Ask) -> int:
+        """How many tokens the rendered text of an ask has."""
+        text = self._rendered(ask, reply=True)
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
 
 def _sums(found: Mapping[int, Any], tokens: tuple[tuple[int, ...], ...]) -> list[float]:
     """The log of each label's probability: the sum over the tokens that it may begin with."""
@@ -198,7 +242,3 @@ def _special_tokens(tokenizer: Any, stop: Sequence[str]) -> list[int]:
     added = getattr(tokenizer, "added_tokens_decoder", {})
     special = {str(token): number for number, token in added.items() if token.special}
     return [special[text] for text in stop if text in special]
-
-
-def _refusal(error: Exception, context: int) -> ItemError:
-    return ItemError(f"vLLM refuses the request: {error}")

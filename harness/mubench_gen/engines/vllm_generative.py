@@ -14,11 +14,14 @@ from mubench_gen.engines.vllm_arguments import read_arguments
 from mubench_gen.engines.vllm_asks import Asks
 from mubench_gen.engines.vllm_loop import EngineLoop
 from mubench_gen.engines.vllm_opening import open_engine
+from mubench_gen.engines.vllm_replicas import Replicas, read_number
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
-from mubench_gen.types import Readout, Reply, Request
+from mubench_gen.types import Readout, Request
 
 # Of an image's preparation, what engine arguments say; the rest is the checkpoint's own.
 _PREPARATION = ("mm_processor_kwargs", "hf_overrides", "tokenizer", "tokenizer_mode")
+
+_WINDOW = 256  # requests under way at once, a replica: as many as vLLM computes together
 
 
 class VllmGenerative(StreamingModel):
@@ -28,17 +31,17 @@ class VllmGenerative(StreamingModel):
     batches of them. The three read-outs mix in a batch without touching each other.
     """
 
-    window = 256
-
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
         super().__init__(None, runtime)
         self._checkpoint = checkpoint
         self._arguments = read_arguments(
             checkpoint, runtime, runtime.engine_options, engine="vllm", images=runtime.images
         )
+        self._replicas = read_number(self._arguments)
+        self.window = _WINDOW * self._replicas
         kept = {name: self._arguments.get(name) for name in _PREPARATION}
         self._asks = Asks(checkpoint, kept)
-        self._loop: EngineLoop | None = None
+        self._engine: EngineLoop | Replicas | None = None
         self._facts: Mapping[str, Any] = {}
 
     @property
@@ -47,16 +50,25 @@ class VllmGenerative(StreamingModel):
 
     def load(self) -> None:
         """Raises UsageError for what the user must fix, MissingExtraError without vLLM."""
-        if self._loop is not None:
+        if self._engine is not None:
             return
-        loop = EngineLoop(partial(open_engine, self._checkpoint, self.runtime, self._arguments))
-        self._facts = loop.start()
-        self._loop = loop
+        given = (self._checkpoint, self.runtime, self._arguments)
+        engine: EngineLoop | Replicas
+        if self._replicas == 1:
+            engine = EngineLoop(partial(open_engine, *given))
+        else:
+            engine = Replicas(*given, self._replicas)
+        try:
+            self._facts = engine.start()
+        except BaseException:
+            engine.close()
+            raise
+        self._engine = engine
 
     def close(self) -> None:
-        if self._loop is not None:
-            self._loop.close()
-            self._loop = None
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -64,8 +76,8 @@ class VllmGenerative(StreamingModel):
 
     @property
     def counts(self) -> Mapping[str, Any]:
-        return {} if self._loop is None else self._loop.counts()
+        return {} if self._engine is None else self._engine.counts()
 
-    def submit(self, request: Request) -> Future[Reply | str | Any]:
-        assert self._loop is not None, "load() comes first"
-        return self._loop.ask(self._asks.make(request))
+    def submit(self, request: Request) -> Future[Any]:
+        assert self._engine is not None, "load() comes first"
+        return self._engine.ask(self._asks.make(request))

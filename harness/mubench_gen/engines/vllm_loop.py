@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -130,10 +131,13 @@ class EngineLoop:
         self._opened.set_result(engine.facts)
         try:
             self._serve(engine)
-        except Exception as error:  # an edge of isolation: vLLM says in many ways that it died
-            self._fault = EngineFault(f"vLLM's engine died: {describe(error)}")
+        except EngineFault as fault:
+            self._fault = fault
+        except Exception as error:  # an edge of isolation: the engine's bookkeeping failed
+            self._fault = EngineFault(f"vLLM's engine failed: {describe(error)}")
         self._refuse_all()
-        engine.close()
+        with suppress(Exception):  # a dead engine may not close either
+            engine.close()
 
     def _serve(self, engine: Engine) -> None:
         while not self._closing:

@@ -12,8 +12,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.engines.conversation import no_template
-from mubench_gen.engines.digest import digest_checkpoint
+from mubench_gen.engines.digest import digest_checkpoint, local_folder
 from mubench_gen.engines.vllm_arguments import VllmStart, settle
+from mubench_gen.engines.vllm_diagnosis import Opening, diagnose
+from mubench_gen.engines.vllm_log import VllmLog
 from mubench_gen.errors import MissingExtraError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.progress import log
@@ -27,7 +29,6 @@ _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
-    "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # never a fork of a process that has threads
 }
 _OPENMP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -52,24 +53,58 @@ class Phases:
         log(f"{self._name}: {phase} {self.seconds[phase]:.1f} s")
 
 
-def open_engine(checkpoint: Checkpoint, runtime: Runtime, arguments: Mapping[str, Any]) -> Engine:
+def open_engine(
+    checkpoint: Checkpoint, runtime: Runtime, arguments: Mapping[str, Any], *, name: str = "vllm"
+) -> Engine:
     """Import vLLM, load the model. Raises UsageError: what is wrong, and what to do."""
-    phases = Phases(f"vllm {checkpoint.path}")
+    phases = Phases(name)
     _require("torch", _ENVIRONMENT if "torch" in sys.modules else {**_ENVIRONMENT, **_OPENMP})
     start = settle({**_DEFAULTS, **arguments}, runtime)
     os.environ.update(start.environment)
+    opening = _opening(checkpoint, start)
+    vllm_log = VllmLog()
+    try:
+        engine = _opened(checkpoint, runtime, start, phases, vllm_log)
+    except UsageError:
+        vllm_log.remove()
+        raise
+    except Exception as error:  # vLLM and what it is made of raise what they like
+        problem = diagnose(error, vllm_log.text, opening)
+        vllm_log.remove()
+        raise problem from error
+    phases.done("ready")
+    return engine
+
+
+def _opened(
+    checkpoint: Checkpoint, runtime: Runtime, start: VllmStart, phases: Phases, vllm_log: VllmLog
+) -> Engine:
     _require("vllm", {})
-    phases.done("import")
     from vllm import LLM
+    from vllm.engine.arg_utils import EngineArgs
 
     from mubench_gen.engines.vllm_engine import VllmEngine
 
+    phases.done("import")
+    # All that its configuration tells is told before weights are read.
+    config = EngineArgs(**start.arguments).create_model_config()
+    _check_model(checkpoint, config, images=runtime.images)
+    template = _template(checkpoint, config)
     llm = LLM(**start.arguments)
     phases.done("load")
-    template = _template(llm, checkpoint)
-    facts = _facts(checkpoint, start, llm)
-    phases.done("ready")
-    return VllmEngine(llm, checkpoint, template, {**facts, "startup_seconds": phases.seconds})
+    facts = {**_facts(checkpoint, start, llm), "startup_seconds": phases.seconds}
+    return VllmEngine(llm, checkpoint, template, facts, vllm_log)
+
+
+def _opening(checkpoint: Checkpoint, start: VllmStart) -> Opening:
+    """What a diagnosis says of the model."""
+    revision = start.arguments.get("revision")
+    folder = local_folder(checkpoint.path, revision)
+    digest = digest_checkpoint(checkpoint.path, revision) if folder is not None else None
+    weights = None
+    if folder is not None and digest is not None:
+        weights = sum((folder / name).stat().st_size for name in digest.files)
+    return Opening(str(checkpoint.path), weights)
 
 
 def _require(package: str, environment: Mapping[str, str]) -> None:
@@ -84,15 +119,29 @@ def _require(package: str, environment: Mapping[str, str]) -> None:
         ) from error
 
 
-def _template(llm: Any, checkpoint: Checkpoint) -> str | None:
+def _check_model(checkpoint: Checkpoint, config: Any, *, images: int) -> None:
+    """Refuse what writes no text, and what reads no images where there are some."""
+    if config.runner_type != "generate":
+        raise UsageError(
+            f"{checkpoint.path} ({config.architecture}) writes no text, so that it cannot answer."
+        )
+    if images and not config.is_multimodal_model:
+        raise UsageError(
+            f"{checkpoint.path} ({config.architecture}) reads text alone: it cannot be shown an "
+            "image. Take a vision-language model, or ask without images: --control blind."
+        )
+
+
+def _template(checkpoint: Checkpoint, config: Any) -> str | None:
     """The chat template; None for tokenizers that render without one (Mistral's)."""
     from vllm.renderers.hf import resolve_chat_template
+    from vllm.tokenizers import cached_tokenizer_from_config
 
-    tokenizer = llm.get_tokenizer()
+    tokenizer = cached_tokenizer_from_config(config)
     if not hasattr(tokenizer, "get_chat_template"):
         return None
     template = checkpoint.chat_template or resolve_chat_template(
-        tokenizer, None, None, model_config=llm.model_config
+        tokenizer, None, None, model_config=config
     )
     if template is None:
         raise UsageError(no_template(str(checkpoint.path)))

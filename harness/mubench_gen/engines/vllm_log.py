@@ -1,0 +1,81 @@
+"""vLLM's log: into a file, so that the screen stays clear and a failure can be explained."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_READ = 200_000  # bytes from its end that are looked at
+_OWN = ("VLLM_LOGGING_CONFIG_PATH", "VLLM_CONFIGURE_LOGGING")
+
+
+class VllmLog:
+    """A file that vLLM's processes log to, in a folder of its own until `remove`.
+
+    Made before vllm is imported. What a user has set of vLLM's logging stands: then there
+    is no file, and `text` is empty.
+    """
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        if any(name in os.environ for name in _OWN):
+            return
+        self._folder = Path(tempfile.mkdtemp(prefix="mubench-gen-vllm-"))
+        settings = self._folder / "logging.json"
+        settings.write_text(json.dumps(_settings(self._folder / "vllm.log")), encoding="utf-8")
+        os.environ["VLLM_LOGGING_CONFIG_PATH"] = str(settings)
+
+    @property
+    def path(self) -> Path | None:
+        return None if self._folder is None else self._folder / "vllm.log"
+
+    @property
+    def text(self) -> str:
+        """The end of what was logged."""
+        if self.path is None or not self.path.is_file():
+            return ""
+        with self.path.open("rb") as file:
+            file.seek(max(0, self.path.stat().st_size - _READ))
+            return file.read().decode("utf-8", "replace")
+
+    def remove(self) -> None:
+        if self._folder is not None:
+            if os.environ.get("VLLM_LOGGING_CONFIG_PATH") == str(self._folder / "logging.json"):
+                del os.environ["VLLM_LOGGING_CONFIG_PATH"]
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+
+def _settings(file: Path) -> dict[str, object]:
+    """For logging.config.dictConfig: errors into the file, on stderr what the user asked for.
+
+    vLLM logs two warnings a request on a CPU: less than errors would be a large file.
+    """
+    asked = os.environ.get("VLLM_LOGGING_LEVEL")
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "plain": {"format": "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"}
+        },
+        "handlers": {
+            "file": {
+                "class": "logging.FileHandler",
+                "filename": str(file),
+                "formatter": "plain",
+                "delay": True,
+            },
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stderr",
+                "formatter": "plain",
+                "level": asked or "CRITICAL",
+            },
+        },
+        "loggers": {
+            "vllm": {"handlers": ["file", "stderr"], "level": asked or "ERROR", "propagate": False}
+        },
+    }

@@ -1,0 +1,132 @@
+"""Requests as a vLLM engine gets them, and the ids under which it keeps images."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+from PIL import Image as PillowImage
+
+from mubench_gen.engines import open_checkpoint
+from mubench_gen.engines.vllm_asks import Asks
+from mubench_gen.engines.vllm_generative import VllmGenerative
+from mubench_gen.engines.vllm_replica import Job, Recent
+from mubench_gen.engines.vllm_replicas import read_number
+from mubench_gen.errors import ItemError, MissingExtraError, SettingError
+from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.types import Image, Message, Text
+
+from .conftest import DecodedPolicy, make_image, make_request
+
+CHECKPOINT = Checkpoint("owner/name", "generative")
+
+
+def image_id(image: Image, **preparation: Any) -> str:
+    shown = Asks(CHECKPOINT, preparation).make(make_request(image=image)).image
+    assert shown is not None
+    return shown.id
+
+
+def test_an_image_s_id_is_its_content_s() -> None:
+    assert image_id(make_image(1)) == image_id(make_image(1))
+    assert image_id(make_image(1)) != image_id(make_image(2))
+
+
+def test_the_same_file_by_another_policy_has_another_id() -> None:
+    """vLLM trusts the id: two readings of one file must not share a cache's entry."""
+    one, other = (
+        Image("i", lambda: b"the same bytes", DecodedPolicy(PillowImage.new("RGB", (8, 8), colour)))
+        for colour in ("black", "white")
+    )
+    assert one.sha256 == other.sha256
+    assert image_id(one) != image_id(other)
+
+
+def test_the_same_image_prepared_in_another_way_has_another_id() -> None:
+    image = make_image(1)
+    assert image_id(image, mm_processor_kwargs=None) != image_id(
+        image, mm_processor_kwargs={"max_pixels": 50_176}
+    )
+
+
+def test_messages_are_those_of_vllm_s_chat() -> None:
+    image = make_image(3)
+    ask = Asks(CHECKPOINT, {}).make(make_request(image=image, text="Which?", system="You see."))
+    system, user = ask.chat()
+    assert system == {"role": "system", "content": [{"type": "text", "text": "You see."}]}
+    picture, text = user["content"]
+    assert (picture["type"], picture["uuid"]) == ("image_pil", image_id(image))
+    assert picture["image_pil"] is image.pixels()
+    assert text == {"type": "text", "text": "Which?"}
+
+
+def test_a_checkpoint_s_quirks_hold() -> None:
+    quirky = Checkpoint("owner/name", "generative", system="user", images="first")
+    image = make_image(3)
+    request = make_request(system="You see.")
+    behind = (*request.messages[:1], Message("user", (Text("Which?"), image)))
+    (user,) = Asks(quirky, {}).make(type(request)(**{**fields(request), "messages": behind})).turns
+    assert [part["type"] for part in user["content"]] == ["image", "text"]
+    assert user["content"][1]["text"] == "You see.\n\nWhich?"
+
+
+def fields(request: Any) -> dict[str, Any]:
+    return {name: getattr(request, name) for name in type(request).__dataclass_fields__}
+
+
+def test_a_second_image_is_refused() -> None:
+    request = make_request(image=make_image(1))
+    two = (Message("user", (make_image(1), make_image(2), Text("Which?"))),)
+    with pytest.raises(ItemError, match="2 images"):
+        Asks(CHECKPOINT, {}).make(type(request)(**{**fields(request), "messages": two}))
+
+
+def test_a_replica_gets_an_image_s_pixels_once() -> None:
+    ours, theirs = Recent(), Recent()
+    asks = Asks(CHECKPOINT, {})
+    for number in (1, 1, 2, 1, *range(3, 40), 1, 39):
+        ask = asks.make(make_request(image=make_image(number)))
+        assert ask.image is not None
+        sent = pickle.loads(pickle.dumps(ours.outgoing(ask)))
+        got = theirs.incoming(sent)
+        assert got.image.pixels.tobytes() == make_image(number).pixels().tobytes()
+    ask = asks.make(make_request(image=make_image(39)))
+    assert ours.outgoing(ask).image.pixels is None  # type: ignore[union-attr]
+
+
+def test_replicas_share_the_cores() -> None:
+    job = Job(CHECKPOINT, Runtime(""), {}, 0, 1)
+    assert job.cores()
+    halves = [Job(CHECKPOINT, Runtime(""), {}, n, 2).cores() for n in range(2)]
+    assert all(halves)
+    assert len(halves[0] | halves[1]) <= len(job.cores())
+
+
+def test_the_number_of_replicas_is_the_engine_s_own_and_not_vllm_s() -> None:
+    arguments = {"data_parallel_size": 4, "dtype": "auto"}
+    assert read_number(arguments) == 4
+    assert arguments == {"dtype": "auto"}
+    with pytest.raises(SettingError, match="data_parallel_size=0"):
+        read_number({"data_parallel_size": 0})
+
+
+def test_the_engine_offers_three_read_outs_and_a_window_a_replica() -> None:
+    one = open_checkpoint("vllm", CHECKPOINT, Runtime(""))
+    assert isinstance(one, VllmGenerative)
+    assert one.readouts == ("parse", "choice", "logprob")
+    runtime = Runtime("", engine_options={"data_parallel_size": "3"})
+    three = open_checkpoint("vllm", CHECKPOINT, runtime)
+    assert isinstance(three, VllmGenerative)
+    assert three.window == 3 * one.window
+
+
+def test_without_vllm_the_line_to_type_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    pytest.importorskip("torch")
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    model = open_checkpoint("vllm", CHECKPOINT, Runtime(""))
+    with pytest.raises(MissingExtraError, match=r"pip install 'mubench-gen\[vllm\]'"):
+        model.load()
+    model.close()

@@ -1,0 +1,31 @@
+"""Requests about the demo's images, made as a run makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import wait
+from typing import Any
+
+from mubench_gen.plan import make_plan
+from mubench_gen.plugins import Plugins
+from mubench_gen.run import _items
+from mubench_gen.settings import make_settings
+from mubench_gen.types import Request
+
+
+def demo_requests(**settings: Any) -> list[Request]:
+    """The requests of a run of `tiny` with the settings, in the order of the run."""
+    plan = make_plan(make_settings({"plugin": "tiny", "engine": "vllm", **settings}), Plugins())
+    items = _items(plan, frozenset())  # type: ignore[arg-type]
+    return [item.request for item in items if item.request is not None]
+
+
+def answers(model: Any, requests: Sequence[Request]) -> list[Any]:
+    """What the model answers to requests that are all under way at once."""
+    futures = [model.submit(request) for request in requests]
+    wait(futures, timeout=300)
+    return [future.result(0) for future in futures]
+
+
+def texts(replies: Sequence[Any]) -> list[str]:
+    return [reply.text for reply in replies]

@@ -1,0 +1,184 @@
+"""What goes wrong with the real vLLM: in one item, and before the start."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image as PillowImage
+
+from mubench_gen.engines.vllm_generative import VllmGenerative
+from mubench_gen.errors import ItemError, UsageError
+from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.types import Image, Message, Request, Text
+
+from .asked import demo_requests
+from .conftest import QUICK, tiny_weights
+
+Variant = Callable[..., Path]
+
+
+class Shown:
+    """An image policy that shows the picture given."""
+
+    def __init__(self, picture: PillowImage.Image) -> None:
+        self._picture = picture
+
+    def check(self, content: bytes, name: str) -> str | None:
+        return None
+
+    def decode(self, content: bytes, name: str) -> PillowImage.Image:
+        return self._picture
+
+
+@pytest.fixture
+def variant(tmp_path: Path) -> Variant:
+    """A copy of the tiny llava with another configuration, and without some files."""
+
+    def copy(config: Mapping[str, Any] | None = None, *, without: tuple[str, ...] = ()) -> Path:
+        folder = tmp_path / "variant"
+        shutil.copytree(tiny_weights(), folder)
+        for name in without:
+            (folder / name).unlink()
+        if config is not None:
+            (folder / "config.json").write_text(json.dumps(config))
+        return folder
+
+    return copy
+
+
+def configuration() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((tiny_weights() / "config.json").read_text())
+    return found
+
+
+def refusal(path: str | Path, runtime: Runtime | None = None, **options: str) -> str:
+    """What the user is told where the model cannot be opened."""
+    given = runtime or Runtime("", device="cpu", dtype="float32")
+    runtime = replace(given, engine_options={**QUICK, **options})
+    model = VllmGenerative(Checkpoint(path, "generative"), runtime)
+    with pytest.raises(UsageError) as caught:
+        model.load()
+    model.close()
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def good() -> Request:
+    return demo_requests(limit=1, tasks=["modality"], readout=["parse"])[0]
+
+
+def asking(request: Request, key: str, *content: Text | Image) -> Request:
+    return replace(request, key=key, messages=(Message("user", content),))
+
+
+def test_a_prompt_beyond_the_context_is_its_item_s_error_and_names_both_lengths(
+    tiny: VllmGenerative, good: Request
+) -> None:
+    assert good.image is not None
+    long = [
+        asking(good, "words", good.image, Text("cells " * 2_400)),
+        asking(good, "letters", good.image, Text("x" * 90_000)),
+        asking(good, "beside", good.image, Text("cells " * 2_020)),
+    ]
+    futures = [tiny.submit(request) for request in [good, *long, replace(good, key="again")]]
+
+    for future in futures[1:-1]:
+        error = future.exception(timeout=120)
+        assert isinstance(error, ItemError)
+        assert "context 2048" in str(error)
+        length = str(error).split("has ")[1].split(" ")[0]
+        assert int(length) > 1_900
+    assert futures[0].result(120).text == futures[-1].result(120).text
+
+
+def test_an_image_that_the_processor_refuses_is_its_item_s_error(
+    tiny: VllmGenerative, good: Request
+) -> None:
+    flat = Image("flat", lambda: b"flat", Shown(PillowImage.new("RGB", (0, 10))))
+    futures = [
+        tiny.submit(request)
+        for request in [asking(good, "flat", flat, Text("What is shown?")), good]
+    ]
+    error = futures[0].exception(timeout=120)
+    assert isinstance(error, ItemError)
+    assert "refuses the request" in str(error)
+    assert futures[1].result(120).text
+
+
+def test_labels_that_begin_alike_are_their_item_s_error(
+    tiny: VllmGenerative, good: Request
+) -> None:
+    alike = replace(good, key="alike", readout="logprob", labels=("AAA", "AAB"))
+    error = tiny.submit(alike).exception(timeout=120)
+    assert isinstance(error, ItemError)
+    assert "--readout parse" in str(error)
+
+
+def test_an_unknown_architecture_is_named(variant: Variant) -> None:
+    told = refusal(variant({**configuration(), "architectures": ["NopeForConditionalGeneration"]}))
+    assert "architecture NopeForConditionalGeneration" in told
+    assert "--engine transformers" in told
+
+
+def test_code_of_a_checkpoint_s_own_is_refused_with_the_flags_that_allow_it(
+    variant: Variant,
+) -> None:
+    own = {
+        "architectures": ["NopeForConditionalGeneration"],
+        "model_type": "nope",
+        "auto_map": {"AutoConfig": "configuration_nope.NopeConfig"},
+    }
+    folder = variant(own)
+    trap = folder.parent / "ran"
+    (folder / "configuration_nope.py").write_text(f"open({str(trap)!r}, 'w')\n")
+    assert "--trust-remote-code --revision" in refusal(folder)
+    assert not trap.exists()
+
+
+def test_a_model_without_a_chat_template_is_refused(variant: Variant) -> None:
+    assert "has no chat template" in refusal(variant(without=("chat_template.jinja",)))
+
+
+def test_a_model_that_reads_text_alone_is_refused(variant: Variant) -> None:
+    text = {
+        **configuration()["text_config"],
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+    }
+    told = refusal(variant(text, without=("processor_config.json",)))
+    assert "LlamaForCausalLM" in told
+    assert "--control blind" in told
+
+
+def test_a_context_beyond_the_model_s_own_is_refused_with_both(variant: Variant) -> None:
+    told = refusal(tiny_weights(), max_model_len="100000")
+    assert "engine.max_model_len=100000" in told
+    assert "2048" in told
+
+
+def test_an_unknown_quantisation_gets_the_known_ones(variant: Variant) -> None:
+    told = refusal(tiny_weights(), quantization="int9000")
+    assert "int9000" in told
+    assert "awq" in told
+
+
+def test_a_model_that_is_not_there_is_named() -> None:
+    told = refusal("owner/absent")
+    assert "owner/absent" in told
+
+
+def test_too_little_memory_says_how_much_is_needed_and_what_would_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cache that is too small for one prompt of the full context."""
+    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE")  # it would win
+    told = refusal(tiny_weights(), kv_cache_memory_bytes="1000000")
+    assert "Not enough memory" in told
+    assert "GiB" in told
+    assert "-o engine.max_model_len=" in told

@@ -1,0 +1,67 @@
+"""The tiny llava answers the same, whichever engine runs it: on the whole demo, in float32."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mubench_gen.engines.vllm_generative import VllmGenerative
+
+from .conftest import Evaluate
+
+ITEMS = 3_600
+
+
+def records(run: Any) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in run.records()}
+
+
+def agree(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> None:
+    """Label log-probabilities within 1e-3; the same first choice wherever it is clear."""
+    assert one.keys() == other.keys()
+    same = 0
+    for item, row in one.items():
+        scores, others = row["scores"], other[item]["scores"]
+        assert scores == pytest.approx(others, abs=1e-3), item
+        same += row["choice"] == other[item]["choice"]
+        first, second = sorted(scores)[:-3:-1]
+        if first - second > 2e-3:
+            assert row["choice"] == other[item]["choice"], item
+    assert same >= 0.995 * len(one)
+
+
+@pytest.fixture(scope="module")
+def by_transformers(_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from mubench_gen import evaluate
+
+    folder = tmp_path_factory.mktemp("transformers") / "run"
+    return evaluate(
+        plugin="tiny",
+        engine="transformers",
+        readout=["logprob"],
+        dtype="float32",
+        batch_size=32,
+        run_dir=folder,
+    )
+
+
+def test_vllm_scores_every_item_of_the_demo_as_transformers_does(
+    tiny: VllmGenerative, evaluate: Evaluate, by_transformers: Any
+) -> None:
+    run = evaluate(tiny, engine="vllm", readout=["logprob"])
+    assert run.scores.pooled.n == ITEMS
+    assert run.scores.n_errors == 0
+    agree(records(run), records(by_transformers))
+
+
+def test_vllm_writes_the_greedy_replies_that_transformers_does(
+    tiny: VllmGenerative, evaluate: Evaluate
+) -> None:
+    """By all that is read from free text, and where replies are held to the labels."""
+    settings: dict[str, Any] = {"readout": ["parse"], "limit": 12, "prompt": ["paper", "letter"]}
+    one = records(evaluate(tiny, engine="vllm", **settings))
+    other = records(evaluate(engine="transformers", **settings))
+    assert one.keys() == other.keys()
+    different = [item for item, row in one.items() if row["reply"] != other[item]["reply"]]
+    assert len(different) <= 0.005 * len(one), different
