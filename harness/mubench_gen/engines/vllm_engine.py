@@ -61,6 +61,7 @@ class VllmEngine:
         self._context = int(llm.model_config.max_model_len)
         self._stop_tokens = _special_tokens(self._tokenizer, checkpoint.stop)
         self._labels: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
+        self._begins: dict[str, bool] | None = None
         self._asked: dict[str, tuple[Ask, tuple[tuple[int, ...], ...]]] = {}
         self._died = False
         self._counts = {"requests": 0, "prompt_tokens": 0, "cached_prompt_tokens": 0}
@@ -75,6 +76,7 @@ class VllmEngine:
                 use_tqdm=False,
                 chat_template=self._template,
                 chat_template_kwargs=dict(self._checkpoint.template_arguments) or None,
+                tokenization_kwargs=self._beginning(ask),
             )
         except Exception as error:  # vLLM and processors raise what they like on a bad prompt
             raise self._refusal(ask, describe(error)) from error
@@ -177,6 +179,19 @@ class VllmEngine:
                 decode=tokenizer.decode,
             )
         return self._labels[ask.labels]
+
+    def _beginning(self, ask: Ask) -> dict[str, bool]:
+        """Whether the tokenizer is to write the beginning: where the template does not (LLaVA's).
+
+        As transformers does it; `LLM.chat` by itself never lets it.
+        """
+        if self._begins is None:
+            bos = getattr(self._tokenizer, "bos_token", None)
+            self._begins = {}
+            if self._template is not None and bos and bos not in self._template:
+                said = self._rendered(ask, reply=True)
+                self._begins = {} if said.startswith(bos) else {"add_special_tokens": True}
+        return self._begins
 
     def _tail(self, ask: Ask) -> str:
         """What the template writes after the messages, where the reply starts."""

@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.engines.conversation import no_template
+from mubench_gen.engines.conversation import ChatTemplate, choose_template
 from mubench_gen.engines.digest import digest_checkpoint, local_folder
 from mubench_gen.engines.vllm_arguments import VllmStart, settle
 from mubench_gen.engines.vllm_diagnosis import Opening, diagnose
@@ -92,8 +92,8 @@ def _opened(
     template = _template(checkpoint, config)
     llm = LLM(**start.arguments)
     phases.done("load")
-    facts = {**_facts(checkpoint, start, llm), "startup_seconds": phases.seconds}
-    return VllmEngine(llm, checkpoint, template, facts, vllm_log)
+    facts = {**_facts(checkpoint, start, llm, template), "startup_seconds": phases.seconds}
+    return VllmEngine(llm, checkpoint, template.text if template else None, facts, vllm_log)
 
 
 def _opening(checkpoint: Checkpoint, start: VllmStart) -> Opening:
@@ -132,7 +132,7 @@ def _check_model(checkpoint: Checkpoint, config: Any, *, images: int) -> None:
         )
 
 
-def _template(checkpoint: Checkpoint, config: Any) -> str | None:
+def _template(checkpoint: Checkpoint, config: Any) -> ChatTemplate | None:
     """The chat template; None for tokenizers that render without one (Mistral's)."""
     from vllm.renderers.hf import resolve_chat_template
     from vllm.tokenizers import cached_tokenizer_from_config
@@ -140,15 +140,17 @@ def _template(checkpoint: Checkpoint, config: Any) -> str | None:
     tokenizer = cached_tokenizer_from_config(config)
     if not hasattr(tokenizer, "get_chat_template"):
         return None
-    template = checkpoint.chat_template or resolve_chat_template(
-        tokenizer, None, None, model_config=config
+    return choose_template(
+        checkpoint,
+        resolve_chat_template(tokenizer, None, None, model_config=config),
+        model_type=config.hf_config.model_type,
+        name=str(checkpoint.path),
     )
-    if template is None:
-        raise UsageError(no_template(str(checkpoint.path)))
-    return template
 
 
-def _facts(checkpoint: Checkpoint, start: VllmStart, llm: Any) -> dict[str, Any]:
+def _facts(
+    checkpoint: Checkpoint, start: VllmStart, llm: Any, template: ChatTemplate | None
+) -> dict[str, Any]:
     """What is needed to do it again, for the manifest."""
     import torch
 
@@ -171,6 +173,7 @@ def _facts(checkpoint: Checkpoint, start: VllmStart, llm: Any) -> dict[str, Any]
         "dtype": str(model.dtype).removeprefix("torch."),
         "quantization": model.quantization,
         "max_model_len": model.max_model_len,
+        "chat_template": template.origin if template else None,
         "arguments": {k: v for k, v in start.arguments.items() if k != "model"},
         "environment": dict(start.environment),
         "versions": {name: version(name) for name in ("torch", "transformers")}

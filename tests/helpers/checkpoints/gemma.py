@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from .formats import GEMMA3
-from .saving import TEXT, TOWER, Made, make_tokenizer
+from .saving import TEXT, TOWER, TOWER_NAMES, Made, make_tokenizer
 
 _HEAD = {"head_dim": 32}
+_LINES = ("\n", "\n\n", "\n\n\n", "\n\n\n\n")
 
 
 def make_gemma3() -> Made:
@@ -17,7 +18,13 @@ def make_gemma3() -> Made:
         "image_token": "<image_soft_token>",
     }
     tokenizer = make_tokenizer(
-        "<start_of_turn>", "<end_of_turn>", bos="<bos>", eos="<eos>", begins=True, named=named
+        "<start_of_turn>",
+        "<end_of_turn>",
+        bos="<bos>",
+        eos="<eos>",
+        begins=True,
+        named=named,
+        lines=_LINES,
     )
     token = tokenizer.convert_tokens_to_ids
     config = hf.Gemma3Config(
@@ -44,14 +51,16 @@ def make_gemma3() -> Made:
     model = hf.Gemma3ForConditionalGeneration(config)
     # All zero before training: no image would show through.
     model.model.multi_modal_projector.mm_input_projection_weight.data.normal_(std=0.1)
-    return Made(model, processor)
+    return Made(model, processor, TOWER_NAMES)
 
 
 def make_paligemma() -> Made:
     """PaliGemma, which has no chat template."""
     import transformers as hf
 
-    tokenizer = make_tokenizer(bos="<bos>", eos="<eos>", named={"image_token": "<image>"})
+    tokenizer = make_tokenizer(
+        bos="<bos>", eos="<eos>", begins=True, named={"image_token": "<image>"}, lines=_LINES
+    )
     images = hf.SiglipImageProcessorPil(size={"height": 64, "width": 64})
     images.image_seq_length = 16
     processor = hf.PaliGemmaProcessor(image_processor=images, tokenizer=tokenizer)
@@ -63,4 +72,4 @@ def make_paligemma() -> Made:
         projection_dim=64,
         hidden_size=64,
     )
-    return Made(hf.PaliGemmaForConditionalGeneration(config), processor)
+    return Made(hf.PaliGemmaForConditionalGeneration(config), processor, TOWER_NAMES)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .formats import LLAVA_NEXT_MISTRAL, LLAVA_ONEVISION
-from .saving import TEXT, TOWER, Made, make_tokenizer
+from .saving import TEXT, TOWER, TOWER_NAMES, Made, make_tokenizer
 
 _IMAGE = {"image_token": "<image>"}
 _TILES = [[64, 128], [128, 64], [128, 128]]
-# As in the published checkpoints; vLLM reads no other names.
-_CLIP_NAMES = (("vision_tower.", "vision_tower.vision_model."),)
 
 
 def make_llava() -> Made:
@@ -44,7 +42,7 @@ def make_llava_next() -> Made:
         chat_template=LLAVA_NEXT_MISTRAL,
         **_patches("default"),
     )
-    return Made(hf.LlavaNextForConditionalGeneration(config), processor, _CLIP_NAMES)
+    return Made(hf.LlavaNextForConditionalGeneration(config), processor, TOWER_NAMES)
 
 
 def make_llava_onevision() -> Made:
@@ -71,7 +69,7 @@ def make_llava_onevision() -> Made:
         vision_feature_select_strategy="full",
         chat_template=LLAVA_ONEVISION,
     )
-    return Made(hf.LlavaOnevisionForConditionalGeneration(config), processor)
+    return Made(hf.LlavaOnevisionForConditionalGeneration(config), processor, TOWER_NAMES)
 
 
 def _made_llava(text_config: str) -> Made:
@@ -93,7 +91,7 @@ def _made_llava(text_config: str) -> Made:
         num_additional_image_tokens=1,
         **_patches("default"),
     )
-    return Made(hf.LlavaForConditionalGeneration(config), processor, _CLIP_NAMES)
+    return Made(hf.LlavaForConditionalGeneration(config), processor, TOWER_NAMES)
 
 
 def _last_layer(strategy: str) -> dict[str, Any]:

@@ -33,6 +33,9 @@ TOWER: dict[str, Any] = {
     "image_size": 64,
     "patch_size": 16,
 }
+# A tower's weights in published checkpoints; transformers would name them shorter, and vLLM reads
+# no other names.
+TOWER_NAMES = (("vision_tower.", "vision_tower.vision_model."),)
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,23 @@ def make_tokenizer(
     eos: str = "</s>",
     begins: bool = False,
     named: dict[str, str] | None = None,
+    lines: tuple[str, ...] = (),
 ) -> Any:
     """A byte-level BPE of about 500 tokens, <pad>, bos and eos first.
 
     `begins`: it writes bos before every text, as those of the Llama and Gemma families do.
-    `named` are special tokens under the names by which processors ask for them.
+    `named` are special tokens under the names by which processors ask for them; `lines` are
+    plain ones: Gemma's have ends of lines, which vLLM looks for.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from tokenizers import (
+        AddedToken,
+        Tokenizer,
+        decoders,
+        models,
+        pre_tokenizers,
+        processors,
+        trainers,
+    )
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
@@ -73,6 +86,7 @@ def make_tokenizer(
         tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{bos} $A", special_tokens=[(bos, 1)]
         )
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in lines])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="<pad>",
@@ -102,7 +116,7 @@ def save(make: Callable[[], Made], folder: Path) -> Path:
 
 
 def _rename(file: Path, prefixes: tuple[tuple[str, str], ...]) -> None:
-    """Name the weights as published checkpoints do, where transformers would name them shorter."""
+    """Name the weights as published checkpoints do."""
     from safetensors.torch import load_file, save_file
 
     tensors = load_file(file)
