@@ -17,6 +17,7 @@ from mubench_gen.engines.transformers_contrastive import TransformersContrastive
 from mubench_gen.engines.transformers_generative import TransformersGenerative
 from mubench_gen.engines.transformers_source import read_source
 from mubench_gen.engines.vllm_generative import VllmGenerative
+from mubench_gen.engines.vllm_loop import EngineLoop
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.merging.arithmetic import Measured, Mix, mix_for
 from mubench_gen.merging.merge import Merge, merge
@@ -164,7 +165,7 @@ class ReloadingVllm(Ends, VllmGenerative):
             shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _go(self, alpha: Decimal) -> None:
-        assert self._loop is not None
+        assert isinstance(self._engine, EngineLoop), "one replica"
         folder = self.scratch / folder_name(alpha)
         before = [path for path in self.scratch.glob("*") if path != folder]
         shutil.rmtree(folder, ignore_errors=True)
@@ -176,7 +177,7 @@ class ReloadingVllm(Ends, VllmGenerative):
             accept_vocabulary=True,  # checked before, or accepted
         )
         merge(wanted)
-        self._loop.reload(folder)
+        self._engine.reload(folder)
         for path in before:
             shutil.rmtree(path, ignore_errors=True)
 
