@@ -112,7 +112,8 @@ def make_plan(
     plugin = plugins.load(settings.plugin)
     spec = plugin.spec(settings.model)
     engine = _engine(spec, settings)
-    model = _open_model(plugin, spec, engine, settings)
+    runtime = runtime_of(spec, settings, variants)
+    model = _open_model(plugin, spec, engine, runtime, settings)
     policy = make_policy(settings.image_set)
     if settings.control == "blind" and spec.kind == "contrastive":
         raise SettingError(
@@ -291,7 +292,8 @@ def make_manifest(
 def open_model(plugin: Plugin, settings: Settings) -> Model:
     """The plugin's model that the settings name, not loaded yet."""
     spec = plugin.spec(settings.model)
-    return _open_model(plugin, spec, _engine(spec, settings), settings)
+    engine = _engine(spec, settings)
+    return _open_model(plugin, spec, engine, runtime_of(spec, settings), settings)
 
 
 def _engine(spec: ModelSpec, settings: Settings) -> str:
@@ -302,8 +304,23 @@ def _engine(spec: ModelSpec, settings: Settings) -> str:
     return settings.engine or "transformers"
 
 
-def runtime_of(spec: ModelSpec, settings: Settings) -> Runtime:
-    """What the settings tell the model."""
+def _images(settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)) -> int:
+    """How many images a request shows at most: its own and its worked examples'."""
+    if settings.control == "blind":
+        return 0
+    most = 0
+    for variant in variants:
+        given = {**settings.prompt_set, **variant}
+        shots = given.get("shots", "")
+        named = [load_prompt(name, given).settings.shots for name in settings.prompt]
+        most = max([most, int(shots) if shots.isdecimal() else 0, *named])
+    return 1 + most
+
+
+def runtime_of(
+    spec: ModelSpec, settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)
+) -> Runtime:
+    """What the settings tell the model; `variants` as in `make_plan`."""
     return Runtime(
         model=spec.name,
         device=settings.device,
@@ -316,12 +333,13 @@ def runtime_of(spec: ModelSpec, settings: Settings) -> Runtime:
         base_urls=settings.base_url,
         timeout=settings.timeout,
         deterministic=settings.deterministic,
-        images=0 if settings.control == "blind" else 1,
+        images=_images(settings, variants),
     )
 
 
-def _open_model(plugin: Plugin, spec: ModelSpec, engine: str, settings: Settings) -> Model:
-    runtime = runtime_of(spec, settings)
+def _open_model(
+    plugin: Plugin, spec: ModelSpec, engine: str, runtime: Runtime, settings: Settings
+) -> Model:
     if isinstance(spec.source, Checkpoint):
         check_options(plugin.name, Model, settings.plugin_options)
         return open_checkpoint(engine, spec.source, runtime)

@@ -13,8 +13,11 @@ from mubench_gen.engines.vllm_asks import Asks
 from mubench_gen.engines.vllm_generative import VllmGenerative
 from mubench_gen.engines.vllm_replica import Job, Recent
 from mubench_gen.engines.vllm_replicas import read_number
-from mubench_gen.errors import ItemError, MissingExtraError, SettingError
+from mubench_gen.errors import MissingExtraError, SettingError
 from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.plan import open_model
+from mubench_gen.plugins import Plugins
+from mubench_gen.settings import make_settings
 from mubench_gen.types import Image, Message, Text
 
 from .conftest import DecodedPolicy, make_image, make_request
@@ -23,8 +26,7 @@ CHECKPOINT = Checkpoint("owner/name", "generative")
 
 
 def image_id(image: Image, **preparation: Any) -> str:
-    shown = Asks(CHECKPOINT, preparation).make(make_request(image=image)).image
-    assert shown is not None
+    (shown,) = Asks(CHECKPOINT, preparation).make(make_request(image=image)).images
     return shown.id
 
 
@@ -75,11 +77,18 @@ def fields(request: Any) -> dict[str, Any]:
     return {name: getattr(request, name) for name in type(request).__dataclass_fields__}
 
 
-def test_a_second_image_is_refused() -> None:
-    request = make_request(image=make_image(1))
-    two = (Message("user", (make_image(1), make_image(2), Text("Which?"))),)
-    with pytest.raises(ItemError, match="2 images"):
-        Asks(CHECKPOINT, {}).make(type(request)(**{**fields(request), "messages": two}))
+def test_images_of_worked_examples_stand_where_their_messages_show_them() -> None:
+    one, two = make_image(1), make_image(2)
+    request = make_request(image=two)
+    shots = (Message("user", (one, Text("Which?"))), Message("assistant", (Text("A"),)))
+    messages = (*shots, *request.messages)
+    chat = Asks(CHECKPOINT, {}).make(type(request)(**{**fields(request), "messages": messages}))
+    first, answer, last = chat.chat()
+    assert (first["content"][0]["uuid"], last["content"][0]["uuid"]) == (
+        image_id(one),
+        image_id(two),
+    )
+    assert answer["content"] == [{"type": "text", "text": "A"}]
 
 
 def test_a_replica_gets_an_image_s_pixels_once() -> None:
@@ -87,12 +96,12 @@ def test_a_replica_gets_an_image_s_pixels_once() -> None:
     asks = Asks(CHECKPOINT, {})
     for number in (1, 1, 2, 1, *range(3, 40), 1, 39):
         ask = asks.make(make_request(image=make_image(number)))
-        assert ask.image is not None
         sent = pickle.loads(pickle.dumps(ours.outgoing(ask)))
         got = theirs.incoming(sent)
-        assert got.image.pixels.tobytes() == make_image(number).pixels().tobytes()
+        (shown,) = got.images
+        assert shown.pixels.tobytes() == make_image(number).pixels().tobytes()
     ask = asks.make(make_request(image=make_image(39)))
-    assert ours.outgoing(ask).image.pixels is None  # type: ignore[union-attr]
+    assert [shown.pixels for shown in ours.outgoing(ask).images] == [None]
 
 
 def test_replicas_share_the_cores() -> None:
@@ -119,6 +128,25 @@ def test_the_engine_offers_three_read_outs_and_a_window_a_replica() -> None:
     three = open_checkpoint("vllm", CHECKPOINT, runtime)
     assert isinstance(three, VllmGenerative)
     assert three.window == 3 * one.window
+
+
+@pytest.mark.parametrize(
+    ("settings", "images"),
+    [
+        ({}, 1),
+        ({"control": "blind"}, 0),
+        ({"prompt_set": {"shots": "2"}}, 3),
+        ({"prompt_set": {"shots": "2"}, "prompt": ["letter"]}, 3),
+    ],
+)
+def test_the_engine_makes_room_for_the_images_that_a_task_shows(
+    settings: dict[str, Any], images: int
+) -> None:
+    given = make_settings({"plugin": "tiny", "engine": "vllm", **settings})
+    model = open_model(Plugins().load("tiny"), given)
+    assert isinstance(model, VllmGenerative)
+    limits = {"image": images, "video": 0, "audio": 0}
+    assert model._arguments["limit_mm_per_prompt"] == limits
 
 
 def test_without_vllm_the_line_to_type_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

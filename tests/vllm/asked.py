@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from concurrent.futures import wait
 from typing import Any
 
+from mubench_gen.items import items_of
 from mubench_gen.plan import make_plan
 from mubench_gen.plugins import Plugins
-from mubench_gen.run import _items
 from mubench_gen.settings import make_settings
 from mubench_gen.types import Request
 
@@ -16,8 +16,7 @@ from mubench_gen.types import Request
 def demo_requests(**settings: Any) -> list[Request]:
     """The requests of a run of `tiny` with the settings, in the order of the run."""
     plan = make_plan(make_settings({"plugin": "tiny", "engine": "vllm", **settings}), Plugins())
-    items = _items(plan, frozenset())  # type: ignore[arg-type]
-    return [item.request for item in items if item.request is not None]
+    return [item.request for item in items_of(plan) if item.request is not None]
 
 
 def answers(model: Any, requests: Sequence[Request]) -> list[Any]:

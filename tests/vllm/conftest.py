@@ -78,7 +78,10 @@ def tiny_weights() -> Path:
 
 @pytest.fixture(scope="session")
 def open_vllm(_environment: None) -> Iterator[Open]:
-    """Opens checkpoints with vLLM, each with its options once a session."""
+    """Opens checkpoints with vLLM, each with its options once a session.
+
+    None is closed before the end: vLLM takes down what all engines of a process share.
+    """
     opened: dict[str, VllmGenerative] = {}
 
     def open_(path: Path, *, runtime: Runtime | None = None, **checkpoint: Any) -> VllmGenerative:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from mubench_gen.engines.vllm_generative import VllmGenerative
+from mubench_gen.model import Runtime
 
-from .conftest import Evaluate
+from .conftest import QUICK, Evaluate, Open, tiny_weights
 
 ITEMS = 3_600
+OPTIONS = {f"engine.{name}": value for name, value in QUICK.items()}
 
 
 def records(run: Any) -> dict[str, dict[str, Any]]:
@@ -53,6 +55,31 @@ def test_vllm_scores_every_item_of_the_demo_as_transformers_does(
     assert run.scores.pooled.n == ITEMS
     assert run.scores.n_errors == 0
     agree(records(run), records(by_transformers))
+
+
+def test_a_vllm_server_scores_every_item_of_the_demo_as_transformers_does(
+    evaluate: Evaluate, by_transformers: Any
+) -> None:
+    run = evaluate(engine="vllm-server", readout=["logprob"], options=OPTIONS)
+    assert run.scores.pooled.n == ITEMS
+    assert run.scores.n_errors == 0
+    agree(records(run), records(by_transformers))
+
+
+def test_vllm_scores_questions_behind_worked_examples_as_transformers_does(
+    evaluate: Evaluate, open_vllm: Open
+) -> None:
+    """Requests with several images, for which the engine is started."""
+    three = Runtime("", device="cpu", dtype="float32", engine_options=QUICK, images=3)
+    settings: dict[str, Any] = {
+        "readout": ["logprob"],
+        "limit": 2,
+        "tasks": ["modality", "stain"],
+        "prompt_set": {"shots": "2"},
+    }
+    run = evaluate(open_vllm(tiny_weights(), runtime=three), engine="vllm", **settings)
+    assert run.scores.n_errors == 0
+    agree(records(run), records(evaluate(engine="transformers", **settings)))
 
 
 def test_vllm_writes_the_greedy_replies_that_transformers_does(

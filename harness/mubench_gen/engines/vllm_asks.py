@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.engines.conversation import conversation, images_of, plain
-from mubench_gen.errors import ItemError
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Image, Readout, Request, Sampling
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
+
+_RECENT = 16  # images whose ids are remembered: those of worked examples come again
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +29,28 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One request. `turns` are messages as chat templates read them, images as {"type": "image"};
-    `image` is the one picture that they show, None where they show none."""
+    `images` are the pictures that they show, in order."""
 
     turns: tuple[dict[str, Any], ...]
     readout: Readout
     labels: tuple[str, ...]
     sampling: Sampling
-    image: Shown | None = None
+    images: tuple[Shown, ...] = ()
 
     def chat(self) -> list[dict[str, Any]]:
         """The messages as vLLM's `LLM.chat` takes them."""
+        images = iter(self.images)
         return [
-            {**turn, "content": [self._part(p) for p in turn["content"]]} for turn in self.turns
+            {**turn, "content": [_part(part, images) for part in turn["content"]]}
+            for turn in self.turns
         ]
 
-    def _part(self, part: dict[str, Any]) -> dict[str, Any]:
-        if part["type"] != "image":
-            return part
-        assert self.image is not None
-        return {"type": "image_pil", "image_pil": self.image.pixels, "uuid": self.image.id}
+
+def _part(part: dict[str, Any], images: Iterator[Shown]) -> dict[str, Any]:
+    if part["type"] != "image":
+        return part
+    shown = next(images)
+    return {"type": "image_pil", "image_pil": shown.pixels, "uuid": shown.id}
 
 
 class Asks:
@@ -58,27 +63,27 @@ class Asks:
     def __init__(self, checkpoint: Checkpoint, preparation: Mapping[str, Any]) -> None:
         self._checkpoint = checkpoint
         self._preparation = repr(sorted(preparation.items())).encode()
-        self._last: tuple[Image, Shown] | None = None
+        self._recent: OrderedDict[int, tuple[Image, Shown]] = OrderedDict()
 
     def make(self, request: Request) -> Ask:
-        """Raises ItemError for more than one image, ImageError for one that can't be decoded."""
-        images = images_of(request)
-        if len(images) > 1:
-            raise ItemError(f"A request with {len(images)} images: this engine shows one at most.")
-        turns = plain(conversation(request.messages, self._checkpoint), {"type": "image"})
+        """Raises ImageError for an image that can't be decoded."""
+        turns = conversation(request.messages, self._checkpoint)
         return Ask(
-            turns=tuple(turns),
+            turns=tuple(plain(turns, {"type": "image"})),
             readout=request.readout,
             labels=request.labels,
             sampling=request.sampling,
-            image=self._shown(images[0]) if images else None,
+            images=tuple(self._shown(image) for image in images_of(request)),
         )
 
     def _shown(self, image: Image) -> Shown:
         """The image under its id; requests about one image follow each other."""
-        if self._last is None or self._last[0] is not image:
-            self._last = (image, Shown(self._id(image), image.pixels()))
-        return self._last[1]
+        known = self._recent.get(id(image))  # the image is held, so that its id is its own
+        if known is None:
+            known = self._recent[id(image)] = (image, Shown(self._id(image), image.pixels()))
+            if len(self._recent) > _RECENT:
+                self._recent.popitem(last=False)
+        return known[1]
 
     def _id(self, image: Image) -> str:
         """Digests the file's bytes, the pixels that the policy made of them, and what follows."""

@@ -22,11 +22,14 @@ _ELSEWHERE = ("Engine core initialization failed", "EngineCore encountered an is
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What was to be opened: `model` as the user knows it, `weights` in bytes where known."""
+    """What was to be opened: `model` as the user knows it, `weights` in bytes where known.
+
+    `hint` is the plugin's: how to get access to the model, say.
+    """
 
     model: str
     weights: int | None = None
-    trusted: bool = False  # the checkpoint's own code
+    hint: str = ""
 
     @property
     def size(self) -> str:
@@ -43,7 +46,8 @@ def diagnose(error: BaseException, log: str, opening: Opening) -> UsageError:
             found = pattern.search(text)
             if found is not None:
                 return UsageError(tell(found, opening))
-    return UsageError(f"vLLM cannot open {opening.model}: {root_cause(error, log)}")
+    told = f"vLLM cannot open {opening.model}: {root_cause(error, log)}"
+    return UsageError(f"{told} {opening.hint}".strip())
 
 
 def root_cause(error: BaseException, log: str) -> str:
@@ -145,8 +149,9 @@ def _told_package(found: re.Match[str], opening: Opening) -> str:
 def _no_model(found: re.Match[str], opening: Opening) -> str:
     return (
         f"No model {opening.model}: a model is a folder with config.json and weights, or a hub "
-        "id (OWNER/NAME) that can be reached, or lies in the cache where HF_HUB_OFFLINE is set."
-    )
+        "id (OWNER/NAME) that can be reached, or lies in the cache where HF_HUB_OFFLINE is set. "
+        f"{opening.hint}"
+    ).strip()
 
 
 _KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Opening], str]], ...] = (

@@ -18,6 +18,7 @@ from vllm import SamplingParams
 from vllm.sampling_params import StructuredOutputsParams
 
 from mubench_gen.engines.label_tokens import label_tokens
+from mubench_gen.engines.stops import read_stops
 from mubench_gen.engines.vllm_asks import Ask
 from mubench_gen.engines.vllm_diagnosis import root_cause
 from mubench_gen.engines.vllm_log import VllmLog
@@ -59,7 +60,9 @@ class VllmEngine:
         self._template = template
         self._tokenizer: Any = llm.get_tokenizer()
         self._context = int(llm.model_config.max_model_len)
-        self._stop_tokens = _special_tokens(self._tokenizer, checkpoint.stop)
+        # Mistral's tokenizers tell no added vocabulary.
+        added: dict[str, int] = getattr(self._tokenizer, "get_added_vocab", dict)()
+        self._stops = read_stops(checkpoint.stop, added)
         self._labels: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
         self._begins: dict[str, bool] | None = None
         self._asked: dict[str, tuple[Ask, tuple[tuple[int, ...], ...]]] = {}
@@ -146,8 +149,8 @@ class VllmEngine:
             max_tokens=sampling.max_tokens,
             temperature=sampling.temperature,
             seed=sampling.seed,
-            stop=list(self._checkpoint.stop),
-            stop_token_ids=self._stop_tokens,
+            stop=list(self._stops.texts),
+            stop_token_ids=list(self._stops.tokens),
             structured_outputs=choice if ask.readout == "choice" else None,
         )
 
@@ -250,10 +253,3 @@ def _sums(found: Mapping[int, Any], tokens: tuple[tuple[int, ...], ...]) -> list
             else most
         )
     return scores
-
-
-def _special_tokens(tokenizer: Any, stop: Sequence[str]) -> list[int]:
-    """The stop strings that are special tokens, which vLLM leaves out of the text it searches."""
-    added = getattr(tokenizer, "added_tokens_decoder", {})
-    special = {str(token): number for number, token in added.items() if token.special}
-    return [special[text] for text in stop if text in special]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.engines.conversation import ChatTemplate, choose_template
 from mubench_gen.engines.digest import digest_checkpoint, local_folder
+from mubench_gen.engines.transformers_source import hint_of
 from mubench_gen.engines.vllm_arguments import VllmStart, settle
 from mubench_gen.engines.vllm_diagnosis import Opening, diagnose
 from mubench_gen.engines.vllm_log import VllmLog
@@ -104,7 +105,7 @@ def _opening(checkpoint: Checkpoint, start: VllmStart) -> Opening:
     weights = None
     if folder is not None and digest is not None:
         weights = sum((folder / name).stat().st_size for name in digest.files)
-    return Opening(str(checkpoint.path), weights)
+    return Opening(str(checkpoint.path), weights, hint_of(checkpoint))
 
 
 def _require(package: str, environment: Mapping[str, str]) -> None:
@@ -133,19 +134,31 @@ def _check_model(checkpoint: Checkpoint, config: Any, *, images: int) -> None:
 
 
 def _template(checkpoint: Checkpoint, config: Any) -> ChatTemplate | None:
-    """The chat template; None for tokenizers that render without one (Mistral's)."""
+    """The chat template; None for tokenizers that render without one (Mistral's).
+
+    vLLM has templates of its own for some architectures: they come last.
+    """
+    from vllm.renderers.chat_utils import load_chat_template
     from vllm.renderers.hf import resolve_chat_template
     from vllm.tokenizers import cached_tokenizer_from_config
+    from vllm.transformers_utils.chat_templates import get_chat_template_fallback_path
 
     tokenizer = cached_tokenizer_from_config(config)
     if not hasattr(tokenizer, "get_chat_template"):
         return None
-    return choose_template(
-        checkpoint,
-        resolve_chat_template(tokenizer, None, None, model_config=config),
-        model_type=config.hf_config.model_type,
-        name=str(checkpoint.path),
+    model_type = config.hf_config.model_type
+    found = resolve_chat_template(tokenizer, None, None, model_config=config)
+    spare = get_chat_template_fallback_path(
+        model_type=model_type, tokenizer_name_or_path=tokenizer.name_or_path
     )
+    of_vllm = spare is not None and found == load_chat_template(spare)
+    try:
+        own = None if of_vllm else found
+        return choose_template(checkpoint, own, model_type=model_type, name=str(checkpoint.path))
+    except UsageError:
+        if of_vllm:
+            return ChatTemplate(str(found), "vllm")
+        raise
 
 
 def _facts(

@@ -54,19 +54,22 @@ class Recent:
 
     def outgoing(self, ask: Ask) -> Ask:
         """The ask without the pixels that the other end has."""
-        if ask.image is None:
-            return ask
-        known = ask.image.id in self._shown
-        self._remember(Shown(ask.image.id, None))
-        return replace(ask, image=Shown(ask.image.id, None)) if known else ask
+        return replace(ask, images=tuple(self._thinned(shown) for shown in ask.images))
 
     def incoming(self, ask: Ask) -> Ask:
         """The ask with its pixels."""
-        if ask.image is None:
-            return ask
-        shown = ask.image if ask.image.pixels is not None else self._shown[ask.image.id]
-        self._remember(shown)
-        return replace(ask, image=shown)
+        return replace(ask, images=tuple(self._filled(shown) for shown in ask.images))
+
+    def _thinned(self, shown: Shown) -> Shown:
+        thin = Shown(shown.id, None)
+        known = shown.id in self._shown
+        self._remember(thin)
+        return thin if known else shown
+
+    def _filled(self, shown: Shown) -> Shown:
+        full = shown if shown.pixels is not None else self._shown[shown.id]
+        self._remember(full)
+        return full
 
     def _remember(self, shown: Shown) -> None:
         self._shown[shown.id] = shown
