@@ -17,7 +17,7 @@ from mubench_gen.errors import ItemError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.types import Reply, Request, Sampling
 
-from .conftest import CHAT, QUESTION, make_image, make_request
+from .conftest import CHAT, LABELS, QUESTION, make_image, make_request
 
 torch = pytest.importorskip("torch")
 
@@ -292,3 +292,37 @@ def test_nothing_is_printed(
     model.generate(requests)
     model.label_logprobs(requests)
     assert capfd.readouterr() == ("", "")
+
+
+def chosen(request: Request, labels: tuple[str, ...], temperature: float = 0.0) -> Request:
+    sampling = Sampling(temperature, 12, seed=3 if temperature else None)
+    return replace(request, readout="choice", labels=labels, sampling=sampling)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 2.0])
+def test_a_choice_is_one_of_its_row_s_labels(
+    model: TransformersGenerative, requests: list[Request], temperature: float
+) -> None:
+    """In a batch with rows that write what they like; one label may begin another."""
+    labels = [LABELS, ("i", "ii", "iii", "iv"), ("1", "10", "100")]
+    rows = [chosen(r, labels[n % 3], temperature) for n, r in enumerate(requests)]
+    mixed = [row for pair in zip(rows, requests, strict=True) for row in pair]
+
+    replies = model.generate(mixed)
+
+    for row, reply in zip(rows, replies[::2], strict=True):
+        assert (reply.text in row.labels, reply.finish_reason) == (True, "stop")
+    free = model.generate(requests)
+    assert [reply.text for reply in replies[1::2]] == [reply.text for reply in free]
+
+
+def test_a_greedy_choice_among_labels_of_one_token_is_the_likeliest_of_them(
+    tiny: TransformersGenerative, requests: list[Request]
+) -> None:
+    torch_model = tiny._ready()
+    tokenizer = torch_model.processor.tokenizer
+    tokens = [tokenizer.convert_tokens_to_ids(label) for label in LABELS]
+    for request in requests[:4]:
+        logits = tiny._run(tiny._inputs([request]), max_new_tokens=1, output_logits=True).logits[0]
+        best = LABELS[int(logits[0, tokens].argmax())]
+        assert tiny.generate([chosen(request, LABELS)])[0].text == best

@@ -38,9 +38,9 @@ def test_the_checkpoint_s_kind_decides_on_the_model() -> None:
     assert isinstance(open_checkpoint("transformers", contrastive, Runtime("")), ContrastiveModel)
 
 
-def test_generative_models_offer_to_parse_and_to_score_labels() -> None:
+def test_generative_models_offer_three_read_outs() -> None:
     model = open_checkpoint("transformers", GENERATIVE, Runtime(""))
-    assert model.readouts == ("parse", "logprob")
+    assert model.readouts == ("parse", "choice", "logprob")
 
 
 @pytest.mark.parametrize("engine", ["ray"])

@@ -86,7 +86,11 @@ def test_vllm_writes_the_greedy_replies_that_transformers_does(
     tiny: VllmGenerative, evaluate: Evaluate
 ) -> None:
     """By all that is read from free text, and where replies are held to the labels."""
-    settings: dict[str, Any] = {"readout": ["parse"], "limit": 12, "prompt": ["paper", "letter"]}
+    settings: dict[str, Any] = {
+        "readout": ["parse", "choice"],
+        "limit": 12,
+        "prompt": ["paper", "letter"],
+    }
     one = records(evaluate(tiny, engine="vllm", **settings))
     other = records(evaluate(engine="transformers", **settings))
     assert one.keys() == other.keys()

@@ -38,6 +38,64 @@ class RowSampling:
         return scores
 
 
+class RowChoices:
+    """A logits processor that holds the rows of the read-out `choice` to their labels.
+
+    At each step a row may go on with any token that leads to one of its labels, and may end
+    where it has written one: what structured output over the labels is on other engines.
+    """
+
+    def __init__(
+        self, requests: Sequence[Request], start: int, vocabulary: LabelVocabulary
+    ) -> None:
+        self._rows = {row: r.labels for row, r in enumerate(requests) if r.readout == "choice"}
+        self._start = start
+        self._vocabulary = vocabulary
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        for row, labels in self._rows.items():
+            written = tuple(input_ids[row, self._start :].tolist())
+            allowed = self._vocabulary.after(written, labels)
+            kept = scores[row, allowed].clone()
+            scores[row] = -torch.inf
+            scores[row, allowed] = kept
+        return scores
+
+
+class LabelVocabulary:
+    """Which tokens go on with a label. `ends` are the tokens that end a reply.
+
+    A label is letters and digits, which byte-level and sentence-piece vocabularies alike
+    write as they are.
+    """
+
+    def __init__(self, tokenizer: Any, ends: frozenset[int]) -> None:
+        self._ids: dict[str, int] = tokenizer.get_vocab()
+        self._texts = {number: text for text, number in self._ids.items()}
+        self._ends = sorted(ends)
+        self._known: dict[tuple[tuple[int, ...], tuple[str, ...]], list[int]] = {}
+
+    def after(self, written: tuple[int, ...], labels: tuple[str, ...]) -> list[int]:
+        """The tokens that may follow; ItemError where no token does."""
+        key = (written, labels)
+        if key not in self._known:
+            self._known[key] = self._after("".join(self._texts[t] for t in written), labels)
+        return self._known[key]
+
+    def _after(self, written: str, labels: tuple[str, ...]) -> list[int]:
+        rests = [label[len(written) :] for label in labels if label.startswith(written)]
+        pieces = {rest[:n] for rest in rests for n in range(1, len(rest) + 1)}
+        allowed = [self._ids[piece] for piece in sorted(pieces) if piece in self._ids]
+        if "" in rests:
+            allowed += self._ends
+        if not allowed:
+            raise ItemError(
+                f"The labels {', '.join(map(repr, labels))} cannot be written with the model's "
+                "tokens. Use other labels (--prompt-set labels=…) or --readout parse."
+            )
+        return allowed
+
+
 class RowLimits:
     """A stopping criterion that ends each row at its own number of new tokens."""
 

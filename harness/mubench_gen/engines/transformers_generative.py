@@ -19,13 +19,13 @@ from mubench_gen.engines.transformers_source import (
 )
 from mubench_gen.errors import ItemError
 from mubench_gen.model import Checkpoint, GenerativeModel, Runtime
-from mubench_gen.types import Reply, Request
+from mubench_gen.types import Readout, Reply, Request
 
 if TYPE_CHECKING:
     from mubench_gen.engines.transformers_batches import Chunks
     from mubench_gen.engines.transformers_chat import Chat
     from mubench_gen.engines.transformers_checkpoint import Opened
-    from mubench_gen.engines.transformers_decoding import ReplyReader
+    from mubench_gen.engines.transformers_decoding import LabelVocabulary, ReplyReader
 
 Result = TypeVar("Result")
 
@@ -44,6 +44,10 @@ class TransformersGenerative(GenerativeModel):
         self.batch_size = engine_options.batch_size or runtime.batch_size or 16
         self._opened: Opened | None = None
 
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        return ("parse", "choice", "logprob")
+
     def load(self) -> None:
         """Raises UsageError for what the user must fix, MissingExtraError without torch."""
         if self._opened is not None:
@@ -52,7 +56,7 @@ class TransformersGenerative(GenerativeModel):
         from mubench_gen.engines.transformers_batches import Chunks
         from mubench_gen.engines.transformers_chat import Chat
         from mubench_gen.engines.transformers_checkpoint import GENERATIVE, open_source
-        from mubench_gen.engines.transformers_decoding import ReplyReader
+        from mubench_gen.engines.transformers_decoding import LabelVocabulary, ReplyReader
 
         opened = open_source(self._source, self.options, GENERATIVE)
         self._chat: Chat = Chat(
@@ -66,6 +70,7 @@ class TransformersGenerative(GenerativeModel):
         )
         ends = _set_plain_generation(opened, self._stops.tokens)
         self._reader: ReplyReader = ReplyReader(opened.processor.tokenizer, ends, self._stops.texts)
+        self._vocabulary: LabelVocabulary = LabelVocabulary(opened.processor.tokenizer, ends)
         self._chunks: Chunks = Chunks(self.batch_size)
         self._label_tokens: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
         self._opened = opened
@@ -108,7 +113,7 @@ class TransformersGenerative(GenerativeModel):
         return [results[place] for place in range(len(requests))]
 
     def _generate(self, requests: Sequence[Request]) -> list[Reply]:
-        from mubench_gen.engines.transformers_decoding import RowLimits, RowSampling
+        from mubench_gen.engines.transformers_decoding import RowChoices, RowLimits, RowSampling
 
         opened = self._ready()
         inputs = self._inputs(requests)
@@ -119,7 +124,10 @@ class TransformersGenerative(GenerativeModel):
         tokens = self._run(
             inputs,
             max_new_tokens=max(limits),
-            logits_processor=[RowSampling(requests, self.runtime.seed)],
+            logits_processor=[
+                RowChoices(requests, start, self._vocabulary),
+                RowSampling(requests, self.runtime.seed),
+            ],
             stopping_criteria=[RowLimits(limits, start, opened.device)],
             **({"stop_strings": list(stop)} if stop else {}),
         ).sequences[:, start:]

@@ -83,12 +83,15 @@ def _opened(
     _require("vllm", {})
     from vllm import LLM
     from vllm.engine.arg_utils import EngineArgs
+    from vllm.logger import configure_logging_if_needed
 
     from mubench_gen.engines.vllm_engine import VllmEngine
 
     phases.done("import")
     # All that its configuration tells is told before weights are read.
-    config = EngineArgs(**start.arguments).create_model_config()
+    engine_arguments = EngineArgs(**start.arguments)
+    configure_logging_if_needed(engine_arguments.create_logging_config())
+    config = engine_arguments.create_model_config()
     _check_model(checkpoint, config, images=runtime.images)
     template = _template(checkpoint, config)
     llm = LLM(**start.arguments)
