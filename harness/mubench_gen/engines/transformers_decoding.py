@@ -84,6 +84,8 @@ class LabelVocabulary:
 
     def _after(self, written: str, labels: tuple[str, ...]) -> list[int]:
         rests = [label[len(written) :] for label in labels if label.startswith(written)]
+        if not rests:  # the reply has ended: what follows is padding
+            return self._ends
         pieces = {rest[:n] for rest in rests for n in range(1, len(rest) + 1)}
         allowed = [self._ids[piece] for piece in sorted(pieces) if piece in self._ids]
         if "" in rests:
