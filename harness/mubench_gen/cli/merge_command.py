@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +10,6 @@ import click
 
 if TYPE_CHECKING:
     from mubench_gen.merging.account import Account, Block
-    from mubench_gen.merging.merge import Merge
 
 _EXAMPLES = """
 \b
@@ -19,6 +19,7 @@ Examples:
   mubench-gen merge BASE ONE TWO --alpha 0.5 --out soup             towards the mean of the two
   mubench-gen merge BASE FINETUNED --method task-arithmetic --alpha 1.5 --out further
   mubench-gen merge BASE FINETUNED --alpha 0.5 --include 'vision_*' --out vision-only
+  mubench-gen merge BASE ADAPTER --alpha 0:1:0.25 --adapters --out scaled   no new weights
   mubench-gen eval --plugin clip --model merged/alpha-0.5
 """
 
@@ -59,6 +60,11 @@ Examples:
 @click.option(
     "--accept-vocabulary", is_flag=True, help="Merge although the tokenizers' tokens differ."
 )
+@click.option(
+    "--adapters",
+    is_flag=True,
+    help="FINETUNED is a LoRA adapter: write it scaled by α, its weights linked.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     base: str,
@@ -70,6 +76,7 @@ def command(
     exclude: tuple[str, ...],
     carry_from: Literal["base", "finetuned"],
     accept_vocabulary: bool,
+    adapters: bool,
     as_json: bool,
 ) -> None:
     """Mix the weights of BASE and FINETUNED: (1 − α)·base + α·fine-tuned, tensor by tensor.
@@ -79,7 +86,7 @@ def command(
     the same command.
     """
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.merging.merge import Merge, merge
+    from mubench_gen.merging.merge import Merge, merge, scale_adapter
     from mubench_gen.merging.recipe import make_recipe, spelled
     from mubench_gen.progress import bar
 
@@ -91,18 +98,26 @@ def command(
         carried_from=carry_from,
         accept_vocabulary=accept_vocabulary,
     )
+    folders = {spelled(alpha): str(path) for alpha, path in wanted.folders(out).items()}
+    if adapters:
+        modules = scale_adapter(wanted)
+        if as_json:
+            print_json({"adapter": finetuned[0], "modules": modules, "folders": folders})
+        else:
+            click.echo(f"{len(modules)} modules; lora_alpha scaled, weights linked.")
+            _show_folders(folders)
+        return
     with bar("merge", 0) as progress:
         account = merge(wanted, progress)
     if as_json:
-        folders = {spelled(alpha): str(path) for alpha, path in wanted.folders(out).items()}
         print_json({**account.as_dict(), "folders": folders})
     else:
-        _show(account, wanted)
+        _show(account)
+        _show_folders(folders)
 
 
-def _show(account: Account, wanted: Merge) -> None:
+def _show(account: Account) -> None:
     from mubench_gen.cli.tables import print_table
-    from mubench_gen.merging.recipe import spelled
     from mubench_gen.tabular import printable
 
     print_table(
@@ -129,9 +144,15 @@ def _show(account: Account, wanted: Merge) -> None:
     lines += [f"Weights of {n} in {how}." for n, how in account.formats.items() if "pickle" in how]
     lines += [f"Note: {text}." for text in account.notes]
     lines += [f"Warning: {text}." for text in account.warnings]
-    lines += [f"α {spelled(a)}: {path}" for a, path in wanted.folders(wanted.out).items()]
     for line in lines:
         click.echo(printable(line))
+
+
+def _show_folders(folders: Mapping[str, str]) -> None:
+    from mubench_gen.tabular import printable
+
+    for alpha, path in folders.items():
+        click.echo(printable(f"α {alpha}: {path}"))
 
 
 _SIDE = {"base": "base", "finetuned": "fine-tune"}

@@ -23,7 +23,7 @@ from mubench_gen.merging.tensors import FileTensor, Tensor
 SAFETENSORS, PICKLE = "safetensors", "pickle, read with weights_only=True"
 _SINGLE = ("model.safetensors", "open_clip_model.safetensors")
 _PICKLED = ("pytorch_model.bin", "open_clip_pytorch_model.bin")
-_ADAPTER = "adapter_config.json"
+ADAPTER = "adapter_config.json"
 _SHOWN = 5  # names that a message lists
 # Names that the usual quantisers give to what they store.
 _QUANTISED = re.compile(
@@ -39,7 +39,8 @@ class Checkpoint:
 
     `settings` is config.json (or open_clip_config.json), empty where there is none;
     `identity` tells whether the files are still the same (name, size, time of change).
-    `converted`: the tensors' names are those of another layout than the files'.
+    `converted`: the tensors' names are those of another layout than the files'; `adapter`: they
+    are a base's with an adapter merged in.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Checkpoint:
     identity: Sequence[tuple[str, int, int]]
     notes: Sequence[str] = ()
     converted: bool = False
+    adapter: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -76,13 +78,13 @@ def find_folder(name: str) -> Path:
 def open_checkpoint(name: str, files: ExitStack) -> Checkpoint:
     """The checkpoint of that name; its files stay open until `files` closes them."""
     folder = find_folder(name)
-    if (folder / _ADAPTER).is_file():
+    if (folder / ADAPTER).is_file():
         raise MergeError(f"{name} is an adapter: its base comes first, then the adapter.")
     settings = read_settings(folder)
     _refuse_quantised(name, settings)
     paths, index = _weight_files(name, folder)
     if paths[0].suffix == ".safetensors":
-        found = _open_safetensors(paths, files)
+        found = open_safetensors(paths, files)
         how = SAFETENSORS
     else:
         from mubench_gen.merging.pickled import open_pickles
@@ -118,7 +120,7 @@ class Contents:
 
 def is_adapter(name: str) -> bool:
     """Whether this is a folder of a PEFT adapter (or a hub id of one, fetched)."""
-    return (find_folder(name) / _ADAPTER).is_file()
+    return (find_folder(name) / ADAPTER).is_file()
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -212,7 +214,8 @@ def _indexed(index: Path) -> list[Path]:
     return [index.parent / file for file in names]
 
 
-def _open_safetensors(paths: Sequence[Path], files: ExitStack) -> Contents:
+def open_safetensors(paths: Sequence[Path], files: ExitStack) -> Contents:
+    """The tensors of safetensors files, which stay open until `files` closes them."""
     shards: dict[str, list[str]] = {}
     tensors: dict[str, Tensor] = {}
     metadata: dict[str, str] = {}

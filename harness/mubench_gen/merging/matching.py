@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from mubench_gen.errors import MergeError
+from mubench_gen.merging.adapters import LoraTensor
 from mubench_gen.merging.checkpoint import Checkpoint, some
 from mubench_gen.merging.recipe import Recipe
 from mubench_gen.merging.safetensors_file import FLOATS
@@ -59,13 +60,14 @@ def match(base: Checkpoint, finetuned: Sequence[Checkpoint], recipe: Recipe) -> 
         for name in names:
             one = _match(name, base.tensors[name], [side[name] for side in sides], recipe)
             shards[file].append(one)
-            dtypes = tuple(dict.fromkeys(t.dtype for t in (one.base, *one.finetuned)))
+            stored = (t for t in (one.base, *one.finetuned) if not isinstance(t, LoraTensor))
+            dtypes = tuple(dict.fromkeys(tensor.dtype for tensor in stored))
             if one.fate == "merged" and len(dtypes) > 1:
                 mixed.setdefault((*dtypes, one.dtype), []).append(name)
-    for (*types, stored), names in mixed.items():
+    for (*types, kept), names in mixed.items():
         notes.append(
             f"{len(names):,} tensors are {types[0]} in the base and {' and '.join(types[1:])} in "
-            f"a fine-tune: stored as {stored}, which holds both exactly"
+            f"a fine-tune: stored as {kept}, which holds both exactly"
         )
     _refuse_idle_patterns(base, shards, recipe)
     return Matched(shards, notes)
@@ -94,6 +96,8 @@ def _match(name: str, base: Tensor, finetuned: Sequence[Tensor], recipe: Recipe)
     dtypes = {base.dtype, *(tensor.dtype for tensor in finetuned)}
     if not dtypes <= set(FLOATS):
         return Match(name, "copied", base.dtype, base, tuple(finetuned))
+    if any(isinstance(tensor, LoraTensor) for tensor in finetuned):  # of no precision of its own
+        return Match(name, "merged", base.dtype, base, tuple(finetuned))
     return Match(name, "merged", _widest(dtypes), base, tuple(finetuned))
 
 

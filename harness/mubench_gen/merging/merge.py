@@ -14,8 +14,9 @@ from typing import Any, Literal
 from mubench_gen.errors import MergeError
 from mubench_gen.merging import workspace as workspaces
 from mubench_gen.merging.account import Account, blocks, unchanged, warnings_of
+from mubench_gen.merging.adapters import open_adapter, scaled_adapters
 from mubench_gen.merging.arithmetic import Measured
-from mubench_gen.merging.checkpoint import Checkpoint, open_checkpoint
+from mubench_gen.merging.checkpoint import Checkpoint, is_adapter, open_checkpoint
 from mubench_gen.merging.companions import ACCOUNT, carry, compare_companions
 from mubench_gen.merging.layouts import in_layout_of
 from mubench_gen.merging.matching import Match, Matched, match
@@ -108,7 +109,11 @@ def open_inputs(wanted: Merge, files: ExitStack) -> Opened:
     if len(wanted.finetuned) > 1 and wanted.recipe.method == "slerp":
         raise MergeError("slerp goes between two models: give one fine-tune, or --method linear.")
     base = open_checkpoint(wanted.base, files)
-    finetuned = tuple(in_layout_of(base, open_checkpoint(name, files)) for name in wanted.finetuned)
+    finetuned = tuple(_open_finetuned(name, base, files) for name in wanted.finetuned)
+    if wanted.carried_from == "finetuned" and finetuned[0].adapter:
+        raise MergeError(
+            f"--carry-from finetuned: {finetuned[0]} is an adapter, which has no model's files."
+        )
     if wanted.carried_from == "finetuned" and finetuned[0].converted:
         raise MergeError(
             f"--carry-from finetuned: {finetuned[0]} has another layout than the base, whose "
@@ -130,6 +135,38 @@ def open_inputs(wanted: Merge, files: ExitStack) -> Opened:
             *(text for one in compared for text in one.notes),
         ),
     )
+
+
+def _open_finetuned(name: str, base: Checkpoint, files: ExitStack) -> Checkpoint:
+    if is_adapter(name):
+        return open_adapter(name, base, files)
+    return in_layout_of(base, open_checkpoint(name, files))
+
+
+def scale_adapter(wanted: Merge) -> list[str]:
+    """Write folders of the adapter scaled by each α, its weights linked, no weight computed.
+
+    The names of the modules that it changes. MergeError where the fine-tune is no adapter, or
+    one that α does not scale.
+    """
+    if len(wanted.finetuned) != 1 or not is_adapter(wanted.finetuned[0]):
+        raise MergeError("--adapters is for one fine-tune that is a LoRA adapter's folder.")
+    if wanted.recipe.method not in ("linear", "task-arithmetic"):
+        raise MergeError(f"An adapter is scaled as a whole, not by {wanted.recipe.method}.")
+    if wanted.recipe.include or wanted.recipe.exclude:
+        raise MergeError("An adapter is scaled as a whole: no --include and no --exclude.")
+    workspaces.refuse_existing(wanted.out)
+    (name,) = wanted.finetuned
+    with ExitStack() as files:  # that it fits the base
+        open_inputs(wanted, files)
+    with workspaces.opened(wanted.out, {"adapter": name}) as workspace:
+        workspaces.clear(workspace)
+        try:
+            modules = scaled_adapters(name, wanted.folders(workspace.folder / "scaled"))
+            workspace.complete(workspace.folder / "scaled")
+        except OSError as error:
+            raise MergeError(f"--out {wanted.out}: cannot be written: {error.strerror}.") from None
+    return modules
 
 
 def as_safetensors(file: str) -> str:

@@ -259,9 +259,12 @@ class _Job:
         return _Found(measured, same, tuple(sums))
 
     def _read(self, piece: Piece, own: Workshop) -> list[Floats]:
-        raws = []
+        raws: list[Floats] = []
         others = () if piece.match.fate == "skipped" else piece.match.finetuned
         for number, tensor in enumerate((piece.match.base, *others)):
+            if number and tensor is piece.match.base:  # an adapter leaves it as it is
+                raws.append(raws[0])
+                continue
             each = SIZES[tensor.dtype]
             raw = own.raw(str(number), piece.count * each)
             tensor.read_into(piece.first * each, raw.data)

@@ -40,16 +40,25 @@ class Workspace:
         shards = {name: asdict(one) for name, one in self.finished.items()}
         write_json(self.folder / _STATE, {"identity": self.identity, "shards": shards})
 
-    def complete(self) -> None:
-        """Give the folder its name."""
+    def complete(self, content: Path | None = None) -> None:
+        """Give the folder its name; or a folder in it, and remove the rest."""
+        if content is not None:
+            sync(content)
+            _rename(content, self.out)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
         for name in (_STATE, _LOCK):
             (self.folder / name).unlink(missing_ok=True)
         sync(self.folder)
-        try:
-            os.replace(self.folder, self.out)
-        except OSError as error:
-            raise MergeError(f"{self.out}: cannot be made: {error.strerror}.") from None
-        sync(self.out.parent)
+        _rename(self.folder, self.out)
+
+
+def _rename(folder: Path, out: Path) -> None:
+    try:
+        os.replace(folder, out)
+    except OSError as error:
+        raise MergeError(f"{out}: cannot be made: {error.strerror}.") from None
+    sync(out.parent)
 
 
 def refuse_existing(out: Path) -> None:
@@ -119,10 +128,19 @@ def _finished(folder: Path, identity: Mapping[str, Any]) -> dict[str, Written]:
         pass
     except (ValueError, KeyError, TypeError, AttributeError):
         log(f"{folder}: its state cannot be read: begins anew.")
+    _empty(folder)
+    return {}
+
+
+def clear(workspace: Workspace) -> None:
+    """Remove what an interrupted one left."""
+    _empty(workspace.folder)
+
+
+def _empty(folder: Path) -> None:
     for path in folder.iterdir():
         if path.name != _LOCK:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return {}
 
 
 def _written(told: Mapping[str, Any]) -> Written:
