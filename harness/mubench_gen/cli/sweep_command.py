@@ -72,6 +72,12 @@ _OWN = frozenset({"plugin", "model", "run_dir", "reuse", "shard"})
     metavar="FILE",
     help="Also write the figure and the tables as one HTML file.",
 )
+@click.option(
+    "--svg",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write the figure alone.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     base: str | None,
@@ -81,6 +87,7 @@ def command(
     method: str,
     accept_vocabulary: bool,
     html: Path | None,
+    svg: Path | None,
     as_json: bool,
     **flags: Any,
 ) -> int:
@@ -97,6 +104,8 @@ def command(
 
     if html is not None:
         check_page_path(html)
+    if svg is not None:
+        check_page_path(svg, flag="--svg", suffixes=(".svg",))
     settings = make_settings({k: v for k, v in flags.items() if v not in (None, (), [])})
     with results_only():
         sweep = open_sweep(
@@ -110,8 +119,7 @@ def command(
             accept_vocabulary=accept_vocabulary,
         )
         result = run_sweep(sweep, ["mubench-gen", *sys.argv[1:]], progress=True)
-    if html is not None:
-        _write_page(result, html)
+    _write_pages(result, html, svg)
     if as_json:
         print_json(result.as_dict())
     else:
@@ -134,13 +142,18 @@ def _title(result: SweepResult) -> str:
     return f"{names[0]} → {names[1]}, {sweep.recipe.method}"
 
 
-def _write_page(result: SweepResult, path: Path) -> None:
+def _write_pages(result: SweepResult, html: Path | None, svg: Path | None) -> None:
     from mubench_gen.page.place import write_text
     from mubench_gen.progress import log
-    from mubench_gen.sweeping.page import page
+    from mubench_gen.sweeping import page
 
-    write_text(path, page(result.frontier, _title(result)))
-    log(f"Wrote {path}.")
+    found, title = result.frontier, _title(result)
+    if html is not None:
+        write_text(html, page.page(found, title))
+        log(f"Wrote {html}.")
+    if svg is not None:
+        write_text(svg, page.svg(found, title, alone=True), flag="--svg")
+        log(f"Wrote {svg}.")
 
 
 def _show(found: Frontier, title: str) -> None:

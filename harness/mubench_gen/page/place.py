@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mubench_gen.errors import SettingError
 
+_PAGE = (".html", ".htm")
 
-def check_page_path(path: Path) -> None:
+
+def check_page_path(path: Path, *, flag: str = "--html", suffixes: Sequence[str] = _PAGE) -> None:
     """SettingError where no page can stand at this path, or where something else would be lost."""
     if path.is_dir():
         raise SettingError(
-            f"--html {path}: is a folder. Give a file's name, or put --html behind the run."
+            f"{flag} {path}: is a folder. Give a file's name, or put {flag} behind the run."
         )
-    if path.exists() and path.suffix.casefold() not in (".html", ".htm"):
+    if path.exists() and path.suffix.casefold() not in suffixes:
         raise SettingError(
-            f"--html {path}: is there already and no HTML page; it would be lost. "
+            f"{flag} {path}: is there already and no {suffixes[0]} file; it would be lost. "
             "Give another name."
         )
     if not path.resolve().parent.is_dir():
         raise SettingError(
-            f"--html {path}: cannot be written: there is no folder {path.resolve().parent}."
+            f"{flag} {path}: cannot be written: there is no folder {path.resolve().parent}."
         )
 
 
-def write_text(path: Path, content: str) -> None:
+def write_text(path: Path, content: str, *, flag: str = "--html") -> None:
     """Write a page. SettingError where that fails."""
     try:
         path.write_text(content, encoding="utf-8", errors="replace")
     except OSError as error:
-        raise SettingError(f"--html {path}: cannot be written: {error.strerror}.") from None
+        raise SettingError(f"{flag} {path}: cannot be written: {error.strerror}.") from None

@@ -66,13 +66,17 @@ def explained(found: Frontier) -> list[str]:
     return lines
 
 
-def svg(found: Frontier, title: str) -> str:
-    """To the left the frontier, a point an α; to the right accuracy along α."""
+def svg(found: Frontier, title: str, *, alone: bool = False) -> str:
+    """To the left the frontier, a point an α; to the right accuracy along α.
+
+    `alone`: for a file of its own, with a white ground.
+    """
     width, height = 2 * (_SIDE + _EDGE) + 70, _SIDE + _EDGE + 36
     body = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" font-family="sans-serif" font-size="12">',
         f"<title>{escape(title)}</title>",
+        *([f'<rect width="{width}" height="{height}" fill="white"/>'] if alone else []),
         *_frontier_drawing(found),
         *_along_alpha(found, _SIDE + _EDGE + 60),
         "</svg>",
