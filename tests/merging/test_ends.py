@@ -104,3 +104,9 @@ def test_checkpoints_of_different_shape_are_refused(tmp_path: Path) -> None:
 def test_other_engines_are_refused_with_what_to_do_instead() -> None:
     with pytest.raises(SettingError, match="mubench-gen merge"):
         open_ends("server", Checkpoint(WEIGHTS / "llava", "generative"), RUNTIME)
+
+
+def test_replicas_of_vllm_are_refused() -> None:
+    runtime = Runtime("", device="cpu", engine_options={"data_parallel_size": "2"})
+    with pytest.raises(SettingError, match="one engine, not of 2 replicas"):
+        open_ends("vllm", Checkpoint(WEIGHTS / "llava", "generative"), runtime)

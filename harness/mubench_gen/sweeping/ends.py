@@ -159,6 +159,14 @@ class ReloadingVllm(Ends, VllmGenerative):
     They stay until others are read: vLLM reads the processor from there as well.
     """
 
+    def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
+        super().__init__(checkpoint, runtime)
+        if self._replicas > 1:
+            raise SettingError(
+                f"A sweep moves the weights of one engine, not of {self._replicas} replicas: leave "
+                "-o engine.data_parallel_size out."
+            )
+
     def close(self) -> None:
         super().close()
         if hasattr(self, "scratch"):
