@@ -262,3 +262,31 @@ def test_a_folder_with_another_sweep_is_left_as_it_is(here: Here, demo: Path) ->
     assert done.code == 2
     assert "holds another sweep" in done.err
     assert "limit: there 4, now 5" in done.err
+
+
+def test_an_adapter_is_swept_as_the_weights_that_it_makes(
+    here: Here, demo: Path, tmp_path: Path
+) -> None:
+    peft = pytest.importorskip("peft", reason="peft is not installed")
+    import transformers
+
+    from mubench_gen_plugins.tiny import WEIGHTS
+
+    model = transformers.CLIPModel.from_pretrained(WEIGHTS / "clip", dtype=torch.float32)
+    torch.manual_seed(0)
+    wrapped = peft.get_peft_model(model, peft.LoraConfig(r=4, target_modules=["q_proj", "fc2"]))
+    for name, parameter in wrapped.named_parameters():
+        if "lora_" in name:
+            parameter.data.normal_(std=0.2)
+    wrapped.save_pretrained(tmp_path / "adapter")
+    sides = ("--plugin", "clip", "--base", WEIGHTS / "clip", "--finetuned", tmp_path / "adapter")
+    asked = ("--tasks", "demo-blood,modality", "--data", demo)
+    done = here(
+        "sweep", *sides, *asked, "--in-domain", "demo-blood", "--alpha", "0,0.5,1", "--run-dir", "s"
+    )
+    assert done.code == 0, done.err
+    merged = here("merge", WEIGHTS / "clip", tmp_path / "adapter", "--alpha", "1", "--out", "m")
+    assert merged.code == 0, merged.err
+    assert here("eval", "--plugin", "clip", "--model", "m", *asked, "--run-dir", "r").code == 0
+    assert choices(mubench_gen.load_run("s/alpha-1")) == choices(mubench_gen.load_run("r"))
+    assert choices(mubench_gen.load_run("s/alpha-0")) != choices(mubench_gen.load_run("r"))

@@ -13,14 +13,21 @@ import numpy as np
 import pytest
 
 from mubench_gen.items import items_of
+from mubench_gen.merging.adapters import scaled_adapters
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.plan import make_plan
 from mubench_gen.plugins import Plugins
 from mubench_gen.settings import make_settings
-from mubench_gen.sweeping.ends import InPlaceGenerative, ReloadingVllm
+from mubench_gen.sweeping.ends import (
+    AdaptingVllm,
+    InPlaceGenerative,
+    ReloadingVllm,
+    open_ends,
+)
 from mubench_gen.types import Request
+from mubench_gen_plugins.tiny import WEIGHTS
 
-from .conftest import QUICK, tiny_weights
+from .conftest import QUICK
 
 # Back and forth: an answer kept from earlier weights would be that of another α.
 ALPHAS = [Decimal(text) for text in ("0", "0.5", "1", "0.5", "0")]
@@ -42,7 +49,7 @@ def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
 @pytest.fixture(scope="module")
 def moving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReloadingVllm]:
     model = ReloadingVllm(
-        Checkpoint(tiny_weights(), "generative"),
+        Checkpoint(WEIGHTS / "llava", "generative"),
         Runtime("", device="cpu", dtype="float32", engine_options=QUICK),
     )
     model.aim(_finetuned(), "linear", tmp_path_factory.mktemp("scratch"))
@@ -51,7 +58,7 @@ def moving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReloadingVllm]:
 
 
 def _finetuned() -> Checkpoint:
-    return Checkpoint(tiny_weights("llava-finetuned"), "generative")
+    return Checkpoint(WEIGHTS / "llava-finetuned", "generative")
 
 
 def _asked(model: ReloadingVllm, requests: Sequence[Request]) -> list[Any]:
@@ -62,7 +69,7 @@ def test_label_logprobs_are_those_of_transformers_at_each_alpha(
     moving: ReloadingVllm, requests: list[Request], tmp_path: Path
 ) -> None:
     other = InPlaceGenerative(
-        Checkpoint(tiny_weights(), "generative"), Runtime("", device="cpu", dtype="float32")
+        Checkpoint(WEIGHTS / "llava", "generative"), Runtime("", device="cpu", dtype="float32")
     )
     other.aim(_finetuned(), "linear", tmp_path)
     seen = []
@@ -108,3 +115,54 @@ def test_with_the_prefix_cache_kept_answers_are_those_of_the_weights_before(
     fresh = _asked(moving, requests)
     wrong = [np.abs(np.subtract(a, b)).max() for a, b in zip(stale, fresh, strict=True)]
     assert max(wrong) > 0.1
+
+
+def test_a_scaled_adapter_answers_as_the_merged_weights_would(
+    requests: list[Request], tmp_path: Path
+) -> None:
+    """One engine, three α, nothing reloaded."""
+    peft = pytest.importorskip("peft", reason="peft is not installed")
+    import torch
+    import transformers
+
+    model = transformers.AutoModelForImageTextToText.from_pretrained(
+        WEIGHTS / "llava", dtype=torch.float32
+    )
+    torch.manual_seed(0)
+    modules = r".*language_model.*(q_proj|v_proj|down_proj)"
+    wrapped = peft.get_peft_model(model, peft.LoraConfig(r=4, target_modules=modules))
+    for name, parameter in wrapped.named_parameters():
+        if "lora_" in name:
+            parameter.data.normal_(std=0.05)
+    wrapped.save_pretrained(tmp_path / "adapter")
+    base = Checkpoint(WEIGHTS / "llava", "generative")
+    runtime = Runtime("", device="cpu", dtype="float32", engine_options=QUICK)
+    served = open_ends("vllm", base, runtime, adapter=str(tmp_path / "adapter"))
+    assert isinstance(served, AdaptingVllm)
+    served.aim(Checkpoint(tmp_path / "adapter", "generative"), "linear", tmp_path / "scratch")
+    seen = []
+    try:
+        for alpha in ("0", "0.5", "1", "0"):
+            served.move(Decimal(alpha))
+            served.load()
+            scaled_adapters(str(tmp_path / "adapter"), {Decimal(alpha): tmp_path / f"s{len(seen)}"})
+            adapted = peft.PeftModel.from_pretrained(
+                transformers.AutoModelForImageTextToText.from_pretrained(
+                    WEIGHTS / "llava", dtype=torch.float32
+                ),
+                tmp_path / f"s{len(seen)}",
+            ).merge_and_unload()
+            other = InPlaceGenerative(base, Runtime("", device="cpu", dtype="float32"))
+            other.aim(base, "linear", tmp_path)
+            other.load()
+            assert other._opened is not None
+            other._opened.model.load_state_dict(adapted.state_dict())
+            found, expected = _asked(served, requests), other.label_logprobs(requests)
+            for one, two in zip(found, expected, strict=True):
+                np.testing.assert_allclose(one, two, atol=2e-3)
+            seen.append(np.concatenate([np.asarray(row) for row in found]))
+    finally:
+        served.close()
+    assert np.abs(seen[0] - seen[1]).max() > 0.01
+    assert np.abs(seen[1] - seen[2]).max() > 0.01
+    np.testing.assert_allclose(seen[0], seen[3], atol=1e-4)

@@ -15,6 +15,7 @@ from typing import Any
 
 import jinja2
 from vllm import SamplingParams
+from vllm.lora.request import LoRARequest
 from vllm.sampling_params import StructuredOutputsParams
 
 from mubench_gen.engines.label_tokens import label_tokens
@@ -67,6 +68,8 @@ class VllmEngine:
         self._begins: dict[str, bool] | None = None
         self._asked: dict[str, tuple[Ask, tuple[tuple[int, ...], ...]]] = {}
         self._died = False
+        self._adapter: LoRARequest | None = None
+        self._adapters = 0
         self._counts = {"requests": 0, "prompt_tokens": 0, "cached_prompt_tokens": 0}
 
     def add(self, ask: Ask) -> str:
@@ -77,6 +80,7 @@ class VllmEngine:
                 ask.chat(),
                 self._params(ask, [token for ids in tokens for token in ids]),
                 use_tqdm=False,
+                lora_request=self._adapter,
                 chat_template=self._template,
                 chat_template_kwargs=dict(self._checkpoint.template_arguments) or None,
                 tokenization_kwargs=self._beginning(ask),
@@ -111,6 +115,11 @@ class VllmEngine:
     def abort(self, name: str) -> None:
         self._asked.pop(name, None)
         self._llm.llm_engine.abort_request([name])
+
+    def adapt(self, folder: Path) -> None:
+        """Each adapter has a number of its own, which vLLM's prefix cache tells apart."""
+        self._adapters += 1
+        self._adapter = LoRARequest(str(folder), self._adapters, str(folder))
 
     def reload(self, folder: Path) -> None:
         """Reads the folder's weights in place.

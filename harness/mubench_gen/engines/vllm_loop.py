@@ -38,6 +38,10 @@ class Engine(Protocol):
         """Take the weights of another folder, and forget all that the old ones computed."""
         ...
 
+    def adapt(self, folder: Path) -> None:
+        """Answer through a LoRA adapter from now on."""
+        ...
+
     def counts(self) -> Mapping[str, Any]: ...
 
     def close(self) -> None: ...
@@ -62,6 +66,7 @@ class _Counted:
 @dataclass(frozen=True, slots=True)
 class _Reloaded:
     folder: Path
+    adapter: bool
     future: Future[None]
 
 
@@ -106,8 +111,15 @@ class EngineLoop:
 
     def reload(self, folder: Path) -> None:
         """Take other weights of the same model. Nothing may be under way."""
+        self._change(folder, adapter=False)
+
+    def adapt(self, folder: Path) -> None:
+        """Answer through a LoRA adapter from now on. Nothing may be under way."""
+        self._change(folder, adapter=True)
+
+    def _change(self, folder: Path, *, adapter: bool) -> None:
         future: Future[None] = Future()
-        self._inbox.put(_Reloaded(folder, future))
+        self._inbox.put(_Reloaded(folder, adapter, future))
         future.result()
 
     def close(self, timeout: float = 30.0) -> None:
@@ -182,7 +194,10 @@ class EngineLoop:
         try:
             if self._under_way:
                 raise EngineFault("weights cannot change while requests are under way")
-            engine.reload(message.folder)
+            if message.adapter:
+                engine.adapt(message.folder)
+            else:
+                engine.reload(message.folder)
         except Exception as error:  # what the weights are now is not known: nothing goes on
             fault = EngineFault(f"vLLM could not take other weights: {describe(error)}")
             message.future.set_exception(fault)

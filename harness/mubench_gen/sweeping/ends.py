@@ -19,6 +19,7 @@ from mubench_gen.engines.transformers_source import read_source
 from mubench_gen.engines.vllm_generative import VllmGenerative
 from mubench_gen.engines.vllm_loop import EngineLoop
 from mubench_gen.errors import SettingError, UsageError
+from mubench_gen.merging.adapters import adapter_rank, scaled_adapters
 from mubench_gen.merging.arithmetic import Measured, Mix, mix_for
 from mubench_gen.merging.merge import Merge, merge
 from mubench_gen.merging.recipe import Method, Recipe, depths, folder_name, spelled
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mubench_gen.engines.transformers_checkpoint import Family, Opened
 
 ENGINES = ("transformers", "vllm")
+_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM (0.32) serves
 
 
 class Ends:
@@ -153,10 +155,9 @@ class InPlaceGenerative(_InPlace, TransformersGenerative):
         return GENERATIVE
 
 
-class ReloadingVllm(Ends, VllmGenerative):
-    """vLLM, which reads weights from files: those of one α at a time are written for it.
-
-    They stay until others are read: vLLM reads the processor from there as well.
+class _Vllm(Ends, VllmGenerative):
+    """vLLM in this process. What it reads stays in the scratch folder until others are read:
+    vLLM reads more of it later (the processor).
     """
 
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
@@ -177,26 +178,61 @@ class ReloadingVllm(Ends, VllmGenerative):
         folder = self.scratch / folder_name(alpha)
         before = [path for path in self.scratch.glob("*") if path != folder]
         shutil.rmtree(folder, ignore_errors=True)
-        wanted = Merge(
-            base=str(self._checkpoint.path),
-            finetuned=(str(self.finetuned.path),),
-            recipe=Recipe((alpha,), self.method),
-            out=folder,
-            accept_vocabulary=True,  # checked before, or accepted
-        )
-        merge(wanted)
-        self._engine.reload(folder)
+        self._change(self._engine, alpha, folder)
         for path in before:
             shutil.rmtree(path, ignore_errors=True)
 
+    def _change(self, engine: EngineLoop, alpha: Decimal, folder: Path) -> None:
+        raise NotImplementedError
 
-def open_ends(engine: str, base: Checkpoint, runtime: Runtime) -> Model:
-    """The base's model, not loaded yet, that can move. SettingError for another engine."""
+
+class ReloadingVllm(_Vllm):
+    """Reads weights from files: those of one α at a time are written for it."""
+
+    def _change(self, engine: EngineLoop, alpha: Decimal, folder: Path) -> None:
+        merge(
+            Merge(
+                base=str(self._checkpoint.path),
+                finetuned=(str(self.finetuned.path),),
+                recipe=Recipe((alpha,), self.method),
+                out=folder,
+                accept_vocabulary=True,  # checked before, or accepted
+            )
+        )
+        engine.reload(folder)
+
+
+class AdaptingVllm(_Vllm):
+    """Serves a LoRA adapter scaled by α, whose weights are linked: nothing is reloaded."""
+
+    def __init__(self, checkpoint: Checkpoint, runtime: Runtime, rank: int) -> None:
+        served = next((size for size in _RANKS if size >= rank), None)
+        if served is None:
+            raise SettingError(f"vLLM serves adapters of rank {_RANKS[-1]} at most, not {rank}.")
+        given = checkpoint.engine_arguments
+        lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": served}
+        arguments = {**given, "vllm": {**given.get("vllm", {}), **lora}}
+        super().__init__(replace(checkpoint, engine_arguments=arguments), runtime)
+
+    def _change(self, engine: EngineLoop, alpha: Decimal, folder: Path) -> None:
+        scaled_adapters(str(self.finetuned.path), {alpha: folder})
+        engine.adapt(folder)
+
+
+def open_ends(
+    engine: str, base: Checkpoint, runtime: Runtime, *, adapter: str | None = None
+) -> Model:
+    """The base's model, not loaded yet, that can move. SettingError for another engine.
+
+    `adapter`: the fine-tune's folder, where it is a LoRA adapter.
+    """
     if engine not in ENGINES:
         raise SettingError(
             f"sweep moves weights on the engines {' and '.join(ENGINES)}, not on {engine!r}: make "
             "the folders with mubench-gen merge and evaluate them one by one."
         )
+    if engine == "vllm" and adapter is not None:
+        return AdaptingVllm(base, runtime, adapter_rank(adapter))
     if engine == "vllm":
         return ReloadingVllm(base, runtime)
     if base.kind == "contrastive":

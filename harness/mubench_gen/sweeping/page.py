@@ -7,7 +7,7 @@ from html import escape
 
 from mubench_gen.sweeping.frontier import IN_DOMAIN, MEAN, REST, Frontier, Gain, Point
 
-_SIDE, _EDGE = 360, 46  # pixels: of a drawing, and of the margin for its numbers
+_SIDE, _EDGE = 360, 56  # pixels: of a drawing, and of the margin for its numbers
 _COLOURS = {IN_DOMAIN: "#1f5fbf", REST: "#b3261e", MEAN: "#2e7d32"}
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -152,8 +152,8 @@ def _frame(left: int, across: str, up: str) -> list[str]:
         f'<rect x="{left}" y="24" width="{_SIDE}" height="{_SIDE}" fill="none" '
         'stroke="currentColor" stroke-opacity="0.4"/>',
         f'<text x="{left + _SIDE / 2}" y="{_SIDE + 60}" text-anchor="middle">{across}</text>',
-        f'<text x="{left - 36}" y="{24 + _SIDE / 2}" text-anchor="middle" '
-        f'transform="rotate(-90 {left - 36} {24 + _SIDE / 2})">{up}</text>',
+        f'<text x="{left - 42}" y="{24 + _SIDE / 2}" text-anchor="middle" '
+        f'transform="rotate(-90 {left - 42} {24 + _SIDE / 2})">{up}</text>',
     ]
 
 

@@ -36,7 +36,7 @@ from mubench_gen.runfolder import (
     write_json,
 )
 from mubench_gen.settings import Settings
-from mubench_gen.sweeping.ends import Ends, open_ends
+from mubench_gen.sweeping.ends import AdaptingVllm, Ends, open_ends
 from mubench_gen.sweeping.frontier import Frontier, frontier
 from mubench_gen.task import load_tasks
 from mubench_gen.weights import Weights
@@ -49,11 +49,15 @@ _SETTLED = ("settings", "sweep")
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A sweep with everything found, opened and checked, and nothing asked yet."""
+    """A sweep with everything found, opened and checked, and nothing asked yet.
+
+    `digests`: of the base's weights and of the fine-tune's.
+    """
 
     folder: Path
     base: Checkpoint
     finetuned: Checkpoint
+    digests: tuple[str | None, str | None]
     recipe: Recipe
     in_domain: tuple[str, ...]
     accept_vocabulary: bool
@@ -72,8 +76,8 @@ class Sweep:
         return {
             "settings": self.settings.identity(),
             "sweep": {
-                "base": str(self.base.path),
-                "finetuned": str(self.finetuned.path),
+                "base": self.digests[0],
+                "finetuned": self.digests[1],
                 "method": self.recipe.method,
             },
         }
@@ -128,6 +132,7 @@ def open_sweep(
         folder=settings.run_dir or Path(),
         base=start,
         finetuned=end,
+        digests=(plan.weights.weights, _digest(end)),
         recipe=recipe,
         in_domain=inside,
         accept_vocabulary=accept_vocabulary,
@@ -193,11 +198,14 @@ def _in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
 def _plans(sweep: Sweep, plan: Plan, finetuned: ModelSpec) -> dict[Decimal, Plan]:
     """A plan an α, all with the one model that moves."""
     runtime = runtime_of(plan.spec, plan.settings)
-    model = open_ends(plan.engine, sweep.base, runtime)
-    ends = [plan.weights.weights, _digest(sweep.finetuned)]
+    path = str(sweep.finetuned.path)
+    adapter = path if is_adapter(path) else None
+    if adapter is not None and sweep.recipe.method not in ("linear", "task-arithmetic"):
+        raise SettingError(f"An adapter is scaled as a whole, not by {sweep.recipe.method}.")
+    model = open_ends(plan.engine, sweep.base, runtime, adapter=adapter)
     plans = {}
     for alpha in sweep.recipe.alphas:
-        weights = Weights(_mixed_digest(ends, sweep.recipe, alpha), plan.weights.settings)
+        weights = Weights(_mixed_digest(sweep.digests, sweep.recipe, alpha), plan.weights.settings)
         name = f"{finetuned.name.rstrip('/').rpartition('/')[2]}@{spelled(alpha)}"
         facts = {**finetuned.facts, "base": plan.spec.name}
         plans[alpha] = replace(
@@ -213,7 +221,10 @@ def _plans(sweep: Sweep, plan: Plan, finetuned: ModelSpec) -> dict[Decimal, Plan
 
 
 def _digest(checkpoint: Checkpoint) -> str | None:
-    digest = digest_checkpoint(find_folder(str(checkpoint.path)))
+    folder = find_folder(str(checkpoint.path))
+    digest = digest_checkpoint(folder)
+    if digest is not None and is_adapter(str(folder)):  # its configuration scales it
+        return f"{digest.weights}-{digest.settings}"
     return None if digest is None else digest.weights
 
 
@@ -224,34 +235,27 @@ def _mixed_digest(ends: Sequence[str | None], recipe: Recipe, alpha: Decimal) ->
 
 
 def _whole(sweep: Sweep) -> Checkpoint:
-    """The fine-tune, found to fit the base: in the base's own layout, an adapter merged in."""
-    path = str(sweep.finetuned.path)
-    if not is_adapter(path):
-        wanted = Merge(
-            str(sweep.base.path),
-            (path,),
-            Recipe((Decimal(1),), sweep.recipe.method),
-            sweep.folder / _WHOLE,
-            accept_vocabulary=sweep.accept_vocabulary,
-        )
-        with ExitStack() as files:
-            inputs = open_inputs(wanted, files)
-            converted = any(side.converted for side in inputs.finetuned)
-            for text in inputs.warnings:
-                log(f"Warning: {text}.")
-        if not converted:
-            return sweep.finetuned
+    """The fine-tune, found to fit the base; one that transformers cannot open as it is (of
+    another layout, or an adapter) as a folder of the base's layout.
+    """
     folder = sweep.folder / _WHOLE
+    wanted = Merge(
+        str(sweep.base.path),
+        (str(sweep.finetuned.path),),
+        Recipe((Decimal(1),)),
+        folder,
+        accept_vocabulary=sweep.accept_vocabulary,
+    )
+    with ExitStack() as files:
+        inputs = open_inputs(wanted, files)
+        (side,) = inputs.finetuned
+        for text in inputs.warnings:
+            log(f"Warning: {text}.")
+    served = side.adapter and isinstance(sweep.plan.model, AdaptingVllm)
+    if served or not (side.adapter or side.converted):
+        return sweep.finetuned
     if not folder.is_dir():
-        merge(
-            Merge(
-                str(sweep.base.path),
-                (path,),
-                Recipe((Decimal(1),)),
-                folder,
-                accept_vocabulary=sweep.accept_vocabulary,
-            )
-        )
+        merge(wanted)
     return replace(sweep.finetuned, path=folder)
 
 
