@@ -346,3 +346,21 @@ def test_a_level_that_is_given_twice_counts_once() -> None:
     assert make_study_settings({"labels": ["A)", "A)"], "shots": [0, "0"]}).shots == (0,)
     with pytest.raises(SettingError, match="image"):
         make_study_settings({"image": ["before", "left"]})
+
+
+def test_over_the_levels_of_a_factor_the_other_factors_are_averaged(
+    here: Here, study: list[str], log: Path
+) -> None:
+    (found,) = here(*study, *GRID, "--json", "--run-dir", "s").document["results"]["models"]
+    accuracies = {tuple(c["levels"].values()): c["tally"]["accuracy"] for c in found["cells"]}
+    by_prompt = [
+        sum(share for levels, share in accuracies.items() if levels[0] == prompt) / 4
+        for prompt in ("letter", "plain")
+    ]
+    over = found["over_levels"]["prompt"]
+    assert (over["minimum"], over["maximum"]) == pytest.approx((min(by_prompt), max(by_prompt)))
+    assert over["highest"] == by_prompt.index(max(by_prompt))
+    assert set(found["over_levels"]) == {"prompt", "labels", "orders"}
+    table = here(*study, *GRID, "--run-dir", "s").out
+    assert "over prompt" in table
+    assert "best cell on half of the images" in table

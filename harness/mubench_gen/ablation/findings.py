@@ -103,9 +103,10 @@ class ModelFindings:
     """One model on the grid.
 
     complete: items that every cell answered, on which cells are compared; of `items`. over:
-    "pooled", then each task. estimated: where a part of the grid was asked; the effects are
-    then those of the estimated accuracies. unmoved: the share of items with the same option,
-    right or wrong, under all orders; None where there is one order.
+    "pooled", then each task. over_levels: of each factor's levels, the mean over all other
+    factors (places are then of levels). estimated: where a part of the grid was asked; the
+    effects are then those of the estimated accuracies. unmoved: the share of items with the same
+    option, right or wrong, under all orders; None where there is one order.
     """
 
     model: str
@@ -116,6 +117,7 @@ class ModelFindings:
     cells: tuple[CellScore, ...]
     levels: tuple[LevelTally, ...]
     over: Mapping[str, Spread]
+    over_levels: Mapping[str, Spread]
     best: BestOnHalf | None
     effects: Decomposition | None
     unmoved: float | None
@@ -309,6 +311,7 @@ def _of_model(grid: Grid, answers: Answers, name: str, run: str, seed: int) -> M
             for level in factor.levels
         ),
         over=over,
+        over_levels=_over_levels(table.means, grid) if table is not None else {},
         best=best_on_half(table, seed=seed) if table is not None and several else None,
         effects=decompose(table, [(f.name, f.levels) for f in grid.factors], seed=seed)
         if table is not None and several and len(table.sizes) > 1
@@ -353,6 +356,15 @@ def _over_prompts(scores: npt.NDArray[np.float64], grid: Grid) -> npt.NDArray[np
     others = tuple(2 + n for n in range(len(grid.shape)) if n != at)
     means: npt.NDArray[np.float64] = whole.mean(axis=others)
     return means
+
+
+def _over_levels(means: Floats, grid: Grid) -> dict[str, Spread]:
+    axes = range(len(grid.shape))
+    return {
+        factor.name: spread(means.reshape(grid.shape).mean(axis=tuple(a for a in axes if a != at)))
+        for at, factor in enumerate(grid.factors)
+        if len(factor.levels) > 1
+    }
 
 
 def _unmoved(grid: Grid, answers: Answers) -> float | None:

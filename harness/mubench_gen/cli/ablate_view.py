@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from mubench_gen.ablation.grid import Grid
     from mubench_gen.ablation.ranks import RankStability
+    from mubench_gen.ablation.spread import Spread
     from mubench_gen.ablation.study import StudyResult
 
 _MOST_CELLS = 24  # of a table; of more the best and the worst are shown
@@ -165,17 +166,18 @@ def _show_levels(one: ModelFindings) -> None:
 def _show_spread(grid: Grid, one: ModelFindings) -> None:
     if not one.over or len(grid.cells) < 2:
         return
+    from mubench_gen.ablation.grid import shown
+
+    levels = {factor.name: factor.levels for factor in grid.factors}
     rows = [
-        [
-            name,
-            percent(found.minimum),
-            percent(found.median),
-            percent(found.maximum),
-            f"{100 * (found.maximum - found.minimum):.1f}",
-            grid.label(grid.cells[found.lowest]),
-            grid.label(grid.cells[found.highest]),
-        ]
-        for name, found in one.over.items()
+        *(
+            _spread_row(name, found, [grid.label(grid.cells[at]) for at in _ends(found)])
+            for name, found in one.over.items()
+        ),
+        *(
+            _spread_row(f"over {name}", found, [shown(levels[name][at]) for at in _ends(found)])
+            for name, found in one.over_levels.items()
+        ),
     ]
     print_table(
         ["", "min", "median", "max", "max − min", "lowest", "highest"],
@@ -183,6 +185,21 @@ def _show_spread(grid: Grid, one: ModelFindings) -> None:
         title=f"{one.model}: over {len(grid.cells):,} cells, accuracy in %",
         right=(1, 2, 3, 4),
     )
+
+
+def _ends(found: Spread) -> tuple[int, int]:
+    return found.lowest, found.highest
+
+
+def _spread_row(name: str, found: Spread, ends: Sequence[str]) -> list[str]:
+    return [
+        name,
+        percent(found.minimum),
+        percent(found.median),
+        percent(found.maximum),
+        f"{100 * (found.maximum - found.minimum):.1f}",
+        *ends,
+    ]
 
 
 def _show_effects(found: Decomposition, title: str) -> None:
