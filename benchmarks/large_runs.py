@@ -1,6 +1,6 @@
 """The statistics of several large runs: time on the wall and of the CPU, and memory at most.
 
-    python benchmarks/statistics.py [RUNS] [RECORDS] [FOLDER]
+    python benchmarks/large_runs.py [RUNS] [RECORDS] [FOLDER]
 
 Writes RUNS run folders (5) of RECORDS records each (100,000: items of 20,000 images under four
 prompts, as long as real ones) into FOLDER (a temporary one), then does each of these in a
