@@ -364,3 +364,20 @@ def test_over_the_levels_of_a_factor_the_other_factors_are_averaged(
     table = here(*study, *GRID, "--run-dir", "s").out
     assert "over prompt" in table
     assert "best cell on half of the images" in table
+
+
+def test_the_shipped_models_answer_a_grid_with_worked_examples(here: Here, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the tiny models need the extra [transformers]")
+    rows = [make_row(i, questions=("modality",)) for i in range(8)]
+    data = write_data(tmp_path / "slides", rows)
+    common = ["ablate", "--data", data, "--limit", "3", "--json", "--plugin", "tiny"]
+    done = here(*common, "--prompt", "letter", "--shots", "0,1", "--image", "before,after",
+                "--readout", "parse,logprob", "--run-dir", "chat")  # fmt: skip
+    assert done.code == 0, done.err
+    (found,) = done.document["results"]["models"]
+    assert [cell["tally"]["records"] for cell in found["cells"]] == [3] * 8
+    assert found["complete"] == 3
+    done = here(*common, "--model", "clip", "--prompt", "caption,micrograph", "--run-dir", "clip")
+    assert done.code == 0, done.err
+    (found,) = done.document["results"]["models"]
+    assert {cell["readout"] for cell in found["cells"]} == {"similarity"}

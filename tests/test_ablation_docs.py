@@ -1,0 +1,43 @@
+"""docs/ablations.md and docs/statistics.md: their commands are commands, their figures add up."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from mubench_gen.ablation.grid import StudySettings
+from mubench_gen.cli.ablate_command import command as ablate
+from mubench_gen.cli.compare_command import command as compare
+from mubench_gen.settings import read_config
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = ("ablations.md", "statistics.md")
+COMMANDS = {"ablate": ablate, "compare": compare}
+
+
+def lines(page: str) -> list[str]:
+    """The page's shell lines that call mubench-gen."""
+    return re.findall(r"^mubench-gen .*$", (DOCS / page).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", [line for page in PAGES for line in lines(page)])
+def test_the_commands_parse(line: str) -> None:
+    _, name, *words = shlex.split(line)
+    with COMMANDS[name].make_context(name, words) as context:
+        assert isinstance(context, click.Context)
+
+
+def test_the_grid_of_the_page_is_a_file_that_is_read(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", (DOCS / "ablations.md").read_text(), re.DOTALL)
+    (tmp_path / "grid.toml").write_text(block)
+    assert read_config(tmp_path / "grid.toml", StudySettings)["labels"] == ["A)", "1."]
+
+
+def test_every_axis_and_flag_is_named_on_the_page() -> None:
+    text = (DOCS / "ablations.md").read_text()
+    for axis in ("prompt", "labels", "orders", "system", "image", "readout", "shots", "budget"):
+        assert f"--{axis}" in text
