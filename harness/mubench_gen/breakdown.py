@@ -40,26 +40,48 @@ class BreakdownTally:
                 tallies[value].add(record["status"], right, options, image)
 
     def scores(self) -> dict[str, dict[str, Score]]:
-        """By field and value, values in the order of their names, "(not given)" last.
-
-        SettingError for a field that no record has, or one of too many values.
-        """
-        if self._seen:
-            counts = {name: len(found.keys() - {ABSENT}) for name, found in self._tallies.items()}
-            check_fields(self._fields, self._known, counts)
+        """By field and value, values in the order of their names, "(not given)" last."""
         return {
             name: {value: found[value].score() for value in sorted(found, key=value_order)}
             for name, found in self._tallies.items()
         }
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return self._fields
 
-def breakdown(records: Iterable[Record], fields: Sequence[str]) -> Breakdown:
-    """The scores of the records that ask for a choice, by the values of each field."""
-    tally = BreakdownTally(fields)
-    for record in records:
-        if not is_box_record(record):
-            tally.add(record)
-    return tally.scores()
+    @property
+    def known(self) -> set[str]:
+        """The names of the fields that the records have; empty where there was no record."""
+        return self._known
+
+    def counts(self) -> dict[str, int]:
+        """How many different values each field has."""
+        return {name: len(found.keys() - {ABSENT}) for name, found in self._tallies.items()}
+
+
+def breakdowns(several: Iterable[Iterable[Record]], fields: Sequence[str]) -> list[Breakdown]:
+    """Of each run's records that ask for a choice the scores by the values of each field.
+
+    SettingError for a field that no record has, or one of too many values to be a table.
+    """
+    tallies = []
+    for records in several:
+        tally = BreakdownTally(fields)
+        for record in records:
+            if not is_box_record(record):
+                tally.add(record)
+        tallies.append(tally)
+    check_tallies(tallies)
+    return [tally.scores() for tally in tallies]
+
+
+def check_tallies(tallies: Sequence[BreakdownTally]) -> None:
+    """SettingError for a field that no record of any run has, or one of too many values."""
+    known = set[str]().union(*(tally.known for tally in tallies))
+    if known:
+        for name in tallies[0].fields:
+            check_fields([name], known, {name: max(tally.counts()[name] for tally in tallies)})
 
 
 def value_order(value: str) -> tuple[bool, float, str]:

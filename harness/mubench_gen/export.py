@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.breakdown import Breakdown, breakdown
+from mubench_gen.breakdown import Breakdown, breakdowns
 from mubench_gen.errors import MissingExtraError
 from mubench_gen.report import (
     BOX_COLUMNS,
@@ -49,9 +49,10 @@ class Reported:
     by: Breakdown
 
 
-def reported(run: Run, by: Sequence[str] = ()) -> Reported:
-    """The run with its scores by these fields too."""
-    return Reported(run, run.scores, breakdown(run.records(), by) if by else {})
+def reported(runs: Sequence[Run], by: Sequence[str] = ()) -> list[Reported]:
+    """The runs with their scores, by these fields too."""
+    found = breakdowns((run.records() for run in runs), by) if by else [{} for _ in runs]
+    return [Reported(run, run.scores, one) for run, one in zip(runs, found, strict=True)]
 
 
 def export(runs: Sequence[Reported], form: str) -> bytes:

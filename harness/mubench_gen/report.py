@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.breakdown import Breakdown, breakdown
+from mubench_gen.breakdown import Breakdown, breakdowns
 from mubench_gen.circular import Circular
 from mubench_gen.localization import BoxScore
 from mubench_gen.results import Run
@@ -93,8 +93,9 @@ def title(manifest: Mapping[str, Any]) -> str:
 
 def print_report(runs: Sequence[Run], *, by: Sequence[str] = ()) -> None:
     """The table of each run on stdout; `by`: also by these fields of the items."""
-    for run in runs:
-        print_scores(run, run.scores, breakdown(run.records(), by) if by else None)
+    found = breakdowns((run.records() for run in runs), by) if by else [None] * len(runs)
+    for run, one in zip(runs, found, strict=True):
+        print_scores(run, run.scores, one)
 
 
 def print_scores(run: Run, scores: Scores, by: Breakdown | None = None) -> None:

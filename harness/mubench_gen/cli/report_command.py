@@ -184,7 +184,7 @@ def _export(runs: Sequence[Run], wanted: _Wanted) -> None:
 
     if wanted.form == "parquet" and wanted.out is None and sys.stdout.isatty():
         raise SettingError("Parquet is no text for a terminal: give --out FILE.")
-    content = export([reported(run, wanted.by) for run in runs], str(wanted.form))
+    content = export(reported(runs, wanted.by), str(wanted.form))
     if wanted.out is None:
         click.echo(content, nl=False)
         return
@@ -226,25 +226,24 @@ def _print_tables(runs: Sequence[Run], wanted: _Wanted) -> None:
 
 
 def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
-    from mubench_gen.breakdown import breakdown
+    from mubench_gen.breakdown import breakdowns
     from mubench_gen.cli import plugin_sections
     from mubench_gen.cli.tables import print_json
 
-    summaries = []
-    for run in runs:
-        summary = run.summary()
-        if wanted.by:
+    summaries = [run.summary() for run in runs]
+    if wanted.by:
+        found = breakdowns((run.records() for run in runs), wanted.by)
+        for summary, one in zip(summaries, found, strict=True):
             summary["by"] = {
                 field: {value: asdict(score) for value, score in groups.items()}
-                for field, groups in breakdown(run.records(), wanted.by).items()
+                for field, groups in one.items()
             }
-        summaries.append(summary)
     document = {"runs": summaries} if len(summaries) > 1 else summaries[0]
     if wanted.group is not None:
         from mubench_gen.comparison import label_runs
         from mubench_gen.grouping import group_runs
 
-        found = group_runs(runs, label_runs(runs), fact=wanted.group)
-        document = {**document, "groups": found.as_dict()}
+        groups = group_runs(runs, label_runs(runs), fact=wanted.group)
+        document = {**document, "groups": groups.as_dict()}
     sections = plugin_sections.ask(runs, wanted.section)
     print_json({**document, **plugin_sections.document(sections)})

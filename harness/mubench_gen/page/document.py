@@ -16,6 +16,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from mubench_gen._version import __version__
+from mubench_gen.breakdown import check_tallies
 from mubench_gen.comparison import label_runs
 from mubench_gen.page.gallery import Gallery
 from mubench_gen.page.pictures import Album, find_pictures
@@ -67,6 +68,7 @@ def write_page(
         study_run(run, number=number, label=label, by=by)
         for number, (run, label) in enumerate(zip(runs, labels, strict=True))
     ]
+    check_tallies([study.fields for study in studies])
     gallery, asked = _gallery(studies, most_items)
     album = find_pictures(runs, gallery.pictures, data=data) if images else Album()
     sections = Sections(studies, group=group)

@@ -23,7 +23,8 @@ class Study:
     """A run with its statistics.
 
     number: its place on the page. confusions: by task, how often (right option, answer) came,
-    NO_ANSWER where none was given. by: scores by the values of fields. items: the
+    NO_ANSWER where none was given. by: scores by the values of fields, counted by
+    `fields`. items: the
     ranks of its items; replies: the length of each different reply, by its hash.
     """
 
@@ -33,6 +34,7 @@ class Study:
     scores: Scores
     confusions: dict[str, Counter[tuple[str, str]]]
     by: dict[str, dict[str, Score]]
+    fields: BreakdownTally
     items: set[int]
     replies: dict[int, int]
 
@@ -97,7 +99,7 @@ class _Tally:
 
 
 def study_run(run: Run, *, number: int, label: str, by: Sequence[str] = ()) -> Study:
-    """Read a run. SettingError where no record has one of the fields `by`."""
+    """Read a run; whether its records have the fields `by` is not checked."""
     tally = _Tally(BreakdownTally(by))
     scores = score(tally.watched(run.records()))
     return Study(
@@ -107,6 +109,7 @@ def study_run(run: Run, *, number: int, label: str, by: Sequence[str] = ()) -> S
         scores=scores,
         confusions=dict(tally.confusions),
         by=tally.by.scores(),
+        fields=tally.by,
         items=tally.items,
         replies=tally.replies,
     )

@@ -1,0 +1,149 @@
+"""`report --format`: the same numbers for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import mubench_gen
+from mubench_gen.export import TIDY, reported, tidy_frame, tidy_rows
+from mubench_gen.tabular import TextTable, to_latex, to_markdown
+
+from .spine import command, environment, evaluate, make_row, write_data
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[mubench_gen.Run]:
+    rows = [make_row(i, dataset=f"set_{i % 2}", stain="H|E & 50 %") for i in range(6)]
+    data = write_data(tmp_path / "cells", rows)
+    return [
+        evaluate("echo", tmp_path / "one", data=data, options={"fail": "0.2"}),
+        evaluate("echo", tmp_path / "two", data=data, prompt=["plain", "letter"]),
+    ]
+
+
+def test_csv_has_a_row_a_run_and_group_with_the_scores_as_they_are(
+    runs: list[mubench_gen.Run],
+) -> None:
+    printed = command("report", *(run.dir for run in runs), "--format", "csv", "--by", "stain")
+    assert printed.returncode == 0, printed.stderr
+    rows = list(csv.DictReader(io.StringIO(printed.stdout)))
+    assert tuple(rows[0]) == TIDY
+    for run in runs:
+        mine = [row for row in rows if row["run"] == str(run.dir)]
+        names = {(row["part"], row["name"]) for row in mine}
+        assert len(names) == len(mine)
+        pooled = next(row for row in mine if row["part"] == "pooled")
+        score = run.scores.pooled
+        assert float(pooled["accuracy"]) == score.accuracy
+        assert score.ci95 == (float(pooled["ci95_low"]), float(pooled["ci95_high"]))
+        assert (int(pooled["n"]), int(pooled["n_errors"])) == (score.n, score.n_errors)
+        assert float(pooled["majority"]) == run.scores.controls["pooled"].majority
+        assert {("tasks", "stain"), ("datasets", "set_1"), ("stain", "H|E & 50 %")} <= names
+    assert {row["name"] for row in rows if row["part"] == "prompts"} == {"plain", "letter"}
+
+
+def test_an_unfinished_run_says_so_in_every_format(runs: list[mubench_gen.Run]) -> None:
+    records = runs[0].dir / "records.jsonl"
+    records.write_bytes(b"".join(records.read_bytes().splitlines(keepends=True)[:7]))
+    (row, *_) = tidy_rows(reported([mubench_gen.load_run(runs[0].dir)]))
+    assert row["finished"] is False
+    assert row["planned"] == 30
+    for form in ("md", "latex"):
+        assert "Unfinished" in command("report", runs[0].dir, "--format", form).stdout
+
+
+def test_parquet_reads_back_as_the_same_frame(runs: list[mubench_gen.Run], tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    out = tmp_path / "scores.parquet"
+    done = command("report", *(run.dir for run in runs), "--format", "parquet", "--out", out)
+    assert (done.returncode, done.stdout) == (0, "")
+    frame = pd.read_parquet(out)
+    pd.testing.assert_frame_equal(frame, tidy_frame(reported(runs)), check_dtype=False)
+    assert frame.dtypes["accuracy"] == "float64"
+    assert frame.dtypes["finished"] == "bool"
+    piped = subprocess.run(
+        [sys.executable, "-m", "mubench_gen", "report", str(runs[0].dir), "--format", "parquet"],
+        env=environment(), capture_output=True, check=True,
+    )  # fmt: skip
+    assert piped.stdout[:4] == piped.stdout[-4:] == b"PAR1"
+
+
+def test_without_pyarrow_parquet_says_what_to_install(
+    runs: list[mubench_gen.Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mubench_gen.errors import MissingExtraError
+    from mubench_gen.export import export
+
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mubench-gen\[parquet\]'"):
+        export(reported(runs), "parquet")
+
+
+def test_markdown_is_a_table_whose_cells_cannot_break_out(runs: list[mubench_gen.Run]) -> None:
+    printed = command("report", runs[0].dir, "--format", "md", "--by", "stain").stdout
+    lines = [line for line in printed.splitlines() if line.startswith("|")]
+    widths = {line.replace("\\|", "").count("|") for line in lines}
+    assert widths == {11}
+    assert "H\\|E &amp; 50 %" in printed
+    accuracy = runs[0].scores.pooled.accuracy
+    assert accuracy is not None
+    assert f"| {100 * accuracy:.1f} |" in printed
+
+
+def test_latex_escapes_what_latex_would_obey(runs: list[mubench_gen.Run]) -> None:
+    printed = command("report", *(run.dir for run in runs), "--format", "latex", "--by", "stain")
+    text = printed.stdout
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2
+    assert text.count("{") == text.count("}")
+    assert r"H|E \& 50 \%" in text
+    assert r"set\_0" in text
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {row.replace(r"\&", "").count("&") for row in rows} == {9}
+
+
+def test_control_characters_are_shown_and_not_obeyed() -> None:
+    table = TextTable("t\x1b[31m", ("", "n"), [[["a\nb<script>", "1\u202e"]]], ["$x_1^2$ \\ {~}"])
+    for text in (to_markdown(table), to_latex(table)):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert "a b" in text
+    assert r"\<script\>" in to_markdown(table)
+    assert r"\$x\_1\textasciicircum{}2\$ \textbackslash{} \{\textasciitilde{}\}" in to_latex(table)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--format", "csv", "--html", "x.html"], "different reports"),
+        (["--out", "x.csv"], "--out is for --format"),
+        (["--format", "csv", "--json"], "--json"),
+        (["--items", "5"], "--items is for --html"),
+        (["--published", "--by", "stain"], "--by does not go with --published"),
+        (["--format", "csv", "--out", "nowhere/x.csv"], "cannot be written"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    runs: list[mubench_gen.Run], words: list[str], message: str
+) -> None:
+    refused = command("report", runs[0].dir, *words)
+    assert refused.returncode == 2
+    assert message in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_run_of_a_newer_version_is_refused(runs: list[mubench_gen.Run]) -> None:
+    manifest = runs[0].dir / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 99'))
+    for words in ([], ["--format", "md"], ["--html", str(runs[0].dir / "x.html")]):
+        refused = command("report", *(run.dir for run in runs), *words)
+        assert refused.returncode == 2
+        assert "format 99" in refused.stderr
+        assert "pip install -U" in refused.stderr
+    assert not (runs[0].dir / "x.html").exists()

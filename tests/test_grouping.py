@@ -1,0 +1,175 @@
+"""`report --group FACT`: generalists against specialists, on the same items."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import mubench_gen
+from mubench_gen import SettingError
+from mubench_gen.comparison import label_runs
+from mubench_gen.grouping import Grouping, group_runs
+
+from .spine import command, evaluate, make_row, write_data, write_plugin
+
+PLUGIN = """
+import mubench_gen
+from mubench_gen_plugins.echo import draw
+
+
+class Sure(mubench_gen.GenerativeModel):
+    batch_size = 64
+    often = 1.0
+
+    def generate(self, requests):
+        found = []
+        for request in requests:
+            hit = draw(request) % 100 < 100 * self.often
+            found.append("ABC"[len(request.text) % 3] if not hit else self.right(request))
+        return found
+
+    def right(self, request):
+        return request.labels[0]
+
+
+class Half(Sure):
+    often = 0.5
+
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    spec = mubench_gen.ModelSpec
+    return [
+        spec("sure", Sure, facts={"domain": "Web images", "family": "S"}),
+        spec("half", Half, facts={"domain": "pathology", "family": "S", "base": "sure"}),
+        spec("third", Half, facts={"domain": "biomedicine", "family": "T"}),
+        spec("silent", Half),
+    ]
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_data(tmp_path / "cells", [make_row(i, gold=0) for i in range(30)])
+
+
+@pytest.fixture
+def runs(tmp_path: Path, data: Path) -> list[mubench_gen.Run]:
+    plugin = write_plugin(tmp_path, PLUGIN, "models")
+    return [
+        evaluate(plugin, tmp_path / name, data=data, model=name)
+        for name in ("sure", "half", "third", "silent")
+    ]
+
+
+def grouped(runs: Sequence[mubench_gen.Run], fact: str = "scope") -> Grouping:
+    return group_runs(runs, label_runs(runs), fact=fact)
+
+
+def test_models_are_grouped_by_what_their_plugins_say(runs: list[mubench_gen.Run]) -> None:
+    found = grouped(runs)
+    assert {group.name: group.runs for group in found.groups} == {
+        "generalist": ("sure",),
+        "specialist": ("half", "third"),
+    }
+    assert found.left_out == (("silent", "its plugin states no domain"),)
+    assert {group.name: group.runs for group in grouped(runs, "model.family").groups} == {
+        "S": ("sure", "half"),
+        "T": ("third",),
+    }
+
+
+def test_a_group_scores_the_mean_of_its_models_on_the_items_that_all_have(
+    runs: list[mubench_gen.Run],
+) -> None:
+    found = grouped(runs)
+    pooled = {one.group: one for one in found.scores if one.part == "pooled"}
+    assert pooled["generalist"].accuracy == 1.0
+    accuracies = [run.scores.pooled.accuracy for run in runs[1:3]]
+    assert pooled["specialist"].accuracy == pytest.approx(sum(map(float, accuracies)) / 2)
+    assert {one.n for one in pooled.values()} == {150}
+    low, high = pooled["generalist"].ci95
+    assert 0.8 < low < high == 1.0  # everything right is no proof of everything
+    assert pooled["generalist"].above_chance
+    assert pooled["generalist"].chance == pytest.approx(runs[0].scores.pooled.chance)
+    (difference,) = [one for one in found.differences if one.part == "pooled"]
+    expected = pooled["generalist"].accuracy - pooled["specialist"].accuracy
+    assert difference.paired.difference == pytest.approx(expected)
+    assert {one.name for one in found.scores if one.part == "tasks"} == set(runs[0].scores.tasks)
+
+
+def test_several_runs_of_a_model_weigh_as_one(
+    runs: list[mubench_gen.Run], data: Path, tmp_path: Path
+) -> None:
+    again = evaluate(tmp_path / "models.py", tmp_path / "again", data=data, model="half", seed=1)
+    two, three = (
+        {one.group: one.accuracy for one in grouped(some).scores if one.part == "pooled"}
+        for some in (runs[:3], [*runs[:3], again])
+    )
+    assert two == pytest.approx(three)
+
+
+def test_unfinished_runs_and_controls_are_in_no_mean(
+    runs: list[mubench_gen.Run], data: Path, tmp_path: Path
+) -> None:
+    blind = evaluate(
+        tmp_path / "models.py", tmp_path / "blind", data=data, model="third", control="blind"
+    )
+    records = runs[1].dir / "records.jsonl"
+    records.write_bytes(b"".join(records.read_bytes().splitlines(keepends=True)[:20]))
+    several = [runs[0], mubench_gen.load_run(runs[1].dir), runs[2], blind]
+    found = grouped(several)
+    assert dict(found.left_out) == {
+        label_runs(several)[1]: "unfinished: 20 of 150 items",
+        label_runs(several)[3]: "control: blind",
+    }
+    (specialist,) = [
+        one for one in found.scores if (one.group, one.part) == ("specialist", "pooled")
+    ]
+    assert specialist.accuracy == runs[2].scores.pooled.accuracy
+    printed = command("report", *(run.dir for run in several), "--group", "scope").stdout
+    assert "unfinished: 20 of 150 items" in printed
+
+
+def test_runs_that_share_no_item_are_not_held_side_by_side(
+    runs: list[mubench_gen.Run], tmp_path: Path
+) -> None:
+    other = write_data(tmp_path / "other", [make_row(i, dataset="other") for i in range(4)])
+    apart = evaluate(tmp_path / "models.py", tmp_path / "apart", data=other, model="half")
+    found = grouped([runs[0], apart])
+    assert (found.items, found.scores, found.differences) == (0, (), ())
+    assert any("share no item" in note for note in found.notes)
+    printed = command("report", runs[0].dir, apart.dir, "--group", "scope")
+    assert printed.returncode == 0
+    assert "share no item" in printed.stdout
+
+
+def test_the_command_prints_the_groups_and_their_difference(runs: list[mubench_gen.Run]) -> None:
+    printed = command("report", *(run.dir for run in runs), "--group", "scope")
+    assert printed.returncode == 0, printed.stderr
+    assert "generalist − specialist" in printed.stdout
+    assert "Left out of the groups: silent (its plugin states no domain)." in printed.stdout
+    document = json.loads(
+        command("report", *(run.dir for run in runs), "--group", "scope", "--json").stdout
+    )
+    assert len(document["runs"]) == 4
+    assert [group["name"] for group in document["groups"]["groups"]] == ["generalist", "specialist"]
+    assert document["groups"]["differences"][0]["ci95"][0] > 0
+
+
+def test_one_group_alone_says_that_there_is_nothing_to_compare(
+    runs: list[mubench_gen.Run],
+) -> None:
+    printed = command("report", runs[1].dir, runs[2].dir, "--group", "scope").stdout
+    assert "of one group (specialist)" in printed
+
+
+def test_an_unknown_fact_is_refused_with_near_names(runs: list[mubench_gen.Run]) -> None:
+    with pytest.raises(SettingError, match=r"model\.family"):
+        grouped(runs, "famly")
+    refused = command("report", runs[0].dir, "--group", "famly")
+    assert refused.returncode == 2
+    assert "model.family" in refused.stderr
