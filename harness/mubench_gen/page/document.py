@@ -24,6 +24,7 @@ from mubench_gen.page.place import write_text
 from mubench_gen.page.replies import choose_cap
 from mubench_gen.page.sections import Sections, colour
 from mubench_gen.page.study import NO_ANSWER, Study, rank, study_run
+from mubench_gen.page.thumbnails import bytes_a_picture
 from mubench_gen.results import Run
 from mubench_gen.tabular import printable
 
@@ -32,6 +33,7 @@ _SCRIPTS = (
     "data.js", "dom.js", "state.js", "items.js", "cards.js", "item.js", "confusion.js", "start.js",
 )  # fmt: skip
 MOST_ITEMS = 10_000
+_FRAME = 250_000  # bytes of the page about its items and pictures, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,16 @@ def write_page(
     ]
     check_tallies([study.fields for study in studies])
     gallery, asked = _gallery(studies, most_items)
-    album = find_pictures(runs, gallery.pictures, data=data) if images else Album()
+    items = _packed(_items(studies, gallery))
+    album = Album()
+    if images:
+        most = bytes_a_picture(len(gallery.pictures), taken=len(items) + _FRAME)
+        album = find_pictures(runs, gallery.pictures, most=most, data=data)
     sections = Sections(studies, group=group)
     notes = [*_sampled(len(gallery), asked), *album.notes]
     if not images:
         notes.append("The images were left out.")
-    content = _render(sections, gallery, album, notes)
+    content = _render(sections, items, _pictures(gallery, album), notes)
     write_text(path, content)
     return Written(path, len(runs), len(gallery), len(album.pictures), path.stat().st_size)
 
@@ -95,7 +101,7 @@ def _gallery(studies: Sequence[Study], most: int) -> tuple[Gallery, int]:
     return gallery, len(ranks)
 
 
-def _render(sections: Sections, gallery: Gallery, album: Album, notes: Sequence[str]) -> str:
+def _render(sections: Sections, items: str, pictures: str, notes: Sequence[str]) -> str:
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True)
@@ -108,8 +114,8 @@ def _render(sections: Sections, gallery: Gallery, album: Album, notes: Sequence[
         style=Markup(_read("page.css")),
         script=Markup(script),
         gallery_notes=notes,
-        items=_packed(_items(sections.studies, gallery)),
-        pictures=Markup(_pictures(gallery, album)),
+        items=items,
+        pictures=Markup(pictures),
     )
 
 

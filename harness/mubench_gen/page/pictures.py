@@ -16,7 +16,7 @@ from typing import Any
 from mubench_gen.data import Dataset, open_dataset
 from mubench_gen.data.recast import recast
 from mubench_gen.errors import ImageError, UsageError
-from mubench_gen.page.thumbnails import bytes_a_picture, thumbnail
+from mubench_gen.page.thumbnails import thumbnail
 from mubench_gen.results import Run
 from mubench_gen.scientific import make_policy
 from mubench_gen.types import Image, Row
@@ -43,16 +43,20 @@ class Album:
 
 
 def find_pictures(
-    runs: Sequence[Run], wanted: Mapping[str, set[str]], *, data: str | None = None
+    runs: Sequence[Run],
+    wanted: Mapping[str, set[str]],
+    *,
+    most: int,
+    data: str | None = None,
 ) -> Album:
     """The pictures of these digests; `wanted` gives the keys of rows that may have each.
 
-    `data`: where the data are, if not where the manifests say.
+    `most`: the bytes of a picture at most. `data`: where the data are, if not where the
+    manifests say.
     """
     album = Album()
     if not wanted:
         return album
-    most = bytes_a_picture(len(wanted))
     for settings in _sources(runs, data):
         missing = {digest: rows for digest, rows in wanted.items() if digest not in album.pictures}
         if not missing:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_CAPS = (20_000, 8_000, 4_000, 2_000, 1_000, 500)  # characters of one reply
-_BUDGET = 12_000_000  # characters of all different replies
+_CAPS = (20_000, 8_000, 4_000, 2_000, 1_000, 500, 240)  # characters of one reply
+_BUDGET = 6_000_000  # characters of all different replies
 _AROUND = 120  # characters kept on either side of the deciding span
 
 

@@ -13,13 +13,16 @@ _STEPS = (
     (384, 72), (320, 68), (256, 64), (224, 60), (192, 56), (160, 52), (144, 48), (128, 44),
     (112, 40), (96, 34), (80, 28), (64, 22), (48, 16),
 )  # fmt: skip
-_ALL = 3_400_000  # bytes of all pictures, while each keeps its least
-_LEAST, _MOST = 2_600, 20_000  # bytes of one picture
+# Bytes of the whole page: 5 MB with up to 1,000 pictures, 20 MB with 5,000.
+_PAGE, _SMALL_PAGE, _A_FURTHER = 4_800_000, 1_000, 3_700
+_LEAST, _MOST = 1_200, 20_000  # bytes of one picture
 
 
-def bytes_a_picture(pictures: int) -> int:
-    """How large each of so many pictures may be: 1,000 fit in 3.5 MB of base64, 5,000 in 17."""
-    return min(_MOST, max(_LEAST, _ALL // max(1, pictures)))
+def bytes_a_picture(pictures: int, *, taken: int) -> int:
+    """How large each of so many pictures may be where the rest of the page takes `taken`."""
+    page = _PAGE + _A_FURTHER * max(0, pictures - _SMALL_PAGE)
+    room = (page - taken) * 3 // 4  # they stand in base64
+    return min(_MOST, max(_LEAST, room // max(1, pictures)))
 
 
 def thumbnail(pixels: PillowImage.Image, most: int) -> bytes:
