@@ -22,7 +22,7 @@ from mubench_gen.page.gallery import Gallery
 from mubench_gen.page.pictures import Album, find_pictures
 from mubench_gen.page.place import write_text
 from mubench_gen.page.replies import choose_cap
-from mubench_gen.page.sections import Sections, colour
+from mubench_gen.page.sections import Sections
 from mubench_gen.page.study import NO_ANSWER, Study, rank, study_run
 from mubench_gen.page.thumbnails import bytes_a_picture
 from mubench_gen.results import Run
@@ -126,7 +126,7 @@ def _breakable(name: str) -> Markup:
 
 def _items(studies: Sequence[Study], gallery: Gallery) -> dict[str, Any]:
     runs = [
-        {"label": study.label, "colour": colour(study), "control": study.control}
+        {"label": study.label, "colour": study.colour, "control": study.control}
         for study in studies
     ]
     confusions = [

@@ -11,7 +11,6 @@ from mubench_gen.page.svg import at, figure, tag, text, titled
 from mubench_gen.report import interval, percent
 from mubench_gen.score import Score
 
-COLOURS = 8  # classes c1 … c8 of the style sheet
 _BAR, _GAP, _AXIS, _TICKS = 15, 4, 26, 18  # pixels
 
 
@@ -73,13 +72,17 @@ def places(answered: Sequence[float], gold: Sequence[float], *, colour: int, tit
                     name, x=at(left + wide / 2), y=height + _AXIS / 2 + 17, class_="tick",
                     text_anchor="middle",
                 ),
+                text(
+                    f"{100 * share:.0f}", x=at(left + wide / 2), y=height + _AXIS / 2 + 31,
+                    class_="tick", text_anchor="middle",
+                ),
             )
         )  # fmt: skip
     told = ", ".join(
         f"{chr(ord('A') + place)} {percent(share)} (right ones {percent(right)})"
         for place, (share, right) in enumerate(zip(answered, gold, strict=True))
     )
-    return figure(parts, height=height + _AXIS + 8, title=f"{title}: {told} per cent")
+    return figure(parts, height=height + _AXIS + 22, title=f"{title}: {told} per cent")
 
 
 def reliability(calibration: Calibration, *, colour: int, title: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,35 +18,19 @@ from mubench_gen.group_tables import (
     score_table,
 )
 from mubench_gen.grouping import group_runs
-from mubench_gen.page.plots import COLOURS, Bar, bars, places, reliability
+from mubench_gen.page.plots import Bar, bars, places, reliability
+from mubench_gen.page.runs import HEADINGS, run_shown
 from mubench_gen.page.study import Study
-from mubench_gen.report import (
-    BOX_COLUMNS,
-    COLUMNS,
-    box_cells,
-    cells,
-    interval,
-    notes,
-    percent,
-    table_rows,
-    title,
-)
+from mubench_gen.report import BOX_COLUMNS, COLUMNS, interval, percent
 from mubench_gen.score import Score
 from mubench_gen.tabular import printable
-
-_HEADINGS = {"tasks": "tasks", "datasets": "data sets", "prompts": "prompts",
-             "readouts": "read-outs"}  # fmt: skip
-
-
-def colour(study: Study) -> int:
-    """The number of the run's colour, 1 to COLOURS."""
-    return study.number % COLOURS + 1
 
 
 @dataclass(frozen=True)
 class Sections:
     """The page's sections of some runs; `group`: the fact that groups models, None for scope
-    where it makes two groups."""
+    where it makes two groups.
+    """
 
     studies: Sequence[Study]
     group: str | None
@@ -73,9 +56,10 @@ class Sections:
             "lead": self._lead(),
             "sections": [{"id": name, "name": words} for name, words in sections],
             "warnings": list(self._warnings()),
-            "runs": [_run(study) for study in self.studies],
+            "runs": [run_shown(study) for study in self.studies],
             "columns": COLUMNS,
             "box_columns": BOX_COLUMNS,
+            "alike": len(self._alike) > 1,
             "side": list(self._side()),
             "tasks": list(self._tasks()),
             "breakdowns": breakdowns,
@@ -125,6 +109,12 @@ class Sections:
             seen |= study.items
         return False
 
+    @cached_property
+    def _alike(self) -> list[Study]:
+        """The runs whose numbers are of the same questions: finished, no control, same items."""
+        fair = [study for study in self.studies if study.finished and study.control == "none"]
+        return fair if all(study.items == fair[0].items for study in fair) else []
+
     def _names(self, part: str) -> list[str]:
         found = dict.fromkeys(
             name for study in self.studies for name in getattr(study.scores, part)
@@ -141,16 +131,15 @@ class Sections:
                     self._beside(name, [getattr(s.scores, part).get(name) for s in self.studies])
                     for name in names
                 ]
-                yield {"heading": _HEADINGS[part], "rows": rows}
+                yield {"heading": HEADINGS[part], "rows": rows}
 
     def _beside(self, name: str, scores: Sequence[Score | None]) -> dict[str, Any]:
         known = [one for one in scores if one is not None and one.n]
         fair = [
             one.accuracy
             for one, study in zip(scores, self.studies, strict=True)
-            if one is not None and one.accuracy is not None
-            and study.finished and study.control == "none"
-        ]  # fmt: skip
+            if one is not None and one.accuracy is not None and study in self._alike
+        ]
         best = max(fair) if len(fair) > 1 else None
         controls = [study.scores.controls.get(name) for study in self.studies]
         majority = next((one.majority for one in controls if one is not None), None)
@@ -165,8 +154,7 @@ class Sections:
                     "best": best is not None
                     and one is not None
                     and one.accuracy == best
-                    and study.finished
-                    and study.control == "none",
+                    and study in self._alike,
                 }
                 for one, study in zip(scores, self.studies, strict=True)
             ],
@@ -198,7 +186,7 @@ class Sections:
         self, name: str, words: str, scores: Mapping[int, Score | None], majority: float | None
     ) -> dict[str, Any]:
         drawn = [
-            Bar(self.studies[number].label, colour(self.studies[number]), one)
+            Bar(self.studies[number].shown, self.studies[number].colour, one)
             for number, one in scores.items()
             if one is not None
         ]
@@ -214,12 +202,12 @@ class Sections:
             found = study.scores.calibration.get("pooled")
             if found is None:
                 continue
-            plot = reliability(found, colour=colour(study), title=f"Calibration of {study.label}")
+            plot = reliability(found, colour=study.colour, title=f"Calibration of {study.label}")
             words = (
                 f"expected error {percent(found.ece)} points; sure by "
                 f"{percent(found.confidence)} %, right in {percent(found.accuracy)} %"
             )
-            yield {"plot": Markup(plot), "label": study.label, "colour": colour(study),
+            yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
                    "words": words}  # fmt: skip
 
     def _positions(self) -> Iterator[dict[str, Any]]:
@@ -237,10 +225,10 @@ class Sections:
             plot = places(
                 controls.answered_at,
                 controls.gold_at,
-                colour=colour(study),
+                colour=study.colour,
                 title=f"Places of the answers of {study.label}",
             )
-            yield {"plot": Markup(plot), "label": study.label, "colour": colour(study),
+            yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
                    "words": words}  # fmt: skip
 
     def _prompts(self) -> Iterator[dict[str, Any]]:
@@ -256,20 +244,16 @@ class Sections:
                     found.setdefault(name, []).append((study, one))
             if len(found) < 2:
                 continue
-            accuracies = [s.accuracy for one in found.values() for _, s in one
-                          if s.accuracy is not None]  # fmt: skip
-            spread = 100 * (max(accuracies) - min(accuracies)) if accuracies else 0.0
             yield {
                 "name": printable(f"{plugin} · {model}"),
-                "words": f"{len(found)} prompts, {spread:.1f} points between the best and the "
-                "worst",
+                "words": _spread(studies, len(found)),
                 "groups": [
                     {
                         "name": printable(name),
                         "words": "unanswered "
                         + _told({_unanswered(one) for _, one in several}) + " %",
                         "plot": Markup(
-                            bars([Bar(s.label, colour(s), one) for s, one in several],
+                            bars([Bar(s.shown, s.colour, one) for s, one in several],
                                  title=f"Prompt {printable(name)}")
                         ),
                     }
@@ -308,6 +292,26 @@ def _shown_table(table: GroupTable) -> dict[str, Any]:
     }
 
 
+def _spread(studies: Sequence[Study], prompts: int) -> str:
+    """How far apart the prompts are, where that is a question of the prompts alone."""
+    finished = [study for study in studies if study.finished]
+    several = [study for study in finished if len(study.scores.prompts) > 1]
+    same = all(study.items == finished[0].items for study in finished)
+    groups = [_by_prompt(study) for study in several]
+    if not groups and same:
+        groups = [[s for study in finished for s in _by_prompt(study)]]
+    spreads = [max(found) - min(found) for found in groups if len(found) > 1]
+    words = f"{prompts} prompts"
+    if spreads:
+        return f"{words}, {100 * max(spreads):.1f} points between the best and the worst"
+    return f"{words}, asked of different items"
+
+
+def _by_prompt(study: Study) -> list[float]:
+    """The accuracies by prompt."""
+    return [one.accuracy for one in study.scores.prompts.values() if one.accuracy is not None]
+
+
 def _unanswered(score: Score) -> str:
     return percent(1 - score.statuses.get("answered", 0.0)) if score.n else "–"
 
@@ -316,73 +320,3 @@ def _told(values: set[str]) -> str:
     """Values of several runs as one: "16.7", or "16.7–20.0" where they differ."""
     known = sorted(values, key=lambda text: float(text) if text != "–" else -1.0)
     return "–" if not known else known[0] if len(known) == 1 else f"{known[0]}–{known[-1]}"
-
-
-def _run(study: Study) -> dict[str, Any]:
-    scores = study.scores
-    pooled = scores.pooled
-    done = f"{scores.n:,} items"
-    if not study.finished:
-        done = f"{study.recorded:,} of {study.planned:,} items"
-    if scores.n_errors:
-        done += f", {scores.n_errors:,} errors"
-    return {
-        "label": study.label,
-        "colour": colour(study),
-        "control": study.control,
-        "finished": study.finished,
-        "title": printable(title(study.manifest)),
-        "folder": printable(str(study.run.dir)),
-        "done": done,
-        "accuracy": percent(pooled.accuracy),
-        "interval": interval(pooled.ci95),
-        "chance": percent(pooled.chance) if pooled.n else "",
-        "parts": list(_parts(study)),
-        "boxes": [
-            [printable(c) for c in box_cells(name, one)] for name, one in scores.boxes.items()
-        ],
-        "notes": [printable(note) for note in notes(study.manifest, scores)],
-        "provenance": list(_provenance(study.manifest)),
-        "manifest": json.dumps(study.manifest, indent=1, ensure_ascii=False, default=str),
-    }
-
-
-def _parts(study: Study) -> Iterator[dict[str, Any]]:
-    rows = table_rows(study.scores, study.by)
-    for part in dict.fromkeys(row.part for row in rows):
-        shown = [[printable(cell) for cell in cells(row)] for row in rows if row.part == part]
-        heading = "" if part == "pooled" else _HEADINGS.get(part, f"by {part}")
-        yield {"name": part, "heading": printable(heading), "rows": shown}
-
-
-def _provenance(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a reader looks for first; the whole manifest stands below it."""
-    plugin, model, data = manifest["plugin"], manifest["model"], manifest["data"]
-    engine, sampling = manifest.get("engine") or {}, manifest.get("sampling") or {}
-    first, last = manifest["sessions"][0], manifest["sessions"][-1]
-    rows = {
-        "run": manifest.get("id"),
-        "command": " ".join(map(str, last.get("command", ()))),
-        "plugin": f"{plugin['name']} ({plugin.get('distribution')} {plugin.get('version')})",
-        "model": model["id"],
-        "revision": model.get("revision"),
-        "weights": model.get("weights_sha256"),
-        "engine": engine.get("name"),
-        "data": f"{data['name']}, {data.get('rows', '?')} rows, digest {data.get('digest')}",
-        "data revision": data.get("revision"),
-        "prompts": ", ".join(
-            f"{name} ({str(digest)[:12]})"
-            for name, digest in (manifest["content"].get("prompts") or {}).items()
-        ),
-        "read-out": ", ".join(manifest["settings"].get("readout") or ()),
-        "sampling": ", ".join(f"{key} {value}" for key, value in sampling.items()),
-        "seed": manifest.get("seed"),
-        "control": manifest["settings"]["control"],
-        "started": first.get("started"),
-        "sessions": len(manifest["sessions"]),
-        "versions": ", ".join(f"{k} {v}" for k, v in (last.get("versions") or {}).items()),
-        "hardware": ", ".join(f"{k} {v}" for k, v in (last.get("hardware") or {}).items()),
-    }
-    for name, value in rows.items():
-        if value not in (None, "", "none"):
-            yield name, printable(str(value))

@@ -26,6 +26,16 @@ addEventListener("keydown", (event) => {
   document.forms.filters.elements.q.focus();
 });
 
+// The way to a section leaves the address, and what is chosen in it, as it is.
+document.querySelector(".bar nav").addEventListener("click", (event) => {
+  const section = event.target.hash && document.getElementById(event.target.hash.slice(1));
+  if (!section || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  section.scrollIntoView();
+  section.tabIndex = -1;
+  section.focus({ preventScroll: true });
+});
+
 unpacked(document.getElementById("items").textContent.trim()).then((data) => {
   const items = makeItems(data);
   showConfusion(data);

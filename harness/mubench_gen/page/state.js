@@ -2,10 +2,12 @@
 
 const KEYS = ["task", "dataset", "model", "status", "verdict", "agree", "gold", "answer", "q", "page", "item"];
 
+let lastRead = {};
 function readState() {
   const hash = location.hash.slice(1);
+  if (hash && hash !== "gallery" && !hash.includes("=")) return { ...lastRead }; // a section's name
   const given = new URLSearchParams(hash.includes("=") ? hash : "");
-  return Object.fromEntries(KEYS.map((key) => [key, given.get(key) ?? ""]));
+  return lastRead = Object.fromEntries(KEYS.map((key) => [key, given.get(key) ?? ""]));
 }
 
 function hashOf(state) {

@@ -15,6 +15,7 @@ from mubench_gen.records import Record
 from mubench_gen.results import Run
 from mubench_gen.score import Score, Scores, score
 
+_COLOURS = 8
 NO_ANSWER = ""  # in a confusion: what is no option's text
 
 
@@ -41,6 +42,16 @@ class Study:
     @property
     def manifest(self) -> dict[str, Any]:
         return self.run.manifest
+
+    @property
+    def colour(self) -> int:
+        """The number of its colour in the style sheet, 1 to 8."""
+        return self.number % _COLOURS + 1
+
+    @property
+    def shown(self) -> str:
+        """The label, and that it is unfinished."""
+        return self.label if self.finished else f"{self.label} (unfinished)"
 
     @property
     def facts(self) -> dict[str, str]:
