@@ -56,8 +56,12 @@ vllm: .venv/test-ready
 	touch $@
 
 .venv/test-ready: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) install --constraint constraints.txt --editable '.[transformers,server,ubench,stats,tiff,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[transformers,server,ubench,stats,tiff,docs,dev]'
 	touch $@
+
+# The site, strictly, into build/site.
+docs: .venv/test-ready
+	$(BIN)/python -m mkdocs build --strict
 
 clean:
 	rm -rf .venv .venv-wheel .venv-vllm build dist

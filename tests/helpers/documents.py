@@ -16,6 +16,8 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _TITLE = re.compile(r'title="([^"]+)"')
+_NAMED = re.compile(r"# ([\w./-]+\.py)\n")  # a file's name as its first line
+_INLINE = re.compile(r"`(mubench-gen [^`]+)`")
 _COMMENT = re.compile(r"(?:^|\s{2,})# .*$")  # behind a command, two spaces before it
 
 
@@ -54,12 +56,22 @@ def blocks(page: Path) -> list[Block]:
             page,
             source.count("\n", 0, found.start("language")) + 1,
             found["language"],
-            title[1] if (title := _TITLE.search(found["about"])) else None,
+            _title(found),
             found["reason"],
             re.sub(rf"(?m)^{found['indent']}", "", found["text"]),
         )
         for found in _BLOCK.finditer(source)
     ]
+
+
+def _title(found: re.Match[str]) -> str | None:
+    title = _TITLE.search(found["about"]) or _NAMED.match(found["text"])
+    return title[1] if title else None
+
+
+def inline_commands(page: Path) -> list[str]:
+    """The command lines in a page's running text."""
+    return [" ".join(found.split()) for found in _INLINE.findall(page.read_text("utf-8"))]
 
 
 def write_files(page: Path, folder: Path) -> list[Path]:

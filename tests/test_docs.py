@@ -1,0 +1,276 @@
+"""The documents: every command line in them can be typed, and is; the site is built strictly."""
+
+from __future__ import annotations
+
+import glob
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+from mubench_gen.cli import cli
+
+from .helpers.command import Outcome
+from .helpers.data import make_png
+from .helpers.demo import small_demo
+from .helpers.documents import DOCS, Block, blocks, inline_commands, words_of, write_files
+
+Here = Callable[..., Outcome]
+ROOT = DOCS.parent
+PAGES = [
+    *(page for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md") if page.is_file()),
+    *sorted(page for page in DOCS.rglob("*.md") if page.name != "tutorial.md"),
+]
+PROGRAM = "mubench-gen"
+# What can't be run here, by the words that say so. A block can also carry its reason in the
+# page's source: <!-- not run: … -->. All of them are parsed by the command's own flags.
+NOT_HERE = {
+    r"--data ubench|data (info|verify|prepare) ubench": "needs 3.6 GB of data from the hub",
+    r"--base-url|--engine (vllm-server|server)|--plugin openai": "needs a server",
+    r"--engine (vllm|ray)|--gpu\b|--device cuda": "needs a GPU, or vLLM",
+    r"--plugin (?!echo\b|tiny\b|\./)\S+": "needs weights from the hub",
+    r"(?<![\w./-])[A-Z]{3,}(?![\w=])|…|\bA B\b": "has a name that stands for the reader's own",
+    r"\[--": "is a synopsis",
+    r"data/photos|data import photos|my-(plugin|service)|study/": "is about the reader's own files",
+    r"\bmerge\b|\bsweep\b": "needs fine-tunes: its own tests run it",
+    r"\*-of-\d|--forgetting": "needs several runs of one kind: its own tests run it",
+}
+# Programs that the tests run by themselves, or that are not ours.
+ELSEWHERE = {
+    "make": "the tests are run by it",
+    "pip": "test_wheel.py and test_tutorial.py install",
+    "python3": "test_tutorial.py makes environments",
+    "python": "benchmarks are run by hand, and their figures stand beside them",
+    "export": "not ours", "hf": "not ours", "sbatch": "test_shards.py runs the script",
+    "sky": "not ours", "git": "not ours", "vllm": "not ours", "curl": "not ours", "cd": "not ours",
+}  # fmt: skip
+# These are about files of their own and are therefore run by what NOT_HERE would leave out.
+OWN_FILES = ("own-data.md",)
+FEW = "2"  # items a task: evaluations of the pages are cut to these
+
+
+def page_id(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def shell_commands(block: Block) -> Iterator[str]:
+    for line in block.commands():
+        yield from (part.strip() for part in line.split("&&"))
+
+
+def why_not(block: Block, command: str) -> str | None:
+    """Why a command is not run here; None where it is."""
+    if block.reason is not None:
+        return block.reason
+    if block.page.name in OWN_FILES:
+        return None
+    return next((why for pattern, why in NOT_HERE.items() if re.search(pattern, command)), None)
+
+
+def without_variables(command: str) -> tuple[dict[str, str], list[str]]:
+    """The environment that a command line sets, and its words."""
+    words = words_of(command)
+    variables: dict[str, str] = {}
+    while words and re.match(r"[A-Z_]+=", words[0]):
+        name, _, value = words.pop(0).partition("=")
+        variables[name] = value
+    return variables, words
+
+
+def parse(command: str, *, whole: bool) -> None:
+    """Whether click takes a command line. A fragment in running text may lack arguments."""
+    text = re.sub(r"\[(--[^\]]+)\]", r"\1", command).replace(" …", "").replace("…", "")
+    _, (program, *words) = without_variables(text)
+    assert program == PROGRAM
+    current: click.Command = cli
+    ctx = click.Context(cli, info_name=PROGRAM)
+    try:
+        while True:
+            with ctx:
+                given = list(words)
+                current.parse_args(ctx, given)
+                rest = [*getattr(ctx, "_protected_args", ()), *ctx.args]
+                if not isinstance(current, click.Group) or not rest:
+                    return
+                name, found, words = current.resolve_command(ctx, rest)
+            assert found is not None
+            current, ctx = found, click.Context(found, info_name=name, parent=ctx)
+    except (click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):  # it prints its help
+        return
+    except click.MissingParameter:
+        if whole:
+            raise
+    except click.NoSuchOption as error:
+        pytest.fail(f"{command}: {error.format_message()}")
+
+
+COMMANDS = [
+    pytest.param(command, True, id=f"{page_id(page)}:{block.line} {command[:60]}")
+    for page in [*PAGES, DOCS / "tutorial.md"]
+    for block in blocks(page)
+    if block.is_shell
+    for command in shell_commands(block)
+    if PROGRAM in without_variables(command)[1][:1]
+]
+INLINE = [
+    pytest.param(command, False, id=f"{page_id(page)} {command[:60]}")
+    for page in [*PAGES, DOCS / "tutorial.md"]
+    for command in dict.fromkeys(inline_commands(page))
+]
+
+
+@pytest.mark.parametrize(("command", "whole"), [*COMMANDS, *INLINE])
+def test_a_documents_command_has_the_flags_that_there_are(command: str, whole: bool) -> None:
+    parse(command, whole=whole)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mubench-gen evl --plugin echo",
+        "mubench-gen eval --plugn echo",
+        "mubench-gen score",
+        "mubench-gen plugins shw x",
+    ],
+)
+def test_a_wrong_command_would_be_found(command: str) -> None:
+    if command == "mubench-gen score":  # its argument may be left out: it says so itself
+        parse(command, whole=True)
+        return
+    with pytest.raises((click.UsageError, pytest.fail.Exception)):
+        parse(command, whole=True)
+
+
+RUNNABLE = [
+    page
+    for page in PAGES
+    if any(
+        why_not(block, command) is None and PROGRAM in command.split()[:1]
+        for block in blocks(page)
+        if block.is_shell
+        for command in shell_commands(block)
+    )
+]
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=page_id)
+def test_a_pages_commands_run(
+    page: Path, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "--plugin tiny" in page.read_text("utf-8") and find_spec("transformers") is None:
+        pytest.skip("the shipped model needs the extra transformers")
+    small_demo(tmp_path / "cache")
+    prepare(page, tmp_path)
+    for block in blocks(page):
+        for command in shell_commands(block) if is_typed(block) else ():
+            if why_not(block, command) is not None:
+                continue
+            variables, (program, *words) = without_variables(command)
+            if program != PROGRAM:
+                assert program in ELSEWHERE, f"{block.place}: nobody runs {command!r}: mark it"
+                continue
+            for name, value in variables.items():
+                monkeypatch.setenv(name, value)
+            done = here(*made_small(expanded(here, words)))
+            os.environ.pop("MUBENCH_GEN_NO_PLUGINS", None)  # --no-plugin is for one process
+            assert done.code == 0, f"{block.place}: {command}\n{done.err[-1_500:]}{done.out[-500:]}"
+            for name in variables:
+                monkeypatch.delenv(name)
+
+
+def is_typed(block: Block) -> bool:
+    """Whether a block is commands; one without a language may be what they print."""
+    first = next(shell_commands(block), "").split()[:1] if block.is_shell else []
+    return block.is_shell and (bool(block.language) or {*first} <= {PROGRAM, *ELSEWHERE})
+
+
+def prepare(page: Path, folder: Path) -> None:
+    """What a page takes for granted: the files that it shows, and its reader's images."""
+    write_files(page, folder)
+    if page.name == "own-data.md":
+        for number, name in enumerate(("a.png", "b.png")):
+            (folder / "photos" / name).write_bytes(make_png(number, (32, 32)))
+    if page.name == "extending.md":  # its package is built and installed by test_extending.py
+        site = folder / "site"
+        shutil.copytree(folder / "src", site)
+        metadata = site / "mubench_gen_lab-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mubench-gen-lab\n")
+        (metadata / "entry_points.txt").write_text("[mubench_gen.tasks]\nlab = mubench_gen_lab\n")
+        (site / "mubench_gen_lab/__init__.py").write_text("")
+
+
+@pytest.fixture(autouse=True)
+def _site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+
+
+def expanded(here: Here, words: list[str]) -> list[str]:
+    """The words with globs expanded, and with runs of the names that a page only mentions."""
+    found: list[str] = []
+    for word in words:
+        if re.fullmatch(r"runs/[\w-]+-[0-9a-f]{8}", word) and not os.path.exists(word):
+            assert here("eval", "--plugin", "echo", "--limit", FEW, "--run-dir", word).code == 0
+        found += sorted(glob.glob(word)) if "*" in word and "/" in word else [word]
+    return found
+
+
+def made_small(words: list[str]) -> list[str]:
+    """An evaluation of a few items a task."""
+    if words[0] not in ("eval", "ablate") or "--plan" in words:
+        return words
+    if "--limit" in words:
+        at = words.index("--limit") + 1
+        return [*words[:at], FEW, *words[at + 1 :]]
+    return [*words, "--limit", FEW]
+
+
+@pytest.fixture(scope="module")
+def site() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("site_pages", DOCS / "site_pages.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_page_is_in_the_nav_once(site: ModuleType) -> None:
+    listed = [name for section in site.nav() for names in section.values() for name in names]
+    assert sorted(listed) == sorted([*site.written(), *site.made_names()])
+
+
+def test_the_commands_and_settings_pages_are_made_of_the_code(site: ModuleType) -> None:
+    from mubench_gen.settings import Settings
+
+    commands, settings = site.commands(), site.settings()
+    with click.Context(cli, info_name=PROGRAM) as ctx:
+        assert all(f"## {path}\n" in commands for path, _ in site.walk(cli, ctx))
+    assert all(f"| `{name}` |" in settings for name in Settings.model_fields)
+
+
+def test_the_site_is_built_strictly(tmp_path: Path) -> None:
+    if not (ROOT / "mkdocs.yml").is_file():
+        pytest.skip("the site is built from a checkout")
+    if find_spec("material") is None or find_spec("mkdocs") is None:
+        pytest.skip("NOT BUILT: mkdocs-material is not installed (pip install -e '.[docs]')")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for page in ("index.html", "tutorial/index.html", "api/index.html", "commands/index.html"):
+        assert (tmp_path / "site" / page).is_file()
