@@ -43,7 +43,9 @@ SECTIONS = {
         "Request", "Message", "Text", "Image", "Sampling", "Reply", "Scoring", "ReadText",
     ),
     "Beside models": ("Judge", "Unread", "Section"),
-    "Evaluate and read": ("evaluate", "load_run", "Run", "parse_answer", "Answer", "paper_compat"),
+    "Evaluate and read": (
+        "evaluate", "load_run", "Run", "frames", "parse_answer", "Answer", "paper_compat",
+    ),
     "Errors": (
         "MubenchError", "UsageError", "SettingError", "PluginError", "DefinitionError",
         "DataError", "RunFolderError", "ItemError", "ImageError", "EngineFault",

@@ -47,12 +47,14 @@ NOT_HERE = {
 # Programs that the tests run by themselves, or that are not ours.
 ELSEWHERE = {
     "make": "the tests are run by it",
+    "pytest": "it is what runs this",
     "pip": "test_wheel.py and test_tutorial.py install",
     "python3": "test_tutorial.py makes environments",
+    ".": "test_tutorial.py activates them",
     "python": "benchmarks are run by hand, and their figures stand beside them",
-    "export": "not ours", "hf": "not ours", "sbatch": "test_shards.py runs the script",
-    "sky": "not ours", "git": "not ours", "vllm": "not ours", "curl": "not ours", "cd": "not ours",
-}  # fmt: skip
+    "sbatch": "test_shards.py runs the script",
+    **dict.fromkeys(("export", "cd", "hf", "sky", "git", "vllm", "curl", "ray"), "not ours"),
+}
 # These are about files of their own and are therefore run by what NOT_HERE would leave out.
 OWN_FILES = ("own-data.md",)
 FEW = "2"  # items a task: evaluations of the pages are cut to these

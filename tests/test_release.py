@@ -101,7 +101,9 @@ def test_the_version_stands_in_one_place() -> None:
     found = [
         path
         for path in [*ROOT.glob("*.toml"), *(ROOT / "harness").rglob("*.py")]
-        if re.search(rf'version[_\W]+{re.escape(mubench_gen.__version__)}"', path.read_text("utf-8"))
+        if re.search(
+            rf'version[_\W]+{re.escape(mubench_gen.__version__)}"', path.read_text("utf-8")
+        )
     ]
     assert [path.name for path in found] == ["_version.py"]
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from packaging.requirements import Requirement
 
+from mubench_gen._version import __version__
 from mubench_gen.doctor import hub, packages
 from mubench_gen.doctor.finding import Finding, fine, lacking
 from mubench_gen.doctor.machine import GIB, Gpu, memory
@@ -42,7 +43,8 @@ def fitness(
         fit = _plugin(name, listed.get(name), told.get(name), model, engine, asked=asked)
         yield fit
         wants = told[name].of(model) if name in told else None
-        if asked and fit.state == "ok" and wants is not None and wants.path is not None:
+        # A server's weights are its own: an endpoint has no path.
+        if asked and fit.state == "ok" and wants is not None and wants.path:
             yield _weights(name, wants, here)
 
 
@@ -104,7 +106,8 @@ def _engine(engine: str) -> Finding:
     extra = _EXTRA.get(engine, engine)
     needed = packages.needs(OWN, extra)
     if not needed:
-        return Finding(f"engine {engine}", "fault", "not part of this version", "pip install -U")
+        found = f"mubench-gen {__version__} as it is installed has no extra {extra!r}"
+        return Finding(f"engine {engine}", "fault", found, f"pip install -U 'mubench-gen[{extra}]'")
     missing = packages.unmet(needed)
     if not missing:
         return fine(f"engine {engine}", packages.in_words(needed))
