@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,19 @@ from mubench_gen.shard import Shard, parse_shard, rows_of
 
 from .conftest import Here
 from .helpers.command import Outcome
-from .spine import asked_keys, by_id, evaluate, make_row, png, write_data, write_plugin
+from .spine import (
+    ASKED,
+    asked_keys,
+    by_id,
+    command,
+    command_line,
+    environment,
+    evaluate,
+    make_row,
+    png,
+    write_data,
+    write_plugin,
+)
 
 ROWS = 40
 PARTS = 5
@@ -83,6 +97,77 @@ def test_joined_shards_equal_the_undivided_run(
     assert done.document["scores"] == stored["scores"]
     assert joined.manifest["id"] == whole.manifest["id"]
     assert joined.manifest["settings"] == whole.manifest["settings"]
+    assert joined.complete
+
+
+@pytest.mark.parametrize("model", ["llava", "clip"])
+def test_joined_shards_of_a_real_model_equal_the_undivided_run(
+    here: Here, tmp_path: Path, cells: Path, model: str
+) -> None:
+    settings = {"data": cells, "model": model, "tasks": ["modality", "stain"]}
+    parts = ask_parts("tiny", tmp_path, **settings)
+    assert join(here, parts, "--out", "joined").code == 0
+    joined, whole = load_run(tmp_path / "joined"), evaluate("tiny", tmp_path / "whole", **settings)
+    assert rounded(joined) == rounded(whole)
+
+
+def rounded(run: Run) -> dict[str, object]:
+    """Scores are floats that depend on the batch in their last digits."""
+    records = by_id(run)
+    for record in records.values():
+        for name in ("scores", "probabilities"):
+            if record.get(name) is not None:
+                record[name] = [round(value, 4) for value in record[name]]
+    return dict(records)
+
+
+HANGING = ASKED.replace(
+    "        return super().generate(requests)",
+    """        while os.path.exists(os.environ["HANG"]) and any(
+            "stain" in request.text for request in requests
+        ):
+            time.sleep(0.05)
+        return super().generate(requests)""",
+).replace("import os\n", "import os\nimport time\n", 1)
+
+
+def test_a_shard_that_never_ends_is_named_and_goes_on_when_it_is_started_again(
+    here: Here, tmp_path: Path, cells: Path
+) -> None:
+    plugin, hang, log = write_plugin(tmp_path, HANGING), tmp_path / "hang", tmp_path / "asked"
+    words = ["eval", "--plugin", plugin, "--data", cells, "--batch-size", "1", "--shard"]
+    folders = [tmp_path / f"part-{i}" for i in (1, 2, 3)]
+    for i in (1, 3):
+        done = command(*words, f"{i}/3", "--run-dir", folders[i - 1], ASKED=log, HANG=hang)
+        assert done.returncode == 0, done.stderr
+    hang.touch()
+    endless = subprocess.Popen(
+        command_line(*words, "2/3", "--run-dir", folders[1]),
+        env=environment(ASKED=log, HANG=hang),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        records = folders[1] / "records.jsonl"
+        until = time.monotonic() + 60
+        while not (records.exists() and records.stat().st_size) and time.monotonic() < until:
+            time.sleep(0.05)
+        early = here("data", "join", *folders, "--out", "joined")
+        assert early.code == 2
+        assert "part-2 (shard 2/3) has " in early.err
+    finally:
+        endless.kill()
+        endless.wait()
+    finished = {record["key"] for record in load_run(folders[1]).records()}
+    before = len(asked_keys(log))
+    hang.unlink()
+    again = command(*words, "2/3", "--run-dir", folders[1], ASKED=log, HANG=hang)
+    assert again.returncode == 0, again.stderr
+    assert not finished & set(asked_keys(log)[before:])
+    assert len(asked_keys(log)) - len(set(asked_keys(log))) <= 2, "more than what was in flight"
+    assert here("data", "join", *folders, "--out", "joined").code == 0
+    joined = load_run(tmp_path / "joined")
+    assert {r["key"] for r in joined.records()} == set(asked_keys(log))
     assert joined.complete
 
 

@@ -12,31 +12,37 @@ from typing import Any
 
 
 class Feed:
-    """An actor on the driver's node. Keeps each bundle until it is answered."""
+    """An actor on the driver's node. Keeps each bundle until it is answered.
+
+    Calls of an asynchronous actor may come out of order: `_there` counts the numbers without a gap.
+    """
 
     def __init__(self) -> None:
         self._bundles: dict[int, Any] = {}
         self._there = 0
-        self._ended = False
+        self._total: int | None = None
         self._changed = asyncio.Condition()
 
     async def add(self, number: int, reference: list[Any]) -> None:
         """The bundle of that number, as a list of one reference: so it stays a reference."""
         self._bundles[number] = reference
         async with self._changed:
-            self._there = max(self._there, number + 1)
+            while self._there in self._bundles:
+                self._there += 1
             self._changed.notify_all()
 
-    async def end(self) -> None:
-        """There are no more bundles."""
+    async def end(self, total: int) -> None:
+        """There are so many bundles and no more."""
         async with self._changed:
-            self._ended = True
+            self._total = total
             self._changed.notify_all()
 
     async def wait(self, number: int) -> int | None:
         """How many bundles there are, as soon as that one is; None at the end."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._there > number or self._ended)
+            await self._changed.wait_for(
+                lambda: self._there > number or (self._total is not None and number >= self._total)
+            )
         return self._there if self._there > number else None
 
     async def get(self, number: int) -> list[Any] | None:

@@ -18,8 +18,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 from mubench_gen.engines.ray_options import Cluster
-from mubench_gen.errors import EngineFault, ImageError, UsageError, failure
+from mubench_gen.errors import EngineFault, ImageError, MubenchError, UsageError, failure
 from mubench_gen.model import StreamingModel
+from mubench_gen.on_ray.bundles import Bundles, References
 from mubench_gen.on_ray.feed import Feed, numbers
 from mubench_gen.on_ray.nodes import check_nodes, connected, fitting
 from mubench_gen.on_ray.sending import Answers, Bundle, images_of, pack
@@ -27,15 +28,14 @@ from mubench_gen.on_ray.worker import Job, Worker
 from mubench_gen.plan import Plan, batch_size
 from mubench_gen.progress import log
 from mubench_gen.response import WORKER, Asked
-from mubench_gen.types import Image, Request, Response
+from mubench_gen.types import Request, Response
 
 _AHEAD = 3  # bundles under way a worker
 _SPARE = 2  # and beside them
-_MOST = 4  # times the size of a bundle that one image's requests may make
-_IMAGES_KEPT = 16  # images whose reference is kept for the next bundle
 _LOOK_AGAIN = 30.0  # seconds after which the cluster's size is looked at again
 _SILENCE = 60.0  # seconds without an answer that are worth a word
 _CLOSING = 10.0  # seconds that Ray Data may take to end
+_Out = tuple[int, Answers] | BaseException  # of Ray Data; the last is always an exception
 Told = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
 
 
@@ -74,14 +74,15 @@ class _Flow:
         size = batch_size(plan)
         streams = isinstance(plan.model, StreamingModel)
         per_task = max(cluster.options.batch, 4 * size if streams else 1)
-        self._bundles = _Bundles(requests, per_task)
-        self._references = _References(ray)
+        self._bundles = Bundles(requests, per_task)
+        self._references = References(ray)
         self._under_way: dict[int, dict[str, Request]] = {}
         self._sent = 0
+        self._flushed = False
         self._looked = 0.0
         self._window = 0
-        self._results: queue.SimpleQueue[tuple[int, Answers] | BaseException | None]
-        self._results = queue.SimpleQueue()
+        self._fault: MubenchError | None = None
+        self._results: queue.SimpleQueue[_Out] = queue.SimpleQueue()
         self._feed = _start_feed(ray)
         job = Job(
             settings=plan.settings.model_dump(mode="json", exclude={"reuse", "run_dir"}),
@@ -93,7 +94,7 @@ class _Flow:
         self._thread.start()
 
     def batches(self) -> Iterator[Asked]:
-        while True:
+        while self._fault is None:
             yield from self._fill()
             if not self._under_way:
                 if self._bundles.resume():
@@ -102,10 +103,11 @@ class _Flow:
             batch = self._collect()
             if batch:
                 yield batch
+        raise self._fault
 
     def close(self) -> None:
         """Give up what is under way."""
-        self._feed.end.remote()
+        self._feed.end.remote(self._sent)
         self._thread.join(_CLOSING if not self._under_way else 0.0)
         self._ray.kill(self._feed)
 
@@ -122,11 +124,14 @@ class _Flow:
                 yield failed
 
     def _flush(self) -> None:
-        """Ray Data holds back the last number until another follows, or the end."""
+        """Ray Data holds back the last number until another follows, or the end: once is enough."""
+        if self._flushed:
+            return
         if self._bundles.ended:
-            self._feed.end.remote()
+            self._feed.end.remote(self._sent)
         elif self._under_way:
             self._put(Bundle((), {}))
+        self._flushed = True
 
     def _send(self, requests: list[Request]) -> Asked:
         sent, images, failed = {}, {}, []
@@ -141,6 +146,7 @@ class _Flow:
                 failed.append((request, Response(error=failure(error))))
         if packed:
             self._under_way[self._sent] = sent
+            self._flushed = False
             self._put(Bundle(packed, images))
         return failed
 
@@ -149,28 +155,29 @@ class _Flow:
         self._sent += 1
 
     def _collect(self) -> Asked:
-        """Wait for answers, then take all that are there."""
+        """Wait for answers, then take all that are there; what is wrong then is in `_fault`."""
         batch: Asked = []
         done: list[int] = []
-        result = self._wait()
-        while True:
-            if isinstance(result, BaseException):
-                raise EngineFault(f"Ray: {_told(result)}") from None
-            if result is None:
-                raise EngineFault("Ray ended before all was answered.")
+        result: _Out | None = self._wait()
+        while isinstance(result, tuple):
             number, answers = result
-            self._look_at_worker(answers)
-            asked = self._under_way.pop(number, None)
-            if asked is not None:
-                done.append(number)
-                batch += [(asked[key], response) for key, response in answers.responses]
-            try:
-                result = self._results.get_nowait()
-            except queue.Empty:
-                self._feed.done.remote(done)
-                return batch
+            self._fault = self._fault or self._fault_of(answers)
+            asked = self._under_way.pop(number, {})
+            batch += [(asked[key], response) for key, response in answers.responses if key in asked]
+            done.append(number)
+            result = self._poll()
+        if result is not None and self._under_way:
+            self._fault = self._fault or EngineFault(f"Ray: {_told(result)}")
+        self._feed.done.remote(done)
+        return batch
 
-    def _wait(self) -> tuple[int, Answers] | BaseException | None:
+    def _poll(self) -> _Out | None:
+        try:
+            return self._results.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _wait(self) -> _Out:
         silent = 0.0
         while True:
             try:
@@ -179,13 +186,14 @@ class _Flow:
                 silent += _SILENCE
                 log(
                     f"Ray: no answer for {silent:,.0f} s, {len(self._under_way)} bundles under "
-                    f"way. `ray status` tells what the cluster waits for."
+                    "way. `ray status` tells what the cluster waits for."
                 )
 
-    def _look_at_worker(self, answers: Answers) -> None:
+    def _fault_of(self, answers: Answers) -> MubenchError | None:
+        """Why the run cannot go on with this worker; the first one tells of the model."""
         if answers.fault is not None:
             kind = UsageError if answers.fault.kind == "usage" else EngineFault
-            raise kind(answers.fault.message)
+            return kind(answers.fault.message)
         if self._facts is None:
             self._facts = dict(answers.facts)
             nodes = [node for node in self._ray.nodes() if node["Alive"]]
@@ -195,6 +203,7 @@ class _Flow:
                 f"Worker {answers.worker} runs the model in {answers.facts.get('dtype')}, others "
                 f"in {self._facts.get('dtype')}: answers would be of two kinds. Give --dtype."
             )
+        return None
 
     def _look_at_cluster(self) -> None:
         """The window follows the workers that there is room for."""
@@ -203,70 +212,6 @@ class _Flow:
         self._looked = time.monotonic()
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
         self._window = _AHEAD * max(1, fitting(nodes, self._cluster)) + _SPARE
-
-
-class _Bundles:
-    """Requests in bundles of about `size`; those about one image are not parted."""
-
-    def __init__(self, requests: Iterator[Request | None], size: int) -> None:
-        self._requests = requests
-        self._size = size
-        self._kept: Request | None = None
-        self._paused = False
-        self.ended = False
-
-    def next(self) -> list[Request] | None:
-        """The next bundle; None at the end, and at a pause until it is resumed."""
-        bundle: list[Request] = []
-        if self._kept is not None:
-            bundle, self._kept = [self._kept], None
-        while not self._paused and not self.ended:
-            request = next(self._requests, _END)
-            if isinstance(request, _End):
-                self.ended = True
-            elif request is None:
-                self._paused = True
-            elif len(bundle) < self._size or (
-                len(bundle) < _MOST * self._size and _one_image(bundle[-1], request)
-            ):
-                bundle.append(request)
-            else:
-                self._kept = request
-                break
-        return bundle or None
-
-    def resume(self) -> bool:
-        """Go on behind a pause; False at the end."""
-        paused, self._paused = self._paused, False
-        return paused
-
-
-class _End:
-    """Stands behind the last request."""
-
-
-_END = _End()
-
-
-def _one_image(one: Request, other: Request) -> bool:
-    return one.image is not None and one.image is other.image
-
-
-class _References:
-    """Images in Ray's store, each put there once while requests about it follow each other."""
-
-    def __init__(self, ray: Any) -> None:
-        self._ray = ray
-        self._known: dict[str, Any] = {}
-
-    def of(self, image: Image) -> Any:
-        reference = self._known.pop(image.sha256, None)
-        if reference is None:
-            reference = self._ray.put(image.data)
-        self._known[image.sha256] = reference
-        if len(self._known) > _IMAGES_KEPT:
-            del self._known[next(iter(self._known))]
-        return reference
 
 
 class _Reader(threading.Thread):
@@ -291,7 +236,7 @@ class _Reader(threading.Thread):
         except BaseException as error:  # for the thread that waits
             self._results.put(error)
         else:
-            self._results.put(None)
+            self._results.put(EngineFault("it ended before all was answered"))
 
 
 def _start_feed(ray: Any) -> Any:

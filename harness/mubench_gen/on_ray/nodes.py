@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -48,12 +50,15 @@ def connected(cluster: Cluster) -> Iterator[Any]:
     address = cluster.address
     if address is not None:
         _check_address(address)
+    on_term = signal.getsignal(signal.SIGTERM)
     try:
         started = {} if address is not None else {"include_dashboard": False}
         ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **started)
     except Exception as error:  # whatever Ray raises of a cluster that it can't use
         where = f"the Ray cluster at {address!r}" if address else "Ray on this machine"
         raise SettingError(f"{where} cannot be used: {_first_line(error)}") from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_term)  # Ray sets one of its own
     try:
         yield ray
     finally:

@@ -1,0 +1,75 @@
+"""Requests in bundles, image by image, and images in Ray's store, each put there once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mubench_gen.types import Image, Request
+
+_MOST = 4  # times the size of a bundle that one image's requests may make
+_IMAGES_KEPT = 16  # images whose reference is kept for the next bundle
+
+
+class Bundles:
+    """Requests in bundles of about `size`; those about one image are not parted."""
+
+    def __init__(self, requests: Iterator[Request | None], size: int) -> None:
+        self._requests = requests
+        self._size = size
+        self._kept: Request | None = None
+        self._paused = False
+        self.ended = False
+
+    def next(self) -> list[Request] | None:
+        """The next bundle; None at the end, and at a pause until it is resumed."""
+        bundle: list[Request] = []
+        if self._kept is not None:
+            bundle, self._kept = [self._kept], None
+        while not self._paused and not self.ended:
+            request = next(self._requests, _END)
+            if isinstance(request, _End):
+                self.ended = True
+            elif request is None:
+                self._paused = True
+            elif len(bundle) < self._size or (
+                len(bundle) < _MOST * self._size and _one_image(bundle[-1], request)
+            ):
+                bundle.append(request)
+            else:
+                self._kept = request
+                break
+        return bundle or None
+
+    def resume(self) -> bool:
+        """Go on behind a pause; False at the end."""
+        paused, self._paused = self._paused, False
+        return paused
+
+
+class _End:
+    """Stands behind the last request."""
+
+
+_END = _End()
+
+
+def _one_image(one: Request, other: Request) -> bool:
+    return one.image is not None and one.image is other.image
+
+
+class References:
+    """Images in Ray's store, each put there once while requests about it follow each other."""
+
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+        self._known: dict[str, Any] = {}
+
+    def of(self, image: Image) -> Any:
+        reference = self._known.pop(image.sha256, None)
+        if reference is None:
+            reference = self._ray.put(image.data)
+        self._known[image.sha256] = reference
+        if len(self._known) > _IMAGES_KEPT:
+            del self._known[next(iter(self._known))]
+        return reference

@@ -1,0 +1,104 @@
+"""A Ray cluster of several nodes on this machine, in a process of its own.
+
+    python ray_cluster.py
+
+prints its address, then obeys lines on stdin: `add`, `remove`, `end`. A process of its own, so
+that Ray's threads and warnings are not the tests', and nothing is left where a test fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+NODE_CPUS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The cluster: its address, and nodes that come and go."""
+
+    address: str
+    process: subprocess.Popen[str]
+
+    def add(self, **variables: str) -> None:
+        """One more node; `variables` are its environment's."""
+        self._tell(f"add {json.dumps(variables)}")
+
+    def remove(self) -> None:
+        """Kill the node that was added last."""
+        self._tell("remove")
+
+    def _tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        assert answer.strip() == "done", answer
+
+
+@contextmanager
+def ray_cluster(folder: Path, nodes: int) -> Iterator[Nodes]:
+    """A head without room for workers, and so many nodes."""
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": "/tmp"}
+    environment["PYTHONWARNINGS"] = "ignore"
+    with (folder / "cluster.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().strip()
+            assert address, (folder / "cluster.log").read_text()
+            found = Nodes(address, process)
+            for _ in range(nodes):
+                found.add()
+            yield found
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def main() -> None:
+    out = os.dup(1)
+    os.dup2(2, 1)  # what Ray prints is no answer
+    from ray.cluster_utils import Cluster
+
+    def answer(text: str) -> None:
+        os.write(out, f"{text}\n".encode())
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    added = []
+    answer(cluster.address)
+    for line in sys.stdin:
+        word, _, rest = line.strip().partition(" ")
+        if word == "add":
+            variables = json.loads(rest) or None
+            added.append(cluster.add_node(num_cpus=NODE_CPUS, env_vars=variables))
+        elif word == "remove":
+            cluster.remove_node(added.pop(), allow_graceful=False)
+        answer("done")
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main()
