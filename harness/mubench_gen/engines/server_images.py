@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
+import binascii
 import io
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -66,7 +66,9 @@ class ImageUrls:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _keep(self, digest: str, media: str, content: bytes) -> orjson.Fragment:
-        text = b'"data:%b;base64,%b"' % (media.encode(), base64.b64encode(content))
+        encoded = binascii.b2a_base64(content, newline=False)
+        # Joined, not formatted: that took half as long again as the base64 itself.
+        text = b"".join((b'"data:', media.encode(), b";base64,", encoded, b'"'))
         fragment = orjson.Fragment(text)
         self.encoded += 1
         self._kept[digest] = (len(text), fragment)

@@ -29,12 +29,11 @@ from mubench_gen.places import cache_folder
 from mubench_gen.progress import log
 
 _KEPT_LOGS = 20
-# Says little, phones nobody, loads no plugins that happen to be installed. A user's own stands.
+# Phones nobody, loads no plugins that happen to be installed. A user's own stands.
 _ENVIRONMENT = {
     "VLLM_PLUGINS": "",
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
-    "VLLM_LOGGING_LEVEL": "INFO",
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "0",
 }
@@ -191,7 +190,9 @@ class VllmServer(ServerGenerative):
         """The environment that it starts in: its key is nowhere else, and ours are not in it."""
         inherited = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
         key = self._secret.header["Authorization"].removeprefix("Bearer ")
-        return {**_ENVIRONMENT, **inherited, **start.environment, "VLLM_API_KEY": key}
+        level = "DEBUG" if inherited.get("VLLM_LOGGING_LEVEL") == "DEBUG" else "INFO"
+        ours = {"VLLM_API_KEY": key, "VLLM_LOGGING_LEVEL": level}  # the phases are read from it
+        return {**_ENVIRONMENT, **inherited, **start.environment, **ours}
 
 
 def _server_module() -> list[str]:
