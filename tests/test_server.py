@@ -395,6 +395,21 @@ def test_an_image_above_what_goes_in_one_piece_arrives_whole(
     assert len(stream.getvalue()) > 4_000_000
 
 
+def test_an_answer_in_chunks_is_read_whole(here: Here, cells: Path, tmp_path: Path) -> None:
+    async def behave(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        text = json.dumps(completion("B")).encode()
+        for at in range(0, len(text), 40):
+            await response.write(text[at : at + 40])
+        return response
+
+    with FakeServer(behave) as server:
+        assert here(*evaluation(server, cells, "--run-dir", "r")).code == 0
+    assert {record["reply"] for record in records(tmp_path / "r")} == {"B"}
+
+
 def test_blind_requests_hold_no_image(here: Here, server: FakeServer, cells: Path) -> None:
     assert here(*evaluation(server, cells, "--control", "blind")).code == 0
     assert server.images == []
