@@ -13,9 +13,9 @@ import pytest
 from PIL import Image as PillowImage
 
 from mubench_gen.engines.vllm_generative import VllmGenerative
-from mubench_gen.errors import ItemError, UsageError
+from mubench_gen.errors import EngineFault, ItemError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.types import Image, Message, Request, Text
+from mubench_gen.types import Image, Message, Request, Sampling, Text
 
 from .asked import demo_requests
 from .conftest import QUICK, tiny_weights
@@ -182,3 +182,28 @@ def test_too_little_memory_says_how_much_is_needed_and_what_would_fit(
     assert "Not enough memory" in told
     assert "GiB" in told
     assert "-o engine.max_model_len=" in told
+
+
+def test_an_engine_core_that_is_killed_is_the_engine_s_fault_and_no_item_s(
+    good: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As users run it, with vLLM's core in a process of its own."""
+    import psutil
+
+    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
+    before = set(psutil.Process().children(recursive=True))
+    runtime = Runtime("", device="cpu", dtype="float32", engine_options=QUICK)
+    model = VllmGenerative(Checkpoint(tiny_weights(), "generative"), runtime)
+    model.load()
+    long = replace(good, sampling=Sampling(2.0, 1_500, seed=1))
+    futures = [model.submit(replace(long, key=str(n))) for n in range(8)]
+
+    for process in set(psutil.Process().children(recursive=True)) - before:
+        process.kill()
+
+    for future in futures:
+        assert isinstance(future.exception(timeout=120), EngineFault)
+    late = model.submit(good).exception(timeout=120)
+    assert isinstance(late, EngineFault)
+    assert "vLLM's engine died" in str(late)
+    model.close()

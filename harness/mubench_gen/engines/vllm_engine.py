@@ -17,6 +17,7 @@ import jinja2
 from vllm import SamplingParams
 from vllm.lora.request import LoRARequest
 from vllm.sampling_params import StructuredOutputsParams
+from vllm.v1.engine.exceptions import EngineDeadError
 
 from mubench_gen.engines.label_tokens import label_tokens
 from mubench_gen.engines.stops import read_stops
@@ -85,6 +86,8 @@ class VllmEngine:
                 chat_template_kwargs=dict(self._checkpoint.template_arguments) or None,
                 tokenization_kwargs=self._beginning(ask),
             )
+        except EngineDeadError as error:
+            raise self._fault(error) from error
         except Exception as error:  # vLLM and processors raise what they like on a bad prompt
             raise self._refusal(ask, describe(error)) from error
         # The engine's name of the request is the output's with digits of chance behind it.
@@ -107,10 +110,13 @@ class VllmEngine:
         try:
             return list(self._llm.llm_engine.step())
         except Exception as error:  # vLLM says in many ways that it died
-            self._died = True
-            where = f" Its log: {self._log.path}" if self._log.path else ""
-            cause = root_cause(error, self._log.text)
-            raise EngineFault(f"vLLM's engine died: {cause}.{where}") from error
+            raise self._fault(error) from error
+
+    def _fault(self, error: Exception) -> EngineFault:
+        self._died = True  # its log stays
+        where = f" Its log: {self._log.path}" if self._log.text else ""
+        cause = root_cause(error, self._log.text).rstrip(".")
+        return EngineFault(f"vLLM's engine died: {cause}.{where}")
 
     def abort(self, name: str) -> None:
         self._asked.pop(name, None)
@@ -145,7 +151,7 @@ class VllmEngine:
 
     def close(self) -> None:
         self._llm.llm_engine.engine_core.shutdown()
-        if not self._died:
+        if not self._died or not self._log.text:
             self._log.remove()
 
     def _params(self, ask: Ask, tokens: list[int]) -> SamplingParams:
