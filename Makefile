@@ -43,7 +43,8 @@ wheel: .venv/test-ready
 vllm: .venv/test-ready
 	tests/vllm/environment.sh .venv-vllm $(PYTHON)
 	@if [ -f .venv-vllm/ready ]; then \
-	  PYTHONPATH="$(CURDIR)/tests/vllm/shim" .venv-vllm/bin/python -m pytest tests/vllm; \
+	  PYTHONPATH="$(CURDIR)/tests/vllm/shim" .venv-vllm/bin/python -m pytest tests/vllm \
+	    tests/test_architectures.py; \
 	else \
 	  MUBENCH_GEN_NO_VLLM="$$(cat .venv-vllm/reason)" $(BIN)/python -m pytest tests/vllm; \
 	fi

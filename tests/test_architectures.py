@@ -14,6 +14,7 @@ from mubench_gen.engines.transformers_generative import TransformersGenerative
 from mubench_gen.errors import ItemError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.plugins import Plugins
+from mubench_gen.testing import check_plugin
 
 from .conftest import Here
 from .helpers.checkpoints import ARCHITECTURES, make_checkpoint
@@ -177,3 +178,17 @@ class RowOf:
     def __call__(self, module: object, inputs: object, logits: Any) -> Any:
         logits[..., self._token] = 1e4
         return logits
+
+
+@pytest.mark.parametrize("name", ["gemma3", "paligemma"])
+def test_the_model_keeps_what_the_harness_relies_on(name: str, checkpoints: Checkpoints) -> None:
+    checks = (
+        "facts_are_texts", "one_reply_a_request", "text_is_str", "empty_batch",
+        "batch_changes_nothing", "same_seed_same_text", "prompt_is_not_echoed",
+        "max_tokens_hold", "odd_images_are_read", "label_logprobs_are_logprobs",
+        "image_matters_or_is_declared", "one_bad_image_is_one_error", "close_frees",
+    )  # fmt: skip
+    plugin = ARCHITECTURES[name].plugin
+    results = list(check_plugin(plugin, model=str(checkpoints(name)), only=checks))
+    assert [result.check.name for result in results if not result.holds] == []
+    assert len(results) == len(checks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from mubench_gen.errors import UsageError
 from mubench_gen.fields import facts_of
 from mubench_gen.model import Checkpoint, ModelSpec, Runtime
 from mubench_gen.plugins import Plugins
+
+from .conftest import Here
 
 POINTS = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"][
     "entry-points"
@@ -125,3 +128,34 @@ def test_llava_med_says_so_of_microsoft_s_own_files_too(tmp_path: Path) -> None:
     assert isinstance(source, Checkpoint)
     with pytest.raises(UsageError, match=r"llava_mistral.*convert_llava_weights_to_hf\.py"):
         open_checkpoint("transformers", source, Runtime("", device="cpu")).load()
+
+
+def test_the_readme_s_table_is_what_the_plugins_declare() -> None:
+    import mubench_gen_plugins
+
+    readme = Path(str(mubench_gen_plugins.__file__)).with_name("README.md")
+    rows = [
+        [cell.strip().strip("`") for cell in line.strip("|\n").split("|")]
+        for line in readme.read_text("utf-8").splitlines()
+        if line.startswith("| ") and not line.startswith("| `--plugin`")
+    ]
+    told = {row[1]: (row[2], row[3], row[4]) for row in rows}
+    assert told == {spec.name: _told(spec) for spec in specs(*GENERATIVE)}
+    first = {row[0]: row[1] for row in rows if row[0]}
+    assert first == {name: SHIPPED.load(name).models[0].name for name in GENERATIVE}
+
+
+def _told(spec: ModelSpec) -> tuple[str, str, str]:
+    """Parameters, gigabytes in bfloat16 with the allowance of 4, and licence."""
+    parameters = spec.facts["parameters"]
+    gigabytes = math.ceil(float(parameters.removesuffix("B")) * 2 + 4)
+    return parameters, str(gigabytes), spec.facts["licence"]
+
+
+def test_showing_a_plugin_tells_what_there_is_to_choose(here: Here) -> None:
+    shown = here("plugins", "show", "gemma")
+    assert shown.code == 0
+    lines = shown.out.splitlines()
+    assert lines[0].startswith("gemma (mubench-gen ")
+    assert "google/gemma-3-4b-it  (generative, the default, on vllm or transformers)" in lines
+    assert "  family MedGemma; domain medicine; base google/gemma-3-4b-pt" in shown.out

@@ -118,8 +118,9 @@ def _import_each(listed: list[Listed]) -> dict[str, Imported]:
 def show(name: str, as_json: bool) -> None:
     """Import one plugin and print its models, options and facts."""
     from mubench_gen.cli.streams import results_only
-    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.cli.tables import print_json
     from mubench_gen.plugins import Plugins
+    from mubench_gen.tabular import printable
 
     with results_only():
         plugin = Plugins().load(name)
@@ -138,18 +139,9 @@ def show(name: str, as_json: bool) -> None:
         )
         return
     origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else str(plugin.path)
-    title = f"{plugin.name} ({origin})"
-    if models:
-        print_table(
-            ["model", "kind", "source", "description", "facts"],
-            [
-                [m["name"], m["kind"], m["source"], m["description"], _line(m["facts"])]
-                for m in models
-            ],
-            title=title,
-        )
-    else:
-        click.echo(title)
+    click.echo(f"{printable(plugin.name)} ({printable(origin)})")
+    for number, model in enumerate(models):
+        _show(model, first=number == 0)
     for offered, flag in (
         (plugin.judge, "eval --judge"),
         (plugin.offers.score, "score RUN --scorer"),
@@ -278,6 +270,7 @@ def _described(spec: ModelSpec) -> dict[str, Any]:
         "name": spec.name,
         "kind": spec.kind,
         "source": str(source.path) if isinstance(source, Checkpoint) else source.__qualname__,
+        "engines": list(source.engines) if isinstance(source, Checkpoint) else [],
         "any_id": spec.any_id,
         "description": spec.description,
         "facts": dict(spec.facts),
@@ -288,5 +281,19 @@ def _described(spec: ModelSpec) -> dict[str, Any]:
     }
 
 
-def _line(facts: dict[str, str]) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in facts.items())
+def _show(model: dict[str, Any], *, first: bool) -> None:
+    """A model in some lines: its name for --model, what it is, its facts."""
+    from mubench_gen.tabular import printable
+
+    source = model["source"]
+    notes = [model["kind"], *(["the default"] if first else [])]
+    notes += [f"on {' or '.join(model['engines'])}"] if model["engines"] else []
+    notes += [f"from {source}"] if source not in ("", model["name"]) else []
+    click.echo()
+    click.echo(
+        f"{click.style(printable(model['name']), bold=True)}  ({printable(', '.join(notes))})"
+    )
+    facts = "; ".join(f"{key} {value}" for key, value in model["facts"].items())
+    for line in (model["description"], facts):
+        if line:
+            click.echo(f"  {printable(line)}")
