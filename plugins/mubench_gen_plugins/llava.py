@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from mubench_gen.model import ModelSpec, hookimpl
 from mubench_gen_plugins.generative import generative
 
-# Vicuna's turns, as in the template of llava-hf/llava-1.5-7b-hf: images, then text, a space
-# after each text. Older revisions of these checkpoints, and fine-tunes of them, have none.
+# Vicuna's turns, as in the template of llava-hf/llava-1.5-7b-hf (chat_template.json): images, then
+# text, a space after each text. Older revisions of these checkpoints, and fine-tunes of them, have
+# none. That one leaves the beginning to the tokenizer, which not every engine lets write it; this
+# one writes it.
 VICUNA = """\
+{{- bos_token -}}
 {%- for message in messages -%}
   {%- if message['role'] != 'system' -%}
     {{ message['role'] | upper + ': ' }}

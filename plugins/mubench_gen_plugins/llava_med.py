@@ -16,6 +16,7 @@ from mubench_gen_plugins.generative import generative
 
 # Mistral's turns: no system role, the images before the text.
 INSTRUCT = """\
+{{- bos_token -}}
 {%- for message in messages -%}
   {%- if message['role'] == 'user' -%}
     {{ '[INST] ' }}

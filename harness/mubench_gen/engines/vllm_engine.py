@@ -204,11 +204,9 @@ class VllmEngine:
         As transformers does it; `LLM.chat` by itself never lets it.
         """
         if self._begins is None:
-            bos = getattr(self._tokenizer, "bos_token", None)
-            self._begins = {}
-            if self._template is not None and bos and bos not in self._template:
-                said = self._rendered(ask, reply=True)
-                self._begins = {} if said.startswith(bos) else {"add_special_tokens": True}
+            bos = str(getattr(self._tokenizer, "bos_token", None) or "")
+            begun = self._template is None or self._rendered(ask, reply=True).startswith(bos)
+            self._begins = {} if begun else {"add_special_tokens": True}
         return self._begins
 
     def _tail(self, ask: Ask) -> str:

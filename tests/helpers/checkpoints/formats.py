@@ -7,10 +7,8 @@ it. A snapshot of what the plugins make of them is prompts.json beside this file
 
 from __future__ import annotations
 
-from mubench_gen_plugins.llava import ONEVISION, VICUNA
+from mubench_gen_plugins.llava import ONEVISION
 
-# https://huggingface.co/llava-hf/llava-1.5-7b-hf, chat_template.json of revision e1189c0
-LLAVA = VICUNA
 # huggingface/transformers, tests/models/llava_onevision/test_processing_llava_onevision.py,
 # as in llava-hf/llava-onevision-qwen2-0.5b-ov-hf
 LLAVA_ONEVISION = ONEVISION
