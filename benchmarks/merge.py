@@ -18,7 +18,6 @@ import json
 import math
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -117,6 +116,11 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def cpu_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
+    return sum(os.times()[:4])
+
+
 def read_and_copy(sides: list[Path], out: Path) -> None:
     """Read both inputs, write one copy, have it on the disk: the least that a merge must do."""
     out.mkdir()
@@ -194,12 +198,18 @@ def small(scratch: Path, gigabytes: float, repeats: int, mergekit: Path | None) 
     out = scratch / "out"
     print(f"{size / 1e9:.2f} GB, {repeats} rounds, interleaved; medians")
     walls: dict[str, list[float]] = {}
+    cpus: dict[str, list[float]] = {}
     for _ in range(repeats):
         for name, work in _works(sides, out, mergekit, scratch):
+            before = cpu_seconds()
             walls.setdefault(name, []).append(timed(work))
+            cpus.setdefault(name, []).append(cpu_seconds() - before)
             shutil.rmtree(out)
     for name, seconds in walls.items():
-        print(f"  {name}: {statistics.median(seconds):.2f} s", flush=True)
+        print(
+            f"  {name}: {np.median(seconds):.2f} s, {np.median(cpus[name]):.2f} s of CPU",
+            flush=True,
+        )
     copy, one = (walls[name] for name in ("read both, write one copy, fsync", "merge, one α"))
     print(f"  merge / copy: {_ratio(one, copy):.2f} (bar 1.5)", flush=True)
     _ten_at_once(sides, out, repeats, size)
@@ -223,8 +233,8 @@ def _ten_at_once(sides: list[Path], out: Path, repeats: int, size: int) -> None:
                 singles[-1] += timed(lambda w=work, a=alpha: w(str(a)))  # type: ignore[misc]
                 shutil.rmtree(out)
         print(
-            f"  {name}: ten α in one pass {statistics.median(ten):.2f} s, ten single merges "
-            f"{statistics.median(singles):.2f} s: {_ratio(ten, singles):.2f} (bar 0.85)"
+            f"  {name}: ten α in one pass {np.median(ten):.2f} s, ten single merges "
+            f"{np.median(singles):.2f} s: {_ratio(ten, singles):.2f} (bar 0.85)"
             + (f"; read {read / (2 * size):.3f} of the inputs' bytes" if read > size else ""),
             flush=True,
         )
@@ -262,7 +272,7 @@ def _works(
 
 
 def _ratio(ours: list[float], theirs: list[float]) -> float:
-    return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
+    return float(np.median([one / other for one, other in zip(ours, theirs, strict=True)]))
 
 
 def main() -> None:

@@ -141,17 +141,17 @@ def scaled_adapters(name: str, folders: Mapping[Decimal, Path]) -> list[str]:
         modules = sorted(_modules(name, _open_weights(name, folder, files)))
     for alpha, out in folders.items():
         out.mkdir(parents=True)
-        text = json.dumps(scaled(settings, float(alpha)), indent=1)
+        text = json.dumps(scaled(settings, float(alpha)))
         (out / ADAPTER).write_text(text + "\n", encoding="utf-8")
         _link(weights.resolve(), out / weights.name)
     return modules
 
 
 def scaled(settings: Mapping[str, Any], alpha: float) -> dict[str, Any]:
-    """The configuration of an adapter with α times its effect."""
+    """The configuration of an adapter with α times its effect, without what is not set."""
     patterns = settings.get("alpha_pattern") or {}
     return {
-        **settings,
+        **{name: value for name, value in settings.items() if value is not None and value != {}},
         "lora_alpha": alpha * float(settings.get("lora_alpha", 8)),
         "alpha_pattern": {pattern: alpha * float(value) for pattern, value in patterns.items()},
     }
