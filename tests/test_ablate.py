@@ -277,6 +277,7 @@ def test_what_the_user_must_fix_is_said(
         ("shots = ['many']", "shots"),
         ("image = [{a = 1}]", "image"),
         ("limit = 'few'", "limit"),
+        ("shard = '7/3'", "shard"),
         ("system = [1]", "system"),
     ],
 )
@@ -288,6 +289,12 @@ def test_what_is_wrong_in_a_file_is_said_with_its_line(
     assert refused.code == 2
     assert "grid.toml:2" in refused.err
     assert told in refused.err
+
+
+def test_a_study_has_no_shards(here: Here, study: list[str], tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_text("shard = '1/3'\n")
+    refused = here(*study, "--config", "grid.toml")
+    assert (refused.code, "shards are of `eval`" in refused.err) == (2, True)
 
 
 def test_contrastive_models_take_captions_and_no_axes_of_chats(here: Here, tmp_path: Path) -> None:

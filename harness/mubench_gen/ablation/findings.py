@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers
 from mubench_gen.ablation.effects import Decomposition, bootstrap, decompose, decompose_drawn
+from mubench_gen.ablation.estimated import Estimated, asked_in, estimated
 from mubench_gen.ablation.grid import Grid
 from mubench_gen.ablation.ranks import RankStability, rank_stability
-from mubench_gen.ablation.rasch import Asked, asked_of, estimate
+from mubench_gen.ablation.rasch import estimate
 from mubench_gen.ablation.spread import (
     BestOnHalf,
     ByImage,
@@ -70,32 +71,6 @@ class LevelTally:
     factor: str
     level: str
     tally: Tally
-
-
-@dataclass(frozen=True, slots=True)
-class EstimatedNumber:
-    """What the whole grid would show: a mean, its standard error, a 95 % interval."""
-
-    value: float
-    error: float
-    ci95: tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimated:
-    """What the whole grid would show on the same items, from the part of it that was asked.
-
-    asked: (item, cell) pairs with an answer, of `pairs`. accuracies: of the cells, in their
-    order. best: for each cell the probability that it is the best.
-    """
-
-    asked: int
-    pairs: int
-    accuracies: tuple[EstimatedNumber, ...]
-    minimum: EstimatedNumber
-    median: EstimatedNumber
-    maximum: EstimatedNumber
-    best: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,14 +161,12 @@ def find_estimated(
     models, drawn = [], []
     for one, name, run, wanted in zip(answers, names, runs, items, strict=True):
         plain = _of_model(grid, one, name, run, seed)
-        draws = estimate(_asked(grid, one, wanted), seed=seed).drawn
+        draws = estimate(asked_in(grid, one, wanted), seed=seed).drawn
         drawn.append(draws)
         effects = decompose_drawn(
             draws, factors, items=len(wanted), images=len(one.images), seed=seed
         )
-        models.append(
-            replace(plain, estimated=_estimated(draws, one, len(wanted)), effects=effects)
-        )
+        models.append(replace(plain, estimated=estimated(draws, one, len(wanted)), effects=effects))
     if len(models) < 2:
         return Findings(tuple(models), None, None, None)
     together = np.stack(drawn, axis=1)
@@ -211,42 +184,6 @@ def find_estimated(
             _over_prompts(together.mean(axis=0)[None], grid)[0], _over_prompts(together, grid)
         ),
     )
-
-
-def _asked(grid: Grid, answers: Answers, items: Mapping[str, str]) -> Asked:
-    """The answers among all items, also those that no cell asked."""
-    place = {item: n for n, item in enumerate(answers.items)}
-    names: dict[str, int] = {}
-    task = np.array([names.setdefault(task, len(names)) for task in items.values()])
-    right = np.full((len(items), len(grid.cells)), np.nan)
-    for n, item in enumerate(items):
-        if item in place:
-            right[n] = answers.right[place[item]]
-    levels = np.array(
-        [
-            [f.levels.index(level) for f, level in zip(grid.factors, cell.levels, strict=True)]
-            for cell in grid.cells
-        ]
-    )
-    return asked_of(right, levels, task)
-
-
-def _estimated(drawn: Floats, answers: Answers, items: int) -> Estimated:
-    leads = drawn >= drawn.max(axis=1, keepdims=True)
-    return Estimated(
-        asked=int(np.isfinite(answers.right).sum()),
-        pairs=items * drawn.shape[1],
-        accuracies=tuple(_number(drawn[:, cell]) for cell in range(drawn.shape[1])),
-        minimum=_number(drawn.min(axis=1)),
-        median=_number(np.median(drawn, axis=1)),
-        maximum=_number(drawn.max(axis=1)),
-        best=tuple(float(share) for share in leads.mean(axis=0)),
-    )
-
-
-def _number(drawn: Floats) -> EstimatedNumber:
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return EstimatedNumber(float(drawn.mean()), float(drawn.std(ddof=1)), (float(low), float(high)))
 
 
 def complete(right: npt.NDArray[np.float64]) -> Mask:

@@ -7,10 +7,7 @@ image stands together and a reply serves every cell that asks the same.
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,30 +22,20 @@ from mubench_gen.ablation.grid import (
     make_grid,
     variants,
 )
+from mubench_gen.ablation.studyfolder import STUDY, held, runs_of
 from mubench_gen.ablation.survey import Survey, survey
 from mubench_gen.data.recast import BOXES
-from mubench_gen.errors import RunFolderError, SettingError
+from mubench_gen.errors import SettingError
 from mubench_gen.items import samples_of
-from mubench_gen.manifest import session
 from mubench_gen.plan import Plan, Selection, close_model, make_plan
 from mubench_gen.plugins import Plugins
 from mubench_gen.progress import log
 from mubench_gen.records import AnsweredKeys
-from mubench_gen.results import Run, load_run
+from mubench_gen.results import Run
 from mubench_gen.run import run_plan
-from mubench_gen.runfolder import (
-    RECORDS,
-    choose_folder,
-    differences,
-    locked,
-    settings_hash,
-    write_json,
-)
+from mubench_gen.runfolder import RECORDS, choose_folder, settings_hash, write_json
 from mubench_gen.settings import Settings, make_settings
 
-STUDY = "study.json"
-FORMAT = 1
-_SETTLED = ("settings", "grid", "models", "budget")
 _OWN = ("prompt", "readout", "orders", "plugin", "model", "run_dir", "fresh", "reuse")
 _OF_CHATS = ("labels", "system", "image", "shots")
 
@@ -93,6 +80,8 @@ def open_study(
     """Find, open and check all that a study needs. `given`: settings of `eval`, for all models."""
     check_size(axes)
     _check_constant(axes, given)
+    if given.get("shard") is not None:
+        raise SettingError("A study is asked in one piece: shards are of `eval`.")
     asked = {**given, "prompt": axes.prompt, "readout": axes.readout}
     settings = [
         make_settings({**asked, "plugin": plugin, "model": model})
@@ -113,7 +102,7 @@ def open_study(
         plans=tuple(plans),
         settings={name: shared[name] for name in shared if name not in _OWN},
         budget=axes.budget,
-        reuse=tuple(run for path in reuse for run in _runs_of(path)),
+        reuse=tuple(run for path in reuse for run in runs_of(path)),
     )
     if folder is None:
         folder = Path("studies", f"ablate-{settings_hash(study.settled())}")
@@ -141,7 +130,14 @@ def run_study(
 
     RunFolderError where the folder holds another study; it is left as it is.
     """
-    with _held(study, found, command) as document:
+    facts = {
+        "seed": study.seed,
+        "cells": len(study.grid.cells),
+        "runs": [str(Path("runs", plan.name)) for plan in study.plans],
+        "reuse": [str(run) for run in study.reuse],
+        "surveys": [asdict(one) for one in found],
+    }
+    with held(study.folder, study.settled(), facts, command) as document:
         runs = []
         for plan in study.plans:
             settings = {"run_dir": study.run_folder(plan), "reuse": study.reuse}
@@ -194,39 +190,6 @@ def answers(grid: Grid, run: Run) -> Answers:
     return read_answers(run.records(), places)
 
 
-@contextmanager
-def _held(
-    study: Study, found: Sequence[Survey], command: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    """The study's document, its folder held for this process."""
-    path = study.folder / STUDY
-    with locked(study.folder, file=STUDY, what="study"):
-        settled = study.settled()
-        stored: dict[str, Any] = {"sessions": []}
-        if path.exists():
-            stored = _read(path)
-            there = {"study": {name: stored[name] for name in _SETTLED}}
-            changed = list(differences(there, {"study": settled}, ("study",)))
-            if changed:
-                raise RunFolderError(
-                    f"{study.folder} holds another study:\n  " + "\n  ".join(changed) + "\n"
-                    "Use --fresh (or another --run-dir) to start another, or the settings of that."
-                )
-        document = {
-            "format": FORMAT,
-            **settled,
-            "seed": study.seed,
-            "cells": len(study.grid.cells),
-            "runs": [str(Path("runs", plan.name)) for plan in study.plans],
-            "reuse": [str(run) for run in study.reuse],
-            "sessions": [*stored["sessions"], session(command)],
-            "surveys": [asdict(one) for one in found],
-            "results": None,
-        }
-        write_json(path, document)
-        yield document
-
-
 def _within(budget: int, plan: Plan, grid: Grid) -> Plan:
     """The plan with a part of the grid, drawn by the plan's seed."""
     items = [sample.id for sample in samples_of(plan)]
@@ -236,24 +199,6 @@ def _within(budget: int, plan: Plan, grid: Grid) -> Plan:
         return plan
     chosen = draw(len(items), len(cells), budget, seed=plan.settings.seed)
     return replace(plan, selection=Selection(budget, by_item(items, cells, chosen)))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        stored: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path}: cannot be read: {error}.") from None
-    if not isinstance(stored, dict) or not isinstance(stored.get("format"), int):
-        raise RunFolderError(f"{path}: is no document of a study.")
-    if stored["format"] > FORMAT:
-        raise RunFolderError(
-            f"{path}: is of format {stored['format']}, this version reads {FORMAT}. "
-            "Type: pip install -U mubench-gen"
-        )
-    missing = sorted({*_SETTLED, "sessions"} - stored.keys())
-    if missing:
-        raise RunFolderError(f"{path}: is no document of a study: it has no {missing[0]!r}.")
-    return stored
 
 
 def _models(axes: StudySettings) -> list[tuple[str, str | None]]:
@@ -317,11 +262,3 @@ def _check_plans(plans: Sequence[Plan], grids: Sequence[Grid]) -> None:
                 f"{grids[0].as_dict()} and {grid.as_dict()}. Give --prompt and --readout that "
                 "both take, or make a study of each."
             )
-
-
-def _runs_of(path: Path) -> list[Path]:
-    """A run, or the runs of a study. RunFolderError where it is neither."""
-    if (path / STUDY).is_file():
-        stored = _read(path / STUDY)
-        return [path / run for run in stored["runs"] if os.path.isdir(path / run)]
-    return [load_run(path).dir]

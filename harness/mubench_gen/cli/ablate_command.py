@@ -85,6 +85,7 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
 @click.option("--image-set", multiple=True, metavar="K=V", help="Microscope files, as in eval.")
 @click.option("--engine", metavar="NAME", help="What runs a checkpoint, as in eval.")
 @click.option("--base-url", multiple=True, metavar="URL", help="The server to ask.")
+@click.option("--ray-address", metavar="ADDR", help="The cluster of --engine ray, as in eval.")
 @click.option(
     "--max-requests", type=int, metavar="N", help="Stop, resumable, after N requests of a model."
 )

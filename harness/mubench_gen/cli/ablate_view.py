@@ -13,13 +13,8 @@ from mubench_gen.tabular import printable
 
 if TYPE_CHECKING:
     from mubench_gen.ablation.effects import Decomposition
-    from mubench_gen.ablation.findings import (
-        CellScore,
-        Estimated,
-        EstimatedNumber,
-        ModelFindings,
-        Tally,
-    )
+    from mubench_gen.ablation.estimated import Estimated, EstimatedNumber
+    from mubench_gen.ablation.findings import CellScore, ModelFindings, Tally
     from mubench_gen.ablation.grid import Grid
     from mubench_gen.ablation.ranks import RankStability
     from mubench_gen.ablation.spread import Spread

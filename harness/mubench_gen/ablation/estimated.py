@@ -1,0 +1,78 @@
+"""A part of a grid → what the whole would show: the estimate of each model, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.ablation.answers import Answers
+from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.rasch import Asked, asked_of
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedNumber:
+    """What the whole grid would show: a mean, its standard error, a 95 % interval."""
+
+    value: float
+    error: float
+    ci95: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """What the whole grid would show on the same items, from the part of it that was asked.
+
+    asked: (item, cell) pairs with an answer, of `pairs`. accuracies: of the cells, in their
+    order. best: for each cell the probability that it is the best.
+    """
+
+    asked: int
+    pairs: int
+    accuracies: tuple[EstimatedNumber, ...]
+    minimum: EstimatedNumber
+    median: EstimatedNumber
+    maximum: EstimatedNumber
+    best: tuple[float, ...]
+
+
+def asked_in(grid: Grid, answers: Answers, items: Mapping[str, str]) -> Asked:
+    """The answers among all items, also those that no cell asked."""
+    place = {item: n for n, item in enumerate(answers.items)}
+    names: dict[str, int] = {}
+    task = np.array([names.setdefault(task, len(names)) for task in items.values()])
+    right = np.full((len(items), len(grid.cells)), np.nan)
+    for n, item in enumerate(items):
+        if item in place:
+            right[n] = answers.right[place[item]]
+    levels = np.array(
+        [
+            [f.levels.index(level) for f, level in zip(grid.factors, cell.levels, strict=True)]
+            for cell in grid.cells
+        ]
+    )
+    return asked_of(right, levels, task)
+
+
+def estimated(drawn: Floats, answers: Answers, items: int) -> Estimated:
+    """Of draws (draws, cells) of the accuracies on so many items."""
+    leads = drawn >= drawn.max(axis=1, keepdims=True)
+    return Estimated(
+        asked=int(np.isfinite(answers.right).sum()),
+        pairs=items * drawn.shape[1],
+        accuracies=tuple(_number(drawn[:, cell]) for cell in range(drawn.shape[1])),
+        minimum=_number(drawn.min(axis=1)),
+        median=_number(np.median(drawn, axis=1)),
+        maximum=_number(drawn.max(axis=1)),
+        best=tuple(float(share) for share in leads.mean(axis=0)),
+    )
+
+
+def _number(drawn: Floats) -> EstimatedNumber:
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return EstimatedNumber(float(drawn.mean()), float(drawn.std(ddof=1)), (float(low), float(high)))

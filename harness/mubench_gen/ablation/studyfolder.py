@@ -1,0 +1,77 @@
+"""A study's folder: its lock, and its document study.json."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.errors import RunFolderError
+from mubench_gen.manifest import session
+from mubench_gen.results import load_run
+from mubench_gen.runfolder import differences, locked, write_json
+
+STUDY = "study.json"
+FORMAT = 1
+_SETTLED = ("settings", "grid", "models", "budget")
+
+
+@contextmanager
+def held(
+    folder: Path, settled: Mapping[str, Any], facts: Mapping[str, Any], command: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """The study's document with `facts` and without results, its folder held for this process.
+
+    `settled` is what must be the same for the study to be resumed. RunFolderError where the
+    folder holds another study; it is left as it is.
+    """
+    path = folder / STUDY
+    with locked(folder, file=STUDY, what="study"):
+        stored: dict[str, Any] = {"sessions": []}
+        if path.exists():
+            stored = _read(path)
+            there = {"study": {name: stored[name] for name in _SETTLED}}
+            changed = list(differences(there, {"study": settled}, ("study",)))
+            if changed:
+                raise RunFolderError(
+                    f"{folder} holds another study:\n  " + "\n  ".join(changed) + "\n"
+                    "Use --fresh (or another --run-dir) to start another, or the settings of that."
+                )
+        document = {
+            "format": FORMAT,
+            **settled,
+            **facts,
+            "sessions": [*stored["sessions"], session(command)],
+            "results": None,
+        }
+        write_json(path, document)
+        yield document
+
+
+def runs_of(path: Path) -> list[Path]:
+    """A run, or the runs of a study. RunFolderError where it is neither."""
+    if (path / STUDY).is_file():
+        stored = _read(path / STUDY)
+        return [path / run for run in stored["runs"] if os.path.isdir(path / run)]
+    return [load_run(path).dir]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        stored: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path}: cannot be read: {error}.") from None
+    if not isinstance(stored, dict) or not isinstance(stored.get("format"), int):
+        raise RunFolderError(f"{path}: is no document of a study.")
+    if stored["format"] > FORMAT:
+        raise RunFolderError(
+            f"{path}: is of format {stored['format']}, this version reads {FORMAT}. "
+            "Type: pip install -U mubench-gen"
+        )
+    missing = sorted({*_SETTLED, "sessions"} - stored.keys())
+    if missing:
+        raise RunFolderError(f"{path}: is no document of a study: it has no {missing[0]!r}.")
+    return stored
