@@ -1,14 +1,16 @@
 """Whether a model is as often right as it is sure: the expected calibration error.
 
 How sure: the chosen option's share of the options' probabilities. Of a softmax that is its
-probability; a sigmoid's (SigLIP) need not sum to 1, so shares are the common footing.
+probability; a sigmoid's (SigLIP) need not sum to 1, so shares are the common footing. Of
+label log-probabilities it is the label's share among the labels that were offered.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 BINS = 15  # of equal width, as in Guo et al. 2017
 
@@ -74,6 +76,19 @@ class CalibrationTally:
                 for i, n in enumerate(self._n)
             ),
         )
+
+
+def probabilities_of(record: Mapping[str, Any]) -> Sequence[float] | None:
+    """An option's probability each, up to a common factor; None where the record has none.
+
+    Its own, else of label log-probabilities (null is −∞: JSON has no word for it).
+    """
+    given: Sequence[float] | None = record.get("probabilities")
+    if given is not None or record["readout"] != "logprob" or record["scores"] is None:
+        return given
+    scores = [-math.inf if score is None else score for score in record["scores"]]
+    top = max(scores)
+    return [math.exp(score - top) if score > -math.inf else 0.0 for score in scores]
 
 
 def confidence(probabilities: Sequence[float], choice: int) -> float:

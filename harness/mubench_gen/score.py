@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from mubench_gen.agreement import Agreement, AgreementTally
-from mubench_gen.calibration import Calibration, CalibrationTally
+from mubench_gen.calibration import Calibration, CalibrationTally, probabilities_of
 from mubench_gen.circular import Circular, CircularTally
 from mubench_gen.interval import clustered_interval
 from mubench_gen.localization import BoxScore, BoxTallies, is_box_record
@@ -202,9 +202,10 @@ def score(records: Iterable[Record]) -> Scores:
             for place in (everywhere, places[task]):
                 place.add(task, gold, options[gold], record["choice"])
             truncation.add(record)
-            if record.get("probabilities") is not None:
+            probabilities = probabilities_of(record)
+            if probabilities is not None:
                 for name in ("pooled", task):
-                    sureness[name].add(record["probabilities"], record["choice"], right=right)
+                    sureness[name].add(probabilities, record["choice"], right=right)
     datasets = _scored(groups["dataset"])
     return Scores(
         pooled=pooled.score(),

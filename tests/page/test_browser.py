@@ -141,6 +141,27 @@ def test_every_card_links_to_its_item(opened: Browser, study: Study) -> None:
     assert opened.items()[7] in opened.text("#item-title")
 
 
+def test_the_way_to_a_section_leaves_what_is_chosen(opened: Browser) -> None:
+    opened.choose("task", "stain")
+    opened.run("document.querySelector('.bar nav a[href=\"#positions\"]').click()")
+    opened.settle()
+    assert opened.count() == ROWS
+    assert opened.run("return document.activeElement.id") == "positions"
+    opened.go("#tasks")  # typed, or followed from elsewhere
+    assert opened.count() == ROWS
+
+
+def test_back_closes_the_item(opened: Browser) -> None:
+    opened.choose("task", "stain")
+    opened.run("document.querySelector('.card').click()")
+    opened.settle()
+    assert opened.run("return document.getElementById('item').open")
+    opened.run("history.back()")
+    opened.until("return !document.getElementById('item').open")
+    opened.settle()
+    assert opened.count() == ROWS
+
+
 def test_an_item_that_is_not_there_says_so(opened: Browser) -> None:
     opened.go("#item=nowhere%2Fat%2Fall")
     assert "has no item" in opened.text("#item")

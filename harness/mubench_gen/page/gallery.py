@@ -71,7 +71,9 @@ class Gallery:
         if error is not None:
             self._sparse["error"][number] = self._strings(f"{error['type']}: {error['message']}")
         if record["scores"] is not None:
-            self._sparse["scores"][number] = [_rounded(score) for score in record["scores"]]
+            self._sparse["scores"][number] = [
+                None if score is None else _rounded(score) for score in record["scores"]
+            ]
         if is_box_record(record):
             self._sparse["boxes"][number] = _boxes(record["boxes"])
         order, choice = record["order"], record["choice"]

@@ -100,7 +100,7 @@ function optionList(data, item, record) {
   const gold = data.items.gold[item.number], scores = data.scores[record];
   return el("ol", { class: "options", "aria-label": "Options as shown" }, ...order.map((original, place) => el("li", { class: original === gold ? "gold" : null },
     el("span", { class: "label" }, strings[labels[place]] ?? ""), el("span", {}, ...visible(strings[options[original]])),
-    el("span", { class: "tags" }, scores ? el("i", { title: "score of this option" }, String(scores[place])) : "",
+    el("span", { class: "tags" }, scores ? el("i", { title: "score of this option" }, scores[place] === null ? "−∞" : String(scores[place])) : "",
       original === gold ? el("span", { class: "tag-gold" }, "★ right option") : "",
       original === records.choice[record] ? el("span", { class: "tag-chosen" }, "● chosen") : ""))));
 }
