@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from html import escape
 
 from mubench_gen.forgetting import Change, Forgetting
+from mubench_gen.page.assets import asset
 
 _NAME, _BAR, _TOLD, _ROW = 190, 220, 170, 24  # pixels
-_LOST, _GAINED = "#b3261e", "#1f5fbf"
 _STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0 2rem; }
-th, td { padding: .15rem .6rem; text-align: right; border-bottom: 1px solid #8884; }
-th:first-child, td:first-child { text-align: left; }
-.scroll { overflow-x: auto; }
-svg text { fill: currentColor; }
+.change .lost { fill: var(--c2); } .change .gained { fill: var(--c1); }
+.change text { fill: currentColor; } .change { font-size: 12px; }
 """
 
 
@@ -35,11 +30,12 @@ def page(found: Forgetting) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="generator" content="mubench-gen report">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>\n"
-        f"<h1>{escape(title)}</h1>\n"
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(title)}</title><style>{asset('page.css')}{_STYLE}</style></head>"
+        f"<body><main>\n<h1>{escape(title)}</h1>\n"
         + "\n".join(parts)
-        + "".join(f"<p>{escape(note)}</p>\n" for note in notes)
-        + "</body></html>\n"
+        + "".join(f"<p class=note>{escape(note)}</p>\n" for note in notes)
+        + "</main></body></html>\n"
     )
 
 
@@ -51,7 +47,7 @@ def svg(changes: Sequence[Change], title: str) -> str:
     width = middle + _BAR + _TOLD
     body = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" font-family="sans-serif" font-size="12">',
+        f'height="{height}" role="img" class="change">',
         f"<title>{escape(title)}</title>",
         f'<text x="{middle - 8}" y="16" text-anchor="end">forgotten</text>',
         f'<text x="{middle + 8}" y="16">learned</text>',
@@ -68,8 +64,8 @@ def svg(changes: Sequence[Change], title: str) -> str:
             f"<g><title>{escape(said)}</title>"
             f'<text x="0" y="{y + 16}">{escape(one.name[:28])}</text>'
             f'<rect x="{middle - lost:.1f}" y="{y + 4}" width="{lost:.1f}" height="16" '
-            f'fill="{_LOST}"/>'
-            f'<rect x="{middle}" y="{y + 4}" width="{gained:.1f}" height="16" fill="{_GAINED}"/>'
+            'class="lost"/>'
+            f'<rect x="{middle}" y="{y + 4}" width="{gained:.1f}" height="16" class="gained"/>'
             f'<text x="{width}" y="{y + 16}" text-anchor="end">{_told(one)}</text></g>'
         )
     body.append(

@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from mubench_gen._version import __version__
 from mubench_gen.breakdown import check_tallies
 from mubench_gen.comparison import label_runs
+from mubench_gen.page.assets import FOLDER, asset
 from mubench_gen.page.gallery import Gallery
 from mubench_gen.page.pictures import Album, find_pictures
 from mubench_gen.page.place import write_text
@@ -28,7 +29,6 @@ from mubench_gen.page.thumbnails import bytes_a_picture
 from mubench_gen.results import Run
 from mubench_gen.tabular import printable
 
-_FOLDER = Path(__file__).parent
 _SCRIPTS = (
     "data.js", "dom.js", "state.js", "items.js", "cards.js", "item.js", "confusion.js", "start.js",
 )  # fmt: skip
@@ -104,14 +104,14 @@ def _gallery(studies: Sequence[Study], most: int) -> tuple[Gallery, int]:
 def _render(sections: Sections, items: str, pictures: str, notes: Sequence[str]) -> str:
     from jinja2 import Environment, FileSystemLoader
 
-    environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True)
+    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
     environment.filters["breakable"] = _breakable
-    script = "(() => {\n" + "\n".join(_read(name) for name in _SCRIPTS) + "})();"
+    script = "(() => {\n" + "\n".join(asset(name) for name in _SCRIPTS) + "})();"
     return environment.get_template("page.html.j2").render(
         **sections.context(),
         version=__version__,
         policy=_policy(script),
-        style=Markup(_read("page.css")),
+        style=Markup(asset("page.css")),
         script=Markup(script),
         gallery_notes=notes,
         items=items,
@@ -175,7 +175,3 @@ def _sampled(shown: int, asked: int) -> list[str]:
         f"The gallery shows {shown:,} of {asked:,} items, drawn by a hash of their names; "
         "everything above counts all of them. --items N shows more."
     ]
-
-
-def _read(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
