@@ -166,11 +166,11 @@ RUNNABLE = [
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=page_id)
 def test_a_pages_commands_run(
-    page: Path, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo: Path
 ) -> None:
     if "--plugin tiny" in page.read_text("utf-8") and find_spec("transformers") is None:
         pytest.skip("the shipped model needs the extra transformers")
-    small_demo(tmp_path / "cache")
+    (tmp_path / "cache").symlink_to(demo)
     prepare(page, tmp_path)
     for block in blocks(page):
         for command in shell_commands(block) if is_typed(block) else ():
@@ -209,6 +209,12 @@ def prepare(page: Path, folder: Path) -> None:
         (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mubench-gen-lab\n")
         (metadata / "entry_points.txt").write_text("[mubench_gen.tasks]\nlab = mubench_gen_lab\n")
         (site / "mubench_gen_lab/__init__.py").write_text("")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with a small demo."""
+    return small_demo(tmp_path_factory.mktemp("demo")).parent
 
 
 @pytest.fixture(autouse=True)

@@ -122,6 +122,30 @@ def test_the_listing_names_each_with_its_fault_and_imports_none(user: Environmen
     }  # fmt: skip
 
 
+def test_what_importing_each_does_is_told_on_request_with_all_of_them_there(
+    user: Environment,
+) -> None:
+    done = user("plugins", "--import", "--json", env={"MUBENCH_GEN_NO_PLUGINS": "slow"})
+    assert done.code == 0, done.err
+    seen = {p["name"]: p["imported"] for p in done.document if "imported" in p}
+    assert "the licence server is away" in seen["raises"]["error"]
+    assert "SystemExit: 7" in seen["exits"]["error"]
+    assert seen["prints"]["printed"] == "hello from the plugin\n"
+    assert seen["logger"]["changed"] == ["the root logger's level"]
+    assert (seen["sound"]["error"], seen["sound"]["printed"]) == (None, "")
+    assert not {"twin", "other", "slow"} & seen.keys()
+
+
+def test_the_doctor_names_the_faulty_ones_and_what_was_asked_for_holds(user: Environment) -> None:
+    done = user("doctor", "--plugin", "sound", "--json")
+    assert done.code == 0, done.out
+    found = {f["name"]: f for f in done.document["findings"]}
+    assert found["plugin sound"]["state"] == "ok"
+    for name in ("raises", "exits", "other", "twin"):
+        assert found[f"plugin {name}"]["state"] == "note"
+    assert user("doctor", "--plugin", "other").code == 1
+
+
 def test_the_sound_one_is_shown(user: Environment) -> None:
     done = user("plugins", "show", "sound")
     assert (done.code, done.err) == (0, "")
