@@ -183,7 +183,7 @@ def test_a_pages_commands_run(
             for name, value in variables.items():
                 monkeypatch.setenv(name, value)
             done = here(*made_small(expanded(here, words)))
-            os.environ.pop("MUBENCH_GEN_NO_PLUGINS", None)  # --no-plugin is for one process
+            monkeypatch.setenv("MUBENCH_GEN_NO_PLUGINS", "")  # --no-plugin is for one process
             assert done.code == 0, f"{block.place}: {command}\n{done.err[-1_500:]}{done.out[-500:]}"
             for name in variables:
                 monkeypatch.delenv(name)
@@ -219,6 +219,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUBENCH_GEN_NO_PLUGINS", "")  # put back afterwards, whatever sets it
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
 
 
