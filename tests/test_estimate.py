@@ -93,6 +93,20 @@ def test_what_stands_behind_other_text_is_not_shared(cells: Path) -> None:
     assert found.any_order == found.image_major
 
 
+def test_worked_examples_are_images_too(cells: Path) -> None:
+    settings = {"prompt": "plain", "tasks": ["stain"], "limit": 10}
+    bare = estimate.estimate(plan_of("echo", cells, **settings), image_tokens=1_000)
+    shown = estimate.estimate(
+        plan_of("echo", cells, prompt_set={"shots": "2"}, **settings), image_tokens=1_000
+    )
+    assert bare.prefill_tokens is not None
+    assert shown.prefill_tokens is not None
+    more = shown.prefill_tokens.any_order - bare.prefill_tokens.any_order
+    assert more >= 10 * 2 * 1_000
+    assert shown.network_bytes.server > 2 * bare.network_bytes.server
+    assert shown.images > bare.images
+
+
 def test_hours_are_requests_by_rate_and_gpus(here: Here, cells: Path) -> None:
     words = ["eval", "--plugin", "echo", "--data", cells, "--plan", "--json"]
     found = here(*words, "--rate", "0.5", "--gpus", "4").document

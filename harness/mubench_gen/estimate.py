@@ -169,8 +169,7 @@ class _Count:
         self.server += _BODY + text
         self.rows += _ROW + text
         self.captions.update(hash(caption) for caption in request.texts)
-        image = request.image
-        if image is not None:
+        for image in _images(request):
             size = self.images.setdefault(image.sha256, len(image.data))
             self.server += 4 * math.ceil(size / 3)
         self._count_tokens(request)
@@ -230,6 +229,13 @@ def _texts(request: Request) -> Iterator[str]:
         for part in message.content:
             if isinstance(part, Text):
                 yield part.text
+
+
+def _images(request: Request) -> Iterator[Image]:
+    for message in request.messages:
+        for part in message.content:
+            if isinstance(part, Image):
+                yield part
 
 
 def _sample(plan: Plan, of: int) -> Plan:
