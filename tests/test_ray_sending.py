@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mubench_gen import __version__
 from mubench_gen.engines.ray_options import Cluster, RayOptions, split_cluster
 from mubench_gen.errors import SettingError
 from mubench_gen.image import StandardPolicy, open_image
@@ -18,11 +19,14 @@ from mubench_gen.on_ray import looking, nodes
 from mubench_gen.on_ray.bundles import Bundles, References
 from mubench_gen.on_ray.feed import Feed
 from mubench_gen.on_ray.sending import images_of, pack, received_image, unpack
+from mubench_gen.plan import make_plan
+from mubench_gen.plugins import Plugins
 from mubench_gen.settings import make_settings
 from mubench_gen.types import Image, Message, Request, Sampling, Text
 
 from .conftest import Here
 from .helpers.data import make_png
+from .helpers.plugin import write_plugin
 
 
 def image(number: int) -> Image:
@@ -198,6 +202,29 @@ def test_a_clock_that_differs_is_said(capsys: pytest.CaptureFixture[str]) -> Non
     assert "n1" not in told
     assert "n2: its clock is 3,600 s ahead" in told
     assert "n3: its clock is 90 s behind" in told
+
+
+def test_what_a_node_lacks_is_named_with_what_is_needed(tmp_path: Path, cells: Path) -> None:
+    body = "def generate(self, requests): return [request.labels[0] for request in requests]"
+    plugin = write_plugin(tmp_path / "mine.py", body)
+    plan = make_plan(make_settings({"plugin": str(plugin), "data": cells}), Plugins())
+    path = str(plugin.resolve())
+    here = {path: looking._seen(path)}
+    sound = looking.look(path, [path])
+    assert not list(nodes._lacks(plan, here, sound))
+
+    def told(**changes: Any) -> str:
+        return "; ".join(nodes._lacks(plan, here, {**sound, **changes}))
+
+    assert f"{path} is not visible" in told(files={path: None})
+    assert f"{path} is another one" in told(files={path: {"": 1}})
+    assert f"has no mubench-gen, needs {__version__}" in told(**{"mubench-gen": None})
+    assert f"has mubench-gen 9.9, needs {__version__}" in told(**{"mubench-gen": "9.9"})
+    other = {"distribution": None, "version": None, "digest": "0" * 64}
+    digest = (plan.plugin.digest or "")[:8]
+    assert f"has the plugin 'mine' of mine (00000000), needs ({digest})" in told(plugin=other)
+    assert "has no plugin 'mine'" in told(plugin=None, plugin_error="it is broken")
+    assert "it is broken" in told(plugin=None, plugin_error="it is broken")
 
 
 def test_a_node_sees_the_files_with_their_sizes(tmp_path: Path) -> None:
