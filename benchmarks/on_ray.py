@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -93,7 +92,7 @@ def measure(commands: Sequence[Sequence[str]], folders: Sequence[Path], items: i
     return Measured(
         done / (last - began),
         1000 * (cpu - before) / done,
-        [statistics.fmean(memory[:quarter]), statistics.fmean(memory[-quarter:])],
+        [sum(part) / len(part) for part in (memory[:quarter], memory[-quarter:])],
     )
 
 
@@ -167,7 +166,7 @@ def main() -> None:
                 f"{ours.memory_mb[1]:.0f} MB in the last",
                 flush=True,
             )
-        print(f"median ratio {statistics.median(ratios):.2f}")
+        print(f"median ratio {sorted(ratios)[len(ratios) // 2]:.2f}")
 
 
 if __name__ == "__main__":
