@@ -1,6 +1,8 @@
 """What the harness costs beside the model: CPU an item, memory, replies read again a second.
 
-    python benchmarks/overhead.py [--items 10000 100000] [--images 1700]
+    python benchmarks/overhead.py [--items 10000 100000] [--images 1700] [--served]
+
+With --served (alone: `python benchmarks/served.py`) also over HTTP, beside a raw client.
 
 Runs `echo` (no weights) over generated data in processes of their own: render, key, parse,
 record, score, durable. The data is made first and imports are done before the clock starts.
@@ -62,6 +64,7 @@ def main() -> None:
     )
     parser.add_argument("--items", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--images", type=int, default=1_700)
+    parser.add_argument("--served", action="store_true", help="also over HTTP: served.py")
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -85,6 +88,9 @@ def main() -> None:
                 f"{found['read_again_a_second']:,.0f} replies read again a second",
                 flush=True,
             )
+    if arguments.served:
+        served = Path(__file__).with_name("served.py")
+        subprocess.run([sys.executable, str(served)], check=True)
 
 
 def _generate(folder: Path, images: int) -> None:
