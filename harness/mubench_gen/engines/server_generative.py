@@ -37,6 +37,7 @@ from mubench_gen.engines.server_options import (
 from mubench_gen.engines.server_replicas import Replicas
 from mubench_gen.engines.server_requests import RequestWriter, Urls
 from mubench_gen.engines.server_room import Room
+from mubench_gen.engines.server_tokenizer import ServerTokenizer
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.progress import log
@@ -112,7 +113,10 @@ class ServerGenerative(StreamingModel):
             raise UsageError(f"{self._endpoints[0].url} served {self._served!r} a moment ago.")
         client.context = model.context
         self._writer = RequestWriter(model.id, kind, self._checkpoint, self.options, self.runtime)
-        self._ids = LabelIdsOfServer(client, self._writer, model.id)
+        tokenizer = ServerTokenizer(client, model.id, self._writer.talk)
+        self._ids = LabelIdsOfServer(tokenizer)
+        if kind == "vllm":
+            self._writer.settle(tokenizer.settles(self._checkpoint.stop))
         if kind == "vllm":
             client.run(check_template(client, model.id))
         self._room = Room(_IN_FLIGHT)

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from mubench_gen.engines.label_tokens import label_tokens
-from mubench_gen.engines.server_client import Client
-from mubench_gen.engines.server_requests import RequestWriter
+from mubench_gen.engines.server_tokenizer import ServerTokenizer
 from mubench_gen.errors import ItemError, ReplyError
 
 _LISTED = 20  # as many as servers give
@@ -29,10 +26,8 @@ LabelIds = tuple[tuple[int, ...], ...]
 class LabelIdsOfServer:
     """The labels' tokens in the vocabulary of a vLLM server, asked for once a set of labels."""
 
-    def __init__(self, client: Client, writer: RequestWriter, model: str) -> None:
-        self._client = client
-        self._talk = writer.talk
-        self._model = model
+    def __init__(self, tokenizer: ServerTokenizer) -> None:
+        self._tokenizer = tokenizer
         self._known: dict[tuple[str, ...], asyncio.Task[LabelIds]] = {}
         self._tail: str | None = None
 
@@ -46,39 +41,13 @@ class LabelIdsOfServer:
     def _find(self, labels: tuple[str, ...]) -> LabelIds:
         """Asks the server step by step: not in the loop's own thread."""
         if self._tail is None:
-            self._tail = self._find_tail()
-        return label_tokens(labels, tail=self._tail, encode=self._encode, decode=self._decode)
-
-    def _find_tail(self) -> str:
-        """What the template writes where the reply starts, as far as it is a tail."""
-        before, whole = (
-            self._ask(
-                "tokenize",
-                {
-                    "messages": [{"role": "user", "content": "?"}],
-                    "add_generation_prompt": reply,
-                    **self._talk,
-                },
-                "tokens",
-            )
-            for reply in (False, True)
+            self._tail = self._tokenizer.tail()
+        return label_tokens(
+            labels,
+            tail=self._tail,
+            encode=self._tokenizer.encode,
+            decode=self._tokenizer.decode,
         )
-        return self._decode(whole[len(before) :]) if whole[: len(before)] == before else ""
-
-    def _encode(self, text: str) -> list[int]:
-        fields = {"prompt": text, "add_special_tokens": False}
-        return [int(token) for token in self._ask("tokenize", fields, "tokens")]
-
-    def _decode(self, tokens: list[int]) -> str:
-        return str(self._ask("detokenize", {"tokens": tokens}, "prompt")) if tokens else ""
-
-    def _ask(self, path: str, fields: Mapping[str, Any], wanted: str) -> Any:
-        body = orjson.dumps({"model": self._model, **fields})
-        content = self._client.run(self._client.post(path, body, about="", root=True))
-        try:
-            return orjson.loads(content)[wanted]
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            raise ReplyError(f"the server's /{path} gave no {wanted}") from None
 
 
 def asked_by_id(ids: LabelIds) -> dict[str, Any]:

@@ -51,6 +51,10 @@ class RequestWriter:
             **options.body,
         }
 
+    def settle(self, fields: Mapping[str, Any]) -> None:
+        """Put fields in every body, under those that the user gave."""
+        self._same = {**fields, **self._same}
+
     def body(
         self,
         request: Request,
