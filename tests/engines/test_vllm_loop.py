@@ -29,6 +29,7 @@ class Scripted:
         self.most = 0
         self.aborted: list[str] = []
         self.closed = False
+        self.killed = threading.Event()
         self.threads = {threading.get_ident()}
 
     def add(self, ask: Ask) -> str:
@@ -56,6 +57,9 @@ class Scripted:
 
     def counts(self) -> Mapping[str, Any]:
         return {"most": self.most}
+
+    def lost(self) -> EngineFault | None:
+        return EngineFault("its process was killed") if self.killed.is_set() else None
 
     def close(self) -> None:
         self.closed = True
@@ -123,6 +127,21 @@ def test_an_engine_that_dies_is_a_fault_of_all_that_is_asked(
         assert isinstance(error, EngineFault)
         assert "illegal memory access" in str(error)
     assert loop.counts() == {}
+
+
+def test_an_engine_that_is_killed_while_a_step_waits_is_a_fault_too(opened: Opened) -> None:
+    loop, engine = opened()
+    stuck = threading.Event()
+    engine.step = lambda: stuck.wait(60) and []  # type: ignore[method-assign]
+    future = loop.ask(ask("one"))
+
+    engine.killed.set()
+
+    for asked in (future, loop.ask(ask("two"))):
+        error = asked.exception(10)
+        assert isinstance(error, EngineFault)
+        assert "was killed" in str(error)
+    stuck.set()
 
 
 def test_what_is_given_up_is_aborted(opened: Opened, go: threading.Event) -> None:

@@ -149,6 +149,16 @@ class VllmEngine:
                 totals[name] = totals.get(name, 0) + int(metric.value)
         return {**self._counts, **totals}
 
+    def lost(self) -> EngineFault | None:
+        """A fault where vLLM noticed that the process of its core ended.
+
+        vLLM (0.32) notes it in `engine_dead` and leaves a step that waits for output waiting.
+        """
+        resources = getattr(self._llm.llm_engine.engine_core, "resources", None)
+        if getattr(resources, "engine_dead", False):
+            return self._fault(EngineDeadError())
+        return None
+
     def close(self) -> None:
         self._llm.llm_engine.engine_core.shutdown()
         if not self._died or not self._log.text:

@@ -18,6 +18,9 @@ from mubench_gen.types import Reply
 Answer = Reply | Sequence[float]
 _ADMITTED = 32  # asks that are prepared between two steps at most, while others are computed
 
+_LOOKS = 0.5  # seconds between two looks whether the engine is alive
+_DEAD = 1.0  # seconds that a dead engine's thread is waited for
+
 
 class Engine(Protocol):
     """What the loop drives. All is called from the loop's thread, where it was opened."""
@@ -43,6 +46,10 @@ class Engine(Protocol):
         ...
 
     def counts(self) -> Mapping[str, Any]: ...
+
+    def lost(self) -> EngineFault | None:
+        """What is wrong where the engine is gone. Asked from another thread, while a step waits."""
+        ...
 
     def close(self) -> None: ...
 
@@ -87,6 +94,7 @@ class EngineLoop:
         self._under_way: dict[str, Future[Any]] = {}
         self._fault: EngineFault | None = None
         self._closing = False
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mubench-gen vllm", daemon=True)
 
     def start(self) -> Mapping[str, Any]:
@@ -98,7 +106,10 @@ class EngineLoop:
         """The answer to come. Where the engine is gone it holds an EngineFault."""
         future: Future[Any] = Future()
         future.add_done_callback(self._notice)
-        self._inbox.put(_Asked(ask, future))
+        if self._fault is not None:
+            _settle(future, self._fault)
+        else:
+            self._inbox.put(_Asked(ask, future))
         return future
 
     def counts(self, timeout: float = 30.0) -> Mapping[str, Any]:
@@ -125,9 +136,10 @@ class EngineLoop:
     def close(self, timeout: float = 30.0) -> None:
         """Close the engine and wait for its thread, as long as that."""
         self._closing = True
+        self._closed.set()
         self._inbox.put(None)
         if self._thread.is_alive():
-            self._thread.join(timeout)
+            self._thread.join(timeout if self._fault is None else _DEAD)
 
     def _notice(self, future: Future[Any]) -> None:
         if future.cancelled():
@@ -140,6 +152,8 @@ class EngineLoop:
             self._fault = EngineFault("the engine was not opened")
             self._opened.set_exception(error)
             return
+        watch = threading.Thread(target=self._watch, args=(engine,), daemon=True)
+        watch.start()
         self._opened.set_result(engine.facts)
         try:
             self._serve(engine)
@@ -150,6 +164,14 @@ class EngineLoop:
         self._refuse_all()
         with suppress(Exception):  # a dead engine may not close either
             engine.close()
+
+    def _watch(self, engine: Engine) -> None:
+        """A step waits for ever where the process that computes was killed: look from outside."""
+        while self._fault is None and not self._closed.wait(_LOOKS):
+            fault = engine.lost()
+            if fault is not None:
+                self._fault = fault
+                self._refuse_all()
 
     def _serve(self, engine: Engine) -> None:
         while not self._closing:
@@ -207,9 +229,10 @@ class EngineLoop:
     def _refuse_all(self) -> None:
         """The engine is gone: so says every future, those to come too."""
         fault = self._fault or EngineFault("the engine was closed")
-        for future in self._under_way.values():
-            _settle(future, fault)
-        self._under_way.clear()
+        for name in list(self._under_way):
+            future = self._under_way.pop(name, None)
+            if future is not None:
+                _settle(future, fault)
         while True:
             try:
                 message = self._inbox.get(timeout=None if not self._closing else 0.1)
