@@ -388,3 +388,20 @@ def test_the_shipped_models_answer_a_grid_with_worked_examples(here: Here, tmp_p
     assert done.code == 0, done.err
     (found,) = done.document["results"]["models"]
     assert {cell["readout"] for cell in found["cells"]} == {"similarity"}
+
+
+@pytest.mark.parametrize("budget", [[], ["--budget", "20"]])
+@pytest.mark.parametrize(
+    ("rows", "grid"), [(6, []), (1, ["--prompt", "letter,plain"]), (6, ["--prompt", "letter,cot"])]
+)
+@pytest.mark.parametrize("fail", ["0", "1"])
+def test_small_studies_and_those_of_which_all_failed_are_told_too(
+    here: Here, tmp_path: Path, budget: list[str], rows: int, grid: list[str], fail: str
+) -> None:
+    """One cell, one image, no answer at all."""
+    data = write_data(tmp_path / "slides", [make_row(i) for i in range(rows)])
+    study = ["ablate", "--plugin", "echo", "--data", data, "-o", f"fail={fail}", *grid, *budget]
+    for flags in ([], ["--json"]):
+        done = here(*study, *flags)
+        assert done.code == (3 if fail == "1" else 0), done.err
+        assert done.out

@@ -208,7 +208,8 @@ def _sources(names: Sequence[str]) -> list[tuple[str, ...]]:
 
 def _parts(names: Sequence[str], sources: Sequence[tuple[str, ...]]) -> npt.NDArray[np.int64]:
     """The places of the sources that make up the whole: the factors, and all interactions."""
-    return np.array([*range(1, len(names) + 1), *((len(sources),) if len(names) > 1 else ())])
+    interactions = (len(sources),) if len(names) > 1 else ()
+    return np.array([*range(1, len(names) + 1), *interactions], np.int64)
 
 
 def _effect(

@@ -29,12 +29,14 @@ class Estimated:
     """What the whole grid would show on the same items, from the part of it that was asked.
 
     asked: (item, cell) pairs with an answer, of `pairs`. accuracies: of the cells, in their
-    order. best: for each cell the probability that it is the best.
+    order; mean, minimum, median, maximum: over the cells. best: for each cell the probability
+    that it is the best.
     """
 
     asked: int
     pairs: int
     accuracies: tuple[EstimatedNumber, ...]
+    mean: EstimatedNumber
     minimum: EstimatedNumber
     median: EstimatedNumber
     maximum: EstimatedNumber
@@ -66,6 +68,7 @@ def estimated(drawn: Floats, answers: Answers, items: int) -> Estimated:
         asked=int(np.isfinite(answers.right).sum()),
         pairs=items * drawn.shape[1],
         accuracies=tuple(_number(drawn[:, cell]) for cell in range(drawn.shape[1])),
+        mean=_number(drawn.mean(axis=1)),
         minimum=_number(drawn.min(axis=1)),
         median=_number(np.median(drawn, axis=1)),
         maximum=_number(drawn.max(axis=1)),

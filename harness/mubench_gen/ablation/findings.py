@@ -161,13 +161,16 @@ def find_estimated(
     models, drawn = [], []
     for one, name, run, wanted in zip(answers, names, runs, items, strict=True):
         plain = _of_model(grid, one, name, run, seed)
+        if not np.isfinite(one.right).any():  # all failed
+            models.append(plain)
+            continue
         draws = estimate(asked_in(grid, one, wanted), seed=seed).drawn
         drawn.append(draws)
         effects = decompose_drawn(
             draws, factors, items=len(wanted), images=len(one.images), seed=seed
         )
         models.append(replace(plain, estimated=estimated(draws, one, len(wanted)), effects=effects))
-    if len(models) < 2:
+    if len(models) < 2 or len(drawn) < len(models):
         return Findings(tuple(models), None, None, None)
     together = np.stack(drawn, axis=1)
     return Findings(

@@ -106,6 +106,7 @@ def _show_estimated(grid: Grid, one: ModelFindings, found: Estimated) -> None:
     rows += [
         [name, "", "", *_estimate(number), ""]
         for name, number in (
+            ("mean", found.mean),
             ("minimum", found.minimum),
             ("median", found.median),
             ("maximum", found.maximum),
