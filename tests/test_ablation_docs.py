@@ -32,7 +32,9 @@ def test_the_commands_parse(line: str) -> None:
 
 
 def test_the_grid_of_the_page_is_a_file_that_is_read(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", (DOCS / "ablations.md").read_text(), re.DOTALL)
+    (block,) = re.findall(
+        r"```toml[^\n]*\n(.*?)```", (DOCS / "ablations.md").read_text(), re.DOTALL
+    )
     (tmp_path / "grid.toml").write_text(block)
     assert read_config(tmp_path / "grid.toml", StudySettings)["labels"] == ["A)", "1."]
 
