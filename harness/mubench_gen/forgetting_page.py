@@ -11,6 +11,7 @@ from mubench_gen.page.assets import asset
 _NAME, _BAR, _TOLD, _ROW = 190, 220, 170, 24  # pixels
 _STYLE = """
 .change .lost { fill: var(--c2); } .change .gained { fill: var(--c1); }
+td:first-child { text-align: left; padding-left: 0; }
 .change text { fill: currentColor; } .change { font-size: 12px; }
 """
 

@@ -16,11 +16,12 @@ _BAR, _GAP, _AXIS, _TICKS = 15, 4, 26, 18  # pixels
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One run's accuracy on one group of items; `colour` is the run's."""
+    """One run's accuracy on some items, in the run's colour; of an unfinished run drawn open."""
 
     label: str
     colour: int
     score: Score
+    finished: bool = True
 
 
 def bars(bars_: Sequence[Bar], *, title: str, majority: float | None = None) -> str:
@@ -133,9 +134,8 @@ def reliability(calibration: Calibration, *, colour: int, title: str) -> str:
 def _bar(bar: Bar, y: float) -> str:
     score = bar.score
     accuracy = score.accuracy or 0.0
-    parts = [
-        tag("rect", x=0, y=y, width=at(accuracy), height=_BAR, class_=f"bar c{bar.colour}", rx=1.5)
-    ]
+    kind = f"bar c{bar.colour}" if bar.finished else f"bar c{bar.colour} open"
+    parts = [tag("rect", x=0, y=y, width=at(accuracy), height=_BAR, class_=kind, rx=1.5)]
     if score.ci95 is not None:
         low, high = score.ci95
         middle = y + _BAR / 2

@@ -186,9 +186,7 @@ class Sections:
         self, name: str, words: str, scores: Mapping[int, Score | None], majority: float | None
     ) -> dict[str, Any]:
         drawn = [
-            Bar(self.studies[number].shown, self.studies[number].colour, one)
-            for number, one in scores.items()
-            if one is not None
+            _bar(self.studies[number], one) for number, one in scores.items() if one is not None
         ]
         shown = printable(name)
         return {
@@ -205,7 +203,8 @@ class Sections:
             plot = reliability(found, colour=study.colour, title=f"Calibration of {study.label}")
             words = (
                 f"expected error {percent(found.ece)} points; sure by "
-                f"{percent(found.confidence)} %, right in {percent(found.accuracy)} %"
+                f"{percent(found.confidence)}\N{NO-BREAK SPACE}%, right in "
+                f"{percent(found.accuracy)}\N{NO-BREAK SPACE}%"
             )
             yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
                    "words": words}  # fmt: skip
@@ -217,7 +216,7 @@ class Sections:
                 continue
             circular = study.scores.circular.get("pooled")
             words = "" if circular is None else (
-                f"under every order right in {percent(circular.consistent)} % of "
+                f"under every order right in {percent(circular.consistent)}\N{NO-BREAK SPACE}% of "
                 f"{circular.items:,} items; recalls by place spread by "
                 f"{percent(circular.place_bias)} points, by chance alone about "
                 f"{percent(circular.place_noise)}"
@@ -251,9 +250,9 @@ class Sections:
                     {
                         "name": printable(name),
                         "words": "unanswered "
-                        + _told({_unanswered(one) for _, one in several}) + " %",
+                        + _told({_unanswered(one) for _, one in several}) + "\N{NO-BREAK SPACE}%",
                         "plot": Markup(
-                            bars([Bar(s.shown, s.colour, one) for s, one in several],
+                            bars([_bar(s, one) for s, one in several],
                                  title=f"Prompt {printable(name)}")
                         ),
                     }
@@ -310,6 +309,10 @@ def _spread(studies: Sequence[Study], prompts: int) -> str:
 def _by_prompt(study: Study) -> list[float]:
     """The accuracies by prompt."""
     return [one.accuracy for one in study.scores.prompts.values() if one.accuracy is not None]
+
+
+def _bar(study: Study, one: Score) -> Bar:
+    return Bar(study.shown, study.colour, one, finished=study.finished)
 
 
 def _unanswered(score: Score) -> str:
