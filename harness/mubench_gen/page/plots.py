@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from mubench_gen.calibration import Calibration
 from mubench_gen.page.svg import at, figure, tag, text, titled
@@ -122,7 +121,7 @@ def reliability(calibration: Calibration, *, colour: int, title: str) -> str:
         ]  # fmt: skip
     return tag(
         "svg",
-        tag("title", escape(title)) + "".join(parts),
+        "".join(parts),
         xmlns="http://www.w3.org/2000/svg",
         class_="plot square",
         viewBox="-34 -10 270 256",

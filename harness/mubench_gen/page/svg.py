@@ -33,7 +33,7 @@ def figure(parts: list[str], *, height: float, title: str, class_: str = "plot")
     """The whole picture. `title` says in words what it shows."""
     return tag(
         "svg",
-        tag("title", escape(title)) + "".join(parts),
+        "".join(parts),  # a title of the whole would be a tool tip everywhere
         xmlns="http://www.w3.org/2000/svg",
         class_=class_,
         width="100%",
