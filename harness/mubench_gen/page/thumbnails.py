@@ -31,13 +31,19 @@ def thumbnail(pixels: PillowImage.Image, most: int) -> bytes:
     Of an image that resists even the smallest size, that size.
     """
     steps = [step for step in _STEPS if step[0] <= 3.6 * most**0.5]  # hardly one is so smooth
+    tried, last = 0, len(steps) - 1
     content = _encoded(pixels, *steps[0])
-    while len(content) > most and len(steps) > 1:
+    while len(content) > most and tried < last:
         # Bytes go about with the pixels and the quality: try next what should then fit.
-        cost = _cost(pixels, *steps[0]) * most / len(content)
-        fitting = [step for step in steps[1:] if _cost(pixels, *step) <= cost]
-        steps = fitting or steps[-1:]
-        content = _encoded(pixels, *steps[0])
+        cost = _cost(pixels, *steps[tried]) * most / len(content)
+        fitting = (i for i in range(tried + 1, last) if _cost(pixels, *steps[i]) <= cost)
+        too_large, tried = tried, next(fitting, last)
+        content = _encoded(pixels, *steps[tried])
+        while len(content) < 0.6 * most and tried - 1 > too_large:  # noise gets smooth when small
+            better = _encoded(pixels, *steps[tried - 1])
+            if len(better) > most:
+                return content
+            content, tried = better, tried - 1
     return content
 
 
