@@ -55,6 +55,8 @@ def test_the_page_has_the_boxes_score_and_no_accuracy(run: mubench_gen.Run, tmp_
     assert (written.items, written.pictures) == (2, 2)
     text = page.read_text("utf-8")
     assert "Boxes: GRIT score in %" in text
+    assert "2 items, 1 task." in text
+    assert "GRIT score of boxes" in text
     grit = run.scores.boxes["pooled"].grit
     assert grit is not None
     assert f"{100 * grit:.1f}" in text

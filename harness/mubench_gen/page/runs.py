@@ -18,6 +18,7 @@ def run_shown(study: Study) -> dict[str, Any]:
     """What the template shows of a run."""
     scores = study.scores
     pooled = scores.pooled
+    boxes = scores.boxes.get("pooled") if not pooled.n else None
     done = f"{scores.n:,} items"
     if not study.finished:
         done = f"{study.recorded:,} of {study.planned:,} items"
@@ -31,8 +32,9 @@ def run_shown(study: Study) -> dict[str, Any]:
         "title": printable(title(study.manifest)),
         "folder": printable(str(study.run.dir)),
         "done": done,
-        "accuracy": percent(pooled.accuracy),
-        "interval": interval(pooled.ci95),
+        "accuracy": percent(boxes.grit if boxes else pooled.accuracy),
+        "interval": interval(boxes.ci95 if boxes else pooled.ci95),
+        "measure": "GRIT score of boxes" if boxes else "",
         "chance": percent(pooled.chance) if pooled.n else "",
         "parts": list(_parts(study)),
         "boxes": [

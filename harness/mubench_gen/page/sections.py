@@ -79,9 +79,9 @@ class Sections:
 
     def _lead(self) -> str:
         data = dict.fromkeys(str(study.manifest["data"]["name"]) for study in self.studies)
-        tasks = self._names("tasks")
+        tasks = {*self._names("tasks"), *self._names("boxes")} - {"pooled"}
         items = len(frozenset().union(*(study.items for study in self.studies)))
-        return f"{printable(', '.join(data))}: {items:,} items, {len(tasks):,} tasks."
+        return f"{printable(', '.join(data))}: {_many(items, 'item')}, {_many(len(tasks), 'task')}."
 
     def _warnings(self) -> Iterator[str]:
         for study in self.studies:
@@ -309,6 +309,10 @@ def _spread(studies: Sequence[Study], prompts: int) -> str:
 def _by_prompt(study: Study) -> list[float]:
     """The accuracies by prompt."""
     return [one.accuracy for one in study.scores.prompts.values() if one.accuracy is not None]
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _bar(study: Study, one: Score) -> Bar:
