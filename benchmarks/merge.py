@@ -222,19 +222,22 @@ def _ten_at_once(sides: list[Path], out: Path, repeats: int, size: int) -> None:
         "as commands": lambda alpha: command(sides, out, alpha),
     }
     for name, work in works.items():
-        ten, singles = [], []
+        ten, singles, shares = [], [], []
         for _ in range(repeats):
-            before = bytes_read()
+            before, cpu = bytes_read(), cpu_seconds()
             ten.append(timed(lambda w=work: w(TEN)))  # type: ignore[misc]
-            read = bytes_read() - before
+            read, cpu = bytes_read() - before, cpu_seconds() - cpu
             shutil.rmtree(out)
+            began = cpu_seconds()
             singles.append(0.0)
             for alpha in make_recipe([TEN]).alphas:
                 singles[-1] += timed(lambda w=work, a=alpha: w(str(a)))  # type: ignore[misc]
                 shutil.rmtree(out)
+            shares.append(cpu / (cpu_seconds() - began))
         print(
             f"  {name}: ten α in one pass {np.median(ten):.2f} s, ten single merges "
-            f"{np.median(singles):.2f} s: {_ratio(ten, singles):.2f} (bar 0.85)"
+            f"{np.median(singles):.2f} s: {_ratio(ten, singles):.2f} (bar 0.85); of CPU "
+            f"{np.median(shares):.2f}"
             + (f"; read {read / (2 * size):.3f} of the inputs' bytes" if read > size else ""),
             flush=True,
         )

@@ -168,13 +168,19 @@ class Workshop:
     def measure(self, base: Floats, finetuned: Sequence[Floats]) -> Measured:
         """Sums of a piece. NotFinite where a source holds NaN or Inf."""
         with np.errstate(all="ignore"):
+            squares = []
             for source, numbers in enumerate((base, *finetuned)):
-                if not math.isfinite(float(np.dot(numbers, numbers))):
+                squares.append(float(np.dot(numbers, numbers)))
+                if not math.isfinite(squares[-1]):
                     _refuse_strange(source, numbers)
+                    squares[-1] = _dot(numbers, numbers)  # only too large for float32
             mean = self._mean(finetuned)
             difference = np.subtract(mean, base, out=self._like("difference", base))
             return Measured(
-                _dot(base, base), _dot(mean, mean), _dot(base, mean), _dot(difference, difference)
+                base=squares[0],
+                finetuned=squares[1] if mean is finetuned[0] else _dot(mean, mean),
+                product=_dot(base, mean),
+                difference=_dot(difference, difference),
             )
 
     def _mixed(self, mix: Mix, base: Floats, finetuned: Sequence[Floats]) -> Floats:
