@@ -69,6 +69,12 @@ def shell_commands(block: Block) -> Iterator[str]:
         yield from (part.strip() for part in line.split("&&"))
 
 
+def is_typed(block: Block) -> bool:
+    """Whether a block is commands; one without a language may be what they print."""
+    first = next(shell_commands(block), "").split()[:1] if block.is_shell else []
+    return block.is_shell and (bool(block.language) or {*first} <= {PROGRAM, *ELSEWHERE})
+
+
 def why_not(block: Block, command: str) -> str | None:
     """Why a command is not run here; None where it is."""
     if block.reason is not None:
@@ -119,7 +125,7 @@ COMMANDS = [
     pytest.param(command, True, id=f"{page_id(page)}:{block.line} {command[:60]}")
     for page in [*PAGES, DOCS / "tutorial.md"]
     for block in blocks(page)
-    if block.is_shell
+    if is_typed(block)
     for command in shell_commands(block)
     if PROGRAM in without_variables(command)[1][:1]
 ]
@@ -158,7 +164,7 @@ RUNNABLE = [
     if any(
         why_not(block, command) is None and PROGRAM in command.split()[:1]
         for block in blocks(page)
-        if block.is_shell
+        if is_typed(block)
         for command in shell_commands(block)
     )
 ]
@@ -187,12 +193,6 @@ def test_a_pages_commands_run(
             assert done.code == 0, f"{block.place}: {command}\n{done.err[-1_500:]}{done.out[-500:]}"
             for name in variables:
                 monkeypatch.delenv(name)
-
-
-def is_typed(block: Block) -> bool:
-    """Whether a block is commands; one without a language may be what they print."""
-    first = next(shell_commands(block), "").split()[:1] if block.is_shell else []
-    return block.is_shell and (bool(block.language) or {*first} <= {PROGRAM, *ELSEWHERE})
 
 
 def prepare(page: Path, folder: Path) -> None:
