@@ -41,8 +41,9 @@ NOT_HERE = {
     r"(?<![\w./-])[A-Z]{3,}(?![\w=])|…|\bA B\b": "has a name that stands for the reader's own",
     r"\[--": "is a synopsis",
     r"data/photos|data import photos|my-(plugin|service)|study/": "is about the reader's own files",
+    r"grid\.toml": "is about the reader's own grid",
     r"\bmerge\b|\bsweep\b": "needs fine-tunes: its own tests run it",
-    r"\*-of-\d|--forgetting": "needs several runs of one kind: its own tests run it",
+    r"\*-of-\d|--forgetting|compare .*--group": "needs runs of its own: its tests make them",
 }
 # Programs that the tests run by themselves, or that are not ours.
 ELSEWHERE = {
@@ -214,7 +215,7 @@ def prepare(page: Path, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder with a small demo."""
-    return small_demo(tmp_path_factory.mktemp("demo")).parent
+    return small_demo(tmp_path_factory.mktemp("demo"), images=90).parent
 
 
 @pytest.fixture(autouse=True)
@@ -227,7 +228,8 @@ def expanded(here: Here, words: list[str]) -> list[str]:
     """The words with globs expanded, and with runs of the names that a page only mentions."""
     found: list[str] = []
     for word in words:
-        if re.fullmatch(r"runs/[\w-]+-[0-9a-f]{8}", word) and not os.path.exists(word):
+        mentioned = words[0] in ("score", "report", "compare") and re.match(r"runs/[\w-]+$", word)
+        if mentioned and not os.path.exists(word):
             assert here("eval", "--plugin", "echo", "--limit", FEW, "--run-dir", word).code == 0
         found += sorted(glob.glob(word)) if "*" in word and "/" in word else [word]
     return found
