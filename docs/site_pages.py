@@ -25,7 +25,8 @@ NAV = {
         "extending.md", "interpolation.md",
     ),
     "Data, tasks, scores": (
-        "data.md", "parser.md", "scorers.md", "statistics.md", "analysis.md", "ablations.md", "localization.md",
+        "data.md", "parser.md", "scorers.md", "statistics.md", "analysis.md", "ablations.md",
+        "localization.md",
     ),
     "Reference": ("api.md", "commands.md", "settings.md", "architecture.md", "scale.md",
                   "benchmarks.md"),

@@ -76,7 +76,9 @@ def test_the_wheel_holds_two_packages_with_prompts_tasks_and_weights(wheel: Path
         *names
     }
     weights = [name for name in names if name.endswith("model.safetensors")]
-    assert {Path(name).parent.name for name in weights} == {"llava", "clip"}
+    models = {"llava", "clip"}
+    tuned = {f"{model}-finetuned" for model in models}
+    assert {Path(name).parent.name for name in weights} == models | tuned
 
 
 def test_the_core_resolves_to_at_most_25_distributions(core: Path) -> None:
