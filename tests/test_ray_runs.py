@@ -6,6 +6,8 @@ killed with -9, a node that goes. What is asked is counted by a plugin that writ
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import os
 import shutil
@@ -17,13 +19,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 
 import mubench_gen
 from mubench_gen import load_run
 
 from .helpers.ray_cluster import Nodes, ray_cluster
+from .helpers.server import FakeServer, completion
 from .spine import by_id, command_line, environment, evaluate, make_row, write_data
 
 needs_ray = pytest.mark.skipif(
@@ -167,6 +172,55 @@ def _rounded(made: mubench_gen.Run) -> dict[str, object]:
             if record.get(name) is not None:
                 record[name] = [round(value, 4) for value in record[name]]
     return dict(records)
+
+
+@needs_ray
+def test_workers_ask_servers_many_requests_at_once(
+    tmp_path: Path, cluster: Nodes, cells: Path
+) -> None:
+    async def by_text(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.02)
+        digest = hashlib.sha256(json.dumps(body["messages"]).encode()).digest()
+        return web.json_response(completion("ABC"[digest[0] % 3]))
+
+    with FakeServer(by_text) as server:
+        words = [
+            "--plugin",
+            "openai",
+            "--base-url",
+            server.url,
+            "--data",
+            cells,
+            "--tasks",
+            "stain",
+        ]
+        one = run(command_line("eval", *words, "--run-dir", tmp_path / "one"))
+        assert one.returncode == 0, one.stderr
+        alone = len(server.bodies)
+        many = run(on_ray(cluster, *words, "--run-dir", tmp_path / "ray", "-o", "engine.actors=2"))
+        assert many.returncode == 0, many.stderr
+    assert len(server.bodies) == 2 * alone
+    assert server.most > 2, "one request at a time a worker"
+    assert by_id(load_run(tmp_path / "ray")) == by_id(load_run(tmp_path / "one"))
+
+
+@needs_ray
+def test_a_run_on_ray_that_is_terminated_says_so_and_goes_on(
+    tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
+) -> None:
+    folder = tmp_path / "run"
+    words = ["--plugin", noting, "--data", cells, "--prompt", "plain", "--run-dir", folder]
+    line = on_ray(cluster, *words, "-o", "engine.actors=2")
+    process = start(line)
+    records = folder / "records.jsonl"
+    wait_until(lambda: records.exists() and records.read_bytes().count(b"\n") > 60, process)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert "The same command goes on from here." in told
+    assert "Traceback" not in told
+    finish(start(line))
+    assert load_run(folder).complete
 
 
 @needs_ray

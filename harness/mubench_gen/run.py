@@ -177,9 +177,14 @@ def _on_cluster(
         manifest["sessions"][-1] |= {"ray": dict(ray)}
         _note_facts(facts, folder, manifest)
 
+    def counted(counts: Mapping[str, Any]) -> None:
+        if counts:
+            manifest["sessions"][-1] |= {"counts": dict(counts)}
+            write_json(folder / MANIFEST, manifest)
+
     if isinstance(plan.model, StreamingModel) and plan.model.announces:
         requests = announced(requests, left)
-    return distribute(plan, plan.cluster, requests, opened=opened)
+    return distribute(plan, plan.cluster, requests, opened=opened, counted=counted)
 
 
 def _answers(

@@ -40,12 +40,18 @@ Told = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
 
 
 def distribute(
-    plan: Plan, cluster: Cluster, requests: Iterable[Request | None], *, opened: Told
+    plan: Plan,
+    cluster: Cluster,
+    requests: Iterable[Request | None],
+    *,
+    opened: Told,
+    counted: Callable[[Mapping[str, Any]], None],
 ) -> Generator[Asked]:
     """Batches of requests with their responses, as they come. EngineFault or UsageError ends it.
 
     `opened` is told the model's facts, and what of the cluster they come from, before the first
-    batch. A None among the requests: what stands before it is answered before what stands behind.
+    batch; `counted` at the end what the workers' models counted, together. A None among the
+    requests: what stands before it is answered before what stands behind.
     """
     with connected(cluster) as ray:
         check_nodes(ray, plan, cluster)
@@ -54,6 +60,7 @@ def distribute(
             yield from flow.batches()
         finally:
             flow.close()
+            counted(flow.counts())
 
 
 class _Flow:
@@ -71,6 +78,7 @@ class _Flow:
         self._cluster = cluster
         self._opened = opened
         self._facts: Mapping[str, Any] | None = None
+        self._counts: dict[str, Mapping[str, Any]] = {}
         size = batch_size(plan)
         streams = isinstance(plan.model, StreamingModel)
         per_task = max(cluster.options.batch, 4 * size if streams else 1)
@@ -105,11 +113,19 @@ class _Flow:
                 yield batch
         raise self._fault
 
+    def counts(self) -> dict[str, float]:
+        """The sums of what the models counted, of workers that are gone too."""
+        total: dict[str, float] = {}
+        for counts in self._counts.values():
+            for name, value in counts.items():
+                if isinstance(value, (int, float)):
+                    total[name] = total.get(name, 0) + value
+        return total
+
     def close(self) -> None:
         """Give up what is under way."""
         self._feed.end.remote(self._sent)
         self._thread.join(_CLOSING if not self._under_way else 0.0)
-        self._ray.kill(self._feed)
 
     def _fill(self) -> Iterator[Asked]:
         """Send bundles until the window is full; what cannot be sent is answered here."""
@@ -165,6 +181,7 @@ class _Flow:
             asked = self._under_way.pop(number, {})
             batch += [(asked[key], response) for key, response in answers.responses if key in asked]
             done.append(number)
+            self._counts[answers.worker] = answers.counts
             result = self._poll()
         if result is not None and self._under_way:
             self._fault = self._fault or EngineFault(f"Ray: {_told(result)}")
@@ -250,7 +267,7 @@ def _dataset(ray: Any, feed: Any, job: Job, cluster: Cluster) -> Any:
     """Numbers → workers → answers; nothing runs yet."""
     from ray.data import ActorPoolStrategy, DataContext
 
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its errors are raised here
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
