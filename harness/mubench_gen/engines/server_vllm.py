@@ -22,6 +22,8 @@ from mubench_gen.engines.server_diagnosis import diagnose
 from mubench_gen.engines.server_generative import ServerGenerative
 from mubench_gen.engines.server_options import Endpoint, Secret, ServerOptions
 from mubench_gen.engines.server_process import ServerProcess, free_port
+from mubench_gen.engines.template_files import template_to_serve
+from mubench_gen.engines.transformers_source import hint_of
 from mubench_gen.engines.vllm_arguments import VllmStart, read_arguments, settle
 from mubench_gen.errors import EngineFault, MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
@@ -175,11 +177,13 @@ class VllmServer(ServerGenerative):
                 if code is None
                 else f"vLLM did not start (exit code {code})."
             )
-            raise UsageError(f"{ended} {diagnose(lines)} Its log: {process.log}")
+            hint = hint_of(self._checkpoint)
+            told = " ".join(filter(None, (ended, diagnose(lines), hint)))
+            raise UsageError(f"{told} Its log: {process.log}")
         self._started = {"startup_seconds": round(time.monotonic() - began, 1), "phases": phases}
 
     def _command(self, start: VllmStart, port: int) -> list[str]:
-        template = self._checkpoint.chat_template
+        template = template_to_serve(self._checkpoint, start.arguments.get("revision"))
         extra = ["--chat-template", template] if template is not None else []
         return [
             sys.executable, *_server_module(), "--model", start.model, "--port", str(port),
