@@ -30,6 +30,7 @@ from mubench_gen.progress import log
 from mubench_gen.response import WORKER, Asked
 from mubench_gen.types import Request, Response
 
+_WINDOWS = 8  # of a model that streams, a bundle: it runs empty once at the end of each
 _AHEAD = 3  # bundles under way a worker
 _SPARE = 2  # and beside them
 _LOOK_AGAIN = 30.0  # seconds after which the cluster's size is looked at again
@@ -81,7 +82,7 @@ class _Flow:
         self._counts: dict[str, Mapping[str, Any]] = {}
         size = batch_size(plan)
         streams = isinstance(plan.model, StreamingModel)
-        per_task = max(cluster.options.batch, 4 * size if streams else 1)
+        per_task = max(cluster.options.batch, _WINDOWS * size if streams else 1)
         self._bundles = Bundles(requests, per_task)
         self._references = References(ray)
         self._under_way: dict[int, dict[str, Request]] = {}
