@@ -56,10 +56,10 @@ def images(n: int) -> list[Image]:
     return found
 
 
-def request(image: Image, readout: Any, key: str = "") -> Request:
+def request(image: Image, readout: Any, key: str = "", *, text: str = QUESTION) -> Request:
     return Request(
         key=f"{image.name} {readout} {key}",
-        messages=(Message("user", (image, Text(QUESTION))),),
+        messages=(Message("user", (image, Text(text))),),
         labels=LABELS,
         readout=readout,
         sampling=Sampling(0.0, 8),
@@ -139,24 +139,16 @@ def test_readouts_in_one_batch_do_not_disturb_each_other(server: VllmServer) -> 
 
 def test_questions_about_one_image_hit_the_prefix_cache(server: VllmServer) -> None:
     image = images(14)[-1]
-    replies = [ask(server, [request(image, "parse", str(n))])[0] for n in range(3)]
+    text = "The image is of a modality. " * 3 + QUESTION
+    asked = [request(image, "parse", str(n), text=text) for n in range(3)]
+    replies = [ask(server, [one])[0] for one in asked]
     assert replies[0].usage["prompt_tokens"] > 128  # a block on a CPU
     assert [reply.usage["cached_tokens"] >= 128 for reply in replies] == [False, True, True]
 
 
 def test_a_prompt_longer_than_the_context_names_both_lengths(server: VllmServer) -> None:
-    long = request(images(1)[0], "parse", "long")
-    text = Text(QUESTION + " microscopy" * 1500)
-    future = server.submit(
-        Request(
-            key="long",
-            messages=(Message("user", (long.messages[0].content[0], text)),),
-            labels=LABELS,
-            readout="parse",
-            sampling=Sampling(0.0, 8),
-            image=long.image,
-        )
-    )
+    text = QUESTION + " microscopy" * 1500
+    future = server.submit(request(images(1)[0], "parse", "long", text=text))
     error = future.exception(timeout=300)
     assert type(error).__name__ == "ItemError"
     assert "the model's context 1024" in str(error)
@@ -235,3 +227,23 @@ def _group(pid: int) -> list[int]:
     """The processes of a group that still run."""
     stats = {p.name: _stat(p.name) for p in Path("/proc").glob("[0-9]*")}
     return [int(name) for name, s in stats.items() if s[2] == str(pid) and s[0] != "Z"]
+
+
+def test_the_beginning_that_a_template_leaves_to_the_tokenizer_is_written(tmp_path: Path) -> None:
+    """As in process: LLaVA-NeXT's template begins without the beginning of a sequence."""
+    from tests.helpers.checkpoints import make_checkpoint
+
+    checkpoint = Checkpoint(make_checkpoint("llava-next", tmp_path / "next"), "generative")
+    requests = [request(image, "logprob") for image in images(2)]
+    reference = TransformersGenerative(checkpoint, Runtime("next", dtype="float32"))
+    reference.load()
+    expected = reference.label_logprobs(requests)
+    reference.close()
+    options = {**ARGUMENTS, "max_model_len": "2048", "startup": "600"}
+    model = VllmServer(checkpoint, Runtime("next", engine_options=options, timeout=600))
+    try:
+        model.load()
+        for ours, theirs in zip(ask(model, requests), expected, strict=True):
+            assert ours == pytest.approx(theirs, abs=1e-3)
+    finally:
+        model.close()
