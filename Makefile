@@ -4,13 +4,13 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEEL_TESTS := build/wheel
 
-.PHONY: demo test lint unit wheel vllm clean
+.PHONY: demo test lint unit ray wheel vllm docs clean
 
 demo: .venv/demo-ready
 	$(BIN)/mubench-gen eval --plugin tiny
 
 test: .venv/test-ready
-	$(MAKE) lint unit wheel vllm
+	$(MAKE) lint unit ray wheel vllm
 
 lint: .venv/test-ready
 	$(BIN)/ruff format --check harness plugins tests benchmarks docs
@@ -20,9 +20,13 @@ lint: .venv/test-ready
 
 # Against the checkout.
 unit: .venv/test-ready
-	$(BIN)/python -m pytest -n 2 --ignore tests/vllm
+	$(BIN)/python -m pytest -n 2 --ignore tests/vllm --ignore tests/test_ray_runs.py
 	@command -v chromedriver > /dev/null || echo "NO BROWSER: the report's page was NOT tested." \
 	  "Type: apt-get install chromium chromium-driver" >&2
+
+# Real clusters on this machine, one at a time.
+ray: .venv/test-ready
+	$(BIN)/python -m pytest tests/test_ray_runs.py
 
 # Against the built wheel, the sources out of reach: an environment that holds the wheel and,
 # behind it, the packages of .venv, but not .venv's link to the checkout.
@@ -36,7 +40,7 @@ wheel: .venv/test-ready
 	  > "$$(.venv-wheel/bin/python -c 'import site; print(site.getsitepackages()[0])')/borrowed.pth"
 	cp -r tests docs pyproject.toml plugins/example $(WHEEL_TESTS)
 	cd $(WHEEL_TESTS) && MUBENCH_GEN_TEST_WHEEL="$$PWD/dist" \
-	  MUBENCH_GEN_REPLIES="$(CURDIR)/../shared/replies" ../../.venv-wheel/bin/python -m pytest -n 2 --ignore tests/vllm
+	  MUBENCH_GEN_REPLIES="$(CURDIR)/../shared/replies" ../../.venv-wheel/bin/python -m pytest -n 2 --ignore tests/vllm --ignore tests/test_ray_runs.py
 
 # With the real vLLM, in an environment of its own. Where that can't be set up, the tests are
 # skipped, each with the reason.
@@ -57,7 +61,7 @@ vllm: .venv/test-ready
 	touch $@
 
 .venv/test-ready: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) install --constraint constraints.txt --editable '.[transformers,server,ubench,stats,tiff,docs,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[transformers,server,ray,ubench,stats,tiff,docs,dev]'
 	touch $@
 
 # The site, strictly, into build/site.
