@@ -13,8 +13,8 @@ from mubench_gen.merging.checkpoint import some
 from mubench_gen.merging.matching import Match
 from mubench_gen.merging.recipe import Recipe, block_of, spelled
 
-# Norm of the difference against that of the base. The fine-tune of the tiny CLIP has 0.12; two models
-# that were trained apart have more than 1 (two independent vectors of one length: 1.41).
+# Norm of the difference against that of the base. The fine-tune of the tiny CLIP has 0.12; of two
+# models that were trained apart one expects about 1.4, as of independent vectors of one length.
 _UNRELATED = 0.7
 
 
