@@ -43,12 +43,16 @@ wheel: .venv/test-ready
 	  MUBENCH_GEN_REPLIES="$(CURDIR)/../shared/replies" ../../.venv-wheel/bin/python -m pytest -n 2 --ignore tests/vllm --ignore tests/test_ray_runs.py
 
 # With the real vLLM, in an environment of its own. Where that can't be set up, the tests are
-# skipped, each with the reason.
+# skipped, each with the reason. A process a file: vLLM shares state between the engines of a
+# process, so that closing one takes down the others.
 vllm: .venv/test-ready
 	tests/vllm/environment.sh .venv-vllm $(PYTHON)
 	@if [ -f .venv-vllm/ready ]; then \
-	  PYTHONPATH="$(CURDIR)/tests/vllm/shim" .venv-vllm/bin/python -m pytest tests/vllm \
-	    tests/test_architectures.py; \
+	  failed=0; \
+	  for file in tests/vllm/test_*.py tests/test_architectures.py; do \
+	    PYTHONPATH="$(CURDIR)/tests/vllm/shim" .venv-vllm/bin/python -m pytest $$file || failed=1; \
+	  done; \
+	  exit $$failed; \
 	else \
 	  MUBENCH_GEN_NO_VLLM="$$(cat .venv-vllm/reason)" $(BIN)/python -m pytest tests/vllm; \
 	fi
