@@ -17,6 +17,7 @@ from mubench_gen.orders import check_orders
 from mubench_gen.shard import parse_shard
 
 T = TypeVar("T")
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
 # Whole names of secrets: `max_new_tokens` and `keypoints` are none, nor are a tokenizer's
 # tokens. `github_token` is one, as is any KEY or TOKEN that is not known to be harmless.
 _SECRET = re.compile(
@@ -216,10 +217,15 @@ class Settings(BaseModel):
 
 def make_settings(given: Mapping[str, Any]) -> Settings:
     """Settings from flags or keyword arguments; None means not given."""
+    return validated(Settings, given)
+
+
+def validated(model: type[AnySettings], given: Mapping[str, Any]) -> AnySettings:
+    """What was given as that model; None means not given. SettingError names the setting."""
     try:
-        return Settings.model_validate({k: v for k, v in given.items() if v is not None})
+        return model.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
-        problem = first_problem(error, Settings)
+        problem = first_problem(error, model)
         raise SettingError(f"Setting {problem.key}: {problem.text.rstrip('.')}.") from None
 
 

@@ -9,12 +9,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from mubench_gen.definitions import first_problem
 from mubench_gen.errors import SettingError
 from mubench_gen.orders import check_orders
 from mubench_gen.prompt import Prompt
+from mubench_gen.settings import validated
 from mubench_gen.types import Readout
 
 MOST_CELLS = 10_000
@@ -93,11 +93,7 @@ def _parts(level: Any) -> list[Any]:
 
 def make_study_settings(given: Mapping[str, Any]) -> StudySettings:
     """The axes as given by flags and a file."""
-    try:
-        return StudySettings.model_validate({k: v for k, v in given.items() if v is not None})
-    except ValidationError as error:
-        problem = first_problem(error, StudySettings)
-        raise SettingError(f"Setting {problem.key}: {problem.text.rstrip('.')}.") from None
+    return validated(StudySettings, given)
 
 
 @dataclass(frozen=True, slots=True)
