@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 import mubench_gen
+from mubench_gen.engines import server_client, server_wire
 
 from .helpers.command import Command, Outcome
 from .helpers.data import make_png, write_data
@@ -554,3 +555,22 @@ def test_ctrl_c_leaves_a_run_that_goes_on(mubench: Command, tmp_path: Path) -> N
         outcome = mubench(*command)
         assert outcome.code == 0, outcome.err
     assert len(records(tmp_path)) == 60
+
+
+def test_the_network_is_asked_whether_a_silent_server_is_still_there(
+    here: Here, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[socket.socket] = []
+
+    def lifelike(address: Any) -> socket.socket:
+        made.append(server_wire.lifelike(address))
+        assert made[-1].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            assert made[-1].getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+        return made[-1]
+
+    monkeypatch.setattr(server_client, "lifelike", lifelike)
+    with FakeServer() as server:
+        assert here(*evaluation(server.url, cells)).code == 0
+        assert len(server.connections) <= len(made)
+    assert made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ import pytest
 from aiohttp import web
 
 import mubench_gen
+from mubench_gen.engines import server_client
 from mubench_gen.engines.server_options import Endpoint
 from mubench_gen.engines.server_replicas import Replicas
 
@@ -134,6 +136,50 @@ def test_a_server_that_dies_gives_its_images_to_the_others_and_has_them_again(
     records = list(mubench_gen.load_run(tmp_path / "r").records())
     assert len(records) == 200
     assert {record["status"] for record in records} == {"answered"}
+
+
+@pytest.mark.parametrize("returns", [True, False], ids=["and returns", "for good"])
+def test_what_a_server_was_asked_that_vanished_without_a_word_is_asked_again(
+    here: Here,
+    servers: list[FakeServer],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    returns: bool,
+) -> None:
+    monkeypatch.setattr(server_client, "_FAREWELL", 3600.0 if returns else 1.0)
+    monkeypatch.setattr(server_client, "_SILENCE", 0.4)
+    data = write_data(tmp_path / "data", 30)
+    vanishing, other = servers[0], servers[1]
+    silent: list[dict[str, Any]] = []
+
+    async def vanishes(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
+        if len(vanishing.bodies) == 5:
+            threading.Thread(target=vanish).start()
+        if len(vanishing.bodies) >= 5 and not vanishing_back.is_set():
+            silent.append(body)
+            await asyncio.sleep(3600)
+        return web.json_response(completion())
+
+    vanishing_back = threading.Event()
+
+    def vanish() -> None:
+        vanishing.vanish()
+        if returns:
+            time.sleep(2.0)
+            vanishing_back.set()
+            vanishing.up()
+
+    vanishing.behaviour = vanishes
+    outcome = here(*evaluation([vanishing, other], data, "-o", "engine.window=4"))
+    assert outcome.code == 0, outcome.err
+    assert f"{vanishing.url} is out of reach" in outcome.err
+    records = list(mubench_gen.load_run(tmp_path / "r").records())
+    assert len(records) == 60
+    assert {record["status"] for record in records} == {"answered"}
+    assert silent
+    asked = [json.dumps(body) for server in (vanishing, other) for body in server.bodies]
+    assert len(asked) - len(set(asked)) == len(silent)
+    assert counts(tmp_path)["retries after a lost server"] == len(silent)
 
 
 def test_servers_of_different_models_are_no_replicas(

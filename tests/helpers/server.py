@@ -50,7 +50,7 @@ class FakeServer:
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._thread: threading.Thread | None = None
-        self._runner: web.AppRunner | None = None
+        self._runners: list[web.AppRunner] = []
 
     @property
     def url(self) -> str:
@@ -93,17 +93,34 @@ class FakeServer:
         app.router.add_get("/v1/models", self._models)
         for path, answer in self.routes.items():
             app.router.add_route("*", "/" + path.replace("__", "/"), answer)
-        self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=0, handler_cancellation=True
-        )
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
+        self._runners.append(runner)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
-        self.port = self._runner.addresses[0][1]
+        self.port = runner.addresses[0][1]
+
+    def vanish(self) -> None:
+        """Be gone as a machine without power: new connections fail, the old ones stay silent."""
+        asyncio.run_coroutine_threadsafe(self._deafen(), self._loop).result(10)
+
+    async def _deafen(self) -> None:
+        """Take no more connections. Those being taken are given time: Python 3.11 forgets a
+        connection that is half made when its server closes, and whoever is at its other end
+        waits for ever.
+        """
+        sites = [site for runner in self._runners for site in runner.sites]
+        for site in sites:
+            for listening in site._server.sockets:  # type: ignore[attr-defined]
+                self._loop.remove_reader(listening.fileno())
+        await asyncio.sleep(0.01)
+        for site in sites:
+            await site.stop()
 
     async def _down(self) -> None:
-        runner, self._runner = self._runner, None
-        if runner is not None:
+        await self._deafen()
+        while self._runners:
+            runner = self._runners.pop()
             for connection in list(runner.server.connections) if runner.server else []:
                 if connection.transport is not None:
                     connection.transport.abort()

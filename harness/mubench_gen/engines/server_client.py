@@ -12,46 +12,35 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.engines.server_answers import error_code, reads_no_images, refusal, words
 from mubench_gen.engines.server_kind import read_models
 from mubench_gen.engines.server_options import Endpoint, Secret, ServerOptions
 from mubench_gen.engines.server_replicas import Replica, Replicas
+from mubench_gen.engines.server_wire import Answered, lifelike, read, reason
 from mubench_gen.errors import (
     EngineFault,
     ItemError,
     ItemTimeout,
     MissingExtraError,
-    ReplyError,
 )
 from mubench_gen.progress import log
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
+    from aiohttp import ClientSession
 
 T = TypeVar("T")
 Revive = Callable[[], Awaitable[None]]
 _CONNECT = 10.0  # seconds that a connection may take to be made
-_MOST = 16 * 2**20  # bytes of a reply that are read at most
 _DIRECT = 2**20  # bytes of a body that aiohttp sends in one piece without a warning
 _SHORTEST, _LONGEST = 0.25, 8.0  # seconds between two tries
 _PROBES = 1.0  # seconds between two looks at a server that is out of reach
+_SILENCE = 15.0  # seconds without an answer after which a server is looked at
+_FAREWELL = 20.0  # seconds out of reach after which what a server was asked is given up
 _HOPELESS = 16  # requests in a row that failed for good before the servers count as gone
 _NEVER = 100  # requests that were refused, with none that was answered, before the run ends
 _OUT_OF_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What a server sent: any status."""
-
-    status: int
-    content: bytes
-    retry_after: float | None = None
 
 
 class Client:
@@ -78,6 +67,8 @@ class Client:
         self._dead_since: float | None = None
         self._jitter = random.Random()  # when, not what: no reply depends on it
         self.loop = asyncio.new_event_loop()
+        self._session: ClientSession
+        self._looks: ClientSession
         self._thread = threading.Thread(
             target=self.loop.run_forever, name="mubench-gen server", daemon=True
         )
@@ -94,7 +85,8 @@ class Client:
         self._lost = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
         self.broken = (aiohttp.ClientError, OSError, TimeoutError)
         self._stream: Any = aiohttp.BytesIOPayload
-        self._session: ClientSession = self.run(self._open())
+        self.run(self._open())
+        asyncio.run_coroutine_threadsafe(self._knock(), self.loop)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it in the loop and wait for it."""
@@ -113,9 +105,9 @@ class Client:
         """One try. Raises one of `broken`, as aiohttp does."""
         async with (
             asyncio.timeout(timeout),
-            self._session.get(url, proxy=endpoint.proxy, allow_redirects=False) as response,
+            self._looks.get(url, proxy=endpoint.proxy, allow_redirects=False) as response,
         ):
-            return await _read(response)
+            return await read(response)
 
     async def post(self, path: str, body: bytes, *, about: str, root: bool = False) -> bytes:
         """The body of a 200. Else ItemError, EngineFault or UsageError, after the retries.
@@ -163,20 +155,31 @@ class Client:
         async with self._session.post(
             url, data=payload, proxy=endpoint.proxy, allow_redirects=False
         ) as response:
-            return await _read(response)
+            return await read(response)
 
     async def _try(
         self, replica: Replica, url: str, body: bytes
     ) -> tuple[Answered | None, str | None]:
         """The answer, and why it has to be asked for again; None where it doesn't."""
         replica.requests += 1
+        if not replica.flights:
+            replica.heard_at = self.loop.time()
         try:
-            answered = await self._send(replica.endpoint, url, body)
+            async with asyncio.timeout(None) as flight:
+                replica.flights.add(flight)
+                try:
+                    answered = await self._send(replica.endpoint, url, body)
+                finally:
+                    replica.flights.discard(flight)
+                    replica.heard_at = self.loop.time()
         except self._lost as error:
             self.counts["retries after no connection"] += 1
             self.lose(replica, error)
             return None, "out of reach"
         except self.broken as error:
+            if flight.expired():
+                self.counts["retries after a lost server"] += 1
+                return None, "out of reach"
             self._last = reason(error)
             return None, "a broken connection"
         status = answered.status
@@ -235,10 +238,37 @@ class Client:
             log(f"{replica.endpoint.url} is out of reach: {self._last}")
             replica.probe = self.loop.create_task(self._watch(replica))
 
-    async def _watch(self, replica: Replica) -> None:
-        """Look at a server that is out of reach until it answers."""
-        endpoint = replica.endpoint
+    async def _knock(self) -> None:
+        """Knock at servers that are silent and owe answers: one may be gone without a word.
+
+        Only a connection that can't be made says so. A server that is busy is left in peace.
+        """
         while True:
+            await asyncio.sleep(_SILENCE / 4)
+            since = self.loop.time() - _SILENCE
+            for replica in self.replicas.alive:
+                if not replica.flights or replica.heard_at > since:
+                    continue
+                try:
+                    endpoint = replica.endpoint
+                    await self.get(endpoint, endpoint.at("models"), timeout=2 * _CONNECT)
+                except self._lost as error:
+                    self.lose(replica, error)
+                except self.broken:
+                    pass
+
+    async def _watch(self, replica: Replica) -> None:
+        """Look at a server that is out of reach until it answers.
+
+        A machine that lost its power says nothing to those who wait for its answers. They are
+        asked again when it is back, or elsewhere when it has been away for `_FAREWELL`; not at
+        once, since a server that is being stopped may still finish what it has.
+        """
+        endpoint = replica.endpoint
+        gone_at = self.loop.time() + _FAREWELL
+        while True:
+            if self.loop.time() > gone_at:
+                replica.give_up()
             if self.revive is not None:
                 await self.revive()
             try:
@@ -250,6 +280,7 @@ class Client:
                     break
             await asyncio.sleep(_PROBES * self._jitter.uniform(0.5, 1.0))
         log(f"{replica.endpoint.url} is back")
+        replica.give_up()
         replica.probe = None
         self._dead_since = None
 
@@ -261,19 +292,24 @@ class Client:
         self._last = f"{replica.endpoint.url} is back without the model {self.expected!r}"
         return False
 
-    async def _open(self) -> ClientSession:
+    async def _open(self) -> None:
         import aiohttp
 
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if self._key is not None:
             headers |= self._key.header
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
-            headers=headers,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-        )
+
+        def session(**connections: Any) -> ClientSession:
+            return aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, socket_factory=lifelike, **connections),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
+                headers=headers,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+            )
+
+        self._session = session(keepalive_timeout=60)
+        self._looks = session(force_close=True)  # an old connection doesn't say who is there
 
     async def _shut(self) -> None:
         others = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
@@ -281,6 +317,7 @@ class Client:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self._session.close()
+        await self._looks.close()
         await self.loop.shutdown_default_executor()
 
     def hidden(self, content: bytes) -> bytes:
@@ -291,44 +328,3 @@ class Client:
 
     def _said(self, answered: Answered) -> str:
         return words(self.hidden(answered.content))
-
-
-async def _read(response: ClientResponse) -> Answered:
-    """The whole answer, as far as it is bearable."""
-    length = response.content_length
-    if length is not None and length <= _MOST:
-        content = await response.read()
-    else:
-        content = b"" if length is None else await _too_large(response)
-        async for chunk in response.content.iter_chunked(2**16):
-            content += chunk
-            if len(content) > _MOST:
-                await _too_large(response)
-    after = response.headers.get("Retry-After") if response.status != 200 else None
-    return Answered(response.status, content, _seconds(after))
-
-
-async def _too_large(response: ClientResponse) -> bytes:
-    response.close()
-    raise ReplyError(f"the server's answer has more than {_MOST / 2**20:g} MiB")
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """How long a Retry-After header wants one to wait: it holds seconds, or a date."""
-    if retry_after is None:
-        return None
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        date = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    return max(0.0, (date - datetime.now(date.tzinfo and UTC)).total_seconds())
-
-
-def reason(error: BaseException) -> str:
-    """What a network error says, without its classes' names where it says something."""
-    strerror = getattr(error, "strerror", None)
-    return str(strerror or error) or type(error).__name__

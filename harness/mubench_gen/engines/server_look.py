@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import orjson
 
 from mubench_gen.engines.server_answers import refusal, words
-from mubench_gen.engines.server_client import Answered, Client
+from mubench_gen.engines.server_client import Client
 from mubench_gen.engines.server_kind import Served, choose_served, read_models
 from mubench_gen.engines.server_options import Endpoint, Kind
+from mubench_gen.engines.server_wire import Answered
 from mubench_gen.errors import ItemError, UsageError
 from mubench_gen.model import Checkpoint
 

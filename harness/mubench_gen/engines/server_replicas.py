@@ -16,17 +16,30 @@ from mubench_gen.engines.server_options import Endpoint
 
 
 class Replica:
-    """One server and how it does. `held_until`: when it wants to be asked again (loop time)."""
+    """One server and how it does.
+
+    `held_until`: when it wants to be asked again (loop time). `flights`: what it was asked and
+    has not answered, each by the timeout that can end it. `heard_at`: since when it has been
+    silent, if it owes an answer.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.held_until = 0.0
+        self.heard_at = 0.0
         self.requests = 0
+        self.flights: set[asyncio.Timeout] = set()
         self.probe: asyncio.Task[None] | None = None
 
     @property
     def alive(self) -> bool:
         return self.probe is None
+
+    def give_up(self) -> None:
+        """Wait no longer for what it was asked."""
+        now = asyncio.get_running_loop().time()
+        while self.flights:
+            self.flights.pop().reschedule(now)
 
 
 class Replicas:
