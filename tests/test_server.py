@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,14 @@ def test_the_bytes_that_arrive_are_the_files_own(
     assert len(server.images) == 6
     counts = session(tmp_path / "r")["counts"]
     assert (counts["images_encoded"], counts["images_converted"]) == (3, 0)
+
+
+def test_the_bytes_are_the_same_where_pybase64_is_not_installed(
+    here: Here, server: FakeServer, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pybase64", None)
+    assert here(*evaluation(server, cells)).code == 0
+    assert set(server.images) == {(cells / f"images/{n}.png").read_bytes() for n in range(3)}
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])

@@ -6,7 +6,9 @@ import asyncio
 import binascii
 import io
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import orjson
 
@@ -28,6 +30,7 @@ class ImageUrls:
         self._coming: dict[str, asyncio.Future[bytes]] = {}
         self._size = 0
         self._pool: ThreadPoolExecutor | None = None
+        self._encode = _encoder()
         self.encoded = 0  # images whose base64 was made
         self.converted = 0  # of them those that were decoded, and encoded as PNG
 
@@ -66,9 +69,8 @@ class ImageUrls:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _keep(self, digest: str, media: str, content: bytes) -> orjson.Fragment:
-        encoded = binascii.b2a_base64(content, newline=False)
         # Joined, not formatted: that took half as long again as the base64 itself.
-        text = b"".join((b'"data:', media.encode(), b";base64,", encoded, b'"'))
+        text = b"".join((b'"data:', media.encode(), b";base64,", self._encode(content), b'"'))
         fragment = orjson.Fragment(text)
         self.encoded += 1
         self._kept[digest] = (len(text), fragment)
@@ -76,6 +78,16 @@ class ImageUrls:
         while self._size > _MOST and len(self._kept) > 1:
             self._size -= self._kept.popitem(last=False)[1][0]
         return fragment
+
+
+def _encoder() -> Callable[[bytes], bytes]:
+    """base64 by pybase64 where it is there: a tenth of the standard library's time."""
+    try:
+        from pybase64 import b64encode
+    except ImportError:
+        return partial(binascii.b2a_base64, newline=False)
+    encode: Callable[[bytes], bytes] = b64encode
+    return encode
 
 
 def media_type(content: bytes) -> str | None:
