@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 import mubench_gen
-from mubench_gen.engines import server_client
+from mubench_gen.engines import server_health
 from mubench_gen.engines.server_options import Endpoint
 from mubench_gen.engines.server_replicas import Replicas
 
@@ -146,8 +146,8 @@ def test_what_a_server_was_asked_that_vanished_without_a_word_is_asked_again(
     monkeypatch: pytest.MonkeyPatch,
     returns: bool,
 ) -> None:
-    monkeypatch.setattr(server_client, "_FAREWELL", 3600.0 if returns else 1.0)
-    monkeypatch.setattr(server_client, "_SILENCE", 0.4)
+    monkeypatch.setattr(server_health, "_FAREWELL", 3600.0 if returns else 1.0)
+    monkeypatch.setattr(server_health, "_SILENCE", 0.4)
     data = write_data(tmp_path / "data", 30)
     vanishing, other = servers[0], servers[1]
     silent: list[dict[str, Any]] = []

@@ -11,33 +11,27 @@ import io
 import random
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.engines.server_answers import error_code, reads_no_images, refusal, words
-from mubench_gen.engines.server_kind import read_models
+from mubench_gen.engines.server_health import Health
 from mubench_gen.engines.server_options import Endpoint, Secret, ServerOptions
 from mubench_gen.engines.server_replicas import Replica, Replicas
-from mubench_gen.engines.server_wire import Answered, lifelike, read, reason
+from mubench_gen.engines.server_wire import CONNECT, Answered, lifelike, read, reason
 from mubench_gen.errors import (
     EngineFault,
     ItemError,
     ItemTimeout,
     MissingExtraError,
 )
-from mubench_gen.progress import log
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
 T = TypeVar("T")
-Revive = Callable[[], Awaitable[None]]
-_CONNECT = 10.0  # seconds that a connection may take to be made
 _DIRECT = 2**20  # bytes of a body that aiohttp sends in one piece without a warning
 _SHORTEST, _LONGEST = 0.25, 8.0  # seconds between two tries
-_PROBES = 1.0  # seconds between two looks at a server that is out of reach
-_SILENCE = 15.0  # seconds without an answer after which a server is looked at
-_FAREWELL = 20.0  # seconds out of reach after which what a server was asked is given up
 _HOPELESS = 16  # requests in a row that failed for good before the servers count as gone
 _NEVER = 100  # requests that were refused, with none that was answered, before the run ends
 _OUT_OF_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
@@ -57,16 +51,13 @@ class Client:
         self.replicas = replicas
         self.counts: Counter[str] = Counter()
         self.context: int | None = None  # tokens, where a server told
-        self.revive: Revive | None = None  # starts again what died, where it is ours
-        self.expected: str | None = None  # the id that a server must serve to be asked again
         self._options = options
         self._key = key
         self._timeout = timeout
         self._row = self._refused = self._good = 0
-        self._last = ""  # what the last broken connection said
-        self._dead_since: float | None = None
         self._jitter = random.Random()  # when, not what: no reply depends on it
         self.loop = asyncio.new_event_loop()
+        self.health: Health
         self._session: ClientSession
         self._looks: ClientSession
         self._thread = threading.Thread(
@@ -85,8 +76,15 @@ class Client:
         self._lost = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
         self.broken = (aiohttp.ClientError, OSError, TimeoutError)
         self._stream: Any = aiohttp.BytesIOPayload
+        self.health = Health(
+            self.replicas,
+            self.get,
+            patience=self._options.patience,
+            lost=self._lost,
+            broken=self.broken,
+        )
         self.run(self._open())
-        asyncio.run_coroutine_threadsafe(self._knock(), self.loop)
+        asyncio.run_coroutine_threadsafe(self.health.knock(), self.loop)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it in the loop and wait for it."""
@@ -124,7 +122,7 @@ class Client:
     async def _post(self, path: str, body: bytes, about: str, *, root: bool) -> bytes:
         failed = 0
         while True:
-            replica = self.replicas.choose(about) or await self._someone(about)
+            replica = self.replicas.choose(about) or await self.health.someone(about)
             if replica.held_until:
                 await self._hold(replica)
             at = replica.endpoint.at_root if root else replica.endpoint.at
@@ -174,13 +172,13 @@ class Client:
                     replica.heard_at = self.loop.time()
         except self._lost as error:
             self.counts["retries after no connection"] += 1
-            self.lose(replica, error)
+            self.health.lose(replica, error)
             return None, "out of reach"
         except self.broken as error:
             if flight.expired():
                 self.counts["retries after a lost server"] += 1
                 return None, "out of reach"
-            self._last = reason(error)
+            self.health.said = reason(error)
             return None, "a broken connection"
         status = answered.status
         if status == 200:
@@ -199,7 +197,7 @@ class Client:
         """The item's error after the last try; the run's where nothing succeeds any more."""
         self._row += 1
         if answered is None:
-            text = f"the connection to the server broke {failed} times: {self._last}"
+            text = f"the connection to the server broke {failed} times: {self.health.said}"
         elif wait is not None and wait > self._timeout:
             text = f"the server wants {wait:g} s of peace, which is more than --timeout"
         else:
@@ -214,84 +212,6 @@ class Client:
         while (left := replica.held_until - self.loop.time()) > 0:
             await asyncio.sleep(left * self._jitter.uniform(1.0, 1.1))
 
-    async def _someone(self, about: str) -> Replica:
-        """A server, as soon as one is back. EngineFault where none is within the patience."""
-        while (replica := self.replicas.choose(about)) is None:
-            now = self.loop.time()
-            self._dead_since = self._dead_since or now
-            if now - self._dead_since > self._options.patience:
-                raise EngineFault(
-                    f"No server can be reached for {self._options.patience:g} s "
-                    f"(engine.patience): {self._last}. Start it again; the same command goes on "
-                    "from here."
-                )
-            probes = [r.probe for r in self.replicas.all if r.probe is not None]
-            done, _ = await asyncio.wait(probes, timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
-            for probe in done:
-                probe.result()  # raises what keeps a server of our own from starting again
-        return replica
-
-    def lose(self, replica: Replica, error: BaseException) -> None:
-        """Ask it no more until it is back."""
-        self._last = reason(error)
-        if replica.alive:
-            log(f"{replica.endpoint.url} is out of reach: {self._last}")
-            replica.probe = self.loop.create_task(self._watch(replica))
-
-    async def _knock(self) -> None:
-        """Knock at servers that are silent and owe answers: one may be gone without a word.
-
-        Only a connection that can't be made says so. A server that is busy is left in peace.
-        """
-        while True:
-            await asyncio.sleep(_SILENCE / 4)
-            since = self.loop.time() - _SILENCE
-            for replica in self.replicas.alive:
-                if not replica.flights or replica.heard_at > since:
-                    continue
-                try:
-                    endpoint = replica.endpoint
-                    await self.get(endpoint, endpoint.at("models"), timeout=2 * _CONNECT)
-                except self._lost as error:
-                    self.lose(replica, error)
-                except self.broken:
-                    pass
-
-    async def _watch(self, replica: Replica) -> None:
-        """Look at a server that is out of reach until it answers.
-
-        A machine that lost its power says nothing to those who wait for its answers. They are
-        asked again when it is back, or elsewhere when it has been away for `_FAREWELL`; not at
-        once, since a server that is being stopped may still finish what it has.
-        """
-        endpoint = replica.endpoint
-        gone_at = self.loop.time() + _FAREWELL
-        while True:
-            if self.loop.time() > gone_at:
-                replica.give_up()
-            if self.revive is not None:
-                await self.revive()
-            try:
-                answered = await self.get(endpoint, endpoint.at("models"), timeout=_CONNECT)
-            except self.broken:
-                pass
-            else:
-                if answered.status < 500 and self._is_expected(replica, answered):
-                    break
-            await asyncio.sleep(_PROBES * self._jitter.uniform(0.5, 1.0))
-        log(f"{replica.endpoint.url} is back")
-        replica.give_up()
-        replica.probe = None
-        self._dead_since = None
-
-    def _is_expected(self, replica: Replica, answered: Answered) -> bool:
-        """Whether a server that is back serves the same model."""
-        served = read_models(answered.content) if answered.status == 200 else None
-        if self.expected is None or served is None or self.expected in (m.id for m in served):
-            return True
-        self._last = f"{replica.endpoint.url} is back without the model {self.expected!r}"
-        return False
-
     async def _open(self) -> None:
         import aiohttp
 
@@ -302,7 +222,7 @@ class Client:
         def session(**connections: Any) -> ClientSession:
             return aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, socket_factory=lifelike, **connections),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
                 headers=headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,

@@ -58,9 +58,9 @@ class Look:
             raise UsageError(_nobody(endpoints, errors))
         for replica, one in zip(client.replicas.all, found, strict=True):
             if isinstance(one, BaseException):
-                client.lose(replica, one)
+                client.health.lose(replica, one)
         agreed = _agreed(seen)
-        client.expected = agreed.model.id
+        client.health.expected = agreed.model.id
         return agreed
 
     async def _one(self, endpoint: Endpoint) -> Seen:

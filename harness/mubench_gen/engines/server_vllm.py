@@ -152,7 +152,7 @@ class VllmServer(ServerGenerative):
 
     def _connect(self) -> Client:
         client = super()._connect()
-        client.revive = self.revive
+        client.health.revive = self.revive
         return client
 
     def _start(self) -> None:

@@ -13,6 +13,7 @@ from mubench_gen.errors import ReplyError
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
+CONNECT = 10.0  # seconds that a connection may take to be made
 _MOST = 16 * 2**20  # bytes of a reply that are read at most
 _LIFE = {
     "TCP_KEEPIDLE": 30,  # seconds of silence before the first question; then
