@@ -18,7 +18,7 @@ import mubench_gen
 from mubench_gen.engines import server_client, server_wire
 
 from .helpers.command import Command, Outcome
-from .helpers.data import make_png, write_data
+from .helpers.data import make_png, make_row, write_data
 from .helpers.server import Behaviour, FakeServer, always, completion
 
 Here = Callable[..., Outcome]
@@ -492,6 +492,71 @@ def test_a_server_that_comes_back_in_time_goes_on_in_the_same_run(
     assert outcome.code == 0, outcome.err
     assert "is out of reach" in outcome.err
     assert "is back" in outcome.err
+
+
+def mortal(server: FakeServer, word: str, under_way: list[int], *, away: float) -> Behaviour:
+    """Dies of what holds the word, noting how many were under way, and is started again."""
+
+    def restart() -> None:
+        server.down()
+        time.sleep(away)
+        server.up()
+
+    async def behave(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.05)
+        if word in json.dumps(body):
+            under_way.append(server.now)
+            threading.Thread(target=restart).start()
+            await asyncio.sleep(30)
+        return web.json_response(completion())
+
+    return behave
+
+
+def test_what_a_server_dies_of_each_time_is_asked_alone_and_is_its_items_error(
+    here: Here, tmp_path: Path
+) -> None:
+    rows = [make_row(number) for number in range(10)]
+    rows[4]["questions"]["stain"]["question"] = "Which hemlock is this?"
+    data = write_data(tmp_path / "data", rows)
+    under_way: list[int] = []
+    server = FakeServer()
+    server.behaviour = mortal(server, "hemlock", under_way, away=0.5)
+    with server:
+        outcome = here(*evaluation(server.url, data, "-o", "engine.window=6"))
+    assert outcome.code == 3, outcome.err
+    failed = [record for record in records(tmp_path) if record["status"] == "error"]
+    assert [record["item"] for record in failed] == ["cells/cell-4/stain"]
+    assert "the last time this alone" in failed[0]["error"]["message"]
+    assert sum(record["status"] == "answered" for record in records(tmp_path)) == 19
+    assert len(under_way) == 3
+    assert under_way[2] == 1
+    assert server.most > 1
+    assert counts(tmp_path)["requests_that_servers_died_of"] == 1
+
+
+def test_the_time_in_which_a_server_is_away_is_no_requests(here: Here, tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", 6)
+    server = FakeServer()
+    died = threading.Event()
+
+    def restart() -> None:
+        server.down()
+        time.sleep(2.5)
+        server.up()
+
+    async def behave(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
+        if len(server.bodies) >= 4 and not died.is_set():
+            died.set()
+            threading.Thread(target=restart).start()
+            await asyncio.sleep(30)
+        return web.json_response(completion())
+
+    server.behaviour = behave
+    with server:
+        outcome = here(*evaluation(server.url, data, "--timeout", "2", "-o", "engine.window=4"))
+    assert died.is_set()
+    assert outcome.code == 0, outcome.err
 
 
 def test_a_server_that_fails_everything_ends_the_run(here: Here, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+import mubench_gen
 from mubench_gen.engines.server_diagnosis import diagnose
 from mubench_gen.engines.server_process import ServerProcess, free_port
 from mubench_gen.engines.vllm_arguments import VllmStart, known_arguments, read_arguments
@@ -26,6 +27,7 @@ from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 
 from .helpers.command import Command, Outcome
+from .helpers.data import make_row, write_data
 
 Here = Callable[..., Outcome]
 
@@ -46,6 +48,13 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
 print("INFO Starting to load model x", flush=True)
 print("INFO Application startup complete.", flush=True)
 asked = 0
+dying = False
+poison = os.environ.get("FAKE_DIES_OF", "").encode()
+
+def die():
+    print("RuntimeError: the engine core died", flush=True)
+    child.kill()
+    os._exit(7)
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -70,15 +79,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200 if key else 401, {"data": [model]})
 
     def do_POST(self):
-        global asked
-        self.rfile.read(int(self.headers["Content-Length"]))
+        global asked, dying
+        body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/tokenize":
             return self.answer(200, {"tokens": [1]})
         asked += 1
+        if poison:
+            time.sleep(0.05)  # so that others are under way
+        if poison and poison in body:
+            dying = True  # the engine did; what serves it may take a while to follow
+            time.sleep(float(os.environ.get("FAKE_AGONY", 0)))
+            die()
+        if dying:
+            return self.answer(500, {"error": {"message": "EngineCore encountered an issue"}})
         if asked > int(os.environ.get("FAKE_DIES_AFTER", 10**6)):
-            print("RuntimeError: the engine core died", flush=True)
-            child.kill()
-            os._exit(7)
+            die()
         message = {"role": "assistant", "content": "A"}
         self.answer(200, {"choices": [{"index": 0, "finish_reason": "stop", "message": message}]})
 
@@ -226,9 +241,53 @@ def test_after_too_many_deaths_the_run_ends_and_can_be_gone_on_with(
     outcome = here(*evaluation(plugin, cells, *options))
     assert outcome.code == 3, outcome.err
     assert "vLLM died 2 times (exit code 7)" in outcome.err
+    assert "The same command goes on from here." in outcome.err
     assert session(tmp_path)["counts"]["deaths"] == 2
     monkeypatch.delenv("FAKE_DIES_AFTER")
     assert here(*evaluation(plugin, cells, *options)).code == 0
+
+
+def with_poison(folder: Path, rows: int, *poisoned: int) -> Path:
+    """Questions of which some hold a word that the server dies of."""
+    made = [make_row(number) for number in range(rows)]
+    for number in poisoned:
+        made[number]["questions"]["stain"]["question"] = "Which hemlock is this?"
+    return write_data(folder, made)
+
+
+@pytest.mark.parametrize("agony", ["0", "0.8"], ids=["at once", "after answering 500 for a while"])
+def test_what_it_dies_of_each_time_is_its_items_error_and_no_others(
+    here: Here, fake: Path, plugin: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, agony: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("FAKE_DIES_OF", "hemlock")
+    monkeypatch.setenv("FAKE_AGONY", agony)
+    data = with_poison(tmp_path / "data", 10, 3)
+    outcome = here(*evaluation(plugin, data, "-o", "engine.window=8"))
+    assert outcome.code == 3, outcome.err
+    records = list(mubench_gen.load_run(tmp_path / "r").records())
+    failed = [record for record in records if record["status"] == "error"]
+    assert [record["item"] for record in failed] == ["cells/cell-3/stain"]
+    assert "died each of the 3 times that it was asked this" in failed[0]["error"]["message"]
+    assert sum(record["status"] == "answered" for record in records) == 19
+    assert "is asked again one by one" in outcome.err
+    assert session(tmp_path)["counts"]["deaths"] == 3
+    assert session(tmp_path)["counts"]["requests_that_servers_died_of"] == 1
+    assert (fake / "starts").read_text() == "4"
+
+
+def test_deaths_that_are_explained_are_not_counted_as_restarts(
+    here: Here, fake: Path, plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_DIES_OF", "hemlock")
+    data = with_poison(tmp_path / "data", 8, 0, 5)
+    outcome = here(*evaluation(plugin, data, "-o", "engine.window=2"))
+    assert outcome.code == 3, outcome.err
+    records = list(mubench_gen.load_run(tmp_path / "r").records())
+    failed = [record["item"] for record in records if record["status"] == "error"]
+    assert sorted(failed) == ["cells/cell-0/stain", "cells/cell-5/stain"]
+    assert len(records) == 16
+    assert session(tmp_path)["counts"]["deaths"] == 6
 
 
 @pytest.mark.parametrize(
@@ -375,6 +434,15 @@ def test_arguments_become_flags() -> None:
                 "    For further information visit https://errors.pydantic.dev/2.14/v/value_error",
             ],
             "User-specified max_model_len (9)",
+        ),
+        (
+            [
+                "(EngineCore pid=9) INFO 11-26 16:29:41 [core.py:133] Initializing a V1 LLM engine "
+                "with config: model='x', trust_remote_code=False",
+                "(APIServer pid=7) ERROR 11-26 16:33:56 [async_llm.py:906] "
+                "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.",
+            ],
+            "EngineDeadError: EngineCore encountered an issue",
         ),
         ([], "It said nothing"),
     ],

@@ -54,6 +54,8 @@ def _run() -> int:
         return USER_MUST_FIX
     except EngineFault as error:
         print(f"mubench-gen: {error}", file=sys.stderr)
+        if "same command" not in str(error):
+            print("The same command goes on from here.", file=sys.stderr)
         return FAILED_ITEMS
     except (KeyboardInterrupt, click.Abort):
         print("Interrupted. The same command goes on from here.", file=sys.stderr)

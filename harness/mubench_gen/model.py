@@ -141,6 +141,7 @@ class StreamingModel(GenerativeModel):
 
     window: int = 64
     announces: bool = False  # whether requests and tokens are estimated before the first is sent
+    keeps_time: bool = False  # whether it ends by itself what takes longer than runtime.timeout
 
     @property
     def readouts(self) -> tuple[Readout, ...]:

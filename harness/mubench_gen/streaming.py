@@ -41,7 +41,8 @@ def stream(
     """Batches of requests with their responses, as they come. EngineFault ends it.
 
     At most `window` requests are under way. One that has no answer after `timeout` seconds is
-    its item's error. What was answered before a fault comes out before the fault is raised.
+    its item's error, unless the model keeps the time itself. What was answered before a fault
+    comes out before the fault is raised.
     A None among the requests: all that stands before it is answered before what stands behind.
     """
     flow = _Flow(model, requests, window=window, timeout=timeout)
@@ -154,6 +155,8 @@ class _Flow:
             self._fault = self._fault or error  # its item is asked again when the run goes on
         elif error is not None:
             self._keep(sent.request, Response(error=failure(error), seconds=seconds))
+            if isinstance(error, ItemTimeout):
+                self._note_hung()
         else:
             self._hung = 0
             convert = from_scores if sent.request.readout == "logprob" else from_reply
@@ -161,6 +164,8 @@ class _Flow:
 
     def _give_up_late(self) -> None:
         """Requests whose time is over become their items' errors."""
+        if self._model.keeps_time:
+            return
         now = time.perf_counter()
         while self._under_way:
             first = next(iter(self._under_way.values()))
@@ -170,12 +175,16 @@ class _Flow:
             first.future.cancel()
             late = ItemTimeout(f"no answer within {self._timeout:g} s (--timeout)")
             self._keep(first.request, Response(error=failure(late), seconds=self._timeout))
-            self._hung += 1
-            if self._hung > _MOST_HUNG:
-                self._fault = EngineFault(
-                    f"{self._hung} requests in a row had no answer within {self._timeout:g} s"
-                )
+            self._note_hung()
+            if self._fault is not None:
                 return
+
+    def _note_hung(self) -> None:
+        self._hung += 1
+        if self._hung > _MOST_HUNG and self._fault is None:
+            self._fault = EngineFault(
+                f"{self._hung} requests in a row had no answer within {self._timeout:g} s"
+            )
 
     def _keep(self, request: Request, response: Response) -> None:
         if not self._answered:

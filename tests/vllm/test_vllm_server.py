@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -174,6 +175,49 @@ def test_nothing_is_left_when_it_is_closed(server: VllmServer) -> None:
     assert not _group(group)
 
 
+def test_a_command_whose_engine_is_killed_is_gone_on_with_by_the_same_command(
+    tmp_path: Path,
+) -> None:
+    """kill -9 of the engine core, and no restarts: exit 3, then all the rest and no item twice."""
+    command = [
+        sys.executable, "-m", "mubench_gen", "eval", "--plugin", "tiny", "--engine", "vllm-server",
+        "--run-dir", "run", "--dtype", "float32", "--limit", "30", "--json",
+        "-o", "engine.restarts=0", "-o", "engine.enforce_eager=true", "-o", "engine.window=2",
+    ]  # fmt: skip
+    lines = tmp_path / "run/records.jsonl"
+    with (tmp_path / "told").open("w+") as told:
+        running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=told)
+        until = time.monotonic() + 300
+        while not lines.is_file() or lines.stat().st_size == 0:
+            assert running.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        os.kill(_engine_core(running.pid), signal.SIGKILL)
+        running.communicate(timeout=120)
+        told.seek(0)
+        said = told.read()
+    assert running.returncode == 3, said
+    assert "vLLM died 1 times" in said
+    assert "The same command goes on from here." in said
+    assert "Traceback" not in said
+    first = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert {record["status"] for record in first}.isdisjoint({"error"})
+    assert 0 < len(first) < 30 * 14
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    pooled = json.loads(done.stdout)["scores"]["pooled"]
+    assert (pooled["n"], pooled["n_errors"]) == (30 * 14, 0)
+    every = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert every[: len(first)] == first
+    assert len({record["id"] for record in every}) == len(every) == 30 * 14
+    manifest = json.loads((tmp_path / "run/manifest.json").read_text())
+    counts = [session["counts"] for session in manifest["sessions"]]
+    keys = {record["key"] for record in every[len(first) :]}
+    assert counts[1]["requests"] == len(keys - {record["key"] for record in first})
+    assert [count["deaths"] for count in counts] == [1, 0]
+
+
 def test_a_start_that_fails_says_why() -> None:
     runtime = Runtime("llava", engine_options={**ARGUMENTS, "max_model_len": "1000000"})
     model = VllmServer(llava(), runtime)
@@ -221,6 +265,15 @@ def _stat(pid: str) -> list[str]:
 
 def _children_of(pid: int) -> list[int]:
     return [int(p.name) for p in Path("/proc").glob("[0-9]*") if _stat(p.name)[1] == str(pid)]
+
+
+def _engine_core(pid: int) -> int:
+    """The process of vLLM's engine core among the descendants."""
+    found = [pid]
+    for one in found:
+        found += _children_of(one)
+    names = {one: Path(f"/proc/{one}/cmdline").read_text() for one in found}
+    return next(one for one, name in names.items() if "EngineCore" in name)
 
 
 def _group(pid: int) -> list[int]:

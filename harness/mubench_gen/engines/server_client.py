@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mubench_gen.engines.server_answers import error_code, reads_no_images, refusal, words
 from mubench_gen.engines.server_health import Health
 from mubench_gen.engines.server_options import Endpoint, Secret, ServerOptions
-from mubench_gen.engines.server_replicas import Replica, Replicas
+from mubench_gen.engines.server_replicas import Death, Replica, Replicas
+from mubench_gen.engines.server_suspicions import SUSPICIOUS, Suspicions
 from mubench_gen.engines.server_wire import CONNECT, Answered, lifelike, read, reason
 from mubench_gen.errors import (
     EngineFault,
@@ -34,6 +35,7 @@ _DIRECT = 2**20  # bytes of a body that aiohttp sends in one piece without a war
 _SHORTEST, _LONGEST = 0.25, 8.0  # seconds between two tries
 _HOPELESS = 16  # requests in a row that failed for good before the servers count as gone
 _NEVER = 100  # requests that were refused, with none that was answered, before the run ends
+_NO_CONNECTION, _LOST = "no connection", "a lost server"
 _OUT_OF_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
 
 
@@ -50,6 +52,7 @@ class Client:
     ) -> None:
         self.replicas = replicas
         self.counts: Counter[str] = Counter()
+        self.suspicions = Suspicions(self.counts)
         self.context: int | None = None  # tokens, where a server told
         self._options = options
         self._key = key
@@ -111,34 +114,62 @@ class Client:
         """The body of a 200. Else ItemError, EngineFault or UsageError, after the retries.
 
         `about` is the digest that says which server is asked; `path` goes behind /v1, or with
-        `root` beside it.
+        `root` beside it. What servers died of twice, perhaps, is asked alone.
         """
+        deaths: set[Death] = set()  # of servers that had been asked this
+        while True:
+            replica = self.replicas.choose(about) or await self.health.someone(about)
+            at = replica.endpoint.at_root if root else replica.endpoint.at
+            suspect = len(deaths) >= SUSPICIOUS
+            try:
+                if not suspect:
+                    return await self._insist(replica, at(path), body)
+                async with replica.alone():
+                    return await self._insist(replica, at(path), body, alone=True)
+            except _Gone as gone:
+                if gone.asked:
+                    deaths.add(replica.death)
+                    if suspect:
+                        raise self.suspicions.guilty(deaths, self.health.said) from None
+                    if len(deaths) >= SUSPICIOUS:
+                        self.suspicions.arises(replica.death)
+
+    async def _insist(
+        self, replica: Replica, url: str, body: bytes, *, alone: bool = False
+    ) -> bytes:
+        """Ask one server until it answers. `_Gone` where it goes out of reach."""
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._post(path, body, about, root=root)
+            async with asyncio.timeout(self._timeout) as deadline:
+                return await self._retry(replica, url, body, None if alone else deadline)
         except TimeoutError:
             raise ItemTimeout(f"no answer within {self._timeout:g} s (--timeout)") from None
 
-    async def _post(self, path: str, body: bytes, about: str, *, root: bool) -> bytes:
-        failed = 0
+    async def _retry(
+        self, replica: Replica, url: str, body: bytes, deadline: asyncio.Timeout | None
+    ) -> bytes:
+        """As `_insist`. With a deadline others are waited for; its time stands still then."""
+        before, failed = replica.deaths, 0
         while True:
-            replica = self.replicas.choose(about) or await self.health.someone(about)
             if replica.held_until:
                 await self._hold(replica)
-            at = replica.endpoint.at_root if root else replica.endpoint.at
-            answered, why = await self._try(replica, at(path), body)
+            if replica.closed and deadline is not None:
+                await _admitted(replica, deadline)
+            if replica.deaths > before:
+                raise _Gone(asked=failed > 0)
+            answered, why = await self._try(replica, url, body)
             if why is None:
                 self._good += 1
                 self._row = 0
                 assert answered is not None
                 return answered.content
-            if why == "out of reach":
-                continue  # another takes it, or it waits until one is back
-            failed += 1
             wait = answered.retry_after if answered is not None else None
+            gone = why in (_NO_CONNECTION, _LOST)
+            failed += not gone
             if failed > self._options.retries or (wait or 0) > self._timeout:
                 raise self._given_up(failed, answered, wait)
             self.counts[f"retries after {why}"] += 1
+            if gone:
+                raise _Gone(asked=failed > 0 or why == _LOST)
             if wait is None:
                 wait = min(_LONGEST, _SHORTEST * 2 ** (failed - 1))
                 wait *= self._jitter.uniform(0.5, 1.0)
@@ -160,24 +191,19 @@ class Client:
     ) -> tuple[Answered | None, str | None]:
         """The answer, and why it has to be asked for again; None where it doesn't."""
         replica.requests += 1
-        if not replica.flights:
-            replica.heard_at = self.loop.time()
         try:
             async with asyncio.timeout(None) as flight:
-                replica.flights.add(flight)
+                replica.depart(flight)
                 try:
                     answered = await self._send(replica.endpoint, url, body)
                 finally:
-                    replica.flights.discard(flight)
-                    replica.heard_at = self.loop.time()
+                    replica.land(flight)
         except self._lost as error:
-            self.counts["retries after no connection"] += 1
             self.health.lose(replica, error)
-            return None, "out of reach"
+            return None, _NO_CONNECTION
         except self.broken as error:
             if flight.expired():
-                self.counts["retries after a lost server"] += 1
-                return None, "out of reach"
+                return None, _LOST
             self.health.said = reason(error)
             return None, "a broken connection"
         status = answered.status
@@ -248,3 +274,20 @@ class Client:
 
     def _said(self, answered: Answered) -> str:
         return words(self.hidden(answered.content))
+
+
+class _Gone(Exception):
+    """A server went out of reach. `asked`: it had had the request by then, unanswered."""
+
+    def __init__(self, *, asked: bool) -> None:
+        self.asked = asked
+
+
+async def _admitted(replica: Replica, deadline: asyncio.Timeout) -> None:
+    """Wait until what is asked alone is answered; the time of the request stands still."""
+    loop, until = asyncio.get_running_loop(), deadline.when()
+    assert until is not None
+    left = until - loop.time()
+    deadline.reschedule(None)
+    await replica.opened()
+    deadline.reschedule(loop.time() + left)

@@ -1,4 +1,4 @@
-"""Why vLLM did not start: from its log to what the user can do."""
+"""Why vLLM did not start, or died: from its log to what the user can do."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _MEMORY = re.compile(
 _MISSING = re.compile(r"No module named '([\w.]+)'|requires the (\S+) library")
 _UNKNOWN = re.compile(r"unrecognized arguments: (--[\w-]+)")
 _ERROR = re.compile(r"([\w.]*(Error|Exception)\b|Value error,)")  # the latter is pydantic's
+_CALM = re.compile(r"^(\([^)]*\) )?(INFO|DEBUG) ")  # what it does, and all its settings
 _PREFIX = re.compile(
     r"^(\([^)]*\) )?(ERROR|WARNING|INFO|CRITICAL)? ?(\d\d-\d\d [\d:]+ )?(\[\S+\] )?"
 )
@@ -24,7 +25,7 @@ _PREFIX = re.compile(
 
 def diagnose(lines: Sequence[str]) -> str:
     """What was wrong and what to do, in a sentence or two, from the end of the log."""
-    clean = [_PREFIX.sub("", line).strip() for line in lines]
+    clean = [_PREFIX.sub("", line).strip() for line in lines if not _CALM.match(line)]
     for line in clean:
         unknown = _UNKNOWN.search(line)
         if unknown:

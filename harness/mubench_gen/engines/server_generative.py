@@ -51,6 +51,7 @@ class ServerGenerative(StreamingModel):
     """A model that a server runs, or several equal servers."""
 
     reads_pixels = False
+    keeps_time = True  # of a request, without what its server was away
 
     engine = "server"
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import lru_cache
 
 from mubench_gen.engines.server_options import Endpoint
+
+Death = tuple[str, int]  # a server's URL, and which of its deaths it was
 
 
 class Replica:
@@ -30,10 +33,57 @@ class Replica:
         self.requests = self.deaths = 0
         self.flights: set[asyncio.Timeout] = set()
         self.probe: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
+        self._suspects = 0  # requests that are asked alone, or wait to be
+        self._open, self._quiet = asyncio.Event(), asyncio.Event()
 
     @property
     def alive(self) -> bool:
         return self.probe is None
+
+    @property
+    def death(self) -> Death:
+        """Its last."""
+        return self.endpoint.url, self.deaths
+
+    @property
+    def closed(self) -> bool:
+        """Whether others have to wait, since something is asked alone."""
+        return self._suspects > 0
+
+    async def opened(self) -> None:
+        """Wait until all may ask again."""
+        while self.closed:
+            await self._open.wait()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Ask it alone: what it was asked before is answered first, all others wait."""
+        self._suspects += 1
+        self._open.clear()
+        try:
+            async with self._turn:
+                while self.flights:
+                    self._quiet.clear()
+                    await self._quiet.wait()
+                yield
+        finally:
+            self._suspects -= 1
+            if not self._suspects:
+                self._open.set()
+
+    def depart(self, flight: asyncio.Timeout) -> None:
+        """It is asked something."""
+        if not self.flights:
+            self.heard_at = asyncio.get_running_loop().time()
+        self.flights.add(flight)
+
+    def land(self, flight: asyncio.Timeout) -> None:
+        """It answered, or will not."""
+        self.flights.discard(flight)
+        self.heard_at = asyncio.get_running_loop().time()
+        if not self.flights:
+            self._quiet.set()
 
     def give_up(self) -> None:
         """Wait no longer for what it was asked."""

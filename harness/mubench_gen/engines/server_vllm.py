@@ -58,7 +58,9 @@ class VllmServerOptions(ServerOptions):
     """What the engine `vllm-server` can be told beside vLLM's own arguments."""
 
     startup: float = Field(1800.0, gt=0, description="seconds that a start may take")
-    restarts: int = Field(2, ge=0, description="how often it is started again when it dies")
+    restarts: int = Field(
+        2, ge=0, description="how often it is started again when it dies of what is not known"
+    )
     patience: float = Field(
         3600.0, ge=0, description="seconds that it may be out of reach before the run ends"
     )
@@ -140,7 +142,8 @@ class VllmServer(ServerGenerative):
             return
         self._deaths += 1
         code, why = process.exit_code, diagnose(process.last_lines())
-        if self._deaths > self.options.restarts:
+        explained = 0 if self._client is None else len(self._client.suspicions.explained)
+        if self._deaths - explained > self.options.restarts:
             raise EngineFault(
                 f"vLLM died {self._deaths} times (exit code {code}). {why} Its log: {process.log}"
             )
