@@ -19,6 +19,8 @@ import mubench_gen
 from mubench_gen.engines import server_health
 from mubench_gen.engines.server_options import Endpoint
 from mubench_gen.engines.server_replicas import Replicas
+from mubench_gen.engines.server_suspicions import Suspicions
+from mubench_gen.errors import EngineFault, ItemError
 
 from .helpers.command import Outcome
 from .helpers.data import write_data
@@ -78,6 +80,48 @@ def test_a_dead_servers_images_move_and_those_of_the_others_stay() -> None:
         assert chosen(among, range(1000)) == before
 
     asyncio.run(check())
+
+
+def test_what_is_asked_alone_waits_for_what_is_under_way_and_the_others_wait_for_it() -> None:
+    async def check() -> None:
+        server = replicas(1).all[0]
+        happened: list[str] = []
+
+        async def together() -> None:
+            async with asyncio.timeout(None) as flight:
+                server.depart(flight)
+                await asyncio.sleep(0.01)
+                happened.append("answered together")
+                server.land(flight)
+
+        async def alone() -> None:
+            async with server.alone():
+                happened.append("asked alone")
+                await asyncio.sleep(0.01)
+                happened.append("answered alone")
+
+        async def late() -> None:
+            await server.opened()
+            happened.append("asked late")
+
+        first = asyncio.create_task(together())
+        await asyncio.sleep(0)
+        suspects = [asyncio.create_task(alone()) for _ in range(2)]
+        await asyncio.sleep(0)
+        await asyncio.gather(first, *suspects, late())
+        one = ["asked alone", "answered alone"]
+        assert happened == ["answered together", *one, *one, "asked late"]
+        assert not server.closed
+
+    asyncio.run(check())
+
+
+def test_servers_that_die_of_many_requests_end_the_run() -> None:
+    suspicions = Suspicions(Counter())
+    found = [suspicions.guilty({("a", 2 * n), ("a", 2 * n + 1)}) for n in range(17)]
+    assert {type(error) for error in found[:16]} == {ItemError}
+    assert isinstance(found[16], EngineFault)
+    assert len(suspicions.explained) == 34
 
 
 def test_all_questions_about_an_image_go_to_one_server(

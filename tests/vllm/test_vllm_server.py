@@ -187,7 +187,7 @@ def test_a_command_whose_engine_is_killed_is_gone_on_with_by_the_same_command(
     lines = tmp_path / "run/records.jsonl"
     with (tmp_path / "told").open("w+") as told:
         running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=told)
-        until = time.monotonic() + 300
+        until = time.monotonic() + 600
         while not lines.is_file() or lines.stat().st_size == 0:
             assert running.poll() is None
             assert time.monotonic() < until
@@ -204,7 +204,7 @@ def test_a_command_whose_engine_is_killed_is_gone_on_with_by_the_same_command(
     assert {record["status"] for record in first}.isdisjoint({"error"})
     assert 0 < len(first) < 30 * 14
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     pooled = json.loads(done.stdout)["scores"]["pooled"]
     assert (pooled["n"], pooled["n_errors"]) == (30 * 14, 0)

@@ -130,7 +130,7 @@ class Client:
                 if gone.asked:
                     deaths.add(replica.death)
                     if suspect:
-                        raise self.suspicions.guilty(deaths, self.health.said) from None
+                        raise self.suspicions.guilty(deaths) from None
                     if len(deaths) >= SUSPICIOUS:
                         self.suspicions.arises(replica.death)
 

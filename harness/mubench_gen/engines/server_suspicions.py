@@ -36,13 +36,13 @@ class Suspicions:
                 "again one by one, to find what it dies of"
             )
 
-    def guilty(self, deaths: Set[Death], said: str) -> Exception:
+    def guilty(self, deaths: Set[Death]) -> Exception:
         """The error of the request that these deaths were of; the run's after too many."""
         self.explained |= deaths
         self._counts[_COUNT] += 1
         text = (
             f"the server died each of the {len(deaths)} times that it was asked this, the last "
-            f"time this alone ({said})"
+            "time this alone"
         )
         if self._counts[_COUNT] > _GUILTY:
             return EngineFault(f"Servers died of {self._counts[_COUNT]} requests. The last: {text}")
