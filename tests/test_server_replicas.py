@@ -152,11 +152,16 @@ def test_a_server_that_dies_gives_its_images_to_the_others_and_has_them_again(
 ) -> None:
     data = write_data(tmp_path / "data", 100)
     dying, other = servers[0], servers[1]
-    back = threading.Event()
+    back, looked_at = threading.Event(), threading.Event()
 
     def restart() -> None:
-        dying.up()
         back.set()
+        dying.up()
+
+    async def models(request: web.Request) -> web.StreamResponse:
+        if back.is_set():
+            looked_at.set()
+        return web.json_response({"object": "list", "data": [{"id": "mock"}]})
 
     async def dies(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
         if len(dying.bodies) == 5:
@@ -167,11 +172,12 @@ def test_a_server_that_dies_gives_its_images_to_the_others_and_has_them_again(
     async def waits(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
         if len(other.bodies) == 40 and not back.is_set():
             threading.Thread(target=restart).start()
-        if len(other.bodies) > 42:  # time for a look at the one that is back
-            await asyncio.sleep(0.1)
+        while back.is_set() and not looked_at.is_set():
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.01)
         return web.json_response(completion())
 
-    dying.behaviour, other.behaviour = dies, waits
+    dying.behaviour, other.behaviour, dying.models = dies, waits, models
     outcome = here(*evaluation([dying, other], data, "-o", "engine.window=2"))
     assert outcome.code == 0, outcome.err
     assert f"{dying.url} is out of reach" in outcome.err
@@ -236,28 +242,35 @@ def test_servers_of_different_models_are_no_replicas(
     assert servers[2].url in outcome.err
 
 
+@pytest.mark.parametrize("away", [0.0, 1.5], ids=["at once", "after a while"])
 def test_a_server_that_comes_back_with_another_model_is_not_asked(
-    here: Here, servers: list[FakeServer], tmp_path: Path
+    here: Here, servers: list[FakeServer], tmp_path: Path, away: float
 ) -> None:
     data = write_data(tmp_path / "data", 60)
     dying, other = servers[0], servers[1]
+    asked_of_another: list[dict[str, Any]] = []
 
     def replace() -> None:
         dying.down()
+        time.sleep(away)
         dying.models = [{"id": "another"}]
         dying.up()
 
     async def dies(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
+        if dying.models == [{"id": "another"}]:
+            asked_of_another.append(body)
         if len(dying.bodies) == 3:
             threading.Thread(target=replace).start()
             await asyncio.sleep(30)
         return web.json_response(completion())
 
     async def slow(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
         return web.json_response(completion())
 
     dying.behaviour, other.behaviour = dies, slow
     outcome = here(*evaluation([dying, other], data, "-o", "engine.window=1"))
     assert outcome.code == 0, outcome.err
-    assert len(dying.bodies) + len(other.bodies) in (120, 121)
+    assert f"{dying.url} is out of reach" in outcome.err
+    assert f"{dying.url} is back\n" not in outcome.err
+    assert asked_of_another == []

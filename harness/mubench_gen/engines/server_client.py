@@ -154,6 +154,8 @@ class Client:
                 await self._hold(replica)
             if replica.closed and deadline is not None:
                 await _admitted(replica, deadline)
+            if replica.doubted:
+                await self.health.confirm(replica)
             if replica.deaths > before:
                 raise _Gone(asked=failed > 0)
             answered, why = await self._try(replica, url, body)
@@ -205,6 +207,7 @@ class Client:
             if flight.expired():
                 return None, _LOST
             self.health.said = reason(error)
+            replica.doubted = True
             return None, "a broken connection"
         status = answered.status
         if status == 200:

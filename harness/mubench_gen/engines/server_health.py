@@ -74,6 +74,31 @@ class Health:
             replica.deaths += 1
             replica.probe = asyncio.get_running_loop().create_task(self._watch(replica))
 
+    async def confirm(self, replica: Replica) -> None:
+        """Look whether a server that broke a connection is still what it was; lose it if not.
+
+        One may be ended and started with another model while nobody tries to connect. Until
+        that is known nothing more is asked of it.
+        """
+        if self.expected is None:
+            replica.doubted = False
+        async with replica.look:
+            if replica.doubted and replica.alive:
+                await self._confirm(replica)
+
+    async def _confirm(self, replica: Replica) -> None:
+        endpoint = replica.endpoint
+        try:
+            answered = await self._get(endpoint, endpoint.at("models"), timeout=CONNECT)
+        except self._lost as error:
+            self.lose(replica, error)
+        except self._broken:
+            pass
+        else:
+            if not self._is_expected(replica, answered):
+                self.lose(replica, ConnectionError(self.said))
+        replica.doubted = False
+
     async def knock(self) -> None:
         """For ever: knock at servers that are silent and owe answers.
 

@@ -23,13 +23,16 @@ class Replica:
 
     `held_until`: when it wants to be asked again (loop time). `flights`: what it was asked and
     has not answered, each by the timeout that can end it. `heard_at`: since when it has been
-    silent, if it owes an answer. `deaths`: how often it went out of reach.
+    silent, if it owes an answer. `doubted`: it broke a connection and nobody looked since;
+    `look` is held by who does. `deaths`: how often it went out of reach.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.held_until = 0.0
         self.heard_at = 0.0
+        self.doubted = False
+        self.look = asyncio.Lock()
         self.requests = self.deaths = 0
         self.flights: set[asyncio.Timeout] = set()
         self.probe: asyncio.Task[None] | None = None
