@@ -72,11 +72,11 @@ class Recorder:
         self._ready: list[Record] = []
         self._right = self._scored = self._errors = 0
         self._conversions: set[str] = set()
-        self.done = len(records)
+        self.done = records.finished
         self.folder = records.path.parent
 
     def __contains__(self, item_id: object) -> bool:
-        return item_id in self._records
+        return isinstance(item_id, str) and item_id in self._records
 
     @property
     def note(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from mubench_gen.disk_table import DiskTable, hashed
 from mubench_gen.errors import RunFolderError
 from mubench_gen.runfolder import sync
 
@@ -84,41 +86,66 @@ def read_records(path: Path) -> Iterator[Record]:
 
 def counted_lines(path: Path) -> Iterator[StoredLine]:
     """The lines of the records that count."""
-    superseded = _superseded(path)
+    superseded = iter(_superseded(path))
+    gone = next(superseded, -1)
     for stored in stored_lines(path):
-        if stored.offset not in superseded:
+        while 0 <= gone < stored.offset:
+            gone = next(superseded, -1)
+        if stored.offset != gone:
             yield stored
 
 
-def _superseded(path: Path) -> set[int]:
-    """The offsets of sound lines whose id stands again further down.
+def line_at(file: BinaryIO, offset: int) -> bytes:
+    """The line that begins there."""
+    file.seek(offset)
+    return file.readline()
+
+
+def _superseded(path: Path) -> Sequence[int]:
+    """The offsets, in their order, of lines whose id stands again in a sound line further down.
+
+    In memory stays a number each of these, whatever else the file holds.
+    """
+    superseded = array("Q")
+    if not path.is_file():
+        return superseded
+    with path.open("rb") as file, path.open("rb") as beside:
+
+        def settle(earlier: int, later: int) -> int:
+            again = line_at(beside, later)
+            if from_line(again) is None or _identity(line_at(beside, earlier)) != _identity(again):
+                return earlier
+            superseded.append(earlier)
+            return later
+
+        last = DiskTable(path.parent, settle=settle)
+        offset = 0
+        for line in file:
+            last.put(hashed(_identity(line)), offset)
+            offset += len(line)
+        last.settle_all()
+    if superseded:
+        import numpy as np
+
+        np.frombuffer(superseded, np.uint64).sort()  # in place
+    return superseded
+
+
+def _identity(line: bytes) -> bytes:
+    """The line up to the end of its id.
 
     The id is the first field and the key the second, so that it is found without reading
     the JSON: inside a JSON string no bare quote stands before "key".
     """
-    last: dict[int, int] = {}
-    superseded: set[int] = set()
-    if not path.is_file():
-        return superseded
-    with path.open("rb") as file:
-        offset = 0
-        for line in file:
-            identity = hash(line[: line.find(b'","key":')])
-            if identity not in last:
-                last[identity] = offset
-            elif from_line(line) is not None:
-                superseded.add(last[identity])
-                last[identity] = offset
-            offset += len(line)
-    return superseded
+    return line[: line.find(b'","key":')]
 
 
 class AnsweredKeys:
-    """Where in a records file each key was answered: one number a record in memory."""
+    """Where in a records file each key was answered: on the disk where they are many."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._offsets: dict[int, int] = {}
+        self._offsets = DiskTable(path.parent)
 
     @classmethod
     def of(cls, path: Path) -> AnsweredKeys:
@@ -130,35 +157,51 @@ class AnsweredKeys:
 
     def note(self, record: Record, offset: int) -> None:
         if record["status"] != "error":
-            self._offsets.setdefault(hash(record["key"]), offset)
+            self._offsets.put(hashed(record["key"]), offset)
 
-    def __contains__(self, key: object) -> bool:
+    def __contains__(self, key: str) -> bool:
         """Whether a record of this key's hash answered; the file is not read again."""
-        return hash(key) in self._offsets
+        return self._offsets.get(hashed(key)) is not None
 
     def get(self, key: str) -> Record | None:
         """The record that answered this key, if there is one."""
-        offset = self._offsets.get(hash(key))
+        offset = self._offsets.get(hashed(key))
         if offset is None:
             return None
         with self.path.open("rb") as file:
-            file.seek(offset)
-            record = from_line(file.readline())
+            record = from_line(line_at(file, offset))
         return record if record is not None and record["key"] == key else None
+
+
+class _FinishedIds:
+    """Ids by two hashes of 64 bits, so that no item is taken for another one that is finished."""
+
+    def __init__(self, folder: Path) -> None:
+        self._checks = DiskTable(folder)
+
+    def add(self, record_id: str) -> None:
+        self._checks.put(hashed(record_id), hashed(f"again {record_id}"))
+
+    def __contains__(self, record_id: str) -> bool:
+        return self._checks.get(hashed(record_id)) == hashed(f"again {record_id}")
+
+    def __len__(self) -> int:
+        return len(self._checks)
 
 
 class RecordFile:
     """The records file of a run that is being made: appends, and knows what it holds.
 
-    The index keeps two numbers a record, not the records: which ids are finished, and at
-    which offset a key was answered.
+    `finished`: how many items were finished when it was opened; an item `in` it is one of those
+    (no run asks an item twice, so that nobody looks for what came since).
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.answered = AnsweredKeys(path)
-        self._finished: set[int] = set()
+        self._finished = _FinishedIds(path.parent)
         self._size = self._index()
+        self.finished = len(self._finished)
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             if os.fstat(self._file).st_size > self._size:
@@ -166,11 +209,8 @@ class RecordFile:
         except OSError as error:
             raise RunFolderError(f"{path}: cannot be written: {error.strerror}.") from None
 
-    def __len__(self) -> int:
-        return len(self._finished)
-
-    def __contains__(self, record_id: object) -> bool:
-        return hash(record_id) in self._finished
+    def __contains__(self, record_id: str) -> bool:
+        return self.finished > 0 and record_id in self._finished
 
     def append(self, records: Sequence[Record]) -> None:
         """Write the records and wait until they are on the disk.
@@ -188,22 +228,19 @@ class RecordFile:
                 "kept; make room and type the same command again."
             ) from None
         for record, line in zip(records, lines, strict=True):
-            self._note(record, self._size)
+            self.answered.note(record, self._size)
             self._size += len(line)
 
     def close(self) -> None:
         os.close(self._file)
 
-    def _note(self, record: Record, offset: int) -> None:
-        if record["status"] != "error":
-            self._finished.add(hash(record["id"]))
-        self.answered.note(record, offset)
-
     def _index(self) -> int:
         """Note what the file holds; its size without a torn last line."""
         sound = 0
         for stored in stored_lines(self.path):
-            self._note(stored.record, stored.offset)
+            if stored.record["status"] != "error":
+                self._finished.add(stored.record["id"])
+            self.answered.note(stored.record, stored.offset)
         if self.path.is_file():
             with self.path.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
