@@ -98,26 +98,32 @@ def test_a_full_disk_is_said_with_what_to_do(
 
     monkeypatch.setattr(disk_table.os, "pwrite", full)
     table = DiskTable(tmp_path)
+    for key in range(3):
+        table.put(key, key)
     with pytest.raises(RunFolderError, match=r"index .*No space left.*make room"):
-        for key, value in _drawn(100):
-            table.put(key, value)
+        table.put(3, 3)
 
 
 def test_a_run_with_its_index_on_the_disk_is_the_same_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cells = write_data(tmp_path / "cells", (make_row(i % 9) for i in range(12)))  # images repeat
-    whole = evaluate("echo", tmp_path / "whole", data=cells, orders="cyclic:2")
+    whole = evaluate(
+        "echo", tmp_path / "whole", data=cells, orders="cyclic:2", readout="parse,logprob"
+    )
     monkeypatch.setattr(disk_table, "_HELD", 4)
-    made = evaluate("echo", tmp_path / "made", data=cells, orders="cyclic:2")
+    made = evaluate(
+        "echo", tmp_path / "made", data=cells, orders="cyclic:2", readout="parse,logprob"
+    )
     assert by_id(made) == by_id(whole)
     assert made.scores == whole.scores
     lines = (made.dir / "records.jsonl").read_bytes().splitlines(keepends=True)
     half = b"".join(lines[: len(lines) // 2])
     (made.dir / "records.jsonl").write_bytes(half + lines[-1][:40])  # torn by kill -9
-    again = evaluate("echo", made.dir, data=cells, orders="cyclic:2")
+    again = evaluate("echo", made.dir, data=cells, orders="cyclic:2", readout="parse,logprob")
     assert (made.dir / "records.jsonl").read_bytes().startswith(half)
     assert by_id(again) == by_id(whole)
+    assert again.scores == whole.scores
     assert len((made.dir / "records.jsonl").read_bytes().splitlines()) == len(lines)
 
 

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mubench_gen.clusters import Clusters
+from mubench_gen.disk_table import DiskTable, hashed
 from mubench_gen.interval import clustered_interval
 
 _UNANSWERED = -1
+_UNKNOWN = -2
+_BITS = 16  # of a number in a packed item
+_MOST = (1 << _BITS) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,37 +69,65 @@ class Circular:
     places: tuple[Place, ...]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Item:
-    image: str
-    orders: int = 0
-    right: int = 0
-    errors: int = 0
-    choice: int | None = None  # the original index of the first answer
-    unmoved: bool = True
+    """What is known of an item; as one number of 128 bits it stands in a table on the disk.
+
+    `choice`: the original index of an answer; _UNANSWERED where none was given, _UNKNOWN before.
+    """
+
+    image: int
+    orders: int
+    right: int
+    errors: bool
+    choice: int
+    moved: bool
+
+    def packed(self) -> int:
+        number = self.image
+        for value in (self.orders, self.right, self.choice - _UNKNOWN):
+            number = number << _BITS | min(value, _MOST)
+        return number << _BITS | self.errors << 1 | self.moved
+
+
+def _unpacked(number: int) -> _Item:
+    choice, right, orders = (number >> _BITS * place & _MOST for place in (1, 2, 3))
+    image = number >> 4 * _BITS
+    return _Item(image, orders, right, bool(number & 2), choice + _UNKNOWN, bool(number & 1))
+
+
+def _together(earlier: int, later: int) -> int:
+    one, other = _unpacked(earlier), _unpacked(later)
+    known = other.choice if one.choice == _UNKNOWN else one.choice
+    return _Item(
+        one.image,
+        one.orders + other.orders,
+        one.right + other.right,
+        one.errors or other.errors,
+        known,
+        one.moved or other.moved or other.choice not in (_UNKNOWN, known),
+    ).packed()
 
 
 class CircularTally:
-    """Counts of one group of records."""
+    """Counts of one group of records, in memory that does not grow with them."""
 
     def __init__(self) -> None:
-        self._items: dict[int, _Item] = {}
+        self._items = DiskTable(settle=_together, width=16)
         self._gold: defaultdict[int, Counter[int]] = defaultdict(Counter)  # options → place
         self._right: defaultdict[int, Counter[int]] = defaultdict(Counter)
         self._answered: Counter[int] = Counter()
 
     def add(self, record: Mapping[str, Any], image: str) -> None:
         place, choice = record["gold"], record["choice"]
-        item = self._items.setdefault(hash(_without_order(record["id"])), _Item(image))
+        key, cluster = hashed(_without_order(record["id"])), hashed(image)
         if record["status"] == "error":
-            item.errors += 1
+            self._items.put(key, _Item(cluster, 0, 0, True, _UNKNOWN, False).packed())
             return
         right = bool(record["correct"])
         original = _UNANSWERED if choice is None else record["order"][choice]
-        item.unmoved &= item.choice in (None, original) and original != _UNANSWERED
-        item.choice = original
-        item.orders += 1
-        item.right += right
+        item = _Item(cluster, 1, int(right), False, original, original == _UNANSWERED)
+        self._items.put(key, item.packed())
         options = len(record["options"])
         self._gold[options][place] += 1
         self._right[options][place] += right
@@ -103,27 +136,39 @@ class CircularTally:
 
     def circular(self) -> Circular | None:
         """None where no item was asked under several orders."""
-        whole = [item for item in self._items.values() if not item.errors]
-        if not any(item.orders > 1 for item in self._items.values()) or not whole:
+        items = whole = asked = consistent = unmoved = 0
+        several = False
+        by_image = Clusters()
+        for item in map(_unpacked, self._items.values()):
+            items += 1
+            several |= item.orders > 1
+            if not item.errors:
+                whole += 1
+                asked += item.orders
+                consistent += item.right == item.orders
+                unmoved += not item.moved
+                by_image.add(item.image, right=item.right == item.orders)
+        if not several or not whole:
             return None
-        by_image: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
-        for item in whole:
-            by_image[item.image][0] += 1
-            by_image[item.image][1] += item.right == item.orders
-        asked = sum(item.orders for item in whole)
         bias = place_bias(self._gold, self._right)
         return Circular(
-            items=len(whole),
-            incomplete=len(self._items) - len(whole),
-            orders=asked / len(whole),
-            accuracy=math.fsum(item.right / item.orders for item in whole) / len(whole),
-            consistent=sum(item.right == item.orders for item in whole) / len(whole),
-            consistent_ci95=clustered_interval([(n, k) for n, k in by_image.values()]),
-            unmoved=sum(item.unmoved for item in whole) / len(whole),
+            items=whole,
+            incomplete=items - whole,
+            orders=asked / whole,
+            accuracy=math.fsum(self._shares()) / whole,
+            consistent=consistent / whole,
+            consistent_ci95=clustered_interval(by_image),
+            unmoved=unmoved / whole,
             place_bias=None if bias is None else bias.spread,
             place_noise=None if bias is None else bias.noise,
             places=self._places(),
         )
+
+    def _shares(self) -> Iterator[float]:
+        """For each item without an error, under how many of its orders it was right."""
+        for item in map(_unpacked, self._items.values()):
+            if not item.errors:
+                yield item.right / item.orders
 
     def _places(self) -> tuple[Place, ...]:
         gold = sum(self._gold.values(), Counter[int]())
@@ -162,7 +207,7 @@ def place_bias(
     return PlaceBias(math.sqrt(spread / weight), math.sqrt(noise / weight)) if weight else None
 
 
-def _without_order(record_id: str) -> tuple[str, str]:
+def _without_order(record_id: str) -> str:
     """What a record's id says beside the order: "ITEM/PROMPT/READOUT/ORDER/REPEAT"."""
     item, _, repeat = record_id.rsplit("/", 2)
-    return item, repeat
+    return f"{item}/{repeat}"

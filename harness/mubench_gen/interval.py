@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Iterator
 from statistics import NormalDist
+from typing import Protocol, TypeVar
+
+_Cluster = TypeVar("_Cluster", covariant=True)
+
+
+class Counted(Protocol[_Cluster]):
+    """What can be gone through again and again, and says how much it is."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[_Cluster]: ...
 
 
 def clustered_interval(
-    clusters: Collection[tuple[int, int]], confidence: float = 0.95
+    clusters: Counted[tuple[int, int]], confidence: float = 0.95
 ) -> tuple[float, float] | None:
     """Wilson's interval with the effective sample size of clustered data.
 
@@ -34,7 +45,7 @@ def clustered_interval(
 
 
 def clustered_mean_interval(
-    clusters: Collection[tuple[int, float]], confidence: float = 0.95
+    clusters: Counted[tuple[int, float]], confidence: float = 0.95
 ) -> tuple[float, float] | None:
     """Of the mean of scores between 0 and 1: Student's t with the cluster-robust variance.
 

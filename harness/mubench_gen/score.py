@@ -12,6 +12,8 @@ from typing import Any
 from mubench_gen.agreement import Agreement, AgreementTally
 from mubench_gen.calibration import Calibration, CalibrationTally, probabilities_of
 from mubench_gen.circular import Circular, CircularTally
+from mubench_gen.clusters import Clusters
+from mubench_gen.disk_table import hashed
 from mubench_gen.interval import clustered_interval
 from mubench_gen.localization import BoxScore, BoxTallies, is_box_record
 from mubench_gen.records import Record
@@ -106,7 +108,7 @@ class Scores:
 
 
 class Tally:
-    """Counts of one group of records, in memory that grows with the images alone.
+    """Counts of one group of records, in memory that grows neither with them nor the images.
 
     The score is the same to the last bit in whatever order the records come.
     """
@@ -117,7 +119,7 @@ class Tally:
         self.n = self.errors = self.right = 0
         self.options: Counter[int] = Counter()
         self.statuses: Counter[str] = Counter()
-        self.clusters: dict[str, list[int]] = {}
+        self.clusters = Clusters()
 
     def add(self, status: str, right: bool, options: int, image: str) -> None:
         if status == "error":
@@ -127,12 +129,7 @@ class Tally:
         self.right += right
         self.options[options] += 1
         self.statuses[status] += 1
-        cluster = self.clusters.get(image)
-        if cluster is None:
-            self.clusters[image] = [1, int(right)]
-        else:
-            cluster[0] += 1
-            cluster[1] += right
+        self.clusters.add(hashed(image), right=right)
 
     def score(self) -> Score:
         n, right, answered = self.n, self.right, self.statuses["answered"]
@@ -147,7 +144,7 @@ class Tally:
             bounds=(accuracy, (right + n - answered) / n),
             chance=chance,
             chance_corrected=(accuracy - chance) / (1 - chance) if chance < 1 else None,
-            ci95=clustered_interval([(c[0], c[1]) for c in self.clusters.values()]),
+            ci95=clustered_interval(self.clusters),
             statuses={status: k / n for status, k in sorted(self.statuses.items()) if k},
         )
 
@@ -229,8 +226,8 @@ def score(records: Iterable[Record]) -> Scores:
 class Siblings:
     """Records that belong together: one item under several orders, or by several read-outs.
 
-    Only where there are any do they cost memory, a few words a record: that a run asks so
-    shows in its first records, since those of an item stand close together.
+    Only where there are any are they counted: that a run asks so shows in its first records,
+    since those of an item stand close together.
     """
 
     _LOOKED_AT = 4_096

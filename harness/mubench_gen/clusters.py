@@ -1,0 +1,29 @@
+"""Counts by image, in memory that does not grow with the images: what intervals are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mubench_gen.disk_table import DiskTable
+
+_N = 32  # bits of a count
+
+
+class Clusters:
+    """(items, right ones) of each image, by the image's hash; in no order that means anything."""
+
+    __slots__ = ("_table",)
+
+    def __init__(self) -> None:
+        self._table = DiskTable(settle=int.__add__)
+
+    def add(self, image: int, *, right: bool) -> None:
+        """Count an item; `image` is `hashed` of what names the image."""
+        self._table.put(image, (1 << _N) | right)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        for counts in self._table.values():
+            yield counts >> _N, counts & ((1 << _N) - 1)
