@@ -12,6 +12,7 @@ import pytest
 from mubench_gen import disk_table
 from mubench_gen.disk_table import DiskTable
 from mubench_gen.errors import RunFolderError
+from mubench_gen.joining import join
 from mubench_gen.records import AnsweredKeys, RecordFile, counted_lines
 
 from .spine import by_id, evaluate, make_row, write_data
@@ -125,6 +126,20 @@ def test_a_run_with_its_index_on_the_disk_is_the_same_run(
     assert by_id(again) == by_id(whole)
     assert again.scores == whole.scores
     assert len((made.dir / "records.jsonl").read_bytes().splitlines()) == len(lines)
+
+
+def test_shards_are_joined_with_the_index_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = write_data(tmp_path / "cells", (make_row(i) for i in range(12)))
+    whole = evaluate("echo", tmp_path / "whole", data=cells)
+    shards = {"a": "1/2", "b": "2/2", "b again": "2/2"}
+    parts = [evaluate("echo", tmp_path / k, data=cells, shard=v).dir for k, v in shards.items()]
+    monkeypatch.setattr(disk_table, "_HELD", 4)
+    joined = join(parts, tmp_path / "joined")
+    assert by_id(joined) == by_id(whole)
+    assert joined.scores == whole.scores
+    assert len((joined.dir / "records.jsonl").read_bytes().splitlines()) == 12 * 5
 
 
 def test_of_an_id_that_stands_twice_the_last_sound_line_counts_with_the_index_on_the_disk(

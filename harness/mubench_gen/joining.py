@@ -6,15 +6,15 @@ import os
 import shutil
 import tempfile
 from array import array
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from mubench_gen.disk_table import DiskTable, hashed
 from mubench_gen.errors import RunFolderError
 from mubench_gen.progress import log
-from mubench_gen.records import Record, StoredLine, counted_lines
+from mubench_gen.records import Record, counted_lines, from_line, line_at
 from mubench_gen.results import Run, load_run
 from mubench_gen.runfolder import MANIFEST, RECORDS, differences, sync, write_json
 from mubench_gen.shard import Shard
@@ -22,6 +22,8 @@ from mubench_gen.shard import Shard
 _EQUAL = ("settings", "content", "plugin")  # parts of the manifests
 _MAY_DIFFER = frozenset({"seconds", "usage"})  # between two records of one item
 _SHOWN = 3
+_OFFSET_BITS = 48  # of a place; the number of the folder stands above
+_OFFSETS = (1 << _OFFSET_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,16 @@ def join(folders: Sequence[Path], out: Path | None = None) -> Run:
     target = out or folders[0].parent / _whole_id(parts[0])
     if target.exists():
         raise RunFolderError(f"{target} exists already. Give another --out, or move it away.")
-    repeated = _repeated(parts)
+    lines = _Lines(parts)
+    lines.check()
+    _write(parts, lines, target)
+    run = load_run(target)
+    run.write_scores()
+    return run
+
+
+def _write(parts: Sequence[_Part], lines: _Lines, target: Path) -> None:
+    """The folder, whole or not at all."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-joining-", dir=target.parent))
@@ -70,16 +81,13 @@ def join(folders: Sequence[Path], out: Path | None = None) -> Run:
         raise RunFolderError(f"{target}: cannot be written: {error.strerror}.") from None
     try:
         write_json(scratch / MANIFEST, _joined_manifest(parts))
-        _write_records(parts, repeated, scratch / RECORDS)
+        lines.write(scratch / RECORDS)
         os.chmod(scratch, 0o755)
         os.rename(scratch, target)
     except OSError as error:
         raise RunFolderError(f"{target}: cannot be written: {error.strerror}.") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    run = load_run(target)
-    run.write_scores()
-    return run
 
 
 def _part(folder: Path) -> _Part:
@@ -145,72 +153,91 @@ def _check_division(parts: Sequence[_Part]) -> None:
         )
 
 
-def _repeated(parts: Sequence[_Part]) -> set[int]:
-    """Hashes of the ids that stand in more than one folder; RunFolderError where any is missing.
+class _Lines:
+    """The lines of all shards: which are there, and which of them don't go into the whole.
 
-    Eight bytes a record in memory.
+    An item that stands in several folders counts once, and must have been answered alike. In
+    memory stays a number for each line that does not count.
     """
-    import numpy as np
 
-    hashes, counts = array("q"), []
-    for part in parts:
-        before = len(hashes)
-        hashes.extend(hash(stored.record["id"]) for stored in _lines(part))
-        counts.append(len(hashes) - before)
-    found, times = np.unique(np.frombuffer(hashes, np.int64), return_counts=True)
-    whole = parts[0].planned_in_all
-    if len(found) != whole:
-        short = [
-            f"{part} has {count:,} of {part.planned:,} items"
-            for part, count in zip(parts, counts, strict=True)
-            if count != part.planned
-        ]
-        raise RunFolderError(
-            f"There are gaps: {len(found):,} of {whole:,} items are there.\n  "
-            + "\n  ".join(short or ["every shard is finished, so they did not see the same images"])
-            + "\nThe command that made a shard goes on with it."
+    def __init__(self, parts: Sequence[_Part]) -> None:
+        self._parts = parts
+        self._left_out = [array("Q") for _ in parts]
+        self._places = DiskTable(parts[0].run.dir.parent, settle=self._settle)
+        self._alike = 0  # hashes of different ids
+        self._counts: list[int] = []
+
+    def check(self) -> None:
+        """RunFolderError where any is missing, or where two answers to an item disagree."""
+        for number, part in enumerate(self._parts):
+            count = 0
+            for stored in counted_lines(part.run.dir / RECORDS):
+                place = number << _OFFSET_BITS | stored.offset
+                self._places.put(hashed(stored.record["id"]), place)
+                count += 1
+            self._counts.append(count)
+        found, whole = len(self._places) + self._alike, self._parts[0].planned_in_all
+        if found != whole:
+            short = [
+                f"{part} has {count:,} of {part.planned:,} items"
+                for part, count in zip(self._parts, self._counts, strict=True)
+                if count != part.planned
+            ]
+            raise RunFolderError(
+                f"There are gaps: {found:,} of {whole:,} items are there.\n  "
+                + "\n  ".join(
+                    short or ["every shard is finished: they did not see the same images"]
+                )
+                + "\nThe command that made a shard goes on with it."
+            )
+
+    def write(self, path: Path) -> None:
+        """All lines that count, as they stand, shard by shard."""
+        with path.open("xb") as out:
+            for part, left_out in zip(self._parts, self._left_out, strict=True):
+                skipped = iter(sorted(left_out))
+                skip = next(skipped, -1)
+                for stored in counted_lines(part.run.dir / RECORDS):
+                    if stored.offset == skip:
+                        skip = next(skipped, -1)
+                    else:
+                        out.write(stored.line)
+            out.flush()
+            sync(out.fileno(), path.parent)
+
+    def _settle(self, earlier: int, later: int) -> int:
+        """Which of two records of an item counts: the answered one, of two errors the last."""
+        one, other = self._read(earlier), self._read(later)
+        if one["id"] != other["id"]:
+            self._alike += 1
+            return earlier
+        failed = [record["status"] == "error" for record in (one, other)]
+        if failed == [False, False]:
+            self._compare(one, earlier, other, later)
+        kept, left = (later, earlier) if failed[0] else (earlier, later)
+        self._left_out[left >> _OFFSET_BITS].append(left & _OFFSETS)
+        return kept
+
+    def _compare(self, one: Record, earlier: int, other: Record, later: int) -> None:
+        differing = _differing(one, other)
+        if not differing:
+            return
+        first, second = (self._parts[place >> _OFFSET_BITS].run.dir for place in (earlier, later))
+        told = "\n  ".join(
+            f"{name}: {first} {one.get(name)!r:.60}, {second} {other.get(name)!r:.60}"
+            for name in differing[:_SHOWN]
         )
-    return {int(value) for value in found[times > 1]}
+        raise RunFolderError(
+            f"Two records of the item {one['id']} disagree:\n  {told}\n"
+            "Leave one of the two folders out, or make its shard again."
+        )
 
-
-def _lines(part: _Part) -> Iterator[StoredLine]:
-    return counted_lines(part.run.dir / RECORDS)
-
-
-def _write_records(parts: Sequence[_Part], repeated: set[int], path: Path) -> None:
-    """All lines as they stand, shard by shard; of an item that stands twice the better one."""
-    twice: dict[str, list[tuple[_Part, StoredLine]]] = defaultdict(list)
-    with path.open("xb") as file:
-        for part in parts:
-            for stored in _lines(part):
-                if hash(stored.record["id"]) in repeated:
-                    twice[stored.record["id"]].append((part, stored))
-                else:
-                    file.write(stored.line)
-        _write_repeated(twice, file)
-        file.flush()
-        sync(file.fileno(), path.parent)
-
-
-def _write_repeated(
-    twice: Mapping[str, Sequence[tuple[_Part, StoredLine]]], file: BinaryIO
-) -> None:
-    for item, lines in twice.items():
-        answered = [(p, s) for p, s in lines if s.record["status"] != "error"] or lines[-1:]
-        first, chosen = answered[0]
-        for part, stored in answered[1:]:
-            differing = _differing(chosen.record, stored.record)
-            if differing:
-                told = "\n  ".join(
-                    f"{name}: {first.run.dir} {chosen.record.get(name)!r:.60}, "
-                    f"{part.run.dir} {stored.record.get(name)!r:.60}"
-                    for name in differing[:_SHOWN]
-                )
-                raise RunFolderError(
-                    f"Two records of the item {item} disagree:\n  {told}\n"
-                    "Leave one of the two folders out, or make its shard again."
-                )
-        file.write(chosen.line)
+    def _read(self, place: int) -> Record:
+        folder = self._parts[place >> _OFFSET_BITS].run.dir
+        with (folder / RECORDS).open("rb") as file:
+            record = from_line(line_at(file, place & _OFFSETS))
+        assert record is not None  # it counted
+        return record
 
 
 def _differing(one: Record, other: Record) -> list[str]:

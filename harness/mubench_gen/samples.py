@@ -58,10 +58,10 @@ def samples(
     """The samples, row by row. `limit`: that many a task, drawn by seed.
 
     `held`: one number a row, 0 where it is another shard's. What is drawn is drawn of all rows.
-    Memory does not grow with the rows but for the drawn sample and, under `shuffled`, one
-    number a row.
+    Memory does not grow with the rows but under `shuffled`, by one number a row, and while
+    items are drawn, by one number for each of them.
     """
-    chosen = None if limit is None else _draw(tasks, dataset, limit, seed)
+    drawn = None if limit is None else _draw(tasks, dataset, limit, seed)
     partners = _partners(len(dataset), seed) if control == "shuffled" else None
     for row in dataset:
         if held is not None and not held[row.index]:
@@ -71,7 +71,7 @@ def samples(
             (task, name)
             for task in tasks
             for name in task.questions_of(row)
-            if chosen is None or rank(0, item_id(row, task, name)) in chosen
+            if drawn is None or rank(seed + 1, item_id(row, task, name)) <= drawn[task.name]
         ]
         if control == "blind":
             image = None
@@ -102,20 +102,21 @@ def rank(seed: int, item: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}\0{item}".encode()).digest()[:8], "big")
 
 
-def _draw(tasks: Sequence[Task], dataset: Dataset, limit: int, seed: int) -> set[int]:
-    """`limit` items a task, those of the smallest seeded hash: any order of rows draws them."""
-    ranked: dict[str, list[tuple[int, int]]] = defaultdict(list)
+def _draw(tasks: Sequence[Task], dataset: Dataset, limit: int, seed: int) -> dict[str, int]:
+    """Up to which seeded rank the items of each task are drawn, so that they are `limit`.
+
+    They are those of the smallest ranks, so that any order of the rows draws them.
+    """
+    smallest: dict[str, list[int]] = defaultdict(list)  # heaps, negative
     for row in dataset:
         for task in tasks:
             for name in task.questions_of(row):
-                item = item_id(row, task, name)
-                entry = (-rank(seed + 1, item), rank(0, item))
-                heap = ranked[task.name]
+                entry, heap = -rank(seed + 1, item_id(row, task, name)), smallest[task.name]
                 if len(heap) < limit:
                     heapq.heappush(heap, entry)
                 else:
                     heapq.heappushpop(heap, entry)
-    return {identity for heap in ranked.values() for _, identity in heap}
+    return {name: -heap[0] for name, heap in smallest.items()}
 
 
 def _partners(rows: int, seed: int) -> array[int]:
