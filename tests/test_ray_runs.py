@@ -125,6 +125,15 @@ def finish(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, told
 
 
+def old_package(folder: Path) -> str:
+    """A PYTHONPATH on which a copy of the package calls itself 0.0.1."""
+    package = Path(mubench_gen.__file__).parent
+    shutil.copytree(package, folder / "old" / "mubench_gen")
+    version = folder / "old" / "mubench_gen" / "_version.py"
+    version.write_text('__version__ = "0.0.1"\n')
+    return os.pathsep.join([str(folder / "old"), os.environ.get("PYTHONPATH", "")])
+
+
 def check_counts(tmp_path: Path, folder: Path, cells: Path, *, in_flight: int) -> None:
     """As an undisturbed run, and no more asked twice than was in flight."""
     keys = Counter(key for _, key in asked(tmp_path))
@@ -309,13 +318,7 @@ def test_a_model_that_cannot_be_loaded_ends_the_run_with_its_own_words(
 def test_a_node_with_another_version_is_named_before_anything_is_asked(
     tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
 ) -> None:
-    """The node's own Python finds a copy of the package that calls itself 0.0.1."""
-    package = Path(mubench_gen.__file__).parent
-    shutil.copytree(package, tmp_path / "old" / "mubench_gen")
-    version = tmp_path / "old" / "mubench_gen" / "_version.py"
-    version.write_text('__version__ = "0.0.1"\n')
-    path = os.pathsep.join([str(tmp_path / "old"), os.environ.get("PYTHONPATH", "")])
-    cluster.add(PYTHONPATH=path)
+    cluster.add(PYTHONPATH=old_package(tmp_path))
     try:
         words = ["--plugin", noting, "--data", cells, "--run-dir", tmp_path / "run"]
         done = run(on_ray(cluster, *words))
@@ -325,6 +328,76 @@ def test_a_node_with_another_version_is_named_before_anything_is_asked(
     assert f"has mubench-gen 0.0.1, needs {mubench_gen.__version__}" in done.stderr
     assert "Traceback" not in done.stderr
     assert not asked(tmp_path)
+
+
+@needs_ray
+def test_a_node_that_joins_later_with_another_version_gets_no_work(
+    tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
+) -> None:
+    """Three workers have room on two nodes only with the third."""
+    folder, path = tmp_path / "run", old_package(tmp_path)
+    words = ["--plugin", noting, "--data", cells, "--prompt", "plain", "--run-dir", folder]
+    words += ["--repeats", "40", "--temperature", "0.7"]
+    process = start(on_ray(cluster, *words, "-o", "engine.actors=3", "-o", "engine.cpus=2"))
+    try:
+        wait_until(lambda: len(asked(tmp_path)) > 16, process)
+        cluster.add(PYTHONPATH=path)
+        try:
+            _, told = process.communicate(timeout=400)
+        finally:
+            cluster.remove()
+    finally:
+        process.kill()
+    assert process.returncode == 2, told
+    assert "A node that joined the cluster is not ready" in told
+    assert f"has mubench-gen 0.0.1, needs {mubench_gen.__version__}" in told
+    assert "the same command goes on from here" in told
+    assert "Traceback" not in told
+    assert len({number for number, _ in asked(tmp_path)}) <= 2
+    assert len(list(load_run(folder).records())) >= 16
+
+
+@needs_ray
+def test_a_node_that_does_not_see_the_plugin_is_named_before_anything_is_asked(
+    tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
+) -> None:
+    place = tmp_path / "here alone"
+    place.mkdir()
+    hidden = Path(shutil.copy(noting, place))
+    if not cluster.add_without(place):
+        pytest.skip("a node with mounts of its own needs CAP_SYS_ADMIN")
+    try:
+        done = run(
+            on_ray(cluster, "--plugin", hidden, "--data", cells, "--run-dir", tmp_path / "r")
+        )
+    finally:
+        cluster.remove()
+    assert done.returncode == 2, done.stderr
+    assert f"{hidden} is not visible. Put it where all nodes see it" in done.stderr
+    assert done.stderr.count("is not visible") == 1, "the other nodes see it"
+    assert "Traceback" not in done.stderr
+    assert not asked(tmp_path)
+
+
+@needs_ray
+def test_a_node_whose_clock_differs_is_named_and_works(
+    tmp_path: Path, cluster: Nodes, cells: Path
+) -> None:
+    ahead = tmp_path / "ahead"
+    ahead.mkdir()
+    shift = "import time\n_there = time.time\ntime.time = lambda: _there() + 3_600\n"
+    (ahead / "sitecustomize.py").write_text(shift)
+    cluster.add(PYTHONPATH=os.pathsep.join([str(ahead), os.environ.get("PYTHONPATH", "")]))
+    try:
+        words = ["--plugin", "echo", "--data", cells, "--run-dir", tmp_path / "run"]
+        done = run(on_ray(cluster, *words, "-o", "engine.actors=4"))
+    finally:
+        cluster.remove()
+    assert done.returncode == 0, done.stderr
+    assert "its clock is 3,600 s ahead" in done.stderr
+    made = load_run(tmp_path / "run")
+    assert by_id(made) == by_id(evaluate("echo", tmp_path / "whole", data=cells))
+    assert all(0 <= record["seconds"] < 100 for record in made.records())
 
 
 @needs_ray

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -194,10 +193,9 @@ def test_workers_are_counted_node_by_node() -> None:
 
 
 def test_a_clock_that_differs_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    now = time.time()
-    nodes._compare_clocks("n1", now, now + 0.5)
-    nodes._compare_clocks("n2", now, now + 3_600)
-    nodes._compare_clocks("n3", now, now - 90)
+    nodes.tell_clock("n1", 0.5)
+    nodes.tell_clock("n2", 3_600.0)
+    nodes.tell_clock("n3", -90.0)
     told = capsys.readouterr().err
     assert "n1" not in told
     assert "n2: its clock is 3,600 s ahead" in told
@@ -209,12 +207,13 @@ def test_what_a_node_lacks_is_named_with_what_is_needed(tmp_path: Path, cells: P
     plugin = write_plugin(tmp_path / "mine.py", body)
     plan = make_plan(make_settings({"plugin": str(plugin), "data": cells}), Plugins())
     path = str(plugin.resolve())
-    here = {path: looking._seen(path)}
+    needs = nodes.needs_of(plan)
+    assert list(needs["files"]) == [path]
     sound = looking.look(path, [path])
-    assert not list(nodes._lacks(plan, here, sound))
+    assert not looking.lacks(needs, sound)
 
     def told(**changes: Any) -> str:
-        return "; ".join(nodes._lacks(plan, here, {**sound, **changes}))
+        return "; ".join(looking.lacks(needs, {**sound, **changes}))
 
     assert f"{path} is not visible" in told(files={path: None})
     assert f"{path} is another one" in told(files={path: {"": 1}})
@@ -223,8 +222,15 @@ def test_what_a_node_lacks_is_named_with_what_is_needed(tmp_path: Path, cells: P
     other = {"distribution": None, "version": None, "digest": "0" * 64}
     digest = (plan.plugin.digest or "")[:8]
     assert f"has the plugin 'mine' of mine (00000000), needs ({digest})" in told(plugin=other)
-    assert "has no plugin 'mine'" in told(plugin=None, plugin_error="it is broken")
+    assert "has not the plugin 'mine'" in told(plugin=None, plugin_error="it is broken")
     assert "it is broken" in told(plugin=None, plugin_error="it is broken")
+
+
+def test_files_that_options_name_have_to_be_seen_too(tmp_path: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    given = [f"engine.adapter={tmp_path / 'adapter'}", "engine.kind=a/b", "engine.threads=1"]
+    plan = make_plan(make_settings({"plugin": "echo", "options": given}), Plugins())
+    assert nodes.needs_of(plan)["files"] == {str(tmp_path / "adapter"): {}}
 
 
 def test_a_node_sees_the_files_with_their_sizes(tmp_path: Path) -> None:

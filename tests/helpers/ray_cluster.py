@@ -2,20 +2,23 @@
 
     python ray_cluster.py
 
-prints its address, then obeys lines on stdin: `add`, `remove`, `end`. A process of its own, so
+prints its address, then obeys lines on stdin: `add`, `hide`, `remove`. A process of its own, so
 that Ray's threads and warnings are not the tests', and nothing is left where a test fails.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 NODE_CPUS = 2
 
@@ -31,17 +34,24 @@ class Nodes:
         """One more node; `variables` are its environment's."""
         self._tell(f"add {json.dumps(variables)}")
 
+    def add_without(self, folder: Path) -> bool:
+        """One more node, on which that folder is empty; False where that needs more rights."""
+        return self._told(f"hide {folder}") == "done"
+
     def remove(self) -> None:
         """Kill the node that was added last."""
         self._tell("remove")
 
     def _tell(self, line: str) -> None:
+        answer = self._told(line)
+        assert answer == "done", answer
+
+    def _told(self, line: str) -> str:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        assert answer.strip() == "done", answer
+        return self.process.stdout.readline().strip()
 
 
 @contextmanager
@@ -78,6 +88,20 @@ def ray_cluster(folder: Path, nodes: int) -> Iterator[Nodes]:
                 process.stdout.close()
 
 
+_NEW_MOUNTS, _PRIVATE, _WITH_ALL_BELOW = 0x20000, 1 << 18, 1 << 14  # of <sched.h>, <sys/mount.h>
+
+
+def hide(folder: str) -> bool:
+    """Lay an empty file system over the folder, for what this thread starts from now on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    nothing = b"none"
+    return not (
+        libc.unshare(_NEW_MOUNTS)
+        or libc.mount(nothing, b"/", None, _PRIVATE | _WITH_ALL_BELOW, None)
+        or libc.mount(nothing, folder.encode(), b"tmpfs", 0, None)
+    )
+
+
 def main() -> None:
     out = os.dup(1)
     os.dup2(2, 1)  # what Ray prints is no answer
@@ -87,13 +111,25 @@ def main() -> None:
         os.write(out, f"{text}\n".encode())
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    added = []
+    added: list[Any] = []
+
+    def add_without(folder: str) -> None:
+        hidden = hide(folder)
+        if hidden:
+            added.append(cluster.add_node(num_cpus=NODE_CPUS))
+        answer("done" if hidden else "not permitted")
+        threading.Event().wait()  # Ray ends the node's processes with the thread that started them
+
     answer(cluster.address)
     for line in sys.stdin:
         word, _, rest = line.strip().partition(" ")
         if word == "add":
             variables = json.loads(rest) or None
             added.append(cluster.add_node(num_cpus=NODE_CPUS, env_vars=variables))
+        elif word == "hide":
+            # A thread of its own: it alone sees the folder empty.
+            threading.Thread(target=add_without, args=(rest,), daemon=True).start()
+            continue
         elif word == "remove":
             cluster.remove_node(added.pop(), allow_graceful=False)
         answer("done")

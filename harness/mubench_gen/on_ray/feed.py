@@ -7,6 +7,7 @@ come out, and what has been answered meanwhile is empty.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,6 +49,10 @@ class Feed:
     async def get(self, number: int) -> list[Any] | None:
         """The bundle's reference; None where it is answered."""
         return self._bundles.get(number)
+
+    async def time(self) -> float:
+        """The clock of the driver's node."""
+        return time.time()
 
     async def done(self, numbers: list[int]) -> None:
         for number in numbers:

@@ -22,9 +22,18 @@ from mubench_gen.errors import EngineFault, ImageError, MubenchError, UsageError
 from mubench_gen.model import StreamingModel
 from mubench_gen.on_ray.bundles import Bundles, References
 from mubench_gen.on_ray.feed import Feed, numbers
-from mubench_gen.on_ray.nodes import check_nodes, connected, fitting
-from mubench_gen.on_ray.sending import Answers, Bundle, images_of, pack
-from mubench_gen.on_ray.worker import Job, Worker
+from mubench_gen.on_ray.looking import Gate
+from mubench_gen.on_ray.nodes import (
+    alive,
+    check_nodes,
+    connected,
+    fitting,
+    name_of,
+    needs_of,
+    tell_clock,
+)
+from mubench_gen.on_ray.sending import Answers, Bundle, Fault, images_of, pack
+from mubench_gen.on_ray.worker import Job
 from mubench_gen.plan import Plan, batch_size
 from mubench_gen.progress import log
 from mubench_gen.response import WORKER, Asked
@@ -55,8 +64,9 @@ def distribute(
     requests: what stands before it is answered before what stands behind.
     """
     with connected(cluster) as ray:
-        check_nodes(ray, plan, cluster)
-        flow = _Flow(ray, plan, cluster, iter(requests), opened)
+        needs = needs_of(plan)
+        check_nodes(ray, needs, cluster)
+        flow = _Flow(ray, plan, cluster, needs, iter(requests), opened)
         try:
             yield from flow.batches()
         finally:
@@ -72,6 +82,7 @@ class _Flow:
         ray: Any,
         plan: Plan,
         cluster: Cluster,
+        needs: Mapping[str, Any],
         requests: Iterator[Request | None],
         opened: Told,
     ) -> None:
@@ -95,11 +106,11 @@ class _Flow:
         self._feed = _start_feed(ray)
         job = Job(
             settings=plan.settings.model_dump(mode="json", exclude={"reuse", "run_dir"}),
-            plugin_digest=plan.plugin.digest,
             folder=os.getcwd(),
             size=size,
         )
-        self._thread = _Reader(_dataset(ray, self._feed, job, cluster), self._results)
+        dataset = _dataset(ray, self._feed, needs, job, cluster)
+        self._thread = _Reader(ray, dataset, self._results)
         self._thread.start()
 
     def batches(self) -> Iterator[Asked]:
@@ -214,8 +225,8 @@ class _Flow:
             return kind(answers.fault.message)
         if self._facts is None:
             self._facts = dict(answers.facts)
-            nodes = [node for node in self._ray.nodes() if node["Alive"]]
-            self._opened(self._facts, {"nodes": len(nodes), **self._cluster.options.model_dump()})
+            nodes = len(alive(self._ray))
+            self._opened(self._facts, {"nodes": nodes, **self._cluster.options.model_dump()})
         elif self._facts.get("dtype") != answers.facts.get("dtype"):
             raise UsageError(
                 f"Worker {answers.worker} runs the model in {answers.facts.get('dtype')}, others "
@@ -228,8 +239,7 @@ class _Flow:
         if self._window and time.monotonic() - self._looked < _LOOK_AGAIN:
             return
         self._looked = time.monotonic()
-        nodes = [node for node in self._ray.nodes() if node["Alive"]]
-        self._window = _AHEAD * max(1, fitting(nodes, self._cluster)) + _SPARE
+        self._window = _AHEAD * max(1, fitting(alive(self._ray), self._cluster)) + _SPARE
 
 
 class _Reader(threading.Thread):
@@ -238,8 +248,10 @@ class _Reader(threading.Thread):
     Named like the thread of a model: where it still runs at the end, the process does not wait.
     """
 
-    def __init__(self, dataset: Any, results: queue.SimpleQueue[Any]) -> None:
+    def __init__(self, ray: Any, dataset: Any, results: queue.SimpleQueue[Any]) -> None:
         super().__init__(name=WORKER, daemon=True)
+        self._ray = ray
+        self._nodes: set[str] = set()  # that have answered
         self._dataset = dataset
         self._results = results
 
@@ -247,14 +259,27 @@ class _Reader(threading.Thread):
         try:
             blocks = self._dataset.iter_batches(batch_size=None, batch_format="pyarrow")
             for block in blocks:
-                for number, answers in zip(
-                    block["number"].to_pylist(), block["answers"].to_pylist(), strict=True
-                ):
-                    self._results.put((number, pickle.loads(answers)))
+                for answered in block.to_pylist():
+                    self._results.put((answered["number"], self._received(answered)))
         except BaseException as error:  # for the thread that waits
             self._results.put(error)
         else:
             self._results.put(EngineFault("it ended before all was answered"))
+
+    def _received(self, answered: Mapping[str, Any]) -> Answers:
+        """What a worker answers, or the fault of a node that is not let work."""
+        node, refused = answered["node"], answered["refused"]
+        if refused or node not in self._nodes:
+            self._nodes.add(node)
+            nodes = {one["NodeID"]: name_of(one) for one in self._ray.nodes()}
+            name = nodes.get(node, node)
+            tell_clock(name, answered["clock"])
+            if refused:
+                told = f"A node that joined the cluster is not ready:\n  {name}: {refused}\n"
+                more = "Mend it or take it away: the same command goes on from here."
+                return Answers(name, node, fault=Fault("usage", told + more))
+        received: Answers = pickle.loads(answered["answers"])
+        return received
 
 
 def _start_feed(ray: Any) -> Any:
@@ -264,7 +289,7 @@ def _start_feed(ray: Any) -> Any:
     return ray.remote(num_cpus=0)(Feed).options(scheduling_strategy=here).remote()
 
 
-def _dataset(ray: Any, feed: Any, job: Job, cluster: Cluster) -> Any:
+def _dataset(ray: Any, feed: Any, needs: Mapping[str, Any], job: Job, cluster: Cluster) -> Any:
     """Numbers → workers → answers; nothing runs yet."""
     from ray.data import ActorPoolStrategy, DataContext
 
@@ -277,10 +302,10 @@ def _dataset(ray: Any, feed: Any, job: Job, cluster: Cluster) -> Any:
     pool = ActorPoolStrategy(min_size=options.least, max_size=options.most)
     source = ray.data.read_datasource(numbers(feed), num_cpus=0, override_num_blocks=1)
     return source.map_batches(
-        Worker,
+        Gate,
         batch_size=1,
         compute=pool,
-        fn_constructor_args=(feed, job),
+        fn_constructor_args=(feed, needs, pickle.dumps(job)),
         num_cpus=options.cpus,
         num_gpus=options.gpus or None,
     )

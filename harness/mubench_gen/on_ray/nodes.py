@@ -46,6 +46,7 @@ def import_ray() -> Any:
 def connected(cluster: Cluster) -> Iterator[Any]:
     """Ray, connected to the cluster, or to one started here; left again at the end."""
     ray = import_ray()
+    ship_by_value(ray)
     if ray.is_initialized():  # by whoever called `evaluate`: theirs to end
         yield ray
         return
@@ -88,45 +89,70 @@ def _check_address(address: str) -> None:
         ) from None
 
 
-def check_nodes(ray: Any, plan: Plan, cluster: Cluster) -> None:
+def needs_of(plan: Plan) -> dict[str, Any]:
+    """What every node has to have: see `looking.lacks`."""
+    plugin = plan.plugin
+    return {
+        "mubench-gen": __version__,
+        "plugin": {
+            "asked": str(plugin.path) if plugin.path else plugin.name,
+            "name": plugin.name,
+            "distribution": plugin.distribution,
+            "version": plugin.version,
+            "digest": plugin.digest,
+        },
+        "files": {path: looking.seen(path) for path in _paths(plan)},
+    }
+
+
+def check_nodes(ray: Any, needs: Mapping[str, Any], cluster: Cluster) -> None:
     """UsageError where a node lacks something, or none has room for a worker. Names the node."""
-    nodes = [node for node in ray.nodes() if node["Alive"]]
+    nodes = alive(ray)
     _check_room(nodes, cluster)
-    paths = _paths(plan)
-    here = {path: looking._seen(path) for path in paths}
-    plugin = str(plan.plugin.path) if plan.plugin.path else plan.plugin.name
     problems: list[str] = []
-    looks = _send_looks(ray, nodes, plugin, paths)
+    looks = _send_looks(ray, nodes, needs["plugin"]["asked"], list(needs["files"]))
     for node, (began, reference) in zip(nodes, looks, strict=True):
-        name = f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
         try:
             found = ray.get(reference, timeout=_LOOKED_AT)
         except Exception as error:  # whatever Ray raises of a node that can't be asked
-            problems.append(f"{name}: cannot be looked at: {_first_line(error)}")
+            if node["NodeID"] not in {one["NodeID"] for one in alive(ray)}:
+                continue  # it is gone meanwhile
+            problems.append(f"{name_of(node)}: cannot be looked at: {_first_line(error)}")
             continue
-        problems += [f"{name}: {text}" for text in _lacks(plan, here, found)]
-        _compare_clocks(name, began, float(found["time"]))
+        problems += [f"{name_of(node)}: {text}" for text in looking.lacks(needs, found)]
+        there = float(found["time"])
+        tell_clock(name_of(node), min(0.0, there - began) or max(0.0, there - time.time()))
     if problems:
         raise UsageError("The cluster is not ready:\n  " + "\n  ".join(problems))
+
+
+def alive(ray: Any) -> list[Mapping[str, Any]]:
+    """The nodes that the cluster has now."""
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def name_of(node: Mapping[str, Any]) -> str:
+    """A node of `ray.nodes()`, as messages name it."""
+    return f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
+
+
+def ship_by_value(ray: Any) -> None:
+    """Let `looking` travel as it is here: nodes may have another one, or none."""
+    ray.cloudpickle.register_pickle_by_value(looking)
 
 
 def _send_looks(
     ray: Any, nodes: Sequence[Mapping[str, Any]], plugin: str, paths: list[str]
 ) -> list[tuple[float, Any]]:
-    from ray import cloudpickle
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    cloudpickle.register_pickle_by_value(looking)
-    try:
-        task = ray.remote(num_cpus=0, max_retries=0)(looking.look)
-        sent = []
-        for node in nodes:
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            began = time.time()
-            sent.append((began, task.options(scheduling_strategy=there).remote(plugin, paths)))
-        return sent
-    finally:
-        cloudpickle.unregister_pickle_by_value(looking)
+    task = ray.remote(num_cpus=0, max_retries=0)(looking.look)
+    sent = []
+    for node in nodes:
+        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        began = time.time()
+        sent.append((began, task.options(scheduling_strategy=there).remote(plugin, paths)))
+    return sent
 
 
 def _check_room(nodes: Sequence[Mapping[str, Any]], cluster: Cluster) -> None:
@@ -155,45 +181,17 @@ def fitting(nodes: Sequence[Mapping[str, Any]], cluster: Cluster) -> int:
 
 
 def _paths(plan: Plan) -> list[str]:
-    """What every node has to see: a plugin's file, a local checkpoint."""
-    paths = [] if plan.plugin.path is None else [str(plan.plugin.path)]
+    """What every node has to see: a plugin's file, a local checkpoint, paths among the options."""
     source = plan.spec.source
-    if isinstance(source, Checkpoint) and Path(source.path).exists():
-        paths.append(str(Path(source.path).resolve()))
-    return paths
+    named = [source.path] if isinstance(source, Checkpoint) else []
+    named += [value for value in plan.settings.options.values() if os.sep in value]
+    found = [] if plan.plugin.path is None else [str(plan.plugin.path)]
+    found += [str(Path(path).resolve()) for path in named if os.path.exists(path)]
+    return list(dict.fromkeys(found))
 
 
-def _lacks(
-    plan: Plan, here: Mapping[str, Mapping[str, int] | None], found: Mapping[str, Any]
-) -> Iterator[str]:
-    for path, files in here.items():
-        there = found["files"][path]
-        if there is None:
-            yield f"{path} is not visible. Put it where all nodes see it"
-        elif there != files:
-            mine = files or {}
-            changed = sorted(k for k in {**there, **mine} if there.get(k) != mine.get(k))
-            yield f"{path} is another one: {changed[0] or 'its size'} differs"
-    if found["mubench-gen"] is None:
-        yield f"has no mubench-gen, needs {__version__}: pip install 'mubench-gen=={__version__}'"
-        return
-    if found["mubench-gen"] != __version__:
-        yield (
-            f"has mubench-gen {found['mubench-gen']}, needs {__version__}: "
-            f"pip install 'mubench-gen=={__version__}'"
-        )
-    plugin, name = found["plugin"], plan.plugin.distribution or plan.plugin.name
-    needs = f"{plan.plugin.version or ''} ({(plan.plugin.digest or '')[:8]})".strip()
-    if plugin is None:
-        yield f"has no plugin {plan.plugin.name!r}, needs {name} {needs}: {found['plugin_error']}"
-    elif (plugin["version"], plugin["digest"]) != (plan.plugin.version, plan.plugin.digest):
-        has = f"{plugin['version'] or ''} ({(plugin['digest'] or '')[:8]})".strip()
-        yield f"has the plugin {plan.plugin.name!r} of {name} {has}, needs {needs}"
-
-
-def _compare_clocks(name: str, began: float, there: float) -> None:
+def tell_clock(name: str, off: float) -> None:
     """Say where a clock is off: nothing depends on it but the times that logs show."""
-    off = there - began if there < began else max(0.0, there - time.time())
     if abs(off) > _CLOCKS:
         log(
             f"{name}: its clock is {abs(off):,.0f} s {'ahead' if off > 0 else 'behind'}. Records "

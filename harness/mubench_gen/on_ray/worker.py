@@ -29,18 +29,16 @@ _IMAGES = 64  # images kept, so that what is asked about one decodes it once
 class Job:
     """What a worker needs to open the model: plain data, no objects.
 
-    `plugin_digest`: of the plugin's code, which has to be the driver's. `size`: requests (or
-    images) a call of the model, or its window.
+    `size`: requests (or images) a call of the model, or its window.
     """
 
     settings: Mapping[str, Any]
-    plugin_digest: str | None
     folder: str
     size: int
 
 
 class Worker:
-    """What Ray Data calls with a block: one number of a bundle in, its answers out.
+    """Behind the `Gate` of its node: the number of a bundle in, its answers out.
 
     What goes wrong is an answer too, so that Ray does not try a model again that cannot be loaded.
     """
@@ -55,14 +53,13 @@ class Worker:
         except (Exception, SystemExit) as error:  # an edge of isolation: one plugin's own code
             self._fault = _fault(error, self._name)
 
-    def __call__(self, block: Mapping[str, Any]) -> dict[str, Any]:
+    def answer(self, number: int) -> bytes:
+        """The `Answers` to the bundle of that number, pickled."""
         import ray
 
-        number = int(block["number"][0])
         held = ray.get(self._feed.get.remote(number))
         bundle: Bundle | None = None if held is None else ray.get(held[0])
-        answers = self._answer(bundle, ray.get)
-        return {"number": [number], "answers": [pickle.dumps(answers)]}
+        return pickle.dumps(self._answer(bundle, ray.get))
 
     def _answer(self, bundle: Bundle | None, fetch: Any) -> Answers:
         node = os.environ.get("RAY_NODE_ID", "")
@@ -90,11 +87,6 @@ class _Opened:
             os.chdir(job.folder)  # relative paths mean what they mean for the driver
         settings: Settings = make_settings(job.settings)
         plugin: Plugin = Plugins().load(settings.plugin)
-        if plugin.digest != job.plugin_digest:
-            raise UsageError(
-                f"the plugin {plugin.name!r} is another one here: its code differs from the "
-                "driver's. Install the same version on every node."
-            )
         self.model: Model = open_model(plugin, settings)
         with isolated_model(plugin, plugin.spec(settings.model)):
             self.model.load()
