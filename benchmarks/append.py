@@ -1,12 +1,13 @@
 """How fast the driver appends records, as durable as a run's: what a cluster can feed.
 
-    python benchmarks/append.py [--records 50000] [--batches 16 64 256 1024] [--folder DIR]
+    python benchmarks/append.py [--records 50000] [--batches 16 64 256 1024] [--indexed 3000000]
+        [--folder DIR]
 
 Appends records of the size of a real run's (made by `echo` on generated data, keys and ids made
 their own) to a records file: serialised, checksummed, written, and on the disk (fsync) batch by
 batch, indexed as they are. Then the whole way of an answer through the recorder, parsed and made
-into a record first. `--folder` puts the file on the disk that is to be measured. The bar: 5,000
-records a second.
+into a record first, and the index alone, with more keys. `--folder` puts the files on the disk
+that is to be measured. The bar: 5,000 records a second.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from mubench_gen.disk_table import DiskTable, hashed
 from mubench_gen.items import items_of
 from mubench_gen.plan import make_plan
 from mubench_gen.plugins import Plugins
@@ -31,6 +33,7 @@ from mubench_gen.settings import make_settings
 from mubench_gen.types import Request, Response
 
 IMAGES = 50
+_FEW = 100_000  # keys: more than wait in memory
 
 
 def templates(folder: Path) -> tuple[Path, list[Record]]:
@@ -90,20 +93,29 @@ def record(data: Path, count: int, batch: int, path: Path) -> dict[str, float]:
     return {"a_second": made / wall, "cpu_ms": 1000 * cpu / made}
 
 
-def index_bytes(records: list[Record], count: int, path: Path) -> float:
-    """Memory of the index, bytes a record."""
-    file = RecordFile(path)
-    source = numbered(records, count)
+def index(count: int, folder: Path) -> dict[str, float]:
+    """Keys put, and as many looked for that are not there: CPU of each, memory, disk."""
+    table = DiskTable(folder)
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    while chunk := list(islice(source, 256)):
-        file.append(chunk)
-    del chunk
-    grown = tracemalloc.get_traced_memory()[0] - before
+    for number in range(_FEW):
+        table.put(hashed(f"{number:032x}"), number)
+    held = tracemalloc.get_traced_memory()[1] - before
     tracemalloc.stop()
-    file.close()
-    path.unlink()
-    return grown / count
+    spent = time.process_time()
+    for number in range(_FEW, count):
+        table.put(hashed(f"{number:032x}"), number)
+    put = time.process_time() - spent
+    spent = time.process_time()
+    for number in range(count, count + _FEW):
+        assert table.get(hashed(f"{number:032x}")) is None
+    found = time.process_time() - spent
+    return {
+        "records": count,
+        "held_mb": held / 1e6,
+        "put_ms": 1000 * put / (count - _FEW),
+        "looked_up_ms": 1000 * found / _FEW,
+    }
 
 
 def main() -> None:
@@ -112,6 +124,7 @@ def main() -> None:
     )
     parser.add_argument("--records", type=int, default=50_000)
     parser.add_argument("--batches", type=int, nargs="+", default=[16, 64, 256, 1024])
+    parser.add_argument("--indexed", type=int, default=3_000_000)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -122,9 +135,9 @@ def main() -> None:
         for batch in arguments.batches:
             found[batch] = append(records, arguments.records, batch, folder / "records.jsonl")
         whole = record(data, arguments.records, 256, folder / "records.jsonl")
-        index = index_bytes(records, min(arguments.records, 100_000), folder / "records.jsonl")
+        indexed = index(arguments.indexed, folder)
     if arguments.json:
-        print(json.dumps({"append": found, "record": whole, "index_bytes": index}))
+        print(json.dumps({"append": found, "record": whole, "index": indexed}))
         return
     for batch, figures in found.items():
         print(
@@ -135,7 +148,10 @@ def main() -> None:
         f"render to disk, 256      {whole['a_second']:>9,.0f} records/s  "
         f"{whole['cpu_ms']:.4f} ms CPU a record"
     )
-    print(f"index in memory          {index:>9,.0f} bytes a record")
+    print(
+        f"index of {indexed['records']:,.0f} records   {indexed['held_mb']:.1f} MB in memory at "
+        f"most, {indexed['put_ms']:.4f} ms CPU a record, {indexed['looked_up_ms']:.4f} a look"
+    )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -425,6 +426,24 @@ def test_an_address_without_a_cluster_is_said_at_once(
     assert done.returncode == 2
     assert told in done.stderr
     assert address in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@needs_ray
+def test_a_cluster_of_another_version_of_ray_is_named_with_both(
+    tmp_path: Path, cluster: Nodes, cells: Path
+) -> None:
+    words = ["eval", "--plugin", "echo", "--data", str(cells), "--engine", "ray"]
+    words += ["--ray-address", cluster.address, "--run-dir", str(tmp_path / "run")]
+    program = (
+        f"import sys, ray; ray.__version__ = '0.1'; sys.argv = {['mubench-gen', *words]!r}; "
+        "from mubench_gen.__main__ import main; main()"
+    )
+    done = run([sys.executable, "-c", program])
+    assert done.returncode == 2, done.stderr
+    assert "Version mismatch" in done.stderr
+    assert "Ray: 0.1" in done.stderr
+    assert f"Ray: {importlib.metadata.version('ray')}" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -59,7 +59,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **started)
     except Exception as error:  # whatever Ray raises of a cluster that it can't use
         where = f"the Ray cluster at {address!r}" if address else "Ray on this machine"
-        raise SettingError(f"{where} cannot be used: {_first_line(error)}") from None
+        raise SettingError(f"{where} cannot be used: {_in_short(error)}") from None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, on_term)  # Ray sets one of its own
     try:
@@ -117,7 +117,7 @@ def check_nodes(ray: Any, needs: Mapping[str, Any], cluster: Cluster) -> None:
         except Exception as error:  # whatever Ray raises of a node that can't be asked
             if node["NodeID"] not in {one["NodeID"] for one in alive(ray)}:
                 continue  # it is gone meanwhile
-            problems.append(f"{name_of(node)}: cannot be looked at: {_first_line(error)}")
+            problems.append(f"{name_of(node)}: cannot be looked at: {_in_short(error)}")
             continue
         problems += [f"{name_of(node)}: {text}" for text in looking.lacks(needs, found)]
         there = float(found["time"])
@@ -199,6 +199,9 @@ def tell_clock(name: str, off: float) -> None:
         )
 
 
-def _first_line(error: BaseException) -> str:
+def _in_short(error: BaseException) -> str:
+    """The last line, which says what went wrong; of a mismatch of versions all of them."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines and lines[0].startswith("Version mismatch"):
+        return " ".join(lines)
     return (lines[-1] if lines else type(error).__name__)[:300]
