@@ -13,7 +13,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +34,10 @@ class Nodes:
         self._tell(f"add {json.dumps(variables)}")
 
     def add_without(self, folder: Path) -> bool:
-        """One more node, on which that folder is empty; False where that needs more rights."""
+        """One more node, on which that folder is empty, as on those that follow.
+
+        False where that needs more rights.
+        """
         return self._told(f"hide {folder}") == "done"
 
     def remove(self) -> None:
@@ -92,7 +94,7 @@ _NEW_MOUNTS, _PRIVATE, _WITH_ALL_BELOW = 0x20000, 1 << 18, 1 << 14  # of <sched.
 
 
 def hide(folder: str) -> bool:
-    """Lay an empty file system over the folder, for what this thread starts from now on."""
+    """Lay an empty file system over the folder, for all that is started here from now on."""
     libc = ctypes.CDLL(None, use_errno=True)
     nothing = b"none"
     return not (
@@ -113,13 +115,6 @@ def main() -> None:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     added: list[Any] = []
 
-    def add_without(folder: str) -> None:
-        hidden = hide(folder)
-        if hidden:
-            added.append(cluster.add_node(num_cpus=NODE_CPUS))
-        answer("done" if hidden else "not permitted")
-        threading.Event().wait()  # Ray ends the node's processes with the thread that started them
-
     answer(cluster.address)
     for line in sys.stdin:
         word, _, rest = line.strip().partition(" ")
@@ -127,9 +122,10 @@ def main() -> None:
             variables = json.loads(rest) or None
             added.append(cluster.add_node(num_cpus=NODE_CPUS, env_vars=variables))
         elif word == "hide":
-            # A thread of its own: it alone sees the folder empty.
-            threading.Thread(target=add_without, args=(rest,), daemon=True).start()
-            continue
+            if not hide(rest):
+                answer("not permitted")
+                continue
+            added.append(cluster.add_node(num_cpus=NODE_CPUS))
         elif word == "remove":
             cluster.remove_node(added.pop(), allow_graceful=False)
         answer("done")
