@@ -1,6 +1,7 @@
 """Does a run's memory grow with its items? The driver's own, at several sizes of one study.
 
     python benchmarks/memory.py [--items 100000 1000000] [--images 1700] [--parts 4]
+        [--steps run resume orders join]
 
 For each number of items (images × 6 questions × repeats, of a model that answers at once), each
 step in a process of its own: `run` asks them all and scores, `resume` finds them all finished and
@@ -86,13 +87,15 @@ def _apart(
     return found
 
 
-def measure(data: Path, images: int, items: int, parts: int, folder: Path) -> dict[str, float]:
+def measure(
+    data: Path, images: int, items: int, parts: int, folder: Path, steps: Sequence[str]
+) -> dict[str, float]:
     """The memory of each step, in MB."""
     repeats = max(1, round(items / (images * QUESTIONS)))
     given: dict[str, Any] = {"plugin": "echo", "data": str(data), "repeats": repeats}
     shards = [folder / f"part-{i}" for i in range(1, parts + 1)]
     most: dict[str, float] = {}
-    for name in STEPS:
+    for name in steps:
         if name == "orders":
             several = {"orders": "random:6", "readout": "parse,logprob"}
             settings = {**given, **several, "repeats": max(1, repeats // 12)}
@@ -120,6 +123,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--images", type=int, default=1_700)
     parser.add_argument("--parts", type=int, default=4)
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -134,8 +138,9 @@ def main() -> None:
             made = ["data", "prepare", "demo", "--images", str(arguments.images)]
             command = [sys.executable, "-m", "mubench_gen", *made, "--out", str(data)]
             subprocess.run(command, check=True, capture_output=True)
-            found.append(measure(data, arguments.images, items, arguments.parts, Path(scratch)))
-    for name in STEPS:
+            sizes = (data, arguments.images, items, arguments.parts)
+            found.append(measure(*sizes, Path(scratch), arguments.steps))
+    for name in arguments.steps:
         print(f"{name:<7} memory × {found[-1][name] / found[0][name]:.2f}")
 
 

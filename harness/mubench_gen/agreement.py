@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any, get_args
 
 from mubench_gen.clusters import Clusters
-from mubench_gen.disk_table import DiskTable, hashed
+from mubench_gen.disk_table import FEW, DiskTable, hashed
 from mubench_gen.interval import clustered_interval
 from mubench_gen.types import Readout
 
@@ -45,7 +45,7 @@ class AgreementTally:
     """
 
     def __init__(self) -> None:
-        self._questions = DiskTable(settle=int.__or__, width=16)
+        self._questions = DiskTable(settle=int.__or__, width=16, held=FEW)
         self._there: set[str] = set()
 
     def add(self, record: Mapping[str, Any], image: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mubench_gen.clusters import Clusters
-from mubench_gen.disk_table import DiskTable, hashed
+from mubench_gen.disk_table import FEW, DiskTable, hashed
 from mubench_gen.interval import clustered_interval
 
 _UNANSWERED = -1
@@ -113,7 +113,7 @@ class CircularTally:
     """Counts of one group of records, in memory that does not grow with them."""
 
     def __init__(self) -> None:
-        self._items = DiskTable(settle=_together, width=16)
+        self._items = DiskTable(settle=_together, width=16, held=FEW)
         self._gold: defaultdict[int, Counter[int]] = defaultdict(Counter)  # options → place
         self._right: defaultdict[int, Counter[int]] = defaultdict(Counter)
         self._answered: Counter[int] = Counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mubench_gen.disk_table import DiskTable
+from mubench_gen.disk_table import FEW, DiskTable
 
 _N = 32  # bits of a count
 
@@ -15,7 +15,7 @@ class Clusters:
     __slots__ = ("_table",)
 
     def __init__(self) -> None:
-        self._table = DiskTable(settle=int.__add__)
+        self._table = DiskTable(settle=int.__add__, held=FEW)
 
     def add(self, image: int, *, right: bool) -> None:
         """Count an item; `image` is `hashed` of what names the image."""

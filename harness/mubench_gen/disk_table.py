@@ -1,6 +1,6 @@
 """Numbers by number, on the disk once there are many: memory that does not grow with them.
 
-New entries wait in memory, `_HELD` of them at most. Then each goes into its page of a file, which
+New entries wait in memory, `held` of them at most. Then each goes into its page of a file, which
 is found by the leading bits of its key: one read is enough to look a key up. Pages are half full
 on average; before they overflow the file is written anew with twice as many. The file has no name,
 so that nothing is left of it when the process ends, however that happens.
@@ -19,7 +19,8 @@ from typing import IO
 
 from mubench_gen.errors import RunFolderError
 
-_HELD = 32_768  # entries in memory
+_HELD = 32_768  # entries in memory, 4 MB
+FEW = 4_096  # where there are many tables
 _PAGE = 4_096  # bytes; what the system's page cache reads at once
 _KEY = 8  # bytes
 _BITS = 64
@@ -53,11 +54,17 @@ class DiskTable:
     """
 
     def __init__(
-        self, folder: Path | None = None, *, settle: Settle = _first, width: int = 8
+        self,
+        folder: Path | None = None,
+        *,
+        settle: Settle = _first,
+        width: int = 8,
+        held: int = _HELD,
     ) -> None:
         self._folder = folder
         self._settle = settle
         self._width = width
+        self._held = min(held, _HELD)
         self._entry = _KEY + width
         self._room = (_PAGE - _COUNT.size) // self._entry  # entries a page
         self._recent: dict[int, int] = {}
@@ -73,7 +80,7 @@ class DiskTable:
             recent[key] = self._settle(recent[key], value)
             return
         recent[key] = value
-        if len(recent) >= _HELD:
+        if len(recent) >= self._held:
             self.settle_all()
 
     def get(self, key: int) -> int | None:
@@ -100,7 +107,7 @@ class DiskTable:
 
     def settle_all(self) -> None:
         """Settle what was put twice, and move what waits to the disk where there is enough."""
-        if self._file is None and len(self._recent) < _HELD:
+        if self._file is None and len(self._recent) < self._held:
             return
         waiting = sorted(self._recent.items())
         self._recent = {}
