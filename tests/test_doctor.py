@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from mubench_gen.doctor import hub, packages
-from mubench_gen.doctor.machine import GIB, driver_gpus
+from mubench_gen.doctor.machine import driver_gpus
+from mubench_gen.engines.footprint import GIB
 
 from .helpers.command import Command, Outcome
 from .helpers.plugin import write_distribution

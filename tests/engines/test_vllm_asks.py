@@ -13,7 +13,7 @@ from mubench_gen.engines.vllm_asks import Asks
 from mubench_gen.engines.vllm_generative import VllmGenerative
 from mubench_gen.engines.vllm_replica import Job, Recent
 from mubench_gen.engines.vllm_replicas import read_number
-from mubench_gen.errors import MissingExtraError, SettingError
+from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.plan import open_model
 from mubench_gen.plugins import Plugins
@@ -147,6 +147,23 @@ def test_the_engine_makes_room_for_the_images_that_a_task_shows(
     assert isinstance(model, VllmGenerative)
     limits = {"image": images, "video": 0, "audio": 0}
     assert model._arguments["limit_mm_per_prompt"] == limits
+
+
+def test_a_limit_of_the_user_s_stands_beside_the_task_s_and_an_unknown_kind_is_refused() -> None:
+    given = {"limit_mm_per_prompt": '{"image": 4}'}
+    model = open_checkpoint("vllm", CHECKPOINT, Runtime("", engine_options=given))
+    assert isinstance(model, VllmGenerative)
+    limits = {"image": 4, "video": 0, "audio": 0}
+    assert model._arguments["limit_mm_per_prompt"] == limits
+    wrong = {"limit_mm_per_prompt": '{"images": 1}'}
+    with pytest.raises(SettingError, match=r"no kind 'images'.*'image'"):
+        open_checkpoint("vllm", CHECKPOINT, Runtime("", engine_options=wrong))
+
+
+@pytest.mark.parametrize("path", ["./nope", "~/nope", "/nope/folder", "nope", "a/b/c", ".hidden/x"])
+def test_what_can_be_no_hub_id_is_a_folder_that_is_not_there(path: str) -> None:
+    with pytest.raises(UsageError, match="No folder"):
+        open_checkpoint("vllm", Checkpoint(path, "generative"), Runtime(""))
 
 
 def test_without_vllm_the_line_to_type_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,6 +184,56 @@ def test_too_little_memory_says_how_much_is_needed_and_what_would_fit(
     assert "-o engine.max_model_len=" in told
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (lambda whole: whole[: len(whole) // 2], "bytes"),
+        (lambda whole: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS"),
+    ],
+)
+def test_weights_that_are_not_whole_are_named(
+    variant: Variant, content: Callable[[bytes], bytes], told: str
+) -> None:
+    folder = variant()
+    weights = folder / "model.safetensors"
+    weights.write_bytes(content(weights.read_bytes()))
+    message = refusal(folder)
+    assert "model.safetensors" in message
+    assert told in message
+
+
+def test_weights_of_another_configuration_are_told_so(variant: Variant) -> None:
+    config = configuration()
+    config["text_config"]["num_hidden_layers"] += 1
+    assert "do not fit its config.json" in refusal(variant(config))
+
+
+def test_weights_beyond_the_machine_s_memory_are_refused_before_they_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mubench_gen.engines.vllm_opening.memory", lambda: (2**30, 2**20))
+    told = refusal(tiny_weights())
+    assert "Not enough memory" in told
+    assert "in float32" in told
+    assert "--dtype bfloat16" in told
+
+
+def test_a_device_that_this_vllm_does_not_run_on_is_refused() -> None:
+    told = refusal(tiny_weights(), Runtime("", device="cuda", dtype="float32"))
+    assert "runs on cpu alone" in told
+
+
+def test_a_build_for_gpus_without_a_gpu_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    import vllm.platforms
+    from vllm.platforms.interface import UnspecifiedPlatform
+
+    monkeypatch.setattr(vllm.platforms, "_current_platform", UnspecifiedPlatform())
+    monkeypatch.setattr(vllm.platforms, "current_platform", UnspecifiedPlatform(), raising=False)
+    told = refusal(tiny_weights())
+    assert "finds no GPU" in told
+    assert "--engine transformers" in told
+
+
 def test_an_engine_core_that_is_killed_is_the_engine_s_fault_and_no_item_s(
     good: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,8 +15,8 @@ from mubench_gen.data.ubench import UBENCH, hub_cache, shards_of
 from mubench_gen.doctor import hub, machine, packages
 from mubench_gen.doctor.finding import Finding, fine, lacking
 from mubench_gen.doctor.fitness import Here, fitness
-from mubench_gen.doctor.machine import GIB
 from mubench_gen.engines import check_engine
+from mubench_gen.engines.footprint import GIB, memory
 from mubench_gen.places import cache_folder
 
 _ROOM = {"runs": 1, "data": 1, "weights": 20}  # GiB below which a disk is told of
@@ -93,7 +93,7 @@ def _python() -> Finding:
 
 
 def _memory() -> Iterator[Finding]:
-    found = machine.memory()
+    found = memory()
     if found is not None:
         total, available = found
         yield fine("memory", f"{total / GIB:.0f} GiB ({available / GIB:.0f} available)")

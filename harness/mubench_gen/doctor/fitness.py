@@ -10,9 +10,10 @@ from packaging.requirements import Requirement
 from mubench_gen._version import __version__
 from mubench_gen.doctor import hub, packages
 from mubench_gen.doctor.finding import Finding, fine, lacking
-from mubench_gen.doctor.machine import GIB, Gpu, memory
+from mubench_gen.doctor.machine import Gpu
 from mubench_gen.doctor.packages import OWN
 from mubench_gen.doctor.wants import Told, Wants, ask_plugins
+from mubench_gen.engines.footprint import GIB, memory
 from mubench_gen.plugins import Listed, Plugins
 
 # The extra that brings what an engine needs.

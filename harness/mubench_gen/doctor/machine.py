@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-GIB = 2**30
+from mubench_gen.engines.footprint import GIB
+
 _SMI = ("--query-gpu=name,memory.total,memory.free,driver_version", "--format=csv,noheader,nounits")
 _SMI_PATIENCE, _TORCH_PATIENCE = 10.0, 60.0  # seconds
 _TORCH = """
@@ -58,16 +59,6 @@ class Torch:
 def platform_line() -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{platform.system()} {platform.release()} {platform.machine()}, {cores} cores"
-
-
-def memory() -> tuple[int, int] | None:
-    """Bytes of memory, in all and available; None where the system doesn't say."""
-    try:
-        lines = Path("/proc/meminfo").read_text("utf-8").splitlines()
-        kib = {name: int(rest.split()[0]) for name, _, rest in (li.partition(":") for li in lines)}
-        return kib["MemTotal"] * 1024, kib["MemAvailable"] * 1024
-    except (OSError, KeyError, ValueError):
-        return None
 
 
 def driver_gpus() -> tuple[list[Gpu], str]:

@@ -65,7 +65,7 @@ def digest_checkpoint(path: str | Path, revision: str | None = None) -> Checkpoi
     None also where a folder holds no weights: opening it will say so.
     """
     folder = local_folder(path, revision)
-    files = [] if folder is None else _weight_files(folder)
+    files = [] if folder is None else weight_files(folder)
     if folder is None or not files:
         return None
     settings = sorted(
@@ -80,7 +80,7 @@ def digest_checkpoint(path: str | Path, revision: str | None = None) -> Checkpoi
     )
 
 
-def _weight_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
     """The files that transformers reads: one file, else an index's shards, else what is there."""
     for single in _SINGLE_FILES:
         if (folder / single).is_file():

@@ -20,6 +20,7 @@ from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.model import Checkpoint, Runtime
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+\Z")
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 # Set by flags of ours, or by the engine itself.
 _OURS = {
@@ -37,10 +38,14 @@ _ONE_BY_ONE = {"max_num_seqs": 1, "enable_prefix_caching": False}
 
 @dataclass(frozen=True, slots=True)
 class VllmStart:
-    """`arguments` of `vllm.LLM` (or, as flags, of `vllm serve`), and environment variables."""
+    """`arguments` of `vllm.LLM` (or, as flags, of `vllm serve`), and environment variables.
+
+    `on_gpu`: whether weights go into a GPU's memory, not this machine's.
+    """
 
     arguments: Mapping[str, Any]
     environment: Mapping[str, str] = field(default_factory=dict)
+    on_gpu: bool = False
 
     @property
     def model(self) -> str:
@@ -89,10 +94,28 @@ def read_arguments(
     }
     return {
         **_of_runtime(checkpoint, runtime),
-        "limit_mm_per_prompt": {"image": images, "video": 0, "audio": 0},
         **own,
         **given,
+        **_limits(images, given.get("limit_mm_per_prompt"), engine),
     }
+
+
+def _limits(images: int, given: Any, engine: str) -> dict[str, Any]:
+    """How many of what a prompt holds at most: what the user says of it over what the task says.
+
+    vLLM takes any name, and 999 of what isn't named.
+    """
+    limits = {"image": images, "video": 0, "audio": 0}
+    name = "limit_mm_per_prompt"
+    if given is not None and not isinstance(given, dict):
+        raise SettingError(f"Engine {engine!r}, option engine.{name}: a JSON object is needed.")
+    for kind in given or {}:
+        if kind not in limits:
+            raise SettingError(
+                f"Engine {engine!r}, option engine.{name}: no kind {kind!r}. "
+                + did_you_mean(kind, limits)
+            )
+    return {name: {**limits, **(given or {})}}
 
 
 def settle(arguments: Mapping[str, Any], runtime: Runtime) -> VllmStart:
@@ -113,7 +136,7 @@ def settle(arguments: Mapping[str, Any], runtime: Runtime) -> VllmStart:
         environment["VLLM_BATCH_INVARIANT"] = "1"
     elif runtime.deterministic:
         settled |= _ONE_BY_ONE
-    return VllmStart(settled, environment)
+    return VllmStart(settled, environment, gpu)
 
 
 @lru_cache(maxsize=1)
@@ -148,7 +171,8 @@ def _of_runtime(checkpoint: Checkpoint, runtime: Runtime) -> dict[str, Any]:
         raise SettingError(f"No dtype {runtime.dtype!r}. Known: {', '.join(_DTYPES)}.")
     folder = Path(checkpoint.path).expanduser()
     local = folder.is_dir()
-    if not local and (isinstance(checkpoint.path, Path) or str(checkpoint.path).count("/") != 1):
+    no_id = isinstance(checkpoint.path, Path) or not _HUB_ID.match(str(checkpoint.path))
+    if not local and no_id:
         raise UsageError(
             f"No folder {folder}. A model is a folder with config.json and weights, "
             "or a hub id (OWNER/NAME)."

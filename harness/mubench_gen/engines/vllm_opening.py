@@ -12,10 +12,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.engines.conversation import ChatTemplate, choose_template
-from mubench_gen.engines.digest import digest_checkpoint, local_folder
+from mubench_gen.engines.digest import digest_checkpoint, local_folder, weight_files
+from mubench_gen.engines.footprint import GIB, broken, loaded_bytes, memory
 from mubench_gen.engines.transformers_source import hint_of
 from mubench_gen.engines.vllm_arguments import VllmStart, settle
-from mubench_gen.engines.vllm_diagnosis import Opening, diagnose
+from mubench_gen.engines.vllm_diagnosis import check_host_memory, diagnose
+from mubench_gen.engines.vllm_failures import Opening, no_device
 from mubench_gen.engines.vllm_log import VllmLog
 from mubench_gen.errors import MissingExtraError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
@@ -44,14 +46,25 @@ class Phases:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._began = time.perf_counter()
+        self._began = self._since = time.perf_counter()
         self.seconds: dict[str, float] = {}
+
+    def begin(self, what: str) -> None:
+        """For what may take minutes, so that the wait has a name."""
+        self.say(f"{what} …")
 
     def done(self, phase: str) -> None:
         now = time.perf_counter()
-        self.seconds[phase] = round(now - self._began, 2)
-        self._began = now
-        log(f"{self._name}: {phase} {self.seconds[phase]:.1f} s")
+        self.seconds[phase] = round(now - self._since, 2)
+        self._since = now
+        self.say(f"{phase} {self.seconds[phase]:.1f} s")
+
+    def say(self, what: str) -> None:
+        log(f"{self._name}: {what}")
+
+    def ready(self) -> None:
+        self.seconds["ready"] = round(time.perf_counter() - self._began, 2)
+        self.say(f"ready after {self.seconds['ready']:.1f} s")
 
 
 def open_engine(
@@ -62,7 +75,6 @@ def open_engine(
     _require("torch", _ENVIRONMENT if "torch" in sys.modules else {**_ENVIRONMENT, **_OPENMP})
     start = settle({**_DEFAULTS, **arguments}, runtime)
     os.environ.update(start.environment)
-    opening = _opening(checkpoint, start)
     vllm_log = VllmLog()
     try:
         engine = _opened(checkpoint, runtime, start, phases, vllm_log)
@@ -70,10 +82,11 @@ def open_engine(
         vllm_log.remove()
         raise
     except Exception as error:  # vLLM and what it is made of raise what they like
-        problem = diagnose(error, vllm_log.text, opening)
+        # Asked for only now: vLLM may have fetched the model in the meantime.
+        problem = diagnose(error, vllm_log.text, _opening(checkpoint, runtime, start))
         vllm_log.remove()
         raise problem from error
-    phases.done("ready")
+    phases.ready()
     return engine
 
 
@@ -88,27 +101,48 @@ def _opened(
     from mubench_gen.engines.vllm_engine import VllmEngine
 
     phases.done("import")
+    _check_device(runtime.device)
     # All that its configuration tells is told before weights are read.
     engine_arguments = EngineArgs(**start.arguments)
     configure_logging_if_needed(engine_arguments.create_logging_config())
     config = engine_arguments.create_model_config()
     _check_model(checkpoint, config, images=runtime.images)
     template = _template(checkpoint, config)
+    opening = _opening(checkpoint, runtime, start)
+    _check_files(checkpoint, start)
+    if not start.on_gpu and start.arguments.get("quantization") is None:
+        available = memory()
+        check_host_memory(opening, available[1] if available else None)
+    size = f" ({opening.weights / GIB:.3g} GiB of weights)" if opening.weights else ""
+    phases.begin(f"loading {opening.model}{size}")
+    whole = config.max_model_len
     llm = LLM(**start.arguments)
     phases.done("load")
+    _tell_context(phases, whole, llm.llm_engine.vllm_config.model_config.max_model_len)
     facts = {**_facts(checkpoint, start, llm, template), "startup_seconds": phases.seconds}
     return VllmEngine(llm, checkpoint, template.text if template else None, facts, vllm_log)
 
 
-def _opening(checkpoint: Checkpoint, start: VllmStart) -> Opening:
+def _opening(checkpoint: Checkpoint, runtime: Runtime, start: VllmStart) -> Opening:
     """What a diagnosis says of the model."""
-    revision = start.arguments.get("revision")
-    folder = local_folder(checkpoint.path, revision)
-    digest = digest_checkpoint(checkpoint.path, revision) if folder is not None else None
-    weights = None
-    if folder is not None and digest is not None:
-        weights = sum((folder / name).stat().st_size for name in digest.files)
-    return Opening(str(checkpoint.path), weights, hint_of(checkpoint))
+    folder = local_folder(checkpoint.path, start.arguments.get("revision"))
+    files = [] if folder is None else weight_files(folder)
+    dtype = str(start.arguments["dtype"])
+    return Opening(
+        str(checkpoint.path),
+        loaded_bytes(files, dtype) if files else None,
+        dtype,
+        dict(runtime.engine_options),
+        hint_of(checkpoint),
+    )
+
+
+def _tell_context(phases: Phases, whole: int, context: int) -> None:
+    """Where memory, not the model, bounds how long a prompt may be (max_model_len=-1)."""
+    if context < whole:
+        phases.say(
+            f"prompts of up to {context:,} tokens fit into memory; the model's context is {whole:,}"
+        )
 
 
 def _require(package: str, environment: Mapping[str, str]) -> None:
@@ -121,6 +155,33 @@ def _require(package: str, environment: Mapping[str, str]) -> None:
         raise MissingExtraError(
             error.name or package, extra="vllm", purpose="Engine 'vllm'"
         ) from error
+
+
+def _check_device(wish: str) -> None:
+    """vLLM runs on what it was built for: refuse another device than that."""
+    from vllm.platforms import current_platform
+
+    own = str(current_platform.device_type)
+    if not own:
+        raise UsageError(no_device("the model"))
+    if wish not in ("auto", own):
+        some = " To choose a GPU set CUDA_VISIBLE_DEVICES." if wish.startswith("cuda:") else ""
+        raise UsageError(
+            f"--device {wish}: vLLM, as it is installed here, runs on {own} alone.{some} Leave "
+            "--device out, or use --engine transformers."
+        )
+
+
+def _check_files(checkpoint: Checkpoint, start: VllmStart) -> None:
+    """Refuse files of weights that are not whole, before any is read."""
+    folder = local_folder(checkpoint.path, start.arguments.get("revision"))
+    for file in [] if folder is None else weight_files(folder):
+        problem = broken(file)
+        if problem is not None:
+            raise UsageError(
+                f"The weights of {checkpoint.path} cannot be read: {file.name}: {problem}. "
+                "Fetch the file again."
+            )
 
 
 def _check_model(checkpoint: Checkpoint, config: Any, *, images: int) -> None:

@@ -1,0 +1,275 @@
+"""The failures of a start that are known, each by its words, and what to tell of it. No vLLM here.
+
+The sentences that are looked for are vLLM 0.32's, torch's and transformers' own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from mubench_gen.engines.footprint import GIB
+
+# Packages that are named otherwise than what they are imported by.
+_PACKAGES = {
+    "cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml", "google": "protobuf",
+    "skimage": "scikit-image", "sklearn": "scikit-learn",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What was to be opened: `model` as the user knows it, `weights` in bytes where known.
+
+    `weights` are as many as they take once they are loaded, in the precision `dtype`; `options`
+    are the user's own for the engine; `hint` is the plugin's: how to get access to it, say.
+    """
+
+    model: str
+    weights: int | None = None
+    dtype: str = "auto"
+    options: Mapping[str, str] = field(default_factory=dict)
+    hint: str = ""
+
+    @property
+    def size(self) -> str:
+        """How large the weights are, as part of a sentence."""
+        if self.weights is None:
+            return ""
+        precision = "" if self.dtype == "auto" else f" in {self.dtype}"
+        return f" Its weights alone take {self.weights / GIB:.3g} GiB{precision}."
+
+    @property
+    def given(self) -> str:
+        """The engine options that were given, as part of a sentence: one may be the cause."""
+        if not self.options:
+            return ""
+        told = " ".join(f"-o engine.{name}={value}" for name, value in self.options.items())
+        return f" (with {told})"
+
+
+def _busy_device(found: re.Match[str], opening: Opening) -> str:
+    free, total, share, wanted = found.groups()
+    fits = int(float(free) / float(total) * 100) / 100
+    return (
+        f"Not enough memory for {opening.model}: {free} of {total} GiB are free, and vLLM is to "
+        f"take {wanted} GiB (gpu_memory_utilization {share}).{opening.size} Stop what else uses "
+        f"the memory, or give vLLM less: -o engine.gpu_memory_utilization={fits:.2f}"
+    )
+
+
+def _short_cache(found: re.Match[str], opening: Opening) -> str:
+    context, needed, there, rest = found.groups()
+    fits = re.search(r"estimated maximum model length is (\d+)", rest)
+    shorter = fits.group(1) if fits else "a smaller number"
+    return (
+        f"Not enough memory for {opening.model}: one prompt of its full context ({context} "
+        f"tokens) needs {needed} GiB of cache, and {there} GiB are left beside the weights. "
+        f"Use a shorter context: -o engine.max_model_len={shorter}"
+    )
+
+
+def _no_cache(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"Not enough memory for {opening.model}: the weights leave none for the cache."
+        f"{opening.size} Let vLLM take more (-o engine.gpu_memory_utilization=0.95), spread the "
+        "model over GPUs (-o engine.tensor_parallel_size=2), or use a quantised version."
+    )
+
+
+def _killed(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"vLLM's process was killed while it opened {opening.model}, as the system does where "
+        f"memory runs out.{opening.size} Stop what else uses the memory, or use a quantised or "
+        "smaller version."
+    )
+
+
+def no_device(model: str) -> str:
+    """What to say where vLLM finds nothing to run on."""
+    return (
+        f"vLLM finds no GPU for {model}, and its usual build needs one. Use --engine "
+        "transformers; if there is a GPU, `mubench-gen doctor` says what is wrong with it."
+    )
+
+
+def _no_device(found: re.Match[str], opening: Opening) -> str:
+    return no_device(opening.model)
+
+
+def _large_cache(found: re.Match[str], opening: Opening) -> str:
+    free, wanted = found.groups()
+    return (
+        f"Not enough memory for {opening.model}: its cache is to take {wanted} GiB, and {free} GiB "
+        "are free. Set VLLM_CPU_KVCACHE_SPACE (in GiB) or -o engine.kv_cache_memory_bytes lower."
+    )
+
+
+def _no_host_memory(found: re.Match[str], opening: Opening) -> str:
+    more = f" {int(found.group(1)) / GIB:.3g} GiB more were asked for." if found.group(1) else ""
+    return (
+        f"Not enough memory on this machine for {opening.model}:{more}{opening.size} Stop what "
+        "else uses the memory, or use a quantised or smaller version."
+    )
+
+
+def _no_fit(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"The weights of {opening.model}{opening.given} do not fit its config.json: "
+        f"{found.group(0)[:200].strip()}. Both belong to one version of one model."
+    )
+
+
+def _no_tokenizer(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"{opening.model}{opening.given} has no tokenizer that can be read: tokenizer.json and "
+        "tokenizer_config.json belong beside config.json."
+    )
+
+
+def _no_nodes(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"{opening.model} is to run in {found.group(1)} parts, and this machine, which has no "
+        "GPU, is one: leave engine.tensor_parallel_size and engine.pipeline_parallel_size out."
+    )
+
+
+def _no_room(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"Not enough memory for {opening.model}: {found.group(0).strip()}.{opening.size} Spread "
+        "it over GPUs (-o engine.tensor_parallel_size=2), or use a quantised or smaller version."
+    )
+
+
+def _few_devices(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"{opening.model} is to run on {found.group(1)} GPUs, and this machine has "
+        f"{found.group(2)}: give a smaller -o engine.tensor_parallel_size."
+    )
+
+
+def _remote_code(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"{opening.model} brings code of its own, which runs only where it is asked for, "
+        "at one commit: --trust-remote-code --revision and the commit's 40 hexadecimal digits."
+    )
+
+
+def _unknown_architecture(found: re.Match[str], opening: Opening) -> str:
+    name = next(group for group in found.groups() if group)
+    # Of a model type that transformers does not know, it was transformers that said so.
+    newer = "" if found.group(2) else "; else use --engine transformers"
+    return (
+        f"vLLM, as it is installed here, does not know the architecture {name} of "
+        f"{opening.model}. A newer vLLM may (pip install --upgrade vllm){newer}. {opening.hint}"
+    ).strip()
+
+
+def _too_long(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"engine.max_model_len={found.group(1)} is more than the context of {opening.model}, "
+        f"which is {found.group(2)} tokens."
+    )
+
+
+def _missing_package(found: re.Match[str], opening: Opening) -> str:
+    module = found.group(1).partition(".")[0]
+    package = _PACKAGES.get(module, module.replace("_", "-"))
+    return (
+        f"{opening.model}{opening.given} needs the package {package}, which is not installed. "
+        f"Type: pip install {package}"
+    )
+
+
+def _told_package(found: re.Match[str], opening: Opening) -> str:
+    return f"{opening.model} needs a package that is not installed. Type: {found.group(1)}"
+
+
+def _no_model(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"No model {opening.model}{opening.given}: a model is a folder with config.json and "
+        "weights, or a hub id (OWNER/NAME) that can be reached, or lies in the cache where "
+        "HF_HUB_OFFLINE is set. "
+        f"{opening.hint}"
+    ).strip()
+
+
+KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Opening], str]], ...] = (
+    (
+        re.compile(
+            r"\(([\d.]+)/([\d.]+) GiB\) on startup is less than desired \w+ memory utilization "
+            r"\(([\d.]+), ([\d.]+) GiB\)"
+        ),
+        _busy_device,
+    ),
+    (
+        re.compile(
+            r"max seq len \((\d+)\), \(([\d.]+) GiB KV cache is needed, which is larger than the "
+            r"available KV cache memory \(([\d.]+) GiB\)(.*)"
+        ),
+        _short_cache,
+    ),
+    (re.compile(r"No available memory for the cache blocks|Cannot auto-fit max_model"), _no_cache),
+    (re.compile(r"Failed core proc\(s\): \{[^}]*: -9\b"), _killed),
+    (re.compile(r"Failed to infer device type"), _no_device),
+    (re.compile(r"Not enough allowed NUMA nodes to bind threads of (\d+)"), _no_nodes),
+    (
+        re.compile(
+            r"(?:CUDA|HIP) out of memory\. Tried to allocate [^.]*(?:\.\d+ \w+)?"
+            r"(?:\. GPU \d+ has a total capacity of [\d.]+ \w+ of which [\d.]+ \w+ is free)?"
+        ),
+        _no_room,
+    ),
+    (
+        re.compile(
+            r"\(([\d.]+)/[\d.]+ GiB\) on kv cache allocation is less than requested memory for kv "
+            r"\(([\d.]+) GiB\)"
+        ),
+        _large_cache,
+    ),
+    (
+        re.compile(
+            r"DefaultCPUAllocator: can't allocate memory(?:: you tried to allocate (\d+) bytes)?"
+        ),
+        _no_host_memory,
+    ),
+    (
+        re.compile(
+            r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\)[^\n]*"
+            r"|Following weights were not initialized from checkpoint: \{[^,}]*|size mismatch for "
+            r"[^\n]*"
+        ),
+        _no_fit,
+    ),
+    (re.compile(r"Couldn't instantiate the backend tokenizer"), _no_tokenizer),
+    (
+        re.compile(r"World size \((\d+)\) is larger than the number of available GPUs \((\d+)\)"),
+        _few_devices,
+    ),
+    (re.compile(r"trust_remote_code=True|requires you to execute"), _remote_code),
+    (
+        re.compile(
+            r"Model architectures \['([^']+)'|model type `([^`]+)` but Transformers does not"
+            r"|Model architecture (\w+) (?:was|is not) supported"
+            r"|Transformers implementation of '(\w+)' is not compatible"
+        ),
+        _unknown_architecture,
+    ),
+    (
+        re.compile(
+            r"max_model_len \((\d+)\) is greater than the derived max_model_len "
+            r"\(\w+=([\d.]+?)(?:\.0)? "
+        ),
+        _too_long,
+    ),
+    (re.compile(r"No module named '([\w.]+)'"), _missing_package),
+    (re.compile(r"(pip install [\w\[\]'\"=<>.,-]+)"), _told_package),
+    (
+        re.compile(
+            r"cached snapshot folder|Invalid repository ID or local directory|Repository Not Found"
+            r"|couldn't connect to|is not a local folder and is not a valid model identifier"
+        ),
+        _no_model,
+    ),
+)
