@@ -181,6 +181,7 @@ def new(name: str, kind: str, licence: str, author: str, folder: Path | None) ->
 @click.option("--model", metavar="NAME", help="Which of the plugin's models. [its first]")
 @click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the plugin.")
 @click.option("--gpu", is_flag=True, help="On CUDA instead of the CPU.")
+@click.option("--engine", metavar="ENGINE", help="What opens a checkpoint. [on a CPU transformers]")
 @click.option("--only", multiple=True, metavar="CHECKS", help="These checks alone.")
 @click.option(
     "--expect-failure",
@@ -195,6 +196,7 @@ def check(
     model: str | None,
     options: tuple[str, ...],
     gpu: bool,
+    engine: str | None,
     only: tuple[str, ...],
     expected: tuple[str, ...],
     as_json: bool,
@@ -215,6 +217,7 @@ def check(
             model=model,
             options=pairs(options),
             device="cuda" if gpu else "cpu",
+            engine=engine,
             expected_failures=pairs(expected),
             only=tuple(part.strip() for text in only for part in text.split(",")),
         ):

@@ -27,18 +27,21 @@ def check_plugin(
     model: str | None = None,
     options: Mapping[str, str] | None = None,
     device: str = "cpu",
+    engine: str | None = None,
     expected_failures: Mapping[str, str] | None = None,
     only: tuple[str, ...] = (),
 ) -> Iterator[Result]:
     """The results of all checks that concern the model, as they come.
 
-    `plugin` is an entry point's name or a path. `expected_failures` maps names of checks to
+    `plugin` is an entry point's name or a path. `engine` opens a checkpoint; without, it is
+    transformers on a CPU, which starts in seconds, and the plugin's first one elsewhere.
+    `expected_failures` maps names of checks to
     reasons; such a check must fail. `only` limits it to checks of these names. Raises
     UsageError where the plugin can't be opened at all, or a name is no check's.
     """
     expected = dict(expected_failures or {})
     _known([*expected, *only])
-    with _subject(plugin, model, options, device) as subject:
+    with _subject(plugin, model, options, device, engine) as subject:
         for check in _concerning(subject.kind):
             if not only or check.name in only:
                 yield judged(check, _run(check, subject), expected)
@@ -50,6 +53,7 @@ def parametrize_with_checks(
     model: str | None = None,
     options: Mapping[str, str] | None = None,
     device: str = "cpu",
+    engine: str | None = None,
     expected_failures: Mapping[str, str] | None = None,
 ) -> Callable[[Test], Test]:
     """Makes a pytest test one case a check: the test gets `check`, to call without arguments.
@@ -60,7 +64,7 @@ def parametrize_with_checks(
 
     expected = dict(expected_failures or {})
     _known(expected)
-    shared = _Shared(plugin, model, options, device)
+    shared = _Shared(plugin, model, options, device, engine)
     cases = []
     for check in _concerning(shared.subject.kind):
         reason = expected.get(check.name)
@@ -73,10 +77,16 @@ class _Shared:
     """One subject for all the cases of a test, so that its model is loaded once."""
 
     def __init__(
-        self, plugin: str, model: str | None, options: Mapping[str, str] | None, device: str
+        self,
+        plugin: str,
+        model: str | None,
+        options: Mapping[str, str] | None,
+        device: str,
+        engine: str | None,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="mubench-gen-check-")
-        self.subject = Subject(plugin, Path(self._folder.name), model, options or {}, device)
+        folder = Path(self._folder.name)
+        self.subject = Subject(plugin, folder, model, options or {}, device, engine)
 
 
 class _Case:
@@ -100,10 +110,14 @@ class _Case:
 
 @contextmanager
 def _subject(
-    plugin: str, model: str | None, options: Mapping[str, str] | None, device: str
+    plugin: str,
+    model: str | None,
+    options: Mapping[str, str] | None,
+    device: str,
+    engine: str | None,
 ) -> Iterator[Subject]:
     with tempfile.TemporaryDirectory(prefix="mubench-gen-check-") as folder:
-        subject = Subject(plugin, Path(folder), model, options or {}, device)
+        subject = Subject(plugin, Path(folder), model, options or {}, device, engine)
         try:
             yield subject
         finally:

@@ -128,6 +128,7 @@ def _command(subject: Subject, data: Path, folder: Path) -> list[str]:
     words = ["eval", "--plugin", subject.plugin, "--data", str(data), "--tasks", "modality"]
     words += ["--device", subject.device, "--batch-size", "1", "--run-dir", str(folder)]
     words += ["--model", subject.model] if subject.model else []
+    words += ["--engine", subject.engine] if subject.engine else []
     for name, value in subject.options.items():
         words += ["-o", f"{name}={value}"]
     return [sys.executable, "-m", "mubench_gen", *words]

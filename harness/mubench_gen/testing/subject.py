@@ -6,11 +6,12 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mubench_gen.image import StandardPolicy, open_image
-from mubench_gen.model import Model
+from mubench_gen.model import Checkpoint, Model
 from mubench_gen.plan import open_model
 from mubench_gen.plugins import Plugin, Plugins
 from mubench_gen.settings import Settings, make_settings
@@ -27,13 +28,29 @@ _QUESTIONS = ("Which modality is this?", "How was this image made?", "What was i
 
 @dataclass(frozen=True)
 class Subject:
-    """A plugin's model under check. `folder` is scratch space that is empty at first."""
+    """A plugin's model under check. `folder` is scratch space that is empty at first.
+
+    `wish` is the engine that was asked for, of a checkpoint.
+    """
 
     plugin: str
     folder: Path
     model: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
+    wish: str | None = None
+
+    @cached_property
+    def engine(self) -> str | None:
+        """The engine wished for; without, on a CPU, transformers where the checkpoint runs on it.
+
+        The checks start an engine seven times: seconds on transformers, minutes on vLLM.
+        """
+        source = self.loaded_plugin.spec(self.model).source
+        if self.wish is not None or self.device != "cpu" or not isinstance(source, Checkpoint):
+            return self.wish
+        there = "transformers" in source.engines and find_spec("transformers") is not None
+        return "transformers" if there else None
 
     @cached_property
     def settings(self) -> Settings:
@@ -43,6 +60,7 @@ class Subject:
                 "model": self.model,
                 "options": dict(self.options),
                 "device": self.device,
+                "engine": self.engine,
             }
         )
 
