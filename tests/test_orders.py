@@ -17,7 +17,11 @@ FIVE = ("a", "b", "c", "d", "e")
 KINDS = ["given", "reversed", "shuffled", "cyclic:2", "cyclic:9", "random:3", "random:500", "all"]
 
 
-@pytest.mark.parametrize("last", ["none of the above", "None of the above.", " NONE OF THESE "])
+@pytest.mark.parametrize(
+    "last",
+    ["none of the above", "None of the above.", " NONE OF THESE ", "None of the above options",
+     "None of the listed answers", "Neither of them", "None of the above is correct"],
+)  # fmt: skip
 @pytest.mark.parametrize("kind", KINDS)
 def test_none_of_the_above_stays_last(kind: str, last: str) -> None:
     options = ("a", "b", "c", "d", last)
@@ -25,6 +29,23 @@ def test_none_of_the_above_stays_last(kind: str, last: str) -> None:
         for order in item_orders(kind, options, seed=1, item=item):
             assert order[-1] == 4
             assert sorted(order) == [0, 1, 2, 3, 4]
+
+
+def test_all_and_none_of_the_above_both_stay_behind_what_they_speak_of() -> None:
+    options = ("a", "b", "All of the above", "None of the above")
+    assert {order[2:] for order in item_orders("all", options, seed=0, item="x")} == {(2, 3)}
+
+
+@pytest.mark.parametrize("last", ["nonenal", "none", "all of the nuclei", "both of them dividing"])
+def test_an_option_that_only_sounds_like_it_moves(last: str) -> None:
+    orders = item_orders("all", ("a", "b", last), seed=0, item="x")
+    assert {order.index(2) for order in orders} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("spec", ["random:5041", "cyclic:999999999", "random:100000000000000000"])
+def test_more_orders_of_an_item_than_anybody_asks_are_refused(spec: str) -> None:
+    with pytest.raises(SettingError, match=r"at most 5,040"):
+        check_orders(spec)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,17 +1,24 @@
-"""In which orders an item's options are shown. "None of the above" always stays last."""
+"""In which orders an item's options are shown. "None of the above" and the like stay last."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import random
+import re
 from itertools import islice, permutations
 
 from mubench_gen.errors import SettingError
 
-NONE_OF_THE_ABOVE = frozenset({"none of the above", "none of these", "none of the options"})
-_MOST = 5_040  # orders of one item under `all`: 7!
+# "None of the above", "All of these options", "Neither of them is correct."
+_CLOSING = re.compile(
+    r"(?:none|neither|all|both) of (?:the |these|those|them)"
+    r"(?: ?(?:above|given|listed|offered|other|others|option|choice|answer)s?)*"
+    r"(?: (?:is|are) (?:correct|right|true|shown))?"
+)
+_MOST = 5_040  # orders of one item: 7!
 ONE_ORDER = frozenset({"given", "reversed", "shuffled"})  # specifications of one order an item
+_COUNT = re.compile(r"[1-9][0-9]{0,17}")
 _HELP = "use given, reversed, shuffled, cyclic:K, random:K or all"
 
 
@@ -33,10 +40,16 @@ def item_orders(
     if spec == "given":
         return [tuple(range(n))]
     kind, k = _split(spec)
-    fixed = 1 if n > 1 and options[-1].strip().rstrip(".").casefold() in NONE_OF_THE_ABOVE else 0
-    free = n - fixed
+    free = n
+    while free > 1 and _closes(options[free - 1]):
+        free -= 1
     tail = tuple(range(free, n))
     return [order + tail for order in _free_orders(kind, k, free, seed=seed, item=item)]
+
+
+def _closes(option: str) -> bool:
+    """Whether an option speaks of those before it, so that it has to stay behind them."""
+    return _CLOSING.fullmatch(option.strip().rstrip(".").casefold()) is not None
 
 
 def _free_orders(kind: str, k: int, n: int, *, seed: int, item: str) -> list[tuple[int, ...]]:
@@ -76,7 +89,11 @@ def _generator(seed: int, item: str) -> random.Random:
 
 def _split(spec: str) -> tuple[str, int]:
     kind, colon, count = spec.partition(":")
-    if kind in ("cyclic", "random") and count.isdecimal() and int(count) > 0:
+    if kind in ("cyclic", "random") and _COUNT.fullmatch(count):
+        if int(count) > _MOST:
+            raise SettingError(
+                f"order = {spec!r}: at most {_MOST:,} orders of an item are asked. Use fewer."
+            )
         return kind, int(count)
     if kind == "shuffled" and not colon:
         return "random", 1
