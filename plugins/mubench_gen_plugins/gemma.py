@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from mubench_gen.model import ModelSpec, hookimpl
-from mubench_gen_plugins.generative import LONG_CONTEXT, gated, generative
+from mubench_gen_plugins.generative import gated, generative
 
 _GEMMA = "Gemma Terms of Use"
 _HEALTH = "Health AI Developer Foundations terms"
 
 _gemma = partial(
     generative,
-    engine_arguments=LONG_CONTEXT,
     # Fine-tunes tend to lose the generation_config.json that says so.
     stop=("<end_of_turn>",),
 )

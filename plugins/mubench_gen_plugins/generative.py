@@ -14,8 +14,9 @@ from mubench_gen.model import Checkpoint, ModelSpec
 # The engines that open such a checkpoint, the one for a GPU first.
 ENGINES = ("vllm", "transformers")
 
-# Contexts of more than 100,000 tokens need no room for one in the cache: as much as fits.
-LONG_CONTEXT: Mapping[str, Mapping[str, Any]] = {"vllm": {"max_model_len": -1}}
+# A question takes some thousand tokens, a model's whole context up to 20 GB of cache: as much of
+# it as fits into memory, where vLLM by itself would refuse to start.
+_CONTEXT: Mapping[str, Any] = {"max_model_len": -1}
 
 
 def generative(
@@ -28,15 +29,23 @@ def generative(
     parameters: str,
     domain: str = "general",
     any_id: bool = False,
+    vllm: Mapping[str, Any] | None = None,
     **quirks: Any,
 ) -> ModelSpec:
     """A model of image and text by its hub id. `quirks` are fields of `Checkpoint`.
 
+    `vllm` are further arguments of that engine.
     `domain` "general" makes it a generalist in reports, any other a specialist.
     """
     return ModelSpec(
         hub_id,
-        Checkpoint(hub_id, kind="generative", engines=ENGINES, **quirks),
+        Checkpoint(
+            hub_id,
+            kind="generative",
+            engines=ENGINES,
+            engine_arguments={"vllm": {**_CONTEXT, **(vllm or {})}},
+            **quirks,
+        ),
         description=description,
         any_id=any_id,
         facts={

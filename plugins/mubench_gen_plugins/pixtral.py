@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from mubench_gen.model import ModelSpec, hookimpl
-from mubench_gen_plugins.generative import LONG_CONTEXT, generative
+from mubench_gen_plugins.generative import generative
 
 # Mistral Small's own template begins with a system prompt of a page that names today's date:
 # the same question would be another prompt tomorrow. This one has the system prompt alone that
@@ -33,7 +33,9 @@ MISTRAL_SMALL = """\
 _pixtral = partial(
     generative,
     licence="Apache-2.0",
-    engine_arguments=LONG_CONTEXT,
+    # Where a folder holds both layouts (Mistral Small's does), vLLM by itself takes Mistral's own,
+    # which knows no chat template but one of its own, and reads other files of weights.
+    vllm={"config_format": "hf", "tokenizer_mode": "hf", "load_format": "hf"},
     hint="Take a checkpoint with a config.json; one with a params.json alone is Mistral's own "
     "layout, which is not read here.",
 )

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from mubench_gen.model import ModelSpec, hookimpl
-from mubench_gen_plugins.generative import LONG_CONTEXT, generative
+from mubench_gen_plugins.generative import generative
 
 _qwen = partial(
     generative,
-    engine_arguments=LONG_CONTEXT,
     # Where a template knows a thinking mode, off: a label is to be the first that is said.
     template_arguments={"enable_thinking": False},
 )
