@@ -73,6 +73,20 @@ def test_an_item_with_an_error_under_one_order_is_left_out_and_counted() -> None
     assert (found.items, found.incomplete, found.consistent) == (1, 1, 1.0)
 
 
+def test_an_item_that_was_not_yet_asked_under_all_its_orders_is_left_out_and_counted() -> None:
+    """As where a run was interrupted: right so far is not right under every order."""
+    records = [asked(0, o, o.index(0)) for o in ORDERS] + [asked(1, ORDERS[0], 0)]
+    found = score(records).circular["pooled"]
+    assert (found.items, found.incomplete, found.consistent) == (1, 1, 1.0)
+
+
+def test_items_of_other_numbers_of_options_have_other_numbers_of_orders() -> None:
+    records = [asked(0, o, o.index(0)) for o in ORDERS]
+    records.append(asked(1, (0, 1), 0, options=["a cat", "none of the above"]))
+    found = score(records).circular["pooled"]
+    assert (found.items, found.incomplete) == (2, 0)
+
+
 def test_records_in_any_order_give_the_same() -> None:
     records = [asked(i, order, i % 3) for i in range(30) for order in ORDERS]
     mixed = sorted(records, key=lambda record: str(hash(record["id"]) % 97))

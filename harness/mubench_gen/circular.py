@@ -16,6 +16,7 @@ from typing import Any
 from mubench_gen.clusters import Clusters
 from mubench_gen.disk_table import FEW, DiskTable, hashed
 from mubench_gen.interval import clustered_interval
+from mubench_gen.orders import movable
 
 _UNANSWERED = -1
 _UNKNOWN = -2
@@ -49,7 +50,8 @@ class PlaceBias:
 
 @dataclass(frozen=True, slots=True)
 class Circular:
-    """items: asked under all their orders without an error; incomplete: those with one.
+    """items: asked under all their orders without an error; incomplete: those with one, or that
+    an unfinished run has not asked under all of them (as many as others of equally many options).
 
     accuracy: the mean over orders; consistent: right under every order, with its 95 % interval
     clustered by image; unmoved: the same option, right or wrong, under every order.
@@ -74,6 +76,8 @@ class _Item:
     """What is known of an item; as one number of 128 bits it stands in a table on the disk.
 
     `choice`: the original index of an answer; _UNANSWERED where none was given, _UNKNOWN before.
+    `kind`: which number of options, all and movable, it has; `orders`: how many it was asked
+    under, errors included.
     """
 
     image: int
@@ -82,18 +86,24 @@ class _Item:
     errors: bool
     choice: int
     moved: bool
+    kind: int
 
     def packed(self) -> int:
         number = self.image
         for value in (self.orders, self.right, self.choice - _UNKNOWN):
             number = number << _BITS | min(value, _MOST)
-        return number << _BITS | self.errors << 1 | self.moved
+        return number << _BITS | min(self.kind, _MOST >> 2) << 2 | self.errors << 1 | self.moved
+
+    def is_whole(self, most: Mapping[int, int]) -> bool:
+        """Whether it was asked under all its orders, as `most` of its kind says, without error."""
+        return not self.errors and self.orders == most[self.kind]
 
 
 def _unpacked(number: int) -> _Item:
     choice, right, orders = (number >> _BITS * place & _MOST for place in (1, 2, 3))
     image = number >> 4 * _BITS
-    return _Item(image, orders, right, bool(number & 2), choice + _UNKNOWN, bool(number & 1))
+    kind, errors, moved = (number & _MOST) >> 2, bool(number & 2), bool(number & 1)
+    return _Item(image, orders, right, errors, choice + _UNKNOWN, moved, kind)
 
 
 def _together(earlier: int, later: int) -> int:
@@ -106,6 +116,7 @@ def _together(earlier: int, later: int) -> int:
         one.errors or other.errors,
         known,
         one.moved or other.moved or other.choice not in (_UNKNOWN, known),
+        one.kind,
     ).packed()
 
 
@@ -114,6 +125,7 @@ class CircularTally:
 
     def __init__(self) -> None:
         self._items = DiskTable(settle=_together, width=16, held=FEW)
+        self._kinds: dict[tuple[int, int], int] = {}  # numbers of options, all and movable
         self._gold: defaultdict[int, Counter[int]] = defaultdict(Counter)  # options → place
         self._right: defaultdict[int, Counter[int]] = defaultdict(Counter)
         self._answered: Counter[int] = Counter()
@@ -121,14 +133,15 @@ class CircularTally:
     def add(self, record: Mapping[str, Any], image: str) -> None:
         place, choice = record["gold"], record["choice"]
         key, cluster = hashed(_without_order(record["id"])), hashed(image)
+        options = len(record["options"])
+        kind = self._kinds.setdefault((options, movable(_as_given(record))), len(self._kinds))
         if record["status"] == "error":
-            self._items.put(key, _Item(cluster, 0, 0, True, _UNKNOWN, False).packed())
+            self._items.put(key, _Item(cluster, 1, 0, True, _UNKNOWN, False, kind).packed())
             return
         right = bool(record["correct"])
         original = _UNANSWERED if choice is None else record["order"][choice]
-        item = _Item(cluster, 1, int(right), False, original, original == _UNANSWERED)
+        item = _Item(cluster, 1, int(right), False, original, original == _UNANSWERED, kind)
         self._items.put(key, item.packed())
-        options = len(record["options"])
         self._gold[options][place] += 1
         self._right[options][place] += right
         if choice is not None:
@@ -137,25 +150,23 @@ class CircularTally:
     def circular(self) -> Circular | None:
         """None where no item was asked under several orders."""
         items = whole = asked = consistent = unmoved = 0
-        several = False
-        by_image = Clusters()
+        by_image, most = Clusters(), self._most()
         for item in map(_unpacked, self._items.values()):
             items += 1
-            several |= item.orders > 1
-            if not item.errors:
+            if item.is_whole(most):
                 whole += 1
                 asked += item.orders
                 consistent += item.right == item.orders
                 unmoved += not item.moved
                 by_image.add(item.image, right=item.right == item.orders)
-        if not several or not whole:
+        if max(most.values(), default=0) < 2 or not whole:
             return None
         bias = place_bias(self._gold, self._right)
         return Circular(
             items=whole,
             incomplete=items - whole,
             orders=asked / whole,
-            accuracy=math.fsum(self._shares()) / whole,
+            accuracy=math.fsum(self._shares(most)) / whole,
             consistent=consistent / whole,
             consistent_ci95=clustered_interval(by_image),
             unmoved=unmoved / whole,
@@ -164,10 +175,17 @@ class CircularTally:
             places=self._places(),
         )
 
-    def _shares(self) -> Iterator[float]:
-        """For each item without an error, under how many of its orders it was right."""
+    def _most(self) -> dict[int, int]:
+        """The most orders that an item of a kind was asked under."""
+        most: dict[int, int] = {}
         for item in map(_unpacked, self._items.values()):
-            if not item.errors:
+            most[item.kind] = max(most.get(item.kind, 0), item.orders)
+        return most
+
+    def _shares(self, most: Mapping[int, int]) -> Iterator[float]:
+        """For each whole item, under which share of its orders it was right."""
+        for item in map(_unpacked, self._items.values()):
+            if item.is_whole(most):
                 yield item.right / item.orders
 
     def _places(self) -> tuple[Place, ...]:
@@ -205,6 +223,14 @@ def place_bias(
         noise += n * expected * (len(places) - 1) / len(places)
         weight += n
     return PlaceBias(math.sqrt(spread / weight), math.sqrt(noise / weight)) if weight else None
+
+
+def _as_given(record: Mapping[str, Any]) -> list[str]:
+    """The options in the order of the data set."""
+    original = [""] * len(record["options"])
+    for place, index in enumerate(record["order"]):
+        original[index] = record["options"][place]
+    return original
 
 
 def _without_order(record_id: str) -> str:

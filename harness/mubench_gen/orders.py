@@ -6,6 +6,7 @@ import hashlib
 import math
 import random
 import re
+from collections.abc import Sequence
 from itertools import islice, permutations
 
 from mubench_gen.errors import SettingError
@@ -40,11 +41,17 @@ def item_orders(
     if spec == "given":
         return [tuple(range(n))]
     kind, k = _split(spec)
-    free = n
-    while free > 1 and _closes(options[free - 1]):
-        free -= 1
+    free = movable(options)
     tail = tuple(range(free, n))
     return [order + tail for order in _free_orders(kind, k, free, seed=seed, item=item)]
+
+
+def movable(options: Sequence[str]) -> int:
+    """How many of the options change places; those behind them speak of the others."""
+    free = len(options)
+    while free > 1 and _closes(options[free - 1]):
+        free -= 1
+    return free
 
 
 def _closes(option: str) -> bool:
