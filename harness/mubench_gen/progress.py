@@ -31,13 +31,20 @@ class PlainLines:
         self._title = title
         self._began = self._last = time.monotonic()
         self._first: int | None = None
+        self._moves = False
         self._line = ""
 
     def at(self, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
-        self._first = done if self._first is None else self._first
+        if self._first is None:
+            self._first = done
+        elif not self._moves and done > self._first:
+            # What came before the first answer, like a model's start, says nothing of the rate.
+            self._moves, self._first, self._began = True, done, now
         rate = (done - self._first) / (now - self._began) if now > self._began else 0.0
-        self._line = f"{self._title}: {done:,}/{total:,} · {rate:,.1f}/s"
+        self._line = f"{self._title}: {done:,}/{total:,}"
+        if rate > 0:
+            self._line += f" · {rate:,.1f}/s"
         if rate > 0 and done < total:
             self._line += f" · {(total - done) / rate:,.0f} s left"
         self._line += f" · {note}" if note else ""

@@ -16,7 +16,7 @@ _VALUE_ERROR = re.compile(r"Value error, (.*?)(?: \[type=|$)", re.DOTALL)
 _FIELD_ERROR = re.compile(r"^(\w+)(?:\.[\w\-\[\]]+)*\n\s+(.*?) \[type=", re.MULTILINE)
 _RAISED = re.compile(r"^([\w.]*(?:Error|Exception)): (.*)$", re.MULTILINE)
 # What an error says whose cause another process logged.
-_ELSEWHERE = ("Engine core initialization failed", "EngineCore encountered an issue", "WorkerProc")
+ELSEWHERE = ("Engine core initialization failed", "EngineCore encountered an issue", "WorkerProc")
 
 
 def diagnose(error: BaseException, log: str, opening: Opening) -> UsageError:
@@ -52,7 +52,7 @@ def root_cause(error: BaseException, log: str) -> str:
     """The words of the error that began it: in the engine's process, where there is one."""
     raised = _RAISED.findall(_failures(log))
     outer = describe(error)
-    if raised and any(words in outer for words in _ELSEWHERE):
+    if raised and any(words in outer for words in ELSEWHERE):
         return ": ".join(raised[-1])[:_LONGEST]
     inner = _VALUE_ERROR.search(outer) or _FIELD_ERROR.search(outer)
     if inner is None:
