@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,38 @@ def run(name: str, folder: Path, images: Path, engine: str, **options: str) -> R
 
 def by_id(run: Run) -> Mapping[str, Mapping[str, Any]]:
     return {record["id"]: record for record in run.records()}
+
+
+def test_a_folder_of_both_of_mistral_s_layouts_is_read_in_transformers_one(
+    tmp_path: Path, images: Path
+) -> None:
+    """vLLM by itself takes Mistral's own, with other files of weights and another chat format."""
+    folder = make_checkpoint("mistral3", tmp_path / "mistral3")
+    weights = folder / "model.safetensors"
+    content = weights.read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    index = {"weight_map": {name: weights.name for name in header if name != "__metadata__"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, **index}))
+    (folder / "consolidated.safetensors").write_bytes(b"nothing that can be read")
+    (folder / "params.json").write_text('{"dim": 64, "n_layers": 2, "vocab_size": 500}')
+    (folder / "tekken.json").write_text("{}")
+
+    done = run("mistral3", folder, images, "vllm", **QUICK)
+
+    assert done.scores.pooled.n_errors == 0
+    assert done.manifest["sessions"][0]["model"]["chat_template"] == "checkpoint"
+
+
+def test_an_image_that_the_real_processor_refuses_costs_its_own_items_alone(tmp_path: Path) -> None:
+    """Qwen's takes no image that is more than 200 times as long as high."""
+    shown = {0: noise(0, 100, 80).data, 1: noise(1, 2000, 4).data}
+    folder = make_checkpoint("qwen2-vl", tmp_path / "qwen2-vl")
+    done = run("qwen2-vl", folder, write_data(tmp_path / "data", 2, images=shown), "vllm", **QUICK)
+    failed = [record for record in done.records() if record["error"] is not None]
+    assert len(failed) == done.scores.pooled.n == 4
+    for record in failed:
+        assert "aspect ratio must be smaller than 200, got 500" in record["error"]["message"]
+    assert len({record["image_sha256"] for record in failed}) == 1
 
 
 @pytest.mark.usefixtures("read_in_order")

@@ -107,7 +107,8 @@ def test_an_image_that_the_processor_refuses_is_its_item_s_error(
     ]
     error = futures[0].exception(timeout=120)
     assert isinstance(error, ItemError)
-    assert "refuses the request" in str(error)
+    assert "The model's processor refuses the request" in str(error)
+    assert "object at 0x" not in str(error)
     assert futures[1].result(120).text
 
 
@@ -232,6 +233,26 @@ def test_a_build_for_gpus_without_a_gpu_says_what_to_do(monkeypatch: pytest.Monk
     told = refusal(tiny_weights())
     assert "finds no GPU" in told
     assert "--engine transformers" in told
+
+
+def test_a_context_that_memory_bounds_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], good: Request
+) -> None:
+    """`max_model_len=-1`, as the plugins of real models ask for it."""
+    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE")  # it would win
+    options = {**QUICK, "max_model_len": "-1", "kv_cache_memory_bytes": "1200000"}
+    runtime = Runtime("", device="cpu", dtype="float32", engine_options=options)
+    model = VllmGenerative(Checkpoint(tiny_weights(), "generative"), runtime)
+    model.load()
+    context = model.facts["max_model_len"]
+    assert context < 2048
+    told = capsys.readouterr().err
+    assert f"up to {context:,} tokens fit into memory; the model's context is 2,048" in told
+    assert "GiB of weights" in told
+    assert good.image is not None
+    error = model.submit(asking(good, "long", good.image, Text("cells " * 300))).exception(60)
+    assert "as long as the model and memory allow" in str(error)
+    model.close()
 
 
 def test_an_engine_core_that_is_killed_is_the_engine_s_fault_and_no_item_s(

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from itertools import groupby
 from pathlib import Path
 
@@ -57,6 +58,45 @@ def test_the_command_evaluates_with_vllm_in_a_process_of_its_own(tmp_path: Path)
     lines = (tmp_path / "run" / "records.jsonl").read_text().splitlines()
     images = {json.loads(line)["image_sha256"] for line in lines}
     assert counts["mm_cache_queries"] - counts["mm_cache_hits"] == len(images)
+
+
+def test_a_run_whose_engine_is_killed_ends_with_3_and_the_same_command_goes_on(
+    tmp_path: Path,
+) -> None:
+    import psutil
+
+    environment = {**os.environ, **ENVIRONMENT}
+    del environment["VLLM_ENABLE_V1_MULTIPROCESSING"]
+    words = ["eval", "--plugin", "tiny", "--engine", "vllm", "--tasks", "modality", "--limit", "60"]
+    words += ["--readout", "parse,choice,logprob", "--run-dir", "run", "--dtype", "float32"]
+    words += ["--batch-size", "8", "-o", "engine.enforce_eager=true"]
+    command = [sys.executable, "-m", "mubench_gen", *words]
+    records = tmp_path / "run" / "records.jsonl"
+    running = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    while running.poll() is None and not (records.exists() and records.stat().st_size):
+        time.sleep(0.01)
+    for process in psutil.Process(running.pid).children(recursive=True):
+        process.kill()
+    _, told = running.communicate(timeout=120)
+    assert running.returncode == 3, told
+    assert "vLLM's engine died" in told
+    assert "the same command goes on" in told
+    before = [json.loads(line) for line in records.read_text().splitlines()]
+    assert 0 < len(before) < 180
+    assert all(record["error"] is None for record in before)
+
+    again = subprocess.run(
+        command, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    after = [json.loads(line) for line in records.read_text().splitlines()]
+    assert after[: len(before)] == before
+    assert len({record["id"] for record in after}) == len(after) == 180
+    assert all(record["error"] is None for record in after)
 
 
 def test_all_that_is_asked_about_an_image_reaches_the_engine_together(

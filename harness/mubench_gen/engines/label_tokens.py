@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from mubench_gen.errors import ItemError
 
+_SHOWN = 6  # labels that a message names
 Encode = Callable[[str], list[int]]
 Decode = Callable[[list[int]], str]
 
@@ -29,8 +30,10 @@ def label_tokens(
     own = tuple(tuple(t for t in ids if claims[t] == 1) for ids in tokens)
     without = [label for label, ids in zip(labels, own, strict=True) if not ids]
     if without:
+        shown = ", ".join(map(repr, without[:_SHOWN]))
+        more = f" and {len(without) - _SHOWN} more" if len(without) > _SHOWN else ""
         raise ItemError(
-            f"The labels {', '.join(map(repr, without))} begin with a token that another label "
+            f"The labels {shown}{more} begin with a token that another label "
             "begins with too, so their probabilities cannot be told apart in one step. "
             "Use other labels (--prompt) or read the reply (--readout parse)."
         )

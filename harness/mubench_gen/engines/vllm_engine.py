@@ -37,6 +37,7 @@ _METRICS = {
 }
 # In vLLM's words, of a prompt that leaves no room for a reply.
 _TOO_LONG = ("maximum context length is", "longer than the maximum model length")
+_PROCESSOR = "Failed to apply "  # vLLM's words where a processor raised
 _LENGTH = re.compile(r"prompt \(length (\d+)\)")
 _GIVEN_UP = frozenset({"abort", "error"})
 
@@ -89,7 +90,7 @@ class VllmEngine:
         except EngineDeadError as error:
             raise self._fault(error) from error
         except Exception as error:  # vLLM and processors raise what they like on a bad prompt
-            raise self._refusal(ask, describe(error)) from error
+            raise self._refusal(ask, error) from error
         # The engine's name of the request is the output's with digits of chance behind it.
         name = str(queued).rpartition("-")[0] or str(queued)
         self._asked[name] = (ask, tokens)
@@ -242,15 +243,18 @@ class VllmEngine:
             )
         )
 
-    def _refusal(self, ask: Ask, words: str) -> ItemError:
+    def _refusal(self, ask: Ask, error: Exception) -> ItemError:
         """Why an ask can't be asked: the error of its item."""
+        words = describe(error)
         if any(sign in words for sign in _TOO_LONG):
             counted = _LENGTH.search(words)
-            length = counted.group(1) if counted else f"{self._text_tokens(ask)} (without images)"
+            length = f"{counted.group(1)} tokens" if counted else self._text_length(ask)
             return ItemError(
-                f"The prompt has {length} tokens, the model's context {self._context}. Use a "
-                "shorter prompt, or a longer context (-o engine.max_model_len=…)."
+                f"The prompt has {length}, the model's context {self._context}. {self._room}"
             )
+        if words.startswith(_PROCESSOR):
+            # vLLM says no more than that; the processor's own words are behind it.
+            return ItemError(f"The model's processor refuses the request: {_first_cause(error)}")
         if "chat template" in words.lower() or "TemplateError" in words:
             return ItemError(
                 f"The model's chat template refuses these messages: {words}. "
@@ -258,10 +262,24 @@ class VllmEngine:
             )
         return ItemError(f"vLLM refuses the request: {words}")
 
-    def _text_tokens(self, ask: Ask) -> int:
+    @property
+    def _room(self) -> str:
+        """What to do for longer prompts."""
+        if self.facts["arguments"].get("max_model_len") == -1:
+            return "Use a shorter prompt: the context is as long as the model and memory allow."
+        return "Use a shorter prompt, or a longer context (-o engine.max_model_len=…)."
+
+    def _text_length(self, ask: Ask) -> str:
         """How many tokens the rendered text of an ask has."""
         text = self._rendered(ask, reply=True)
-        return len(self._tokenizer.encode(text, add_special_tokens=False))
+        tokens = self._tokenizer.encode(text, add_special_tokens=False)
+        return f"{len(tokens)} tokens without its images"
+
+
+def _first_cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return describe(error)
 
 
 def _sums(found: Mapping[int, Any], tokens: tuple[tuple[int, ...], ...]) -> list[float]:

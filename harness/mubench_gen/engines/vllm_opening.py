@@ -38,6 +38,8 @@ _OPENMP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 _DEFAULTS = {
     "generation_config": "vllm",  # a checkpoint's own would bend greedy decoding
     "disable_log_stats": False,  # cache queries and hits are among them
+    # GiB of prepared images (4 by default): what is asked about one comes close together.
+    "mm_processor_cache_gb": 1,
 }
 
 
