@@ -87,7 +87,9 @@ def test_a_folder_of_both_of_mistral_s_layouts_is_read_in_transformers_one(
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     index = {"weight_map": {name: weights.name for name in header if name != "__metadata__"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, **index}))
-    (folder / "consolidated.safetensors").write_bytes(b"nothing that can be read")
+    other = json.dumps({"norm.weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})
+    theirs = len(other).to_bytes(8, "little") + other.encode() + bytes(4)
+    (folder / "consolidated.safetensors").write_bytes(theirs)
     (folder / "params.json").write_text('{"dim": 64, "n_layers": 2, "vocab_size": 500}')
     (folder / "tekken.json").write_text("{}")
 
