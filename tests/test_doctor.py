@@ -83,6 +83,28 @@ def test_what_was_asked_for_and_does_not_hold_is_a_fault(mubench: Command) -> No
     assert findings(engine)["engine vllm"]["state"] == "fault"
 
 
+@pytest.mark.parametrize(("version", "fits"), [("99.0.0", False), ("99.0.0+cpu", True)])
+def test_a_vllm_for_gpus_where_there_is_none_is_no_fit(
+    mubench: Command, version: str, fits: bool
+) -> None:
+    from mubench_gen.doctor.machine import ask_torch
+
+    if driver_gpus()[0] or ask_torch().gpus:
+        pytest.skip("there is a GPU here")
+    plugin = write_plugin(mubench.folder, "('vllm', 'transformers')")
+    write_distribution(mubench.folder / "site", "vllm", version=version)
+    env = {"HF_HOME": str(mubench.folder), "PYTHONPATH": str(mubench.folder / "site")}
+    done = mubench("doctor", "--engine", "vllm", "--plugin", plugin, "--json", env=env)
+    found = findings(done)
+    for name in ("engine vllm", f"plugin {plugin}"):
+        if fits:
+            assert "for GPUs" not in found[name]["found"]
+        else:
+            assert found[name]["state"] == "fault"
+            assert "for GPUs, and there is none here" in found[name]["found"]
+            assert found[name]["to_do"].endswith("--engine transformers")
+
+
 def test_weights_are_at_hand_or_must_be_fetched_or_are_a_fault_offline(mubench: Command) -> None:
     plugin = write_plugin(mubench.folder)
     env = {"HF_HOME": str(mubench.folder / "hf")}

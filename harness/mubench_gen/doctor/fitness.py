@@ -18,6 +18,8 @@ from mubench_gen.plugins import Listed, Plugins
 
 # The extra that brings what an engine needs.
 _EXTRA = {"vllm-server": "vllm"}
+_NO_GPU = "this build of vLLM is for GPUs, and there is none here"
+_ELSE = "mubench-gen eval … --engine transformers"
 
 
 class Here(Protocol):
@@ -34,14 +36,14 @@ def fitness(
 ) -> Iterator[Finding]:
     """The engine that was asked for, then every plugin, those that were asked for in full."""
     if engine is not None:
-        yield _engine(engine)
+        yield _engine(engine, here)
     listed = {plugin.name: plugin for plugin in Plugins().list()}
     opened = [name for name, plugin in listed.items() if plugin.state == "ok"]
     opened += [name for name in plugins if name not in listed]  # a path, or nothing
     told = ask_plugins(opened)
     for name in [*plugins, *(name for name in listed if name not in plugins)]:
         asked = name in plugins
-        fit = _plugin(name, listed.get(name), told.get(name), model, engine, asked=asked)
+        fit = _plugin(name, listed.get(name), told.get(name), model, engine, here, asked=asked)
         yield fit
         wants = told[name].of(model) if name in told else None
         # A server's weights are its own: an endpoint has no path.
@@ -55,6 +57,7 @@ def _plugin(
     told: Told | None,
     model: str | None,
     engine: str | None,
+    here: Here,
     *,
     asked: bool,
 ) -> Finding:
@@ -76,10 +79,10 @@ def _plugin(
     if wants is None:
         found = f"has no model {model!r}"
         return lacking(title, found, f"mubench-gen plugins show {name}", asked=True)
-    return _model(title, wants, engine if asked else None, asked=asked)
+    return _model(title, wants, engine if asked else None, here, asked=asked)
 
 
-def _model(title: str, wants: Wants, engine: str | None, *, asked: bool) -> Finding:
+def _model(title: str, wants: Wants, engine: str | None, here: Here, *, asked: bool) -> Finding:
     """Whether what the model runs on is installed."""
     if wants.path is None:
         extras = [module.split(".")[1] for module in wants.modules if module.count(".")]
@@ -96,6 +99,8 @@ def _model(title: str, wants: Wants, engine: str | None, *, asked: bool) -> Find
     for name in engines:
         needed = packages.needs(OWN, _EXTRA.get(name, name))
         if needed and not packages.unmet(needed):
+            if _lacks_gpu(name, here):
+                return lacking(title, f"{wants.model} on {name}: {_NO_GPU}", _ELSE, asked=asked)
             return fine(title, f"{wants.model} on {name}: {packages.in_words(needed)}")
     first = _EXTRA.get(engines[0], engines[0])
     missing = packages.unmet(packages.needs(OWN, first))
@@ -103,13 +108,19 @@ def _model(title: str, wants: Wants, engine: str | None, *, asked: bool) -> Find
     return lacking(title, found, f"pip install 'mubench-gen[{first}]'", asked=asked)
 
 
-def _engine(engine: str) -> Finding:
+def _lacks_gpu(engine: str, here: Here) -> bool:
+    return _EXTRA.get(engine, engine) == "vllm" and packages.vllm_needs_gpu() and not here.gpus
+
+
+def _engine(engine: str, here: Here) -> Finding:
     extra = _EXTRA.get(engine, engine)
     needed = packages.needs(OWN, extra)
     if not needed:
         found = f"mubench-gen {__version__} as it is installed has no extra {extra!r}"
         return Finding(f"engine {engine}", "fault", found, f"pip install -U 'mubench-gen[{extra}]'")
     missing = packages.unmet(needed)
+    if not missing and _lacks_gpu(engine, here):
+        return lacking(f"engine {engine}", _NO_GPU, _ELSE, asked=True)
     if not missing:
         return fine(f"engine {engine}", packages.in_words(needed))
     to_do = f"pip install 'mubench-gen[{extra}]'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,10 +38,21 @@ def version_of(name: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=1)
+def vllm_needs_gpu() -> bool:
+    """Whether the installed vLLM is a build for GPUs, by its version, as vLLM itself tells."""
+    try:
+        version = importlib.metadata.version("vllm")
+    except importlib.metadata.PackageNotFoundError:
+        return False  # a repackaged build, for CPUs, or none
+    return "cpu" not in version and sys.platform != "darwin"
+
+
 def forget() -> None:
     """Look again: something may have been installed since."""
     version_of.cache_clear()
     needs.cache_clear()
+    vllm_needs_gpu.cache_clear()
 
 
 def _builds(prefix: str) -> Iterator[str]:

@@ -44,7 +44,7 @@ class Replicas:
             engine_arguments={},
             template_arguments=dict(checkpoint.template_arguments),
         )
-        quiet = replace(runtime, engine_options={})
+        quiet = replace(runtime, engine_options=dict(runtime.engine_options))
         self._jobs = [Job(plain, quiet, dict(arguments), n, number) for n in range(number)]
         self._replicas: list[_Replica] = []
         self._turn = itertools.count()
