@@ -11,16 +11,17 @@ import threading
 from types import FrameType
 from typing import NoReturn
 
+from mubench_gen.errors import Terminated
+
 FINE, USER_MUST_FIX, FAILED_ITEMS, INTERRUPTED, TERMINATED = 0, 2, 3, 130, 143
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived: what is finished is on the disk, the same command resumes."""
 
 
 def main() -> NoReturn:
     """Run the command line and leave with the exit code of the public face."""
     signal.signal(signal.SIGTERM, _on_term)
+    # pydantic would look for plugins of its own among all that is installed, and stop where one
+    # distribution's metadata are damaged.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Unicode gets "?", no error
         sys.stdout.reconfigure(errors="replace")
     code = _run()

@@ -88,6 +88,10 @@ class EngineFault(MubenchError):
     """The engine cannot go on; what was finished is kept and the run can be resumed."""
 
 
+class Terminated(BaseException):
+    """SIGTERM arrived: what is finished is on the disk, the same command resumes."""
+
+
 def describe(error: BaseException) -> str:
     """An exception's own words; its name where it has none, or raises when asked for them."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import math
 import os
 import traceback
@@ -11,7 +12,13 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.errors import EngineFault, PluginError, UsageError, describe
+from mubench_gen.errors import (
+    EngineFault,
+    PluginError,
+    Terminated,
+    UsageError,
+    describe,
+)
 from mubench_gen.progress import log
 
 if TYPE_CHECKING:
@@ -74,7 +81,10 @@ def _models(manager: pluggy.PluginManager, where: str) -> Sequence[ModelSpec]:
         answers = manager.hook.mubench_gen_models()
     models = list(answers[0]) if answers and isinstance(answers[0], (list, tuple)) else []
     if not models or not all(isinstance(m, ModelSpec) for m in models):
-        raise PluginError(f"{where}: mubench_gen_models must return a list of ModelSpec.")
+        found = f"{answers[0]!r:.60}" if answers else "None"
+        raise PluginError(
+            f"{where}: mubench_gen_models must return a list of ModelSpec, found {found}."
+        )
     names: set[str] = set()
     for spec in models:
         fault = f"it offers two models named {spec.name!r}" if spec.name in names else _fault(spec)
@@ -158,11 +168,26 @@ def _registered(module: ModuleType, where: str) -> pluggy.PluginManager:
             ),
         )
     try:
-        manager.register(module)
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise PluginError(f"{where} has a hook that mubench-gen doesn't know: {error}") from None
+        with Isolated(where):  # a module may do anything where its attributes are looked at
+            manager.register(module)
+            manager.check_pending()
+    except PluginError:
+        unknown = [name for name in dir(module) if _is_unknown_hook(manager, module, name)]
+        if not unknown:
+            raise
+        known = [name for name in dir(Hooks) if name.startswith(f"{GROUP}_")]
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
+        raise PluginError(
+            f"{where} has a hook that mubench-gen doesn't know: {unknown[0]!r}. {hint}"
+        ) from None
     return manager
+
+
+def _is_unknown_hook(manager: pluggy.PluginManager, module: ModuleType, name: str) -> bool:
+    marked = manager.parse_hookimpl_opts(module, name) is not None
+    known = getattr(manager.hook, name, None)
+    return marked and (known is None or not known.has_spec())
 
 
 def _traced(outcome: Any) -> str:
@@ -207,18 +232,42 @@ def _fault(spec: ModelSpec) -> str | None:
 
 
 class Isolated(contextlib.AbstractContextManager[None]):
-    """Turns whatever a plugin raises where it gets ready into a PluginError with its place."""
+    """Turns whatever a plugin raises where it gets ready into a PluginError with its place.
+
+    Also SystemExit, KeyboardInterrupt and the like; but what a signal raises stays that.
+    """
 
     def __init__(self, where: str) -> None:
         self._where = where
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, (Exception, SystemExit)):  # a signal is no fault of the plugin
+        if error is None or isinstance(error, (UsageError, EngineFault, Terminated)):
             return
-        if isinstance(error, (UsageError, EngineFault)):
+        if isinstance(error, (KeyboardInterrupt, GeneratorExit)) and not _raised_by_hand(trace):
             return
-        frames = traceback.extract_tb(trace)
-        place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-        raise PluginError(
-            f"{self._where} is broken: {type(error).__name__}: {describe(error)}{place}."
-        ) from None
+        place = _place(error, trace)
+        what = error.msg if isinstance(error, SyntaxError) else describe(error)
+        name = type(error).__name__
+        said = name if what in ("", f"{name}()") else f"{name}: {what}"
+        raise PluginError(f"{self._where} is broken: {said}{place}.") from None
+
+
+def _raised_by_hand(trace: Any) -> bool:
+    """Whether a statement raised it. Ctrl-C comes between any two, and is no fault of a plugin."""
+    last = traceback.extract_tb(trace)[-1:]
+    return bool(last) and (last[0].line or "").lstrip().startswith("raise ")
+
+
+def _place(error: BaseException, trace: Any) -> str:
+    """Where a plugin's author has to look: not in what imported it."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" at {error.filename}:{error.lineno}" if error.lineno else f" in {error.filename}"
+    frames = [f for f in traceback.extract_tb(trace) if not _imports(f.filename)]
+    return f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+def _imports(filename: str) -> bool:
+    ours = filename.startswith(os.path.dirname(__file__) + os.sep)
+    return (
+        ours or filename.startswith("<frozen ") or "importlib" in filename or "pluggy" in filename
+    )

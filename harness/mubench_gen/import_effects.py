@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
-import os
-import signal
 import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from mubench_gen.deprecation import MubenchDeprecationWarning
+from mubench_gen.process_state import Differences, State, descriptors_kept
 from mubench_gen.progress import log
 
 _SHOWN = 60  # characters of what was printed
@@ -25,10 +22,14 @@ _SHOWN = 60  # characters of what was printed
 
 @dataclass(slots=True)
 class Effects:
-    """What the block changed: filled in when it is left."""
+    """What the block did: filled in when it is left.
+
+    What it `changed` was put back; what is in `left` stays, because the plugin may need it.
+    """
 
     printed: str = ""
     changed: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         told = [f"prints {self.printed.strip()[:_SHOWN]!r}"] if self.printed else []
@@ -42,21 +43,28 @@ _outer: list[Effects] = []  # the blocks that this one is in, which are told of 
 @contextlib.contextmanager
 def effects() -> Iterator[Effects]:
     """Notice what the block changes, and put it back. What it prints goes to stderr."""
-    found = Effects()
-    before, text = _State.now(), _Overheard()
+    found, text, differing = Effects(), _Overheard(), Differences([], [])
     _outer.append(found)
-    with contextlib.redirect_stdout(text):
-        try:
-            yield found
-        finally:
-            _outer.pop()
-            after = _State.now()
-            found.printed += text.getvalue()
-            found.changed += before.differing(after)
-            before.restore(after)
-            for outer in _outer[-1:]:
-                outer.printed += found.printed
-                outer.changed += found.changed
+    try:
+        with (
+            warnings.catch_warnings(),  # puts back the filters
+            contextlib.redirect_stdout(text),
+            descriptors_kept() as redirected,
+        ):
+            before = State()
+            try:
+                yield found
+            finally:
+                differing = before.restore()
+    finally:
+        _outer.pop()
+        found.printed += text.getvalue()
+        found.changed += [*differing.put_back, *redirected]
+        found.left += [one for one in differing.left if one not in found.left]
+        for outer in _outer[-1:]:
+            outer.printed += found.printed
+            outer.changed += found.changed
+            outer.left += [one for one in found.left if one not in outer.left]
 
 
 @contextlib.contextmanager
@@ -66,6 +74,8 @@ def kept_as_it_was(where: str) -> Iterator[None]:
         yield
     if str(found):
         log(f"{where} {found} when it is imported: kept from the run.")
+    if found.left:
+        log(f"{where} changes {', '.join(found.left)} when it is imported: it stays so.")
     for warning in deprecated:
         log(f"{where}: {warning}")
 
@@ -93,61 +103,5 @@ class _Overheard(io.StringIO):
         sys.stderr.write(text)
         return super().write(text)
 
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What of the process a plugin has no business with."""
-
-    level: int
-    handlers: tuple[logging.Handler, ...]
-    disabled: int
-    interrupt: Any
-    terminate: Any
-    folder: str | None
-
-    @classmethod
-    def now(cls) -> _State:
-        root = logging.getLogger()
-        return cls(
-            root.level,
-            tuple(root.handlers),
-            root.manager.disable,
-            signal.getsignal(signal.SIGINT),
-            signal.getsignal(signal.SIGTERM),
-            _folder(),
-        )
-
-    def differing(self, other: _State) -> list[str]:
-        names = {
-            "level": "the root logger's level",
-            "handlers": "the root logger's handlers",
-            "disabled": "which levels are logged",
-            "interrupt": "the handler of SIGINT",
-            "terminate": "the handler of SIGTERM",
-            "folder": "the working directory",
-        }
-        return [text for name, text in names.items() if getattr(self, name) != getattr(other, name)]
-
-    def restore(self, other: _State) -> None:
-        """Make the process as it is here, where it is as in `other`."""
-        root = logging.getLogger()
-        root.setLevel(self.level)
-        if other.handlers != self.handlers:
-            root.handlers[:] = self.handlers
-        logging.disable(self.disabled)
-        if other.folder != self.folder and self.folder is not None:
-            os.chdir(self.folder)
-        for number, mine, its in (
-            (signal.SIGINT, self.interrupt, other.interrupt),
-            (signal.SIGTERM, self.terminate, other.terminate),
-        ):
-            if mine is not its:  # only the main thread can have changed it
-                with contextlib.suppress(ValueError, TypeError):
-                    signal.signal(number, mine)
-
-
-def _folder() -> str | None:
-    try:
-        return os.getcwd()
-    except FileNotFoundError:  # somebody removed it
-        return None
+    def close(self) -> None:
+        """What a plugin closes is not the run's."""

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
+
+from mubench_gen.apart import run_apart
 
 PATIENCE = 120.0  # seconds; a plugin that imports torch from a slow disk takes some tens
 
-# The last line on the kept stdout is the report; a plugin's own words go to stderr.
+# Its report is all that it writes to the kept stdout; what a plugin writes past sys.stdout is
+# caught in a file.
 _PROGRAM = """
-import json, os, sys, time
-kept = os.dup(1)
-os.dup2(2, 1)
+import json, os, sys, tempfile, time
+kept, caught = os.dup(1), tempfile.TemporaryFile()
+os.dup2(caught.fileno(), 1)
 from mubench_gen.import_effects import effects
 from mubench_gen.plugin_faults import HEAVY
 from mubench_gen.plugins import Plugins
+write, leave, dumps = os.write, os._exit, json.dumps
 began, error = time.perf_counter(), None
 with effects() as found:
     try:
         Plugins().load(sys.argv[1])
-    except Exception as problem:
-        error = str(problem)
-os.write(kept, json.dumps({
-    "error": error, "printed": found.printed, "changed": found.changed,
+    except BaseException as problem:
+        error = str(problem) or repr(problem)
+caught.seek(0)
+write(kept, dumps({
+    "error": error, "printed": found.printed + caught.read().decode("utf-8", "replace"),
+    "changed": [*found.changed, *found.left],
     "heavy": sorted(HEAVY & set(sys.modules)), "seconds": time.perf_counter() - began,
 }).encode())
+leave(0)
 """
 
 
@@ -53,23 +57,13 @@ class Imported:
 
 def try_import(plugin: str, *, patience: float = PATIENCE) -> Imported:
     """Import the plugin of that name, or in that file, and all that it lists, out of process."""
-    try:
-        finished = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, plugin],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            timeout=patience,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+    ended = run_apart(_PROGRAM, plugin, patience=patience)
+    if ended.code is None:
         return Imported(f"it did not end within {patience:.0f} s")
     try:
-        found = json.loads(finished.stdout)
+        found = json.loads(ended.out)
     except ValueError:
-        last = finished.stderr.strip().splitlines()[-1:] or ["no word"]
-        return Imported(f"it ended the process with exit code {finished.returncode}: {last[0]}")
+        return Imported(str(ended))
     return Imported(
         found["error"],
         found["printed"],

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mubench_gen.entry_points import Damaged, Found, find_entry_points, origin_of
 from mubench_gen.errors import DefinitionError
 from mubench_gen.plugin_switches import switched_off
 
@@ -42,13 +43,14 @@ def packages(
     entry_points: Iterable[importlib.metadata.EntryPoint] | None = None,
 ) -> list[Package]:
     """Every package of definitions that is installed, by name; tests give their entry points."""
-    entries = list(
-        importlib.metadata.entry_points(group=GROUP) if entry_points is None else entry_points
-    )
-    names = [entry.name for entry in entries]
+    found = find_entry_points(GROUP) if entry_points is None else Found(tuple(entry_points))
+    names = [entry.name for entry in found.entries]
     return [
-        _package(entry, twin=names.count(entry.name) > 1)
-        for entry in sorted(entries, key=lambda entry: entry.name)
+        *(
+            _package(entry, twin=names.count(entry.name) > 1)
+            for entry in sorted(found.entries, key=lambda entry: entry.name)
+        ),
+        *map(_unnamed, found.damaged),
     ]
 
 
@@ -88,15 +90,15 @@ def _package(entry: importlib.metadata.EntryPoint, *, twin: bool) -> Package:
     state = "ok" if folder is not None else f"broken: there is no package {module}"
     if twin:
         state = "shadowed: several distributions offer it; uninstall all but one"
-    distribution = entry.dist
-    return Package(
-        entry.name,
-        distribution.name if distribution is not None else "unknown distribution",
-        distribution.version if distribution is not None else "?",
-        module,
-        folder,
-        switched_off(entry.name) or state,
-    )
+    origin = origin_of(entry)
+    state = switched_off(entry.name) or state
+    return Package(entry.name, origin.name, origin.version, module, folder, state)
+
+
+def _unnamed(damaged: Damaged) -> Package:
+    """A distribution of which not even the packages' names can be read."""
+    origin, state = damaged.origin, f"broken: its entry_points.txt cannot be read: {damaged.reason}"
+    return Package("?", origin.name, origin.version, "", None, state)
 
 
 def _folder_of(module: str) -> Path | None:

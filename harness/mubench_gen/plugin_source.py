@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ _EXTENSIONS = {
     "mubench_gen_score": "scorer",
     "mubench_gen_section": "section",
 }
+_BINDS_ANY = ("*", "__getattr__", "globals")  # where these stand, a module can have any attribute
 _MOST_FILES = 64  # of a package that are looked at
 
 
@@ -40,8 +42,15 @@ class Source:
         return ", ".join(self.kinds) or "?"
 
 
-def read_source(module: str) -> Source:
-    """The source of a module, found on sys.path and parsed, never imported."""
+class Unparsed(Exception):
+    """A file that Python could not read either; the message says where and why."""
+
+
+def read_source(module: str, attribute: str = "") -> Source:
+    """The source of a module, found on sys.path and parsed, never imported.
+
+    `attribute` is what an entry point names in it (MODULE:ATTRIBUTE).
+    """
     file = _find(module)
     if file is None:
         return Source(broken=None if _may_be_hidden(module) else f"there is no module {module}")
@@ -50,13 +59,17 @@ def read_source(module: str) -> Source:
     notes: list[str] = []
     for one in opened:
         try:
-            faults = faults_of(_parse(one), one)
-        except (SyntaxError, ValueError) as error:
-            line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
-            broken.append(f"{one.name}{line}: {error.args[0]}")
+            tree = _parse(one)
+            faults = faults_of(tree, one)
+        except Unparsed as error:
+            broken.append(str(error))
+            continue
+        except RecursionError:  # nested deeper than is looked at, not than Python reads
             continue
         broken += [] if faults.broken is None else [faults.broken]
         notes += faults.notes
+        if one == file and attribute and not _may_have(tree, attribute.partition(".")[0]):
+            broken.append(f"{one.name}: there is no {attribute} in it")
     others = {
         *([file] if file.name != "__init__.py" else sorted(file.parent.glob("*.py"))[:_MOST_FILES]),
         *opened,
@@ -85,7 +98,7 @@ def _opened(module: str) -> list[Path]:
             left.append(name.rpartition(".")[0])
         try:
             left += _imported(_parse(file), name, package, is_package=file.name == "__init__.py")
-        except (SyntaxError, ValueError):  # told where the file's faults are looked for
+        except Unparsed:  # told where the file's faults are looked for
             continue
     return list(files)
 
@@ -109,13 +122,34 @@ def _may_be_hidden(module: str) -> bool:
 
 
 def _parse(file: Path) -> ast.Module:
-    return ast.parse(file.read_bytes(), str(file))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes in strings: not for who lists
+            return ast.parse(file.read_bytes(), str(file))
+    except SyntaxError as error:
+        line = f":{error.lineno}" if error.lineno else ""
+        raise Unparsed(f"{file.name}{line}: {error.msg}") from None
+    except ValueError as error:
+        raise Unparsed(f"{file.name}: {error}") from None
+    except (RecursionError, MemoryError):
+        raise Unparsed(f"{file.name}: it is nested too deeply to be read") from None
+    except OSError as error:
+        raise Unparsed(f"{file.name}: it cannot be read: {error.strerror}") from None
+
+
+def _may_have(tree: ast.Module, name: str) -> bool:
+    """Whether a module can have an attribute: something in it is bound to that name."""
+    for node in ast.walk(tree):
+        bound = getattr(node, "asname", None) or getattr(node, "name", getattr(node, "id", None))
+        if isinstance(bound, str) and bound.partition(".")[0] in (name, *_BINDS_ANY):
+            return True
+    return False
 
 
 def _kinds_of(file: Path) -> Iterator[str]:
     try:
         tree = _parse(file)
-    except (SyntaxError, ValueError, OSError):
+    except Unparsed:
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):

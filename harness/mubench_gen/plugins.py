@@ -10,6 +10,7 @@ import ast
 import hashlib
 import importlib.metadata
 import importlib.util
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen._version import __version__
+from mubench_gen.entry_points import Damaged, Found, find_entry_points, origin_of
 from mubench_gen.errors import (
     PluginError,
     SettingError,
@@ -26,7 +28,7 @@ from mubench_gen.errors import (
 from mubench_gen.hooks import GROUP, Isolated, Offers, offers_of
 from mubench_gen.import_effects import kept_as_it_was
 from mubench_gen.places import is_file
-from mubench_gen.plugin_source import read_source
+from mubench_gen.plugin_source import Source, read_source
 from mubench_gen.plugin_switches import switched_off
 
 if TYPE_CHECKING:
@@ -34,8 +36,9 @@ if TYPE_CHECKING:
     from mubench_gen.model import ModelSpec
 
 _OWN = "mubench-gen"
-# What importlib raises where a distribution's metadata are missing or no text.
-_NO_METADATA = (AttributeError, KeyError, TypeError, ValueError)
+UNNAMED = "?"  # the name of a plugin whose name cannot be read
+ASKED_FOR = re.compile(r"(?!.*\.py$)[^\s,/\\]+")  # by --plugin, where the rest means something else
+UNREADABLE = "has metadata that cannot be read: whether it fits this mubench-gen is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +116,27 @@ class Plugins:
 
     def list(self) -> list[Listed]:
         """Every plugin by name, imported none."""
+        installed = self._installed()
         found: dict[str, list[importlib.metadata.EntryPoint]] = {}
-        for entry in self._entries():
+        for entry in installed.entries:
             found.setdefault(entry.name, []).append(entry)
-        return [_listed(entry, found[name]) for name in sorted(found) for entry in found[name]]
+        return [
+            *(_listed(entry, found[name]) for name in sorted(found) for entry in found[name]),
+            *map(_unlisted, installed.damaged),
+        ]
 
     def load(self, name: str) -> Plugin:
         """The plugin of that name, or in that file. PluginError says what is wrong with it."""
         if name.endswith(".py") or "/" in name:
             return _load_path(Path(name).expanduser())
-        listed = [plugin for plugin in self.list() if plugin.name == name]
+        everything = self.list()
+        listed = [plugin for plugin in everything if plugin.name == name]
         if not listed:
-            near = did_you_mean(name, [plugin.name for plugin in self.list()])
+            near = did_you_mean(name, [plugin.name for plugin in everything])
+            damaged = [one.distribution for one in everything if one.name == UNNAMED]
+            unread = f" The plugins of {', '.join(damaged)} cannot be read." if damaged else ""
             raise PluginError(
-                f"There is no plugin {name!r}. {near} `mubench-gen plugins` lists them; "
+                f"There is no plugin {name!r}. {near}{unread} `mubench-gen plugins` lists them; "
                 "a path to a .py file works too."
             )
         # What only looks broken is tried, so that Python's own words are heard.
@@ -136,18 +146,17 @@ class Plugins:
 
     def _load(self, listed: Listed) -> Plugin:
         where = f"The plugin {listed.name!r} ({listed.distribution} {listed.version})"
-        entry = next(e for e in self._entries() if e.name == listed.name)
+        entry = next(e for e in self._installed().entries if e.name == listed.name)
         with Isolated(where), kept_as_it_was(where):
             module = entry.load()
-        digest = _code_digest(module)
-        return Plugin(
-            listed.name, listed.distribution, listed.version, offers_of(module, where), digest
-        )
+            offers = offers_of(module, where)
+        digest = _code_digest(sys.modules.get(entry.module, module))
+        return Plugin(listed.name, listed.distribution, listed.version, offers, digest)
 
-    def _entries(self) -> Iterable[importlib.metadata.EntryPoint]:
+    def _installed(self) -> Found:
         if self.entry_points is not None:
-            return self.entry_points
-        return importlib.metadata.entry_points(group=GROUP)
+            return Found(tuple(self.entry_points))
+        return find_entry_points(GROUP)
 
 
 def check_options(name: str, model: type[Any], given: dict[str, str]) -> Any:
@@ -171,35 +180,44 @@ def check_options(name: str, model: type[Any], given: dict[str, str]) -> Any:
 def _listed(
     entry: importlib.metadata.EntryPoint, rivals: Sequence[importlib.metadata.EntryPoint]
 ) -> Listed:
-    distribution, version = _origin(entry)
-    source = read_source(entry.value.partition(":")[0].strip())
-    state = _compatibility(entry)
+    origin = origin_of(entry)
+    state, source = _unusable(entry) or _compatibility(entry), Source()
+    if entry.pattern.match(entry.value):
+        source = read_source(entry.module, entry.attr)
     if state == "ok" and source.broken is not None:
         state = f"broken: {source.broken}"
-    origins = sorted({" ".join(_origin(rival)) for rival in rivals})
+    origins = sorted({f"{o.name} {o.version}" for o in map(origin_of, rivals)})
     if len(rivals) > 1:
         state = f"shadowed: {' and '.join(origins)} both offer it; uninstall one"
     state = switched_off(entry.name) or state
-    return Listed(entry.name, source.kind, distribution, version, entry.value, state, source.notes)
+    notes = source.notes if origin.readable else (*source.notes, UNREADABLE)
+    return Listed(entry.name, source.kind, origin.name, origin.version, entry.value, state, notes)
 
 
-def _origin(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
-    try:
-        name, version = entry.dist.name, entry.dist.version  # type: ignore[union-attr]
-    except _NO_METADATA:
-        name = version = None
-    return name or "unknown distribution", version or "?"
+def _unlisted(damaged: Damaged) -> Listed:
+    """A distribution of which not even the plugins' names can be read."""
+    origin, state = damaged.origin, f"broken: its entry_points.txt cannot be read: {damaged.reason}"
+    return Listed(UNNAMED, UNNAMED, origin.name, origin.version, "", state)
+
+
+def _unusable(entry: importlib.metadata.EntryPoint) -> str | None:
+    """Why an entry point names no plugin that could be asked for."""
+    if not ASKED_FOR.fullmatch(entry.name) or not entry.name.isprintable():
+        return f"broken: no --plugin can be called {entry.name!r} (letters, digits, hyphens)"
+    if not entry.pattern.match(entry.value):
+        return f"broken: its entry point {entry.value!r} names no module"
+    return None
 
 
 def _requirements(entry: importlib.metadata.EntryPoint) -> Sequence[str]:
     try:
-        return entry.dist.requires or ()  # type: ignore[union-attr]
-    except _NO_METADATA:
+        return (entry.dist.requires if entry.dist is not None else None) or ()
+    except (AttributeError, KeyError, TypeError, ValueError):  # metadata that are no text
         return ()
 
 
 def _compatibility(entry: importlib.metadata.EntryPoint) -> str:
-    if _origin(entry)[0] == _OWN:
+    if origin_of(entry).name == _OWN:
         return "ok"
     from packaging.requirements import InvalidRequirement, Requirement
 
@@ -236,14 +254,15 @@ def _load_path(path: Path) -> Plugin:
         sys.path.append(folder)  # so that it can import the files beside it
     with Isolated(where), kept_as_it_was(where):
         spec.loader.exec_module(module)
-    return Plugin(name, None, None, offers_of(module, where), _code_digest(module), path.resolve())
+        offers = offers_of(module, where)
+    return Plugin(name, None, None, offers, _code_digest(module), path.resolve())
 
 
 def _code_digest(module: ModuleType) -> str | None:
     """Of the module's file and those beside it that it imports; of a package, all its files."""
-    if module.__file__ is None:
+    if getattr(module, "__file__", None) is None:
         return None
-    file = Path(module.__file__).resolve()
+    file = Path(str(module.__file__)).resolve()
     package = hasattr(module, "__path__") or file.name == "__init__.py"
     files = set(file.parent.rglob("*.py")) if package else _with_imported(file)
     digest = hashlib.sha256()

@@ -25,6 +25,7 @@ Examples:
   mubench-gen plugins check ./my_model.py
 """
 _DEFINITIONS = "definitions"  # the kind of a package of tasks and prompts
+_WIDEST = 32  # a column of the listing; what is longer moves its own row alone
 _NEW_EXAMPLES = """
 \b
 Examples:
@@ -56,6 +57,7 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
     from mubench_gen.plugins import Plugins
+    from mubench_gen.tabular import printable
 
     listed = [*Plugins().list(), *_packages()]
     imported = _import_each(listed) if tried else {}
@@ -69,11 +71,11 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
             ]
         )
         return
-    rows = [("plugin", "kind", "distribution", "version", "state")]
-    rows += [
-        (p.name, p.kind, p.distribution, p.version, _state(p, imported.get(p.name))) for p in listed
-    ]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    rows: list[tuple[str, ...]] = [("plugin", "kind", "distribution", "version", "state")]
+    for p in listed:
+        cells = (p.name, p.kind, p.distribution, p.version, _state(p, imported.get(p.name)))
+        rows.append(tuple(map(printable, cells)))
+    widths = [min(_WIDEST, max(len(row[i]) for row in rows)) for i in range(5)]
     for number, row in enumerate(rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo(click.style(line.rstrip(), bold=number == 0))
@@ -81,11 +83,17 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
 
 def _state(plugin: Listed, imported: Imported | None) -> str:
     """The state in words; where the plugin was imported, what was seen and not what was read."""
+    from mubench_gen.plugins import UNREADABLE
+
     if imported is None:
         return f"{plugin.state}; it {' and '.join(plugin.notes)}" if plugin.notes else plugin.state
     if imported.error is not None:
-        return f"broken: {imported.error}"
-    return f"ok; it {' and '.join(imported.faults)}" if imported.faults else "ok"
+        # Of its own row a plugin needs no name.
+        named = f"The plugin {plugin.name!r} ({plugin.distribution} {plugin.version})"
+        error = imported.error.removeprefix(f"{named} is broken: ").removeprefix(f"{named}: ")
+        return f"broken: {error}"
+    told = [*imported.faults, *(note for note in plugin.notes if note == UNREADABLE)]
+    return f"ok; it {' and '.join(told)}" if told else "ok"
 
 
 def _packages() -> list[Listed]:
@@ -104,9 +112,15 @@ def _import_each(listed: list[Listed]) -> dict[str, Imported]:
     from concurrent.futures import ThreadPoolExecutor
 
     from mubench_gen.import_trial import try_import
+    from mubench_gen.plugins import ASKED_FOR, UNNAMED
 
     names = [
-        p.name for p in listed if p.state.startswith(("ok", "broken")) and p.kind != _DEFINITIONS
+        p.name
+        for p in listed
+        if p.state.startswith(("ok", "broken"))
+        and p.kind != _DEFINITIONS
+        and p.name != UNNAMED
+        and ASKED_FOR.fullmatch(p.name)
     ]
     with ThreadPoolExecutor(max_workers=2) as pool:
         return dict(zip(names, pool.map(try_import, names), strict=True))

@@ -14,7 +14,7 @@ from mubench_gen.doctor.machine import Gpu
 from mubench_gen.doctor.packages import OWN
 from mubench_gen.doctor.wants import Told, Wants, ask_plugins
 from mubench_gen.engines.footprint import GIB, memory
-from mubench_gen.plugins import Listed, Plugins
+from mubench_gen.plugins import UNNAMED, Listed, Plugins
 
 # The extra that brings what an engine needs.
 _EXTRA = {"vllm-server": "vllm"}
@@ -37,10 +37,14 @@ def fitness(
     """The engine that was asked for, then every plugin, those that were asked for in full."""
     if engine is not None:
         yield _engine(engine, here)
-    listed = {plugin.name: plugin for plugin in Plugins().list()}
+    found = Plugins().list()
+    listed = {plugin.name: plugin for plugin in found if plugin.name != UNNAMED}
     opened = [name for name, plugin in listed.items() if plugin.state == "ok"]
     opened += [name for name in plugins if name not in listed]  # a path, or nothing
     told = ask_plugins(opened)
+    for damaged in (plugin for plugin in found if plugin.name == UNNAMED):
+        to_do = f"pip install --force-reinstall {damaged.distribution}"
+        yield Finding(f"plugins of {damaged.distribution}", "note", damaged.state, to_do)
     for name in [*plugins, *(name for name in listed if name not in plugins)]:
         asked = name in plugins
         fit = _plugin(name, listed.get(name), told.get(name), model, engine, here, asked=asked)
@@ -74,7 +78,7 @@ def _plugin(
             to_do = f"pip install -U {listed.distribution}"
             return lacking(title, f"lacks {', '.join(map(str, missing))}", to_do, asked=asked)
     if not told.models:
-        return fine(title, "a judge")
+        return fine(title, told.kinds)
     wants = told.of(model if asked else None)
     if wants is None:
         found = f"has no model {model!r}"

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion
+
+from mubench_gen.entry_points import origin_of_distribution
 
 OWN = "mubench-gen"
 
@@ -32,6 +35,8 @@ def version_of(name: str) -> str | None:
     """
     try:
         return importlib.metadata.version(name)
+    except (KeyError, ValueError):  # metadata that are damaged: of what version it is, nobody knows
+        return "?"
     except importlib.metadata.PackageNotFoundError:
         if name == "vllm":
             return next(_builds("vllm-"), None)
@@ -57,8 +62,9 @@ def forget() -> None:
 
 def _builds(prefix: str) -> Iterator[str]:
     for distribution in importlib.metadata.distributions():
-        if (distribution.name or "").lower().startswith(prefix):
-            yield distribution.version
+        origin = origin_of_distribution(distribution)
+        if origin.name.lower().startswith(prefix):
+            yield origin.version
 
 
 def extras() -> list[str]:
@@ -72,7 +78,7 @@ def needs(distribution: str, extra: str = "") -> Sequence[Requirement]:
     """What a distribution requires; with an extra, what that adds, nested extras resolved."""
     try:
         lines = importlib.metadata.requires(distribution) or []
-    except importlib.metadata.PackageNotFoundError:
+    except (importlib.metadata.PackageNotFoundError, ValueError):  # or they are no text
         return ()
     found: list[Requirement] = []
     for line in lines:
@@ -94,9 +100,16 @@ def unmet(needed: Sequence[Requirement]) -> list[Unmet]:
     found: dict[Unmet, None] = {}
     for need in needed:
         have = version_of(need.name)
-        if have is None or not need.specifier.contains(have, prereleases=True):
+        if have is None or not _satisfies(need, have):
             found[Unmet(f"{need.name}{need.specifier}", have)] = None
     return list(found)
+
+
+def _satisfies(need: Requirement, have: str) -> bool:
+    try:
+        return need.specifier.contains(have, prereleases=True)
+    except InvalidVersion:
+        return False
 
 
 def in_words(needed: Sequence[Requirement]) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_PATIENCE = 120.0  # seconds
+from mubench_gen.apart import run_apart
+
+_PATIENCE = 120.0  # seconds for all of them
 _PROGRAM = """
 import json, os, sys
 kept = os.dup(1)
@@ -27,14 +26,15 @@ def told(spec):
     return {"name": spec.name, "any_id": spec.any_id, "path": None, "engines": [],
             "modules": modules}
 
-report = {}
+write, leave, dumps = os.write, os._exit, json.dumps
 for name in json.loads(sys.argv[1]):
     try:
         plugin = Plugins().load(name)
-        report[name] = {"models": [told(spec) for spec in plugin.models]}
-    except Exception as error:
-        report[name] = {"error": str(error)}
-os.write(kept, json.dumps(report).encode())
+        report = {"models": [told(spec) for spec in plugin.models], "kinds": plugin.offers.kinds}
+    except BaseException as error:
+        report = {"error": str(error) or repr(error)}
+    write(kept, (dumps(report) + "\\n").encode())
+leave(0)
 """
 
 
@@ -54,9 +54,10 @@ class Wants:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a plugin said of its models, or why it could not."""
+    """What a plugin said of its models and of what else it is, or why it could not."""
 
     models: tuple[Wants, ...] = ()
+    kinds: str = ""
     error: str | None = None
 
     def of(self, model: str | None) -> Wants | None:
@@ -73,29 +74,29 @@ class Told:
         return None
 
 
-def ask_plugins(names: Sequence[str]) -> dict[str, Told]:
-    """What the plugins want, all in one process apart from this one."""
-    if not names:
-        return {}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, json.dumps(list(names))],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=_PATIENCE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            check=False,
-        )
-        report: dict[str, Any] = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
-        return dict.fromkeys(names, Told(error=f"it did not end within {_PATIENCE:.0f} s"))
-    except ValueError:
-        if len(names) > 1:  # one of them ended the process: which half?
-            half = len(names) // 2
-            return {**ask_plugins(names[:half]), **ask_plugins(names[half:])}
-        return {names[0]: Told(error=f"it ended the process with exit code {done.returncode}")}
-    return {name: _told(found) for name, found in report.items()}
+def ask_plugins(names: Sequence[str], *, patience: float = _PATIENCE) -> dict[str, Told]:
+    """What the plugins want, asked apart from this process, one after the other.
+
+    One that ends the process, or does not end, is told so; those behind it are asked in another.
+    """
+    told: dict[str, Told] = {}
+    while left := [name for name in names if name not in told]:
+        ended = run_apart(_PROGRAM, json.dumps(left), patience=patience)
+        told |= zip(left, map(_told, _reports(ended.out)), strict=False)
+        culprit = next((name for name in left if name not in told), None)
+        if culprit is not None:
+            over = f"it did not end within {patience:.0f} s"
+            told[culprit] = Told(error=over if ended.code is None else str(ended))
+    return told
+
+
+def _reports(text: str) -> Iterator[dict[str, Any]]:
+    """The lines that are whole; the last may have been cut off."""
+    for line in text.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
 
 
 def _told(found: dict[str, Any]) -> Told:
@@ -105,5 +106,6 @@ def _told(found: dict[str, Any]) -> Told:
         tuple(
             Wants(m["name"], m["any_id"], tuple(m["engines"]), m["path"], tuple(m["modules"]))
             for m in found["models"]
-        )
+        ),
+        found["kinds"],
     )

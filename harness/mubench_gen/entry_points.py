@@ -1,0 +1,105 @@
+"""The entry points of a group, and whose they are: a damaged distribution hides no other's."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+# What importlib raises where a distribution's metadata are missing or no text.
+_NO_METADATA = (AttributeError, KeyError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A distribution as it names itself, else as its folder is named; "?" where nothing tells.
+
+    `readable` is False where its metadata, and so what it needs, cannot be read.
+    """
+
+    name: str = "unknown distribution"
+    version: str = "?"
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A distribution that names the group, and whose entry points cannot be read."""
+
+    origin: Origin
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is installed of a group."""
+
+    entries: tuple[importlib.metadata.EntryPoint, ...]
+    damaged: tuple[Damaged, ...] = ()
+
+
+def find_entry_points(group: str) -> Found:
+    """All of a group; nothing is imported."""
+    try:
+        return Found(tuple(importlib.metadata.entry_points(group=group)))
+    except Exception:  # an edge of isolation: one distribution's metadata stop the reading of all
+        return _one_by_one(group)
+
+
+def origin_of(entry: importlib.metadata.EntryPoint) -> Origin:
+    """Whose entry point it is."""
+    return Origin() if entry.dist is None else origin_of_distribution(entry.dist)
+
+
+def _one_by_one(group: str) -> Found:
+    entries: list[importlib.metadata.EntryPoint] = []
+    damaged: list[Damaged] = []
+    seen: set[str] = set()
+    for distribution in importlib.metadata.distributions():
+        origin = origin_of_distribution(distribution)
+        name = re.sub(r"[-_.]+", "-", origin.name).lower()
+        if name in seen:  # the first on sys.path is the one that counts
+            continue
+        seen.add(name)
+        try:
+            entries += distribution.entry_points.select(group=group)
+        except Exception as error:  # an edge of isolation: metadata may hold anything
+            if f"[{group}]".encode() in _bytes(distribution):
+                damaged.append(Damaged(origin, _reason(error)))
+    return Found(tuple(entries), tuple(damaged))
+
+
+def origin_of_distribution(distribution: importlib.metadata.Distribution) -> Origin:
+    """What a distribution says of itself; never raises."""
+    name: str | None = None
+    version: str | None = None
+    with contextlib.suppress(*_NO_METADATA):
+        name, version = distribution.metadata["Name"], distribution.metadata["Version"]
+    stem, _, number = (_folder(distribution) or Path()).stem.partition("-")
+    return Origin(
+        name or stem.replace("_", "-") or Origin().name,
+        version or number or Origin().version,
+        readable=bool(name and version),
+    )
+
+
+def _folder(distribution: importlib.metadata.Distribution) -> Path | None:
+    """The folder of its metadata. importlib has no public way to it."""
+    path = getattr(distribution, "_path", None)
+    return path if isinstance(path, Path) else None
+
+
+def _bytes(distribution: importlib.metadata.Distribution) -> bytes:
+    folder = _folder(distribution)
+    try:
+        return b"" if folder is None else (folder / "entry_points.txt").read_bytes()
+    except OSError:
+        return b""
+
+
+def _reason(error: Exception) -> str:
+    return (
+        "it is no UTF-8 text" if isinstance(error, UnicodeError) else "a line is no NAME = MODULE"
+    )
