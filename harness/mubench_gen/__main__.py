@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 from typing import NoReturn
 
 from mubench_gen.errors import Terminated
 
+_PATIENCE = 5.0  # seconds for a plugin's threads to end when all is done
 FINE, USER_MUST_FIX, FAILED_ITEMS, INTERRUPTED, TERMINATED = 0, 2, 3, 130, 143
 
 
@@ -33,7 +36,21 @@ def main() -> NoReturn:
     sys.stderr.flush()
     if _model_still_runs():
         os._exit(code)  # a thread inside a model's call would crash while Python shuts down
+    with contextlib.suppress(OSError, ValueError):  # what a plugin says on leaving is no result
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    threading.Thread(target=_end_in_time, args=(code,), daemon=True).start()
     sys.exit(code)
+
+
+def _end_in_time(code: int) -> None:
+    """End the process where threads that somebody left running keep it from ending."""
+    time.sleep(_PATIENCE)
+    main = threading.main_thread()
+    names = [t.name for t in threading.enumerate() if not t.daemon and t is not main]
+    if names:
+        print(f"mubench-gen: left behind, still running: {', '.join(names)}.", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _run() -> int:

@@ -243,7 +243,7 @@ class Isolated(contextlib.AbstractContextManager[None]):
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if error is None or isinstance(error, (UsageError, EngineFault, Terminated)):
             return
-        if isinstance(error, (KeyboardInterrupt, GeneratorExit)) and not _raised_by_hand(trace):
+        if isinstance(error, KeyboardInterrupt) and not _raised_by_hand(trace):
             return
         place = _place(error, trace)
         what = error.msg if isinstance(error, SyntaxError) else describe(error)

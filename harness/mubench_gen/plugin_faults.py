@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,16 @@ _LOGGING = frozenset(
 _PROCESS = {
     "signal.signal": "changes how signals are handled when it is imported",
     "os.chdir": "changes the working directory when it is imported",
+    "os.umask": "changes the umask when it is imported",
+    "locale.setlocale": "changes the locale when it is imported",
+    "warnings.simplefilter": "changes which warnings are shown when it is imported",
+    "sys.setrecursionlimit": "changes the recursion limit when it is imported",
+    "time.sleep": "waits when it is imported, so it is slow to open",
 }
+_ENVIRON = "os.environ"
+_NOT_ITS_OWN = frozenset({*sys.stdlib_module_names, "mubench_gen"}) - {
+    "logging"
+}  # has its own note
 _ROOT_NAMES = ("", "root", None)  # what logging.getLogger takes for the root logger
 
 
@@ -105,6 +115,8 @@ def _is_never_true(test: ast.expr) -> bool:
 def _why_it_ends(node: ast.stmt, names: Mapping[str, str]) -> str | None:
     if isinstance(node, ast.Raise):
         return "raises when it is imported"
+    if isinstance(node, ast.While) and _is_endless(node):
+        return "never ends when it is imported"
     called = _called(node, names)
     if called in _ENDS:
         return "ends the process when it is imported"
@@ -112,6 +124,13 @@ def _why_it_ends(node: ast.stmt, names: Mapping[str, str]) -> str | None:
     if missing is not None:
         return f"imports {missing}, which is not installed"
     return None
+
+
+def _is_endless(loop: ast.While) -> bool:
+    """Whether nothing in it can end it: no way out, and no call, which may raise."""
+    ways_out = (ast.Break, ast.Return, ast.Raise, ast.Call, ast.Await, ast.Yield)
+    always = isinstance(loop.test, ast.Constant) and bool(loop.test.value)
+    return always and not any(isinstance(inner, ways_out) for inner in ast.walk(loop))
 
 
 def _imported(node: ast.stmt) -> Iterator[str]:
@@ -138,6 +157,12 @@ def _notes(node: ast.stmt, names: Mapping[str, str], roots: frozenset[str]) -> I
         yield "prints when it is imported"
     if called in _PROCESS:
         yield _PROCESS[called]
+    for target in node.targets if isinstance(node, ast.Assign) else ():
+        if isinstance(target, ast.Subscript) and _meant(_dotted(target.value), names) == _ENVIRON:
+            yield "changes the environment when it is imported"
+        replaced = _meant(_dotted(target), names) if isinstance(target, ast.Attribute) else None
+        if replaced is not None and replaced.partition(".")[0] in _NOT_ITS_OWN:
+            yield f"replaces {replaced} when it is imported"
     if called in _LOGGING or _changes_root(node, names, roots):
         yield "changes logging when it is imported"
 

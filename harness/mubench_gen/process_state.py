@@ -101,6 +101,20 @@ def _enter(folder: str | None) -> None:
         os.chdir(folder)
 
 
+class WorkingFolder:
+    """The working directory as it is now, to go back to where somebody left it."""
+
+    def __init__(self) -> None:
+        self._folder = _folder()
+
+    def back(self) -> bool:
+        """Go back; whether it had been left."""
+        left = _folder() != self._folder
+        if left:
+            _enter(self._folder)
+        return left
+
+
 def _umask() -> int:
     """There is no way to ask but to set it."""
     mask = os.umask(0o077)
@@ -152,22 +166,19 @@ def _functions(belongs: Callable[[str], bool]) -> Callable[[], Functions]:
     return look
 
 
-def _replaced(before: Functions, after: Functions) -> Iterator[tuple[str, str]]:
-    for name, there in before.items():
-        now = after.get(name, there)
-        yield from ((name, k) for k, v in there.items() if now.get(k, v) is not v)
+def _replaced(before: Functions) -> Iterator[tuple[str, str]]:
+    for name, functions in before.items():
+        now = vars(sys.modules[name]) if name in sys.modules else functions
+        yield from ((name, k) for k, v in functions.items() if now.get(k, v) is not v)
 
 
 def _tell_replaced(before: Functions, after: Functions) -> str:
-    return ", ".join(sorted(f"{module}.{name}" for module, name in _replaced(before, after)))
+    return ", ".join(sorted(f"{module}.{name}" for module, name in _replaced(before)))
 
 
-def _put_functions_back(belongs: Callable[[str], bool]) -> Callable[[Functions], None]:
-    def put_back(before: Functions) -> None:
-        for module, name in list(_replaced(before, _functions(belongs)())):
-            setattr(sys.modules[module], name, before[module][name])
-
-    return put_back
+def _put_functions_back(before: Functions) -> None:
+    for module, name in list(_replaced(before)):
+        setattr(sys.modules[module], name, before[module][name])
 
 
 def _is_ours(package: str) -> bool:
@@ -242,7 +253,7 @@ ASPECTS: tuple[Aspect, ...] = (
         _lost_folders,
         lambda before: sys.path.extend(p for p in before if p not in sys.path),
     ),
-    Aspect(_functions(_is_ours), _tell_replaced, _put_functions_back(_is_ours)),
+    Aspect(_functions(_is_ours), _tell_replaced, _put_functions_back),
     Aspect(_functions(_is_pythons), _tell_replaced),
     Aspect(lambda: dict(os.environ), _changed_variables),
     Aspect(_waiting_threads, _new_threads),

@@ -81,8 +81,9 @@ class Recorder:
     @property
     def note(self) -> str:
         """Running accuracy and errors of this session, for the progress display."""
-        share = f"{self._right / self._scored:.1%} right" if self._scored else ""
-        return f"{share}, {self._errors:,} errors" if self._errors else share
+        parts = [f"{self._right / self._scored:.1%} right"] if self._scored else []
+        parts += [f"{self._errors:,} error{'s' * (self._errors != 1)}"] if self._errors else []
+        return ", ".join(parts)
 
     def requests(self, items: Iterable[Item]) -> Iterator[Request | None]:
         """The requests that have to be asked, each key once.
@@ -191,7 +192,8 @@ class Recorder:
 
     def _tell(self, item: Item, error: Failure) -> None:
         if self._errors <= _SHOWN_ERRORS:
-            log(f"{item.id}: {error.type}: {error.message}")
+            said = error.message.removeprefix(f"{error.type}: ")
+            log(f"{item.id}: {error.type}: {said}")
         if self._errors == _SHOWN_ERRORS:
             log("Further errors are in the records alone.")
 

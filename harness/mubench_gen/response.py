@@ -20,7 +20,7 @@ from mubench_gen.errors import EngineFault, ImageError, ItemTimeout, UsageError,
 from mubench_gen.model import ContrastiveModel, GenerativeModel, Model
 from mubench_gen.replies import Replies
 from mubench_gen.similarity import Similarities
-from mubench_gen.types import Image, Request, Response
+from mubench_gen.types import Failure, Image, Request, Response
 
 T = TypeVar("T")
 WORKER = "mubench-gen model"  # the name of the thread that a model runs in
@@ -129,7 +129,7 @@ class Caller:
             raise
         except Exception as error:  # an edge of isolation: one batch of one plugin
             if len(requests) == 1:
-                return [Response(error=failure(error))]
+                return [Response(error=_failure(error))]
         return [self._alone(request) for request in requests]
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ class Caller:
         except (EngineFault, UsageError):
             raise
         except Exception as error:  # as above
-            return Response(error=failure(error))
+            return Response(error=_failure(error))
 
     def _wait(self, running: Future[list[Response]]) -> list[Response]:
         try:
@@ -179,6 +179,16 @@ class _Worker:
             try:
                 future.set_result(call())
             except BaseException as error:  # a plugin may even call sys.exit
-                future.set_exception(
-                    error if isinstance(error, Exception) else RuntimeError(repr(error))
-                )
+                future.set_exception(error if isinstance(error, Exception) else _Left(error))
+
+
+class _Left(Exception):
+    """The model raised SystemExit, KeyboardInterrupt or the like: its item's error all the same."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(repr(error))
+        self.error = error
+
+
+def _failure(error: Exception) -> Failure:
+    return failure(error.error if isinstance(error, _Left) else error)

@@ -32,6 +32,7 @@ from mubench_gen.plan import (
     run_identity,
 )
 from mubench_gen.plugins import Plugins
+from mubench_gen.process_state import WorkingFolder
 from mubench_gen.progress import Progress, bar, log
 from mubench_gen.recording import Recorder
 from mubench_gen.records import AnsweredKeys, RecordFile
@@ -131,8 +132,10 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
         folder, left = recorder.folder, total - recorder.done
         ask = _here if plan.cluster is None else _on_cluster
         with closing(ask(plan, allowed, left, folder, manifest)) as batches:
+            here = WorkingFolder()
             try:
                 for batch in batches:
+                    here.back()
                     recorder.answered(batch)
                     progress.at(recorder.done, total, recorder.note)
             finally:
@@ -150,14 +153,17 @@ def _here(
     manifest: dict[str, Any],
 ) -> Generator[Asked]:
     """Asked by a model in this process."""
+    here = WorkingFolder()  # relative paths are the user's: a model that leaves it is called back
     with isolated_model(plan.plugin, plan.spec):
         plan.model.load()
         facts = dict(plan.model.facts)
+    here.back()
     _note_facts(facts, folder, manifest)
     asker = make_asker(plan.model, store=_store(plan))
     try:
         yield from _answers(plan, asker, requests, left)
     finally:
+        here.back()
         _note_counts(plan, asker, folder, manifest)
 
 

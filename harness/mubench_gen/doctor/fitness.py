@@ -14,6 +14,7 @@ from mubench_gen.doctor.machine import Gpu
 from mubench_gen.doctor.packages import OWN
 from mubench_gen.doctor.wants import Told, Wants, ask_plugins
 from mubench_gen.engines.footprint import GIB, memory
+from mubench_gen.plugin_switches import ALLOWED, REFUSED
 from mubench_gen.plugins import UNNAMED, Listed, Plugins
 
 # The extra that brings what an engine needs.
@@ -45,7 +46,11 @@ def fitness(
     for damaged in (plugin for plugin in found if plugin.name == UNNAMED):
         to_do = f"pip install --force-reinstall {damaged.distribution}"
         yield Finding(f"plugins of {damaged.distribution}", "note", damaged.state, to_do)
-    for name in [*plugins, *(name for name in listed if name not in plugins)]:
+    off = [name for name, plugin in listed.items() if plugin.state.startswith("off:")]
+    if off:
+        to_do = f"unset {ALLOWED} {REFUSED}"
+        yield Finding("plugins", "note", f"switched off: {', '.join(off)}", to_do)
+    for name in [*plugins, *(name for name in listed if name not in {*plugins, *off})]:
         asked = name in plugins
         fit = _plugin(name, listed.get(name), told.get(name), model, engine, here, asked=asked)
         yield fit
@@ -67,11 +72,11 @@ def _plugin(
 ) -> Finding:
     title = f"plugin {name}"
     if listed is not None and listed.state != "ok":
-        to_do = f"mubench-gen plugins show {name}"
-        return lacking(title, listed.state, to_do, asked=asked)
+        return lacking(title, listed.state, _way_out(listed), asked=asked)
     assert told is not None
     if told.error is not None:
-        return lacking(title, told.error, f"mubench-gen plugins show {name}", asked=asked)
+        to_do = f"mubench-gen --no-plugin {name} …, until its author has mended it"
+        return lacking(title, told.error, to_do, asked=asked)
     if listed is not None and listed.distribution != OWN:
         missing = packages.unmet(packages.needs(listed.distribution))
         if missing:
@@ -84,6 +89,16 @@ def _plugin(
         found = f"has no model {model!r}"
         return lacking(title, found, f"mubench-gen plugins show {name}", asked=True)
     return _model(title, wants, engine if asked else None, here, asked=asked)
+
+
+def _way_out(listed: Listed) -> str:
+    """What to type about a plugin whose state is not "ok"."""
+    kind = listed.state.partition(":")[0]
+    return {
+        "incompatible": f"pip install -U {listed.distribution} mubench-gen",
+        "shadowed": f"pip uninstall {listed.distribution}",
+        "off": f"unset {ALLOWED} {REFUSED}",
+    }.get(kind, f"pip install -U {listed.distribution}")
 
 
 def _model(title: str, wants: Wants, engine: str | None, here: Here, *, asked: bool) -> Finding:

@@ -85,8 +85,9 @@ def ask_plugins(names: Sequence[str], *, patience: float = _PATIENCE) -> dict[st
         told |= zip(left, map(_told, _reports(ended.out)), strict=False)
         culprit = next((name for name in left if name not in told), None)
         if culprit is not None:
-            over = f"it did not end within {patience:.0f} s"
-            told[culprit] = Told(error=over if ended.code is None else str(ended))
+            over = f"it did not end within {patience:.0f} s"  # on stderr all have a word
+            left_with = f"it ended the process with exit code {ended.code}"
+            told[culprit] = Told(error=over if ended.code is None else left_with)
     return told
 
 

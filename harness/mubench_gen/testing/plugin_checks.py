@@ -35,7 +35,7 @@ def import_is_light(subject: Subject) -> None:
 @check(
     *BOTH,
     reason="stdout carries results alone, and the process belongs to the run",
-    remedy="no print, logging.basicConfig, signal.signal or os.chdir when the module is imported",
+    remedy="no print, signal.signal, os.chdir, os.environ[…] = … at the top: put it into load()",
 )
 def import_changes_nothing(subject: Subject) -> None:
     found = _imported(subject.plugin)
