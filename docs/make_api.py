@@ -195,13 +195,18 @@ def page() -> str:
 
 def _hook(name: str, hook: Any) -> str:
     given = signature(hook).replace("(self, ", "(").replace("(self)", "()")
-    return f"### `{name}{given}`\n\nSince {since(name)}. {_text(hook)}"
+    return f"### `{name}`\n\n{_code(name + given)}\n\nSince {since(name)}. {_text(hook)}"
+
+
+def _code(text: str) -> str:
+    return f"```python\n{text}\n```"
 
 
 def _entry(name: str, thing: Any) -> str:
     if not isinstance(thing, type):
         if inspect.isfunction(thing):
-            return f"### `{name}{signature(thing)}`\n\nSince {since(name)}. {_text(thing)}"
+            given = _code(name.removeprefix("testing.") + signature(thing))
+            return f"### `{name}`\n\n{given}\n\nSince {since(name)}. {_text(thing)}"
         return f"### `{name}`\n\nSince {since(name)}. A {type(thing).__name__}."
     bases = [b.__name__ for b in thing.__bases__ if b is not object]
     title = f"### class `{name}`" + (f" ({', '.join(bases)})" if bases else "")

@@ -32,6 +32,23 @@ NAV = {
                   "benchmarks.md"),
     "Project": ("changelog.md", "contributing.md"),
 }  # fmt: skip
+# What the nav calls a page, where its own title is long.
+TITLES = {
+    "index.md": "Overview",
+    "tutorial.md": "Tutorial: publish a plugin",
+    "api.md": "Python API",
+    "conformance.md": "Conformance checks",
+    "scorers.md": "Two scorers",
+    "statistics.md": "Statistics",
+    "analysis.md": "Analysis",
+    "ablations.md": "Ablations",
+    "interpolation.md": "Interpolation",
+    "settings.md": "Settings",
+    "architecture.md": "Architecture",
+    "scale.md": "Scale",
+    "benchmarks.md": "Benchmarks",
+    "contributing.md": "Contributing",
+}
 HIDDEN = ("api-introduction.md",)
 # Files of the repository that are pages of the site too.
 COPIED = {
@@ -63,14 +80,21 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     return _LINK.sub(lambda link: _kept(link, page.file.src_uri), markdown)
 
 
-def nav() -> list[dict[str, list[str]]]:
-    """The nav as mkdocs takes it."""
+Page = str | dict[str, str]  # its path, or its title in the nav and its path
+
+
+def nav() -> list[dict[str, list[Page]]]:
+    """The nav as mkdocs takes it: a tab a section."""
     there = sorted([*written(), *made_names()])
     sections = {title: [name for name in names if name in there] for title, names in NAV.items()}
     named = {name for names in sections.values() for name in names}
     sections["More"] = [n for n in there if n not in named and not n.startswith("decisions/")]
-    sections["Decisions"] = [name for name in there if name.startswith("decisions/")]
-    return [{title: names} for title, names in sections.items() if names]
+    sections["Project"] += [name for name in there if name.startswith("decisions/")]
+    return [{title: list(map(_titled, names))} for title, names in sections.items() if names]
+
+
+def _titled(name: str) -> Page:
+    return {TITLES[name]: name} if name in TITLES else name
 
 
 def written() -> Iterator[str]:

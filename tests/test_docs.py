@@ -256,7 +256,10 @@ def site() -> ModuleType:
 
 
 def test_every_page_is_in_the_nav_once(site: ModuleType) -> None:
-    listed = [name for section in site.nav() for names in section.values() for name in names]
+    pages = [page for section in site.nav() for pages in section.values() for page in pages]
+    listed = [
+        name for page in pages for name in (page.values() if isinstance(page, dict) else [page])
+    ]
     assert sorted(listed) == sorted([*site.written(), *site.made_names()])
 
 
