@@ -56,6 +56,37 @@ def test_the_project_is_named_bounded_and_licensed(here: Here, tmp_path: Path) -
     assert "password" not in workflow
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["a", "my-rather-long-name-of-a-model"])
+def test_a_new_plugin_is_formatted_as_its_author_would(
+    here: Here, kind: str, name: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("ruff")
+    folder = tmp_path / "new"
+    assert here("plugins", "new", name, "--kind", kind, "--to", folder).code == 0
+    rules = ["--isolated", "--no-cache"]
+    for words in (["format", "--check", *rules], ["check", "--select", "E,F,I,N,UP,B", *rules]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *words, str(folder)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
+
+
+def test_a_new_plugins_release_is_tested_and_its_tag_is_its_version(
+    here: Here, tmp_path: Path
+) -> None:
+    yaml = pytest.importorskip("yaml")
+    assert here("plugins", "new", "one", "--to", tmp_path / "n").code == 0
+    text = (tmp_path / "n/.github/workflows/publish.yml").read_text()
+    jobs = yaml.safe_load(text)["jobs"]
+    assert jobs["publish"]["needs"] == "build"
+    assert jobs["publish"]["permissions"] == {"id-token": "write"}
+    steps = [str(step.get("run")) for step in jobs["build"]["steps"]]
+    assert "pytest" in steps
+    assert any("GITHUB_REF_NAME" in step for step in steps)
+
+
 @pytest.mark.parametrize("licence", LICENCES)
 def test_every_licence_has_its_text(here: Here, licence: str, tmp_path: Path) -> None:
     assert here("plugins", "new", "one", "--licence", licence, "--to", tmp_path / "n").code == 0

@@ -12,12 +12,12 @@ from mubench_gen._version import __version__
 # name → the line in --help; the command is `command` in the module of that name.
 _COMMANDS = {
     "eval": "Evaluate a model: ask, read the answers, score.",
-    "tasks": "List the tasks, or show one.",
-    "prompts": "List the prompt styles, or show one as a model sees it.",
-    "plugins": "List the model plugins, or show one.",
-    "data": "What a data set holds; prepare the demo's.",
+    "tasks": "List the tasks: what can be asked of which data.",
+    "prompts": "List the prompt styles; show one as a model sees it.",
+    "plugins": "List the plugins; show, check or begin one.",
+    "data": "What a data set holds; fetch, check, import, join.",
     "score": "Read a run's stored replies again and score them.",
-    "report": "Print the table of one run or several.",
+    "report": "The table of one run or several, or a page of them.",
     "compare": "Compare runs on the same items: differences, intervals, tests.",
     "ablate": "Ask a grid of prompts: how far does the prompt move the score?",
     "merge": "Mix the weights of a base and its fine-tunes.",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.help_texts import Subcommands, examples_of
+
 if TYPE_CHECKING:
     from mubench_gen.data import Dataset
     from mubench_gen.data.survey import Survey
@@ -26,12 +28,12 @@ Examples:
 """
 
 
-@click.group("data", epilog=_EXAMPLES)
+@click.group("data", cls=Subcommands, epilog=_EXAMPLES)
 def command() -> None:
     """What a data set holds; fetch, check or make one."""
 
 
-@command.command("info", epilog=_EXAMPLES)
+@command.command("info", epilog=examples_of(_EXAMPLES, "data info"))
 @click.argument("name", default="demo", metavar="[NAME|PATH]")
 @click.option(
     "--licenses", multiple=True, metavar="NAMES", help="Rows under these: commercial, CC-BY*, …"
@@ -56,7 +58,7 @@ def info(name: str, licenses: tuple[str, ...], partial: bool, as_json: bool) -> 
         _print_survey(dataset, found)
 
 
-@command.command("prepare", epilog=_EXAMPLES)
+@command.command("prepare", epilog=examples_of(_EXAMPLES, "data prepare"))
 @click.argument("name", type=click.Choice(["demo", "ubench"]))
 @click.option("--images", type=click.IntRange(min=1), metavar="N", help="How many. [600]")
 @click.option(
@@ -88,7 +90,7 @@ def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -
     click.echo(out)
 
 
-@command.command("verify", epilog=_EXAMPLES)
+@command.command("verify", epilog=examples_of(_EXAMPLES, "data verify"))
 @click.argument("name", default="ubench", metavar="[NAME|PATH]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def verify(name: str, as_json: bool) -> int:
@@ -106,7 +108,7 @@ def verify(name: str, as_json: bool) -> int:
     return 1 if any(finding.problem for finding in findings) else 0
 
 
-@command.command("import", epilog=_EXAMPLES)
+@command.command("import", epilog=examples_of(_EXAMPLES, "data import"))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A new folder."
@@ -140,7 +142,7 @@ def import_(
     )
 
 
-@command.command("join", epilog=_EXAMPLES)
+@command.command("join", epilog=examples_of(_EXAMPLES, "data join"))
 @click.argument(
     "folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN..."
 )

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from mubench_gen.cli.help_texts import Sectioned
+
 _EXAMPLES = """
 \b
 Examples:
@@ -23,9 +25,27 @@ Examples:
 The same command again resumes: finished items are never asked twice, failed ones are
 tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
 """
+_SECTIONS = {
+    "The model": (
+        "--plugin", "--model", "-o", "--device", "--dtype", "--revision", "--trust-remote-code",
+    ),
+    "The questions": (
+        "--data", "--partial", "--licenses", "--tasks", "--limit", "--shard", "--prompt",
+        "--prompt-set", "--image-set", "--orders", "--control",
+    ),
+    "The answers": (
+        "--readout", "--temperature", "--max-tokens", "--repeats", "--seed", "--judge",
+    ),
+    "The engine": (
+        "--engine", "--base-url", "--ray-address", "--batch-size", "--timeout", "--max-requests",
+        "--deterministic", "--keep-embeddings",
+    ),
+    "The run": ("--run-dir", "--fresh", "--reuse", "--config", "--json", "--help"),
+    "Instead of a run": ("--plan", "--rate", "--gpus", "--image-tokens", "--reply-tokens"),
+}  # fmt: skip
 
 
-@click.command("eval", epilog=_EXAMPLES, no_args_is_help=True)
+@click.command("eval", cls=Sectioned, sections=_SECTIONS, epilog=_EXAMPLES)
 @click.option("--plugin", multiple=True, metavar="NAME", help="Model plugin: a name or a .py file.")
 @click.option("--model", metavar="NAME", help="Which of the plugin's models. [its first]")
 @click.option(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.help_texts import Subcommands, examples_of
+
 if TYPE_CHECKING:
     from mubench_gen.import_trial import Imported
     from mubench_gen.model import ModelSpec
@@ -43,7 +45,7 @@ Examples:
 """
 
 
-@click.group("plugins", invoke_without_command=True, epilog=_EXAMPLES)
+@click.group("plugins", cls=Subcommands, invoke_without_command=True, epilog=_EXAMPLES)
 @click.option(
     "--import",
     "tried",
@@ -53,7 +55,10 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
-    """List the model plugins, without importing any; `show` prints one's models and options."""
+    """List the plugins, without importing any.
+
+    Each with its kind, distribution, version and state: ok, or what is wrong with it.
+    """
     if ctx.invoked_subcommand is not None:
         return
     from mubench_gen.plugins import Plugins
@@ -126,7 +131,7 @@ def _import_each(listed: list[Listed]) -> dict[str, Imported]:
         return dict(zip(names, pool.map(try_import, names), strict=True))
 
 
-@command.command("show", epilog=_EXAMPLES)
+@command.command("show", epilog=examples_of(_EXAMPLES, "plugins show"))
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(name: str, as_json: bool) -> None:
@@ -173,11 +178,28 @@ def show(name: str, as_json: bool) -> None:
 
 @command.command("new", epilog=_NEW_EXAMPLES)
 @click.argument("name")
-@click.option("--kind", default="generative", help="generative, contrastive or endpoint.")
-@click.option("--licence", "--license", default="Apache-2.0", help="Apache-2.0, MIT, BSD-3-Clause.")
-@click.option("--author", default="the authors", help="For the licence.")
 @click.option(
-    "--to", "folder", type=click.Path(path_type=Path), help="The folder. [mubench-gen-NAME]"
+    "--kind",
+    metavar="KIND",
+    default="generative",
+    help="generative, contrastive, or endpoint (a service with an API of its own). [generative]",
+)
+@click.option(
+    "--licence",
+    "--license",
+    metavar="NAME",
+    default="Apache-2.0",
+    help="Apache-2.0, MIT or BSD-3-Clause. [Apache-2.0]",
+)
+@click.option(
+    "--author", metavar="NAME", default="the authors", help="For the licence. [the authors]"
+)
+@click.option(
+    "--to",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="A new folder. [mubench-gen-NAME]",
 )
 def new(name: str, kind: str, licence: str, author: str, folder: Path | None) -> None:
     """Write a ready repository of a plugin: model, tests, licence, workflows."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from mubench_gen.cli.help_texts import Subcommands, examples_of
+
 _EXAMPLES = """
 \b
 Examples:
@@ -13,7 +15,7 @@ Examples:
 """
 
 
-@click.group("prompts", invoke_without_command=True, epilog=_EXAMPLES)
+@click.group("prompts", cls=Subcommands, invoke_without_command=True, epilog=_EXAMPLES)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
@@ -47,7 +49,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     packages_view.show("prompts", SUFFIX)
 
 
-@command.command("show", epilog=_EXAMPLES)
+@command.command("show", epilog=examples_of(_EXAMPLES, "prompts show"))
 @click.argument("name")
 @click.option(
     "--task", required=True, metavar="TASK", help="The task whose first question is shown."

@@ -1,0 +1,65 @@
+"""How commands print their help: options in sections, subcommands in full, their own examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import click
+
+_WIDE = 200  # characters of a subcommand's line: none is cut
+
+
+def examples_of(examples: str, words: str) -> str:
+    """The examples that are about one subcommand ("data info")."""
+    head, *lines = examples.strip().splitlines()
+    title, *lines = lines
+    own = [line for line in lines if line.strip().startswith(f"mubench-gen {words}")]
+    return "\n".join(["", head, title, *own, ""])
+
+
+class Subcommands(click.Group):
+    """A group whose subcommands are listed uncut, and whose unknown ones get a helpful word."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                rows.append((name, command.get_short_help_str(_WIDE)))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            from mubench_gen.errors import did_you_mean
+
+            near = did_you_mean(args[0], self.commands)
+            hint = ""
+            if near.startswith("Known") and "show" in self.commands:
+                hint = f" `{ctx.command_path} show {args[0]}` shows what has that name."
+            ctx.fail(f"There is no command '{ctx.command_path} {args[0]}'. {near}{hint}")
+        return super().resolve_command(ctx, args)
+
+
+class Sectioned(click.Command):
+    """A command whose options stand under headings; those that no heading names come last."""
+
+    def __init__(self, *args: object, sections: Mapping[str, Sequence[str]], **kw: object) -> None:
+        super().__init__(*args, **kw)  # type: ignore[arg-type]
+        self.sections = sections
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = {}
+        for parameter in self.get_params(ctx):
+            row = parameter.get_help_record(ctx)
+            if row is not None:
+                rows[max(parameter.opts, key=len)] = row
+        named = {option for options in self.sections.values() for option in options}
+        rest = [option for option in rows if option not in named]
+        for title, options in {**self.sections, "Other": rest}.items():
+            shown = [rows[option] for option in options if option in rows]
+            if shown:
+                with formatter.section(title):
+                    formatter.write_dl(shown)
