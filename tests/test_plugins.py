@@ -318,8 +318,8 @@ BAD_REPLIES = {
     "an exception that cannot be told": (
         "raise type('Odd', (Exception,), {'__str__': lambda s: 1 / 0})", "Odd", "Odd",
     ),
-    "sys.exit": ("raise SystemExit(4)", "RuntimeError", "SystemExit"),
-    "an interrupt": ("raise KeyboardInterrupt", "RuntimeError", "KeyboardInterrupt"),
+    "sys.exit": ("raise SystemExit(4)", "SystemExit", "SystemExit"),
+    "an interrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt", "KeyboardInterrupt"),
     "StopIteration": ("raise StopIteration", "StopIteration", "StopIteration"),
     "its own TimeoutError": ("raise TimeoutError('server')", "TimeoutError", "server"),
     "memory": ("raise MemoryError", "MemoryError", "MemoryError"),
