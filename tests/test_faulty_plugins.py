@@ -230,7 +230,7 @@ CHANGES = {
     "import warnings\nwarnings.simplefilter('ignore')": "which warnings are shown",
     "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)": "the handler of SIGHUP",
     "import signal\nsignal.alarm(100)": "an alarm that is due",
-    "import mubench_gen.labels as ours\nours.make_labels = None": "mubench_gen.labels.make_labels",
+    "import mubench_gen.errors as ours\nours.describe = None": "mubench_gen.errors.describe",
     "import gc\ngc.disable()": "the garbage collector",
     "import os\nos.close(2)": "file descriptor 2",
     "import json\njson.dumps = None": "json.dumps",
