@@ -20,9 +20,11 @@ from mubench_gen.merging.checkpoint import Checkpoint, is_adapter, open_checkpoi
 from mubench_gen.merging.companions import ACCOUNT, carry, compare_companions
 from mubench_gen.merging.layouts import in_layout_of
 from mubench_gen.merging.matching import Match, Matched, match
+from mubench_gen.merging.output import size_of, verify
+from mubench_gen.merging.piecework import Sources
 from mubench_gen.merging.recipe import Recipe, depths, folder_name, spelled
 from mubench_gen.merging.safetensors_file import SIZES
-from mubench_gen.merging.shard import Sources, Written, size_of, verify, write_shard
+from mubench_gen.merging.shard import Written, write_shard
 from mubench_gen.merging.workspace import Workspace
 from mubench_gen.progress import Progress, Silent, log
 from mubench_gen.runfolder import write_json
