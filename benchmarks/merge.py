@@ -28,7 +28,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mubench_gen.merging.merge import Merge, merge
+from mubench_gen.merging.inputs import Merge
+from mubench_gen.merging.merge import merge
 from mubench_gen.merging.recipe import make_recipe
 from mubench_gen.merging.safetensors_file import lay_out
 

@@ -16,18 +16,21 @@ from .conftest import Here, assert_same, near, read, save, torch, toy
 
 FLAGS = ("--alpha", "0.25,0.5", "--out", "m")
 SHARDS = 4
-# A merge that stops for good at the third shard, as kill -9, an interrupt or a full disk would.
+TENSORS = len(toy())
+IN_TWO = len(list(toy())[0::SHARDS]) + len(list(toy())[1::SHARDS])  # tensors of two shards
+# A merge that stops for good where it would note one more tensor (the first tensor of the third
+# shard), as kill -9, an interrupt or a full disk would.
 STOPPING = """
 import os, sys
-from mubench_gen.merging import merge
-write, written = merge.write_shard, []
-def stopping(*args):
-    if len(written) == 2:
+from mubench_gen.merging.journal import Journal
+note, noted = Journal.note, []
+def stopping(self, *args):
+    if len(noted) == {after}:
         print("stopped", flush=True)
         {stop}
-    written.append(args)
-    return write(*args)
-merge.write_shard = stopping
+    noted.append(args)
+    return note(self, *args)
+Journal.note = stopping
 from mubench_gen.__main__ import main
 sys.argv = ["mubench-gen", *sys.argv[1:]]
 main()
@@ -49,9 +52,15 @@ def undisturbed(sides: list[Path], here: Here, tmp_path: Path) -> dict[str, Any]
     return read(tmp_path / "whole")
 
 
-def stopped(folder: Path, sides: list[Path], stop: str) -> subprocess.CompletedProcess[str]:
+KILL = "os.kill(os.getpid(), 9)"
+
+
+def stopped(
+    folder: Path, sides: list[Path], stop: str = KILL, after: int = IN_TWO
+) -> subprocess.CompletedProcess[str]:
+    code = STOPPING.format(stop=stop, after=after)
     return subprocess.run(
-        [sys.executable, "-c", STOPPING.format(stop=stop), "merge", *map(str, sides), *FLAGS],
+        [sys.executable, "-c", code, "merge", *map(str, sides), *FLAGS],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -63,7 +72,7 @@ def stopped(folder: Path, sides: list[Path], stop: str) -> subprocess.CompletedP
 @pytest.mark.parametrize(
     ("stop", "code"),
     [
-        ("os.kill(os.getpid(), 9)", -signal.SIGKILL),
+        (KILL, -signal.SIGKILL),
         ("os.kill(os.getpid(), 15)", 143),
         ("os.kill(os.getpid(), 2)", 130),
         ("raise OSError(28, 'No space left on device')", 2),
@@ -88,7 +97,7 @@ def test_what_was_finished_is_kept_and_the_rest_is_done(
     times = {path.name: path.stat().st_mtime_ns for path in finished if "0.5" in str(path)}
     done = here("merge", *sides, *FLAGS)
     assert done.code == 0, done.err
-    assert f"2 of {SHARDS} shards were finished, and are sound" in done.err
+    assert f"{IN_TWO} of {TENSORS} tensors were finished, and are sound" in done.err
     assert not partial.exists()
     assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
     merged = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "m/alpha-0.5").iterdir()}
@@ -98,7 +107,7 @@ def test_what_was_finished_is_kept_and_the_rest_is_done(
 def test_the_account_covers_shards_of_before_the_interruption(
     tmp_path: Path, here: Here, sides: list[Path]
 ) -> None:
-    stopped(tmp_path, sides, "os.kill(os.getpid(), 9)")
+    stopped(tmp_path, sides)
     resumed = here("merge", *sides, *FLAGS, "--json").document
     whole = here("merge", *sides, *FLAGS[:2], "--out", "whole", "--json").document
     assert {k: v for k, v in resumed.items() if k != "folders"} == {
@@ -109,25 +118,90 @@ def test_the_account_covers_shards_of_before_the_interruption(
 def test_a_finished_shard_that_was_damaged_is_written_again(
     tmp_path: Path, here: Here, sides: list[Path], undisturbed: dict[str, Any]
 ) -> None:
-    stopped(tmp_path, sides, "os.kill(os.getpid(), 9)")
+    stopped(tmp_path, sides)
     shard = sorted((tmp_path / ".m.partial/alpha-0.5").glob("*.safetensors"))[0]
     content = bytearray(shard.read_bytes())
     content[-5] ^= 1
     shard.write_bytes(content)
     done = here("merge", *sides, *FLAGS)
-    assert f"{shard.name} was damaged since it was written: written again" in done.err
+    assert f"1 finished tensors of {shard.name} are no longer what was written" in done.err
+    assert f"{IN_TWO - 1} of {TENSORS} tensors were finished" in done.err
     assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
+
+
+@pytest.fixture
+def whole_files(tmp_path: Path) -> list[Path]:
+    """Checkpoints of one file each."""
+    return [
+        save(tmp_path / name, state) for name, state in (("one", toy()), ("other", near(toy())))
+    ]
+
+
+@pytest.mark.parametrize("after", [0, 1, 5, TENSORS - 1])
+def test_a_merge_killed_within_a_file_goes_on_at_the_tensor(
+    tmp_path: Path,
+    here: Here,
+    whole_files: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    after: int,
+) -> None:
+    from mubench_gen.merging.journal import Journal
+
+    assert stopped(tmp_path, whole_files, after=after).returncode == -signal.SIGKILL
+    assert not (tmp_path / "m").exists()
+    assert not list((tmp_path / ".m.partial").glob("**/*.safetensors"))  # none looks whole
+    note, noted = Journal.note, []
+
+    def noting(self: Journal, shard: str, name: str, tensor: Any) -> None:
+        noted.append(name)
+        note(self, shard, name, tensor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "note", noting)
+        resumed = here("merge", *whole_files, *FLAGS, "--json")
+    assert resumed.code == 0, resumed.err
+    assert len(noted) == TENSORS - after  # no tensor is merged twice
+    whole = here("merge", *whole_files, *FLAGS[:2], "--out", "whole", "--json")
+    for alpha in ("alpha-0.25", "alpha-0.5"):
+        file = f"{alpha}/model.safetensors"
+        assert (tmp_path / "m" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    accounts = [{**done.document, "folders": None} for done in (resumed, whole)]
+    assert accounts[0] == accounts[1]
+
+
+def test_a_line_torn_by_the_kill_is_as_if_never_written(
+    tmp_path: Path, here: Here, whole_files: list[Path]
+) -> None:
+    stopped(tmp_path, whole_files, after=5)
+    journal = tmp_path / ".m.partial/journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-20])
+    done = here("merge", *whole_files, *FLAGS)
+    assert f"4 of {TENSORS} tensors were finished" in done.err
+    assert here("merge", *whole_files, *FLAGS[:2], "--out", "whole").code == 0
+    assert_same(read(tmp_path / "m/alpha-0.5"), read(tmp_path / "whole/alpha-0.5"))
+
+
+def test_a_journal_that_cannot_be_read_begins_anew(
+    tmp_path: Path, here: Here, whole_files: list[Path]
+) -> None:
+    stopped(tmp_path, whole_files, after=5)
+    (tmp_path / ".m.partial/journal.jsonl").write_bytes(b"\x00" * 100)
+    done = here("merge", *whole_files, *FLAGS)
+    assert done.code == 0, done.err
+    assert "begins anew" in done.err
+    assert here("merge", *whole_files, *FLAGS[:2], "--out", "whole").code == 0
+    assert_same(read(tmp_path / "m/alpha-0.5"), read(tmp_path / "whole/alpha-0.5"))
 
 
 def test_another_merge_or_changed_inputs_begin_anew(
     tmp_path: Path, here: Here, sides: list[Path]
 ) -> None:
-    stopped(tmp_path, sides, "os.kill(os.getpid(), 9)")
+    stopped(tmp_path, sides)
     done = here("merge", *sides, "--alpha", "0.75", "--out", "m")
     assert done.code == 0
     assert "begins anew" in done.err
     shutil.rmtree(tmp_path / "m")
-    stopped(tmp_path, sides, "os.kill(os.getpid(), 9)")
+    stopped(tmp_path, sides)
     other = near(toy(), seed=5)
     save(sides[1], other, shards=SHARDS)
     done = here("merge", *sides, *FLAGS)
@@ -143,7 +217,7 @@ def test_two_merges_into_one_folder_do_not_mix(
 ) -> None:
     waiting = subprocess.Popen(
         [
-            sys.executable, "-c", STOPPING.format(stop="import time; time.sleep(60)"),
+            sys.executable, "-c", STOPPING.format(stop="import time; time.sleep(60)", after=IN_TWO),
             "merge", *map(str, sides), *FLAGS,
         ],
         cwd=tmp_path, stdout=subprocess.PIPE, text=True,

@@ -86,7 +86,8 @@ def command(
     the same command.
     """
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.merging.merge import Merge, merge, scale_adapter
+    from mubench_gen.merging.inputs import Merge
+    from mubench_gen.merging.merge import merge, scale_adapter
     from mubench_gen.merging.recipe import make_recipe, spelled
     from mubench_gen.progress import bar
 

@@ -6,94 +6,40 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
 
 from mubench_gen.errors import MergeError
 from mubench_gen.merging import workspace as workspaces
 from mubench_gen.merging.account import Account, blocks, unchanged, warnings_of
-from mubench_gen.merging.adapters import open_adapter, scaled_adapters
+from mubench_gen.merging.adapters import scaled_adapters
 from mubench_gen.merging.arithmetic import Measured
-from mubench_gen.merging.checkpoint import Checkpoint, is_adapter, open_checkpoint
-from mubench_gen.merging.companions import ACCOUNT, carry, compare_companions
-from mubench_gen.merging.layouts import in_layout_of
-from mubench_gen.merging.matching import Match, Matched, match
-from mubench_gen.merging.output import size_of, verify
+from mubench_gen.merging.checkpoint import is_adapter, some
+from mubench_gen.merging.companions import ACCOUNT, carry
+from mubench_gen.merging.inputs import Merge, Opened, identity, open_inputs
+from mubench_gen.merging.output import Finished, size_of, sound
 from mubench_gen.merging.piecework import Sources
-from mubench_gen.merging.recipe import Recipe, depths, folder_name, spelled
+from mubench_gen.merging.recipe import depths, spelled
 from mubench_gen.merging.safetensors_file import SIZES
-from mubench_gen.merging.shard import Written, write_shard
+from mubench_gen.merging.shard import Listener, write_shard
 from mubench_gen.merging.workspace import Workspace
 from mubench_gen.progress import Progress, Silent, log
 from mubench_gen.runfolder import write_json
 
-Side = Literal["base", "finetuned"]
 _SMALL_FILES = 64_000_000  # room for tokenizer, configuration and account of one result
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """What is to be merged into `out`: one α into the folder itself, several into alpha-N in it.
-
-    `carried_from`: whose configuration, tokenizer, processor and chat template come along.
-    """
-
-    base: str
-    finetuned: tuple[str, ...]
-    recipe: Recipe
-    out: Path
-    carried_from: Side = "base"
-    accept_vocabulary: bool = False
-
-    def folders(self, root: Path) -> dict[Decimal, Path]:
-        """The folder of each α under `root`."""
-        alphas = self.recipe.alphas
-        if len(alphas) == 1:
-            return {alphas[0]: root}
-        return {alpha: root / folder_name(alpha) for alpha in alphas}
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The checkpoints of a merge, found to fit each other."""
-
-    base: Checkpoint
-    finetuned: tuple[Checkpoint, ...]
-    matched: Matched
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (self.base.name, *(side.name for side in self.finetuned))
-
-    @property
-    def shards(self) -> dict[str, Sequence[Match]]:
-        """The tensors of each file to be written."""
-        return {as_safetensors(file): found for file, found in self.matched.shards.items()}
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What the headers say; transformers asks for the format."""
-        return {"format": "pt", **self.base.metadata}
-
-    @property
-    def elements(self) -> int:
-        return sum(math.prod(one.shape) for one in self.matched)
+_PART = ".part"  # ends the name of a file that is not whole yet
 
 
 def merge(wanted: Merge, progress: Progress | None = None) -> Account:
     """Do it. MergeError, SettingError: what doesn't fit or cannot be written.
 
     Interrupted, it leaves a hidden folder, and the same merge goes on from there: finished
-    shards are read again, checked, and kept.
+    tensors are read again, checked, and kept.
     """
     workspaces.refuse_existing(wanted.out)
     with ExitStack() as files:
         inputs = open_inputs(wanted, files)
-        with workspaces.opened(wanted.out, _identity(wanted, inputs)) as workspace:
+        with workspaces.opened(wanted.out, identity(wanted, inputs)) as workspace:
             try:
                 _write_weights(wanted, inputs, workspace, progress or Silent())
                 account = _write_companions(wanted, inputs, workspace)
@@ -104,45 +50,6 @@ def merge(wanted: Merge, progress: Progress | None = None) -> Account:
                     "is kept: the same command goes on."
                 ) from None
     return account
-
-
-def open_inputs(wanted: Merge, files: ExitStack) -> Opened:
-    """Open the checkpoints and pair their tensors. MergeError for what doesn't fit."""
-    if len(wanted.finetuned) > 1 and wanted.recipe.method == "slerp":
-        raise MergeError("slerp goes between two models: give one fine-tune, or --method linear.")
-    base = open_checkpoint(wanted.base, files)
-    finetuned = tuple(_open_finetuned(name, base, files) for name in wanted.finetuned)
-    if wanted.carried_from == "finetuned" and finetuned[0].adapter:
-        raise MergeError(
-            f"--carry-from finetuned: {finetuned[0]} is an adapter, which has no model's files."
-        )
-    if wanted.carried_from == "finetuned" and finetuned[0].converted:
-        raise MergeError(
-            f"--carry-from finetuned: {finetuned[0]} has another layout than the base, whose "
-            "names the result has. Give it as the base, with 1 − α."
-        )
-    matched = match(base, finetuned, wanted.recipe)
-    compared = [
-        compare_companions(base, other, accept_vocabulary=wanted.accept_vocabulary)
-        for other in finetuned
-    ]
-    return Opened(
-        base=base,
-        finetuned=finetuned,
-        matched=matched,
-        warnings=tuple(text for one in compared for text in one.warnings),
-        notes=(
-            *(text for side in (base, *finetuned) for text in side.notes),
-            *matched.notes,
-            *(text for one in compared for text in one.notes),
-        ),
-    )
-
-
-def _open_finetuned(name: str, base: Checkpoint, files: ExitStack) -> Checkpoint:
-    if is_adapter(name):
-        return open_adapter(name, base, files)
-    return in_layout_of(base, open_checkpoint(name, files))
 
 
 def scale_adapter(wanted: Merge) -> list[str]:
@@ -171,74 +78,69 @@ def scale_adapter(wanted: Merge) -> list[str]:
     return modules
 
 
-def as_safetensors(file: str) -> str:
-    """What a file of weights is called once it is safetensors."""
-    if file.endswith(".safetensors"):
-        return file
-    stem = file.rpartition(".")[0]
-    if stem == "open_clip_pytorch_model":
-        return "open_clip_model.safetensors"
-    return stem.replace("pytorch_model", "model", 1) + ".safetensors"
-
-
-def _identity(wanted: Merge, inputs: Opened) -> dict[str, Any]:
-    """What must be equal for a merge to be resumed."""
-    return {
-        **wanted.recipe.as_dict(),
-        "carried_from": wanted.carried_from,
-        "files": [
-            [str(side.folder.resolve()), list(map(list, side.identity))]
-            for side in (inputs.base, *inputs.finetuned)
-        ],
-    }
-
-
 def _write_weights(wanted: Merge, inputs: Opened, workspace: Workspace, progress: Progress) -> None:
     folders = list(wanted.folders(workspace.folder).values())
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
     kept = _kept(inputs, folders, workspace)
-    left = [found for shard, found in inputs.shards.items() if shard not in kept]
-    needed = sum(size_of(matches, inputs.metadata) for matches in left) + _SMALL_FILES
-    workspaces.require_space(wanted.out, len(folders) * needed)
+    workspaces.require_space(wanted.out, _needed(inputs, folders))
     sources = Sources(inputs.names, depths(one.name for one in inputs.matched))
-    done = sum(math.prod(one.shape) for shard in kept for one in inputs.shards[shard])
+    done = sum(math.prod(one.shape) for one in inputs.matched if one.name in kept)
 
-    def told(count: int) -> None:
+    def written(count: int) -> None:
         nonlocal done
         done += count
         progress.at(done, inputs.elements)
 
-    for folder in folders:
-        folder.mkdir(exist_ok=True)
     for shard, matches in inputs.shards.items():
-        if shard in kept:
-            continue
-        parts = [folder / f"{shard}.part" for folder in folders]
+        parts = [folder / f"{shard}{_PART}" for folder in folders]
+        listener = Listener(written, partial(workspace.journal.note, shard))
         try:
-            written = write_shard(matches, parts, inputs.metadata, wanted.recipe, sources, told)
+            write_shard(matches, parts, inputs.metadata, wanted.recipe, sources, listener, kept)
         except MergeError:  # an input is unfit: there is nothing to resume
             workspaces.discard(workspace)
             raise
         for part in parts:
             part.replace(part.with_suffix(""))
-        workspace.note(shard, written)
 
 
-def _kept(inputs: Opened, folders: Sequence[Path], workspace: Workspace) -> list[str]:
-    """The shards that an interrupted merge finished and that are still what it wrote."""
-    kept = []
-    for shard, written in list(workspace.finished.items()):
-        sound = [
-            verify(folder / shard, inputs.shards[shard], inputs.metadata, digest)
-            for folder, digest in zip(folders, written.digests, strict=True)
-        ]
-        if all(sound):
-            kept.append(shard)
-        else:
-            del workspace.finished[shard]
-            log(f"{workspace.folder}: {shard} was damaged since it was written: written again.")
-    if kept:
-        log(f"Resumes: {len(kept)} of {len(inputs.shards)} shards were finished, and are sound.")
+def _kept(inputs: Opened, folders: Sequence[Path], workspace: Workspace) -> set[str]:
+    """The tensors that an interrupted merge finished and that are still what it wrote.
+
+    Afterwards a file has its own name only where it is whole and sound.
+    """
+    kept: set[str] = set()
+    for shard, matches in inputs.shards.items():
+        finished = workspace.journal.finished.get(shard, {})
+        found = set(finished)
+        for number, folder in enumerate(folders):
+            digests = {name: finished[name].digests[number] for name in found}
+            part = folder / f"{shard}{_PART}"
+            if (folder / shard).exists():
+                (folder / shard).replace(part)
+            found &= sound(part, matches, inputs.metadata, digests)
+        if len(found) < len(finished):
+            damaged = [name for name in finished if name not in found]
+            log(
+                f"{workspace.folder}: {len(damaged):,} finished tensors of {shard} are no longer "
+                f"what was written, and are written again: {some(damaged)}."
+            )
+        kept |= found
+    if workspace.journal.finished:
+        count = sum(map(len, inputs.shards.values()))
+        log(f"Resumes: {len(kept):,} of {count:,} tensors were finished, and are sound.")
     return kept
+
+
+def _needed(inputs: Opened, folders: Sequence[Path]) -> int:
+    """Bytes that the disk must still have room for."""
+    total = 0
+    for shard, matches in inputs.shards.items():
+        size = size_of(matches, inputs.metadata)
+        for folder in folders:
+            part = folder / f"{shard}{_PART}"
+            total += max(0, size - (part.stat().st_blocks * 512 if part.exists() else 0))
+    return total + len(folders) * _SMALL_FILES
 
 
 def _write_companions(wanted: Merge, inputs: Opened, workspace: Workspace) -> Account:
@@ -248,7 +150,7 @@ def _write_companions(wanted: Merge, inputs: Opened, workspace: Workspace) -> Ac
     for alpha, folder in wanted.folders(workspace.folder).items():
         carried = carry(side.folder, folder)
         _write_index(folder, inputs)
-        account = account or _account(wanted, inputs, workspace.finished, carried)
+        account = account or _account(wanted, inputs, workspace.journal.finished, carried)
         for name in carried:
             workspaces.sync(folder / name)
         write_json(folder / ACCOUNT, account.as_dict(spelled(alpha)))
@@ -268,9 +170,13 @@ def _write_index(folder: Path, inputs: Opened) -> None:
 
 
 def _account(
-    wanted: Merge, inputs: Opened, finished: Mapping[str, Written], carried: Sequence[str]
+    wanted: Merge,
+    inputs: Opened,
+    finished: Mapping[str, Mapping[str, Finished]],
+    carried: Sequence[str],
 ) -> Account:
-    measured = {name: sums for one in finished.values() for name, sums in one.measured.items()}
+    tensors = {name: one for shard in finished.values() for name, one in shard.items()}
+    measured = {name: one.measured for name, one in tensors.items() if one.measured is not None}
     names: dict[str, list[str]] = {"merged": [], "copied": [], "skipped": []}
     for one in inputs.matched:
         names[one.fate].append(one.name)
@@ -284,7 +190,7 @@ def _account(
         merged=tuple(names["merged"]),
         copied=tuple(names["copied"]),
         skipped=tuple(names["skipped"]),
-        identical=sum(one.identical for one in finished.values()),
+        identical=sum(one.identical for one in tensors.values()),
         parameters=sum(math.prod(one.shape) for one in inputs.matched if one.fate == "merged"),
         distance=total.distance,
         cosine=total.cosine,

@@ -1,15 +1,16 @@
-"""The file of a result: where its tensors stand, in which pieces it is written, what it was."""
+"""The file of a result: where its tensors stand, in which pieces it is written, what is sound."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mubench_gen.merging.arithmetic import Workshop, checksum
+from mubench_gen.merging.arithmetic import Measured, Workshop, checksum
 from mubench_gen.merging.matching import Match
 from mubench_gen.merging.safetensors_file import SIZES, Entry, lay_out
 
@@ -25,7 +26,21 @@ class Piece:
     count: int
 
 
-def pieces(matches: Sequence[Match]) -> Iterator[Piece]:
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A tensor that stands in the file of each result.
+
+    `digests`: one a result, by which it is known again. `measured`, and whether all inputs are
+    equal in it, where it was merged.
+    """
+
+    digests: tuple[str, ...]
+    measured: Measured | None = None
+    identical: bool = False
+
+
+def pieces(matches: Iterable[Match]) -> Iterator[Piece]:
+    """Tensor by tensor, from the first element on; an empty tensor has none."""
     for one in matches:
         total = math.prod(one.shape)
         for first in range(0, total, PIECE):
@@ -43,25 +58,43 @@ def size_of(matches: Sequence[Match], metadata: Mapping[str, str]) -> int:
     return len(header) + sum(SIZES[one.dtype] * math.prod(one.shape) for one in matches)
 
 
-def verify(path: Path, matches: Sequence[Match], metadata: Mapping[str, str], digest: str) -> bool:
-    """Whether a finished shard is still what was written: all of it is read."""
+def digest_of(sums: Iterable[int]) -> str:
+    """Of a tensor, from the checksums of its pieces."""
+    return hashlib.sha256(b"".join(one.to_bytes(8, "little") for one in sums)).hexdigest()
+
+
+def sound(
+    path: Path, matches: Sequence[Match], metadata: Mapping[str, str], digests: Mapping[str, str]
+) -> set[str]:
+    """Which of the tensors with digests stand in the file as they were written: all are read."""
     header, places = layout(matches, metadata)
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
-        return False
+        return set()
     try:
-        if os.fstat(handle).st_size != size_of(matches, metadata):
-            return False
+        if os.fstat(handle).st_size > size_of(matches, metadata):
+            return set()
         if os.pread(handle, len(header), 0) != header:
-            return False
-        workshop, sums = Workshop(PIECE), [header]
-        for piece in pieces(matches):
-            at = places[piece.match.name]
-            each = SIZES[at.dtype]
-            raw = workshop.raw("verify", piece.count * each)
-            os.preadv(handle, [raw.data], at.start + piece.first * each)
-            sums.append(checksum(raw).to_bytes(8, "little"))
+            return set()
+        workshop = Workshop(PIECE)
+        return {
+            one.name
+            for one in matches
+            if one.name in digests
+            and _digest_in(handle, one, places[one.name], workshop) == digests[one.name]
+        }
     finally:
         os.close(handle)
-    return hashlib.sha256(b"".join(sums)).hexdigest() == digest
+
+
+def _digest_in(handle: int, match: Match, place: Entry, workshop: Workshop) -> str | None:
+    sums, each = [], SIZES[place.dtype]
+    for piece in pieces([match]):
+        raw = workshop.raw("sound", piece.count * each)
+        with contextlib.suppress(OSError):
+            if os.preadv(handle, [raw.data], place.start + piece.first * each) == raw.size:
+                sums.append(checksum(raw))
+                continue
+        return None
+    return digest_of(sums)

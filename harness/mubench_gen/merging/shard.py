@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mubench_gen.merging.arithmetic import Measured, Mix
 from mubench_gen.merging.matching import Match
-from mubench_gen.merging.output import Piece, layout, pieces, size_of
+from mubench_gen.merging.output import Finished, Piece, digest_of, layout, pieces
 from mubench_gen.merging.piecework import Found, Piecework, Sources, mixes
 from mubench_gen.merging.recipe import Recipe
+from mubench_gen.merging.writeback import synced
 
 _THREADS = min(4, os.cpu_count() or 1)
 
-Told = Callable[[int], None]
-
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A finished shard: each result's checksum and size, and what was measured by tensor."""
+class Listener:
+    """Who is told of elements that were written, and of tensors (by name) that are finished."""
 
-    digests: tuple[str, ...]
-    size: int
-    measured: Mapping[str, Measured]
-    identical: int
+    written: Callable[[int], None]
+    finished: Callable[[str, Finished], None]
 
 
 def write_shard(
@@ -37,94 +34,99 @@ def write_shard(
     metadata: Mapping[str, str],
     recipe: Recipe,
     sources: Sources,
-    told: Told,
-) -> Written:
+    listener: Listener,
+    kept: Container[str] = (),
+) -> None:
     """Write the shard of each α to `outs`, synced to the disk.
 
-    MergeError for NaN or Inf in an input and for a value that the type cannot hold, OSError
-    where the disk is full; the files are incomplete then.
+    `kept`: tensors that stand there already. MergeError for NaN or Inf in an input and for a
+    value that the type cannot hold, OSError where the disk is full; the files are incomplete
+    then.
     """
     header, places = layout(matches, metadata)
-    size = size_of(matches, metadata)
     handles: list[int] = []
     try:
         for out in outs:
-            handles.append(os.open(out, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644))
-            os.pwrite(handles[-1], header, 0)
-        job = _Job(Piecework(places, handles, recipe, sources), recipe, sources, len(handles))
+            handles.append(os.open(out, os.O_RDWR | os.O_CREAT, 0o644))
+            if os.pread(handles[-1], len(header), 0) != header:
+                os.pwrite(handles[-1], header, 0)
+        work = Piecework(places, handles, recipe, sources)
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="merge") as threads:
-            done = job.run(matches, threads, told)
-            for synced in [threads.submit(os.fsync, handle) for handle in handles]:
-                synced.result()
+            _Job(work, recipe, sources, threads).run(
+                [one for one in matches if one.name not in kept], listener, len(outs)
+            )
+            for done in [threads.submit(synced, handle) for handle in handles]:
+                done.result()
     finally:
         for handle in handles:
             os.close(handle)
-    return Written(done.digests(header), size, done.measured, done.identical)
 
 
-class _Done:
-    """What came back of the pieces, in their order."""
+@dataclass(slots=True)
+class _Tensor:
+    """What has come back of the pieces of one tensor, in their order."""
 
-    def __init__(self, results: int) -> None:
-        self.measured: dict[str, Measured] = {}
-        self.changed: set[str] = set()
-        self._sums: list[list[bytes]] = [[] for _ in range(results)]
+    match: Match
+    sums: list[list[int]]
+    left: int
+    measured: Measured = field(default_factory=Measured)
+    same: bool = True
 
     def add(self, piece: Piece, found: Found) -> None:
-        if piece.match.fate == "merged":
-            name = piece.match.name
-            self.measured[name] = self.measured.get(name, Measured()) + found.measured
-            if not found.same:
-                self.changed.add(name)
-        for sums, one in zip(self._sums, found.sums, strict=True):
-            sums.append(one.to_bytes(8, "little"))
+        self.left -= piece.count
+        self.measured += found.measured
+        self.same &= found.same
+        for sums, one in zip(self.sums, found.sums, strict=True):
+            sums.append(one)
 
-    @property
-    def identical(self) -> int:
-        return len(self.measured) - len(self.changed)
-
-    def digests(self, header: bytes) -> tuple[str, ...]:
-        return tuple(hashlib.sha256(b"".join([header, *sums])).hexdigest() for sums in self._sums)
+    def finished(self) -> Finished:
+        digests = tuple(map(digest_of, self.sums))
+        if self.match.fate != "merged":
+            return Finished(digests)
+        return Finished(digests, self.measured, self.same)
 
 
 class _Job:
     """The pieces of one shard, in their order, through the threads."""
 
-    def __init__(self, work: Piecework, recipe: Recipe, sources: Sources, results: int) -> None:
+    def __init__(
+        self, work: Piecework, recipe: Recipe, sources: Sources, threads: ThreadPoolExecutor
+    ) -> None:
         self._work = work
         self._recipe = recipe
         self._sources = sources
-        self._results = results
+        self._threads = threads
 
-    def run(self, matches: Sequence[Match], threads: ThreadPoolExecutor, told: Told) -> _Done:
-        done = _Done(self._results)
-        for piece, found in self._in_order(self._tasks(matches, threads), threads):
-            done.add(piece, found)
-            told(piece.count)
+    def run(self, matches: Sequence[Match], listener: Listener, results: int) -> None:
+        under_way: dict[str, _Tensor] = {}
         for one in matches:
-            if one.fate == "merged":  # an empty tensor has no pieces
-                done.measured.setdefault(one.name, Measured())
-        return done
+            tensor = _Tensor(one, [[] for _ in range(results)], math.prod(one.shape))
+            if tensor.left:
+                under_way[one.name] = tensor
+            else:  # an empty tensor has no pieces
+                listener.finished(one.name, tensor.finished())
+        for piece, found in self._in_order(self._tasks(matches)):
+            name = piece.match.name
+            under_way[name].add(piece, found)
+            listener.written(piece.count)
+            if not under_way[name].left:
+                listener.finished(name, under_way.pop(name).finished())
 
-    def _tasks(
-        self, matches: Sequence[Match], threads: ThreadPoolExecutor
-    ) -> Iterator[tuple[Piece, list[Mix]]]:
+    def _tasks(self, matches: Sequence[Match]) -> Iterator[tuple[Piece, list[Mix]]]:
         for one in matches:
             total = Measured()
             if self._recipe.method == "slerp" and one.fate == "merged":
-                total = sum(threads.map(self._work.measure, pieces([one])), Measured())
+                total = sum(self._threads.map(self._work.measure, pieces([one])), Measured())
             ways = mixes(one, self._recipe, self._sources, total)
             for piece in pieces([one]):
                 yield piece, ways
 
-    def _in_order(
-        self, tasks: Iterator[tuple[Piece, list[Mix]]], threads: ThreadPoolExecutor
-    ) -> Iterator[tuple[Piece, Found]]:
+    def _in_order(self, tasks: Iterator[tuple[Piece, list[Mix]]]) -> Iterator[tuple[Piece, Found]]:
         """The results in the order of the pieces; a few are under way at a time."""
         under_way: deque[tuple[Piece, Future[Found]]] = deque()
         try:
             for piece, ways in tasks:
-                under_way.append((piece, threads.submit(self._work.merge, piece, ways)))
+                under_way.append((piece, self._threads.submit(self._work.merge, piece, ways)))
                 if len(under_way) > 2 * _THREADS:
                     first, future = under_way.popleft()
                     yield first, future.result()

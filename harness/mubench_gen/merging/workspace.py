@@ -1,44 +1,36 @@
 """Where an unfinished merge lies, so that nothing that looks complete is ever incomplete.
 
 `.NAME.partial` beside the folder to come holds everything until the end, when it gets its
-name. `state.json` in it says what is finished, of which merge.
+name. The journal in it says what is finished, of which merge.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import MergeError
-from mubench_gen.merging.arithmetic import Measured
-from mubench_gen.merging.shard import Written
+from mubench_gen.merging import journal as journals
+from mubench_gen.merging.journal import JOURNAL, Journal, OtherMerge
+from mubench_gen.merging.writeback import UNSUPPORTED, synced
 from mubench_gen.progress import log
-from mubench_gen.runfolder import write_json
 
-_STATE, _LOCK = "state.json", ".lock"
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """An open one; `identity` is what tells one merge from another."""
+    """An open one."""
 
     out: Path
     folder: Path
-    identity: Mapping[str, Any]
-    finished: dict[str, Written]
-
-    def note(self, shard: str, written: Written) -> None:
-        """Keep on the disk that this shard is finished."""
-        self.finished[shard] = written
-        shards = {name: asdict(one) for name, one in self.finished.items()}
-        write_json(self.folder / _STATE, {"identity": self.identity, "shards": shards})
+    journal: Journal
 
     def complete(self, content: Path | None = None) -> None:
         """Give the folder its name; or a folder in it, and remove the rest."""
@@ -47,7 +39,7 @@ class Workspace:
             _rename(content, self.out)
             shutil.rmtree(self.folder, ignore_errors=True)
             return
-        for name in (_STATE, _LOCK):
+        for name in (JOURNAL, _LOCK):
             (self.folder / name).unlink(missing_ok=True)
         sync(self.folder)
         _rename(self.folder, self.out)
@@ -89,14 +81,32 @@ def opened(out: Path, identity: Mapping[str, Any]) -> Iterator[Workspace]:
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise MergeError(
-                f"--out {out}: another process merges into it. Wait, or give another."
-            ) from None
-        finished = _finished(folder, identity)
-        yield Workspace(out, folder, identity, finished)
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise MergeError(
+                    f"--out {out}: another process merges into it. Wait, or give another."
+                ) from None
+        with _journal(folder, identity) as journal:
+            yield Workspace(out, folder, journal)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def _journal(folder: Path, identity: Mapping[str, Any]) -> Iterator[Journal]:
+    """That of this merge; where the folder holds what another began, that is removed."""
+    with contextlib.ExitStack() as stack:
+        try:
+            if not (folder / JOURNAL).exists():
+                _empty(folder)
+            journal = stack.enter_context(journals.opened(folder / JOURNAL, identity))
+        except OtherMerge:
+            log(f"{folder}: was begun by another merge, or its inputs changed: begins anew.")
+            _empty(folder)
+            journal = stack.enter_context(journals.opened(folder / JOURNAL, identity))
+        except OSError as error:
+            raise MergeError(f"{folder}: cannot be written: {error.strerror}.") from None
+        yield journal
 
 
 def discard(workspace: Workspace) -> None:
@@ -117,21 +127,6 @@ def require_space(out: Path, needed: int) -> None:
         )
 
 
-def _finished(folder: Path, identity: Mapping[str, Any]) -> dict[str, Written]:
-    """What the state says is finished, where it is of the same merge; else all is removed."""
-    try:
-        state = json.loads((folder / _STATE).read_bytes())
-        if state["identity"] == json.loads(json.dumps(identity)):
-            return {name: _written(told) for name, told in state["shards"].items()}
-        log(f"{folder}: was begun by another merge, or its inputs changed: begins anew.")
-    except FileNotFoundError:
-        pass
-    except (ValueError, KeyError, TypeError, AttributeError):
-        log(f"{folder}: its state cannot be read: begins anew.")
-    _empty(folder)
-    return {}
-
-
 def clear(workspace: Workspace) -> None:
     """Remove what an interrupted one left."""
     _empty(workspace.folder)
@@ -143,20 +138,11 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _written(told: Mapping[str, Any]) -> Written:
-    return Written(
-        digests=tuple(told["digests"]),
-        size=told["size"],
-        measured={name: Measured(**sums) for name, sums in told["measured"].items()},
-        identical=told["identical"],
-    )
-
-
 def sync(path: Path) -> None:
     """Have a file, or the names in a folder, written to the disk now."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        synced(handle)
     finally:
         os.close(handle)
 

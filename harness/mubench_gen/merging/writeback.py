@@ -1,4 +1,4 @@
-"""Have the disk begin to write while more is computed.
+"""Have what was written on the disk, and have the disk begin while more is computed.
 
 Linux lets gigabytes of written pages lie in memory before it begins, and an fsync at the end
 then waits for all of them.
@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
+import os
 from functools import lru_cache
 from typing import Any
 
 STRETCH = 1 << 23  # bytes that are handed over at a time
 _WRITE = 2  # SYNC_FILE_RANGE_WRITE: begin, don't wait
+
+# What a file system answers that has no fsync, or no locks.
+UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+
+
+def synced(handle: int) -> None:
+    """Wait until the file is on the disk, where its file system can tell."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
 
 
 def begin_writing(handle: int, start: int, end: int) -> None:

@@ -21,7 +21,8 @@ from mubench_gen.engines.vllm_loop import EngineLoop
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.merging.adapters import adapter_rank, scaled_adapters
 from mubench_gen.merging.arithmetic import Measured, Mix, mix_for
-from mubench_gen.merging.merge import Merge, merge
+from mubench_gen.merging.inputs import Merge
+from mubench_gen.merging.merge import merge
 from mubench_gen.merging.recipe import Method, Recipe, depths, folder_name, spelled
 from mubench_gen.model import Checkpoint, Model, Runtime
 

@@ -18,7 +18,8 @@ from mubench_gen.engines import digest_checkpoint
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.manifest import session
 from mubench_gen.merging.checkpoint import find_folder, is_adapter
-from mubench_gen.merging.merge import Merge, merge, open_inputs
+from mubench_gen.merging.inputs import Merge, open_inputs
+from mubench_gen.merging.merge import merge
 from mubench_gen.merging.recipe import Recipe, folder_name, make_recipe, spelled
 from mubench_gen.model import Checkpoint, ModelSpec
 from mubench_gen.pairing import asked_of
