@@ -240,7 +240,8 @@ def test_what_a_sweep_cannot_be_made_of_is_said(here: Here, demo: Path, tmp_path
     other = ("--plugin", "tiny", "--base", "clip", "--finetuned", "llava")
     for flags, told in (
         ((*other, *inside), "ifferent architectures"),
-        ((*FLAGS, *inside, "--alpha", "0.5"), "several α"),
+        ((*FLAGS, *inside, "--alpha", "1.5"), "outside [0, 1]"),
+        ((*FLAGS, *inside, "--include", "vision_modle.*"), "fits no tensor"),
         ((*FLAGS, "--in-domain", "no-such-task"), "no-such-task"),
         ((*FLAGS, "--in-domain", "modality", "--tasks", "modality"), "both sides"),
         ((*FLAGS, "--in-domain", "stain", "--tasks", "modality,domain"), "both sides"),
@@ -253,6 +254,66 @@ def test_what_a_sweep_cannot_be_made_of_is_said(here: Here, demo: Path, tmp_path
         assert told in done.err
         assert done.out == ""
         shutil.rmtree(tmp_path / "s", ignore_errors=True)
+
+
+def test_patterns_are_those_of_merge_and_stand_in_the_sweep(
+    here: Here, demo: Path, tmp_path: Path
+) -> None:
+    from mubench_gen_plugins.tiny import WEIGHTS
+
+    flags = (
+        "sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--run-dir", "s",
+        "--include", "vision_*", "--exclude", "*.mlp.*",
+    )  # fmt: skip
+    done = here(*flags, "--alpha", "0.5")
+    assert done.code == 0, done.err
+    assert "α 0 and 1 asked too" in done.err
+    assert "only vision_*, without *.mlp.*" in done.out
+    assert not list((tmp_path / "s").glob(".scratch*"))
+    sides = [WEIGHTS / name for name in ("clip", "clip-finetuned")]
+    merge = ("merge", *sides, "--alpha", "1", *flags[-4:], "--out", "m")
+    assert here(*merge).code == 0
+    assert (
+        here("eval", "--plugin", "clip", "--model", "m", "--data", demo, "--run-dir", "r").code == 0
+    )
+    swept, whole = (mubench_gen.load_run(f"s/alpha-{alpha}") for alpha in ("1", "0"))
+    assert choices(swept) == choices(mubench_gen.load_run("r"))
+    assert choices(swept) != choices(whole)
+    engine = swept.manifest["sessions"][-1]["model"]["interpolation"]
+    assert (engine["include"], engine["exclude"]) == (["vision_*"], ["*.mlp.*"])
+    stored = json.loads((tmp_path / "s" / "sweep.json").read_text("utf-8"))
+    assert stored["sweep"]["include"] == ["vision_*"]
+    other = here(*flags[:-2], "--alpha", "0,1")
+    assert other.code == 2
+    assert "holds another sweep" in other.err
+
+
+def test_beyond_the_ends_gains_are_still_those_over_base_and_finetune(
+    here: Here, demo: Path
+) -> None:
+    flags = ("sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--limit", "20", "--json")
+    done = here(*flags, "--method", "task-arithmetic", "--alpha", "-0.5,1.5", "--run-dir", "t")
+    assert done.code == 0, done.err
+    points = [p for p in done.document["frontier"]["points"] if p["part"] == MEAN]
+    assert [p["alpha"] for p in points] == ["-0.5", "0", "1", "1.5"]
+    assert [p["alpha"] for p in points if p["over_base"] is None] == ["0"]
+    assert [p["alpha"] for p in points if p["over_finetuned"] is None] == ["1"]
+    lost = here("report", "--forgetting", "t", "--json").document
+    assert lost["base"] == "clip-finetuned@0"
+
+
+def test_a_sweep_by_depth_has_the_base_beside_its_alphas(here: Here, demo: Path) -> None:
+    flags = ("sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--limit", "20", "--json")
+    done = here(*flags, "--method", "lines", "--alpha", "0,1", "--run-dir", "l", "--svg", "l.svg")
+    assert done.code == 0, done.err
+    assert list(done.document["runs"]) == ["base", "0", "1"]
+    points = [p for p in done.document["frontier"]["points"] if p["part"] == MEAN]
+    assert [p["alpha"] for p in points if p["over_base"] is None] == ["base"]
+    plain = here("eval", "--plugin", "tiny", "--model", "clip", "--data", demo, "--run-dir", "r",
+                 "--limit", "20")  # fmt: skip
+    assert plain.code == 0
+    assert choices(mubench_gen.load_run("l/base")) == choices(mubench_gen.load_run("r"))
+    assert here("report", "--forgetting", "l", "--json").document["base"] == "clip-finetuned@base"
 
 
 def test_a_folder_with_another_sweep_is_left_as_it_is(here: Here, demo: Path) -> None:

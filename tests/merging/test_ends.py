@@ -12,7 +12,7 @@ import pytest
 from mubench_gen.engines.transformers_contrastive import TransformersContrastive
 from mubench_gen.engines.transformers_generative import TransformersGenerative
 from mubench_gen.errors import SettingError, UsageError
-from mubench_gen.merging.recipe import METHODS
+from mubench_gen.merging.recipe import METHODS, make_recipe
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.sweeping.ends import InPlaceContrastive, InPlaceGenerative, open_ends
 from mubench_gen_plugins.tiny import WEIGHTS
@@ -25,7 +25,11 @@ ALPHAS = [Decimal(text) for text in ("0.3", "0", "1", "0.7")]  # back and forth
 
 def opened(kind: Any, scratch: Path, method: Any = "linear", name: str = "clip") -> Any:
     model = kind(Checkpoint(WEIGHTS / name, "generative"), RUNTIME)
-    model.aim(Checkpoint(WEIGHTS / f"{name}-finetuned", "generative"), method, scratch)
+    model.aim(
+        Checkpoint(WEIGHTS / f"{name}-finetuned", "generative"),
+        make_recipe(["0"], method=method),
+        scratch,
+    )
     return model
 
 
@@ -79,6 +83,54 @@ def test_a_generative_model_moves_too(tmp_path: Path) -> None:
         assert all(torch.equal(value, expected[key]) for key, value in state_of(model).items())
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "plain", "flags"),
+    [
+        ("clip", InPlaceContrastive, TransformersContrastive, ("--include", "vision_*")),
+        ("clip", InPlaceContrastive, TransformersContrastive, ("--exclude", "*.mlp.*")),
+        # names of the files, which are not those that transformers gives the tensors
+        ("llava", InPlaceGenerative, TransformersGenerative, ("--include", "vision_tower.*")),
+    ],
+)
+def test_patterns_choose_the_tensors_that_merge_would_choose(
+    tmp_path: Path, here: Here, name: str, kind: Any, plain: Any, flags: tuple[str, str]
+) -> None:
+    scratch = tmp_path / "scratch"
+    model = kind(Checkpoint(WEIGHTS / name, "generative"), RUNTIME)
+    globs = {flags[0].removeprefix("--"): [flags[1]]}
+    recipe = make_recipe(["0"], **globs)
+    model.aim(Checkpoint(WEIGHTS / f"{name}-finetuned", "generative"), recipe, scratch)
+    for alpha in ALPHAS:
+        model.move(alpha)
+        model.load()
+        assert not scratch.exists()
+        out = tmp_path / f"m{alpha}"
+        sides = (WEIGHTS / name, WEIGHTS / f"{name}-finetuned")
+        done = here("merge", *sides, "--alpha", str(alpha), *flags, "--out", out)
+        assert done.code == 0, done.err
+        merged = plain(Checkpoint(out, "generative"), RUNTIME)
+        merged.load()
+        expected = state_of(merged)
+        state = state_of(model)
+        assert all(torch.equal(value, expected[key]) for key, value in state.items()), alpha
+    assert model.facts["interpolation"][flags[0].removeprefix("--")] == [flags[1]]
+
+
+def test_the_base_is_a_place_of_its_own_where_no_alpha_is_the_base(tmp_path: Path) -> None:
+    model = opened(InPlaceContrastive, tmp_path, "lines")
+    plain = TransformersContrastive(Checkpoint(WEIGHTS / "clip", "contrastive"), RUNTIME)
+    plain.load()
+    expected = state_of(plain)
+    same = []
+    for alpha in (Decimal(0), None, Decimal(0)):
+        model.move(alpha)
+        model.load()
+        state = state_of(model)
+        same.append(all(torch.equal(value, expected[key]) for key, value in state.items()))
+    assert same == [False, True, False]
+    assert model.facts["interpolation"]["alpha"] == "0"
+
+
 def test_loading_again_at_the_same_place_moves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +148,7 @@ def test_loading_again_at_the_same_place_moves_nothing(
 
 def test_checkpoints_of_different_shape_are_refused(tmp_path: Path) -> None:
     model = InPlaceContrastive(Checkpoint(WEIGHTS / "clip", "contrastive"), RUNTIME)
-    model.aim(Checkpoint(WEIGHTS / "llava", "contrastive"), "linear", tmp_path)
+    model.aim(Checkpoint(WEIGHTS / "llava", "contrastive"), make_recipe(["0"]), tmp_path)
     with pytest.raises(UsageError):
         model.load()
 

@@ -14,6 +14,7 @@ import pytest
 
 from mubench_gen.items import items_of
 from mubench_gen.merging.adapters import scaled_adapters
+from mubench_gen.merging.recipe import make_recipe
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.plan import make_plan
 from mubench_gen.plugins import Plugins
@@ -29,6 +30,7 @@ from mubench_gen_plugins.tiny import WEIGHTS
 
 from .conftest import QUICK
 
+LINEAR = make_recipe(["0"])
 # Back and forth: an answer kept from earlier weights would be that of another α.
 ALPHAS = [Decimal(text) for text in ("0", "0.5", "1", "0.5", "0")]
 
@@ -52,7 +54,7 @@ def moving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReloadingVllm]:
         Checkpoint(WEIGHTS / "llava", "generative"),
         Runtime("", device="cpu", dtype="float32", engine_options=QUICK),
     )
-    model.aim(_finetuned(), "linear", tmp_path_factory.mktemp("scratch"))
+    model.aim(_finetuned(), LINEAR, tmp_path_factory.mktemp("scratch"))
     yield model
     model.close()
 
@@ -71,7 +73,7 @@ def test_label_logprobs_are_those_of_transformers_at_each_alpha(
     other = InPlaceGenerative(
         Checkpoint(WEIGHTS / "llava", "generative"), Runtime("", device="cpu", dtype="float32")
     )
-    other.aim(_finetuned(), "linear", tmp_path)
+    other.aim(_finetuned(), LINEAR, tmp_path)
     seen = []
     for alpha in ALPHAS:
         for model in (moving, other):
@@ -88,6 +90,29 @@ def test_label_logprobs_are_those_of_transformers_at_each_alpha(
     assert np.abs(seen[1] - seen[2]).max() > 0.1
     np.testing.assert_allclose(seen[1], seen[3], atol=1e-4)
     np.testing.assert_allclose(seen[0], seen[4], atol=1e-4)
+
+
+def test_patterns_choose_what_they_choose_on_transformers(
+    moving: ReloadingVllm, requests: list[Request], tmp_path: Path
+) -> None:
+    """The language model without its feed-forward layers moves; vision and projector stay."""
+    recipe = make_recipe(["0"], include=["language_model.*"], exclude=["*.mlp.*"])
+    other = InPlaceGenerative(
+        Checkpoint(WEIGHTS / "llava", "generative"), Runtime("", device="cpu", dtype="float32")
+    )
+    moving.move(Decimal(1))
+    moving.load()
+    whole = np.concatenate([np.asarray(row) for row in _asked(moving, requests)])
+    before = moving.recipe
+    for model in (moving, other):
+        model.aim(_finetuned(), recipe, tmp_path / type(model).__name__)
+        model.move(Decimal(1))
+        model.load()
+    found = np.concatenate([np.asarray(row) for row in _asked(moving, requests)])
+    expected = np.concatenate([np.asarray(row) for row in other.label_logprobs(requests)])
+    np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
+    assert np.abs(found - whole).max() > 0.1
+    moving.aim(_finetuned(), before, tmp_path)
 
 
 def test_with_the_prefix_cache_kept_answers_are_those_of_the_weights_before(
@@ -139,7 +164,7 @@ def test_a_scaled_adapter_answers_as_the_merged_weights_would(
     runtime = Runtime("", device="cpu", dtype="float32", engine_options=QUICK)
     served = open_ends("vllm", base, runtime, adapter=str(tmp_path / "adapter"))
     assert isinstance(served, AdaptingVllm)
-    served.aim(Checkpoint(tmp_path / "adapter", "generative"), "linear", tmp_path / "scratch")
+    served.aim(Checkpoint(tmp_path / "adapter", "generative"), LINEAR, tmp_path / "scratch")
     seen = []
     try:
         for alpha in ("0", "0.5", "1", "0"):
@@ -153,7 +178,7 @@ def test_a_scaled_adapter_answers_as_the_merged_weights_would(
                 tmp_path / f"s{len(seen)}",
             ).merge_and_unload()
             other = InPlaceGenerative(base, Runtime("", device="cpu", dtype="float32"))
-            other.aim(base, "linear", tmp_path)
+            other.aim(base, LINEAR, tmp_path)
             other.load()
             assert other._opened is not None
             other._opened.model.load_state_dict(adapted.state_dict())

@@ -11,6 +11,8 @@ import click
 from mubench_gen.cli.tables import print_table
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from mubench_gen.forgetting import Change, Forgetting
 
 _HALF = 24  # characters of a bar to either side
@@ -43,19 +45,26 @@ def _write_page(found: Forgetting, path: Path) -> None:
 
 
 def folders(given: Sequence[Path]) -> list[Path]:
-    """The run folders, a sweep's folder standing for those of its α, the lowest first."""
-    from decimal import Decimal, InvalidOperation
-
+    """The run folders, a sweep's folder standing for its own: the base's, then by α."""
     found: list[Path] = []
     for path in given:
-        runs = []
-        for one in path.glob("alpha-*/manifest.json") if not _is_run(path) else ():
-            try:
-                runs.append((Decimal(one.parent.name.removeprefix("alpha-")), one.parent))
-            except InvalidOperation:
-                continue
-        found += [folder for _, folder in sorted(runs)] or [path]
+        runs = [] if _is_run(path) else [one.parent for one in path.glob("*/manifest.json")]
+        ranked = sorted((rank, one) for one in runs if (rank := _rank(one.name)) is not None)
+        found += [folder for _, folder in ranked] or [path]
     return found
+
+
+def _rank(name: str) -> tuple[bool, Decimal] | None:
+    """The place of a run in a sweep: the base first, α ascending. None: it is no run of one."""
+    from decimal import Decimal, InvalidOperation
+
+    if name == "base":
+        return False, Decimal(-1)
+    try:
+        alpha = Decimal(name.removeprefix("alpha-"))
+    except InvalidOperation:
+        return None
+    return (alpha != 0, alpha) if name.startswith("alpha-") else None
 
 
 def _is_run(path: Path) -> bool:

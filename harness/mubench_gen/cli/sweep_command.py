@@ -24,6 +24,8 @@ Examples:
       --alpha 0:1:0.1 --in-domain 'kather*' --data ubench --html sweep.html
   mubench-gen sweep --plugin tiny --finetuned llava-finetuned --alpha 0,0.3,0.6,1 \\
       --in-domain demo-texture --engine vllm
+  mubench-gen sweep --plugin tiny --base clip --finetuned clip-finetuned \\
+      --in-domain demo-texture --include 'vision_*'                   the vision tower alone
   mubench-gen report --forgetting sweeps/tiny-clip-finetuned-1a2b3c4d
 
 \b
@@ -55,7 +57,18 @@ _OWN = frozenset({"plugin", "model", "run_dir", "reuse", "shard"})
     metavar="TASKS",
     help="What the fine-tune was made for: tasks, as --tasks names them.",
 )
-@click.option("--method", default="linear", metavar="NAME", help="As in merge. [linear]")
+@click.option(
+    "--method",
+    default="linear",
+    metavar="NAME",
+    help="linear, slerp, task-arithmetic (α of any size), lines (by depth). [linear]",
+)
+@click.option(
+    "--include", multiple=True, metavar="GLOB", help="Move these tensors alone, as in merge."
+)
+@click.option(
+    "--exclude", multiple=True, metavar="GLOB", help="Leave these tensors as the base has them."
+)
 @click.option(
     "--accept-vocabulary", is_flag=True, help="Go on although the tokenizers' tokens differ."
 )
@@ -85,6 +98,8 @@ def command(
     alphas: tuple[str, ...],
     in_domain: tuple[str, ...],
     method: str,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
     accept_vocabulary: bool,
     html: Path | None,
     svg: Path | None,
@@ -116,6 +131,8 @@ def command(
             in_domain=[part for text in in_domain for part in text.split(",") if part],
             plugins=Plugins(),
             method=method,
+            include=include,
+            exclude=exclude,
             accept_vocabulary=accept_vocabulary,
         )
         result = run_sweep(sweep, ["mubench-gen", *sys.argv[1:]], progress=True)
@@ -139,7 +156,11 @@ command.params += _SHARED
 def _title(result: SweepResult) -> str:
     sweep = result.sweep
     names = [Path(str(one.path)).name for one in (sweep.base, sweep.finetuned)]
-    return f"{names[0]} → {names[1]}, {sweep.recipe.method}"
+    recipe = sweep.recipe
+    parts = [f"{names[0]} → {names[1]}", recipe.method]
+    parts += [f"only {', '.join(recipe.include)}"] if recipe.include else []
+    parts += [f"without {', '.join(recipe.exclude)}"] if recipe.exclude else []
+    return ", ".join(parts)
 
 
 def _write_pages(result: SweepResult, html: Path | None, svg: Path | None) -> None:

@@ -7,7 +7,8 @@ run that has nothing left to ask loads nothing.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -21,9 +22,9 @@ from mubench_gen.engines.vllm_loop import EngineLoop
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.merging.adapters import adapter_rank, scaled_adapters
 from mubench_gen.merging.arithmetic import Measured, Mix, mix_for
-from mubench_gen.merging.inputs import Merge
+from mubench_gen.merging.inputs import Merge, open_inputs
 from mubench_gen.merging.merge import merge
-from mubench_gen.merging.recipe import Method, Recipe, depths, folder_name, spelled
+from mubench_gen.merging.recipe import Recipe, depths, folder_name, spelled
 from mubench_gen.model import Checkpoint, Model, Runtime
 
 if TYPE_CHECKING:
@@ -39,43 +40,61 @@ class Ends:
     """The way between two checkpoints. A mixin: the engine's own class stands behind it."""
 
     finetuned: Checkpoint
-    method: Method
+    recipe: Recipe
     scratch: Path
-    _wanted: Decimal = Decimal(0)
-    _there: Decimal | None = None
+    _wanted: Decimal | None = Decimal(0)
+    _there: tuple[Decimal | None, ...] = ()
 
-    def aim(self, finetuned: Checkpoint, method: Method, scratch: Path) -> None:
-        """Between which two and how; `scratch` is for files that an engine must read."""
-        self.finetuned, self.method, self.scratch = finetuned, method, scratch
+    def aim(self, finetuned: Checkpoint, recipe: Recipe, scratch: Path) -> None:
+        """Between which two and how (by method and patterns); `scratch` is for files that an
+        engine must read.
+        """
+        self.finetuned, self.recipe, self.scratch = finetuned, recipe, scratch
+        self._there = ()
 
-    def move(self, alpha: Decimal) -> None:
-        """What the next `load` makes of the weights."""
+    def move(self, alpha: Decimal | None) -> None:
+        """What the next `load` makes of the weights; None: the base, where it is at no α."""
         self._wanted = alpha
 
     def load(self) -> None:
         super().load()  # type: ignore[misc]
-        if self._there != self._wanted:
-            self._there = None  # until it is there, it is nowhere
+        if self._there != (self._wanted,):
+            self._there = ()  # until it is there, it is nowhere
             self._go(self._wanted)
-            self._there = self._wanted
+            self._there = (self._wanted,)
 
     def close(self) -> None:
-        self._there = None
+        self._there = ()
         super().close()  # type: ignore[misc]
 
-    def _go(self, alpha: Decimal) -> None:
+    def _go(self, alpha: Decimal | None) -> None:
         raise NotImplementedError
 
     @property
     def facts(self) -> Mapping[str, Any]:
         """The engine's own, with what is true of weights that no file holds."""
         own: Mapping[str, Any] = super().facts  # type: ignore[misc]
-        told = {"finetuned": str(self.finetuned.path), "method": self.method}
-        return {
-            **own,
-            "weights_sha256": None,
-            "interpolation": {**told, "alpha": spelled(self._wanted)},
+        told = {
+            "finetuned": str(self.finetuned.path),
+            **{key: value for key, value in self.recipe.as_dict().items() if key != "alphas"},
+            "alpha": None if self._wanted is None else spelled(self._wanted),
         }
+        return {**own, "weights_sha256": None, "interpolation": told}
+
+
+def name_of(checkpoint: Checkpoint, revision: str | None = None) -> str:
+    """What `merge` calls a checkpoint: a folder, or OWNER/NAME@REVISION."""
+    wanted = revision or checkpoint.revision
+    if wanted is None or Path(checkpoint.path).expanduser().is_dir():
+        return str(checkpoint.path)
+    return f"{checkpoint.path}@{wanted}"
+
+
+def one_of(recipe: Recipe, alpha: Decimal | None) -> Recipe:
+    """The recipe of one place on the way; None: of the base."""
+    if alpha is None:
+        return replace(recipe, alphas=(Decimal(0),), method="linear")
+    return replace(recipe, alphas=(alpha,))
 
 
 class _InPlace(Ends):
@@ -83,6 +102,10 @@ class _InPlace(Ends):
 
     Memory holds both checkpoints in the precision that they are stored in, beside the model.
     Arithmetic as in `merge`: float32, rounded once to the stored precision.
+
+    A fine-tune that transformers cannot open as it is (an adapter, another layout), or of which
+    patterns take a part, is written once as a folder with the base's layout, of the part alone:
+    patterns are those of names in files, which transformers' own names are not.
     """
 
     _opened: Opened | None
@@ -98,40 +121,57 @@ class _InPlace(Ends):
         self._states = None
         super().close()
 
-    def _go(self, alpha: Decimal) -> None:
+    def _go(self, alpha: Decimal | None) -> None:
         import torch
 
         assert self._opened is not None
         base, finetuned = self._both()
+        (at,), method = one_of(self.recipe, alpha).alphas, one_of(self.recipe, alpha).method
         places = depths(base)
         with torch.no_grad():
             for name, target in self._opened.model.state_dict().items():
                 one, other = base[name], finetuned[name]
                 if not one.is_floating_point():
-                    target.copy_(other if alpha == 1 else one)
+                    target.copy_(other if at == 1 else one)
                     continue
-                total = _measured(one, other) if self.method == "slerp" else Measured()
-                mix = mix_for(
-                    self.method, float(alpha), count=1, place=places.get(name), total=total
-                )
+                total = _measured(one, other) if method == "slerp" else Measured()
+                mix = mix_for(method, float(at), count=1, place=places.get(name), total=total)
                 target.copy_(mixed(mix, one, other))
 
     def _both(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        from mubench_gen.engines.transformers_checkpoint import stored_weights
-
         if self._states is None:
-            self._states = (
-                stored_weights(
-                    read_source(self._checkpoint, self.runtime), self.options, self._family()
-                ),
-                stored_weights(
-                    read_source(self.finetuned, _of_finetuned(self.runtime)),
-                    self.options,
-                    self._family(),
-                ),
-            )
+            base = self._stored(self._checkpoint, self.runtime)
+            with self._readable() as finetuned:
+                self._states = base, self._stored(finetuned, _of_finetuned(self.runtime))
             _check_names(*self._states)
         return self._states
+
+    def _stored(self, checkpoint: Checkpoint, runtime: Runtime) -> dict[str, torch.Tensor]:
+        from mubench_gen.engines.transformers_checkpoint import stored_weights
+
+        return stored_weights(read_source(checkpoint, runtime), self.options, self._family())
+
+    @contextmanager
+    def _readable(self) -> Iterator[Checkpoint]:
+        """The fine-tune as transformers opens it; what is written for that goes again."""
+        whole = Merge(
+            base=name_of(self._checkpoint, self.runtime.revision),
+            finetuned=(name_of(self.finetuned),),
+            recipe=replace(self.recipe, alphas=(Decimal(1),), method="linear"),
+            out=self.scratch / "finetuned",
+            accept_vocabulary=True,  # checked before, or accepted
+        )
+        if not (self.recipe.include or self.recipe.exclude or _is_foreign(whole)):
+            yield self.finetuned
+            return
+        shutil.rmtree(whole.out, ignore_errors=True)
+        merge(whole)
+        try:
+            yield replace(self.finetuned, path=whole.out)
+        finally:
+            shutil.rmtree(whole.out, ignore_errors=True)
+            with suppress(OSError):
+                self.scratch.rmdir()
 
 
 class InPlaceContrastive(_InPlace, TransformersContrastive):
@@ -174,28 +214,29 @@ class _Vllm(Ends, VllmGenerative):
         if hasattr(self, "scratch"):
             shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def _go(self, alpha: Decimal) -> None:
+    def _go(self, alpha: Decimal | None) -> None:
         assert isinstance(self._engine, EngineLoop), "one replica"
-        folder = self.scratch / folder_name(alpha)
+        recipe = one_of(self.recipe, alpha)
+        folder = self.scratch / ("base" if alpha is None else folder_name(alpha))
         before = [path for path in self.scratch.glob("*") if path != folder]
         shutil.rmtree(folder, ignore_errors=True)
-        self._change(self._engine, alpha, folder)
+        self._change(self._engine, recipe, folder)
         for path in before:
             shutil.rmtree(path, ignore_errors=True)
 
-    def _change(self, engine: EngineLoop, alpha: Decimal, folder: Path) -> None:
+    def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
         raise NotImplementedError
 
 
 class ReloadingVllm(_Vllm):
     """Reads weights from files: those of one α at a time are written for it."""
 
-    def _change(self, engine: EngineLoop, alpha: Decimal, folder: Path) -> None:
+    def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
         merge(
             Merge(
-                base=str(self._checkpoint.path),
-                finetuned=(str(self.finetuned.path),),
-                recipe=Recipe((alpha,), self.method),
+                base=name_of(self._checkpoint, self.runtime.revision),
+                finetuned=(name_of(self.finetuned),),
+                recipe=recipe,
                 out=folder,
                 accept_vocabulary=True,  # checked before, or accepted
             )
@@ -215,8 +256,8 @@ class AdaptingVllm(_Vllm):
         arguments = {**given, "vllm": {**given.get("vllm", {}), **lora}}
         super().__init__(replace(checkpoint, engine_arguments=arguments), runtime)
 
-    def _change(self, engine: EngineLoop, alpha: Decimal, folder: Path) -> None:
-        scaled_adapters(str(self.finetuned.path), {alpha: folder})
+    def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
+        scaled_adapters(name_of(self.finetuned), {recipe.alphas[0]: folder})
         engine.adapt(folder)
 
 
@@ -262,6 +303,13 @@ def _measured(base: torch.Tensor, finetuned: torch.Tensor) -> Measured:
     return Measured(
         base=float(one @ one), finetuned=float(other @ other), product=float(one @ other)
     )
+
+
+def _is_foreign(wanted: Merge) -> bool:
+    """Whether the fine-tune is an adapter, or of another layout than the base."""
+    with ExitStack() as files:
+        (side,) = open_inputs(wanted, files).finetuned
+        return side.adapter or side.converted
 
 
 def _of_finetuned(runtime: Runtime) -> Runtime:

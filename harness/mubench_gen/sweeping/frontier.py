@@ -24,6 +24,7 @@ Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 IN_DOMAIN, REST, MEAN = "in-domain", "rest", "mean"
+BASE = "base"  # what the base is called where it is at no α
 _EQUAL = 1e-9
 
 
@@ -40,7 +41,7 @@ class Point:
     """One α on one group of items: "in-domain", "rest", "mean" (of those two), or a task.
 
     `accuracy` counts unanswered items wrong; of the mean it is half of each, however many items
-    they have. `over_base`, `over_finetuned`: against the α of the ends, None at that end.
+    they have. `over_base`, `over_finetuned`: against the ends, None at that end.
     """
 
     alpha: str
@@ -91,14 +92,20 @@ class Frontier:
 
 
 def frontier(
-    runs: Sequence[Run], alphas: Sequence[Decimal], in_domain: Sequence[str], *, seed: int = 0
+    runs: Sequence[Run],
+    alphas: Sequence[Decimal | None],
+    in_domain: Sequence[str],
+    *,
+    seed: int = 0,
 ) -> Frontier:
     """Hold the runs of ascending α side by side on the items that all of them answered.
 
-    The ends are the lowest and the highest α. `in_domain`: names of tasks.
+    The ends are α 0 (or None, the base where it is at no α) and α 1, which must be there.
+    `in_domain`: names of tasks.
     """
     reading = read_outcomes(runs)
-    names = [spelled(alpha) for alpha in alphas]
+    names = [named(alpha) for alpha in alphas]
+    ends = names.index(BASE if None in alphas else "0"), names.index("1")
     found = comparability(reading, [f"α {name}" for name in names])
     values = values_of(reading.runs, found.wanted, by_id=True)
     there = ~np.isnan(values).any(axis=1)
@@ -112,14 +119,14 @@ def frontier(
             "--in-domain must leave some of the asked tasks in and some out; asked were: "
             + ", ".join(sorted(tasks))
         )
-    table = _Table(values, reading.images(), inside, outside, names)
+    table = _Table(values, reading.images(), inside, outside, names, ends)
     points = [table.points(part) for part in (IN_DOMAIN, REST, MEAN)]
     for code in sorted(range(len(tasks)), key=lambda code: tasks[code]):
         items = there & (task == code)
         if items.any():
             points.append(table.points_of(tasks[code], items))
     means = table.means(np.ones(len(values), bool))
-    best = max(means[0], means[-1])
+    best = max(means[end] for end in ends)
     return Frontier(
         alphas=tuple(names),
         in_domain=tuple(sorted(name for name in tasks if name in in_domain)),
@@ -134,15 +141,23 @@ def frontier(
     )
 
 
+def named(alpha: Decimal | None) -> str:
+    """An α as it is written in tables and results."""
+    return BASE if alpha is None else spelled(alpha)
+
+
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Items × α; `inside` and `outside` are the items of the domain and the others."""
+    """Items × α; `inside` and `outside` are the items of the domain and the others; `ends` are
+    the places of the base and of the fine-tune.
+    """
 
     values: Floats
     images: Codes
     inside: Mask
     outside: Mask
     names: Sequence[str]
+    ends: tuple[int, int]
 
     def points(self, part: str, among: Mask | None = None) -> list[Point]:
         """Along α, of in-domain, rest or mean, on some of the items."""
@@ -160,8 +175,8 @@ class _Table:
                 n=int(everything.sum()),
                 images=len(np.unique(self.images[everything])),
                 accuracy=float(np.mean([self.values[half, place].mean() for half in halves])),
-                over_base=self._mean_gain(halves, place, 0),
-                over_finetuned=self._mean_gain(halves, place, len(self.names) - 1),
+                over_base=self._mean_gain(halves, place, self.ends[0]),
+                over_finetuned=self._mean_gain(halves, place, self.ends[1]),
             )
             for place, name in enumerate(self.names)
         ]
@@ -174,8 +189,8 @@ class _Table:
                 n=int(items.sum()),
                 images=len(np.unique(self.images[items])),
                 accuracy=float(self.values[items, place].mean()),
-                over_base=self._gain(items, place, 0),
-                over_finetuned=self._gain(items, place, len(self.names) - 1),
+                over_base=self._gain(items, place, self.ends[0]),
+                over_finetuned=self._gain(items, place, self.ends[1]),
             )
             for place, name in enumerate(self.names)
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from mubench_gen.sweeping.frontier import IN_DOMAIN, MEAN, REST, Frontier, Gain, Point
+from mubench_gen.sweeping.frontier import BASE, IN_DOMAIN, MEAN, REST, Frontier, Gain, Point
 
 _SIDE, _EDGE = 360, 56  # pixels: of a drawing, and of the margin for its numbers
 _COLOURS = {IN_DOMAIN: "#1f5fbf", REST: "#b3261e", MEAN: "#2e7d32"}
@@ -106,8 +106,11 @@ def _frontier_drawing(found: Frontier) -> list[str]:
 
 
 def _along_alpha(found: Frontier, left: int) -> list[str]:
-    alphas = [float(alpha) for alpha in found.alphas]
-    parts = {part: found.of(part) for part in (IN_DOMAIN, REST, MEAN)}
+    alphas = [float(alpha) for alpha in found.alphas if alpha != BASE]
+    parts = {
+        part: [point for point in found.of(part) if point.alpha != BASE]
+        for part in (IN_DOMAIN, REST, MEAN)
+    }
     across = _Scale(alphas, unit=1.0, margin=0.0)
     up = _Scale([point.accuracy for points in parts.values() for point in points])
     body = [*_frame(left, "α", "accuracy, %"), *_ticks(left, across, up)]

@@ -19,7 +19,6 @@ from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.manifest import session
 from mubench_gen.merging.checkpoint import find_folder, is_adapter
 from mubench_gen.merging.inputs import Merge, open_inputs
-from mubench_gen.merging.merge import merge
 from mubench_gen.merging.recipe import Recipe, folder_name, make_recipe, spelled
 from mubench_gen.model import Checkpoint, ModelSpec
 from mubench_gen.pairing import asked_of
@@ -37,14 +36,14 @@ from mubench_gen.runfolder import (
     write_json,
 )
 from mubench_gen.settings import Settings
-from mubench_gen.sweeping.ends import AdaptingVllm, Ends, open_ends
-from mubench_gen.sweeping.frontier import Frontier, frontier
+from mubench_gen.sweeping.ends import Ends, name_of, one_of, open_ends
+from mubench_gen.sweeping.frontier import BASE, Frontier, frontier, named
 from mubench_gen.task import load_tasks
 from mubench_gen.weights import Weights
 
 SWEEP = "sweep.json"
 FORMAT = 1
-_SCRATCH, _WHOLE = ".scratch", ".finetuned"
+_SCRATCH = ".scratch"
 _SETTLED = ("settings", "sweep")
 
 
@@ -52,7 +51,8 @@ _SETTLED = ("settings", "sweep")
 class Sweep:
     """A sweep with everything found, opened and checked, and nothing asked yet.
 
-    `digests`: of the base's weights and of the fine-tune's.
+    `digests`: of the base's weights and of the fine-tune's. `plans`: by α, ascending; under
+    None, first, that of the base where no α is the base (lines).
     """
 
     folder: Path
@@ -62,7 +62,7 @@ class Sweep:
     recipe: Recipe
     in_domain: tuple[str, ...]
     accept_vocabulary: bool
-    plans: Mapping[Decimal, Plan]
+    plans: Mapping[Decimal | None, Plan]
 
     @property
     def plan(self) -> Plan:
@@ -80,6 +80,7 @@ class Sweep:
                 "base": self.digests[0],
                 "finetuned": self.digests[1],
                 "method": self.recipe.method,
+                **_patterns(self.recipe),
             },
         }
 
@@ -89,7 +90,7 @@ class SweepResult:
     """A sweep that was run: a run an α, and what they say together."""
 
     sweep: Sweep
-    runs: Mapping[Decimal, Run]
+    runs: Mapping[Decimal | None, Run]
     frontier: Frontier
 
     @property
@@ -99,7 +100,7 @@ class SweepResult:
     def as_dict(self) -> dict[str, Any]:
         return {
             "sweep_dir": str(self.sweep.folder),
-            "runs": {spelled(alpha): str(run.dir) for alpha, run in self.runs.items()},
+            "runs": {named(alpha): str(run.dir) for alpha, run in self.runs.items()},
             "frontier": self.frontier.as_dict(),
         }
 
@@ -113,16 +114,16 @@ def open_sweep(
     in_domain: Sequence[str],
     plugins: Plugins,
     method: str = "linear",
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     accept_vocabulary: bool = False,
 ) -> Sweep:
     """Find, open and check all that a sweep needs. UsageError says what is wrong.
 
     `settings`: those of `eval`, for every α alike; `base` and `finetuned` are models of its
-    plugin. `in_domain`: tasks as `--tasks` names them.
+    plugin. `in_domain`: tasks as `--tasks` names them. The ends, α 0 and 1, are always asked.
     """
-    recipe = make_recipe(alphas, method=method)
-    if len(recipe.alphas) < 2:
-        raise SettingError("A sweep goes along several α: --alpha 0:1:0.1.")
+    recipe = _with_ends(make_recipe(alphas, method=method, include=include, exclude=exclude))
     plugin = plugins.load(settings.plugin)
     _, start = _checkpoint(plugin, base)
     other, end = _checkpoint(plugin, finetuned)
@@ -137,7 +138,7 @@ def open_sweep(
         recipe=recipe,
         in_domain=inside,
         accept_vocabulary=accept_vocabulary,
-        plans={Decimal(0): plan},
+        plans={None: plan},
     )
     if settings.run_dir is None:
         named = {**sweep.settled(), "alphas": recipe.as_dict()["alphas"]}
@@ -153,11 +154,11 @@ def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepR
     fit. RunFolderError where the folder holds another sweep; it is left as it is.
     """
     with _held(sweep, command) as document:
-        finetuned = _whole(sweep)
+        _check_fit(sweep)
         model = sweep.plan.model
         assert isinstance(model, Ends)
-        model.aim(finetuned, sweep.recipe.method, sweep.folder / _SCRATCH)
-        runs = {}
+        model.aim(sweep.finetuned, sweep.recipe, sweep.folder / _SCRATCH)
+        runs: dict[Decimal | None, Run] = {}
         try:
             for alpha, plan in sweep.plans.items():
                 model.move(alpha)
@@ -196,68 +197,75 @@ def _in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
     return inside
 
 
-def _plans(sweep: Sweep, plan: Plan, finetuned: ModelSpec) -> dict[Decimal, Plan]:
+def _with_ends(recipe: Recipe) -> Recipe:
+    ends = {Decimal(0), Decimal(1)}
+    missing = sorted(ends - set(recipe.alphas))
+    if missing:
+        told = " and ".join(map(spelled, missing))
+        log(f"α {told} asked too: every α is held against both ends.")
+    return replace(recipe, alphas=tuple(sorted(ends | set(recipe.alphas))))
+
+
+def _plans(sweep: Sweep, plan: Plan, finetuned: ModelSpec) -> dict[Decimal | None, Plan]:
     """A plan an α, all with the one model that moves."""
     runtime = runtime_of(plan.spec, plan.settings)
-    path = str(sweep.finetuned.path)
-    adapter = path if is_adapter(path) else None
-    if adapter is not None and sweep.recipe.method not in ("linear", "task-arithmetic"):
-        raise SettingError(f"An adapter is scaled as a whole, not by {sweep.recipe.method}.")
+    path, recipe = name_of(sweep.finetuned), sweep.recipe
+    as_a_whole = recipe.method in ("linear", "task-arithmetic") and not _patterns(recipe)
+    adapter = path if is_adapter(path) and as_a_whole else None
     model = open_ends(plan.engine, sweep.base, runtime, adapter=adapter)
-    plans = {}
-    for alpha in sweep.recipe.alphas:
-        weights = Weights(_mixed_digest(sweep.digests, sweep.recipe, alpha), plan.weights.settings)
-        name = f"{finetuned.name.rstrip('/').rpartition('/')[2]}@{spelled(alpha)}"
+    plans: dict[Decimal | None, Plan] = {}
+    for alpha in (*([None] if recipe.method == "lines" else []), *recipe.alphas):
+        weights = Weights(_mixed_digest(sweep.digests, recipe, alpha), plan.weights.settings)
+        name = f"{finetuned.name.rstrip('/').rpartition('/')[2]}@{named(alpha)}"
         facts = {**finetuned.facts, "base": plan.spec.name}
+        folder = BASE if alpha is None else folder_name(alpha)
         plans[alpha] = replace(
             plan,
             spec=replace(plan.spec, name=name, facts=facts),
             model=model,
             weights=weights,
             settings=plan.settings.model_copy(
-                update={"run_dir": sweep.folder / folder_name(alpha), "fresh": False}
+                update={"run_dir": sweep.folder / folder, "fresh": False}
             ),
         )
     return plans
 
 
+def _patterns(recipe: Recipe) -> dict[str, list[str]]:
+    """Those that were given."""
+    told = {"include": list(recipe.include), "exclude": list(recipe.exclude)}
+    return {name: globs for name, globs in told.items() if globs}
+
+
 def _digest(checkpoint: Checkpoint) -> str | None:
-    folder = find_folder(str(checkpoint.path))
+    folder = find_folder(name_of(checkpoint))
     digest = digest_checkpoint(folder)
     if digest is not None and is_adapter(str(folder)):  # its configuration scales it
         return f"{digest.weights}-{digest.settings}"
     return None if digest is None else digest.weights
 
 
-def _mixed_digest(ends: Sequence[str | None], recipe: Recipe, alpha: Decimal) -> str:
+def _mixed_digest(ends: Sequence[str | None], recipe: Recipe, alpha: Decimal | None) -> str:
     """Stands for the digest of weights that no file holds: it follows from all they come of."""
-    parts = [*ends, recipe.method, spelled(alpha)]
+    one = one_of(recipe, alpha)
+    parts: list[Any] = [*ends, one.method, spelled(one.alphas[0])]
+    if _patterns(one):
+        parts.append(_patterns(one))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _whole(sweep: Sweep) -> Checkpoint:
-    """The fine-tune, found to fit the base; one that transformers cannot open as it is (of
-    another layout, or an adapter) as a folder of the base's layout.
-    """
-    folder = sweep.folder / _WHOLE
+def _check_fit(sweep: Sweep) -> None:
+    """That the two can be merged. MergeError for what doesn't fit."""
     wanted = Merge(
-        str(sweep.base.path),
-        (str(sweep.finetuned.path),),
-        Recipe((Decimal(1),)),
-        folder,
+        name_of(sweep.base, sweep.settings.revision),
+        (name_of(sweep.finetuned),),
+        sweep.recipe,
+        sweep.folder / _SCRATCH,
         accept_vocabulary=sweep.accept_vocabulary,
     )
     with ExitStack() as files:
-        inputs = open_inputs(wanted, files)
-        (side,) = inputs.finetuned
-        for text in inputs.warnings:
+        for text in open_inputs(wanted, files).warnings:
             log(f"Warning: {text}.")
-    served = side.adapter and isinstance(sweep.plan.model, AdaptingVllm)
-    if served or not (side.adapter or side.converted):
-        return sweep.finetuned
-    if not folder.is_dir():
-        merge(wanted)
-    return replace(sweep.finetuned, path=folder)
 
 
 @contextmanager
