@@ -105,7 +105,7 @@ def command(
         if as_json:
             print_json({"adapter": finetuned[0], "modules": modules, "folders": folders})
         else:
-            click.echo(f"{len(modules)} modules; lora_alpha scaled, weights linked.")
+            click.echo(f"lora_alpha scaled for {len(modules):,} modules, weights linked.")
             _show_folders(folders)
         return
     with bar("merge", 0) as progress:
@@ -121,6 +121,7 @@ def _show(account: Account) -> None:
     from mubench_gen.cli.tables import print_table
     from mubench_gen.tabular import printable
 
+    click.echo(printable(f"{account.base} → {', '.join(account.finetuned)}"))
     print_table(
         ["", "tensors", "parameters", "distance", "cosine"],
         [
@@ -133,7 +134,7 @@ def _show(account: Account) -> None:
                 _number(account.cosine),
             ],
         ],
-        title=f"{account.base} → {', '.join(account.finetuned)}: ‖Δ‖ / ‖base‖ by block",
+        title="Distance (‖Δ‖ / ‖base‖) by block",
         right=range(1, 5),
     )
     told = [f"{len(account.merged):,} tensors merged by {account.recipe.method}"]

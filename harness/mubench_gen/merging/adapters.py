@@ -177,7 +177,8 @@ def _refuse_others(name: str, settings: Mapping[str, Any]) -> None:
             "into its base (merge_and_unload, save_pretrained) and give that folder."
         )
     for key, plain in (("bias", "none"), ("use_dora", False), ("lora_bias", False),
-                       ("trainable_token_indices", None), ("layer_replication", None)):  # fmt: skip
+                       ("trainable_token_indices", None), ("layer_replication", None),
+                       ("use_qalora", False), ("alora_invocation_tokens", None)):  # fmt: skip
         if settings.get(key, plain) not in (plain, None, False):
             raise MergeError(
                 f"{name}: the adapter has {key} = {settings[key]!r}, whose effect α does not "

@@ -238,13 +238,14 @@ def _check_index(index: Path, shards: Mapping[str, Sequence[str]]) -> None:
     wrong = [name for name, file in told.items() if found.get(name) != file]
     if wrong:
         raise MergeError(
-            f"{index}: is wrong about {len(wrong):,} tensors, which are not in the files that it "
-            f"names: {some(wrong)}. Fetch index and shards again, of one revision."
+            f"{index}: is wrong about {len(wrong):,} of {len(told):,} tensors: they are not in the "
+            f"files that it names: {some(wrong)}. Fetch index and shards again, of one revision."
         )
     untold = [name for name in found if name not in told]
     if untold:
         raise MergeError(
-            f"{index}: leaves out {len(untold):,} tensors that the shards hold: {some(untold)}. "
+            f"{index}: leaves out {len(untold):,} of {len(found):,} tensors that the shards hold: "
+            f"{some(untold)}. "
             "Fetch index and shards again, of one revision."
         )
 
@@ -270,12 +271,13 @@ def _check_tensors(name: str, tensors: Mapping[str, Tensor]) -> None:
     ]
     if packed:
         dtypes = ", ".join(sorted({tensors[key].dtype for key in packed}))
-        raise MergeError(_quantised(name, f"{len(packed):,} tensors ({dtypes}): {some(packed)}"))
+        count = f"{len(packed):,} of {len(tensors):,} tensors"
+        raise MergeError(_quantised(name, f"{count} ({dtypes}): {some(packed)}"))
     strange = [key for key, one in tensors.items() if one.dtype not in SIZES]
     if strange:
         raise MergeError(
-            f"{name}: {len(strange):,} tensors are of a type that cannot be merged "
-            f"({tensors[strange[0]].dtype}): {some(strange)}."
+            f"{name}: {len(strange):,} of {len(tensors):,} tensors are of a type that cannot be "
+            f"merged ({tensors[strange[0]].dtype}): {some(strange)}."
         )
 
 

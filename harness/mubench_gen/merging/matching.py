@@ -66,8 +66,8 @@ def match(base: Checkpoint, finetuned: Sequence[Checkpoint], recipe: Recipe) -> 
                 mixed.setdefault((*dtypes, one.dtype), []).append(name)
     for (*types, kept), names in mixed.items():
         notes.append(
-            f"{len(names):,} tensors are {types[0]} in the base and {' and '.join(types[1:])} in "
-            f"a fine-tune: stored as {kept}, which holds both exactly"
+            f"{len(names):,} of {len(base.tensors):,} tensors are {types[0]} in the base and "
+            f"{' and '.join(types[1:])} in a fine-tune: stored as {kept}, which holds both exactly"
         )
     _refuse_idle_patterns(base, shards, recipe)
     return Matched(shards, notes)
@@ -184,9 +184,13 @@ def _refuse_differences(
     ]
     told = []
     if missing:
-        told.append(f"{len(missing):,} tensors only in the base: {some(missing)}")
+        told.append(
+            f"only in the base: {len(missing):,} of {len(base.tensors):,} tensors: {some(missing)}"
+        )
     if extra:
-        told.append(f"{len(extra):,} only in the fine-tune: {some(extra)}")
+        told.append(
+            f"only in the fine-tune: {len(extra):,} of {len(other.tensors):,}: {some(extra)}"
+        )
     if rows:
         sizes = [t[rows[0]].shape[0] for t in (base.tensors, found)]
         told.append(
@@ -194,11 +198,9 @@ def _refuse_differences(
         )
     if shapes:
         shown = [f"{n} {list(base.tensors[n].shape)} / {list(found[n].shape)}" for n in shapes]
-        told.append(f"{len(shapes):,} of different shape (base / fine-tune): {some(shown)}")
+        told.append(f"of different shape: {len(shapes):,} (base / fine-tune): {some(shown)}")
     if kinds:
-        told.append(
-            f"{len(kinds):,} that are integers in one and floats in the other: {some(kinds)}"
-        )
+        told.append(f"integers in one and floats in the other: {len(kinds):,}: {some(kinds)}")
     if told:
         raise MergeError(
             f"{base} and {other} are different architectures or sizes:\n  "

@@ -122,8 +122,8 @@ def _kept(inputs: Opened, folders: Sequence[Path], workspace: Workspace) -> set[
         if len(found) < len(finished):
             damaged = [name for name in finished if name not in found]
             log(
-                f"{workspace.folder}: {len(damaged):,} finished tensors of {shard} are no longer "
-                f"what was written, and are written again: {some(damaged)}."
+                f"{workspace.folder}: {len(damaged):,} of {len(finished):,} finished tensors of "
+                f"{shard} are no longer what was written, and are written again: {some(damaged)}."
             )
         kept |= found
     if workspace.journal.finished:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from mubench_gen.merging.tensors import MemoryTensor, Tensor
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # that training scripts put around weights
 _DATA_PARALLEL = "module."
+_GLOBAL = re.compile(r"(?:GLOBAL|global) ([\w.]+)")  # in what torch says of what it refuses
 
 
 def open_pickles(paths: Sequence[Path]) -> Contents:
@@ -42,13 +44,20 @@ def _load(path: Path) -> Any:
         return torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
+    except pickle.UnpicklingError as error:
+        # What torch says goes on to advise reading it without weights_only.
+        found = _GLOBAL.search(str(error))
+        raise MergeError(
+            f"{path}: torch refuses to read this pickle with weights_only=True"
+            f"{f': it holds {found[1]}, which is no tensor' if found else ''}. Nothing else is "
+            "tried: a pickle can run code. Have the weights converted to safetensors by someone "
+            "who trusts the file."
+        ) from None
+    except (RuntimeError, ValueError, EOFError, OSError) as error:
         told = str(error).strip().splitlines()
         raise MergeError(
-            f"{path}: torch refuses to read this pickle with weights_only=True: "
-            f"{told[0].rstrip('.') if told else type(error).__name__}. Nothing else is tried: a "
-            "pickle can run code. Have the weights converted to safetensors by someone who "
-            "trusts the file."
+            f"{path}: torch cannot read it: {told[0].rstrip('.') if told else 'it ends too soon'}. "
+            "Fetch it again."
         ) from None
 
 
