@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,23 @@ def test_checkpoints_of_different_shape_are_refused(tmp_path: Path) -> None:
     model = InPlaceContrastive(Checkpoint(WEIGHTS / "clip", "contrastive"), RUNTIME)
     model.aim(Checkpoint(WEIGHTS / "llava", "contrastive"), make_recipe(["0"]), tmp_path)
     with pytest.raises(UsageError):
+        model.load()
+
+
+@pytest.mark.parametrize("strange", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_before_anything_is_asked(
+    tmp_path: Path, strange: float
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(WEIGHTS / "clip-finetuned", tmp_path / "tuned")
+    (file,) = (tmp_path / "tuned").glob("*.safetensors")
+    state = load_file(file)
+    state["visual_projection.weight"][3, 4] = strange
+    save_file(state, file, {"format": "pt"})
+    model = InPlaceContrastive(Checkpoint(WEIGHTS / "clip", "contrastive"), RUNTIME)
+    model.aim(Checkpoint(tmp_path / "tuned", "contrastive"), make_recipe(["0"]), tmp_path / "s")
+    with pytest.raises(UsageError, match=r"tuned: visual_projection\.weight holds NaN or Inf"):
         model.load()
 
 

@@ -292,7 +292,7 @@ def test_configurations_that_read_the_weights_otherwise_are_warned_of(
     other = save(tmp_path / "other", near(toy()), config={"rope_theta": 5.0, "use_cache": False})
     done = here("merge", base, other, "--alpha", "0.5", "--out", "m")
     assert done.code == 0
-    assert "differ in 1 entries: rope_theta (None / 5.0)" in done.out
+    assert "differ (1): rope_theta (None / 5.0)" in done.out
 
 
 def test_the_toy_checkpoints_are_what_the_tests_say(base: Path) -> None:

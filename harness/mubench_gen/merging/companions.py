@@ -70,7 +70,7 @@ def compare_companions(
         if key.rpartition(".")[2] not in _HARMLESS
     ]
     warnings = (
-        [f"the configurations of {base} and {other} differ in {len(keys):,} entries: {some(keys)}"]
+        [f"the configurations of {base} and {other} differ ({len(keys):,}): {some(keys)}"]
         if keys and base.settings and other.settings
         else []
     )

@@ -144,6 +144,8 @@ class _InPlace(Ends):
             with self._readable() as finetuned:
                 self._states = base, self._stored(finetuned, _of_finetuned(self.runtime))
             _check_names(*self._states)
+            for side, state in zip((self._checkpoint, self.finetuned), self._states, strict=True):
+                _check_finite(str(side.path), state)
         return self._states
 
     def _stored(self, checkpoint: Checkpoint, runtime: Runtime) -> dict[str, torch.Tensor]:
@@ -329,3 +331,13 @@ def _check_names(base: Mapping[str, torch.Tensor], finetuned: Mapping[str, torch
             f"transformers makes different models of the two: {len(unlike):,} tensors differ, "
             f"{', '.join(unlike[:5])} the first of them."
         )
+
+
+def _check_finite(name: str, state: Mapping[str, torch.Tensor]) -> None:
+    """As `merge` does: answers of weights with NaN would be answers all the same."""
+    for key, tensor in state.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise UsageError(
+                f"{name}: {key} holds NaN or Inf. Such weights cannot be mixed; leave the tensor "
+                "out with --exclude (by its name in the files), or fetch it again."
+            )

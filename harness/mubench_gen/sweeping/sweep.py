@@ -123,7 +123,8 @@ def open_sweep(
     `settings`: those of `eval`, for every α alike; `base` and `finetuned` are models of its
     plugin. `in_domain`: tasks as `--tasks` names them. The ends, α 0 and 1, are always asked.
     """
-    recipe = _with_ends(make_recipe(alphas, method=method, include=include, exclude=exclude))
+    given = make_recipe(alphas, method=method, include=include, exclude=exclude)
+    recipe = _with_ends(given)
     plugin = plugins.load(settings.plugin)
     _, start = _checkpoint(plugin, base)
     other, end = _checkpoint(plugin, finetuned)
@@ -144,17 +145,19 @@ def open_sweep(
         named = {**sweep.settled(), "alphas": recipe.as_dict()["alphas"]}
         sweep = replace(sweep, folder=Path("sweeps", f"{name}-{settings_hash(named)}"))
     sweep = replace(sweep, folder=choose_folder(sweep.folder, fresh=settings.fresh))
+    _check_fit(sweep)
+    added = [spelled(alpha) for alpha in recipe.alphas if alpha not in given.alphas]
+    if added:
+        log(f"Asked too: α {' and '.join(added)}; every α is held against both ends.")
     return replace(sweep, plans=_plans(sweep, plan, other))
 
 
 def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepResult:
     """Ask what is not answered yet, α by α, and say what was found.
 
-    Checks first that the two can be merged (as `merge` does); MergeError says what doesn't
-    fit. RunFolderError where the folder holds another sweep; it is left as it is.
+    RunFolderError where the folder holds another sweep; it is left as it is.
     """
     with _held(sweep, command) as document:
-        _check_fit(sweep)
         model = sweep.plan.model
         assert isinstance(model, Ends)
         model.aim(sweep.finetuned, sweep.recipe, sweep.folder / _SCRATCH)
@@ -198,12 +201,7 @@ def _in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _with_ends(recipe: Recipe) -> Recipe:
-    ends = {Decimal(0), Decimal(1)}
-    missing = sorted(ends - set(recipe.alphas))
-    if missing:
-        told = " and ".join(map(spelled, missing))
-        log(f"α {told} asked too: every α is held against both ends.")
-    return replace(recipe, alphas=tuple(sorted(ends | set(recipe.alphas))))
+    return replace(recipe, alphas=tuple(sorted({*recipe.alphas, Decimal(0), Decimal(1)})))
 
 
 def _plans(sweep: Sweep, plan: Plan, finetuned: ModelSpec) -> dict[Decimal | None, Plan]:
