@@ -14,8 +14,8 @@ from mubench_gen.merging import workspace as workspaces
 from mubench_gen.merging.account import Account, blocks, unchanged, warnings_of
 from mubench_gen.merging.adapters import scaled_adapters
 from mubench_gen.merging.arithmetic import Measured
-from mubench_gen.merging.checkpoint import is_adapter, some
-from mubench_gen.merging.companions import ACCOUNT, carry
+from mubench_gen.merging.checkpoint import Checkpoint, is_adapter, some
+from mubench_gen.merging.companions import ACCOUNT, carry, companions
 from mubench_gen.merging.inputs import Merge, Opened, identity, open_inputs
 from mubench_gen.merging.output import Finished, size_of, sound
 from mubench_gen.merging.piecework import Sources
@@ -26,7 +26,7 @@ from mubench_gen.merging.workspace import Workspace
 from mubench_gen.progress import Progress, Silent, log
 from mubench_gen.runfolder import write_json
 
-_SMALL_FILES = 64_000_000  # room for tokenizer, configuration and account of one result
+_ACCOUNT = 4_000_000  # bytes: room for one result's account and index
 _PART = ".part"  # ends the name of a file that is not whole yet
 
 
@@ -83,7 +83,12 @@ def _write_weights(wanted: Merge, inputs: Opened, workspace: Workspace, progress
     for folder in folders:
         folder.mkdir(exist_ok=True)
     kept = _kept(inputs, folders, workspace)
-    workspaces.require_space(wanted.out, _needed(inputs, folders))
+    try:
+        workspaces.require_space(wanted.out, _needed(wanted, inputs, folders))
+    except MergeError:
+        if not kept:  # nothing is lost with what was begun
+            workspaces.discard(workspace)
+        raise
     sources = Sources(inputs.names, depths(one.name for one in inputs.matched))
     done = sum(math.prod(one.shape) for one in inputs.matched if one.name in kept)
 
@@ -132,20 +137,26 @@ def _kept(inputs: Opened, folders: Sequence[Path], workspace: Workspace) -> set[
     return kept
 
 
-def _needed(inputs: Opened, folders: Sequence[Path]) -> int:
+def _needed(wanted: Merge, inputs: Opened, folders: Sequence[Path]) -> int:
     """Bytes that the disk must still have room for."""
+    side = _carried_from(wanted, inputs)
+    carried = sum((side.folder / name).stat().st_size for name in companions(side.folder))
     total = 0
     for shard, matches in inputs.shards.items():
         size = size_of(matches, inputs.metadata)
         for folder in folders:
             part = folder / f"{shard}{_PART}"
             total += max(0, size - (part.stat().st_blocks * 512 if part.exists() else 0))
-    return total + len(folders) * _SMALL_FILES
+    return total + len(folders) * (carried + _ACCOUNT)
+
+
+def _carried_from(wanted: Merge, inputs: Opened) -> Checkpoint:
+    return inputs.base if wanted.carried_from == "base" else inputs.finetuned[0]
 
 
 def _write_companions(wanted: Merge, inputs: Opened, workspace: Workspace) -> Account:
     """All that a folder needs beside its shards; the account."""
-    side = inputs.base if wanted.carried_from == "base" else inputs.finetuned[0]
+    side = _carried_from(wanted, inputs)
     account: Account | None = None
     for alpha, folder in wanted.folders(workspace.folder).items():
         carried = carry(side.folder, folder)
