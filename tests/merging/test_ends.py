@@ -117,6 +117,32 @@ def test_patterns_choose_the_tensors_that_merge_would_choose(
     assert model.facts["interpolation"][flags[0].removeprefix("--")] == [flags[1]]
 
 
+def test_an_adapter_is_rounded_once_as_merge_does(tmp_path: Path, here: Here) -> None:
+    peft = pytest.importorskip("peft", reason="peft is not installed")
+    import transformers
+
+    whole = transformers.CLIPModel.from_pretrained(WEIGHTS / "clip", dtype=torch.float32)
+    torch.manual_seed(0)
+    wrapped = peft.get_peft_model(whole, peft.LoraConfig(r=2, target_modules=["q_proj"]))
+    for name, parameter in wrapped.named_parameters():
+        if "lora_" in name:
+            parameter.data.normal_(std=0.1)
+    wrapped.save_pretrained(tmp_path / "adapter")
+    model = InPlaceContrastive(Checkpoint(WEIGHTS / "clip", "contrastive"), RUNTIME)
+    recipe = make_recipe(["0"])
+    model.aim(Checkpoint(tmp_path / "adapter", "contrastive"), recipe, tmp_path / "scratch")
+    for alpha in ("0.3", "1"):
+        model.move(Decimal(alpha))
+        model.load()
+        sides = (WEIGHTS / "clip", tmp_path / "adapter")
+        done = here("merge", *sides, "--alpha", alpha, "--out", f"m{alpha}")
+        assert done.code == 0, done.err
+        merged = TransformersContrastive(Checkpoint(tmp_path / f"m{alpha}", "contrastive"), RUNTIME)
+        merged.load()
+        expected = state_of(merged)
+        assert all(torch.equal(value, expected[key]) for key, value in state_of(model).items())
+
+
 def test_the_base_is_a_place_of_its_own_where_no_alpha_is_the_base(tmp_path: Path) -> None:
     model = opened(InPlaceContrastive, tmp_path, "lines")
     plain = TransformersContrastive(Checkpoint(WEIGHTS / "clip", "contrastive"), RUNTIME)

@@ -116,14 +116,19 @@ def open_source(source: Source, options: TransformersOptions, family: Family) ->
 
 
 def stored_weights(
-    source: Source, options: TransformersOptions, family: Family
+    source: Source,
+    options: TransformersOptions,
+    family: Family,
+    dtype: torch.dtype | Literal["auto"] = "auto",
 ) -> dict[str, torch.Tensor]:
-    """A checkpoint's weights by their names in the model, in the precision they are stored in."""
+    """A checkpoint's weights by their names in the model, in the precision they are stored in
+    (as its configuration says) or in another.
+    """
     with quiet():
         config = _load_config(source)
         _check_architecture(source, config, family)
         weights: dict[str, torch.Tensor] = _load_weights(
-            source, options, family, "auto"
+            source, options, family, dtype
         ).state_dict()
     return weights
 

@@ -26,6 +26,7 @@ class Merge:
     """What is to be merged into `out`: one α into the folder itself, several into alpha-N in it.
 
     `carried_from`: whose configuration, tokenizer, processor and chat template come along.
+    `unrounded`: what an adapter changes is stored in float32, not in the base's type.
     """
 
     base: str
@@ -34,6 +35,7 @@ class Merge:
     out: Path
     carried_from: Side = "base"
     accept_vocabulary: bool = False
+    unrounded: bool = False
 
     def folders(self, root: Path) -> dict[Decimal, Path]:
         """The folder of each α under `root`."""
@@ -87,7 +89,7 @@ def open_inputs(wanted: Merge, files: ExitStack) -> Opened:
             f"--carry-from finetuned: {finetuned[0]} has another layout than the base, whose "
             "names the result has. Give it as the base, with 1 − α."
         )
-    matched = match(base, finetuned, wanted.recipe)
+    matched = match(base, finetuned, wanted.recipe, unrounded=wanted.unrounded)
     compared = [
         compare_companions(base, other, accept_vocabulary=wanted.accept_vocabulary)
         for other in finetuned
@@ -126,6 +128,7 @@ def identity(wanted: Merge, inputs: Opened) -> dict[str, Any]:
     return {
         **wanted.recipe.as_dict(),
         "carried_from": wanted.carried_from,
+        "unrounded": wanted.unrounded,
         "files": [
             [str(side.folder.resolve()), list(map(list, side.identity))]
             for side in (inputs.base, *inputs.finetuned)

@@ -49,8 +49,13 @@ class Matched:
         return (one for matches in self.shards.values() for one in matches)
 
 
-def match(base: Checkpoint, finetuned: Sequence[Checkpoint], recipe: Recipe) -> Matched:
-    """Pair the tensors by name. MergeError for what differs: how many, and the first few."""
+def match(
+    base: Checkpoint, finetuned: Sequence[Checkpoint], recipe: Recipe, *, unrounded: bool = False
+) -> Matched:
+    """Pair the tensors by name. MergeError for what differs: how many, and the first few.
+
+    `unrounded`: what an adapter changes is stored in float32, not in the base's type.
+    """
     notes: list[str] = []
     sides = [_paired(base, other, notes) for other in finetuned]
     shards: dict[str, list[Match]] = {}
@@ -58,7 +63,8 @@ def match(base: Checkpoint, finetuned: Sequence[Checkpoint], recipe: Recipe) -> 
     for file, names in base.shards.items():
         shards[file] = []
         for name in names:
-            one = _match(name, base.tensors[name], [side[name] for side in sides], recipe)
+            tensors = [side[name] for side in sides]
+            one = _match(name, base.tensors[name], tensors, recipe, unrounded)
             shards[file].append(one)
             stored = (t for t in (one.base, *one.finetuned) if not isinstance(t, LoraTensor))
             dtypes = tuple(dict.fromkeys(tensor.dtype for tensor in stored))
@@ -90,13 +96,16 @@ def _all(shards: Mapping[str, Sequence[Match]]) -> Iterable[Match]:
     return (one for matches in shards.values() for one in matches)
 
 
-def _match(name: str, base: Tensor, finetuned: Sequence[Tensor], recipe: Recipe) -> Match:
+def _match(
+    name: str, base: Tensor, finetuned: Sequence[Tensor], recipe: Recipe, unrounded: bool
+) -> Match:
     if not recipe.covers(name):
         return Match(name, "skipped", base.dtype, base, tuple(finetuned))
     dtypes = {base.dtype, *(tensor.dtype for tensor in finetuned)}
     if not dtypes <= set(FLOATS):
         return Match(name, "copied", base.dtype, base, tuple(finetuned))
-    if any(isinstance(tensor, LoraTensor) for tensor in finetuned):  # of no precision of its own
+    adapted = any(isinstance(tensor, LoraTensor) for tensor in finetuned)
+    if adapted and not unrounded:  # an adapter has no precision of its own
         return Match(name, "merged", base.dtype, base, tuple(finetuned))
     return Match(name, "merged", _widest(dtypes), base, tuple(finetuned))
 

@@ -22,6 +22,7 @@ from mubench_gen.engines.vllm_loop import EngineLoop
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.merging.adapters import adapter_rank, scaled_adapters
 from mubench_gen.merging.arithmetic import Measured, Mix, mix_for
+from mubench_gen.merging.checkpoint import is_adapter
 from mubench_gen.merging.inputs import Merge, open_inputs
 from mubench_gen.merging.merge import merge
 from mubench_gen.merging.recipe import Recipe, depths, folder_name, spelled
@@ -113,6 +114,7 @@ class _InPlace(Ends):
     runtime: Runtime
     options: Any
     _states: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]] | None = None
+    _adapter = False  # whether the fine-tune is one: it has no precision of its own
 
     def _family(self) -> Family:
         raise NotImplementedError
@@ -136,22 +138,29 @@ class _InPlace(Ends):
                     continue
                 total = _measured(one, other) if method == "slerp" else Measured()
                 mix = mix_for(method, float(at), count=1, place=places.get(name), total=total)
-                target.copy_(mixed(mix, one, other))
+                target.copy_(mixed(mix, one, other, one.dtype if self._adapter else None))
 
     def _both(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        import torch
+
         if self._states is None:
             base = self._stored(self._checkpoint, self.runtime)
             with self._readable() as finetuned:
-                self._states = base, self._stored(finetuned, _of_finetuned(self.runtime))
+                unrounded = torch.float32 if self._adapter else None
+                runtime = _of_finetuned(self.runtime)
+                self._states = base, self._stored(finetuned, runtime, unrounded)
             _check_names(*self._states)
             for side, state in zip((self._checkpoint, self.finetuned), self._states, strict=True):
                 _check_finite(str(side.path), state)
         return self._states
 
-    def _stored(self, checkpoint: Checkpoint, runtime: Runtime) -> dict[str, torch.Tensor]:
+    def _stored(
+        self, checkpoint: Checkpoint, runtime: Runtime, dtype: torch.dtype | None = None
+    ) -> dict[str, torch.Tensor]:
         from mubench_gen.engines.transformers_checkpoint import stored_weights
 
-        return stored_weights(read_source(checkpoint, runtime), self.options, self._family())
+        source = read_source(checkpoint, runtime)
+        return stored_weights(source, self.options, self._family(), dtype or "auto")
 
     @contextmanager
     def _readable(self) -> Iterator[Checkpoint]:
@@ -162,7 +171,9 @@ class _InPlace(Ends):
             recipe=replace(self.recipe, alphas=(Decimal(1),), method="linear"),
             out=self.scratch / "finetuned",
             accept_vocabulary=True,  # checked before, or accepted
+            unrounded=True,
         )
+        self._adapter = is_adapter(name_of(self.finetuned))
         if not (self.recipe.include or self.recipe.exclude or _is_foreign(whole)):
             yield self.finetuned
             return
@@ -284,17 +295,21 @@ def open_ends(
     return InPlaceGenerative(base, runtime)
 
 
-def mixed(mix: Mix, base: torch.Tensor, finetuned: torch.Tensor) -> torch.Tensor:
-    """One tensor between two, in a type that holds both; either end is that end itself."""
+def mixed(
+    mix: Mix, base: torch.Tensor, finetuned: torch.Tensor, stored: torch.dtype | None = None
+) -> torch.Tensor:
+    """One tensor between two, in `stored`, by default a type that holds both; either end is
+    that end itself.
+    """
     import torch
 
-    if mix.is_base or torch.equal(base, finetuned):
+    stored = stored or torch.promote_types(base.dtype, finetuned.dtype)
+    kind = torch.promote_types(torch.promote_types(base.dtype, finetuned.dtype), torch.float32)
+    one, other, factor = base.to(kind), finetuned.to(kind), mix.finetuned[0]
+    if mix.is_base or torch.equal(one, other):
         return base
     if mix.is_finetuned:
-        return finetuned
-    stored = torch.promote_types(base.dtype, finetuned.dtype)
-    kind = torch.promote_types(stored, torch.float32)
-    one, other, factor = base.to(kind), finetuned.to(kind), mix.finetuned[0]
+        return finetuned.to(stored)
     if mix.of_differences:
         return (one + (other - one) * factor).to(stored)
     return (one * mix.base + other * factor).to(stored)
