@@ -124,7 +124,7 @@ def test_a_finished_shard_that_was_damaged_is_written_again(
     content[-5] ^= 1
     shard.write_bytes(content)
     done = here("merge", *sides, *FLAGS)
-    assert f"1 finished tensors of {shard.name} are no longer what was written" in done.err
+    assert f"1 of 3 finished tensors of {shard.name} are no longer what was written" in done.err
     assert f"{IN_TWO - 1} of {TENSORS} tensors were finished" in done.err
     assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
 
