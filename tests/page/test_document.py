@@ -20,7 +20,9 @@ from tests.spine import command, evaluate, make_row, write_data
 
 import mubench_gen
 from mubench_gen.page import write_page
-from mubench_gen.page.thumbnails import bytes_a_picture, thumbnail
+from mubench_gen.page.gallery import row_key
+from mubench_gen.page.pictures import find_pictures
+from mubench_gen.page.thumbnails import bytes_a_picture, fair_cap, first_step, shrunk, thumbnail
 
 
 def items_of(page: Path) -> dict[str, Any]:
@@ -201,6 +203,10 @@ def test_items_of_one_name_and_other_options_stay_apart(study: Study, tmp_path: 
     assert len(names) > len(set(names))
 
 
+def noise(side: int, seed: int = 0) -> Image.Image:
+    return Image.frombytes("RGB", (side, side), random.Random(seed).randbytes(3 * side * side))
+
+
 @pytest.mark.parametrize(
     ("pictures", "taken", "page"),
     [(1_000, 700_000, 5e6), (1_000, 2_500_000, 5e6), (5_000, 2_000_000, 20e6), (20, 0, 1e6)],
@@ -208,11 +214,49 @@ def test_items_of_one_name_and_other_options_stay_apart(study: Study, tmp_path: 
 def test_pictures_of_pure_noise_leave_the_page_its_size(
     pictures: int, taken: int, page: float
 ) -> None:
-    noise = Image.frombytes("RGB", (256, 256), random.Random(0).randbytes(3 * 256 * 256))
     most = bytes_a_picture(pictures, taken=taken)
-    content = thumbnail(noise, most)
+    content = shrunk(thumbnail(noise(256), first_step(most)), most)
     assert taken + pictures * len(base64.b64encode(content)) < page
     assert min(Image.open(io.BytesIO(content)).size) >= 48
+
+
+def test_what_smooth_pictures_leave_goes_to_rough_ones() -> None:
+    assert fair_cap([100, 100, 900, 900], 1_000) == 400
+    assert fair_cap([100, 200, 300], 600) == 300
+    assert fair_cap([100, 200, 300], 599) == 299
+    assert fair_cap([], 10) == 0
+
+
+def test_rough_pictures_get_smaller_until_all_of_them_fit(tmp_path: Path) -> None:
+    rows = [make_row(i) for i in range(8)]
+    data = write_data(tmp_path / "data", rows)
+    for number, path in enumerate(sorted((data / "images").iterdir())[:4]):
+        noise(256, number).save(path)
+    run = evaluate("echo", tmp_path / "run", data=data)
+    digests = {r["image_sha256"]: {row_key(r)} for r in run.records()}
+    for most in (1_500, 4_000, 20_000):
+        found = find_pictures([run], digests, most=most).pictures
+        assert len(found) == 8
+        assert sum(len(one.content) for one in found.values()) <= 8 * most
+        assert {(one.width, one.height) for one in found.values()} >= {(256, 256)}
+
+
+def test_of_a_large_jpeg_only_what_is_shown_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = write_data(tmp_path / "data", [make_row(0)])
+    (path,) = (data / "images").iterdir()
+    noise(1_600).save(path, "JPEG", quality=30)
+    run = evaluate("echo", tmp_path / "run", data=data)
+    decoded = []
+    convert = Image.Image.convert
+    monkeypatch.setattr(
+        Image.Image, "convert", lambda one, mode: decoded.append(one.size) or convert(one, mode)
+    )
+    digests = {r["image_sha256"]: {row_key(r)} for r in run.records()}
+    (picture,) = find_pictures([run], digests, most=20_000).pictures.values()
+    assert (picture.width, picture.height) == (1_600, 1_600)
+    assert decoded[0] == (400, 400)
 
 
 def test_the_command_writes_the_page_where_it_is_told(study: Study, tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ function pictureOf(data, number, row) {
   const meta = metaOf(data, row);
   const facts = [meta.get("modality"), meta.get("submodality"), meta.get("stain")].filter(Boolean).join(", ");
   const alt = `Micrograph ${meta.get("image_id") ?? found[0]}${facts ? `: ${facts}` : ""}`;
-  return el("span", { class: "pic" }, el("img", { src: `data:image/webp;base64,${found[3]}`, alt, loading: "lazy", decoding: "async" }));
+  return el("span", { class: "pic" }, el("img", { src: `data:image/jpeg;base64,${found[3]}`, alt, loading: "lazy", decoding: "async" }));
 }
 
 function metaOf(data, row) {

@@ -96,7 +96,7 @@ function inflate(source) {
   return out.subarray(0, size);
 }
 
-// Pictures: [name, width, height, base64 of WebP], null where the image is not at hand.
+// Pictures: [name, width, height, base64 of JPEG], null where the image is not at hand.
 let album = null;
 function picture(number) {
   album ??= JSON.parse(document.getElementById("pictures").textContent);

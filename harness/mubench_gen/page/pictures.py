@@ -6,27 +6,31 @@ shows an image that the model was not shown.
 
 from __future__ import annotations
 
+import io
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from mubench_gen.data import Dataset, open_dataset
 from mubench_gen.data.recast import recast
 from mubench_gen.errors import ImageError, UsageError
-from mubench_gen.page.thumbnails import thumbnail
+from mubench_gen.page.thumbnails import Step, fair_cap, first_step, shrunk, thumbnail
 from mubench_gen.results import Run
 from mubench_gen.scientific import make_policy
 from mubench_gen.types import Image, Row
 
+_JPEG = b"\xff\xd8\xff"
 _WAITING = 64  # rows whose images are in memory at once
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A thumbnail (WebP), and the file's name and size in pixels."""
+    """A thumbnail (JPEG), and the file's name and size in pixels."""
 
     content: bytes
     name: str
@@ -51,10 +55,10 @@ def find_pictures(
 ) -> Album:
     """The pictures of these digests; `wanted` gives the keys of rows that may have each.
 
-    `most`: the bytes of a picture at most. `data`: where the data are, if not where the
-    manifests say.
+    `most`: the bytes of a picture on average, at most. `data`: where the data are, if not where
+    the manifests say.
     """
-    album = Album()
+    album, step = Album(), first_step(most)
     if not wanted:
         return album
     for settings in _sources(runs, data):
@@ -63,9 +67,10 @@ def find_pictures(
             break
         try:
             dataset = _opened(settings)
-            _look(dataset, missing, album, most, shuffled=settings["control"] == "shuffled")
+            _look(dataset, missing, album, step, shuffled=settings["control"] == "shuffled")
         except UsageError as error:
             album.notes.append(f"No images of {settings['data']}: {error}")
+    _fit(album, most * len(wanted))
     lost = len(wanted) - len(album.pictures)
     if lost and not album.notes:
         album.notes.append(
@@ -96,7 +101,7 @@ def _opened(settings: Mapping[str, Any]) -> Dataset:
 
 
 def _look(
-    dataset: Dataset, wanted: Mapping[str, set[str]], album: Album, most: int, *, shuffled: bool
+    dataset: Dataset, wanted: Mapping[str, set[str]], album: Album, step: Step, *, shuffled: bool
 ) -> None:
     """Look at the rows that may have a wanted image; of shuffled runs that is any row."""
     rows_of: dict[str, set[str]] = {}
@@ -111,7 +116,7 @@ def _look(
             try:
                 digest = image.sha256
                 if digest in expected and digest not in album.pictures:
-                    found.append((digest, _picture(image, most)))
+                    found.append((digest, _picture(image, step)))
             except ImageError:  # a placeholder stands for it
                 continue
             if expected <= {digest for digest, _ in found}:
@@ -131,20 +136,49 @@ def _images(row: Row) -> Iterator[Image]:
             yield question.draw(row.image)
 
 
-def _picture(image: Image, most: int) -> Picture:
+def _picture(image: Image, step: Step) -> Picture:
+    if image.data.startswith(_JPEG) and image.conversion is None:
+        return _drafted(image, step)
     pixels = image.pixels()
-    return Picture(thumbnail(pixels, most), image.name, *pixels.size)
+    return Picture(thumbnail(pixels, step), image.name, *pixels.size)
 
 
-def _in_threads(
-    look: Callable[[Row], list[tuple[str, Picture]]], rows: Iterator[Row]
-) -> Iterator[list[tuple[str, Picture]]]:
-    """Pillow lets other threads run while it decodes and encodes."""
+def _drafted(image: Image, step: Step) -> Picture:
+    """Of a plain JPEG only so much is decoded as the thumbnail shows."""
+    from PIL import Image as Pillow
+
+    with Pillow.open(io.BytesIO(image.data)) as opened:
+        size = opened.size
+        opened.draft("RGB", (step.side, step.side))
+        try:
+            content = thumbnail(opened.convert("RGB"), step)
+        except OSError as error:  # a damaged file
+            raise ImageError(f"{image.name}: cannot be decoded: {error}") from None
+    return Picture(content, image.name, *size)
+
+
+def _fit(album: Album, room: int) -> None:
+    """Make the largest pictures smaller, so that all of them take so many bytes at most."""
+    cap = fair_cap((len(one.content) for one in album.pictures.values()), room)
+    large = [digest for digest, one in album.pictures.items() if len(one.content) > cap]
+
+    def smaller(digest: str) -> tuple[str, Picture]:
+        one = album.pictures[digest]
+        return digest, replace(one, content=shrunk(one.content, cap))
+
+    album.pictures.update(_in_threads(smaller, large))
+
+
+def _in_threads(work: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
+    """The results in the order of the things, of which few are at work at once.
+
+    Pillow and hashlib let other threads run while they work.
+    """
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-    waiting: deque[Future[list[tuple[str, Picture]]]] = deque()
+    waiting: deque[Future[R]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        for row in rows:
-            waiting.append(pool.submit(look, row))
+        for thing in things:
+            waiting.append(pool.submit(work, thing))
             if len(waiting) >= _WAITING:
                 yield waiting.popleft().result()
         while waiting:
