@@ -199,6 +199,14 @@ def test_a_section_gets_the_runs_and_follows_the_tables(here: Here, shown: Path,
     assert "sections" not in here("report", run, "--json").document
 
 
+def test_a_section_stands_on_the_page_too(here: Here, shown: Path, run: Path) -> None:
+    done = here("report", run, "--section", "./my_section.py", "--html", "page.html")
+    assert done.code == 0, done.err
+    page = (shown / "page.html").read_text("utf-8")
+    section = page.partition("The slowest items</h2>")[2].partition("</section>")[0]
+    assert section.count(" s  cells/cell-") == 3
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

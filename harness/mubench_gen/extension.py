@@ -98,7 +98,7 @@ class Hooks:
     def mubench_gen_section(self, runs: Sequence[Any]) -> Section:  # type: ignore[empty-body]
         """A section of a report.
 
-        Called once by `report RUN… --section NAME`, after the tables. `runs` are the
-        `mubench_gen.Run` objects in the order of the command line, finished or not; what
-        comes back is printed below the tables.
+        Called once by `report RUN… --section NAME`. `runs` are the `mubench_gen.Run` objects in
+        the order of the command line, finished or not; what comes back is printed below the
+        tables, or with `--html` is a section of the page, as plain text there too.
         """

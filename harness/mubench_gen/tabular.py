@@ -30,6 +30,11 @@ def printable(text: str) -> str:
     )
 
 
+def printable_lines(text: str) -> list[str]:
+    """The lines of a text, each printable, tabs as the spaces that they stand for."""
+    return [printable(line.expandtabs()) for line in text.splitlines()]
+
+
 @dataclass(frozen=True, slots=True)
 class TextTable:
     """A table of texts. The first column is aligned to the left, the others to the right.

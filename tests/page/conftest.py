@@ -14,6 +14,11 @@ from tests.spine import evaluate, make_row, write_data, write_plugin
 import mubench_gen
 from mubench_gen.page import write_page
 
+TOLD = mubench_gen.Section(
+    "Slow </h2><img src=x onerror='window[`hacked`] = 1'>",
+    "</pre></script><script>window['hacked'] = 1</script>\n"
+    "\x1b[31mred\x1b[0m\tand \u202eturned\n\n  12.5 s  <b>cells</b> &amp;\n",
+)
 ROWS = 12  # × 5 questions: more than a page of the gallery
 NASTY = """
 import mubench_gen
@@ -71,7 +76,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
         evaluate(write_plugin(folder, NASTY, "nasty"), folder / "nasty", data=data),
     ]
     page = folder / "report.html"
-    write_page(runs, page, by=["stain"])
+    write_page(runs, page, by=["stain"], told={"nasty <b>&": TOLD})
     return Study(data, runs, page)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import io
 import json
 import random
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from tests.page.conftest import Study
+from tests.page.conftest import TOLD, Study
 from tests.spine import command, evaluate, make_row, write_data
 
 import mubench_gen
@@ -89,6 +90,26 @@ def test_what_models_say_stands_nowhere_as_html(study: Study) -> None:
     assert "\u2028" not in text
 
 
+def test_a_plugins_section_is_plain_text_with_its_lines_and_spaces(study: Study) -> None:
+    text = study.page.read_text("utf-8")
+    section = text.partition('<section id="told-1"')[2].partition("</section>")[0]
+    assert re.findall(r"<(\w+)", section) == ["h2", "p", "div", "pre"]
+    said = html.unescape(section.partition('<pre class="told">')[2].partition("</pre>")[0])
+    assert said.splitlines()[1:] == [
+        "\\x1b[31mred\\x1b[0m    and \\u202eturned", "", "  12.5 s  <b>cells</b> &amp;",
+    ]  # fmt: skip
+    assert "By the plugin nasty &lt;b&gt;&amp;" in section
+    assert '<a href="#told-1">Slow &lt;/h2&gt;' in text
+
+
+def test_a_section_of_megabytes_is_shortened_and_says_so(study: Study, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    long = mubench_gen.Section("Long", "word\n" * 400_000)
+    write_page(study.runs[:1], page, told={"long": long})
+    assert page.stat().st_size < study.page.stat().st_size + 100_000
+    assert "shortened by 1,899,999 characters" in page.read_text("utf-8")
+
+
 def test_the_policy_names_the_script_that_is_there(study: Study) -> None:
     text = study.page.read_text("utf-8")
     script = text.rpartition("<script>")[2].partition("</script>")[0]
@@ -108,7 +129,7 @@ def test_every_text_is_there_once_and_every_picture(study: Study) -> None:
 
 def test_the_same_runs_give_the_same_file(study: Study, tmp_path: Path) -> None:
     again = tmp_path / "again.html"
-    write_page(study.runs, again, by=["stain"])
+    write_page(study.runs, again, by=["stain"], told={"nasty <b>&": TOLD})
     assert again.read_bytes() == study.page.read_bytes()
 
 

@@ -43,9 +43,9 @@ def document(sections: Mapping[str, Section]) -> dict[str, Any]:
 
 def show(sections: Mapping[str, Section]) -> None:
     """Print them below the tables."""
-    from mubench_gen.tabular import printable
+    from mubench_gen.tabular import printable, printable_lines
 
     for section in sections.values():
         click.secho(f"\n{printable(section.title)}", bold=True)
-        for line in section.text.rstrip().splitlines():
-            click.echo(printable(line))
+        for line in printable_lines(section.text.rstrip()):
+            click.echo(line)

@@ -21,6 +21,7 @@ Examples:
   mubench-gen report runs/* --by stain,organism
   mubench-gen report runs/* --group scope            generalists against specialists
   mubench-gen report runs/* --format csv --out scores.csv
+  mubench-gen report runs/* --html report.html --section ./my_section.py
   mubench-gen report runs/clip-1a2b3c4d --published
   mubench-gen report --forgetting runs/clip-1a2b3c4d runs/clip-plip-5e6f7a8b
 """
@@ -89,7 +90,10 @@ class _Wanted:
     "--forgetting", is_flag=True, help="BASE FINETUNED…: what was gained and lost, task by task."
 )
 @click.option(
-    "--section", multiple=True, metavar="NAMES", help="Plugins whose section follows the tables."
+    "--section",
+    multiple=True,
+    metavar="NAMES",
+    help="Plugins whose section follows the tables, or stands on the page.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **given: Any) -> None:
@@ -141,8 +145,11 @@ def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
     for name, (given, way) in only.items():
         if given and not ways[way]:
             raise SettingError(f"{name} is for {way}: give that too.")
-    if wanted.section and chosen:
-        raise SettingError(f"--section does not go with {chosen[0]}: it follows the tables.")
+    if wanted.section and chosen and not ways["--html"]:
+        raise SettingError(
+            f"--section does not go with {chosen[0]}: it follows the tables, or stands on the "
+            "page (--html)."
+        )
     for name, unfit in (("--by", bool(wanted.by)), ("--group", wanted.group is not None)):
         if unfit and (wanted.published or wanted.forgetting):
             raise SettingError(f"{name} does not go with {chosen[0]}.")
@@ -155,16 +162,19 @@ def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
 
 
 def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
+    from mubench_gen.cli import plugin_sections
     from mubench_gen.page import MOST_ITEMS, check_page_path, write_page
     from mubench_gen.progress import log
 
     path = Path(wanted.html) if wanted.html else runs[0].dir / _IN_THE_RUN
     check_page_path(path)
+    told = plugin_sections.ask(runs, wanted.section)
     written = write_page(
         runs,
         path,
         by=wanted.by,
         group=wanted.group,
+        told=told,
         data=wanted.data,
         images=wanted.images,
         most_items=wanted.items or MOST_ITEMS,

@@ -8,7 +8,7 @@ import heapq
 import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from mubench_gen._version import __version__
 from mubench_gen.breakdown import check_tallies
 from mubench_gen.comparison import label_runs
+from mubench_gen.extension import Section
 from mubench_gen.page.assets import FOLDER, asset
 from mubench_gen.page.gallery import Gallery
 from mubench_gen.page.pictures import Album, find_pictures
@@ -53,6 +54,7 @@ def write_page(
     *,
     by: Sequence[str] = (),
     group: str | None = None,
+    told: Mapping[str, Section] | None = None,
     data: str | None = None,
     images: bool = True,
     most_items: int = MOST_ITEMS,
@@ -60,7 +62,8 @@ def write_page(
     """Write the report of the runs as one file.
 
     `by`: fields of the items that break the scores down. `group`: the fact that groups models; else
-    scope, where there are generalists and specialists.
+    scope, where there are generalists and specialists. `told`: sections of plugins, by the
+    plugin's name; what they say stands there as plain text.
     `data`: where the data are, if not where the runs had them. Without `images` placeholders
     stand for all of them. Beyond `most_items` the gallery shows a drawn sample. SettingError
     where the file cannot be written.
@@ -77,7 +80,7 @@ def write_page(
     if images:
         most = bytes_a_picture(len(gallery.pictures), taken=len(items) + _FRAME)
         album = find_pictures(runs, gallery.pictures, most=most, data=data)
-    sections = Sections(studies, group=group)
+    sections = Sections(studies, group=group, told=told or {})
     notes = [*_sampled(len(gallery), asked), *album.notes]
     if not images:
         notes.append("The images were left out.")

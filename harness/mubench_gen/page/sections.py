@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mubench_gen.extension import Section
 from mubench_gen.fields import ABSENT
 from mubench_gen.group_tables import (
     GroupTable,
@@ -19,21 +20,25 @@ from mubench_gen.group_tables import (
 )
 from mubench_gen.grouping import group_runs
 from mubench_gen.page.plots import Bar, bars, places, reliability
+from mubench_gen.page.replies import shown_reply
 from mubench_gen.page.runs import HEADINGS, run_shown
 from mubench_gen.page.study import Study
 from mubench_gen.report import BOX_COLUMNS, COLUMNS, interval, percent
 from mubench_gen.score import Score
-from mubench_gen.tabular import printable
+from mubench_gen.tabular import printable, printable_lines
+
+_MOST_TOLD = 100_000  # characters of a plugin's section
 
 
 @dataclass(frozen=True)
 class Sections:
     """The page's sections of some runs; `group`: the fact that groups models, None for scope
-    where it makes two groups.
+    where it makes two groups; `told`: sections of plugins, by the plugin's name.
     """
 
     studies: Sequence[Study]
     group: str | None
+    told: Mapping[str, Section]
 
     def context(self) -> dict[str, Any]:
         """The variables of the template."""
@@ -47,10 +52,10 @@ class Sections:
         sections.append(("confusion", "Confusion"))
         if calibrations:
             sections.append(("calibration", "Calibration"))
-        sections += [
-            ("prompts", "Prompts"), ("positions", "Positions"), ("gallery", "Gallery"),
-            ("provenance", "Provenance"),
-        ]  # fmt: skip
+        sections += [("prompts", "Prompts"), ("positions", "Positions")]
+        told = list(self._told())
+        sections += [(f"told-{i}", _shortened(one["title"])) for i, one in enumerate(told, start=1)]
+        sections += [("gallery", "Gallery"), ("provenance", "Provenance")]
         return {
             "title": self._title(),
             "lead": self._lead(),
@@ -67,6 +72,7 @@ class Sections:
             "calibrations": calibrations,
             "prompts": prompts,
             "positions": list(self._positions()),
+            "told": told,
         }
 
     def _title(self) -> str:
@@ -275,6 +281,17 @@ class Sections:
             "notes": [printable(note) for note in group_notes(found)],
         }  # fmt: skip
 
+    def _told(self) -> Iterator[dict[str, Any]]:
+        """Plain text: the template escapes it, whatever a plugin says."""
+        for plugin, section in self.told.items():
+            shown = shown_reply(section.text.rstrip(), None, _MOST_TOLD)
+            yield {
+                "title": printable(section.title),
+                "plugin": printable(plugin),
+                "text": "\n".join(printable_lines(shown.text)),
+                "left_out": shown.left_out,
+            }
+
     def _scopes(self) -> set[str]:
         fair = [study for study in self.studies if study.finished and study.control == "none"]
         return {study.facts["scope"] for study in fair} - {ABSENT}
@@ -309,6 +326,11 @@ def _spread(studies: Sequence[Study], prompts: int) -> str:
 def _by_prompt(study: Study) -> list[float]:
     """The accuracies by prompt."""
     return [one.accuracy for one in study.scores.prompts.values() if one.accuracy is not None]
+
+
+def _shortened(title: str) -> str:
+    """A title as the bar of sections has room for."""
+    return title if len(title) <= 28 else f"{title[:26].rstrip()} …"
 
 
 def _many(count: int, thing: str) -> str:
