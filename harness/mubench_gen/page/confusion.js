@@ -38,12 +38,12 @@ function matrix(data, counts, model, task) {
   const cell = (gold, answer) => {
     const n = at.get(`${gold} ${answer}`) ?? 0, share = n / golds.get(gold);
     const words = `${name(gold)}, ${answer < 0 ? "no answer" : `answered ${name(answer)}`}: ${n} of ${golds.get(gold)}`;
-    return el("td", { style: `--v:${share.toFixed(3)}`, class: [share > .55 ? "deep" : "", gold === answer ? "same" : ""].join(" ").trim() || null },
+    return el("td", { style: `--v:${share.toFixed(3)}`, class: gold === answer ? "same" : null },
       n ? el("a", { title: words, "aria-label": words, href: hashOf({ task, model, gold: name(gold), answer: answer < 0 ? "-" : name(answer) }),
         onclick: () => setTimeout(() => document.getElementById("gallery").scrollIntoView()) }, String(n)) : "");
   };
   return el("div", {}, el("table", { class: "matrix" },
-    el("caption", {}, `${model}, ${task}: the darker, the larger the share of its row`),
+    el("caption", {}, el("span", {}, `${model}, ${task}: the stronger the colour, the larger the share of its row`)),
     el("thead", {}, el("tr", {}, el("td", {}), ...columns.map((code) => el("th", { scope: "col", title: name(code) }, el("span", {}, ...visible(name(code))))), el("th", { scope: "col" }, el("span", {}, "items")))),
     el("tbody", {}, ...rows.map((gold) => el("tr", {}, el("th", { scope: "row", title: name(gold) }, ...visible(name(gold))),
       ...columns.map((answer) => cell(gold, answer)), el("td", {}, String(golds.get(gold))))))),

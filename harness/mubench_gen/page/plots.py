@@ -48,10 +48,14 @@ def bars(bars_: Sequence[Bar], *, title: str, majority: float | None = None) -> 
     )
 
 
-def places(answered: Sequence[float], gold: Sequence[float], *, colour: int, title: str) -> str:
-    """For each place in the list of options the share of the answers, and of the right ones."""
+def places(
+    answered: Sequence[float], gold: Sequence[float], *, top: float, colour: int, title: str
+) -> str:
+    """For each place in the list of options the share of the answers, and of the right ones.
+
+    `top`: the share that is drawn at full height, the same for plots to be compared.
+    """
     width, height = max(len(answered), 1), 120
-    top = max((*answered, *gold, 0.01))
     parts = []
     for place, (share, right) in enumerate(zip(answered, gold, strict=True)):
         left, wide = (place + 0.18) / width, 0.64 / width
@@ -119,12 +123,17 @@ def reliability(calibration: Calibration, *, colour: int, title: str) -> str:
             text(f"{100 * tick:.0f}", x=-6, y=side * (1 - tick) + 4, class_="tick",
                  text_anchor="end"),
         ]  # fmt: skip
+    parts += [
+        text("how sure, %", x=side / 2, y=side + 33, class_="tick", text_anchor="middle"),
+        text("right, %", transform=f"translate(-36 {side / 2:.0f}) rotate(-90)", class_="tick",
+             text_anchor="middle"),
+    ]  # fmt: skip
     return tag(
         "svg",
         "".join(parts),
         xmlns="http://www.w3.org/2000/svg",
         class_="plot square",
-        viewBox="-34 -10 270 256",
+        viewBox="-50 -10 286 270",
         role="img",
         aria_label=f"{title}. " + "; ".join(told),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from mubench_gen.page.study import Study
 from mubench_gen.report import box_cells, cells, interval, notes, percent, table_rows, title
 from mubench_gen.tabular import printable
 
+_MINUS = re.compile(r"(?<![\w.)])-(?=\d)")
 HEADINGS = {"tasks": "tasks", "datasets": "data sets", "prompts": "prompts",
             "readouts": "read-outs"}  # fmt: skip
 
@@ -49,9 +51,15 @@ def run_shown(study: Study) -> dict[str, Any]:
 def _parts(study: Study) -> Iterator[dict[str, Any]]:
     rows = table_rows(study.scores, study.by)
     for part in dict.fromkeys(row.part for row in rows):
-        shown = [[printable(cell) for cell in cells(row)] for row in rows if row.part == part]
+        found = [cells(row) for row in rows if row.part == part]
+        shown = [[printable(name), *map(number, others)] for name, *others in found]
         heading = "" if part == "pooled" else HEADINGS.get(part, f"by {part}")
         yield {"name": part, "heading": printable(heading), "rows": shown}
+
+
+def number(cell: str) -> str:
+    """A cell of a table, printable and with a minus sign where a hyphen stands for it."""
+    return _MINUS.sub("−", printable(cell))
 
 
 def _provenance(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

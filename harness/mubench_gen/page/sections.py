@@ -21,7 +21,7 @@ from mubench_gen.group_tables import (
 from mubench_gen.grouping import group_runs
 from mubench_gen.page.plots import Bar, bars, places, reliability
 from mubench_gen.page.replies import shown_reply
-from mubench_gen.page.runs import HEADINGS, run_shown
+from mubench_gen.page.runs import HEADINGS, number, run_shown
 from mubench_gen.page.study import Study
 from mubench_gen.report import BOX_COLUMNS, COLUMNS, interval, percent
 from mubench_gen.score import Score
@@ -216,6 +216,8 @@ class Sections:
                    "words": words}  # fmt: skip
 
     def _positions(self) -> Iterator[dict[str, Any]]:
+        pooled = [study.scores.controls["pooled"] for study in self.studies]
+        top = max((0.01, *(s for one in pooled for s in (*one.answered_at, *one.gold_at))))
         for study in self.studies:
             controls = study.scores.controls["pooled"]
             if not controls.answered_at and not controls.gold_at:
@@ -230,6 +232,7 @@ class Sections:
             plot = places(
                 controls.answered_at,
                 controls.gold_at,
+                top=top,
                 colour=study.colour,
                 title=f"Places of the answers of {study.label}",
             )
@@ -302,7 +305,8 @@ def _shown_table(table: GroupTable) -> dict[str, Any]:
         "title": printable(table.title),
         "columns": [printable(column) for column in table.columns],
         "sections": [
-            [[printable(cell) for cell in row] for row in section] for section in table.sections
+            [[printable(row[0]), *map(number, row[1:])] for row in section]
+            for section in table.sections
         ],
         "texts": table.texts,
     }
