@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mubench_gen.breakdown import Breakdown, breakdowns
 from mubench_gen.circular import Circular
 from mubench_gen.localization import BoxScore
 from mubench_gen.results import Run
 from mubench_gen.score import Controls, Score, Scores
-from mubench_gen.tabular import printable
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from mubench_gen.terminal import Line, Sheet, fit
 
 COLUMNS = (
     "", "n", "accuracy", "95 % CI", "answered", "of those", "chance", "majority", "corrected",
     "errors",
 )  # fmt: skip
+_SHORT = {"accuracy": "acc.", "answered": "answ.", "majority": "maj.",
+          "corrected": "corr.", "errors": "err.", "of those": "thereof"}  # fmt: skip
+_WIDTH = 120  # where stdout is no terminal
 BOX_COLUMNS = ("", "n", "GRIT", "95 % CI", "read", "found", "right ones", "errors")
 
 
@@ -104,48 +104,49 @@ def print_scores(run: Run, scores: Scores, by: Breakdown | None = None) -> None:
 
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    if scores.pooled.n or scores.pooled.n_errors or not scores.boxes:
-        console.print(_table(run, scores, by))
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    sheets = [sheet(run, scores, by)] if _has_questions(scores) else []
     if scores.boxes:
-        console.print(_box_table(run, scores))
+        sheets.append(box_sheet(run, scores))
+    for one in sheets:
+        fitted = fit(one, console.width)
+        console.print(fitted.table)
+        if fitted.left_out:
+            words = f"Not shown for want of room: {', '.join(fitted.left_out)}."
+            console.print(words, style="dim", highlight=False, markup=False)
     for line in notes(run.manifest, scores):
         console.print(line, style="dim", highlight=False, markup=False)
 
 
-def _table(run: Run, scores: Scores, by: Breakdown | None) -> Table:
-    from rich.table import Table
-    from rich.text import Text
+def _has_questions(scores: Scores) -> bool:
+    return bool(scores.pooled.n or scores.pooled.n_errors or not scores.boxes)
 
-    table = Table(title=Text(title(run.manifest)), title_justify="left", title_style="bold")
-    table.add_column(COLUMNS[0], overflow="fold")
-    for column in COLUMNS[1:]:
-        table.add_column(column, justify="right", no_wrap=True)
+
+def sheet(run: Run, scores: Scores, by: Breakdown | None) -> Sheet:
+    """A run's table as a terminal shows it."""
     rows = table_rows(scores, by)
+    sections = []
     for part in dict.fromkeys(row.part for row in rows):
+        style = "bold" if part == "pooled" else ""
+        section = [Line(cells(row), style) for row in rows if row.part == part]
         if by is not None and part in by:
-            table.add_row(Text(f"by {printable(part)}", style="italic"))
-        for row in rows:
-            if row.part == part:
-                style = "bold" if part == "pooled" else None
-                table.add_row(*(Text(printable(cell)) for cell in cells(row)), style=style)
+            section.insert(0, Line([f"by {part}"], "italic"))
         if part == "datasets":
-            table.add_row("mean of the data sets", "", percent(scores.macro))
-        table.add_section()
-    return table
+            section.append(Line(["mean of the data sets", "", percent(scores.macro)]))
+        sections.append(section)
+    return Sheet(
+        COLUMNS, sections, title(run.manifest), right=range(1, len(COLUMNS)), short=_SHORT,
+        spare=("of those", "majority", "answered", "corrected"),
+    )  # fmt: skip
 
 
-def _box_table(run: Run, scores: Scores) -> Table:
-    from rich.table import Table
-
+def box_sheet(run: Run, scores: Scores) -> Sheet:
+    """A run's table of boxes as a terminal shows it."""
     manifest = run.manifest
     heading = f"{manifest['plugin']['name']} · {manifest['model']['id']}: boxes, GRIT score in %"
-    table = Table(title=heading, title_justify="left", title_style="bold")
-    for column in BOX_COLUMNS:
-        table.add_column(column, justify="right" if column else "left")
-    for name, score in scores.boxes.items():
-        table.add_row(*box_cells(name, score), end_section=name == "pooled")
-    return table
+    lines = [Line(box_cells(name, score)) for name, score in scores.boxes.items()]
+    right = range(1, len(BOX_COLUMNS))
+    return Sheet(BOX_COLUMNS, [lines[:1], lines[1:]], heading, right=right, spare=("right ones",))
 
 
 def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:

@@ -25,26 +25,10 @@ def print_table(
 ) -> None:
     """A table; the columns numbered in `right` are aligned to the right."""
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    from mubench_gen.tabular import printable
+    from mubench_gen.terminal import Line, Sheet, fit
 
-    aligned = set(right)
-    table = Table(
-        title=None if title is None else Text(printable(title)),
-        caption=None if caption is None else Text(printable(caption)),
-        title_justify="left",
-        caption_justify="left",
-    )
-    for i, column in enumerate(columns):
-        table.add_column(
-            Text(printable(column)),
-            justify="right" if i in aligned else "left",
-            overflow="fold",
-            no_wrap=i in aligned,
-        )
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
-    console.print(table)
+    lines = [Line(row) for row in rows]
+    sheet = Sheet(columns, [lines], title, caption, right=frozenset(right))
+    console.print(fit(sheet, console.width).table)
