@@ -11,6 +11,7 @@ from tests.page.browser import Browser
 from tests.page.conftest import ROWS, Study
 from tests.spine import evaluate, make_row, write_data
 
+import mubench_gen
 from mubench_gen.page import write_page
 
 ITEMS = ROWS * 5
@@ -26,6 +27,25 @@ def answers(study: Study) -> pd.DataFrame:
         for choice, order in zip(found["choice"], found["order"], strict=True)
     ]
     return found
+
+
+SEEN = "return document.querySelector(arguments[0]).getClientRects().length > 0"
+# Of each of these elements the contrast of its text with what is behind it (WCAG).
+CONTRASTS = """
+const brush = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+const light = (colours) => {
+  for (const colour of colours) { brush.fillStyle = colour; brush.fillRect(0, 0, 1, 1); }
+  const [r, g, b] = [...brush.getImageData(0, 0, 1, 1).data].map((v) => v / 255)
+    .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const page = getComputedStyle(document.body).backgroundColor;
+return [...document.querySelectorAll(arguments[0])].map((one) => {
+  const back = [page, getComputedStyle(one.closest("td")).backgroundColor];
+  const pair = [light([...back, getComputedStyle(one).color]), light(back)].sort((a, b) => b - a);
+  return (pair[0] + 0.05) / (pair[1] + 0.05);
+});
+"""
 
 
 def test_opening_says_nothing_on_the_console_and_asks_no_server(opened: Browser) -> None:
@@ -336,7 +356,7 @@ def test_one_run_has_no_choice_by_disagreement_and_says_why(
     page = tmp_path / "one.html"
     write_page(study.runs[:1], page)
     browser.open(page)
-    assert browser.run("return document.getElementById('agree-label').hidden")
+    assert not browser.run(SEEN, "#agree-label")
     assert "no other to disagree with" in browser.text("#agree-note")
 
 
@@ -348,10 +368,63 @@ def test_runs_that_share_no_item_have_no_choice_by_disagreement(
     page = tmp_path / "apart.html"
     write_page([study.runs[0], other], page)
     browser.open(page)
-    assert browser.run("return document.getElementById('agree-label').hidden")
+    assert not browser.run(SEEN, "#agree-label")
     assert "share no item" in browser.text("#agree-note")
     assert any("share no item" in warning for warning in browser.texts(".warnings"))
     assert browser.messages() == []
+
+
+def test_a_run_without_an_answer_says_so_everywhere(
+    browser: Browser, study: Study, tmp_path: Path
+) -> None:
+    run = evaluate("echo", tmp_path / "run", data=study.data)
+    (run.dir / "records.jsonl").unlink()
+    page = tmp_path / "empty.html"
+    write_page([mubench_gen.load_run(run.dir)], page)
+    browser.open(page)
+    assert "no score yet" in browser.text(".run .figure")
+    assert browser.text("#found") == "No item has been recorded yet."
+    assert not browser.run(SEEN, "#agree-label")
+    assert not browser.run(SEEN, "#agree-note")
+    for section in ("tasks", "confusion", "positions"):
+        assert browser.text(f"#{section} > .note:last-child, #{section} #confusion-table")
+    assert browser.messages() == []
+
+
+def test_the_image_stays_beside_the_answers_as_they_are_read(opened: Browser) -> None:
+    opened.run("document.querySelector('.card').click()")
+    opened.run("document.getElementById('item').scrollTop = 1e6")
+    top = "return document.querySelector('#item .item-view').getBoundingClientRect().top"
+    bar = "return document.querySelector('#item .item-top').getBoundingClientRect().bottom"
+    assert opened.run("return document.getElementById('item').scrollTop") > 40
+    assert opened.run(top) >= opened.run(bar)
+
+
+def test_a_plugins_section_is_seen_as_text(opened: Browser) -> None:
+    assert "<script>window['hacked'] = 1</script>" in opened.text("#told-1 pre")
+    assert "  12.5 s  <b>cells</b> &amp;" in opened.text("#told-1 pre")
+    assert opened.run("return window.hacked") is None
+    assert opened.messages() == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_count_of_a_confusion_stands_out_from_its_cell(opened: Browser, dark: bool) -> None:
+    opened.look(dark=dark)
+    shares: list[float] = opened.run(CONTRASTS, ".matrix td a")
+    assert len(shares) > 3
+    assert min(shares) >= 4.5
+
+
+def test_on_paper_the_page_is_light(opened: Browser) -> None:
+    opened.run("document.documentElement.dataset.theme = 'dark'")
+    dark = opened.run("return getComputedStyle(document.querySelector('.note')).color")
+    opened.command("Emulation.setEmulatedMedia", media="print")
+    try:
+        paper = opened.run("return getComputedStyle(document.querySelector('.note')).color")
+    finally:
+        opened.command("Emulation.setEmulatedMedia", media="")
+        opened.run("delete document.documentElement.dataset.theme")
+    assert (dark, paper) == ("rgb(162, 171, 181)", "rgb(91, 99, 109)")
 
 
 def test_an_image_that_is_gone_leaves_a_placeholder(browser: Browser, tmp_path: Path) -> None:

@@ -179,6 +179,7 @@ def test_a_run_without_a_record_has_a_page(study: Study, tmp_path: Path) -> None
     (run.dir / "records.jsonl").unlink()
     written = write_page([mubench_gen.load_run(run.dir)], tmp_path / "report.html")
     assert (written.items, written.pictures) == (0, 0)
+    assert "no score yet" in (tmp_path / "report.html").read_text("utf-8")
     assert "0 of 60 items" in (tmp_path / "report.html").read_text("utf-8")
 
 

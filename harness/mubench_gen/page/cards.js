@@ -24,6 +24,7 @@ function showGallery(data, items, open) {
   document.getElementById("agree-label").hidden = !agreement.length;
   const note = document.getElementById("agree-note");
   note.hidden = items.several;
+  note.hidden ||= !items.all.length;
   note.textContent = data.runs.length < 2
     ? "One run: there is no other to disagree with. Give several runs for a choice by disagreement."
     : "These runs share no item that two of them answered: there is no choice by disagreement.";
@@ -63,7 +64,7 @@ function showGallery(data, items, open) {
     list.replaceChildren(...left.slice((page - 1) * A_PAGE, page * A_PAGE).map(card));
     const many = (n) => n.toLocaleString("en");
     found.replaceChildren(
-      left.length ? `${many(left.length)} of ${many(items.all.length)} items` : `None of ${many(items.all.length)} items is left by these choices.`,
+      !items.all.length ? "No item has been recorded yet." : left.length ? `${many(left.length)} of ${many(items.all.length)} items` : `None of ${many(items.all.length)} items is left by these choices.`,
       ...chips());
     const turn = (to, words, name) => el("button", { type: "button", disabled: to < 1 || to > last, "aria-label": name,
       onclick: () => { goTo({ ...readState(), page: String(to) }); document.getElementById("gallery").scrollIntoView(); } }, words);

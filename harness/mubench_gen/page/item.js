@@ -60,13 +60,14 @@ function body(data, items, item) {
   const same = new Set(item.records.map((r) => records.messages[r])).size === 1;
   const found = [...item.runs].sort((a, b) => a[0] - b[0]).flatMap(([run, several]) => several.map((record) => [run, record]));
   return el("div", { class: "item-body" },
-    el("div", { class: "item-view" }, view),
+    el("div", { class: "item-side" },
+      el("div", { class: "item-view" }, view),
+      el("div", { class: "item-facts" },
+        el("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [el("dt", {}, name.replaceAll("_", " ")), el("dd", {}, ...visible(value))])),
+        el("p", { class: "note" }, el("a", { href: hashOf({ item: item.key }) }, "Link to this item")))),
     el("div", { class: "item-answers" },
       same ? el("details", { open: true }, el("summary", {}, "The prompt as it was sent"), ...prompt(data, item.records[0])) : "",
-      ...found.map(([run, record]) => answer(data, item, run, record, same, number))),
-    el("div", { class: "item-facts" },
-      el("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [el("dt", {}, name.replaceAll("_", " ")), el("dd", {}, ...visible(value))])),
-      el("p", { class: "note" }, el("a", { href: hashOf({ item: item.key }) }, "Link to this item"))));
+      ...found.map(([run, record]) => answer(data, item, run, record, same, number))));
 }
 
 function answer(data, item, run, record, told, number) {
@@ -83,7 +84,8 @@ function answer(data, item, run, record, told, number) {
   if (records.repeat[record]) how.push(`repeat ${records.repeat[record] + 1}`);
   if (runs[run].control !== "none") how.push(`control ${runs[run].control}`);
   const other = records.picture[record] !== number && records.picture[record] >= 0
-    ? el("div", {}, el("p", { class: "role" }, "This run was shown another image:"), el("span", { class: "other" }, pictureOf(data, records.picture[record], item.number))) : "";
+    ? el("div", {}, el("p", { class: "role" }, "This run was shown another image:"), el("span", { class: "other" }, pictureOf(data, records.picture[record], item.number)))
+    : records.picture[record] < 0 && number >= 0 ? el("p", { class: "role" }, "This run was shown no image.") : "";
   return el("div", { class: "answer" },
     el("h3", {}, el("i", { class: `key c${runs[run].colour}` }), runs[run].label, " ",
       el("span", { class: `verdict is-${kind}` }, el("b", { "aria-hidden": "true" }, mark), " ", words)),

@@ -8,7 +8,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mubench_gen.page.study import Study
-from mubench_gen.report import box_cells, cells, interval, notes, percent, table_rows, title
+from mubench_gen.report import (
+    COLUMNS,
+    box_cells,
+    cells,
+    interval,
+    notes,
+    percent,
+    table_rows,
+    title,
+)
 from mubench_gen.tabular import printable
 
 _MINUS = re.compile(r"(?<![\w.)])-(?=\d)")
@@ -34,6 +43,7 @@ def run_shown(study: Study) -> dict[str, Any]:
         "title": printable(title(study.manifest)),
         "folder": printable(str(study.run.dir)),
         "done": done,
+        "scored": (boxes or pooled).n > 0,
         "accuracy": percent(boxes.grit if boxes else pooled.accuracy),
         "interval": interval(boxes.ci95 if boxes else pooled.ci95),
         "measure": "GRIT score of boxes" if boxes else "",
@@ -53,6 +63,9 @@ def _parts(study: Study) -> Iterator[dict[str, Any]]:
     for part in dict.fromkeys(row.part for row in rows):
         found = [cells(row) for row in rows if row.part == part]
         shown = [[printable(name), *map(number, others)] for name, *others in found]
+        if part == "datasets":
+            mean = ["mean of the data sets", "", percent(study.scores.macro)]
+            shown.append(mean + [""] * (len(COLUMNS) - len(mean)))
         heading = "" if part == "pooled" else HEADINGS.get(part, f"by {part}")
         yield {"name": part, "heading": printable(heading), "rows": shown}
 

@@ -179,7 +179,8 @@ class Sections:
             }
             controls = [study.scores.controls.get(name) for study in self.studies]
             majority = next((one.majority for one in controls if one is not None), None)
-            yield self._bars(name, titles.get(name, ""), scores, majority)
+            if any(one is not None and one.n for one in scores.values()):
+                yield self._bars(name, titles.get(name, ""), scores, majority)
 
     def _by(self, field: str) -> Iterator[dict[str, Any]]:
         values = dict.fromkeys(value for study in self.studies for value in study.by[field])
