@@ -26,7 +26,7 @@ SHEET = Sheet(
 
 def printed(fitted: Fitted, width: int) -> list[str]:
     stream = io.StringIO()
-    Console(file=stream, width=width).print(fitted.table)
+    Console(file=stream, width=width).print(*fitted.tables, sep="\n")
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
     assert all(len(line) <= width for line in lines)
     return lines
@@ -59,8 +59,21 @@ def test_at_last_a_spare_column_goes_and_is_named() -> None:
     assert "29.6" not in words(fitted, 34)
 
 
-def test_no_number_is_cut_where_nothing_fits() -> None:
-    assert {"1,120", "60.3"} <= set(words(fit(SHEET, 22), 22))
+def test_where_nothing_fits_the_columns_stand_below_each_other_with_their_names() -> None:
+    fitted = fit(SHEET, 26)
+    found = words(fitted, 26)
+    assert len(fitted.tables) == 2
+    assert found.count("demo-colocalization") == found.count("pooled") == 2
+    assert found.count("run") == 1  # of the title
+    assert {"1,120", "60.3", "80", "7.5"} <= set(found)
+
+
+def test_texts_are_folded_between_words_and_take_what_is_left() -> None:
+    lines = [Line(("llava", "generated micrographs", "1,120", "/a/folder/of/a/run"))]
+    sheet_ = Sheet(("", "domain", "n", "run"), [lines], right=(2,))
+    assert "generated micrographs" in " ".join(printed(fit(sheet_, 70), 70))
+    found = words(fit(sheet_, 44), 44)
+    assert {"generated", "micrographs", "1,120", "/a/folder/of/a/run"} <= set(found)
 
 
 def test_markup_and_control_characters_are_text() -> None:

@@ -110,7 +110,7 @@ def print_scores(run: Run, scores: Scores, by: Breakdown | None = None) -> None:
         sheets.append(box_sheet(run, scores))
     for one in sheets:
         fitted = fit(one, console.width)
-        console.print(fitted.table)
+        console.print(*fitted.tables, sep="\n")
         if fitted.left_out:
             words = f"Not shown for want of room: {', '.join(fitted.left_out)}."
             console.print(words, style="dim", highlight=False, markup=False)

@@ -1,7 +1,8 @@
 """A table as wide as the terminal: what gives way where it is narrow, and in which order.
 
-First the frame, then columns that are empty, then long headings, and at last columns that
-are named below it. Numbers are never cut.
+First the frame, then columns that are empty, then long headings, then columns that are named
+below it and long words; at last the columns stand in parts below each other. Numbers are never
+cut.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from mubench_gen.tabular import printable
 if TYPE_CHECKING:
     from rich.table import Table
 
-_NAME = 24  # characters of a first column that are not folded while there is any other way
+_NAME = 24  # characters of a first column, and of a word, that are not folded
+_FOLDED = 10  # characters of a word in a further column where there is no other way
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,11 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A table for a width, and the headings of what is not in it."""
+    """A table for a width, as several one below the other where it has too many columns; and
+    the headings of what is in none of them.
+    """
 
-    table: Table
+    tables: tuple[Table, ...]
     left_out: tuple[str, ...]
 
 
@@ -60,10 +64,11 @@ class _Layout:
     kept: tuple[int, ...]
     headings: tuple[str, ...]
     gap: int = 0  # between columns; 0: a frame
+    word: int = _NAME  # characters at which words of texts are folded
 
 
 def fit(sheet: Sheet, width: int) -> Fitted:
-    """The first layout that is no wider than that; where none is, the narrowest."""
+    """The first layout that is no wider than that; where none is, the narrowest in parts."""
     layout = _Layout((), ())
     for layout in _layouts(sheet):
         if _needed(sheet, layout) <= width:
@@ -73,7 +78,9 @@ def fit(sheet: Sheet, width: int) -> Fitted:
         for place, column in enumerate(sheet.columns)
         if place not in layout.kept and column in sheet.spare and _filled(sheet, place)
     )
-    return Fitted(_drawn(sheet, layout, fits=_needed(sheet, layout) <= width), left_out)
+    parts = _parts(sheet, layout, width)
+    tables = (_drawn(sheet, part, width, titled=part is parts[0]) for part in parts)
+    return Fitted(tuple(tables), left_out)
 
 
 def _layouts(sheet: Sheet) -> Iterator[_Layout]:
@@ -91,6 +98,23 @@ def _layouts(sheet: Sheet) -> Iterator[_Layout]:
         kept = tuple(place for place in kept if sheet.columns[place] != spare)
         yield replace(brief, kept=kept, gap=2)
         yield replace(brief, kept=kept, gap=1)
+    yield replace(brief, kept=kept, gap=1, word=_FOLDED)
+
+
+def _parts(sheet: Sheet, layout: _Layout, width: int) -> list[_Layout]:
+    """The layout, its columns dealt out where they do not fit, each part with the first one."""
+    if not layout.kept or _needed(sheet, layout) <= width:
+        return [layout]
+    layout = replace(layout, word=_NAME)
+    name, *others = layout.kept
+    parts = [replace(layout, kept=(name,))]
+    for place in others:
+        more = replace(layout, kept=(*parts[-1].kept, place))
+        if _needed(sheet, more) <= width or len(parts[-1].kept) == 1:
+            parts[-1] = more
+        else:
+            parts.append(replace(layout, kept=(name, place)))
+    return parts
 
 
 def _filled(sheet: Sheet, place: int) -> bool:
@@ -98,34 +122,56 @@ def _filled(sheet: Sheet, place: int) -> bool:
 
 
 def _needed(sheet: Sheet, layout: _Layout) -> int:
-    between = len(layout.kept) - 1
-    frame = 3 * between + 4 if layout.gap == 0 else layout.gap * between
-    return frame + sum(_width(sheet, place, layout.headings[place]) for place in layout.kept)
+    return _between(layout) + sum(_least(sheet, layout, place) for place in layout.kept)
 
 
-def _width(sheet: Sheet, place: int, heading: str) -> int:
+def _between(layout: _Layout) -> int:
+    gaps = len(layout.kept) - 1
+    return 3 * gaps + 4 if layout.gap == 0 else layout.gap * gaps
+
+
+def _least(sheet: Sheet, layout: _Layout, place: int) -> int:
     """What a column takes at least: of texts that can be folded the longest word."""
-    from rich.cells import cell_len
-
-    texts = [printable(line.cells[place]) for line in sheet.lines() if place < len(line.cells)]
-    longest = max(map(cell_len, (heading, *texts)), default=0)
+    longest = _longest(sheet, layout, place)
     if place in sheet.right:
         return longest
     if place == 0:
         return min(longest, _NAME)
-    words = (cell_len(word) for text in (heading, *texts) for word in text.split())
-    return min(max(words, default=0), _NAME)
+    words = [word for text in _texts(sheet, layout, place) for word in text.split()]
+    return min(max(map(len, words), default=0), layout.word)
 
 
-def _drawn(sheet: Sheet, layout: _Layout, *, fits: bool) -> Table:
-    """Where it does not fit, words are broken rather than numbers."""
+def _longest(sheet: Sheet, layout: _Layout, place: int) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, _texts(sheet, layout, place)), default=0)
+
+
+def _texts(sheet: Sheet, layout: _Layout, place: int) -> list[str]:
+    cells = (line.cells[place] for line in sheet.lines() if place < len(line.cells))
+    return [printable(text) for text in (layout.headings[place], *cells)]
+
+
+def _widths(sheet: Sheet, layout: _Layout, width: int) -> dict[int, int]:
+    """Of each column; what is left goes to those whose texts are folded most."""
+    found = {place: _least(sheet, layout, place) for place in layout.kept}
+    most = {place: _longest(sheet, layout, place) for place in layout.kept}
+    for _ in range(width - _needed(sheet, layout)):
+        place = max(found, key=lambda one: most[one] - found[one])
+        if found[place] >= most[place]:
+            break
+        found[place] += 1
+    return found
+
+
+def _drawn(sheet: Sheet, layout: _Layout, width: int, *, titled: bool) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(
-        title=None if sheet.title is None else Text(printable(sheet.title)),
-        caption=None if sheet.caption is None else Text(printable(sheet.caption)),
+        title=Text(printable(sheet.title)) if sheet.title is not None and titled else None,
+        caption=Text(printable(sheet.caption)) if sheet.caption is not None and titled else None,
         title_justify="left",
         caption_justify="left",
         title_style="bold",
@@ -134,14 +180,14 @@ def _drawn(sheet: Sheet, layout: _Layout, *, fits: bool) -> Table:
         pad_edge=not layout.gap,
         padding=(0, layout.gap - 1, 0, 0) if layout.gap else (0, 1),
     )
-    for place in layout.kept:
+    for place, wide in _widths(sheet, layout, width).items():
         right = place in sheet.right
         table.add_column(
             Text(printable(layout.headings[place])),
             justify="right" if right else "left",
             overflow="ellipsis" if right else "fold",
             no_wrap=right,
-            min_width=_width(sheet, place, layout.headings[place]) if fits or right else 3,
+            width=max(wide, 1),
         )
     for section in sheet.sections:
         for line in section:

@@ -31,4 +31,4 @@ def print_table(
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     lines = [Line(row) for row in rows]
     sheet = Sheet(columns, [lines], title, caption, right=frozenset(right))
-    console.print(fit(sheet, console.width).table)
+    console.print(*fit(sheet, console.width).tables, sep="\n")
