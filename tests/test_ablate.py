@@ -248,7 +248,7 @@ def test_a_grid_of_ten_million_cells_is_refused_with_the_count(here: Here) -> No
         (["--orders", "sideways"], "orders"),
         (["--image", "beside"], "image"),
         (["--readout", "similarity"], "read-out"),
-        (["--shots", "2"], "--limit"),
+        (["--shots", "20"], "fewer shots"),
         (["--shots", "-1", "--limit", "3"], "shots"),
         (["--shots", "some", "--limit", "3"], "shots"),
         (["--prompt", "nosuch"], "nosuch"),

@@ -116,16 +116,98 @@ def test_a_damaged_image_is_no_example(slides: Path) -> None:
     assert {r["status"] for r in records} <= {"answered"}
 
 
-def test_what_is_asked_must_leave_examples(slides: Path, here: Here) -> None:
-    common = ["eval", "--plugin", "echo", "--data", slides, "--tasks", "modality"]
-    refused = here(*common, "--prompt", "letter", "--prompt-set", "shots=2")
-    assert (refused.code, "--limit" in refused.err) == (2, True)
-    refused = here(*common, "--prompt", "letter", "--prompt-set", "shots=2", "--limit", "39")
-    assert refused.code == 2
-    assert "'modality' on '" in refused.err
-    refused = here(*common, "--prompt", "letter", "--prompt-set", "shots=33", "--limit", "3")
-    assert refused.code == 2
-    assert "shots" in refused.err
+@pytest.fixture
+def distinct(tmp_path: Path) -> Path:
+    """Twelve images of each of two data sets, two questions about each, all different."""
+    rows = [
+        make_row(i, dataset=name, image=f"images/{first + i}.png")
+        for name, first in (("cells", 0), ("tissue", 100))
+        for i in range(12)
+    ]
+    return write_data(tmp_path / "distinct", rows)
+
+
+def run_of(folder: Path, shots: int, **settings: Any) -> mubench_gen.Run:
+    return mubench_gen.evaluate(
+        plugin="echo",
+        prompt="letter",
+        prompt_set={"shots": str(shots)},
+        data=folder,
+        fresh=True,
+        **{"tasks": ["modality", "stain"], "run_dir": folder.parent / "run", **settings},
+    )
+
+
+@pytest.mark.parametrize("limit", [None, 24, 1_000])
+def test_where_all_would_be_asked_a_few_images_are_held_out(
+    distinct: Path, limit: int | None
+) -> None:
+    """One more a data set than are shown, for both of its tasks, and everything else is asked."""
+    run = run_of(distinct, 2, limit=limit)
+    records = list(run.records())
+    asked_images = {record["image_sha256"] for record in records}
+    examples = {one for record in records for one in shown(record)[:-1]}
+    assert (len(asked_images), len(records)) == (18, 36)
+    assert not asked_images & examples
+    noted = run.manifest["worked_examples"]
+    assert noted["held_out"]["images"] == 6
+    drawn = {
+        item for by_data in noted["items"].values() for one in by_data.values() for item in one
+    }
+    assert len(drawn) == 12
+    assert not drawn & {record["item"] for record in records}
+    assert run.manifest["planned"] == 36
+
+
+def test_held_out_images_are_the_seeds_and_do_not_depend_on_shards(distinct: Path) -> None:
+    whole, again = run_of(distinct, 2), run_of(distinct, 2)
+    assert {r["key"] for r in whole.records()} == {r["key"] for r in again.records()}
+    parts = [
+        {r["id"]: shown(r) for r in run_of(distinct, 2, shard=f"{n}/3").records()}
+        for n in (1, 2, 3)
+    ]
+    assert {k: v for part in parts for k, v in part.items()} == {
+        r["id"]: shown(r) for r in whole.records()
+    }
+    other = run_of(distinct, 2, seed=1)
+    assert other.manifest["worked_examples"] != whole.manifest["worked_examples"]
+
+
+def test_a_low_limit_holds_nothing_out(distinct: Path) -> None:
+    run = run_of(distinct, 2, limit=6)
+    assert run.manifest["worked_examples"]["held_out"] == {"images": 0, "items": 0}
+    plain = mubench_gen.evaluate(
+        plugin="echo", prompt="letter", data=distinct, limit=6, tasks=["modality", "stain"],
+        run_dir=distinct.parent / "plain",
+    )  # fmt: skip
+    assert {r["item"] for r in plain.records()} == {r["item"] for r in run.records()}
+    assert "worked_examples" not in plain.manifest
+
+
+def test_a_run_that_holds_images_out_is_resumed(distinct: Path, here: Here) -> None:
+    common = ["eval", "--plugin", "echo", "--data", distinct, "--prompt", "letter",
+              "--prompt-set", "shots=3", "--run-dir", "run"]  # fmt: skip
+    first = here(*common, "--max-requests", "5")
+    assert first.code == 3
+    assert "images are held out" in first.err
+    assert here(*common).code == 0
+    run = mubench_gen.load_run("run")
+    assert len(list(run.records())) == run.manifest["planned"]
+
+
+def test_too_few_images_are_refused_with_their_number(tmp_path: Path, here: Here) -> None:
+    rows = [make_row(i) for i in range(4)]
+    common = ["eval", "--plugin", "echo", "--data", write_data(tmp_path / "few", rows),
+              "--tasks", "modality", "--prompt", "letter", "--prompt-set"]  # fmt: skip
+    done = here(*common, "shots=3")
+    assert (done.code, "1/1" in done.err) == (0, True)
+    refused = here(*common, "shots=4")
+    assert (refused.code, "all images there are would be held out" in refused.err) == (2, True)
+    refused = here(*common, "shots=5")
+    assert (refused.code, "4 images that can be read" in refused.err) == (2, True)
+    assert "fewer shots" in refused.err
+    refused = here(*common, "shots=33")
+    assert (refused.code, "shots" in refused.err) == (2, True)
 
 
 def test_captions_and_boxes_have_no_examples(slides: Path, here: Here) -> None:

@@ -56,7 +56,8 @@ class Selection:
 class Plan:
     """A run with everything found, opened and checked, and nothing asked yet.
 
-    `held`: one byte a row of the data, 0 where it is another shard's; None without shards.
+    `held`: one byte a row of the data, 0 where it is another shard's or held out for worked
+    examples; None where all rows are asked.
     `cluster`: where the model is held by Ray's workers; the settings are those without Ray.
     """
 
@@ -89,7 +90,8 @@ class Plan:
 
     def whole(self) -> Plan:
         """The plan of which this one is a shard."""
-        return replace(self, held=None, settings=self.settings.model_copy(update={"shard": None}))
+        held = _held(None, self.shots)
+        return replace(self, held=held, settings=self.settings.model_copy(update={"shard": None}))
 
     def in_folder(self, folder: Path) -> Plan:
         """The same plan with another run folder."""
@@ -135,6 +137,7 @@ def make_plan(
     readouts = _readouts(settings, model, plugin, spec)
     check_pairs(prompts, tasks, readouts)
     shard = None if settings.shard is None else parse_shard(settings.shard)
+    shots = _shots(prompts, tasks, dataset, settings)
     return Plan(
         settings=settings,
         plugin=plugin,
@@ -150,8 +153,8 @@ def make_plan(
         if weighed
         else Weights(None, None),
         judge=open_judge(settings.judge, plugins) if settings.judge is not None else None,
-        shots=_shots(prompts, tasks, dataset, settings),
-        held=None if shard is None else rows_of(shard, dataset),
+        shots=shots,
+        held=_held(None if shard is None else rows_of(shard, dataset), shots),
         cluster=cluster,
     )
 
@@ -285,7 +288,23 @@ def make_manifest(
         },
         "image_policy": plan.policy.as_dict(),
         "seed": plan.settings.seed,
+        **_examples(plan.shots),
         "sessions": [session(command)],
+    }
+
+
+def _examples(shots: Shots | None) -> dict[str, Any]:
+    """What the manifest says of worked examples."""
+    if shots is None:
+        return {}
+    held = shots.held_out
+    return {
+        "worked_examples": {
+            "items": shots.drawn(),
+            "held_out": {"images": held.images, "items": held.items}
+            if held is not None
+            else {"images": 0, "items": 0},
+        }
     }
 
 
@@ -372,7 +391,7 @@ def _shots(
     if not most:
         return None
     asking = [task for task in tasks if task.question.split("/")[0] != BOXES]
-    return Shots(
+    shots = Shots(
         asking,
         dataset,
         shots=most,
@@ -380,6 +399,20 @@ def _shots(
         seed=settings.seed,
         control=settings.control,
     )
+    if shots.held_out is not None:
+        log(
+            f"Worked examples: {shots.held_out.images:,} images are held out for them, by seed; "
+            f"their {shots.held_out.items:,} items are not asked."
+        )
+    return shots
+
+
+def _held(rows: bytes | None, shots: Shots | None) -> bytes | None:
+    """Of a shard's rows those that are not held out for worked examples."""
+    if shots is None or shots.held_out is None:
+        return rows
+    asked = shots.held_out.asked
+    return asked if rows is None else bytes(a and b for a, b in zip(rows, asked, strict=True))
 
 
 def _check_kinds(prompts: Sequence[Prompt], plugin: Plugin, spec: ModelSpec) -> None:

@@ -57,8 +57,8 @@ def samples(
 ) -> Iterator[Sample]:
     """The samples, row by row. `limit`: that many a task, drawn by seed.
 
-    `held`: one number a row, 0 where it is another shard's. What is drawn is drawn of all rows.
-    Memory does not grow with the rows but under `shuffled`, by one number a row, and while
+    `held`: one number a row, 0 where its items are not asked here. What is drawn is drawn of all
+    rows. Memory does not grow with the rows but under `shuffled`, by one number a row, and while
     items are drawn, by one number for each of them.
     """
     drawn = None if limit is None else _draw(tasks, dataset, limit, seed)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from mubench_gen.data import Dataset
 from mubench_gen.errors import ImageError, SettingError
@@ -17,14 +18,32 @@ _SPARE = 32  # candidates beyond those needed: of damaged images, or of the same
 _KEPT = 64  # images of examples in memory
 
 Place = tuple[int, str]  # a row's index, and the name of its question
+Name = tuple[str, str]  # of an image, in its data set
+Group = tuple[str, str]  # the names of a task and of a data set
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What is not asked so that there are examples: images, and the items that they had.
+
+    `asked`: one byte a row of the data, 0 where its image is held out.
+    """
+
+    images: int
+    items: int
+    asked: bytes
 
 
 class Shots:
     """The examples of each task and data set.
 
     They come from rows whose image no asked item has, and none has the bytes of the image that
-    the asked item shows. The same seed draws the same ones, for any number of shots the first.
+    the asked item shows. Where the limit leaves too few, or there is none, images are held out
+    by seed, so few as give each task its examples on each data set. The same seed draws the
+    same examples, for any number of shots the first.
     """
+
+    held_out: HeldOut | None = None
 
     def __init__(
         self,
@@ -37,28 +56,65 @@ class Shots:
         control: Control,
     ) -> None:
         """`shots`: how many are needed at most. SettingError where there are not so many."""
-        if limit is None:
-            raise SettingError(
-                "Worked examples (shots) come from items that are not asked, and all are. "
-                "Give --limit N, so that some are left."
-            )
         self._dataset = dataset
         self._seed = seed
         self._control = control
         self._tasks = {task.name: task for task in tasks}
         self._sample = lru_cache(maxsize=_KEPT)(self._made)
         asked = _Asked(tasks, dataset, limit=limit, seed=seed)
-        pools = _candidates(tasks, dataset, asked, most=shots + _SPARE, seed=seed)
-        self._drawn: dict[tuple[str, str], list[Place]] = {}
-        for (task, name), number in asked.groups.items():
-            self._drawn[task, name] = self._sound(task, pools[task, name], shots + 1)
-            found = len(self._drawn[task, name])
-            if found < shots:
-                raise SettingError(
-                    f"{shots} worked examples of the task {task!r} on {name!r} are needed and "
-                    f"{found} can be had: of images that no asked item has ({number} are asked). "
-                    "Lower --limit, or the shots."
-                )
+        pools = _candidates(
+            tasks,
+            dataset,
+            asked.groups,
+            most=shots + _SPARE,
+            place=lambda row, item: None if asked.shows(row) else rank(seed, f"shots/{item}"),
+        )
+        self._drawn: dict[Group, list[Place]] = {
+            group: self._sound(pools[group], shots + 1) for group in asked.groups
+        }
+        lacking = [group for group, drawn in self._drawn.items() if len(drawn) < shots]
+        if lacking:
+            self.held_out = self._hold_out(lacking, shots, asked)
+
+    def drawn(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """For each task and data set the items that are examples, in their order."""
+        found: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
+        for (task, name), places in self._drawn.items():
+            found[task][name] = [self._sample(task, place).id for place in places]
+        return found
+
+    def _hold_out(self, lacking: Collection[Group], shots: int, asked: _Asked) -> HeldOut:
+        """Draw the examples of these groups by image, whatever is asked, and take the images out.
+
+        One image serves all tasks that ask about it. SettingError where too few are left.
+        """
+        seed = self._seed
+        pools = _candidates(
+            list(self._tasks.values()),
+            self._dataset,
+            lacking,
+            most=shots + _SPARE,
+            place=lambda row, item: rank(seed, f"shots/{row.dataset}/{row.image_id}"),
+        )
+        taken: set[Name] = set()
+        images = 0
+        for group in lacking:
+            sound = self._sound(pools[group], shots + 2)
+            if len(sound) < shots:
+                raise _too_few(group, shots, asked.groups[group], len(sound))
+            # One more than is shown where an image is left to ask even so: an asked image may
+            # have the bytes of an example.
+            self._drawn[group] = sound[: shots + (len(sound) > shots + 1)]
+            for index, _ in self._drawn[group]:
+                names = _names(self._dataset[index])
+                images += taken.isdisjoint(names)
+                taken |= names
+        kept = bytes(taken.isdisjoint(_names(row)) for row in self._dataset)
+        left = asked.within(kept)
+        for group, number in asked.groups.items():
+            if not left[group]:
+                raise _too_few(group, shots, number, None)
+        return HeldOut(images, asked.groups.total() - left.total(), kept)
 
     def of(self, sample: Sample, shots: int, order: str) -> tuple[WorkedExample, ...]:
         """The examples to show before the sample; `order`: in which orders options are shown.
@@ -93,7 +149,7 @@ class Shots:
             image=None if self._control == "blind" else image,
         )
 
-    def _sound(self, task: str, places: Sequence[Place], most: int) -> list[Place]:
+    def _sound(self, places: Sequence[Place], most: int) -> list[Place]:
         """The first of them whose images can be decoded, no two of the same bytes."""
         found: dict[str, Place] = {}
         for place in places:
@@ -109,31 +165,66 @@ class Shots:
 
 
 class _Asked:
-    """The images of all asked items, and how many items each task asks of each data set."""
+    """What is asked if nothing is held out: images, and how many items of each group."""
 
-    def __init__(self, tasks: Sequence[Task], dataset: Dataset, *, limit: int, seed: int) -> None:
-        self.groups: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self._images: set[tuple[str, str]] = set()
-        for sample in samples(tasks, dataset, limit=limit, seed=seed):
+    def __init__(
+        self, tasks: Sequence[Task], dataset: Dataset, *, limit: int | None, seed: int
+    ) -> None:
+        self.groups: Counter[Group] = Counter()
+        self._images: set[Name] | None = None if limit is None else set()
+        self._draw = partial(samples, tasks, dataset, limit=limit, seed=seed)
+        for sample in self._draw():
             self.groups[sample.task.name, sample.row.dataset] += 1
-            self._images.update(_names(sample.row))
+            if self._images is not None:
+                self._images.update(_names(sample.row))
 
     def shows(self, row: Row) -> bool:
         """Whether an asked item has the row's image."""
-        return any(name in self._images for name in _names(row))
+        return self._images is None or any(name in self._images for name in _names(row))
+
+    def within(self, rows: Sequence[int]) -> Counter[Group]:
+        """How many of the items are of these rows, a byte each, 0 where not."""
+        return Counter(
+            (sample.task.name, sample.row.dataset)
+            for sample in self._draw()
+            if rows[sample.row.index]
+        )
+
+
+def _too_few(group: Group, shots: int, asked: int, found: int | None) -> SettingError:
+    task, name = group
+    what = (
+        f"The task {task!r} has {asked:,} items to ask on {name!r}; {shots} worked examples are of "
+        "other images, "
+    )
+    if found is None:
+        what += "and all images there are would be held out for them"
+    else:
+        what += f"and {found} images that can be read are there in all"
+    return SettingError(f"{what}. Ask for fewer shots, or leave the task out.")
 
 
 def _candidates(
-    tasks: Sequence[Task], dataset: Dataset, asked: _Asked, *, most: int, seed: int
-) -> dict[tuple[str, str], list[Place]]:
-    """For each task and data set the places of the smallest seeded hash, the smallest first."""
-    heaps: defaultdict[tuple[str, str], list[tuple[int, Place]]] = defaultdict(list)
+    tasks: Sequence[Task],
+    dataset: Dataset,
+    groups: Collection[Group],
+    *,
+    most: int,
+    place: Callable[[Row, str], int | None],
+) -> dict[Group, list[Place]]:
+    """For each group so many questions at most, those that come first, the first of them first.
+
+    `place`: where a row's question (its item's id) comes, None where it is no candidate.
+    """
+    heaps: defaultdict[Group, list[tuple[int, Place]]] = defaultdict(list)
     for row in dataset:
-        if asked.shows(row):
-            continue
         for task, question in _questions(tasks, row):
-            entry = (-rank(seed, f"shots/{item_id(row, task, question)}"), (row.index, question))
-            heap = heaps[task.name, row.dataset]
+            group = task.name, row.dataset
+            at = place(row, item_id(row, task, question)) if group in groups else None
+            if at is None:
+                continue
+            entry = (-at, (row.index, question))
+            heap = heaps[group]
             if len(heap) < most:
                 heapq.heappush(heap, entry)
             else:
@@ -150,10 +241,9 @@ def _questions(tasks: Sequence[Task], row: Row) -> Iterator[tuple[Task, str]]:
             yield task, question
 
 
-def _names(row: Row) -> Iterator[tuple[str, str]]:
+def _names(row: Row) -> set[Name]:
     """What tells a row's image from others: rows of one image share one of these."""
-    yield row.dataset, row.image_id
-    yield row.dataset, f"file {row.image.name}"
+    return {(row.dataset, row.image_id), (row.dataset, f"file {row.image.name}")}
 
 
 def _digest(image: Image | None) -> str | None:

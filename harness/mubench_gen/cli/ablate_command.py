@@ -63,7 +63,7 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
     "--shots",
     multiple=True,
     metavar="NUMBERS",
-    help="Axis: worked examples before the question: 0,2,4. Needs --limit.",
+    help="Axis: worked examples before the question: 0,2,4; of images that are not asked.",
 )
 @click.option(
     "--budget",
