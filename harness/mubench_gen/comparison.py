@@ -140,6 +140,9 @@ def compare(
     """
     if len(runs) < 2:
         raise SettingError("A comparison needs two runs or more: mubench-gen compare A B.")
+    folders = [run.dir.resolve() for run in runs]
+    if twice := [run.dir for run in runs if folders.count(run.dir.resolve()) > 1]:
+        raise SettingError(f"{twice[0]} is given twice: a run is compared with others.")
     labels = label_runs(runs)
     fields = tuple(dict.fromkeys(("task", "dataset", *by)))
     if group is not None:

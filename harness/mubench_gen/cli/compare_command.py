@@ -137,7 +137,7 @@ def _difference(one: Difference) -> Sequence[str]:
         chance(paired.p),
         chance(one.p_holm),
         "–" if paired.detectable is None else f"{100 * paired.detectable:.1f}",
-        paired.test,
+        _brief(paired.test),
         f"{one.n_excluded:,}" if one.n_excluded else "",
     ]
 
@@ -152,8 +152,15 @@ def _overall(one: Overall) -> Sequence[str]:
         f"{omnibus.freedom}",
         chance(omnibus.p),
         chance(one.p_holm),
-        omnibus.test,
+        _brief(omnibus.test),
     ]
+
+
+def _brief(test: str) -> str:
+    """A test's name in a table; the notes below have it in full."""
+    from mubench_gen.paired import PERMUTATION, SIGN_FLIP
+
+    return {SIGN_FLIP: "sign-flip", PERMUTATION: "permutation"}.get(test, test)
 
 
 def _notes(found: Comparison) -> list[str]:
@@ -172,12 +179,27 @@ def _notes(found: Comparison) -> list[str]:
         "its part (pooled, tasks, data sets, each field). Detectable: the smallest true "
         "difference found with 80 % power at two-sided 5 %."
     )
+    lines += [f"Tests: {text}." for text in _tests(found)]
     drawn = [one.paired.draws for one in found.differences] + [
         one.omnibus.draws for one in found.overall
     ]
     if any(draws is not None for draws in drawn):
         lines.append(f"Drawn permutations: {found.draws:,}, seed {found.seed}.")
     return [printable(line) for line in lines]
+
+
+def _tests(found: Comparison) -> list[str]:
+    """What the tests are that are named by a word."""
+    from mubench_gen.paired import MCNEMAR, PERMUTATION, SIGN_FLIP
+
+    used = {one.paired.test for one in found.differences}
+    used |= {one.omnibus.test for one in found.overall}
+    told = {
+        MCNEMAR: f"{MCNEMAR} where each image gives one item, right or wrong",
+        SIGN_FLIP: f"{SIGN_FLIP} where images give several items, or means of several answers",
+        PERMUTATION: f"{PERMUTATION}: the runs' sums are permuted within each image",
+    }
+    return [text for test, text in told.items() if test in used]
 
 
 def _signed(share: float) -> str:
