@@ -13,13 +13,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mubench_gen.ablation.answers import Answers, Codes, read_answers
 from mubench_gen.ablation.budget import draw
-from mubench_gen.ablation.rasch import asked_of, estimate
+from mubench_gen.ablation.posterior import estimate
+from mubench_gen.ablation.rasch import asked_of
 from mubench_gen.results import load_run
 
 BUDGETS = (0.1, 0.2, 0.33, 0.5)
@@ -36,13 +38,13 @@ def measure(answers: Answers, levels: Codes, share: float, seeds: int) -> None:
         began = time.process_time()
         found = estimate(asked_of(seen, levels, answers.task), seed=seed)
         cpu += time.process_time() - began
-        low, high = np.quantile(found.drawn, [0.025, 0.975], axis=0)
+        low, high = found.interval(lambda cells: cells)
         held.append((low <= truth) & (truth <= high))
         off.append(found.means - truth)
         naive.append(np.nanmean(seen, axis=0) - truth)
         told.append(found.errors)
         for end in (np.min, np.median, np.max):
-            low, high = np.quantile(end(found.drawn, axis=1), [0.025, 0.975])
+            low, high = found.interval(partial(np.apply_along_axis, end, 1))
             ends.append(low <= end(truth) <= high)
     rms = [100 * float(np.sqrt(np.mean(np.square(values)))) for values in (off, naive, told)]
     print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mubench_gen.ablation.answers import Answers
 from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.posterior import Estimate
 from mubench_gen.ablation.rasch import Asked, asked_of
 
 Floats = npt.NDArray[np.float64]
@@ -61,21 +62,27 @@ def asked_in(grid: Grid, answers: Answers, items: Mapping[str, str]) -> Asked:
     return asked_of(right, levels, task)
 
 
-def estimated(drawn: Floats, answers: Answers, items: int) -> Estimated:
-    """Of draws (draws, cells) of the accuracies on so many items."""
+def estimated(found: Estimate, answers: Answers, items: int) -> Estimated:
+    """Of an estimate of the accuracies on so many items."""
+    drawn = found.drawn
     leads = drawn >= drawn.max(axis=1, keepdims=True)
+    ends = found.interval(lambda cells: cells)
     return Estimated(
         asked=int(np.isfinite(answers.right).sum()),
         pairs=items * drawn.shape[1],
-        accuracies=tuple(_number(drawn[:, cell]) for cell in range(drawn.shape[1])),
-        mean=_number(drawn.mean(axis=1)),
-        minimum=_number(drawn.min(axis=1)),
-        median=_number(np.median(drawn, axis=1)),
-        maximum=_number(drawn.max(axis=1)),
+        accuracies=tuple(_number(drawn[:, cell], ends[:, cell]) for cell in range(drawn.shape[1])),
+        mean=_over(found, lambda cells: cells.mean(axis=1)),
+        minimum=_over(found, lambda cells: cells.min(axis=1)),
+        median=_over(found, lambda cells: np.median(cells, axis=1)),
+        maximum=_over(found, lambda cells: cells.max(axis=1)),
         best=tuple(float(share) for share in leads.mean(axis=0)),
     )
 
 
-def _number(drawn: Floats) -> EstimatedNumber:
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return EstimatedNumber(float(drawn.mean()), float(drawn.std(ddof=1)), (float(low), float(high)))
+def _over(found: Estimate, over: Callable[[Floats], Floats]) -> EstimatedNumber:
+    return _number(over(found.drawn), found.interval(over))
+
+
+def _number(drawn: Floats, interval: Floats) -> EstimatedNumber:
+    low, high = interval.tolist()
+    return EstimatedNumber(float(drawn.mean()), float(drawn.std(ddof=1)), (low, high))

@@ -14,8 +14,8 @@ from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers
 from mubench_gen.ablation.effects import Decomposition, bootstrap, decompose, decompose_drawn
 from mubench_gen.ablation.estimated import Estimated, asked_in, estimated
 from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.posterior import estimate
 from mubench_gen.ablation.ranks import RankStability, rank_stability
-from mubench_gen.ablation.rasch import estimate
 from mubench_gen.ablation.spread import (
     BestOnHalf,
     ByImage,
@@ -164,12 +164,12 @@ def find_estimated(
         if not np.isfinite(one.right).any():  # all failed
             models.append(plain)
             continue
-        draws = estimate(asked_in(grid, one, wanted), seed=seed).drawn
-        drawn.append(draws)
+        whole = estimate(asked_in(grid, one, wanted), seed=seed)
+        drawn.append(whole.drawn)
         effects = decompose_drawn(
-            draws, factors, items=len(wanted), images=len(one.images), seed=seed
+            whole.drawn, factors, items=len(wanted), images=len(one.images), seed=seed
         )
-        models.append(replace(plain, estimated=estimated(draws, one, len(wanted)), effects=effects))
+        models.append(replace(plain, estimated=estimated(whole, one, len(wanted)), effects=effects))
     if len(models) < 2 or len(drawn) < len(models):
         return Findings(tuple(models), None, None, None)
     together = np.stack(drawn, axis=1)

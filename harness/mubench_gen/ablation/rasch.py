@@ -5,8 +5,7 @@ item), as in PromptEval (Maia Polo et al. 2024). A cell's ability is the task's 
 effect of each of its factors' levels, the same on one task alone, and its own; all but the
 first are drawn from normal distributions whose variances are estimated, and so are the items'
 difficulties, over which the likelihood is integrated (by quadrature, EM: Bock & Aitkin 1981).
-The error is by draws from the posterior (normal for abilities, Laplace; exact for difficulties
-given those), the answers that were not asked for drawn too.
+What the whole grid would show is drawn from that in `posterior.py`.
 """
 
 from __future__ import annotations
@@ -20,12 +19,11 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
-DRAWS = 400
-_NODES = 21
+NODES = 21
 _ROUNDS = 200
 _MOST_COLUMNS = 2_500  # effects; of more, those of cells or of levels on tasks are left out
-_TASK_VARIANCE = 25.0  # of a task's mean: next to nothing is taken for granted
-_PRIOR_WEIGHT, _PRIOR_VARIANCE = 1.0, 0.04  # of the other variances: as if one effect were known
+TASK_VARIANCE = 25.0  # of a task's mean: next to nothing is taken for granted
+_PRIOR_WEIGHT, _PRIOR_VARIANCE = 1.0, 0.04  # of the others, for the mode: as of one effect
 _CLOSE = 1e-4
 
 
@@ -64,52 +62,14 @@ class Fit:
     rounds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """The accuracies that the whole grid would have: draws from what is known of them.
-
-    `drawn` (draws, cells); `answered` (cells,): how many answers of each cell there are.
-    """
-
-    drawn: Floats
-    answered: Codes
-    fit: Fit
-
-    @property
-    def means(self) -> Floats:
-        means: Floats = self.drawn.mean(axis=0)
-        return means
-
-    @property
-    def errors(self) -> Floats:
-        """The standard error of each cell's accuracy."""
-        errors: Floats = self.drawn.std(axis=0, ddof=1)
-        return errors
-
-
 def asked_of(right: Floats, levels: Codes, task: Codes) -> Asked:
     """The answers of a table (items, cells), NaN where there is none."""
     item, cell = np.nonzero(~np.isnan(right))
     return Asked(item, cell, right[item, cell], levels, task)
 
 
-def estimate(asked: Asked, *, seed: int, draws: int = DRAWS) -> Estimate:
-    """Fit the model and draw what the whole grid would score. ValueError for no answer."""
-    if not len(asked.item):
-        raise ValueError("no answers to estimate from")
-    order = np.argsort(asked.item, kind="stable")
-    asked = Asked(
-        asked.item[order], asked.cell[order], asked.right[order], asked.levels, asked.task
-    )
-    design = _Design.of(asked)
-    fit = _fitted(asked, design)
-    drawn = _drawn(asked, design, fit, seed=seed, draws=draws)
-    answered = np.bincount(asked.cell, minlength=asked.cells)
-    return Estimate(drawn, answered, fit)
-
-
 @dataclass(frozen=True, slots=True)
-class _Design:
+class Design:
     """The effects of each ability, as sparse matrices, and which variance each effect has.
 
     `all` has a row for each (cell, task), `asked` one for each answer. `block` is an effect's
@@ -122,7 +82,7 @@ class _Design:
     tasks: int
 
     @classmethod
-    def of(cls, asked: Asked) -> _Design:
+    def of(cls, asked: Asked) -> Design:
         from scipy import sparse
 
         tasks = int(asked.task.max()) + 1
@@ -152,16 +112,16 @@ class _Design:
         return cls(whole, whole[rows], np.concatenate(blocks), tasks)
 
     def precision(self, variances: Floats) -> Floats:
-        inverse = 1 / np.append(variances, _TASK_VARIANCE)
+        inverse = 1 / np.append(variances, TASK_VARIANCE)
         found: Floats = inverse[self.block]
         return found
 
 
-class _Quadrature:
+class Quadrature:
     """The items' difficulties, of a standard normal distribution, at a few nodes."""
 
     def __init__(self, asked: Asked) -> None:
-        nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+        nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
         self.nodes: Floats = nodes
         self.log_weights: Floats = np.log(weights / weights.sum())
         self.items, self._starts = np.unique(asked.item, return_index=True)
@@ -178,17 +138,18 @@ class _Quadrature:
         return found
 
 
-def _chances(abilities: Floats, difficulties: Floats) -> Floats:
+def chances_of(abilities: Floats, difficulties: Floats) -> Floats:
     from scipy.special import expit
 
     found: Floats = expit(abilities[:, None] - difficulties[None, :])
     return np.clip(found, 1e-9, 1 - 1e-9)
 
 
-def _fitted(asked: Asked, design: _Design) -> Fit:
+def fitted(asked: Asked, design: Design) -> Fit:
+    """The mode, by EM. `asked` stands in the order of its items."""
     from scipy import linalg, sparse
 
-    quadrature = _Quadrature(asked)
+    quadrature = Quadrature(asked)
     effects = np.zeros(len(design.block))
     difficulty = 1.0
     variances = np.full(int(design.block.max()) + 1, 0.25)
@@ -200,7 +161,7 @@ def _fitted(asked: Asked, design: _Design) -> Fit:
     rounds = 0
     while rounds < _ROUNDS:
         rounds += 1
-        chances = _chances(design.asked @ effects, difficulty * quadrature.nodes)
+        chances = chances_of(design.asked @ effects, difficulty * quadrature.nodes)
         nodes = quadrature.posterior(chances, asked.right)[quadrature.place]
         precision = design.precision(variances)
         residual = asked.right - (nodes * chances).sum(axis=1)
@@ -232,77 +193,11 @@ def _fitted(asked: Asked, design: _Design) -> Fit:
     return Fit(effects, information, difficulty, before[1], rounds)
 
 
-def _variances(design: _Design, effects: Floats, covariance: Floats) -> Floats:
+def _variances(design: Design, effects: Floats, covariance: Floats) -> Floats:
     """Of each block: the mean square of its effects, their uncertainty included (EM)."""
-    shapes, scales = _variance_posterior(design, effects**2 + np.diag(covariance))
-    return scales / shapes
-
-
-def _variance_posterior(design: _Design, squares: Floats) -> tuple[Floats, Floats]:
-    """Shapes and scales of the inverse gamma distributions of the blocks' variances."""
     random = design.block >= 0
     counts = np.bincount(design.block[random])
-    sums = np.bincount(design.block[random], weights=squares[random])
-    return (counts + _PRIOR_WEIGHT) / 2, (sums + _PRIOR_WEIGHT * _PRIOR_VARIANCE) / 2
-
-
-def _drawn(asked: Asked, design: _Design, fit: Fit, *, seed: int, draws: int) -> Floats:
-    """Accuracies of the whole grid, (draws, cells)."""
-    generator = np.random.default_rng([seed, 3])
-    quadrature = _Quadrature(asked)
-    difficulties = fit.difficulty * quadrature.nodes
-    chain = _Chain(design, fit, generator)
-    right = np.bincount(asked.cell, weights=asked.right, minlength=asked.cells)
-    prior = np.exp(quadrature.log_weights)
-    unasked = np.setdiff1d(np.arange(asked.items), quadrature.items)
-    found = np.empty((draws, asked.cells))
-    for number in range(draws):
-        effects = chain.next()
-        chances = _chances(design.asked @ effects, difficulties)
-        nodes = quadrature.posterior(chances, asked.right)
-        node = np.empty(asked.items, np.int64)
-        node[quadrature.items] = _categorical(nodes, generator)
-        node[unasked] = generator.choice(_NODES, size=len(unasked), p=prior)
-        counts = np.bincount(asked.task * _NODES + node, minlength=design.tasks * _NODES)
-        everywhere = _chances(design.all @ effects, difficulties)
-        everywhere = everywhere.reshape(asked.cells, design.tasks * _NODES)
-        here = chances[np.arange(len(asked.item)), node[asked.item]]
-        mean = everywhere @ counts - np.bincount(asked.cell, here, asked.cells)
-        variance = (everywhere * (1 - everywhere)) @ counts
-        variance -= np.bincount(asked.cell, here * (1 - here), asked.cells)
-        noise = np.sqrt(np.maximum(variance, 0)) * generator.normal(size=asked.cells)
-        found[number] = (right + mean + noise) / asked.items
-    return np.clip(found, 0, 1)
-
-
-class _Chain:
-    """Draws of the effects and their variances by turns (Gibbs), the likelihood as at its mode."""
-
-    def __init__(self, design: _Design, fit: Fit, generator: np.random.Generator) -> None:
-        self._design = design
-        self._generator = generator
-        self._data = fit.information - np.diag(design.precision(fit.variances))
-        self._told = fit.information @ fit.effects
-        self._effects = fit.effects
-        self._every = 1 + (len(fit.effects) // 400) ** 2  # draws from one set of variances
-        self._number = 0
-
-    def next(self) -> Floats:
-        from scipy import linalg
-
-        if self._number % self._every == 0:
-            shapes, scales = _variance_posterior(self._design, self._effects**2)
-            precision = self._design.precision(scales / self._generator.gamma(shapes))
-            self._root = linalg.cholesky(self._data + np.diag(precision), lower=True)
-            self._mean = linalg.cho_solve((self._root, True), self._told)
-        self._number += 1
-        noise = self._generator.normal(size=len(self._mean))
-        self._effects = self._mean + linalg.solve_triangular(self._root, noise, lower=True, trans=1)
-        return self._effects
-
-
-def _categorical(chances: Floats, generator: np.random.Generator) -> Codes:
-    """One place a row, drawn by the row's probabilities."""
-    below = np.cumsum(chances, axis=1) < generator.random((len(chances), 1))
-    places: Codes = np.minimum(below.sum(axis=1), chances.shape[1] - 1)
-    return places
+    squares = (effects**2 + np.diag(covariance))[random]
+    sums = np.bincount(design.block[random], weights=squares)
+    found: Floats = (sums + _PRIOR_WEIGHT * _PRIOR_VARIANCE) / (counts + _PRIOR_WEIGHT)
+    return found
