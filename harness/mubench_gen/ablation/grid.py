@@ -103,6 +103,10 @@ class Factor:
     name: str
     levels: tuple[str, ...]
 
+    def named(self, level: str) -> str:
+        """A level where the factor's name does not stand beside it."""
+        return f"{level} shots" if self.name == "shots" else shown(level)
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -127,7 +131,7 @@ class Grid:
     def label(self, cell: Cell) -> str:
         """A cell by its levels, of those factors alone that have several."""
         named = [
-            shown(level)
+            factor.named(level)
             for factor, level in zip(self.factors, cell.levels, strict=True)
             if len(factor.levels) > 1
         ]

@@ -113,15 +113,17 @@ def described(found: Survey) -> str:
     most = "" if found.exact else "at most "
     done = f", {found.answered:,} of them answered already" if found.answered else ""
     least, more = (_points(share) for share in found.detectable)
+    difference = f"{least} points"
+    if more != least:
+        difference += f" if items of an image are independent, {more} if they tell one thing"
     return (
         f"{found.model}: {most}{found.requests:,} requests{done} ({found.pairs:,} answers to "
         f"{found.items:,} items), {found.images:,} images, {most}{found.prefills:,} distinct "
         f"image prefills.\n"
-        f"{found.model}: smallest detectable difference between two cells {least} points if items "
-        f"of an image are independent, {more} if they tell one thing (80 % power, 5 %, a fifth of "
-        "the answers differing)."
+        f"{found.model}: smallest detectable difference between two cells {difference} (80 % "
+        "power, 5 %, a fifth of the answers differing)."
     )
 
 
 def _points(share: float | None) -> str:
-    return "none of" if share is None else f"{100 * share:.1f}"
+    return "none, not even 100" if share is None else f"{100 * share:.1f}"

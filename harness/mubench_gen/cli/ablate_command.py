@@ -157,7 +157,10 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> 
             reuse=places.reuse,
         )
         found = surveys(study)
-        log(f"Study {study.folder}: {len(study.grid.cells):,} cells, {len(found)} models.")
+        log(
+            f"Study {study.folder}: {_counted(len(study.grid.cells), 'cell')}, "
+            f"{_counted(len(found), 'model')}."
+        )
         for one in found:
             log(described(one))
         if dry_run:
@@ -178,3 +181,7 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> 
         show(result)
     print(f"Study folder: {study.folder}", file=sys.stderr)
     return 3 if result.n_errors else 0
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

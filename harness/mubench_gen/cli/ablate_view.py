@@ -162,16 +162,18 @@ def _show_levels(one: ModelFindings) -> None:
 def _show_spread(grid: Grid, one: ModelFindings) -> None:
     if not one.over or len(grid.cells) < 2:
         return
-    from mubench_gen.ablation.grid import shown
-
-    levels = {factor.name: factor.levels for factor in grid.factors}
+    factors = {factor.name: factor for factor in grid.factors}
     rows = [
         *(
             _spread_row(name, found, [grid.label(grid.cells[at]) for at in _ends(found)])
             for name, found in one.over.items()
         ),
         *(
-            _spread_row(f"over {name}", found, [shown(levels[name][at]) for at in _ends(found)])
+            _spread_row(
+                f"over {name}",
+                found,
+                [factors[name].named(factors[name].levels[at]) for at in _ends(found)],
+            )
             for name, found in one.over_levels.items()
         ),
     ]
@@ -194,11 +196,12 @@ def _spread_row(name: str, found: Spread, ends: Sequence[str]) -> list[str]:
         percent(found.median),
         percent(found.maximum),
         f"{100 * (found.maximum - found.minimum):.1f}",
-        *ends,
+        *(ends if found.maximum > found.minimum else ("all alike", "")),
     ]
 
 
 def _show_effects(found: Decomposition, title: str) -> None:
+    pairs = sum(len(effect.source) > 1 for effect in found.effects)
     rows = [
         [
             effect.name,
@@ -209,6 +212,7 @@ def _show_effects(found: Decomposition, title: str) -> None:
             _range(effect.spread_ci95),
         ]
         for effect in found.effects
+        if len(effect.source) < 2 or pairs > 1  # of one pair all interactions are the same
     ]
     spread = f"{100 * found.spread:.1f}"
     rows.append(["all", "", "", "", spread, _range(found.spread_ci95)])
@@ -245,6 +249,8 @@ def _notes(grid: Grid, one: ModelFindings) -> Iterable[str]:
     if one.unmoved is not None:
         yield f"The same option under all orders, right or wrong: {percent(one.unmoved)} %."
     if one.effects is not None:
+        if any(effect.share is None for effect in one.effects.effects):
+            yield "Share –: the cells differ by no more than the sample of images explains."
         yield (
             f"Effects on {one.effects.items:,} items of {one.effects.images:,} images; what the "
             "sample of images adds to the variance is taken off. Intervals: "
