@@ -74,6 +74,12 @@ def test_differences_are_of_the_same_items_by_task_and_data_set(here: Here, make
     assert "detectable" in table
 
 
+def test_a_run_is_not_compared_with_itself(here: Here, make: Make) -> None:
+    one = make("first")
+    refused = here("compare", one, make("last"), one)
+    assert (refused.code, f"{one} is given twice" in refused.err) == (2, True)
+
+
 def test_three_runs_are_tested_together_too(here: Here, make: Make) -> None:
     folders = [make("first"), make("last"), make("echo")]
     found = here("compare", *folders, "--all-pairs", "--json").document
