@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -25,32 +24,11 @@ from mubench_gen.ablation.spread import (
     intervals,
     spread,
 )
-from mubench_gen.circular import place_bias
+from mubench_gen.ablation.tallies import Mask, Tally, tally
 
 Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 MODEL = "model"  # the factor of several models
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What the answers of some cells come to; shares None where there are none.
-
-    records: without errors. accuracy: unanswered wrong; accuracy_answered: among the answered.
-    place_bias: the standard deviation of the recalls of the options' places, place_noise what
-    chance gives. answered_at: where answers stand, gold_at: where the right options do.
-    """
-
-    records: int
-    errors: int
-    accuracy: float | None
-    accuracy_answered: float | None
-    unanswered: float | None
-    place_bias: float | None
-    place_noise: float | None
-    answered_at: tuple[float, ...]
-    gold_at: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,27 +172,6 @@ def complete(right: npt.NDArray[np.float64]) -> Mask:
     return np.asarray(np.isfinite(right).all(axis=1), np.bool_)
 
 
-def tally(answers: Answers, chosen: Mask) -> Tally:
-    """Of the cells chosen."""
-    records, unanswered = int(answers.records[chosen].sum()), int(answers.unanswered[chosen].sum())
-    correct, answered = int(answers.correct[chosen].sum()), records - unanswered
-    gold, right, named = (
-        getattr(answers.places, name)[chosen].sum(axis=0) for name in ("gold", "right", "answered")
-    )
-    bias = place_bias(_counters(gold), _counters(right))
-    return Tally(
-        records=records,
-        errors=int(answers.errors[chosen].sum()),
-        accuracy=correct / records if records else None,
-        accuracy_answered=correct / answered if answered else None,
-        unanswered=unanswered / records if records else None,
-        place_bias=None if bias is None else bias.spread,
-        place_noise=None if bias is None else bias.noise,
-        answered_at=_shares(named),
-        gold_at=_shares(gold),
-    )
-
-
 def _of_model(grid: Grid, answers: Answers, name: str, run: str, seed: int) -> ModelFindings:
     width = len(grid.cells)
     sound = complete(answers.right)
@@ -318,18 +275,3 @@ def _unmoved(grid: Grid, answers: Answers) -> float | None:
     first = choice[..., :1]
     same = (choice == first).all(axis=-1) & (first[..., 0] != MOVED) & (first[..., 0] != UNANSWERED)
     return float(same[asked].mean()) if asked.any() else None
-
-
-def _counters(counts: npt.NDArray[np.int64]) -> dict[int, Counter[int]]:
-    """Counts (options, place) by number of options, what is nowhere left out."""
-    return {
-        options: Counter({place: int(n) for place, n in enumerate(row) if n})
-        for options, row in enumerate(counts)
-    }
-
-
-def _shares(counts: npt.NDArray[np.int64]) -> tuple[float, ...]:
-    by_place = counts.sum(axis=0)
-    total = int(by_place.sum())
-    width = int(np.flatnonzero(by_place).max(initial=-1)) + 1
-    return tuple(float(n) / total for n in by_place[:width]) if total else ()

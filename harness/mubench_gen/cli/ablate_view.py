@@ -14,11 +14,12 @@ from mubench_gen.tabular import printable
 if TYPE_CHECKING:
     from mubench_gen.ablation.effects import Decomposition
     from mubench_gen.ablation.estimated import Estimated, EstimatedNumber
-    from mubench_gen.ablation.findings import CellScore, ModelFindings, Tally
+    from mubench_gen.ablation.findings import CellScore, ModelFindings
     from mubench_gen.ablation.grid import Grid
     from mubench_gen.ablation.ranks import RankStability
     from mubench_gen.ablation.spread import Spread
     from mubench_gen.ablation.study import StudyResult
+    from mubench_gen.ablation.tallies import Tally
 
 _MOST_CELLS = 24  # of a table; of more the best and the worst are shown
 _MOST_LEVELS = 40
