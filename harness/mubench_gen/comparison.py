@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import combinations
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from mubench_gen.comparability import Comparability, comparability
 from mubench_gen.errors import RunFolderError, SettingError
-from mubench_gen.fields import ABSENT, MODEL, check_facts, fact_of
-from mubench_gen.outcomes import Codes, Outcomes, Reading, Values, read_outcomes, values_of
+from mubench_gen.fields import check_facts
+from mubench_gen.outcomes import Codes, Reading, Values, read_outcomes, values_of
 from mubench_gen.paired import (
     DRAWS,
     Omnibus,
@@ -22,30 +21,11 @@ from mubench_gen.paired import (
     holm,
 )
 from mubench_gen.results import Run
+from mubench_gen.sides import Pairs, Side, pairs_of, sides_of
+from mubench_gen.sides import label_runs as label_runs
 
-Pairs = Literal["first", "all", "base"]
 _PARTS = {"task": "tasks", "dataset": "datasets"}
 _SHOWN = 8
-_SHOWN_PROMPTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """What is compared: a run, or the runs of a group of models, whose mean then counts.
-
-    n: records without errors, counted over its runs, as n_errors, unanswered (counted
-    wrong) and planned are.
-    """
-
-    label: str
-    runs: tuple[str, ...]
-    models: tuple[str, ...]
-    facts: dict[str, str]
-    n: int
-    n_errors: int
-    unanswered: int
-    planned: int
-    finished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +130,8 @@ def compare(
     reading = read_outcomes(runs, fields)
     found = comparability(reading, labels)
     accepted = _accepted(found, reading, intersection=intersection, unfinished=unfinished)
-    sides, members = _sides(reading, labels, group)
-    chosen = _pairs(sides, reading, pairs, group)
+    sides, members = sides_of(reading, labels, group)
+    chosen = pairs_of(sides, reading, pairs, group)
     differences, overall = _compared(reading, found, sides, members, chosen, seed)
     return Comparison(
         sides=sides,
@@ -163,31 +143,6 @@ def compare(
         overall=overall,
         seed=seed,
     )
-
-
-def label_runs(runs: Sequence[Run]) -> list[str]:
-    """A short name for each run, no two the same: the model, and what tells them apart."""
-    manifests = [run.manifest for run in runs]
-    models = [str(m["model"]["id"]).rstrip("/").rpartition("/")[2] for m in manifests]
-    prompts = [_named(m["settings"]["prompt"]) for m in manifests]
-    controls = [m["settings"]["control"] for m in manifests]
-    plugins = [m["plugin"]["name"] for m in manifests]
-    schemes = (
-        models,
-        [f"{model} · {prompt}" for model, prompt in zip(models, prompts, strict=True)],
-        [f"{model} · {control}" for model, control in zip(models, controls, strict=True)],
-        [f"{plugin} {model}" for plugin, model in zip(plugins, models, strict=True)],
-        [run.dir.resolve().name for run in runs],
-        [str(run.dir) for run in runs],
-    )
-    for labels in schemes:
-        if len(set(labels)) == len(labels):
-            return labels
-    return [f"{place} {label}" for place, label in enumerate(schemes[-1], start=1)]
-
-
-def _named(prompts: Sequence[str]) -> str:
-    return ", ".join(prompts) if len(prompts) <= _SHOWN_PROMPTS else f"{len(prompts)} prompts"
 
 
 def _accepted(
@@ -217,74 +172,6 @@ def _accepted(
             "compares those all the same."
         )
     return found.obstacles + found.unfinished
-
-
-def _sides(
-    reading: Reading, labels: Sequence[str], group: str | None
-) -> tuple[tuple[Side, ...], list[list[int]]]:
-    """The sides, and the places of each one's runs."""
-    if group is None:
-        names = list(labels)
-        members = [[place] for place in range(len(labels))]
-    else:
-        of = [fact_of(run.run.manifest, group) for run in reading.runs]
-        names = [name for name in dict.fromkeys(of) if name != ABSENT]
-        members = [[i for i, value in enumerate(of) if value == name] for name in names]
-        if len(names) < 2:
-            raise SettingError(
-                f"The models' {MODEL}{group.removeprefix(MODEL)} makes one group or none: "
-                + ", ".join(f"{label}: {value}" for label, value in zip(labels, of, strict=True))
-                + ". A comparison needs two."
-            )
-    sides = []
-    for name, places in zip(names, members, strict=True):
-        runs = [reading.runs[place] for place in places]
-        sides.append(_side(name, runs))
-    return tuple(sides), members
-
-
-def _side(label: str, runs: Sequence[Outcomes]) -> Side:
-    manifests = [run.run.manifest for run in runs]
-    errors = sum(run.errors for run in runs)
-    return Side(
-        label=label,
-        runs=tuple(str(run.run.dir) for run in runs),
-        models=tuple(str(manifest["model"]["id"]) for manifest in manifests),
-        facts=dict(manifests[0]["model"].get("facts") or {}) if len(runs) == 1 else {},
-        n=sum(len(run.right) for run in runs) - errors,
-        n_errors=errors,
-        unanswered=sum(run.unanswered for run in runs),
-        planned=sum(run.planned for run in runs),
-        finished=all(run.finished for run in runs),
-    )
-
-
-def _pairs(
-    sides: Sequence[Side], reading: Reading, pairs: Pairs, group: str | None
-) -> list[tuple[int, int]]:
-    if pairs == "all":
-        return list(combinations(range(len(sides)), 2))
-    if pairs == "first":
-        return [(0, place) for place in range(1, len(sides))]
-    if group is not None:
-        raise SettingError("Models against their bases are pairs of runs: leave the group out.")
-    found = [
-        (tuned, base)
-        for tuned, side in enumerate(sides)
-        for base, other in enumerate(sides)
-        if tuned != base and _is_base(side.facts.get("base", ""), other.models[0])
-    ]
-    if not found:
-        told = "; ".join(f"{s.label}: {s.facts.get('base', ABSENT)}" for s in sides)
-        raise SettingError(
-            f"None of the models is based on another of them, as their plugins say: {told}."
-        )
-    return found
-
-
-def _is_base(stated: str, model: str) -> bool:
-    """Whether the plugin's words about the base name the model."""
-    return bool(stated) and model.lower() in stated.lower()
 
 
 def _compared(

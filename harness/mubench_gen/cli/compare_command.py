@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from mubench_gen.comparison import Comparison, Difference, Overall, Side
+    from mubench_gen.comparison import Comparison, Difference, Overall
+    from mubench_gen.sides import Side
 
 _EXAMPLES = """
 \b
