@@ -122,10 +122,11 @@ def commands() -> str:
     from mubench_gen.cli import cli
 
     parts = ["# The command line", "As each command's `-h` prints it."]
-    with click.Context(cli, info_name="mubench-gen") as ctx:
+    names = ["-h", "--help"]  # a command keeps what it was asked for first
+    with click.Context(cli, info_name="mubench-gen", help_option_names=names) as ctx:
         parts.append(_help(cli, ctx, "mubench-gen"))
         for path, command in walk(cli, ctx):
-            inner = click.Context(command, info_name=f"mubench-gen {path}")
+            inner = click.Context(command, info_name=f"mubench-gen {path}", help_option_names=names)
             parts += [f"## {path}", _help(command, inner, path)]
     return "\n\n".join(parts) + "\n"
 

@@ -27,7 +27,7 @@ def lines(page: str) -> list[str]:
 @pytest.mark.parametrize("line", [line for page in PAGES for line in lines(page)])
 def test_the_commands_parse(line: str) -> None:
     _, name, *words = shlex.split(line)
-    with COMMANDS[name].make_context(name, words) as context:
+    with COMMANDS[name].make_context(name, words, help_option_names=["-h", "--help"]) as context:
         assert isinstance(context, click.Context)
 
 

@@ -135,7 +135,7 @@ def test_failed_items_are_exit_code_3_and_the_table_tells_them(here: Here, cells
     ("args", "messages"),
     [
         (("evl",), ["There is no command 'evl'", "'eval'"]),
-        (("plugins", "shwo"), ["No such command 'shwo'"]),
+        (("plugins", "shwo"), ["no command 'mubench-gen plugins shwo'", "'show'"]),
         (("eval", "--plugn", "echo"), ["--plugn", "--plugin"]),
         (("eval", "--limit", "few", "--plugin", "echo"), ["--limit", "few"]),
         (("eval", "--data", "x", "--plugin"), ["--plugin", "requires an argument"]),

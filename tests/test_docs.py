@@ -101,7 +101,7 @@ def parse(command: str, *, whole: bool) -> None:
     _, (program, *words) = without_variables(text)
     assert program == PROGRAM
     current: click.Command = cli
-    ctx = click.Context(cli, info_name=PROGRAM)
+    ctx = click.Context(cli, info_name=PROGRAM, help_option_names=["-h", "--help"])
     try:
         while True:
             with ctx:
@@ -267,7 +267,7 @@ def test_the_commands_and_settings_pages_are_made_of_the_code(site: ModuleType) 
     from mubench_gen.settings import Settings
 
     commands, settings = site.commands(), site.settings()
-    with click.Context(cli, info_name=PROGRAM) as ctx:
+    with click.Context(cli, info_name=PROGRAM, help_option_names=["-h", "--help"]) as ctx:
         assert all(f"## {path}\n" in commands for path, _ in site.walk(cli, ctx))
     assert all(f"| `{name}` |" in settings for name in Settings.model_fields)
 

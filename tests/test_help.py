@@ -17,7 +17,7 @@ Here = Callable[..., Outcome]
 
 
 def subcommands() -> Iterator[str]:
-    ctx = click.Context(cli, info_name="mubench-gen")
+    ctx = click.Context(cli, info_name="mubench-gen", help_option_names=["-h", "--help"])
     for name in cli.list_commands(ctx):
         command = cli.get_command(ctx, name)
         if isinstance(command, click.Group):
