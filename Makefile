@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEEL_TESTS := build/wheel
+APART := --ignore tests/vllm --ignore tests/test_ray_runs.py
 
 .PHONY: demo test lint unit ray wheel vllm docs clean
 
@@ -18,9 +19,11 @@ lint: .venv/test-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Against the checkout.
+# Against the checkout. Those that build environments of their own from wheels are a matter of
+# `wheel`, which runs all.
 unit: .venv/test-ready
-	$(BIN)/python -m pytest -n 2 --ignore tests/vllm --ignore tests/test_ray_runs.py
+	$(BIN)/python -m pytest -n 2 $(APART) --ignore tests/test_tutorial.py \
+	  --ignore tests/test_newcomer.py --ignore tests/test_scaffold.py
 	@command -v chromedriver > /dev/null || echo "NO BROWSER: the report's page was NOT tested." \
 	  "Type: apt-get install chromium chromium-driver" >&2
 
@@ -40,7 +43,7 @@ wheel: .venv/test-ready
 	  > "$$(.venv-wheel/bin/python -c 'import site; print(site.getsitepackages()[0])')/borrowed.pth"
 	cp -r tests docs pyproject.toml plugins/example $(WHEEL_TESTS)
 	cd $(WHEEL_TESTS) && MUBENCH_GEN_TEST_WHEEL="$$PWD/dist" \
-	  MUBENCH_GEN_REPLIES="$(CURDIR)/../shared/replies" ../../.venv-wheel/bin/python -m pytest -n 2 --ignore tests/vllm --ignore tests/test_ray_runs.py
+	  MUBENCH_GEN_REPLIES="$(CURDIR)/../shared/replies" ../../.venv-wheel/bin/python -m pytest -n 2 $(APART)
 
 # With the real vLLM, in an environment of its own. Where that can't be set up, the tests are
 # skipped, each with the reason. A process a file: vLLM shares state between the engines of a

@@ -276,14 +276,14 @@ def test_a_server_without_logprobs_gives_errors(here: Here, cells: Path, tmp_pat
     assert "no log-probabilities" in records(tmp_path / "r")[0]["error"]["message"]
 
 
-VOCABULARY = ["<s>", "</s>", "A", "B", "C", " A", " B", " C", "x", "USER", ": "]
+VOCABULARY = ["<s>", "</s>", "A", "B", "C", " A", " B", " C", "x", "USER", ": ", "?"]
 
 
 async def tokenize(request: web.Request) -> web.StreamResponse:
     body = await request.json()
     if "messages" in body:
         return web.json_response(
-            {"tokens": [9, 10] + ([8] if body["add_generation_prompt"] else [])}
+            {"tokens": [9, 10] + ([8] if body.get("add_generation_prompt", True) else [])}
         )
     text, tokens = body["prompt"], []
     while text:
