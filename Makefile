@@ -5,13 +5,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEEL_TESTS := build/wheel
 APART := --ignore tests/vllm --ignore tests/test_ray_runs.py
 
-.PHONY: demo test lint unit ray wheel vllm docs clean
+.PHONY: demo test lint unit checkout ray wheel vllm docs clean
 
 demo: .venv/demo-ready
 	$(BIN)/mubench-gen eval --plugin tiny
 
+# Every test runs once, against the wheel, which is what users get; some once more against the
+# checkout, where files lie elsewhere.
 test: .venv/test-ready
-	$(MAKE) lint unit ray wheel vllm
+	$(MAKE) lint checkout wheel ray vllm
 
 lint: .venv/test-ready
 	$(BIN)/ruff format --check harness plugins tests benchmarks docs
@@ -19,13 +21,14 @@ lint: .venv/test-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Against the checkout. Those that build environments of their own from wheels are a matter of
-# `wheel`, which runs all.
+# All of them against the checkout, which is quicker to set up than the wheel.
 unit: .venv/test-ready
-	$(BIN)/python -m pytest -n 2 $(APART) --ignore tests/test_tutorial.py \
-	  --ignore tests/test_newcomer.py --ignore tests/test_scaffold.py
-	@command -v chromedriver > /dev/null || echo "NO BROWSER: the report's page was NOT tested." \
-	  "Type: apt-get install chromium chromium-driver" >&2
+	$(BIN)/python -m pytest -n 2 $(APART)
+
+# What is found elsewhere in a checkout than in a wheel, or is there alone.
+checkout: .venv/test-ready
+	$(BIN)/python -m pytest -n 2 tests/test_cli.py tests/test_imports.py tests/test_plugins.py \
+	  tests/test_api.py tests/test_docs.py tests/test_release.py tests/test_extending.py
 
 # Real clusters on this machine, one at a time.
 ray: .venv/test-ready
@@ -44,6 +47,8 @@ wheel: .venv/test-ready
 	cp -r tests docs pyproject.toml plugins/example $(WHEEL_TESTS)
 	cd $(WHEEL_TESTS) && MUBENCH_GEN_TEST_WHEEL="$$PWD/dist" \
 	  MUBENCH_GEN_REPLIES="$(CURDIR)/../shared/replies" ../../.venv-wheel/bin/python -m pytest -n 2 $(APART)
+	@command -v chromedriver > /dev/null || echo "NO BROWSER: the report's page was NOT tested." \
+	  "Type: apt-get install chromium chromium-driver" >&2
 
 # With the real vLLM, in an environment of its own. Where that can't be set up, the tests are
 # skipped, each with the reason. A process a file: vLLM shares state between the engines of a

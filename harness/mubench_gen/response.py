@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -26,6 +27,7 @@ T = TypeVar("T")
 WORKER = "mubench-gen model"  # the name of the thread that a model runs in
 Asked = list[tuple[Request, Response]]
 _MOST_HUNG = 8  # calls left behind before the engine counts as gone
+_LOOK = 0.5  # seconds: a signal that comes just as a wait begins is seen when that ends
 _QUESTIONS = 16  # an image, of a batch that is counted in images
 
 
@@ -145,11 +147,13 @@ class Caller:
             return Response(error=_failure(error))
 
     def _wait(self, running: Future[list[Response]]) -> list[Response]:
-        try:
-            return running.result(min(self._timeout, threading.TIMEOUT_MAX))
-        except FutureTimeout:
-            if running.done():  # the model's own TimeoutError
-                raise
+        until = time.monotonic() + self._timeout
+        while (left := until - time.monotonic()) > 0:
+            try:
+                return running.result(min(left, _LOOK))
+            except FutureTimeout:
+                if running.done():  # the model's own TimeoutError
+                    raise
         self._hung += 1
         if self._hung > _MOST_HUNG:
             raise EngineFault(f"the model hung {self._hung} times, {self._timeout:g} s each")
