@@ -225,3 +225,9 @@ def test_from_python_too(make: Make) -> None:
     cut(runs[1].dir, 20)
     with pytest.raises(RunFolderError, match="unfinished"):
         compare([runs[0], mubench_gen.load_run(runs[1].dir)])
+
+
+def test_a_run_beside_its_control_is_named_by_its_model_alone(make: Make) -> None:
+    folders = [make("first"), make("first", "unseen", control="blind")]
+    runs = [mubench_gen.load_run(folder) for folder in folders]
+    assert label_runs(runs) == ["mine", "mine · blind"]

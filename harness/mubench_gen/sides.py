@@ -45,7 +45,7 @@ def label_runs(runs: Sequence[Run]) -> list[str]:
     schemes = (
         models,
         [f"{model} · {prompt}" for model, prompt in zip(models, prompts, strict=True)],
-        [f"{model} · {control}" for model, control in zip(models, controls, strict=True)],
+        [m if c == "none" else f"{m} · {c}" for m, c in zip(models, controls, strict=True)],
         [f"{plugin} {model}" for plugin, model in zip(plugins, models, strict=True)],
         [run.dir.resolve().name for run in runs],
         [str(run.dir) for run in runs],
