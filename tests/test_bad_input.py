@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -272,7 +273,9 @@ def test_a_second_process_is_refused_while_the_first_runs(mubench: Command, tmp_
     first = mubench.start(*args)
     while not (tmp_path / "run/manifest.json").exists():
         assert first.poll() is None
+    first.send_signal(signal.SIGSTOP)  # or it might end before the second has started
     second = mubench(*args)
+    first.send_signal(signal.SIGCONT)
     assert second.code == 2
     assert f"in use by another process (pid {first.pid})" in second.err
     first.communicate(timeout=30)
