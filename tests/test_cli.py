@@ -319,7 +319,7 @@ def test_a_terminal_shows_a_bar_and_a_pipe_plain_lines(mubench: Command, cells: 
 
 def wait_for(path: Path, lines: int) -> None:
     """Until the file holds that many lines."""
-    for _ in range(1_000):
+    for _ in range(6_000):
         if path.is_file() and path.read_bytes().count(b"\n") >= lines:
             return
         time.sleep(0.01)
