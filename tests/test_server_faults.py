@@ -548,13 +548,15 @@ def test_the_time_in_which_a_server_is_away_is_no_requests(here: Here, tmp_path:
     async def behave(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
         if len(server.bodies) >= 4 and not died.is_set():
             died.set()
-            threading.Thread(target=restart).start()
+            restarting.start()
             await asyncio.sleep(30)
         return web.json_response(completion())
 
+    restarting = threading.Thread(target=restart)
     server.behaviour = behave
     with server:
         outcome = here(*evaluation(server.url, data, "--timeout", "2", "-o", "engine.window=4"))
+        restarting.join(60)
     assert died.is_set()
     assert outcome.code == 0, outcome.err
 
