@@ -50,6 +50,15 @@ def cells(tmp_path: Path) -> Path:
     return write_data(tmp_path / "cells")
 
 
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on sys.path, for distributions."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _interrupts_are_heard() -> None:
     """A shell has what it runs in the background ignore Ctrl-C; the tests send it for real."""

@@ -37,14 +37,6 @@ def mubench_gen_section(runs):
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "site"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(str(folder))
-    return folder
-
-
-@pytest.fixture
 def shown(tmp_path: Path) -> Path:
     """A folder with the files that the page shows."""
     write_files(PAGE, tmp_path)

@@ -26,15 +26,6 @@ from .helpers.plugin import write_distribution, write_plugin
 ANSWERS = "def generate(self, requests): return [r.labels[0] for r in requests]"
 
 
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on sys.path, for distributions."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(str(folder))
-    return folder
-
-
 def install(site: Path, name: str, top: str = "", entry: str | None = None) -> Path:
     """A distribution whose module does `top` and then offers a model that would work."""
     metadata = write_distribution(

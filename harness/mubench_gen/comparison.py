@@ -21,8 +21,7 @@ from mubench_gen.paired import (
     holm,
 )
 from mubench_gen.results import Run
-from mubench_gen.sides import Pairs, Side, pairs_of, sides_of
-from mubench_gen.sides import label_runs as label_runs
+from mubench_gen.sides import Pairs, Side, label_runs, pairs_of, sides_of
 
 _PARTS = {"task": "tasks", "dataset": "datasets"}
 _SHOWN = 8

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def show(runs: Sequence[Run], fact: str) -> None:
     """Print the groups, their scores on the items that all runs have, and the differences."""
-    from mubench_gen.comparison import label_runs
     from mubench_gen.group_tables import difference_table, group_notes, model_table, score_table
     from mubench_gen.grouping import group_runs
+    from mubench_gen.sides import label_runs
     from mubench_gen.tabular import printable
 
     labels = label_runs(runs)

@@ -250,8 +250,8 @@ def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
             }
     document = {"runs": summaries} if len(summaries) > 1 else summaries[0]
     if wanted.group is not None:
-        from mubench_gen.comparison import label_runs
         from mubench_gen.grouping import group_runs
+        from mubench_gen.sides import label_runs
 
         groups = group_runs(runs, label_runs(runs), fact=wanted.group)
         document = {**document, "groups": groups.as_dict()}

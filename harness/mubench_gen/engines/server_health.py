@@ -87,17 +87,20 @@ class Health:
                 await self._confirm(replica)
 
     async def _confirm(self, replica: Replica) -> None:
-        endpoint = replica.endpoint
+        answered = await self._models_of(replica, CONNECT)
+        if answered is not None and not self._is_expected(replica, answered):
+            self.lose(replica, ConnectionError(self.said))
+        replica.doubted = False
+
+    async def _models_of(self, replica: Replica, timeout: float) -> Answered | None:
+        """What a server says of its models. One that can't be connected to is lost."""
         try:
-            answered = await self._get(endpoint, endpoint.at("models"), timeout=CONNECT)
+            return await self._get(replica.endpoint, replica.endpoint.at("models"), timeout=timeout)
         except self._lost as error:
             self.lose(replica, error)
         except self._broken:
             pass
-        else:
-            if not self._is_expected(replica, answered):
-                self.lose(replica, ConnectionError(self.said))
-        replica.doubted = False
+        return None
 
     async def knock(self) -> None:
         """For ever: knock at servers that are silent and owe answers.
@@ -109,15 +112,8 @@ class Health:
             await asyncio.sleep(_SILENCE / 4)
             since = asyncio.get_running_loop().time() - _SILENCE
             for replica in self._replicas.alive:
-                if not replica.flights or replica.heard_at > since:
-                    continue
-                try:
-                    endpoint = replica.endpoint
-                    await self._get(endpoint, endpoint.at("models"), timeout=2 * CONNECT)
-                except self._lost as error:
-                    self.lose(replica, error)
-                except self._broken:
-                    pass
+                if replica.flights and replica.heard_at <= since:
+                    await self._models_of(replica, 2 * CONNECT)
 
     async def _watch(self, replica: Replica) -> None:
         """Look at a server that is out of reach until it answers.

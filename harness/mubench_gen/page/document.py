@@ -17,7 +17,6 @@ from markupsafe import Markup, escape
 
 from mubench_gen._version import __version__
 from mubench_gen.breakdown import check_tallies
-from mubench_gen.comparison import label_runs
 from mubench_gen.extension import Section
 from mubench_gen.page.assets import FOLDER, asset
 from mubench_gen.page.gallery import Gallery
@@ -28,6 +27,7 @@ from mubench_gen.page.sections import Sections
 from mubench_gen.page.study import NO_ANSWER, Study, rank, study_run
 from mubench_gen.page.thumbnails import bytes_a_picture
 from mubench_gen.results import Run
+from mubench_gen.sides import label_runs
 from mubench_gen.tabular import printable
 
 _SCRIPTS = (
