@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEEL_TESTS := build/wheel
 APART := --ignore tests/vllm --ignore tests/test_ray_runs.py
 
-.PHONY: demo test lint unit checkout ray wheel vllm docs clean
+.PHONY: demo test test-all exhaustive lint unit checkout ray wheel vllm docs clean
 
 demo: .venv/demo-ready
 	$(BIN)/mubench-gen eval --plugin tiny
@@ -14,6 +14,12 @@ demo: .venv/demo-ready
 # checkout, where files lie elsewhere.
 test: .venv/test-ready
 	$(MAKE) lint checkout wheel ray vllm
+
+# `make test`, and what takes minutes: fuzzing with 100,000 inputs a reader, long chaos runs.
+test-all: test exhaustive
+
+exhaustive: .venv/test-ready
+	$(BIN)/python -m pytest -n 2 -m exhaustive $(APART)
 
 lint: .venv/test-ready
 	$(BIN)/ruff format --check harness plugins tests benchmarks docs

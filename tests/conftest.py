@@ -64,3 +64,9 @@ def _interrupts_are_heard() -> None:
     """A shell has what it runs in the background ignore Ctrl-C; the tests send it for real."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(params=[500, pytest.param(100_000, marks=pytest.mark.exhaustive)])
+def inputs(request: pytest.FixtureRequest) -> int:
+    """How many damaged inputs a fuzz test reads: few in `make test`, many in `make test-all`."""
+    return int(request.param)
