@@ -19,7 +19,7 @@ from mubench_gen.embeddings import EmbeddingStore
 from mubench_gen.errors import RunFolderError, describe
 from mubench_gen.items import items_of, planned
 from mubench_gen.manifest import hardware
-from mubench_gen.model import StreamingModel
+from mubench_gen.model import Checkpoint, StreamingModel
 from mubench_gen.places import cache_folder
 from mubench_gen.plan import (
     Plan,
@@ -44,6 +44,7 @@ from mubench_gen.runfolder import (
     SCORES,
     choose_folder,
     locked,
+    refuse_other_weights,
     settle_manifest,
     write_json,
 )
@@ -81,7 +82,7 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
     identity = run_identity(plan)
     wanted = settings.run_dir or Path("runs", run_id(plan, identity))
     folder = choose_folder(wanted, fresh=settings.fresh)
-    reused = [AnsweredKeys.of(load_run(path).dir / RECORDS) for path in settings.reuse]
+    reused = [AnsweredKeys.of(_sound(path) / RECORDS) for path in settings.reuse]
     if settings.repeats > 1 and settings.temperature == 0:
         log(f"At temperature 0 the {settings.repeats} repeats ask the same greedy request again.")
     with locked(folder), _fewer_collections():
@@ -105,6 +106,13 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
                 log(plan.judge.summary)
         run.write_scores()
     return run
+
+
+def _sound(path: Path) -> Path:
+    """The folder of a run whose replies may be taken."""
+    run = load_run(path)
+    refuse_other_weights(run.dir, run.manifest)
+    return run.dir
 
 
 @contextmanager
@@ -158,6 +166,7 @@ def _here(
         plan.model.load()
         facts = dict(plan.model.facts)
     here.back()
+    _check_weights(plan, facts)
     _note_facts(facts, folder, manifest)
     asker = make_asker(plan.model, store=_store(plan))
     try:
@@ -180,6 +189,7 @@ def _on_cluster(
     assert plan.cluster is not None
 
     def opened(facts: Mapping[str, Any], ray: Mapping[str, Any]) -> None:
+        _check_weights(plan, facts)
         manifest["sessions"][-1] |= {"ray": dict(ray)}
         _note_facts(facts, folder, manifest)
 
@@ -211,6 +221,18 @@ def _note_facts(facts: Mapping[str, Any], folder: Path, manifest: dict[str, Any]
         _check_precision(earlier.get("model", {}), facts, folder)
     manifest["sessions"][-1] |= {"model": dict(facts), "hardware": hardware()}
     write_json(folder / MANIFEST, manifest)
+
+
+def _check_weights(plan: Plan, facts: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint that is another than the keys say: it changed since it was weighed."""
+    opened, weighed = facts.get("weights_sha256"), plan.weights.weights
+    own = isinstance(plan.spec.source, Checkpoint)
+    if own and opened is not None and weighed is not None and opened != weighed:
+        raise RunFolderError(
+            f"The weights of {plan.spec.name} that were opened are not those that this run is "
+            "about: the files (or the hub's main branch) changed meanwhile. Try again; a run that "
+            "was begun with the others needs --fresh."
+        )
 
 
 def _store(plan: Plan) -> EmbeddingStore | None:

@@ -113,6 +113,7 @@ def settle_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]
         stored = dict(manifest)
     else:
         stored = read_manifest(folder)
+        refuse_other_weights(folder, stored)
         different = list(differences(stored, manifest, _SETTLED))
         if different:
             raise RunFolderError(
@@ -122,6 +123,22 @@ def settle_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]
         stored["sessions"] = stored["sessions"] + list(manifest["sessions"])
     write_json(path, stored)
     return stored
+
+
+def refuse_other_weights(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse replies that are of other weights than their keys say.
+
+    Version 0.1.0 made such runs: of a sweep on Ray, whose workers opened the base at every α.
+    """
+    weighed = manifest["content"].get("weights")
+    for session in manifest["sessions"]:
+        opened = session.get("model", {}).get("weights_sha256")
+        if "ray" in session and None not in (opened, weighed) and opened != weighed:
+            raise RunFolderError(
+                f"{folder} was asked on Ray, whose workers opened other weights than its keys "
+                "say (in sweeps of version 0.1.0 the base at every α): its replies cannot be "
+                "used. Ask again in another folder (--run-dir); sweeps with --engine transformers."
+            )
 
 
 def _refuse_strange(folder: Path, file: str, what: str) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from mubench_gen.engines.transformers_contrastive import TransformersContrastive
 from mubench_gen.engines.transformers_generative import TransformersGenerative
-from mubench_gen.errors import SettingError, UsageError
+from mubench_gen.errors import UsageError
 from mubench_gen.merging.recipe import METHODS, make_recipe
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.sweeping.ends import InPlaceContrastive, InPlaceGenerative, open_ends
+from mubench_gen.sweeping.ends import InPlaceContrastive, InPlaceGenerative
 from mubench_gen_plugins.tiny import WEIGHTS
 
 from .conftest import Here, torch
@@ -195,14 +195,3 @@ def test_weights_that_are_no_numbers_are_refused_before_anything_is_asked(
     model.aim(Checkpoint(tmp_path / "tuned", "contrastive"), make_recipe(["0"]), tmp_path / "s")
     with pytest.raises(UsageError, match=r"tuned: visual_projection\.weight holds NaN or Inf"):
         model.load()
-
-
-def test_other_engines_are_refused_with_what_to_do_instead() -> None:
-    with pytest.raises(SettingError, match="mubench-gen merge"):
-        open_ends("server", Checkpoint(WEIGHTS / "llava", "generative"), RUNTIME)
-
-
-def test_replicas_of_vllm_are_refused() -> None:
-    runtime = Runtime("", device="cpu", engine_options={"data_parallel_size": "2"})
-    with pytest.raises(SettingError, match="one engine, not of 2 replicas"):
-        open_ends("vllm", Checkpoint(WEIGHTS / "llava", "generative"), runtime)

@@ -19,12 +19,9 @@ from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.plan import make_plan
 from mubench_gen.plugins import Plugins
 from mubench_gen.settings import make_settings
-from mubench_gen.sweeping.ends import (
-    AdaptingVllm,
-    InPlaceGenerative,
-    ReloadingVllm,
-    open_ends,
-)
+from mubench_gen.sweeping.ends import InPlaceGenerative
+from mubench_gen.sweeping.opening import open_ends
+from mubench_gen.sweeping.vllm_ends import AdaptingVllm, ReloadingVllm
 from mubench_gen.types import Request
 from mubench_gen_plugins.tiny import WEIGHTS
 

@@ -119,13 +119,13 @@ def scale_of(settings: Mapping[str, Any], module: str, rank: int) -> float:
     return float(alpha) / (math.sqrt(rank) if settings.get("use_rslora") else rank)
 
 
-def adapter_rank(name: str) -> int:
-    """The highest rank of an adapter's modules. MergeError as in `open_adapter`."""
+def adapted(name: str) -> dict[str, int]:
+    """The modules that an adapter changes, with their ranks. MergeError as in `open_adapter`."""
     folder = find_folder(name)
     _refuse_others(name, read_json(folder / ADAPTER))
     with ExitStack() as files:
         modules = _modules(name, _open_weights(name, folder, files))
-    return max(down.shape[0] for down, _, _ in modules.values())
+    return {module: down.shape[0] for module, (down, _, _) in modules.items()}
 
 
 def scaled_adapters(name: str, folders: Mapping[Decimal, Path]) -> list[str]:

@@ -227,11 +227,13 @@ class _Flow:
             self._facts = dict(answers.facts)
             nodes = len(alive(self._ray))
             self._opened(self._facts, {"nodes": nodes, **self._cluster.options.model_dump()})
-        elif self._facts.get("dtype") != answers.facts.get("dtype"):
-            raise UsageError(
-                f"Worker {answers.worker} runs the model in {answers.facts.get('dtype')}, others "
-                f"in {self._facts.get('dtype')}: answers would be of two kinds. Give --dtype."
-            )
+        for fact, what in (("dtype", "precision; give --dtype"), ("weights_sha256", "weights")):
+            if self._facts.get(fact) != answers.facts.get(fact):
+                raise UsageError(
+                    f"Worker {answers.worker} runs the model in another {what}: {fact} is "
+                    f"{answers.facts.get(fact)} there and {self._facts.get(fact)} on others. "
+                    "Answers would be of two kinds."
+                )
         return None
 
     def _look_at_cluster(self) -> None:

@@ -14,27 +14,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.engines import digest_checkpoint
 from mubench_gen.engines.transformers_contrastive import TransformersContrastive
 from mubench_gen.engines.transformers_generative import TransformersGenerative
 from mubench_gen.engines.transformers_source import read_source
-from mubench_gen.engines.vllm_generative import VllmGenerative
-from mubench_gen.engines.vllm_loop import EngineLoop
-from mubench_gen.errors import SettingError, UsageError
-from mubench_gen.merging.adapters import adapter_rank, scaled_adapters
+from mubench_gen.errors import UsageError
 from mubench_gen.merging.arithmetic import Measured, Mix, mix_for
-from mubench_gen.merging.checkpoint import is_adapter
+from mubench_gen.merging.checkpoint import find_folder, is_adapter
 from mubench_gen.merging.inputs import Merge, open_inputs
 from mubench_gen.merging.merge import merge
-from mubench_gen.merging.recipe import Recipe, depths, folder_name, spelled
-from mubench_gen.model import Checkpoint, Model, Runtime
+from mubench_gen.merging.recipe import Recipe, depths, spelled
+from mubench_gen.model import Checkpoint, Runtime
 
 if TYPE_CHECKING:
     import torch
 
     from mubench_gen.engines.transformers_checkpoint import Family, Opened
-
-ENGINES = ("transformers", "vllm")
-_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM (0.32) serves
 
 
 class Ends:
@@ -43,15 +38,24 @@ class Ends:
     finetuned: Checkpoint
     recipe: Recipe
     scratch: Path
+    runtime: Runtime
+    _checkpoint: Checkpoint
+    _digests: tuple[str | None, str | None] | None = None
     _wanted: Decimal | None = Decimal(0)
     _there: tuple[Decimal | None, ...] = ()
 
-    def aim(self, finetuned: Checkpoint, recipe: Recipe, scratch: Path) -> None:
+    def aim(
+        self,
+        finetuned: Checkpoint,
+        recipe: Recipe,
+        scratch: Path,
+        digests: tuple[str | None, str | None] | None = None,
+    ) -> None:
         """Between which two and how (by method and patterns); `scratch` is for files that an
-        engine must read.
+        engine must read. `digests`: what the two are, where they must be that.
         """
         self.finetuned, self.recipe, self.scratch = finetuned, recipe, scratch
-        self._there = ()
+        self._digests, self._there = digests, ()
 
     def move(self, alpha: Decimal | None) -> None:
         """What the next `load` makes of the weights; None: the base, where it is at no α."""
@@ -61,6 +65,7 @@ class Ends:
         super().load()  # type: ignore[misc]
         if self._there != (self._wanted,):
             self._there = ()  # until it is there, it is nowhere
+            self._check_unchanged()
             self._go(self._wanted)
             self._there = (self._wanted,)
 
@@ -70,6 +75,16 @@ class Ends:
 
     def _go(self, alpha: Decimal | None) -> None:
         raise NotImplementedError
+
+    def _check_unchanged(self) -> None:
+        """That the files are still those that the keys of the answers stand for."""
+        sides = ((self._checkpoint, self.runtime.revision), (self.finetuned, None))
+        for (side, revision), digest in zip(sides, self._digests or (), strict=False):
+            if digest_of(side, revision) != digest:
+                raise UsageError(
+                    f"The weights of {side.path} changed since the sweep began: what it asks from "
+                    "here on would be of other weights. Start another with --fresh."
+                )
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -91,6 +106,15 @@ def name_of(checkpoint: Checkpoint, revision: str | None = None) -> str:
     return f"{checkpoint.path}@{wanted}"
 
 
+def digest_of(checkpoint: Checkpoint, revision: str | None = None) -> str | None:
+    """What stands for the weights of a checkpoint; it is fetched where it is not at hand."""
+    folder = find_folder(name_of(checkpoint, revision))
+    digest = digest_checkpoint(folder)
+    if digest is not None and is_adapter(str(folder)):  # its configuration scales it
+        return f"{digest.weights}-{digest.settings}"
+    return None if digest is None else digest.weights
+
+
 def one_of(recipe: Recipe, alpha: Decimal | None) -> Recipe:
     """The recipe of one place on the way; None: of the base."""
     if alpha is None:
@@ -110,8 +134,6 @@ class _InPlace(Ends):
     """
 
     _opened: Opened | None
-    _checkpoint: Checkpoint
-    runtime: Runtime
     options: Any
     _states: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]] | None = None
     _adapter = False  # whether the fine-tune is one: it has no precision of its own
@@ -159,7 +181,9 @@ class _InPlace(Ends):
     ) -> dict[str, torch.Tensor]:
         from mubench_gen.engines.transformers_checkpoint import stored_weights
 
-        source = read_source(checkpoint, runtime)
+        # What was weighed, where the hub has moved on in the meantime.
+        folder = find_folder(name_of(checkpoint, runtime.revision))
+        source = read_source(replace(checkpoint, path=folder), runtime)
         return stored_weights(source, self.options, self._family(), dtype or "auto")
 
     @contextmanager
@@ -207,92 +231,6 @@ class InPlaceGenerative(_InPlace, TransformersGenerative):
         from mubench_gen.engines.transformers_checkpoint import GENERATIVE
 
         return GENERATIVE
-
-
-class _Vllm(Ends, VllmGenerative):
-    """vLLM in this process. What it reads stays in the scratch folder until others are read:
-    vLLM reads more of it later (the processor).
-    """
-
-    def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
-        super().__init__(checkpoint, runtime)
-        if self._replicas > 1:
-            raise SettingError(
-                f"A sweep moves the weights of one engine, not of {self._replicas} replicas: leave "
-                "-o engine.data_parallel_size out."
-            )
-
-    def close(self) -> None:
-        super().close()
-        if hasattr(self, "scratch"):
-            shutil.rmtree(self.scratch, ignore_errors=True)
-
-    def _go(self, alpha: Decimal | None) -> None:
-        assert isinstance(self._engine, EngineLoop), "one replica"
-        recipe = one_of(self.recipe, alpha)
-        folder = self.scratch / ("base" if alpha is None else folder_name(alpha))
-        before = [path for path in self.scratch.glob("*") if path != folder]
-        shutil.rmtree(folder, ignore_errors=True)
-        self._change(self._engine, recipe, folder)
-        for path in before:
-            shutil.rmtree(path, ignore_errors=True)
-
-    def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
-        raise NotImplementedError
-
-
-class ReloadingVllm(_Vllm):
-    """Reads weights from files: those of one α at a time are written for it."""
-
-    def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
-        merge(
-            Merge(
-                base=name_of(self._checkpoint, self.runtime.revision),
-                finetuned=(name_of(self.finetuned),),
-                recipe=recipe,
-                out=folder,
-                accept_vocabulary=True,  # checked before, or accepted
-            )
-        )
-        engine.reload(folder)
-
-
-class AdaptingVllm(_Vllm):
-    """Serves a LoRA adapter scaled by α, whose weights are linked: nothing is reloaded."""
-
-    def __init__(self, checkpoint: Checkpoint, runtime: Runtime, rank: int) -> None:
-        served = next((size for size in _RANKS if size >= rank), None)
-        if served is None:
-            raise SettingError(f"vLLM serves adapters of rank {_RANKS[-1]} at most, not {rank}.")
-        given = checkpoint.engine_arguments
-        lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": served}
-        arguments = {**given, "vllm": {**given.get("vllm", {}), **lora}}
-        super().__init__(replace(checkpoint, engine_arguments=arguments), runtime)
-
-    def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
-        scaled_adapters(name_of(self.finetuned), {recipe.alphas[0]: folder})
-        engine.adapt(folder)
-
-
-def open_ends(
-    engine: str, base: Checkpoint, runtime: Runtime, *, adapter: str | None = None
-) -> Model:
-    """The base's model, not loaded yet, that can move. SettingError for another engine.
-
-    `adapter`: the fine-tune's folder, where it is a LoRA adapter.
-    """
-    if engine not in ENGINES:
-        raise SettingError(
-            f"sweep moves weights on the engines {' and '.join(ENGINES)}, not on {engine!r}: make "
-            "the folders with mubench-gen merge and evaluate them one by one."
-        )
-    if engine == "vllm" and adapter is not None:
-        return AdaptingVllm(base, runtime, adapter_rank(adapter))
-    if engine == "vllm":
-        return ReloadingVllm(base, runtime)
-    if base.kind == "contrastive":
-        return InPlaceContrastive(base, runtime)
-    return InPlaceGenerative(base, runtime)
 
 
 def mixed(

@@ -14,10 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.engines import digest_checkpoint
+from mubench_gen.engines.ray_options import RAY
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.manifest import session
-from mubench_gen.merging.checkpoint import find_folder, is_adapter
+from mubench_gen.merging.checkpoint import is_adapter
 from mubench_gen.merging.inputs import Merge, open_inputs
 from mubench_gen.merging.recipe import Recipe, folder_name, make_recipe, spelled
 from mubench_gen.model import Checkpoint, ModelSpec
@@ -36,8 +36,9 @@ from mubench_gen.runfolder import (
     write_json,
 )
 from mubench_gen.settings import Settings
-from mubench_gen.sweeping.ends import Ends, name_of, one_of, open_ends
+from mubench_gen.sweeping.ends import Ends, digest_of, name_of, one_of
 from mubench_gen.sweeping.frontier import BASE, Frontier, frontier, named
+from mubench_gen.sweeping.opening import open_ends
 from mubench_gen.task import load_tasks
 from mubench_gen.weights import Weights
 
@@ -123,6 +124,7 @@ def open_sweep(
     `settings`: those of `eval`, for every α alike; `base` and `finetuned` are models of its
     plugin. `in_domain`: tasks as `--tasks` names them. The ends, α 0 and 1, are always asked.
     """
+    _refuse_elsewhere(settings)
     given = make_recipe(alphas, method=method, include=include, exclude=exclude)
     recipe = _with_ends(given)
     plugin = plugins.load(settings.plugin)
@@ -135,7 +137,7 @@ def open_sweep(
         folder=settings.run_dir or Path(),
         base=start,
         finetuned=end,
-        digests=(plan.weights.weights, _digest(end)),
+        digests=(plan.weights.weights, digest_of(end)),
         recipe=recipe,
         in_domain=inside,
         accept_vocabulary=accept_vocabulary,
@@ -160,7 +162,7 @@ def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepR
     with _held(sweep, command) as document:
         model = sweep.plan.model
         assert isinstance(model, Ends)
-        model.aim(sweep.finetuned, sweep.recipe, sweep.folder / _SCRATCH)
+        model.aim(sweep.finetuned, sweep.recipe, sweep.folder / _SCRATCH, sweep.digests)
         runs: dict[Decimal | None, Run] = {}
         try:
             for alpha, plan in sweep.plans.items():
@@ -172,6 +174,21 @@ def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepR
         result = SweepResult(sweep, runs, found)
         write_json(sweep.folder / SWEEP, {**document, "results": result.as_dict()})
     return result
+
+
+def _refuse_elsewhere(settings: Settings) -> None:
+    """Only weights in this process move: what asks others would ask the base's under every α."""
+    if settings.engine == RAY:
+        raise SettingError(
+            "sweep moves weights in one process, and --engine ray asks workers that open the base: "
+            "run the sweep with --engine transformers or vllm, or make the folders with "
+            "mubench-gen merge and evaluate each with --engine ray."
+        )
+    if settings.base_url:
+        raise SettingError(
+            "sweep moves weights in one process, and --base-url asks another: leave it out, or "
+            "make the folders with mubench-gen merge, serve and evaluate them one by one."
+        )
 
 
 def _checkpoint(plugin: Plugin, name: str | None) -> tuple[ModelSpec, Checkpoint]:
@@ -233,14 +250,6 @@ def _patterns(recipe: Recipe) -> dict[str, list[str]]:
     """Those that were given."""
     told = {"include": list(recipe.include), "exclude": list(recipe.exclude)}
     return {name: globs for name, globs in told.items() if globs}
-
-
-def _digest(checkpoint: Checkpoint) -> str | None:
-    folder = find_folder(name_of(checkpoint))
-    digest = digest_checkpoint(folder)
-    if digest is not None and is_adapter(str(folder)):  # its configuration scales it
-        return f"{digest.weights}-{digest.settings}"
-    return None if digest is None else digest.weights
 
 
 def _mixed_digest(ends: Sequence[str | None], recipe: Recipe, alpha: Decimal | None) -> str:
