@@ -254,7 +254,7 @@ def _image_tokens(plan: Plan) -> tuple[int, str]:
             config = json.loads((Path(source.path) / "config.json").read_text("utf-8"))
             vision = config["vision_config"]
             return (int(vision["image_size"]) // int(vision["patch_size"])) ** 2, "config"
-        except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
             pass
     return _IMAGE_TOKENS, "default"
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from mubench_gen.errors import UsageError
+
 # A snapshot of the hub's cache links large files to blobs named by their sha256.
 _SHA256_NAME = re.compile(r"[0-9a-f]{64}\Z")
 _SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -65,8 +67,20 @@ def digest_checkpoint(path: str | Path, revision: str | None = None) -> Checkpoi
     None also where a folder holds no weights: opening it will say so.
     """
     folder = local_folder(path, revision)
-    files = [] if folder is None else weight_files(folder)
-    if folder is None or not files:
+    if folder is None:
+        return None
+    try:
+        return _digest_folder(folder)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or folder}: cannot be read: {error.strerror}. What the weights are "
+            "must be known before they are asked."
+        ) from None
+
+
+def _digest_folder(folder: Path) -> CheckpointDigest | None:
+    files = weight_files(folder)
+    if not files:
         return None
     settings = sorted(
         file
@@ -93,9 +107,9 @@ def weight_files(folder: Path) -> list[Path]:
 def _shards(index: Path) -> list[Path]:
     try:
         names = set(json.loads(index.read_bytes())["weight_map"].values())
-    except (ValueError, KeyError, AttributeError, TypeError):
+        return sorted(path for name in names if (path := index.parent / name).is_file())
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return []
-    return sorted(index.parent / name for name in names if (index.parent / name).is_file())
 
 
 def _digest_files(files: Iterable[Path]) -> str:

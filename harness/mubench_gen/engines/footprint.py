@@ -12,6 +12,7 @@ GIB = 2**30
 # Bytes an element, of what is loaded in the precision that the user chose.
 _FLOATS: Mapping[str, int] = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 _CHOSEN: Mapping[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
+_DIMENSIONS = 32  # more are no tensor's
 _LONGEST_HEADER = 100_000_000  # the limit of safetensors' own reader
 
 
@@ -64,7 +65,7 @@ def _loaded(file: Path, size: int | None) -> int:
         return on_disk
     try:
         return sum(_bytes(tensor, size) for tensor in tensors)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return on_disk
 
 
@@ -74,7 +75,7 @@ def _tensors(file: Path) -> list[dict[str, Any]]:
         with file.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             header = json.loads(stream.read(length)) if length < _LONGEST_HEADER else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return []
     if not isinstance(header, dict):
         return []
@@ -85,4 +86,7 @@ def _bytes(tensor: Mapping[str, Any], size: int) -> int:
     start, end = tensor["data_offsets"]
     if tensor["dtype"] not in _FLOATS:
         return int(end) - int(start)
-    return int(math.prod(tensor["shape"])) * size
+    shape = [int(number) for number in tensor["shape"]]
+    if len(shape) > _DIMENSIONS or any(not 0 <= number < 2**60 for number in shape):
+        raise ValueError(shape)
+    return math.prod(shape) * size

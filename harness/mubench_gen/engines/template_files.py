@@ -22,7 +22,7 @@ def template_to_serve(checkpoint: Checkpoint, revision: str | None) -> str | Non
     folder = _small_files(checkpoint.path, revision)
     if folder is None or _has_template(folder):
         return None
-    return checkpoint.fallback_templates.get(_read(folder / "config.json").get("model_type", ""))
+    return checkpoint.fallback_templates.get(str(_read(folder / "config.json").get("model_type")))
 
 
 def _small_files(path: str | Path, revision: str | None) -> Path | None:
@@ -48,6 +48,6 @@ def _has_template(folder: Path) -> bool:
 def _read(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

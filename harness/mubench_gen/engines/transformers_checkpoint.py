@@ -15,7 +15,6 @@ from typing import Any, Literal, NoReturn
 import huggingface_hub.utils
 import torch
 import transformers
-from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from mubench_gen.engines.digest import digest_checkpoint
@@ -23,16 +22,6 @@ from mubench_gen.engines.options import TransformersOptions
 from mubench_gen.engines.transformers_source import Source
 from mubench_gen.errors import UsageError
 
-# What from_pretrained raises for a checkpoint that cannot be opened (all seen in 5.19).
-_OPENING_ERRORS = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ImportError,
-    RuntimeError,
-)
 _PACKAGE = re.compile(r"requires the (\S+) library")
 _GLOBAL = re.compile(r"GLOBAL (\S+)")  # in what torch says of a pickle that it refuses
 _KEYS_SHOWN = 5
@@ -200,7 +189,7 @@ def _arguments(source: Source) -> dict[str, Any]:
 def _load_config(source: Source) -> Any:
     try:
         return transformers.AutoConfig.from_pretrained(source.path, **_arguments(source))
-    except _OPENING_ERRORS as error:
+    except Exception as error:  # transformers raises what it likes on a damaged file
         _refuse(source, "configuration", error)
 
 
@@ -224,7 +213,7 @@ def _load_processor(source: Source) -> Any:
     auto_processor: Any = transformers.AutoProcessor
     try:
         processor = auto_processor.from_pretrained(source.path, **_arguments(source))
-    except _OPENING_ERRORS as error:
+    except Exception as error:  # tokenizers raises plain Exceptions
         _refuse(source, "processor", error)
     missing = [
         part for part in ("image_processor", "tokenizer") if getattr(processor, part, None) is None
@@ -262,7 +251,7 @@ def _load_weights(
             f"{f' ({found[1]})' if found else ''}: reading it could run code, so it is not read. "
             "Ask its publisher for safetensors, or for a pickle of tensors alone."
         ) from error
-    except (*_OPENING_ERRORS, SafetensorError) as error:
+    except Exception as error:  # as do torch, on a damaged pickle, and safetensors
         _refuse(source, "weights", error)
     missing = sorted(report["missing_keys"])
     if missing:

@@ -7,6 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -128,11 +129,14 @@ def _opened(
 def _opening(checkpoint: Checkpoint, runtime: Runtime, start: VllmStart) -> Opening:
     """What a diagnosis says of the model."""
     folder = local_folder(checkpoint.path, start.arguments.get("revision"))
-    files = [] if folder is None else weight_files(folder)
     dtype = str(start.arguments["dtype"])
+    size = None
+    with suppress(OSError):
+        files = [] if folder is None else weight_files(folder)
+        size = loaded_bytes(files, dtype) if files else None
     return Opening(
         str(checkpoint.path),
-        loaded_bytes(files, dtype) if files else None,
+        size,
         dtype,
         dict(runtime.engine_options),
         hint_of(checkpoint),

@@ -9,8 +9,8 @@ from typing import Any
 
 from mubench_gen._version import __version__
 from mubench_gen.merging.arithmetic import Measured
-from mubench_gen.merging.checkpoint import some
 from mubench_gen.merging.matching import Match
+from mubench_gen.merging.reading import some
 from mubench_gen.merging.recipe import Recipe, block_of, spelled
 
 # Norm of the difference against that of the base. The fine-tune of the tiny CLIP has 0.12; of two

@@ -10,34 +10,27 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mubench_gen.errors import MergeError
 from mubench_gen.merging.arithmetic import Floats, Workshop
-from mubench_gen.merging.checkpoint import (
-    ADAPTER,
-    Checkpoint,
-    Contents,
-    find_folder,
-    open_safetensors,
-    read_json,
-    some,
-)
+from mubench_gen.merging.checkpoint import Checkpoint, Contents, find_folder, open_safetensors
+from mubench_gen.merging.lora_settings import refuse_others, scale_of, scaled
+from mubench_gen.merging.reading import ADAPTER, read_json, some
+from mubench_gen.merging.safetensors_file import FLOATS
 from mubench_gen.merging.tensors import Tensor, read_whole
+from mubench_gen.merging.ties import is_words, ties_words
 
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 _WRAPPED = "base_model.model."
 _PARTS = (".lora_A.weight", ".lora_B.weight", ".lora_embedding_A", ".lora_embedding_B")
-# Ways to begin that change the base, so that B·A is no difference from the published one.
-_OTHER_BASE = ("pissa", "olora", "corda", "loftq")
+_PARENTS = ("model", "language_model", "transformer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +75,19 @@ def open_adapter(name: str, base: Checkpoint, files: ExitStack) -> Checkpoint:
     """
     folder = find_folder(name)
     settings = read_json(folder / ADAPTER)
-    _refuse_others(name, settings)
+    refuse_others(name, settings)
     contents = _open_weights(name, folder, files)
     modules = _modules(name, contents)
     tensors: dict[str, Tensor] = dict(base.tensors)
     for module, (down, up, turned) in modules.items():
         key = _key_of(name, module, base)
+        if isinstance(tensors[key], LoraTensor):
+            raise MergeError(f"{name}: two modules of the adapter change the base's {key}.")
+        if ties_words(base.settings) and is_words(key):
+            raise MergeError(
+                f"{name}: the adapter changes {key}, which is embedding and output layer in one "
+                "(tie_word_embeddings): have PEFT merge it into its base and give that folder."
+            )
         turned = turned or bool(settings.get("fan_in_fan_out"))
         scale = scale_of(settings, module, down.shape[0])
         tensors[key] = _fitted(name, key, LoraTensor(base.tensors[key], down, up, scale, turned))
@@ -109,20 +109,10 @@ def open_adapter(name: str, base: Checkpoint, files: ExitStack) -> Checkpoint:
     )
 
 
-def scale_of(settings: Mapping[str, Any], module: str, rank: int) -> float:
-    """What B·A is multiplied with: by PEFT's rule, patterns first."""
-    alpha = settings.get("lora_alpha", 8)
-    for pattern, value in (settings.get("alpha_pattern") or {}).items():
-        if re.fullmatch(rf"(.*\.)?({pattern})", module):
-            alpha = value
-            break
-    return float(alpha) / (math.sqrt(rank) if settings.get("use_rslora") else rank)
-
-
 def adapted(name: str) -> dict[str, int]:
     """The modules that an adapter changes, with their ranks. MergeError as in `open_adapter`."""
     folder = find_folder(name)
-    _refuse_others(name, read_json(folder / ADAPTER))
+    refuse_others(name, read_json(folder / ADAPTER))
     with ExitStack() as files:
         modules = _modules(name, _open_weights(name, folder, files))
     return {module: down.shape[0] for module, (down, _, _) in modules.items()}
@@ -135,7 +125,7 @@ def scaled_adapters(name: str, folders: Mapping[Decimal, Path]) -> list[str]:
     """
     folder = find_folder(name)
     settings = read_json(folder / ADAPTER)
-    _refuse_others(name, settings)
+    refuse_others(name, settings)
     weights = _weights_file(name, folder)
     with ExitStack() as files:
         modules = sorted(_modules(name, _open_weights(name, folder, files)))
@@ -147,49 +137,12 @@ def scaled_adapters(name: str, folders: Mapping[Decimal, Path]) -> list[str]:
     return modules
 
 
-def scaled(settings: Mapping[str, Any], alpha: float) -> dict[str, Any]:
-    """The configuration of an adapter with α times its effect, without what is not set."""
-    patterns = settings.get("alpha_pattern") or {}
-    return {
-        **{name: value for name, value in settings.items() if value is not None and value != {}},
-        "lora_alpha": alpha * float(settings.get("lora_alpha", 8)),
-        "alpha_pattern": {pattern: alpha * float(value) for pattern, value in patterns.items()},
-    }
-
-
 def _link(weights: Path, out: Path) -> None:
     """A hard link, which outlives the original; across file systems a symbolic one."""
     try:
         os.link(weights, out)
     except OSError:
         out.symlink_to(weights)
-
-
-def _refuse_others(name: str, settings: Mapping[str, Any]) -> None:
-    kind = str(settings.get("peft_type", "LORA")).upper()
-    if kind != "LORA":
-        raise MergeError(f"{name}: is a PEFT adapter of the kind {kind}; only LoRA scales by α.")
-    whole = settings.get("modules_to_save")
-    if whole:
-        raise MergeError(
-            f"{name}: the adapter also trains whole modules (modules_to_save: "
-            f"{', '.join(map(str, whole))}), which lora_alpha does not scale. Have PEFT merge it "
-            "into its base (merge_and_unload, save_pretrained) and give that folder."
-        )
-    for key, plain in (("bias", "none"), ("use_dora", False), ("lora_bias", False),
-                       ("trainable_token_indices", None), ("layer_replication", None),
-                       ("use_qalora", False), ("alora_invocation_tokens", None)):  # fmt: skip
-        if settings.get(key, plain) not in (plain, None, False):
-            raise MergeError(
-                f"{name}: the adapter has {key} = {settings[key]!r}, whose effect α does not "
-                "scale. Have PEFT merge it into its base and give that folder."
-            )
-    begun = str(settings.get("init_lora_weights", "")).lower()
-    if begun.startswith(_OTHER_BASE):
-        raise MergeError(
-            f"{name}: the adapter began as {begun!r}, which changes the base: it is no difference "
-            "from the published one. Save it with PEFT's conversion to plain LoRA first."
-        )
 
 
 def _weights_file(name: str, folder: Path) -> Path:
@@ -217,21 +170,33 @@ def _modules(name: str, contents: Contents) -> dict[str, tuple[Tensor, Tensor, b
             f"scale: {some(whole)}. Have PEFT merge it into its base and give that folder."
         )
     found: dict[str, tuple[Tensor, Tensor, bool]] = {}
-    for key, down in contents.tensors.items():
-        for part, other, turned in (
-            (".lora_A.weight", ".lora_B.weight", False),
-            (".lora_embedding_A", ".lora_embedding_B", True),
-        ):
-            if not key.endswith(part):
-                continue
-            module = key.removesuffix(part)
-            up = contents.tensors.get(module + other)
-            if up is None or len(down.shape) != 2 or len(up.shape) != 2:
-                raise MergeError(f"{name}: {module} has no pair of matrices A and B.")
-            found[module.removeprefix(_WRAPPED)] = (down, up, turned)
+    for key in contents.tensors:
+        part = next(part for part in _PARTS if key.endswith(part))
+        module, turned = key.removesuffix(part), "embedding" in part
+        names = [module + one for one in _PARTS if ("embedding" in one) == turned]
+        down, up = (contents.tensors.get(one) for one in names)
+        plain = module.removeprefix(_WRAPPED)
+        if down is None or up is None or not _are_pair(down, up):
+            raise MergeError(f"{name}: {module} has no pair of matrices A and B of numbers.")
+        if found.setdefault(plain, (down, up, turned)) != (down, up, turned):
+            raise MergeError(f"{name}: the adapter's weights hold {plain} twice.")
     if not found:
         raise MergeError(f"{name}: the adapter's weights hold no A and B.")
+    _check_finite(name, contents)
     return found
+
+
+def _are_pair(down: Tensor, up: Tensor) -> bool:
+    if {down.dtype, up.dtype} - set(FLOATS) or len(down.shape) != 2 or len(up.shape) != 2:
+        return False
+    return 0 < down.shape[0] == up.shape[1]
+
+
+def _check_finite(name: str, contents: Contents) -> None:
+    """As of whole weights: answers of NaN would be answers all the same."""
+    for key, tensor in contents.tensors.items():
+        if not np.isfinite(_numbers(tensor)).all():
+            raise MergeError(f"{name}: {key} holds NaN or Inf. Fetch or train the adapter again.")
 
 
 def _key_of(name: str, module: str, base: Checkpoint) -> str:
@@ -239,33 +204,27 @@ def _key_of(name: str, module: str, base: Checkpoint) -> str:
     exact = f"{module}.weight"
     if exact in base.tensors:
         return exact
-    parts = exact.split(".")
-    ranked = sorted(((_likeness(parts, key.split(".")), key) for key in base.tensors), reverse=True)
-    best, key = ranked[0]
-    tied = len(ranked) > 1 and ranked[1][0] == best
-    layered = [part for part in parts if part.isdigit()]
-    if best[0] < 2 or tied or any(part not in key.split(".") for part in layered):
+    plain = _plain(exact)
+    found = [key for key in base.tensors if _plain(key) == plain]
+    if len(found) != 1:
         raise MergeError(
             f"{name}: the adapter changes {module}, and {base} has no tensor that is clearly its "
             "weight. Is this the adapter's base?"
         )
-    return key
+    return found[0]
 
 
-def _likeness(one: Sequence[str], other: Sequence[str]) -> tuple[int, int]:
-    """How many parts two names share at the end, and how many at all."""
-    shared = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
-        if a != b:
-            break
-        shared += 1
-    return shared, len(set(one) & set(other))
+def _plain(name: str) -> tuple[str, ...]:
+    """A name without the parents that versions of transformers give to, or take from, a model."""
+    parts = name.split(".")
+    dropped = {*_PARENTS, *(("vision_model",) if "vision_tower" in parts else ())}
+    return tuple(part for part in parts if part not in dropped)
 
 
 def _fitted(name: str, key: str, tensor: LoraTensor) -> LoraTensor:
     rows, columns = tensor.up.shape[0], tensor.down.shape[1]
     expected = (columns, rows) if tensor.turned else (rows, columns)
-    if tensor.base.shape != expected or tensor.down.shape[0] != tensor.up.shape[1]:
+    if tensor.base.shape != expected or tensor.base.dtype not in FLOATS:
         raise MergeError(
             f"{name}: the adapter's B·A for {key} is {list(expected)}, the base's tensor "
             f"{list(tensor.base.shape)}. Is this the adapter's base?"

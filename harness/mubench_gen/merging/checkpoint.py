@@ -6,7 +6,6 @@ files of torch, with `weights_only=True`.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -17,14 +16,16 @@ from typing import Any
 
 from mubench_gen.engines.digest import local_folder
 from mubench_gen.errors import MergeError, MissingExtraError
+from mubench_gen.merging.reading import ADAPTER, read_json, reading, some
 from mubench_gen.merging.safetensors_file import SIZES, read_header
 from mubench_gen.merging.tensors import FileTensor, Tensor
 
 SAFETENSORS, PICKLE = "safetensors", "pickle, read with weights_only=True"
-_SINGLE = ("model.safetensors", "open_clip_model.safetensors")
-_PICKLED = ("pytorch_model.bin", "open_clip_pytorch_model.bin")
-ADAPTER = "adapter_config.json"
-_SHOWN = 5  # names that a message lists
+# In the order in which transformers, and the digest of a checkpoint, look for them.
+_SINGLE = (
+    "model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)  # fmt: skip
 # Names that the usual quantisers give to what they store.
 _QUANTISED = re.compile(
     r"\.(qweight|qzeros|g_idx|SCB|weight_format|absmax|quant_map|nested_absmax|nested_quant_map"
@@ -40,7 +41,7 @@ class Checkpoint:
     `settings` is config.json (or open_clip_config.json), empty where there is none;
     `identity` tells whether the files are still the same (name, size, time of change).
     `converted`: the tensors' names are those of another layout than the files'; `adapter`: they
-    are a base's with an adapter merged in.
+    are a base's with an adapter merged in. `ties`: names that the files say are one tensor.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Checkpoint:
     notes: Sequence[str] = ()
     converted: bool = False
     adapter: bool = False
+    ties: Sequence[frozenset[str]] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -61,10 +63,12 @@ class Checkpoint:
 
 def find_folder(name: str) -> Path:
     """The folder of a checkpoint: a local one, or OWNER/NAME[@REVISION] fetched from the hub."""
-    own = Path(name).expanduser()
-    if own.is_dir():
+    with reading(name):
+        own = Path(name).expanduser()
+        there, file = own.is_dir(), own.is_file()
+    if there:
         return own
-    if own.is_file():
+    if file:
         raise MergeError(f"{name} is a file: give the folder that holds it, with its config.json.")
     hub, _, revision = name.partition("@")
     if name.startswith(("/", ".", "~")) or not re.fullmatch(r"[\w.-]+/[\w.-]+", hub):
@@ -78,6 +82,11 @@ def find_folder(name: str) -> Path:
 def open_checkpoint(name: str, files: ExitStack) -> Checkpoint:
     """The checkpoint of that name; its files stay open until `files` closes them."""
     folder = find_folder(name)
+    with reading(folder):
+        return _opened(name, folder, files)
+
+
+def _opened(name: str, folder: Path, files: ExitStack) -> Checkpoint:
     if (folder / ADAPTER).is_file():
         raise MergeError(f"{name} is an adapter: its base comes first, then the adapter.")
     settings = read_settings(folder)
@@ -105,6 +114,7 @@ def open_checkpoint(name: str, files: ExitStack) -> Checkpoint:
         settings=settings,
         identity=[(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats],
         notes=found.notes,
+        ties=found.ties,
     )
 
 
@@ -116,6 +126,7 @@ class Contents:
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, str]
     notes: Sequence[str] = ()
+    ties: Sequence[frozenset[str]] = ()
 
 
 def is_adapter(name: str) -> bool:
@@ -129,23 +140,6 @@ def read_settings(folder: Path) -> dict[str, Any]:
         if file.is_file():
             return read_json(file)
     return {}
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON file that holds an object. MergeError where it doesn't."""
-    try:
-        document = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise MergeError(f"{file}: cannot be read as JSON: {error}.") from None
-    if not isinstance(document, dict):
-        raise MergeError(f"{file}: is no JSON object.")
-    return document
-
-
-def some(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def _fetch(hub: str, revision: str | None) -> Path:
@@ -168,7 +162,7 @@ def _fetch(hub: str, revision: str | None) -> Path:
 
 def _weight_files(name: str, folder: Path) -> tuple[list[Path], Path | None]:
     """The files that hold the weights, as transformers would choose, and their index."""
-    for single in (*_SINGLE, *_PICKLED):
+    for single in _SINGLE:
         if (folder / single).is_file():
             return [folder / single], None
         index = folder / f"{single}.index.json"
@@ -229,7 +223,12 @@ def open_safetensors(paths: Sequence[Path], files: ExitStack) -> Contents:
             if one.name in tensors:
                 raise MergeError(f"{path}: holds {one.name!r}, which another shard holds too.")
             tensors[one.name] = FileTensor(one.dtype, one.shape, handle, one.start, path)
-    return Contents(shards, tensors, metadata)
+    ties = [  # `save_model` of safetensors notes what it left out, and under which name it is
+        frozenset((left, kept))
+        for left, kept in metadata.items()
+        if kept in tensors and left not in tensors
+    ]
+    return Contents(shards, tensors, metadata, ties=ties)
 
 
 def _check_index(index: Path, shards: Mapping[str, Sequence[str]]) -> None:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import MergeError
-from mubench_gen.merging.checkpoint import Checkpoint, read_json, some
+from mubench_gen.merging.checkpoint import Checkpoint
 from mubench_gen.merging.layouts import activation
+from mubench_gen.merging.reading import read_json, some
 
 ACCOUNT = "merge.json"
 _SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", ".spm", ".bpe"})
@@ -111,15 +113,28 @@ def _vocabulary(folder: Path) -> dict[int, str]:
         document = read_json(file)
         model = document.get("model")
         vocabulary = model.get("vocab") if isinstance(model, dict) else None
-        if isinstance(vocabulary, dict):
-            found |= {int(number): str(token) for token, number in vocabulary.items()}
-        elif isinstance(vocabulary, list):  # of a unigram model: [token, score]
-            found |= {i: str(one[0]) for i, one in enumerate(vocabulary) if one}
-        for token in document.get("added_tokens") or ():
-            found[int(token["id"])] = str(token["content"])
-    elif (folder / "vocab.json").is_file():
-        found = {int(n): str(token) for token, n in read_json(folder / "vocab.json").items()}
+        with _told_wrongly(file):
+            if isinstance(vocabulary, dict):
+                found |= {int(number): str(token) for token, number in vocabulary.items()}
+            elif isinstance(vocabulary, list):  # of a unigram model: [token, score]
+                found |= {i: str(one[0]) for i, one in enumerate(vocabulary) if one}
+            for token in document.get("added_tokens") or ():
+                found[int(token["id"])] = str(token["content"])
+    elif (file := folder / "vocab.json").is_file():
+        with _told_wrongly(file):
+            found = {int(n): str(token) for token, n in read_json(file).items()}
     return found
+
+
+@contextmanager
+def _told_wrongly(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError):
+        raise MergeError(
+            f"{file}: its tokens are not described as tokenizers describe them: the file is "
+            "damaged. Fetch it again."
+        ) from None
 
 
 def _differences(

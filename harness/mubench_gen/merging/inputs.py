@@ -16,6 +16,7 @@ from mubench_gen.merging.checkpoint import Checkpoint, is_adapter, open_checkpoi
 from mubench_gen.merging.companions import compare_companions
 from mubench_gen.merging.layouts import in_layout_of
 from mubench_gen.merging.matching import Match, Matched, match
+from mubench_gen.merging.reading import reading
 from mubench_gen.merging.recipe import Recipe, folder_name
 
 Side = Literal["base", "finetuned"]
@@ -74,6 +75,7 @@ class Opened:
         return sum(math.prod(one.shape) for one in self.matched)
 
 
+@reading("A checkpoint")
 def open_inputs(wanted: Merge, files: ExitStack) -> Opened:
     """Open the checkpoints and pair their tensors. MergeError for what doesn't fit."""
     if len(wanted.finetuned) > 1 and wanted.recipe.method == "slerp":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -68,14 +69,17 @@ class OtherMerge(Exception):
 
 
 def _line(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content).encode() + b"\n"
+    """With a checksum before it: a damaged line is as if it had never been written."""
+    text = json.dumps(content).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
 def _read(line: bytes, finished: dict[str, dict[str, Finished]]) -> None:
-    told = json.loads(line)
-    measured = told["measured"]
-    if not line.endswith(b"\n"):
+    checksum, _, text = line.removesuffix(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
         raise ValueError(line)
+    told = json.loads(text)
+    measured = told["measured"]
     finished.setdefault(told["shard"], {})[told["tensor"]] = Finished(
         digests=tuple(told["digests"]),
         measured=None if measured is None else Measured(**measured),

@@ -8,10 +8,11 @@ of the stored ones: ranges of their bytes, read when they are needed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from mubench_gen.errors import MergeError
 from mubench_gen.merging.checkpoint import Checkpoint
 from mubench_gen.merging.tensors import RowsTensor, StackedTensor, Tensor, TransposedTensor
 
@@ -64,9 +65,12 @@ def in_layout_of(base: Checkpoint, other: Checkpoint) -> Checkpoint:
     prefixed = [_has_prefix(side.tensors) for side in (base, other)]
     if ours is None or theirs is None or (ours == theirs and prefixed[0] == prefixed[1]):
         return other
-    tensors = to_transformers(other.tensors) if theirs == "open_clip" else dict(other.tensors)
-    if ours == "open_clip":
-        tensors = to_open_clip(tensors, prefix=_TEXT if prefixed[0] else "")
+    try:
+        tensors = to_transformers(other.tensors) if theirs == "open_clip" else dict(other.tensors)
+        if ours == "open_clip":
+            tensors = to_open_clip(tensors, prefix=_TEXT if prefixed[0] else "")
+    except MergeError as error:
+        raise MergeError(f"{other}: {error} Fetch the checkpoint again.") from None
     note = f"{other} has the layout of {theirs}: its tensors were read under the base's names"
     return replace(other, tensors=tensors, converted=True, notes=(*other.notes, note))
 
@@ -90,18 +94,21 @@ def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name = stored.removeprefix(_TEXT)
         if name in names:
             ours, how = names[name]
-            found[ours] = TransposedTensor(tensor) if how else tensor
+            _put(found, ours, _turned(stored, tensor) if how else tensor)
             continue
         block = _in_transformers(name)
         split = re.fullmatch(r"(.*\.)attn\.in_proj_(weight|bias)", block)
         if split is None:
-            found[block] = tensor
+            _put(found, block, tensor)
             continue
-        rows = tensor.shape[0] // len(_SPLIT)
-        for number, part in enumerate(_SPLIT):
-            found[f"{split[1]}self_attn.{part}.{split[2]}"] = RowsTensor(
-                tensor, (rows, *tensor.shape[1:]), number * rows
+        rows, rest = divmod(tensor.shape[0] if tensor.shape else 1, len(_SPLIT))
+        if rest:
+            raise MergeError(
+                f"{stored} of shape {list(tensor.shape)} is no matrix of queries, keys and values."
             )
+        for number, part in enumerate(_SPLIT):
+            name = f"{split[1]}self_attn.{part}.{split[2]}"
+            _put(found, name, RowsTensor(tensor, (rows, *tensor.shape[1:]), number * rows))
     return found
 
 
@@ -112,17 +119,41 @@ def to_open_clip(tensors: Mapping[str, Tensor], *, prefix: str = "") -> dict[str
     for name, tensor in tensors.items():
         if name in names:
             theirs, how = names[name]
-            found[_prefixed(theirs, prefix)] = TransposedTensor(tensor) if how else tensor
+            _put(found, _prefixed(theirs, prefix), _turned(name, tensor) if how else tensor)
             continue
         split = re.fullmatch(r"(.*\.)self_attn\.([qkv]_proj)\.(weight|bias)", name)
         if split is None:
-            found[_prefixed(_in_open_clip(name), prefix)] = tensor
-        elif split[2] == _SPLIT[0]:
-            parts = [tensors.get(f"{split[1]}self_attn.{part}.{split[3]}") for part in _SPLIT]
-            known = [part for part in parts if part is not None]
+            _put(found, _prefixed(_in_open_clip(name), prefix), tensor)
+            continue
+        parts = [f"{split[1]}self_attn.{part}.{split[3]}" for part in _SPLIT]
+        if name == next(part for part in parts if part in tensors):
             stacked = f"{_in_open_clip(split[1])}attn.in_proj_{split[3]}"
-            found[_prefixed(stacked, prefix)] = StackedTensor(known)
+            _put(found, _prefixed(stacked, prefix), _stacked(tensors, parts))
     return found
+
+
+def _put(found: dict[str, Tensor], name: str, tensor: Tensor) -> None:
+    """Two tensors of one name in the other layout are no CLIP's, and one would be lost."""
+    if name in found:
+        raise MergeError(f"Two tensors of one checkpoint stand for {name} in the other's layout.")
+    found[name] = tensor
+
+
+def _turned(name: str, tensor: Tensor) -> Tensor:
+    if len(tensor.shape) != 2:
+        raise MergeError(f"{name} of shape {list(tensor.shape)} is no projection of a CLIP.")
+    return TransposedTensor(tensor)
+
+
+def _stacked(tensors: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
+    """Queries, keys and values as one; all three must be there, and of one kind."""
+    missing = [name for name in names if name not in tensors]
+    if missing:
+        raise MergeError(f"{names[0]} has no {', '.join(missing)} beside it.")
+    parts = [tensors[name] for name in names]
+    if len({(part.dtype, part.shape) for part in parts}) > 1 or not parts[0].shape:
+        raise MergeError(f"{', '.join(names)} are not of one type and shape.")
+    return StackedTensor(parts)
 
 
 def _has_prefix(tensors: Mapping[str, Tensor]) -> bool:

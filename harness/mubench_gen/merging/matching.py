@@ -10,11 +10,18 @@ from typing import Any, Literal
 
 from mubench_gen.errors import MergeError
 from mubench_gen.merging.adapters import LoraTensor
-from mubench_gen.merging.checkpoint import Checkpoint, some
+from mubench_gen.merging.checkpoint import Checkpoint
+from mubench_gen.merging.reading import some
 from mubench_gen.merging.recipe import Recipe
 from mubench_gen.merging.safetensors_file import FLOATS
-from mubench_gen.merging.tensors import Tensor, read_whole
+from mubench_gen.merging.tensors import Tensor
+from mubench_gen.merging.ties import twin_of, untied
 
+# Positions, and numbers that OpenAI's CLIPs keep beside their weights.
+_BUFFERS = frozenset(
+    {"position_ids", "token_type_ids", "relative_position_index", "num_batches_tracked",
+     "input_resolution", "context_length", "vocab_size"}
+)  # fmt: skip
 Fate = Literal["merged", "copied", "skipped"]
 _VOCABULARY = re.compile(r"(embed_tokens|token_embedding|word_embeddings|lm_head|wte)\.weight\Z")
 
@@ -123,40 +130,36 @@ def _paired(base: Checkpoint, other: Checkpoint, notes: list[str]) -> dict[str, 
     found = dict(other.tensors)
     missing = [name for name in base.tensors if name not in found]
     extra = [name for name in found if name not in base.tensors]
-    for name in [n for n in missing if _is_buffer(base.tensors[n])]:
+    for name in [n for n in missing if _is_buffer(n, base.tensors[n])]:
         missing.remove(name)
         found[name] = base.tensors[name]
         notes.append(f"{other} lacks the buffer {name}: the base's is kept")
-    for name in [n for n in extra if _is_buffer(found[n])]:
+    for name in [n for n in extra if _is_buffer(n, found[n])]:
         extra.remove(name)
         notes.append(f"the buffer {name} of {other} is left out: the base has none")
     for name in list(missing):
-        twin = _twin(name, base, found)
+        twin = twin_of(name, base, other)
         if twin is not None:
             missing.remove(name)
             found[name] = found[twin]
             notes.append(f"{name} is tied to {twin}, under whose name alone {other} stores it")
     for name in list(extra):
-        twin = _twin(name, other, base.tensors)
+        twin = twin_of(name, other, base)
         if twin is not None:
             extra.remove(name)
             notes.append(f"{name} of {other} is tied to {twin}, which alone the base stores")
     _refuse_differences(base, other, found, missing, extra)
+    if untied(base, other):
+        raise MergeError(
+            f"The output layer of {base} is its embedding (tie_word_embeddings), that of {other} "
+            "one of its own: what is between them is no model of either configuration."
+        )
     return {name: found[name] for name in base.tensors}
 
 
-def _is_buffer(tensor: Tensor) -> bool:
-    return tensor.dtype not in FLOATS
-
-
-def _twin(name: str, within: Checkpoint, known: Mapping[str, Tensor]) -> str | None:
-    """Another tensor of the checkpoint with the same bytes, which the other side knows too."""
-    one = within.tensors[name]
-    for other, tensor in within.tensors.items():
-        alike = tensor.dtype == one.dtype and tensor.shape == one.shape
-        if other != name and other in known and alike and read_whole(tensor) == read_whole(one):
-            return other
-    return None
+def _is_buffer(name: str, tensor: Tensor) -> bool:
+    """Integers that a model can make by itself, which only some versions of a library store."""
+    return tensor.dtype not in FLOATS and name.rpartition(".")[2] in _BUFFERS
 
 
 def _compare_architectures(base: Checkpoint, other: Checkpoint) -> None:
@@ -189,7 +192,7 @@ def _refuse_differences(
     kinds = [
         name
         for name, tensor in base.tensors.items()
-        if name in found and _is_buffer(found[name]) != _is_buffer(tensor)
+        if name in found and (found[name].dtype in FLOATS) != (tensor.dtype in FLOATS)
     ]
     told = []
     if missing:

@@ -14,11 +14,12 @@ from mubench_gen.merging import workspace as workspaces
 from mubench_gen.merging.account import Account, blocks, unchanged, warnings_of
 from mubench_gen.merging.adapters import scaled_adapters
 from mubench_gen.merging.arithmetic import Measured
-from mubench_gen.merging.checkpoint import Checkpoint, is_adapter, some
+from mubench_gen.merging.checkpoint import Checkpoint, is_adapter
 from mubench_gen.merging.companions import ACCOUNT, carry, companions
 from mubench_gen.merging.inputs import Merge, Opened, identity, open_inputs
 from mubench_gen.merging.output import Finished, size_of, sound
 from mubench_gen.merging.piecework import Sources
+from mubench_gen.merging.reading import some
 from mubench_gen.merging.recipe import depths, spelled
 from mubench_gen.merging.safetensors_file import SIZES
 from mubench_gen.merging.shard import Listener, write_shard
@@ -46,8 +47,8 @@ def merge(wanted: Merge, progress: Progress | None = None) -> Account:
                 workspace.complete()
             except OSError as error:
                 raise MergeError(
-                    f"--out {wanted.out}: cannot be written: {error.strerror}. What is finished "
-                    "is kept: the same command goes on."
+                    f"{workspaces.told(wanted.out, error)} What is finished is kept: the same "
+                    "command goes on."
                 ) from None
     return account
 
@@ -69,12 +70,12 @@ def scale_adapter(wanted: Merge) -> list[str]:
     with ExitStack() as files:  # that it fits the base
         open_inputs(wanted, files)
     with workspaces.opened(wanted.out, {"adapter": name}) as workspace:
-        workspaces.clear(workspace)
         try:
+            workspaces.clear(workspace)
             modules = scaled_adapters(name, wanted.folders(workspace.folder / "scaled"))
             workspace.complete(workspace.folder / "scaled")
         except OSError as error:
-            raise MergeError(f"--out {wanted.out}: cannot be written: {error.strerror}.") from None
+            raise MergeError(workspaces.told(wanted.out, error)) from None
     return modules
 
 
@@ -116,7 +117,11 @@ def _kept(inputs: Opened, folders: Sequence[Path], workspace: Workspace) -> set[
     """
     kept: set[str] = set()
     for shard, matches in inputs.shards.items():
-        finished = workspace.journal.finished.get(shard, {})
+        finished = {
+            name: one
+            for name, one in workspace.journal.finished.get(shard, {}).items()
+            if len(one.digests) == len(folders)
+        }
         found = set(finished)
         for number, folder in enumerate(folders):
             digests = {name: finished[name].digests[number] for name in found}

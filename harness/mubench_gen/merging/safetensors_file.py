@@ -23,6 +23,7 @@ SIZES: Mapping[str, int] = {
     "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
 }  # fmt: skip
 FLOATS = ("F64", "F32", "F16", "BF16")
+_DIMENSIONS = 32
 _LONGEST_HEADER = 100_000_000  # the reference implementation's own limit
 
 
@@ -101,26 +102,47 @@ def _length(path: Path, first: bytes, size: int) -> int:
 
 def _document(path: Path, text: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(text)
-    except ValueError:
+        document = json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise MergeError(f"{path}: its header is no JSON object: the file is damaged.")
+        raise MergeError(
+            f"{path}: its header is no JSON object, or names something twice: the file is damaged."
+        )
     return document
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names differ: of two of one name, readers take the one or the other."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice")
+    return found
 
 
 def _entry(path: Path, name: str, told: Any, begin: int) -> Entry:
     try:
-        dtype, shape = str(told["dtype"]), tuple(int(n) for n in told["shape"])
-        start, end = (int(n) for n in told["data_offsets"])
+        name.encode()
+        dtype, shape = told["dtype"], tuple(map(_number, told["shape"]))
+        start, end = map(_number, told["data_offsets"])
+        if not isinstance(dtype, str) or len(shape) > _DIMENSIONS:
+            raise ValueError(dtype)
     except (KeyError, TypeError, ValueError):
-        raise MergeError(f"{path}: its header describes {name!r} wrongly.") from None
+        raise MergeError(
+            f"{path}: its header describes {name!r} wrongly: the file is damaged."
+        ) from None
     if dtype in SIZES and SIZES[dtype] * math.prod(shape) != end - start:
         raise MergeError(
             f"{path}: its header gives {name!r} {end - start:,} bytes, but {list(shape)} of "
             f"{dtype} take {SIZES[dtype] * math.prod(shape):,}."
         )
     return Entry(name, dtype, shape, begin + start, end - start)
+
+
+def _number(told: Any) -> int:
+    if type(told) is not int or not 0 <= told < 2**60:
+        raise ValueError(told)
+    return told
 
 
 def _check_ranges(path: Path, entries: Iterable[Entry], *, begin: int, end: int) -> None:

@@ -54,7 +54,10 @@ class FileTensor:
     def read_into(self, start: int, buffer: memoryview) -> None:
         at, left = self.start + start, buffer
         while left:
-            got = os.preadv(self.handle, [left], at)
+            try:
+                got = os.preadv(self.handle, [left], at)
+            except OSError as error:  # of which file, the system does not say
+                raise OSError(error.errno, error.strerror, str(self.path)) from None
             if not got:
                 raise MergeError(f"{self.path}: became shorter while it was read.")
             at, left = at + got, left[got:]

@@ -53,6 +53,11 @@ def _rename(folder: Path, out: Path) -> None:
     sync(out.parent)
 
 
+def told(out: Path, error: OSError) -> str:
+    """What the system did not do, and with which file."""
+    return f"--out {out}: {error.filename or 'it'} cannot be written or read: {error.strerror}."
+
+
 def refuse_existing(out: Path) -> None:
     """An output that is there already is left as it is; an empty folder is none."""
     try:
@@ -99,13 +104,16 @@ def _journal(folder: Path, identity: Mapping[str, Any]) -> Iterator[Journal]:
         try:
             if not (folder / JOURNAL).exists():
                 _empty(folder)
-            journal = stack.enter_context(journals.opened(folder / JOURNAL, identity))
-        except OtherMerge:
-            log(f"{folder}: was begun by another merge, or its inputs changed: begins anew.")
-            _empty(folder)
-            journal = stack.enter_context(journals.opened(folder / JOURNAL, identity))
+            try:
+                journal = stack.enter_context(journals.opened(folder / JOURNAL, identity))
+            except OtherMerge:
+                log(f"{folder}: was begun by another merge, or its inputs changed: begins anew.")
+                _empty(folder)
+                journal = stack.enter_context(journals.opened(folder / JOURNAL, identity))
         except OSError as error:
-            raise MergeError(f"{folder}: cannot be written: {error.strerror}.") from None
+            raise MergeError(
+                f"{told(folder, error)} Mend the disk, or remove {folder} and merge again."
+            ) from None
         yield journal
 
 

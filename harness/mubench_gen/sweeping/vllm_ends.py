@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mubench_gen.engines.vllm_generative import VllmGenerative
 from mubench_gen.engines.vllm_loop import EngineLoop
-from mubench_gen.errors import SettingError
+from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.merging.adapters import scaled_adapters
 from mubench_gen.merging.inputs import Merge
 from mubench_gen.merging.merge import merge
@@ -103,7 +103,12 @@ class AdaptingVllm(_Vllm):
         super().__init__(replace(checkpoint, engine_arguments=arguments), runtime)
 
     def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
-        scaled_adapters(name_of(self.finetuned), {recipe.alphas[0]: folder})
+        try:
+            scaled_adapters(name_of(self.finetuned), {recipe.alphas[0]: folder})
+        except OSError as error:
+            raise UsageError(
+                f"{error.filename or folder} cannot be written or read: {error.strerror}."
+            ) from None
         engine.adapt(folder)
 
 

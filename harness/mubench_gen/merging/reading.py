@@ -1,0 +1,44 @@
+"""Files of a checkpoint: what is wrong with one is a MergeError that names it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.errors import MergeError, describe
+
+ADAPTER = "adapter_config.json"
+_SHOWN = 5  # names that a message lists
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON file that holds an object. MergeError where it doesn't."""
+    try:
+        document = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise MergeError(
+            f"{file}: cannot be read as JSON: {describe(error)}. Fetch it again."
+        ) from None
+    if not isinstance(document, dict):
+        raise MergeError(f"{file}: is no JSON object. Fetch it again.")
+    return document
+
+
+@contextmanager
+def reading(what: object) -> Iterator[None]:
+    """Files that the system cannot read are MergeErrors, which name them."""
+    try:
+        yield
+    except OSError as error:
+        raise MergeError(
+            f"{error.filename or what}: cannot be read: {error.strerror or describe(error)}."
+        ) from None
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
