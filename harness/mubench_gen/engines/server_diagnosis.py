@@ -14,8 +14,8 @@ _MEMORY = re.compile(
     r"|KV cache memory|KV cache is needed|Free memory on device|not enough memory|Cannot allocate",
     re.IGNORECASE,
 )
-_MISSING = re.compile(r"No module named '([\w.]+)'|requires the (\S+) library")
-_UNKNOWN = re.compile(r"unrecognized arguments: (--[\w-]+)")
+_MISSING = re.compile(r"No module named '([\w.]{1,99})'|requires the (\S{1,99}) library")
+_UNKNOWN = re.compile(r"unrecognized arguments: (--[\w-]{1,99})")
 _ERROR = re.compile(r"([\w.]*(Error|Exception)\b|Value error,)")  # the latter is pydantic's
 _CALM = re.compile(r"^(\([^)]*\) )?(INFO|DEBUG) ")  # what it does, and all its settings
 _PREFIX = re.compile(

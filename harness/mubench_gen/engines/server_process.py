@@ -95,9 +95,12 @@ class ServerProcess:
 
     def _tell_from(self, offset: int, tell: Callable[[str], None]) -> int:
         """Tell the whole lines behind the offset; where the next begin."""
-        with self.log.open("rb") as file:
-            file.seek(offset)
-            new = file.read()
+        try:
+            with self.log.open("rb") as file:
+                file.seek(offset)
+                new = file.read()
+        except OSError:  # what it says is of use, but nothing hangs on it
+            return offset
         whole = new[: new.rfind(b"\n") + 1]
         for line in whole.decode("utf-8", "replace").splitlines():
             tell(line)

@@ -12,8 +12,10 @@ from mubench_gen.engines.vllm_failures import KNOWN, Opening
 from mubench_gen.errors import UsageError, describe
 
 _LONGEST = 600  # of vLLM's own words
-_VALUE_ERROR = re.compile(r"Value error, (.*?)(?: \[type=|$)", re.DOTALL)
-_FIELD_ERROR = re.compile(r"^(\w+)(?:\.[\w\-\[\]]+)*\n\s+(.*?) \[type=", re.MULTILINE)
+_VALUE_ERROR = re.compile(r"Value error, (.{0,999})", re.DOTALL)
+_FIELD_ERROR = re.compile(
+    r"^(\w{1,99})(?:\.[\w\-\[\]]{1,99}){0,9}\n[ \t]{1,9}(\S.{0,999}?) \[type=", re.MULTILINE
+)
 _RAISED = re.compile(r"^([\w.]*(?:Error|Exception)): (.*)$", re.MULTILINE)
 # What an error says whose cause another process logged.
 ELSEWHERE = ("Engine core initialization failed", "EngineCore encountered an issue", "WorkerProc")
@@ -57,7 +59,8 @@ def root_cause(error: BaseException, log: str) -> str:
     inner = _VALUE_ERROR.search(outer) or _FIELD_ERROR.search(outer)
     if inner is None:
         return outer[:_LONGEST]
-    return ": ".join(part.strip() for part in inner.groups())[:_LONGEST]
+    told = (part.partition(" [type=")[0].strip() for part in inner.groups())
+    return ": ".join(told)[:_LONGEST]
 
 
 def _failures(log: str) -> str:

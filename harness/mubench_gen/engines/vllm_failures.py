@@ -51,7 +51,7 @@ class Opening:
 
 def _busy_device(found: re.Match[str], opening: Opening) -> str:
     free, total, share, wanted = found.groups()
-    fits = int(float(free) / float(total) * 100) / 100
+    fits = int(float(free) / max(float(total), float(free), 0.01) * 100) / 100
     return (
         f"Not enough memory for {opening.model}: {free} of {total} GiB are free, and vLLM is to "
         f"take {wanted} GiB (gpu_memory_utilization {share}).{opening.size} Stop what else uses "
@@ -61,7 +61,7 @@ def _busy_device(found: re.Match[str], opening: Opening) -> str:
 
 def _short_cache(found: re.Match[str], opening: Opening) -> str:
     context, needed, there, rest = found.groups()
-    fits = re.search(r"estimated maximum model length is (\d+)", rest)
+    fits = re.search(r"estimated maximum model length is (\d{1,18})", rest)
     shorter = fits.group(1) if fits else "a smaller number"
     return (
         f"Not enough memory for {opening.model}: one prompt of its full context ({context} "
@@ -195,76 +195,81 @@ def _no_model(found: re.Match[str], opening: Opening) -> str:
     ).strip()
 
 
+_N = r"(\d{1,9}(?:\.\d{0,9})?)"  # a number, as a log that is not damaged has it
+# All are bounded, so that no log, however damaged, takes long to read or makes a long message.
 KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Opening], str]], ...] = (
     (
         re.compile(
-            r"\(([\d.]+)/([\d.]+) GiB\) on startup is less than desired \w+ memory utilization "
-            r"\(([\d.]+), ([\d.]+) GiB\)"
+            rf"\({_N}/{_N} GiB\) on startup is less than desired \w+ memory utilization "
+            rf"\({_N}, {_N} GiB\)"
         ),
         _busy_device,
     ),
     (
         re.compile(
-            r"max seq len \((\d+)\), \(([\d.]+) GiB KV cache is needed, which is larger than the "
-            r"available KV cache memory \(([\d.]+) GiB\)(.*)"
+            rf"max seq len \((\d{{1,18}})\), \({_N} GiB KV cache is needed, which is larger than "
+            rf"the available KV cache memory \({_N} GiB\)(.{{0,300}})"
         ),
         _short_cache,
     ),
     (re.compile(r"No available memory for the cache blocks|Cannot auto-fit max_model"), _no_cache),
-    (re.compile(r"Failed core proc\(s\): \{[^}]*: -9\b"), _killed),
+    (re.compile(r"Failed core proc\(s\): \{[^}]{0,300}: -9\b"), _killed),
     (re.compile(r"Failed to infer device type"), _no_device),
-    (re.compile(r"Not enough allowed NUMA nodes to bind threads of (\d+)"), _no_nodes),
+    (re.compile(r"Not enough allowed NUMA nodes to bind threads of (\d{1,18})"), _no_nodes),
     (
         re.compile(
-            r"(?:CUDA|HIP) out of memory\. Tried to allocate [^.]*(?:\.\d+ \w+)?"
-            r"(?:\. GPU \d+ has a total capacity of [\d.]+ \w+ of which [\d.]+ \w+ is free)?"
+            r"(?:CUDA|HIP) out of memory\. Tried to allocate [^.]{0,40}(?:\.\d{1,9} \w{1,9})?"
+            rf"(?:\. GPU \d{{1,9}} has a total capacity of {_N} \w{{1,9}} of which "
+            rf"{_N} \w{{1,9}} is free)?"
         ),
         _no_room,
     ),
     (
         re.compile(
-            r"\(([\d.]+)/[\d.]+ GiB\) on kv cache allocation is less than requested memory for kv "
-            r"\(([\d.]+) GiB\)"
+            rf"\({_N}/[\d.]{{1,18}} GiB\) on kv cache allocation is less than requested memory for "
+            rf"kv \({_N} GiB\)"
         ),
         _large_cache,
     ),
     (
         re.compile(
-            r"DefaultCPUAllocator: can't allocate memory(?:: you tried to allocate (\d+) bytes)?"
+            r"DefaultCPUAllocator: can't allocate memory(?:: you tried to allocate (\d{1,18}) bytes)?"
         ),
         _no_host_memory,
     ),
     (
         re.compile(
-            r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\)[^\n]*"
-            r"|Following weights were not initialized from checkpoint: \{[^,}]*|size mismatch for "
-            r"[^\n]*"
+            r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\)[^\n]{0,200}"
+            r"|Following weights were not initialized from checkpoint: \{[^,}]{0,200}"
+            r"|size mismatch for [^\n]{0,200}"
         ),
         _no_fit,
     ),
     (re.compile(r"Couldn't instantiate the backend tokenizer"), _no_tokenizer),
     (
-        re.compile(r"World size \((\d+)\) is larger than the number of available GPUs \((\d+)\)"),
+        re.compile(
+            r"World size \((\d{1,9})\) is larger than the number of available GPUs \((\d{1,9})\)"
+        ),
         _few_devices,
     ),
     (re.compile(r"trust_remote_code=True|requires you to execute"), _remote_code),
     (
         re.compile(
-            r"Model architectures \['([^']+)'|model type `([^`]+)` but Transformers does not"
-            r"|Model architecture (\w+) (?:was|is not) supported"
-            r"|Transformers implementation of '(\w+)' is not compatible"
+            r"Model architectures \['([^']{1,99})'|model type `([^`]{1,99})` but Transformers does not"
+            r"|Model architecture (\w{1,99}) (?:was|is not) supported"
+            r"|Transformers implementation of '(\w{1,99})' is not compatible"
         ),
         _unknown_architecture,
     ),
     (
         re.compile(
-            r"max_model_len \((\d+)\) is greater than the derived max_model_len "
-            r"\(\w+=([\d.]+?)(?:\.0)? "
+            r"max_model_len \((\d{1,18})\) is greater than the derived max_model_len "
+            r"\(\w{1,99}=([\d.]{1,18}?)(?:\.0)? "
         ),
         _too_long,
     ),
-    (re.compile(r"No module named '([\w.]+)'"), _missing_package),
-    (re.compile(r"(pip install [\w\[\]'\"=<>.,-]+)"), _told_package),
+    (re.compile(r"No module named '([\w.]{1,99})'"), _missing_package),
+    (re.compile(r"(pip install [\w\[\]'\"=<>.,-]{1,99})"), _told_package),
     (
         re.compile(
             r"cached snapshot folder|Invalid repository ID or local directory|Repository Not Found"
