@@ -1,7 +1,7 @@
 """Asks servers over HTTP: an event loop in a thread of its own, with retries and deadlines.
 
-Sent again is what had no answer: a connection that broke, 429, 5xx, a reply that the server gave
-up. What came otherwise is never asked for twice.
+Sent again is what had no answer: a connection that broke, 408, 429, 5xx, a reply that the server
+gave up. What came otherwise is never asked for twice.
 """
 
 from __future__ import annotations
@@ -215,12 +215,12 @@ class Client:
         failed = status == 200 and failed_for_now(answered.content)
         if status == 200 and not failed:
             return answered, None
-        if (failed or status == 429) and error_code(answered.content) in _OUT_OF_QUOTA:
-            raise EngineFault(f"The server's quota is used up: {self._said(answered)}.")
         if failed:
             return answered, "a failed reply"
-        if (status == 429 or status >= 500) and not reads_no_images(answered.content):
-            return answered, "429" if status == 429 else "5xx"
+        if status == 429 and error_code(answered.content) in _OUT_OF_QUOTA:
+            raise EngineFault(f"The server's quota is used up: {self._said(answered)}.")
+        if (status in (408, 429) or status >= 500) and not reads_no_images(answered.content):
+            return answered, "5xx" if status >= 500 else str(status)
         self._refused += 1
         refused = refusal(status, self.hidden(answered.content), context=self.context)
         if self._refused >= _NEVER and not self._good and isinstance(refused, ItemError):
