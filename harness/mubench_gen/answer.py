@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mubench_gen.finish import refused_by
 from mubench_gen.parser import parse_answer
 from mubench_gen.types import Answer, Readout, RenderedPrompt, Response
 
@@ -34,6 +35,8 @@ def answer_of(
     """As `read_answer`, from the fields of a stored record."""
     if failed:
         return Answer("error")
+    if (rule := refused_by(finish_reason)) is not None:
+        return Answer("refused", rule=rule)
     if scores is not None:
         return _best(scores, readout)
     if readout == "choice" and reply is not None and (label := reply.strip()) in labels:

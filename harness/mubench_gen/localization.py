@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mubench_gen.boxes import box_format, parse_boxes
+from mubench_gen.finish import refused_by
 from mubench_gen.grit import grit_score
 from mubench_gen.interval import clustered_mean_interval
 from mubench_gen.records import Record
@@ -70,11 +71,12 @@ def _read(
     reply: str, finish_reason: str | None, fields: dict[str, Any]
 ) -> tuple[Answer, dict[str, Any]]:
     width, height = fields["size"]
-    found = parse_boxes(reply, box_format(fields["format"]), (width, height))
+    refused = refused_by(finish_reason)
+    found = None if refused else parse_boxes(reply, box_format(fields["format"]), (width, height))
     score = grit_score(found or (), [Box(*corners) for corners in fields["gold"]])
     answer = Answer(
-        _status(reply, found is not None, finish_reason),
-        rule=fields["format"] if found is not None else None,
+        "refused" if refused else _status(reply, found is not None, finish_reason),
+        rule=refused if found is None else fields["format"],
     )
     corners = None if found is None else [_corners(box) for box in found]
     return answer, {**fields, "found": corners, "score": score}

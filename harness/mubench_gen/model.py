@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import pluggy
 from pydantic import BaseModel, ConfigDict
 
+from mubench_gen.errors import ReplyError
 from mubench_gen.types import Image, Kind, Readout, Reply, Request
 
 if TYPE_CHECKING:
@@ -170,7 +171,8 @@ def _text(answer: Reply | str | Sequence[float]) -> Reply | str:
 
 
 def _scores(answer: Reply | str | Sequence[float]) -> Sequence[float]:
-    assert not isinstance(answer, (Reply, str))
+    if isinstance(answer, (Reply, str)):
+        raise ReplyError("the model gave a reply and no scores")
     return answer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -25,7 +26,8 @@ from mubench_gen.types import (
     Text,
 )
 
-_FLUSH = 256  # records that wait at most
+_FLUSH = 256  # records of replies that were there before, or of none, that wait at most
+_AGE = 0.5  # seconds that they wait at most
 _WAITING = 4_096  # items that wait at most for a request that another item asked
 _SHOWN_ERRORS = 5
 _SIMILARITY_FIELDS = ("probabilities", "cut", "alike")  # of a Response; in its records alone
@@ -70,6 +72,7 @@ class Recorder:
         self._in_flight: dict[str, list[Item]] = {}
         self._waiting = 0
         self._ready: list[Record] = []
+        self._flushed = time.monotonic()
         self._right = self._scored = self._errors = 0
         self._conversions: set[str] = set()
         self.done = records.finished
@@ -122,6 +125,7 @@ class Recorder:
 
     def flush(self) -> None:
         """Put the records that wait on the disk."""
+        self._flushed = time.monotonic()
         if self._ready:
             ready, self._ready = self._ready, []
             self._records.append(ready)
@@ -161,7 +165,7 @@ class Recorder:
         elif boxes is None:
             self._scored += 1
             self._right += bool(record["correct"])
-        if flush and len(self._ready) >= _FLUSH:
+        if flush and (len(self._ready) >= _FLUSH or time.monotonic() - self._flushed >= _AGE):
             self.flush()
 
     def _consult(self, responses: Sequence[tuple[Item, Response]]) -> None:

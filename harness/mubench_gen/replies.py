@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from mubench_gen.errors import ReplyError, encodable, failure
+from mubench_gen.finish import has_failed, refused_by
 from mubench_gen.model import GenerativeModel
 from mubench_gen.types import Image, Reply, Request, Response
 
@@ -75,10 +76,13 @@ def from_reply(reply: Any, request: Request, seconds: float) -> Response:
     except (AttributeError, TypeError):
         error = ReplyError(f"usage is no mapping of names to numbers: {reply.usage!r:.80}")
         return Response(error=failure(error), seconds=seconds)
-    reason = reply.finish_reason
+    reason = None if reply.finish_reason is None else encodable(str(reply.finish_reason))
+    if has_failed(reason):
+        error = ReplyError(f"the model gave the reply up (finish_reason {reason!r:.40})")
+        return Response(error=failure(error), seconds=seconds)
     return Response(
         reply=reply.text,
-        finish_reason=None if reason is None else encodable(str(reason)),
+        finish_reason=reason,
         usage=usage,
         seconds=seconds,
     )
@@ -90,7 +94,9 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, int]:
 
 
 def from_scores(scores: Any, request: Request, seconds: float) -> Response:
-    """The response of a log-probability a label, likewise."""
+    """The response of a log-probability a label, likewise; of a reply where that was refused."""
+    if isinstance(scores, Reply) and refused_by(scores.finish_reason):
+        return from_reply(scores, request, seconds)
     wanted = len(request.labels)
     try:
         values = tuple(float(score) for score in scores)

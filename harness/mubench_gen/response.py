@@ -8,12 +8,12 @@ alone. A call that hangs is left behind after `timeout` seconds.
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from mubench_gen.embeddings import EmbeddingStore
@@ -28,6 +28,7 @@ WORKER = "mubench-gen model"  # the name of the thread that a model runs in
 Asked = list[tuple[Request, Response]]
 _MOST_HUNG = 8  # calls left behind before the engine counts as gone
 _LOOK = 0.5  # seconds: a signal that comes just as a wait begins is seen when that ends
+_AGE = 0.25  # seconds that an answer waits for the disk while others are asked by themselves
 _QUESTIONS = 16  # an image, of a batch that is counted in images
 
 
@@ -59,43 +60,73 @@ def respond(
     stands behind it is looked at.
     """
     caller = Caller(asker, timeout)
-    stream = iter(requests)
-    ahead = _prepare(asker, stream, batch_size)
+    coming = _Coming(asker, iter(requests), batch_size)
     try:
-        while ahead is not None:
-            batch, running = ahead, caller.start(_sound(ahead))
-            ahead = _prepare(asker, stream, batch_size)
-            yield _merge(batch, caller.finish(running, _sound(batch)))
-            if ahead == []:
-                ahead = _prepare(asker, stream, batch_size)
+        while (batch := coming.take()) is not None:
+            running = caller.start(_sound(batch))
+            coming.fill(until=running.done)
+            yield from caller.finish(running, batch)
     finally:
         caller.close()
 
 
-def _prepare(asker: Asker, stream: Iterator[Request | None], size: int) -> Asked | None:
-    """The next batch, its images checked and decoded; None at the end of the stream.
+class _Coming:
+    """The batch that comes next, its images checked and decoded while the model runs.
 
     A bad image is its item's error, found before the model is asked.
     """
-    prepared: Asked = []
-    images: set[str] = set()
-    by_image = isinstance(asker, Similarities)
-    for request in islice(stream, size * _QUESTIONS if by_image else size):
-        if request is None:
-            return prepared
-        response = Response()
-        image = request.image
+
+    def __init__(self, asker: Asker, requests: Iterator[Request | None], size: int) -> None:
+        self._asker = asker
+        self._requests = requests
+        self._images_at_most = size if isinstance(asker, Similarities) else sys.maxsize
+        self._at_most = size * _QUESTIONS if isinstance(asker, Similarities) else size
+        self._batch: Asked = []
+        self._images: set[str] = set()
+        self._paused = self._ended = False
+
+    def take(self) -> Asked | None:
+        """All of it, as soon as it is whole; None at the end. `fill` begins the next."""
+        while not self._batch and not self._ended:
+            self._paused = False
+            self.fill()
+        self.fill()
+        batch, self._batch, self._images = self._batch, [], set()
+        return batch or None
+
+    def fill(self, *, until: Callable[[], bool] = bool) -> None:
+        """Add to it until it is whole or `until` says so: what is answered does not wait for it."""
+        while not (self._paused or self._ended or self._is_full() or until()):
+            self._add()
+
+    def _is_full(self) -> bool:
+        return len(self._batch) >= self._at_most or len(self._images) >= self._images_at_most
+
+    def _add(self) -> None:
+        request = next(self._requests, _END)
+        if isinstance(request, _End):
+            self._ended = True
+        elif request is None:
+            self._paused = True
+        else:
+            self._prepare(request)
+
+    def _prepare(self, request: Request) -> None:
+        response, image = Response(), request.image
         try:
             if image is not None:
-                _ = image.pixels() if asker.needs_pixels(image) else image.conversion
+                self._images.add(image.sha256)
+                _ = image.pixels() if self._asker.needs_pixels(image) else image.conversion
         except ImageError as error:
             response = Response(error=failure(error))
-        prepared.append((request, response))
-        if by_image and image is not None:
-            images.add(image.sha256)
-            if len(images) >= size:
-                break
-    return prepared or None
+        self._batch.append((request, response))
+
+
+class _End:
+    """Stands behind the last request."""
+
+
+_END = _End()
 
 
 def _sound(batch: Asked) -> list[Request]:
@@ -119,10 +150,30 @@ class Caller:
     def start(self, requests: Sequence[Request]) -> Future[list[Response]]:
         return self._worker.submit(lambda: self._ask(requests))
 
-    def finish(
+    def finish(self, running: Future[list[Response]], batch: Asked) -> Iterator[Asked]:
+        """The batch with its responses; bit by bit where it failed and each is asked by itself."""
+        responses = self._together(running, _sound(batch))
+        if responses is not None:
+            yield _merge(batch, responses)
+            return
+        answered: Asked = []
+        began = time.perf_counter()
+        for request, response in batch:
+            try:
+                alone = response if response.error is not None else self._alone(request)
+            except (EngineFault, UsageError):
+                yield answered
+                raise
+            answered.append((request, alone))
+            if time.perf_counter() - began >= _AGE:
+                yield answered
+                answered, began = [], time.perf_counter()
+        yield answered
+
+    def _together(
         self, running: Future[list[Response]], requests: Sequence[Request]
-    ) -> list[Response]:
-        """The responses; each request by itself where the batch as a whole failed."""
+    ) -> list[Response] | None:
+        """The responses; None where the batch failed as a whole."""
         if not requests:
             return []
         try:
@@ -130,9 +181,7 @@ class Caller:
         except (EngineFault, UsageError):
             raise
         except Exception as error:  # an edge of isolation: one batch of one plugin
-            if len(requests) == 1:
-                return [Response(error=_failure(error))]
-        return [self._alone(request) for request in requests]
+            return [Response(error=_failure(error))] if len(requests) == 1 else None
 
     def close(self) -> None:
         """Let the thread end; one that hangs ends with the process."""

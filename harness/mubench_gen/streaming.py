@@ -1,12 +1,13 @@
 """request → response, for a model that takes requests one by one and answers in any order.
 
 A window of requests is under way; as one is answered the next is sent. Images are decoded
-by threads that run ahead. What is answered comes out in batches, so that it is on the disk
-soon, without a disk write for each.
+by threads that run ahead. What is answered comes out in small batches, so that it is on the disk
+soon, without a disk write for each; what took long comes out at once.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import time
@@ -29,8 +30,10 @@ from mubench_gen.replies import from_reply, from_scores
 from mubench_gen.types import Failure, Image, Request, Response
 
 Asked = list[tuple[Request, Response]]
-_BATCH = 256  # answers that wait for the disk at most
-_AGE = 0.5  # seconds that an answer waits for the disk at most
+_BATCH = 32  # answers that wait for the disk at most
+_AGE = 0.25  # seconds that an answer waits for the disk at most
+_DEAR = 0.5  # seconds that an answer took which waits for no other one
+_LOOK = 0.5  # seconds: a signal that comes just as a wait begins is seen when that ends
 _AHEAD = 4  # images that are decoded before they are needed, a thread
 _MOST_HUNG = 8  # requests in a row without an answer before the engine counts as gone
 
@@ -77,7 +80,7 @@ class _Flow:
         self._under_way: OrderedDict[str, _Sent] = OrderedDict()
         self._done: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._answered: Asked = []
-        self._oldest = 0.0  # when the first of the answers that wait came
+        self._due = math.inf  # when the answers that wait are to be handed on
         self._hung = 0
         self._fault: BaseException | None = None
 
@@ -106,7 +109,7 @@ class _Flow:
         self._ahead.close()
 
     def _fill(self) -> bool:
-        """Send requests until the window is full; False where there is none to send for now."""
+        """Send until the window is full or answers are there; False at an end or a pause."""
         while len(self._under_way) < self._window and self._fault is None:
             prepared = self._ahead.next()
             if prepared is None:
@@ -116,8 +119,8 @@ class _Flow:
                 self._send(request)
             else:
                 self._keep(request, Response(error=problem))
-                if self._is_due():
-                    return True
+            if self._is_due() or not self._done.empty():
+                return True
         return True
 
     def _send(self, request: Request) -> None:
@@ -137,7 +140,8 @@ class _Flow:
     def _collect(self) -> None:
         """Wait for an answer, then take all that are there."""
         try:
-            self._settle(self._done.get(timeout=_AGE))
+            left = self._due - time.perf_counter()
+            self._settle(self._done.get(timeout=max(0.0, min(_LOOK, left))))
             while len(self._answered) < _BATCH:
                 self._settle(self._done.get_nowait())
         except queue.Empty:
@@ -187,16 +191,19 @@ class _Flow:
             )
 
     def _keep(self, request: Request, response: Response) -> None:
-        if not self._answered:
-            self._oldest = time.perf_counter()
         self._answered.append((request, response))
+        dear = (response.seconds or 0.0) >= _DEAR
+        if dear or len(self._answered) >= _BATCH:
+            self._due = 0.0
+        elif len(self._answered) == 1:
+            self._due = time.perf_counter() + _AGE
 
     def _is_due(self) -> bool:
-        waits = len(self._answered)
-        return waits >= _BATCH or (waits > 0 and time.perf_counter() - self._oldest >= _AGE)
+        return time.perf_counter() >= self._due
 
     def _take(self) -> Asked:
         batch, self._answered = self._answered, []
+        self._due = math.inf
         return batch
 
 

@@ -291,10 +291,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a generative model answers to one request. A plain str stands for Reply(text)."""
+    """What a generative model answers to one request. A plain str stands for Reply(text).
+
+    `finish_reason` "length": the reply was cut; "error" or "abort": it is its item's error,
+    whatever stands there; "content_filter" or "refusal": it counts as refused.
+    """
 
     text: str
-    finish_reason: str | None = None  # "stop", "length"
+    finish_reason: str | None = None
     usage: Mapping[str, int] | None = None
 
 

@@ -1,50 +1,84 @@
-"""What a server sent → a reply, or an error in the server's words. No aiohttp here."""
+"""What a server sent with status 200 → a reply, or its item's error. No aiohttp here."""
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-import orjson
-
-from mubench_gen.errors import ItemError, MubenchError, ReplyError, UsageError
+from mubench_gen.engines.server_names import Names
+from mubench_gen.engines.server_words import (
+    as_text,
+    beginning,
+    first_choice,
+    loaded,
+    what_it_is,
+    words,
+)
+from mubench_gen.errors import ItemError, ReplyError
+from mubench_gen.finish import REFUSAL, has_failed, refused_by
 from mubench_gen.types import Reply
 
-_SHOWN = 400  # letters of a server's words
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_TOO_LONG = re.compile(
-    r"context[ _](length|size|window)|maximum (model|context|input) length|max_model_len"
-    r"|exceed\w* .{0,40}(context|tokens)|(prompt|input) is too long|longer than the maximum",
+_SURE = 1e-3  # the greatest log-probability: 0, and what float16 makes of it
+_PASSING = re.compile(
+    r"rate.?limit|overload|time.?out|(server|internal).?error|unavailable|exhausted|temporar",
     re.IGNORECASE,
 )
-_NO_IMAGES = re.compile(
-    r"not a multimodal model|image input is not supported|image_url is only supported"
-    r"|does(n't| not) support (images?|vision)",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?![\w.]*\d)")
+_STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
+_FAULT_SIGNS = (b'"error"', b'"abort', b'"cancel', b'"ABORT', b'"ERROR')
 
 
-def read_reply(content: bytes) -> Reply:
-    """The one reply of a chat completion. ReplyError for anything else."""
-    message, choice, document = _parts(content)
-    return Reply(_text(message), finish_reason=_reason(choice), usage=read_usage(document))
+class Listed(NamedTuple):
+    """The listed tokens of a reply's first place with their log-probabilities, and usage."""
+
+    tokens: list[tuple[str, float]]
+    usage: Mapping[str, int] | None
 
 
-def read_logprobs(content: bytes) -> tuple[list[tuple[str, float]], Mapping[str, int] | None]:
-    """The listed tokens of the reply's first place with their log-probabilities, and usage."""
-    _, choice, document = _parts(content)
+def read_reply(content: bytes, names: Names) -> Reply:
+    """The one reply of a chat completion. ReplyError or ItemError for anything else."""
+    message, choice, document = _parts(content, names)
+    text, refusal = _text(message, content)
+    reason = _reason(choice)
+    if refusal and not text:
+        text, reason = refusal, REFUSAL
+    if not text and (message.get("tool_calls") or message.get("function_call")):
+        raise _bad("the server took the reply for a tool call, though no tool was offered", content)
+    return Reply(text, finish_reason=reason, usage=read_usage(document))
+
+
+def read_logprobs(content: bytes, names: Names) -> Listed | Reply:
+    """The log-probabilities of a reply's first place; the reply itself where that was refused."""
+    _, choice, document = _parts(content, names)
+    reason, usage = _reason(choice), read_usage(document)
+    if refused_by(reason):
+        return Reply("", finish_reason=reason, usage=usage)
     try:
         first = choice["logprobs"]["content"][0]
         listed = [*first["top_logprobs"], first]
-        found = {str(one["token"]): float(one["logprob"]) for one in reversed(listed)}
+        found = {as_text(one["token"]): float(one["logprob"]) for one in reversed(listed)}
     except (KeyError, IndexError, TypeError, ValueError):
         raise ReplyError(
             "the server gave no log-probabilities with its reply; --readout parse needs none"
         ) from None
-    return list(found.items()), read_usage(document)
+    if not all(logprob <= _SURE for logprob in found.values()):
+        raise _bad("a log-probability is above 0, or no number", content)
+    return Listed(list(found.items()), usage)
+
+
+def failed_for_now(content: bytes) -> bool:
+    """Whether a body that came with 200 says that it is a fault which may pass.
+
+    An error with such a code, or a reply that the server gave up without more words.
+    """
+    if not any(sign in content for sign in _FAULT_SIGNS):  # quicker than to read it
+        return False
+    document = loaded(content)
+    if not isinstance(document, dict):
+        return False
+    choice = first_choice(document)
+    error = document.get("error") or choice.get("error")
+    return _passes(error) if error else has_failed(_reason(choice))
 
 
 def read_usage(document: Mapping[str, Any]) -> dict[str, int] | None:
@@ -65,150 +99,68 @@ def read_usage(document: Mapping[str, Any]) -> dict[str, int] | None:
     return known or None
 
 
-def words(content: bytes) -> str:
-    """What an error's body says, in one line: its message where it is JSON, a page's title."""
-    document = _loaded(content)
-    if isinstance(document, dict):
-        error = document.get("error", document)
-        for said in (
-            error.get("message") if isinstance(error, dict) else error,
-            document.get("message"),
-            document.get("detail"),
-        ):
-            if said:
-                return _line(said if isinstance(said, str) else orjson.dumps(said).decode())
-    text = content.decode("utf-8", "replace")
-    return _page(text) or _line(text) or "no word of why"
-
-
-def error_code(content: bytes) -> str:
-    """The code or type of an error's body (`insufficient_quota`); empty where it has none."""
-    document = _loaded(content)
-    error = document.get("error") if isinstance(document, dict) else None
-    if not isinstance(error, dict):
-        return ""
-    return str(error.get("code") or error.get("type") or "")
-
-
-def reads_no_images(content: bytes) -> bool:
-    """Whether an error's body says that the model takes none."""
-    return bool(_NO_IMAGES.search(words(content)))
-
-
-def refusal(status: int, content: bytes, *, context: int | None) -> MubenchError:
-    """The error of a status that trying again won't change.
-
-    A refused key, a redirect, an unknown path or model, and a model of text alone are the
-    user's to fix; anything else is the item's. `context` is the model's length in tokens,
-    where the server told it.
-    """
-    said = words(content)
-    if status in (401, 403):
-        return UsageError(
-            f"The server refuses the key, or wants one ({status}): {said}. Keys are read from the "
-            "environment: set OPENAI_API_KEY, or name a variable with -o engine.key_env=NAME."
-        )
-    if status in (404, 405):
-        return UsageError(
-            f"The server knows no such path or model ({status}): {said}. --base-url goes up to "
-            "/v1; its /models lists what is served."
-        )
-    if 300 <= status < 400:
-        return UsageError(f"The server redirects ({status}). Give the URL that it redirects to.")
-    if _NO_IMAGES.search(said):
-        return UsageError(
-            f"The server's model reads no images: {said}. Serve one that does (llama.cpp wants "
-            "its --mmproj), or ask without images: --control blind."
-        )
-    if _TOO_LONG.search(said):
-        return ItemError(_too_long(said, content, context))
-    if status == 413:
-        return ItemError(f"the request is too large for the server (413): {said}")
-    return ItemError(f"the server refuses the request ({status}): {said}")
-
-
-def _parts(content: bytes) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """The message, its choice, and the whole document."""
-    document = _loaded(content)
+def _parts(content: bytes, names: Names) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The message, its choice, and the whole document, of a reply that was not given up."""
+    document = loaded(content)
     if not isinstance(document, dict):
-        raise ReplyError(f"the reply is no chat completion but {_what(content)}")
+        raise ReplyError(f"the reply is no chat completion but {what_it_is(content)}")
+    if document.get("error") or first_choice(document).get("error"):
+        raise ItemError(f"the server answered with an error: {words(content)}")
     choices = document.get("choices")
     if not isinstance(choices, list):
-        if "error" in document:
-            raise ItemError(f"the server answered with an error: {words(content)}")
         raise ReplyError(f"the reply is no chat completion: {words(content)}")
     if len(choices) != 1:
-        raise ReplyError(f"the server gave {len(choices)} choices to a request for one")
-    choice = choices[0]
-    message = choice.get("message") if isinstance(choice, dict) else None
+        raise _bad(f"the server gave {len(choices)} choices to a request for one", content)
+    choice = first_choice(document)
+    message, reason = choice.get("message"), _reason(choice)
+    if has_failed(reason):
+        raise _bad(f"the server gave the reply up (finish_reason {reason!r:.40})", content)
     if not isinstance(message, dict):
-        raise ReplyError("the one choice of the reply has no message")
+        raise _bad("the one choice of the reply has no message", content)
     if choice.get("index", 0) not in (0, None):
-        raise ReplyError(f"the one choice of the reply has the index {choice['index']}")
+        index = as_text(choice["index"])
+        raise _bad(f"the one choice of the reply has the index {index:.40}", content)
+    names.check(document.get("model"))
     return message, choice, document
 
 
-def _text(message: Mapping[str, Any]) -> str:
-    content = message.get("content")
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "".join(
-            part["text"]
-            for part in content
-            if isinstance(part, dict) and isinstance(part.get("text"), str)
-        )
-    if content is None:
-        refused = message.get("refusal")
-        return refused if isinstance(refused, str) else ""
-    raise ReplyError(f"the reply is no text but {type(content).__name__}")
+def _text(message: Mapping[str, Any], content: bytes) -> tuple[str, str]:
+    """What the model wrote, and what it says where it refuses by a field of its own."""
+    said, refusal = message.get("content"), message.get("refusal")
+    parts = said if isinstance(said, list) else [{"text": said}, {"refusal": refusal}]
+    if not isinstance(said, (str, list)) and said is not None:
+        raise _bad(f"the reply is no text but {type(said).__name__}", content)
+    return _joined(parts, "text"), _joined(parts, "refusal")
+
+
+def _joined(parts: Sequence[Any], name: str) -> str:
+    """The texts of the parts that have this name, and are of this type where they tell one."""
+    found = (
+        part.get(name)
+        for part in parts
+        if isinstance(part, dict) and part.get("type", name) in (name, f"output_{name}")
+    )
+    return "".join(text for text in found if isinstance(text, str))
 
 
 def _reason(choice: Mapping[str, Any]) -> str | None:
     reason = choice.get("finish_reason")
+    if isinstance(reason, dict):  # as SGLang writes it inside
+        reason = reason.get("type")
     return reason if isinstance(reason, str) else None
 
 
-def _too_long(said: str, content: bytes, context: int | None) -> str:
-    """Both lengths by name, from the server's words and what it told of the model."""
-    document = _loaded(content)
-    error = document.get("error") if isinstance(document, dict) else None
-    facts = error if isinstance(error, dict) else {}
-    known = context or facts.get("n_ctx")
-    asked = facts.get("n_prompt_tokens")
-    numbers = [int(n.replace(",", "")) for n in _NUMBER.findall(said)]
-    if asked is None and known is not None:
-        asked = next((n for n in numbers if n > known), None)
-    if asked is None or known is None:
-        return f"the prompt is longer than the model's context: {said}"
-    return (
-        f"The request has {asked} tokens, the model's context {known}. Use a shorter prompt, or a "
-        f"model with a longer context. The server's words: {said}"
-    )
+def _passes(error: Any) -> bool:
+    """Whether an error is of a kind that may pass: by its code, as a status or a word."""
+    if not isinstance(error, dict):
+        return False
+    codes = [error.get(name) for name in ("code", "status", "type")]
+    said = [as_text(code) for code in codes]
+    numbers = [code for code in said if _STATUS.fullmatch(code)]
+    if numbers:
+        return numbers[0] in ("408", "429") or numbers[0].startswith("5")
+    return any(_PASSING.search(code) for code in said)
 
 
-def _loaded(content: bytes) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return None
-
-
-def _what(content: bytes) -> str:
-    if not content.strip():
-        return "empty"
-    text = content[:10_000].decode("utf-8", "replace")
-    return _page(text) or f"no JSON, or half of it: {_line(text)[:80]!r}"
-
-
-def _page(text: str) -> str:
-    """What a web page is about; empty where the text is none."""
-    if not re.match(r"\s*<(!doctype|html|head|body)", text, re.IGNORECASE):
-        return ""
-    title = _TITLE.search(text)
-    return "a web page" + (f", {_line(html.unescape(title[1]))!r}" if title else "")
-
-
-def _line(text: str) -> str:
-    line = " ".join(text.split()).rstrip(".")
-    return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
+def _bad(what: str, content: bytes) -> ReplyError:
+    return ReplyError(f"{what}: {beginning(content)}")

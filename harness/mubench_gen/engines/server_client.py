@@ -1,7 +1,7 @@
 """Asks servers over HTTP: an event loop in a thread of its own, with retries and deadlines.
 
-Sent again is what had no answer: a connection that broke, 429, 5xx. What came with another
-status is never asked for twice.
+Sent again is what had no answer: a connection that broke, 408, 429, 5xx, a reply that the server
+gave up. What came otherwise is never asked for twice.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mubench_gen.engines.server_answers import error_code, reads_no_images, refusal, words
+from mubench_gen.engines.server_answers import failed_for_now
 from mubench_gen.engines.server_health import Health
 from mubench_gen.engines.server_options import Endpoint, Secret, ServerOptions
 from mubench_gen.engines.server_replicas import Death, Replica, Replicas
 from mubench_gen.engines.server_suspicions import SUSPICIOUS, Suspicions
 from mubench_gen.engines.server_wire import CONNECT, Answered, lifelike, read, reason
+from mubench_gen.engines.server_words import error_code, reads_no_images, refusal, words
 from mubench_gen.errors import (
     EngineFault,
     ItemError,
     ItemTimeout,
     MissingExtraError,
+    ReplyError,
 )
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ class Client:
             self.get,
             patience=self._options.patience,
             lost=self._lost,
-            broken=self.broken,
+            broken=(*self.broken, ReplyError),
         )
         self.run(self._open())
         asyncio.run_coroutine_threadsafe(self.health.knock(), self.loop)
@@ -210,12 +212,15 @@ class Client:
             replica.doubted = True
             return None, "a broken connection"
         status = answered.status
-        if status == 200:
+        failed = status == 200 and failed_for_now(answered.content)
+        if status == 200 and not failed:
             return answered, None
+        if failed:
+            return answered, "a failed reply"
         if status == 429 and error_code(answered.content) in _OUT_OF_QUOTA:
             raise EngineFault(f"The server's quota is used up: {self._said(answered)}.")
-        if (status == 429 or status >= 500) and not reads_no_images(answered.content):
-            return answered, "429" if status == 429 else "5xx"
+        if (status in (408, 429) or status >= 500) and not reads_no_images(answered.content):
+            return answered, "5xx" if status >= 500 else str(status)
         self._refused += 1
         refused = refusal(status, self.hidden(answered.content), context=self.context)
         if self._refused >= _NEVER and not self._good and isinstance(refused, ItemError):
@@ -230,7 +235,10 @@ class Client:
         elif wait is not None and wait > self._timeout:
             text = f"the server wants {wait:g} s of peace, which is more than --timeout"
         else:
-            status = f"the server answered {answered.status}"
+            failure = (
+                "gave the reply up" if answered.status == 200 else f"answered {answered.status}"
+            )
+            status = f"the server {failure}"
             text = f"{status} {failed} times: {self._said(answered)}"
         if self._row >= _HOPELESS:
             return EngineFault(f"{self._row} requests in a row failed for good. The last: {text}")

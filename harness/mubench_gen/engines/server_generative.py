@@ -24,6 +24,7 @@ from mubench_gen.engines.server_labels import (
     scores_by_text,
 )
 from mubench_gen.engines.server_look import Look, check_template
+from mubench_gen.engines.server_names import Names
 from mubench_gen.engines.server_options import (
     KEY_VARIABLE,
     Endpoint,
@@ -113,6 +114,7 @@ class ServerGenerative(StreamingModel):
         if self._served not in (None, model.id):
             raise UsageError(f"{self._endpoints[0].url} served {self._served!r} a moment ago.")
         client.context = model.context
+        self._names = Names(model.id, seen.names, self.options.answers_as)
         self._writer = RequestWriter(model.id, kind, self._checkpoint, self.options, self.runtime)
         tokenizer = ServerTokenizer(client, model.id, self._writer.talk)
         self._ids = LabelIdsOfServer(tokenizer)
@@ -152,12 +154,16 @@ class ServerGenerative(StreamingModel):
         if client is None:
             return {}
         servers = {r.endpoint.url: r.requests for r in client.replicas.all}
+        called = self._names.first if self._facts else None
         return {
             **client.counts,
             **self._tokens,
             "images_encoded": self._images.encoded,
             "images_converted": self._images.converted,
             **({"by_server": servers} if len(servers) > 1 else {}),
+            **(
+                {"answered_as": called} if called not in (None, self._facts["served_model"]) else {}
+            ),
         }
 
     def submit(self, request: Request) -> Future[Reply | str | Sequence[float]]:
@@ -210,20 +216,20 @@ class ServerGenerative(StreamingModel):
             more = self._writer.choice(request.labels)
             limit = self._writer.choice_limit(request)
             content = await self._ask(request, urls, about, limit=limit, more=more)
-            return self._counted(self._writer.read_choice(content, request))
-        return self._counted(read_reply(await self._ask(request, urls, about)))
+            return self._writer.read_choice(self._read(content), request)
+        return self._read(await self._ask(request, urls, about))
 
-    async def _logprobs(self, request: Request, urls: Urls, about: str) -> list[float]:
-        if self._writer.kind == "vllm":
-            ids = await self._ids.of(request.labels)
-            content = await self._ask(request, urls, about, limit=1, more=asked_by_id(ids))
-            listed, usage = read_logprobs(content)
-            self._tokens.update(usage or {})
-            return scores_by_id(listed, ids)
-        content = await self._ask(request, urls, about, limit=1, more=asked_by_rank())
-        listed, usage = read_logprobs(content)
-        self._tokens.update(usage or {})
-        scores, bounds = scores_by_text(listed, request.labels)
+    async def _logprobs(self, request: Request, urls: Urls, about: str) -> Result:
+        ids = await self._ids.of(request.labels) if self._writer.kind == "vllm" else None
+        more = asked_by_rank() if ids is None else asked_by_id(ids)
+        content = await self._ask(request, urls, about, limit=1, more=more)
+        found = read_logprobs(content, self._names)
+        self._tokens.update(found.usage or {})
+        if isinstance(found, Reply):
+            return found
+        if ids is not None:
+            return scores_by_id(found.tokens, ids)
+        scores, bounds = scores_by_text(found.tokens, request.labels)
         self._tokens["scores_that_are_bounds"] += bounds
         return scores
 
@@ -243,9 +249,9 @@ class ServerGenerative(StreamingModel):
         finally:
             self._room.give(len(body))
 
-    def _counted(self, reply: Reply) -> Reply:
-        if reply.usage:
-            self._tokens.update(reply.usage)
+    def _read(self, content: bytes) -> Reply:
+        reply = read_reply(content, self._names)
+        self._tokens.update(reply.usage or {})
         return reply
 
     def _connect(self) -> Client:

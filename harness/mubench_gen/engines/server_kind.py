@@ -32,6 +32,7 @@ class Served:
     owner: str = ""
     root: str | None = None
     context: int | None = None
+    aliases: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -57,7 +58,12 @@ def _served(one: dict[str, object]) -> Served:
         owner=str(one.get("owned_by") or "").lower(),
         root=root if isinstance(root, str) else None,
         context=context if isinstance(context, int) else None,
+        aliases=tuple(_texts(one.get("aliases")) + _texts([one.get("canonical_slug")])),
     )
+
+
+def _texts(values: object) -> list[str]:
+    return [v for v in values if isinstance(v, str)] if isinstance(values, list) else []
 
 
 def choose_served(

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from mubench_gen.engines.server_answers import refusal, words
 from mubench_gen.engines.server_client import Client
 from mubench_gen.engines.server_kind import Served, choose_served, read_models
+from mubench_gen.engines.server_names import known_names
 from mubench_gen.engines.server_options import Endpoint, Kind
 from mubench_gen.engines.server_wire import Answered
+from mubench_gen.engines.server_words import refusal, words
 from mubench_gen.errors import ItemError, UsageError
 from mubench_gen.model import Checkpoint
 
@@ -21,11 +22,15 @@ _OPENAI = "https://api.openai.com/"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What all servers have in common: the model that is meant, and their version."""
+    """What all servers have in common: the model that is meant, and their version.
+
+    `names` are what their lists call it; None where there is no list.
+    """
 
     model: Served
     version: str | None
     urls: tuple[str, ...]
+    names: frozenset[str] | None = None
 
 
 class Look:
@@ -74,7 +79,8 @@ class Look:
         model = choose_served(served, self._checkpoint, self._name, self._wish, endpoint.url)
         if endpoint.url.startswith(_OPENAI):  # fine-tunes there have owners of many names
             model = replace(model, owner="openai")
-        return Seen(model, await self._version(endpoint, model.kind), (endpoint.url,))
+        names = known_names(model, served)
+        return Seen(model, await self._version(endpoint, model.kind), (endpoint.url,), names)
 
     async def _is_misplaced(self, endpoint: Endpoint) -> bool:
         """Whether the list of models is where /v1 ends."""
@@ -131,7 +137,9 @@ def _agreed(seen: Sequence[Seen]) -> Seen:
                 f"{other.urls[0]} serves {_described(other)}. Answers of one run come from one "
                 "model."
             )
-    return Seen(first.model, first.version, tuple(url for one in seen for url in one.urls))
+    urls = tuple(url for one in seen for url in one.urls)
+    names = [one.names for one in seen if one.names is not None]
+    return Seen(first.model, first.version, urls, frozenset().union(*names) if names else None)
 
 
 def _described(seen: Seen) -> str:

@@ -40,6 +40,9 @@ class ServerOptions(Options):
     served: str | None = Field(
         None, description="the id under which the server has the model, where it is another"
     )
+    answers_as: tuple[str, ...] = Field(
+        (), description="what its replies may call the model besides, with commas"
+    )
     key_env: str | None = Field(
         None, description=f"environment variable that holds the key; {KEY_VARIABLE}"
     )
@@ -59,7 +62,7 @@ class ServerOptions(Options):
     def _read_json(cls, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value
 
-    @field_validator("omit", mode="before")
+    @field_validator("omit", "answers_as", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value

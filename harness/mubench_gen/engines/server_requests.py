@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from mubench_gen.engines.conversation import conversation
-from mubench_gen.engines.server_answers import read_reply
 from mubench_gen.engines.server_options import Kind, ServerOptions
 from mubench_gen.errors import ReplyError
+from mubench_gen.finish import refused_by
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.types import Image, Message, Reply, Request, Text
 
@@ -117,9 +117,10 @@ class RequestWriter:
         as_json = self.kind in ("openai", "other")
         return max(request.sampling.max_tokens, _JSON_TOKENS if as_json else 8)
 
-    def read_choice(self, content: bytes, request: Request) -> Reply:
+    def read_choice(self, reply: Reply, request: Request) -> Reply:
         """The label that was chosen. ReplyError where the server did not keep to the labels."""
-        reply = read_reply(content)
+        if refused_by(reply.finish_reason):
+            return reply
         text = reply.text.strip()
         if text not in request.labels:
             text = _answer(text)
