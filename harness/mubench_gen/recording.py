@@ -11,6 +11,7 @@ from mubench_gen.errors import ImageError
 from mubench_gen.extension import Unread
 from mubench_gen.judging import Bench, is_unread
 from mubench_gen.localization import asks_boxes, read_boxes, unread_boxes
+from mubench_gen.outlet import blanked
 from mubench_gen.progress import log
 from mubench_gen.records import AnsweredKeys, Record, RecordFile
 from mubench_gen.types import (
@@ -133,7 +134,7 @@ class Recorder:
             if record is not None:
                 scores = record["scores"]
                 return Response(
-                    reply=record["reply"],
+                    reply=blanked(record["reply"]),
                     scores=None if scores is None else tuple(scores),
                     **_similarity_fields(record),
                     finish_reason=record["finish_reason"],

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import RunFolderError
+from mubench_gen.outlet import blanked, holds_secret
 from mubench_gen.progress import log
 
 FORMAT = 1
@@ -113,7 +114,7 @@ def settle_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]
         stored = dict(manifest)
     else:
         stored = read_manifest(folder)
-        different = list(differences(stored, manifest, _SETTLED))
+        different = list(differences(stored, blanked(manifest), _SETTLED))
         if different:
             raise RunFolderError(
                 f"{folder} holds a run of other settings:\n  " + "\n  ".join(different) + "\n"
@@ -159,7 +160,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a file that is there whole or not at all: temporary file, fsync, rename, fsync."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n"
+    text = _text(content) + "\n"
     scratch = None
     try:
         handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
@@ -179,6 +180,13 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(scratch)
         raise RunFolderError(f"{path}: cannot be written: {error.strerror}.") from None
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
+    if not holds_secret(text.encode("utf-8", "replace")):
+        return text
+    return json.dumps(blanked(json.loads(text)), indent=1, ensure_ascii=False)
 
 
 def differences(

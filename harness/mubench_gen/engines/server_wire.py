@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ReplyError
+from mubench_gen.outlet import blank_bytes
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -48,7 +49,7 @@ def lifelike(address: Any) -> socket.socket:
 
 
 async def read(response: ClientResponse) -> Answered:
-    """The whole answer, as far as it is bearable."""
+    """The whole answer, as far as it is bearable, without secrets that it echoes."""
     length = response.content_length
     if length is not None and length <= _MOST:
         content = await response.read()
@@ -59,7 +60,7 @@ async def read(response: ClientResponse) -> Answered:
             if len(content) > _MOST:
                 await _too_large(response)
     after = response.headers.get("Retry-After") if response.status != 200 else None
-    return Answered(response.status, content, seconds(after))
+    return Answered(response.status, blank_bytes(content), seconds(after))
 
 
 async def _too_large(response: ClientResponse) -> bytes:
