@@ -11,7 +11,7 @@ from mubench_gen.errors import ImageError
 from mubench_gen.extension import Unread
 from mubench_gen.judging import Bench, is_unread
 from mubench_gen.localization import asks_boxes, read_boxes, unread_boxes
-from mubench_gen.outlet import blanked
+from mubench_gen.outlet import blank, blanked
 from mubench_gen.progress import log
 from mubench_gen.records import AnsweredKeys, Record, RecordFile
 from mubench_gen.types import (
@@ -113,6 +113,7 @@ class Recorder:
         """Record a batch, on the disk when this returns."""
         answered: list[tuple[Item, Response]] = []
         for request, response in batch:
+            response = _blanked(response)
             items = self._in_flight.pop(request.key)
             self._waiting -= len(items) - 1
             answered += [(item, response) for item in items]
@@ -215,6 +216,12 @@ def _similarity_fields(record: Record) -> dict[str, Any]:
     """The fields of a similarity read-out, of runs too that were made before these."""
     found = {name: record.get(name) for name in _SIMILARITY_FIELDS}
     return {name: tuple(value) for name, value in found.items() if value is not None}
+
+
+def _blanked(response: Response) -> Response:
+    """Without secrets before it is read: places in the reply are those of the recorded one."""
+    reply = None if response.reply is None else blank(response.reply)
+    return response if reply == response.reply else replace(response, reply=reply)
 
 
 def _unread(item: Item, response: Response) -> Unread:

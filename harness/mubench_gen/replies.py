@@ -12,7 +12,6 @@ from typing import Any
 
 from mubench_gen.errors import ReplyError, encodable, failure
 from mubench_gen.model import GenerativeModel
-from mubench_gen.outlet import blank
 from mubench_gen.types import Image, Reply, Request, Response
 
 _LEAST = -sys.float_info.max  # the logarithm of 0 as records keep it: JSON has no infinity
@@ -78,7 +77,7 @@ def from_reply(reply: Any, request: Request, seconds: float) -> Response:
         return Response(error=failure(error), seconds=seconds)
     reason = reply.finish_reason
     return Response(
-        reply=blank(reply.text),  # before it is read: spans are of the text in the record
+        reply=reply.text,
         finish_reason=None if reason is None else encodable(str(reason)),
         usage=usage,
         seconds=seconds,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import RunFolderError
-from mubench_gen.outlet import blanked, holds_secret
+from mubench_gen.outlet import blank, blanked, holds_secret
 from mubench_gen.progress import log
 
 FORMAT = 1
@@ -35,7 +35,7 @@ def settings_hash(identity: Mapping[str, Any]) -> str:
 
 def run_name(plugin: str, model: str) -> str:
     """PLUGIN-MODEL, fit for a folder's name."""
-    return re.sub(r"[^\w.-]+", "-", f"{plugin}-{model}").strip("-.")
+    return re.sub(r"[^\w.-]+", "-", blank(f"{plugin}-{model}")).strip("-.")
 
 
 def choose_folder(wanted: Path, *, fresh: bool) -> Path:

@@ -6,6 +6,7 @@ that the error is kept, for the exit code: the work behind it is done all the sa
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -31,20 +32,22 @@ class _Held(io.FileIO):
 
     def write(self, content: Any) -> int:
         view = memoryview(content).cast("B")
-        while view and self.error is None:
-            try:
-                view = view[os.write(self.fileno(), view) :]
-            except BlockingIOError:
-                if not select.select([], [self.fileno()], [], self._patience)[1]:
-                    break
-            except OSError as error:
-                self._lose(error)
+        with contextlib.suppress(TimeoutError):
+            while view and self.error is None:
+                view = view[self._some(view) :]
         return len(content)
 
-    def _lose(self, error: OSError) -> None:
-        """A stdout that failed is done with; a full stderr may have room again."""
-        if self._patience is None:
-            self.error = error
+    def _some(self, view: memoryview) -> int:
+        """Write as much as it takes. TimeoutError where the rest is lost."""
+        try:
+            return os.write(self.fileno(), view)
+        except BlockingIOError:
+            if select.select([], [self.fileno()], [], self._patience)[1]:
+                return 0
+        except OSError as error:
+            if self._patience is None:  # done with; but a full stderr may have room again
+                self.error = error
+        raise TimeoutError
 
 
 class Stream(io.TextIOWrapper):
