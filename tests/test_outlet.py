@@ -18,7 +18,7 @@ import mubench_gen
 from mubench_gen.outlet import (
     MASK,
     blank,
-    blank_bytes,
+    blank_body,
     blanked,
     cell,
     forget,
@@ -90,8 +90,8 @@ def test_names_and_texts_of_a_document_are_blanked_and_numbers_stay() -> None:
 def test_a_servers_body_stays_json() -> None:
     know(SECRET)
     body = json.dumps({"a": f'"{SECRET}"', "b": [SECRET], "c": 1}).encode()
-    assert json.loads(blank_bytes(body)) == {"a": f'"{MASK}"', "b": [MASK], "c": 1}
-    assert blank_bytes(b"\xff\x00 no text") == b"\xff\x00 no text"
+    assert json.loads(blank_body(body)) == {"a": f'"{MASK}"', "b": [MASK], "c": 1}
+    assert blank_body(b"\xff\x00 no text") == b"\xff\x00 no text"
 
 
 HOSTILE = {

@@ -100,12 +100,16 @@ def blank(text: str) -> str:
     return _blank_escaped(text) if _ESCAPED.search(text) else text
 
 
-def blank_bytes(content: bytes) -> bytes:
-    """The same of text in UTF-8, whatever else is in it."""
+def blank_body(content: bytes) -> bytes:
+    """What a server sent, without secrets: JSON stays JSON."""
     if not holds_secret(content):
         return content
     text = content.decode("utf-8", "surrogateescape")
-    return blank(text).encode("utf-8", "surrogateescape")
+    try:
+        text = json.dumps(blanked(json.loads(text)))
+    except (ValueError, RecursionError):
+        text = blank(text)
+    return text.encode("utf-8", "surrogateescape")
 
 
 def blanked(value: Any) -> Any:

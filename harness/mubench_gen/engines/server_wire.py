@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ReplyError
-from mubench_gen.outlet import blank_bytes
+from mubench_gen.outlet import blank_body
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -60,7 +60,7 @@ async def read(response: ClientResponse) -> Answered:
             if len(content) > _MOST:
                 await _too_large(response)
     after = response.headers.get("Retry-After") if response.status != 200 else None
-    return Answered(response.status, blank_bytes(content), seconds(after))
+    return Answered(response.status, blank_body(content), seconds(after))
 
 
 async def _too_large(response: ClientResponse) -> bytes:
