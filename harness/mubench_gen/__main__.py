@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import io
 import os
 import signal
 import sys
@@ -13,7 +11,10 @@ import time
 from types import FrameType
 from typing import NoReturn
 
+from mubench_gen import standard_streams
 from mubench_gen.errors import Terminated
+from mubench_gen.outlet import tell
+from mubench_gen.secrecy import know_environment, redact_command
 
 _PATIENCE = 5.0  # seconds for a plugin's threads to end when all is done
 FINE, USER_MUST_FIX, FAILED_ITEMS, INTERRUPTED, TERMINATED = 0, 2, 3, 130, 143
@@ -25,14 +26,12 @@ def main() -> NoReturn:
     # pydantic would look for plugins of its own among all that is installed, and stop where one
     # distribution's metadata are damaged.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Unicode gets "?", no error
-        sys.stdout.reconfigure(errors="replace")
+    standard_streams.hold()
+    know_environment()
+    redact_command(sys.argv)  # what is secret in it is known before anything of it is told
     code = _run()
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again
-        code = _unwritten(error)
+    sys.stdout.flush()
+    code = standard_streams.exit_code(code)
     sys.stderr.flush()
     if _model_still_runs():
         os._exit(code)  # a thread inside a model's call would crash while Python shuts down
@@ -48,8 +47,7 @@ def _end_in_time(code: int) -> None:
     main = threading.main_thread()
     names = [t.name for t in threading.enumerate() if not t.daemon and t is not main]
     if names:
-        print(f"mubench-gen: left behind, still running: {', '.join(names)}.", file=sys.stderr)
-        sys.stderr.flush()
+        tell(f"mubench-gen: left behind, still running: {', '.join(names)}.")
         os._exit(code)
 
 
@@ -65,34 +63,22 @@ def _run() -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:
-        error.show()
+        error.show(sys.stderr)
         return error.exit_code
     except UsageError as error:
-        print(f"mubench-gen: {error}", file=sys.stderr)
+        tell(f"mubench-gen: {error}")
         return USER_MUST_FIX
     except EngineFault as error:
-        print(f"mubench-gen: {error}", file=sys.stderr)
+        tell(f"mubench-gen: {error}")
         if "same command" not in str(error):
-            print("The same command goes on from here.", file=sys.stderr)
+            tell("The same command goes on from here.")
         return FAILED_ITEMS
     except (KeyboardInterrupt, click.Abort):
-        print("Interrupted. The same command goes on from here.", file=sys.stderr)
+        tell("Interrupted. The same command goes on from here.")
         return INTERRUPTED
     except Terminated:
-        print("Terminated. The same command goes on from here.", file=sys.stderr)
+        tell("Terminated. The same command goes on from here.")
         return TERMINATED
-    except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.ENOSPC):
-            raise
-        return _unwritten(error)
-
-
-def _unwritten(error: OSError) -> int:
-    """The exit code where stdout cannot be written; a reader that went away is no error."""
-    if error.errno == errno.EPIPE:
-        return FINE
-    print(f"mubench-gen: the results cannot be written: {error.strerror}.", file=sys.stderr)
-    return USER_MUST_FIX
 
 
 def _on_term(number: int, frame: FrameType | None) -> NoReturn:

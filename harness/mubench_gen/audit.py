@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import NormalDist, fmean, variance
 
 from mubench_gen.errors import DataError, SettingError
+from mubench_gen.outlet import cell, uncelled
 from mubench_gen.records import Record
 from mubench_gen.results import Run
 from mubench_gen.score import Tally, image_of
@@ -73,7 +74,8 @@ def write_sample(records: Iterable[Record], path: Path) -> None:
             table = csv.writer(file)
             table.writerow(COLUMNS)
             for record in records:
-                table.writerow([record["id"], _text(record), _options(record), record["reply"], ""])
+                texts = (record["id"], _text(record), _options(record), record["reply"])
+                table.writerow([*map(cell, texts), ""])
     except OSError as error:
         raise SettingError(f"{path}: cannot be written: {error.strerror}.") from None
 
@@ -85,7 +87,7 @@ def read_labels(path: Path) -> dict[str, str]:
             table = csv.DictReader(file)
             if not {"id", "label"} <= set(table.fieldnames or ()):
                 raise DataError(f"{path}: needs the columns id and label.")
-            return {row["id"]: (row["label"] or "").strip() for row in table if row["label"]}
+            return {uncelled(row["id"]): row["label"].strip() for row in table if row["label"]}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as CSV: {error}.") from None
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.breakdown import Breakdown, breakdowns
 from mubench_gen.errors import MissingExtraError
+from mubench_gen.outlet import blanked, cell
 from mubench_gen.report import (
     BOX_COLUMNS,
     COLUMNS,
@@ -84,7 +85,7 @@ def text_tables(runs: Sequence[Reported]) -> list[TextTable]:
 
 def tidy_rows(runs: Sequence[Reported]) -> list[dict[str, Any]]:
     """A row a run and group of items, by the names in TIDY; None where there is no value."""
-    return [row for one in runs for row in _tidy(one)]
+    return [blanked(row) for one in runs for row in _tidy(one)]
 
 
 def tidy_frame(runs: Sequence[Reported]) -> pandas.DataFrame:
@@ -163,7 +164,7 @@ def _csv(runs: Sequence[Reported]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, TIDY, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(tidy_rows(runs))
+    writer.writerows({name: cell(v) for name, v in row.items()} for row in tidy_rows(runs))
     return text.getvalue()
 
 

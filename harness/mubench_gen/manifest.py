@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from mubench_gen._version import __version__
-from mubench_gen.settings import without_password, without_secrets
+from mubench_gen.secrecy import redact_command
 
 _PACKAGES = (
     "torch",
@@ -25,11 +25,14 @@ _PACKAGES = (
 )
 
 
-def session(command: Sequence[str]) -> dict[str, Any]:
-    """One start of the command: when, how, with which versions, on what."""
+def session(command: Sequence[str], secret: Collection[str] = ()) -> dict[str, Any]:
+    """One start of the command: when, how, with which versions, on what.
+
+    `secret`: the options that are so by their type.
+    """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": redact_command(command),
+        "command": redact_command(command, secret),
         "versions": versions(),
         "hardware": hardware(),
     }
@@ -62,16 +65,6 @@ def hardware() -> dict[str, Any]:
         count = torch.cuda.device_count()
         described["gpus"] = [torch.cuda.get_device_name(i) for i in range(count)]
     return described
-
-
-def redact_command(command: Sequence[str]) -> list[str]:
-    """The command with the values of options that look like secrets blanked."""
-    shown = []
-    for word in command:
-        key, equals, value = word.partition("=")
-        blanked = without_secrets({key: value})[key]
-        shown.append(f"{key}={blanked}" if equals else without_password(word))
-    return shown
 
 
 def _processor() -> str:

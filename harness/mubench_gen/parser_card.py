@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mubench_gen import interval
 from mubench_gen.errors import DataError
+from mubench_gen.outlet import printable
 from mubench_gen.parser import parse_answer
 from mubench_gen.types import Answer
 
@@ -186,13 +187,14 @@ def card_json(card: ParserCard) -> dict[str, Any]:
 def card_tables(card: ParserCard) -> list[Table]:
     """The card as rich tables: over all and by regime, by status, by rule."""
     from rich.table import Table
+    from rich.text import Text
 
     regimes = Table(title="Parser, by regime", caption="share [95 % Wilson interval] (count of n)")
     for heading in ("regime", "right", "wrong", "unanswered", "none held: left unanswered"):
         regimes.add_column(heading)
     for name, tally in {**card.regimes, "all": card.total}.items():
         shares = (tally.right, tally.wrong, tally.unanswered, tally.left)
-        regimes.add_row(name, *map(_percent, shares))
+        regimes.add_row(Text(printable(name)), *map(_percent, shares))
     statuses = Table("status", "an answer is held", "none is held", title="Parser, by status")
     for name, (held, bare) in card.statuses.items():
         statuses.add_row(name, str(held), str(bare))

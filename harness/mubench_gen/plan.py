@@ -31,7 +31,8 @@ from mubench_gen.prompt import Prompt, load_prompt
 from mubench_gen.runfolder import FORMAT, run_name, settings_hash
 from mubench_gen.samples import tasks_of
 from mubench_gen.scientific import make_policy
-from mubench_gen.settings import Settings, without_secrets
+from mubench_gen.secrecy import know_environment, secret_fields, without_secrets
+from mubench_gen.settings import Settings
 from mubench_gen.shard import Shard, parse_shard, rows_of
 from mubench_gen.shots import Shots
 from mubench_gen.task import load_tasks
@@ -83,6 +84,12 @@ class Plan:
         return run_name(self.plugin.name, self.spec.name)
 
     @property
+    def secret(self) -> frozenset[str]:
+        """The plugin's options that are secret by their type, whatever their name."""
+        source = self.spec.source
+        return frozenset() if isinstance(source, Checkpoint) else secret_fields(source.Options)
+
+    @property
     def shard(self) -> Shard | None:
         """Which part of the run this is; None where it is the whole."""
         given = self.settings.shard
@@ -110,6 +117,7 @@ def make_plan(
     `variants`: each prompt is asked under each of these settings of it, over `prompt_set`.
     `weighed` False: the weights are not looked at, and no key of this plan is that of a run.
     """
+    know_environment()
     settings, cluster = split_cluster(settings)
     plugin = plugins.load(settings.plugin)
     spec = plugin.spec(settings.model)
@@ -200,7 +208,7 @@ def model_identity(plan: Plan) -> str:
         "revision": settings.revision,
         "weights": plan.weights.weights,
         "checkpoint": plan.weights.settings,
-        "options": without_secrets(settings.options),
+        "options": without_secrets(settings.options, plan.secret),
         "engine": plan.engine if isinstance(plan.spec.source, Checkpoint) else None,
         "dtype": settings.dtype,
         "policy": plan.policy.as_dict(),
@@ -211,7 +219,7 @@ def model_identity(plan: Plan) -> str:
 
 def run_identity(plan: Plan) -> dict[str, Any]:
     """The settings with what they left open filled in."""
-    identity = plan.settings.identity()
+    identity = plan.settings.identity(plan.secret)
     data = Path(plan.settings.data)
     plugin = plan.plugin.path
     return {
@@ -289,7 +297,7 @@ def make_manifest(
         "image_policy": plan.policy.as_dict(),
         "seed": plan.settings.seed,
         **_examples(plan.shots),
-        "sessions": [session(command)],
+        "sessions": [session(command, plan.secret)],
     }
 
 

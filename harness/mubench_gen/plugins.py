@@ -30,6 +30,7 @@ from mubench_gen.import_effects import kept_as_it_was
 from mubench_gen.places import is_file
 from mubench_gen.plugin_source import Source, read_source
 from mubench_gen.plugin_switches import switched_off
+from mubench_gen.secrecy import know_typed, secret_fields
 
 if TYPE_CHECKING:
     from mubench_gen.extension import Judge
@@ -164,7 +165,7 @@ def check_options(name: str, model: type[Any], given: dict[str, str]) -> Any:
     from pydantic import ValidationError
 
     try:
-        return model.Options.model_validate(given)
+        options = model.Options.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -172,9 +173,12 @@ def check_options(name: str, model: type[Any], given: dict[str, str]) -> Any:
         if first["type"] == "extra_forbidden":
             near = did_you_mean(key, known) if known else "It has none."
             raise SettingError(f"The plugin {name!r} has no option {key!r}. {near}") from None
+        got = "***" if first["loc"][0] in secret_fields(model.Options) else repr(first["input"])
         raise SettingError(
-            f"Option {key} of the plugin {name!r}: {first['msg']} (got {first['input']!r})."
+            f"Option {key} of the plugin {name!r}: {first['msg']} (got {got})."
         ) from None
+    know_typed(options)
+    return options
 
 
 def _listed(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
+
+from mubench_gen.outlet import printable, tell
 
 _PLAIN_EVERY = 10.0  # seconds between plain lines
 
@@ -54,7 +57,7 @@ class PlainLines:
 
     def close(self) -> None:
         if self._line:
-            print(self._line, file=sys.stderr, flush=True)
+            log(self._line)
             self._line = ""
 
 
@@ -85,17 +88,20 @@ class RichBar:
             MofNCompleteColumn(),
             Rate(),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=Console(stderr=True),
         )
-        self._task = self._bar.add_task(title, total=total or None, note="")
-        self._bar.start()
+        self._task = self._bar.add_task(printable(title), total=total or None, note="")
+        with contextlib.suppress(OSError, ValueError):
+            self._bar.start()
 
     def at(self, done: int, total: int, note: str = "") -> None:
-        self._bar.update(self._task, completed=done, total=total or None, note=note)
+        with contextlib.suppress(OSError, ValueError):  # a terminal that is gone
+            self._bar.update(self._task, completed=done, total=total or None, note=note)
 
     def close(self) -> None:
-        self._bar.stop()
+        with contextlib.suppress(OSError, ValueError):
+            self._bar.stop()
 
 
 @contextmanager
@@ -112,5 +118,5 @@ def bar(title: str, total: int, *, shown: bool = True) -> Iterator[Progress]:
 
 
 def log(message: str) -> None:
-    """A line on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    """A line on stderr, which never fails."""
+    tell(message)

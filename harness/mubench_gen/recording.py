@@ -12,6 +12,7 @@ from mubench_gen.errors import ImageError
 from mubench_gen.extension import Unread
 from mubench_gen.judging import Bench, is_unread
 from mubench_gen.localization import asks_boxes, read_boxes, unread_boxes
+from mubench_gen.outlet import blank, blanked
 from mubench_gen.progress import log
 from mubench_gen.records import AnsweredKeys, Record, RecordFile
 from mubench_gen.types import (
@@ -115,6 +116,7 @@ class Recorder:
         """Record a batch, on the disk when this returns."""
         answered: list[tuple[Item, Response]] = []
         for request, response in batch:
+            response = _blanked(response)
             items = self._in_flight.pop(request.key)
             self._waiting -= len(items) - 1
             answered += [(item, response) for item in items]
@@ -137,7 +139,7 @@ class Recorder:
             if record is not None:
                 scores = record["scores"]
                 return Response(
-                    reply=record["reply"],
+                    reply=blanked(record["reply"]),
                     scores=None if scores is None else tuple(scores),
                     **_similarity_fields(record),
                     finish_reason=record["finish_reason"],
@@ -218,6 +220,12 @@ def _similarity_fields(record: Record) -> dict[str, Any]:
     """The fields of a similarity read-out, of runs too that were made before these."""
     found = {name: record.get(name) for name in _SIMILARITY_FIELDS}
     return {name: tuple(value) for name, value in found.items() if value is not None}
+
+
+def _blanked(response: Response) -> Response:
+    """Without secrets before it is read: places in the reply are those of the recorded one."""
+    reply = None if response.reply is None else blank(response.reply)
+    return response if reply == response.reply else replace(response, reply=reply)
 
 
 def _unread(item: Item, response: Response) -> Unread:

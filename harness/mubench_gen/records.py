@@ -20,6 +20,7 @@ import orjson
 
 from mubench_gen.disk_table import DiskTable, hashed
 from mubench_gen.errors import RunFolderError
+from mubench_gen.outlet import blank, blanked, holds_secret
 from mubench_gen.runfolder import sync
 
 Record = dict[str, Any]
@@ -37,14 +38,20 @@ class StoredLine:
 
 
 def to_line(record: Mapping[str, Any]) -> bytes:
-    """A record as its line, checksum and newline included."""
-    try:
-        body = orjson.dumps(record)
-    except TypeError:  # a lone surrogate in the reply, which UTF-8 cannot hold: escape it
-        reply = orjson.Fragment(json.dumps(record["reply"]))
-        body = orjson.dumps({**record, "reply": reply})
+    """A record as its line, without secrets, checksum and newline included."""
+    body = _body(record)
+    if holds_secret(body):
+        body = _body(blanked(record))
     body = body[:-1]
     return b'%b%b%08x"}\n' % (body, _CRC, zlib.crc32(body))
+
+
+def _body(record: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(record)
+    except TypeError:  # a lone surrogate in the reply, which UTF-8 cannot hold: escape it
+        reply = orjson.Fragment(json.dumps(record["reply"]))
+        return orjson.dumps({**record, "reply": reply})
 
 
 def from_line(line: bytes) -> Record | None:
@@ -210,7 +217,7 @@ class RecordFile:
             raise RunFolderError(f"{path}: cannot be written: {error.strerror}.") from None
 
     def __contains__(self, record_id: str) -> bool:
-        return self.finished > 0 and record_id in self._finished
+        return self.finished > 0 and blank(record_id) in self._finished
 
     def append(self, records: Sequence[Record]) -> None:
         """Write the records and wait until they are on the disk.

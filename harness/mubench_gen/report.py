@@ -9,6 +9,7 @@ from typing import Any
 from mubench_gen.breakdown import Breakdown, breakdowns
 from mubench_gen.circular import Circular
 from mubench_gen.localization import BoxScore
+from mubench_gen.outlet import printable
 from mubench_gen.results import Run
 from mubench_gen.score import Controls, Score, Scores
 from mubench_gen.terminal import Line, Sheet, fit
@@ -115,7 +116,7 @@ def print_scores(run: Run, scores: Scores, by: Breakdown | None = None) -> None:
             words = f"Not shown for want of room: {', '.join(fitted.left_out)}."
             console.print(words, style="dim", highlight=False, markup=False)
     for line in notes(run.manifest, scores):
-        console.print(line, style="dim", highlight=False, markup=False)
+        console.print(printable(line), style="dim", highlight=False, markup=False)
 
 
 def _has_questions(scores: Scores) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import RunFolderError
+from mubench_gen.outlet import blank, blanked, holds_secret
 from mubench_gen.progress import log
 
 FORMAT = 1
@@ -34,7 +35,7 @@ def settings_hash(identity: Mapping[str, Any]) -> str:
 
 def run_name(plugin: str, model: str) -> str:
     """PLUGIN-MODEL, fit for a folder's name."""
-    return re.sub(r"[^\w.-]+", "-", f"{plugin}-{model}").strip("-.")
+    return re.sub(r"[^\w.-]+", "-", blank(f"{plugin}-{model}")).strip("-.")
 
 
 def choose_folder(wanted: Path, *, fresh: bool) -> Path:
@@ -114,7 +115,7 @@ def settle_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]
     else:
         stored = read_manifest(folder)
         refuse_other_weights(folder, stored)
-        different = list(differences(stored, manifest, _SETTLED))
+        different = list(differences(stored, blanked(manifest), _SETTLED))
         if different:
             raise RunFolderError(
                 f"{folder} holds a run of other settings:\n  " + "\n  ".join(different) + "\n"
@@ -176,7 +177,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a file that is there whole or not at all: temporary file, fsync, rename, fsync."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n"
+    text = _text(content) + "\n"
     scratch = None
     try:
         handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
@@ -196,6 +197,13 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(scratch)
         raise RunFolderError(f"{path}: cannot be written: {error.strerror}.") from None
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
+    if not holds_secret(text.encode("utf-8", "replace")):
+        return text
+    return json.dumps(blanked(json.loads(text)), indent=1, ensure_ascii=False)
 
 
 def differences(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,19 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from mubench_gen.definitions import first_problem, line_of_key, read_toml
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.orders import check_orders
+from mubench_gen.secrecy import public_url, without_secrets
 from mubench_gen.shard import parse_shard
 
 T = TypeVar("T")
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
-# Whole names of secrets: `max_new_tokens` and `keypoints` are none, nor are a tokenizer's
-# tokens. `github_token` is one, as is any KEY or TOKEN that is not known to be harmless.
-_SECRET = re.compile(
-    r"(-o)?([^.]*\.)?(?!(stop|eos|bos|pad|sep|cls|unk|mask|image|video|start|end|sort)_)"
-    r"([^.]*[_-])?(key|token)"
-    r"|.*(api_?key|secret|password|passwd|credential).*",
-    re.IGNORECASE,
-)
-_PASSWORD = re.compile(r"(://)[^/@\s]+(@)")  # in a URL
 # These change how a run is made, not what comes out of it.
 _NOT_IDENTITY = frozenset(
     {
@@ -197,6 +189,13 @@ class Settings(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _secrets_are_known(self) -> Settings:
+        without_secrets(self.options)
+        for url in self.base_url:
+            public_url(url)
+        return self
+
     @property
     def engine_options(self) -> dict[str, str]:
         """The options that stand behind `engine.`, without it."""
@@ -206,13 +205,13 @@ class Settings(BaseModel):
     def plugin_options(self) -> dict[str, str]:
         return {k: v for k, v in self.options.items() if not k.startswith("engine.")}
 
-    def identity(self) -> dict[str, Any]:
-        """What the run's ID is a hash of, secrets blanked."""
+    def identity(self, secret: Collection[str] = ()) -> dict[str, Any]:
+        """What the run's ID is a hash of, secrets blanked; `secret` are options that are so."""
         unset = {name for name in _ONLY_WHERE_SET if not getattr(self, name)}
         plain = self.model_dump(mode="json", exclude={*_NOT_IDENTITY, *unset})
         if self.base_url:
-            plain["base_url"] = sorted(without_password(url) for url in self.base_url)
-        return {**plain, "options": without_secrets(self.options)}
+            plain["base_url"] = sorted(map(public_url, self.base_url))
+        return {**plain, "options": without_secrets(self.options, secret)}
 
 
 def make_settings(given: Mapping[str, Any]) -> Settings:
@@ -286,16 +285,6 @@ def joined(config: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any
             parts = [Settings(plugin="", **{name: part[name]}) for part in (config, flags)]
             both[name] = {**getattr(parts[0], name), **getattr(parts[1], name)}
     return both
-
-
-def without_secrets(options: Mapping[str, str]) -> dict[str, str]:
-    """The options with the values of keys, tokens and passwords blanked."""
-    return {k: "***" if _SECRET.fullmatch(k) else without_password(v) for k, v in options.items()}
-
-
-def without_password(text: str) -> str:
-    """A text with what stands before the @ of a URL blanked."""
-    return _PASSWORD.sub(r"\1***\2", text)
 
 
 def _valued(check: Callable[[Any], T], value: Any) -> T:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from mubench_gen.outlet import printable
 
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
@@ -12,27 +13,6 @@ _LATEX = {
     "–": "--", "“": "``", "”": "''", "<": r"\textless{}", ">": r"\textgreater{}",
     "·": r"\textperiodcentered{}", "κ": r"$\kappa$", "≠": r"$\neq$",
 }  # fmt: skip
-
-
-def printable(text: str) -> str:
-    """The text on one line, with nothing that a terminal would obey.
-
-    White space becomes spaces; control and format characters (ESC, bidirectional marks) are
-    shown as their escapes.
-    """
-    return "".join(
-        " "
-        if character in "\t\n\r\v\f\x85\u2028\u2029"
-        else character
-        if character.isprintable() or not unicodedata.category(character).startswith("C")
-        else character.encode("unicode_escape").decode()
-        for character in text
-    )
-
-
-def printable_lines(text: str) -> list[str]:
-    """The lines of a text, each printable, tabs as the spaces that they stand for."""
-    return [printable(line.expandtabs()) for line in text.splitlines()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mubench_gen.tabular import printable
+from mubench_gen.outlet import printable
 
 if TYPE_CHECKING:
     from rich.table import Table

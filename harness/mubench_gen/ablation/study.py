@@ -34,6 +34,7 @@ from mubench_gen.records import AnsweredKeys
 from mubench_gen.results import Run
 from mubench_gen.run import run_plan
 from mubench_gen.runfolder import RECORDS, choose_folder, settings_hash, write_json
+from mubench_gen.secrecy import redact_command
 from mubench_gen.settings import Settings, make_settings
 
 _OWN = ("prompt", "readout", "orders", "plugin", "model", "run_dir", "fresh", "reuse")
@@ -95,7 +96,7 @@ def open_study(
     _check_plans(plans, grids)
     if axes.budget is not None:
         plans = [_within(axes.budget, plan, grids[0]) for plan in plans]
-    shared = plans[0].settings.identity()
+    shared = plans[0].settings.identity(plans[0].secret)
     study = Study(
         folder=folder or Path(),
         grid=grids[0],
@@ -137,7 +138,8 @@ def run_study(
         "reuse": [str(run) for run in study.reuse],
         "surveys": [asdict(one) for one in found],
     }
-    with held(study.folder, study.settled(), facts, command) as document:
+    secret = frozenset[str]().union(*(plan.secret for plan in study.plans))
+    with held(study.folder, study.settled(), facts, redact_command(command, secret)) as document:
         runs = []
         for plan in study.plans:
             settings = {"run_dir": study.run_folder(plan), "reuse": study.reuse}

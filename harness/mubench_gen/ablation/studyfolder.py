@@ -11,6 +11,7 @@ from typing import Any
 
 from mubench_gen.errors import RunFolderError
 from mubench_gen.manifest import session
+from mubench_gen.outlet import blanked
 from mubench_gen.results import load_run
 from mubench_gen.runfolder import differences, locked, write_json
 
@@ -34,7 +35,7 @@ def held(
         if path.exists():
             stored = _read(path)
             there = {"study": {name: stored[name] for name in _SETTLED}}
-            changed = list(differences(there, {"study": settled}, ("study",)))
+            changed = list(differences(there, {"study": blanked(settled)}, ("study",)))
             if changed:
                 raise RunFolderError(
                     f"{folder} holds another study:\n  " + "\n  ".join(changed) + "\n"

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from mubench_gen.outlet import tell
+
 _EXAMPLES = """
 \b
 Examples:
@@ -179,7 +181,7 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> 
         print_json({**document, **result.as_dict()})
     else:
         show(result)
-    print(f"Study folder: {study.folder}", file=sys.stderr)
+    tell(f"Study folder: {study.folder}")
     return 3 if result.n_errors else 0
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import click
-
 from mubench_gen.cli.tables import print_table
+from mubench_gen.outlet import printable, say
 from mubench_gen.report import percent
-from mubench_gen.tabular import printable
 
 if TYPE_CHECKING:
     from mubench_gen.ablation.effects import Decomposition
@@ -38,13 +36,13 @@ def show(result: StudyResult) -> None:
         if one.effects is not None and one.effects.effects:
             _show_effects(one.effects, f"{one.model}: what moves the score")
         for line in _notes(grid, one):
-            click.echo(printable(line))
+            say(printable(line))
     if found.together is not None:
         _show_effects(found.together, "All models together: what moves the score")
     names = [one.model for one in found.models]
     for ranks, over in ((found.ranks, "cells"), (found.ranks_by_prompt, "prompts")):
         if ranks is not None and ranks.rankings > 1:
-            click.echo(printable(_ranked(ranks, names, over)))
+            say(printable(_ranked(ranks, names, over)))
 
 
 def _show_cells(grid: Grid, one: ModelFindings) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mubench_gen.outlet import say
+
 if TYPE_CHECKING:
     from mubench_gen.comparison import Comparison, Difference, Overall
     from mubench_gen.sides import Side
@@ -108,7 +110,7 @@ def _show(found: Comparison) -> None:
             right=range(1, 7),
         )
     for line in _notes(found):
-        click.echo(line)
+        say(line)
 
 
 def _side(side: Side) -> Sequence[str]:
@@ -165,7 +167,7 @@ def _brief(test: str) -> str:
 
 
 def _notes(found: Comparison) -> list[str]:
-    from mubench_gen.tabular import printable
+    from mubench_gen.outlet import printable
 
     shared = f"{found.items:,} items"
     if found.items < found.items_in_any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.outlet import say, tell
 
 if TYPE_CHECKING:
     from mubench_gen.data import Dataset
@@ -82,12 +83,12 @@ def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -
     if out is None:
         if images is not None or seed is not None:
             raise SettingError("--images and --seed make data of your own: give --out DIR too.")
-        click.echo(demo_folder())
+        say(str(demo_folder()))
         return
     if out.exists():
         raise SettingError(f"--out {out}: exists already; give a folder that doesn't.")
     generate_demo(out, images=images or DEMO_IMAGES, seed=seed)
-    click.echo(out)
+    say(str(out))
 
 
 @command.command("verify", epilog=examples_of(_EXAMPLES, "data verify"))
@@ -134,11 +135,10 @@ def import_(
     made = import_folder(
         folder, out, known=load_tasks(), table=table, name=name, license_name=licence
     )
-    click.echo(out)
-    click.echo(
+    say(str(out))
+    tell(
         f"{made.rows:,} rows, {made.questions:,} questions. "
-        f"Type: mubench-gen eval --plugin NAME --data {out}",
-        err=True,
+        f"Type: mubench-gen eval --plugin NAME --data {out}"
     )
 
 
@@ -163,8 +163,8 @@ def join(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
     if as_json:
         print_json(run.summary())
     else:
-        click.echo(run.dir)
-    click.echo(f"{len(set(folders))} shards, {run.manifest['planned']:,} items.", err=True)
+        say(str(run.dir))
+    tell(f"{len(set(folders))} shards, {run.manifest['planned']:,} items.")
     return 3 if run.scores.n_errors else 0
 
 
@@ -177,7 +177,7 @@ def _prepare_ubench(images: int | None, seed: int | None, out: Path | None) -> N
         raise SettingError(
             "--images, --seed and --out are for the demo; ubench goes where HF_HOME says."
         )
-    click.echo(fetch(UBENCH))
+    say(str(fetch(UBENCH)))
 
 
 def _described(dataset: Dataset, found: Survey) -> dict[str, Any]:

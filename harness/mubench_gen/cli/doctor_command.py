@@ -6,6 +6,8 @@ from dataclasses import asdict
 
 import click
 
+from mubench_gen.outlet import say
+
 _EXAMPLES = """
 \b
 Examples:
@@ -49,14 +51,14 @@ def command(
     for finding in examine(asked):
         findings.append(finding)
         if not as_json:
-            mark = click.style(f"{finding.state:<5}", fg=_COLOURS[finding.state])
-            click.echo(f"{mark}  {finding.name}: {finding.found}")
+            text, colour = f"  {finding.name}: {finding.found}", _COLOURS[finding.state]
+            say(text, mark=f"{finding.state:<5}", colour=colour)
             if finding.to_do and finding.state != "ok":
-                click.echo(f"       → {finding.to_do}")
+                say(f"       → {finding.to_do}")
     faults = [finding for finding in findings if finding.state == "fault"]
     if as_json:
         print_json({"holds": not faults, "findings": [asdict(finding) for finding in findings]})
     else:
         number = "Nothing is" if not faults else f"{len(faults)} of {len(findings)} findings are"
-        click.echo(f"{number} at fault; a note matters only for what it names.")
+        say(f"{number} at fault; a note matters only for what it names.")
     return 1 if faults else 0

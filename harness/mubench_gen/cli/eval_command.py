@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.outlet import tell
 
 _EXAMPLES = """
 \b
@@ -221,7 +222,7 @@ def command(
     else:
         print_report(runs)
     for run in runs:
-        print(f"Run folder: {run.dir}", file=sys.stderr)
+        tell(f"Run folder: {run.dir}")
     return 3 if any(run.scores.n_errors for run in runs) else 0
 
 

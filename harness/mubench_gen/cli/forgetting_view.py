@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from mubench_gen.cli.tables import print_table
+from mubench_gen.outlet import say
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -84,12 +83,12 @@ def show(found: Forgetting) -> None:
             title=f"{found.base} → {name}: accuracy and shares of the items in %",
             right=range(1, 12),
         )  # fmt: skip
-        click.echo(bars(found.of(name, "tasks")))
-        click.echo("")
+        say(bars(found.of(name, "tasks")))
+        say("")
     if len(found.finetuned) > 1:
         _side_by_side(found)
     for line in _notes(found):
-        click.echo(line)
+        say(line)
 
 
 def bars(changes: Sequence[Change]) -> str:
@@ -155,7 +154,7 @@ def _row(one: Change) -> Sequence[str]:
 
 
 def _notes(found: Forgetting) -> list[str]:
-    from mubench_gen.tabular import printable
+    from mubench_gen.outlet import printable
 
     lines = [f"Not comparable as they are: {text}." for text in found.accepted]
     lines += [f"Note: {text}." for text in found.notes]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
 from mubench_gen.cli.tables import print_table
+from mubench_gen.outlet import say
 
 if TYPE_CHECKING:
     from mubench_gen.results import Run
@@ -17,8 +16,8 @@ def show(runs: Sequence[Run], fact: str) -> None:
     """Print the groups, their scores on the items that all runs have, and the differences."""
     from mubench_gen.group_tables import difference_table, group_notes, model_table, score_table
     from mubench_gen.grouping import group_runs
+    from mubench_gen.outlet import printable
     from mubench_gen.sides import label_runs
-    from mubench_gen.tabular import printable
 
     labels = label_runs(runs)
     found = group_runs(runs, labels, fact=fact)
@@ -31,4 +30,4 @@ def show(runs: Sequence[Run], fact: str) -> None:
                 right=range(table.texts, len(table.columns)),
             )
     for note in group_notes(found):
-        click.echo(printable(note))
+        say(printable(note))

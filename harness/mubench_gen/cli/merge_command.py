@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from mubench_gen.outlet import say
+
 if TYPE_CHECKING:
     from mubench_gen.merging.account import Account, Block
 
@@ -105,7 +107,7 @@ def command(
         if as_json:
             print_json({"adapter": finetuned[0], "modules": modules, "folders": folders})
         else:
-            click.echo(f"lora_alpha scaled for {len(modules):,} modules, weights linked.")
+            say(f"lora_alpha scaled for {len(modules):,} modules, weights linked.")
             _show_folders(folders)
         return
     with bar("merge", 0) as progress:
@@ -119,9 +121,9 @@ def command(
 
 def _show(account: Account) -> None:
     from mubench_gen.cli.tables import print_table
-    from mubench_gen.tabular import printable
+    from mubench_gen.outlet import printable
 
-    click.echo(printable(f"{account.base} → {', '.join(account.finetuned)}"))
+    say(printable(f"{account.base} → {', '.join(account.finetuned)}"))
     print_table(
         ["", "tensors", "parameters", "distance", "cosine"],
         [
@@ -147,14 +149,14 @@ def _show(account: Account) -> None:
     lines += [f"Note: {text}." for text in account.notes]
     lines += [f"Warning: {text}." for text in account.warnings]
     for line in lines:
-        click.echo(printable(line))
+        say(printable(line))
 
 
 def _show_folders(folders: Mapping[str, str]) -> None:
-    from mubench_gen.tabular import printable
+    from mubench_gen.outlet import printable
 
     for alpha, path in folders.items():
-        click.echo(printable(f"α {alpha}: {path}"))
+        say(printable(f"α {alpha}: {path}"))
 
 
 _SIDE = {"base": "base", "finetuned": "fine-tune"}

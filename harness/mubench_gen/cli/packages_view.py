@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import click
+from mubench_gen.outlet import say
 
 
 def show(kind: str, suffix: str) -> None:
@@ -13,7 +13,7 @@ def show(kind: str, suffix: str) -> None:
         files = package.files(kind, suffix)
         origin = f"{package.distribution} {package.version}"
         if package.state != "ok":
-            click.echo(f"From {package.name} ({origin}): {package.state}")
+            say(f"From {package.name} ({origin}): {package.state}")
         elif files:
             named = ", ".join(f"{package.name}{MARK}{name}" for name in files)
-            click.echo(f"From {package.name} ({origin}): {named}")
+            say(f"From {package.name} ({origin}): {named}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import click
+from mubench_gen.outlet import say
 
 if TYPE_CHECKING:
     from mubench_gen.official import Compared, OfficialScore
@@ -29,7 +29,7 @@ def show(run: Run, *, seed: int, as_json: bool) -> None:
     _print_scores(run, compared)
     _print_differences(compared)
     for note in notes:
-        click.echo(f"Not as published: {note}.")
+        say(f"Not as published: {note}.")
 
 
 def _document(run: Run, compared: Compared, notes: list[str]) -> dict[str, Any]:
@@ -93,12 +93,12 @@ def _print_differences(compared: Compared) -> None:
     from mubench_gen.cli.tables import print_table
 
     if compared.scored:
-        click.echo(
+        say(
             f"{compared.scored:,} items had a score an option and no reply: "
             "both scorers take the highest."
         )
     if not compared.differences:
-        click.echo("The two scorers agree on every reply.")
+        say("The two scorers agree on every reply.")
         return
     print_table(
         ["", "cause", "items", "points", "for example"],

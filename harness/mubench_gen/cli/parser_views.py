@@ -6,8 +6,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import click
-
+from mubench_gen.outlet import say
 from mubench_gen.results import Run
 
 
@@ -34,8 +33,8 @@ def draw_audit(run: Run, size: int, *, seed: int, out: Path | None) -> None:
     path = out if out is not None else Path(f"{run.dir.name}-audit.csv")
     sample = draw_sample(run, size, seed)
     write_sample(sample, path)
-    click.echo(f"{len(sample)} replies to read in {path}.")
-    click.echo(
+    say(f"{len(sample)} replies to read in {path}.")
+    say(
         f"Fill in the column label: the label that the reply chooses, {NO_ANSWER} where it "
         f"chooses none, {UNSURE} where you cannot tell. Then: "
         f"mubench-gen score {run.dir} --audited {path}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import click
+from mubench_gen.outlet import say
 
 if TYPE_CHECKING:
     from mubench_gen.extension import Section
@@ -43,9 +43,9 @@ def document(sections: Mapping[str, Section]) -> dict[str, Any]:
 
 def show(sections: Mapping[str, Section]) -> None:
     """Print them below the tables."""
-    from mubench_gen.tabular import printable, printable_lines
+    from mubench_gen.outlet import printable, printable_lines
 
     for section in sections.values():
-        click.secho(f"\n{printable(section.title)}", bold=True)
+        say(mark=f"\n{printable(section.title)}", bold=True)
         for line in printable_lines(section.text.rstrip()):
-            click.echo(line)
+            say(line)

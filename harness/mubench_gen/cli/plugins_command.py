@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.outlet import say, tell
 
 if TYPE_CHECKING:
     from mubench_gen.import_trial import Imported
@@ -61,8 +62,8 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
+    from mubench_gen.outlet import printable
     from mubench_gen.plugins import Plugins
-    from mubench_gen.tabular import printable
 
     listed = [*Plugins().list(), *_packages()]
     imported = _import_each(listed) if tried else {}
@@ -83,7 +84,7 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
     widths = [min(_WIDEST, max(len(row[i]) for row in rows)) for i in range(5)]
     for number, row in enumerate(rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(click.style(line.rstrip(), bold=number == 0))
+        say(mark=line.rstrip(), bold=number == 0)
 
 
 def _state(plugin: Listed, imported: Imported | None) -> str:
@@ -138,8 +139,8 @@ def show(name: str, as_json: bool) -> None:
     """Import one plugin and print its models, options and facts."""
     from mubench_gen.cli.streams import results_only
     from mubench_gen.cli.tables import print_json
+    from mubench_gen.outlet import printable
     from mubench_gen.plugins import Plugins
-    from mubench_gen.tabular import printable
 
     with results_only():
         plugin = Plugins().load(name)
@@ -158,7 +159,7 @@ def show(name: str, as_json: bool) -> None:
         )
         return
     origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else str(plugin.path)
-    click.echo(f"{printable(plugin.name)} ({printable(origin)})")
+    say(f"{printable(plugin.name)} ({printable(origin)})")
     for number, model in enumerate(models):
         _show(model, first=number == 0)
     for offered, flag in (
@@ -167,13 +168,13 @@ def show(name: str, as_json: bool) -> None:
         (plugin.offers.section, "report RUN --section"),
     ):
         if offered is not None:
-            click.echo(f"mubench-gen {flag} {plugin.name}")
+            say(f"mubench-gen {flag} {plugin.name}")
     for model in models:
         for key, option in model["options"].items():
             about = option["description"] or ""
-            click.echo(f"-o {key}={option['default']}  {about}  ({model['name']})")
+            say(f"-o {key}={option['default']}  {about}  ({model['name']})")
         if model["any_id"]:
-            click.echo(f"--model takes any other id or folder of the kind of {model['name']}.")
+            say(f"--model takes any other id or folder of the kind of {model['name']}.")
 
 
 @command.command("new", epilog=_NEW_EXAMPLES)
@@ -208,8 +209,8 @@ def new(name: str, kind: str, licence: str, author: str, folder: Path | None) ->
     scaffold = Scaffold(name, kind, licence, author)
     folder = folder or Path(scaffold.distribution)
     for path in write_scaffold(scaffold, folder):
-        print(path)
-    click.echo(f"Next: cd {folder} && pip install -e '.[test]' && pytest", err=True)
+        say(str(path))
+    tell(f"Next: cd {folder} && pip install -e '.[test]' && pytest")
 
 
 @command.command("check", epilog=_CHECK_EXAMPLES)
@@ -266,7 +267,7 @@ def check(
     if as_json:
         print_json({"plugin": name, "holds": not broken, "checks": list(map(_plain, results))})
     else:
-        print(f"{len(results) - len(broken)} of {len(results)} checks hold.")
+        say(f"{len(results) - len(broken)} of {len(results)} checks hold.")
     return 1 if broken else 0
 
 
@@ -284,10 +285,10 @@ def _say(result: Result) -> None:
     colour = {"passed": "green", "failed": "red", "unexpected pass": "red"}.get(result.state)
     found = f": {result.found}" if result.found else ""
     line = f"{result.state:<8} {result.check.name}{found}"
-    click.echo(click.style(line, fg=colour), err=True)
+    tell(line, colour=colour)
     if not result.holds:
-        click.echo(f"         It matters: {result.check.reason}.", err=True)
-        click.echo(f"         To do: {result.check.remedy}.", err=True)
+        tell(f"         It matters: {result.check.reason}.")
+        tell(f"         To do: {result.check.remedy}.")
 
 
 def _plain(result: Result) -> dict[str, Any]:
@@ -322,17 +323,15 @@ def _described(spec: ModelSpec) -> dict[str, Any]:
 
 def _show(model: dict[str, Any], *, first: bool) -> None:
     """A model in some lines: its name for --model, what it is, its facts."""
-    from mubench_gen.tabular import printable
+    from mubench_gen.outlet import printable
 
     source = model["source"]
     notes = [model["kind"], *(["the default"] if first else [])]
     notes += [f"on {' or '.join(model['engines'])}"] if model["engines"] else []
     notes += [f"from {source}"] if source not in ("", model["name"]) else []
-    click.echo()
-    click.echo(
-        f"{click.style(printable(model['name']), bold=True)}  ({printable(', '.join(notes))})"
-    )
+    say()
+    say(f"  ({printable(', '.join(notes))})", mark=printable(model["name"]), bold=True)
     facts = "; ".join(f"{key} {value}" for key, value in model["facts"].items())
     for line in (model["description"], facts):
         if line:
-            click.echo(f"  {printable(line)}")
+            say(f"  {printable(line)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.outlet import say
 
 _EXAMPLES = """
 \b
@@ -101,6 +102,6 @@ def show(
         )
         return
     for message in messages:
-        click.secho(f"── {message['role']} ", fg="cyan")
+        say(mark=f"── {message['role']} ", colour="cyan")
         for part in message["content"]:
-            click.echo(part["text"] if part["type"] == "text" else f"[image {sample.row.image_id}]")
+            say(part["text"] if part["type"] == "text" else f"[image {sample.row.image_id}]")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import click
+from mubench_gen.outlet import say
 
 if TYPE_CHECKING:
     from mubench_gen.published import Axis, Beside, Cell
@@ -93,11 +93,11 @@ def _print_notes(yours: Sequence[Beside]) -> None:
     columns = load_published().columns
     for run in yours:
         for note in run.reservations:
-            click.echo(f"{run.model}: not comparable: {note}.")
+            say(f"{run.model}: not comparable: {note}.")
         for name, cell in run.columns.items():
             for note in cell.reservations[len(run.reservations) :]:
-                click.echo(f"{run.model}, {columns[name].title}: not comparable: {note}.")
-    click.echo("“yours” is our own reading of the replies: the paper has no such column.")
+                say(f"{run.model}, {columns[name].title}: not comparable: {note}.")
+    say("“yours” is our own reading of the replies: the paper has no such column.")
 
 
 def _plain(cell: tuple[float, float] | None) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.outlet import give
+
 if TYPE_CHECKING:
     from mubench_gen.results import Run
 
@@ -196,7 +198,7 @@ def _export(runs: Sequence[Run], wanted: _Wanted) -> None:
         raise SettingError("Parquet is no text for a terminal: give --out FILE.")
     content = export(reported(runs, wanted.by), str(wanted.form))
     if wanted.out is None:
-        click.echo(content, nl=False)
+        give(content)
         return
     try:
         wanted.out.write_bytes(content)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.outlet import say
+
 if TYPE_CHECKING:
     from mubench_gen.rescore import Change
     from mubench_gen.results import Run
@@ -141,7 +143,7 @@ def _print_changes(changes: list[Change], *, saved: bool) -> None:
 
     matter = [change for change in changes if change.matters]
     if not matter:
-        click.echo("No answer reads otherwise than stored.")
+        say("No answer reads otherwise than stored.")
         return
     print_table(
         ["item", "reply", "before", "after", "right"],

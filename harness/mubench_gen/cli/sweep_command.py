@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.eval_command import command as eval_command
+from mubench_gen.outlet import say, tell
 from mubench_gen.settings import Settings, make_settings
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def command(
         print_json(result.as_dict())
     else:
         _show(result.frontier, _title(result))
-    print(f"Sweep folder: {sweep.folder}", file=sys.stderr)
+    tell(f"Sweep folder: {sweep.folder}")
     return 3 if result.n_errors else 0
 
 
@@ -179,8 +180,8 @@ def _write_pages(result: SweepResult, html: Path | None, svg: Path | None) -> No
 
 def _show(found: Frontier, title: str) -> None:
     from mubench_gen.cli.tables import print_table
+    from mubench_gen.outlet import printable
     from mubench_gen.sweeping.page import ends_rows, explained, task_rows
-    from mubench_gen.tabular import printable
 
     rows = ends_rows(found)
     print_table(
@@ -202,4 +203,4 @@ def _show(found: Frontier, title: str) -> None:
         right=range(1, len(found.alphas) + 2),
     )
     for line in (*explained(found), *(f"Note: {note}." for note in found.notes)):
-        click.echo(printable(line))
+        say(printable(line))

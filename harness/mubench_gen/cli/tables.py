@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from mubench_gen.outlet import blanked, say
+
 _WIDTH = 160  # where stdout is no terminal
 
 
 def print_json(document: Any) -> None:
     """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=True, default=str) + "\n")
+    say(json.dumps(blanked(document), indent=2, ensure_ascii=True, default=str))
 
 
 def print_table(

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 from mubench_gen.engines.options import parse_options
 from mubench_gen.errors import SettingError
 from mubench_gen.model import Checkpoint, Options, Runtime
+from mubench_gen.outlet import know
 
 Kind = Literal["vllm", "sglang", "llama.cpp", "openai", "other"]
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -91,6 +92,7 @@ class Secret:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        know(text)
 
     @property
     def header(self) -> dict[str, str]:

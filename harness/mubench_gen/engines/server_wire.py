@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ReplyError
+from mubench_gen.outlet import blank_body
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -53,7 +54,7 @@ def lifelike(address: Any) -> socket.socket:
 
 
 async def read(response: ClientResponse) -> Answered:
-    """The whole answer, as far as it is bearable."""
+    """The whole answer, as far as it is bearable, without secrets that it echoes."""
     length = response.content_length
     content = bytearray()
     if length is None or length <= _MOST:
@@ -66,7 +67,8 @@ async def read(response: ClientResponse) -> Answered:
         raise _too_large()
     encoding = response.headers.get("Content-Encoding", "")
     after = response.headers.get("Retry-After") if response.status != 200 else None
-    return Answered(response.status, unpacked(bytes(content), encoding), seconds(after))
+    plain = blank_body(unpacked(bytes(content), encoding))
+    return Answered(response.status, plain, seconds(after))
 
 
 def unpacked(content: bytes, encoding: str) -> bytes:

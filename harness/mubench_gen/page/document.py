@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from mubench_gen._version import __version__
 from mubench_gen.breakdown import check_tallies
 from mubench_gen.extension import Section
+from mubench_gen.outlet import blanked, printable
 from mubench_gen.page.assets import FOLDER, asset
 from mubench_gen.page.gallery import Gallery
 from mubench_gen.page.pictures import Album, find_pictures
@@ -28,7 +29,6 @@ from mubench_gen.page.study import NO_ANSWER, Study, rank, study_run
 from mubench_gen.page.thumbnails import bytes_a_picture
 from mubench_gen.results import Run
 from mubench_gen.sides import label_runs
-from mubench_gen.tabular import printable
 
 _SCRIPTS = (
     "data.js", "dom.js", "state.js", "items.js", "cards.js", "item.js", "confusion.js", "start.js",
@@ -158,7 +158,7 @@ def _pictures(gallery: Gallery, album: Album) -> str:
 def _packed(content: dict[str, Any]) -> str:
     """JSON, deflated (RFC 1951), in base64: no text in it can be taken for HTML."""
     packer = zlib.compressobj(level=7, wbits=-15)
-    plain = json.dumps(content, separators=(",", ":")).encode()
+    plain = json.dumps(blanked(content), separators=(",", ":")).encode()
     return base64.b64encode(packer.compress(plain) + packer.flush()).decode()
 
 

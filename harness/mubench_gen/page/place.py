@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mubench_gen.errors import SettingError
+from mubench_gen.outlet import visible
 
 _PAGE = (".html", ".htm")
 
@@ -28,8 +29,8 @@ def check_page_path(path: Path, *, flag: str = "--html", suffixes: Sequence[str]
 
 
 def write_text(path: Path, content: str, *, flag: str = "--html") -> None:
-    """Write a page. SettingError where that fails."""
+    """Write a page, as `visible` has it. SettingError where that fails."""
     try:
-        path.write_text(content, encoding="utf-8", errors="replace")
+        path.write_text(visible(content), encoding="utf-8", errors="replace")
     except OSError as error:
         raise SettingError(f"{flag} {path}: cannot be written: {error.strerror}.") from None

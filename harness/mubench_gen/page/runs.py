@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mubench_gen.outlet import printable
 from mubench_gen.page.study import Study
 from mubench_gen.report import (
     COLUMNS,
@@ -18,7 +19,6 @@ from mubench_gen.report import (
     table_rows,
     title,
 )
-from mubench_gen.tabular import printable
 
 _MINUS = re.compile(r"(?<![\w.)])-(?=\d)")
 HEADINGS = {"tasks": "tasks", "datasets": "data sets", "prompts": "prompts",

@@ -19,13 +19,13 @@ from mubench_gen.group_tables import (
     score_table,
 )
 from mubench_gen.grouping import group_runs
+from mubench_gen.outlet import printable, printable_lines
 from mubench_gen.page.plots import Bar, bars, places, reliability
 from mubench_gen.page.replies import shown_reply
 from mubench_gen.page.runs import HEADINGS, number, run_shown
 from mubench_gen.page.study import Study
 from mubench_gen.report import BOX_COLUMNS, COLUMNS, interval, percent
 from mubench_gen.score import Score
-from mubench_gen.tabular import printable, printable_lines
 
 _MOST_TOLD = 100_000  # characters of a plugin's section
 

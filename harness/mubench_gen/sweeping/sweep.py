@@ -21,6 +21,7 @@ from mubench_gen.merging.checkpoint import is_adapter
 from mubench_gen.merging.inputs import Merge, open_inputs
 from mubench_gen.merging.recipe import Recipe, folder_name, make_recipe, spelled
 from mubench_gen.model import Checkpoint, ModelSpec
+from mubench_gen.outlet import blanked
 from mubench_gen.pairing import asked_of
 from mubench_gen.plan import Plan, close_model, make_plan, runtime_of
 from mubench_gen.plugins import Plugin, Plugins
@@ -284,7 +285,7 @@ def _held(sweep: Sweep, command: Sequence[str]) -> Iterator[dict[str, Any]]:
         stored: dict[str, Any] = {"sessions": []}
         if path.exists():
             stored = _read(path)
-            changed = list(differences(stored, settled, _SETTLED))
+            changed = list(differences(stored, blanked(settled), _SETTLED))
             if changed:
                 raise RunFolderError(
                     f"{sweep.folder} holds another sweep:\n  " + "\n  ".join(changed) + "\n"

@@ -1,0 +1,291 @@
+"""What leaves the program: every text for a file, a stream, a table or a page passes here.
+
+Secrets that are known (`known.py` says which) leave as ***, in clear and in the forms that they
+come back in: escaped for JSON, HTML or a URL, or in base64. What a terminal would obey is shown
+as its escape. What is sent to a model is no concern of this module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+import unicodedata
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+MASK = "***"
+_SHORTEST = 8  # characters of a secret: shorter ones may be ordinary words
+_BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-_"
+# One character, as JSON, Python, URLs or HTML escape it, however often it was quoted.
+_ESCAPED = re.compile(
+    r"""(?<!\\)\\+(?:u(?P<u>[0-9a-f]{4})|x(?P<x>[0-9a-f]{2})|(?P<c>[/"'])|(?P<b>(?<=\\\\)))"""
+    r"""|(?P<url>(?:%(?:25)*[0-9a-f]{2})+)|(?P<html>&(?:\#\w{1,5}|amp|lt|gt|quot|apos);)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# What may be a part of such: the byte it begins with is quickly not found.
+_SIGNS = {
+    b"%": re.compile(rb"%[0-9A-Fa-f]{2}"),
+    b"\\": re.compile(rb"\\(?:[ux/]|\\[\"'\\])"),
+    b"&": re.compile(rb"&[#alqg]"),
+}
+# C0 but newline and tab, C1, and what turns the direction of a text.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_OURS = re.compile("(\x1b\\[(?:[0-9;]*[mK]|[0-9]*[ABG]|\\?25[hl])|\r)")  # colours, and of bars
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The secrets, the longest first: one may hold another. And the forms of them.
+
+    `literals`: in clear, and in a JSON text; `encoded`: in base64, wherever in an encoded text.
+    """
+
+    secrets: tuple[str, ...] = ()
+    literals: tuple[str, ...] = ()
+    encoded: tuple[str, ...] = ()
+    octets: tuple[bytes, ...] = ()
+
+
+_known = _Known()
+
+
+def know(*secrets: str) -> None:
+    """From now on these leave the program as ***. What is shorter than 8 is no secret."""
+    global _known
+    found = {secret for secret in secrets if len(secret) >= _SHORTEST} | set(_known.secrets)
+    if len(found) == len(_known.secrets):
+        return
+    known = tuple(sorted(found, key=lambda one: (-len(one), one)))
+    literals = tuple(dict.fromkeys(form for secret in known for form in _literal_forms(secret)))
+    encoded = tuple({form: None for secret in known for form in _base64_forms(secret)})
+    octets = tuple(form.encode("utf-8", "surrogatepass") for form in (*literals, *encoded))
+    _known = _Known(known, literals, encoded, octets)
+
+
+def forget() -> None:
+    """Know no secret any more."""
+    global _known
+    _known = _Known()
+
+
+def holds_secret(content: bytes) -> bool:
+    """Whether a secret may be in a JSON document: quick, and never wrong with "no"."""
+    octets = _known.octets
+    if not octets:
+        return False
+    if any(form in content for form in octets):
+        return True
+    return any(begin in content and sign.search(content) for begin, sign in _SIGNS.items())
+
+
+def blank(text: str) -> str:
+    """The text without the secrets that are known."""
+    known = _known
+    if not known.secrets:
+        return text
+    for form in known.literals:
+        if form in text:
+            text = text.replace(form, MASK)
+    for form in known.encoded:
+        while form in text:
+            head, _, tail = text.partition(form)
+            text = head.rstrip(_BASE64) + MASK + tail.lstrip(_BASE64).lstrip("=")
+    return _blank_escaped(text) if _ESCAPED.search(text) else text
+
+
+def blank_body(content: bytes) -> bytes:
+    """What a server sent, without secrets: JSON stays JSON."""
+    if not holds_secret(content):
+        return content
+    text = content.decode("utf-8", "surrogateescape")
+    try:
+        text = json.dumps(blanked(json.loads(text)))
+    except (ValueError, RecursionError):
+        text = blank(text)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def blanked(value: Any) -> Any:
+    """The same of all texts in a JSON value, names too. Numbers stay."""
+    if isinstance(value, str):
+        return blank(value)
+    if isinstance(value, Mapping):
+        return {blanked(name): blanked(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [blanked(one) for one in value]
+    return value
+
+
+def visible(text: str) -> str:
+    """The text, its lines and tabs kept, without secrets and with nothing a terminal obeys."""
+    return _OBEYED.sub(_escape, blank(text).replace("\r\n", "\n"))
+
+
+def printable(text: str) -> str:
+    """The same on one line.
+
+    White space becomes spaces; control and format characters (ESC, bidirectional marks) are
+    shown as their escapes.
+    """
+    return "".join(
+        " "
+        if character in "\t\n\r\v\f\x85\u2028\u2029"
+        else character
+        if character.isprintable() or not unicodedata.category(character).startswith("C")
+        else character.encode("unicode_escape").decode()
+        for character in blank(text)
+    )
+
+
+def printable_lines(text: str) -> list[str]:
+    """The lines of a text, each printable, tabs as the spaces that they stand for."""
+    return [printable(line.expandtabs()) for line in text.splitlines()]
+
+
+def cell(value: Any) -> Any:
+    """A value for CSV: text that a spreadsheet would calculate has a ' before it."""
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if _FORMULA.match(value) and not _is_number(value) else text
+
+
+def uncelled(text: str) -> str:
+    """The text of which `cell` made this."""
+    return text[1:] if text[:1] == "'" and _FORMULA.match(text, 1) else text
+
+
+def say(text: str = "", *, mark: str = "", bold: bool = False, colour: str | None = None) -> None:
+    """A line of the results, on stdout; `mark` stands before it, styled on a terminal."""
+    print(_styled(visible(mark), sys.stdout, bold, colour) + visible(text))
+
+
+def give(content: bytes) -> None:
+    """Bytes of the results, on stdout as they are: whoever made them blanked them."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def tell(text: str = "", *, colour: str | None = None) -> None:
+    """A line on stderr, which never fails: what cannot be written there is lost."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):  # full, gone or closed
+            line = _styled(visible(text), sys.stderr, False, colour)
+            print(line, file=sys.stderr, flush=True)
+
+
+def passed(text: str, *, colours: bool) -> str:
+    """What a stream lets through of anybody's text: our styles where it shows `colours`.
+
+    The net under `say` and `tell`: for tracebacks, warnings, and what plugins print.
+    """
+    text = blank(text)
+    if not _OBEYED.search(text):
+        return text
+    parts = _OURS.split(text)
+    kept = [part if colours or part == "\r" else "" for part in parts[1::2]]
+    parts[::2] = [_OBEYED.sub(_escape, part) for part in parts[::2]]
+    parts[1::2] = kept
+    return "".join(parts)
+
+
+def has_colours(stream: Any) -> bool:
+    """Whether the stream is a terminal, or is to be taken for one."""
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def _styled(text: str, stream: Any, bold: bool, colour: str | None) -> str:
+    if not text or not (bold or colour) or os.environ.get("NO_COLOR") or not has_colours(stream):
+        return text
+    import click
+
+    return click.style(text, bold=bold or None, fg=colour)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _literal_forms(secret: str) -> tuple[str, str, str]:
+    """In clear, and as JSON has it with and without further characters than ASCII's."""
+    return secret, json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(secret)[1:-1]
+
+
+def _base64_forms(secret: str) -> set[str]:
+    """What of its base64 does not depend on what stands before and behind it."""
+    content = secret.encode("utf-8", "surrogatepass")
+    found = set()
+    for before in range(3):
+        begin, end = -(-8 * before // 6), 8 * (before + len(content)) // 6
+        form = b64encode(bytes(before) + content).decode()[begin:end]
+        found |= {form, form.replace("+", "-").replace("/", "_")}
+    return found
+
+
+def _blank_escaped(text: str) -> str:
+    """The text without secrets of which characters are escaped."""
+    for secret in _known.secrets:
+        core = _unescaped(secret)
+        if core in _unescaped(text):
+            text = _spelled(secret).sub(MASK, text)
+            if core in _unescaped(text):  # escaped in two ways, one in the other
+                text = _unescaped(text).replace(core, MASK)
+    plain = _unescaped(text)
+    return blank(plain) if any(form in plain for form in _known.encoded) else text
+
+
+def _unescaped(text: str) -> str:
+    """The text with its escapes replaced until there are none, four times at most."""
+    for _ in range(4):
+        plain = _ESCAPED.sub(_character, text)
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+def _character(match: re.Match[str]) -> str:
+    if match["url"]:
+        octets = re.findall("%(?:25)*([0-9a-f]{2})", match["url"], re.IGNORECASE)
+        return bytes.fromhex("".join(octets)).decode("utf-8", "replace")
+    if match["html"]:
+        from html import unescape
+
+        return unescape(match["html"])
+    if match["b"] is not None:
+        return "\\"
+    return match["c"] or chr(int(match["u"] or match["x"], 16))
+
+
+@cache
+def _spelled(secret: str) -> re.Pattern[str]:
+    """Finds a secret, each of its characters escaped or not."""
+    return re.compile("".join(map(_spellings, secret)), re.IGNORECASE)
+
+
+def _spellings(character: str) -> str:
+    from html import escape
+
+    octets = "".join(f"%(?:25)*{octet:02x}" for octet in character.encode("utf-8", "replace"))
+    plain, number = re.escape(character), ord(character)
+    quoted = rf"|\\+{plain}" if character in "/\"'" else r"|\\+" if character == "\\" else ""
+    return (
+        rf"(?:(?-i:{plain})|\\+u{number:04x}|\\+x{number:02x}|{octets}{quoted}"
+        rf"|&\#0*{number};|&\#x0*{number:x};|{re.escape(escape(character))})"
+    )
