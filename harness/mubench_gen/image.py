@@ -85,7 +85,9 @@ class StandardPolicy:
     def decode(self, content: bytes, name: str) -> PillowImage.Image:
         """8-bit RGB by this policy."""
         self.check(content, name)
-        return to_rgb(upright(loaded(content, name)), name)
+        picture = to_rgb(upright(loaded(content, name)), name)
+        picture.info = {}  # or what is given the pixels may turn them again, or apply a profile
+        return picture
 
     def _check_size(self, size: tuple[int, int], bytes_a_pixel: float, name: str) -> None:
         width, height = size
