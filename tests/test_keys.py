@@ -168,7 +168,9 @@ def test_the_key_follows_the_image_policy(
     cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = keys(evaluate("echo", tmp_path / "before", data=cells))
-    monkeypatch.setattr("mubench_gen.plan.make_policy", lambda _: StandardPolicy(alpha="black"))
+    monkeypatch.setattr(
+        "mubench_gen.plan.make_policy", lambda *_, **__: StandardPolicy(alpha="black")
+    )
     assert not before & keys(evaluate("echo", tmp_path / "after", data=cells))
 
 

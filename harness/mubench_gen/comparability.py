@@ -14,6 +14,8 @@ from mubench_gen.outcomes import Reading
 Manifest = Mapping[str, Any]
 _DESIGN = ("prompt", "readout", "orders", "repeats")
 _SAMPLING = ("temperature", "max_tokens", "orders", "repeats", "judge")
+# Of an image policy: what is refused, and what is one thing in all versions that name it.
+_NO_PICTURE = ("max_bytes", "max_pixels", "orientation")
 _SHOWN = 3
 
 
@@ -82,8 +84,8 @@ def _obstacles(one: Manifest, other: Manifest) -> Iterator[str]:
     if _is_confounded(one, other):
         for text in _prompt_differences(one, other):
             yield f"{text}, and so do the models: what makes a difference could not be told"
-    if one.get("image_policy") != other.get("image_policy"):
-        yield "the image policies differ: " + _policies(one, other)
+    if policies := _policies(one, other):
+        yield f"the image policies differ: {_some(policies)}"
     controls = one["settings"]["control"], other["settings"]["control"]
     if controls[0] != controls[1]:
         yield f"the controls differ: {controls[0]} and {controls[1]}"
@@ -98,6 +100,11 @@ def _notes(one: Manifest, other: Manifest) -> Iterator[str]:
     if readouts[0] != readouts[1] and len(readouts[0]) == len(readouts[1]) == 1:
         told = f"{readouts[0][0]} and {readouts[1][0]}"
         yield f"the read-outs differ ({told}): {_meant(one, other)}"
+    if _applies_orientation(one) != _applies_orientation(other):
+        yield (
+            "one was made by a version that showed files with an EXIF orientation as they are "
+            "stored: of such files the models were shown different pictures"
+        )
     for name in _SAMPLING:
         if mine.get(name) != theirs.get(name):
             yield f"{name} differs: {_told(mine.get(name))} and {_told(theirs.get(name))}"
@@ -209,10 +216,19 @@ def _data(manifest: Manifest) -> str:
     return f"{data['name']}{revision} (digest {str(data.get('digest'))[:12]})"
 
 
-def _policies(one: Manifest, other: Manifest) -> str:
+def _policies(one: Manifest, other: Manifest) -> list[str]:
+    """In what the policies differ that makes another picture of an image."""
     mine, theirs = one.get("image_policy") or {}, other.get("image_policy") or {}
     names = sorted(n for n in mine.keys() | theirs.keys() if mine.get(n) != theirs.get(n))
-    return _some([f"{n} {_told(mine.get(n))} and {_told(theirs.get(n))}" for n in names])
+    return [
+        f"{n} {_told(mine.get(n))} and {_told(theirs.get(n))}"
+        for n in names
+        if n not in _NO_PICTURE
+    ]
+
+
+def _applies_orientation(manifest: Manifest) -> bool:
+    return "orientation" in (manifest.get("image_policy") or {})
 
 
 def _told(value: Any) -> str:

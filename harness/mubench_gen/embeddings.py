@@ -1,7 +1,7 @@
 """Embeddings of images on the disk, so that a second study of captions encodes none again.
 
 One folder for all that determines an embedding beside the image (weights, precision, image
-policy, …); in it safetensors files of `keys` (the sha256 of the images' bytes) and `vectors`.
+policy, …); in it safetensors files of `keys` (`identity` of the images) and `vectors`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SHARD = 1_024  # embeddings that wait at most
 
 
 class EmbeddingStore:
-    """Unit vectors by the sha256 of an image. Raises MissingExtraError without safetensors.
+    """Unit vectors by the `identity` of an image. Raises MissingExtraError without safetensors.
 
     A damaged file is passed over and told; what cannot be written is told and lost. Several
     processes may write at once: a file has its content's name and appears whole.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mubench_gen.types import Box, Polygon, Row
+from mubench_gen.errors import ImageError
+from mubench_gen.types import Box, Image, Polygon, Row
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -43,6 +44,16 @@ def mask_of(polygons: Sequence[Polygon], size: tuple[int, int]) -> PillowImage.I
     for polygon in polygons:
         pen.polygon(polygon.points, fill=255, outline=255)
     return mask
+
+
+def require_one_frame(image: Image) -> None:
+    """ImageError for a picture in which it is not known where boxes and polygons stand."""
+    if image.is_turned:
+        raise ImageError(
+            f"{image.name}: was {image.conversion}, and its boxes could be meant for the file as "
+            "it is stored or as it is shown. Save it upright, without that tag, with its boxes "
+            "as they are then"
+        )
 
 
 def marked(row: Row) -> tuple[Box, ...]:

@@ -124,7 +124,7 @@ def make_plan(
     engine = _engine(spec, settings)
     runtime = runtime_of(spec, settings, variants)
     model = _open_model(plugin, spec, engine, runtime, settings)
-    policy = make_policy(settings.image_set)
+    policy = make_policy(settings.image_set, seconds=settings.timeout)
     if settings.control == "blind" and spec.kind == "contrastive":
         raise SettingError(
             "The control 'blind' is for generative models: a contrastive model compares an image "
@@ -211,7 +211,7 @@ def model_identity(plan: Plan) -> str:
         "options": without_secrets(settings.options, plan.secret),
         "engine": plan.engine if isinstance(plan.spec.source, Checkpoint) else None,
         "dtype": settings.dtype,
-        "policy": plan.policy.as_dict(),
+        "policy": plan.policy.identity(),
         **({"deterministic": True} if settings.deterministic else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

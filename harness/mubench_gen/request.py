@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from mubench_gen.geometry import require_one_frame
 from mubench_gen.types import Image, Readout, RenderedPrompt, Request, Sampling, Text
 
 
@@ -41,6 +42,7 @@ def make_request(
         f"{' '.join(rendered.labels)}".encode()
     )
     image: Image | None = None
+    asks_boxes = rendered.sample.question.boxes is not None
     texts: list[str] = []
     for message in rendered.messages:
         digest.update(f"\0{message.role}".encode())
@@ -50,7 +52,9 @@ def make_request(
                 digest.update(b"\0text %d " % len(encoded) + encoded)
                 texts.append(part.text)
             else:
-                digest.update(b"\0image " + part.sha256.encode())
+                if asks_boxes:
+                    require_one_frame(part)
+                digest.update(b"\0image " + part.identity.encode())
                 image = part
     seed = int.from_bytes(digest.digest()[16:20], "big") >> 1 if temperature > 0 else None
     return Request(

@@ -7,14 +7,12 @@ alone. A call that hangs is left behind after `timeout` seconds.
 
 from __future__ import annotations
 
-import queue
+import contextlib
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 from mubench_gen.embeddings import EmbeddingStore
 from mubench_gen.errors import EngineFault, ImageError, ItemTimeout, UsageError, failure
@@ -22,12 +20,11 @@ from mubench_gen.model import ContrastiveModel, GenerativeModel, Model
 from mubench_gen.replies import Replies
 from mubench_gen.similarity import Similarities
 from mubench_gen.types import Failure, Image, Request, Response
+from mubench_gen.workers import Left, TimeOver, Worker, wait
 
-T = TypeVar("T")
 WORKER = "mubench-gen model"  # the name of the thread that a model runs in
 Asked = list[tuple[Request, Response]]
 _MOST_HUNG = 8  # calls left behind before the engine counts as gone
-_LOOK = 0.5  # seconds: a signal that comes just as a wait begins is seen when that ends
 _AGE = 0.25  # seconds that an answer waits for the disk while others are asked by themselves
 _QUESTIONS = 16  # an image, of a batch that is counted in images
 
@@ -115,8 +112,8 @@ class _Coming:
         response, image = Response(), request.image
         try:
             if image is not None:
+                _look(image, decode=self._asker.needs_pixels(image))
                 self._images.add(image.sha256)
-                _ = image.pixels() if self._asker.needs_pixels(image) else image.conversion
         except ImageError as error:
             response = Response(error=failure(error))
         self._batch.append((request, response))
@@ -127,6 +124,13 @@ class _End:
 
 
 _END = _End()
+
+
+def _look(image: Image, *, decode: bool) -> None:
+    if decode:
+        image.pixels()
+    else:
+        image.verify()
 
 
 def _sound(batch: Asked) -> list[Request]:
@@ -145,7 +149,7 @@ class Caller:
         self._ask = asker.ask
         self._timeout = timeout
         self._hung = 0
-        self._worker = _Worker()
+        self._worker = Worker(WORKER)
 
     def start(self, requests: Sequence[Request]) -> Future[list[Response]]:
         return self._worker.submit(lambda: self._ask(requests))
@@ -196,52 +200,14 @@ class Caller:
             return Response(error=_failure(error))
 
     def _wait(self, running: Future[list[Response]]) -> list[Response]:
-        until = time.monotonic() + self._timeout
-        while (left := until - time.monotonic()) > 0:
-            try:
-                return running.result(min(left, _LOOK))
-            except FutureTimeout:
-                if running.done():  # the model's own TimeoutError
-                    raise
+        with contextlib.suppress(TimeOver):
+            return wait(running, self._timeout)
         self._hung += 1
         if self._hung > _MOST_HUNG:
             raise EngineFault(f"the model hung {self._hung} times, {self._timeout:g} s each")
-        self._worker = _Worker()
+        self._worker = Worker(WORKER)
         raise ItemTimeout(f"no answer within {self._timeout:g} s (--timeout)")
 
 
-class _Worker:
-    """A daemon thread that runs one call after another; one that hangs is abandoned."""
-
-    def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None]
-        self._calls = queue.SimpleQueue()
-        threading.Thread(target=self._run, name=WORKER, daemon=True).start()
-
-    def submit(self, call: Callable[[], T]) -> Future[T]:
-        future: Future[T] = Future()
-        self._calls.put((call, future))
-        return future
-
-    def stop(self) -> None:
-        self._calls.put(None)
-
-    def _run(self) -> None:
-        while (work := self._calls.get()) is not None:
-            call, future = work
-            try:
-                future.set_result(call())
-            except BaseException as error:  # a plugin may even call sys.exit
-                future.set_exception(error if isinstance(error, Exception) else _Left(error))
-
-
-class _Left(Exception):
-    """The model raised SystemExit, KeyboardInterrupt or the like: its item's error all the same."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(repr(error))
-        self.error = error
-
-
 def _failure(error: Exception) -> Failure:
-    return failure(error.error if isinstance(error, _Left) else error)
+    return failure(error.error if isinstance(error, Left) else error)

@@ -15,19 +15,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.bands import bands
 from mubench_gen.errors import ImageError, MissingExtraError, SettingError, did_you_mean
-from mubench_gen.image import StandardPolicy
+from mubench_gen.image import StandardPolicy, joined, turn_note
+from mubench_gen.image_files import declared, orientation
+from mubench_gen.pixels import loaded, turned
+from mubench_gen.ranges import percentile, shares, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
     from PIL import Image as PillowImage
+
+    Planes = Callable[[slice], list[NDArray[Any]]]  # a channel each, of some rows
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
 _RANGE = re.compile(rf"(?:window|percentile):({_NUMBER}):({_NUMBER})")
+_COUNT = re.compile(r"[1-9]\d{0,17}")
+_ORIENTATION = "Orientation"
 _Z = re.compile(r"first|middle|max|mean|\d+")
 COLOURS = {
     "red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "cyan": (0, 1, 1),
@@ -59,24 +66,28 @@ class ScientificPolicy(StandardPolicy):
         with _series(content, name) as series:
             if _is_plain(series):
                 return StandardPolicy.check(self, content, name)
-            size = math.prod(series.shape) * series.dtype.itemsize
-            if size > self.max_bytes:
-                raise ImageError(
-                    f"{name}: decodes to {size / 2**20:,.0f} MiB; "
-                    f"the policy's limit is {self.max_bytes / 2**20:,.0f} MiB"
-                )
+            self._check_series(series, name)
             shape = "×".join(map(str, series.shape))
-            return f"{series.axes} {shape} {series.dtype.name} to 8-bit, {self._words()}"
+            note = f"{series.axes} {shape} {series.dtype.name} to 8-bit, {self._words()}"
+            return joined(note, turn_note(_orientation(series)))
 
     def decode(self, content: bytes, name: str) -> PillowImage.Image:
         note = self.check(content, name)
         if is_tiff(content):
             with _series(content, name) as series:
                 if not _is_plain(series):
-                    return self._drawn(series.asarray(), series.axes, name)
+                    drawn = self._drawn(series.asarray(), series.axes, name)
+                    return turned(drawn, _orientation(series))
         elif note is not None and f"8-bit, {self.range}" in note:
-            return self._drawn(_pillow_values(content, name), "YX", name)
+            values, number = _pillow_values(content, name)
+            return turned(self._drawn(values, "YX", name), number)
         return StandardPolicy.decode(self, content, name)
+
+    def _check_series(self, series: Any, name: str) -> None:
+        sizes = dict(zip(series.axes, series.shape, strict=True))
+        self._check_size((sizes.get("X", 1), sizes.get("Y", 1)), 1, name)
+        needed = math.prod(series.shape) * series.dtype.itemsize
+        self._check_bytes(needed, "its values", name)
 
     def _windowed(self, note: str | None) -> str | None:
         """The standard policy's note with this one's range."""
@@ -90,17 +101,47 @@ class ScientificPolicy(StandardPolicy):
         import numpy as np
         from PIL import Image
 
-        planes = self._channels_of(values, axes, name)
-        picture = np.zeros((*planes[0].shape, 3))
-        for number, colour in self._shown(len(planes), "S" in axes, name):
-            scaled = _scaled(planes[number], self.range, name)
-            picture += scaled[..., None] * np.asarray(COLOURS[colour])
-        return Image.fromarray((picture.clip(0, 1) * 255).round().astype(np.uint8))
+        if not {"Y", "X"} <= set(axes):
+            raise ImageError(f"{name}: has no plane: its axes are {axes}")
+        width, height = values.shape[axes.index("X")], values.shape[axes.index("Y")]
+        before = (slice(None),) * axes.index("Y")
+
+        def planes(rows: slice) -> list[NDArray[Any]]:
+            return self._channels_of(values[(*before, rows)], axes, name)
+
+        count = len(planes(slice(0, 1)))
+        shown = [
+            (number, np.asarray(COLOURS[colour]), self._limits(planes, number, width, height, name))
+            for number, colour in self._shown(count, "S" in axes, name)
+        ]
+        picture = Image.new("RGB", (width, height))
+        for rows in bands(width, height):
+            found = planes(rows)
+            band = np.zeros((*found[0].shape, 3))
+            for number, colour, (low, high) in shown:
+                band += shares(found[number], low, high).clip(0, 1)[..., None] * colour
+            drawn = Image.fromarray((band.clip(0, 1) * 255).round().astype(np.uint8))
+            picture.paste(drawn, (0, rows.start))
+        return picture
+
+    def _limits(
+        self, planes: Planes, number: int, width: int, height: int, name: str
+    ) -> tuple[float, float]:
+        """The values of one channel that become 0 and 255."""
+        limits = spread(planes(rows)[number] for rows in bands(width, height))
+        if limits is None:
+            raise ImageError(f"{name}: holds no finite value")
+        kind, _, bounds = self.range.partition(":")
+        if kind == "minmax":
+            return limits
+        low, high = (float(part) for part in bounds.split(":"))
+        if kind == "window":
+            return low, high
+        whole = planes(slice(None))[number]
+        return percentile(whole, low), percentile(whole, high)
 
     def _channels_of(self, values: NDArray[Any], axes: str, name: str) -> list[NDArray[Any]]:
         """One array of Y × X a channel."""
-        if not {"Y", "X"} <= set(axes):
-            raise ImageError(f"{name}: has no plane: its axes are {axes}")
         for axis in [a for a in axes if a not in "YXCS"]:
             place = axes.index(axis)
             values = self._projected(values, place, axis in _PLANES, name)
@@ -142,20 +183,38 @@ def is_tiff(content: bytes) -> bool:
     return content.startswith(_TIFF)
 
 
-def make_policy(settings: Mapping[str, str]) -> StandardPolicy:
-    """The policy of `--image-set`: the standard one where nothing is set."""
-    if not settings:
-        return StandardPolicy()
-    readers: dict[str, Callable[[str], Any]] = {
-        "range": _range, "z": _z, "channels": _channels,
-    }  # fmt: skip
+def make_policy(settings: Mapping[str, str], seconds: float | None = None) -> StandardPolicy:
+    """The policy of `--image-set`: the standard one where only limits are set, or nothing.
+
+    `seconds`: the longest that reading, checking or decoding one image may take.
+    """
+    limits: dict[str, Callable[[str, str], Any]] = {"max_pixels": _count, "max_bytes": _count}
+    readers = {"range": _range, "z": _z, "channels": _channels, **limits}
     for key in settings:
         if key not in readers:
             raise SettingError(f"--image-set {key}: unknown. {did_you_mean(key, readers)}")
-    return ScientificPolicy(**{key: readers[key](value) for key, value in settings.items()})
+    chosen = {key: readers[key](key, value) for key, value in settings.items()}
+    if "max_pixels" in chosen:
+        _lift_pillows_limit(chosen["max_pixels"])
+    kind = StandardPolicy if chosen.keys() <= limits.keys() else ScientificPolicy
+    return kind(seconds=seconds, **chosen)
 
 
-def _range(value: str) -> str:
+def _lift_pillows_limit(pixels: int) -> None:
+    """Pillow has a limit of its own, for the whole process."""
+    from PIL import Image
+
+    if Image.MAX_IMAGE_PIXELS is not None:
+        Image.MAX_IMAGE_PIXELS = max(pixels, Image.MAX_IMAGE_PIXELS)
+
+
+def _count(key: str, value: str) -> int:
+    if not _COUNT.fullmatch(value):
+        raise SettingError(f"--image-set {key}={value}: a number above 0 is needed.")
+    return int(value)
+
+
+def _range(key: str, value: str) -> str:
     if value == "minmax":
         return value
     found = _RANGE.fullmatch(value)
@@ -164,26 +223,26 @@ def _range(value: str) -> str:
     if low < high and (in_percent or value.startswith("window")):
         return value
     raise SettingError(
-        f"--image-set range={value}: minmax, window:LOW:HIGH or percentile:LOW:HIGH is needed, "
+        f"--image-set {key}={value}: minmax, window:LOW:HIGH or percentile:LOW:HIGH is needed, "
         "the lower bound first."
     )
 
 
-def _z(value: str) -> str:
+def _z(key: str, value: str) -> str:
     if not _Z.fullmatch(value):
         raise SettingError(
-            f"--image-set z={value}: first, middle, max, mean or a number is needed."
+            f"--image-set {key}={value}: first, middle, max, mean or a number is needed."
         )
     return value
 
 
-def _channels(value: str) -> tuple[tuple[int, str], ...]:
+def _channels(key: str, value: str) -> tuple[tuple[int, str], ...]:
     found = []
     for part in value.split("+"):
         number, _, colour = part.partition(":")
         if not number.isdecimal() or colour not in COLOURS:
             raise SettingError(
-                f"--image-set channels={value}: NUMBER:COLOUR is needed, several with + between "
+                f"--image-set {key}={value}: NUMBER:COLOUR is needed, several with + between "
                 f"them (0:green+2:magenta). Colours: {', '.join(COLOURS)}."
             )
         found.append((int(number), colour))
@@ -211,32 +270,15 @@ def _series(content: bytes, name: str) -> Iterator[Any]:
         raise ImageError(f"{name}: cannot be read as TIFF: {error}") from None
 
 
-def _pillow_values(content: bytes, name: str) -> NDArray[Any]:
-    import numpy as np
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(content)) as picture:
-            return np.asarray(picture, dtype=np.float64)
-    except Exception as error:  # as above
-        raise ImageError(f"{name}: cannot be decoded: {error}") from None
+def _orientation(series: Any) -> int:
+    """What a TIFF file's first page declares, 1 where that is nothing."""
+    tag = series.keyframe.tags.get(_ORIENTATION)
+    return declared(1 if tag is None else tag.value)
 
 
-def _scaled(values: NDArray[Any], how: str, name: str) -> NDArray[np.float64]:
-    """Values as 0 to 1; those that are not finite are 0."""
+def _pillow_values(content: bytes, name: str) -> tuple[NDArray[Any], int]:
+    """The values, and the orientation that the file declares."""
     import numpy as np
 
-    numbers = np.asarray(values, dtype=np.float64)
-    finite = np.isfinite(numbers)
-    if not finite.any():
-        raise ImageError(f"{name}: holds no finite value")
-    kind, _, bounds = how.partition(":")
-    if kind == "window":
-        low, high = (float(part) for part in bounds.split(":"))
-    elif kind == "percentile":
-        low, high = np.percentile(numbers[finite], [float(part) for part in bounds.split(":")])
-    else:
-        low, high = numbers[finite].min(), numbers[finite].max()
-    span = high - low if high > low else 1.0
-    found: NDArray[np.float64] = np.where(finite, (numbers - low) / span, 0).clip(0, 1)
-    return found
+    picture = loaded(content, name)
+    return np.asarray(picture), orientation(picture)

@@ -46,9 +46,9 @@ class Similarities:
 
     def needs_pixels(self, image: Image) -> bool:
         """Whether the image has to be decoded: it has no embedding yet."""
-        if not self._model.reads_pixels or image.sha256 in self._images:
+        if not self._model.reads_pixels or image.identity in self._images:
             return False
-        return self._store is None or image.sha256 not in self._store
+        return self._store is None or image.identity not in self._store
 
     def ask(self, requests: Sequence[Request]) -> list[Response]:
         """One response a request; an embedding that is not finite is its items' error."""
@@ -80,7 +80,7 @@ class Similarities:
     ) -> Response:
         assert request.image is not None
         try:
-            image = _finite(self._images[request.image.sha256], "image", request.image.name)
+            image = _finite(self._images[request.image.identity], "image", request.image.name)
             scores = tuple(float(image @ self._option(texts)) for texts in captions)
         except ItemError as error:
             return Response(error=failure(error), seconds=seconds)
@@ -132,7 +132,7 @@ class Similarities:
         self._seconds["texts"] += time.perf_counter() - began
 
     def _encode_images(self, images: Sequence[Image]) -> None:
-        new = {image.sha256: image for image in images if image.sha256 not in self._images}
+        new = {image.identity: image for image in images if image.identity not in self._images}
         if self._store is not None:
             for digest in [digest for digest in new if digest in self._store]:
                 self._images[digest] = self._store.get(digest)

@@ -239,7 +239,7 @@ class _Ahead:
             if prepared is not None:
                 prepared.result()
             elif request.image is not None:
-                _ = request.image.conversion
+                request.image.verify()
         except ImageError as error:
             return request, failure(error)
         return request, None

@@ -24,10 +24,15 @@ Status = Literal[
 Control = Literal["none", "blind", "shuffled"]
 
 
+TURNED = "turned by its EXIF orientation"  # in the `conversion` of an image that was
+
+
 class ImagePolicy(Protocol):
     """How files become 8-bit RGB; `mubench_gen.image.StandardPolicy` is the harness's own."""
 
     def check(self, content: bytes, name: str) -> str | None: ...
+
+    def verify(self, content: bytes, name: str) -> None: ...
 
     def decode(self, content: bytes, name: str) -> PillowImage.Image: ...
 
@@ -37,8 +42,8 @@ class Image:
 
     `data` are the bytes of the file (PNG, JPEG, TIFF, …), never re-encoded; `sha256` is
     their digest in hexadecimal; `conversion` says what decoding has to change ("16-bit to
-    8-bit, minmax"), None where nothing; `pixels()` is an 8-bit RGB `PIL.Image.Image` of the
-    file's height × width. All but `name` may raise `ImageError`.
+    8-bit, minmax"), None where nothing; `pixels()` is an 8-bit RGB `PIL.Image.Image`, turned
+    as the file declares. All but `name` may raise `ImageError`.
     """
 
     __slots__ = (
@@ -49,6 +54,7 @@ class Image:
         "_pixels",
         "_policy",
         "_sha256",
+        "_verified",
         "name",
     )
 
@@ -61,6 +67,7 @@ class Image:
         self._checked = False
         self._conversion: str | None = None
         self._pixels: PillowImage.Image | None = None
+        self._verified = False
 
     @property
     def data(self) -> bytes:
@@ -83,6 +90,24 @@ class Image:
             self._conversion = self._policy.check(self.data, self.name)
             self._checked = True
         return self._conversion
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether the file declares an orientation that is applied."""
+        return TURNED in (self.conversion or "")
+
+    @property
+    def identity(self) -> str:
+        """The digest of what is shown, in hexadecimal: `sha256` where the image is not turned."""
+        if not self.is_turned:
+            return self.sha256
+        return hashlib.sha256(f"{self.sha256} {TURNED}".encode()).hexdigest()
+
+    def verify(self) -> None:
+        """Look for damage as closely as decoding does, where the file goes elsewhere undecoded."""
+        if not self._verified and self._pixels is None and self.conversion is None:
+            self._policy.verify(self.data, self.name)
+            self._verified = True
 
     def pixels(self) -> PillowImage.Image:
         """The image as 8-bit RGB, decoded at most once."""

@@ -49,6 +49,9 @@ class DecodedPolicy:
     def check(self, content: bytes, name: str) -> str | None:
         return None
 
+    def verify(self, content: bytes, name: str) -> None:
+        pass
+
     def decode(self, content: bytes, name: str) -> PillowImage.Image:
         return self._picture
 

@@ -32,6 +32,9 @@ class Shown:
     def check(self, content: bytes, name: str) -> str | None:
         return None
 
+    def verify(self, content: bytes, name: str) -> None:
+        pass
+
     def decode(self, content: bytes, name: str) -> PillowImage.Image:
         return self._picture
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mubench_gen.geometry import iou
+from mubench_gen.geometry import iou, require_one_frame
 from mubench_gen.image import StandardPolicy
 from mubench_gen.types import Box, Image
 
@@ -43,6 +43,7 @@ class Marks:
         """The image with the boxes drawn over it, when it is looked at."""
 
         def drawn() -> bytes:
+            require_one_frame(image)
             return _draw(image, candidates(self, image.pixels().size))
 
         return Image(f"{image.name}, with boxes", drawn, _Marked(image))
@@ -56,6 +57,9 @@ class _Marked:
 
     def check(self, content: bytes, name: str) -> str | None:
         return self.original.conversion
+
+    def verify(self, content: bytes, name: str) -> None:
+        pass
 
     def decode(self, content: bytes, name: str) -> PillowImage.Image:
         return StandardPolicy().decode(content, name)

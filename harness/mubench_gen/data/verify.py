@@ -87,6 +87,6 @@ def _check(rows: Iterable[Row], shown: Progress | None = None, total: int = 0) -
             shown.at(done, total)
 
 
-def _read_through(image: Image) -> str | None:
-    """Telling what decoding would change takes a look at the whole file."""
-    return image.conversion
+def _read_through(image: Image) -> None:
+    _ = image.conversion
+    image.verify()

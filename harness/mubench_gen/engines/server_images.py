@@ -12,6 +12,7 @@ from functools import partial
 
 import orjson
 
+from mubench_gen.image_files import bare, media_type
 from mubench_gen.types import Image
 
 _MOST = 32 * 2**20  # bytes of base64 that are kept
@@ -21,8 +22,9 @@ _THREADS = 2
 class ImageUrls:
     """Data URLs of images, as pieces of JSON, of those that were asked for last.
 
-    A PNG, JPEG, WebP or GIF file that the image policy changes nothing of goes as it is;
-    of any other the decoded pixels go, as a PNG. Used inside one event loop.
+    A PNG, JPEG, WebP or GIF file that the image policy changes nothing of goes as it is, but
+    for what some servers apply and others do not: a colour profile, an orientation. Of any
+    other file the decoded pixels go, as a PNG. Used inside one event loop.
     """
 
     def __init__(self) -> None:
@@ -40,9 +42,10 @@ class ImageUrls:
         if kept is not None:
             return kept[1]
         media = media_type(image.data)
-        if media is None or image.conversion is not None:
+        content = bare(image.data) if media and image.conversion is None else None
+        if media is None or content is None:
             return None
-        return self._keep(image.sha256, media, image.data)
+        return self._keep(image.sha256, media, content)
 
     async def of(self, image: Image) -> orjson.Fragment:
         """The piece of JSON. Raises ImageError where the image cannot be decoded."""
@@ -88,19 +91,6 @@ def _encoder() -> Callable[[bytes], bytes]:
         return partial(binascii.b2a_base64, newline=False)
     encode: Callable[[bytes], bytes] = b64encode
     return encode
-
-
-def media_type(content: bytes) -> str | None:
-    """The media type of a file that every server reads, by its first bytes; else None."""
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if content.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp"
-    if content[:6] in (b"GIF87a", b"GIF89a"):
-        return "image/gif"
-    return None
 
 
 def _as_png(image: Image) -> bytes:

@@ -207,6 +207,9 @@ def image_matters_or_is_declared(subject: Subject) -> None:
         def check(self, content: bytes, name: str) -> str | None:
             return None
 
+        def verify(self, content: bytes, name: str) -> None:
+            pass
+
         def decode(self, content: bytes, name: str) -> PillowImage.Image:
             decoded.append(1)
             return plain_image(1).pixels()
