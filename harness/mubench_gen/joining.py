@@ -18,6 +18,7 @@ from mubench_gen.records import Record, counted_lines, from_line, line_at
 from mubench_gen.results import Run, load_run
 from mubench_gen.runfolder import MANIFEST, RECORDS, differences, sync, write_json
 from mubench_gen.shard import Shard
+from mubench_gen.shown_images import keep, kept
 
 _EQUAL = ("settings", "content", "plugin")  # parts of the manifests
 _MAY_DIFFER = frozenset({"seconds", "usage"})  # between two records of one item
@@ -81,6 +82,8 @@ def _write(parts: Sequence[_Part], lines: _Lines, target: Path) -> None:
         raise RunFolderError(f"{target}: cannot be written: {error.strerror}.") from None
     try:
         write_json(scratch / MANIFEST, _joined_manifest(parts))
+        images = kept(parts[0].run.dir)
+        keep(scratch, Path(images.get("folder", "")), images.get("files"))
         lines.write(scratch / RECORDS)
         os.chmod(scratch, 0o755)
         os.rename(scratch, target)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.data import Dataset, open_dataset
+from mubench_gen.data.image_files import combined
 from mubench_gen.data.recast import BOXES
 from mubench_gen.engines import (
     check_engine,
@@ -136,6 +137,7 @@ def make_plan(
         partial=settings.partial,
         licenses=settings.licenses,
         checked=True,
+        outside=settings.allow_outside,
     )
     tasks = asked_of(load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks))
     dataset = with_recasts(dataset, tasks)
@@ -258,7 +260,8 @@ def make_manifest(
         "planned": planned,
         "settings": identity,
         "content": {
-            "data": plan.dataset.digest,
+            "data": plan.dataset.rows_digest,
+            **_image_files(plan.dataset),
             "tasks": {task.name: task.sha256 for task in plan.tasks},
             "prompts": {prompt.name: prompt.sha256 for prompt in plan.prompts},
             "weights": plan.weights.weights,
@@ -299,6 +302,12 @@ def make_manifest(
         **_examples(plan.shots),
         "sessions": [session(command, plan.secret)],
     }
+
+
+def _image_files(dataset: Dataset) -> dict[str, Any]:
+    """What the manifest says of images that are files of their own; nothing of others."""
+    files = dataset.image_files
+    return {} if files is None else {"images": combined(files)}
 
 
 def _examples(shots: Shots | None) -> dict[str, Any]:

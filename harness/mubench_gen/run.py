@@ -38,6 +38,7 @@ from mubench_gen.recording import Recorder
 from mubench_gen.records import AnsweredKeys, RecordFile
 from mubench_gen.response import Asked, Asker, make_asker, respond
 from mubench_gen.results import Run, load_run
+from mubench_gen.resuming import settle
 from mubench_gen.runfolder import (
     MANIFEST,
     RECORDS,
@@ -45,7 +46,6 @@ from mubench_gen.runfolder import (
     choose_folder,
     locked,
     refuse_other_weights,
-    settle_manifest,
     write_json,
 )
 from mubench_gen.settings import make_settings
@@ -90,7 +90,7 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
         here = planned(plan)
         whole = here if plan.shard is None else planned(plan.whole())
         made = make_manifest(plan, identity, command, planned=here, whole=whole)
-        manifest = settle_manifest(folder, made)
+        manifest = settle(plan, folder, made)
         records = RecordFile(folder / RECORDS)
         title = f"{plan.plugin.name} {plan.spec.name}"
         try:

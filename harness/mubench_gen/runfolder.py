@@ -10,7 +10,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ MANIFEST, RECORDS, SCORES, LOCK = "manifest.json", "records.jsonl", "scores.json
 _PARTS = frozenset({"settings", "content", "plugin", "model", "data", "planned", "sessions"})
 # What a file system answers that has no fsync, or no locks.
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
-_SETTLED = ("settings", "content")  # what must be equal for a run to be resumed
+# What must be equal for a run to be resumed: with the version of mubench-gen, all that keys are of.
+_SETTLED = ("settings", "content", "image_policy")
+_IMAGES = frozenset({"images"})  # looked at file by file
 
 
 def settings_hash(identity: Mapping[str, Any]) -> str:
@@ -103,11 +105,14 @@ def _tell_once(message: str) -> None:
     log(message)
 
 
-def settle_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def settle_manifest(
+    folder: Path, manifest: Mapping[str, Any], check: Callable[[Mapping[str, Any]], None]
+) -> dict[str, Any]:
     """Write the manifest of a new run, or check that of one to resume and note the session.
 
     RunFolderError where the folder holds a run of other settings or content: it says what
-    differs, and nothing is touched.
+    differs, and nothing is touched. `check` is given the stored manifest, and looks at what a
+    comparison of two manifests doesn't tell.
     """
     path = folder / MANIFEST
     if not path.exists():
@@ -115,12 +120,14 @@ def settle_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]
     else:
         stored = read_manifest(folder)
         refuse_other_weights(folder, stored)
-        different = list(differences(stored, blanked(manifest), _SETTLED))
+        different = list(differences(stored, blanked(manifest), _SETTLED, but=_IMAGES))
         if different:
             raise RunFolderError(
                 f"{folder} holds a run of other settings:\n  " + "\n  ".join(different) + "\n"
                 "Use --fresh (or another --run-dir) to start another, or the settings of that run."
             )
+        check(stored)
+        stored["content"] = manifest["content"]  # with image files that were not there before
         stored["sessions"] = stored["sessions"] + list(manifest["sessions"])
     write_json(path, stored)
     return stored
@@ -212,11 +219,15 @@ def differences(
     parts: Iterable[str],
     *,
     places: tuple[str, str] = ("there", "now"),
+    but: frozenset[str] = frozenset(),
 ) -> Iterator[str]:
-    """What differs in these parts of two documents, key by key: "seed: there 0, now 1"."""
+    """What differs in these parts of two documents, key by key: "seed: there 0, now 1".
+
+    `but`: keys that are not looked at.
+    """
     for part in parts:
         old, new = _flat(stored.get(part, {})), _flat(wanted[part])
-        for key in sorted(old.keys() | new.keys()):
+        for key in sorted((old.keys() | new.keys()) - but):
             if old.get(key) != new.get(key):
                 values = _shown(old.get(key)), _shown(new.get(key))
                 yield f"{key}: {places[0]} {values[0]}, {places[1]} {values[1]}"

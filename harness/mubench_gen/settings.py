@@ -37,6 +37,7 @@ _ONLY_WHERE_SET = (
     "base_url",
     "deterministic",
     "shard",
+    "allow_outside",
 )  # of the identity: runs without them keep theirs
 
 
@@ -55,6 +56,7 @@ class Settings(BaseModel):
     partial: bool = Field(
         False, description="leave out files and rows of the data that are missing or damaged"
     )
+    allow_outside: bool = Field(False, description="images may lie outside of the data's folder")
     licenses: tuple[str, ...] = Field(
         (), description="rows under these licences alone: commercial, names or globs; all"
     )

@@ -77,6 +77,7 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
 @click.option("-o", "options", multiple=True, metavar="K=V", help="An option, as in eval.")
 @click.option("--data", metavar="NAME|PATH", help="demo, ubench or a path. [demo]")
 @click.option("--partial", is_flag=True, default=None, help="Leave damaged files of the data out.")
+@click.option("--allow-outside", is_flag=True, default=None, help="As in eval.")
 @click.option("--licenses", multiple=True, metavar="NAMES", help="Rows under these alone.")
 @click.option(
     "--tasks", multiple=True, metavar="NAMES", help="Names, groups, tags, globs, files. [all]"

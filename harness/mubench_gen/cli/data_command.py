@@ -40,8 +40,11 @@ def command() -> None:
     "--licenses", multiple=True, metavar="NAMES", help="Rows under these: commercial, CC-BY*, …"
 )
 @click.option("--partial", is_flag=True, help="Leave out files that are missing or damaged.")
+@click.option("--allow-outside", is_flag=True, help="Images may lie outside of the folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def info(name: str, licenses: tuple[str, ...], partial: bool, as_json: bool) -> None:
+def info(
+    name: str, licenses: tuple[str, ...], partial: bool, allow_outside: bool, as_json: bool
+) -> None:
     """Rows, images, questions by task and data set, and licences. Checks every row."""
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data import open_dataset
@@ -50,7 +53,9 @@ def info(name: str, licenses: tuple[str, ...], partial: bool, as_json: bool) -> 
     from mubench_gen.task import load_tasks
 
     chosen = [part.strip() for value in licenses for part in value.split(",") if part.strip()]
-    dataset = open_dataset(name, partial=partial, licenses=chosen, checked=partial)
+    dataset = open_dataset(
+        name, partial=partial, licenses=chosen, checked=partial, outside=allow_outside
+    )
     tasks = [task for task in load_tasks(beside=dataset.path) if count(task, dataset)]
     found = survey(dataset, tasks)
     if as_json:
@@ -93,15 +98,16 @@ def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -
 
 @command.command("verify", epilog=examples_of(_EXAMPLES, "data verify"))
 @click.argument("name", default="ubench", metavar="[NAME|PATH]")
+@click.option("--allow-outside", is_flag=True, help="Images may lie outside of the folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def verify(name: str, as_json: bool) -> int:
+def verify(name: str, allow_outside: bool, as_json: bool) -> int:
     """Read all of a data set: sizes, SHA-256, every row, every image. Exit code 1 if not sound."""
     from dataclasses import asdict
 
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data.verify import verify as check
 
-    findings = check(name)
+    findings = check(name, outside=allow_outside)
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

@@ -31,8 +31,8 @@ _SECTIONS = {
         "--plugin", "--model", "-o", "--device", "--dtype", "--revision", "--trust-remote-code",
     ),
     "The questions": (
-        "--data", "--partial", "--licenses", "--tasks", "--limit", "--shard", "--prompt",
-        "--prompt-set", "--image-set", "--orders", "--control",
+        "--data", "--partial", "--allow-outside", "--licenses", "--tasks", "--limit", "--shard",
+        "--prompt", "--prompt-set", "--image-set", "--orders", "--control",
     ),
     "The answers": (
         "--readout", "--temperature", "--max-tokens", "--repeats", "--seed", "--judge",
@@ -58,6 +58,12 @@ _SECTIONS = {
 )
 @click.option("--data", metavar="NAME|PATH", help="demo, ubench or a path. [demo]")
 @click.option("--partial", is_flag=True, default=None, help="Leave damaged files of the data out.")
+@click.option(
+    "--allow-outside",
+    is_flag=True,
+    default=None,
+    help="Show images that lie outside of the data's folder.",
+)
 @click.option(
     "--licenses", multiple=True, metavar="NAMES", help="Rows under these: commercial, CC-BY*, …"
 )

@@ -65,9 +65,16 @@ def command(ctx: click.Context, as_json: bool) -> None:
     metavar="N",
     help="Which of its questions.",
 )
+@click.option("--allow-outside", is_flag=True, help="Images may lie outside of the data's folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(
-    name: str, task: str, data: str, prompt_set: tuple[str, ...], item: int, as_json: bool
+    name: str,
+    task: str,
+    data: str,
+    prompt_set: tuple[str, ...],
+    item: int,
+    allow_outside: bool,
+    as_json: bool,
 ) -> None:
     """Print a prompt's rendered messages for one question of a task."""
     from itertools import islice
@@ -83,7 +90,7 @@ def show(
     from mubench_gen.task import load_tasks
 
     prompt = load_prompt(name, pairs(prompt_set))
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, outside=allow_outside)
     found = tasks_of(load_tasks([task], beside=dataset.path), dataset, wanted=[task])
     sample = next(islice(samples(found[:1], dataset), item, None), None)
     if sample is None:

@@ -110,9 +110,13 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
         html = None if wanted.html is None else Path(wanted.html)
         forgetting_view.report(runs, html=html, as_json=wanted.as_json)
         return
+    from mubench_gen.progress import log
     from mubench_gen.results import load_run
+    from mubench_gen.shown_images import notes
 
     loaded = [load_run(path) for path in runs]
+    for note in notes([run.dir for run in loaded]):
+        log(note)
     if wanted.html is not None:
         _write_page(loaded, wanted)
     elif wanted.form is not None:

@@ -73,7 +73,7 @@ def _counted(names: Sequence[str], data: str) -> tuple[list[Task], dict[str, _Si
     from mubench_gen.pairing import with_recasts
     from mubench_gen.task import load_tasks
 
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, outside=True)  # no image is read
     tasks = load_tasks(names, beside=dataset.path)
     found = survey(with_recasts(dataset, tasks), tasks).tasks
     return tasks, {name: _Size(one.questions, one.chance) for name, one in found.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +17,9 @@ NAMES = ("demo", "ubench")
 class Dataset(Protocol):
     """Rows in a fixed order, in random access by index, images read when looked at.
 
-    `digest` identifies the content; `questions` counts (data set, question name) pairs.
+    `digest` identifies the content, `rows_digest` that of the files that hold the rows. `questions`
+    counts (data set, question name) pairs. `image_files`: SHA-256 of the files beside the rows that
+    hold their images, by name, of all that can be read; None where the images stand in the rows.
     """
 
     @property
@@ -31,6 +33,12 @@ class Dataset(Protocol):
 
     @property
     def digest(self) -> str: ...
+
+    @property
+    def rows_digest(self) -> str: ...
+
+    @property
+    def image_files(self) -> Mapping[str, str] | None: ...
 
     @property
     def questions(self) -> dict[tuple[str, str], int]: ...
@@ -49,17 +57,19 @@ def open_dataset(
     partial: bool = False,
     licenses: Sequence[str] = (),
     checked: bool = False,
+    outside: bool = False,
 ) -> Dataset:
     """The data set of that name, or in that folder or file. DataError says what is wrong.
 
     `partial`: files of it that are missing or damaged are left out, and named. `licenses`: only
     rows under these, by name or glob, or "commercial" for all that allow commercial use.
     `checked`: look at every row now, so that none stops a run on its way; with `partial`, faulty
-    rows of Arrow and Parquet files are left out too.
+    rows of Arrow and Parquet files are left out too. `outside`: images may lie outside of
+    the data's folder.
     """
     from mubench_gen.data.jsonl import JsonlDataset
 
-    dataset = _open(name, policy or StandardPolicy(), partial=partial)
+    dataset = _open(name, policy or StandardPolicy(), partial=partial, outside=outside)
     if checked and not isinstance(dataset, JsonlDataset):  # which opening has checked
         from mubench_gen.data.chosen import sound_rows
 
@@ -71,7 +81,7 @@ def open_dataset(
     return with_licenses(dataset, licenses)
 
 
-def _open(name: str, policy: StandardPolicy, *, partial: bool) -> Dataset:
+def _open(name: str, policy: StandardPolicy, *, partial: bool, outside: bool) -> Dataset:
     from mubench_gen.data.jsonl import JsonlDataset
 
     if name == "demo":
@@ -88,9 +98,9 @@ def _open(name: str, policy: StandardPolicy, *, partial: bool) -> Dataset:
             f"There is no data set {name!r}, nor a file or folder. {did_you_mean(name, NAMES)}"
         )
     if path.is_dir() and (path / "rows.jsonl").is_file():
-        return JsonlDataset(path.name, path / "rows.jsonl", policy)
+        return JsonlDataset(path.name, path / "rows.jsonl", policy, outside=outside)
     if path.is_file() and path.suffix == ".jsonl":
-        return JsonlDataset(path.stem, path, policy)
+        return JsonlDataset(path.stem, path, policy, outside=outside)
     from mubench_gen.data.shards import find_shards, open_shards
 
     shards = find_shards(path)

@@ -12,10 +12,10 @@ from typing import Any
 from mubench_gen.data import columnar
 from mubench_gen.data.arrow_file import FILE_MAGIC, ArrowFile, Load, Source
 from mubench_gen.data.columns import text_columns
-from mubench_gen.data.digests import files_digest
 from mubench_gen.data.index import IndexMaker
 from mubench_gen.data.parquet_file import ParquetFile
 from mubench_gen.data.schema import row_name, to_row
+from mubench_gen.digests import files_digest
 from mubench_gen.errors import DataError
 from mubench_gen.image import StandardPolicy, open_image
 from mubench_gen.types import Row
@@ -80,6 +80,14 @@ class ArrowDataset:
     def digest(self) -> str:
         """SHA-256 over the files' own, in order: reads them all, once."""
         return files_digest([source.path for source in self._sources])
+
+    @property
+    def rows_digest(self) -> str:
+        return self.digest
+
+    @property
+    def image_files(self) -> None:
+        return None  # the images stand in the rows
 
     def __len__(self) -> int:
         return self._ends[-1]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mubench_gen.data import Dataset
+from mubench_gen.data.alike import Alike
 from mubench_gen.data.derived import Derived
 from mubench_gen.data.schema import check_row
 from mubench_gen.errors import DataError
@@ -33,21 +34,26 @@ def sound_rows(dataset: Dataset, *, partial: bool) -> Dataset:
 
     `partial`: faulty rows are left out and named instead.
     """
+    alike = Alike(dataset.path)
     if not partial:
         for row in dataset:
             check_row(row)
+            alike.note(row)
+        alike.tell()
         return dataset
     faults: list[str] = []
 
     def is_sound(row: Row) -> bool:
         try:
             check_row(row)
+            alike.note(row)
         except DataError as error:
             faults.append(str(error))
             return False
         return True
 
     chosen = choose(dataset, is_sound)
+    alike.tell()
     if not faults:
         return dataset
     for fault in faults[:_SHOWN]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mubench_gen.data import Dataset
@@ -28,3 +29,11 @@ class Derived:
     @property
     def digest(self) -> str:
         return self._dataset.digest
+
+    @property
+    def rows_digest(self) -> str:
+        return self._dataset.rows_digest
+
+    @property
+    def image_files(self) -> Mapping[str, str] | None:
+        return self._dataset.image_files

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.data.digests import sha256_of
 from mubench_gen.data.shards import Shard
 from mubench_gen.data.ubench import Release, hub_cache, repo_folder, shards_of
+from mubench_gen.digests import remember, sha256_of
 from mubench_gen.errors import DataError, MissingExtraError
 from mubench_gen.progress import Progress, bar, log
 
@@ -136,7 +136,8 @@ def _bring(hub: Any, release: Release, remote: _Remote, tally: _Tally) -> None:
     for folder in (lock.parent, remote.blob.parent):
         folder.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):  # the hub's own lock for this content
-        if not remote.blob.exists():
+        came = not remote.blob.exists()
+        if came:
             _download(hub, remote, tally)
             _check(remote)
             os.replace(remote.unfinished, remote.blob)
@@ -148,7 +149,8 @@ def _bring(hub: Any, release: Release, remote: _Remote, tally: _Tally) -> None:
         revision=release.revision,
         cache_dir=hub_cache(),
     )
-    sha256_of(Path(path))
+    if came:  # and was checked
+        remember(Path(path), remote.sha256)
 
 
 def _download(hub: Any, remote: _Remote, tally: _Tally) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.data.alike import Alike
 from mubench_gen.data.table import SUFFIXES, Entry, read_entry, read_table
 from mubench_gen.errors import DataError
 from mubench_gen.progress import bar
@@ -68,10 +69,11 @@ def _find_table(folder: Path) -> Path:
 
 
 def _read(table: Path, folder: Path, name: str) -> list[Entry]:
-    entries, problems = [], []
+    entries, problems, alike = [], [], Alike(table)
     for number, columns in read_table(table):
         try:
             entries.append(read_entry(columns, folder, name, f"{table}, row {number}"))
+            alike.note_options(number, [entries[-1].cell["options"]])
         except DataError as error:
             problems.append(str(error))
     if problems:
@@ -80,6 +82,7 @@ def _read(table: Path, folder: Path, name: str) -> list[Entry]:
         raise DataError("\n".join([*problems[:_SHOWN_PROBLEMS], *rest]))
     if not entries:
         raise DataError(f"{table}: holds no question.")
+    alike.tell()
     return entries
 
 

@@ -3,32 +3,57 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import orjson
-
+from mubench_gen.data.alike import Alike
+from mubench_gen.data.image_files import ImageFiles, combined, outside
+from mubench_gen.data.json_lines import check_keys, lines_of, open_lines, read_object
 from mubench_gen.data.schema import check_row, row_name, to_row
-from mubench_gen.errors import DataError, ImageError
+from mubench_gen.digests import Stamp, stamp_of
+from mubench_gen.errors import DataError
 from mubench_gen.image import StandardPolicy, open_image
 from mubench_gen.types import Image, Row
 
 
 class JsonlDataset:
-    """Rows by index. The file is read through once when opened, and every row checked."""
+    """Rows by index. The file is read through once when opened, and every row checked.
 
-    def __init__(self, name: str, path: Path, policy: StandardPolicy) -> None:
+    `rows_digest` is of that file, `digest` of it and of the image files. `outside`: images may
+    lie anywhere.
+    """
+
+    def __init__(
+        self, name: str, path: Path, policy: StandardPolicy, *, outside: bool = False
+    ) -> None:
         self.name = name
         self.path = path
         self.revision: str | None = None
         self.questions: dict[tuple[str, str], int] = Counter()
+        self._alike = Alike(path)
+        self.images = ImageFiles(path.parent, outside=outside)
         self._policy = policy
         self._offsets = array("Q")
         self._repeated: set[int] = set()
-        self.digest = self._scan()
+        self._names: dict[str, None] = {}
+        self._stamp: Stamp | None = None
+        self.rows_digest = self._scan()
+        self._alike.tell()
+
+    @cached_property
+    def image_files(self) -> Mapping[str, str]:
+        """SHA-256 of each image file that can be read, by its path in the rows."""
+        return self.images.digests(list(self._names))
+
+    @cached_property
+    def digest(self) -> str:
+        parts = f"{self.rows_digest}\n{combined(self.image_files)}"
+        return hashlib.sha256(parts.encode()).hexdigest()
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -44,40 +69,51 @@ class JsonlDataset:
                 file.seek(offset)
                 yield self._row(index, file.readline())
 
-    def _open(self) -> Any:
-        try:
-            return self.path.open("rb")
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot be read: {error.strerror}.") from None
+    def _open(self) -> IO[bytes]:
+        file = open_lines(self.path)
+        stamp = stamp_of(os.fstat(file.fileno()))
+        self._stamp = self._stamp or stamp
+        if stamp != self._stamp:
+            file.close()
+            raise DataError(
+                f"{self.path}: was changed while it was in use. Type the command again."
+            )
+        return file
 
     def _scan(self) -> str:
-        digest, offset = hashlib.sha256(), 0
         seen: set[str] = set()
         with self._open() as file:
-            for line in file:
-                digest.update(line)
-                if line.strip():
-                    self._offsets.append(offset)
-                    row = self._row(len(self._offsets) - 1, line)
-                    check_row(row)
-                    if row.key in seen:
-                        self._repeated.add(row.index)
-                    seen.add(row.key)
-                    for question in row.questions:
-                        self.questions[row.dataset, question] += 1
-                offset += len(line)
+            digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
+            file.seek(0)
+            for _, offset, line in lines_of(file, self.path):
+                self._offsets.append(offset)
+                row = self._row(len(self._offsets) - 1, line)
+                check_keys(line, self._where(row.index))
+                self._check(row, seen)
         if not self._offsets:
             raise DataError(f"{self.path}: holds no rows.")
         return digest.hexdigest()
 
+    def _check(self, row: Row, seen: set[str]) -> None:
+        """Look at all of a row when it is first read, and note what is known of all rows."""
+        check_row(row)
+        name = row.image.name
+        if name not in self._names and self.images.is_named_outside(name):
+            raise DataError(outside(f"{self._where(row.index)}, column image", name))
+        self._names[name] = None
+        self._alike.note(row)
+        if row.key in seen:
+            self._repeated.add(row.index)
+        seen.add(row.key)
+        for question in row.questions:
+            self.questions[row.dataset, question] += 1
+
+    def _where(self, index: int) -> str:
+        return f"{self.path}, row {index + 1}"
+
     def _row(self, index: int, line: bytes) -> Row:
-        where = f"{self.path}, row {index + 1}"
-        try:
-            columns = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise DataError(f"{where}: no valid JSON: {error}.") from None
-        if not isinstance(columns, dict):
-            raise DataError(f"{where}: is no JSON object.")
+        where = self._where(index)
+        columns = read_object(line, where)
         image = self._image(columns, where)
         return to_row(index, columns, image, where=where, repeated=index in self._repeated)
 
@@ -86,11 +122,4 @@ class JsonlDataset:
         name = cell.get("path") if isinstance(cell, dict) else cell
         if not isinstance(name, str) or not name:
             raise DataError(f"{where}{row_name(columns)}, column image: holds no path.")
-        path = self.path.parent / name
-
-        def load() -> bytes:
-            if path.is_dir():
-                raise ImageError(f"{name}: is a folder")
-            return path.read_bytes()
-
-        return open_image(name, load, self._policy)
+        return open_image(name, lambda: self.images.read(name), self._policy)

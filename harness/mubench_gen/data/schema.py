@@ -194,9 +194,9 @@ def _are_texts(values: list[Any]) -> bool:
 
 
 def _index(value: Any, n: int, where: str) -> int:
-    digits = isinstance(value, str) and value.removeprefix("-").isdecimal()
+    digits = isinstance(value, str) and len(value) < 20 and value.removeprefix("-").isdecimal()
     if not digits and (not isinstance(value, int) or isinstance(value, bool)):
-        raise DataError(f"{where}.answer_idx: a whole number is needed, found {value!r}.")
+        raise DataError(f"{where}.answer_idx: a whole number is needed, found {value!r:.80}.")
     index = int(value)
     if not 0 <= index < n:
         raise DataError(f"{where}.answer_idx: {index} is out of range for {n} options.")

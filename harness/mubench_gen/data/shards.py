@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mubench_gen.data.arrow import ArrowDataset, open_source
 from mubench_gen.data.arrow_file import Source
-from mubench_gen.data.digests import digests_of, sha256_of
+from mubench_gen.digests import digests_of, sha256_of
 from mubench_gen.errors import DataError
 from mubench_gen.image import StandardPolicy
 from mubench_gen.progress import log

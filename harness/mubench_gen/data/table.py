@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
-import json
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+import orjson
+
+from mubench_gen.data.image_files import ImageFiles
+from mubench_gen.data.json_lines import check_keys, lines_of, open_lines, read_object
 from mubench_gen.data.schema import COLUMNS, check_row, to_row
 from mubench_gen.errors import DataError, ImageError
 from mubench_gen.image import StandardPolicy, open_image
@@ -73,26 +78,19 @@ def read_entry(columns: Mapping[str, Any], folder: Path, name: str, where: str) 
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                columns = json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{path}, row {number}: no valid JSON: {error}.") from None
-            if not isinstance(columns, dict):
-                raise DataError(f"{path}, row {number}: is no JSON object.")
+    with open_lines(path) as file:
+        for number, _, line in lines_of(file, path):
+            where = f"{path}, row {number}"
+            columns = read_object(line, where)
+            check_keys(line, where)
             yield number, columns
 
 
 def _read_csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with TextIOWrapper(open_lines(path), encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, strict=True)
-        missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
-        if missing:
-            raise DataError(f"{path}, row 1: the columns {', '.join(missing)} are missing.")
         try:
+            _check_header(reader.fieldnames or (), path)
             for number, columns in enumerate(reader, 2):
                 if None in columns:
                     raise DataError(f"{path}, row {number}: more cells than columns.")
@@ -101,11 +99,20 @@ def _read_csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             raise DataError(f"{path}, line {reader.line_num}: no valid CSV: {error}.") from None
 
 
+def _check_header(names: Sequence[str], path: Path) -> None:
+    missing = [name for name in NEEDED if name not in names]
+    if missing:
+        raise DataError(f"{path}, row 1: the columns {', '.join(missing)} are missing.")
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise DataError(f"{path}, row 1: the column {doubled!r} is there twice.")
+
+
 def _options(value: Any, where: str) -> list[str]:
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
-            value = json.loads(value)
-        except ValueError as error:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError as error:
             raise DataError(f"{where}, column options: no valid JSON list: {error}.") from None
     elif isinstance(value, str):
         value = value.split(SEPARATOR)
@@ -132,14 +139,14 @@ def _gold(answer: Any, options: list[str], where: str) -> int:
 
 
 def _image(value: Any, folder: Path, where: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(f"{where}, column image: a file's name is needed, found {value!r}.")
-    path = folder / value.strip()
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise DataError(f"{where}, column image: a file's name is needed, found {value!r:.80}.")
+    real, base = os.path.realpath(folder / value.strip()), os.path.realpath(folder)
+    if not Path(real).is_relative_to(base):
         raise DataError(f"{where}, column image: {value!r} is not in the folder {folder}.")
-    if not path.is_file():
+    if not os.path.isfile(real):
         raise DataError(f"{where}, column image: there is no file {value!r} in {folder}.")
-    return path.resolve().relative_to(folder.resolve()).as_posix()
+    return Path(real).relative_to(base).as_posix()
 
 
 def _captions(task: str, template: Any, options: list[str], where: str) -> dict[str, Any] | None:
@@ -152,25 +159,29 @@ def _captions(task: str, template: Any, options: list[str], where: str) -> dict[
 
 def _check(entry: Entry, folder: Path, name: str, where: str) -> None:
     policy = StandardPolicy()
-    image = open_image(entry.image, (folder / entry.image).read_bytes, policy)
+    files = ImageFiles(folder, outside=False)
+    image = open_image(entry.image, lambda: files.read(entry.image), policy)
     columns = {
         "image_id": entry.image,
         "dataset": name,
+        **entry.facts,
         "questions": {entry.task: entry.cell},
         "captions": entry.captions or {},
     }
     check_row(to_row(0, columns, image, where=where, repeated=False))
     try:
-        policy.check(image.data, entry.image)
+        content = image.data
+        if is_tiff(content):
+            _check_tiff(content, entry.image, policy)
+        else:
+            policy.check(content, entry.image)
     except ImageError as error:
-        if is_tiff(image.data):  # read by --image-set, perhaps
-            _check_tiff(image.data, entry.image, where)
-            return
         raise DataError(f"{where}, column image: {error}.") from None
 
 
-def _check_tiff(content: bytes, name: str, where: str) -> None:
+def _check_tiff(content: bytes, name: str, policy: StandardPolicy) -> None:
+    """As it is read plainly, or else by --image-set."""
     try:
+        policy.check(content, name)
+    except ImageError:
         ScientificPolicy().check(content, name)
-    except ImageError as error:
-        raise DataError(f"{where}, column image: {error}.") from None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from mubench_gen.data import open_dataset
+from mubench_gen.data.alike import Alike
 from mubench_gen.data.arrow import ArrowDataset, open_source
-from mubench_gen.data.digests import sha256_of
+from mubench_gen.data.image_files import shortened
+from mubench_gen.data.jsonl import JsonlDataset
 from mubench_gen.data.schema import check_row
 from mubench_gen.data.shards import Shard, find_shards
 from mubench_gen.data.ubench import UBENCH, shards_of
+from mubench_gen.digests import Memory, sha256_of
 from mubench_gen.errors import DataError, ImageError
 from mubench_gen.image import StandardPolicy
 from mubench_gen.progress import Progress, bar
@@ -30,11 +33,14 @@ class Finding:
     problem: str | None = None
 
 
-def verify(name: str) -> list[Finding]:
-    """A finding a file. Reads all of it, whatever is remembered of its digest."""
+def verify(name: str, *, outside: bool = False) -> list[Finding]:
+    """A finding a file. Reads all of it, whatever is remembered of its digest.
+
+    `outside`: images may lie outside of the data's folder.
+    """
     shards = _shards(name)
     if not shards:
-        return [_verify_rows(name)]
+        return [_verify_rows(name, outside=outside)]
     with bar("files checked", len(shards)) as shown:
         return [_verify_shard(shard, i, len(shards), shown) for i, shard in enumerate(shards)]
 
@@ -61,30 +67,51 @@ def _verify_shard(shard: Shard, done: int, total: int, shown: Progress) -> Findi
             shard.path.name, shard.path, [open_source(shard.path)], StandardPolicy()
         )
         rows = len(dataset)
-        _check(dataset)
+        _check(dataset, shard.path)
     except (DataError, ImageError) as error:
         problem = f"{problem}; {error}" if problem else str(error)
     shown.at(done + 1, total, shard.path.name)
     return Finding(shard.path, size, found, shard.sha256, rows, problem)
 
 
-def _verify_rows(name: str) -> Finding:
-    dataset = open_dataset(name)
-    try:
-        with bar("rows checked", len(dataset)) as shown:
-            _check(dataset, shown, len(dataset))
-    except (DataError, ImageError) as error:
-        return Finding(dataset.path, rows=len(dataset), problem=str(error))
+def _verify_rows(name: str, *, outside: bool) -> Finding:
+    dataset = open_dataset(name, outside=outside)
+    assert isinstance(dataset, JsonlDataset)
+    problems: list[str] = []
+    with Memory(dataset.path.parent) as memory, bar("rows checked", len(dataset)) as shown:
+        for done, row in enumerate(dataset, 1):
+            problems += _problems(row, memory)
+            shown.at(done, len(dataset))
+    if problems:
+        told = "; ".join(shortened(problems))
+        return Finding(dataset.path, rows=len(dataset), problem=told)
     size = dataset.path.stat().st_size
     return Finding(dataset.path, size, dataset.digest, rows=len(dataset))
 
 
-def _check(rows: Iterable[Row], shown: Progress | None = None, total: int = 0) -> None:
-    for done, row in enumerate(rows, 1):
+def _problems(row: Row, memory: Memory) -> Iterator[str]:
+    """What is wrong with a row's image: damaged, or not what it was when it was last read."""
+    image = row.image
+    try:
+        _read_through(image)
+        before = memory.last(image.name)
+    except (DataError, ImageError) as error:
+        yield str(error)
+        return
+    if before not in (None, image.sha256):
+        yield (
+            f"{image.name}: changed since it was last read (SHA-256 {before} then, {image.sha256} "
+            "now)"
+        )
+
+
+def _check(rows: Iterable[Row], path: Path) -> None:
+    alike = Alike(path)
+    for row in rows:
         check_row(row)
+        alike.note(row)
         _read_through(row.image)
-        if shown is not None:
-            shown.at(done, total)
+    alike.tell()
 
 
 def _read_through(image: Image) -> None:

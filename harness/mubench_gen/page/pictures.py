@@ -91,13 +91,16 @@ def _sources(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, Any]]:
             "data": data or settings["data"],
             "image_set": settings.get("image_set") or {},
             "control": settings["control"],
+            "allow_outside": settings.get("allow_outside", False),
         }
         seen.setdefault(repr(asked), asked)
     yield from sorted(seen.values(), key=lambda asked: asked["control"] == "shuffled")
 
 
 def _opened(settings: Mapping[str, Any]) -> Dataset:
-    return open_dataset(settings["data"], make_policy(settings["image_set"]), partial=True)
+    policy = make_policy(settings["image_set"])
+    outside = settings["allow_outside"]
+    return open_dataset(settings["data"], policy, partial=True, outside=outside)
 
 
 def _look(

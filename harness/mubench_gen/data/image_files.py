@@ -1,0 +1,114 @@
+"""The image files beside a JSONL data set: where they may lie, what they hold, and whether they
+are still what they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from mubench_gen.digests import Known, Memory, digests_within, stamp_of
+from mubench_gen.errors import DataError, ImageError
+from mubench_gen.user_files import open_regular
+
+_MOST_BYTES = 2 * 2**30  # of one file
+_SHOWN = 3
+
+
+class ImageFiles:
+    """Files named by paths from a folder. `outside`: they may lie anywhere."""
+
+    def __init__(self, folder: Path, *, outside: bool) -> None:
+        self.folder = folder
+        self._real = os.path.realpath(folder)
+        self._may_be_outside = outside
+        self._inside: dict[str, bool] = {}  # by the folder that a file is in
+        self._known: Mapping[str, Known] = {}
+
+    def is_named_outside(self, name: str) -> bool:
+        """Whether the name alone says that the file is not in the folder."""
+        if self._may_be_outside:
+            return False
+        return os.path.isabs(name) or os.path.normpath(name).split(os.sep, 1)[0] == os.pardir
+
+    def read(self, name: str) -> bytes:
+        """The file's bytes. DataError where they are others than when their digest was taken."""
+        self._check_place(name)
+        with open_regular(self.folder / name) as file:
+            stamp = stamp_of(os.fstat(file.fileno()))
+            if stamp[2] > _MOST_BYTES:
+                raise ImageError(f"{name}: the file has {stamp[2]:,} bytes; 2 GiB are the limit")
+            content = file.read(_MOST_BYTES)
+        known = self._known.get(name)
+        if known is not None and known.stamp != stamp:
+            self._check_content(name, content, known)
+        return content
+
+    def digests(self, names: Sequence[str]) -> dict[str, str]:
+        """SHA-256 of each file that can be read, by name; the others are left out.
+
+        From now on a file of other bytes is no longer read.
+        """
+        for name in names:
+            self._check_place(name)
+        with Memory(self.folder) as memory:
+            self._known = digests_within(self.folder, names, memory)
+        return {name: known.sha256 for name, known in self._known.items()}
+
+    def _check_place(self, name: str) -> None:
+        if self._may_be_outside or "\0" in name:  # no file has such a name
+            return
+        if self.is_named_outside(name) or not self._is_inside(name):
+            raise DataError(outside(str(self.folder), name))
+
+    def _is_inside(self, name: str) -> bool:
+        path = os.path.join(self._real, name)
+        parent = os.path.dirname(path)
+        if parent not in self._inside:
+            self._inside[parent] = self._holds(os.path.realpath(parent))
+        linked = os.path.islink(path)
+        return self._holds(os.path.realpath(path)) if linked else self._inside[parent]
+
+    def _holds(self, real: str) -> bool:
+        return real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep)
+
+    def _check_content(self, name: str, content: bytes, known: Known) -> None:
+        if hashlib.sha256(content).hexdigest() != known.sha256:
+            raise DataError(
+                f"{self.folder / name}: was changed while the data were in use. What is finished "
+                "is kept: put the file back as it was, or give --fresh for a run of its own."
+            )
+
+
+def outside(where: str, name: str) -> str:
+    """What is said of an image that lies elsewhere."""
+    return (
+        f"{where}: the image {name!r} is not in the data's folder (its path is absolute, leaves "
+        "it, or is a link out of it). --allow-outside reads it all the same."
+    )
+
+
+def combined(digests: Mapping[str, str]) -> str:
+    """One digest of image files by name, whatever their order."""
+    lines = sorted(f"{sha256}  {name}\n" for name, sha256 in digests.items())
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What is no longer as it was, a line a file. Files that could not be read before are not."""
+    told = []
+    for name, sha256 in before.items():
+        if name not in now:
+            told.append(f"{name}: can no longer be read")
+        elif now[name] != sha256:
+            told.append(f"{name}: other bytes now")
+    return told
+
+
+def shortened(lines: Iterable[str]) -> list[str]:
+    """The first lines, and how many more there are."""
+    found = list(lines)
+    more = len(found) - _SHOWN
+    return [*found[:_SHOWN], *([f"… and {more:,} more image files"] if more > 0 else [])]
