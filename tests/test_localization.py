@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import mubench_gen
 from mubench_gen.data import open_dataset
@@ -114,6 +115,31 @@ def test_each_class_of_an_image_is_an_item_of_its_own(held: Path) -> None:
     assert {q: n for (_, q), n in counts.items()} == {
         "modality": 4, "stain": 4, "boxes": 4, "which_box": 4, "count": 4,
     }  # fmt: skip
+
+
+def test_boxes_in_a_turned_file_are_refused_and_what_needs_no_frame_is_asked(
+    held: Path, tmp_path: Path
+) -> None:
+    """Whether they are meant before or after turning is not known."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", SIZE).save(held / "images/0.png", exif=exif)
+    plugin = write_detector(tmp_path, "[20, 10, 60, 50]")
+    run = mubench_gen.evaluate(
+        plugin=str(plugin), run_dir=tmp_path / "run", data=str(held), tasks=["held-h2b-*"]
+    )
+    kinds = {}
+    for record in run.records():
+        if record["image_id"] == "cell-0":
+            kind = record["item"].split("/")[-2].removeprefix("held-h2b-")
+            kinds[kind] = (record["status"] == "error", record["error"])
+    assert {kind: failed for kind, (failed, _) in kinds.items()} == {
+        "boxes": True, "which-box": True, "count": False,
+    }  # fmt: skip
+    for kind in ("boxes", "which-box"):
+        said = kinds[kind][1]["message"]
+        assert "turned by its EXIF orientation (6)" in said
+        assert "Save it upright" in said
 
 
 def test_a_count_offers_the_right_number_once_and_none_last(held: Path) -> None:

@@ -67,7 +67,7 @@ class Settings(BaseModel):
     )
     image_set: dict[str, str] = Field(
         default_factory=dict,
-        description="microscope files: range, z, channels; the standard policy",
+        description="microscope files: range, z, channels; limits: max_pixels, max_bytes",
     )
     readout: tuple[Literal["parse", "choice", "logprob", "similarity"], ...] = Field(
         (), description="how answers are had: parse, choice, logprob; the model's first"
