@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,8 @@ class Hub:
     """Its files by path, and how it misbehaves.
 
     `breaks`: after so many bytes of a body the connection is cut, that many times.
-    `etags`: instead of the files' own. `served` counts bytes of bodies.
+    `etags`: instead of the files' own. `answer`, given the handler and the first byte that is
+    asked for, answers instead of the host that has the files. `served` counts bytes of bodies.
     """
 
     repo: str
@@ -29,6 +30,7 @@ class Hub:
     etags: dict[str, str] = field(default_factory=dict)
     breaks: list[int] = field(default_factory=list)
     delay: float = 0.0
+    answer: Callable[[BaseHTTPRequestHandler, int], None] | None = None
     served: int = 0
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     url: str = ""
@@ -53,9 +55,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, body: bool) -> None:
         hub = self.hub
         hub.asked.append((self.command, self.path, self.headers.get("Range")))
-        if self.path.startswith("/cdn/"):
+        if self.path.startswith("/cdn/") and hub.answer is not None:
+            wanted = _RANGE.fullmatch(self.headers.get("Range") or "")
+            with suppress(OSError):  # a client that has enough
+                hub.answer(self, int(wanted[1]) if wanted else 0)
+        elif self.path.startswith("/cdn/"):
             self._send(hub.files[self.path.removeprefix("/cdn/")], body=body)
-            return
+        else:
+            self._find()
+
+    def _find(self) -> None:
+        hub = self.hub
         found = _PATH.fullmatch(self.path)
         if found is None or found["repo"] != hub.repo:
             self._fail("RepoNotFound")

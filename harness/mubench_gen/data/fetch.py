@@ -27,7 +27,9 @@ from mubench_gen.progress import Progress, bar, log
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MARGIN = 64 * 10**6  # bytes that stay free
 _MB = 10**6
-_TRIES = 5  # without a single byte in between
+_TRIES = 5  # without a new byte in between
+_PAUSE = 0.25  # seconds before the next, doubled each time
+_SILENCE = 30.0  # seconds without a byte after which a connection is given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,26 +156,38 @@ def _bring(hub: Any, release: Release, remote: _Remote, tally: _Tally) -> None:
 
 
 def _download(hub: Any, remote: _Remote, tally: _Tally) -> None:
-    """Append what is missing. A connection that breaks is taken up again, a few times."""
+    """Append what is missing, in as many requests as it takes while new bytes come.
+
+    A few in a row that bring none end it, whatever the reason.
+    """
     idle = 0
     with remote.unfinished.open("ab", buffering=0) as file:
         if file.tell() > remote.size:
-            file.truncate(0)
+            file.truncate(file.seek(0))
         tally.add(file.tell())
-        while (have := file.tell()) < remote.size:
+        most = file.tell()
+        while file.tell() < remote.size:
             try:
                 _stream(hub, remote, file, tally)
+                reason = "the body ended before it was whole"
             except network_errors() as error:
-                if idle == _TRIES or is_refusal(error):
+                if is_refusal(error):
                     raise
-                log(f"{remote.name}: {error}: goes on at {file.tell():,} bytes.")
-            idle = 0 if file.tell() > have else idle + 1
-            if idle:
-                time.sleep(2**idle / 4)
+                reason = str(error) or type(error).__name__
+            idle = 0 if file.tell() > most else idle + 1
+            most = max(most, file.tell())
+            if idle > _TRIES:
+                raise ConnectionError(f"{remote.name}: no new byte in {idle} tries: {reason}")
+            if file.tell() < remote.size:
+                log(f"{remote.name}: {reason}: goes on at {file.tell():,} bytes.")
+                time.sleep(_PAUSE * 2**idle if idle else 0.0)
 
 
 def _stream(hub: Any, remote: _Remote, file: Any, tally: _Tally) -> None:
-    """One request for all that is missing, written as it comes."""
+    """One request for all that is missing, written as it comes; what is too much is not read.
+
+    Where the server won't go on at the byte that was asked for, the next request is for all.
+    """
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
     have = file.tell()
@@ -181,14 +195,23 @@ def _stream(hub: Any, remote: _Remote, file: Any, tally: _Tally) -> None:
     if have:
         headers["Range"] = f"bytes={have}-"
     session = hub.utils.get_session()
-    with session.stream("GET", remote.url, headers=headers, follow_redirects=True) as response:
-        hf_raise_for_status(response)
-        if have and response.status_code != 206:  # the whole file, from its beginning
-            file.truncate(0)
+    with session.stream(
+        "GET", remote.url, headers=headers, follow_redirects=True, timeout=_SILENCE
+    ) as response:
+        part = response.headers.get("Content-Range", "")
+        elsewhere = response.status_code == 206 and not part.startswith(f"bytes {have}-")
+        if have and (elsewhere or response.status_code in (200, 416)):
+            file.truncate(file.seek(0))
             tally.add(-have)
+        if elsewhere or (have and response.status_code == 416):
+            raise ConnectionError(f"the server does not go on at byte {have:,}: {part or 416}")
+        hf_raise_for_status(response)
         for chunk in response.iter_bytes():
-            file.write(chunk)
-            tally.add(len(chunk))
+            missing = chunk[: remote.size - file.tell()]
+            file.write(missing)
+            tally.add(len(missing))
+            if file.tell() == remote.size:
+                return
 
 
 def _check(remote: _Remote) -> None:
