@@ -233,7 +233,8 @@ KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Opening], str]], ..
     ),
     (
         re.compile(
-            r"DefaultCPUAllocator: can't allocate memory(?:: you tried to allocate (\d{1,18}) bytes)?"
+            r"DefaultCPUAllocator: can't allocate memory"
+            r"(?:: you tried to allocate (\d{1,18}) bytes)?"
         ),
         _no_host_memory,
     ),
@@ -255,7 +256,8 @@ KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Opening], str]], ..
     (re.compile(r"trust_remote_code=True|requires you to execute"), _remote_code),
     (
         re.compile(
-            r"Model architectures \['([^']{1,99})'|model type `([^`]{1,99})` but Transformers does not"
+            r"Model architectures \['([^']{1,99})'"
+            r"|model type `([^`]{1,99})` but Transformers does not"
             r"|Model architecture (\w{1,99}) (?:was|is not) supported"
             r"|Transformers implementation of '(\w{1,99})' is not compatible"
         ),

@@ -22,7 +22,7 @@ from mubench_gen.errors import MergeError
 from mubench_gen.merging.arithmetic import Floats, Workshop
 from mubench_gen.merging.checkpoint import Checkpoint, Contents, find_folder, open_safetensors
 from mubench_gen.merging.lora_settings import refuse_others, scale_of, scaled
-from mubench_gen.merging.reading import ADAPTER, read_json, some
+from mubench_gen.merging.reading import ADAPTER, read_json, reading, some
 from mubench_gen.merging.safetensors_file import FLOATS
 from mubench_gen.merging.tensors import Tensor, read_whole
 from mubench_gen.merging.ties import is_words, ties_words
@@ -60,10 +60,11 @@ class LoraTensor:
         first, count = start // size, len(buffer) // size
         rows = slice(first // width, -(-(first + count) // width))
         down, up = _numbers(self.down), _numbers(self.up)
-        added = down[:, rows].T @ up.T if self.turned else up[rows] @ down
         skipped = first - rows.start * width
         weights = _some_numbers(self.base, first, count)
-        found = weights + each(self.scale) * added.reshape(-1)[skipped : skipped + count]
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is found by its user
+            added = down[:, rows].T @ up.T if self.turned else up[rows] @ down
+            found = weights + each(self.scale) * added.reshape(-1)[skipped : skipped + count]
         buffer[:] = found.astype(each, copy=False).view(np.uint8).data
 
 
@@ -109,6 +110,7 @@ def open_adapter(name: str, base: Checkpoint, files: ExitStack) -> Checkpoint:
     )
 
 
+@reading("An adapter")
 def adapted(name: str) -> dict[str, int]:
     """The modules that an adapter changes, with their ranks. MergeError as in `open_adapter`."""
     folder = find_folder(name)

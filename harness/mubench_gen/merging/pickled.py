@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ def open_pickles(paths: Sequence[Path]) -> Contents:
             state = _unwrapped(path, _load(path), notes)
             found = {name: _tensor(path, name, value) for name, value in state.items()}
             ties += _shared(state)
-        except (UsageError, OSError):
+        except UsageError:
             raise
         except Exception as error:  # torch raises what it likes on a damaged file, early or late
             raise _unreadable(path, error) from None
@@ -52,8 +53,9 @@ def _load(path: Path) -> Any:
     if archive:
         _refuse_compressed(path)
     try:
-        # Files of torch before 1.6 are no archives, and can't be mapped.
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
+        with warnings.catch_warnings(action="ignore"):
+            # Files of torch before 1.6 are no archives, and can't be mapped.
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
     except pickle.UnpicklingError as error:
         # What torch says goes on to advise reading it without weights_only.
         found = _GLOBAL.search(describe(error))
