@@ -12,6 +12,7 @@ from pathlib import Path
 from mubench_gen.errors import DataError
 from mubench_gen.places import cache_folder
 from mubench_gen.progress import bar
+from mubench_gen.user_files import read_json
 
 _CHUNK = 4 * 2**20
 _MOST = 500  # files remembered
@@ -75,7 +76,7 @@ def _memory() -> Path:
 
 def _remembered() -> dict[str, str]:
     try:
-        found = json.loads(_memory().read_bytes())
+        found = read_json(_memory())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from mubench_gen.data.schema import COLUMNS, check_row, to_row
 from mubench_gen.errors import DataError, ImageError
 from mubench_gen.image import StandardPolicy, open_image
 from mubench_gen.scientific import ScientificPolicy, is_tiff
+from mubench_gen.user_files import parse_json
 
 SUFFIXES = (".csv", ".jsonl")
 NEEDED = ("image", "question", "options", "answer")
@@ -78,7 +78,7 @@ def _read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if not line.strip():
                 continue
             try:
-                columns = json.loads(line)
+                columns = parse_json(line)
             except ValueError as error:
                 raise DataError(f"{path}, row {number}: no valid JSON: {error}.") from None
             if not isinstance(columns, dict):
@@ -104,7 +104,7 @@ def _read_csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _options(value: Any, where: str) -> list[str]:
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
-            value = json.loads(value)
+            value = parse_json(value)
         except ValueError as error:
             raise DataError(f"{where}, column options: no valid JSON list: {error}.") from None
     elif isinstance(value, str):

@@ -6,7 +6,6 @@ files of torch, with `weights_only=True`.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from mubench_gen.engines.digest import local_folder
 from mubench_gen.errors import MergeError, MissingExtraError
 from mubench_gen.merging.safetensors_file import SIZES, read_header
 from mubench_gen.merging.tensors import FileTensor, Tensor
+from mubench_gen.user_files import parse_json
 
 SAFETENSORS, PICKLE = "safetensors", "pickle, read with weights_only=True"
 _SINGLE = ("model.safetensors", "open_clip_model.safetensors")
@@ -134,7 +134,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 def read_json(file: Path) -> dict[str, Any]:
     """A JSON file that holds an object. MergeError where it doesn't."""
     try:
-        document = json.loads(file.read_bytes())
+        document = parse_json(file.read_bytes())
     except (OSError, ValueError) as error:
         raise MergeError(f"{file}: cannot be read as JSON: {error}.") from None
     if not isinstance(document, dict):

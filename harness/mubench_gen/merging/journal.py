@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from mubench_gen.merging.arithmetic import Measured
 from mubench_gen.merging.output import Finished
+from mubench_gen.user_files import parse_json
 
 JOURNAL = "journal.jsonl"
 
@@ -72,7 +73,7 @@ def _line(content: Mapping[str, Any]) -> bytes:
 
 
 def _read(line: bytes, finished: dict[str, dict[str, Finished]]) -> None:
-    told = json.loads(line)
+    told = parse_json(line)
     measured = told["measured"]
     if not line.endswith(b"\n"):
         raise ValueError(line)

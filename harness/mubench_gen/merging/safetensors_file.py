@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import MergeError
+from mubench_gen.user_files import parse_json
 
 # Bytes an element. What is not in here is quantised or unknown, and never merged.
 SIZES: Mapping[str, int] = {
@@ -101,7 +102,7 @@ def _length(path: Path, first: bytes, size: int) -> int:
 
 def _document(path: Path, text: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(text)
+        document = parse_json(text)
     except ValueError:
         document = None
     if not isinstance(document, dict):
