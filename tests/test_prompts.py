@@ -11,7 +11,8 @@ import pytest
 from mubench_gen.errors import DefinitionError, SettingError
 from mubench_gen.image import StandardPolicy, open_image
 from mubench_gen.pairing import fits
-from mubench_gen.prompt import load_prompt, prompt_names, render
+from mubench_gen.prompt import load_prompt, render
+from mubench_gen.prompt_files import prompt_names
 from mubench_gen.types import Image, Message, Question, Row, Sample, Task, Text
 
 from .helpers.command import Outcome
@@ -188,8 +189,8 @@ HEADER = '+++\ntitle = "mine"\nlabels = "A."\n+++\n'
         (HEADER + "{{ 1 / 0 }}", r"mine\.j2:5: division by zero"),
         (HEADER + "{{ question + 1 }}", r"mine\.j2:5: "),
         (HEADER + "{{ options[9].text }}", r"mine\.j2:5: "),
-        (HEADER + "{% include 'x' %}", r"mine\.j2:5: 'include' is not available"),
-        (HEADER + "\n{% block a %}{% endblock %}", r"mine\.j2:6: 'block' is not available"),
+        (HEADER + "{% include 'x.j2' %}", r"mine\.j2:5: there is no file 'x\.j2' to include"),
+        (HEADER + "{% import question as q %}", r"mine\.j2:5: a file's name .* in quotes"),
         ("+++\ntitle = \"x\"\n", r"mine\.j2:1: the header .* never closed"),
         ("+++\ntitle = \n+++\nx", r"mine\.j2: the header is no valid TOML.*line 2"),
         ("+++\ntitle = \"x\"\nlables = \"A\"\n+++\nx", r"mine\.j2:3: lables: .*'labels'"),

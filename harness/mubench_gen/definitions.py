@@ -10,8 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from mubench_gen.errors import UsageError, did_you_mean
+from mubench_gen.errors import DefinitionError, UsageError, did_you_mean
 from mubench_gen.places import definitions
+from mubench_gen.user_files import check_plain, read_regular
+
+_MOST_BYTES = 2**20  # of a task, a prompt, a configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,45 @@ def known_files(kind: str, suffix: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted(definitions(kind).glob(f"*{suffix}"))}
 
 
-def read_toml(source: str) -> dict[str, Any]:
-    """The content of a TOML text. TOMLDecodeError names a line, the last one too."""
-    return tomllib.loads(source + "\n")
+def read_definition(path: Path, error: type[UsageError] = DefinitionError) -> str:
+    """The text of a file that a user wrote, with line ends as \\n and without a BOM."""
+    try:
+        text = read_regular(path, most=_MOST_BYTES).decode("utf-8-sig")
+    except OSError as problem:
+        raise error(f"{path}: cannot be read: {problem.strerror}.") from None
+    except UnicodeDecodeError as problem:
+        raise error(f"{path}: cannot be read as UTF-8 text: {problem}.") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise error(f"{path}:{line}: a NUL character stands here: this is no text file.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_toml(
+    source: str,
+    path: Path,
+    error: type[UsageError] = DefinitionError,
+    what: str = "no valid TOML",
+) -> dict[str, Any]:
+    """The content of a TOML text. The error names the file and the line, the last one too."""
+    try:
+        content = tomllib.loads(source + "\n")
+        check_plain(content)
+    except tomllib.TOMLDecodeError as problem:
+        wrong = str(problem)
+    except RecursionError:
+        wrong = f"it is nested too deeply (at line {_fullest_line(source, '[[{.]')})"
+    except ValueError:  # Python's own: digits that it would take minutes to read
+        wrong = f"a number has too many digits (at line {_fullest_line(source, '[0-9A-Fa-f]')})"
+    else:
+        return content
+    raise error(f"{path}: {what}: {wrong}.") from None
+
+
+def _fullest_line(source: str, characters: str) -> int:
+    """The line with most of these characters: what is too deep or too long stands there."""
+    lines = source.split("\n")
+    return max(range(len(lines)), key=lambda n: len(re.findall(characters, lines[n]))) + 1
 
 
 def first_problem(error: Exception, model: type[BaseModel]) -> Problem:
@@ -51,7 +90,7 @@ def first_problem(error: Exception, model: type[BaseModel]) -> Problem:
         )
     if first["type"] == "value_error":
         return Problem(key, str(first["ctx"]["error"]))
-    return Problem(key, f"{first['msg']} (got {first['input']!r})")
+    return Problem(key, f"{first['msg']} (got {first['input']!r:.100})")
 
 
 def line_of_key(source: str, key: str) -> int:

@@ -16,6 +16,7 @@ from mubench_gen.recording import Item, make_record
 from mubench_gen.records import to_line
 from mubench_gen.shard import Shard, rows_of
 from mubench_gen.types import Answer, Image, Request, Response, Text
+from mubench_gen.user_files import read_json
 
 LETTERS_A_TOKEN = 4
 _IMAGE_TOKENS = 576  # of a checkpoint that does not say: LLaVA-1.5's (336 / 14)²
@@ -251,7 +252,7 @@ def _image_tokens(plan: Plan) -> tuple[int, str]:
     source = plan.spec.source
     if isinstance(source, Checkpoint):
         try:
-            config = json.loads((Path(source.path) / "config.json").read_text("utf-8"))
+            config = read_json(Path(source.path) / "config.json")
             vision = config["vision_config"]
             return (int(vision["image_size"]) // int(vision["patch_size"])) ** 2, "config"
         except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):

@@ -7,7 +7,6 @@ the option that a reader finds in the reply, null where there is none), and wher
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from mubench_gen.errors import DataError
 from mubench_gen.outlet import printable
 from mubench_gen.parser import parse_answer
 from mubench_gen.types import Answer
+from mubench_gen.user_files import parse_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -108,7 +108,7 @@ def load_labelled(path: Path) -> list[LabelledReply]:
 
 def _labelled(line: str, where: str) -> LabelledReply:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError as error:
         raise DataError(f"{where}: not JSON ({error})") from error
     missing = {"reply", "options", "gold"} - set(row) if isinstance(row, dict) else {"an object"}

@@ -18,6 +18,7 @@ from typing import Any
 from mubench_gen.errors import RunFolderError
 from mubench_gen.outlet import blank, blanked, holds_secret
 from mubench_gen.progress import log
+from mubench_gen.user_files import read_json
 
 FORMAT = 1
 MANIFEST, RECORDS, SCORES, LOCK = "manifest.json", "records.jsonl", "scores.json", ".lock"
@@ -164,7 +165,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run folder. RunFolderError where there is none that can be read."""
     path = folder / MANIFEST
     try:
-        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
+        manifest: Any = read_json(path)
     except FileNotFoundError:
         raise RunFolderError(f"{folder} is no run folder: it holds no {MANIFEST}.") from None
     except (OSError, ValueError) as error:

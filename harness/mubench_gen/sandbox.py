@@ -1,322 +1,267 @@
-"""A Jinja environment for prompt templates that cannot loop for ever, grow, or look around.
+"""The Jinja environment of prompt templates: none looks around, each makes one text alone.
 
-Jinja's immutable sandbox keeps templates away from Python's internals. It does not bound
-work: nested loops, macros that call themselves twice, doubled strings. Here every loop
-step, call and filter costs steps of a budget, every text and list has a greatest length, and
-only texts and numbers are written: a list in a list in a list has no short way to be text.
-Counting is deterministic, so a template that renders on one machine renders on all.
+Jinja's immutable sandbox keeps templates away from Python's internals. What differs from one
+process to the next has no text here: methods and the like, whose text is an address, sets,
+chance. How long a template runs and how much memory it takes is not bounded here: templates
+of others than this project render in a process with limits (`template_process.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, nodes, pass_context
-from jinja2.runtime import Context, Undefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import Namespace
-from jinja2.visitor import NodeTransformer
+from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2 import nodes as syntax
+from jinja2.filters import FILTERS
+from jinja2.runtime import BlockReference, Context, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
+from jinja2.utils import Cycler, Joiner, Namespace
 
-MAX_STEPS = 20_000
-MAX_TEXT = 100_000  # characters, and elements of a list
-_MAX_BITS = 256  # of an integer
-_BUDGET = "the budget"  # no identifier: a template can neither read nor replace it
+from mubench_gen.errors import describe
 
-_SAFE_METHODS: Mapping[type, frozenset[str]] = {
-    str: frozenset(
-        {"upper", "lower", "title", "capitalize", "strip", "lstrip", "rstrip", "split"}
-        | {"startswith", "endswith", "removeprefix", "removesuffix", "find", "index", "count"}
-    ),
-    dict: frozenset({"keys", "values", "items", "get"}),
-    list: frozenset({"index", "count"}),
-    tuple: frozenset({"index", "count"}),
-}
+MAX_TEXT = 100_000  # characters
+_METHODS = frozenset({BuiltinMethodType, MethodType, FunctionType, BlockReference})
+_NOT_OFFERED = frozenset({"random"})  # of Jinja's filters; of its globals, lipsum
 
 
-class BudgetError(TemplateError):
-    """The template asked for more steps or a longer text than a prompt may take."""
+class TemplateFault(Exception):
+    """What is wrong, in which template of its set, and on which line where that is known."""
+
+    def __init__(self, message: str, name: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.message, self.name, self.line = message, name, line
 
 
-class Budget:
-    """The steps that one rendering may still take."""
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A file that a template includes, imports or extends, and where it says so."""
 
-    __slots__ = ("left",)
-
-    def __init__(self, steps: int = MAX_STEPS) -> None:
-        self.left = steps
-
-    def spend(self, steps: int) -> None:
-        self.left -= steps
-        if self.left < 0:
-            raise BudgetError(f"the template takes more than {MAX_STEPS:,} steps: does it loop?")
+    name: str
+    line: int
+    needed: bool  # False: the template goes without where there is none
 
 
-def _checked(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise BudgetError(f"a text grows beyond {MAX_TEXT:,} characters")
-    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
-        raise BudgetError("a number grows without bound")
-    return value
+class _Wordless:
+    """A value that cannot be written: its text would be an accident, or an address."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        raise TypeError("a function was written and not called: add ()")
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, (str, int, float, Undefined)) or value is None:
-        return str(value)
-    kind = type(value).__name__
-    raise BudgetError(f"a value of type {kind} cannot be written: only texts and numbers can")
+@dataclass(slots=True, repr=False)  # not frozen, which is dear to make; the sandbox keeps it
+class ShownOption(_Wordless):
+    """An option as a template sees it: `{{ option.marker }} {{ option.text }}`."""
+
+    label: str
+    marker: str
+    text: str
+    index: int
+
+    def __repr__(self) -> str:
+        raise TypeError("an option cannot be written: take its .text, .label or .marker")
 
 
-def _written(value: Any) -> Any:
-    """What stands for a value in the output; called for every `{{ … }}`."""
-    return value if type(value) is str else _text(value)
+class _Method(_Wordless):
+    """A function that a template may call."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
 
 
-def _weight(value: Any) -> int:
-    """How many elements a value holds, with those of its elements."""
-    weight, left = 0, [value]
-    while left:
-        part = left.pop()
-        if isinstance(part, (list, tuple, dict)):
-            weight += len(part)
-            if weight > MAX_TEXT:
-                raise BudgetError(f"a list grows beyond {MAX_TEXT:,} elements")
-            left.extend(part)
-            if isinstance(part, dict):
-                left.extend(part.values())
-    return weight
+class _Cycler(_Wordless, Cycler):
+    pass
 
 
-def _spend(context: Context, steps: int) -> None:
-    context.resolve(_BUDGET).spend(steps)
+class _Joiner(_Wordless, Joiner):
+    pass
 
 
-@pass_context
-def _weighed(context: Context, value: Any) -> Any:
-    _spend(context, _weight(value) // 10)
-    return value
+class _Missing(StrictUndefined):
+    """Undefined, also as a part of a list that is written."""
+
+    __slots__ = ()
+    __repr__ = Undefined._fail_with_undefined_error
 
 
-@pass_context
-def _bounded(context: Context, iterable: Iterable[Any]) -> Iterator[Any]:
-    budget: Any = context.resolve(_BUDGET)
-    if isinstance(iterable, Undefined):
-        iter(iterable)  # raises with the name
-    for element in iterable:
-        budget.spend(1)
-        yield element
+class _Context(Context):
+    def super(self, name: str, current: Callable[..., Any]) -> Any:
+        return _wordless(super().super(name, current))
 
 
-@pass_context
-def _ticked(context: Context, value: str) -> str:
-    _spend(context, 1)
-    return value
-
-
-def _concat(values: Iterable[Any]) -> str:
-    return _join(values)
-
-
-@pass_context
-def _dict(context: Context, *args: Any, **kwargs: Any) -> dict[Any, Any]:
-    made: dict[Any, Any] = _weighed(context, dict(*args, **kwargs))
-    return made
-
-
-@pass_context
-def _range(context: Context, *bounds: int) -> range:
-    numbers = range(*bounds)
-    _spend(context, len(numbers))
-    return numbers
-
-
-def _join(values: Iterable[Any], separator: str = "") -> str:
-    texts = [_text(value) for value in values]
-    total = sum(map(len, texts)) + len(separator) * len(texts)
-    if total > MAX_TEXT:
-        raise BudgetError(f"join makes a text beyond {MAX_TEXT:,} characters")
-    return separator.join(texts)
-
-
-def _replace(value: Any, old: str, new: str) -> str:
-    text = _text(value)
-    growth = text.count(old) * (len(new) - len(old))
-    if len(text) + growth > MAX_TEXT:
-        raise BudgetError(f"replace makes a text beyond {MAX_TEXT:,} characters")
-    return text.replace(old, new)
-
-
-def _default(value: Any, default: Any = "", boolean: bool = False) -> Any:
-    missing = isinstance(value, Undefined) or (boolean and not value)
-    return default if missing else value
-
-
-def _metered(function: Callable[..., Any]) -> Callable[..., Any]:
-    @pass_context
-    def filtered(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
-        size = len(value) if isinstance(value, Sized) and not isinstance(value, Undefined) else 0
-        _spend(context, 1 + size // 100)
-        return _checked(function(value, *args, **kwargs))
-
-    return filtered
-
-
-_FILTERS: dict[str, Callable[..., Any]] = {
-    "abs": abs,
-    "capitalize": lambda s: _text(s).capitalize(),
-    "count": len,
-    "default": _default,
-    "d": _default,
-    "first": lambda values: next(iter(values)),
-    "int": int,
-    "join": _join,
-    "last": lambda values: list(values)[-1],
-    "length": len,
-    "list": list,
-    "lower": lambda s: _text(s).lower(),
-    "replace": _replace,
-    "reverse": lambda values: list(values)[::-1],
-    "round": round,
-    "sort": sorted,
-    "string": _text,
-    "title": lambda s: _text(s).title(),
-    "trim": lambda s: _text(s).strip(),
-    "upper": lambda s: _text(s).upper(),
-}
-_INTERNAL_FILTERS: Mapping[str, Callable[..., Any]] = {
-    "__bounded": _bounded,
-    "__ticked": _ticked,
-    "__concat": _concat,
-    "__weighed": _weighed,
-}
-_GLOBALS: Mapping[str, Any] = {"range": _range, "dict": _dict, "namespace": Namespace}
-_REFUSED_TAGS: dict[type[nodes.Node], str] = {
-    nodes.Include: "include",
-    nodes.Import: "import",
-    nodes.FromImport: "from … import",
-    nodes.Extends: "extends",
-    nodes.Block: "block",
-}
+class _Template(Template):
+    def _get_default_module(self, ctx: Context | None = None) -> Any:
+        self._module = None  # or what one rendering leaves in an import, the next one finds
+        return super()._get_default_module(ctx)
 
 
 class PromptEnvironment(ImmutableSandboxedEnvironment):
-    """Compile with `from_string`; render in a `new_context`."""
+    """Compiles the templates of a set, which include, import and extend each other alone."""
 
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    intercepted_binops = frozenset({"-"})
+    context_class = _Context
+    template_class = _Template
 
-    def __init__(self, plain: type[Any]) -> None:
-        """`plain` is the type of the options that templates read: slots and no behaviour."""
-        self._plain = plain
-        self._plain_names = frozenset(plain.__slots__)
+    def __init__(self, texts: Mapping[str, str]) -> None:
         super().__init__(
-            undefined=StrictUndefined,
+            loader=FunctionLoader(
+                lambda name: (texts[name], name, None) if name in texts else None
+            ),
+            undefined=_Missing,
             keep_trailing_newline=True,
             trim_blocks=True,
             lstrip_blocks=True,
             autoescape=False,
             auto_reload=False,
-            finalize=_written,
         )
+        self.filters = dict(_FILTERS)
         self.globals = dict(_GLOBALS)
-        self.filters = {name: _metered(function) for name, function in _FILTERS.items()}
-        self.filters |= _INTERNAL_FILTERS
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         # Most of a rendering's time goes into the checks of this call; these need none.
-        if type(obj) is self._plain and attribute in self._plain_names:
+        if type(obj) is ShownOption and attribute in ShownOption.__slots__:
             return getattr(obj, attribute)
-        return super().getattr(obj, attribute)
+        return _wordless(super().getattr(obj, attribute))
 
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        allowed = _SAFE_METHODS.get(type(obj))
-        if callable(value) and (allowed is None or attr not in allowed):
-            return False
-        return super().is_safe_attribute(obj, attr, value)
-
-    def wrap_str_format(self, value: Any) -> None:
-        """`str.format` is not offered: widths make texts of any length."""
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        return _wordless(super().getitem(obj, argument))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        if operator == "%" and isinstance(left, str):
-            raise BudgetError("'%' does not format text here: join texts with '~'")
-        if operator == "*":
-            _check_repetition(left, right)
-        if operator == "**" and not (abs(left) <= 10_000 and abs(right) <= 64):
-            raise BudgetError("a power this large is not for a prompt")
-        made = _checked(super().call_binop(context, operator, left, right))
-        return _weighed(context, made) if isinstance(made, (list, tuple)) else made
-
-    def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
-        owner = getattr(called, "__self__", None)
-        _spend(context, 1 + (len(owner) // 100 if isinstance(owner, Sized) else 0))
-        return super().call(context, called, *args, **kwargs)
-
-    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> Any:
-        _meter(source)
-        return super()._generate(source, *args, **kwargs)
-
-    @staticmethod
-    def concat(pieces: Iterable[str]) -> str:
-        return _join(pieces)
+        made = super().call_binop(context, operator, left, right)
+        if isinstance(made, set):  # keys less keys
+            raise TypeError("a set has no order: use reject or rejectattr")
+        return made
 
 
-def _check_repetition(left: Any, right: Any) -> None:
-    for value, times in ((left, right), (right, left)):
-        if isinstance(value, Sized) and isinstance(times, int) and len(value) * times > MAX_TEXT:
-            raise BudgetError(f"'*' makes a value beyond {MAX_TEXT:,} elements")
+class Templates:
+    """Texts of templates by name; each is compiled when it is first asked for."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._environment = PromptEnvironment(texts)
+        self._compiled: dict[str, Template] = {}
+
+    def check(self) -> None:
+        """Compile them all. TemplateFault where one cannot be."""
+        for name in self._texts:
+            self._template(name)
+
+    def render(self, name: str, variables: Mapping[str, Any]) -> str:
+        """Its text for these variables, the `options` among them as tuples."""
+        template = self._template(name)
+        options = [ShownOption(*option) for option in variables["options"]]
+        # shared: Jinja's own merging of variables and globals costs as much as the rendering.
+        seen = {**self._environment.globals, **variables, "options": options}
+        try:
+            return _text(template.root_render_func(template.new_context(seen, shared=True)))
+        except RecursionError:
+            raise TemplateFault("a macro or an include calls itself without end", name) from None
+        except Exception as error:  # a template's code may raise whatever its data makes it raise
+            if isinstance(error, MemoryError):
+                raise
+            raise self._fault(name) from None
+
+    def _template(self, name: str) -> Template:
+        compiled = self._compiled.get(name)
+        if compiled is None:
+            with _syntax_told(name):
+                compiled = self._compiled[name] = self._environment.get_template(name)
+        return compiled
+
+    def _fault(self, name: str) -> TemplateFault:
+        """The exception being handled, at the place in a template where it arose."""
+        try:
+            self._environment.handle_exception()
+        except Exception as error:
+            line, trace = None, error.__traceback__
+            while trace is not None:
+                if trace.tb_frame.f_code.co_filename in self._texts:
+                    name, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+                trace = trace.tb_next
+            return TemplateFault(describe(error), name, line)
 
 
-def _meter(tree: nodes.Template) -> None:
-    """Refuse tags that read other files; make loops, macros, `~` and lists pay their way."""
-    for kind, tag in _REFUSED_TAGS.items():
-        for node in tree.find_all(kind):
-            _fail(f"'{tag}' is not available: a prompt is one file", node)
-    _Metering().visit(tree)
+def references(text: str, name: str) -> list[Reference]:
+    """The files that a template reads. TemplateFault where a name is not simply a name."""
+    kinds = (syntax.Include, syntax.Import, syntax.FromImport, syntax.Extends)
+    with _syntax_told(name):
+        found = PromptEnvironment({}).parse(text).find_all(kinds)
+        return [reference for node in found for reference in _named(node, name)]
 
 
-class _Metering(NodeTransformer):
-    def visit_For(self, loop: nodes.For) -> nodes.Node:  # noqa: N802 – Jinja's names
-        if loop.recursive:
-            _fail("recursive loops are not available", loop)
-        self.generic_visit(loop)
-        loop.iter = _filtered(loop.iter, "__bounded")
-        return loop
-
-    def visit_Macro(self, macro: Any) -> nodes.Node:  # noqa: N802
-        self.generic_visit(macro)
-        macro.body.insert(0, nodes.Output([_filtered(nodes.Const(""), "__ticked")]))
-        return macro  # type: ignore[no-any-return]  # a macro or a call block
-
-    visit_CallBlock = visit_Macro  # noqa: N815
-
-    def visit_Concat(self, concat: nodes.Concat) -> nodes.Node:  # noqa: N802
-        self.generic_visit(concat)
-        return _filtered(nodes.List(concat.nodes, lineno=concat.lineno), "__concat")
-
-    def visit_List(self, made: Any) -> nodes.Node:  # noqa: N802
-        self.generic_visit(made)
-        return _filtered(made, "__weighed")
-
-    visit_Dict = visit_List  # noqa: N815
-
-    def visit_Tuple(self, made: nodes.Tuple) -> nodes.Node:  # noqa: N802
-        self.generic_visit(made)
-        return _filtered(made, "__weighed") if made.ctx == "load" else made
+def _named(node: Any, name: str) -> Iterator[Reference]:
+    listed = isinstance(node.template, syntax.Tuple | syntax.List)
+    needed = not listed and not getattr(node, "ignore_missing", False)
+    for part in node.template.items if listed else [node.template]:
+        if not isinstance(part, syntax.Const) or not isinstance(part.value, str):
+            what = "a file's name must stand here in quotes: what it holds is part of the digest"
+            raise TemplateFault(what, name, node.lineno)
+        yield Reference(part.value, node.lineno, needed)
 
 
-def _filtered(node: Any, name: str) -> nodes.Filter:
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno or 1)
+@contextmanager
+def _syntax_told(name: str) -> Iterator[None]:
+    try:
+        yield
+    except TemplateSyntaxError as error:
+        raise TemplateFault(error.message or str(error), name, error.lineno) from None
+    except (RecursionError, SyntaxError):  # SyntaxError: Python's, of the code Jinja made
+        raise TemplateFault("the template is nested too deeply", name) from None
+    except (ValueError, ArithmeticError, LookupError, TypeError) as error:
+        raise TemplateFault(describe(error), name) from None
 
 
-def _fail(message: str, node: nodes.Node) -> None:
-    from jinja2 import TemplateSyntaxError
+def _text(pieces: Iterable[str]) -> str:
+    kept, length = [], 0
+    for piece in pieces:
+        length += len(piece)
+        if length > MAX_TEXT:
+            raise TemplateError(f"the prompt grows beyond {MAX_TEXT:,} characters")
+        kept.append(piece)
+    text = "".join(kept).removesuffix("\n")
+    if not text.isascii():
+        text.encode()  # raises where a lone surrogate was written, which no record can hold
+    return text
 
-    raise TemplateSyntaxError(message, node.lineno)
+
+def _wordless(value: Any) -> Any:
+    return _Method(value) if type(value) in _METHODS else value
 
 
-def new_context(template: Template, variables: Mapping[str, Any]) -> Context:
-    """A context for one rendering: the variables, the globals and a fresh budget.
+def _listed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, with a list where it makes a generator, whose text would be an address."""
 
-    `shared` takes them as they are; Jinja's own merging costs as much as the rendering.
-    """
-    return template.new_context({**_GLOBALS, **variables, _BUDGET: Budget()}, shared=True)
+    @wraps(function)
+    def filtered(*args: Any, **kwargs: Any) -> Any:
+        made = function(*args, **kwargs)
+        return list(made) if isinstance(made, Iterator) else made
+
+    return filtered
+
+
+def _to_json(value: Any, indent: int | None = None) -> str:
+    """As chat templates have it: for a model, not for a page of HTML."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+_GLOBALS = {
+    "range": _Method(safe_range),
+    "dict": _Method(dict),
+    "namespace": _Method(Namespace),
+    "cycler": _Method(_Cycler),
+    "joiner": _Method(_Joiner),
+}
+_FILTERS = {name: _listed(made) for name, made in FILTERS.items() if name not in _NOT_OFFERED}
+_FILTERS["tojson"] = _to_json

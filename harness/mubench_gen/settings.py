@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from mubench_gen.definitions import first_problem, line_of_key, read_toml
+from mubench_gen.definitions import first_problem, line_of_key, read_definition, read_toml
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.orders import check_orders
 from mubench_gen.secrecy import public_url, without_secrets
@@ -246,13 +245,8 @@ def read_config(path: Path, own: type[BaseModel] | None = None) -> dict[str, Any
 
     `own`: further keys, or other values of the same; each field of it has a default.
     """
-    try:
-        source = path.read_text(encoding="utf-8")
-        keys = read_toml(source)
-    except OSError as error:
-        raise SettingError(f"{path}: cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"{path}: no valid TOML: {error}.") from None
+    source = read_definition(path, SettingError)
+    keys = read_toml(source, path, SettingError)
     for key, value in keys.items():
         problem = _problem_of(key.replace("-", "_"), value, own)
         if problem is not None:

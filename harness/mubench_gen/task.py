@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import tomllib
 from collections.abc import Sequence
+from datetime import date, time
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mubench_gen import packaged
-from mubench_gen.definitions import first_problem, known_files, line_of_key, read_toml
+from mubench_gen.definitions import (
+    first_problem,
+    known_files,
+    line_of_key,
+    read_definition,
+    read_toml,
+)
 from mubench_gen.errors import DefinitionError, did_you_mean
 from mubench_gen.types import Task
 
@@ -38,6 +44,20 @@ class TaskFile(BaseModel):
     expected: dict[Literal["questions", "options", "approximate"], int] = Field(
         default_factory=dict, description="what the published data has, for the listing"
     )
+
+    @field_validator("fields")
+    @classmethod
+    def _without_dates(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        return {key: _dateless(value) for key, value in fields.items()}
+
+
+def _dateless(value: Any) -> Any:
+    """TOML's dates and times as their texts: a template could ask a date for today's."""
+    if isinstance(value, dict):
+        return {key: _dateless(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_dateless(one) for one in value]
+    return value.isoformat() if isinstance(value, date | time) else value
 
 
 def task_names() -> dict[str, Path]:
@@ -126,15 +146,12 @@ def _packaged(pattern: str) -> list[Task]:
 
 
 def _read(path: Path) -> Task:
+    if not path.exists():
+        raise DefinitionError(f"There is no task file {str(path)!r}.")
+    source = read_definition(path)
+    content = read_toml(source, path)
     try:
-        source = path.read_text(encoding="utf-8")
-        definition = TaskFile.model_validate(read_toml(source))
-    except FileNotFoundError:
-        raise DefinitionError(f"There is no task file {str(path)!r}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DefinitionError(f"{path}: cannot be read: {error}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise DefinitionError(f"{path}: no valid TOML: {error}.") from None
+        definition = TaskFile.model_validate(content)
     except ValidationError as error:
         problem = first_problem(error, TaskFile)
         line = line_of_key(source, problem.key)

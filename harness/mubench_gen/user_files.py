@@ -1,12 +1,16 @@
-"""Opening files that a user names: regular files alone, and no more of them than is asked for."""
+"""Files that a user names: regular files alone, no more of them than is asked for, plain data."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+_DEEPEST = 64  # of lists and tables in one another
+_MOST_BITS = 1_024  # of an integer
 
 
 def open_regular(path: Path) -> IO[bytes]:
@@ -34,3 +38,39 @@ def read_regular(path: Path, most: int = 16 * 2**20) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"Larger than {most:,} bytes", str(path))
     return content
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The document in a JSON text. ValueError where it is none, or one that no program wrote."""
+    try:
+        document = json.loads(text)
+        check_plain(document)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return document
+
+
+def read_json(path: Path, most: int = 256 * 2**20) -> Any:
+    """The document in a JSON file. OSError or ValueError where there is none."""
+    return parse_json(read_regular(path, most))
+
+
+def check_plain(document: Any) -> None:
+    """RecursionError where a document is nested too deeply, ValueError for a monstrous number.
+
+    All that comes after, from messages to JSON, may then walk through it and print it.
+    """
+    level = [document]
+    for _ in range(_DEEPEST):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+            elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+                raise ValueError("a number has too many digits")
+        if not below:
+            return
+        level = below
+    raise RecursionError

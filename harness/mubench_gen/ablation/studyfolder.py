@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from mubench_gen.manifest import session
 from mubench_gen.outlet import blanked
 from mubench_gen.results import load_run
 from mubench_gen.runfolder import differences, locked, write_json
+from mubench_gen.user_files import read_json
 
 STUDY = "study.json"
 FORMAT = 1
@@ -62,7 +62,7 @@ def runs_of(path: Path) -> list[Path]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        stored: Any = json.loads(path.read_text(encoding="utf-8"))
+        stored: Any = read_json(path)
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path}: cannot be read: {error}.") from None
     if not isinstance(stored, dict) or not isinstance(stored.get("format"), int):

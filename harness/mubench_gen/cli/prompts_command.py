@@ -25,7 +25,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
         return
     from mubench_gen.cli import packages_view
     from mubench_gen.cli.tables import print_json, print_table
-    from mubench_gen.prompt import SUFFIX, load_prompt, prompt_names
+    from mubench_gen.prompt import load_prompt
+    from mubench_gen.prompt_files import SUFFIX, prompt_names
 
     prompts = [load_prompt(name) for name in prompt_names()]
     if as_json:

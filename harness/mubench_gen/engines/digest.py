@@ -6,7 +6,6 @@ No torch here, and no download: a hub id that is not in the local cache has no d
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mubench_gen.errors import UsageError
+from mubench_gen.user_files import parse_json
 
 # A snapshot of the hub's cache links large files to blobs named by their sha256.
 _SHA256_NAME = re.compile(r"[0-9a-f]{64}\Z")
@@ -106,9 +106,9 @@ def weight_files(folder: Path) -> list[Path]:
 
 def _shards(index: Path) -> list[Path]:
     try:
-        names = set(json.loads(index.read_bytes())["weight_map"].values())
+        names = set(parse_json(index.read_bytes())["weight_map"].values())
         return sorted(path for name in names if (path := index.parent / name).is_file())
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+    except (ValueError, KeyError, AttributeError, TypeError):
         return []
 
 

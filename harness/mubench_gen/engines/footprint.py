@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from mubench_gen.user_files import parse_json
 
 GIB = 2**30
 # Bytes an element, of what is loaded in the precision that the user chose.
@@ -74,8 +75,8 @@ def _tensors(file: Path) -> list[dict[str, Any]]:
     try:
         with file.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
-            header = json.loads(stream.read(length)) if length < _LONGEST_HEADER else {}
-    except (OSError, ValueError, RecursionError):
+            header = parse_json(stream.read(length)) if length < _LONGEST_HEADER else {}
+    except (OSError, ValueError):
         return []
     if not isinstance(header, dict):
         return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from mubench_gen.engines.options import parse_options
 from mubench_gen.errors import SettingError
 from mubench_gen.model import Checkpoint, Options, Runtime
 from mubench_gen.outlet import know
+from mubench_gen.user_files import parse_json
 
 Kind = Literal["vllm", "sglang", "llama.cpp", "openai", "other"]
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -61,7 +61,7 @@ class ServerOptions(Options):
     @field_validator("body", mode="before")
     @classmethod
     def _read_json(cls, value: Any) -> Any:
-        return json.loads(value) if isinstance(value, str) else value
+        return parse_json(value) if isinstance(value, str) else value
 
     @field_validator("omit", "answers_as", mode="before")
     @classmethod

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.engines.digest import local_folder
 from mubench_gen.model import Checkpoint
+from mubench_gen.user_files import parse_json
 
 _CONFIGURATIONS = ("chat_template.json", "processor_config.json", "tokenizer_config.json")
 
@@ -47,7 +47,7 @@ def _has_template(folder: Path) -> bool:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        found = parse_json(file.read_bytes())
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

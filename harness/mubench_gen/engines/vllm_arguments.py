@@ -18,6 +18,7 @@ from typing import Any
 
 from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.user_files import parse_json
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+\Z")
@@ -194,7 +195,7 @@ def _value(name: str, text: str, annotation: str | None, engine: str) -> Any:
     number = words & {"int", "float"}
     if text[:1] in ("{", "[") or number:
         try:
-            value = json.loads(text)
+            value = parse_json(text)
         except ValueError:
             value = text
         if not isinstance(value, str):

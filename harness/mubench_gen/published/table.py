@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from mubench_gen.definitions import read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Published:
 def load_published() -> Published:
     """The published table."""
     path = Path(__file__).with_name("table.toml")
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    table = read_toml(path.read_text(encoding="utf-8"), path)
     merging = table["merging"]
     return Published(
         source=table["source"],

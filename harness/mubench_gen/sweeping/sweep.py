@@ -41,6 +41,7 @@ from mubench_gen.sweeping.ends import Ends, digest_of, name_of, one_of
 from mubench_gen.sweeping.frontier import BASE, Frontier, frontier, named
 from mubench_gen.sweeping.opening import open_ends
 from mubench_gen.task import load_tasks
+from mubench_gen.user_files import read_json
 from mubench_gen.weights import Weights
 
 SWEEP = "sweep.json"
@@ -305,7 +306,7 @@ def _held(sweep: Sweep, command: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        stored: Any = json.loads(path.read_text(encoding="utf-8"))
+        stored: Any = read_json(path)
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path}: cannot be read: {error}.") from None
     if not isinstance(stored, dict) or not {*_SETTLED, "sessions"} <= stored.keys():
