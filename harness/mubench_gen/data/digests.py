@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mubench_gen.errors import DataError
 from mubench_gen.places import cache_folder
 from mubench_gen.progress import bar
+from mubench_gen.scratch import Scratch, sweep
 
 _CHUNK = 4 * 2**20
 _MOST = 500  # files remembered
@@ -87,9 +86,9 @@ def _remember(key: str, digest: str) -> None:
     known = {k: v for k, v in list(_remembered().items())[-_MOST:] if k != key}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, scratch = tempfile.mkstemp(prefix=".digests-", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(known | {key: digest}, file, indent=1)
-        os.replace(scratch, path)
+        sweep(path.parent, [path.name])
+        with Scratch(path) as scratch:
+            scratch.write(json.dumps(known | {key: digest}, indent=1).encode())
+            scratch.become(path)
     except OSError:
         return
