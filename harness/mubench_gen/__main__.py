@@ -16,6 +16,7 @@ from typing import NoReturn
 from mubench_gen.errors import Terminated
 
 _PATIENCE = 5.0  # seconds for a plugin's threads to end when all is done
+_OF_A_DISK = frozenset({errno.EIO, errno.EROFS, errno.EDQUOT, errno.ESTALE})
 FINE, USER_MUST_FIX, FAILED_ITEMS, INTERRUPTED, TERMINATED = 0, 2, 3, 130, 143
 
 
@@ -82,9 +83,22 @@ def _run() -> int:
         print("Terminated. The same command goes on from here.", file=sys.stderr)
         return TERMINATED
     except OSError as error:
+        if error.filename is not None or error.errno in _OF_A_DISK:
+            return _unusable(error)
         if error.errno not in (errno.EPIPE, errno.ENOSPC):
             raise
         return _unwritten(error)
+
+
+def _unusable(error: OSError) -> int:
+    """The exit code where the system refuses a file or folder, whatever was to be done with it."""
+    place = "the disk" if error.filename is None else error.filename
+    print(
+        f"mubench-gen: {place}: {error.strerror or error}. What was finished before is kept: see "
+        "to that, and type the same command again.",
+        file=sys.stderr,
+    )
+    return USER_MUST_FIX
 
 
 def _unwritten(error: OSError) -> int:

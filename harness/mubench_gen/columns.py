@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from itertools import accumulate, repeat
+from itertools import accumulate, chain, repeat
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,7 +29,7 @@ from mubench_gen.scratch import Scratch
 LEFT_OUT = frozenset({"key", "messages", "reply", "span"})  # of a record
 _WORTH = 16 * 2**20  # bytes of records from which on columns are written
 _TAIL = 8  # what was appended is read as it is up to this part of the file
-_BLOCK = 2_048  # records
+_BLOCK = 512  # records
 _CHUNK = 2**20
 _MADE_BY = [1, __version__, sorted(LEFT_OUT)]
 _END = 12  # bytes: the length of the last part, and the CRC-32 of all before that
@@ -142,8 +142,12 @@ def _written(path: Path, size: int, found: Pass) -> Iterator[Record]:
 
 
 def _brief(record: Record) -> Record:
-    messages = {"messages": record["messages"]} if record.get("cut") else {}
-    return {name: value for name, value in record.items() if name not in LEFT_OUT} | messages
+    row = dict(record)
+    for name in LEFT_OUT:
+        row.pop(name, None)
+    if record.get("cut"):
+        row["messages"] = record["messages"]
+    return row
 
 
 class _Writer:
@@ -193,21 +197,34 @@ class _Writer:
 
 
 def _block(rows: Sequence[Record]) -> bytes:
-    """The rows as columns: of each its name, its values, which of them each row has, and which
-    of them stands for a field that is not there.
+    """The rows as columns: of each its name, its different values, which of them each row has,
+    and which of them stands for a field that is not there.
     """
     columns = []
-    for name in dict.fromkeys(name for row in rows for name in row):
-        known: dict[bytes, int] = {}
-        codes = [
-            known.setdefault(orjson.dumps(row[name]) if name in row else b"", len(known))
-            for row in rows
-        ]
-        absent = known.get(b"")
-        values = orjson.Fragment(b"[" + b",".join(value or b"null" for value in known) + b"]")
+    for name in dict.fromkeys(chain.from_iterable(rows)):
+        keys = _keys([row.get(name, _MISSING) for row in rows])
+        known = {key: code for code, key in enumerate(dict.fromkeys(keys))}
+        values = [None if key is _MISSING else _value(key) for key in known]
         same = len(known) == 1 or len(known) == len(rows)
-        columns.append([name, values, None if same else codes, absent])
+        codes = None if same else list(map(known.__getitem__, keys))
+        columns.append([name, values, codes, known.get(_MISSING)])
     return zlib.compress(orjson.dumps([len(rows), columns]), level=1)
+
+
+def _keys(values: list[Any]) -> list[Any]:
+    """The values where no two different ones are equal, as texts or whole numbers are; else
+    their JSON, as it is put into the block.
+    """
+    kinds = {*map(type, values)} - {type(None), type(_MISSING)}
+    if kinds <= {str} or kinds == {int} or kinds == {bool}:
+        return values
+    known: dict[Any, Any] = {}  # equal ones are kept once
+    texts = (value if value is _MISSING else orjson.dumps(value) for value in values)
+    return [known.setdefault(text, text) for text in texts]
+
+
+def _value(key: Any) -> Any:
+    return orjson.Fragment(key) if isinstance(key, bytes) else key
 
 
 def _rows(block: bytes) -> Iterator[Record]:

@@ -60,7 +60,7 @@ def from_line(line: bytes) -> Record | None:
     except orjson.JSONDecodeError:
         try:  # an escaped lone surrogate
             record = json.loads(body + b"}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     return record if isinstance(record, dict) and "id" in record else None
 

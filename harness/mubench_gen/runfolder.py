@@ -157,16 +157,16 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
         raise RunFolderError(f"{path}: is no manifest of a run.")
+    if manifest["format"] > FORMAT:
+        raise RunFolderError(
+            f"{path}: is of format {manifest['format']}, this version reads {FORMAT}. "
+            "Type: pip install -U mubench-gen"
+        )
     if _SEAL in manifest and manifest.pop(_SEAL) != _checksum(manifest):
         raise RunFolderError(
             f"{path}: does not fit its checksum: it was damaged, or changed by hand. Put a copy in "
             f'its place; if the change was meant, remove the line "{_SEAL}" and it is read as it '
             "is."
-        )
-    if manifest["format"] > FORMAT:
-        raise RunFolderError(
-            f"{path}: is of format {manifest['format']}, this version reads {FORMAT}. "
-            "Type: pip install -U mubench-gen"
         )
     for part, kind in _PARTS.items():
         if not isinstance(manifest.get(part), kind):

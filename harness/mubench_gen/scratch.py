@@ -82,6 +82,9 @@ def _made(target: Path, is_folder: bool) -> tuple[Path, int]:
             handle = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             return path, -1
+        except OSError:
+            os.rmdir(path)
+            raise
     else:
         handle, name = tempfile.mkstemp(prefix=prefix, dir=target.parent)
         path = Path(name)

@@ -69,8 +69,8 @@ def scale_adapter(wanted: Merge) -> list[str]:
     with ExitStack() as files:  # that it fits the base
         open_inputs(wanted, files)
     with workspaces.opened(wanted.out, {"adapter": name}) as workspace:
-        workspaces.clear(workspace)
         try:
+            workspaces.clear(workspace)
             modules = scaled_adapters(name, wanted.folders(workspace.folder / "scaled"))
             workspace.complete(workspace.folder / "scaled")
         except OSError as error:
