@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.runfolder import _tell_once
+from mubench_gen.runfolder import tell_once
 
 from .conftest import Here
 
@@ -23,7 +23,7 @@ def _refuse(number: int) -> object:
 
 @pytest.fixture(autouse=True)
 def _untold() -> None:
-    _tell_once.cache_clear()
+    tell_once.cache_clear()
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])

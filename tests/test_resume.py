@@ -245,8 +245,9 @@ def test_a_kill_before_the_manifest_leaves_a_folder_that_a_run_can_take(
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / ".lock").touch()
-    (folder / ".manifest.json-ab12").write_text("{")
+    (folder / ".manifest.json-ab12cd34").write_text("{")
     assert evaluate("echo", folder, data=few).complete
+    assert not (folder / ".manifest.json-ab12cd34").exists()
 
 
 def test_another_seed_or_batch_size_does_not_change_what_a_greedy_run_records(

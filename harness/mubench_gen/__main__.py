@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ from mubench_gen.outlet import tell
 from mubench_gen.secrecy import know_environment, redact_command
 
 _PATIENCE = 5.0  # seconds for a plugin's threads to end when all is done
+_OF_A_DISK = frozenset({errno.EIO, errno.EROFS, errno.EDQUOT, errno.ESTALE})
 FINE, USER_MUST_FIX, FAILED_ITEMS, INTERRUPTED, TERMINATED = 0, 2, 3, 130, 143
 
 
@@ -79,6 +81,20 @@ def _run() -> int:
     except Terminated:
         tell("Terminated. The same command goes on from here.")
         return TERMINATED
+    except OSError as error:
+        if error.filename is None and error.errno not in _OF_A_DISK:
+            raise
+        return _unusable(error)
+
+
+def _unusable(error: OSError) -> int:
+    """The exit code where the system refuses a file or folder, whatever was to be done with it."""
+    place = "the disk" if error.filename is None else error.filename
+    tell(
+        f"mubench-gen: {place}: {error.strerror or error}. What was finished before is kept: see "
+        "to that, and type the same command again."
+    )
+    return USER_MUST_FIX
 
 
 def _on_term(number: int, frame: FrameType | None) -> NoReturn:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist, fmean, variance
 
+from mubench_gen.disk_table import hashed
 from mubench_gen.errors import DataError, SettingError
 from mubench_gen.outlet import cell, uncelled
 from mubench_gen.records import Record
@@ -104,9 +105,8 @@ def audit(run: Run, labels: Mapping[str, str]) -> Audit:
         weights[name] = len(records) / n
         kinds: list[str | None] = []
         for record in records:
-            tally.add(
-                record["status"], bool(record["correct"]), len(record["options"]), image_of(record)
-            )
+            right, image = bool(record["correct"]), hashed(image_of(record))
+            tally.add(record["status"], right, len(record["options"]), image)
             label = labels.get(record["id"])
             if label is None:
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from mubench_gen.disk_table import hashed
 from mubench_gen.fields import ABSENT, check_fields, field_names, value_of
 from mubench_gen.localization import is_box_record
 from mubench_gen.records import Record
@@ -33,7 +34,8 @@ class BreakdownTally:
         self._seen += 1
         if self._seen <= _LOOKED_AT:
             self._known |= field_names(record)
-        right, image, options = bool(record["correct"]), image_of(record), len(record["options"])
+        right, options = bool(record["correct"]), len(record["options"])
+        image = hashed(image_of(record))
         for name, tallies in self._tallies.items():
             value = value_of(record, name)
             if value in tallies or len(tallies) < _MOST_VALUES:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import orjson
 from mubench_gen.errors import DataError
 from mubench_gen.places import cache_folder
 from mubench_gen.progress import bar
+from mubench_gen.scratch import Scratch, sweep
 from mubench_gen.user_files import open_regular
 
 Stamp = tuple[int, int, int, int, int]  # device, inode, size, and when it was written and changed
@@ -80,13 +80,10 @@ class Memory:
         with contextlib.suppress(OSError, TypeError):  # TypeError: a name that is no UTF-8
             content = orjson.dumps({"folder": self._folder, "files": self._files})
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle, scratch = tempfile.mkstemp(prefix=".digests-", dir=self._path.parent)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                os.replace(scratch, self._path)
-            except OSError:
-                os.unlink(scratch)
+            sweep(self._path.parent, [self._path.name])
+            with Scratch(self._path) as scratch:
+                scratch.write(content)
+                scratch.become(self._path)
 
 
 def sha256_of(

@@ -7,14 +7,13 @@ policy, …); in it safetensors files of `keys` (`identity` of the images) and `
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import MissingExtraError
 from mubench_gen.progress import log
+from mubench_gen.scratch import Scratch, sweep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     Vector = np.ndarray[Any, Any]
 
 _SUFFIX = ".safetensors"
+_SCRATCH = "embeddings"  # `.embeddings-` and eight letters
 _SHARD = 1_024  # embeddings that wait at most
 
 
@@ -36,6 +36,7 @@ class EmbeddingStore:
         self.folder = folder
         self._known: dict[str, Vector] = {}
         self._waiting: dict[str, Vector] = {}
+        sweep(folder, [_SCRATCH])
         self._read()
 
     def __len__(self) -> int:
@@ -70,10 +71,9 @@ class EmbeddingStore:
         name = hashlib.sha256(content).hexdigest()[:32] + _SUFFIX
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle, scratch = tempfile.mkstemp(dir=self.folder, prefix=".")
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.replace(scratch, self.folder / name)
+            with Scratch(self.folder / _SCRATCH) as scratch:
+                scratch.write(content)
+                scratch.become(self.folder / name)
         except OSError as error:
             log(f"Embeddings cannot be kept in {self.folder}: {error.strerror}.")
 

@@ -52,7 +52,7 @@ class Reported:
 
 def reported(runs: Sequence[Run], by: Sequence[str] = ()) -> list[Reported]:
     """The runs with their scores, by these fields too."""
-    found = breakdowns((run.records() for run in runs), by) if by else [{} for _ in runs]
+    found = breakdowns((run.outcomes(by) for run in runs), by) if by else [{} for _ in runs]
     return [Reported(run, run.scores, one) for run, one in zip(runs, found, strict=True)]
 
 

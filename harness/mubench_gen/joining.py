@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +13,8 @@ from mubench_gen.errors import RunFolderError
 from mubench_gen.progress import log
 from mubench_gen.records import Record, counted_lines, from_line, line_at
 from mubench_gen.results import Run, load_run
-from mubench_gen.runfolder import MANIFEST, RECORDS, differences, sync, write_json
+from mubench_gen.runfolder import RECORDS, differences, sync, write_manifest
+from mubench_gen.scratch import Scratch, sweep
 from mubench_gen.shard import Shard
 from mubench_gen.shown_images import keep, kept
 
@@ -77,20 +75,15 @@ def _write(parts: Sequence[_Part], lines: _Lines, target: Path) -> None:
     """The folder, whole or not at all."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-joining-", dir=target.parent))
+        sweep(target.parent, [target.name])
+        with Scratch(target, is_folder=True) as scratch:
+            write_manifest(scratch.path, _joined_manifest(parts))
+            images = kept(parts[0].run.dir)
+            keep(scratch.path, Path(images.get("folder", "")), images.get("files"))
+            lines.write(scratch.path / RECORDS)
+            scratch.become(target)
     except OSError as error:
         raise RunFolderError(f"{target}: cannot be written: {error.strerror}.") from None
-    try:
-        write_json(scratch / MANIFEST, _joined_manifest(parts))
-        images = kept(parts[0].run.dir)
-        keep(scratch, Path(images.get("folder", "")), images.get("files"))
-        lines.write(scratch / RECORDS)
-        os.chmod(scratch, 0o755)
-        os.rename(scratch, target)
-    except OSError as error:
-        raise RunFolderError(f"{target}: cannot be written: {error.strerror}.") from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _part(folder: Path) -> _Part:

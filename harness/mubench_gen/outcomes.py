@@ -108,7 +108,7 @@ def read_outcomes(runs: Sequence[Run], fields: Sequence[str] = ("task", "dataset
         columns = [array("q") for _ in range(4)]
         rights = array("b")
         unanswered = boxes = 0
-        for record in run.records():
+        for record in run.outcomes(fields):
             if is_box_record(record):
                 boxes += 1
                 continue

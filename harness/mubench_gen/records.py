@@ -7,12 +7,15 @@ dropped. Where an id stands twice (a failed item, tried again) the last line cou
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sys
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,7 +24,7 @@ import orjson
 from mubench_gen.disk_table import DiskTable, hashed
 from mubench_gen.errors import RunFolderError
 from mubench_gen.outlet import blank, blanked, holds_secret
-from mubench_gen.runfolder import sync
+from mubench_gen.runfolder import sync, tell_once
 
 Record = dict[str, Any]
 _CRC = b',"crc":"'
@@ -64,26 +67,75 @@ def from_line(line: bytes) -> Record | None:
     except orjson.JSONDecodeError:
         try:  # an escaped lone surrogate
             record = json.loads(body + b"}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     return record if isinstance(record, dict) and "id" in record else None
 
 
-def stored_lines(path: Path) -> Iterator[StoredLine]:
-    """Every sound line of the file, superseded ones too, in the order of the file."""
+@dataclass(slots=True)
+class Pass:
+    """What a pass over a records file finds beside its records.
+
+    damaged: lines that failed their check, a torn last one aside; end: where the last whole line
+    ends. `digest` is given all whole lines, where it is set.
+    """
+
+    damaged: int = 0
+    end: int = 0
+    digest: Any = None
+
+
+def stored_lines(
+    path: Path, found: Pass | None = None, span: range | None = None
+) -> Iterator[StoredLine]:
+    """Every sound line of the file, superseded ones too, in the order of the file.
+
+    `span`: of those that begin in it; it begins with a line. Without `found`, which has the
+    number of damaged lines in the end, it is told.
+    """
+    told = Pass() if found is None else found
+    for offset, line in _lines(path, span):
+        record = from_line(line)
+        if line.endswith(b"\n"):
+            told.damaged += record is None
+            told.end = offset + len(line)
+            if told.digest is not None:
+                told.digest.update(line)
+        if record is not None:
+            yield StoredLine(offset, record, line)
+    if found is None:
+        tell_damaged(path, told.damaged)
+
+
+def tell_damaged(path: Path, damaged: int) -> None:
+    """Say, once, that lines of a records file are damaged."""
+    if damaged:
+        lines = "1 line is" if damaged == 1 else f"{damaged:,} lines are"
+        tell_once(
+            f"{path}: {lines} damaged and left out; the command that made the run asks again "
+            "what stood there."
+        )
+
+
+def _lines(path: Path, span: range | None) -> Iterator[tuple[int, bytes]]:
+    """The lines that begin in the span, and where; none where there is no file."""
+    offset, end = (span.start, span.stop) if span is not None else (0, sys.maxsize)
     try:
-        file = path.open("rb")
+        with path.open("rb") as file:
+            file.seek(offset)
+            for line in file:
+                if offset >= end:
+                    break
+                yield offset, line
+                offset += len(line)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise RunFolderError(f"{path}: cannot be read: {error.strerror}.") from None
-    with file:
-        offset = 0
-        for line in file:
-            record = from_line(line)
-            if record is not None:
-                yield StoredLine(offset, record, line)
-            offset += len(line)
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> RunFolderError:
+    return RunFolderError(f"{path}: cannot be read: {error.strerror}.")
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -91,11 +143,13 @@ def read_records(path: Path) -> Iterator[Record]:
     return (stored.record for stored in counted_lines(path))
 
 
-def counted_lines(path: Path) -> Iterator[StoredLine]:
-    """The lines of the records that count."""
-    superseded = iter(_superseded(path))
+def counted_lines(
+    path: Path, found: Pass | None = None, span: range | None = None
+) -> Iterator[StoredLine]:
+    """The lines of the records that count; `found` and `span` as in `stored_lines`."""
+    superseded = iter(_superseded(path, span))
     gone = next(superseded, -1)
-    for stored in stored_lines(path):
+    for stored in stored_lines(path, found, span):
         while 0 <= gone < stored.offset:
             gone = next(superseded, -1)
         if stored.offset != gone:
@@ -108,15 +162,13 @@ def line_at(file: BinaryIO, offset: int) -> bytes:
     return file.readline()
 
 
-def _superseded(path: Path) -> Sequence[int]:
+def _superseded(path: Path, span: range | None) -> Sequence[int]:
     """The offsets, in their order, of lines whose id stands again in a sound line further down.
 
     In memory stays a number each of these, whatever else the file holds.
     """
     superseded = array("Q")
-    if not path.is_file():
-        return superseded
-    with path.open("rb") as file, path.open("rb") as beside:
+    with _beside(path) as beside:
 
         def settle(earlier: int, later: int) -> int:
             again = line_at(beside, later)
@@ -126,16 +178,24 @@ def _superseded(path: Path) -> Sequence[int]:
             return later
 
         last = DiskTable(path.parent, settle=settle)
-        offset = 0
-        for line in file:
+        for offset, line in _lines(path, span):
             last.put(hashed(_identity(line)), offset)
-            offset += len(line)
         last.settle_all()
     if superseded:
         import numpy as np
 
         np.frombuffer(superseded, np.uint64).sort()  # in place
     return superseded
+
+
+def _beside(path: Path) -> BinaryIO:
+    """The file, to look into while it is read; an empty one where there is none."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        return BytesIO()
+    except OSError as error:
+        raise _unreadable(path, error) from None
 
 
 def _identity(line: bytes) -> bytes:
@@ -175,13 +235,13 @@ class AnsweredKeys:
         offset = self._offsets.get(hashed(key))
         if offset is None:
             return None
-        with self.path.open("rb") as file:
+        with _beside(self.path) as file:
             record = from_line(line_at(file, offset))
         return record if record is not None and record["key"] == key else None
 
 
-class _FinishedIds:
-    """Ids by two hashes of 64 bits, so that no item is taken for another one that is finished."""
+class Ids:
+    """Ids by two hashes of 64 bits, so that none is taken for another one."""
 
     def __init__(self, folder: Path) -> None:
         self._checks = DiskTable(folder)
@@ -206,7 +266,7 @@ class RecordFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.answered = AnsweredKeys(path)
-        self._finished = _FinishedIds(path.parent)
+        self._finished = Ids(path.parent)
         self._size = self._index()
         self.finished = len(self._finished)
         try:
@@ -229,7 +289,8 @@ class RecordFile:
             _write(self._file, b"".join(lines))
             sync(self._file, self.path.parent)
         except OSError as error:
-            os.ftruncate(self._file, self._size)
+            with contextlib.suppress(OSError):  # the torn end is no record for any reader
+                os.ftruncate(self._file, self._size)
             raise RunFolderError(
                 f"{self.path}: cannot be written: {error.strerror}. What was finished before is "
                 "kept; make room and type the same command again."

@@ -94,7 +94,7 @@ def title(manifest: Mapping[str, Any]) -> str:
 
 def print_report(runs: Sequence[Run], *, by: Sequence[str] = ()) -> None:
     """The table of each run on stdout; `by`: also by these fields of the items."""
-    found = breakdowns((run.records() for run in runs), by) if by else [None] * len(runs)
+    found = breakdowns((run.outcomes(by) for run in runs), by) if by else [None] * len(runs)
     for run, one in zip(runs, found, strict=True):
         print_scores(run, run.scores, one)
 

@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.columns import LEFT_OUT, brief_records
 from mubench_gen.fields import MODEL, facts_of
 from mubench_gen.framing import to_frame
 from mubench_gen.progress import log
-from mubench_gen.records import Record, read_records
+from mubench_gen.records import Pass, Record, read_records
 from mubench_gen.runfolder import RECORDS, SCORES, read_manifest, write_json
 from mubench_gen.score import Scores, score
 
@@ -33,7 +34,17 @@ class Run:
     @cached_property
     def scores(self) -> Scores:
         """Scores of the records as they are, also of an unfinished run."""
-        return score(self.records())
+        return self._scored[0]
+
+    @property
+    def damaged_lines(self) -> int:
+        """How many lines of the records file are damaged, and left out everywhere."""
+        return self._scored[1]
+
+    @cached_property
+    def _scored(self) -> tuple[Scores, int]:
+        found = Pass()
+        return score(brief_records(self.dir / RECORDS, found)), found.damaged
 
     @property
     def complete(self) -> bool:
@@ -44,6 +55,15 @@ class Run:
         """The records that count, one an id, in the order of the file."""
         return read_records(self.dir / RECORDS)
 
+    def outcomes(self, fields: Iterable[str] = ()) -> Iterator[Record]:
+        """The same for statistics: without long texts where that is quicker (columns.py).
+
+        `fields` names those that are needed whatever they are.
+        """
+        if LEFT_OUT.isdisjoint(name.partition(".")[0] for name in fields):
+            return brief_records(self.dir / RECORDS)
+        return self.records()
+
     def frame(self) -> pandas.DataFrame:
         """A tidy frame, a row a record in the order of the file (docs/analysis.md)."""
         return to_frame(self.records())
@@ -53,12 +73,14 @@ class Run:
         from dataclasses import asdict
 
         shown = self.scores if scores is None else scores
+        damaged = {"damaged_lines": self.damaged_lines} if self.damaged_lines else {}
         return {
             "run_dir": str(self.dir),
             "scores": shown.as_dict(),
             "controls": {name: asdict(c) for name, c in shown.controls.items()},
             "planned": self.manifest["planned"],
             "complete": self.complete,
+            **damaged,
         }
 
     def write_scores(self) -> None:

@@ -40,13 +40,13 @@ from mubench_gen.response import Asked, Asker, make_asker, respond
 from mubench_gen.results import Run, load_run
 from mubench_gen.resuming import settle
 from mubench_gen.runfolder import (
-    MANIFEST,
     RECORDS,
     SCORES,
     choose_folder,
     locked,
     refuse_other_weights,
-    write_json,
+    remove,
+    write_manifest,
 )
 from mubench_gen.settings import make_settings
 from mubench_gen.similarity import Similarities
@@ -135,7 +135,7 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
     requests = recorder.requests(items_of(plan, recorder))
     first = next(requests, None)
     if first is not None:
-        (recorder.folder / SCORES).unlink(missing_ok=True)  # of what was there before this
+        remove(recorder.folder / SCORES)  # of what was there before this
         allowed = Allowance(chain([first], requests), plan.settings.max_requests)
         folder, left = recorder.folder, total - recorder.done
         ask = _here if plan.cluster is None else _on_cluster
@@ -196,7 +196,7 @@ def _on_cluster(
     def counted(counts: Mapping[str, Any]) -> None:
         if counts:
             manifest["sessions"][-1] |= {"counts": dict(counts)}
-            write_json(folder / MANIFEST, manifest)
+            write_manifest(folder, manifest)
 
     if isinstance(plan.model, StreamingModel) and plan.model.announces:
         requests = announced(requests, left)
@@ -220,7 +220,7 @@ def _note_facts(facts: Mapping[str, Any], folder: Path, manifest: dict[str, Any]
     for earlier in manifest["sessions"][:-1]:
         _check_precision(earlier.get("model", {}), facts, folder)
     manifest["sessions"][-1] |= {"model": dict(facts), "hardware": hardware()}
-    write_json(folder / MANIFEST, manifest)
+    write_manifest(folder, manifest)
 
 
 def _check_weights(plan: Plan, facts: Mapping[str, Any]) -> None:
@@ -262,7 +262,7 @@ def _note_counts(plan: Plan, asker: Asker, folder: Path, manifest: dict[str, Any
         noted["counts"] = counts
     if noted:
         manifest["sessions"][-1] |= noted
-        write_json(folder / MANIFEST, manifest)
+        write_manifest(folder, manifest)
 
 
 def _check_precision(earlier: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -18,11 +18,19 @@ from typing import Any
 from mubench_gen.errors import RunFolderError
 from mubench_gen.outlet import blank, blanked, holds_secret
 from mubench_gen.progress import log
+from mubench_gen.scratch import Scratch, sweep
 from mubench_gen.user_files import read_json
 
 FORMAT = 1
 MANIFEST, RECORDS, SCORES, LOCK = "manifest.json", "records.jsonl", "scores.json", ".lock"
-_PARTS = frozenset({"settings", "content", "plugin", "model", "data", "planned", "sessions"})
+COLUMNS = ".columns"  # a cache of the records, see columns.py
+_SCRATCH = (MANIFEST, SCORES, COLUMNS, "index")  # what a killed process may leave, `.NAME-…`
+_SEAL = "crc"
+_PARTS: Mapping[str, type] = {
+    **dict.fromkeys(("settings", "content", "plugin", "model", "data"), dict),
+    "planned": int,
+    "sessions": list,
+}
 # What a file system answers that has no fsync, or no locks.
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 # What must be equal for a run to be resumed: with the version of mubench-gen, all that keys are of.
@@ -70,7 +78,7 @@ def locked(folder: Path, *, file: str = MANIFEST, what: str = "run") -> Iterator
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in _UNSUPPORTED:
-                _tell_once(
+                tell_once(
                     f"{folder}: this file system has no locks ({error.strerror}): see to it "
                     "that no other process has this run folder."
                 )
@@ -83,6 +91,7 @@ def locked(folder: Path, *, file: str = MANIFEST, what: str = "run") -> Iterator
         with contextlib.suppress(OSError):  # a full disk: the lock holds without the number
             os.ftruncate(handle, 0)
             os.pwrite(handle, str(os.getpid()).encode(), 0)
+        sweep(folder, {file, *_SCRATCH})
         yield
     finally:
         os.close(handle)
@@ -95,14 +104,14 @@ def sync(handle: int, place: Path) -> None:
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
-        _tell_once(
+        tell_once(
             f"{place}: this file system has no fsync ({error.strerror}): what is finished may be "
             "lost when the machine fails, and is then asked again."
         )
 
 
 @cache
-def _tell_once(message: str) -> None:
+def tell_once(message: str) -> None:
     log(message)
 
 
@@ -130,7 +139,7 @@ def settle_manifest(
         check(stored)
         stored["content"] = manifest["content"]  # with image files that were not there before
         stored["sessions"] = stored["sessions"] + list(manifest["sessions"])
-    write_json(path, stored)
+    write_manifest(folder, stored)
     return stored
 
 
@@ -168,8 +177,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: Any = read_json(path)
     except FileNotFoundError:
         raise RunFolderError(f"{folder} is no run folder: it holds no {MANIFEST}.") from None
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path}: cannot be read: {error}.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunFolderError(
+            f"{path}: cannot be read: {error}. Put a copy in its place, or use another --run-dir."
+        ) from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
         raise RunFolderError(f"{path}: is no manifest of a run.")
     if manifest["format"] > FORMAT:
@@ -177,33 +188,53 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{path}: is of format {manifest['format']}, this version reads {FORMAT}. "
             "Type: pip install -U mubench-gen"
         )
-    missing = sorted(_PARTS - manifest.keys())
-    if missing:
-        raise RunFolderError(f"{path}: is no manifest of a run: it has no {missing[0]!r}.")
+    if _SEAL in manifest and manifest.pop(_SEAL) != _checksum(manifest):
+        raise RunFolderError(
+            f"{path}: does not fit its checksum: it was damaged, or changed by hand. Put a copy in "
+            f'its place; if the change was meant, remove the line "{_SEAL}" and it is read as it '
+            "is."
+        )
+    for part, kind in _PARTS.items():
+        if not isinstance(manifest.get(part), kind):
+            raise RunFolderError(f"{path}: is no manifest of a run: it has no {part!r}.")
     return manifest
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a file that is there whole or not at all: temporary file, fsync, rename, fsync."""
-    text = _text(content) + "\n"
-    scratch = None
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest with a checksum, which `read_manifest` holds it against."""
+    write_json(folder / MANIFEST, manifest, sealed=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there."""
     try:
-        handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-            file.flush()
-            sync(file.fileno(), path.parent)
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunFolderError(
+            f"{path}: cannot be removed: {error.strerror}. Remove it, or see to it that it can "
+            "be, and type the same command again."
+        ) from None
+
+
+def write_json(path: Path, content: Mapping[str, Any], *, sealed: bool = False) -> None:
+    """Write a file that is there whole or not at all: temporary file, fsync, rename, fsync.
+
+    `sealed`: with a checksum of the content.
+    """
+    text = _text(content) + "\n"
+    if sealed:
+        text = _sealed(text)
+    try:
+        with Scratch(path) as scratch:
+            scratch.write(text.encode("utf-8", "replace"))
+            sync(scratch.handle, path.parent)
+            scratch.become(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             sync(folder, path.parent)
         finally:
             os.close(folder)
     except OSError as error:
-        if scratch is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(scratch)
         raise RunFolderError(f"{path}: cannot be written: {error.strerror}.") from None
 
 
@@ -212,6 +243,17 @@ def _text(content: Mapping[str, Any]) -> str:
     if not holds_secret(text.encode("utf-8", "replace")):
         return text
     return json.dumps(blanked(json.loads(text)), indent=1, ensure_ascii=False)
+
+
+def _sealed(text: str) -> str:
+    """The document with the checksum of what a reader will find in it."""
+    content = json.loads(text.encode("utf-8", "replace"))
+    sealed = {**content, _SEAL: _checksum(content)}
+    return json.dumps(sealed, indent=1, ensure_ascii=False) + "\n"
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(content, sort_keys=True).encode()):08x}"
 
 
 def differences(

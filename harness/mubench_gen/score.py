@@ -113,64 +113,74 @@ class Tally:
     The score is the same to the last bit in whatever order the records come.
     """
 
-    __slots__ = ("clusters", "errors", "n", "options", "right", "statuses")
+    __slots__ = ("clusters", "kinds")
 
     def __init__(self) -> None:
-        self.n = self.errors = self.right = 0
-        self.options: Counter[int] = Counter()
-        self.statuses: Counter[str] = Counter()
+        self.kinds: Counter[tuple[str, bool, int]] = Counter()  # (status, right, options)
         self.clusters = Clusters()
 
-    def add(self, status: str, right: bool, options: int, image: str) -> None:
-        if status == "error":
-            self.errors += 1
-            return
-        self.n += 1
-        self.right += right
-        self.options[options] += 1
-        self.statuses[status] += 1
-        self.clusters.add(hashed(image), right=right)
+    def add(self, status: str, right: bool, options: int, image: int) -> None:
+        """Count a record; `image` is `hashed` of what names the image."""
+        self.kinds[status, right, options] += 1
+        if status != "error":
+            self.clusters.add(image, right=right)
 
     def score(self) -> Score:
-        n, right, answered = self.n, self.right, self.statuses["answered"]
+        statuses, options, errors, right = Counter[str](), Counter[int](), 0, 0
+        for (status, is_right, count), k in self.kinds.items():
+            if status == "error":
+                errors += k
+                continue
+            statuses[status] += k
+            options[count] += k
+            right += is_right * k
+        n, answered = statuses.total(), statuses["answered"]
         if not n:
-            return Score(0, self.errors, None, None, None, None, None, None, {})
-        accuracy, chance = right / n, math.fsum(k / c for c, k in self.options.items()) / n
+            return Score(0, errors, None, None, None, None, None, None, {})
+        accuracy, chance = right / n, math.fsum(k / c for c, k in options.items()) / n
         return Score(
             n=n,
-            n_errors=self.errors,
+            n_errors=errors,
             accuracy=accuracy,
             accuracy_answered=right / answered if answered else None,
             bounds=(accuracy, (right + n - answered) / n),
             chance=chance,
             chance_corrected=(accuracy - chance) / (1 - chance) if chance < 1 else None,
             ci95=clustered_interval(self.clusters),
-            statuses={status: k / n for status, k in sorted(self.statuses.items()) if k},
+            statuses={status: k / n for status, k in sorted(statuses.items()) if k},
         )
 
 
-@dataclass(slots=True)
 class Places:
-    """Where answers and gold stand, and how often each option text is the right one."""
+    """Where answers and gold stand, and how often each option text is the right one, by task."""
 
-    answered: Counter[int] = field(default_factory=Counter)
-    gold: Counter[int] = field(default_factory=Counter)
-    right_texts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, int, str, int | None]] = Counter()
 
     def add(self, task: str, gold: int, gold_text: str, choice: int | None) -> None:
-        self.gold[gold] += 1
-        self.right_texts[task][gold_text] += 1
-        if choice is not None:
-            self.answered[choice] += 1
+        self._counts[task, gold, gold_text, choice] += 1
 
-    def controls(self) -> Controls:
-        n = self.gold.total()
-        best = sum(max(texts.values()) for texts in self.right_texts.values())
-        width = max((*self.gold, *self.answered), default=-1) + 1
+    def controls(self) -> dict[str, Controls]:
+        """By task, behind "pooled"."""
+        tasks = sorted({task for task, *_ in self._counts})
+        return {"pooled": self._controls(None), **{task: self._controls(task) for task in tasks}}
+
+    def _controls(self, wanted: str | None) -> Controls:
+        answered, golds = Counter[int](), Counter[int]()
+        texts: dict[str, Counter[str]] = defaultdict(Counter)
+        for (task, gold, text, choice), k in self._counts.items():
+            if wanted in (None, task):
+                golds[gold] += k
+                texts[task][text] += k
+                if choice is not None:
+                    answered[choice] += k
+        n = golds.total()
+        best = sum(max(counts.values()) for counts in texts.values())
+        width = max((*golds, *answered), default=-1) + 1
         return Controls(
             majority=best / n if n else None,
-            answered_at=_shares(self.answered, width),
-            gold_at=_shares(self.gold, width),
+            answered_at=_shares(answered, width),
+            gold_at=_shares(golds, width),
         )
 
 
@@ -180,8 +190,7 @@ def score(records: Iterable[Record]) -> Scores:
     groups: dict[str, dict[str, Tally]] = {
         field_: defaultdict(Tally) for field_ in ("task", "dataset", "prompt", "readout")
     }
-    everywhere, places = Places(), defaultdict[str, Places](Places)
-    boxes = BoxTallies()
+    places, boxes = Places(), BoxTallies()
     sureness, truncation = defaultdict[str, CalibrationTally](CalibrationTally), TruncationTally()
     siblings = Siblings()
     for record in records:
@@ -190,14 +199,14 @@ def score(records: Iterable[Record]) -> Scores:
             continue
         status, gold, options = record["status"], record["gold"], record["options"]
         right, image = bool(record["correct"]), image_of(record)
-        pooled.add(status, right, len(options), image)
+        number = hashed(image)
+        pooled.add(status, right, len(options), number)
         for field_, tallies in groups.items():
-            tallies[record[field_]].add(status, right, len(options), image)
+            tallies[record[field_]].add(status, right, len(options), number)
         siblings.add(record, image)
         if status != "error":
             task = record["task"]
-            for place in (everywhere, places[task]):
-                place.add(task, gold, options[gold], record["choice"])
+            places.add(task, gold, options[gold], record["choice"])
             truncation.add(record)
             probabilities = probabilities_of(record)
             if probabilities is not None:
@@ -211,10 +220,7 @@ def score(records: Iterable[Record]) -> Scores:
         datasets=datasets,
         prompts=_scored(groups["prompt"]),
         readouts=_scored(groups["readout"]),
-        controls={
-            "pooled": everywhere.controls(),
-            **{task: places[task].controls() for task in sorted(places)},
-        },
+        controls=places.controls(),
         boxes=boxes.scores(),
         calibration=_calibrations(sureness),
         truncation=truncation.truncation(),

@@ -189,7 +189,7 @@ def answers(grid: Grid, run: Run) -> Answers:
     places: dict[tuple[str, str], int] = {
         (cell.prompt, cell.readout): place for place, cell in enumerate(grid.cells)
     }
-    return read_answers(run.records(), places)
+    return read_answers(run.outcomes(), places)
 
 
 def _within(budget: int, plan: Plan, grid: Grid) -> Plan:

@@ -248,7 +248,7 @@ def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
 
     summaries = [run.summary() for run in runs]
     if wanted.by:
-        found = breakdowns((run.records() for run in runs), wanted.by)
+        found = breakdowns((run.outcomes(wanted.by) for run in runs), wanted.by)
         for summary, one in zip(summaries, found, strict=True):
             summary["by"] = {
                 field: {value: asdict(score) for value, score in groups.items()}

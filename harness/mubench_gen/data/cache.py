@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 from mubench_gen.errors import DataError
 from mubench_gen.places import cache_folder
+from mubench_gen.scratch import Scratch, sweep
 
 DEMO_IMAGES = 600
 
@@ -29,23 +28,20 @@ def generate_demo(folder: Path, *, images: int, seed: int | None = None) -> None
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise DataError(
-            f"The data cannot be written to {folder}: {error.strerror}. "
-            "Set MUBENCH_GEN_CACHE to a folder that can be."
-        ) from None
-    try:
-        with bar("generating the demo's images", images) as progress:
+        sweep(folder.parent, [folder.name])
+        with (
+            Scratch(folder, is_folder=True) as scratch,
+            bar("generating the demo's images", images) as progress,
+        ):
             chosen = DEMO_SEED if seed is None else seed
-            write_demo(scratch, images=images, seed=chosen, progress=progress.at)
-        scratch.chmod(0o755)
-        os.rename(scratch, folder)
+            write_demo(scratch.path, images=images, seed=chosen, progress=progress.at)
+            scratch.become(folder)
     except OSError as error:
-        if not (folder / "rows.jsonl").is_file():  # else another process was first
-            raise DataError(f"The data cannot be written to {folder}: {error.strerror}.") from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if not os.path.isfile(folder / "rows.jsonl"):  # else another process was first
+            raise DataError(
+                f"The data cannot be written to {folder}: {error.strerror}. "
+                "Set MUBENCH_GEN_CACHE to a folder that can be."
+            ) from None
 
 
 def _generator_digest() -> str:

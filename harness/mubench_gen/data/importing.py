@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from mubench_gen.data.alike import Alike
 from mubench_gen.data.table import SUFFIXES, Entry, read_entry, read_table
 from mubench_gen.errors import DataError
 from mubench_gen.progress import bar
+from mubench_gen.scratch import Scratch, sweep
 from mubench_gen.types import Task
 
 _SHOWN_PROBLEMS = 10
@@ -118,24 +117,21 @@ def _write(
     tasks: Mapping[str, str],
 ) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    sweep(out.parent, [out.name])
     images = sorted({entry.image for entry in entries})
-    try:
+    with Scratch(out, is_folder=True) as scratch:
         with bar("copying images", len(images)) as shown:
             for done, image in enumerate(images, 1):
-                target = scratch / "images" / image
+                target = scratch.path / "images" / image
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(folder / image, target)
                 shown.at(done, len(images))
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        (scratch / "rows.jsonl").write_text(lines, "utf-8")
+        (scratch.path / "rows.jsonl").write_text(lines, "utf-8")
         for task, definition in tasks.items():
-            (scratch / "tasks").mkdir(exist_ok=True)
-            (scratch / "tasks" / f"{task}.toml").write_text(definition, "utf-8")
-        scratch.chmod(0o755)
-        os.rename(scratch, out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+            (scratch.path / "tasks").mkdir(exist_ok=True)
+            (scratch.path / "tasks" / f"{task}.toml").write_text(definition, "utf-8")
+        scratch.become(out)
 
 
 def _new_tasks(

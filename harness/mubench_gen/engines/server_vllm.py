@@ -9,6 +9,7 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -217,5 +218,6 @@ def _log_file() -> Path:
     folder = cache_folder() / "servers"
     old = sorted(folder.glob("vllm-*.log")) if folder.is_dir() else []
     for path in old[: max(0, len(old) - _KEPT_LOGS + 1)]:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
     return folder / f"vllm-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"
