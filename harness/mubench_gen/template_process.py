@@ -154,12 +154,14 @@ class TemplateProcess:
         code, said = 0, ""
         if self._connection is not None:
             self._connection.close()
-        if self._process is not None and self._errors is not None:
+        if self._process is not None:
             self._process.kill()  # nothing to one that is dead, whose exit code stays
             code = self._process.wait()
+            said = f"exit code {code}"
+        if self._errors is not None:
             self._errors.seek(0)
             last = self._errors.read(2**16).decode("utf-8", "replace").strip().splitlines()[-1:]
-            said = f"exit code {code}" + (f", {last[0]}" if last else "")
+            said += f", {last[0]}" if last else ""
             self._errors.close()
         self._process = self._connection = self._errors = None
         return code, said
@@ -172,8 +174,10 @@ class TemplateProcess:
     def forget(self) -> None:
         """In a fork of this process: the process is its parent's."""
         self._lock = threading.Lock()
-        if self._process is not None and self._connection is not None:
-            self._connection.close()
+        for opened in (self._connection, self._errors):
+            if opened is not None:
+                opened.close()
+        if self._process is not None:
             self._process.returncode = 0  # not ours to wait for
         self._process = self._connection = self._errors = None
 
