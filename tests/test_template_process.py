@@ -161,7 +161,7 @@ def test_a_fork_gets_a_process_of_its_own(process: TemplateProcess) -> None:
 
 
 PARENT = """
-import sys, time
+import resource, signal, sys, time
 from mubench_gen import template_process
 from mubench_gen.template_process import ForeignTemplates, the_process
 templates = ForeignTemplates({"template": sys.argv[1]})
@@ -170,6 +170,11 @@ if sys.argv[2] == "hang":
     print("asking", flush=True)
     the_process()._start()
     print(the_process()._process.pid, flush=True)
+if sys.argv[2] == "strange":
+    signal.signal(signal.SIGPROF, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPROF})
+    resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+    the_process().limits = template_process.Limits(cpu_seconds=0.2)
 print(templates.render("template", variables), flush=True)
 print(the_process()._process.pid, flush=True)
 if sys.argv[2] == "wait":
@@ -206,6 +211,13 @@ def test_it_ends_with_its_parent_in_the_middle_of_a_rendering() -> None:
         pid = int(started.stdout.readline())
         started.kill()
     wait_until(lambda: gone(pid))
+
+
+def test_the_limits_hold_in_a_parent_with_limits_and_signals_of_its_own() -> None:
+    loops = "{% for i in range(99999) %}" * 3 + "{% endfor %}" * 3
+    with parent(loops, "strange") as started:
+        _, errors = started.communicate(timeout=PATIENCE)
+    assert errors.splitlines()[-1].endswith("it takes more than 0.2 s of processor time")
 
 
 def test_it_holds_no_key_and_no_file_of_its_parent(process: TemplateProcess) -> None:
