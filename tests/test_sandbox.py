@@ -191,7 +191,6 @@ LOOKING_AROUND = [
     "{% include '/etc/passwd' %}",
     "{% include '../mine.j2' %}",
     "{% include question %}",
-    "{% from 'caption.j2' import p %}{{ p }}",
     "{% set options = options.append('x') %}",
     "{% set x = task.update({'a': 1}) %}",
     "{% do options.clear() %}",
@@ -357,7 +356,7 @@ def test_loops_nested_fifteen_times_render(show: Show) -> None:
 
 @pytest.mark.parametrize("depth", [60, 150])
 def test_loops_nested_deeper_than_python_takes_are_refused(show: Show, depth: int) -> None:
-    with pytest.raises(DefinitionError, match="nested too deeply|processor time"):
+    with pytest.raises(DefinitionError, match=r"nested too deeply|processor time"):
         show("{% for i in [1] %}" * depth + "x" + "{% endfor %}" * depth)
 
 

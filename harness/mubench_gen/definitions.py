@@ -15,6 +15,10 @@ from mubench_gen.places import definitions
 from mubench_gen.user_files import check_plain, read_regular
 
 _MOST_BYTES = 2**20  # of a task, a prompt, a configuration
+_BRACKETS, _DIGITS = re.compile(r"[\[{]"), re.compile("[0-9A-Fa-f]")
+_LONG_KEY = re.compile(
+    r"""(?<![\w-])(?:(?:[\w-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*\.[ \t]*){64}"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +55,34 @@ def read_toml(
     what: str = "no valid TOML",
 ) -> dict[str, Any]:
     """The content of a TOML text. The error names the file and the line, the last one too."""
+    wrong = _monstrous(source)
     try:
-        content = tomllib.loads(source + "\n")
+        content = {} if wrong else tomllib.loads(source + "\n")
         check_plain(content)
     except tomllib.TOMLDecodeError as problem:
         wrong = str(problem)
     except RecursionError:
-        wrong = f"it is nested too deeply (at line {_fullest_line(source, '[[{.]')})"
+        wrong = f"it is nested too deeply (at line {_fullest_line(source, _BRACKETS)})"
     except ValueError:  # Python's own: digits that it would take minutes to read
-        wrong = f"a number has too many digits (at line {_fullest_line(source, '[0-9A-Fa-f]')})"
-    else:
-        return content
-    raise error(f"{path}: {what}: {wrong}.") from None
+        wrong = f"a number has too many digits (at line {_fullest_line(source, _DIGITS)})"
+    if wrong:
+        raise error(f"{path}: {what}: {wrong}.") from None
+    return content
 
 
-def _fullest_line(source: str, characters: str) -> int:
+def _monstrous(source: str) -> str:
+    """What is wrong with a text that tomllib would take hours to read."""
+    found = _LONG_KEY.search(source)
+    if found is None:
+        return ""
+    line = source.count("\n", 0, found.start()) + 1
+    return f"a key of so many parts is nested too deeply (at line {line})"
+
+
+def _fullest_line(source: str, characters: re.Pattern[str]) -> int:
     """The line with most of these characters: what is too deep or too long stands there."""
     lines = source.split("\n")
-    return max(range(len(lines)), key=lambda n: len(re.findall(characters, lines[n]))) + 1
+    return max(range(len(lines)), key=lambda n: len(characters.findall(lines[n]))) + 1
 
 
 def first_problem(error: Exception, model: type[BaseModel]) -> Problem:

@@ -22,6 +22,7 @@ from mubench_gen.labels import make_labels, restyle, split_style
 from mubench_gen.orders import check_orders
 from mubench_gen.prompt_files import (
     OWN,
+    SUFFIX,
     Rendering,
     Source,
     compiled,
@@ -220,6 +221,8 @@ def _seen(fault: TemplateFault, variables: Mapping[str, Any]) -> str:
     if not fault.message.endswith("is undefined"):
         return ""
     where = " (caption_0, caption_1 only where the data has them)" if "option" in variables else ""
+    if fault.name.endswith(SUFFIX):
+        where += "; one that is imported does `with context` alone"
     return f". A template sees {', '.join(variables)}{where}"
 
 

@@ -6,6 +6,7 @@ template. It may include, import and extend files of its own folder and of the s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -64,7 +65,7 @@ def find(name: str) -> Path:
     known = prompt_names()
     if name in known:
         return known[name]
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if is_file(path):
         return path
     if path.suffix == SUFFIX or "/" in name:
@@ -133,8 +134,7 @@ def _references(source: Source, name: str, text: str, *, shipped: bool) -> list[
 def _beside(prompt: Path, source: Source, reference: Reference, name: str) -> Source | None:
     """The file that a template means: of the prompt's own folder, else of the shipped ones."""
     for path in _places(prompt.parent, reference.name):
-        if is_file(path):
-            return read_source(path)
+        return read_source(path)
     if not reference.needed:
         return None
     what = (
@@ -150,5 +150,6 @@ def _places(folder: Path, name: str) -> Iterator[Path]:
         return
     for home in (folder, definitions("prompts")):
         path = home.joinpath(*parts)
-        if path.resolve().is_relative_to(home.resolve()):  # no link that leads elsewhere
+        # No link that leads elsewhere.
+        if is_file(path) and path.resolve().is_relative_to(home.resolve()):
             yield path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import os
 from collections.abc import Sequence
 from datetime import date, time
 from pathlib import Path
@@ -67,8 +68,10 @@ def task_names() -> dict[str, Path]:
 
 def load_task(name: str) -> Task:
     """The task of that name, shipped or of an installed package, or in that file."""
-    path = task_names().get(name) or packaged.find("tasks", SUFFIX, name)
-    return _read(path if path is not None else Path(name).expanduser())
+    path = None
+    if not is_file_name(name):
+        path = task_names().get(name) or packaged.find("tasks", SUFFIX, name)
+    return _read(path if path is not None else Path(os.path.expanduser(name)))
 
 
 def load_tasks(wanted: Sequence[str] = (), beside: Path | None = None) -> list[Task]:
@@ -115,7 +118,7 @@ def _own_tasks(data: Path) -> dict[str, Path]:
 
 def _select(pattern: str, known: Sequence[Task]) -> list[Task]:
     if is_file_name(pattern):
-        return [_read(Path(pattern).expanduser())]
+        return [_read(Path(os.path.expanduser(pattern)))]
     found: list[Task] = []
     if packaged.MARK not in pattern:
         found = [task for task in known if matches(pattern, task)]
@@ -146,7 +149,7 @@ def _packaged(pattern: str) -> list[Task]:
 
 
 def _read(path: Path) -> Task:
-    if not path.exists():
+    if not os.path.exists(path):
         raise DefinitionError(f"There is no task file {str(path)!r}.")
     source = read_definition(path)
     content = read_toml(source, path)

@@ -154,26 +154,33 @@ class TemplateProcess:
         code, said = 0, ""
         if self._connection is not None:
             self._connection.close()
-        if self._process is not None and self._errors is not None:
+        if self._process is not None:
             self._process.kill()  # nothing to one that is dead, whose exit code stays
             code = self._process.wait()
+            said = f"exit code {code}"
+        if self._errors is not None:
             self._errors.seek(0)
             last = self._errors.read(2**16).decode("utf-8", "replace").strip().splitlines()[-1:]
-            said = f"exit code {code}" + (f", {last[0]}" if last else "")
+            said += f", {last[0]}" if last else ""
             self._errors.close()
         self._process = self._connection = self._errors = None
         return code, said
 
     def stop(self) -> None:
         """End it; the next question starts another one."""
-        with self._lock:
-            self._end()
+        if self._lock.acquire(timeout=1):  # a thread may wait for an answer: it is left to it
+            try:
+                self._end()
+            finally:
+                self._lock.release()
 
     def forget(self) -> None:
         """In a fork of this process: the process is its parent's."""
         self._lock = threading.Lock()
-        if self._process is not None and self._connection is not None:
-            self._connection.close()
+        for opened in (self._connection, self._errors):
+            if opened is not None:
+                opened.close()
+        if self._process is not None:
             self._process.returncode = 0  # not ours to wait for
         self._process = self._connection = self._errors = None
 
@@ -221,6 +228,8 @@ def serve(given: Sequence[Any]) -> None:
     limits = Limits(*given)
     connection = socket.socket(fileno=os.dup(0))  # 0 itself stays open until the process ends
     _limit_memory(limits.mebibytes)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # whatever the parent does with it
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     sets: dict[int, Templates] = {}
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
@@ -236,6 +245,8 @@ def _limit_memory(mebibytes: int) -> None:
     with contextlib.suppress(OSError):  # not Linux, where nothing says how much there is now
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
         most = pages * resource.getpagesize() + mebibytes * 2**20
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
