@@ -4,7 +4,8 @@
 
 Writes RUNS run folders (5) of RECORDS records each (100,000: items of 20,000 images under four
 prompts, as long as real ones) into FOLDER (a temporary one), then does each of these in a
-process of its own: the scores of all runs, as `report` prints them; `compare --all-pairs`, by
+process of its own: the scores of all runs, as `report` prints them, twice: the second time, as
+everything after it, from the columns that the first left; `compare --all-pairs`, by
 task, data set and stain; and what `ablate` finds: spread, best-on-half, the effects with 2,000
 bootstrap samples of images for each run and for all together, and the order of the models.
 """
@@ -127,7 +128,7 @@ def main() -> None:
             write_runs(folder, runs, records)
         size = sum(path.stat().st_size for path in folder.rglob("*.jsonl"))
         print(f"{runs} runs of {records:,} records, {size / 1e6:,.0f} MB")
-        for step in ("scores", "compare", "ablation"):
+        for step in ("scores", "scores", "compare", "ablation"):
             time.sleep(0.1)
             subprocess.run([sys.executable, "-c", _STEP, step, str(folder)], check=True)
 
