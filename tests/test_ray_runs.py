@@ -215,6 +215,30 @@ def test_workers_ask_servers_many_requests_at_once(
 
 
 @needs_ray
+def test_what_is_answered_is_on_the_disk_while_the_rest_of_its_bundle_is_waited_for(
+    tmp_path: Path, cluster: Nodes, cells: Path
+) -> None:
+    async def all_but_one(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
+        if len(server.bodies) == 40:
+            await asyncio.sleep(300)
+        return web.json_response(completion())
+
+    folder = tmp_path / "run"
+    records = folder / "records.jsonl"
+    with FakeServer(all_but_one) as server:
+        words = ["--plugin", "openai", "--base-url", server.url, "--data", cells]
+        more = ["--tasks", "stain", "--run-dir", folder, "-o", "engine.actors=1"]
+        process = start(on_ray(cluster, *words, *more))
+        try:
+            wait_until(
+                lambda: records.exists() and records.read_bytes().count(b"\n") == 79, process
+            )
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@needs_ray
 def test_a_run_on_ray_that_is_terminated_says_so_and_goes_on(
     tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
 ) -> None:

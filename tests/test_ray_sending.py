@@ -6,6 +6,7 @@ import asyncio
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,14 +15,14 @@ from mubench_gen import __version__
 from mubench_gen.engines.ray_options import Cluster, RayOptions, split_cluster
 from mubench_gen.errors import SettingError
 from mubench_gen.image import StandardPolicy, open_image
-from mubench_gen.on_ray import looking, nodes
+from mubench_gen.on_ray import looking, nodes, worker
 from mubench_gen.on_ray.bundles import Bundles, References
 from mubench_gen.on_ray.feed import Feed
 from mubench_gen.on_ray.sending import images_of, pack, received_image, unpack
 from mubench_gen.plan import make_plan
 from mubench_gen.plugins import Plugins
 from mubench_gen.settings import make_settings
-from mubench_gen.types import Image, Message, Request, Sampling, Text
+from mubench_gen.types import Image, Message, Request, Response, Sampling, Text
 
 from .conftest import Here
 from .helpers.data import make_png
@@ -133,6 +134,47 @@ def test_bundles_are_handed_out_in_order_though_they_come_out_of_order() -> None
         return seen
 
     assert asyncio.run(story()) == [2, 2, 3, None]
+
+
+def test_parts_are_handed_on_as_they_come_and_none_once_the_feed_is_closed() -> None:
+    async def story() -> list[list[tuple[int, bytes]]]:
+        feed = Feed()
+        waiting = asyncio.create_task(feed.parts())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await feed.partly(3, b"a")
+        seen = [await waiting]
+        await feed.partly(3, b"b")
+        await feed.partly(4, b"c")
+        seen.append(await feed.parts())
+        await feed.close()
+        return [*seen, await feed.parts()]
+
+    assert asyncio.run(story()) == [[(3, b"a")], [(3, b"b"), (4, b"c")], []]
+
+
+def test_what_is_answered_of_a_bundle_is_sent_before_the_rest_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
+    opened = SimpleNamespace(model=SimpleNamespace(counts={}), facts={})
+    answered = worker._Answered(opened, "w", "n")
+    asked = [(request(number), Response(reply="A")) for number in range(40)]
+    assert not answered.is_due()
+    answered.add(asked[:31])
+    assert not answered.is_due()
+    answered.add(asked[31:32])
+    assert answered.is_due()
+    part = answered.part()
+    assert (len(part.responses), part.whole) == (32, False)
+    answered.add(asked[32:33])
+    assert not answered.is_due()
+    clock[0] = 0.3
+    assert answered.is_due()
+    assert [key for key, _ in answered.part().responses] == ["key32"]
+    answered.add(asked[33:])
+    assert (len(answered.whole().responses), answered.whole().whole) == (40, True)
 
 
 def test_options_of_ray_are_not_part_of_what_comes_out() -> None:

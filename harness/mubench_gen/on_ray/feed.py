@@ -22,6 +22,8 @@ class Feed:
         self._bundles: dict[int, Any] = {}
         self._there = 0
         self._total: int | None = None
+        self._parts: list[tuple[int, bytes]] = []
+        self._closed = False
         self._changed = asyncio.Condition()
 
     async def add(self, number: int, reference: list[Any]) -> None:
@@ -49,6 +51,25 @@ class Feed:
     async def get(self, number: int) -> list[Any] | None:
         """The bundle's reference; None where it is answered."""
         return self._bundles.get(number)
+
+    async def partly(self, number: int, answers: bytes) -> None:
+        """A part of what is answered of a bundle, pickled: the rest may take its time."""
+        async with self._changed:
+            self._parts.append((number, answers))
+            self._changed.notify_all()
+
+    async def parts(self) -> list[tuple[int, bytes]]:
+        """The parts that came since, as soon as there is one; none where it is closed."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: bool(self._parts) or self._closed)
+        parts, self._parts = self._parts, []
+        return parts
+
+    async def close(self) -> None:
+        """Nobody asks for parts any more."""
+        async with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     async def time(self) -> float:
         """The clock of the driver's node."""

@@ -15,6 +15,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from mubench_gen.engines.ray_options import Cluster
@@ -112,6 +113,7 @@ class _Flow:
         dataset = _dataset(ray, self._feed, needs, job, cluster)
         self._thread = _Reader(ray, dataset, self._results)
         self._thread.start()
+        threading.Thread(target=self._listen, name=WORKER, daemon=True).start()
 
     def batches(self) -> Iterator[Asked]:
         while self._fault is None:
@@ -137,7 +139,15 @@ class _Flow:
     def close(self) -> None:
         """Give up what is under way."""
         self._feed.end.remote(self._sent)
+        self._feed.close.remote()
         self._thread.join(_CLOSING if not self._under_way else 0.0)
+
+    def _listen(self) -> None:
+        """Take what is answered of a bundle before Ray Data has all of it, in a thread."""
+        with suppress(Exception):  # what is wrong with Ray, its reader tells
+            while parts := self._ray.get(self._feed.parts.remote()):
+                for number, content in parts:
+                    self._results.put((number, pickle.loads(content)))
 
     def _fill(self) -> Iterator[Asked]:
         """Send bundles until the window is full; what cannot be sent is answered here."""
@@ -190,14 +200,18 @@ class _Flow:
         while isinstance(result, tuple):
             number, answers = result
             self._fault = self._fault or self._fault_of(answers)
-            asked = self._under_way.pop(number, {})
-            batch += [(asked[key], response) for key, response in answers.responses if key in asked]
-            done.append(number)
+            asked = self._under_way.get(number, {})
+            new = [(key, response) for key, response in answers.responses if key in asked]
+            batch += [(asked.pop(key), response) for key, response in new]
+            if answers.whole:
+                self._under_way.pop(number, None)
+                done.append(number)
             self._counts[answers.worker] = answers.counts
             result = self._poll()
         if result is not None and self._under_way:
             self._fault = self._fault or EngineFault(f"Ray: {_told(result)}")
-        self._feed.done.remote(done)
+        if done:
+            self._feed.done.remote(done)
         return batch
 
     def _poll(self) -> _Out | None:

@@ -51,7 +51,8 @@ class Fault:
 class Answers:
     """What a worker sends back: responses by key, and what it knows of itself.
 
-    `facts` are the model's, `counts` what it has counted since it was loaded.
+    `facts` are the model's, `counts` what it has counted since it was loaded. Where it is not
+    `whole`, all of the bundle's responses follow, these among them.
     """
 
     worker: str
@@ -60,6 +61,7 @@ class Answers:
     facts: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, Any] = field(default_factory=dict)
     fault: Fault | None = None
+    whole: bool = True
 
 
 def pack(request: Request) -> SentRequest:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 import platform
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mubench_gen.errors import EngineFault, MubenchError, UsageError, describe, encodable
@@ -19,9 +20,11 @@ from mubench_gen.response import Asked, make_asker, respond
 from mubench_gen.scientific import make_policy
 from mubench_gen.settings import Settings, make_settings
 from mubench_gen.streaming import stream
-from mubench_gen.types import Image, Request
+from mubench_gen.types import Image, Request, Response
 from mubench_gen.weights import isolated_model
 
+_PART = 32  # answers that wait for the rest of their bundle at most
+_AGE = 0.25  # seconds that they wait at most
 _IMAGES = 64  # images kept, so that what is asked about one decodes it once
 
 
@@ -59,24 +62,53 @@ class Worker:
 
         held = ray.get(self._feed.get.remote(number))
         bundle: Bundle | None = None if held is None else ray.get(held[0])
-        return pickle.dumps(self._answer(bundle, ray.get))
+        return pickle.dumps(self._answer(number, bundle, ray.get))
 
-    def _answer(self, bundle: Bundle | None, fetch: Any) -> Answers:
+    def _answer(self, number: int, bundle: Bundle | None, fetch: Any) -> Answers:
         node = os.environ.get("RAY_NODE_ID", "")
         if self._opened is None:
             return Answers(self._name, node, fault=self._fault)
-        responses: list[Any] = []
-        fault = None
+        answered = _Answered(self._opened, self._name, node)
         if bundle is not None and bundle.requests:
             contents = dict(zip(bundle.images, fetch(list(bundle.images.values())), strict=True))
             requests = self._opened.requests(bundle, contents)
             try:
                 for batch in self._opened.answers(requests):
-                    responses += [(request.key, response) for request, response in batch]
+                    answered.add(batch)
+                    if answered.is_due():
+                        self._feed.partly.remote(number, pickle.dumps(answered.part()))
             except (EngineFault, UsageError) as error:
-                fault = _fault(error, self._name)
+                return answered.whole(_fault(error, self._name))
+        return answered.whole()
+
+
+class _Answered:
+    """What is answered of a bundle, and what of that the driver does not have yet."""
+
+    def __init__(self, opened: _Opened, name: str, node: str) -> None:
+        self._opened = opened
+        self._worker = name, node
+        self._responses: list[tuple[str, Response]] = []
+        self._sent = 0
+        self._sent_at = time.monotonic()
+
+    def add(self, batch: Asked) -> None:
+        self._responses += [(request.key, response) for request, response in batch]
+
+    def is_due(self) -> bool:
+        """Whether what waits would wait too long for the rest of the bundle."""
+        waits = len(self._responses) - self._sent
+        return waits >= _PART or (waits > 0 and time.monotonic() - self._sent_at >= _AGE)
+
+    def part(self) -> Answers:
+        since = self._responses[self._sent :]
+        self._sent, self._sent_at = len(self._responses), time.monotonic()
+        return replace(self.whole(), responses=since, whole=False)
+
+    def whole(self, fault: Fault | None = None) -> Answers:
         model = self._opened.model
-        return Answers(self._name, node, responses, self._opened.facts, _counts(model), fault)
+        facts, counts = self._opened.facts, _counts(model)
+        return Answers(*self._worker, self._responses, facts, counts, fault)
 
 
 class _Opened:
