@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.data.image_files import changes, combined, shortened
 from mubench_gen.disk_table import DiskTable, hashed
 from mubench_gen.errors import RunFolderError
 from mubench_gen.progress import log
@@ -20,6 +21,7 @@ from mubench_gen.shown_images import keep, kept
 
 _EQUAL = ("settings", "content", "plugin")  # parts of the manifests
 _MAY_DIFFER = frozenset({"seconds", "usage"})  # between two records of one item
+_BY_FILE = frozenset({"images"})  # parts of the content that are compared file by file
 _SHOWN = 3
 _OFFSET_BITS = 48  # of a place; the number of the folder stands above
 _OFFSETS = (1 << _OFFSET_BITS) - 1
@@ -78,8 +80,8 @@ def _write(parts: Sequence[_Part], lines: _Lines, target: Path) -> None:
         sweep(target.parent, [target.name])
         with Scratch(target, is_folder=True) as scratch:
             write_manifest(scratch.path, _joined_manifest(parts))
-            images = kept(parts[0].run.dir)
-            keep(scratch.path, Path(images.get("folder", "")), images.get("files"))
+            folder = kept(parts[0].run.dir).get("folder", "")
+            keep(scratch.path, Path(folder), _files(parts))
             lines.write(scratch.path / RECORDS)
             scratch.become(target)
     except OSError as error:
@@ -110,7 +112,10 @@ def _check_equal(parts: Sequence[_Part]) -> None:
     versions = _versions(first.run.manifest)
     for part in parts[1:]:
         places = f"{first.run.dir}", f"{part.run.dir}"
-        found = list(differences(first.manifest, part.manifest, _EQUAL, places=places))
+        found = list(
+            differences(first.manifest, part.manifest, _EQUAL, places=places, but=_BY_FILE)
+        )
+        found += _other_images(first, part)
         mine, theirs = _precision(first.run.manifest), _precision(part.run.manifest)
         if mine and theirs and mine != theirs:
             found.append(f"precision: {places[0]} {' '.join(mine)}, {places[1]} {' '.join(theirs)}")
@@ -124,6 +129,20 @@ def _check_equal(parts: Sequence[_Part]) -> None:
         if changed:
             told = ", ".join(f"{k} {versions[k]} and {other[k]}" for k in changed)
             log(f"{first} and {part} were made with different versions: {told}.")
+
+
+def _other_images(one: _Part, other: _Part) -> Iterator[str]:
+    """Image files that both machines had, with other bytes; one may lack those of the other."""
+    mine, theirs = (kept(part.run.dir).get("files", {}) for part in (one, other))
+    common = {name: theirs[name] for name in mine if name in theirs}
+    yield from shortened(changes({name: mine[name] for name in common}, common))
+
+
+def _files(parts: Sequence[_Part]) -> dict[str, str] | None:
+    """The image files that any shard had; None where images are no files of their own."""
+    lists = [kept(part.run.dir).get("files") for part in parts]
+    found = {name: sha256 for one in lists for name, sha256 in (one or {}).items()}
+    return found if any(one is not None for one in lists) else None
 
 
 def _check_division(parts: Sequence[_Part]) -> None:
@@ -243,9 +262,11 @@ def _differing(one: Record, other: Record) -> list[str]:
 
 def _joined_manifest(parts: Sequence[_Part]) -> dict[str, Any]:
     """As of the undivided run, with the sessions of all shards."""
-    first = parts[0]
+    first, files = parts[0], _files(parts)
     manifest = {k: v for k, v in first.manifest.items() if k != "shard"}
+    images = {} if files is None else {"images": combined(files)}
     return manifest | {
+        "content": {**first.manifest["content"], **images},
         "id": _whole_id(first),
         "planned": first.planned_in_all,
         "sessions": [

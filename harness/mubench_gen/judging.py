@@ -29,8 +29,9 @@ def is_judged(rule: str | None) -> bool:
 class Bench:
     """A judge in office: asked when there is something to read, counted, kept in bounds."""
 
-    def __init__(self, name: str, judge: Judge) -> None:
+    def __init__(self, name: str, judge: Judge, digest: str | None = None) -> None:
         self.name = name
+        self.digest = digest  # of the plugin's code
         self.asked = self.answered = self.failed = 0
         self._judge = judge
         self._loaded = False

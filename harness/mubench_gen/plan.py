@@ -159,7 +159,7 @@ def make_plan(
         prompts=prompts,
         readouts=readouts,
         policy=policy,
-        weights=weigh(plugin, spec, engine, model, settings.revision)
+        weights=weigh(plugin, spec, engine, model, settings.revision, settings.options)
         if weighed
         else Weights(None, None),
         judge=open_judge(settings.judge, plugins) if settings.judge is not None else None,
@@ -177,7 +177,7 @@ def open_judge(name: str, plugins: Plugins) -> Bench:
             f"The plugin {name!r} has no judge: it has no hook mubench_gen_judge (docs/parser.md)."
         )
     with Isolated(f"The judge of the plugin {name!r}"):
-        return Bench(plugin.name, plugin.judge())
+        return Bench(plugin.name, plugin.judge(), plugin.digest)
 
 
 def batch_size(plan: Plan) -> int:
@@ -214,6 +214,7 @@ def model_identity(plan: Plan) -> str:
         "engine": plan.engine if isinstance(plan.spec.source, Checkpoint) else None,
         "dtype": settings.dtype,
         "policy": plan.policy.identity(),
+        **({"files": dict(plan.weights.files)} if plan.weights.files else {}),
         **({"deterministic": True} if settings.deterministic else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -266,6 +267,7 @@ def make_manifest(
             "prompts": {prompt.name: prompt.sha256 for prompt in plan.prompts},
             "weights": plan.weights.weights,
             "checkpoint": plan.weights.settings,
+            **_beside(plan),
         },
         "tasks": {task.name: {"title": task.title, "group": task.group} for task in plan.tasks},
         "plugin": {
@@ -302,6 +304,12 @@ def make_manifest(
         **_examples(plan.shots),
         "sessions": [session(command, plan.secret)],
     }
+
+
+def _beside(plan: Plan) -> dict[str, Any]:
+    """Digests of what not every run has: files that options name, a judge."""
+    files = {"files": dict(plan.weights.files)} if plan.weights.files else {}
+    return {**files, **({"judge": plan.judge.digest} if plan.judge is not None else {})}
 
 
 def _image_files(dataset: Dataset) -> dict[str, Any]:

@@ -10,15 +10,17 @@ import ast
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen._version import __version__
+from mubench_gen.digests import sha256_of
 from mubench_gen.entry_points import Damaged, Found, find_entry_points, origin_of
 from mubench_gen.errors import (
     PluginError,
@@ -39,6 +41,12 @@ if TYPE_CHECKING:
 _OWN = "mubench-gen"
 UNNAMED = "?"  # the name of a plugin whose name cannot be read
 ASKED_FOR = re.compile(r"(?!.*\.py$)[^\s,/\\]+")  # by --plugin, where the rest means something else
+# Files of a package that it may read; where one of the others lies, a program has written.
+_READ = frozenset(
+    {".py", ".json", ".toml", ".yaml", ".yml", ".txt", ".jinja", ".j2", ".model", ".safetensors",
+     ".bin", ".pt", ".pth", ".npz", ".npy", ".onnx", ".so"}
+)  # fmt: skip
+_MADE = frozenset({"manifest.json", "study.json", "sweep.json", "rows.jsonl"})
 UNREADABLE = "has metadata that cannot be read: whether it fits this mubench-gen is not known"
 
 
@@ -263,16 +271,27 @@ def _load_path(path: Path) -> Plugin:
 
 
 def _code_digest(module: ModuleType) -> str | None:
-    """Of the module's file and those beside it that it imports; of a package, all its files."""
+    """Of the module's file and those beside it that it uses; of a package, all that it holds."""
     if getattr(module, "__file__", None) is None:
         return None
     file = Path(str(module.__file__)).resolve()
     package = hasattr(module, "__path__") or file.name == "__init__.py"
-    files = set(file.parent.rglob("*.py")) if package else _with_imported(file)
+    files = set(_held(file.parent)) if package else _with_imported(file)
     digest = hashlib.sha256()
     for path in sorted(files):
-        digest.update(f"{path.relative_to(file.parent)}\0".encode() + path.read_bytes())
+        content = path.read_bytes() if path.suffix == ".py" else sha256_of(path).encode()
+        digest.update(f"{path.relative_to(file.parent)}\0".encode() + content)
     return digest.hexdigest()
+
+
+def _held(folder: Path) -> Iterator[Path]:
+    """A package's code, and the files that it may read; not the runs and data that lie in it."""
+    for place, folders, names in os.walk(folder):
+        if not _MADE.isdisjoint(names):
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
+        yield from (Path(place, name) for name in names if Path(name).suffix in _READ)
 
 
 def _with_imported(file: Path) -> set[Path]:
@@ -280,19 +299,33 @@ def _with_imported(file: Path) -> set[Path]:
     found, left = set[Path](), [file]
     while left:
         path = left.pop()
-        if path in found or not path.is_file():
+        if path in found or not is_file(path):
             continue
         found.add(path)
+        if path.suffix != ".py":
+            continue
         try:
             tree = ast.parse(path.read_bytes())
         except (SyntaxError, ValueError):  # of a file that only has an imported module's name
             continue
         for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
-            else:
-                continue
-            left += [file.parent / f"{name.split('.')[0]}.py" for name in names]
+            left += _used(node, file.parent)
     return found
+
+
+def _used(node: ast.AST, folder: Path) -> Iterator[Path]:
+    """What of the folder a piece of code may mean: a module that it imports, a file by its name."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if Path(node.value).suffix in _READ and "/" not in node.value:
+            yield folder / node.value
+        return
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        names = [node.module or "", *(alias.name for alias in node.names if not node.module)]
+    else:
+        return
+    for name in filter(None, (name.split(".")[0] for name in names)):
+        yield folder / f"{name}.py"
+        if is_file(folder / name / "__init__.py"):
+            yield from _held(folder / name)

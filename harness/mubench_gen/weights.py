@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from pydantic import BaseModel
 
 from mubench_gen.engines import REMOTE, digest_checkpoint
 from mubench_gen.hooks import Isolated
 from mubench_gen.model import Checkpoint, Model, ModelSpec
+from mubench_gen.named_files import named_files
 from mubench_gen.plugins import Plugin
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Digests of a model: of its weights (or of the code that it is), and of all beside them."""
+    """Digests of a model: of its weights (or of the code that it is), and of all beside them.
+
+    `files`: of what its options name, by option.
+    """
 
     weights: str | None
     settings: str | None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def isolated_model(plugin: Plugin, spec: ModelSpec) -> Isolated:
@@ -27,13 +35,39 @@ def isolated_model(plugin: Plugin, spec: ModelSpec) -> Isolated:
 
 
 def weigh(
-    plugin: Plugin, spec: ModelSpec, engine: str, model: Model, revision: str | None
+    plugin: Plugin,
+    spec: ModelSpec,
+    engine: str,
+    model: Model,
+    revision: str | None,
+    options: Mapping[str, str],
 ) -> Weights:
-    """The digests of the model that `engine` runs.
+    """The digests of the model that `engine` runs under these options.
 
     A checkpoint that is not at hand is fetched first, by loading it; of one behind a server
     nothing is known but its name, which the server is asked for where the user gives none.
     """
+    found = _weigh(plugin, spec, engine, model, revision)
+    named: dict[str, Any] = dict(options)
+    if isinstance(spec.source, Checkpoint):
+        named |= spec.source.engine_arguments.get(engine, {})
+    else:
+        with isolated_model(plugin, spec):
+            named |= _options(model)
+        if found.settings is None:  # the model doesn't digest its weights itself
+            named["model"] = spec.name
+    return replace(found, files=named_files(named))
+
+
+def _options(model: Model) -> dict[str, Any]:
+    """A model's options with those that the user left as they are, which name files too."""
+    options = getattr(model, "options", None)  # a class of its own ways may keep none
+    return options.model_dump() if isinstance(options, BaseModel) else {}
+
+
+def _weigh(
+    plugin: Plugin, spec: ModelSpec, engine: str, model: Model, revision: str | None
+) -> Weights:
     source = spec.source
     if not isinstance(source, Checkpoint):
         with isolated_model(plugin, spec):

@@ -9,9 +9,9 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
+from mubench_gen.digests import sha256_of
 from mubench_gen.errors import UsageError
 from mubench_gen.user_files import parse_json
 
@@ -19,7 +19,10 @@ from mubench_gen.user_files import parse_json
 _SHA256_NAME = re.compile(r"[0-9a-f]{64}\Z")
 _SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
 _WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".pth"})
-_SETTING_SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".py"})
+_SETTING_SUFFIXES = frozenset(
+    {".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", ".bpe", ".vocab", ".yaml", ".yml"}
+)
+_ADAPTER = "adapter_config.json"  # which transformers loads too, with what it is an adapter of
 _NO_SETTINGS = frozenset({"merge.json"})  # how the weights were made says nothing of what they do
 
 
@@ -87,11 +90,21 @@ def _digest_folder(folder: Path) -> CheckpointDigest | None:
         for file in folder.iterdir()
         if file.suffix in _SETTING_SUFFIXES and file.name not in _NO_SETTINGS and file.is_file()
     )
+    adapters = [file for file in sorted(folder.glob("adapter_model.*")) if file not in files]
     return CheckpointDigest(
-        weights=_digest_files(files),
-        settings=_digest_files(settings),
+        weights=_digest_files([*files, *adapters]),
+        settings=_digest_files([*settings, *_adapted(folder)]),
         files=tuple(file.name for file in files),
     )
+
+
+def _adapted(folder: Path) -> list[Path]:
+    """The weights that an adapter is for, where they lie on this machine."""
+    try:
+        base = parse_json((folder / _ADAPTER).read_bytes())["base_model_name_or_path"]
+        return weight_files(Path(base)) if Path(base).is_dir() else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -123,12 +136,4 @@ def _sha256(file: Path) -> str:
     blob = file.resolve()
     if file.is_symlink() and blob.parent.name == "blobs" and _SHA256_NAME.match(blob.name):
         return blob.name
-    stat = blob.stat()
-    return _sha256_of_content(blob, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=1024)
-def _sha256_of_content(file: Path, size: int, modified: int) -> str:
-    """Read once a process: a run asks before its keys are made and again for its manifest."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of(blob)

@@ -42,7 +42,6 @@ from mubench_gen.sweeping.frontier import BASE, Frontier, frontier, named
 from mubench_gen.sweeping.opening import open_ends
 from mubench_gen.task import load_tasks
 from mubench_gen.user_files import read_json
-from mubench_gen.weights import Weights
 
 SWEEP = "sweep.json"
 FORMAT = 1
@@ -232,7 +231,7 @@ def _plans(sweep: Sweep, plan: Plan, finetuned: ModelSpec) -> dict[Decimal | Non
     model = open_ends(plan.engine, sweep.base, runtime, adapter=adapter)
     plans: dict[Decimal | None, Plan] = {}
     for alpha in (*([None] if recipe.method == "lines" else []), *recipe.alphas):
-        weights = Weights(_mixed_digest(sweep.digests, recipe, alpha), plan.weights.settings)
+        weights = replace(plan.weights, weights=_mixed_digest(sweep.digests, recipe, alpha))
         name = f"{finetuned.name.rstrip('/').rpartition('/')[2]}@{named(alpha)}"
         facts = {**finetuned.facts, "base": plan.spec.name}
         folder = BASE if alpha is None else folder_name(alpha)
