@@ -11,6 +11,7 @@ MubenchError                  every error of ours
 │   └── MissingExtraError     a package that an extra brings
 ├── ItemError                 one item has no answer; the run goes on
 │   ├── ImageError            corrupt, truncated, too large, or refused by the policy
+│   ├── QuestionError         longer than a prompt may be
 │   ├── ItemTimeout           the model did not answer in time
 │   └── ReplyError            too few or too many replies, or something that is no str
 └── EngineFault               the engine is gone: the run ends, resumable, exit code 3
@@ -74,6 +75,10 @@ class ItemError(MubenchError):
 
 class ImageError(ItemError):
     """An image that cannot be decoded, or that the policy refuses."""
+
+
+class QuestionError(ItemError):
+    """A question that is too long to be shown."""
 
 
 class ItemTimeout(ItemError):

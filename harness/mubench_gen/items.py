@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 
-from mubench_gen.errors import ImageError, failure
+from mubench_gen.errors import DefinitionError, ImageError, QuestionError, failure
 from mubench_gen.orders import ONE_ORDER, item_orders
+from mubench_gen.oversized import check_size, largest, too_long, unrendered
 from mubench_gen.pairing import fits, readouts_for
 from mubench_gen.plan import Plan, model_identity
 from mubench_gen.prompt import Prompt, render
 from mubench_gen.recording import Item
 from mubench_gen.request import Circumstances, make_request
 from mubench_gen.samples import count, samples
-from mubench_gen.types import Failure, Readout, RenderedPrompt, Request, Sample
+from mubench_gen.types import Failure, Readout, RenderedPrompt, Request, Sample, WorkedExample
 
 
 def items_of(plan: Plan, finished: Container[str] = ()) -> Iterator[Item]:
@@ -88,15 +89,25 @@ def planned(plan: Plan) -> int:
 def _rendered(
     plan: Plan, prompt: Prompt, sample: Sample, order: tuple[int, ...]
 ) -> tuple[RenderedPrompt, Failure | None]:
-    """The prompt, and why it lacks the worked examples that it should show."""
-    shots = prompt.settings.shots
-    if not shots or plan.shots is None:
-        return render(prompt, sample, order), None
+    """The prompt, and why it lacks what it should show: worked examples, or all of the question."""
+    examples: Sequence[WorkedExample] = ()
+    lacking: Failure | None = None
     try:
-        examples = plan.shots.of(sample, shots, plan.settings.orders or prompt.settings.order)
+        check_size(sample)
+        if prompt.settings.shots and plan.shots is not None:
+            spec = plan.settings.orders or prompt.settings.order
+            examples = plan.shots.of(sample, prompt.settings.shots, spec)
     except ImageError as problem:
-        return render(prompt, sample, order), failure(problem)
-    return render(prompt, sample, order, examples), None
+        lacking = failure(problem)
+    except QuestionError as problem:
+        return unrendered(prompt, sample, order), failure(problem)
+    try:
+        return render(prompt, sample, order, examples), lacking
+    except DefinitionError:
+        large = largest(sample, examples)
+        if large is None:
+            raise
+        return unrendered(prompt, sample, order), failure(too_long(large))
 
 
 def _readouts(plan: Plan, sample: Sample, prompt: Prompt) -> Sequence[Readout]:

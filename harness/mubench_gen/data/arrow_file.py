@@ -17,8 +17,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol
 
-from mubench_gen.data.columnar import validity
-from mubench_gen.data.columns import check_schema
+from mubench_gen.data.columnar import damage_told, validity
+from mubench_gen.data.columns import INDEXED, check_schema
 from mubench_gen.errors import DataError, ImageError
 
 Load = Callable[[], bytes]  # reads one image
@@ -80,10 +80,8 @@ class ArrowFile:
         self._map = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
         self._buffer = pa.py_buffer(self._map)
         self._last: Window | None = None
-        try:
+        with damage_told(path, size=self._buffer.size):
             counts = self._walk_file() if self._is_file() else self._walk_stream()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError(_damaged(path, self._buffer.size, error)) from None
         self._ends = list(accumulate(counts))
         self.release()
 
@@ -92,13 +90,18 @@ class ArrowFile:
 
     def index(self) -> Iterator[Any]:
         for number in range(len(self._ends)):
-            yield self._load(number)
+            batch = self._loaded(number)
+            with damage_told(self.path, self._rows(number)):
+                batch.select(list(INDEXED)).validate(full=True)
+                batch.column("questions").validate()
+            yield batch
 
     def window(self, row: int) -> Window:
         if self._last is None or row not in self._last:
             number = bisect_right(self._ends, row)
-            batch = self._load(number)
-            self._validate(batch, number)
+            batch = self._loaded(number)
+            with damage_told(self.path, self._rows(number)):
+                batch.validate(full=True)  # damaged offsets would otherwise crash the process
             self._last = Window(self._ends[number] - batch.num_rows, batch)
         return self._last
 
@@ -175,17 +178,16 @@ class ArrowFile:
             ipc.read_message(self._buffer.slice(*places[number])), self.schema
         )
 
-    def _validate(self, batch: Any, number: int) -> None:
-        """Damaged offsets would otherwise crash the process."""
-        import pyarrow as pa
+    def _loaded(self, number: int) -> Any:
+        with damage_told(self.path, self._rows(number)):
+            batch = self._load(number)
+        if batch.num_rows != self._ends[number] - (self._ends[number - 1] if number else 0):
+            raise DataError(f"{self.path}{self._rows(number)}: was changed while it was in use.")
+        return batch
 
-        try:
-            batch.validate(full=True)
-        except pa.ArrowInvalid as error:
-            first = self._ends[number] - batch.num_rows
-            raise DataError(
-                f"{self.path}, rows {first + 1} to {self._ends[number]}: damaged: {error}."
-            ) from None
+    def _rows(self, number: int) -> str:
+        """The rows of a batch, in words."""
+        return f", rows {self._ends[number - 1] + 1 if number else 1} to {self._ends[number]}"
 
     def _read(self, position: int, length: int) -> bytes:
         content = os.pread(self._file, length, position)
@@ -196,8 +198,3 @@ class ArrowFile:
 
 def _copied(cell: Any) -> bytes:
     return bytes(cell.as_buffer().to_pybytes())
-
-
-def _damaged(path: Path, size: int, error: Exception) -> str:
-    reason = str(error).strip().splitlines()[0].rstrip(".")
-    return f"{path}: truncated or damaged ({size:,} bytes): {reason}."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.errors import MissingExtraError
+from mubench_gen.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +22,19 @@ def need_pyarrow(purpose: str) -> Any:
     except ImportError:
         raise MissingExtraError("pyarrow", "ubench", purpose) from None
     return pyarrow
+
+
+@contextmanager
+def damage_told(path: Path, where: str = "", size: int | None = None) -> Iterator[None]:
+    """A DataError for what pyarrow raises where a file is damaged, at `where` or as a whole."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        reason = (str(error).strip().splitlines() or ["it asks for too much memory"])[0]
+        what = "damaged" if size is None else f"truncated or damaged ({size:,} bytes)"
+        raise DataError(f"{path}{where}: {what}: {reason.rstrip('.')}.") from None
 
 
 def values(array: Any, unread: frozenset[str] = frozenset()) -> list[Any]:

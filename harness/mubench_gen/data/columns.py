@@ -13,6 +13,7 @@ _REGIONS = frozenset({"bbox", "polygon"})
 _INSTANCES = "instances"
 # Decoded for every row: all but the image and what marks regions of it.
 _UNREAD = frozenset({"image", *_REGIONS})
+INDEXED = ("dataset", "stain", "image_id")  # what the index of all rows is made of, with questions
 _QUESTION_KEYS = ("question", "options", "answer_idx")
 
 

@@ -40,7 +40,7 @@ class ImageFiles:
             stamp = stamp_of(os.fstat(file.fileno()))
             if stamp[2] > _MOST_BYTES:
                 raise ImageError(f"{name}: the file has {stamp[2]:,} bytes; 2 GiB are the limit")
-            content = file.read(_MOST_BYTES)
+            content = file.read(stamp[2] + 1)
         known = self._known.get(name)
         if known is not None and known.stamp != stamp:
             self._check_content(name, content, known)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.data.arrow_file import Load, Window
-from mubench_gen.data.columns import check_schema, question_names, text_columns
+from mubench_gen.data.columnar import damage_told
+from mubench_gen.data.columns import INDEXED, check_schema, question_names, text_columns
 from mubench_gen.errors import DataError, ImageError
 
 _TEXT_ROWS = 256
@@ -26,30 +27,29 @@ class ParquetFile:
     """A Parquet file as a Source."""
 
     def __init__(self, path: Path) -> None:
-        import pyarrow as pa
         from pyarrow import parquet
 
         self.path = path
-        try:
-            self._file = parquet.ParquetFile(path, memory_map=True)
-        except (pa.ArrowInvalid, OSError) as error:
-            reason = str(error).strip().splitlines()[0].rstrip(".")
-            raise DataError(
-                f"{path}: truncated or damaged ({path.stat().st_size:,} bytes): {reason}."
-            ) from None
-        self.schema = self._file.schema_arrow
+        with damage_told(path, size=path.stat().st_size):
+            file = parquet.ParquetFile(path, memory_map=True)
+            self.schema = file.schema_arrow
+            counts = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
+            if min(counts, default=0) < 0 or sum(counts) != file.metadata.num_rows:
+                raise ValueError("its groups are not of the rows that it says")
         check_schema(path, self.schema)
-        self._texts = _Cursor(self._file, text_columns(self.schema), _TEXT_ROWS)
-        self._images = _Cursor(self._file, ["image"], _IMAGE_ROWS)
+        self._ends = list(accumulate(counts))
+        self._batches = partial(_batches, path, file, self._ends)
+        self._texts = _Cursor(self._batches, self._ends, text_columns(self.schema), _TEXT_ROWS)
+        self._images = _Cursor(self._batches, self._ends, ["image"], _IMAGE_ROWS)
 
     def __len__(self) -> int:
-        return int(self._file.metadata.num_rows)
+        return self._ends[-1] if self._ends else 0
 
     def index(self) -> Iterator[Any]:
         keys = ("question", "answer", "answer_idx")
         leaves = [f"questions.{n}.{k}" for n in question_names(self.schema) for k in keys]
-        columns = ["dataset", "stain", "image_id", *leaves]
-        yield from self._file.iter_batches(batch_size=4096, columns=columns)
+        for window in self._batches(0, [*INDEXED, *leaves], 4096):
+            yield window.batch
 
     def window(self, row: int) -> Window:
         return self._texts.window(row)
@@ -61,12 +61,10 @@ class ParquetFile:
         pass
 
     def _read(self, row: int) -> bytes:
-        import pyarrow as pa
-
         try:
             window = self._images.window(row)
-        except pa.ArrowException as error:  # damage shows when it is decompressed
-            raise ImageError(f"{self.path}, row {row + 1}: damaged: {error}") from None
+        except DataError as error:  # damage shows when it is decompressed
+            raise ImageError(f"row {row + 1}: {error}") from None
         column = window.batch.column("image")
         cell = column.field(column.type.get_field_index("bytes"))[row - window.start]
         if not column[row - window.start].is_valid or not cell.is_valid:
@@ -74,25 +72,51 @@ class ParquetFile:
         return bytes(cell.as_buffer().to_pybytes())
 
 
+def _batches(
+    path: Path, file: Any, ends: Sequence[int], group: int, columns: list[str], step: int
+) -> Iterator[Window]:
+    """Some columns from a row group on, sound batch by sound batch, up to the last row."""
+    row = ends[group - 1] if group else 0
+    with damage_told(path):
+        groups = list(range(group, file.num_row_groups))
+        batches = file.iter_batches(batch_size=step, row_groups=groups, columns=columns)
+    while ends and row < ends[-1]:
+        with damage_told(path, f", row {row + 1}"):
+            batch = next(batches, None)
+            if batch is None or not batch.num_rows:
+                raise ValueError("it holds fewer rows than it says")
+            batch.validate(full=True)
+        yield Window(row, batch)
+        row += batch.num_rows
+
+
 class _Cursor:
     """Goes through some columns; asked for a row behind it, it starts at that row's group."""
 
-    def __init__(self, file: Any, columns: Sequence[str], step: int) -> None:
-        self._file = file
-        self._columns = list(columns)
+    def __init__(
+        self,
+        batches: Callable[[int, list[str], int], Iterator[Window]],
+        ends: Sequence[int],
+        columns: list[str],
+        step: int,
+    ) -> None:
+        self._make = batches
+        self._columns = columns
         self._step = step
-        groups = range(file.num_row_groups)
-        self._ends = list(accumulate(file.metadata.row_group(g).num_rows for g in groups))
-        self._batches: Iterator[Any] = iter(())
+        self._ends = ends
+        self._batches: Iterator[Window] = iter(())
         self._window: Window | None = None
         self._lock = threading.Lock()
 
     def window(self, row: int) -> Window:
         with self._lock:
             if self._window is None or not self._near(row, self._window):
-                self._window = self._restart(bisect_right(self._ends, row))
-            while row not in self._window:
-                self._window = Window(self._window.end, next(self._batches))
+                group = bisect_right(self._ends, row)
+                self._batches = self._make(group, self._columns, self._step)
+                self._window = None
+            while self._window is None or row not in self._window:
+                self._window = None
+                self._window = next(self._batches)
             return self._window
 
     def _near(self, row: int, window: Window) -> bool:
@@ -100,10 +124,3 @@ class _Cursor:
         group = bisect_right(self._ends, row)
         begin = self._ends[group - 1] if group else 0
         return window.start <= row and begin <= window.end
-
-    def _restart(self, group: int) -> Window:
-        groups = list(range(group, self._file.num_row_groups))
-        self._batches = self._file.iter_batches(
-            batch_size=self._step, row_groups=groups, columns=self._columns
-        )
-        return Window(self._ends[group - 1] if group else 0, next(self._batches))
