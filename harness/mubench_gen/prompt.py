@@ -81,7 +81,7 @@ def load_prompt(name: str, overrides: Mapping[str, str] | None = None) -> Prompt
     """The prompt of that name, or in that file; `overrides` replace its settings."""
     given = dict(overrides or {})
     own = read_source(find(name))
-    settings = _settings(own, given)
+    settings = _settings(own, dict(given))
     shipped = name in prompt_names() and not given.keys() & {"system", "answer"}
     texts = {OWN: own.body, "answer": settings.answer}
     if settings.system:
