@@ -26,6 +26,7 @@ from mubench_gen.engines.vllm_diagnosis import ELSEWHERE, root_cause
 from mubench_gen.engines.vllm_log import VllmLog
 from mubench_gen.engines.vllm_loop import Answer
 from mubench_gen.errors import EngineFault, ItemError, ReplyError, describe
+from mubench_gen.finish import has_failed
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Reply
 
@@ -39,7 +40,6 @@ _METRICS = {
 _TOO_LONG = ("maximum context length is", "longer than the maximum model length")
 _PROCESSOR = "Failed to apply "  # vLLM's words where a processor raised
 _LENGTH = re.compile(r"prompt \(length (\d+)\)")
-_GIVEN_UP = frozenset({"abort", "error"})
 
 
 class VllmEngine:
@@ -184,7 +184,7 @@ class VllmEngine:
 
     def _read(self, ask: Ask, tokens: tuple[tuple[int, ...], ...], output: Any) -> Answer:
         completion = output.outputs[0]
-        if completion.finish_reason in _GIVEN_UP:
+        if has_failed(completion.finish_reason):
             raise ReplyError(f"vLLM gave the request up ({completion.finish_reason})")
         cached = output.num_cached_tokens or 0
         self._counts["requests"] += 1
