@@ -146,3 +146,10 @@ def test_the_order_of_a_prompt_file_holds_unless_the_run_gives_another(
 
     assert orders() == {(2, 1, 0)}
     assert orders(orders="given") == {(0, 1, 2)}
+
+
+def test_an_option_that_was_made_to_take_for_ever_is_no_closing_one() -> None:
+    option = "None of the " + "others" * 200 + "!"
+    orders = item_orders("cyclic:2", ("a", "b", option), seed=0, item="x")
+    assert len(orders) == 2
+    assert item_orders("shuffled", ("a", "None of the others"), seed=0, item="x") == [(0, 1)]

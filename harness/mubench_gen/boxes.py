@@ -17,7 +17,7 @@ _GRAMMARS = {
     "tags": re.compile(rf"<box>\s*\({_NUMBER},{_NUMBER}\)\s*,\s*\({_NUMBER},{_NUMBER}\)\s*</box>"),
     "json": re.compile(rf"\[{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\]"),
 }
-_EMPTY_LIST = re.compile(r"\s*(?:```\w*)?\s*\[\s*\]\s*(?:```)?\s*")
+_EMPTY_LIST = re.compile(r"(?:```\w*)?\s*\[\s*\]\s*(?:```)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def parse_boxes(reply: str, form: BoxFormat, size: tuple[int, int]) -> tuple[Box
     found = tuple(_boxes(reply, form, size))
     if found:
         return found
-    return () if form.grammar == "json" and _EMPTY_LIST.fullmatch(reply) else None
+    return () if form.grammar == "json" and _EMPTY_LIST.fullmatch(reply.strip()) else None
 
 
 def _boxes(reply: str, form: BoxFormat, size: tuple[int, int]) -> Iterator[Box]:

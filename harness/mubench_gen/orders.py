@@ -14,7 +14,7 @@ from mubench_gen.errors import SettingError
 # "None of the above", "All of these options", "Neither of them is correct."
 _CLOSING = re.compile(
     r"(?:none|neither|all|both) of (?:the |these|those|them)"
-    r"(?: ?(?:above|given|listed|offered|other|others|option|choice|answer)s?)*"
+    r"(?: ?(?:above|given|listed|offered|other|option|choice|answer)s?)*"
     r"(?: (?:is|are) (?:correct|right|true|shown))?"
 )
 _MOST = 5_040  # orders of one item: 7!

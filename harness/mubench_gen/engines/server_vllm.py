@@ -50,7 +50,7 @@ _FLAGS = (
 _PHASES = (
     (re.compile(r"Starting to load model|Loading model"), "loading the weights"),
     (re.compile(r"Loading weights took|Model loading took|loaded model"), "weights loaded"),
-    (re.compile(r"init engine .*took|Starting vLLM (API )?server"), "engine ready"),
+    (re.compile(r"init engine .{0,99}took|Starting vLLM (API )?server"), "engine ready"),
     (re.compile(r"Application startup complete"), "serving"),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -131,4 +132,5 @@ def alpha_names(recipe: Recipe) -> list[str]:
 
 
 def _natural(name: str) -> tuple[Any, ...]:
-    return tuple((0, int(p)) if p.isdigit() else (1, p) for p in name.split("."))
+    parts = name.split(".")
+    return tuple((0, int(p)) if re.fullmatch("[0-9]{1,9}", p) else (1, p) for p in parts)

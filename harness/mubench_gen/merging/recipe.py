@@ -143,7 +143,7 @@ def depths(names: Iterable[str]) -> Mapping[str, tuple[int, int]]:
 
 
 # The first whole number in a name is that of a block: vision_model.encoder.layers.3.mlp.fc1.weight
-BLOCK = re.compile(r"(?P<tower>.*?)\.(?P<number>\d+)\.")
+BLOCK = re.compile(r"(?P<tower>.*?)\.(?P<number>[0-9]{1,9})\.")
 
 
 def block_of(name: str) -> str:
