@@ -76,6 +76,13 @@ def test_of_two_secrets_the_one_that_holds_the_other_goes_whole() -> None:
     assert blank("it is 12345678-and-more") == f"it is {MASK}"
 
 
+@pytest.mark.parametrize("length", [12, 15, 20])
+def test_a_secret_that_a_message_cut_is_blanked_as_far_as_it_goes(length: int) -> None:
+    know("tsh-proj-5e1f0c9d7a")
+    assert blank(f"key {'tsh-proj-5e1f0c9d7a'[:length]}… refused") == f"key {MASK}… refused"
+    assert blank("key tsh-proj-… refused") == "key tsh-proj-… refused"
+
+
 def test_a_word_is_no_secret() -> None:
     know("empty", "")
     assert blank("empty") == "empty"

@@ -19,11 +19,11 @@ import pytest
 from .helpers.command import COMMAND, Command
 
 # Those that say something on stdout, a failed check (exit code 1) among them.
-SAYING = {
-    "--help": (), "tasks --json": (), "prompts show paper --task modality --data cells": (), "plugins": (),
-    "data info cells": (), "doctor --offline --plugin none-such": (), "report r": (),
-    "compare r s": (), "report r --format csv": (), "data verify damaged": (),
-}  # fmt: skip
+SAYING = (
+    "--help", "tasks --json", "prompts show paper --task modality --data cells", "plugins",
+    "data info cells", "doctor --offline --plugin none-such", "report r", "compare r s",
+    "report r --format csv", "data verify damaged",
+)  # fmt: skip
 CODES = {"doctor --offline --plugin none-such": 1, "data verify damaged": 1}
 
 

@@ -14,9 +14,10 @@ import re
 import sys
 import unicodedata
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
 MASK = "***"
@@ -44,11 +45,12 @@ _FORMULA = re.compile(r"[=+\-@\t\r]")
 class _Known:
     """The secrets, the longest first: one may hold another. And the forms of them.
 
-    `literals`: in clear, and in a JSON text; `encoded`: in base64, wherever in an encoded text.
+    `literals`: in clear, and in a JSON text, each with the beginning that is looked for, since a
+    message may have cut the rest; `encoded`: in base64, wherever in an encoded text.
     """
 
     secrets: tuple[str, ...] = ()
-    literals: tuple[str, ...] = ()
+    literals: tuple[tuple[str, str], ...] = ()
     encoded: tuple[str, ...] = ()
     octets: tuple[bytes, ...] = ()
 
@@ -65,8 +67,10 @@ def know(*secrets: str) -> None:
     known = tuple(sorted(found, key=lambda one: (-len(one), one)))
     literals = tuple(dict.fromkeys(form for secret in known for form in _literal_forms(secret)))
     encoded = tuple({form: None for secret in known for form in _base64_forms(secret)})
-    octets = tuple(form.encode("utf-8", "surrogatepass") for form in (*literals, *encoded))
-    _known = _Known(known, literals, encoded, octets)
+    heads = tuple((form, _head(form)) for form in literals)
+    sought = (*(head for _, head in heads), *encoded)
+    octets = tuple(form.encode("utf-8", "surrogatepass") for form in sought)
+    _known = _Known(known, heads, encoded, octets)
 
 
 def forget() -> None:
@@ -90,9 +94,12 @@ def blank(text: str) -> str:
     known = _known
     if not known.secrets:
         return text
-    for form in known.literals:
-        if form in text:
+    for form, head in known.literals:
+        if head in text:
             text = text.replace(form, MASK)
+    for form, head in known.literals:
+        if head in text:
+            text = MASK.join(_around(text, form, head))
     for form in known.encoded:
         while form in text:
             head, _, tail = text.partition(form)
@@ -222,6 +229,21 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def _head(form: str) -> str:
+    """So much of it that the rest cannot be guessed; all of a short one."""
+    return form[: max(12, len(form) // 2)] if len(form) >= 16 else form
+
+
+def _around(text: str, form: str, head: str) -> Iterator[str]:
+    """What stands between the places of a form, or of as much of it as is there."""
+    first, *others = text.split(head)
+    yield first
+    rest = form[len(head) :]
+    for other in others:
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(other, rest, strict=False))
+        yield other[len(list(same)) :]
+
+
 def _literal_forms(secret: str) -> tuple[str, str, str]:
     """In clear, and as JSON has it with and without further characters than ASCII's."""
     return secret, json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(secret)[1:-1]
@@ -240,7 +262,8 @@ def _base64_forms(secret: str) -> set[str]:
 
 def _blank_escaped(text: str) -> str:
     """The text without secrets of which characters are escaped."""
-    for secret in _known.secrets:
+    for whole in _known.secrets:
+        secret = whole.strip("\\") or whole  # at an end they are one with those of the escapes
         core = _unescaped(secret)
         if core in _unescaped(text):
             text = _spelled(secret).sub(MASK, text)
