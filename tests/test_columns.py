@@ -248,4 +248,5 @@ def test_columns_make_a_run_folder_no_stranger(here: Here, cells: Path) -> None:
     assert here(*words).code == 2, "records are without a manifest"
     Path("r/records.jsonl").unlink()
     Path("r/scores.json").unlink()
+    Path("r/images.json").unlink()
     assert here(*words).code == 0, "what is hidden is nobody's work"

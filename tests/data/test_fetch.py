@@ -41,6 +41,7 @@ def send(
         handler.send_header(name.replace("_", "-"), value)
     if length is not None:
         handler.send_header("Content-Length", str(length))
+    handler.send_header("Connection", "close")  # or the client may ask again on what is closed
     handler.end_headers()
     handler.wfile.write(body)
     handler.close_connection = True
