@@ -23,13 +23,13 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from mubench_gen.disk_table import DiskTable, hashed
-from mubench_gen.items import items_of
-from mubench_gen.plan import make_plan
-from mubench_gen.plugins import Plugins
-from mubench_gen.recording import Recorder
-from mubench_gen.records import Record, RecordFile, read_records
-from mubench_gen.settings import make_settings
+from mubench_gen.plan.items import items_of
+from mubench_gen.plan.plan import make_plan
+from mubench_gen.plan.settings import make_settings
+from mubench_gen.plugins.registry import Plugins
+from mubench_gen.runs.recorder import Recorder
+from mubench_gen.storage.index import DiskTable, hashed
+from mubench_gen.storage.records import Record, RecordFile, read_records
 from mubench_gen.types import Request, Response
 
 IMAGES = 50

@@ -22,7 +22,7 @@ from mubench_gen.ablation.answers import Answers, Codes, read_answers
 from mubench_gen.ablation.budget import draw
 from mubench_gen.ablation.posterior import estimate
 from mubench_gen.ablation.rasch import asked_of
-from mubench_gen.results import load_run
+from mubench_gen.runs.results import load_run
 
 BUDGETS = (0.1, 0.2, 0.33, 0.5)
 

@@ -37,14 +37,14 @@ from typing import Any
 
 from disk_faults import Fault, counted_calls, inject
 
-from mubench_gen import columns
 from mubench_gen.__main__ import FAILED_ITEMS, FINE, USER_MUST_FIX, _run
-from mubench_gen.columns import LEFT_OUT, brief_records
 from mubench_gen.data.demo import write_demo
 from mubench_gen.errors import RunFolderError
-from mubench_gen.records import Record, read_records, to_line
-from mubench_gen.results import load_run
-from mubench_gen.runfolder import COLUMNS, MANIFEST, RECORDS, SCORES, read_manifest
+from mubench_gen.runs.results import load_run
+from mubench_gen.storage import columns
+from mubench_gen.storage.columns import LEFT_OUT, brief_records
+from mubench_gen.storage.records import Record, read_records, to_line
+from mubench_gen.storage.run_folder import COLUMNS, MANIFEST, RECORDS, SCORES, read_manifest
 
 _VARY = frozenset({"seconds", "usage"})  # between equal runs
 _SLOW = ("--batch-size", "4", "-o", "delay=0.0005")

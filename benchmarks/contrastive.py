@@ -24,11 +24,12 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-from mubench_gen import plan, run
+from mubench_gen import run
 from mubench_gen.engines import open_checkpoint
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.plugins import Plugins
-from mubench_gen.settings import make_settings
+from mubench_gen.plan import plan
+from mubench_gen.plan.settings import make_settings
+from mubench_gen.plugins.registry import Plugins
 
 MODEL = {"plugin": "tiny", "model": "clip", "device": "cpu"}
 PLUGINS = Plugins(

@@ -17,8 +17,8 @@ from itertools import product
 import numpy as np
 from scipy.stats import beta
 
-from mubench_gen.interval import student
-from mubench_gen.paired import effective_size, score_interval
+from mubench_gen.scores.interval import student
+from mubench_gen.scores.paired import effective_size, score_interval
 
 PAIRS = ((0.2, 0.25), (0.5, 0.6), (0.9, 0.9))
 CORRELATIONS = (0.05, 0.3, 0.6)

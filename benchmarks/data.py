@@ -145,8 +145,8 @@ def _images(dataset: Any) -> Any:
 def _enumerate(folder: Path) -> tuple[int, float]:
     """Samples of all questions, as a run goes through them, and the seconds it took."""
     from mubench_gen.data import open_dataset
-    from mubench_gen.samples import samples
-    from mubench_gen.task import load_tasks
+    from mubench_gen.tasks.samples import samples
+    from mubench_gen.tasks.task import load_tasks
 
     tasks = load_tasks(["demo-*", "coarse"])
     dataset = open_dataset(str(folder))

@@ -153,7 +153,7 @@ def _memory(name: str) -> int:
 
 def measure(kind: str, side: int) -> tuple[float, float]:
     """The factor and the seconds, in this process; a file of the kind comes on stdin."""
-    from mubench_gen.scientific import make_policy
+    from mubench_gen.images.microscope import make_policy
 
     make, width, chosen = KINDS[kind]
     policy = make_policy(chosen)

@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mubench_gen.records import to_line
+from mubench_gen.storage.records import to_line
 
 PROMPTS = ("paper", "letter", "plain", "cot")
 TASKS = ("modality", "stain", "domain", "subdomain", "submodality")
@@ -29,13 +29,13 @@ DATASETS = tuple(f"dataset_{n}" for n in range(17))
 _STEP = """
 import resource, sys, time
 from pathlib import Path
-from mubench_gen.results import load_run
+from mubench_gen.runs.results import load_run
 began = time.perf_counter()
 runs = [load_run(path) for path in sorted(Path(sys.argv[2]).iterdir())]
 if sys.argv[1] == "scores":
     told = [run.scores.pooled.ci95 for run in runs]
 elif sys.argv[1] == "compare":
-    from mubench_gen.comparison import compare
+    from mubench_gen.compare.comparison import compare
     found = compare(runs, pairs="all", by=("stain",))
     told = len(found.differences)
 else:

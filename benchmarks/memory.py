@@ -50,9 +50,11 @@ class _Watch(threading.Thread):
 
 def step(name: str, settings: dict[str, Any], folder: Path, parts: Sequence[Path]) -> None:
     """Do it in this process, and print what it took."""
-    from mubench_gen import joining, plan, run
-    from mubench_gen.plugins import Plugins
-    from mubench_gen.settings import make_settings
+    from mubench_gen import run
+    from mubench_gen.plan import plan
+    from mubench_gen.plan.settings import make_settings
+    from mubench_gen.plugins.registry import Plugins
+    from mubench_gen.runs import merge_shards as joining
 
     few = {"plugin": "echo", "data": settings["data"], "limit": 1}
     run.evaluate(**few, run_dir=folder.with_name(f"few-{folder.name}"), fresh=True)  # all imports

@@ -28,10 +28,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mubench_gen.merging.inputs import Merge
-from mubench_gen.merging.merge import merge
-from mubench_gen.merging.recipe import make_recipe
-from mubench_gen.merging.safetensors_file import lay_out
+from mubench_gen.interpolation.merge.inputs import Merge
+from mubench_gen.interpolation.merge.merge import merge
+from mubench_gen.interpolation.merge.recipe import make_recipe
+from mubench_gen.interpolation.merge.safetensors_file import lay_out
 
 TEN = "0.05:0.95:0.1"
 VOCABULARY = 32_000

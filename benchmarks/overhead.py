@@ -32,10 +32,11 @@ def measure(data: Path, images: int, items: int, folder: Path) -> dict[str, floa
     from PIL import Image  # noqa: F401
 
     import mubench_gen.parser
-    import mubench_gen.rescore
-    from mubench_gen import plan, run
-    from mubench_gen.plugins import Plugins
-    from mubench_gen.settings import make_settings
+    import mubench_gen.runs.rescore
+    from mubench_gen import run
+    from mubench_gen.plan import plan
+    from mubench_gen.plan.settings import make_settings
+    from mubench_gen.plugins.registry import Plugins
 
     repeats = max(1, round(items / (images * QUESTIONS)))
     given: dict[str, Any] = {"plugin": "echo", "data": str(data), "repeats": repeats}
@@ -47,7 +48,7 @@ def measure(data: Path, images: int, items: int, folder: Path) -> dict[str, floa
     cpu = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     again = time.perf_counter()
-    changed = len(mubench_gen.rescore.rescore(done).changes)
+    changed = len(mubench_gen.runs.rescore.rescore(done).changes)
     assert changed == 0
     return {
         "items": n,

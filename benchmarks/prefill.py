@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.engines import open_checkpoint
-from mubench_gen.image import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.types import Image, Message, Request, Sampling, Text
 

@@ -219,11 +219,12 @@ def ask_ours(url: str, data: str, folder: str, repeats: str = "1") -> None:
     import pandas  # noqa: F401
     from PIL import Image  # noqa: F401
 
-    import mubench_gen.engines.server_generative
+    import mubench_gen.engines.server.generative
     import mubench_gen.parser  # noqa: F401
-    from mubench_gen import plan, run
-    from mubench_gen.plugins import Plugins
-    from mubench_gen.settings import make_settings
+    from mubench_gen import run
+    from mubench_gen.plan import plan
+    from mubench_gen.plan.settings import make_settings
+    from mubench_gen.plugins.registry import Plugins
 
     settings = make_settings(
         {

@@ -20,8 +20,8 @@ from typing import Any
 
 import mubench_gen
 import mubench_gen.testing
-from mubench_gen import deprecation
-from mubench_gen.extension import Hooks
+from mubench_gen.plugins import deprecation
+from mubench_gen.plugins.extension import Hooks
 from mubench_gen.testing import CHECKS
 
 HERE = Path(__file__).resolve().parent

@@ -147,7 +147,7 @@ def _help(command: Any, ctx: Any, path: str) -> str:
 
 def settings() -> str:
     """Every setting of a run: a flag of `eval`, a key of `--config`, an argument of `evaluate`."""
-    from mubench_gen.settings import Settings
+    from mubench_gen.plan.settings import Settings
 
     lines = [
         "# The settings of a run",

@@ -47,7 +47,7 @@ def here(
 @pytest.fixture(autouse=True)
 def _no_secret_is_known() -> Iterator[None]:
     """What a test had known is no secret of the next one's."""
-    from mubench_gen.outlet import forget
+    from mubench_gen.console.outlet import forget
 
     yield
     forget()

@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 
 import mubench_gen
-from mubench_gen.records import Record
+from mubench_gen.storage.records import Record
 
 OPTIONS: Mapping[str, Sequence[str]] = {
     "domain": ("biology", "pathology", "neither"),

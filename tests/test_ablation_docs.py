@@ -12,7 +12,7 @@ import pytest
 from mubench_gen.ablation.grid import StudySettings
 from mubench_gen.cli.ablate_command import command as ablate
 from mubench_gen.cli.compare_command import command as compare
-from mubench_gen.settings import read_config
+from mubench_gen.plan.settings import read_config
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = ("ablations.md", "statistics.md")

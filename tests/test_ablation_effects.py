@@ -13,7 +13,7 @@ import pytest
 from mubench_gen.ablation.effects import INTERACTIONS, bootstrap, decompose, sums_of_squares
 from mubench_gen.ablation.ranks import mean_tau, rank_stability
 from mubench_gen.ablation.spread import best_on_half, by_image, intervals, spread
-from mubench_gen.interval import clustered_interval
+from mubench_gen.scores.interval import clustered_interval
 
 Floats = npt.NDArray[np.float64]
 FACTORS = (("prompt", ("a", "b", "c")), ("labels", ("A", "1")), ("orders", ("given", "reversed")))

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import mubench_gen
-from mubench_gen import deprecation
-from mubench_gen.plugins import Plugins
+from mubench_gen.plugins import deprecation
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.testing import check_plugin
 
 from .helpers.plugin import write_plugin

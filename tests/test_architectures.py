@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from mubench_gen.engines import open_checkpoint
-from mubench_gen.engines.transformers_generative import TransformersGenerative
+from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import ItemError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.plugins import Plugins
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.testing import check_plugin
 
 from .conftest import Here

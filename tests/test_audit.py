@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from mubench_gen.audit import UNSURE, Audit, audit, draw_sample, read_labels, write_sample
 from mubench_gen.errors import DataError, SettingError
-from mubench_gen.results import Run
+from mubench_gen.runs.audit import UNSURE, Audit, audit, draw_sample, read_labels, write_sample
+from mubench_gen.runs.results import Run
 
 
 @dataclass

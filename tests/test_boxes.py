@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.boxes import FORMATS, box_format, parse_boxes
 from mubench_gen.errors import MissingExtraError, SettingError
-from mubench_gen.geometry import area, box_of, iou, mask_of
-from mubench_gen.grit import grit_score
-from mubench_gen.interval import clustered_mean_interval
+from mubench_gen.images.geometry import area, box_of, iou, mask_of
+from mubench_gen.parser.box_formats import FORMATS, box_format, parse_boxes
+from mubench_gen.scores.grit import grit_score
+from mubench_gen.scores.interval import clustered_mean_interval
 from mubench_gen.types import Box, Polygon
 
 WIDE = (200, 100)  # an image of 200 × 100 pixels

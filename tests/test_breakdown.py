@@ -9,7 +9,7 @@ import pytest
 
 import mubench_gen
 from mubench_gen import SettingError
-from mubench_gen.breakdown import breakdowns, value_order
+from mubench_gen.scores.breakdown import breakdowns, value_order
 
 from .spine import command, evaluate, make_row, plain_record, write_data
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.calibration import confidence, probabilities_of
-from mubench_gen.records import Record
-from mubench_gen.score import score
+from mubench_gen.scores.calibration import confidence, probabilities_of
+from mubench_gen.scores.score import score
+from mubench_gen.storage.records import Record
 
 from .spine import evaluate, make_row, plain_record, write_data
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.records import Record
-from mubench_gen.score import score
+from mubench_gen.scores.score import score
+from mubench_gen.storage.records import Record
 
 from .spine import command, evaluate, make_row, plain_record, write_data
 

@@ -53,7 +53,7 @@ def test_the_version_is_printed(here: Here) -> None:
 
 def test_every_flag_of_eval_has_a_setting_and_every_setting_a_flag() -> None:
     from mubench_gen.cli.eval_command import command
-    from mubench_gen.settings import Settings
+    from mubench_gen.plan.settings import Settings
 
     planning = {"planning", "rate", "gpus", "image_tokens", "reply_tokens"}  # no run's settings
     flags = {parameter.name for parameter in command.params} - {"config", "as_json", "help"}
@@ -199,9 +199,9 @@ def test_an_unknown_plugin_is_exit_code_2_of_the_process(mubench: Command) -> No
 
 def test_a_bug_shows_its_traceback(mubench: Command, cells: Path) -> None:
     (mubench.folder / "sitecustomize.py").write_text(
-        "import mubench_gen.score\n"
+        "import mubench_gen.scores.score\n"
         "def broken(*a): raise ZeroDivisionError('a bug')\n"
-        "mubench_gen.score.score = broken\n"
+        "mubench_gen.scores.score.score = broken\n"
     )
     path = os.pathsep.join([str(mubench.folder), os.environ.get("PYTHONPATH", "")])
     outcome = mubench(*evaluated(cells), env={"PYTHONPATH": path})

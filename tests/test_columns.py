@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 import mubench_gen
-from mubench_gen import columns
-from mubench_gen.breakdown import breakdowns
-from mubench_gen.columns import LEFT_OUT, brief_records
-from mubench_gen.comparison import compare
+from mubench_gen.compare.comparison import compare
 from mubench_gen.errors import SettingError
-from mubench_gen.records import Pass, Record, read_records, to_line
+from mubench_gen.scores.breakdown import breakdowns
+from mubench_gen.storage import columns
+from mubench_gen.storage.columns import LEFT_OUT, brief_records
+from mubench_gen.storage.records import Pass, Record, read_records, to_line
 
 from .conftest import Here
 from .spine import evaluate, make_row, plain_record, write_data
@@ -35,7 +35,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def unread(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From the call on no line of records is read."""
-    from mubench_gen import records
+    from mubench_gen.storage import records
 
     def refuse(line: bytes) -> Record:
         raise AssertionError("a line was read")

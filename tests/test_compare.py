@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import mubench_gen
-from mubench_gen.comparison import compare
+from mubench_gen.compare.comparison import compare
+from mubench_gen.compare.groups import label_runs
 from mubench_gen.errors import RunFolderError, SettingError
-from mubench_gen.paired import compare_pair, holm
-from mubench_gen.sides import label_runs
+from mubench_gen.scores.paired import compare_pair, holm
 
 from .conftest import Here
 from .helpers.plugin import write_plugin

@@ -12,7 +12,7 @@ import pytest
 
 from mubench_gen.errors import MissingExtraError, UsageError
 from mubench_gen.model import Checkpoint, ContrastiveModel, Model, Runtime
-from mubench_gen.plugins import Plugins
+from mubench_gen.plugins.registry import Plugins
 
 NAMES = ("align", "biomedclip", "clip", "conch", "openclip", "siglip")
 HEAVY = ("torch", "transformers", "open_clip", "conch")

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from mubench_gen import Run
-from mubench_gen.calibration import BINS, CalibrationTally, confidence
-from mubench_gen.embeddings import EmbeddingStore
 from mubench_gen.errors import DefinitionError, SettingError
+from mubench_gen.inference.contrastive import probabilities
+from mubench_gen.inference.embeddings import EmbeddingStore
 from mubench_gen.model import Scoring
-from mubench_gen.similarity import probabilities
+from mubench_gen.scores.calibration import BINS, CalibrationTally, confidence
 
 from .spine import OPTIONS, command, evaluate, make_row, write_data, write_plugin
 

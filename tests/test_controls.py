@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mubench_gen import Run, SettingError, UsageError
-from mubench_gen.score import score
+from mubench_gen.scores.score import score
 
 from .spine import OPTIONS, evaluate, make_row, plain_record, write_data, write_plugin
 

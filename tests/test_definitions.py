@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.definitions import read_definition, read_toml
-from mubench_gen.engines.server_options import read_server_options
+from mubench_gen.engines.server.options import read_server_options
 from mubench_gen.errors import DefinitionError, RunFolderError, SettingError
 from mubench_gen.model import Checkpoint
-from mubench_gen.prompt import load_prompt
-from mubench_gen.runfolder import read_manifest
-from mubench_gen.settings import read_config
-from mubench_gen.task import load_task
-from mubench_gen.user_files import parse_json
+from mubench_gen.plan.settings import read_config
+from mubench_gen.prompts.render import load_prompt
+from mubench_gen.prompts.toml_files import read_definition, read_toml
+from mubench_gen.storage.run_folder import read_manifest
+from mubench_gen.storage.user_files import parse_json
+from mubench_gen.tasks.task import load_task
 
 TASK = 'title = "T"\ngroup = "fine"\nquestion = "modality"\n'
 BAD = {

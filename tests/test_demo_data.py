@@ -26,7 +26,7 @@ from mubench_gen.data.demo.plan import plan
 from mubench_gen.data.demo.rows import STEMS, row
 from mubench_gen.data.demo.scenes import paint
 from mubench_gen.data.demo.vocabulary import VOCABULARY
-from mubench_gen.places import definitions
+from mubench_gen.storage.paths import definitions
 
 # fmt: off
 COLUMNS = [

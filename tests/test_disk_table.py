@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen import disk_table
-from mubench_gen.disk_table import DiskTable
 from mubench_gen.errors import RunFolderError
-from mubench_gen.joining import join
-from mubench_gen.records import AnsweredKeys, RecordFile, counted_lines
+from mubench_gen.runs.merge_shards import join
+from mubench_gen.storage import index as disk_table
+from mubench_gen.storage.index import DiskTable
+from mubench_gen.storage.records import AnsweredKeys, RecordFile, counted_lines
 
 from .spine import by_id, evaluate, make_row, write_data
 

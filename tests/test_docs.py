@@ -264,7 +264,7 @@ def test_every_page_is_in_the_nav_once(site: ModuleType) -> None:
 
 
 def test_the_commands_and_settings_pages_are_made_of_the_code(site: ModuleType) -> None:
-    from mubench_gen.settings import Settings
+    from mubench_gen.plan.settings import Settings
 
     commands, settings = site.commands(), site.settings()
     with click.Context(cli, info_name=PROGRAM, help_option_names=["-h", "--help"]) as ctx:

@@ -18,11 +18,11 @@ import pytest
 from aiohttp import web
 
 import mubench_gen
-from mubench_gen import response, streaming
 from mubench_gen.errors import EngineFault
+from mubench_gen.inference import response, streaming
+from mubench_gen.inference.response import respond
+from mubench_gen.inference.streaming import stream
 from mubench_gen.model import StreamingModel
-from mubench_gen.response import respond
-from mubench_gen.streaming import stream
 from mubench_gen.types import Image, Request, Response, Sampling
 
 from .helpers.command import Command

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from mubench_gen import Run, estimate
-from mubench_gen.estimate import Estimate
-from mubench_gen.plan import make_plan
-from mubench_gen.plugins import Plugins
-from mubench_gen.settings import make_settings
+from mubench_gen import Run
+from mubench_gen.plan.plan import make_plan
+from mubench_gen.plan.settings import make_settings
+from mubench_gen.plugins.registry import Plugins
+from mubench_gen.runs import estimate
+from mubench_gen.runs.estimate import Estimate
 
 from .conftest import Here
 from .helpers.plugin import write_plugin

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import mubench_gen
-from mubench_gen.export import TIDY, reported, tidy_frame, tidy_rows
-from mubench_gen.tabular import TextTable, to_latex, to_markdown
+from mubench_gen.console.formats import TextTable, to_latex, to_markdown
+from mubench_gen.report.export import TIDY, reported, tidy_frame, tidy_rows
 
 from .spine import command, environment, evaluate, make_row, write_data
 
@@ -79,7 +79,7 @@ def test_without_pyarrow_parquet_says_what_to_install(
     runs: list[mubench_gen.Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mubench_gen.errors import MissingExtraError
-    from mubench_gen.export import export
+    from mubench_gen.report.export import export
 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mubench-gen\[parquet\]'"):

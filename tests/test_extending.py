@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import mubench_gen
-from mubench_gen import packaged
 from mubench_gen.errors import DefinitionError, PluginError
-from mubench_gen.plugins import Plugins
-from mubench_gen.prompt import load_prompt
-from mubench_gen.task import load_tasks
+from mubench_gen.plugins import task_packages as packaged
+from mubench_gen.plugins.registry import Plugins
+from mubench_gen.prompts.render import load_prompt
+from mubench_gen.tasks.task import load_tasks
 
 from .helpers.command import Outcome
 from .helpers.documents import DOCS, write_files

@@ -11,11 +11,11 @@ import pytest
 from aiohttp import web
 
 import mubench_gen
-from mubench_gen.engines.server_kind import Served
-from mubench_gen.engines.server_names import Names, known_names
+from mubench_gen.engines.server.kind import Served
+from mubench_gen.engines.server.names import Names, known_names
 from mubench_gen.errors import ReplyError
-from mubench_gen.localization import reread_boxes
-from mubench_gen.replies import from_reply, from_scores
+from mubench_gen.inference.generative import from_reply, from_scores
+from mubench_gen.scores.localization import reread_boxes
 from mubench_gen.types import Reply, Request, Sampling
 
 from .helpers.command import Outcome

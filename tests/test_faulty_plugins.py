@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.apart import run_apart
 from mubench_gen.doctor.wants import ask_plugins
-from mubench_gen.entry_points import find_entry_points
 from mubench_gen.errors import PluginError, Terminated
-from mubench_gen.hooks import GROUP, Isolated
-from mubench_gen.import_effects import effects
-from mubench_gen.import_trial import try_import
-from mubench_gen.packaged import packages
-from mubench_gen.plugin_source import read_source
-from mubench_gen.plugins import Plugins
+from mubench_gen.plugins.entry_points import find_entry_points
+from mubench_gen.plugins.hooks import GROUP, Isolated
+from mubench_gen.plugins.import_effects import effects
+from mubench_gen.plugins.import_trial import try_import
+from mubench_gen.plugins.registry import Plugins
+from mubench_gen.plugins.source import read_source
+from mubench_gen.plugins.subprocess import run_apart
+from mubench_gen.plugins.task_packages import packages
 
 from .helpers.command import Command
 from .helpers.plugin import write_distribution, write_plugin

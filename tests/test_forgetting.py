@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import mubench_gen
-from mubench_gen.forgetting import Forgetting, forgetting
-from mubench_gen.results import Run
+from mubench_gen.compare.forgetting import Forgetting, forgetting
+from mubench_gen.runs.results import Run
 
 from .conftest import Here
 from .helpers.plugin import write_plugin

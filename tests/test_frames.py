@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import mubench_gen
-from mubench_gen.framing import DTYPES, to_frame
+from mubench_gen.runs.dataframe import DTYPES, to_frame
 
 from .spine import evaluate, make_row, plain_record, write_data
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.plugins import Plugins
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.testing import check_plugin
 
 from .helpers.command import Outcome

@@ -14,9 +14,9 @@ import pytest
 
 from mubench_gen.engines import open_checkpoint
 from mubench_gen.errors import UsageError
-from mubench_gen.fields import facts_of
 from mubench_gen.model import Checkpoint, ModelSpec, Runtime
-from mubench_gen.plugins import Plugins
+from mubench_gen.plugins.registry import Plugins
+from mubench_gen.scores.metadata import facts_of
 
 from .conftest import Here
 

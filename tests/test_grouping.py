@@ -10,8 +10,8 @@ import pytest
 
 import mubench_gen
 from mubench_gen import SettingError
-from mubench_gen.grouping import Grouping, group_runs
-from mubench_gen.sides import label_runs
+from mubench_gen.compare.groups import label_runs
+from mubench_gen.compare.model_groups import Grouping, group_runs
 
 from .spine import command, evaluate, make_row, write_data, write_plugin
 

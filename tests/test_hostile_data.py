@@ -11,7 +11,7 @@ import pytest
 
 from mubench_gen.data import open_dataset
 from mubench_gen.errors import DataError
-from mubench_gen.records import read_records
+from mubench_gen.storage.records import read_records
 
 from .helpers.data import make_png, make_row, write_data
 

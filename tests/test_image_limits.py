@@ -17,9 +17,9 @@ from PIL import Image as Pillow
 
 from mubench_gen.data.verify import verify
 from mubench_gen.errors import ImageError, SettingError
-from mubench_gen.image import StandardPolicy, open_image
-from mubench_gen.scientific import ScientificPolicy, make_policy
-from mubench_gen.workers import TimeOver, Workers
+from mubench_gen.images.microscope import ScientificPolicy, make_policy
+from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.plugins.worker_threads import TimeOver, Workers
 
 from .helpers.command import Outcome
 from .helpers.data import make_png, write_data

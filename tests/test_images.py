@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from mubench_gen.errors import ImageError
-from mubench_gen.image import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy, open_image
 
 from .helpers.command import Outcome
 from .helpers.data import make_png, write_data

@@ -10,7 +10,7 @@ import pytest
 
 import mubench_gen
 from mubench_gen.errors import PluginError
-from mubench_gen.rescore import rescore
+from mubench_gen.runs.rescore import rescore
 
 MODEL = """
 import mubench_gen

@@ -13,12 +13,12 @@ import pytest
 
 from mubench_gen import Run, RunFolderError, UsageError
 from mubench_gen.data import open_dataset
-from mubench_gen.image import StandardPolicy
-from mubench_gen.prompt import load_prompt, render
-from mubench_gen.recording import Recorder
-from mubench_gen.request import Circumstances, make_request
-from mubench_gen.samples import samples
-from mubench_gen.task import load_tasks
+from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.plan.request import Circumstances, make_request
+from mubench_gen.prompts.render import load_prompt, render
+from mubench_gen.runs.recorder import Recorder
+from mubench_gen.tasks.samples import samples
+from mubench_gen.tasks.task import load_tasks
 from mubench_gen.types import Readout, RenderedPrompt, Request, Response
 
 from .spine import asked_keys, by_id, evaluate, make_row, png, write_data, write_plugin
@@ -169,7 +169,7 @@ def test_the_key_follows_the_image_policy(
 ) -> None:
     before = keys(evaluate("echo", tmp_path / "before", data=cells))
     monkeypatch.setattr(
-        "mubench_gen.plan.make_policy", lambda *_, **__: StandardPolicy(alpha="black")
+        "mubench_gen.plan.plan.make_policy", lambda *_, **__: StandardPolicy(alpha="black")
     )
     assert not before & keys(evaluate("echo", tmp_path / "after", data=cells))
 
@@ -261,7 +261,7 @@ def test_items_that_wait_for_a_shared_request_are_few_at_a_time(
         answered(recorder, batch)
         still[-1] = recorder._waiting
 
-    monkeypatch.setattr("mubench_gen.recording._WAITING", 20)
+    monkeypatch.setattr("mubench_gen.runs.recorder._WAITING", 20)
     monkeypatch.setattr(Recorder, "answered", noted)
     data = write_data(tmp_path / "data", [make_row(i) for i in range(100)])
     run = evaluate(noting, tmp_path / "run", data=data, control="blind")

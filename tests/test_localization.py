@@ -13,7 +13,7 @@ import mubench_gen
 from mubench_gen.data import open_dataset
 from mubench_gen.data.marking import COLOURS, candidates
 from mubench_gen.data.recast import RecastDataset, recast
-from mubench_gen.geometry import iou, marked
+from mubench_gen.images.geometry import iou, marked
 from mubench_gen.types import Box, Polygon, Row
 
 from .conftest import Here

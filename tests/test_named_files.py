@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mubench_gen.engines import digest_checkpoint
-from mubench_gen.named_files import named_files
+from mubench_gen.storage.named_files import named_files
 
 MODEL = """
 from pathlib import Path
@@ -189,7 +189,7 @@ BESIDE = {
 def test_a_plugin_that_is_a_file_is_that_and_what_it_uses_beside_it(
     tmp_path: Path, line: str, name: str
 ) -> None:
-    from mubench_gen.plugins import _with_imported
+    from mubench_gen.plugins.registry import _with_imported
 
     file = tmp_path / "model.py"
     file.write_text(MODEL.format(default="") + line, "utf-8")

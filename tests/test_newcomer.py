@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.scaffold import Scaffold, write_scaffold
+from mubench_gen.plugins.scaffold import Scaffold, write_scaffold
 
 from .helpers.data import write_data
 from .helpers.environments import (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mubench_gen import paper_compat, parse_answer
-from mubench_gen.official import basic_bootstrap, cause_of, compare_scorers
+from mubench_gen.compare.official import basic_bootstrap, cause_of, compare_scorers
 
 from .conftest import Here
 from .spine import plain_record

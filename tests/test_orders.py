@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mubench_gen import SettingError, UsageError
-from mubench_gen.orders import check_orders, item_orders
+from mubench_gen.prompts.orders import check_orders, item_orders
 
 from .spine import OPTIONS, evaluate, make_row, write_data
 

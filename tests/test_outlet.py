@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.helpers.spellings import SPELLINGS, traces
 
 import mubench_gen
-from mubench_gen.outlet import (
+from mubench_gen.console.outlet import (
     MASK,
     blank,
     blank_body,

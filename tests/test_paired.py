@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mubench_gen import paired
-from mubench_gen.interval import student, wilson
-from mubench_gen.paired import (
+from mubench_gen.scores import paired
+from mubench_gen.scores.interval import student, wilson
+from mubench_gen.scores.paired import (
     COCHRAN,
     MCNEMAR,
     PERMUTATION,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.plugin_source import read_source
-from mubench_gen.plugins import Plugins
+from mubench_gen.plugins.registry import Plugins
+from mubench_gen.plugins.source import read_source
 
 from .helpers.command import Command
 from .helpers.plugin import write_distribution, write_plugin

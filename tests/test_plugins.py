@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mubench_gen.errors import PluginError
-from mubench_gen.plugins import Plugins
+from mubench_gen.plugins.registry import Plugins
 
 from .helpers.command import Command, Outcome
 from .helpers.data import write_data

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mubench_gen.progress import PlainLines
+from mubench_gen.console.progress import PlainLines
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr("mubench_gen.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("mubench_gen.console.progress.time.monotonic", lambda: now[0])
     return now
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen import prompt_files
 from mubench_gen.errors import DefinitionError
-from mubench_gen.prompt import Prompt, load_prompt, render
+from mubench_gen.prompts import files as prompt_files
+from mubench_gen.prompts.render import Prompt, load_prompt, render
 from mubench_gen.types import Question, Row, Sample, Task, Text
 
 Write = Callable[..., str]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from mubench_gen.errors import DefinitionError, SettingError
-from mubench_gen.image import StandardPolicy, open_image
-from mubench_gen.pairing import fits
-from mubench_gen.prompt import load_prompt, render
-from mubench_gen.prompt_files import prompt_names
+from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.prompts.files import prompt_names
+from mubench_gen.prompts.render import load_prompt, render
+from mubench_gen.tasks.matching import fits
 from mubench_gen.types import Image, Message, Question, Row, Sample, Task, Text
 
 from .helpers.command import Outcome

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.published import beside, load_published, reservations
-from mubench_gen.published.comparable import column_reservations
-from mubench_gen.results import Run, load_run
+from mubench_gen.compare.published import beside, load_published, reservations
+from mubench_gen.compare.published.comparable import column_reservations
+from mubench_gen.runs.results import Run, load_run
 
 from .conftest import Here
 

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from mubench_gen import __version__
-from mubench_gen.engines.ray_options import Cluster, RayOptions, split_cluster
 from mubench_gen.errors import SettingError
-from mubench_gen.image import StandardPolicy, open_image
-from mubench_gen.on_ray import looking, nodes, worker
-from mubench_gen.on_ray.bundles import Bundles, References
-from mubench_gen.on_ray.feed import Feed
-from mubench_gen.on_ray.sending import images_of, pack, received_image, unpack
-from mubench_gen.plan import make_plan
-from mubench_gen.plugins import Plugins
-from mubench_gen.settings import make_settings
+from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.inference.ray import looking, nodes, worker
+from mubench_gen.inference.ray.bundles import Bundles, References
+from mubench_gen.inference.ray.feed import Feed
+from mubench_gen.inference.ray.sending import images_of, pack, received_image, unpack
+from mubench_gen.plan.plan import make_plan
+from mubench_gen.plan.ray_options import Cluster, RayOptions, split_cluster
+from mubench_gen.plan.settings import make_settings
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.types import Image, Message, Request, Response, Sampling, Text
 
 from .conftest import Here

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.records import (
+from mubench_gen.storage.records import (
     AnsweredKeys,
     Record,
     RecordFile,
@@ -269,7 +269,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mubench_gen import RunFolderError
-    from mubench_gen import records as module
+    from mubench_gen.storage import records as module
 
     file = RecordFile(tmp_path / "r")
     file.append([plain_record(1)])

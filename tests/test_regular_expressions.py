@@ -29,7 +29,7 @@ MANY = 30  # times: what may be repeated less often is no repeat
 REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT)
 OF_CATEGORY = {codes.CATEGORY_DIGIT: "1", codes.CATEGORY_SPACE: " ", codes.CATEGORY_WORD: "a"}
 # By modules that need what is not installed everywhere, or that start something.
-LEFT_OUT = ("mubench_gen.__main__", "mubench_gen.parser.", "mubench_gen.scaffold.files")
+LEFT_OUT = ("mubench_gen.__main__", "mubench_gen.parser.", "mubench_gen.plugins.scaffold.files")
 # Asked of the first thousands of characters alone, which a caller sees to.
 OF_SHORT_TEXTS = frozenset({"_TITLE"})
 SOURCE = "\n".join(path.read_text("utf-8") for path in Path(mubench_gen.__path__[0]).rglob("*.py"))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mubench_gen import load_run
-from mubench_gen.records import RecordFile, stored_lines
-from mubench_gen.rescore import rescore, save
+from mubench_gen.runs.rescore import rescore, save
+from mubench_gen.storage.records import RecordFile, stored_lines
 
 from .spine import by_id, command, evaluate, make_row, write_data, write_plugin
 

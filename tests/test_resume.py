@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mubench_gen import Run, load_run
-from mubench_gen.records import from_line, read_records, stored_lines
+from mubench_gen.storage.records import from_line, read_records, stored_lines
 
 from .spine import (
     asked_keys,

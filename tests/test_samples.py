@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mubench_gen.data import Dataset, open_dataset
-from mubench_gen.samples import samples
-from mubench_gen.task import load_tasks
+from mubench_gen.tasks.samples import samples
+from mubench_gen.tasks.task import load_tasks
 from mubench_gen.types import Sample, Task
 
 from .spine import evaluate, make_row, write_data

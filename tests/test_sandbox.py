@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen import template_process
 from mubench_gen.errors import DefinitionError
-from mubench_gen.prompt import load_prompt, render
-from mubench_gen.template_process import Limits, TemplateProcess
+from mubench_gen.prompts import template_process
+from mubench_gen.prompts.render import load_prompt, render
+from mubench_gen.prompts.template_process import Limits, TemplateProcess
 from mubench_gen.types import Question, Row, Sample, Task
 
 from .helpers.limits import memory_growth

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.scaffold import KINDS, LICENCES
+from mubench_gen.plugins.scaffold import KINDS, LICENCES
 
 from .helpers.command import Outcome
 

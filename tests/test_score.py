@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mubench_gen.records import Record
-from mubench_gen.score import Score, score
+from mubench_gen.scores.score import Score, score
+from mubench_gen.storage.records import Record
 
 from .spine import command, evaluate, make_row, plain_record, write_data
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.scratch import Scratch, sweep
+from mubench_gen.storage.scratch import Scratch, sweep
 
 from .conftest import Here
 
 _HOLDS = """
 import os, sys
 from pathlib import Path
-from mubench_gen.scratch import Scratch
+from mubench_gen.storage.scratch import Scratch
 scratch = Scratch(Path(sys.argv[1]), is_folder=sys.argv[2] == "folder")
 print(scratch.path, flush=True)
 sys.stdin.read()

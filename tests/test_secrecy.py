@@ -9,9 +9,8 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
-from mubench_gen.model import Options
-from mubench_gen.outlet import MASK, blank
-from mubench_gen.secrecy import (
+from mubench_gen.console.outlet import MASK, blank
+from mubench_gen.console.secrets import (
     know_environment,
     know_typed,
     public_url,
@@ -20,7 +19,8 @@ from mubench_gen.secrecy import (
     without_password,
     without_secrets,
 )
-from mubench_gen.settings import make_settings
+from mubench_gen.model import Options
+from mubench_gen.plan.settings import make_settings
 
 LONG = "tsh-4711-canary"
 

@@ -15,7 +15,8 @@ import pytest
 from aiohttp import web
 
 import mubench_gen
-from mubench_gen.engines import server_client, server_wire
+from mubench_gen.engines.server import client as server_client
+from mubench_gen.engines.server import wire as server_wire
 
 from .helpers.command import Command, Outcome
 from .helpers.data import make_png, make_row, write_data

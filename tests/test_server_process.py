@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 import mubench_gen
-from mubench_gen.engines.server_diagnosis import diagnose
-from mubench_gen.engines.server_process import ServerProcess, free_port
-from mubench_gen.engines.vllm_arguments import VllmStart, known_arguments, read_arguments
+from mubench_gen.engines.server.diagnosis import diagnose
+from mubench_gen.engines.server.process import ServerProcess, free_port
+from mubench_gen.engines.vllm.arguments import VllmStart, known_arguments, read_arguments
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 
@@ -452,7 +452,7 @@ def test_a_log_is_read_for_its_cause(lines: list[str], said: str) -> None:
 
 
 def test_the_watchdog_needs_no_package_of_ours(tmp_path: Path) -> None:
-    from mubench_gen.engines import server_watchdog
+    from mubench_gen.engines.server import watchdog as server_watchdog
 
     done = subprocess.run(
         [sys.executable, "-I", server_watchdog.__file__, sys.executable, "-c", "exit(5)"],

@@ -16,10 +16,10 @@ import pytest
 from aiohttp import web
 
 import mubench_gen
-from mubench_gen.engines import server_health
-from mubench_gen.engines.server_options import Endpoint
-from mubench_gen.engines.server_replicas import Replicas
-from mubench_gen.engines.server_suspicions import Suspicions
+from mubench_gen.engines.server import health as server_health
+from mubench_gen.engines.server.options import Endpoint
+from mubench_gen.engines.server.replicas import Replicas
+from mubench_gen.engines.server.suspicions import Suspicions
 from mubench_gen.errors import EngineFault, ItemError
 
 from .helpers.command import Outcome

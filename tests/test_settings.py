@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from mubench_gen.console.secrets import without_secrets
 from mubench_gen.errors import SettingError
-from mubench_gen.secrecy import without_secrets
-from mubench_gen.settings import make_settings, read_config
+from mubench_gen.plan.settings import make_settings, read_config
 
 from .helpers.command import Outcome
 from .helpers.plugin import write_plugin

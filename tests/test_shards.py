@@ -11,8 +11,8 @@ import pytest
 
 from mubench_gen import Run, load_run
 from mubench_gen.data import open_dataset
-from mubench_gen.records import to_line
-from mubench_gen.shard import Shard, parse_shard, rows_of
+from mubench_gen.data.shard import Shard, parse_shard, rows_of
+from mubench_gen.storage.records import to_line
 
 from .conftest import Here
 from .helpers.command import Outcome

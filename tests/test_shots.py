@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import mubench_gen
-from mubench_gen.records import Record
+from mubench_gen.storage.records import Record
 
 from .conftest import Here
 from .spine import make_row, png, write_data

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from mubench_gen.records import read_records
+from mubench_gen.storage.records import read_records
 
 from .helpers.data import make_png, make_row, write_data
 
@@ -159,7 +159,7 @@ def test_what_another_version_would_ask_otherwise_is_not_taken_for_finished(
     manifest = json.loads(path.read_bytes())
     manifest["sessions"][-1]["versions"]["mubench-gen"] = "0.0.1"
     path.write_text(json.dumps(manifest), "utf-8")
-    from mubench_gen.records import from_line, to_line
+    from mubench_gen.storage.records import from_line, to_line
 
     records = [from_line(line) for line in lines.splitlines(keepends=True)]
     changed = [to_line({**record, "key": "0" * 32}) for record in records if record is not None]
@@ -195,7 +195,7 @@ def test_an_image_that_changes_while_the_run_goes_on_ends_it(
 def test_unchanged_images_are_not_read_again_for_their_digests(
     here: Any, begun: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mubench_gen import digests
+    from mubench_gen.storage import digests
 
     age = digests.time.time() - 100
     monkeypatch.setattr(digests.time, "time", lambda: age + 200)

@@ -220,7 +220,7 @@ def test_a_terminal_shows_a_bar_and_its_end_is_no_runs_end(place: Command, tmp_p
 def test_a_library_whose_stderr_fails_goes_on(tmp_path: Path) -> None:
     program = (
         "import sys\nsys.stderr = open('/dev/full', 'w', buffering=1)\n"
-        "from mubench_gen.progress import bar, log\nlog('lost')\n"
+        "from mubench_gen.console.progress import bar, log\nlog('lost')\n"
         "with bar('lost', 3) as progress:\n    progress.at(1, 3)\nprint('done')\n"
         "import os; sys.stdout.flush(); os._exit(0)"
     )

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import mubench_gen
-from mubench_gen.allowance import Allowance
 from mubench_gen.errors import EngineFault
-from mubench_gen.image import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.inference.request_limit import Allowance
+from mubench_gen.inference.streaming import stream
 from mubench_gen.model import StreamingModel
-from mubench_gen.streaming import stream
 from mubench_gen.types import Image, Request, Response, Sampling
 
 from .helpers.command import Command, Outcome

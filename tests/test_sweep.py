@@ -14,9 +14,9 @@ import pytest
 
 import mubench_gen
 from mubench_gen.errors import SettingError
-from mubench_gen.results import Run
-from mubench_gen.sweeping.frontier import IN_DOMAIN, MEAN, REST, frontier
-from mubench_gen.sweeping.page import page, svg
+from mubench_gen.interpolation.sweep.frontier import IN_DOMAIN, MEAN, REST, frontier
+from mubench_gen.interpolation.sweep.page import page, svg
+from mubench_gen.runs.results import Run
 
 from .conftest import Here
 from .helpers.command import Command
@@ -214,7 +214,7 @@ def test_a_killed_sweep_goes_on_and_asks_nothing_twice(
 def test_a_finished_sweep_loads_no_model_and_takes_more_alpha(
     here: Here, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mubench_gen.sweeping.ends import InPlaceContrastive
+    from mubench_gen.interpolation.sweep.ends import InPlaceContrastive
 
     flags = ("sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--run-dir", "s", "--json")
     first = here(*flags, "--alpha", "0,1").document

@@ -11,11 +11,11 @@ import pytest
 pytest.importorskip("torch", reason="the tiny models need the extra transformers")
 
 from mubench_gen.errors import SettingError, UsageError
-from mubench_gen.merging.recipe import make_recipe
+from mubench_gen.interpolation.merge.recipe import make_recipe
+from mubench_gen.interpolation.sweep.ends import InPlaceContrastive, digest_of
+from mubench_gen.interpolation.sweep.opening import open_ends
+from mubench_gen.interpolation.sweep.vllm_ends import AdaptingVllm, ReloadingVllm, is_spoken
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.sweeping.ends import InPlaceContrastive, digest_of
-from mubench_gen.sweeping.opening import open_ends
-from mubench_gen.sweeping.vllm_ends import AdaptingVllm, ReloadingVllm, is_spoken
 from mubench_gen_plugins.tiny import WEIGHTS
 
 from .conftest import Here
@@ -161,7 +161,7 @@ def test_replies_that_a_sweep_had_on_ray_are_neither_resumed_nor_reused(
 def test_a_checkpoint_that_changed_since_it_was_weighed_is_not_asked(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mubench_gen.engines.transformers_contrastive import TransformersContrastive
+    from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 
     shutil.copytree(WEIGHTS / "clip", tmp_path / "clip")
     load = TransformersContrastive.load

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 import mubench_gen
-from mubench_gen import template_process
-from mubench_gen.sandbox import TemplateFault
-from mubench_gen.template_process import ForeignTemplates, Limits, TemplateProcess
+from mubench_gen.prompts import template_process
+from mubench_gen.prompts.sandbox import TemplateFault
+from mubench_gen.prompts.template_process import ForeignTemplates, Limits, TemplateProcess
 
 VARIABLES = {"question": "Which?", "options": [("A", "A)", "light", 0)], "labels": ("A",)}
 PATIENCE = 30.0
@@ -162,8 +162,8 @@ def test_a_fork_gets_a_process_of_its_own(process: TemplateProcess) -> None:
 
 PARENT = """
 import resource, signal, sys, time
-from mubench_gen import template_process
-from mubench_gen.template_process import ForeignTemplates, the_process
+from mubench_gen.prompts import template_process
+from mubench_gen.prompts.template_process import ForeignTemplates, the_process
 templates = ForeignTemplates({"template": sys.argv[1]})
 variables = {"question": "Which?", "options": [], "labels": []}
 if sys.argv[2] == "hang":
@@ -237,7 +237,7 @@ def test_it_is_found_in_a_zip_file(tmp_path: Path) -> None:
     paths = [str(tmp_path / "all.zip"), *(p for p in sys.path if "site-packages" in p)]
     program = (
         "import mubench_gen\n"
-        "from mubench_gen.template_process import ForeignTemplates\n"
+        "from mubench_gen.prompts.template_process import ForeignTemplates\n"
         "assert '.zip' in mubench_gen.__file__\n"
         f"print(ForeignTemplates({{'template': '{{{{ question }}}}'}})"
         f".render('template', {VARIABLES!r}))"

@@ -10,8 +10,8 @@ from rich.console import Console
 from tests.spine import evaluate, make_row, write_data
 
 import mubench_gen
-from mubench_gen.report import COLUMNS, cells, sheet, table_rows
-from mubench_gen.terminal import Fitted, Line, Sheet, fit
+from mubench_gen.console.tables import Fitted, Line, Sheet, fit
+from mubench_gen.report.text import COLUMNS, cells, sheet, table_rows
 
 NAMES = ("demo-colocalization", "pooled")
 SHEET = Sheet(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.user_files import read_regular
+from mubench_gen.storage.user_files import read_regular
 
 
 def test_a_regular_file_is_read(tmp_path: Path) -> None:

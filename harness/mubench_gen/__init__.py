@@ -13,8 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen._version import __version__
+from mubench_gen.plugins.moved_modules import find_moved_modules
 
 if TYPE_CHECKING:
+    from mubench_gen.compare.official import paper_compat
     from mubench_gen.errors import (
         DataError,
         DefinitionError,
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
         SettingError,
         UsageError,
     )
-    from mubench_gen.extension import Judge, Section, Unread
     from mubench_gen.model import (
         Checkpoint,
         ContrastiveModel,
@@ -41,10 +42,10 @@ if TYPE_CHECKING:
         StreamingModel,
         hookimpl,
     )
-    from mubench_gen.official import paper_compat
     from mubench_gen.parser import parse_answer
-    from mubench_gen.results import Run, frames, load_run
+    from mubench_gen.plugins.extension import Judge, Section, Unread
     from mubench_gen.run import evaluate
+    from mubench_gen.runs.results import Run, frames, load_run
     from mubench_gen.types import Answer, Image, Message, Reply, Request, Sampling, Text
 
 _HOMES = {
@@ -52,17 +53,19 @@ _HOMES = {
         "DataError", "DefinitionError", "EngineFault", "ImageError", "ItemError", "MubenchError",
         "PluginError", "RunFolderError", "SettingError", "UsageError",
     ),
-    "extension": ("Judge", "Section", "Unread"),
+    "plugins.extension": ("Judge", "Section", "Unread"),
     "model": (
         "Checkpoint", "ContrastiveModel", "GenerativeModel", "Model", "ModelSpec", "Options",
         "ReadText", "Runtime", "Scoring", "StreamingModel", "hookimpl",
     ),
-    "official": ("paper_compat",),
+    "compare.official": ("paper_compat",),
     "parser": ("parse_answer",),
-    "results": ("Run", "frames", "load_run"),
+    "runs.results": ("Run", "frames", "load_run"),
     "run": ("evaluate",),
     "types": ("Answer", "Image", "Message", "Reply", "Request", "Sampling", "Text"),
 }  # fmt: skip
+find_moved_modules()
+
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -111,7 +114,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    deprecated = import_module(f"{__name__}.deprecation")
+    deprecated = import_module(f"{__name__}.plugins.deprecation")
     if name in deprecated.NAMES:  # not kept: it warns wherever it is used
         deprecated.warn(f"{__name__}.{name}", deprecated.NAMES[name])
         return value

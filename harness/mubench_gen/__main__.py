@@ -12,10 +12,10 @@ import time
 from types import FrameType
 from typing import NoReturn
 
-from mubench_gen import standard_streams
+from mubench_gen.console import streams as standard_streams
+from mubench_gen.console.outlet import tell
+from mubench_gen.console.secrets import know_environment, redact_command
 from mubench_gen.errors import Terminated
-from mubench_gen.outlet import tell
-from mubench_gen.secrecy import know_environment, redact_command
 
 _PATIENCE = 5.0  # seconds for a plugin's threads to end when all is done
 _OF_A_DISK = frozenset({errno.EIO, errno.EROFS, errno.EDQUOT, errno.ESTALE})
@@ -103,7 +103,7 @@ def _on_term(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _model_still_runs() -> bool:
-    response = sys.modules.get("mubench_gen.response")
+    response = sys.modules.get("mubench_gen.inference.response")
     if response is None:
         return False
     return any(thread.name == response.WORKER for thread in threading.enumerate())

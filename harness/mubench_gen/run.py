@@ -14,14 +14,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.allowance import Allowance, announced
-from mubench_gen.embeddings import EmbeddingStore
+from mubench_gen.console.progress import Progress, bar, log
 from mubench_gen.errors import RunFolderError, describe
-from mubench_gen.items import items_of, planned
-from mubench_gen.manifest import hardware
+from mubench_gen.inference.contrastive import Similarities
+from mubench_gen.inference.embeddings import EmbeddingStore
+from mubench_gen.inference.request_limit import Allowance, announced
+from mubench_gen.inference.response import Asked, Asker, make_asker, respond
+from mubench_gen.inference.streaming import stream
 from mubench_gen.model import Checkpoint, StreamingModel
-from mubench_gen.places import cache_folder
-from mubench_gen.plan import (
+from mubench_gen.plan.fingerprint import isolated_model
+from mubench_gen.plan.items import items_of, planned
+from mubench_gen.plan.manifest import hardware
+from mubench_gen.plan.plan import (
     Plan,
     batch_size,
     close_model,
@@ -31,15 +35,15 @@ from mubench_gen.plan import (
     run_id,
     run_identity,
 )
-from mubench_gen.plugins import Plugins
-from mubench_gen.process_state import WorkingFolder
-from mubench_gen.progress import Progress, bar, log
-from mubench_gen.recording import Recorder
-from mubench_gen.records import AnsweredKeys, RecordFile
-from mubench_gen.response import Asked, Asker, make_asker, respond
-from mubench_gen.results import Run, load_run
-from mubench_gen.resuming import settle
-from mubench_gen.runfolder import (
+from mubench_gen.plan.settings import make_settings
+from mubench_gen.plugins.process_state import WorkingFolder
+from mubench_gen.plugins.registry import Plugins
+from mubench_gen.runs.recorder import Recorder
+from mubench_gen.runs.results import Run, load_run
+from mubench_gen.runs.resuming import settle
+from mubench_gen.storage.paths import cache_folder
+from mubench_gen.storage.records import AnsweredKeys, RecordFile
+from mubench_gen.storage.run_folder import (
     RECORDS,
     SCORES,
     choose_folder,
@@ -48,11 +52,7 @@ from mubench_gen.runfolder import (
     remove,
     write_manifest,
 )
-from mubench_gen.settings import make_settings
-from mubench_gen.similarity import Similarities
-from mubench_gen.streaming import stream
 from mubench_gen.types import Request
-from mubench_gen.weights import isolated_model
 
 
 def evaluate(
@@ -184,7 +184,7 @@ def _on_cluster(
     manifest: dict[str, Any],
 ) -> Generator[Asked]:
     """Asked by models in the workers of a Ray cluster."""
-    from mubench_gen.on_ray.flow import distribute
+    from mubench_gen.inference.ray.flow import distribute
 
     assert plan.cluster is not None
 

@@ -28,7 +28,7 @@ TURNED = "turned by its EXIF orientation"  # in the `conversion` of an image tha
 
 
 class ImagePolicy(Protocol):
-    """How files become 8-bit RGB; `mubench_gen.image.StandardPolicy` is the harness's own."""
+    """How files become 8-bit RGB; `images.policy.StandardPolicy` is the harness's own."""
 
     def check(self, content: bytes, name: str) -> str | None: ...
 

@@ -16,11 +16,11 @@ pytest.importorskip("huggingface_hub", reason="fetching μ-Bench needs mubench-g
 
 import huggingface_hub
 
+from mubench_gen.console.progress import Silent
 from mubench_gen.data import fetch
 from mubench_gen.data.fetch import _check, _download, _Remote, _Tally, _told
 from mubench_gen.data.ubench import Release
 from mubench_gen.errors import DataError
-from mubench_gen.progress import Silent
 
 CONTENT = bytes(range(256)) * 1_000
 HALF = len(CONTENT) // 2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import mubench_gen
-from mubench_gen.task import load_tasks
+from mubench_gen.tasks.task import load_tasks
 
 from .release import counted, make_png, trapped_rows, with_question, write_shards
 

@@ -13,8 +13,8 @@ from mubench_gen.data import open_dataset
 from mubench_gen.data.importing import import_folder
 from mubench_gen.data.licenses import allows_commercial_use
 from mubench_gen.errors import DataError
-from mubench_gen.samples import count, tasks_of
-from mubench_gen.task import load_tasks
+from mubench_gen.tasks.samples import count, tasks_of
+from mubench_gen.tasks.task import load_tasks
 
 HEADER = "image,question,options,answer,task\n"
 

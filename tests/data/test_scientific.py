@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from mubench_gen.errors import ImageError, SettingError
-from mubench_gen.image import StandardPolicy
-from mubench_gen.scientific import make_policy
+from mubench_gen.images.microscope import make_policy
+from mubench_gen.images.policy import StandardPolicy
 
 tifffile = pytest.importorskip("tifffile", reason="microscope files need mubench-gen[tiff]")
 

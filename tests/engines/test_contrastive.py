@@ -13,12 +13,12 @@ import pytest
 from PIL import Image as PillowImage
 
 from mubench_gen.engines import open_checkpoint
-from mubench_gen.engines.transformers_contrastive import TransformersContrastive
+from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.errors import UsageError
-from mubench_gen.image import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.inference.contrastive import Similarities, probabilities
+from mubench_gen.inference.response import respond
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.response import respond
-from mubench_gen.similarity import Similarities, probabilities
 
 from .conftest import Trap, make_caption_request, make_image
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mubench_gen.engines import open_checkpoint
-from mubench_gen.engines.transformers_generative import TransformersGenerative
+from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import ItemError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.types import Reply, Request, Sampling
@@ -192,7 +192,7 @@ def test_a_request_without_a_seed_draws_by_the_run_s_seed_and_its_key(llava: Pat
 
 
 def test_draws_follow_the_softmax_at_the_temperature() -> None:
-    from mubench_gen.engines.transformers_decoding import RowSampling
+    from mubench_gen.engines.transformers.decoding import RowSampling
 
     logits = torch.tensor([0.0, 1.0, 2.0, -1.0])
     rows = [make_request(temperature=0.5, seed=seed) for seed in range(4000)]

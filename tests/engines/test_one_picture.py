@@ -17,11 +17,11 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps
 
-from mubench_gen.embeddings import EmbeddingStore
-from mubench_gen.engines.server_images import ImageUrls
-from mubench_gen.engines.vllm_asks import Asks
-from mubench_gen.image import StandardPolicy, open_image
-from mubench_gen.image_files import bare
+from mubench_gen.engines.server.images import ImageUrls
+from mubench_gen.engines.vllm.asks import Asks
+from mubench_gen.images.files import bare
+from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.inference.embeddings import EmbeddingStore
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Image
 
@@ -140,7 +140,7 @@ def sent(image: Image) -> bytes:
 
 def seen_by_transformers(image: Image) -> Array:
     pytest.importorskip("transformers")
-    from mubench_gen.engines.transformers_chat import Chat
+    from mubench_gen.engines.transformers.chat import Chat
 
     handed: list[Any] = []
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from mubench_gen.errors import UsageError
+from mubench_gen.inference.contrastive import Similarities, probabilities
 from mubench_gen.model import Runtime
-from mubench_gen.similarity import Similarities, probabilities
 from mubench_gen_plugins.openclip import OpenClip, OpenClipOptions
 
 from .conftest import Trap, make_caption_request, make_image, make_tokenizer

@@ -169,7 +169,7 @@ class TestChunks:
     """Chunks that shrink when the device's memory runs out."""
 
     def run(self, room: int, rows: int = 7, error: Exception | None = None) -> list[Any]:
-        from mubench_gen.engines.transformers_batches import Chunks
+        from mubench_gen.engines.transformers.batches import Chunks
 
         self.sizes: list[int] = []
 

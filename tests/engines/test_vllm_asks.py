@@ -9,15 +9,15 @@ import pytest
 from PIL import Image as PillowImage
 
 from mubench_gen.engines import open_checkpoint
-from mubench_gen.engines.vllm_asks import Asks
-from mubench_gen.engines.vllm_generative import VllmGenerative
-from mubench_gen.engines.vllm_replica import Job, Recent
-from mubench_gen.engines.vllm_replicas import read_number
+from mubench_gen.engines.vllm.asks import Asks
+from mubench_gen.engines.vllm.generative import VllmGenerative
+from mubench_gen.engines.vllm.replica import Job, Recent
+from mubench_gen.engines.vllm.replicas import read_number
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.plan import open_model
-from mubench_gen.plugins import Plugins
-from mubench_gen.settings import make_settings
+from mubench_gen.plan.plan import open_model
+from mubench_gen.plan.settings import make_settings
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.types import Image, Message, Text
 
 from .conftest import DecodedPolicy, make_image, make_request

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mubench_gen.engines.vllm_diagnosis import check_host_memory, diagnose, root_cause
-from mubench_gen.engines.vllm_failures import Opening
+from mubench_gen.engines.vllm.diagnosis import check_host_memory, diagnose, root_cause
+from mubench_gen.engines.vllm.failures import Opening
 from mubench_gen.errors import UsageError
 
 MODEL = Opening("owner/name", weights=15 * 2**30, dtype="bfloat16")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.engines.vllm_asks import Ask
-from mubench_gen.engines.vllm_loop import EngineLoop
+from mubench_gen.engines.vllm.asks import Ask
+from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.errors import EngineFault, ItemError, UsageError
 from mubench_gen.types import Reply, Sampling
 

@@ -14,9 +14,9 @@ from PIL import Image
 from tests.helpers.mutations import assert_survives, mutated
 
 from mubench_gen.errors import ImageError
-from mubench_gen.image import StandardPolicy
-from mubench_gen.image_files import bare, media_type
-from mubench_gen.scientific import make_policy
+from mubench_gen.images.files import bare, media_type
+from mubench_gen.images.microscope import make_policy
+from mubench_gen.images.policy import StandardPolicy
 
 NOISE = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
 COLOUR = Image.fromarray(NOISE)

@@ -8,9 +8,9 @@ import pytest
 from tests.engines import test_vllm_diagnosis as said
 from tests.helpers.mutations import assert_survives, mutated
 
-from mubench_gen.engines.server_diagnosis import diagnose as diagnose_server
-from mubench_gen.engines.vllm_diagnosis import diagnose, root_cause
-from mubench_gen.engines.vllm_failures import Opening
+from mubench_gen.engines.server.diagnosis import diagnose as diagnose_server
+from mubench_gen.engines.vllm.diagnosis import diagnose, root_cause
+from mubench_gen.engines.vllm.failures import Opening
 
 WORDS = [value for name, value in vars(said).items() if name.isupper() and isinstance(value, str)]
 MORE = [

@@ -10,11 +10,11 @@ import pytest
 from tests.helpers.mutations import assert_survives, mutated
 from tests.spine import plain_record
 
-from mubench_gen import columns
-from mubench_gen.columns import brief_records
 from mubench_gen.errors import RunFolderError
-from mubench_gen.records import Record, from_line, read_records, to_line
-from mubench_gen.runfolder import COLUMNS, MANIFEST, RECORDS, read_manifest, write_manifest
+from mubench_gen.storage import columns
+from mubench_gen.storage.columns import brief_records
+from mubench_gen.storage.records import Record, from_line, read_records, to_line
+from mubench_gen.storage.run_folder import COLUMNS, MANIFEST, RECORDS, read_manifest, write_manifest
 
 _RECORDS = [
     plain_record(0),

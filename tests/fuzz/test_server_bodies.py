@@ -11,19 +11,19 @@ import pytest
 from tests.helpers.mutations import assert_survives, mutated
 from tests.helpers.server import completion
 
-from mubench_gen.engines.server_answers import (
+from mubench_gen.engines.server.answers import (
     Listed,
     failed_for_now,
     read_logprobs,
     read_reply,
 )
-from mubench_gen.engines.server_kind import read_models
-from mubench_gen.engines.server_labels import scores_by_id, scores_by_text
-from mubench_gen.engines.server_names import Names
-from mubench_gen.engines.server_wire import seconds, unpacked
-from mubench_gen.engines.server_words import error_code, reads_no_images, refusal
+from mubench_gen.engines.server.kind import read_models
+from mubench_gen.engines.server.labels import scores_by_id, scores_by_text
+from mubench_gen.engines.server.names import Names
+from mubench_gen.engines.server.wire import seconds, unpacked
+from mubench_gen.engines.server.words import error_code, reads_no_images, refusal
 from mubench_gen.errors import MubenchError
-from mubench_gen.replies import from_reply, from_scores
+from mubench_gen.inference.generative import from_reply, from_scores
 from mubench_gen.types import Request, Response, Sampling
 
 LABELS = ("A", "B", "C")

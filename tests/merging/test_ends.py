@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mubench_gen.engines.transformers_contrastive import TransformersContrastive
-from mubench_gen.engines.transformers_generative import TransformersGenerative
+from mubench_gen.engines.transformers.contrastive import TransformersContrastive
+from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import UsageError
-from mubench_gen.merging.recipe import METHODS, make_recipe
+from mubench_gen.interpolation.merge.recipe import METHODS, make_recipe
+from mubench_gen.interpolation.sweep.ends import InPlaceContrastive, InPlaceGenerative
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.sweeping.ends import InPlaceContrastive, InPlaceGenerative
 from mubench_gen_plugins.tiny import WEIGHTS
 
 from .conftest import Here, torch

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.merging import writeback
+from mubench_gen.interpolation.merge import writeback
 
 from .conftest import Here, assert_same, near, read, save, toy
 

@@ -22,7 +22,7 @@ IN_TWO = len(list(toy())[0::SHARDS]) + len(list(toy())[1::SHARDS])  # tensors of
 # shard), as kill -9, an interrupt or a full disk would.
 STOPPING = """
 import os, sys
-from mubench_gen.merging.journal import Journal
+from mubench_gen.interpolation.merge.journal import Journal
 note, noted = Journal.note, []
 def stopping(self, *args):
     if len(noted) == {after}:
@@ -145,7 +145,7 @@ def test_a_merge_killed_within_a_file_goes_on_at_the_tensor(
     monkeypatch: pytest.MonkeyPatch,
     after: int,
 ) -> None:
-    from mubench_gen.merging.journal import Journal
+    from mubench_gen.interpolation.merge.journal import Journal
 
     assert stopped(tmp_path, whole_files, after=after).returncode == -signal.SIGKILL
     assert not (tmp_path / "m").exists()

@@ -12,7 +12,7 @@ from tests.page.browser import CHROMIUM, DRIVER, Browser
 from tests.spine import evaluate, make_row, write_data, write_plugin
 
 import mubench_gen
-from mubench_gen.page import write_page
+from mubench_gen.report.html import write_page
 
 TOLD = mubench_gen.Section(
     "Slow </h2><img src=x onerror='window[`hacked`] = 1'>",

@@ -12,7 +12,7 @@ from tests.page.test_document import items_of
 from tests.spine import evaluate, write_plugin
 
 import mubench_gen
-from mubench_gen.page import write_page
+from mubench_gen.report.html import write_page
 
 HELD = "held_et_al_2010_h2b"
 DETECTOR = """

@@ -12,7 +12,7 @@ from tests.page.conftest import ROWS, Study
 from tests.spine import evaluate, make_row, write_data
 
 import mubench_gen
-from mubench_gen.page import write_page
+from mubench_gen.report.html import write_page
 
 ITEMS = ROWS * 5
 

@@ -20,10 +20,16 @@ from tests.page.conftest import TOLD, Study
 from tests.spine import command, evaluate, make_row, write_data
 
 import mubench_gen
-from mubench_gen.page import write_page
-from mubench_gen.page.gallery import row_key
-from mubench_gen.page.pictures import find_pictures
-from mubench_gen.page.thumbnails import bytes_a_picture, fair_cap, first_step, shrunk, thumbnail
+from mubench_gen.report.html import write_page
+from mubench_gen.report.html.gallery import row_key
+from mubench_gen.report.html.pictures import find_pictures
+from mubench_gen.report.html.thumbnails import (
+    bytes_a_picture,
+    fair_cap,
+    first_step,
+    shrunk,
+    thumbnail,
+)
 
 
 def items_of(page: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mubench_gen.page.replies import choose_cap, shown_reply
+from mubench_gen.report.html.replies import choose_cap, shown_reply
 
 
 def in_browser(text: str, span: tuple[int, int] | None) -> str:

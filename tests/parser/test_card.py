@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from mubench_gen.errors import DataError
-from mubench_gen.parser_card import (
+from mubench_gen.scores.parser_card import (
     LabelledReply,
     card_json,
     card_tables,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.parser_card import load_labelled, parser_card
+from mubench_gen.scores.parser_card import load_labelled, parser_card
 
 HERE = Path(__file__).parent
 HALVES = ("dev", "held")

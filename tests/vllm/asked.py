@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from concurrent.futures import wait
 from typing import Any
 
-from mubench_gen.items import items_of
-from mubench_gen.plan import make_plan
-from mubench_gen.plugins import Plugins
-from mubench_gen.settings import make_settings
+from mubench_gen.plan.items import items_of
+from mubench_gen.plan.plan import make_plan
+from mubench_gen.plan.settings import make_settings
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.types import Request
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.engines.vllm_generative import VllmGenerative
+from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.model import Checkpoint, Runtime
 
 HERE = Path(__file__).parent
@@ -107,10 +107,10 @@ def tiny(open_vllm: Open) -> VllmGenerative:
 @pytest.fixture
 def evaluate(tmp_path: Path) -> Evaluate:
     """Runs the plugin `tiny`, by the model given or by the engine that the settings name."""
-    from mubench_gen.plan import close_model, make_plan
-    from mubench_gen.plugins import Plugins
+    from mubench_gen.plan.plan import close_model, make_plan
+    from mubench_gen.plan.settings import make_settings
+    from mubench_gen.plugins.registry import Plugins
     from mubench_gen.run import run_plan
-    from mubench_gen.settings import make_settings
 
     def run(model: VllmGenerative | None = None, **settings: Any) -> Any:
         number = len(list(tmp_path.iterdir()))

@@ -45,7 +45,7 @@ def read_in_order(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Transformers reads as vLLM's kernels for a CPU do."""
     if name not in ONE_AFTER_THE_OTHER:
         return
-    from mubench_gen.engines.transformers_chat import Chat
+    from mubench_gen.engines.transformers.chat import Chat
 
     prepare = Chat.tensors
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image as PillowImage
 
-from mubench_gen.engines.vllm_generative import VllmGenerative
+from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.errors import EngineFault, ItemError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.types import Image, Message, Request, Sampling, Text
@@ -215,7 +215,7 @@ def test_weights_of_another_configuration_are_told_so(variant: Variant) -> None:
 def test_weights_beyond_the_machine_s_memory_are_refused_before_they_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mubench_gen.engines.vllm_opening.memory", lambda: (2**30, 2**20))
+    monkeypatch.setattr("mubench_gen.engines.vllm.opening.memory", lambda: (2**30, 2**20))
     told = refusal(tiny_weights())
     assert "Not enough memory" in told
     assert "in float32" in told

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.engines.vllm_generative import VllmGenerative
+from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.model import Runtime
 
 from .conftest import QUICK, Evaluate, Open, tiny_weights

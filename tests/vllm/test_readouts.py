@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.engines.vllm_generative import VllmGenerative
+from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.types import Request, Sampling
 
 from .asked import answers, demo_requests, texts

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mubench_gen.engines.vllm_generative import VllmGenerative
-from mubench_gen.engines.vllm_replicas import Replicas
+from mubench_gen.engines.vllm.generative import VllmGenerative
+from mubench_gen.engines.vllm.replicas import Replicas
 from mubench_gen.errors import EngineFault
 from mubench_gen.model import Checkpoint, Runtime
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.engines.vllm_generative import VllmGenerative
+from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.model import Runtime
 from mubench_gen.types import Request
 

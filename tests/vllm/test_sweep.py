@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mubench_gen.items import items_of
-from mubench_gen.merging.adapters import scaled_adapters
-from mubench_gen.merging.recipe import make_recipe
+from mubench_gen.interpolation.merge.adapters import scaled_adapters
+from mubench_gen.interpolation.merge.recipe import make_recipe
+from mubench_gen.interpolation.sweep.ends import InPlaceGenerative
+from mubench_gen.interpolation.sweep.opening import open_ends
+from mubench_gen.interpolation.sweep.vllm_ends import AdaptingVllm, ReloadingVllm
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.plan import make_plan
-from mubench_gen.plugins import Plugins
-from mubench_gen.settings import make_settings
-from mubench_gen.sweeping.ends import InPlaceGenerative
-from mubench_gen.sweeping.opening import open_ends
-from mubench_gen.sweeping.vllm_ends import AdaptingVllm, ReloadingVllm
+from mubench_gen.plan.items import items_of
+from mubench_gen.plan.plan import make_plan
+from mubench_gen.plan.settings import make_settings
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.types import Request
 from mubench_gen_plugins.tiny import WEIGHTS
 
@@ -116,7 +116,7 @@ def test_with_the_prefix_cache_kept_answers_are_those_of_the_weights_before(
     moving: ReloadingVllm, requests: list[Request], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That the test above would notice. (With the encoder's cache kept, vLLM dies instead.)"""
-    from mubench_gen.engines.vllm_engine import VllmEngine
+    from mubench_gen.engines.vllm.engine import VllmEngine
 
     def reload(self: Any, folder: Path) -> None:
         self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.engines.server_vllm import VllmServer
-from mubench_gen.engines.transformers_generative import TransformersGenerative
+from mubench_gen.engines.server.own_vllm import VllmServer
+from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import UsageError
-from mubench_gen.image import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.types import Image, Message, Reply, Request, Sampling, Text
 
@@ -229,7 +229,7 @@ def test_a_start_that_fails_says_why() -> None:
 STARTER = """
 import sys
 from pathlib import Path
-from mubench_gen.engines.server_vllm import VllmServer
+from mubench_gen.engines.server.own_vllm import VllmServer
 from mubench_gen.model import Checkpoint, Runtime
 VllmServer(Checkpoint(Path(sys.argv[1]), "generative"), Runtime("llava")).load()
 """

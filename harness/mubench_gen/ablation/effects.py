@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.spread import ByImage
-from mubench_gen.interval import student
+from mubench_gen.scores.interval import student
 
 Floats = npt.NDArray[np.float64]
 

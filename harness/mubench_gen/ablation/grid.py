@@ -12,9 +12,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mubench_gen.errors import SettingError
-from mubench_gen.orders import check_orders
-from mubench_gen.prompt import Prompt
-from mubench_gen.settings import validated
+from mubench_gen.plan.settings import validated
+from mubench_gen.prompts.orders import check_orders
+from mubench_gen.prompts.render import Prompt
 from mubench_gen.types import Readout
 
 MOST_CELLS = 10_000

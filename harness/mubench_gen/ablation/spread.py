@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.interval import student, wilson
+from mubench_gen.scores.interval import student, wilson
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]

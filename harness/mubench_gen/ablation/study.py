@@ -24,18 +24,18 @@ from mubench_gen.ablation.grid import (
 )
 from mubench_gen.ablation.studyfolder import STUDY, held, runs_of
 from mubench_gen.ablation.survey import Survey, survey
+from mubench_gen.console.progress import log
+from mubench_gen.console.secrets import redact_command
 from mubench_gen.data.recast import BOXES
 from mubench_gen.errors import SettingError
-from mubench_gen.items import samples_of
-from mubench_gen.plan import Plan, Selection, close_model, make_plan
-from mubench_gen.plugins import Plugins
-from mubench_gen.progress import log
-from mubench_gen.records import AnsweredKeys
-from mubench_gen.results import Run
+from mubench_gen.plan.items import samples_of
+from mubench_gen.plan.plan import Plan, Selection, close_model, make_plan
+from mubench_gen.plan.settings import Settings, make_settings
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
-from mubench_gen.runfolder import RECORDS, choose_folder, settings_hash, write_json
-from mubench_gen.secrecy import redact_command
-from mubench_gen.settings import Settings, make_settings
+from mubench_gen.runs.results import Run
+from mubench_gen.storage.records import AnsweredKeys
+from mubench_gen.storage.run_folder import RECORDS, choose_folder, settings_hash, write_json
 
 _OWN = ("prompt", "readout", "orders", "plugin", "model", "run_dir", "fresh", "reuse")
 _OF_CHATS = ("labels", "system", "image", "shots")

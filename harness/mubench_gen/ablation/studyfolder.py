@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.console.outlet import blanked
 from mubench_gen.errors import RunFolderError
-from mubench_gen.manifest import session
-from mubench_gen.outlet import blanked
-from mubench_gen.results import load_run
-from mubench_gen.runfolder import differences, locked, write_json
-from mubench_gen.user_files import read_json
+from mubench_gen.plan.manifest import session
+from mubench_gen.runs.results import load_run
+from mubench_gen.storage.run_folder import differences, locked, write_json
+from mubench_gen.storage.user_files import read_json
 
 STUDY = "study.json"
 FORMAT = 1

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mubench_gen.items import items_of, planned, samples_of
-from mubench_gen.paired import detectable
-from mubench_gen.plan import Plan
-from mubench_gen.records import AnsweredKeys
+from mubench_gen.plan.items import items_of, planned, samples_of
+from mubench_gen.plan.plan import Plan
+from mubench_gen.scores.paired import detectable
+from mubench_gen.storage.records import AnsweredKeys
 from mubench_gen.types import Image, Request, Text
 
 DISCORDANCE = 0.2  # the share of items that two cells answer differently, taken for granted

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mubench_gen.outlet import tell
+from mubench_gen.console.outlet import tell
 
 _EXAMPLES = """
 \b
@@ -139,11 +139,11 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> 
     from mubench_gen.ablation.study import open_study, run_study, surveys
     from mubench_gen.ablation.survey import described
     from mubench_gen.cli.ablate_view import show
-    from mubench_gen.cli.streams import results_only
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.plugins import Plugins
-    from mubench_gen.progress import log
-    from mubench_gen.settings import joined, make_settings, read_config
+    from mubench_gen.console.progress import log
+    from mubench_gen.console.stdout import results_only
+    from mubench_gen.plan.settings import joined, make_settings, read_config
+    from mubench_gen.plugins.registry import Plugins
 
     stored = read_config(config, StudySettings) if config is not None else {}
     given = joined(stored, {k: v for k, v in flags.items() if v not in (None, (), [])})

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mubench_gen.cli.tables import print_table
-from mubench_gen.outlet import printable, say
-from mubench_gen.report import percent
+from mubench_gen.console.outlet import printable, say
+from mubench_gen.report.text import percent
 
 if TYPE_CHECKING:
     from mubench_gen.ablation.effects import Decomposition

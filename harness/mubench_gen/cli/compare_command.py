@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mubench_gen.outlet import say
+from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.comparison import Comparison, Difference, Overall
-    from mubench_gen.sides import Side
+    from mubench_gen.compare.comparison import Comparison, Difference, Overall
+    from mubench_gen.compare.groups import Side
 
 _EXAMPLES = """
 \b
@@ -60,10 +60,10 @@ def command(
     Holm, and the smallest difference that would have been found.
     """
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.comparison import compare
+    from mubench_gen.compare.comparison import compare
     from mubench_gen.errors import SettingError
-    from mubench_gen.fields import split_fields
-    from mubench_gen.results import load_run
+    from mubench_gen.runs.results import load_run
+    from mubench_gen.scores.metadata import split_fields
 
     if all_pairs and base_pairs:
         raise SettingError("--all-pairs and --base-pairs are two choices of pairs: give one.")
@@ -161,13 +161,13 @@ def _overall(one: Overall) -> Sequence[str]:
 
 def _brief(test: str) -> str:
     """A test's name in a table; the notes below have it in full."""
-    from mubench_gen.paired import PERMUTATION, SIGN_FLIP
+    from mubench_gen.scores.paired import PERMUTATION, SIGN_FLIP
 
     return {SIGN_FLIP: "sign-flip", PERMUTATION: "permutation"}.get(test, test)
 
 
 def _notes(found: Comparison) -> list[str]:
-    from mubench_gen.outlet import printable
+    from mubench_gen.console.outlet import printable
 
     shared = f"{found.items:,} items"
     if found.items < found.items_in_any:
@@ -193,7 +193,7 @@ def _notes(found: Comparison) -> list[str]:
 
 def _tests(found: Comparison) -> list[str]:
     """What the tests are that are named by a word."""
-    from mubench_gen.paired import MCNEMAR, PERMUTATION, SIGN_FLIP
+    from mubench_gen.scores.paired import MCNEMAR, PERMUTATION, SIGN_FLIP
 
     used = {one.paired.test for one in found.differences}
     used |= {one.omnibus.test for one in found.overall}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
-from mubench_gen.outlet import say, tell
+from mubench_gen.console.outlet import say, tell
 
 if TYPE_CHECKING:
     from mubench_gen.data import Dataset
@@ -49,8 +49,8 @@ def info(
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data import open_dataset
     from mubench_gen.data.survey import survey
-    from mubench_gen.samples import count
-    from mubench_gen.task import load_tasks
+    from mubench_gen.tasks.samples import count
+    from mubench_gen.tasks.task import load_tasks
 
     chosen = [part.strip() for value in licenses for part in value.split(",") if part.strip()]
     dataset = open_dataset(
@@ -136,7 +136,7 @@ def import_(
     Columns: image, question, options, answer, task; see docs/data.md.
     """
     from mubench_gen.data.importing import import_folder
-    from mubench_gen.task import load_tasks
+    from mubench_gen.tasks.task import load_tasks
 
     made = import_folder(
         folder, out, known=load_tasks(), table=table, name=name, license_name=licence
@@ -163,7 +163,7 @@ def join(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
     items failed; the command without --shard and with --run-dir DIR tries those again.
     """
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.joining import join as join_runs
+    from mubench_gen.runs.merge_shards import join as join_runs
 
     run = join_runs(folders, out)
     if as_json:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from mubench_gen.outlet import say
+from mubench_gen.console.outlet import say
 
 _EXAMPLES = """
 \b

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.outlet import tell
+from mubench_gen.console.outlet import tell
 
 _EXAMPLES = """
 \b
@@ -202,11 +202,11 @@ def command(
     **flags: Any,
 ) -> int:
     """Evaluate a model: ask, read the answers, score."""
-    from mubench_gen.cli.streams import results_only
     from mubench_gen.cli.tables import print_json
+    from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
-    from mubench_gen.report import print_report
-    from mubench_gen.settings import joined, read_config
+    from mubench_gen.plan.settings import joined, read_config
+    from mubench_gen.report.text import print_report
 
     stored = read_config(config) if config is not None else {}
     given = joined(stored, {k: v for k, v in flags.items() if v not in (None, (), [])})
@@ -243,12 +243,12 @@ def _plan(
     names: list[str], given: dict[str, Any], assumed: dict[str, Any], *, as_json: bool
 ) -> int:
     from mubench_gen.cli.plan_view import print_estimates
-    from mubench_gen.cli.streams import results_only
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.estimate import estimate
-    from mubench_gen.plan import make_plan
-    from mubench_gen.plugins import Plugins
-    from mubench_gen.settings import make_settings
+    from mubench_gen.console.stdout import results_only
+    from mubench_gen.plan.plan import make_plan
+    from mubench_gen.plan.settings import make_settings
+    from mubench_gen.plugins.registry import Plugins
+    from mubench_gen.runs.estimate import estimate
 
     with results_only():
         chosen = [make_settings({"plugin": name, **given}) for name in names]
@@ -266,10 +266,10 @@ def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
     from collections import Counter
 
     from mubench_gen.errors import SettingError
-    from mubench_gen.plan import close_model, make_plan
-    from mubench_gen.plugins import Plugins
+    from mubench_gen.plan.plan import close_model, make_plan
+    from mubench_gen.plan.settings import make_settings
+    from mubench_gen.plugins.registry import Plugins
     from mubench_gen.run import run_plan
-    from mubench_gen.settings import make_settings
 
     plans = [make_plan(make_settings({"plugin": name, **given}), Plugins()) for name in names]
     parent = plans[0].settings.run_dir

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mubench_gen.cli.tables import print_table
-from mubench_gen.outlet import say
+from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from mubench_gen.forgetting import Change, Forgetting
+    from mubench_gen.compare.forgetting import Change, Forgetting
 
 _HALF = 24  # characters of a bar to either side
 _MOST_TABLES = 3  # beyond, that of the last alone; --json has all
@@ -21,8 +21,8 @@ _MOST_TABLES = 3  # beyond, that of the last alone; --json has all
 def report(runs: Sequence[Path], *, html: Path | None, as_json: bool) -> None:
     """Print the forgetting between the first run, the base's, and the others, or write a page."""
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.forgetting import forgetting
-    from mubench_gen.results import load_run
+    from mubench_gen.compare.forgetting import forgetting
+    from mubench_gen.runs.results import load_run
 
     found = forgetting([load_run(path) for path in folders(runs)])
     if html is not None:
@@ -34,9 +34,9 @@ def report(runs: Sequence[Path], *, html: Path | None, as_json: bool) -> None:
 
 
 def _write_page(found: Forgetting, path: Path) -> None:
-    from mubench_gen.forgetting_page import page
-    from mubench_gen.page.place import check_page_path, write_text
-    from mubench_gen.progress import log
+    from mubench_gen.console.progress import log
+    from mubench_gen.report.forgetting_page import page
+    from mubench_gen.report.html.place import check_page_path, write_text
 
     check_page_path(path)
     write_text(path, page(found))
@@ -154,7 +154,7 @@ def _row(one: Change) -> Sequence[str]:
 
 
 def _notes(found: Forgetting) -> list[str]:
-    from mubench_gen.outlet import printable
+    from mubench_gen.console.outlet import printable
 
     lines = [f"Not comparable as they are: {text}." for text in found.accepted]
     lines += [f"Note: {text}." for text in found.notes]

@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mubench_gen.cli.tables import print_table
-from mubench_gen.outlet import say
+from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.results import Run
+    from mubench_gen.runs.results import Run
 
 
 def show(runs: Sequence[Run], fact: str) -> None:
     """Print the groups, their scores on the items that all runs have, and the differences."""
-    from mubench_gen.group_tables import difference_table, group_notes, model_table, score_table
-    from mubench_gen.grouping import group_runs
-    from mubench_gen.outlet import printable
-    from mubench_gen.sides import label_runs
+    from mubench_gen.compare.groups import label_runs
+    from mubench_gen.compare.model_groups import group_runs
+    from mubench_gen.console.outlet import printable
+    from mubench_gen.report.group_tables import (
+        difference_table,
+        group_notes,
+        model_table,
+        score_table,
+    )
 
     labels = label_runs(runs)
     found = group_runs(runs, labels, fact=fact)

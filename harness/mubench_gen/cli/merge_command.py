@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from mubench_gen.outlet import say
+from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.merging.account import Account, Block
+    from mubench_gen.interpolation.merge.account import Account, Block
 
 _EXAMPLES = """
 \b
@@ -88,10 +88,10 @@ def command(
     the same command.
     """
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.merging.inputs import Merge
-    from mubench_gen.merging.merge import merge, scale_adapter
-    from mubench_gen.merging.recipe import make_recipe, spelled
-    from mubench_gen.progress import bar
+    from mubench_gen.console.progress import bar
+    from mubench_gen.interpolation.merge.inputs import Merge
+    from mubench_gen.interpolation.merge.merge import merge, scale_adapter
+    from mubench_gen.interpolation.merge.recipe import make_recipe, spelled
 
     wanted = Merge(
         base=base,
@@ -121,7 +121,7 @@ def command(
 
 def _show(account: Account) -> None:
     from mubench_gen.cli.tables import print_table
-    from mubench_gen.outlet import printable
+    from mubench_gen.console.outlet import printable
 
     say(printable(f"{account.base} → {', '.join(account.finetuned)}"))
     print_table(
@@ -153,7 +153,7 @@ def _show(account: Account) -> None:
 
 
 def _show_folders(folders: Mapping[str, str]) -> None:
-    from mubench_gen.outlet import printable
+    from mubench_gen.console.outlet import printable
 
     for alpha, path in folders.items():
         say(printable(f"α {alpha}: {path}"))

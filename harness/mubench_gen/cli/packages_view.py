@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mubench_gen.outlet import say
+from mubench_gen.console.outlet import say
 
 
 def show(kind: str, suffix: str) -> None:
     """A line for each package that has definitions of this kind, or could not be used."""
-    from mubench_gen.packaged import MARK, packages
+    from mubench_gen.plugins.task_packages import MARK, packages
 
     for package in packages():
         files = package.files(kind, suffix)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.outlet import say
+from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.official import Compared, OfficialScore
-    from mubench_gen.results import Run
+    from mubench_gen.compare.official import Compared, OfficialScore
+    from mubench_gen.runs.results import Run
 
 _REPLY = 60
 
@@ -17,9 +17,9 @@ _REPLY = 60
 def show(run: Run, *, seed: int, as_json: bool) -> None:
     """Score the run by the official rule and by ours, on stdout."""
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.official import compare_scorers
-    from mubench_gen.published import reservations
-    from mubench_gen.published.beside import group_of
+    from mubench_gen.compare.official import compare_scorers
+    from mubench_gen.compare.published import reservations
+    from mubench_gen.compare.published.beside import group_of
 
     compared = compare_scorers(run.records(), group_of(run.manifest), seed=seed)
     notes = reservations(run.manifest, asked=compared.asked, n_errors=compared.n_errors)
@@ -57,7 +57,7 @@ def _document(run: Run, compared: Compared, notes: list[str]) -> dict[str, Any]:
 
 def _print_scores(run: Run, compared: Compared) -> None:
     from mubench_gen.cli.tables import print_table
-    from mubench_gen.report import percent
+    from mubench_gen.report.text import percent
 
     rows = [_row("pooled (micro)", compared.pooled)]
     for part in (compared.groups, compared.tasks, compared.datasets):
@@ -73,7 +73,7 @@ def _print_scores(run: Run, compared: Compared) -> None:
 
 
 def _row(name: str, score: OfficialScore) -> list[str]:
-    from mubench_gen.report import percent
+    from mubench_gen.report.text import percent
 
     return [
         name,

@@ -6,8 +6,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from mubench_gen.outlet import say
-from mubench_gen.results import Run
+from mubench_gen.console.outlet import say
+from mubench_gen.runs.results import Run
 
 
 def show_card(path: Path, *, as_json: bool) -> None:
@@ -15,7 +15,7 @@ def show_card(path: Path, *, as_json: bool) -> None:
     from rich.console import Console
 
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.parser_card import card_json, card_tables, load_labelled, parser_card
+    from mubench_gen.scores.parser_card import card_json, card_tables, load_labelled, parser_card
 
     card = parser_card(load_labelled(path))
     if as_json:
@@ -28,7 +28,7 @@ def show_card(path: Path, *, as_json: bool) -> None:
 
 def draw_audit(run: Run, size: int, *, seed: int, out: Path | None) -> None:
     """Write the sample that a person is to label."""
-    from mubench_gen.audit import NO_ANSWER, UNSURE, draw_sample, write_sample
+    from mubench_gen.runs.audit import NO_ANSWER, UNSURE, draw_sample, write_sample
 
     path = out if out is not None else Path(f"{run.dir.name}-audit.csv")
     sample = draw_sample(run, size, seed)
@@ -43,9 +43,9 @@ def draw_audit(run: Run, size: int, *, seed: int, out: Path | None) -> None:
 
 def show_audit(run: Run, path: Path, *, as_json: bool) -> None:
     """The accuracy corrected by what the person read."""
-    from mubench_gen.audit import audit, read_labels
     from mubench_gen.cli.tables import print_json, print_table
-    from mubench_gen.report import percent
+    from mubench_gen.report.text import percent
+    from mubench_gen.runs.audit import audit, read_labels
 
     found = audit(run, read_labels(path))
     if as_json:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mubench_gen.estimate import Estimate
+    from mubench_gen.runs.estimate import Estimate
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 

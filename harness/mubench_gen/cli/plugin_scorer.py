@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mubench_gen.results import Run
+    from mubench_gen.runs.results import Run
 
 _OURS = ("ours", "paper-compat")
 
 
 def show(run: Run, name: str, *, as_json: bool) -> None:
     """Let the plugin's scorer score the run, and print what it gives."""
-    from mubench_gen.cli.streams import results_only
     from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import PluginError, did_you_mean
-    from mubench_gen.plugins import Plugins
+    from mubench_gen.plugins.registry import Plugins
 
     plugins = Plugins()
     offering = [plugin.name for plugin in plugins.list() if "scorer" in plugin.kind]

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.outlet import say
+from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.extension import Section
-    from mubench_gen.results import Run
+    from mubench_gen.plugins.extension import Section
+    from mubench_gen.runs.results import Run
 
 
 def ask(runs: Sequence[Run], names: Sequence[str]) -> Mapping[str, Section]:
     """The section of each of these plugins (lists with commas), by the plugin's name."""
-    from mubench_gen.cli.streams import results_only
+    from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import PluginError, did_you_mean
-    from mubench_gen.plugins import Plugins
+    from mubench_gen.plugins.registry import Plugins
 
     sections: dict[str, Section] = {}
     plugins = Plugins()
@@ -43,7 +43,7 @@ def document(sections: Mapping[str, Section]) -> dict[str, Any]:
 
 def show(sections: Mapping[str, Section]) -> None:
     """Print them below the tables."""
-    from mubench_gen.outlet import printable, printable_lines
+    from mubench_gen.console.outlet import printable, printable_lines
 
     for section in sections.values():
         say(mark=f"\n{printable(section.title)}", bold=True)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
-from mubench_gen.outlet import say, tell
+from mubench_gen.console.outlet import say, tell
 
 if TYPE_CHECKING:
-    from mubench_gen.import_trial import Imported
     from mubench_gen.model import ModelSpec
-    from mubench_gen.plugins import Listed
+    from mubench_gen.plugins.import_trial import Imported
+    from mubench_gen.plugins.registry import Listed
     from mubench_gen.testing import Result
 
 _EXAMPLES = """
@@ -62,8 +62,8 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from mubench_gen.outlet import printable
-    from mubench_gen.plugins import Plugins
+    from mubench_gen.console.outlet import printable
+    from mubench_gen.plugins.registry import Plugins
 
     listed = [*Plugins().list(), *_packages()]
     imported = _import_each(listed) if tried else {}
@@ -89,7 +89,7 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
 
 def _state(plugin: Listed, imported: Imported | None) -> str:
     """The state in words; where the plugin was imported, what was seen and not what was read."""
-    from mubench_gen.plugins import UNREADABLE
+    from mubench_gen.plugins.registry import UNREADABLE
 
     if imported is None:
         return f"{plugin.state}; it {' and '.join(plugin.notes)}" if plugin.notes else plugin.state
@@ -104,8 +104,8 @@ def _state(plugin: Listed, imported: Imported | None) -> str:
 
 def _packages() -> list[Listed]:
     """The packages of tasks and prompts, as the listing has plugins."""
-    from mubench_gen.packaged import packages
-    from mubench_gen.plugins import Listed
+    from mubench_gen.plugins.registry import Listed
+    from mubench_gen.plugins.task_packages import packages
 
     return [
         Listed(p.name, _DEFINITIONS, p.distribution, p.version, p.module, p.state)
@@ -117,8 +117,8 @@ def _import_each(listed: list[Listed]) -> dict[str, Imported]:
     """What importing does, for each that could be imported."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from mubench_gen.import_trial import try_import
-    from mubench_gen.plugins import ASKED_FOR, UNNAMED
+    from mubench_gen.plugins.import_trial import try_import
+    from mubench_gen.plugins.registry import ASKED_FOR, UNNAMED
 
     names = [
         p.name
@@ -137,10 +137,10 @@ def _import_each(listed: list[Listed]) -> dict[str, Imported]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(name: str, as_json: bool) -> None:
     """Import one plugin and print its models, options and facts."""
-    from mubench_gen.cli.streams import results_only
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.outlet import printable
-    from mubench_gen.plugins import Plugins
+    from mubench_gen.console.outlet import printable
+    from mubench_gen.console.stdout import results_only
+    from mubench_gen.plugins.registry import Plugins
 
     with results_only():
         plugin = Plugins().load(name)
@@ -204,7 +204,7 @@ def show(name: str, as_json: bool) -> None:
 )
 def new(name: str, kind: str, licence: str, author: str, folder: Path | None) -> None:
     """Write a ready repository of a plugin: model, tests, licence, workflows."""
-    from mubench_gen.scaffold import Scaffold, write_scaffold
+    from mubench_gen.plugins.scaffold import Scaffold, write_scaffold
 
     scaffold = Scaffold(name, kind, licence, author)
     folder = folder or Path(scaffold.distribution)
@@ -239,10 +239,10 @@ def check(
     as_json: bool,
 ) -> int:
     """Check that a plugin's model keeps what the harness relies on; exit code 1 where not."""
-    from mubench_gen.cli.streams import results_only
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.progress import log
-    from mubench_gen.settings import pairs
+    from mubench_gen.console.progress import log
+    from mubench_gen.console.stdout import results_only
+    from mubench_gen.plan.settings import pairs
     from mubench_gen.testing import check_plugin
 
     if gpu:
@@ -323,7 +323,7 @@ def _described(spec: ModelSpec) -> dict[str, Any]:
 
 def _show(model: dict[str, Any], *, first: bool) -> None:
     """A model in some lines: its name for --model, what it is, its facts."""
-    from mubench_gen.outlet import printable
+    from mubench_gen.console.outlet import printable
 
     source = model["source"]
     notes = [model["kind"], *(["the default"] if first else [])]

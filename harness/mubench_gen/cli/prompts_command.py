@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
-from mubench_gen.outlet import say
+from mubench_gen.console.outlet import say
 
 _EXAMPLES = """
 \b
@@ -25,8 +25,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
         return
     from mubench_gen.cli import packages_view
     from mubench_gen.cli.tables import print_json, print_table
-    from mubench_gen.prompt import load_prompt
-    from mubench_gen.prompt_files import SUFFIX, prompt_names
+    from mubench_gen.prompts.files import SUFFIX, prompt_names
+    from mubench_gen.prompts.render import load_prompt
 
     prompts = [load_prompt(name) for name in prompt_names()]
     if as_json:
@@ -83,12 +83,12 @@ def show(
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data import open_dataset
     from mubench_gen.errors import SettingError
-    from mubench_gen.orders import item_orders
-    from mubench_gen.prompt import load_prompt, render
-    from mubench_gen.recording import plain_message
-    from mubench_gen.samples import samples, tasks_of
-    from mubench_gen.settings import pairs
-    from mubench_gen.task import load_tasks
+    from mubench_gen.plan.settings import pairs
+    from mubench_gen.prompts.orders import item_orders
+    from mubench_gen.prompts.render import load_prompt, render
+    from mubench_gen.runs.recorder import plain_message
+    from mubench_gen.tasks.samples import samples, tasks_of
+    from mubench_gen.tasks.task import load_tasks
 
     prompt = load_prompt(name, pairs(prompt_set))
     dataset = open_dataset(data, outside=allow_outside)

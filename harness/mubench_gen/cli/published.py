@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.outlet import say
+from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.published import Axis, Beside, Cell
-    from mubench_gen.results import Run
+    from mubench_gen.compare.published import Axis, Beside, Cell
+    from mubench_gen.runs.results import Run
 
 _AXES = {
     "fine_he": "fine H&E",
@@ -23,7 +23,7 @@ _MARK = "≠"
 
 def show(runs: Sequence[Run]) -> None:
     """Two tables: the main results and the weight-merging figure."""
-    from mubench_gen.published import beside
+    from mubench_gen.compare.published import beside
 
     yours = [beside(run) for run in runs]
     _print_main(yours)
@@ -33,7 +33,7 @@ def show(runs: Sequence[Run]) -> None:
 
 def document(runs: Sequence[Run]) -> dict[str, Any]:
     """The same for --json: what is published and what is yours under keys of their own."""
-    from mubench_gen.published import beside, load_published
+    from mubench_gen.compare.published import beside, load_published
 
     return {
         "published": asdict(load_published()),
@@ -43,7 +43,7 @@ def document(runs: Sequence[Run]) -> dict[str, Any]:
 
 def _print_main(yours: Sequence[Beside]) -> None:
     from mubench_gen.cli.tables import print_table
-    from mubench_gen.published import load_published
+    from mubench_gen.compare.published import load_published
 
     published = load_published()
     columns = published.columns
@@ -66,7 +66,7 @@ def _print_main(yours: Sequence[Beside]) -> None:
 
 def _print_merging(yours: Sequence[Beside]) -> None:
     from mubench_gen.cli.tables import print_table
-    from mubench_gen.published import load_published
+    from mubench_gen.compare.published import load_published
 
     merging = load_published().merging
     rows = [
@@ -88,7 +88,7 @@ def _print_merging(yours: Sequence[Beside]) -> None:
 
 
 def _print_notes(yours: Sequence[Beside]) -> None:
-    from mubench_gen.published import load_published
+    from mubench_gen.compare.published import load_published
 
     columns = load_published().columns
     for run in yours:

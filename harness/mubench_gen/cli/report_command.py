@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mubench_gen.outlet import give
+from mubench_gen.console.outlet import give
 
 if TYPE_CHECKING:
-    from mubench_gen.results import Run
+    from mubench_gen.runs.results import Run
 
 _EXAMPLES = """
 \b
@@ -100,7 +100,7 @@ class _Wanted:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **given: Any) -> None:
     """Print the table of one run or several, finished or not, or write it as a page."""
-    from mubench_gen.fields import split_fields
+    from mubench_gen.scores.metadata import split_fields
 
     wanted = _Wanted(by=split_fields(by), images=not no_images, **given)
     _check(runs, wanted)
@@ -110,9 +110,9 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
         html = None if wanted.html is None else Path(wanted.html)
         forgetting_view.report(runs, html=html, as_json=wanted.as_json)
         return
-    from mubench_gen.progress import log
-    from mubench_gen.results import load_run
-    from mubench_gen.shown_images import notes
+    from mubench_gen.console.progress import log
+    from mubench_gen.runs.results import load_run
+    from mubench_gen.runs.shown_images import notes
 
     loaded = [load_run(path) for path in runs]
     for note in notes([run.dir for run in loaded]):
@@ -169,8 +169,8 @@ def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
 
 def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
     from mubench_gen.cli import plugin_sections
-    from mubench_gen.page import MOST_ITEMS, check_page_path, write_page
-    from mubench_gen.progress import log
+    from mubench_gen.console.progress import log
+    from mubench_gen.report.html import MOST_ITEMS, check_page_path, write_page
 
     path = Path(wanted.html) if wanted.html else runs[0].dir / _IN_THE_RUN
     check_page_path(path)
@@ -194,9 +194,9 @@ def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
 def _export(runs: Sequence[Run], wanted: _Wanted) -> None:
     import sys
 
+    from mubench_gen.console.progress import log
     from mubench_gen.errors import SettingError
-    from mubench_gen.export import export, reported
-    from mubench_gen.progress import log
+    from mubench_gen.report.export import export, reported
 
     if wanted.form == "parquet" and wanted.out is None and sys.stdout.isatty():
         raise SettingError("Parquet is no text for a terminal: give --out FILE.")
@@ -230,7 +230,7 @@ def _print(runs: Sequence[Run], wanted: _Wanted) -> None:
 
 
 def _print_tables(runs: Sequence[Run], wanted: _Wanted) -> None:
-    from mubench_gen.report import print_report
+    from mubench_gen.report.text import print_report
 
     if wanted.group is not None:
         from mubench_gen.cli.group_view import show
@@ -242,9 +242,9 @@ def _print_tables(runs: Sequence[Run], wanted: _Wanted) -> None:
 
 
 def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
-    from mubench_gen.breakdown import breakdowns
     from mubench_gen.cli import plugin_sections
     from mubench_gen.cli.tables import print_json
+    from mubench_gen.scores.breakdown import breakdowns
 
     summaries = [run.summary() for run in runs]
     if wanted.by:
@@ -256,8 +256,8 @@ def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
             }
     document = {"runs": summaries} if len(summaries) > 1 else summaries[0]
     if wanted.group is not None:
-        from mubench_gen.grouping import group_runs
-        from mubench_gen.sides import label_runs
+        from mubench_gen.compare.groups import label_runs
+        from mubench_gen.compare.model_groups import group_runs
 
         groups = group_runs(runs, label_runs(runs), fact=wanted.group)
         document = {**document, "groups": groups.as_dict()}

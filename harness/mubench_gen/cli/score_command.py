@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mubench_gen.outlet import say
+from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.rescore import Change
-    from mubench_gen.results import Run
+    from mubench_gen.runs.rescore import Change
+    from mubench_gen.runs.results import Run
 
 _EXAMPLES = """
 \b
@@ -77,7 +77,7 @@ def command(
     """
     from mubench_gen.cli.parser_views import draw_audit, show_audit, show_card
     from mubench_gen.errors import SettingError
-    from mubench_gen.results import load_run
+    from mubench_gen.runs.results import load_run
 
     if parser_card is not None:
         show_card(parser_card, as_json=as_json)
@@ -107,9 +107,9 @@ def command(
 
 
 def _score(loaded: Run, *, save: bool, as_json: bool) -> None:
-    from mubench_gen import rescore as again
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.report import print_scores
+    from mubench_gen.report.text import print_scores
+    from mubench_gen.runs import rescore as again
 
     rescored = again.rescore(loaded)
     if save:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.eval_command import command as eval_command
-from mubench_gen.outlet import say, tell
-from mubench_gen.settings import Settings, make_settings
+from mubench_gen.console.outlet import say, tell
+from mubench_gen.plan.settings import Settings, make_settings
 
 if TYPE_CHECKING:
-    from mubench_gen.sweeping.frontier import Frontier
-    from mubench_gen.sweeping.sweep import SweepResult
+    from mubench_gen.interpolation.sweep.frontier import Frontier
+    from mubench_gen.interpolation.sweep.sweep import SweepResult
 
 _EXAMPLES = """
 \b
@@ -112,11 +112,11 @@ def command(
     Weights move in one process: in place on transformers, reloaded on vLLM with its caches
     emptied. The options below are those of eval.
     """
-    from mubench_gen.cli.streams import results_only
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.page.place import check_page_path
-    from mubench_gen.plugins import Plugins
-    from mubench_gen.sweeping.sweep import open_sweep, run_sweep
+    from mubench_gen.console.stdout import results_only
+    from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep
+    from mubench_gen.plugins.registry import Plugins
+    from mubench_gen.report.html.place import check_page_path
 
     if html is not None:
         check_page_path(html)
@@ -165,9 +165,9 @@ def _title(result: SweepResult) -> str:
 
 
 def _write_pages(result: SweepResult, html: Path | None, svg: Path | None) -> None:
-    from mubench_gen.page.place import write_text
-    from mubench_gen.progress import log
-    from mubench_gen.sweeping import page
+    from mubench_gen.console.progress import log
+    from mubench_gen.interpolation.sweep import page
+    from mubench_gen.report.html.place import write_text
 
     found, title = result.frontier, _title(result)
     if html is not None:
@@ -180,8 +180,8 @@ def _write_pages(result: SweepResult, html: Path | None, svg: Path | None) -> No
 
 def _show(found: Frontier, title: str) -> None:
     from mubench_gen.cli.tables import print_table
-    from mubench_gen.outlet import printable
-    from mubench_gen.sweeping.page import ends_rows, explained, task_rows
+    from mubench_gen.console.outlet import printable
+    from mubench_gen.interpolation.sweep.page import ends_rows, explained, task_rows
 
     rows = ends_rows(found)
     print_table(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mubench_gen.outlet import blanked, say
+from mubench_gen.console.outlet import blanked, say
 
 _WIDTH = 160  # where stdout is no terminal
 
@@ -28,7 +28,7 @@ def print_table(
     """A table; the columns numbered in `right` are aligned to the right."""
     from rich.console import Console
 
-    from mubench_gen.terminal import Line, Sheet, fit
+    from mubench_gen.console.tables import Line, Sheet, fit
 
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     lines = [Line(row) for row in rows]

@@ -43,7 +43,7 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
     """List the tasks, by name, group, tag or glob."""
     from mubench_gen.cli import packages_view
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.task import SUFFIX, load_tasks
+    from mubench_gen.tasks.task import SUFFIX, load_tasks
 
     if data is None:
         tasks = load_tasks(names)
@@ -70,8 +70,8 @@ def _expected(task: Task) -> _Size:
 def _counted(names: Sequence[str], data: str) -> tuple[list[Task], dict[str, _Size]]:
     from mubench_gen.data import open_dataset
     from mubench_gen.data.survey import survey
-    from mubench_gen.pairing import with_recasts
-    from mubench_gen.task import load_tasks
+    from mubench_gen.tasks.matching import with_recasts
+    from mubench_gen.tasks.task import load_tasks
 
     dataset = open_dataset(data, outside=True)  # no image is read
     tasks = load_tasks(names, beside=dataset.path)

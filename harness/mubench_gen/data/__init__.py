@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mubench_gen.errors import DataError, did_you_mean
-from mubench_gen.image import StandardPolicy
+from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.types import Row
 
 NAMES = ("demo", "ubench")

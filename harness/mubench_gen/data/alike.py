@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from mubench_gen.progress import log
+from mubench_gen.console.progress import log
 from mubench_gen.types import Row
 
 _MOST_CHARACTERS = 20_000  # of options that are looked at

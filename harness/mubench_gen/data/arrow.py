@@ -15,9 +15,9 @@ from mubench_gen.data.columns import text_columns
 from mubench_gen.data.index import IndexMaker
 from mubench_gen.data.parquet_file import ParquetFile
 from mubench_gen.data.schema import row_name, to_row
-from mubench_gen.digests import files_digest
 from mubench_gen.errors import DataError
-from mubench_gen.image import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.storage.digests import files_digest
 from mubench_gen.types import Row
 
 _ROWS_AT_ONCE = 256

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from mubench_gen.errors import DataError
-from mubench_gen.places import cache_folder
-from mubench_gen.scratch import Scratch, sweep
+from mubench_gen.storage.paths import cache_folder
+from mubench_gen.storage.scratch import Scratch, sweep
 
 DEMO_IMAGES = 600
 
@@ -23,8 +23,8 @@ def demo_folder() -> Path:
 
 def generate_demo(folder: Path, *, images: int, seed: int | None = None) -> None:
     """Write the demo into `folder`: a temporary folder beside it first, then one rename."""
+    from mubench_gen.console.progress import bar
     from mubench_gen.data.demo import DEMO_SEED, write_demo
-    from mubench_gen.progress import bar
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.console.progress import Progress, bar, log
 from mubench_gen.data.shards import Shard
 from mubench_gen.data.ubench import Release, hub_cache, repo_folder, shards_of
-from mubench_gen.digests import remember, sha256_of
 from mubench_gen.errors import DataError, MissingExtraError
-from mubench_gen.progress import Progress, bar, log
+from mubench_gen.storage.digests import remember, sha256_of
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MARGIN = 64 * 10**6  # bytes that stay free

@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mubench_gen.digests import Known, Memory, digests_within, stamp_of
 from mubench_gen.errors import DataError, ImageError
-from mubench_gen.user_files import open_regular
+from mubench_gen.storage.digests import Known, Memory, digests_within, stamp_of
+from mubench_gen.storage.user_files import open_regular
 
 _MOST_BYTES = 2 * 2**30  # of one file
 _SHOWN = 3

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.console.progress import bar
 from mubench_gen.data.alike import Alike
 from mubench_gen.data.table import SUFFIXES, Entry, read_entry, read_table
 from mubench_gen.errors import DataError
-from mubench_gen.progress import bar
-from mubench_gen.scratch import Scratch, sweep
+from mubench_gen.storage.scratch import Scratch, sweep
 from mubench_gen.types import Task
 
 _SHOWN_PROBLEMS = 10

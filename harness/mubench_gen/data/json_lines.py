@@ -10,7 +10,7 @@ from typing import IO, Any
 import orjson
 
 from mubench_gen.errors import DataError
-from mubench_gen.user_files import open_regular
+from mubench_gen.storage.user_files import open_regular
 
 BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")  # UTF-16

@@ -15,9 +15,9 @@ from mubench_gen.data.alike import Alike
 from mubench_gen.data.image_files import ImageFiles, combined, outside
 from mubench_gen.data.json_lines import check_keys, lines_of, open_lines, read_object
 from mubench_gen.data.schema import check_row, row_name, to_row
-from mubench_gen.digests import Stamp, stamp_of
 from mubench_gen.errors import DataError
-from mubench_gen.image import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.storage.digests import Stamp, stamp_of
 from mubench_gen.types import Image, Row
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mubench_gen.geometry import iou, require_one_frame
-from mubench_gen.image import StandardPolicy
+from mubench_gen.images.geometry import iou, require_one_frame
+from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.types import Box, Image
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from mubench_gen.data import Dataset
 from mubench_gen.data.derived import Derived
 from mubench_gen.data.marking import COLOURS, Marks
 from mubench_gen.data.schema import Lazy
-from mubench_gen.geometry import marked
+from mubench_gen.images.geometry import marked
 from mubench_gen.types import Box, Question, Row
 
 BOXES, WHICH_BOX, COUNT = "boxes", "which_box", "count"

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mubench_gen.console.progress import log
 from mubench_gen.data.arrow import ArrowDataset, open_source
 from mubench_gen.data.arrow_file import Source
-from mubench_gen.digests import digests_of, sha256_of
 from mubench_gen.errors import DataError
-from mubench_gen.image import StandardPolicy
-from mubench_gen.progress import log
+from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.storage.digests import digests_of, sha256_of
 
 SUFFIXES = (".arrow", ".parquet", ".feather", ".ipc")
 _MEMBER = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.\w+)")

@@ -17,8 +17,8 @@ from mubench_gen.data.image_files import ImageFiles
 from mubench_gen.data.json_lines import check_keys, lines_of, open_lines, read_object
 from mubench_gen.data.schema import COLUMNS, check_row, to_row
 from mubench_gen.errors import DataError, ImageError
-from mubench_gen.image import StandardPolicy, open_image
-from mubench_gen.scientific import ScientificPolicy, is_tiff
+from mubench_gen.images.microscope import ScientificPolicy, is_tiff
+from mubench_gen.images.policy import StandardPolicy, open_image
 
 SUFFIXES = (".csv", ".jsonl")
 NEEDED = ("image", "question", "options", "answer")

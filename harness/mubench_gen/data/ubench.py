@@ -9,7 +9,7 @@ from pathlib import Path
 from mubench_gen.data.arrow import ArrowDataset
 from mubench_gen.data.shards import Shard, open_shards
 from mubench_gen.errors import DataError
-from mubench_gen.image import StandardPolicy
+from mubench_gen.images.policy import StandardPolicy
 
 
 @dataclass(frozen=True, slots=True)

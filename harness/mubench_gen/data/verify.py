@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mubench_gen.console.progress import Progress, bar
 from mubench_gen.data import open_dataset
 from mubench_gen.data.alike import Alike
 from mubench_gen.data.arrow import ArrowDataset, open_source
@@ -14,10 +15,9 @@ from mubench_gen.data.jsonl import JsonlDataset
 from mubench_gen.data.schema import check_row
 from mubench_gen.data.shards import Shard, find_shards
 from mubench_gen.data.ubench import UBENCH, shards_of
-from mubench_gen.digests import Memory, sha256_of
 from mubench_gen.errors import DataError, ImageError
-from mubench_gen.image import StandardPolicy
-from mubench_gen.progress import Progress, bar
+from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.storage.digests import Memory, sha256_of
 from mubench_gen.types import Image, Row
 
 

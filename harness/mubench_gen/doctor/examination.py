@@ -17,7 +17,7 @@ from mubench_gen.doctor.finding import Finding, fine, lacking
 from mubench_gen.doctor.fitness import Here, fitness
 from mubench_gen.engines import check_engine
 from mubench_gen.engines.footprint import GIB, memory
-from mubench_gen.places import cache_folder
+from mubench_gen.storage.paths import cache_folder
 
 _ROOM = {"runs": 1, "data": 1, "weights": 20}  # GiB below which a disk is told of
 _TORCH_HOW = "install a build for your GPU: https://pytorch.org/get-started/locally"

@@ -14,8 +14,8 @@ from mubench_gen.doctor.machine import Gpu
 from mubench_gen.doctor.packages import OWN
 from mubench_gen.doctor.wants import Told, Wants, ask_plugins
 from mubench_gen.engines.footprint import GIB, memory
-from mubench_gen.plugin_switches import ALLOWED, REFUSED
-from mubench_gen.plugins import UNNAMED, Listed, Plugins
+from mubench_gen.plugins.enabled import ALLOWED, REFUSED
+from mubench_gen.plugins.registry import UNNAMED, Listed, Plugins
 
 # The extra that brings what an engine needs.
 _EXTRA = {"vllm-server": "vllm"}

@@ -11,7 +11,7 @@ from functools import lru_cache
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion
 
-from mubench_gen.entry_points import origin_of_distribution
+from mubench_gen.plugins.entry_points import origin_of_distribution
 
 OWN = "mubench-gen"
 

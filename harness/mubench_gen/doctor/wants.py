@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mubench_gen.apart import run_apart
+from mubench_gen.plugins.subprocess import run_apart
 
 _PATIENCE = 120.0  # seconds for all of them
 _PROGRAM = """
@@ -15,7 +15,7 @@ import json, os, sys
 kept = os.dup(1)
 os.dup2(2, 1)
 from mubench_gen.model import Checkpoint
-from mubench_gen.plugins import Plugins
+from mubench_gen.plugins.registry import Plugins
 
 def told(spec):
     source = spec.source

@@ -30,28 +30,28 @@ Opener = Callable[[Checkpoint, Runtime], Model]
 
 def _transformers(checkpoint: Checkpoint, runtime: Runtime) -> Model:
     if checkpoint.kind == "contrastive":
-        from mubench_gen.engines.transformers_contrastive import TransformersContrastive
+        from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 
         return TransformersContrastive(checkpoint, runtime)
-    from mubench_gen.engines.transformers_generative import TransformersGenerative
+    from mubench_gen.engines.transformers.generative import TransformersGenerative
 
     return TransformersGenerative(checkpoint, runtime)
 
 
 def _server(checkpoint: Checkpoint, runtime: Runtime) -> Model:
-    from mubench_gen.engines.server_generative import ServerGenerative
+    from mubench_gen.engines.server.generative import ServerGenerative
 
     return ServerGenerative.at(checkpoint, runtime)
 
 
 def _vllm(checkpoint: Checkpoint, runtime: Runtime) -> Model:
-    from mubench_gen.engines.vllm_generative import VllmGenerative
+    from mubench_gen.engines.vllm.generative import VllmGenerative
 
     return VllmGenerative(checkpoint, runtime)
 
 
 def _vllm_server(checkpoint: Checkpoint, runtime: Runtime) -> Model:
-    from mubench_gen.engines.server_vllm import VllmServer
+    from mubench_gen.engines.server.own_vllm import VllmServer
 
     return VllmServer(checkpoint, runtime)
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mubench_gen.digests import sha256_of
 from mubench_gen.errors import UsageError
-from mubench_gen.user_files import parse_json
+from mubench_gen.storage.digests import sha256_of
+from mubench_gen.storage.user_files import parse_json
 
 # A snapshot of the hub's cache links large files to blobs named by their sha256.
 _SHA256_NAME = re.compile(r"[0-9a-f]{64}\Z")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.user_files import parse_json
+from mubench_gen.storage.user_files import parse_json
 
 GIB = 2**30
 # Bytes an element, of what is loaded in the precision that the user chose.

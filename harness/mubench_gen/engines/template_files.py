@@ -7,7 +7,7 @@ from typing import Any
 
 from mubench_gen.engines.digest import local_folder
 from mubench_gen.model import Checkpoint
-from mubench_gen.user_files import parse_json
+from mubench_gen.storage.user_files import parse_json
 
 _CONFIGURATIONS = ("chat_template.json", "processor_config.json", "tokenizer_config.json")
 

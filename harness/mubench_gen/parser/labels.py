@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mubench_gen.labels import ALPHABETS, make_labels, roman
+from mubench_gen.parser.label_styles import ALPHABETS, make_labels, roman
 from mubench_gen.parser.text import fold
 
 _WRAPPING = " ()[]{}<>.:\"'"

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mubench_gen import deprecation
 from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.plugins import deprecation
 from mubench_gen.testing import contrastive_checks, generative_checks, plugin_checks, run_checks
 from mubench_gen.testing.check import CHECKS, Check, CheckFailed, NotApplicable, Result, judged
 from mubench_gen.testing.subject import Subject

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from mubench_gen.errors import SettingError
-from mubench_gen.import_trial import Imported, try_import
+from mubench_gen.plugins.import_trial import Imported, try_import
 from mubench_gen.testing.check import NotApplicable, check, want
 from mubench_gen.testing.subject import Subject
 
@@ -62,7 +62,7 @@ def options_are_described(subject: Subject) -> None:
     remedy='keep Options as mubench_gen.Options makes it (extra="forbid"), with typed fields',
 )
 def options_refuse_unknown_names(subject: Subject) -> None:
-    from mubench_gen.plugins import check_options
+    from mubench_gen.plugins.registry import check_options
 
     unknown = "an_option_that_is_not_there"
     source: Any = subject.loaded_plugin.spec(subject.model).source
@@ -81,7 +81,7 @@ def options_refuse_unknown_names(subject: Subject) -> None:
     remedy="type the fields (int, float, bool, Literal[…]) and bound them: Field(ge=0, le=1)",
 )
 def options_refuse_bad_values(subject: Subject) -> None:
-    from mubench_gen.plugins import check_options
+    from mubench_gen.plugins.registry import check_options
 
     options = _options(subject)
     source: Any = subject.loaded_plugin.spec(subject.model).source

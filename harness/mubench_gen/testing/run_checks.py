@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.model import Model
-from mubench_gen.results import Run, load_run
+from mubench_gen.runs.results import Run, load_run
 from mubench_gen.testing.check import check, want
 from mubench_gen.testing.subject import OPTIONS, Subject, plain_image
 

@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mubench_gen.image import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.model import Checkpoint, Model
-from mubench_gen.plan import open_model
-from mubench_gen.plugins import Plugin, Plugins
-from mubench_gen.settings import Settings, make_settings
+from mubench_gen.plan.plan import open_model
+from mubench_gen.plan.settings import Settings, make_settings
+from mubench_gen.plugins.registry import Plugin, Plugins
 from mubench_gen.types import Image, Message, Readout, Request, Sampling, Text
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import torch
 from conch.open_clip_custom import create_model_from_pretrained, get_tokenizer
 from huggingface_hub import hf_hub_download
 
-from mubench_gen.engines.transformers_checkpoint import resolve_device, resolve_dtype
+from mubench_gen.engines.transformers.checkpoint import resolve_device, resolve_dtype
 from mubench_gen.model import Runtime
 from mubench_gen_plugins.openclip.opened import Opened, described, files_digest
 

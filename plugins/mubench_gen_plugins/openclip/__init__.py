@@ -26,7 +26,7 @@ from mubench_gen.types import Image
 if TYPE_CHECKING:
     import numpy as np
 
-    from mubench_gen.engines.transformers_batches import Chunks
+    from mubench_gen.engines.transformers.batches import Chunks
     from mubench_gen_plugins.openclip.opened import Opened
 
 _CLIP = {"family": "CLIP", "licence": "MIT", "parameters": "0.15B"}
@@ -97,13 +97,13 @@ class OpenClip(ContrastiveModel):
         if self._opened is not None:  # for its digest
             return
         # Sets what torch reads when it is first imported, and names the extra.
-        from mubench_gen.engines.transformers_source import require_transformers
+        from mubench_gen.engines.transformers.source import require_transformers
 
         if self.runtime.trust_remote_code:
             raise UsageError("open_clip runs no code of a checkpoint: no --trust-remote-code.")
         require_transformers()
         self._opened = self._open()
-        from mubench_gen.engines.transformers_batches import Chunks
+        from mubench_gen.engines.transformers.batches import Chunks
 
         self._chunks: Chunks = Chunks(self.runtime.batch_size or self.batch_size)
 

@@ -13,7 +13,7 @@ from typing import NoReturn
 import torch
 from huggingface_hub import snapshot_download
 
-from mubench_gen.engines.transformers_checkpoint import resolve_device, resolve_dtype
+from mubench_gen.engines.transformers.checkpoint import resolve_device, resolve_dtype
 from mubench_gen.errors import MissingExtraError, UsageError
 from mubench_gen.model import Runtime
 from mubench_gen_plugins.openclip.opened import Opened, described, files_digest

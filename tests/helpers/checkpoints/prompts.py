@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from mubench_gen.engines.conversation import choose_template, conversation, plain
-from mubench_gen.image import StandardPolicy
+from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Image, Message, Request, Sampling, Text
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mubench_gen.image import StandardPolicy
-from mubench_gen.prompt import Prompt, load_prompt, render
+from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.prompts.render import Prompt, load_prompt, render
 from mubench_gen.types import Image, Question, Row, Sample, Task, Text
 
 NONE_OF_THE_ABOVE = "none of the above"

@@ -1,0 +1,1 @@
+"""runs → comparison: what differs, by how much, and whether it can be told at all."""

@@ -1,0 +1,183 @@
+"""records → arrays: what each run made of each item, for several runs at once.
+
+Memory holds some twenty bytes a record and the text of each item's id once.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.runs.results import Run
+from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
+from mubench_gen.scores.score import image_of
+
+Codes = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
+
+ERROR = -1  # in `right`
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """One run's answers, a place a record; items that ask for boxes are left out.
+
+    `item`, `variant` (prompt, read-out, order and repeat), `image` (what it is clustered by)
+    and `answer` (the right option's original place and the number of options) are codes that
+    all runs of one reading share; `right` is 1, 0 or ERROR.
+    """
+
+    run: Run
+    item: Codes
+    variant: Codes
+    image: Codes
+    answer: Codes
+    right: npt.NDArray[np.int8]
+    unanswered: int
+    boxes: int
+
+    @property
+    def errors(self) -> int:
+        return int((self.right == ERROR).sum())
+
+    @property
+    def planned(self) -> int:
+        return int(self.run.manifest["planned"])
+
+    @property
+    def recorded(self) -> int:
+        """Records there are, of failed items and of items that ask for boxes too."""
+        return len(self.right) + self.boxes
+
+    @property
+    def finished(self) -> bool:
+        """Whether every item has been asked; some may have failed."""
+        return self.recorded >= self.planned
+
+    @property
+    def shows_images(self) -> bool:
+        """Whether items were shown their own image."""
+        return bool(self.run.manifest["settings"]["control"] == "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The outcomes of several runs, and their items: names, and codes of some fields.
+
+    `groups[field]` is an item's place in `values[field]`.
+    """
+
+    runs: tuple[Outcomes, ...]
+    items: Sequence[str]
+    groups: dict[str, Codes]
+    values: dict[str, list[str]]
+
+    def images(self) -> Codes:
+        """The image that each item is clustered by: its own where any run showed that."""
+        found = np.full(len(self.items), -1, np.int64)
+        for run in sorted(self.runs, key=lambda run: not run.shows_images):
+            fresh = found[run.item] < 0
+            found[run.item[fresh]] = run.image[fresh]
+        return found
+
+
+class _Index:
+    """Codes of texts, in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.codes: dict[Any, int] = {}
+
+    def __call__(self, text: Any) -> int:
+        return self.codes.setdefault(text, len(self.codes))
+
+
+def read_outcomes(runs: Sequence[Run], fields: Sequence[str] = ("task", "dataset")) -> Reading:
+    """Read the runs. SettingError where no record has one of the fields."""
+    items, variants, images = _Index(), _Index(), _Index()
+    grouped = {field: array("q") for field in fields}
+    indices = {field: _Index() for field in fields}
+    known: set[str] = set()
+    found = []
+    for run in runs:
+        columns = [array("q") for _ in range(4)]
+        rights = array("b")
+        unanswered = boxes = 0
+        for record in run.outcomes(fields):
+            if is_box_record(record):
+                boxes += 1
+                continue
+            name = record["item"]
+            before = len(items.codes)
+            item = items(name)
+            if item == before:
+                for field, codes in grouped.items():
+                    codes.append(indices[field](value_of(record, field)))
+                known |= field_names(record) if item < 1_000 else set()
+            order, gold = record["order"], record["gold"]
+            answer = (order[gold] if gold < len(order) else gold) * 1_000 + len(record["options"])
+            row = (item, variants(record["id"][len(name) :]), images(image_of(record)), answer)
+            for column, code in zip(columns, row, strict=True):
+                column.append(code)
+            status = record["status"]
+            unanswered += status not in ("answered", "error")
+            rights.append(ERROR if status == "error" else bool(record["correct"]))
+        item_codes, variant, image, right_answer = map(_array, columns)
+        found.append(
+            Outcomes(
+                run, item_codes, variant, image, right_answer, _small(rights), unanswered, boxes
+            )
+        )
+    counts = {field: len(index.codes.keys() - {ABSENT}) for field, index in indices.items()}
+    if items.codes:
+        check_fields(fields, known, counts)
+    return Reading(
+        runs=tuple(found),
+        items=list(items.codes),
+        groups={field: _array(codes) for field, codes in grouped.items()},
+        values={field: list(index.codes) for field, index in indices.items()},
+    )
+
+
+def values_of(runs: Sequence[Outcomes], wanted: npt.NDArray[np.bool_], *, by_id: bool) -> Values:
+    """How right each run was on each item, of shape (items, runs); NaN where left out.
+
+    The mean over an item's records that have an answer. `by_id`: over those ids alone that
+    all of these runs answered, so that a failed order or repeat is left out of all of them.
+    """
+    sound = [run.right != ERROR for run in runs]
+    if by_id:
+        sound = _shared(runs, sound)
+    values = np.full((len(wanted), len(runs)), np.nan)
+    for place, (run, kept) in enumerate(zip(runs, sound, strict=True)):
+        item, right = run.item[kept], run.right[kept]
+        counts = np.bincount(item, minlength=len(wanted))
+        sums = np.bincount(item, weights=right, minlength=len(wanted))
+        there = wanted & (counts > 0)
+        values[there, place] = sums[there] / counts[there]
+    return values
+
+
+def _shared(
+    runs: Sequence[Outcomes], sound: Sequence[npt.NDArray[np.bool_]]
+) -> list[npt.NDArray[np.bool_]]:
+    """Of the sound records those whose id is sound in all runs."""
+    width = 1 + max((int(run.variant.max()) for run in runs if len(run.variant)), default=0)
+    keys = [run.item * width + run.variant for run in runs]
+    common = keys[0][sound[0]]
+    for key, kept in zip(keys[1:], sound[1:], strict=True):
+        common = np.intersect1d(common, key[kept], assume_unique=True)
+    return [kept & np.isin(key, common) for key, kept in zip(keys, sound, strict=True)]
+
+
+def _array(codes: array[int]) -> Codes:
+    return np.frombuffer(codes, np.int64) if len(codes) else np.empty(0, np.int64)
+
+
+def _small(codes: array[int]) -> npt.NDArray[np.int8]:
+    return np.frombuffer(codes, np.int8) if len(codes) else np.empty(0, np.int8)

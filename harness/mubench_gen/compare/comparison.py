@@ -1,0 +1,260 @@
+"""runs → comparison: paired differences, tested and adjusted, pooled and by task and data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mubench_gen.compare.answer_matrix import Codes, Reading, Values, read_outcomes, values_of
+from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, sides_of
+from mubench_gen.compare.preconditions import Comparability, comparability
+from mubench_gen.errors import RunFolderError, SettingError
+from mubench_gen.runs.results import Run
+from mubench_gen.scores.metadata import check_facts
+from mubench_gen.scores.paired import (
+    DRAWS,
+    Omnibus,
+    PairedDifference,
+    compare_all,
+    compare_pair,
+    holm,
+)
+
+_PARTS = {"task": "tasks", "dataset": "datasets"}
+_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One pair on one group of items: `first` − `second`, labels of sides.
+
+    part: "pooled", "tasks", "datasets" or the field that groups them; name: of the group.
+    n_excluded: items of both without an answer of both, errors. p_holm: adjusted for the
+    `family` differences of this part.
+    """
+
+    part: str
+    name: str
+    first: str
+    second: str
+    n_excluded: int
+    paired: PairedDifference
+    p_holm: float
+    family: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """Whether three or more sides differ at all on one group; fields as in Difference."""
+
+    part: str
+    name: str
+    omnibus: Omnibus
+    p_holm: float
+    family: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All that a comparison found.
+
+    items: what is compared, of so many in any run. accepted: why the runs would not have
+    been comparable, had it not been asked for. notes: what else differs.
+    """
+
+    sides: tuple[Side, ...]
+    items: int
+    items_in_any: int
+    accepted: tuple[str, ...]
+    notes: tuple[str, ...]
+    differences: tuple[Difference, ...]
+    overall: tuple[Overall, ...]
+    seed: int
+    draws: int = DRAWS
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `compare --json` prints."""
+        return {
+            "sides": [asdict(side) for side in self.sides],
+            "items": self.items,
+            "items_in_any": self.items_in_any,
+            "accepted": list(self.accepted),
+            "notes": list(self.notes),
+            "differences": [_flat(one, "paired") for one in self.differences],
+            "overall": [_flat(one, "omnibus") for one in self.overall],
+            "seed": self.seed,
+            "draws": self.draws,
+            "confidence": 0.95,
+            "power": 0.8,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    part: str
+    name: str
+    items: Codes
+
+
+def compare(
+    runs: Sequence[Run],
+    *,
+    pairs: Pairs = "first",
+    intersection: bool = False,
+    unfinished: bool = False,
+    by: Sequence[str] = (),
+    group: str | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two runs or more on the items that they share.
+
+    `pairs`: each run against the first, all pairs, or each model against the one that it is
+    based on. `by`: further fields whose values group the items. `group`: a fact of the models
+    ("scope", "domain"): the groups of models are compared instead of the runs. RunFolderError
+    where the runs are not comparable, unless `intersection` (or, for unfinished runs alone,
+    `unfinished`) says that what they share is to be compared all the same.
+    """
+    if len(runs) < 2:
+        raise SettingError("A comparison needs two runs or more: mubench-gen compare A B.")
+    folders = [run.dir.resolve() for run in runs]
+    if twice := [run.dir for run in runs if folders.count(run.dir.resolve()) > 1]:
+        raise SettingError(f"{twice[0]} is given twice: a run is compared with others.")
+    labels = label_runs(runs)
+    fields = tuple(dict.fromkeys(("task", "dataset", *by)))
+    if group is not None:
+        check_facts([group], [run.manifest for run in runs])
+    reading = read_outcomes(runs, fields)
+    found = comparability(reading, labels)
+    accepted = _accepted(found, reading, intersection=intersection, unfinished=unfinished)
+    sides, members = sides_of(reading, labels, group)
+    chosen = pairs_of(sides, reading, pairs, group)
+    differences, overall = _compared(reading, found, sides, members, chosen, seed)
+    return Comparison(
+        sides=sides,
+        items=int(found.wanted.sum()),
+        items_in_any=len(reading.items),
+        accepted=accepted,
+        notes=found.notes,
+        differences=differences,
+        overall=overall,
+        seed=seed,
+    )
+
+
+def _accepted(
+    found: Comparability, reading: Reading, *, intersection: bool, unfinished: bool
+) -> tuple[str, ...]:
+    """What is put up with; RunFolderError for what isn't, or where nothing is shared."""
+    if not found.wanted.any():
+        raise RunFolderError(
+            "The runs share no item: "
+            + "; ".join(
+                f"{run.run.dir} has {len(np.unique(run.item)):,}"
+                + (f" ({reading.items[int(run.item[0])]} …)" if len(run.item) else "")
+                for run in reading.runs
+            )
+            + ". Compare runs of the same data and tasks."
+        )
+    refused = () if intersection else found.obstacles
+    late = () if intersection or unfinished else found.unfinished
+    if refused or late:
+        shown = [*refused, *late]
+        more = [f"… and {len(shown) - _SHOWN} more"] if len(shown) > _SHOWN else []
+        flag = "--intersection" if refused else "--unfinished"
+        raise RunFolderError(
+            "The runs are not comparable as they are:\n  "
+            + "\n  ".join([*shown[:_SHOWN], *more])
+            + f"\nThey share {int(found.wanted.sum()):,} of {len(reading.items):,} items; {flag} "
+            "compares those all the same."
+        )
+    return found.obstacles + found.unfinished
+
+
+def _compared(
+    reading: Reading,
+    found: Comparability,
+    sides: Sequence[Side],
+    members: Sequence[Sequence[int]],
+    pairs: Sequence[tuple[int, int]],
+    seed: int,
+) -> tuple[tuple[Difference, ...], tuple[Overall, ...]]:
+    groups, images = list(_groups(reading, found)), reading.images()
+
+    def values(places: Sequence[int]) -> Values:
+        """Of shape (items, sides), NaN in all where one of the runs has none."""
+        members_of = [members[place] for place in places]
+        flat = [run for runs in members_of for run in runs]
+        each = values_of([reading.runs[run] for run in flat], found.wanted, by_id=found.by_id)
+        each[np.isnan(each).any(axis=1)] = np.nan
+        ends = np.cumsum([len(runs) for runs in members_of])
+        return np.stack([part.mean(axis=1) for part in np.split(each, ends[:-1], axis=1)], axis=1)
+
+    differences: list[Difference] = []
+    for first, second in pairs:
+        both = values((first, second))
+        there = ~np.isnan(both[:, 0])
+        for one in groups:
+            items = one.items[there[one.items]]
+            if len(items):
+                paired = compare_pair(both[items, 0], both[items, 1], images[items], seed=seed)
+                labels = sides[first].label, sides[second].label
+                excluded = len(one.items) - len(items)
+                differences.append(Difference(one.part, one.name, *labels, excluded, paired, 1, 1))
+    overall: list[Overall] = []
+    if len(sides) > 2:
+        every = values(range(len(sides)))
+        there = ~np.isnan(every[:, 0])
+        for one in groups:
+            items = one.items[there[one.items]]
+            if len(items):
+                omnibus = compare_all(every[items], images[items], seed=seed)
+                overall.append(Overall(one.part, one.name, omnibus, 1, 1))
+    if not differences:
+        raise RunFolderError("No item has an answer of both runs: all that they share failed.")
+    return _adjusted(differences), _adjusted_overall(overall)
+
+
+def _groups(reading: Reading, found: Comparability) -> Iterator[_Group]:
+    shared = np.flatnonzero(found.wanted)
+    yield _Group("pooled", "pooled", shared)
+    for field, codes in reading.groups.items():
+        here = codes[shared]
+        names = reading.values[field]
+        for code in sorted(np.unique(here).tolist(), key=lambda code: names[code]):
+            yield _Group(_PARTS.get(field, field), names[code], shared[here == code])
+
+
+def _adjusted(differences: Sequence[Difference]) -> tuple[Difference, ...]:
+    """Each part of the table is a family, over all pairs; in the order of the table."""
+    found: list[Difference] = []
+    for part in dict.fromkeys(one.part for one in differences):
+        family = [one for one in differences if one.part == part]
+        chances = holm([one.paired.p for one in family])
+        found += [
+            replace(one, p_holm=p, family=len(family))
+            for one, p in zip(family, chances, strict=True)
+        ]
+    return tuple(found)
+
+
+def _adjusted_overall(overall: Sequence[Overall]) -> tuple[Overall, ...]:
+    found: list[Overall] = []
+    for part in dict.fromkeys(one.part for one in overall):
+        family = [one for one in overall if one.part == part]
+        chances = holm([one.omnibus.p for one in family])
+        found += [
+            replace(one, p_holm=p, family=len(family))
+            for one, p in zip(family, chances, strict=True)
+        ]
+    return tuple(found)
+
+
+def _flat(one: Any, nested: str) -> dict[str, Any]:
+    """A row as one object, what is nested between its name and its adjusted p."""
+    plain = asdict(one)
+    inner = plain.pop(nested)
+    adjusted = {name: plain.pop(name) for name in ("p_holm", "family")}
+    return {**plain, **inner, **adjusted}

@@ -1,0 +1,121 @@
+"""runs of a base and of its fine-tunes → what each gained and lost, task by task.
+
+A view of `comparison`: the same pairing, intervals and tests, told from the base's side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mubench_gen.compare.comparison import Difference, compare
+from mubench_gen.errors import SettingError
+from mubench_gen.runs.results import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One fine-tune on one group of items (part and name as in `comparison.Difference`).
+
+    forgotten: the share of the items that the base had right and the fine-tune has wrong;
+    learned: the other way round; change: after − before = learned − forgotten. kept: of what
+    the base had right, the share that is still right, None where it had nothing right. Where
+    an item was asked several times its values are means, and so are these. p_holm: adjusted
+    for the `family` changes of this part, of all fine-tunes.
+    """
+
+    finetuned: str
+    part: str
+    name: str
+    n: int
+    images: int
+    n_excluded: int
+    before: float
+    after: float
+    forgotten: float
+    learned: float
+    kept: float | None
+    change: float
+    ci95: tuple[float, float]
+    p: float
+    p_holm: float
+    family: int
+    test: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting:
+    """What the fine-tunes changed of the base; `accepted` and `notes` as in `Comparison`."""
+
+    base: str
+    finetuned: tuple[str, ...]
+    runs: tuple[str, ...]
+    items: int
+    items_in_any: int
+    accepted: tuple[str, ...]
+    notes: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+    def of(self, finetuned: str, part: str | None = None) -> list[Change]:
+        """The changes of one fine-tune, of one part or all."""
+        return [
+            one for one in self.changes if one.finetuned == finetuned and part in (None, one.part)
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `report --forgetting --json` prints."""
+        return asdict(self) | {"confidence": 0.95}
+
+
+def forgetting(
+    runs: Sequence[Run],
+    *,
+    intersection: bool = False,
+    unfinished: bool = False,
+    seed: int = 0,
+) -> Forgetting:
+    """Hold the runs of fine-tunes against the first, their base's, on the items that they share.
+
+    RunFolderError where the runs are not comparable, as `compare` has it.
+    """
+    if len(runs) < 2:
+        raise SettingError("Forgetting shows between two runs: report --forgetting BASE FINETUNED…")
+    found = compare(runs, intersection=intersection, unfinished=unfinished, seed=seed)
+    base, *others = found.sides
+    return Forgetting(
+        base=base.label,
+        finetuned=tuple(side.label for side in others),
+        runs=tuple(run for side in found.sides for run in side.runs),
+        items=found.items,
+        items_in_any=found.items_in_any,
+        accepted=found.accepted,
+        notes=found.notes,
+        changes=tuple(_change(one) for one in found.differences),
+    )
+
+
+def _change(one: Difference) -> Change:
+    """The difference base − fine-tune, turned round."""
+    paired = one.paired
+    low, high = paired.ci95
+    forgotten, learned = paired.ahead / paired.n, paired.behind / paired.n
+    return Change(
+        finetuned=one.second,
+        part=one.part,
+        name=one.name,
+        n=paired.n,
+        images=paired.images,
+        n_excluded=one.n_excluded,
+        before=paired.first,
+        after=paired.second,
+        forgotten=forgotten,
+        learned=learned,
+        kept=1 - forgotten / paired.first if paired.first else None,
+        change=-paired.difference + 0.0,
+        ci95=(-high + 0.0, -low + 0.0),
+        p=paired.p,
+        p_holm=one.p_holm,
+        family=one.family,
+        test=paired.test,
+    )

@@ -1,0 +1,276 @@
+"""runs → groups of models by a fact of theirs: generalists against specialists.
+
+A group's score on an item is the mean of its models', and a model's that of its runs. Runs
+that are unfinished, controls, or of models without the fact stand beside, in no mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.compare.answer_matrix import Codes, Reading, Values, read_outcomes, values_of
+from mubench_gen.compare.preconditions import comparability
+from mubench_gen.runs.results import Run
+from mubench_gen.scores.interval import student, wilson
+from mubench_gen.scores.metadata import ABSENT, MODEL, check_facts, fact_of
+from mubench_gen.scores.paired import PairedDifference, compare_pair, holm
+
+_OPTIONS = 1_000  # Outcomes.answer is a place times this, and the number of options
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A value of the fact, and the labels of the runs and the models that have it."""
+
+    name: str
+    runs: tuple[str, ...]
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupScore:
+    """A group's mean accuracy on some items that all runs have; ci95 is clustered by image.
+
+    part: "pooled", "groups" (of tasks: coarse, fine) or "tasks". above_chance: whether the
+    whole interval is above chance.
+    """
+
+    group: str
+    part: str
+    name: str
+    n: int
+    images: int
+    accuracy: float
+    ci95: tuple[float, float]
+    chance: float
+    above_chance: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDifference:
+    """`first` − `second` on the same items; p_holm is adjusted for the rows of its part."""
+
+    part: str
+    name: str
+    first: str
+    second: str
+    paired: PairedDifference
+    p_holm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """What groups of models score. left_out: (run, why) of those that are in none.
+
+    models: of each group its models' own accuracies, on the same items.
+    """
+
+    fact: str
+    groups: tuple[Group, ...]
+    left_out: tuple[tuple[str, str], ...]
+    items: int
+    scores: tuple[GroupScore, ...]
+    differences: tuple[GroupDifference, ...]
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `report --group --json` prints."""
+        plain = asdict(self)
+        plain["differences"] = [
+            {**{k: v for k, v in one.items() if k != "paired"}, **one["paired"]}
+            for one in plain["differences"]
+        ]
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    part: str
+    name: str
+    items: Codes
+
+
+def group_runs(
+    runs: Sequence[Run], labels: Sequence[str], *, fact: str = "scope", seed: int = 0
+) -> Grouping:
+    """Group the runs' models by a fact. SettingError where none of them has it.
+
+    One group has scores and no differences; runs that share no item have neither, and a note
+    says so.
+    """
+    check_facts([fact], [run.manifest for run in runs])
+    kept, left_out = _sorted_out(runs, labels, fact)
+    members: dict[str, list[int]] = {}
+    for place in kept:
+        members.setdefault(fact_of(runs[place].manifest, fact), []).append(place)
+    groups = tuple(
+        Group(
+            name,
+            tuple(labels[i] for i in places),
+            tuple(dict.fromkeys(_model(runs[i]) for i in places)),
+        )
+        for name, places in sorted(members.items())
+    )
+    if not kept:
+        return Grouping(fact.removeprefix(MODEL), groups, left_out, 0, (), (), ())
+    order = [place for _, places in sorted(members.items()) for place in places]
+    reading = read_outcomes([runs[place] for place in order])
+    found = comparability(reading, [labels[place] for place in order])
+    notes = found.obstacles + found.notes
+    if not found.wanted.any():
+        note = "The models' runs share no item: their groups cannot be held side by side"
+        return Grouping(fact.removeprefix(MODEL), groups, left_out, 0, (), (), (note,))
+    values = _values(reading, [group.name for group in groups for _ in group.runs], found.wanted,
+                     by_id=found.by_id)  # fmt: skip
+    wanted = found.wanted & ~np.isnan(values).any(axis=1)
+    parts = [one for one in _parts(reading, wanted) if len(one.items)]
+    images, chance = reading.images(), _chance(reading)
+    return Grouping(
+        fact=fact.removeprefix(MODEL),
+        groups=groups,
+        left_out=left_out,
+        items=int(wanted.sum()),
+        scores=tuple(
+            _score(group.name, one, values[one.items, place], images[one.items], chance[one.items])
+            for place, group in enumerate(groups)
+            for one in parts
+        ),
+        differences=_differences(groups, parts, values, images, seed),
+        notes=notes,
+    )
+
+
+def _sorted_out(
+    runs: Sequence[Run], labels: Sequence[str], fact: str
+) -> tuple[list[int], tuple[tuple[str, str], ...]]:
+    """The places of the runs that count, and of the others why they don't."""
+    kept, out = [], []
+    for place, (run, label) in enumerate(zip(runs, labels, strict=True)):
+        planned = int(run.manifest["planned"])
+        recorded = run.scores.n + run.scores.n_errors
+        if run.manifest["settings"]["control"] != "none":
+            out.append((label, f"control: {run.manifest['settings']['control']}"))
+        elif recorded < planned:
+            out.append((label, f"unfinished: {recorded:,} of {planned:,} items"))
+        elif fact_of(run.manifest, fact) == ABSENT:
+            name = fact.removeprefix(MODEL)
+            stated = "domain" if name == "scope" else name
+            out.append((label, f"its plugin states no {stated}"))
+        else:
+            kept.append(place)
+    return kept, tuple(out)
+
+
+def _model(run: Run) -> str:
+    return f"{run.manifest['plugin']['name']} {run.manifest['model']['id']}"
+
+
+def _values(
+    reading: Reading, groups: Sequence[str], wanted: npt.NDArray[np.bool_], *, by_id: bool
+) -> Values:
+    """Of shape (items, groups): the mean over a group's models of the means over their runs."""
+    each = values_of(reading.runs, wanted, by_id=by_id)
+    columns = []
+    for group in dict.fromkeys(groups):
+        places = [i for i, name in enumerate(groups) if name == group]
+        models: dict[str, list[int]] = {}
+        for place in places:
+            models.setdefault(_model(reading.runs[place].run), []).append(place)
+        means = [each[:, members].mean(axis=1) for members in models.values()]
+        columns.append(np.stack(means, axis=1).mean(axis=1))
+    return np.stack(columns, axis=1)
+
+
+def _parts(reading: Reading, wanted: npt.NDArray[np.bool_]) -> Iterator[_Part]:
+    shared = np.flatnonzero(wanted)
+    yield _Part("pooled", "pooled", shared)
+    tasks, here = reading.values["task"], reading.groups["task"][shared]
+    kinds = _task_groups(reading)
+    of_items = np.array([kinds.get(name, "") for name in tasks], dtype=object)[here]
+    names = sorted({name for name in of_items if name})
+    if len(names) > 1:
+        for name in names:
+            yield _Part("groups", name, shared[of_items == name])
+    for code in sorted(np.unique(here).tolist(), key=lambda code: tasks[code]):
+        yield _Part("tasks", tasks[code], shared[here == code])
+
+
+def _task_groups(reading: Reading) -> dict[str, str]:
+    """Task → its group (coarse, fine), as the runs knew it."""
+    found: dict[str, str] = {}
+    for run in reading.runs:
+        for name, task in (run.run.manifest.get("tasks") or {}).items():
+            found.setdefault(name, str(task.get("group") or ""))
+    return found
+
+
+def _chance(reading: Reading) -> Values:
+    """Of each item 1 / its options."""
+    options = np.ones(len(reading.items))
+    for run in reading.runs:
+        options[run.item] = run.answer % _OPTIONS
+    return 1 / np.maximum(options, 1)
+
+
+def _score(group: str, part: _Part, values: Values, images: Codes, chance: Values) -> GroupScore:
+    _, image = np.unique(images, return_inverse=True)
+    sums = np.bincount(image, weights=values).astype(np.float64)
+    counts = np.bincount(image).astype(np.int64)
+    accuracy, level = float(values.mean()), float(chance.mean())
+    ci = _interval(accuracy, sums, counts)
+    return GroupScore(
+        group=group,
+        part=part.part,
+        name=part.name,
+        n=len(values),
+        images=len(counts),
+        accuracy=accuracy,
+        ci95=ci,
+        chance=level,
+        above_chance=ci[0] > level,
+    )
+
+
+def _interval(mean: float, sums: Values, counts: Codes) -> tuple[float, float]:
+    """Wilson's, with as many items as independent ones would give the clustered variance.
+
+    At 0 and 1, where that variance says nothing, as many as there are images.
+    """
+    images, items = len(counts), int(counts.sum())
+    size = float(images)
+    if images > 1 and 0 < mean < 1:
+        squares = float(((sums - mean * counts) ** 2).sum())
+        variance = images / (images - 1) * squares / items**2
+        size = mean * (1 - mean) / variance if variance > 0 else float(items)
+    return wilson(mean, size, student(0.95, images - 1))
+
+
+def _differences(
+    groups: Sequence[Group], parts: Sequence[_Part], values: Values, images: Codes, seed: int
+) -> tuple[GroupDifference, ...]:
+    """Each group against the first, adjusted by Holm within each part."""
+    found = [
+        GroupDifference(
+            part=one.part,
+            name=one.name,
+            first=groups[0].name,
+            second=groups[place].name,
+            paired=compare_pair(
+                values[one.items, 0], values[one.items, place], images[one.items], seed=seed
+            ),
+            p_holm=1.0,
+        )
+        for place in range(1, len(groups))
+        for one in parts
+    ]
+    adjusted: list[GroupDifference] = []
+    for part in dict.fromkeys(one.part for one in found):
+        family = [one for one in found if one.part == part]
+        chances = holm([one.paired.p for one in family])
+        adjusted += [replace(one, p_holm=p) for one, p in zip(family, chances, strict=True)]
+    return tuple(adjusted)

@@ -1,0 +1,240 @@
+"""Whether runs can be compared: what differs in their manifests and items, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.compare.answer_matrix import Reading
+
+Manifest = Mapping[str, Any]
+_DESIGN = ("prompt", "readout", "orders", "repeats")
+_SAMPLING = ("temperature", "max_tokens", "orders", "repeats", "judge")
+# Of an image policy: what is refused, and what is one thing in all versions that name it.
+_NO_PICTURE = ("max_bytes", "max_pixels", "orientation")
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Comparability:
+    """What stands between runs, and what of them can be held side by side.
+
+    obstacles: why they are not comparable as they are. unfinished: the same of runs that
+    have not asked all. notes: what differs and is what is compared. `wanted`: the items
+    that all runs have, with the same right answer and image. `by_id`: whether records pair
+    by id, or items by the mean of their records.
+    """
+
+    obstacles: tuple[str, ...]
+    unfinished: tuple[str, ...]
+    notes: tuple[str, ...]
+    wanted: npt.NDArray[np.bool_]
+    by_id: bool
+
+
+def comparability(reading: Reading, labels: Sequence[str]) -> Comparability:
+    """Hold all runs against the first."""
+    runs = reading.runs
+    manifests = [run.run.manifest for run in runs]
+    obstacles: list[str] = []
+    notes: list[str] = []
+    for place in range(1, len(runs)):
+        pair = f"{labels[0]} and {labels[place]}"
+        obstacles += [f"{pair}: {text}" for text in _obstacles(manifests[0], manifests[place])]
+        notes += [f"{pair}: {text}" for text in _notes(manifests[0], manifests[place])]
+    unfinished = [
+        f"{label} is unfinished: {run.recorded:,} of {run.planned:,} items"
+        for run, label in zip(runs, labels, strict=True)
+        if not run.finished
+    ]
+    there = _there(reading)
+    complete = [place for place, run in enumerate(runs) if run.finished]
+    obstacles += _item_obstacles(there, complete, labels, reading.items)
+    changed, questions = _changed(reading)
+    obstacles += questions
+    boxes = sum(run.boxes for run in runs)
+    if boxes:
+        notes.append(f"{boxes:,} records ask for boxes and are not compared")
+    return Comparability(
+        obstacles=tuple(obstacles),
+        unfinished=tuple(unfinished),
+        notes=tuple(notes),
+        wanted=there.all(axis=0) & ~changed,
+        by_id=all(_same_design(manifests[0], other) for other in manifests[1:]),
+    )
+
+
+def _obstacles(one: Manifest, other: Manifest) -> Iterator[str]:
+    if one["content"].get("data") != other["content"].get("data"):
+        yield f"the data differ: {_data(one)} and {_data(other)}"
+    tasks = one["content"].get("tasks", {}), other["content"].get("tasks", {})
+    changed = sorted(t for t in tasks[0].keys() & tasks[1].keys() if tasks[0][t] != tasks[1][t])
+    if changed:
+        yield f"tasks are defined differently: {_some(changed)}"
+    for name, word in (("prompt", "prompts"), ("readout", "read-outs")):
+        mine, theirs = one["settings"][name], other["settings"][name]
+        if (len(mine) > 1 or len(theirs) > 1) and set(mine) != set(theirs):
+            yield f"the {word} differ: {_some(mine)} and {_some(theirs)}"
+    if len(one["settings"]["prompt"]) > 1 and (edited := _edited(one, other)):
+        yield f"prompts of one name differ in their text: {_some(edited)}"
+    if _is_confounded(one, other):
+        for text in _prompt_differences(one, other):
+            yield f"{text}, and so do the models: what makes a difference could not be told"
+    if policies := _policies(one, other):
+        yield f"the image policies differ: {_some(policies)}"
+    controls = one["settings"]["control"], other["settings"]["control"]
+    if controls[0] != controls[1]:
+        yield f"the controls differ: {controls[0]} and {controls[1]}"
+
+
+def _notes(one: Manifest, other: Manifest) -> Iterator[str]:
+    mine, theirs = one["settings"], other["settings"]
+    if not _is_confounded(one, other):
+        for text in _prompt_differences(one, other):
+            yield f"{text}: {_meant(one, other)}"
+    readouts = mine["readout"], theirs["readout"]
+    if readouts[0] != readouts[1] and len(readouts[0]) == len(readouts[1]) == 1:
+        told = f"{readouts[0][0]} and {readouts[1][0]}"
+        yield f"the read-outs differ ({told}): {_meant(one, other)}"
+    if _applies_orientation(one) != _applies_orientation(other):
+        yield (
+            "one was made by a version that showed files with an EXIF orientation as they are "
+            "stored: of such files the models were shown different pictures"
+        )
+    for name in _SAMPLING:
+        if mine.get(name) != theirs.get(name):
+            yield f"{name} differs: {_told(mine.get(name))} and {_told(theirs.get(name))}"
+
+
+def _prompt_differences(one: Manifest, other: Manifest) -> Iterator[str]:
+    """How the one prompt of each differs."""
+    mine, theirs = one["settings"]["prompt"], other["settings"]["prompt"]
+    if not len(mine) == len(theirs) == 1:
+        return
+    if mine != theirs:
+        yield f"the prompts differ ({mine[0]} and {theirs[0]})"
+    elif edited := _edited(one, other):
+        yield f"the prompt {edited[0]!r} differs in its text"
+
+
+def _is_confounded(one: Manifest, other: Manifest) -> bool:
+    """Whether two models of one kind could have been asked the same way.
+
+    Chat models and contrastive ones have prompts of their own, whatever is compared.
+    """
+    kinds = one["plugin"].get("kind"), other["plugin"].get("kind")
+    return kinds[0] == kinds[1] and not _is_one_model(one, other)
+
+
+def _is_one_model(one: Manifest, other: Manifest) -> bool:
+    names = [(m["plugin"]["name"], m["model"]["id"]) for m in (one, other)]
+    return names[0] == names[1]
+
+
+def _meant(one: Manifest, other: Manifest) -> str:
+    """What a difference in the prompt makes of the comparison."""
+    if _is_one_model(one, other):
+        return "that is what is compared"
+    return "models and these are compared together"
+
+
+def _there(reading: Reading) -> npt.NDArray[np.bool_]:
+    """Which run asked which item, of shape (runs, items)."""
+    there = np.zeros((len(reading.runs), len(reading.items)), bool)
+    for place, run in enumerate(reading.runs):
+        there[place, run.item] = True
+    return there
+
+
+def _item_obstacles(
+    there: npt.NDArray[np.bool_],
+    complete: Sequence[int],
+    labels: Sequence[str],
+    items: Sequence[str],
+) -> Iterator[str]:
+    """Runs that asked other items; what an unfinished run has not asked yet is no such."""
+    if not complete:
+        return
+    first = complete[0]
+    for place in range(len(there)):
+        mine = there[first] & ~there[place] & (place in complete)
+        theirs = there[place] & ~there[first]
+        if mine.any() or theirs.any():
+            one, other = labels[first], labels[place]
+            example = items[int(np.flatnonzero(mine | theirs)[0])]
+            yield (
+                f"{one} and {other}: the items differ: {int(mine.sum()):,} only in {one}, "
+                f"{int(theirs.sum()):,} only in {other} ({example} …)"
+            )
+
+
+def _changed(reading: Reading) -> tuple[npt.NDArray[np.bool_], list[str]]:
+    """Items of one id that are not the same in all runs: another right answer or image."""
+    answers, images = (np.zeros(len(reading.items), bool) for _ in range(2))
+    for column, marked, runs in (
+        ("answer", answers, reading.runs),
+        ("image", images, [run for run in reading.runs if run.shows_images]),
+    ):
+        seen = np.full(len(reading.items), -1, np.int64)
+        for run in runs:
+            codes = getattr(run, column)
+            sound = run.right >= 0
+            item, code = run.item[sound], codes[sound]
+            fresh = seen[item] < 0
+            seen[item[fresh]] = code[fresh]
+            marked[item[seen[item] != code]] = True
+    told = [
+        f"{int(marked.sum()):,} items have another {word} in another run ({name} …)"
+        for marked, word in ((answers, "right answer"), (images, "image"))
+        if marked.any()
+        for name in [reading.items[int(np.flatnonzero(marked)[0])]]
+    ]
+    return answers | images, told
+
+
+def _same_design(one: Manifest, other: Manifest) -> bool:
+    return (
+        all(one["settings"].get(name) == other["settings"].get(name) for name in _DESIGN)
+        and one["settings"].get("seed") == other["settings"].get("seed")
+        and not _edited(one, other)
+    )
+
+
+def _edited(one: Manifest, other: Manifest) -> list[str]:
+    """Prompts of one name and another text."""
+    mine, theirs = one["content"].get("prompts", {}), other["content"].get("prompts", {})
+    return sorted(name for name in mine.keys() & theirs.keys() if mine[name] != theirs[name])
+
+
+def _data(manifest: Manifest) -> str:
+    data = manifest["data"]
+    revision = f" at revision {str(data['revision'])[:12]}" if data.get("revision") else ""
+    return f"{data['name']}{revision} (digest {str(data.get('digest'))[:12]})"
+
+
+def _policies(one: Manifest, other: Manifest) -> list[str]:
+    """In what the policies differ that makes another picture of an image."""
+    mine, theirs = one.get("image_policy") or {}, other.get("image_policy") or {}
+    names = sorted(n for n in mine.keys() | theirs.keys() if mine.get(n) != theirs.get(n))
+    return [
+        f"{n} {_told(mine.get(n))} and {_told(theirs.get(n))}"
+        for n in names
+        if n not in _NO_PICTURE
+    ]
+
+
+def _applies_orientation(manifest: Manifest) -> bool:
+    return "orientation" in (manifest.get("image_policy") or {})
+
+
+def _told(value: Any) -> str:
+    return "the default" if value is None else str(value)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

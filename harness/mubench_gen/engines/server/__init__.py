@@ -1,0 +1,1 @@
+"""Models behind an OpenAI-compatible server, ours or another."""

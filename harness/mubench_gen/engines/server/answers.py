@@ -1,0 +1,166 @@
+"""What a server sent with status 200 → a reply, or its item's error. No aiohttp here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mubench_gen.engines.server.names import Names
+from mubench_gen.engines.server.words import (
+    as_text,
+    beginning,
+    first_choice,
+    loaded,
+    what_it_is,
+    words,
+)
+from mubench_gen.errors import ItemError, ReplyError
+from mubench_gen.parser.finish_reason import REFUSAL, has_failed, refused_by
+from mubench_gen.types import Reply
+
+_SURE = 1e-3  # the greatest log-probability: 0, and what float16 makes of it
+_PASSING = re.compile(
+    r"rate.?limit|overload|time.?out|(server|internal).?error|unavailable|exhausted|temporar",
+    re.IGNORECASE,
+)
+_STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
+_FAULT_SIGNS = (b'"error"', b'"abort', b'"cancel', b'"ABORT', b'"ERROR')
+
+
+class Listed(NamedTuple):
+    """The listed tokens of a reply's first place with their log-probabilities, and usage."""
+
+    tokens: list[tuple[str, float]]
+    usage: Mapping[str, int] | None
+
+
+def read_reply(content: bytes, names: Names) -> Reply:
+    """The one reply of a chat completion. ReplyError or ItemError for anything else."""
+    message, choice, document = _parts(content, names)
+    text, refusal = _text(message, content)
+    reason = _reason(choice)
+    if refusal and not text:
+        text, reason = refusal, REFUSAL
+    if not text and (message.get("tool_calls") or message.get("function_call")):
+        raise _bad("the server took the reply for a tool call, though no tool was offered", content)
+    return Reply(text, finish_reason=reason, usage=read_usage(document))
+
+
+def read_logprobs(content: bytes, names: Names) -> Listed | Reply:
+    """The log-probabilities of a reply's first place; the reply itself where that was refused."""
+    _, choice, document = _parts(content, names)
+    reason, usage = _reason(choice), read_usage(document)
+    if refused_by(reason):
+        return Reply("", finish_reason=reason, usage=usage)
+    try:
+        first = choice["logprobs"]["content"][0]
+        listed = [*first["top_logprobs"], first]
+        found = {as_text(one["token"]): float(one["logprob"]) for one in reversed(listed)}
+    except (KeyError, IndexError, TypeError, ValueError):
+        raise ReplyError(
+            "the server gave no log-probabilities with its reply; --readout parse needs none"
+        ) from None
+    if not all(logprob <= _SURE for logprob in found.values()):
+        raise _bad("a log-probability is above 0, or no number", content)
+    return Listed(list(found.items()), usage)
+
+
+def failed_for_now(content: bytes) -> bool:
+    """Whether a body that came with 200 says that it is a fault which may pass.
+
+    An error with such a code, or a reply that the server gave up without more words.
+    """
+    if not any(sign in content for sign in _FAULT_SIGNS):  # quicker than to read it
+        return False
+    document = loaded(content)
+    if not isinstance(document, dict):
+        return False
+    choice = first_choice(document)
+    error = document.get("error") or choice.get("error")
+    return _passes(error) if error else has_failed(_reason(choice))
+
+
+def read_usage(document: Mapping[str, Any]) -> dict[str, int] | None:
+    """Token counts as far as the server tells: prompt, completion, cached, reasoning."""
+    usage = document.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    inner = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    cached = inner[0].get("cached_tokens") if isinstance(inner[0], dict) else None
+    reasoning = inner[1].get("reasoning_tokens") if isinstance(inner[1], dict) else None
+    counts = {
+        "prompt_tokens": usage.get("prompt_tokens"),
+        "completion_tokens": usage.get("completion_tokens"),
+        "cached_tokens": cached,
+        "reasoning_tokens": reasoning,
+    }
+    known = {k: v for k, v in counts.items() if isinstance(v, int) and not isinstance(v, bool)}
+    return known or None
+
+
+def _parts(content: bytes, names: Names) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The message, its choice, and the whole document, of a reply that was not given up."""
+    document = loaded(content)
+    if not isinstance(document, dict):
+        raise ReplyError(f"the reply is no chat completion but {what_it_is(content)}")
+    if document.get("error") or first_choice(document).get("error"):
+        raise ItemError(f"the server answered with an error: {words(content)}")
+    choices = document.get("choices")
+    if not isinstance(choices, list):
+        raise ReplyError(f"the reply is no chat completion: {words(content)}")
+    if len(choices) != 1:
+        raise _bad(f"the server gave {len(choices)} choices to a request for one", content)
+    choice = first_choice(document)
+    message, reason = choice.get("message"), _reason(choice)
+    if has_failed(reason):
+        raise _bad(f"the server gave the reply up (finish_reason {reason!r:.40})", content)
+    if not isinstance(message, dict):
+        raise _bad("the one choice of the reply has no message", content)
+    if choice.get("index", 0) not in (0, None):
+        index = as_text(choice["index"])
+        raise _bad(f"the one choice of the reply has the index {index:.40}", content)
+    names.check(document.get("model"))
+    return message, choice, document
+
+
+def _text(message: Mapping[str, Any], content: bytes) -> tuple[str, str]:
+    """What the model wrote, and what it says where it refuses by a field of its own."""
+    said, refusal = message.get("content"), message.get("refusal")
+    parts = said if isinstance(said, list) else [{"text": said}, {"refusal": refusal}]
+    if not isinstance(said, (str, list)) and said is not None:
+        raise _bad(f"the reply is no text but {type(said).__name__}", content)
+    return _joined(parts, "text"), _joined(parts, "refusal")
+
+
+def _joined(parts: Sequence[Any], name: str) -> str:
+    """The texts of the parts that have this name, and are of this type where they tell one."""
+    found = (
+        part.get(name)
+        for part in parts
+        if isinstance(part, dict) and part.get("type", name) in (name, f"output_{name}")
+    )
+    return "".join(text for text in found if isinstance(text, str))
+
+
+def _reason(choice: Mapping[str, Any]) -> str | None:
+    reason = choice.get("finish_reason")
+    if isinstance(reason, dict):  # as SGLang writes it inside
+        reason = reason.get("type")
+    return reason if isinstance(reason, str) else None
+
+
+def _passes(error: Any) -> bool:
+    """Whether an error is of a kind that may pass: by its code, as a status or a word."""
+    if not isinstance(error, dict):
+        return False
+    codes = [error.get(name) for name in ("code", "status", "type")]
+    said = [as_text(code) for code in codes]
+    numbers = [code for code in said if _STATUS.fullmatch(code)]
+    if numbers:
+        return numbers[0] in ("408", "429") or numbers[0].startswith("5")
+    return any(_PASSING.search(code) for code in said)
+
+
+def _bad(what: str, content: bytes) -> ReplyError:
+    return ReplyError(f"{what}: {beginning(content)}")

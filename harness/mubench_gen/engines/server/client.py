@@ -1,0 +1,304 @@
+"""Asks servers over HTTP: an event loop in a thread of its own, with retries and deadlines.
+
+Sent again is what had no answer: a connection that broke, 408, 429, 5xx, a reply that the server
+gave up. What came otherwise is never asked for twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+import threading
+from collections import Counter
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mubench_gen.engines.server.answers import failed_for_now
+from mubench_gen.engines.server.health import Health
+from mubench_gen.engines.server.options import Endpoint, Secret, ServerOptions
+from mubench_gen.engines.server.replicas import Death, Replica, Replicas
+from mubench_gen.engines.server.suspicions import SUSPICIOUS, Suspicions
+from mubench_gen.engines.server.wire import CONNECT, Answered, lifelike, read, reason
+from mubench_gen.engines.server.words import error_code, reads_no_images, refusal, words
+from mubench_gen.errors import (
+    EngineFault,
+    ItemError,
+    ItemTimeout,
+    MissingExtraError,
+    ReplyError,
+)
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+T = TypeVar("T")
+_DIRECT = 2**20  # bytes of a body that aiohttp sends in one piece without a warning
+_SHORTEST, _LONGEST = 0.25, 8.0  # seconds between two tries
+_HOPELESS = 16  # requests in a row that failed for good before the servers count as gone
+_NEVER = 100  # requests that were refused, with none that was answered, before the run ends
+_NO_CONNECTION, _LOST = "no connection", "a lost server"
+_OUT_OF_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
+
+
+class Client:
+    """A session with the servers. `start` and `close` frame it; `run` waits, `spawn` doesn't."""
+
+    def __init__(
+        self,
+        replicas: Replicas,
+        options: ServerOptions,
+        key: Secret | None,
+        *,
+        timeout: float,
+    ) -> None:
+        self.replicas = replicas
+        self.counts: Counter[str] = Counter()
+        self.suspicions = Suspicions(self.counts)
+        self.context: int | None = None  # tokens, where a server told
+        self._options = options
+        self._key = key
+        self._timeout = timeout
+        self._row = self._refused = self._good = 0
+        self._jitter = random.Random()  # when, not what: no reply depends on it
+        self.loop = asyncio.new_event_loop()
+        self.health: Health
+        self._session: ClientSession
+        self._looks: ClientSession
+        self._thread = threading.Thread(
+            target=self.loop.run_forever, name="mubench-gen server", daemon=True
+        )
+
+    def start(self) -> None:
+        """MissingExtraError without aiohttp."""
+        try:
+            import aiohttp
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                error.name or "aiohttp", extra="server", purpose="--engine server"
+            ) from error
+        self._thread.start()
+        self._lost = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+        self.broken = (aiohttp.ClientError, OSError, TimeoutError)
+        self._stream: Any = aiohttp.BytesIOPayload
+        self.health = Health(
+            self.replicas,
+            self.get,
+            patience=self._options.patience,
+            lost=self._lost,
+            broken=(*self.broken, ReplyError),
+        )
+        self.run(self._open())
+        asyncio.run_coroutine_threadsafe(self.health.knock(), self.loop)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do it in the loop and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+
+    def close(self) -> None:
+        """Give up what is under way and end the thread."""
+        if self._thread.is_alive():
+            self.run(self._shut())
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join(10)
+        if not self.loop.is_running() and not self.loop.is_closed():
+            self.loop.close()
+
+    async def get(self, endpoint: Endpoint, url: str, *, timeout: float = 30.0) -> Answered:
+        """One try. Raises one of `broken`, as aiohttp does."""
+        async with (
+            asyncio.timeout(timeout),
+            self._looks.get(url, proxy=endpoint.proxy, allow_redirects=False) as response,
+        ):
+            return await read(response)
+
+    async def post(self, path: str, body: bytes, *, about: str, root: bool = False) -> bytes:
+        """The body of a 200. Else ItemError, EngineFault or UsageError, after the retries.
+
+        `about` is the digest that says which server is asked; `path` goes behind /v1, or with
+        `root` beside it. What servers died of twice, perhaps, is asked alone.
+        """
+        deaths: set[Death] = set()  # of servers that had been asked this
+        while True:
+            replica = self.replicas.choose(about) or await self.health.someone(about)
+            at = replica.endpoint.at_root if root else replica.endpoint.at
+            suspect = len(deaths) >= SUSPICIOUS
+            try:
+                if not suspect:
+                    return await self._insist(replica, at(path), body)
+                async with replica.alone():
+                    return await self._insist(replica, at(path), body, alone=True)
+            except _Gone as gone:
+                if gone.asked:
+                    deaths.add(replica.death)
+                    if suspect:
+                        raise self.suspicions.guilty(deaths) from None
+                    if len(deaths) >= SUSPICIOUS:
+                        self.suspicions.arises(replica.death)
+
+    async def _insist(
+        self, replica: Replica, url: str, body: bytes, *, alone: bool = False
+    ) -> bytes:
+        """Ask one server until it answers. `_Gone` where it goes out of reach."""
+        try:
+            async with asyncio.timeout(self._timeout) as deadline:
+                return await self._retry(replica, url, body, None if alone else deadline)
+        except TimeoutError:
+            raise ItemTimeout(f"no answer within {self._timeout:g} s (--timeout)") from None
+
+    async def _retry(
+        self, replica: Replica, url: str, body: bytes, deadline: asyncio.Timeout | None
+    ) -> bytes:
+        """As `_insist`. With a deadline others are waited for; its time stands still then."""
+        before, failed = replica.deaths, 0
+        while True:
+            if replica.held_until:
+                await self._hold(replica)
+            if replica.closed and deadline is not None:
+                await _admitted(replica, deadline)
+            if replica.doubted:
+                await self.health.confirm(replica)
+            if replica.deaths > before:
+                raise _Gone(asked=failed > 0)
+            answered, why = await self._try(replica, url, body)
+            if why is None:
+                self._good += 1
+                self._row = 0
+                assert answered is not None
+                return answered.content
+            wait = answered.retry_after if answered is not None else None
+            gone = why in (_NO_CONNECTION, _LOST)
+            failed += not gone
+            if failed > self._options.retries or (wait or 0) > self._timeout:
+                raise self._given_up(failed, answered, wait)
+            self.counts[f"retries after {why}"] += 1
+            if gone:
+                raise _Gone(asked=failed > 0 or why == _LOST)
+            if wait is None:
+                wait = min(_LONGEST, _SHORTEST * 2 ** (failed - 1))
+                wait *= self._jitter.uniform(0.5, 1.0)
+            if why == "429":  # they are all too many
+                replica.held_until = max(replica.held_until, self.loop.time() + wait)
+            await asyncio.sleep(wait)
+
+    async def _send(self, endpoint: Endpoint, url: str, body: bytes) -> Answered:
+        self.counts["requests" if url.endswith("completions") else "tokenizer_requests"] += 1
+        self.counts["bytes_sent"] += len(body)
+        payload = body if len(body) < _DIRECT else self._stream(io.BytesIO(body))
+        async with self._session.post(
+            url, data=payload, proxy=endpoint.proxy, allow_redirects=False
+        ) as response:
+            return await read(response)
+
+    async def _try(
+        self, replica: Replica, url: str, body: bytes
+    ) -> tuple[Answered | None, str | None]:
+        """The answer, and why it has to be asked for again; None where it doesn't."""
+        replica.requests += 1
+        try:
+            async with asyncio.timeout(None) as flight:
+                replica.depart(flight)
+                try:
+                    answered = await self._send(replica.endpoint, url, body)
+                finally:
+                    replica.land(flight)
+        except self._lost as error:
+            self.health.lose(replica, error)
+            return None, _NO_CONNECTION
+        except self.broken as error:
+            if flight.expired():
+                return None, _LOST
+            self.health.said = reason(error)
+            replica.doubted = True
+            return None, "a broken connection"
+        status = answered.status
+        failed = status == 200 and failed_for_now(answered.content)
+        if status == 200 and not failed:
+            return answered, None
+        if failed:
+            return answered, "a failed reply"
+        if status == 429 and error_code(answered.content) in _OUT_OF_QUOTA:
+            raise EngineFault(f"The server's quota is used up: {self._said(answered)}.")
+        if (status in (408, 429) or status >= 500) and not reads_no_images(answered.content):
+            return answered, "5xx" if status >= 500 else str(status)
+        self._refused += 1
+        refused = refusal(status, self.hidden(answered.content), context=self.context)
+        if self._refused >= _NEVER and not self._good and isinstance(refused, ItemError):
+            raise EngineFault(f"Of {self._refused} requests none was answered. The last: {refused}")
+        raise refused
+
+    def _given_up(self, failed: int, answered: Answered | None, wait: float | None) -> Exception:
+        """The item's error after the last try; the run's where nothing succeeds any more."""
+        self._row += 1
+        if answered is None:
+            text = f"the connection to the server broke {failed} times: {self.health.said}"
+        elif wait is not None and wait > self._timeout:
+            text = f"the server wants {wait:g} s of peace, which is more than --timeout"
+        else:
+            failure = (
+                "gave the reply up" if answered.status == 200 else f"answered {answered.status}"
+            )
+            status = f"the server {failure}"
+            text = f"{status} {failed} times: {self._said(answered)}"
+        if self._row >= _HOPELESS:
+            return EngineFault(f"{self._row} requests in a row failed for good. The last: {text}")
+        return ItemError(text)
+
+    async def _hold(self, replica: Replica) -> None:
+        """Wait until the server wants to be asked again."""
+        while (left := replica.held_until - self.loop.time()) > 0:
+            await asyncio.sleep(left * self._jitter.uniform(1.0, 1.1))
+
+    async def _open(self) -> None:
+        import aiohttp
+
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if self._key is not None:
+            headers |= self._key.header
+
+        def session(**connections: Any) -> ClientSession:
+            return aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, socket_factory=lifelike, **connections),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
+                headers=headers,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+            )
+
+        self._session = session(keepalive_timeout=60)
+        self._looks = session(force_close=True)  # an old connection doesn't say who is there
+
+    async def _shut(self) -> None:
+        others = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._session.close()
+        await self._looks.close()
+        await self.loop.shutdown_default_executor()
+
+    def hidden(self, content: bytes) -> bytes:
+        """What a server said, without the key that it may have echoed."""
+        if self._key is None:
+            return content
+        return self._key.hide(content.decode("utf-8", "replace")).encode()
+
+    def _said(self, answered: Answered) -> str:
+        return words(self.hidden(answered.content))
+
+
+class _Gone(Exception):
+    """A server went out of reach. `asked`: it had had the request by then, unanswered."""
+
+    def __init__(self, *, asked: bool) -> None:
+        self.asked = asked
+
+
+async def _admitted(replica: Replica, deadline: asyncio.Timeout) -> None:
+    """Wait until what is asked alone is answered; the time of the request stands still."""
+    loop, until = asyncio.get_running_loop(), deadline.when()
+    assert until is not None
+    left = until - loop.time()
+    deadline.reschedule(None)
+    await replica.opened()
+    deadline.reschedule(loop.time() + left)

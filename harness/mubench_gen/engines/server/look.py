@@ -1,0 +1,158 @@
+"""The first look at the servers: do they answer, what are they, which model do they serve?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import orjson
+
+from mubench_gen.engines.server.client import Client
+from mubench_gen.engines.server.kind import Served, choose_served, read_models
+from mubench_gen.engines.server.names import known_names
+from mubench_gen.engines.server.options import Endpoint, Kind
+from mubench_gen.engines.server.wire import Answered
+from mubench_gen.engines.server.words import refusal, words
+from mubench_gen.errors import ItemError, UsageError
+from mubench_gen.model import Checkpoint
+
+_OPENAI = "https://api.openai.com/"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What all servers have in common: the model that is meant, and their version.
+
+    `names` are what their lists call it; None where there is no list.
+    """
+
+    model: Served
+    version: str | None
+    urls: tuple[str, ...]
+    names: frozenset[str] | None = None
+
+
+class Look:
+    """Looks at all servers of a client for one checkpoint; `wish` is an id of the servers'."""
+
+    def __init__(self, client: Client, checkpoint: Checkpoint, name: str, wish: str | None) -> None:
+        self._client = client
+        self._checkpoint = checkpoint
+        self._name = name
+        self._wish = wish
+
+    async def all(self) -> Seen:
+        """UsageError where none answers as one should, or where they differ.
+
+        Those that are out of reach are asked when they are there, as long as one is now.
+        """
+        client = self._client
+        endpoints = [replica.endpoint for replica in client.replicas.all]
+        found = await asyncio.gather(*map(self._one, endpoints), return_exceptions=True)
+        seen: list[Seen] = []
+        errors: list[BaseException] = []
+        for one in found:
+            if isinstance(one, Seen):
+                seen.append(one)
+            elif isinstance(one, client.broken):
+                errors.append(one)
+            else:
+                raise UsageError(str(one)) if isinstance(one, ItemError) else one
+        if not seen:
+            raise UsageError(_nobody(endpoints, errors))
+        for replica, one in zip(client.replicas.all, found, strict=True):
+            if isinstance(one, BaseException):
+                client.health.lose(replica, one)
+        agreed = _agreed(seen)
+        client.health.expected = agreed.model.id
+        return agreed
+
+    async def _one(self, endpoint: Endpoint) -> Seen:
+        answered = await self._client.get(endpoint, endpoint.at("models"))
+        served = read_models(answered.content) if answered.status == 200 else None
+        if not served:
+            name = self._wish or str(self._checkpoint.path)
+            if answered.status == 404 and name and not await self._is_misplaced(endpoint):
+                return Seen(Served(name), None, (endpoint.url,))  # an endpoint without a list
+            raise await self._no_list(endpoint, answered)
+        model = choose_served(served, self._checkpoint, self._name, self._wish, endpoint.url)
+        if endpoint.url.startswith(_OPENAI):  # fine-tunes there have owners of many names
+            model = replace(model, owner="openai")
+        names = known_names(model, served)
+        return Seen(model, await self._version(endpoint, model.kind), (endpoint.url,), names)
+
+    async def _is_misplaced(self, endpoint: Endpoint) -> bool:
+        """Whether the list of models is where /v1 ends."""
+        if endpoint.url.endswith("/v1"):
+            return False
+        answered = await self._client.get(endpoint, endpoint.at("v1/models"))
+        return answered.status == 200 and read_models(answered.content) is not None
+
+    async def _no_list(self, endpoint: Endpoint, answered: Answered) -> Exception:
+        status, content = answered.status, self._client.hidden(answered.content)
+        if status in (401, 403):
+            return refusal(status, content, context=None)
+        if status == 404 and await self._is_misplaced(endpoint):
+            return UsageError(f"--base-url goes up to /v1: {endpoint.url}/v1")
+        empty = status == 200 and read_models(content) == []
+        said = "there is none" if empty else words(content)
+        return UsageError(
+            f"{endpoint.url}/models does not list models ({status}): {said}. --base-url goes up to "
+            "/v1 of an OpenAI-compatible server."
+        )
+
+    async def _version(self, endpoint: Endpoint, kind: Kind) -> str | None:
+        if kind != "vllm":
+            return None
+        try:
+            answered = await self._client.get(endpoint, endpoint.at_root("version"))
+            return str(orjson.loads(answered.content)["version"])
+        except (*self._client.broken, orjson.JSONDecodeError, KeyError, TypeError, ItemError):
+            return None
+
+
+async def check_template(client: Client, model: str) -> None:
+    """UsageError where a vLLM server has no chat template for the model."""
+    question = {"model": model, "messages": [{"role": "user", "content": "?"}]}
+    try:
+        await client.post("tokenize", orjson.dumps(question), about="", root=True)
+    except ItemError as error:
+        if "chat template" in str(error):
+            raise UsageError(
+                f"{model} has no chat template, so there is no telling how it wants to be asked "
+                f"({error}). Use the instruction-tuned version of the model, or start the server "
+                "with --chat-template."
+            ) from None
+    except UsageError:  # a server that does not offer /tokenize
+        pass
+
+
+def _agreed(seen: Sequence[Seen]) -> Seen:
+    first, *others = seen
+    for other in others:
+        if _described(other) != _described(first):
+            raise UsageError(
+                f"The servers are not equal: {first.urls[0]} serves {_described(first)}, "
+                f"{other.urls[0]} serves {_described(other)}. Answers of one run come from one "
+                "model."
+            )
+    urls = tuple(url for one in seen for url in one.urls)
+    names = [one.names for one in seen if one.names is not None]
+    return Seen(first.model, first.version, urls, frozenset().union(*names) if names else None)
+
+
+def _described(seen: Seen) -> str:
+    version = f" {seen.version}" if seen.version else ""
+    return f"{seen.model.id!r} ({seen.model.kind}{version})"
+
+
+def _nobody(endpoints: Sequence[Endpoint], errors: Sequence[BaseException]) -> str:
+    reasons = "; ".join(
+        f"{endpoint.url}: {str(error) or type(error).__name__}"
+        for endpoint, error in zip(endpoints, errors, strict=True)
+    )
+    return (
+        f"No server answers. {reasons}. Is it running, and is this its address? "
+        "`--engine vllm-server` starts one by itself."
+    )

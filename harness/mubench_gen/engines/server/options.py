@@ -1,0 +1,201 @@
+"""Which servers are asked, with which key, and what the engine can be told (`-o engine.k=v`)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from pydantic import Field, field_validator
+
+from mubench_gen.console.outlet import know
+from mubench_gen.engines.options import parse_options
+from mubench_gen.errors import SettingError
+from mubench_gen.model import Checkpoint, Options, Runtime
+from mubench_gen.storage.user_files import parse_json
+
+Kind = Literal["vllm", "sglang", "llama.cpp", "openai", "other"]
+KEY_VARIABLE = "OPENAI_API_KEY"
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
+_KEY_NAME = re.compile(r".*(key|token|secret|password|authorization|bearer).*", re.IGNORECASE)
+
+
+class ServerOptions(Options):
+    """What the engine `server` can be told."""
+
+    window: int = Field(64, ge=1, description="requests under way at once, a server")
+    retries: int = Field(
+        6, ge=0, description="how often a request is sent again (broken connection, 429, 5xx)"
+    )
+    patience: float = Field(
+        60.0, ge=0, description="seconds that all servers may be out of reach before the run ends"
+    )
+    kind: Kind | None = Field(
+        None, description="vllm, sglang, llama.cpp, openai, other; by default what the server says"
+    )
+    served: str | None = Field(
+        None, description="the id under which the server has the model, where it is another"
+    )
+    answers_as: tuple[str, ...] = Field(
+        (), description="what its replies may call the model besides, with commas"
+    )
+    key_env: str | None = Field(
+        None, description=f"environment variable that holds the key; {KEY_VARIABLE}"
+    )
+    limit_field: Literal["max_tokens", "max_completion_tokens"] | None = Field(
+        None, description="what the server calls the longest reply; by default as its kind does"
+    )
+    body: dict[str, Any] = Field(
+        default_factory=dict,
+        description='JSON of further fields of every request: {"reasoning_effort": "low"}',
+    )
+    omit: tuple[str, ...] = Field(
+        (), description="fields that the server refuses, with commas: temperature,seed"
+    )
+
+    @field_validator("body", mode="before")
+    @classmethod
+    def _read_json(cls, value: Any) -> Any:
+        return parse_json(value) if isinstance(value, str) else value
+
+    @field_validator("omit", "answers_as", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server: `url` up to /v1, without a slash at its end. The key is in no repr."""
+
+    url: str
+    loopback: bool
+    proxy: str | None = None
+
+    def at(self, path: str) -> str:
+        return f"{self.url}/{path}"
+
+    def at_root(self, path: str) -> str:
+        """A path beside /v1, where servers have what is not of the OpenAI interface."""
+        return f"{self.url.removesuffix('/v1')}/{path}"
+
+
+class Secret:
+    """A key, which prints as stars."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        know(text)
+
+    @property
+    def header(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._text}"}
+
+    def hide(self, text: str) -> str:
+        """The text without the key, which a server may have echoed."""
+        return text.replace(self._text, "***")
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+def read_server_options(
+    checkpoint: Checkpoint, given: Mapping[str, str], *, engine: str = "server"
+) -> ServerOptions:
+    """The checkpoint's own options under the user's. Raises SettingError, never with a key."""
+    for name in given:
+        if name not in ServerOptions.model_fields and _KEY_NAME.fullmatch(name):
+            raise SettingError(
+                f"Engine {engine!r}: keys are read from the environment alone, so that they are "
+                f"in no file or history: set {KEY_VARIABLE}, or name a variable with "
+                "-o engine.key_env=NAME."
+            )
+    variable = given.get("key_env")
+    if variable is not None and not _VARIABLE.match(variable):
+        raise SettingError(
+            f"Engine {engine!r}: engine.key_env is the name of an environment variable "
+            f"({KEY_VARIABLE}, say), in capital letters; not the key itself."
+        )
+    own = {k: v for k, v in checkpoint.engine_arguments.get(engine, {}).items() if k != "hosted"}
+    return parse_options(ServerOptions, {**own, **given}, engine=engine)
+
+
+def read_endpoints(urls: Sequence[str]) -> tuple[Endpoint, ...]:
+    """The servers of `--base-url`. SettingError for what is no URL, or has a password in it."""
+    return tuple(_endpoint(url) for url in dict.fromkeys(u.rstrip("/") for u in urls))
+
+
+def hosted_url(checkpoint: Checkpoint, runtime: Runtime) -> tuple[str, ...]:
+    """The URLs to ask: the user's, else the plugin's hosted one where its key is at hand."""
+    if runtime.base_urls:
+        return runtime.base_urls
+    hosted = checkpoint.engine_arguments.get("server", {}).get("hosted")
+    if hosted and os.environ.get(KEY_VARIABLE):
+        return (str(hosted),)
+    more = f" Or set {KEY_VARIABLE}: then {hosted} is asked, and may be paid for." if hosted else ""
+    raise SettingError(
+        "--engine server asks a server that runs already: say which with --base-url, up to /v1 "
+        f"(http://127.0.0.1:8000/v1).{more}"
+    )
+
+
+def read_key(options: ServerOptions, endpoints: Sequence[Endpoint]) -> Secret | None:
+    """The key from the environment; None where there is none, or none that may go there.
+
+    A variable that is named goes to every server. OPENAI_API_KEY by itself goes to no server
+    whose connection others could read.
+    """
+    if options.key_env is not None:
+        key = os.environ.get(options.key_env, "").strip()
+        if not key:
+            raise SettingError(
+                f"The environment variable {options.key_env} (engine.key_env) is not set or empty."
+            )
+    else:
+        key = os.environ.get(KEY_VARIABLE, "").strip()
+        if not all(e.loopback or e.url.startswith("https:") for e in endpoints):
+            return None
+    if not key:
+        return None
+    if not key.isascii() or not key.isprintable():
+        raise SettingError(
+            f"The key in {options.key_env or KEY_VARIABLE} has characters that no HTTP header can "
+            "hold. Was it copied whole, and nothing else?"
+        )
+    return Secret(key)
+
+
+def _endpoint(url: str) -> Endpoint:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if "@" in parts.netloc:
+        raise SettingError(
+            "--base-url holds a user or a password. Keys are read from the environment alone: set "
+            f"{KEY_VARIABLE}, or name a variable with -o engine.key_env=NAME."
+        )
+    if parts.query or parts.fragment:
+        raise SettingError(
+            f"--base-url {url.split('?')[0].split('#')[0]}: without ? and # and what follows."
+        )
+    if parts.scheme not in ("http", "https") or not host or port == 0:
+        raise SettingError(f"--base-url {url!r} is no http:// or https:// URL.")
+    local = _is_loopback(host)
+    bypassed = local or proxy_bypass(host)
+    return Endpoint(url, local, None if bypassed else getproxies().get(parts.scheme))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

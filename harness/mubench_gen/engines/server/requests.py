@@ -1,0 +1,154 @@
+"""A request → the JSON body of a chat completion, and its reply → what was asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from mubench_gen.engines.conversation import conversation
+from mubench_gen.engines.server.options import Kind, ServerOptions
+from mubench_gen.errors import ReplyError
+from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.parser.finish_reason import refused_by
+from mubench_gen.types import Image, Message, Reply, Request, Text
+
+Urls = Mapping[str, orjson.Fragment]  # data URLs as JSON, by the image's SHA-256
+_JSON_TOKENS = 64  # that an answer as JSON may take, at least
+# What bends no reply: a checkpoint's own generation settings would, on servers that apply them.
+_PLAIN: Mapping[str, Mapping[str, Any]] = {
+    "vllm": {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0},
+    "sglang": {"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0},
+    "llama.cpp": {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0},
+    "openai": {},
+    "other": {"top_p": 1.0},
+}
+_KNOWS_TEMPLATES = ("vllm", "sglang", "llama.cpp")
+
+
+class RequestWriter:
+    """Writes bodies for one model of one kind of server."""
+
+    def __init__(
+        self, model: str, kind: Kind, checkpoint: Checkpoint, options: ServerOptions, run: Runtime
+    ) -> None:
+        self.kind = kind
+        self._checkpoint = checkpoint
+        self._omit = frozenset(options.omit)
+        usual = "max_completion_tokens" if kind == "openai" else "max_tokens"
+        self._limit = options.limit_field or usual
+        self._seed = run.seed if run.deterministic else None
+        self.talk: dict[str, Any] = {}
+        if checkpoint.template_arguments and kind in _KNOWS_TEMPLATES:
+            self.talk["chat_template_kwargs"] = dict(checkpoint.template_arguments)
+        self._same: dict[str, Any] = {
+            "model": model,
+            **_PLAIN[kind],
+            **({"stop": list(checkpoint.stop)} if checkpoint.stop else {}),
+            **self.talk,
+            **options.body,
+        }
+
+    def settle(self, fields: Mapping[str, Any]) -> None:
+        """Put fields in every body, under those that the user gave."""
+        self._same = {**fields, **self._same}
+
+    def body(
+        self,
+        request: Request,
+        urls: Urls,
+        *,
+        limit: int | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """The body; `urls` has the JSON of each image's data URL, which is put in as it is."""
+        sampling = request.sampling
+        fields: dict[str, Any] = {
+            **self._same,
+            self._limit: limit or sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "messages": self.messages(request.messages, urls),
+        }
+        seed = sampling.seed if sampling.seed is not None else self._seed
+        if seed is not None:
+            fields["seed"] = seed % 2**31
+        if more:
+            fields |= more
+        for name in self._omit:
+            fields.pop(name, None)
+        return orjson.dumps(fields)
+
+    def messages(self, messages: Sequence[Message], urls: Urls) -> list[dict[str, Any]]:
+        """The messages as the interface has them; one of text alone as a text."""
+        return [
+            {"role": turn.role, "content": _content(turn, urls)}
+            for turn in conversation(messages, self._checkpoint)
+        ]
+
+    def choice(self, labels: Sequence[str]) -> dict[str, Any]:
+        """What has this kind of server write one of the labels and nothing else."""
+        if self.kind == "vllm":
+            return {"structured_outputs": {"choice": list(labels)}}
+        if self.kind == "sglang":
+            return {"regex": "(" + "|".join(re.escape(label) for label in labels) + ")"}
+        if self.kind == "llama.cpp":
+            rules = " | ".join(orjson.dumps(label).decode() for label in labels)
+            return {"grammar": f"root ::= {rules}"}
+        return {
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {
+                    "name": "answer",
+                    "strict": True,
+                    "schema": {
+                        "type": "object",
+                        "properties": {"answer": {"type": "string", "enum": list(labels)}},
+                        "required": ["answer"],
+                        "additionalProperties": False,
+                    },
+                },
+            }
+        }
+
+    def choice_limit(self, request: Request) -> int:
+        """How many tokens a choice may take: one written as JSON needs more than a label."""
+        as_json = self.kind in ("openai", "other")
+        return max(request.sampling.max_tokens, _JSON_TOKENS if as_json else 8)
+
+    def read_choice(self, reply: Reply, request: Request) -> Reply:
+        """The label that was chosen. ReplyError where the server did not keep to the labels."""
+        if refused_by(reply.finish_reason):
+            return reply
+        text = reply.text.strip()
+        if text not in request.labels:
+            text = _answer(text)
+        if text not in request.labels:
+            raise ReplyError(
+                f"the server did not keep to the labels {', '.join(request.labels)} but wrote "
+                f"{reply.text[:80]!r}. It does not do structured output as a server of the kind "
+                f"{self.kind} does: use --readout parse, or another -o engine.kind"
+            )
+        return Reply(text, reply.finish_reason, reply.usage)
+
+
+def _content(turn: Message, urls: Urls) -> str | list[dict[str, Any]]:
+    parts = turn.content
+    if not any(isinstance(part, Image) for part in parts):
+        return "\n".join(part.text for part in parts if isinstance(part, Text))
+    return [
+        {"type": "text", "text": part.text}
+        if isinstance(part, Text)
+        else {"type": "image_url", "image_url": {"url": urls[part.sha256]}}
+        for part in parts
+    ]
+
+
+def _answer(text: str) -> str:
+    """The answer in a JSON object; empty where it is none."""
+    try:
+        answer = orjson.loads(text)["answer"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return ""
+    return answer if isinstance(answer, str) else ""

@@ -1,0 +1,128 @@
+"""The wire under the client: its sockets, and answers read as far as they are bearable."""
+
+from __future__ import annotations
+
+import math
+import socket
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from mubench_gen.console.outlet import blank_body
+from mubench_gen.errors import ReplyError
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
+CONNECT = 10.0  # seconds that a connection may take to be made
+_MOST = 16 * 2**20  # bytes of a reply that are read at most
+_DAY = 86_400.0  # seconds
+_COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
+_GZIP, _ZLIB, _ANY = b"\x1f\x8b", 8, 32  # how they begin; what has zlib tell them apart
+_LIFE = {
+    "TCP_KEEPIDLE": 30,  # seconds of silence before the first question; then
+    "TCP_KEEPINTVL": 10,  # seconds between questions, and
+    "TCP_KEEPCNT": 3,  # questions without an answer
+    "TCP_USER_TIMEOUT": 60_000,  # milliseconds that what was sent may go unacknowledged
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a server sent: any status."""
+
+    status: int
+    content: bytes
+    retry_after: float | None = None
+
+
+def lifelike(address: Any) -> socket.socket:
+    """A socket for an address (aiohttp's AddrInfoType) that notices when the other end is gone.
+
+    The other end's kernel is asked, not its program: a slow answer may take its time, while a
+    machine without power or a broken network path is noticed within a minute.
+    """
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _LIFE.items():
+        if hasattr(socket, name):  # not on every platform
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
+
+
+async def read(response: ClientResponse) -> Answered:
+    """The whole answer, as far as it is bearable, without secrets that it echoes."""
+    length = response.content_length
+    content = bytearray()
+    if length is None or length <= _MOST:
+        async for chunk in response.content.iter_any():
+            content += chunk
+            if len(content) > _MOST:
+                break
+    if (length or len(content)) > _MOST:
+        response.close()
+        raise _too_large()
+    encoding = response.headers.get("Content-Encoding", "")
+    after = response.headers.get("Retry-After") if response.status != 200 else None
+    plain = blank_body(unpacked(bytes(content), encoding))
+    return Answered(response.status, plain, seconds(after))
+
+
+def unpacked(content: bytes, encoding: str) -> bytes:
+    """A body as it was before a server compressed it, though nobody asked it to.
+
+    ReplyError for one that is damaged, or larger than is bearable.
+    """
+    if encoding.strip().lower() not in _COMPRESSED and not content.startswith(_GZIP):
+        return content
+    bare = content[:1] and content[0] & 0x0F != _ZLIB and not content.startswith(_GZIP)
+    unpacking = zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS + _ANY)
+    try:
+        plain = unpacking.decompress(content, _MOST + 1)
+    except zlib.error as error:
+        raise _damaged(content, str(error)) from None
+    if len(plain) > _MOST:
+        raise _too_large()
+    if content and not unpacking.eof:
+        raise _damaged(content, "its end is missing")
+    return plain
+
+
+def _damaged(content: bytes, why: str) -> ReplyError:
+    return ReplyError(f"the server's answer is compressed and damaged: {why}: {content[:40]!r}")
+
+
+def _too_large() -> ReplyError:
+    return ReplyError(f"the server's answer has more than {_MOST / 2**20:g} MiB")
+
+
+def seconds(retry_after: str | None) -> float | None:
+    """How long a Retry-After header wants one to wait: it holds seconds, or a date.
+
+    None for what is neither, and never more than a day.
+    """
+    if retry_after is None:
+        return None
+    try:
+        wait = float(retry_after)
+    except ValueError:
+        wait = _until(retry_after)
+    return min(_DAY, max(0.0, wait)) if wait == wait else None  # a NaN is not itself
+
+
+def _until(date: str) -> float:
+    """Seconds until a date; NaN where it is none."""
+    try:
+        then = parsedate_to_datetime(date)
+        return (then - datetime.now(then.tzinfo and UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return math.nan
+
+
+def reason(error: BaseException) -> str:
+    """What a network error says, without its classes' names where it says something."""
+    strerror = getattr(error, "strerror", None)
+    return str(strerror or error) or type(error).__name__

@@ -1,0 +1,1 @@
+"""Checkpoints opened by transformers."""

@@ -1,0 +1,292 @@
+"""Opens a checkpoint with transformers: device, dtype, processor, weights, and clear errors.
+
+Imports torch; the model classes import this module when they load.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn
+
+import huggingface_hub.utils
+import torch
+import transformers
+from transformers.utils import logging as transformers_logging
+
+from mubench_gen.engines.digest import digest_checkpoint
+from mubench_gen.engines.options import TransformersOptions
+from mubench_gen.engines.transformers.source import Source
+from mubench_gen.errors import UsageError
+
+_PACKAGE = re.compile(r"requires the (\S+) library")
+_GLOBAL = re.compile(r"GLOBAL (\S+)")  # in what torch says of a pickle that it refuses
+_KEYS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What transformers must offer for an architecture: a class with these methods."""
+
+    auto_class: Any
+    methods: tuple[str, ...]
+    needed: str
+
+
+GENERATIVE = Family(
+    transformers.AutoModelForImageTextToText,
+    ("generate",),
+    "a model that reads images and writes text",
+)
+CONTRASTIVE = Family(
+    transformers.AutoModel,
+    ("get_image_features", "get_text_features"),
+    "a model that embeds images and texts, such as CLIP or SigLIP",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A checkpoint in memory: transformers' processor and model, the latter on `device`."""
+
+    source: Source
+    processor: Any
+    model: Any
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is needed to do it again, for the manifest."""
+        digest = digest_checkpoint(self.source.path, self.source.revision)
+        config = self.model.config
+        return {
+            "engine": "transformers",
+            "architecture": type(self.model).__name__,
+            "weights_sha256": digest.weights if digest else None,
+            "settings_sha256": digest.settings if digest else None,
+            "weights_files": list(digest.files) if digest else [],
+            "weights_format": _weights_format(digest.files if digest else ()),
+            "revision": getattr(config, "_commit_hash", None) or self.source.revision,
+            "trust_remote_code": self.source.trust_remote_code,
+            "device": str(self.device),
+            "device_name": _device_name(self.device),
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "attn_implementation": getattr(config, "_attn_implementation", None),
+            "versions": {
+                "torch": str(torch.__version__),
+                "transformers": transformers.__version__,
+            },
+        }
+
+
+def open_source(source: Source, options: TransformersOptions, family: Family) -> Opened:
+    """Load processor and weights. Raises UsageError: what is wrong, and what to do."""
+    device = resolve_device(source.device)
+    dtype = resolve_dtype(source.dtype, device)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    with quiet():
+        config = _load_config(source)
+        _check_architecture(source, config, family)
+        processor = _load_processor(source)
+        model = _load_weights(source, options, family, dtype)
+    try:
+        model = model.to(device).eval()
+    except torch.OutOfMemoryError as error:
+        raise UsageError(
+            f"{source} does not fit into the memory of {device} in {dtype}. "
+            "Try --dtype bfloat16, a smaller model, or another device."
+        ) from error
+    return Opened(source, processor, model, device, dtype)
+
+
+def stored_weights(
+    source: Source,
+    options: TransformersOptions,
+    family: Family,
+    dtype: torch.dtype | Literal["auto"] = "auto",
+) -> dict[str, torch.Tensor]:
+    """A checkpoint's weights by their names in the model, in the precision they are stored in
+    (as its configuration says) or in another.
+    """
+    with quiet():
+        config = _load_config(source)
+        _check_architecture(source, config, family)
+        weights: dict[str, torch.Tensor] = _load_weights(
+            source, options, family, dtype
+        ).state_dict()
+    return weights
+
+
+def resolve_device(wish: str) -> torch.device:
+    """The device wished for; "auto" is CUDA, else MPS, else the CPU."""
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if wish == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    device = torch.device(wish)
+    present = {"cuda": cuda, "mps": mps, "cpu": True}[device.type]
+    if not present or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
+        raise UsageError(
+            f"This machine (or this build of torch, {torch.__version__}) has no device {wish!r}. "
+            "Use --device auto."
+        )
+    return device
+
+
+def resolve_dtype(wish: str, device: torch.device) -> torch.dtype:
+    """The dtype wished for; "auto" is bfloat16 on CUDA and float32 elsewhere.
+
+    Float32 on a CPU even for weights in bfloat16: it is faster there, and more exact.
+    """
+    if wish == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    dtype = getattr(torch, wish)
+    assert isinstance(dtype, torch.dtype)
+    return dtype
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' advice and loading bars; a download's own bar still shows."""
+    logs: Any = transformers_logging
+    hub: Any = huggingface_hub.utils
+    verbosity, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
+    downloads = not hub.are_progress_bars_disabled()
+    logs.set_verbosity_error()
+    logs.disable_progress_bar()  # the hub's too
+    if downloads:
+        hub.enable_progress_bars()
+    try:
+        yield
+    finally:
+        logs.set_verbosity(verbosity)
+        if bars:
+            logs.enable_progress_bar()
+        if not downloads:
+            hub.disable_progress_bars()
+
+
+def _weights_format(files: Sequence[str]) -> str | None:
+    """How weights were read. Of a pickle no code runs: torch refuses what is no tensor."""
+    if not files:
+        return None
+    safe = all(name.endswith(".safetensors") for name in files)
+    return "safetensors" if safe else "pickle, read with weights_only=True"
+
+
+def _arguments(source: Source) -> dict[str, Any]:
+    pinned = source.revision is not None and not source.local
+    return {
+        "trust_remote_code": source.trust_remote_code,
+        **({"revision": source.revision} if pinned else {}),
+    }
+
+
+def _load_config(source: Source) -> Any:
+    try:
+        return transformers.AutoConfig.from_pretrained(source.path, **_arguments(source))
+    except Exception as error:  # transformers raises what it likes on a damaged file
+        _refuse(source, "configuration", error)
+
+
+def _check_architecture(source: Source, config: Any, family: Family) -> None:
+    """Refuses an architecture that the engine does not serve, before weights are read."""
+    auto_class = family.auto_class
+    if auto_class.__name__ in (getattr(config, "auto_map", None) or {}):
+        return  # code of the checkpoint's own: its class is known only once it is loaded
+    found = type(config) in auto_class._model_mapping
+    classes = auto_class._model_mapping[type(config)] if found else ()
+    for cls in classes if isinstance(classes, tuple) else (classes,):
+        if all(hasattr(cls, method) for method in family.methods):
+            return
+    raise UsageError(
+        f"{source} is of the architecture {config.model_type!r}; needed is {family.needed} "
+        f"(in transformers {transformers.__version__}: a class of {auto_class.__name__})."
+    )
+
+
+def _load_processor(source: Source) -> Any:
+    auto_processor: Any = transformers.AutoProcessor
+    try:
+        processor = auto_processor.from_pretrained(source.path, **_arguments(source))
+    except Exception as error:  # tokenizers raises plain Exceptions
+        _refuse(source, "processor", error)
+    missing = [
+        part for part in ("image_processor", "tokenizer") if getattr(processor, part, None) is None
+    ]
+    if missing:
+        raise UsageError(
+            f"{source} has no {' and no '.join(missing)}: it cannot read images and text. "
+            "Is it a multimodal model, with its preprocessor_config.json and tokenizer?"
+        )
+    if processor.tokenizer.pad_token is None:
+        if processor.tokenizer.eos_token is None:
+            raise UsageError(f"The tokenizer of {source} has no token to pad with (pad_token).")
+        # Padding is masked, so that any token will do.
+        processor.tokenizer.pad_token = processor.tokenizer.eos_token
+    return processor
+
+
+def _load_weights(
+    source: Source,
+    options: TransformersOptions,
+    family: Family,
+    dtype: torch.dtype | Literal["auto"],
+) -> Any:
+    attention = (
+        {"attn_implementation": options.attn_implementation} if options.attn_implementation else {}
+    )
+    try:
+        model, report = family.auto_class.from_pretrained(
+            source.path, dtype=dtype, output_loading_info=True, **attention, **_arguments(source)
+        )
+    except pickle.UnpicklingError as error:
+        found = _GLOBAL.search(str(error))
+        raise UsageError(
+            f"The weights of {source} are a pickle that holds more than tensors"
+            f"{f' ({found[1]})' if found else ''}: reading it could run code, so it is not read. "
+            "Ask its publisher for safetensors, or for a pickle of tensors alone."
+        ) from error
+    except Exception as error:  # as do torch, on a damaged pickle, and safetensors
+        _refuse(source, "weights", error)
+    missing = sorted(report["missing_keys"])
+    if missing:
+        # transformers would fill these at random and only warn: answers by chance.
+        raise UsageError(
+            f"{source} lacks {len(missing)} of the weights that {type(model).__name__} needs: "
+            f"{_some(missing)}. The files are incomplete or of another architecture."
+        )
+    return model
+
+
+def _refuse(source: Source, part: str, error: Exception) -> NoReturn:
+    """Raises UsageError for what transformers raised while it read a part of the checkpoint."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if "trust_remote_code" in reason:
+        raise UsageError(
+            f"{source} needs Python code of its own, which is not run. If you have read it and "
+            "trust it: --trust-remote-code with --revision and the commit's 40 digits."
+        ) from error
+    hint = "Check the folder's files." if source.local else "Check the id, access and connection."
+    package = _PACKAGE.search(reason)
+    if package:
+        raise UsageError(
+            f"The {part} of {source} needs the package {package[1]}, which is not installed. "
+            f"Type: pip install {package[1].lower()}"
+        ) from error
+    raise UsageError(
+        f"Cannot read the {part} of {source}: {reason[:400]} {source.hint or hint}"
+    ) from error
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _KEYS_SHOWN
+    return ", ".join(names[:_KEYS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _device_name(device: torch.device) -> str | None:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else None

@@ -1,0 +1,176 @@
+"""Contrastive models on transformers: CLIP, SigLIP and what else embeds images and texts.
+
+Torch and transformers are imported by `load`, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mubench_gen.engines.transformers.source import (
+    read_options,
+    read_source,
+    require_transformers,
+)
+from mubench_gen.errors import ItemError, UsageError
+from mubench_gen.model import Checkpoint, ContrastiveModel, ReadText, Runtime, Scoring
+from mubench_gen.types import Image
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mubench_gen.engines.transformers.batches import Chunks
+    from mubench_gen.engines.transformers.checkpoint import Opened
+
+# Trained on texts padded to the full context, and without an attention mask over it.
+_PADDED_TO_CONTEXT = ("siglip", "siglip2")
+_NO_LIMIT = 1_000_000  # tokenizers without a limit say 10^30
+
+
+class TransformersContrastive(ContrastiveModel):
+    """A model that embeds images and texts into one space, opened by transformers.
+
+    Embeddings are float32 and not normalised; they don't depend on the batch's size or
+    order (up to rounding).
+    """
+
+    def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
+        engine_options = read_options(checkpoint, runtime)
+        super().__init__(engine_options, runtime)
+        self._source = read_source(checkpoint, runtime)
+        self.batch_size = engine_options.batch_size or runtime.batch_size or 32
+        self._opened: Opened | None = None
+
+    def load(self) -> None:
+        """Raises UsageError for what the user must fix, MissingExtraError without torch."""
+        if self._opened is not None:
+            return
+        require_transformers()
+        from mubench_gen.engines.transformers.batches import Chunks
+        from mubench_gen.engines.transformers.checkpoint import CONTRASTIVE, open_source
+
+        self._opened = open_source(self._source, self.options, CONTRASTIVE)
+        self._chunks: Chunks = Chunks(self.batch_size)
+        self._padding, self._context = _text_shape(self._opened)
+
+    def close(self) -> None:
+        if self._opened is not None:
+            import torch
+
+            self._opened = None
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """As in Model, with the context in tokens, and how cosines become probabilities."""
+        if self._opened is None:
+            return {}
+        return {
+            **self._opened.facts,
+            "context": self._context,
+            "scoring": asdict(self.scoring) if self.scoring else None,
+        }
+
+    @property
+    def scoring(self) -> Scoring | None:
+        return _scoring(self._ready().model)
+
+    def read_texts(self, texts: Sequence[str]) -> list[ReadText]:
+        from mubench_gen.engines.transformers.checkpoint import quiet
+
+        tokenizer = self._ready().processor.tokenizer
+        shape = {"padding": False, "return_attention_mask": False}
+        with quiet():  # it warns of the very thing that is looked for here
+            whole = tokenizer(list(texts), **shape)["input_ids"]
+            read = tokenizer(list(texts), truncation=True, max_length=self._context, **shape)
+        return [
+            ReadText(len(every), tuple(ids))
+            for every, ids in zip(whole, read["input_ids"], strict=True)
+        ]
+
+    def embed_images(self, images: Sequence[Image]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        rows = self._chunks.run(images, self._embed_images)
+        return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        rows = self._chunks.run(texts, self._embed_texts)
+        return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
+
+    def _embed_images(self, images: Sequence[Image]) -> list[np.ndarray[Any, Any]]:
+        opened = self._ready()
+        try:
+            # The processor, not its image_processor: it may know better (SigLIP 2's patches).
+            inputs = opened.processor(
+                images=[image.pixels() for image in images], return_tensors="pt"
+            )
+        except (ValueError, TypeError) as error:
+            raise ItemError(f"The model's image processor refuses the image: {error}") from error
+        return self._features(opened.model.get_image_features, inputs)
+
+    def _embed_texts(self, texts: Sequence[str]) -> list[np.ndarray[Any, Any]]:
+        opened = self._ready()
+        inputs = opened.processor(
+            text=list(texts),
+            padding=self._padding,
+            truncation=True,
+            max_length=self._context,
+            return_tensors="pt",
+        )
+        return self._features(opened.model.get_text_features, inputs)
+
+    def _features(self, embed: Any, inputs: Any) -> list[np.ndarray[Any, Any]]:
+        import torch
+
+        from mubench_gen.engines.transformers.checkpoint import quiet
+
+        opened = self._ready()
+        tensors = {
+            name: value.to(opened.device, opened.dtype if value.is_floating_point() else None)
+            for name, value in inputs.items()
+        }
+        with torch.inference_mode(), quiet():
+            output = embed(**tensors)
+        # transformers 5 returns a ModelOutput, 4 the tensor itself.
+        features = output if isinstance(output, torch.Tensor) else output.pooler_output
+        return list(features.float().cpu().numpy())
+
+    def _ready(self) -> Opened:
+        assert self._opened is not None, "load() comes first"
+        return self._opened
+
+
+def _text_shape(opened: Opened) -> tuple[bool | str, int]:
+    """How texts are padded, and the context in tokens: as the model was trained."""
+    tokenizer, config = opened.processor.tokenizer, opened.model.config
+    kwargs = getattr(opened.processor, "valid_processor_kwargs", None)
+    trained = getattr(kwargs, "_defaults", {}).get("text_kwargs", {})
+    limits = (
+        trained.get("max_length"),
+        tokenizer.model_max_length,
+        getattr(config.get_text_config(), "max_position_embeddings", None),
+    )
+    context = min((n for n in limits if n and n < _NO_LIMIT), default=None)
+    if context is None:
+        raise UsageError(f"{opened.source} does not say how long a text it can read.")
+    full = config.model_type in _PADDED_TO_CONTEXT
+    return "max_length" if full else trained.get("padding", True), context
+
+
+def _scoring(model: Any) -> Scoring | None:
+    """The scale (and SigLIP's bias) that turn a cosine into the model's own score."""
+    scale, bias = getattr(model, "logit_scale", None), getattr(model, "logit_bias", None)
+    if scale is not None and bias is not None:
+        return Scoring("sigmoid", float(scale.detach().float().exp()), float(bias.detach()))
+    if scale is not None:
+        return Scoring("softmax", float(scale.detach().float().exp()))
+    temperature = getattr(model, "temperature", None)
+    if temperature is not None:  # ALIGN divides by it
+        return Scoring("softmax", 1 / float(temperature.detach().float()))
+    return None

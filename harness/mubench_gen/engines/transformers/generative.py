@@ -1,0 +1,223 @@
+"""Generative models on transformers: `--engine transformers`.
+
+Torch and transformers are imported by `load`, not before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mubench_gen.engines.conversation import images_of
+from mubench_gen.engines.label_tokens import label_tokens
+from mubench_gen.engines.stops import read_stops
+from mubench_gen.engines.transformers.source import (
+    read_options,
+    read_source,
+    require_transformers,
+)
+from mubench_gen.errors import ItemError
+from mubench_gen.model import Checkpoint, GenerativeModel, Runtime
+from mubench_gen.types import Readout, Reply, Request
+
+if TYPE_CHECKING:
+    from mubench_gen.engines.transformers.batches import Chunks
+    from mubench_gen.engines.transformers.chat import Chat
+    from mubench_gen.engines.transformers.checkpoint import Opened
+    from mubench_gen.engines.transformers.decoding import LabelVocabulary, ReplyReader
+
+Result = TypeVar("Result")
+
+
+class TransformersGenerative(GenerativeModel):
+    """A chat model that reads images and writes text, opened by transformers.
+
+    Replies and log-probabilities don't depend on the batch's size or order (up to rounding).
+    """
+
+    def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
+        engine_options = read_options(checkpoint, runtime)
+        super().__init__(engine_options, runtime)
+        self._checkpoint = checkpoint
+        self._source = read_source(checkpoint, runtime)
+        self.batch_size = engine_options.batch_size or runtime.batch_size or 16
+        self._opened: Opened | None = None
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        return ("parse", "choice", "logprob")
+
+    def load(self) -> None:
+        """Raises UsageError for what the user must fix, MissingExtraError without torch."""
+        if self._opened is not None:
+            return
+        require_transformers()
+        from mubench_gen.engines.transformers.batches import Chunks
+        from mubench_gen.engines.transformers.chat import Chat
+        from mubench_gen.engines.transformers.checkpoint import GENERATIVE, open_source
+        from mubench_gen.engines.transformers.decoding import LabelVocabulary, ReplyReader
+
+        opened = open_source(self._source, self.options, GENERATIVE)
+        self._chat: Chat = Chat(
+            opened.processor,
+            self._checkpoint,
+            model_type=opened.model.config.model_type,
+            name=str(self._source),
+        )
+        self._stops = read_stops(
+            self._checkpoint.stop, opened.processor.tokenizer.get_added_vocab()
+        )
+        ends = _set_plain_generation(opened, self._stops.tokens)
+        self._reader: ReplyReader = ReplyReader(opened.processor.tokenizer, ends, self._stops.texts)
+        self._vocabulary: LabelVocabulary = LabelVocabulary(opened.processor.tokenizer, ends)
+        self._chunks: Chunks = Chunks(self.batch_size)
+        self._label_tokens: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
+        self._opened = opened
+
+    def close(self) -> None:
+        if self._opened is not None:
+            import torch
+
+            self._opened = None
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        if self._opened is None:
+            return {}
+        return {**self._opened.facts, "chat_template": self._chat.template.origin}
+
+    def generate(self, requests: Sequence[Request]) -> Sequence[Reply]:
+        return self._by_images(requests, self._generate)
+
+    def label_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[float]]:
+        """As in GenerativeModel; a label's bare and spaced first tokens are added up."""
+        return self._by_images(requests, self._label_logprobs)
+
+    def _by_images(
+        self, requests: Sequence[Request], step: Callable[[Sequence[Request]], Sequence[Result]]
+    ) -> list[Result]:
+        """Runs the step on requests with equally many images: processors mix no others."""
+        from mubench_gen.engines.transformers.checkpoint import quiet
+
+        groups: defaultdict[int, list[int]] = defaultdict(list)
+        for place, request in enumerate(requests):
+            groups[len(images_of(request))].append(place)
+        results: dict[int, Result] = {}
+        with quiet():
+            for places in groups.values():
+                group = [requests[place] for place in places]
+                results.update(zip(places, self._chunks.run(group, step), strict=True))
+        return [results[place] for place in range(len(requests))]
+
+    def _generate(self, requests: Sequence[Request]) -> list[Reply]:
+        from mubench_gen.engines.transformers.decoding import RowChoices, RowLimits, RowSampling
+
+        opened = self._ready()
+        inputs = self._inputs(requests)
+        prompts = inputs["attention_mask"].sum(1).tolist()
+        limits = [self._limit(*pair) for pair in zip(requests, prompts, strict=True)]
+        start = 1 if opened.model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
+        stop = self._stops.texts
+        tokens = self._run(
+            inputs,
+            max_new_tokens=max(limits),
+            logits_processor=[
+                RowChoices(requests, start, self._vocabulary),
+                RowSampling(requests, self.runtime.seed),
+            ],
+            stopping_criteria=[RowLimits(limits, start, opened.device)],
+            **({"stop_strings": list(stop)} if stop else {}),
+        ).sequences[:, start:]
+        return [
+            self._reader.read(row, limit=limit, prompt_tokens=prompt)
+            for row, limit, prompt in zip(tokens.tolist(), limits, prompts, strict=True)
+        ]
+
+    def _label_logprobs(self, requests: Sequence[Request]) -> list[list[float]]:
+        import torch
+
+        ids = [self._ids_of_labels(request) for request in requests]
+        inputs = self._inputs(requests)
+        for request, prompt in zip(requests, inputs["attention_mask"].sum(1).tolist(), strict=True):
+            self._limit(request, prompt)
+        # One new token is one forward pass, prepared as the architecture wants it (positions,
+        # multimodal inputs); `logits` are raw, before anything of generation touches them.
+        logits = self._run(inputs, max_new_tokens=1, output_logits=True).logits[0].float()
+        logprobs = torch.log_softmax(logits, dim=-1).cpu()
+        if not logprobs.isfinite().all():
+            raise ItemError("The model's output is not finite. Try --dtype float32.")
+        return [
+            [float(torch.logsumexp(row[list(tokens)], 0)) for tokens in labels]
+            for row, labels in zip(logprobs, ids, strict=True)
+        ]
+
+    def _run(self, inputs: Any, **arguments: Any) -> Any:
+        import torch
+
+        opened = self._ready()
+        with torch.inference_mode():
+            return opened.model.generate(
+                **inputs,
+                do_sample=False,
+                return_dict_in_generate=True,
+                tokenizer=opened.processor.tokenizer,
+                **arguments,
+            )
+
+    def _inputs(self, requests: Sequence[Request]) -> Any:
+        opened = self._ready()
+        return self._chat.tensors(requests).to(device=opened.device, dtype=opened.dtype)
+
+    def _limit(self, request: Request, prompt_tokens: int) -> int:
+        """How many tokens the reply may have: what was asked for, as far as there is room."""
+        config = self._ready().model.config
+        text = config.get_text_config(decoder=True)
+        context = getattr(text, "max_position_embeddings", None) or float("inf")
+        if prompt_tokens >= context:
+            raise ItemError(
+                f"The prompt has {prompt_tokens} tokens, the model's context {context}. "
+                "Use a shorter prompt, or a model with a longer context."
+            )
+        return int(min(request.sampling.max_tokens, context - prompt_tokens))
+
+    def _ids_of_labels(self, request: Request) -> tuple[tuple[int, ...], ...]:
+        """The first tokens of the request's labels; they are the same for all its batch."""
+        if request.labels not in self._label_tokens:
+            tokenizer = self._ready().processor.tokenizer
+            self._label_tokens[request.labels] = label_tokens(
+                request.labels,
+                tail=self._chat.tail(request.messages),
+                encode=lambda text: list(tokenizer(text, add_special_tokens=False)["input_ids"]),
+                decode=tokenizer.decode,
+            )
+        return self._label_tokens[request.labels]
+
+    def _ready(self) -> Opened:
+        assert self._opened is not None, "load() comes first"
+        return self._opened
+
+
+def _set_plain_generation(opened: Opened, stops: Sequence[int]) -> frozenset[int]:
+    """Drops what a checkpoint's generation_config brings along; returns the end tokens.
+
+    They are those that it declares, the tokenizer's, and the tokens `stops`.
+
+    Its top_p or repetition_penalty would bend greedy decoding without a word.
+    """
+    import transformers
+
+    config_class: Any = transformers.GenerationConfig
+    given = opened.model.generation_config
+    tokenizer = opened.processor.tokenizer
+    declared = given.eos_token_id if isinstance(given.eos_token_id, list) else [given.eos_token_id]
+    ends = frozenset(t for t in (*declared, tokenizer.eos_token_id, *stops) if t is not None)
+    opened.model.generation_config = config_class(
+        bos_token_id=given.bos_token_id,
+        eos_token_id=sorted(ends),
+        pad_token_id=tokenizer.pad_token_id,
+        decoder_start_token_id=given.decoder_start_token_id,
+    )
+    return ends

@@ -1,0 +1,221 @@
+"""What vLLM is started with: shared by `--engine vllm` and `--engine vllm-server`.
+
+The names that vLLM knows are read from its source, without importing it, so that a wrong one
+is refused before anything is loaded.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.errors import SettingError, UsageError, did_you_mean
+from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.storage.user_files import parse_json
+
+_COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+\Z")
+_DTYPES = ("auto", "float32", "bfloat16", "float16")
+# Set by flags of ours, or by the engine itself.
+_OURS = {
+    "model": "--model says which",
+    "dtype": "use --dtype",
+    "revision": "use --revision",
+    "seed": "use --seed",
+    "trust_remote_code": "use --trust-remote-code with --revision",
+    "hf_token": "set the environment variable HF_TOKEN",
+}
+# What gives equal replies where vLLM has no batch invariance: one request at a time, each
+# computed whole.
+_ONE_BY_ONE = {"max_num_seqs": 1, "enable_prefix_caching": False}
+
+
+@dataclass(frozen=True, slots=True)
+class VllmStart:
+    """`arguments` of `vllm.LLM` (or, as flags, of `vllm serve`), and environment variables.
+
+    `on_gpu`: whether weights go into a GPU's memory, not this machine's.
+    """
+
+    arguments: Mapping[str, Any]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    on_gpu: bool = False
+
+    @property
+    def model(self) -> str:
+        """The folder or hub id that is opened."""
+        return str(self.arguments["model"])
+
+    def flags(self) -> list[str]:
+        """The arguments but `model` as flags of a command line."""
+        found: list[str] = []
+        for name, value in self.arguments.items():
+            if name != "model" and value is not None:
+                found += _flag("--" + name.replace("_", "-"), value)
+        return found
+
+
+def read_arguments(
+    checkpoint: Checkpoint,
+    runtime: Runtime,
+    options: Mapping[str, str],
+    *,
+    engine: str,
+    images: int = 1,
+) -> dict[str, Any]:
+    """The arguments of the checkpoint under those of the user (`options`: text by name).
+
+    `images` is how many a request holds at most. Raises SettingError for a name that vLLM
+    does not know (where it is installed), a value that is none, remote code without a pinned
+    commit, and what a flag of ours sets; UsageError for a folder that isn't there.
+    """
+    known = known_arguments()
+    for name in options:
+        if name in _OURS:
+            raise SettingError(f"Engine {engine!r}: engine.{name} is not an option: {_OURS[name]}.")
+    own = {
+        **checkpoint.engine_arguments.get("vllm", {}),
+        **(checkpoint.engine_arguments.get(engine, {}) if engine != "vllm" else {}),
+    }
+    for name in (*own, *options):
+        if known is not None and name not in known:
+            raise SettingError(
+                f"Engine {engine!r} has no option {name!r} (-o engine.{name}=…): vLLM has no such "
+                f"argument. {did_you_mean(name, known)}"
+            )
+    given = {
+        name: _value(name, text, (known or {}).get(name), engine) for name, text in options.items()
+    }
+    return {
+        **_of_runtime(checkpoint, runtime),
+        **own,
+        **given,
+        **_limits(images, given.get("limit_mm_per_prompt"), engine),
+    }
+
+
+def _limits(images: int, given: Any, engine: str) -> dict[str, Any]:
+    """How many of what a prompt holds at most: what the user says of it over what the task says.
+
+    vLLM takes any name, and 999 of what isn't named.
+    """
+    limits = {"image": images, "video": 0, "audio": 0}
+    name = "limit_mm_per_prompt"
+    if given is not None and not isinstance(given, dict):
+        raise SettingError(f"Engine {engine!r}, option engine.{name}: a JSON object is needed.")
+    for kind in given or {}:
+        if kind not in limits:
+            raise SettingError(
+                f"Engine {engine!r}, option engine.{name}: no kind {kind!r}. "
+                + did_you_mean(kind, limits)
+            )
+    return {name: {**limits, **(given or {})}}
+
+
+def settle(arguments: Mapping[str, Any], runtime: Runtime) -> VllmStart:
+    """The arguments with what depends on the machine. Imports torch.
+
+    `auto` is float32 without a GPU, as everywhere in mubench-gen, and the checkpoint's own
+    precision with one. Determinism is batch invariance on a GPU, else one request at a time
+    without a prefix cache.
+    """
+    import torch
+
+    gpu = torch.cuda.is_available() and runtime.device != "cpu"
+    settled = dict(arguments)
+    if settled["dtype"] == "auto" and not gpu:
+        settled["dtype"] = "float32"
+    environment: dict[str, str] = {}
+    if runtime.deterministic and gpu:
+        environment["VLLM_BATCH_INVARIANT"] = "1"
+    elif runtime.deterministic:
+        settled |= _ONE_BY_ONE
+    return VllmStart(settled, environment, gpu)
+
+
+@lru_cache(maxsize=1)
+def known_arguments() -> Mapping[str, str] | None:
+    """The engine arguments of the installed vLLM with their annotations; None without vLLM."""
+    package = find_spec("vllm")
+    if package is None or not package.submodule_search_locations:
+        return None
+    source = Path(package.submodule_search_locations[0], "engine", "arg_utils.py")
+    try:
+        tree = ast.parse(source.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return None
+    return {
+        line.target.id: ast.unparse(line.annotation)
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and node.name == "EngineArgs"
+        for line in node.body
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+        if not line.target.id.startswith("_")
+    } or None
+
+
+def _of_runtime(checkpoint: Checkpoint, runtime: Runtime) -> dict[str, Any]:
+    revision = runtime.revision or checkpoint.revision
+    if runtime.trust_remote_code and not _COMMIT.match(revision or ""):
+        raise SettingError(
+            f"Remote code of {checkpoint.path} is trusted only at one commit: "
+            "give --revision with all its 40 hexadecimal digits."
+        )
+    if runtime.dtype not in _DTYPES:
+        raise SettingError(f"No dtype {runtime.dtype!r}. Known: {', '.join(_DTYPES)}.")
+    folder = Path(checkpoint.path).expanduser()
+    local = folder.is_dir()
+    no_id = isinstance(checkpoint.path, Path) or not _HUB_ID.match(str(checkpoint.path))
+    if not local and no_id:
+        raise UsageError(
+            f"No folder {folder}. A model is a folder with config.json and weights, "
+            "or a hub id (OWNER/NAME)."
+        )
+    return {
+        "model": str(folder) if local else str(checkpoint.path),
+        "dtype": runtime.dtype,
+        "seed": runtime.seed,
+        **({"revision": revision} if revision and not local else {}),
+        **({"trust_remote_code": True} if runtime.trust_remote_code else {}),
+    }
+
+
+def _value(name: str, text: str, annotation: str | None, engine: str) -> Any:
+    """The text of an option as vLLM's annotation wants it; where that is unknown, as it reads."""
+    words = set(re.findall(r"\w+", annotation or "bool int float"))
+    if text in ("true", "false") and ("bool" in words or "str" not in words):
+        return text == "true"
+    number = words & {"int", "float"}
+    if text[:1] in ("{", "[") or number:
+        try:
+            value = parse_json(text)
+        except ValueError:
+            value = text
+        if not isinstance(value, str):
+            return value
+        if annotation is not None and (text[:1] in ("{", "[") or not words - {*number, "None"}):
+            wanted = "JSON" if text[:1] in ("{", "[") else "a number"
+            raise SettingError(
+                f"Engine {engine!r}, option engine.{name}={text!r}: {wanted} is needed "
+                f"({annotation})."
+            )
+    if annotation == "bool":
+        raise SettingError(f"Engine {engine!r}, option engine.{name}={text!r}: true or false.")
+    return text
+
+
+def _flag(flag: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag[2:]}"]
+    if isinstance(value, dict):
+        return [flag, json.dumps(value)]
+    if isinstance(value, (list, tuple, set)):
+        return [flag, *map(str, value)]
+    return [flag, str(value)]

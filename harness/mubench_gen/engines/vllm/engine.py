@@ -1,0 +1,298 @@
+"""vLLM's engine, as the loop drives it. Imports vllm.
+
+Of vLLM (0.32) this relies on `LLM.enqueue_chat`, which renders a conversation exactly as
+`LLM.chat` does, and on `LLM.llm_engine.step` and `abort_request`, the loop that `LLM.chat`
+runs itself; stepping here instead lets requests come and go without waiting for a batch.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from vllm import SamplingParams
+from vllm.lora.request import LoRARequest
+from vllm.sampling_params import StructuredOutputsParams
+from vllm.v1.engine.exceptions import EngineDeadError
+
+from mubench_gen.engines.label_tokens import label_tokens
+from mubench_gen.engines.stops import read_stops
+from mubench_gen.engines.vllm.asks import Ask
+from mubench_gen.engines.vllm.diagnosis import ELSEWHERE, root_cause
+from mubench_gen.engines.vllm.log import VllmLog
+from mubench_gen.engines.vllm.loop import Answer
+from mubench_gen.errors import EngineFault, ItemError, ReplyError, describe
+from mubench_gen.model import Checkpoint
+from mubench_gen.parser.finish_reason import has_failed
+from mubench_gen.types import Reply
+
+_METRICS = {
+    "vllm:prefix_cache_queries": "prefix_cache_queries",
+    "vllm:prefix_cache_hits": "prefix_cache_hits",
+    "vllm:mm_cache_queries": "mm_cache_queries",
+    "vllm:mm_cache_hits": "mm_cache_hits",
+}
+# In vLLM's words, of a prompt that leaves no room for a reply.
+_TOO_LONG = ("maximum context length is", "longer than the maximum model length")
+_PROCESSOR = "Failed to apply "  # vLLM's words where a processor raised
+_LENGTH = re.compile(r"prompt \(length (\d+)\)")
+
+
+class VllmEngine:
+    """An `LLM` that asks are handed to, and answers come from, in any order.
+
+    Asks of different read-outs share batches: each has its own `SamplingParams`.
+    """
+
+    def __init__(
+        self,
+        llm: Any,
+        checkpoint: Checkpoint,
+        template: str | None,
+        facts: Mapping[str, Any],
+        log: VllmLog,
+    ) -> None:
+        self.facts = facts
+        self._log = log
+        self._llm = llm
+        self._checkpoint = checkpoint
+        self._template = template
+        self._tokenizer: Any = llm.get_tokenizer()
+        self._context = int(llm.model_config.max_model_len)
+        # Mistral's tokenizers tell no added vocabulary.
+        added: dict[str, int] = getattr(self._tokenizer, "get_added_vocab", dict)()
+        self._stops = read_stops(checkpoint.stop, added)
+        self._labels: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
+        self._begins: dict[str, bool] | None = None
+        self._asked: dict[str, tuple[Ask, tuple[tuple[int, ...], ...]]] = {}
+        self._died = False
+        self._adapter: LoRARequest | None = None
+        self._adapters = 0
+        self._counts = {"requests": 0, "prompt_tokens": 0, "cached_prompt_tokens": 0}
+
+    def add(self, ask: Ask) -> str:
+        """Render the ask and queue it. Raises ItemError where it can't be asked."""
+        tokens = self._label_tokens(ask) if ask.readout == "logprob" else ()
+        try:
+            (queued,) = self._llm.enqueue_chat(
+                ask.chat(),
+                self._params(ask, [token for ids in tokens for token in ids]),
+                use_tqdm=False,
+                lora_request=self._adapter,
+                chat_template=self._template,
+                chat_template_kwargs=dict(self._checkpoint.template_arguments) or None,
+                tokenization_kwargs=self._beginning(ask),
+            )
+        except EngineDeadError as error:
+            raise self._fault(error) from error
+        except Exception as error:  # vLLM and processors raise what they like on a bad prompt
+            raise self._refusal(ask, error) from error
+        # The engine's name of the request is the output's with digits of chance behind it.
+        name = str(queued).rpartition("-")[0] or str(queued)
+        self._asked[name] = (ask, tokens)
+        return name
+
+    def step(self) -> Sequence[tuple[str, Answer | Exception]]:
+        answers: list[tuple[str, Answer | Exception]] = []
+        for output in self._stepped():
+            if output.finished and output.request_id in self._asked:
+                ask, tokens = self._asked.pop(output.request_id)
+                try:
+                    answers.append((output.request_id, self._read(ask, tokens, output)))
+                except ItemError as error:
+                    answers.append((output.request_id, error))
+        return answers
+
+    def _stepped(self) -> Sequence[Any]:
+        try:
+            return list(self._llm.llm_engine.step())
+        except Exception as error:  # vLLM says in many ways that it died
+            raise self._fault(error) from error
+
+    def _fault(self, error: Exception) -> EngineFault:
+        self._died = True  # its log stays
+        where = f" Its log: {self._log.path}" if self._log.text else ""
+        cause = root_cause(error, self._log.text).rstrip(".")
+        if not self._log.text and any(words in cause for words in ELSEWHERE):
+            cause = "its process ended without a word, as where the system runs out of memory"
+        return EngineFault(f"vLLM's engine died: {cause}.{where}")
+
+    def abort(self, name: str) -> None:
+        self._asked.pop(name, None)
+        self._llm.llm_engine.abort_request([name])
+
+    def adapt(self, folder: Path) -> None:
+        """Each adapter has a number of its own, which vLLM's prefix cache tells apart."""
+        self._adapters += 1
+        self._adapter = LoRARequest(str(folder), self._adapters, str(folder))
+
+    def reload(self, folder: Path) -> None:
+        """Reads the folder's weights in place.
+
+        vLLM keeps what the old weights computed (prefixes of prompts, encoded images) and would
+        answer from it, silently wrong: its caches are emptied.
+        """
+        self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+        if not self._llm.reset_prefix_cache():
+            raise RuntimeError("the prefix cache could not be emptied")
+        self._llm.reset_mm_cache()
+        if hasattr(self._llm.llm_engine, "reset_encoder_cache"):
+            self._llm.llm_engine.reset_encoder_cache()
+
+    def counts(self) -> Mapping[str, Any]:
+        """Requests and prompt tokens, and what was found in vLLM's caches."""
+        totals: dict[str, int] = {}
+        for metric in self._llm.get_metrics():
+            if metric.name in _METRICS:
+                name = _METRICS[metric.name]
+                totals[name] = totals.get(name, 0) + int(metric.value)
+        return {**self._counts, **totals}
+
+    def lost(self) -> EngineFault | None:
+        """A fault where vLLM noticed that the process of its core ended.
+
+        vLLM (0.32) notes it in `engine_dead` and leaves a step that waits for output waiting.
+        """
+        resources = getattr(self._llm.llm_engine.engine_core, "resources", None)
+        if getattr(resources, "engine_dead", False):
+            return self._fault(EngineDeadError())
+        return None
+
+    def close(self) -> None:
+        self._llm.llm_engine.engine_core.shutdown()
+        if not self._died or not self._log.text:
+            self._log.remove()
+
+    def _params(self, ask: Ask, tokens: list[int]) -> SamplingParams:
+        """All that bends decoding stands here: nothing of a generation_config comes in."""
+        sampling = ask.sampling
+        if ask.readout == "logprob":
+            return SamplingParams(max_tokens=1, temperature=0, logprob_token_ids=tokens)
+        choice = StructuredOutputsParams(choice=list(ask.labels))
+        return SamplingParams(
+            max_tokens=sampling.max_tokens,
+            temperature=sampling.temperature,
+            seed=sampling.seed,
+            stop=list(self._stops.texts),
+            stop_token_ids=list(self._stops.tokens),
+            structured_outputs=choice if ask.readout == "choice" else None,
+        )
+
+    def _read(self, ask: Ask, tokens: tuple[tuple[int, ...], ...], output: Any) -> Answer:
+        completion = output.outputs[0]
+        if has_failed(completion.finish_reason):
+            raise ReplyError(f"vLLM gave the request up ({completion.finish_reason})")
+        cached = output.num_cached_tokens or 0
+        self._counts["requests"] += 1
+        self._counts["prompt_tokens"] += len(output.prompt_token_ids)
+        self._counts["cached_prompt_tokens"] += cached
+        if ask.readout == "logprob":
+            return _sums(completion.logprobs[0], tokens)
+        usage = {
+            "prompt_tokens": len(output.prompt_token_ids),
+            "completion_tokens": len(completion.token_ids),
+            "cached_tokens": cached,
+        }
+        return Reply(completion.text, completion.finish_reason, usage)
+
+    def _label_tokens(self, ask: Ask) -> tuple[tuple[int, ...], ...]:
+        """The first tokens of the ask's labels; the same for all with these labels."""
+        if ask.labels not in self._labels:
+            tokenizer = self._tokenizer
+            self._labels[ask.labels] = label_tokens(
+                ask.labels,
+                tail=self._tail(ask),
+                encode=lambda text: list(tokenizer.encode(text, add_special_tokens=False)),
+                decode=tokenizer.decode,
+            )
+        return self._labels[ask.labels]
+
+    def _beginning(self, ask: Ask) -> dict[str, bool]:
+        """Whether the tokenizer is to write the beginning: where the template does not (LLaVA's).
+
+        As transformers does it; `LLM.chat` by itself never lets it.
+        """
+        if self._begins is None:
+            bos = str(getattr(self._tokenizer, "bos_token", None) or "")
+            begun = self._template is None or self._rendered(ask, reply=True).startswith(bos)
+            self._begins = {} if begun else {"add_special_tokens": True}
+        return self._begins
+
+    def _tail(self, ask: Ask) -> str:
+        """What the template writes after the messages, where the reply starts."""
+        if self._template is None:  # a tokenizer that renders without one (Mistral's)
+            return ""
+        try:
+            whole, without = (self._rendered(ask, reply=reply) for reply in (True, False))
+        except (jinja2.TemplateError, TypeError, ValueError):
+            return ""
+        return whole.removeprefix(without) if whole.startswith(without) else ""
+
+    def _rendered(self, ask: Ask, *, reply: bool) -> str:
+        return str(
+            self._tokenizer.apply_chat_template(
+                list(ask.turns),
+                chat_template=self._template,
+                tokenize=False,
+                add_generation_prompt=reply,
+                **self._checkpoint.template_arguments,
+            )
+        )
+
+    def _refusal(self, ask: Ask, error: Exception) -> ItemError:
+        """Why an ask can't be asked: the error of its item."""
+        words = describe(error)
+        if any(sign in words for sign in _TOO_LONG):
+            counted = _LENGTH.search(words)
+            length = f"{counted.group(1)} tokens" if counted else self._text_length(ask)
+            return ItemError(
+                f"The prompt has {length}, the model's context {self._context}. {self._room}"
+            )
+        if words.startswith(_PROCESSOR):
+            # vLLM says no more than that; the processor's own words are behind it.
+            return ItemError(f"The model's processor refuses the request: {_first_cause(error)}")
+        if "chat template" in words.lower() or "TemplateError" in words:
+            return ItemError(
+                f"The model's chat template refuses these messages: {words}. "
+                "Some models take no system prompt: choose a prompt style without one."
+            )
+        return ItemError(f"vLLM refuses the request: {words}")
+
+    @property
+    def _room(self) -> str:
+        """What to do for longer prompts."""
+        if self.facts["arguments"].get("max_model_len") == -1:
+            return "Use a shorter prompt: the context is as long as the model and memory allow."
+        return "Use a shorter prompt, or a longer context (-o engine.max_model_len=…)."
+
+    def _text_length(self, ask: Ask) -> str:
+        """How many tokens the rendered text of an ask has."""
+        text = self._rendered(ask, reply=True)
+        tokens = self._tokenizer.encode(text, add_special_tokens=False)
+        return f"{len(tokens)} tokens without its images"
+
+
+def _first_cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return describe(error)
+
+
+def _sums(found: Mapping[int, Any], tokens: tuple[tuple[int, ...], ...]) -> list[float]:
+    """The log of each label's probability: the sum over the tokens that it may begin with."""
+    scores = []
+    for ids in tokens:
+        values = [float(found[token].logprob) for token in ids]
+        if any(math.isnan(value) for value in values):
+            raise ItemError("The model's output is not finite. Try --dtype float32.")
+        most = max(values)
+        scores.append(
+            most + math.log(sum(math.exp(value - most) for value in values))
+            if math.isfinite(most)
+            else most
+        )
+    return scores

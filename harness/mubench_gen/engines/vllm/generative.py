@@ -1,0 +1,83 @@
+"""Generative models on vLLM in this process: `--engine vllm`.
+
+torch and vllm are imported by `load`, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from mubench_gen.engines.vllm.arguments import read_arguments
+from mubench_gen.engines.vllm.asks import Asks
+from mubench_gen.engines.vllm.loop import EngineLoop
+from mubench_gen.engines.vllm.opening import open_engine
+from mubench_gen.engines.vllm.replicas import Replicas, read_number
+from mubench_gen.model import Checkpoint, Runtime, StreamingModel
+from mubench_gen.types import Readout, Request
+
+# Of an image's preparation, what engine arguments say; the rest is the checkpoint's own.
+_PREPARATION = ("mm_processor_kwargs", "hf_overrides", "tokenizer", "tokenizer_mode")
+
+_WINDOW = 256  # requests under way at once, a replica: as many as vLLM computes together
+
+
+class VllmGenerative(StreamingModel):
+    """A chat model that reads images and writes text, run by vLLM.
+
+    Requests go to the engine as they come, up to `window` under way at once; vLLM makes its
+    batches of them. The three read-outs mix in a batch without touching each other.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
+        super().__init__(None, runtime)
+        self._checkpoint = checkpoint
+        self._arguments = read_arguments(
+            checkpoint, runtime, runtime.engine_options, engine="vllm", images=runtime.images
+        )
+        self._replicas = read_number(self._arguments)
+        self.window = _WINDOW * self._replicas
+        kept = {name: self._arguments.get(name) for name in _PREPARATION}
+        self._asks = Asks(checkpoint, kept)
+        self._engine: EngineLoop | Replicas | None = None
+        self._facts: Mapping[str, Any] = {}
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        return ("parse", "choice", "logprob")
+
+    def load(self) -> None:
+        """Raises UsageError for what the user must fix, MissingExtraError without vLLM."""
+        if self._engine is not None:
+            return
+        given = (self._checkpoint, self.runtime, self._arguments)
+        engine: EngineLoop | Replicas
+        if self._replicas == 1:
+            engine = EngineLoop(partial(open_engine, *given))
+        else:
+            engine = Replicas(*given, self._replicas)
+        try:
+            self._facts = engine.start()
+        except BaseException:
+            engine.close()
+            raise
+        self._engine = engine
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self._facts
+
+    @property
+    def counts(self) -> Mapping[str, Any]:
+        return {} if self._engine is None else self._engine.counts()
+
+    def submit(self, request: Request) -> Future[Any]:
+        assert self._engine is not None, "load() comes first"
+        return self._engine.ask(self._asks.make(request))

@@ -1,0 +1,264 @@
+"""Starts vLLM in this process, or says what keeps it from starting. Imports vllm late."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from mubench_gen.console.progress import log
+from mubench_gen.engines.conversation import ChatTemplate, choose_template
+from mubench_gen.engines.digest import digest_checkpoint, local_folder, weight_files
+from mubench_gen.engines.footprint import GIB, broken, loaded_bytes, memory
+from mubench_gen.engines.transformers.source import hint_of
+from mubench_gen.engines.vllm.arguments import VllmStart, settle
+from mubench_gen.engines.vllm.diagnosis import check_host_memory, diagnose
+from mubench_gen.engines.vllm.failures import Opening, no_device
+from mubench_gen.engines.vllm.log import VllmLog
+from mubench_gen.errors import MissingExtraError, UsageError
+from mubench_gen.model import Checkpoint, Runtime
+
+if TYPE_CHECKING:
+    from mubench_gen.engines.vllm.loop import Engine
+
+# What a user has set stands.
+_ENVIRONMENT = {
+    "VLLM_PLUGINS": "",  # general plugins that happen to be installed stay out
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # never a fork of a process that has threads
+}
+_OPENMP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+_DEFAULTS = {
+    "generation_config": "vllm",  # a checkpoint's own would bend greedy decoding
+    "disable_log_stats": False,  # cache queries and hits are among them
+    # GiB of prepared images (4 by default): what is asked about one comes close together.
+    "mm_processor_cache_gb": 1,
+}
+
+
+class Phases:
+    """Says on stderr how long each part of the start took."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._began = self._since = time.perf_counter()
+        self.seconds: dict[str, float] = {}
+
+    def begin(self, what: str) -> None:
+        """For what may take minutes, so that the wait has a name."""
+        self.say(f"{what} …")
+
+    def done(self, phase: str) -> None:
+        now = time.perf_counter()
+        self.seconds[phase] = round(now - self._since, 2)
+        self._since = now
+        self.say(f"{phase} {self.seconds[phase]:.1f} s")
+
+    def say(self, what: str) -> None:
+        log(f"{self._name}: {what}")
+
+    def ready(self) -> None:
+        self.seconds["ready"] = round(time.perf_counter() - self._began, 2)
+        self.say(f"ready after {self.seconds['ready']:.1f} s")
+
+
+def open_engine(
+    checkpoint: Checkpoint, runtime: Runtime, arguments: Mapping[str, Any], *, name: str = "vllm"
+) -> Engine:
+    """Import vLLM, load the model. Raises UsageError: what is wrong, and what to do."""
+    phases = Phases(name)
+    _require("torch", _ENVIRONMENT if "torch" in sys.modules else {**_ENVIRONMENT, **_OPENMP})
+    start = settle({**_DEFAULTS, **arguments}, runtime)
+    os.environ.update(start.environment)
+    vllm_log = VllmLog()
+    try:
+        engine = _opened(checkpoint, runtime, start, phases, vllm_log)
+    except UsageError:
+        vllm_log.remove()
+        raise
+    except Exception as error:  # vLLM and what it is made of raise what they like
+        # Asked for only now: vLLM may have fetched the model in the meantime.
+        problem = diagnose(error, vllm_log.text, _opening(checkpoint, runtime, start))
+        vllm_log.remove()
+        raise problem from error
+    phases.ready()
+    return engine
+
+
+def _opened(
+    checkpoint: Checkpoint, runtime: Runtime, start: VllmStart, phases: Phases, vllm_log: VllmLog
+) -> Engine:
+    _require("vllm", {})
+    from vllm import LLM
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.logger import configure_logging_if_needed
+
+    from mubench_gen.engines.vllm.engine import VllmEngine
+
+    phases.done("import")
+    _check_device(runtime.device)
+    # All that its configuration tells is told before weights are read.
+    engine_arguments = EngineArgs(**start.arguments)
+    configure_logging_if_needed(engine_arguments.create_logging_config())
+    config = engine_arguments.create_model_config()
+    _check_model(checkpoint, config, images=runtime.images)
+    template = _template(checkpoint, config)
+    opening = _opening(checkpoint, runtime, start)
+    _check_files(checkpoint, start)
+    if not start.on_gpu and start.arguments.get("quantization") is None:
+        available = memory()
+        check_host_memory(opening, available[1] if available else None)
+    size = f" ({opening.weights / GIB:.3g} GiB of weights)" if opening.weights else ""
+    phases.begin(f"loading {opening.model}{size}")
+    whole = config.max_model_len
+    llm = LLM(**start.arguments)
+    phases.done("load")
+    _tell_context(phases, whole, llm.llm_engine.vllm_config.model_config.max_model_len)
+    facts = {**_facts(checkpoint, start, llm, template), "startup_seconds": phases.seconds}
+    return VllmEngine(llm, checkpoint, template.text if template else None, facts, vllm_log)
+
+
+def _opening(checkpoint: Checkpoint, runtime: Runtime, start: VllmStart) -> Opening:
+    """What a diagnosis says of the model."""
+    folder = local_folder(checkpoint.path, start.arguments.get("revision"))
+    dtype = str(start.arguments["dtype"])
+    size = None
+    with suppress(OSError):
+        files = [] if folder is None else weight_files(folder)
+        size = loaded_bytes(files, dtype) if files else None
+    return Opening(
+        str(checkpoint.path),
+        size,
+        dtype,
+        dict(runtime.engine_options),
+        hint_of(checkpoint),
+    )
+
+
+def _tell_context(phases: Phases, whole: int, context: int) -> None:
+    """Where memory, not the model, bounds how long a prompt may be (max_model_len=-1)."""
+    if context < whole:
+        phases.say(
+            f"prompts of up to {context:,} tokens fit into memory; the model's context is {whole:,}"
+        )
+
+
+def _require(package: str, environment: Mapping[str, str]) -> None:
+    """Set the environment where it is not set, and import; MissingExtraError without it."""
+    for name, value in environment.items():
+        os.environ.setdefault(name, value)
+    try:
+        import_module(package)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            error.name or package, extra="vllm", purpose="Engine 'vllm'"
+        ) from error
+
+
+def _check_device(wish: str) -> None:
+    """vLLM runs on what it was built for: refuse another device than that."""
+    from vllm.platforms import current_platform
+
+    own = str(current_platform.device_type)
+    if not own:
+        raise UsageError(no_device("the model"))
+    if wish not in ("auto", own):
+        some = " To choose a GPU set CUDA_VISIBLE_DEVICES." if wish.startswith("cuda:") else ""
+        raise UsageError(
+            f"--device {wish}: vLLM, as it is installed here, runs on {own} alone.{some} Leave "
+            "--device out, or use --engine transformers."
+        )
+
+
+def _check_files(checkpoint: Checkpoint, start: VllmStart) -> None:
+    """Refuse files of weights that are not whole, before any is read."""
+    folder = local_folder(checkpoint.path, start.arguments.get("revision"))
+    for file in [] if folder is None else weight_files(folder):
+        problem = broken(file)
+        if problem is not None:
+            raise UsageError(
+                f"The weights of {checkpoint.path} cannot be read: {file.name}: {problem}. "
+                "Fetch the file again."
+            )
+
+
+def _check_model(checkpoint: Checkpoint, config: Any, *, images: int) -> None:
+    """Refuse what writes no text, and what reads no images where there are some."""
+    if config.runner_type != "generate":
+        raise UsageError(
+            f"{checkpoint.path} ({config.architecture}) writes no text, so that it cannot answer."
+        )
+    if images and not config.is_multimodal_model:
+        raise UsageError(
+            f"{checkpoint.path} ({config.architecture}) reads text alone: it cannot be shown an "
+            "image. Take a vision-language model, or ask without images: --control blind."
+        )
+
+
+def _template(checkpoint: Checkpoint, config: Any) -> ChatTemplate | None:
+    """The chat template; None for tokenizers that render without one (Mistral's).
+
+    vLLM has templates of its own for some architectures: they come last.
+    """
+    from vllm.renderers.chat_utils import load_chat_template
+    from vllm.renderers.hf import resolve_chat_template
+    from vllm.tokenizers import cached_tokenizer_from_config
+    from vllm.transformers_utils.chat_templates import get_chat_template_fallback_path
+
+    tokenizer = cached_tokenizer_from_config(config)
+    if not hasattr(tokenizer, "get_chat_template"):
+        return None
+    model_type = config.hf_config.model_type
+    found = resolve_chat_template(tokenizer, None, None, model_config=config)
+    spare = get_chat_template_fallback_path(
+        model_type=model_type, tokenizer_name_or_path=tokenizer.name_or_path
+    )
+    of_vllm = spare is not None and found == load_chat_template(spare)
+    try:
+        own = None if of_vllm else found
+        return choose_template(checkpoint, own, model_type=model_type, name=str(checkpoint.path))
+    except UsageError:
+        if of_vllm:
+            return ChatTemplate(str(found), "vllm")
+        raise
+
+
+def _facts(
+    checkpoint: Checkpoint, start: VllmStart, llm: Any, template: ChatTemplate | None
+) -> dict[str, Any]:
+    """What is needed to do it again, for the manifest."""
+    import torch
+
+    config = llm.llm_engine.vllm_config
+    model = config.model_config
+    device = str(config.device_config.device_type)
+    revision = start.arguments.get("revision")
+    digest = digest_checkpoint(checkpoint.path, revision)
+    gpu = device == "cuda" and torch.cuda.is_available()
+    return {
+        "engine": "vllm",
+        "architecture": model.architecture,
+        "weights_sha256": digest.weights if digest else None,
+        "settings_sha256": digest.settings if digest else None,
+        "weights_files": list(digest.files) if digest else [],
+        "revision": getattr(model.hf_config, "_commit_hash", None) or revision,
+        "trust_remote_code": bool(model.trust_remote_code),
+        "device": device,
+        "device_name": torch.cuda.get_device_name() if gpu else platform.processor(),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "quantization": model.quantization,
+        "max_model_len": model.max_model_len,
+        "chat_template": template.origin if template else None,
+        "arguments": {k: v for k, v in start.arguments.items() if k != "model"},
+        "environment": dict(start.environment),
+        "versions": {name: version(name) for name in ("torch", "transformers")}
+        | {"vllm": str(import_module("vllm").__version__)},
+    }

@@ -1,0 +1,1 @@
+"""Files → 8-bit RGB pixels, by a policy that is recorded."""

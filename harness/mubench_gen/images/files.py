@@ -1,0 +1,130 @@
+"""Image files as they are: opened by their header, walked part by part, without what may mislead.
+
+No pixels here. What a file says beside them (an orientation, a colour profile) is applied by
+some programs and ignored by others: `bare` is the same picture without it.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mubench_gen.errors import ImageError
+from mubench_gen.images import jpeg
+
+if TYPE_CHECKING:
+    from PIL import Image as PillowImage
+
+# What decodes by itself: Pillow hands others (EPS) to programs that it finds on the machine.
+FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_COLOUR = frozenset({b"iCCP", b"gAMA", b"cHRM", b"cICP", b"mDCV", b"cLLI"})
+_PNG_TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_PNG_KEYWORDS = (b"Raw profile type ", b"XML:com.adobe.xmp\0")
+_WEBP_ABOUT = 0x2C  # flags of a colour profile, Exif and XMP
+_ORIENTATION = 0x0112
+
+
+def opened(content: bytes, name: str) -> PillowImage.Image:
+    """The file with its header read. Its size is for the caller to check."""
+    from PIL import Image as Pillow
+
+    Pillow.preinit()
+    for kind in FORMATS:
+        if kind not in Pillow.OPEN:
+            Pillow.init()
+        # Pillow.open would hold the size against a limit of its own, and warn of it.
+        make, accepts = Pillow.OPEN[kind]
+        try:
+            if accepts is None or accepts(content[:16]) is True:
+                return make(io.BytesIO(content), "")
+        except Exception as error:  # decoders raise what they like on damaged files
+            raise ImageError(f"{name}: cannot be opened: {error}") from None
+    raise ImageError(f"{name}: no image format that can be read here")
+
+
+def orientation(picture: PillowImage.Image) -> int:
+    """The EXIF orientation that the file declares: 2 to 8, or 1, which is upright."""
+    try:
+        return declared(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF data are none
+        return 1
+
+
+def declared(value: object) -> int:
+    """The value of an orientation's tag as one of those that there are."""
+    return value if isinstance(value, int) and 2 <= value <= 8 else 1
+
+
+def is_png(content: bytes) -> bool:
+    """By its first bytes."""
+    return content.startswith(_PNG)
+
+
+def media_type(content: bytes) -> str | None:
+    """The media type of a file that every server reads, by its first bytes; else None."""
+    if is_png(content):
+        return "image/png"
+    if jpeg.is_jpeg(content):
+        return "image/jpeg"
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    if content[:6] in (b"GIF87a", b"GIF89a"):
+        return "image/gif"
+    return None
+
+
+def bare(content: bytes) -> bytes | None:
+    """A file of one of these media types that is the same picture to every program.
+
+    Its own bytes where nothing in it could mislead one; else without that; None where that
+    cannot be left out. An orientation must have been dealt with before.
+    """
+    if is_png(content):
+        return _bare_png(content)
+    if jpeg.is_jpeg(content):
+        return jpeg.bare(content)
+    if content[12:16] == b"VP8X" and content[20] & _WEBP_ABOUT:
+        return None
+    return content
+
+
+def png_chunks(content: bytes, name: str) -> Iterator[tuple[bytes, memoryview]]:
+    """(kind, body) of each chunk up to the end's. ImageError where one is cut or corrupt."""
+    view = memoryview(content)
+    for kind, at, end in _png_spans(content):
+        if end > len(content):
+            raise ImageError(f"{name}: the PNG file is truncated")
+        if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
+            raise ImageError(f"{name}: the PNG file is corrupt (checksum of its {kind!r} chunk)")
+        yield kind, view[at + 8 : end - 4]
+
+
+def is_png_exif(kind: bytes, body: memoryview) -> bool:
+    """Whether a chunk may declare an orientation."""
+    return kind == b"eXIf" or (kind in _PNG_TEXT and bytes(body[:20]).startswith(_PNG_KEYWORDS))
+
+
+def _png_spans(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, begin, end) of each chunk up to the end's; the last may end behind the file."""
+    at = len(_PNG)
+    while at < len(content):
+        end = at + 12 + int.from_bytes(content[at : at + 4], "big")
+        kind = content[at + 4 : at + 8]
+        yield kind, at, end
+        if kind == b"IEND":
+            return
+        at = end
+
+
+def _bare_png(content: bytes) -> bytes:
+    spans = list(_png_spans(content))
+    view = memoryview(content)
+    kept = [
+        view[at:end]
+        for kind, at, end in spans
+        if kind not in _PNG_COLOUR and not is_png_exif(kind, view[at + 8 : end - 4])
+    ]
+    return content if len(kept) == len(spans) else b"".join([_PNG, *kept])

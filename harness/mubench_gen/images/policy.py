@@ -1,0 +1,252 @@
+"""The image policy: what is checked before an image is decoded, and how it becomes RGB.
+
+Files are looked at by their header first, so that a small file of enormous dimensions is
+refused before memory is taken. Nothing but 8-bit values is ever handed to Pillow's own
+conversion, which saturates 16-bit and float images to white.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mubench_gen.errors import ImageError
+from mubench_gen.images.files import is_png, is_png_exif, opened, orientation, png_chunks
+from mubench_gen.images.jpeg import is_jpeg
+from mubench_gen.images.pixels import BYTES_A_VALUE, DEEP, is_clear, loaded, to_rgb, upright
+from mubench_gen.plugins.worker_threads import TimeOver, Workers
+from mubench_gen.types import TURNED, Image
+
+if TYPE_CHECKING:
+    from PIL import Image as PillowImage
+
+T = TypeVar("T")
+_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"  # in between, 0xff is always followed by 0
+_TIFF_BITS = 258  # the tag of the bits a sample
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_MOST_BYTES = 256 * 2**20
+_MOST_HUNG = 8  # images left behind before no further one is tried
+_WORKERS = Workers("mubench-gen image", _MOST_HUNG)
+
+
+@dataclass(frozen=True, slots=True)
+class StandardPolicy:
+    """Named choices, recorded in the manifest; those that make the picture are in every key.
+
+    `depth`: 16-bit, 32-bit and float images are scaled linearly, their own minimum to 0
+    and maximum to 255 (16-bit colour keeps its high byte: Pillow reads no more).
+    `alpha`: transparent pixels are laid over white. `pages`: of several pages, the first.
+    `orientation`: what a file declares (EXIF) is applied, as viewers do.
+    `max_bytes`: the largest decoded size (width × height × channels × bytes) accepted;
+    `max_pixels`: the largest width × height; `seconds`: the longest that reading, checking or
+    decoding one image may take.
+    """
+
+    name: str = "standard-1"
+    depth: str = "minmax"
+    alpha: str = "white"
+    pages: str = "first"
+    max_bytes: int = _MOST_BYTES
+    orientation: str = "applied"
+    max_pixels: int = _MOST_BYTES // 3
+    seconds: float | None = field(default=None, compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the manifest records."""
+        return {name: value for name, value in asdict(self).items() if name != "seconds"}
+
+    def identity(self) -> dict[str, Any]:
+        """What stands in every key. The limits make no picture, and an orientation stands in
+        the key of the image that declares one."""
+        return {
+            **{n: v for n, v in self.as_dict().items() if n not in ("orientation", "max_pixels")},
+            "max_bytes": _MOST_BYTES,  # as it was when it could not be chosen
+        }
+
+    def check(self, content: bytes, name: str) -> str | None:
+        """What decoding will change, None where nothing; ImageError for what it refuses."""
+        if is_png(content):
+            return self._check_png(content, name)
+        with opened(content, name) as picture:
+            self._check_size(picture.size, _bytes_a_pixel(picture.mode), name)
+            pages = _page_count(picture, name)
+            if is_jpeg(content) and content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
+                raise ImageError(f"{name}: the JPEG file is truncated (it has no end marker)")
+            notes = _depth_note(picture), _mode_note(picture), _page_note(pages)
+            return joined(*notes, turn_note(orientation(picture)))
+
+    def verify(self, content: bytes, name: str) -> None:
+        """For what goes to a model undecoded: ImageError for damage that `check` does not see
+        and a decoder would not tell."""
+        if is_jpeg(content):
+            loaded(content, name)
+
+    def decode(self, content: bytes, name: str) -> PillowImage.Image:
+        """8-bit RGB by this policy."""
+        self.check(content, name)
+        picture = to_rgb(upright(loaded(content, name)), name)
+        picture.info = {}  # or what is given the pixels may turn them again, or apply a profile
+        return picture
+
+    def _check_size(self, size: tuple[int, int], bytes_a_pixel: float, name: str) -> None:
+        width, height = size
+        if width < 1 or height < 1:
+            raise ImageError(f"{name}: an image of {width} × {height} pixels has none")
+        pixels = width * height
+        if pixels > self.max_pixels:
+            raise ImageError(
+                f"{name}: {width:,} × {height:,} are {pixels:,} pixels; the policy's limit is "
+                f"{self.max_pixels:,} (--image-set max_pixels={pixels})"
+            )
+        self._check_bytes(pixels * bytes_a_pixel, f"{width:,} × {height:,} pixels", name)
+
+    def _check_bytes(self, needed: float, what: str, name: str) -> None:
+        if needed > self.max_bytes:
+            raise ImageError(
+                f"{name}: {what} decode to {needed / 2**20:,.0f} MiB; the policy's limit is "
+                f"{self.max_bytes / 2**20:,.0f} MiB (--image-set max_bytes={needed:.0f})"
+            )
+
+    def _check_png(self, content: bytes, name: str) -> str | None:
+        depth = colour = 0
+        kinds: list[bytes] = []
+        frames, turned = 0, 1
+        for kind, body in png_chunks(content, name):
+            kinds.append(kind)
+            if kind == b"IHDR" and len(body) == 13:
+                width, height = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
+                depth, colour = body[8], body[9]
+                values = _PNG_CHANNELS.get(colour, 4)
+                self._check_size((width, height), values * max(depth, 8) / 8, name)
+            elif kind == b"acTL":
+                frames = int.from_bytes(body[:4], "big")
+            if is_png_exif(kind, body):
+                turned = orientation(opened(content, name))
+        if not depth or kinds[-1] != b"IEND":
+            raise ImageError(
+                f"{name}: the PNG file is truncated (no {'end' if depth else 'header'})"
+            )
+        notes = _png_note(depth, colour, b"tRNS" in kinds), _page_note(_png_pages(frames, kinds))
+        return joined(*notes, turn_note(turned))
+
+
+def open_image(name: str, load: Callable[[], bytes], policy: StandardPolicy) -> Image:
+    """An image that reads itself when it is first looked at; unreadable is an ImageError."""
+
+    def read() -> bytes:
+        try:
+            content = load()
+        except (OSError, ValueError) as error:  # ValueError: a name with a null character
+            reason = getattr(error, "strerror", None) or error
+            raise ImageError(f"{name}: cannot be read: {reason}") from None
+        if not content:
+            raise ImageError(f"{name}: the file is empty")
+        return content
+
+    if policy.seconds is None:
+        return Image(name, read, policy)
+    timed = _Timed(name, read, policy, policy.seconds)
+    return Image(name, timed.read, timed)
+
+
+class _Timed:
+    """An image's reading, checking and decoding, each in a thread that is left behind when its
+    time is over. What hung once is not tried again."""
+
+    def __init__(
+        self, name: str, read: Callable[[], bytes], policy: StandardPolicy, seconds: float
+    ) -> None:
+        self._name = name
+        self._read = read
+        self._policy = policy
+        self._seconds = seconds
+        self._hung = False
+
+    def read(self) -> bytes:
+        return self._within(self._read)
+
+    def check(self, content: bytes, name: str) -> str | None:
+        return self._within(lambda: self._policy.check(content, name))
+
+    def verify(self, content: bytes, name: str) -> None:
+        return self._within(lambda: self._policy.verify(content, name))
+
+    def decode(self, content: bytes, name: str) -> PillowImage.Image:
+        return self._within(lambda: self._policy.decode(content, name))
+
+    def _within(self, call: Callable[[], T]) -> T:
+        if not self._hung:
+            try:
+                return _WORKERS.call(call, self._seconds)
+            except TimeOver:
+                self._hung = True
+        raise ImageError(
+            f"{self._name}: was not read and decoded within {self._seconds:g} s (--timeout)"
+        )
+
+
+def _bytes_a_pixel(mode: str) -> float:
+    from PIL import ImageMode
+
+    try:
+        bands = len(ImageMode.getmode(mode).bands)
+    except KeyError:  # a mode of the decoder's own; decoding refuses it
+        bands = 4
+    return bands * BYTES_A_VALUE.get(mode, 1)
+
+
+def _page_count(picture: PillowImage.Image, name: str) -> int:
+    try:
+        return int(getattr(picture, "n_frames", 1))
+    except Exception as error:  # counting pages walks the file
+        raise ImageError(f"{name}: its pages cannot be counted: {error}") from None
+
+
+def _png_note(depth: int, colour: int, transparent: bool) -> str | None:
+    if depth == 16 and colour == 0:
+        return "16-bit grey to 8-bit, minmax"
+    notes = ["16-bit colour to 8-bit, high byte"] if depth == 16 else []
+    if colour in (4, 6) or transparent:
+        notes.append("alpha over white")
+    elif colour == 3:
+        notes.append("palette to RGB")
+    return joined(*notes)
+
+
+def _depth_note(picture: PillowImage.Image) -> str | None:
+    """Of a TIFF of 16-bit colour; other deep images have a mode of their own."""
+    bits: Any = getattr(picture, "tag_v2", {}).get(_TIFF_BITS, (8,))
+    deep = picture.mode not in DEEP and max(bits) > 8
+    return f"{max(bits)}-bit colour to 8-bit, high byte" if deep else None
+
+
+def _mode_note(picture: PillowImage.Image) -> str | None:
+    mode = picture.mode
+    if mode in DEEP:
+        return f"{mode} to 8-bit, minmax"
+    if is_clear(picture):
+        return "alpha over white"
+    if mode in ("P", "CMYK", "YCbCr", "LAB", "HSV"):
+        return {"P": "palette"}.get(mode, mode) + " to RGB"
+    return None
+
+
+def _png_pages(frames: int, kinds: Sequence[bytes]) -> int:
+    """The pictures of a PNG: what is shown may stand beside the frames of its animation."""
+    before = kinds[: kinds.index(b"IDAT")] if b"IDAT" in kinds else kinds
+    return frames + (b"fcTL" not in before) if frames else 1
+
+
+def turn_note(number: int) -> str | None:
+    """What is told of an image with that orientation."""
+    return f"{TURNED} ({number})" if number > 1 else None
+
+
+def _page_note(pages: int) -> str | None:
+    return f"page 1 of {pages}" if pages > 1 else None
+
+
+def joined(*notes: str | None) -> str | None:
+    """The notes that there are as one."""
+    return "; ".join(note for note in notes if note) or None

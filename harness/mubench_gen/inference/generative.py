@@ -1,0 +1,111 @@
+"""What a generative model gave → response: one reply, or one score a label, or an error."""
+
+from __future__ import annotations
+
+import math
+import operator
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from itertools import islice
+from typing import Any
+
+from mubench_gen.errors import ReplyError, encodable, failure
+from mubench_gen.model import GenerativeModel
+from mubench_gen.parser.finish_reason import has_failed, refused_by
+from mubench_gen.types import Image, Reply, Request, Response
+
+_LEAST = -sys.float_info.max  # the logarithm of 0 as records keep it: JSON has no infinity
+
+
+class Replies:
+    """Asks a generative model, each read-out by the method that gives it."""
+
+    def __init__(self, model: GenerativeModel) -> None:
+        self._model = model
+
+    def needs_pixels(self, image: Image) -> bool:
+        return self._model.reads_pixels
+
+    def ask(self, requests: Sequence[Request]) -> list[Response]:
+        responses: dict[str, Response] = {}
+        scored = [r for r in requests if r.readout == "logprob"]
+        written = [r for r in requests if r.readout != "logprob"]
+        if written:
+            responses |= _timed(written, self._model.generate, from_reply)
+        if scored:
+            responses |= _timed(scored, self._model.label_logprobs, from_scores)
+        return [responses[request.key] for request in requests]
+
+
+def _timed(
+    requests: Sequence[Request],
+    call: Callable[[Sequence[Request]], Sequence[Any]],
+    convert: Callable[[Any, Request, float], Response],
+) -> dict[str, Response]:
+    began = time.perf_counter()
+    replies = call(requests)
+    seconds = round((time.perf_counter() - began) / len(requests), 6)
+    replies = _listed(replies, len(requests))
+    if len(replies) != len(requests):
+        raise ReplyError(f"the model gave {len(replies)} replies to {len(requests)} requests")
+    return {
+        request.key: convert(reply, request, seconds)
+        for request, reply in zip(requests, replies, strict=True)
+    }
+
+
+def _listed(replies: Any, wanted: int) -> Sequence[Any]:
+    """The replies as a sequence; of an iterator one more than wanted at most: it may not end."""
+    no_list = isinstance(replies, (str, bytes, bytearray, Mapping, Set))
+    if no_list or not isinstance(replies, Iterable):
+        raise ReplyError(f"the model gave {type(replies).__name__}, not a list of replies")
+    return replies if isinstance(replies, Sequence) else list(islice(replies, wanted + 1))
+
+
+def from_reply(reply: Any, request: Request, seconds: float) -> Response:
+    """The response of a reply, which may be anything that a plugin gives."""
+    if isinstance(reply, str):
+        reply = Reply(reply)
+    if not isinstance(reply, Reply) or not isinstance(reply.text, str):
+        found = reply.text if isinstance(reply, Reply) else reply
+        error = ReplyError(f"the reply is no text but {type(found).__name__}")
+        return Response(error=failure(error), seconds=seconds)
+    try:
+        usage = None if reply.usage is None else _counts(reply.usage)
+    except (AttributeError, TypeError):
+        error = ReplyError(f"usage is no mapping of names to numbers: {reply.usage!r:.80}")
+        return Response(error=failure(error), seconds=seconds)
+    reason = None if reply.finish_reason is None else encodable(str(reply.finish_reason))
+    if has_failed(reason):
+        error = ReplyError(f"the model gave the reply up (finish_reason {reason!r:.40})")
+        return Response(error=failure(error), seconds=seconds)
+    return Response(
+        reply=reply.text,
+        finish_reason=reason,
+        usage=usage,
+        seconds=seconds,
+    )
+
+
+def _counts(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Token counts as plain integers, whatever library counted them."""
+    return {encodable(str(name)): operator.index(count) for name, count in usage.items()}
+
+
+def from_scores(scores: Any, request: Request, seconds: float) -> Response:
+    """The response of a log-probability a label, likewise; of a reply where that was refused."""
+    if isinstance(scores, Reply) and refused_by(scores.finish_reason):
+        return from_reply(scores, request, seconds)
+    wanted = len(request.labels)
+    try:
+        values = tuple(float(score) for score in scores)
+    except (TypeError, ValueError):
+        values = ()
+    if len(values) != wanted:
+        error = ReplyError(f"{len(values)} scores for {wanted} options")
+        return Response(error=failure(error), seconds=seconds)
+    if any(math.isnan(value) for value in values) or math.inf in values:
+        error = ReplyError("a score is not a finite number")
+        return Response(error=failure(error), seconds=seconds)
+    return Response(scores=tuple(max(value, _LEAST) for value in values), seconds=seconds)

@@ -1,0 +1,332 @@
+"""request → response on a Ray cluster: bundles out, answers back, as `respond` and `stream` do.
+
+Ray Data moves the bundles' numbers through a pool of workers of elastic size; requests and images
+are objects that workers fetch. What is under way is bounded, so that memory doesn't grow with the
+data. Ray's own retries and checkpoints are not relied on for what is finished: that is what the
+run folder holds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from mubench_gen.console.progress import log
+from mubench_gen.errors import EngineFault, ImageError, MubenchError, UsageError, failure
+from mubench_gen.inference.ray.bundles import Bundles, References
+from mubench_gen.inference.ray.feed import Feed, numbers
+from mubench_gen.inference.ray.looking import Gate
+from mubench_gen.inference.ray.nodes import (
+    alive,
+    check_nodes,
+    connected,
+    fitting,
+    name_of,
+    needs_of,
+    tell_clock,
+)
+from mubench_gen.inference.ray.sending import Answers, Bundle, Fault, images_of, pack
+from mubench_gen.inference.ray.worker import Job
+from mubench_gen.inference.response import WORKER, Asked
+from mubench_gen.model import StreamingModel
+from mubench_gen.plan.plan import Plan, batch_size
+from mubench_gen.plan.ray_options import Cluster
+from mubench_gen.types import Request, Response
+
+_WINDOWS = 8  # of a model that streams, a bundle: it runs empty once at the end of each
+_AHEAD = 3  # bundles under way a worker
+_SPARE = 2  # and beside them
+_LOOK_AGAIN = 30.0  # seconds after which the cluster's size is looked at again
+_SILENCE = 60.0  # seconds without an answer that are worth a word
+_CLOSING = 10.0  # seconds that Ray Data may take to end
+_Out = tuple[int, Answers] | BaseException  # of Ray Data; the last is always an exception
+Told = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+
+
+def distribute(
+    plan: Plan,
+    cluster: Cluster,
+    requests: Iterable[Request | None],
+    *,
+    opened: Told,
+    counted: Callable[[Mapping[str, Any]], None],
+) -> Generator[Asked]:
+    """Batches of requests with their responses, as they come. EngineFault or UsageError ends it.
+
+    `opened` is told the model's facts, and what of the cluster they come from, before the first
+    batch; `counted` at the end what the workers' models counted, together. A None among the
+    requests: what stands before it is answered before what stands behind.
+    """
+    with connected(cluster) as ray:
+        needs = needs_of(plan)
+        check_nodes(ray, needs, cluster)
+        flow = _Flow(ray, plan, cluster, needs, iter(requests), opened)
+        try:
+            yield from flow.batches()
+        finally:
+            flow.close()
+            counted(flow.counts())
+
+
+class _Flow:
+    """What is under way, by the bundle's number."""
+
+    def __init__(
+        self,
+        ray: Any,
+        plan: Plan,
+        cluster: Cluster,
+        needs: Mapping[str, Any],
+        requests: Iterator[Request | None],
+        opened: Told,
+    ) -> None:
+        self._ray = ray
+        self._cluster = cluster
+        self._opened = opened
+        self._facts: Mapping[str, Any] | None = None
+        self._counts: dict[str, Mapping[str, Any]] = {}
+        size = batch_size(plan)
+        streams = isinstance(plan.model, StreamingModel)
+        per_task = max(cluster.options.batch, _WINDOWS * size if streams else 1)
+        self._bundles = Bundles(requests, per_task)
+        self._references = References(ray)
+        self._under_way: dict[int, dict[str, Request]] = {}
+        self._sent = 0
+        self._flushed = False
+        self._looked = 0.0
+        self._window = 0
+        self._fault: MubenchError | None = None
+        self._results: queue.SimpleQueue[_Out] = queue.SimpleQueue()
+        self._feed = _start_feed(ray)
+        job = Job(
+            settings=plan.settings.model_dump(mode="json", exclude={"reuse", "run_dir"}),
+            folder=os.getcwd(),
+            size=size,
+        )
+        dataset = _dataset(ray, self._feed, needs, job, cluster)
+        self._thread = _Reader(ray, dataset, self._results)
+        self._thread.start()
+        threading.Thread(target=self._listen, name=WORKER, daemon=True).start()
+
+    def batches(self) -> Iterator[Asked]:
+        while self._fault is None:
+            yield from self._fill()
+            if not self._under_way:
+                if self._bundles.resume():
+                    continue
+                return
+            batch = self._collect()
+            if batch:
+                yield batch
+        raise self._fault
+
+    def counts(self) -> dict[str, float]:
+        """The sums of what the models counted, of workers that are gone too."""
+        total: dict[str, float] = {}
+        for counts in self._counts.values():
+            for name, value in counts.items():
+                if isinstance(value, (int, float)):
+                    total[name] = total.get(name, 0) + value
+        return total
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._feed.end.remote(self._sent)
+        self._feed.close.remote()
+        self._thread.join(_CLOSING if not self._under_way else 0.0)
+
+    def _listen(self) -> None:
+        """Take what is answered of a bundle before Ray Data has all of it, in a thread."""
+        with suppress(Exception):  # what is wrong with Ray, its reader tells
+            while parts := self._ray.get(self._feed.parts.remote()):
+                for number, content in parts:
+                    self._results.put((number, pickle.loads(content)))
+
+    def _fill(self) -> Iterator[Asked]:
+        """Send bundles until the window is full; what cannot be sent is answered here."""
+        self._look_at_cluster()
+        while len(self._under_way) < self._window:
+            bundle = self._bundles.next()
+            if bundle is None:
+                self._flush()
+                return
+            failed = self._send(bundle)
+            if failed:
+                yield failed
+
+    def _flush(self) -> None:
+        """Ray Data holds back the last number until another follows, or the end: once is enough."""
+        if self._flushed:
+            return
+        if self._bundles.ended:
+            self._feed.end.remote(self._sent)
+        elif self._under_way:
+            self._put(Bundle((), {}))
+        self._flushed = True
+
+    def _send(self, requests: list[Request]) -> Asked:
+        sent, images, failed = {}, {}, []
+        packed = []
+        for request in requests:
+            try:
+                for image in images_of(request):
+                    images[image.sha256] = self._references.of(image)
+                packed.append(pack(request))
+                sent[request.key] = request
+            except ImageError as error:
+                failed.append((request, Response(error=failure(error))))
+        if packed:
+            self._under_way[self._sent] = sent
+            self._flushed = False
+            self._put(Bundle(packed, images))
+        return failed
+
+    def _put(self, bundle: Bundle) -> None:
+        self._feed.add.remote(self._sent, [self._ray.put(bundle)])
+        self._sent += 1
+
+    def _collect(self) -> Asked:
+        """Wait for answers, then take all that are there; what is wrong then is in `_fault`."""
+        batch: Asked = []
+        done: list[int] = []
+        result: _Out | None = self._wait()
+        while isinstance(result, tuple):
+            number, answers = result
+            self._fault = self._fault or self._fault_of(answers)
+            asked = self._under_way.get(number, {})
+            new = [(key, response) for key, response in answers.responses if key in asked]
+            batch += [(asked.pop(key), response) for key, response in new]
+            if answers.whole:
+                self._under_way.pop(number, None)
+                done.append(number)
+            self._counts[answers.worker] = answers.counts
+            result = self._poll()
+        if result is not None and self._under_way:
+            self._fault = self._fault or EngineFault(f"Ray: {_told(result)}")
+        if done:
+            self._feed.done.remote(done)
+        return batch
+
+    def _poll(self) -> _Out | None:
+        try:
+            return self._results.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _wait(self) -> _Out:
+        silent = 0.0
+        while True:
+            try:
+                return self._results.get(timeout=_SILENCE)
+            except queue.Empty:
+                silent += _SILENCE
+                log(
+                    f"Ray: no answer for {silent:,.0f} s, {len(self._under_way)} bundles under "
+                    "way. `ray status` tells what the cluster waits for."
+                )
+
+    def _fault_of(self, answers: Answers) -> MubenchError | None:
+        """Why the run cannot go on with this worker; the first one tells of the model."""
+        if answers.fault is not None:
+            kind = UsageError if answers.fault.kind == "usage" else EngineFault
+            return kind(answers.fault.message)
+        if self._facts is None:
+            self._facts = dict(answers.facts)
+            nodes = len(alive(self._ray))
+            self._opened(self._facts, {"nodes": nodes, **self._cluster.options.model_dump()})
+        for fact, what in (("dtype", "precision; give --dtype"), ("weights_sha256", "weights")):
+            if self._facts.get(fact) != answers.facts.get(fact):
+                raise UsageError(
+                    f"Worker {answers.worker} runs the model in another {what}: {fact} is "
+                    f"{answers.facts.get(fact)} there and {self._facts.get(fact)} on others. "
+                    "Answers would be of two kinds."
+                )
+        return None
+
+    def _look_at_cluster(self) -> None:
+        """The window follows the workers that there is room for."""
+        if self._window and time.monotonic() - self._looked < _LOOK_AGAIN:
+            return
+        self._looked = time.monotonic()
+        self._window = _AHEAD * max(1, fitting(alive(self._ray), self._cluster)) + _SPARE
+
+
+class _Reader(threading.Thread):
+    """Runs Ray Data, and passes on what comes out.
+
+    Named like the thread of a model: where it still runs at the end, the process does not wait.
+    """
+
+    def __init__(self, ray: Any, dataset: Any, results: queue.SimpleQueue[Any]) -> None:
+        super().__init__(name=WORKER, daemon=True)
+        self._ray = ray
+        self._nodes: set[str] = set()  # that have answered
+        self._dataset = dataset
+        self._results = results
+
+    def run(self) -> None:
+        try:
+            blocks = self._dataset.iter_batches(batch_size=None, batch_format="pyarrow")
+            for block in blocks:
+                for answered in block.to_pylist():
+                    self._results.put((answered["number"], self._received(answered)))
+        except BaseException as error:  # for the thread that waits
+            self._results.put(error)
+        else:
+            self._results.put(EngineFault("it ended before all was answered"))
+
+    def _received(self, answered: Mapping[str, Any]) -> Answers:
+        """What a worker answers, or the fault of a node that is not let work."""
+        node, refused = answered["node"], answered["refused"]
+        if refused or node not in self._nodes:
+            self._nodes.add(node)
+            nodes = {one["NodeID"]: name_of(one) for one in self._ray.nodes()}
+            name = nodes.get(node, node)
+            tell_clock(name, answered["clock"])
+            if refused:
+                told = f"A node that joined the cluster is not ready:\n  {name}: {refused}\n"
+                more = "Mend it or take it away: the same command goes on from here."
+                return Answers(name, node, fault=Fault("usage", told + more))
+        received: Answers = pickle.loads(answered["answers"])
+        return received
+
+
+def _start_feed(ray: Any) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(num_cpus=0)(Feed).options(scheduling_strategy=here).remote()
+
+
+def _dataset(ray: Any, feed: Any, needs: Mapping[str, Any], job: Job, cluster: Cluster) -> Any:
+    """Numbers → workers → answers; nothing runs yet."""
+    from ray.data import ActorPoolStrategy, DataContext
+
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its errors are raised here
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.target_max_block_size = 1  # a block a bundle: nothing waits to be put together
+    options = cluster.options
+    pool = ActorPoolStrategy(min_size=options.least, max_size=options.most)
+    source = ray.data.read_datasource(numbers(feed), num_cpus=0, override_num_blocks=1)
+    return source.map_batches(
+        Gate,
+        batch_size=1,
+        compute=pool,
+        fn_constructor_args=(feed, needs, pickle.dumps(job)),
+        num_cpus=options.cpus,
+        num_gpus=options.gpus or None,
+    )
+
+
+def _told(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__)[:500]

@@ -1,0 +1,64 @@
+"""How much is asked: an estimate before the first request is sent, and a limit that stops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+from mubench_gen.console.progress import log
+from mubench_gen.errors import EngineFault
+from mubench_gen.types import Request
+
+_LOOKED_AT = 32  # requests from which the estimate is made
+_LETTERS_A_TOKEN = 4
+
+
+class Allowance:
+    """Passes on requests until as many as allowed were (all, where `most` is None)."""
+
+    def __init__(self, requests: Iterator[Request | None], most: int | None) -> None:
+        self._requests = requests
+        self._most = most
+        self._sent = 0
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[Request | None]:
+        return self
+
+    def __next__(self) -> Request | None:
+        request = next(self._requests)
+        if request is None:
+            return None
+        if self._most is not None and self._sent >= self._most:
+            self._stopped, self._requests = True, iter(())
+            raise StopIteration
+        self._sent += 1
+        return request
+
+    def check(self) -> None:
+        """EngineFault where the limit stopped the run."""
+        if self._stopped:
+            raise EngineFault(
+                f"Stopped at --max-requests {self._most}. The same command goes on from here, "
+                "with as many again."
+            )
+
+
+def announced(requests: Iterator[Request | None], most: int) -> Iterator[Request | None]:
+    """The same requests, after a line that says how much is about to be asked.
+
+    `most` is how many items are left. Items with equal requests share one, so that it can be
+    fewer; tokens of text are estimated from the first requests, those of images are not.
+    """
+    first = list(islice(requests, _LOOKED_AT))
+    asked = [request for request in first if request is not None]
+    if asked:
+        letters = sum(len(request.text) for request in asked) / len(asked)
+        written = [r.sampling.max_tokens if r.readout != "logprob" else 1 for r in asked]
+        images = "" if asked[0].image is None else ", an image in each"
+        log(
+            f"To ask: at most {most:,} requests{images}, about "
+            f"{most * letters / _LETTERS_A_TOKEN:,.0f} tokens of text in, at most "
+            f"{most * sum(written) / len(written):,.0f} tokens out (--max-requests sets a limit)."
+        )
+    return chain(first, requests)

@@ -1,0 +1,1 @@
+"""Weights between a base and its fine-tunes: merged, and every α evaluated."""

@@ -1,0 +1,153 @@
+"""What stands beside the weights: configuration, tokenizer, processor, chat template.
+
+All of it is taken from one side, the base by default, so that along α the weights alone vary.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.errors import MergeError
+from mubench_gen.interpolation.merge.checkpoint import Checkpoint
+from mubench_gen.interpolation.merge.layouts import activation
+from mubench_gen.interpolation.merge.reading import read_json, some
+
+ACCOUNT = "merge.json"
+_SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", ".spm", ".bpe"})
+_FOLDERS = ("additional_chat_templates", "chat_templates")
+_NOT = frozenset({ACCOUNT, "trainer_state.json", "all_results.json", "train_results.json"})
+# What may differ between a base and its fine-tune without a model that reads otherwise.
+_HARMLESS = frozenset(
+    {"_name_or_path", "transformers_version", "torch_dtype", "dtype", "use_cache", "_commit_hash",
+     "architectures", "initializer_range", "initializer_factor"}
+)  # fmt: skip
+
+
+def companions(folder: Path) -> list[Path]:
+    """The files beside the weights, relative to the folder."""
+    found = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix in _SUFFIXES and not path.name.endswith(".index.json")
+        if path.is_file() and path.name not in _NOT
+    ]
+    for name in _FOLDERS:
+        found += sorted(path for path in (folder / name).glob("*") if path.is_file())
+    return [path.relative_to(folder) for path in found]
+
+
+def carry(folder: Path, out: Path) -> list[str]:
+    """Copy the files beside the weights; their names."""
+    names = companions(folder)
+    for name in names:
+        (out / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(folder / name, out / name)  # follows the links of the hub's cache
+    return [str(name) for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """What stands beside the weights of two checkpoints and is not the same."""
+
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def compare_companions(
+    base: Checkpoint, other: Checkpoint, *, accept_vocabulary: bool = False
+) -> Differing:
+    """What differs. MergeError where token numbers mean different tokens."""
+    _compare_vocabularies(base, other, accept_vocabulary)
+    ours, theirs = base.settings, other.settings
+    if other.converted:
+        ours, theirs = activation(base), activation(other)
+    keys = [
+        f"{key} ({_short(one)} / {_short(two)})"
+        for key, one, two in _differences(ours, theirs)
+        if key.rpartition(".")[2] not in _HARMLESS
+    ]
+    warnings = (
+        [f"the configurations of {base} and {other} differ ({len(keys):,}): {some(keys)}"]
+        if keys and base.settings and other.settings
+        else []
+    )
+    here, there = (set(companions(side.folder)) for side in (base, other))
+    notes = []
+    unequal = [
+        str(name)
+        for name in sorted(here & there)
+        if (base.folder / name).read_bytes() != (other.folder / name).read_bytes()
+    ]
+    if unequal:
+        notes.append(f"files that are not the same in {base} and {other}: {', '.join(unequal)}")
+    return Differing(tuple(warnings), tuple(notes))
+
+
+def _compare_vocabularies(base: Checkpoint, other: Checkpoint, accept: bool) -> None:
+    ours, theirs = _vocabulary(base.folder), _vocabulary(other.folder)
+    if not ours or not theirs or ours == theirs or accept:
+        return
+    differing = [
+        f"{number} ({ours.get(number)!r} / {theirs.get(number)!r})"
+        for number in sorted(ours.keys() | theirs.keys())
+        if ours.get(number) != theirs.get(number)
+    ]
+    raise MergeError(
+        f"The vocabularies of {base} and {other} differ in {len(differing):,} of "
+        f"{len(ours.keys() | theirs.keys()):,} tokens (base / fine-tune): {some(differing)}. Rows "
+        "of their embeddings stand for different tokens. If that is meant (unused tokens that "
+        "were given names): --accept-vocabulary."
+    )
+
+
+def _vocabulary(folder: Path) -> dict[int, str]:
+    """Token by number, as far as JSON files tell."""
+    found: dict[int, str] = {}
+    file = folder / "tokenizer.json"
+    if file.is_file():
+        document = read_json(file)
+        model = document.get("model")
+        vocabulary = model.get("vocab") if isinstance(model, dict) else None
+        with _told_wrongly(file):
+            if isinstance(vocabulary, dict):
+                found |= {int(number): str(token) for token, number in vocabulary.items()}
+            elif isinstance(vocabulary, list):  # of a unigram model: [token, score]
+                found |= {i: str(one[0]) for i, one in enumerate(vocabulary) if one}
+            for token in document.get("added_tokens") or ():
+                found[int(token["id"])] = str(token["content"])
+    elif (file := folder / "vocab.json").is_file():
+        with _told_wrongly(file):
+            found = {int(n): str(token) for token, n in read_json(file).items()}
+    return found
+
+
+@contextmanager
+def _told_wrongly(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError):
+        raise MergeError(
+            f"{file}: its tokens are not described as tokenizers describe them: the file is "
+            "damaged. Fetch it again."
+        ) from None
+
+
+def _differences(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    for key in sorted(ours.keys() | theirs.keys()):
+        one, other = ours.get(key), theirs.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            yield from _differences(one, other, f"{prefix}{key}.")
+        elif one != other:
+            yield prefix + key, one, other
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 30 else text[:29] + "…"

@@ -1,0 +1,138 @@
+"""What is to be merged, and its checkpoints, opened and found to fit each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from mubench_gen.errors import MergeError
+from mubench_gen.interpolation.merge.adapters import open_adapter
+from mubench_gen.interpolation.merge.checkpoint import Checkpoint, is_adapter, open_checkpoint
+from mubench_gen.interpolation.merge.companions import compare_companions
+from mubench_gen.interpolation.merge.layouts import in_layout_of
+from mubench_gen.interpolation.merge.matching import Match, Matched, match
+from mubench_gen.interpolation.merge.reading import reading
+from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
+
+Side = Literal["base", "finetuned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What is to be merged into `out`: one α into the folder itself, several into alpha-N in it.
+
+    `carried_from`: whose configuration, tokenizer, processor and chat template come along.
+    `unrounded`: what an adapter changes is stored in float32, not in the base's type.
+    """
+
+    base: str
+    finetuned: tuple[str, ...]
+    recipe: Recipe
+    out: Path
+    carried_from: Side = "base"
+    accept_vocabulary: bool = False
+    unrounded: bool = False
+
+    def folders(self, root: Path) -> dict[Decimal, Path]:
+        """The folder of each α under `root`."""
+        alphas = self.recipe.alphas
+        if len(alphas) == 1:
+            return {alphas[0]: root}
+        return {alpha: root / folder_name(alpha) for alpha in alphas}
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The checkpoints of a merge, found to fit each other."""
+
+    base: Checkpoint
+    finetuned: tuple[Checkpoint, ...]
+    matched: Matched
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.base.name, *(side.name for side in self.finetuned))
+
+    @property
+    def shards(self) -> dict[str, Sequence[Match]]:
+        """The tensors of each file to be written."""
+        return {as_safetensors(file): found for file, found in self.matched.shards.items()}
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the headers say; transformers asks for the format."""
+        return {"format": "pt", **self.base.metadata}
+
+    @property
+    def elements(self) -> int:
+        return sum(math.prod(one.shape) for one in self.matched)
+
+
+@reading("A checkpoint")
+def open_inputs(wanted: Merge, files: ExitStack) -> Opened:
+    """Open the checkpoints and pair their tensors. MergeError for what doesn't fit."""
+    if len(wanted.finetuned) > 1 and wanted.recipe.method == "slerp":
+        raise MergeError("slerp goes between two models: give one fine-tune, or --method linear.")
+    base = open_checkpoint(wanted.base, files)
+    finetuned = tuple(_open_finetuned(name, base, files) for name in wanted.finetuned)
+    if wanted.carried_from == "finetuned" and finetuned[0].adapter:
+        raise MergeError(
+            f"--carry-from finetuned: {finetuned[0]} is an adapter, which has no model's files."
+        )
+    if wanted.carried_from == "finetuned" and finetuned[0].converted:
+        raise MergeError(
+            f"--carry-from finetuned: {finetuned[0]} has another layout than the base, whose "
+            "names the result has. Give it as the base, with 1 − α."
+        )
+    matched = match(base, finetuned, wanted.recipe, unrounded=wanted.unrounded)
+    compared = [
+        compare_companions(base, other, accept_vocabulary=wanted.accept_vocabulary)
+        for other in finetuned
+    ]
+    return Opened(
+        base=base,
+        finetuned=finetuned,
+        matched=matched,
+        warnings=tuple(text for one in compared for text in one.warnings),
+        notes=(
+            *(text for side in (base, *finetuned) for text in side.notes),
+            *matched.notes,
+            *(text for one in compared for text in one.notes),
+        ),
+    )
+
+
+def _open_finetuned(name: str, base: Checkpoint, files: ExitStack) -> Checkpoint:
+    if is_adapter(name):
+        return open_adapter(name, base, files)
+    return in_layout_of(base, open_checkpoint(name, files))
+
+
+def as_safetensors(file: str) -> str:
+    """What a file of weights is called once it is safetensors."""
+    if file.endswith(".safetensors"):
+        return file
+    stem = file.rpartition(".")[0]
+    if stem == "open_clip_pytorch_model":
+        return "open_clip_model.safetensors"
+    return stem.replace("pytorch_model", "model", 1) + ".safetensors"
+
+
+def identity(wanted: Merge, inputs: Opened) -> dict[str, Any]:
+    """What must be equal for a merge to be resumed."""
+    return {
+        **wanted.recipe.as_dict(),
+        "carried_from": wanted.carried_from,
+        "unrounded": wanted.unrounded,
+        "files": [
+            [str(side.folder.resolve()), list(map(list, side.identity))]
+            for side in (inputs.base, *inputs.finetuned)
+        ],
+    }

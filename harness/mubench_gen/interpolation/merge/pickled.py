@@ -1,0 +1,140 @@
+"""Weights in pickle: opened by torch with `weights_only=True`, mapped into memory where it can."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.errors import MergeError, MissingExtraError, UsageError, describe
+from mubench_gen.interpolation.merge.checkpoint import Contents
+from mubench_gen.interpolation.merge.reading import some
+from mubench_gen.interpolation.merge.tensors import MemoryTensor, Tensor
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model")  # that training scripts put around weights
+_DATA_PARALLEL = "module."
+_EXPANDED = 2**24  # bytes that a tensor may take without as many in the file
+_GLOBAL = re.compile(r"(?:GLOBAL|global) ([\w.]+)")  # in what torch says of what it refuses
+
+
+def open_pickles(paths: Sequence[Path]) -> Contents:
+    """The tensors of pickle files. MergeError for what `weights_only=True` refuses."""
+    shards: dict[str, list[str]] = {}
+    tensors: dict[str, Tensor] = {}
+    notes: list[str] = []
+    ties: list[frozenset[str]] = []
+    for path in paths:
+        try:
+            state = _unwrapped(path, _load(path), notes)
+            found = {name: _tensor(path, name, value) for name, value in state.items()}
+            ties += _shared(state)
+        except UsageError:
+            raise
+        except Exception as error:  # torch raises what it likes on a damaged file, early or late
+            raise _unreadable(path, error) from None
+        twice = [name for name in found if name in tensors]
+        if twice:
+            raise MergeError(f"{path}: holds {some(twice)}, which another shard holds too.")
+        shards[path.name] = list(found)
+        tensors |= found
+    return Contents(shards, tensors, {"format": "pt"}, notes, ties)
+
+
+def _load(path: Path) -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise MissingExtraError("torch", "transformers", f"Reading {path.name}") from None
+    archive = zipfile.is_zipfile(path)
+    if archive:
+        _refuse_compressed(path)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            # Files of torch before 1.6 are no archives, and can't be mapped.
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
+    except pickle.UnpicklingError as error:
+        # What torch says goes on to advise reading it without weights_only.
+        found = _GLOBAL.search(describe(error))
+        if found is None:
+            raise
+        raise MergeError(
+            f"{path}: torch refuses to read this pickle with weights_only=True: it holds "
+            f"{found[1]}, which is no tensor. Nothing else is tried: a pickle can run code. Have "
+            "the weights converted to safetensors by someone who trusts the file."
+        ) from None
+
+
+def _unreadable(path: Path, error: Exception) -> MergeError:
+    """What torch says of a damaged file, but for its advice to read it without weights_only."""
+    told = describe(error).strip().partition("\n")[0].strip()
+    words = "" if isinstance(error, pickle.UnpicklingError) or not told else f": {told[:300]}"
+    return MergeError(
+        f"{path}: torch cannot read it (with weights_only=True){words.rstrip('.')}. Fetch it again."
+    )
+
+
+def _refuse_compressed(path: Path) -> None:
+    """torch stores what it archives as it is: what grows when it is unpacked is no file of its."""
+    with zipfile.ZipFile(path) as archive:
+        held = archive.infolist()
+    if any(one.compress_type for one in held) or sum(one.file_size for one in held) > (
+        path.stat().st_size
+    ):
+        raise MergeError(f"{path}: is a compressed archive, which torch does not write.")
+
+
+def _unwrapped(path: Path, loaded: Any, notes: list[str]) -> Mapping[str, Any]:
+    if isinstance(loaded, Mapping):
+        for wrapper in _WRAPPERS:
+            if isinstance(loaded.get(wrapper), Mapping):
+                notes.append(f"{path.name}: only {wrapper!r} was read")
+                loaded = loaded[wrapper]
+                break
+    if not isinstance(loaded, Mapping):
+        raise MergeError(f"{path}: holds no state dict but {type(loaded).__name__}.")
+    import torch
+
+    kept = {k: v for k, v in loaded.items() if isinstance(v, torch.Tensor)}
+    if not all(isinstance(name, str) for name in kept):
+        raise MergeError(f"{path}: holds tensors whose names are no texts.")
+    if len(kept) < len(loaded):
+        notes.append(f"{path.name}: {len(loaded) - len(kept)} entries are no tensors, left out")
+    if kept and all(name.startswith(_DATA_PARALLEL) for name in kept):
+        return {name.removeprefix(_DATA_PARALLEL): value for name, value in kept.items()}
+    return kept
+
+
+def _shared(state: Mapping[str, Any]) -> list[frozenset[str]]:
+    """The names that stand for one tensor: the same place in the same storage."""
+    places: dict[tuple[Any, ...], set[str]] = {}
+    for name, value in state.items():
+        place = (value.data_ptr(), value.dtype, tuple(value.shape), value.stride())
+        if value.numel():
+            places.setdefault(place, set()).add(name)
+    return [frozenset(names) for names in places.values() if len(names) > 1]
+
+
+def _tensor(path: Path, name: str, value: Any) -> MemoryTensor:
+    import torch
+
+    dtypes = {
+        torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
+        torch.int64: "I64", torch.int32: "I32", torch.int16: "I16", torch.int8: "I8",
+        torch.uint8: "U8", torch.bool: "BOOL",
+    }  # fmt: skip
+    if value.dtype not in dtypes or value.layout != torch.strided or value.device.type != "cpu":
+        raise MergeError(
+            f"{path}: {name!r} ({value.dtype}, {value.layout}) is of a type that cannot be merged."
+        )
+    size = value.numel() * value.element_size()
+    if size > max(value.untyped_storage().nbytes(), _EXPANDED):
+        raise MergeError(
+            f"{path}: {name!r} repeats {value.untyped_storage().nbytes():,} bytes to {size:,}: "
+            "save it as a tensor of its own (.contiguous())."
+        )
+    flat = value.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
+    return MemoryTensor(dtypes[value.dtype], tuple(value.shape), flat)

@@ -1,0 +1,313 @@
+"""A sweep: its folder, its runs, its frontier.
+
+SWEEP/alpha-A is a run folder like any other; SWEEP/sweep.json holds what was swept and found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.console.outlet import blanked
+from mubench_gen.console.progress import log
+from mubench_gen.errors import RunFolderError, SettingError
+from mubench_gen.interpolation.merge.checkpoint import is_adapter
+from mubench_gen.interpolation.merge.inputs import Merge, open_inputs
+from mubench_gen.interpolation.merge.recipe import Recipe, folder_name, make_recipe, spelled
+from mubench_gen.interpolation.sweep.ends import Ends, digest_of, name_of, one_of
+from mubench_gen.interpolation.sweep.frontier import BASE, Frontier, frontier, named
+from mubench_gen.interpolation.sweep.opening import open_ends
+from mubench_gen.model import Checkpoint, ModelSpec
+from mubench_gen.plan.manifest import session
+from mubench_gen.plan.plan import Plan, close_model, make_plan, runtime_of
+from mubench_gen.plan.ray_options import RAY
+from mubench_gen.plan.settings import Settings
+from mubench_gen.plugins.registry import Plugin, Plugins
+from mubench_gen.run import run_plan
+from mubench_gen.runs.results import Run
+from mubench_gen.storage.run_folder import (
+    choose_folder,
+    differences,
+    locked,
+    run_name,
+    settings_hash,
+    write_json,
+)
+from mubench_gen.storage.user_files import read_json
+from mubench_gen.tasks.matching import asked_of
+from mubench_gen.tasks.task import load_tasks
+
+SWEEP = "sweep.json"
+FORMAT = 1
+_SCRATCH = ".scratch"
+_SETTLED = ("settings", "sweep")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A sweep with everything found, opened and checked, and nothing asked yet.
+
+    `digests`: of the base's weights and of the fine-tune's. `plans`: by α, ascending; under
+    None, first, that of the base where no α is the base (lines).
+    """
+
+    folder: Path
+    base: Checkpoint
+    finetuned: Checkpoint
+    digests: tuple[str | None, str | None]
+    recipe: Recipe
+    in_domain: tuple[str, ...]
+    accept_vocabulary: bool
+    plans: Mapping[Decimal | None, Plan]
+
+    @property
+    def plan(self) -> Plan:
+        return next(iter(self.plans.values()))
+
+    @property
+    def settings(self) -> Settings:
+        return self.plan.settings
+
+    def settled(self) -> dict[str, Any]:
+        """What must be the same for the sweep to be resumed; α may be added."""
+        return {
+            "settings": self.settings.identity(),
+            "sweep": {
+                "base": self.digests[0],
+                "finetuned": self.digests[1],
+                "method": self.recipe.method,
+                **_patterns(self.recipe),
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """A sweep that was run: a run an α, and what they say together."""
+
+    sweep: Sweep
+    runs: Mapping[Decimal | None, Run]
+    frontier: Frontier
+
+    @property
+    def n_errors(self) -> int:
+        return sum(run.scores.pooled.n_errors for run in self.runs.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "sweep_dir": str(self.sweep.folder),
+            "runs": {named(alpha): str(run.dir) for alpha, run in self.runs.items()},
+            "frontier": self.frontier.as_dict(),
+        }
+
+
+def open_sweep(
+    settings: Settings,
+    *,
+    base: str | None,
+    finetuned: str,
+    alphas: Sequence[str],
+    in_domain: Sequence[str],
+    plugins: Plugins,
+    method: str = "linear",
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    accept_vocabulary: bool = False,
+) -> Sweep:
+    """Find, open and check all that a sweep needs. UsageError says what is wrong.
+
+    `settings`: those of `eval`, for every α alike; `base` and `finetuned` are models of its
+    plugin. `in_domain`: tasks as `--tasks` names them. The ends, α 0 and 1, are always asked.
+    """
+    _refuse_elsewhere(settings)
+    given = make_recipe(alphas, method=method, include=include, exclude=exclude)
+    recipe = _with_ends(given)
+    plugin = plugins.load(settings.plugin)
+    _, start = _checkpoint(plugin, base)
+    other, end = _checkpoint(plugin, finetuned)
+    plan = make_plan(settings.model_copy(update={"model": base, "run_dir": None}), plugins)
+    inside = _in_domain(plan, in_domain)
+    name = run_name(plugin.name, other.name)
+    sweep = Sweep(
+        folder=settings.run_dir or Path(),
+        base=start,
+        finetuned=end,
+        digests=(plan.weights.weights, digest_of(end)),
+        recipe=recipe,
+        in_domain=inside,
+        accept_vocabulary=accept_vocabulary,
+        plans={None: plan},
+    )
+    if settings.run_dir is None:
+        named = {**sweep.settled(), "alphas": recipe.as_dict()["alphas"]}
+        sweep = replace(sweep, folder=Path("sweeps", f"{name}-{settings_hash(named)}"))
+    sweep = replace(sweep, folder=choose_folder(sweep.folder, fresh=settings.fresh))
+    _check_fit(sweep)
+    added = [spelled(alpha) for alpha in recipe.alphas if alpha not in given.alphas]
+    if added:
+        log(f"Asked too: α {' and '.join(added)}; every α is held against both ends.")
+    return replace(sweep, plans=_plans(sweep, plan, other))
+
+
+def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepResult:
+    """Ask what is not answered yet, α by α, and say what was found.
+
+    RunFolderError where the folder holds another sweep; it is left as it is.
+    """
+    with _held(sweep, command) as document:
+        model = sweep.plan.model
+        assert isinstance(model, Ends)
+        model.aim(sweep.finetuned, sweep.recipe, sweep.folder / _SCRATCH, sweep.digests)
+        runs: dict[Decimal | None, Run] = {}
+        try:
+            for alpha, plan in sweep.plans.items():
+                model.move(alpha)
+                runs[alpha] = run_plan(plan, command, progress=progress)
+        finally:
+            close_model(sweep.plan)
+        found = frontier(list(runs.values()), list(runs), sweep.in_domain, seed=sweep.settings.seed)
+        result = SweepResult(sweep, runs, found)
+        write_json(sweep.folder / SWEEP, {**document, "results": result.as_dict()})
+    return result
+
+
+def _refuse_elsewhere(settings: Settings) -> None:
+    """Only weights in this process move: what asks others would ask the base's under every α."""
+    if settings.engine == RAY:
+        raise SettingError(
+            "sweep moves weights in one process, and --engine ray asks workers that open the base: "
+            "run the sweep with --engine transformers or vllm, or make the folders with "
+            "mubench-gen merge and evaluate each with --engine ray."
+        )
+    if settings.base_url:
+        raise SettingError(
+            "sweep moves weights in one process, and --base-url asks another: leave it out, or "
+            "make the folders with mubench-gen merge, serve and evaluate them one by one."
+        )
+
+
+def _checkpoint(plugin: Plugin, name: str | None) -> tuple[ModelSpec, Checkpoint]:
+    spec = plugin.spec(name)
+    if not isinstance(spec.source, Checkpoint):
+        raise SettingError(
+            f"The model {spec.name!r} of the plugin {plugin.name!r} is opened by the plugin's own "
+            "code, into which a sweep cannot reach: make the folders with mubench-gen merge and "
+            "evaluate them one by one."
+        )
+    return spec, spec.source
+
+
+def _in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
+    """The tasks of the domain, among those that are asked."""
+    if not names:
+        raise SettingError("Which tasks was the fine-tune made for? Give --in-domain TASKS.")
+    meant = asked_of(load_tasks(tuple(names), beside=plan.dataset.path), named=True)
+    asked = {task.name for task in plan.tasks}
+    inside = tuple(task.name for task in meant if task.name in asked)
+    if not inside or len(inside) == len(asked):
+        raise SettingError(
+            f"--in-domain {','.join(names)}: {'all' if inside else 'none'} of the asked tasks are "
+            f"meant ({', '.join(sorted(asked))}). A frontier needs tasks on both sides."
+        )
+    return inside
+
+
+def _with_ends(recipe: Recipe) -> Recipe:
+    return replace(recipe, alphas=tuple(sorted({*recipe.alphas, Decimal(0), Decimal(1)})))
+
+
+def _plans(sweep: Sweep, plan: Plan, finetuned: ModelSpec) -> dict[Decimal | None, Plan]:
+    """A plan an α, all with the one model that moves."""
+    runtime = runtime_of(plan.spec, plan.settings)
+    path, recipe = name_of(sweep.finetuned), sweep.recipe
+    as_a_whole = recipe.method in ("linear", "task-arithmetic") and not _patterns(recipe)
+    adapter = path if is_adapter(path) and as_a_whole else None
+    model = open_ends(plan.engine, sweep.base, runtime, adapter=adapter)
+    plans: dict[Decimal | None, Plan] = {}
+    for alpha in (*([None] if recipe.method == "lines" else []), *recipe.alphas):
+        weights = replace(plan.weights, weights=_mixed_digest(sweep.digests, recipe, alpha))
+        name = f"{finetuned.name.rstrip('/').rpartition('/')[2]}@{named(alpha)}"
+        facts = {**finetuned.facts, "base": plan.spec.name}
+        folder = BASE if alpha is None else folder_name(alpha)
+        plans[alpha] = replace(
+            plan,
+            spec=replace(plan.spec, name=name, facts=facts),
+            model=model,
+            weights=weights,
+            settings=plan.settings.model_copy(
+                update={"run_dir": sweep.folder / folder, "fresh": False}
+            ),
+        )
+    return plans
+
+
+def _patterns(recipe: Recipe) -> dict[str, list[str]]:
+    """Those that were given."""
+    told = {"include": list(recipe.include), "exclude": list(recipe.exclude)}
+    return {name: globs for name, globs in told.items() if globs}
+
+
+def _mixed_digest(ends: Sequence[str | None], recipe: Recipe, alpha: Decimal | None) -> str:
+    """Stands for the digest of weights that no file holds: it follows from all they come of."""
+    one = one_of(recipe, alpha)
+    parts: list[Any] = [*ends, one.method, spelled(one.alphas[0])]
+    if _patterns(one):
+        parts.append(_patterns(one))
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _check_fit(sweep: Sweep) -> None:
+    """That the two can be merged. MergeError for what doesn't fit."""
+    wanted = Merge(
+        name_of(sweep.base, sweep.settings.revision),
+        (name_of(sweep.finetuned),),
+        sweep.recipe,
+        sweep.folder / _SCRATCH,
+        accept_vocabulary=sweep.accept_vocabulary,
+    )
+    with ExitStack() as files:
+        for text in open_inputs(wanted, files).warnings:
+            log(f"Warning: {text}.")
+
+
+@contextmanager
+def _held(sweep: Sweep, command: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The sweep's document, its folder held for this process."""
+    path = sweep.folder / SWEEP
+    with locked(sweep.folder, file=SWEEP, what="sweep"):
+        settled = sweep.settled()
+        stored: dict[str, Any] = {"sessions": []}
+        if path.exists():
+            stored = _read(path)
+            changed = list(differences(stored, blanked(settled), _SETTLED))
+            if changed:
+                raise RunFolderError(
+                    f"{sweep.folder} holds another sweep:\n  " + "\n  ".join(changed) + "\n"
+                    "Use --fresh (or another --run-dir) to start another, or the settings of that."
+                )
+        document = {
+            "format": FORMAT,
+            **settled,
+            "in_domain": list(sweep.in_domain),
+            "alphas": sweep.recipe.as_dict()["alphas"],
+            "sessions": [*stored["sessions"], session(command)],
+            "results": None,
+        }
+        write_json(path, document)
+        yield document
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        stored: Any = read_json(path)
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path}: cannot be read: {error}.") from None
+    if not isinstance(stored, dict) or not {*_SETTLED, "sessions"} <= stored.keys():
+        raise RunFolderError(f"{path}: is no document of a sweep.")
+    return stored

@@ -1,0 +1,117 @@
+"""Weights that move under vLLM, in this process: read from files again, or an adapter scaled."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from mubench_gen.engines.vllm.generative import VllmGenerative
+from mubench_gen.engines.vllm.loop import EngineLoop
+from mubench_gen.errors import SettingError, UsageError
+from mubench_gen.interpolation.merge.adapters import scaled_adapters
+from mubench_gen.interpolation.merge.inputs import Merge
+from mubench_gen.interpolation.merge.merge import merge
+from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
+from mubench_gen.interpolation.sweep.ends import Ends, name_of, one_of
+from mubench_gen.model import Checkpoint, Runtime
+
+_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM (0.32) serves
+# Options with which answers would be of other weights than those that were moved: weights from
+# elsewhere or of another form, and caches that outlive a reload or are not in this process.
+_ELSEWHERE = re.compile(
+    r"model_weights|load_format|model_loader_extra_config|ignore_patterns|quantization(_config)?"
+    r"|model_class_overrides|worker_(extension_)?cls|weight_transfer_config|enable_lora"
+    r"|default_mm_loras|kv_transfer_config|kv_offloading_\w+|ec_\w+_config|data_parallel_(?!size\Z)\w+"
+)
+# Where a model's text tower is. vLLM leaves out what an adapter adds to the others.
+_SPOKEN = re.compile(r"(model\.)?(language_model|text_model|layers\.\d+)\.")
+
+
+def check_options(base: Checkpoint, runtime: Runtime) -> None:
+    """Refuse options with which vLLM answers by other weights than those that it was given last."""
+    for name in (*base.engine_arguments.get("vllm", {}), *runtime.engine_options):
+        if _ELSEWHERE.fullmatch(name):
+            raise SettingError(
+                f"-o engine.{name}: with it vLLM would not answer by the weights that a sweep "
+                "moves. Leave it out, or make the folders with mubench-gen merge and evaluate "
+                "them one by one."
+            )
+
+
+class _Vllm(Ends, VllmGenerative):
+    """vLLM in this process. What it reads stays in the scratch folder until others are read:
+    vLLM reads more of it later (the processor).
+    """
+
+    def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
+        super().__init__(checkpoint, runtime)
+        if self._replicas > 1:
+            raise SettingError(
+                f"A sweep moves the weights of one engine, not of {self._replicas} replicas: leave "
+                "-o engine.data_parallel_size out."
+            )
+
+    def close(self) -> None:
+        super().close()
+        if hasattr(self, "scratch"):
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _go(self, alpha: Decimal | None) -> None:
+        assert isinstance(self._engine, EngineLoop), "one replica"
+        recipe = one_of(self.recipe, alpha)
+        folder = self.scratch / ("base" if alpha is None else folder_name(alpha))
+        before = [path for path in self.scratch.glob("*") if path != folder]
+        shutil.rmtree(folder, ignore_errors=True)
+        self._change(self._engine, recipe, folder)
+        for path in before:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
+        raise NotImplementedError
+
+
+class ReloadingVllm(_Vllm):
+    """Reads weights from files: those of one α at a time are written for it."""
+
+    def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
+        merge(
+            Merge(
+                base=name_of(self._checkpoint, self.runtime.revision),
+                finetuned=(name_of(self.finetuned),),
+                recipe=recipe,
+                out=folder,
+                accept_vocabulary=True,  # checked before, or accepted
+            )
+        )
+        engine.reload(folder)
+
+
+class AdaptingVllm(_Vllm):
+    """Serves a LoRA adapter scaled by α, whose weights are linked: nothing is reloaded."""
+
+    def __init__(self, checkpoint: Checkpoint, runtime: Runtime, rank: int) -> None:
+        served = next((size for size in _RANKS if size >= rank), None)
+        if served is None:
+            raise SettingError(f"vLLM serves adapters of rank {_RANKS[-1]} at most, not {rank}.")
+        given = checkpoint.engine_arguments
+        lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": served}
+        arguments = {**given, "vllm": {**given.get("vllm", {}), **lora}}
+        super().__init__(replace(checkpoint, engine_arguments=arguments), runtime)
+
+    def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
+        try:
+            scaled_adapters(name_of(self.finetuned), {recipe.alphas[0]: folder})
+        except OSError as error:
+            raise UsageError(
+                f"{error.filename or folder} cannot be written or read: {error.strerror}."
+            ) from None
+        engine.adapt(folder)
+
+
+def is_spoken(modules: Iterable[str]) -> bool:
+    """Whether an adapter changes nothing but the text tower, so that vLLM serves all of it."""
+    return all(_SPOKEN.match(module) for module in modules)

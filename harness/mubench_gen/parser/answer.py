@@ -1,0 +1,53 @@
+"""response → answer: which option a reply, or a score an option, stands for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mubench_gen.parser import parse_answer
+from mubench_gen.parser.finish_reason import refused_by
+from mubench_gen.types import Answer, Readout, RenderedPrompt, Response
+
+
+def read_answer(response: Response, readout: Readout, rendered: RenderedPrompt) -> Answer:
+    """The answer, blind to the gold one. An error is status "error", never an answer."""
+    return answer_of(
+        response.reply,
+        response.scores,
+        response.finish_reason,
+        readout=readout,
+        options=rendered.options,
+        labels=rendered.labels,
+        failed=response.error is not None,
+    )
+
+
+def answer_of(
+    reply: str | None,
+    scores: tuple[float, ...] | None,
+    finish_reason: str | None,
+    *,
+    readout: Readout,
+    options: tuple[str, ...],
+    labels: tuple[str, ...],
+    failed: bool = False,
+) -> Answer:
+    """As `read_answer`, from the fields of a stored record."""
+    if failed:
+        return Answer("error")
+    if (rule := refused_by(finish_reason)) is not None:
+        return Answer("refused", rule=rule)
+    if scores is not None:
+        return _best(scores, readout)
+    if readout == "choice" and reply is not None and (label := reply.strip()) in labels:
+        start = reply.index(label)
+        return Answer("answered", labels.index(label), "choice", (start, start + len(label)))
+    answer = parse_answer(reply or "", options, labels)
+    if answer.status == "none" and finish_reason == "length":
+        return replace(answer, status="truncated")
+    return answer
+
+
+def _best(scores: tuple[float, ...], readout: Readout) -> Answer:
+    best = max(scores)
+    return Answer("answered", scores.index(best), rule=readout, tied=scores.count(best) > 1)

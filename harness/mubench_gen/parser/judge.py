@@ -1,0 +1,90 @@
+"""unread reply → answer, by a judge: the last resort after the parser's rules.
+
+Off unless a judge is named. It never overrides a rule and never sees the right answer; what
+it read is marked in each record's `rule` and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mubench_gen.console.progress import log
+from mubench_gen.plugins.extension import Judge, Unread
+from mubench_gen.types import Answer
+
+MARK = "judge:"  # what the rule of a judge's answer begins with
+_UNREAD = frozenset({"none", "ambiguous"})
+
+
+def is_unread(answer: Answer, reply: str | None) -> bool:
+    """Whether a judge may look at the reply: it says something, and no rule decided."""
+    return answer.status in _UNREAD and bool(reply)
+
+
+def is_judged(rule: str | None) -> bool:
+    """Whether the rule of a record is a judge's."""
+    return rule is not None and rule.startswith(MARK)
+
+
+class Bench:
+    """A judge in office: asked when there is something to read, counted, kept in bounds."""
+
+    def __init__(self, name: str, judge: Judge, digest: str | None = None) -> None:
+        self.name = name
+        self.digest = digest  # of the plugin's code
+        self.asked = self.answered = self.failed = 0
+        self._judge = judge
+        self._loaded = False
+
+    def read(self, unread: Sequence[Unread]) -> list[Answer | None]:
+        """An answer for each reply, None where the judge finds none or fails.
+
+        Whatever the judge raises leaves the replies as the rules left them: unread.
+        """
+        if not unread:
+            return []
+        self.asked += len(unread)
+        try:
+            choices = self._choices(unread)
+        except Exception as error:  # an edge of isolation: one batch of one plugin
+            self._fail(len(unread), f"{type(error).__name__}: {error}")
+            return [None] * len(unread)
+        return [self._answer(choice, one) for choice, one in zip(choices, unread, strict=True)]
+
+    def close(self) -> None:
+        if self._loaded:
+            self._judge.close()
+
+    @property
+    def summary(self) -> str:
+        failed = f", failed on {self.failed:,}" if self.failed else ""
+        return (
+            f"The judge {self.name!r} was asked about {self.asked:,} replies that no rule could "
+            f"read, and read {self.answered:,}{failed}."
+        )
+
+    def _choices(self, unread: Sequence[Unread]) -> list[int | None]:
+        if not self._loaded:
+            self._judge.load()
+            self._loaded = True
+        choices = list(self._judge.read(unread))
+        if len(choices) != len(unread):
+            raise ValueError(f"{len(choices)} answers to {len(unread)} replies")
+        return choices
+
+    def _answer(self, choice: int | None, unread: Unread) -> Answer | None:
+        if choice is None:
+            return None
+        if isinstance(choice, bool) or not isinstance(choice, int):
+            self._fail(1, f"an answer is {choice!r}: the index of an option is needed, or None")
+            return None
+        if not 0 <= choice < len(unread.options):
+            self._fail(1, f"the answer {choice} is out of range for {len(unread.options)} options")
+            return None
+        self.answered += 1
+        return Answer("answered", choice, rule=f"{MARK}{self.name}")
+
+    def _fail(self, replies: int, why: str) -> None:
+        if not self.failed:
+            log(f"The judge {self.name!r} failed: {why}. Its replies stay unread.")
+        self.failed += replies

@@ -1,0 +1,101 @@
+"""Which weights a run is about, known before any request is made: they are part of every key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from mubench_gen.engines import REMOTE, digest_checkpoint
+from mubench_gen.model import Checkpoint, Model, ModelSpec
+from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.registry import Plugin
+from mubench_gen.storage.named_files import named_files
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Digests of a model: of its weights (or of the code that it is), and of all beside them.
+
+    `files`: of what its options name, by option.
+    """
+
+    weights: str | None
+    settings: str | None
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def isolated_model(plugin: Plugin, spec: ModelSpec) -> Isolated:
+    """Turns what a model's own code raises where it gets ready into a PluginError."""
+    return Isolated(f"The model {spec.name!r} of the plugin {plugin.name!r}")
+
+
+def weigh(
+    plugin: Plugin,
+    spec: ModelSpec,
+    engine: str,
+    model: Model,
+    revision: str | None,
+    options: Mapping[str, str],
+) -> Weights:
+    """The digests of the model that `engine` runs under these options.
+
+    A checkpoint that is not at hand is fetched first, by loading it; of one behind a server
+    nothing is known but its name, which the server is asked for where the user gives none.
+    """
+    found = _weigh(plugin, spec, engine, model, revision)
+    named: dict[str, Any] = dict(options)
+    if isinstance(spec.source, Checkpoint):
+        named |= spec.source.engine_arguments.get(engine, {})
+    else:
+        with isolated_model(plugin, spec):
+            named |= _options(model)
+        if found.settings is None:  # the model doesn't digest its weights itself
+            named["model"] = spec.name
+    return replace(found, files=named_files(named))
+
+
+def _options(model: Model) -> dict[str, Any]:
+    """A model's options with those that the user left as they are, which name files too."""
+    options = getattr(model, "options", None)  # a class of its own ways may keep none
+    return options.model_dump() if isinstance(options, BaseModel) else {}
+
+
+def _weigh(
+    plugin: Plugin, spec: ModelSpec, engine: str, model: Model, revision: str | None
+) -> Weights:
+    source = spec.source
+    if not isinstance(source, Checkpoint):
+        with isolated_model(plugin, spec):
+            own = model.weights_digest()
+        return Weights(weights=own or plugin.digest, settings=own and plugin.digest)
+    digest = served = None
+    if engine in REMOTE:
+        with isolated_model(plugin, spec):
+            served = model.weights_digest()
+    else:
+        revision = revision or source.revision
+        if digest_checkpoint(source.path, revision) is None:
+            with isolated_model(plugin, spec):
+                model.load()
+        digest = digest_checkpoint(source.path, revision)
+    quirks: list[Any] = [source.chat_template, source.stop, digest and digest.settings]
+    talk = [dict(source.template_arguments), source.system, source.images]
+    if talk != [{}, "system", "anywhere"]:
+        quirks += talk
+    if served is not None:
+        quirks.append(served)
+    opened = {
+        "fallback_templates": dict(source.fallback_templates),
+        "engine_arguments": dict(source.engine_arguments.get(engine, {})),
+    }
+    if any(opened.values()):
+        quirks.append(opened)
+    return Weights(
+        weights=digest.weights if digest is not None else None,
+        settings=hashlib.sha256(json.dumps(quirks).encode()).hexdigest(),
+    )

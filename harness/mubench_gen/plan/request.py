@@ -1,0 +1,68 @@
+"""rendered prompt → request: what a model is asked, under the content hash of it all."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from mubench_gen.images.geometry import require_one_frame
+from mubench_gen.types import Image, Readout, RenderedPrompt, Request, Sampling, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What all the requests of a run share, beside their content.
+
+    `identity` digests plugin, model, revision, weights, options, engine, precision and
+    image policy. `max_tokens` None leaves each prompt its own.
+    """
+
+    identity: str
+    temperature: float
+    max_tokens: int | None
+    seed: int
+
+
+def make_request(
+    rendered: RenderedPrompt, readout: Readout, repeat: int, circumstances: Circumstances
+) -> Request:
+    """The request for one rendered prompt. Reads and hashes the image: may raise ImageError.
+
+    The key covers everything that determines the reply: two requests with one key are the
+    same question, wherever in the data they come from. A sampled request's seed is drawn
+    from its key, so it depends on its content and not on the batch that it is in.
+    """
+    generates = readout in ("parse", "choice")
+    temperature = circumstances.temperature if generates else 0.0
+    most = rendered.max_tokens if circumstances.max_tokens is None else circumstances.max_tokens
+    digest = hashlib.sha256()
+    digest.update(
+        f"{circumstances.identity}\0{readout}\0{temperature!r}\0{most if generates else 0}\0"
+        f"{circumstances.seed if temperature > 0 else ''}\0{repeat}\0"
+        f"{' '.join(rendered.labels)}".encode()
+    )
+    image: Image | None = None
+    asks_boxes = rendered.sample.question.boxes is not None
+    texts: list[str] = []
+    for message in rendered.messages:
+        digest.update(f"\0{message.role}".encode())
+        for part in message.content:
+            if isinstance(part, Text):
+                encoded = part.text.encode("utf-8", "surrogatepass")
+                digest.update(b"\0text %d " % len(encoded) + encoded)
+                texts.append(part.text)
+            else:
+                if asks_boxes:
+                    require_one_frame(part)
+                digest.update(b"\0image " + part.identity.encode())
+                image = part
+    seed = int.from_bytes(digest.digest()[16:20], "big") >> 1 if temperature > 0 else None
+    return Request(
+        key=digest.hexdigest()[:32],
+        messages=rendered.messages,
+        labels=rendered.labels,
+        readout=readout,
+        sampling=Sampling(temperature=temperature, max_tokens=most, seed=seed),
+        image=image,
+        texts=tuple(texts) if readout == "similarity" else (),
+    )

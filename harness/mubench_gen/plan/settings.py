@@ -1,0 +1,295 @@
+"""The settings of a run: what `eval` takes, one field a flag, each also a key of --config."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from mubench_gen.console.secrets import public_url, without_secrets
+from mubench_gen.data.shard import parse_shard
+from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.prompts.orders import check_orders
+from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_definition, read_toml
+
+T = TypeVar("T")
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
+# These change how a run is made, not what comes out of it.
+_NOT_IDENTITY = frozenset(
+    {
+        "device",
+        "batch_size",
+        "timeout",
+        "run_dir",
+        "fresh",
+        "reuse",
+        "keep_embeddings",
+        "max_requests",
+        "ray_address",
+    }
+)
+_ONLY_WHERE_SET = (
+    "base_url",
+    "deterministic",
+    "shard",
+    "allow_outside",
+)  # of the identity: runs without them keep theirs
+
+
+class Settings(BaseModel):
+    """What determines a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plugin: str = Field(description="model plugin: an entry point's name, or a path to a .py file")
+    model: str | None = Field(None, description="which of the plugin's models; its first")
+    options: dict[str, str] = Field(
+        default_factory=dict,
+        description="key=value for the plugin, engine.key=value for the engine",
+    )
+    data: str = Field("demo", description="demo, ubench, or a path to data of that schema")
+    partial: bool = Field(
+        False, description="leave out files and rows of the data that are missing or damaged"
+    )
+    allow_outside: bool = Field(False, description="images may lie outside of the data's folder")
+    licenses: tuple[str, ...] = Field(
+        (), description="rows under these licences alone: commercial, names or globs; all"
+    )
+    tasks: tuple[str, ...] = Field((), description="names, groups, tags, globs or files; all")
+    prompt: tuple[str, ...] = Field((), description="prompt styles; paper or caption")
+    prompt_set: dict[str, str] = Field(
+        default_factory=dict, description="prompt settings: labels, order, system, image, …"
+    )
+    image_set: dict[str, str] = Field(
+        default_factory=dict,
+        description="microscope files: range, z, channels; limits: max_pixels, max_bytes",
+    )
+    readout: tuple[Literal["parse", "choice", "logprob", "similarity"], ...] = Field(
+        (), description="how answers are had: parse, choice, logprob; the model's first"
+    )
+    engine: str | None = Field(
+        None, description="what runs a checkpoint: transformers, vllm, vllm-server, server, ray"
+    )
+    base_url: tuple[str, ...] = Field(
+        (), description="the server to ask, up to /v1: http://127.0.0.1:8000/v1"
+    )
+    ray_address: str | None = Field(
+        None, description="the Ray cluster of --engine ray: HOST:PORT or auto; one started here"
+    )
+    max_requests: int | None = Field(
+        None, ge=0, description="stop, resumable, before more requests are sent than these"
+    )
+    deterministic: bool = Field(
+        False, description="all that the engine offers for equal replies, at the price of speed"
+    )
+    orders: str | None = Field(
+        None,
+        description="orders of the options: given, reversed, shuffled, cyclic:K, random:K, all",
+    )
+    judge: str | None = Field(
+        None, description="plugin whose judge reads the replies that no rule could; none"
+    )
+    control: Literal["none", "blind", "shuffled"] = Field(
+        "none", description="blind: no image; shuffled: another item's image"
+    )
+    limit: int | None = Field(None, ge=1, description="items a task, a seeded sample; all")
+    shard: str | None = Field(
+        None, description="I/N: the I-th of N parts, by image; `data join` makes one run of them"
+    )
+    seed: int = Field(0, ge=0, description="seed of everything that is drawn")
+    repeats: int = Field(1, ge=1, description="how often each request is asked")
+    temperature: float = Field(0.0, ge=0, allow_inf_nan=False, description="0 is greedy")
+    max_tokens: int | None = Field(None, ge=1, description="longest reply; the prompt's own")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="precision of the weights; bfloat16 on CUDA, float32 elsewhere"
+    )
+    revision: str | None = Field(None, description="the checkpoint's revision on the hub")
+    trust_remote_code: bool = Field(
+        False, description="run code that comes with the checkpoint; needs a 40-digit --revision"
+    )
+    batch_size: int | None = Field(
+        None, ge=1, description="requests (or images) a batch; the model's"
+    )
+    timeout: float = Field(
+        600.0, gt=0, description="seconds that one call of the model, or one request, may take"
+    )
+    keep_embeddings: bool = Field(
+        False, description="keep images' embeddings in the cache folder, and take those kept there"
+    )
+    run_dir: Path | None = Field(None, description="the run's folder; runs/ID")
+    fresh: bool = Field(False, description="start another run beside one of the same settings")
+    reuse: tuple[Path, ...] = Field(
+        (), description="runs whose replies to equal requests are taken"
+    )
+
+    @field_validator("plugin", "model", "data", mode="before")
+    @classmethod
+    def _path_as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, Path) else value
+
+    @field_validator("tasks", "prompt", mode="before")
+    @classmethod
+    def _paths_as_text(cls, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [str(v) if isinstance(v, Path) else v for v in value]
+        return str(value) if isinstance(value, Path) else value
+
+    @field_validator("licenses", "tasks", "prompt", "readout", "reuse", "base_url", mode="before")
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        values = [value] if isinstance(value, (str, Path)) else value or ()
+        if not isinstance(values, (list, tuple)):
+            raise ValueError(f"a list of texts is needed, found {value!r}")
+        parts = [p for v in values for p in (v.split(",") if isinstance(v, str) else [v])]
+        stripped = [p.strip() if isinstance(p, str) else p for p in parts]
+        return tuple(dict.fromkeys(p for p in stripped if p))
+
+    @field_validator("options", "prompt_set", "image_set", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {str(k): _as_text(v) for k, v in value.items()}
+        values = [value] if isinstance(value, str) else value or ()
+        if not isinstance(values, (list, tuple)):
+            raise ValueError(f"key=value pairs are needed, found {value!r}")
+        return _valued(pairs, values)
+
+    @field_validator("orders")
+    @classmethod
+    def _known_orders(cls, value: str | None) -> str | None:
+        if value is not None:
+            _valued(check_orders, value)
+        return value
+
+    @field_validator("shard")
+    @classmethod
+    def _known_shard(cls, value: str | None) -> str | None:
+        return value if value is None else str(_valued(parse_shard, value))
+
+    @field_validator("*")
+    @classmethod
+    def _encodable(cls, value: Any) -> Any:
+        try:
+            json.dumps(value, ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{value!r} is no valid UTF-8 text") from None
+        return value
+
+    @model_validator(mode="after")
+    def _remote_code(self) -> Settings:
+        pinned = re.fullmatch(r"[0-9a-f]{40}", self.revision or "")
+        if self.trust_remote_code and not pinned:
+            raise SettingError(
+                "--trust-remote-code runs code from the checkpoint's repository: pin what you "
+                "trust with --revision and the 40 hexadecimal digits of a commit."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _secrets_are_known(self) -> Settings:
+        without_secrets(self.options)
+        for url in self.base_url:
+            public_url(url)
+        return self
+
+    @property
+    def engine_options(self) -> dict[str, str]:
+        """The options that stand behind `engine.`, without it."""
+        return {k[7:]: v for k, v in self.options.items() if k.startswith("engine.")}
+
+    @property
+    def plugin_options(self) -> dict[str, str]:
+        return {k: v for k, v in self.options.items() if not k.startswith("engine.")}
+
+    def identity(self, secret: Collection[str] = ()) -> dict[str, Any]:
+        """What the run's ID is a hash of, secrets blanked; `secret` are options that are so."""
+        unset = {name for name in _ONLY_WHERE_SET if not getattr(self, name)}
+        plain = self.model_dump(mode="json", exclude={*_NOT_IDENTITY, *unset})
+        if self.base_url:
+            plain["base_url"] = sorted(map(public_url, self.base_url))
+        return {**plain, "options": without_secrets(self.options, secret)}
+
+
+def make_settings(given: Mapping[str, Any]) -> Settings:
+    """Settings from flags or keyword arguments; None means not given."""
+    return validated(Settings, given)
+
+
+def validated(model: type[AnySettings], given: Mapping[str, Any]) -> AnySettings:
+    """What was given as that model; None means not given. SettingError names the setting."""
+    try:
+        return model.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        problem = first_problem(error, model)
+        raise SettingError(f"Setting {problem.key}: {problem.text.rstrip('.')}.") from None
+
+
+def pairs(given: Iterable[str]) -> dict[str, str]:
+    """key=value texts as a mapping; the last of a key counts."""
+    found = {}
+    for pair in given:
+        key, equals, text = str(pair).partition("=")
+        if not equals or not key.strip():
+            raise SettingError(f"{pair!r} is no key=value.")
+        found[key.strip()] = text
+    return found
+
+
+def read_config(path: Path, own: type[BaseModel] | None = None) -> dict[str, Any]:
+    """The keys of a --config file. An unknown key or a bad value is refused with its line.
+
+    `own`: further keys, or other values of the same; each field of it has a default.
+    """
+    source = read_definition(path, SettingError)
+    keys = read_toml(source, path, SettingError)
+    for key, value in keys.items():
+        problem = _problem_of(key.replace("-", "_"), value, own)
+        if problem is not None:
+            raise SettingError(f"{path}:{line_of_key(source, key)}: {key}: {problem.rstrip('.')}.")
+    return {key.replace("-", "_"): value for key, value in keys.items()}
+
+
+def _problem_of(name: str, value: Any, own: type[BaseModel] | None) -> str | None:
+    """What is wrong with one setting, looked at by itself."""
+    known = {**Settings.model_fields, **(own.model_fields if own is not None else {})}
+    if name not in known:
+        return f"no such key. {did_you_mean(name, known)}"
+    names = value if name == "plugin" and isinstance(value, list) else [value]
+    try:
+        if own is not None and name in own.model_fields:
+            own.model_validate({name: value})
+            return None
+        for one in names:
+            Settings.model_validate({"plugin": "", name: one})
+    except ValidationError as error:
+        return first_problem(error, Settings).text
+    except SettingError:  # it depends on other settings: judged with all of them
+        return None
+    return None
+
+
+def joined(config: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of both. Flags win, key by key where a setting is key=value pairs."""
+    both = {**config, **flags}
+    for name in ("options", "prompt_set", "image_set"):
+        if name in config and name in flags:
+            parts = [Settings(plugin="", **{name: part[name]}) for part in (config, flags)]
+            both[name] = {**getattr(parts[0], name), **getattr(parts[1], name)}
+    return both
+
+
+def _valued(check: Callable[[Any], T], value: Any) -> T:
+    """As pydantic wants it: what is wrong is a ValueError."""
+    try:
+        return check(value)
+    except SettingError as error:
+        raise ValueError(str(error)) from None
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

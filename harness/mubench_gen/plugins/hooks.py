@@ -1,0 +1,273 @@
+"""A plugin's module → what it offers, validated, and kept from everything else."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import math
+import os
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from mubench_gen.console.progress import log
+from mubench_gen.errors import (
+    EngineFault,
+    PluginError,
+    Terminated,
+    UsageError,
+    describe,
+)
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from mubench_gen.model import ModelSpec
+    from mubench_gen.plugins.extension import Judge, Measures, Section
+
+    Score = Callable[[Iterable[Mapping[str, Any]], Mapping[str, Any]], Measures]
+    Sectioned = Callable[[Sequence[Any]], Section]
+
+GROUP = "mubench_gen"  # of the entry points, and pluggy's project name
+_METHODS = {
+    "StreamingModel": ("submit",),
+    "GenerativeModel": ("generate",),
+    "ContrastiveModel": ("embed_images", "embed_texts"),
+}
+
+
+_EXTENSIONS = ("mubench_gen_judge", "mubench_gen_score", "mubench_gen_section")
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What a plugin offers. `score` and `section` call its hooks, checked what they give."""
+
+    models: Sequence[ModelSpec]
+    judge: type[Judge] | None = None
+    score: Score | None = None
+    section: Sectioned | None = None
+
+    @property
+    def kinds(self) -> str:
+        """What it is beside its models, in words: "a judge and a scorer"."""
+        offered = {"a judge": self.judge, "a scorer": self.score, "a section": self.section}
+        return " and ".join(name for name, what in offered.items() if what is not None)
+
+
+def offers_of(module: ModuleType, where: str) -> Offers:
+    """Ask a module's hooks for its models and its judge; PluginError says what is wrong."""
+    manager = _registered(module, where)
+    return Offers(
+        _models(manager, where),
+        _judge(manager, where),
+        _score(manager, where) if manager.hook.mubench_gen_score.get_hookimpls() else None,
+        _section(manager, where) if manager.hook.mubench_gen_section.get_hookimpls() else None,
+    )
+
+
+def _models(manager: pluggy.PluginManager, where: str) -> Sequence[ModelSpec]:
+    from mubench_gen.model import ModelSpec
+
+    if not manager.hook.mubench_gen_models.get_hookimpls():
+        if any(getattr(manager.hook, name).get_hookimpls() for name in _EXTENSIONS):
+            return []  # a judge or a scorer needs no models
+        raise PluginError(
+            f"{where} has no hook mubench_gen_models: define it and mark it @mubench_gen.hookimpl."
+        )
+    with Isolated(where):
+        answers = manager.hook.mubench_gen_models()
+    models = list(answers[0]) if answers and isinstance(answers[0], (list, tuple)) else []
+    if not models or not all(isinstance(m, ModelSpec) for m in models):
+        found = f"{answers[0]!r:.60}" if answers else "None"
+        raise PluginError(
+            f"{where}: mubench_gen_models must return a list of ModelSpec, found {found}."
+        )
+    names: set[str] = set()
+    for spec in models:
+        fault = f"it offers two models named {spec.name!r}" if spec.name in names else _fault(spec)
+        if fault is not None:
+            raise PluginError(f"{where}, model {spec.name!r}: {fault}.")
+        names.add(spec.name)
+    return models
+
+
+def _judge(manager: pluggy.PluginManager, where: str) -> type[Judge] | None:
+    from mubench_gen.plugins.extension import Judge
+
+    hook = manager.hook.mubench_gen_judge
+    if not hook.get_hookimpls():
+        return None
+    with Isolated(where):
+        judge: Any = hook()
+    if not isinstance(judge, type) or not issubclass(judge, Judge) or judge.read is Judge.read:
+        raise PluginError(f"{where}: mubench_gen_judge must return a Judge class that has `read`.")
+    return judge
+
+
+def _score(manager: pluggy.PluginManager, where: str) -> Score:
+    def score(records: Iterable[Mapping[str, Any]], manifest: Mapping[str, Any]) -> Measures:
+        with Isolated(where):
+            given = manager.hook.mubench_gen_score(records=records, manifest=manifest)
+        fault = _fault_of_measures(given)
+        if fault is not None:
+            raise PluginError(f"{where}: mubench_gen_score must return {{group: {{measure: "
+                              f"number or None}}}}, {fault}.")  # fmt: skip
+        measures: Measures = given
+        return measures
+
+    return score
+
+
+def _fault_of_measures(given: Any) -> str | None:
+    if not isinstance(given, Mapping) or not given:
+        return f"found {given!r:.60}"
+    for group, measures in given.items():
+        if not isinstance(measures, Mapping):
+            return f"found {measures!r:.60} for {group!r}"
+        for name, value in measures.items():
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if value is not None and not (number and math.isfinite(value)):
+                return f"found {value!r:.60} for {name!r} of {group!r}"
+    return None
+
+
+def _section(manager: pluggy.PluginManager, where: str) -> Sectioned:
+    def section(runs: Sequence[Any]) -> Section:
+        from mubench_gen.plugins.extension import Section
+
+        with Isolated(where):
+            given: Any = manager.hook.mubench_gen_section(runs=runs)
+        sound = isinstance(given, Section) and isinstance(given.text, str)
+        if not sound or not isinstance(given.title, str):
+            raise PluginError(
+                f"{where}: mubench_gen_section must return a mubench_gen.Section(title, text), "
+                f"found {given!r:.60}."
+            )
+        found: Section = given
+        return found
+
+    return section
+
+
+def _registered(module: ModuleType, where: str) -> pluggy.PluginManager:
+    """The module's hooks, checked against the specifications."""
+    import pluggy
+
+    from mubench_gen.plugins.extension import Hooks
+
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(Hooks)
+    if os.environ.get("MUBENCH_GEN_TRACE"):
+        manager.add_hookcall_monitoring(
+            lambda name, implementations, arguments: None,
+            lambda outcome, name, implementations, arguments: log(
+                f"trace: {where}: {name}() → {_traced(outcome)}"
+            ),
+        )
+    try:
+        with Isolated(where):  # a module may do anything where its attributes are looked at
+            manager.register(module)
+            manager.check_pending()
+    except PluginError:
+        unknown = [name for name in dir(module) if _is_unknown_hook(manager, module, name)]
+        if not unknown:
+            raise
+        known = [name for name in dir(Hooks) if name.startswith(f"{GROUP}_")]
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
+        raise PluginError(
+            f"{where} has a hook that mubench-gen doesn't know: {unknown[0]!r}. {hint}"
+        ) from None
+    return manager
+
+
+def _is_unknown_hook(manager: pluggy.PluginManager, module: ModuleType, name: str) -> bool:
+    marked = manager.parse_hookimpl_opts(module, name) is not None
+    known = getattr(manager.hook, name, None)
+    return marked and (known is None or not known.has_spec())
+
+
+def _traced(outcome: Any) -> str:
+    """What a hook gave, in a line."""
+    if outcome.exception is not None:
+        return f"{type(outcome.exception).__name__}: {describe(outcome.exception)}"
+    answer = outcome.get_result()
+    answers = answer if isinstance(answer, list) else [answer]
+    flat = [one for part in answers for one in (part if isinstance(part, list) else [part])]
+    return ", ".join(getattr(one, "name", None) or repr(one) for one in flat) or "nothing"
+
+
+def _fault(spec: ModelSpec) -> str | None:
+    """What is wrong with a model as it is described, before anything of it runs."""
+    from mubench_gen.model import (
+        Checkpoint,
+        ContrastiveModel,
+        GenerativeModel,
+        Options,
+        StreamingModel,
+    )
+
+    if not isinstance(spec.name, str) or not spec.name:
+        return "it needs a name, a text for --model"
+    source: Any = spec.source
+    if isinstance(source, Checkpoint):
+        return None
+    for family in (StreamingModel, GenerativeModel, ContrastiveModel):
+        if isinstance(source, type) and issubclass(source, family):
+            break
+    else:
+        return (
+            "its source must be a subclass of GenerativeModel or ContrastiveModel (the class, "
+            f"not an object of it) or a Checkpoint, found {source!r:.80}"
+        )
+    for method in _METHODS[family.__name__]:
+        if getattr(source, method) is getattr(family, method):
+            return f"the class {source.__name__} must define {method}"
+    if not isinstance(source.Options, type) or not issubclass(source.Options, Options):
+        return f"{source.__name__}.Options must be a subclass of mubench_gen.Options"
+    return None
+
+
+class Isolated(contextlib.AbstractContextManager[None]):
+    """Turns whatever a plugin raises where it gets ready into a PluginError with its place.
+
+    Also SystemExit, KeyboardInterrupt and the like; but what a signal raises stays that.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is None or isinstance(error, (UsageError, EngineFault, Terminated)):
+            return
+        if isinstance(error, KeyboardInterrupt) and not _raised_by_hand(trace):
+            return
+        place = _place(error, trace)
+        what = error.msg if isinstance(error, SyntaxError) else describe(error)
+        name = type(error).__name__
+        said = name if what in ("", f"{name}()") else f"{name}: {what}"
+        raise PluginError(f"{self._where} is broken: {said}{place}.") from None
+
+
+def _raised_by_hand(trace: Any) -> bool:
+    """Whether a statement raised it. Ctrl-C comes between any two, and is no fault of a plugin."""
+    last = traceback.extract_tb(trace)[-1:]
+    return bool(last) and (last[0].line or "").lstrip().startswith("raise ")
+
+
+def _place(error: BaseException, trace: Any) -> str:
+    """Where a plugin's author has to look: not in what imported it."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" at {error.filename}:{error.lineno}" if error.lineno else f" in {error.filename}"
+    frames = [f for f in traceback.extract_tb(trace) if not _imports(f.filename)]
+    return f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+def _imports(filename: str) -> bool:
+    ours = filename.startswith(os.path.dirname(os.path.dirname(__file__)) + os.sep)
+    return (
+        ours or filename.startswith("<frozen ") or "importlib" in filename or "pluggy" in filename
+    )

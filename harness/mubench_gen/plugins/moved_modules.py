@@ -1,0 +1,198 @@
+"""Where modules of 0.1 are now: an import of the old place works, and warns, until 0.3.
+
+Only what an import system can't find elsewhere is looked for here, so that it costs nothing
+where nobody asks for an old place.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_ROOT = "mubench_gen."
+# Modules, and packages with all that is in them, below `mubench_gen`.
+MOVED = {
+    "agreement": "scores.agreement",
+    "allowance": "inference.request_limit",
+    "answer": "parser.answer",
+    "apart": "plugins.subprocess",
+    "audit": "runs.audit",
+    "boxes": "parser.box_formats",
+    "breakdown": "scores.breakdown",
+    "calibration": "scores.calibration",
+    "circular": "scores.option_order",
+    "cli.streams": "console.stdout",
+    "clusters": "scores.clusters",
+    "comparability": "compare.preconditions",
+    "comparison": "compare.comparison",
+    "definitions": "prompts.toml_files",
+    "deprecation": "plugins.deprecation",
+    "disk_table": "storage.index",
+    "embeddings": "inference.embeddings",
+    "engines.ray_options": "plan.ray_options",
+    "engines.server_answers": "engines.server.answers",
+    "engines.server_client": "engines.server.client",
+    "engines.server_diagnosis": "engines.server.diagnosis",
+    "engines.server_generative": "engines.server.generative",
+    "engines.server_health": "engines.server.health",
+    "engines.server_images": "engines.server.images",
+    "engines.server_kind": "engines.server.kind",
+    "engines.server_labels": "engines.server.labels",
+    "engines.server_look": "engines.server.look",
+    "engines.server_options": "engines.server.options",
+    "engines.server_process": "engines.server.process",
+    "engines.server_replicas": "engines.server.replicas",
+    "engines.server_requests": "engines.server.requests",
+    "engines.server_room": "engines.server.room",
+    "engines.server_suspicions": "engines.server.suspicions",
+    "engines.server_tokenizer": "engines.server.tokenizer",
+    "engines.server_vllm": "engines.server.own_vllm",
+    "engines.server_watchdog": "engines.server.watchdog",
+    "engines.server_wire": "engines.server.wire",
+    "engines.transformers_batches": "engines.transformers.batches",
+    "engines.transformers_chat": "engines.transformers.chat",
+    "engines.transformers_checkpoint": "engines.transformers.checkpoint",
+    "engines.transformers_contrastive": "engines.transformers.contrastive",
+    "engines.transformers_decoding": "engines.transformers.decoding",
+    "engines.transformers_generative": "engines.transformers.generative",
+    "engines.transformers_source": "engines.transformers.source",
+    "engines.vllm_arguments": "engines.vllm.arguments",
+    "engines.vllm_asks": "engines.vllm.asks",
+    "engines.vllm_diagnosis": "engines.vllm.diagnosis",
+    "engines.vllm_engine": "engines.vllm.engine",
+    "engines.vllm_failures": "engines.vllm.failures",
+    "engines.vllm_generative": "engines.vllm.generative",
+    "engines.vllm_log": "engines.vllm.log",
+    "engines.vllm_loop": "engines.vllm.loop",
+    "engines.vllm_opening": "engines.vllm.opening",
+    "engines.vllm_replica": "engines.vllm.replica",
+    "engines.vllm_replicas": "engines.vllm.replicas",
+    "entry_points": "plugins.entry_points",
+    "estimate": "runs.estimate",
+    "export": "report.export",
+    "extension": "plugins.extension",
+    "fields": "scores.metadata",
+    "forgetting": "compare.forgetting",
+    "forgetting_page": "report.forgetting_page",
+    "framing": "runs.dataframe",
+    "geometry": "images.geometry",
+    "grit": "scores.grit",
+    "group_tables": "report.group_tables",
+    "grouping": "compare.model_groups",
+    "hooks": "plugins.hooks",
+    "image": "images.policy",
+    "import_effects": "plugins.import_effects",
+    "import_trial": "plugins.import_trial",
+    "interval": "scores.interval",
+    "items": "plan.items",
+    "joining": "runs.merge_shards",
+    "judging": "parser.judge",
+    "labels": "parser.label_styles",
+    "localization": "scores.localization",
+    "manifest": "plan.manifest",
+    "merging": "interpolation.merge",
+    "official": "compare.official",
+    "on_ray": "inference.ray",
+    "orders": "prompts.orders",
+    "outcomes": "compare.answer_matrix",
+    "packaged": "plugins.task_packages",
+    "page": "report.html",
+    "paired": "scores.paired",
+    "pairing": "tasks.matching",
+    "parser_card": "scores.parser_card",
+    "places": "storage.paths",
+    "plugin_faults": "plugins.source_faults",
+    "plugin_source": "plugins.source",
+    "plugin_switches": "plugins.enabled",
+    "process_state": "plugins.process_state",
+    "progress": "console.progress",
+    "prompt": "prompts.render",
+    "published": "compare.published",
+    "recording": "runs.recorder",
+    "records": "storage.records",
+    "replies": "inference.generative",
+    "request": "plan.request",
+    "rescore": "runs.rescore",
+    "response": "inference.response",
+    "results": "runs.results",
+    "runfolder": "storage.run_folder",
+    "samples": "tasks.samples",
+    "sandbox": "prompts.sandbox",
+    "scaffold": "plugins.scaffold",
+    "scientific": "images.microscope",
+    "score": "scores.score",
+    "settings": "plan.settings",
+    "shard": "data.shard",
+    "shots": "tasks.few_shot",
+    "sides": "compare.groups",
+    "similarity": "inference.contrastive",
+    "streaming": "inference.streaming",
+    "sweeping": "interpolation.sweep",
+    "tabular": "console.formats",
+    "task": "tasks.task",
+    "terminal": "console.tables",
+    "truncation": "scores.truncation",
+    "weights": "plan.fingerprint",
+}
+
+
+def new_place(name: str) -> str | None:
+    """The full name of the module that had this full name in 0.1; None where it is not known."""
+    if not name.startswith(_ROOT):
+        return None
+    old, rest = name.removeprefix(_ROOT), ""
+    while old not in MOVED:
+        old, dot, last = old.rpartition(".")
+        if not dot:
+            return None
+        rest = f".{last}{rest}"
+    return f"{_ROOT}{MOVED[old]}{rest}"
+
+
+class _MovedModules(MetaPathFinder, Loader):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return None if new_place(fullname) is None else ModuleSpec(fullname, self)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        place = new_place(spec.name)
+        assert place is not None
+        _warn(f"The module {spec.name}", place)
+        module = import_module(place)
+        spec.loader_state = module.__spec__  # importing by the old name would overwrite it
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        old = module.__spec__
+        assert old is not None
+        module.__spec__ = old.loader_state
+
+
+def find_moved_modules() -> None:
+    """Have imports of old places find the new ones, after all else was looked at."""
+    if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
+        sys.meta_path.append(_MovedModules())
+
+
+def moved_names(place: str, names: Sequence[str]) -> Callable[[str], Any]:
+    """A package's `__getattr__`: these names stood in the module that had the package's name."""
+
+    def moved(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {place.rpartition('.')[0]!r} has no attribute {name!r}")
+        _warn(f"{place.rpartition('.')[0]}.{name}", f"{place}.{name}")
+        return getattr(import_module(place), name)
+
+    return moved
+
+
+def _warn(what: str, place: str) -> None:
+    from mubench_gen.plugins.deprecation import Deprecation, warn
+
+    warn(what, Deprecation(f"it is {place} now", since="0.2", removed="0.3"), stacklevel=3)

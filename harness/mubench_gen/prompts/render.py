@@ -1,0 +1,281 @@
+"""sample → rendered prompt: a Jinja template and its settings make the messages.
+
+A prompt is one file in `prompts/` (or a path): a TOML header between lines of `+++`, then
+the template. Label style, option order, system prompt and image position are settings in
+the header that a run may override; the template itself never changes for them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mubench_gen.errors import DefinitionError, SettingError, did_you_mean
+from mubench_gen.parser.box_formats import box_format
+from mubench_gen.parser.label_styles import make_labels, restyle, split_style
+from mubench_gen.prompts.files import (
+    OWN,
+    SUFFIX,
+    Rendering,
+    Source,
+    compiled,
+    find,
+    included,
+    prompt_names,
+    read_source,
+)
+from mubench_gen.prompts.orders import check_orders
+from mubench_gen.prompts.sandbox import TemplateFault
+from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_toml
+from mubench_gen.types import Image, Message, RenderedPrompt, Sample, Task, Text, WorkedExample
+
+
+class PromptSettings(BaseModel):
+    """What a prompt's header says and a run may override (`--prompt-set key=value`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field("", description="what the style is, in a line")
+    source: str = Field("", description="where the wording comes from")
+    kind: Literal["chat", "caption"] = Field(
+        "chat", description="chat (generative models) or caption (contrastive models)"
+    )
+    labels: str = Field("A)", description="label style: A) a. (1) i, or a bare A, a, 1, i")
+    order: str = Field("given", description="given, reversed, shuffled, cyclic:K, random:K, all")
+    system: str = Field("", description="system prompt (a template too); empty for none")
+    image: Literal["before", "after"] = Field(
+        "before", description="image before or after the text"
+    )
+    max_tokens: int = Field(64, ge=1, description="longest reply, in tokens")
+    ensemble: bool = Field(
+        False, description="each line of a caption prompt is a caption; embeddings are averaged"
+    )
+    boxes: str = Field("", description="the format of the boxes that it asks for; empty: none")
+    shots: int = Field(0, ge=0, le=32, description="worked examples before the question")
+    answer: str = Field(
+        "{{ label }}", description="what a worked example answers (a template; label, option)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A loaded prompt style. `name` carries the overrides; `sha256` digests all of it."""
+
+    name: str
+    settings: PromptSettings
+    templates: Rendering
+    sources: Mapping[str, Source]  # of the templates that are files
+    sha256: str
+
+    @property
+    def path(self) -> Path:
+        return self.sources[OWN].path
+
+
+def load_prompt(name: str, overrides: Mapping[str, str] | None = None) -> Prompt:
+    """The prompt of that name, or in that file; `overrides` replace its settings."""
+    given = dict(overrides or {})
+    own = read_source(find(name))
+    settings = _settings(own, dict(given))
+    shipped = name in prompt_names() and not given.keys() & {"system", "answer"}
+    texts = {OWN: own.body, "answer": settings.answer}
+    if settings.system:
+        texts["system"] = settings.system
+    others = included(own, texts, shipped=shipped)
+    sources = {OWN: own, **others}
+    texts |= {other: source.body for other, source in others.items()}
+    try:
+        templates = compiled(tuple(texts.items()), shipped=shipped)
+    except TemplateFault as fault:
+        raise _told(sources, fault) from None
+    return Prompt(
+        name=_full_name(own.path.stem, given),
+        settings=settings,
+        templates=templates,
+        sources=sources,
+        sha256=_digest(own, settings, others),
+    )
+
+
+def render(
+    prompt: Prompt,
+    sample: Sample,
+    order: tuple[int, ...],
+    examples: Sequence[WorkedExample] = (),
+) -> RenderedPrompt:
+    """The sample as this prompt shows it, with its options in this order.
+
+    `examples` come before it, each a user's message and the right answer to it.
+    """
+    variables = _variables(prompt, sample, order)
+    if prompt.settings.kind == "caption":
+        messages = _caption_message(prompt, sample, order, variables)
+    else:
+        shown = [message for one in examples for message in _worked(prompt, one)]
+        messages = (
+            *_system(prompt, variables, sample.id),
+            *shown,
+            _user(prompt, sample, variables),
+        )
+    return RenderedPrompt(
+        sample=sample,
+        prompt=prompt.name,
+        prompt_sha256=prompt.sha256,
+        messages=messages,
+        options=tuple(sample.question.options[i] for i in order),
+        labels=variables["labels"],
+        order=order,
+        gold=order.index(sample.question.gold),
+        max_tokens=prompt.settings.max_tokens,
+        box_format=prompt.settings.boxes,
+    )
+
+
+def _variables(prompt: Prompt, sample: Sample, order: tuple[int, ...]) -> dict[str, Any]:
+    before, alphabet, after = split_style(prompt.settings.labels)
+    labels = make_labels(alphabet, len(order))
+    options = (sample.question.options[i] for i in order)
+    shown = [
+        (label, before + label + after, text, i)
+        for i, (label, text) in enumerate(zip(labels, options, strict=True))
+    ]
+    return {
+        "question": sample.question.text,
+        "options": shown,
+        "labels": labels,
+        "task": _task_fields(sample.task),
+    }
+
+
+def _system(prompt: Prompt, variables: Mapping[str, Any], item: str) -> tuple[Message, ...]:
+    if not prompt.settings.system:
+        return ()
+    return (Message("system", (Text(_run(prompt, "system", variables, item)),)),)
+
+
+def _user(prompt: Prompt, sample: Sample, variables: Mapping[str, Any]) -> Message:
+    text = Text(_run(prompt, OWN, variables, sample.id))
+    if sample.image is None:
+        return Message("user", (text,))
+    before = prompt.settings.image == "before"
+    return Message("user", (sample.image, text) if before else (text, sample.image))
+
+
+def _worked(prompt: Prompt, example: WorkedExample) -> tuple[Message, Message]:
+    sample, order = example.sample, example.order
+    variables = _variables(prompt, sample, order)
+    label, _, option, _ = variables["options"][order.index(sample.question.gold)]
+    said = _run(prompt, "answer", {**variables, "label": label, "option": option}, sample.id)
+    return _user(prompt, sample, variables), Message("assistant", (Text(said),))
+
+
+def _caption_message(
+    prompt: Prompt, sample: Sample, order: tuple[int, ...], variables: Mapping[str, Any]
+) -> tuple[Message, ...]:
+    texts = []
+    captions = sample.row.captions.get(sample.question.name, ())
+    for (_, _, option, _), original in zip(variables["options"], order, strict=True):
+        variants = {f"caption_{i}": v[original] for i, v in enumerate(captions) if v}
+        one = {**variables, **variants, "option": option}
+        texts.append(_caption(prompt, one, sample.id))
+    image: tuple[Image, ...] = (sample.image,) if sample.image is not None else ()
+    role: Literal["caption", "captions"] = "captions" if prompt.settings.ensemble else "caption"
+    return (Message(role, image + tuple(texts)),)
+
+
+def _caption(prompt: Prompt, variables: Mapping[str, Any], item: str) -> Text:
+    """The caption of an option; of an ensemble its captions, one a line, each once."""
+    text = _run(prompt, OWN, variables, item)
+    if not prompt.settings.ensemble:
+        return Text(text)
+    captions = dict.fromkeys(line.strip() for line in text.split("\n") if line.strip())
+    if not captions:
+        empty = f"the ensemble has no caption of {variables['option']!r}"
+        raise _told(prompt.sources, TemplateFault(empty, OWN), f" (item {item})")
+    return Text("\n".join(captions))
+
+
+def _task_fields(task: Task) -> dict[str, Any]:
+    return {**task.fields, "name": task.name, "title": task.title, "group": task.group}
+
+
+def _run(prompt: Prompt, template: str, variables: Mapping[str, Any], item: str) -> str:
+    try:
+        return prompt.templates.render(template, variables)
+    except TemplateFault as fault:
+        raise _told(prompt.sources, fault, _seen(fault, variables) + f" (item {item})") from None
+
+
+def _told(sources: Mapping[str, Source], fault: TemplateFault, note: str = "") -> DefinitionError:
+    """What is wrong in a template, by the file that it is in."""
+    return sources.get(fault.name, sources[OWN]).fault(fault, note)
+
+
+def _seen(fault: TemplateFault, variables: Mapping[str, Any]) -> str:
+    """What a template sees, for one that asks for something else."""
+    if not fault.message.endswith("is undefined"):
+        return ""
+    where = " (caption_0, caption_1 only where the data has them)" if "option" in variables else ""
+    if fault.name.endswith(SUFFIX):
+        where += "; one that is imported does `with context` alone"
+    return f". A template sees {', '.join(variables)}{where}"
+
+
+def _digest(own: Source, settings: PromptSettings, others: Mapping[str, Source]) -> str:
+    unused = {"shots", "answer"} if not settings.shots else None  # runs without keep their digest
+    parts = [own.body, settings.model_dump_json(exclude=unused)]
+    for name, source in sorted(others.items()):
+        parts += [name, source.body]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _full_name(stem: str, overrides: Mapping[str, str]) -> str:
+    if not overrides:
+        return stem
+    short = {
+        key: value if len(value) <= 24 else hashlib.sha256(value.encode()).hexdigest()[:8]
+        for key, value in sorted(overrides.items())
+    }
+    return f"{stem}[{','.join(f'{key}={value}' for key, value in short.items())}]"
+
+
+def _settings(source: Source, overrides: dict[str, str]) -> PromptSettings:
+    header, path = "\n" + source.header, source.path  # one line lower, as in the file
+    own = read_toml(header, path, what="the header is no valid TOML")
+    if "labels" in overrides:
+        default = str(own.get("labels", PromptSettings.model_fields["labels"].default))
+        overrides["labels"] = restyle(default, overrides["labels"])
+    unknown = [key for key in overrides if key not in PromptSettings.model_fields]
+    if unknown:
+        near = did_you_mean(unknown[0], PromptSettings.model_fields)
+        raise SettingError(f"A prompt has no setting {unknown[0]!r}. {near}")
+    try:
+        settings = PromptSettings.model_validate({**own, **overrides})
+        split_style(settings.labels)
+        check_orders(settings.order)
+        if settings.boxes:
+            box_format(settings.boxes)
+        if settings.ensemble and settings.kind != "caption":
+            raise SettingError("ensemble = true: only a caption prompt is an ensemble")
+        if settings.shots and (settings.kind != "chat" or settings.boxes):
+            what = "captions" if settings.kind != "chat" else "boxes"
+            raise SettingError(
+                f"shots = {settings.shots}: worked examples are for prompts that ask a chat model "
+                f"for an option; this one is of {what}"
+            )
+    except (ValidationError, SettingError) as error:
+        problem = first_problem(error, PromptSettings)
+        if problem.key in overrides:
+            raise SettingError(
+                f"Prompt setting {problem.key}: {problem.text.rstrip('.')}."
+            ) from None
+        line = line_of_key(header, problem.key)
+        raise DefinitionError(
+            f"{path}:{line}: {problem.key}: {problem.text.rstrip('.')}."
+        ) from None
+    return settings

@@ -1,0 +1,145 @@
+"""groups of models → tables of texts, for a terminal and for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mubench_gen.compare.model_groups import GroupDifference, Grouping, GroupScore
+from mubench_gen.report.text import interval, percent
+from mubench_gen.runs.results import Run
+from mubench_gen.scores.metadata import ABSENT, facts_of
+
+_FACTS = ("scope", "family", "domain", "base")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTable:
+    """A table; its first `texts` columns are words, the others numbers."""
+
+    title: str
+    columns: Sequence[str]
+    sections: Sequence[Sequence[Sequence[str]]]
+    texts: int = 1
+
+
+def model_table(found: Grouping, runs: Sequence[Run], labels: Sequence[str]) -> GroupTable:
+    """What the plugins say of the models, and what each run scores on its own items."""
+    facts = tuple(dict.fromkeys((found.fact, *_FACTS)))
+    out = dict(found.left_out)
+    rows = []
+    for run, label in zip(runs, labels, strict=True):
+        known = facts_of(run.manifest)
+        told = [known.get(fact, ABSENT) for fact in facts]
+        pooled = run.scores.pooled
+        rows.append(
+            [label, *told, out.get(label, ""), f"{pooled.n:,}", percent(pooled.accuracy),
+             interval(pooled.ci95), percent(pooled.chance)]
+        )  # fmt: skip
+    columns = ["", *facts, "left out", "n", "accuracy", "95 % CI", "chance"]
+    return GroupTable(
+        "What the plugins say of the models, and each run's own score in %",
+        columns,
+        [rows],
+        texts=len(facts) + 2,
+    )
+
+
+def score_table(found: Grouping) -> GroupTable | None:
+    """The groups side by side; * where the whole interval is above chance."""
+    if not found.scores:
+        return None
+    groups = [group.name for group in found.groups]
+    by_row: dict[tuple[str, str], dict[str, GroupScore]] = {}
+    for one in found.scores:
+        by_row.setdefault((one.part, one.name), {})[one.group] = one
+    sections: dict[str, list[list[str]]] = {}
+    for (part, name), scores in by_row.items():
+        first = next(iter(scores.values()))
+        cells = [_score(scores[group]) for group in groups]
+        sections.setdefault(part, []).append(
+            [name, f"{first.n:,}", f"{first.images:,}", percent(first.chance), *cells]
+        )
+    counts = [f"{group.name} ({len(group.models)})" for group in found.groups]
+    return GroupTable(
+        f"By {found.fact}: mean accuracy of the models in %, on the items that all have "
+        "(*: above chance)",
+        ["", "items", "images", "chance", *counts],
+        list(sections.values()),
+    )
+
+
+def difference_table(found: Grouping) -> GroupTable | None:
+    """Each group against the first."""
+    if not found.differences:
+        return None
+    several = len(found.groups) > 2
+    sections: dict[str, list[list[str]]] = {}
+    for one in found.differences:
+        row = _difference(one)
+        label = f"{one.name}: {one.first} − {one.second}" if several else one.name
+        sections.setdefault(one.part, []).append([label, *row])
+    first = found.groups[0].name
+    against = "each other group" if several else found.groups[1].name
+    return GroupTable(
+        f"{first} − {against}, in points",
+        ["", "difference", "95 % CI", "p", "p (Holm)", "detectable"],
+        list(sections.values()),
+    )
+
+
+def group_notes(found: Grouping) -> list[str]:
+    """What is to know of the tables, a sentence or two each."""
+    notes = [f"Left out of the groups: {label} ({why})." for label, why in found.left_out]
+    notes += [f"Note: {note}." for note in found.notes]
+    if len(found.groups) < 2:
+        names = ", ".join(group.name for group in found.groups) or "none"
+        notes.append(
+            f"All models with this fact are of one group ({names}): there is nothing to hold "
+            "it against."
+        )
+    if found.scores:
+        above = _above(found)
+        notes.append(
+            "A group's score on an item is the mean of its models', a model's that of its runs. "
+            f"Tasks on which the group is above chance: {above}."
+        )
+        notes.append(
+            "Intervals are clustered by image and say what other images would give, not other "
+            "models: with few models a group, the difference is of these models."
+        )
+    return notes
+
+
+def _above(found: Grouping) -> str:
+    told = []
+    for group in found.groups:
+        tasks = [s for s in found.scores if s.group == group.name and s.part == "tasks"]
+        told.append(f"{group.name} {sum(s.above_chance for s in tasks)} of {len(tasks)}")
+    return ", ".join(told)
+
+
+def _score(one: GroupScore) -> str:
+    star = "*" if one.above_chance else ""
+    return f"{percent(one.accuracy)}{star} ({interval(one.ci95)})"
+
+
+def _difference(one: GroupDifference) -> list[str]:
+    paired = one.paired
+    low, high = paired.ci95
+    return [
+        _signed(paired.difference),
+        f"{_signed(low)} to {_signed(high)}",
+        _chance(paired.p),
+        _chance(one.p_holm),
+        percent(paired.detectable),
+    ]
+
+
+def _signed(share: float) -> str:
+    points = round(100 * share, 1) + 0.0
+    return f"{points:+.1f}" if points else "0.0"
+
+
+def _chance(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,10 @@
+"""runs → one HTML file that needs nothing else: no server, no network, no other file.
+
+`write_page` is the way in. `study` reads a run's statistics, `gallery` its items, `pictures`
+their images; `plots` and `tables` draw, `document` puts them into the template beside it.
+"""
+
+from mubench_gen.report.html.document import MOST_ITEMS, Written, write_page
+from mubench_gen.report.html.place import check_page_path
+
+__all__ = ["MOST_ITEMS", "Written", "check_page_path", "write_page"]

@@ -1,0 +1,180 @@
+"""studies and gallery → the HTML file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import heapq
+import json
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from mubench_gen._version import __version__
+from mubench_gen.compare.groups import label_runs
+from mubench_gen.console.outlet import blanked, printable
+from mubench_gen.plugins.extension import Section
+from mubench_gen.report.html.assets import FOLDER, asset
+from mubench_gen.report.html.gallery import Gallery
+from mubench_gen.report.html.pictures import Album, find_pictures
+from mubench_gen.report.html.place import write_text
+from mubench_gen.report.html.replies import choose_cap
+from mubench_gen.report.html.sections import Sections
+from mubench_gen.report.html.study import NO_ANSWER, Study, rank, study_run
+from mubench_gen.report.html.thumbnails import bytes_a_picture
+from mubench_gen.runs.results import Run
+from mubench_gen.scores.breakdown import check_tallies
+
+_SCRIPTS = (
+    "data.js", "dom.js", "state.js", "items.js", "cards.js", "item.js", "confusion.js", "start.js",
+)  # fmt: skip
+MOST_ITEMS = 10_000
+_FRAME = 250_000  # bytes of the page about its items and pictures, about
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a page holds: runs, items in its gallery, pictures; its size in bytes."""
+
+    path: Path
+    runs: int
+    items: int
+    pictures: int
+    size: int
+
+
+def write_page(
+    runs: Sequence[Run],
+    path: Path,
+    *,
+    by: Sequence[str] = (),
+    group: str | None = None,
+    told: Mapping[str, Section] | None = None,
+    data: str | None = None,
+    images: bool = True,
+    most_items: int = MOST_ITEMS,
+) -> Written:
+    """Write the report of the runs as one file.
+
+    `by`: fields of the items that break the scores down. `group`: the fact that groups models; else
+    scope, where there are generalists and specialists. `told`: sections of plugins, by the
+    plugin's name; what they say stands there as plain text.
+    `data`: where the data are, if not where the runs had them. Without `images` placeholders
+    stand for all of them. Beyond `most_items` the gallery shows a drawn sample. SettingError
+    where the file cannot be written.
+    """
+    labels = [printable(label) for label in label_runs(runs)]
+    studies = [
+        study_run(run, number=number, label=label, by=by)
+        for number, (run, label) in enumerate(zip(runs, labels, strict=True))
+    ]
+    check_tallies([study.fields for study in studies])
+    gallery, asked = _gallery(studies, most_items)
+    items = _packed(_items(studies, gallery))
+    album = Album()
+    if images:
+        most = bytes_a_picture(len(gallery.pictures), taken=len(items) + _FRAME)
+        album = find_pictures(runs, gallery.pictures, most=most, data=data)
+    sections = Sections(studies, group=group, told=told or {})
+    notes = [*_sampled(len(gallery), asked), *album.notes]
+    if not images:
+        notes.append("The images were left out.")
+    content = _render(sections, items, _pictures(gallery, album), notes)
+    write_text(path, content)
+    return Written(path, len(runs), len(gallery), len(album.pictures), path.stat().st_size)
+
+
+def _gallery(studies: Sequence[Study], most: int) -> tuple[Gallery, int]:
+    """The gallery and how many items there are; beyond `most` those of the smallest ranks."""
+    ranks = set[int]().union(*(study.items for study in studies))
+    chosen = set(heapq.nsmallest(most, ranks)) if len(ranks) > most else None
+    lengths: dict[int, int] = {}
+    for study in studies:
+        lengths.update(study.replies)
+    gallery = Gallery(choose_cap(lengths.values()))
+    for study in studies:
+        for record in study.run.records():
+            if chosen is None or rank(record["item"]) in chosen:
+                gallery.add(record, study.number)
+    return gallery, len(ranks)
+
+
+def _render(sections: Sections, items: str, pictures: str, notes: Sequence[str]) -> str:
+    from jinja2 import Environment, FileSystemLoader
+
+    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
+    environment.filters["breakable"] = _breakable
+    script = "(() => {\n" + "\n".join(asset(name) for name in _SCRIPTS) + "})();"
+    return environment.get_template("page.html.j2").render(
+        **sections.context(),
+        version=__version__,
+        policy=_policy(script),
+        style=Markup(asset("page.css")),
+        script=Markup(script),
+        gallery_notes=notes,
+        items=items,
+        pictures=Markup(pictures),
+    )
+
+
+def _breakable(name: str) -> Markup:
+    """A name that a narrow column may break behind its underlines, hyphens and slashes."""
+    return Markup(re.sub(r"([_/]|-(?=\w))", r"\1<wbr>", str(escape(name))))
+
+
+def _items(studies: Sequence[Study], gallery: Gallery) -> dict[str, Any]:
+    runs = [
+        {"label": study.label, "colour": study.colour, "control": study.control}
+        for study in studies
+    ]
+    confusions = [
+        {
+            task: [
+                [gallery.text(gold), -1 if answer == NO_ANSWER else gallery.text(answer), n]
+                for (gold, answer), n in sorted(counts.items())
+            ]
+            for task, counts in sorted(study.confusions.items())
+        }
+        for study in studies
+    ]
+    return {"runs": runs, "confusions": confusions, **gallery.as_dict()}
+
+
+def _pictures(gallery: Gallery, album: Album) -> str:
+    """[name, width, height, base64] an image, null where it is not at hand."""
+    found = []
+    for digest in gallery.picture_digests():
+        one = album.pictures.get(digest)
+        encoded = None if one is None else base64.b64encode(one.content).decode()
+        found.append(None if one is None else [one.name, one.width, one.height, encoded])
+    return json.dumps(found, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _packed(content: dict[str, Any]) -> str:
+    """JSON, deflated (RFC 1951), in base64: no text in it can be taken for HTML."""
+    packer = zlib.compressobj(level=7, wbits=-15)
+    plain = json.dumps(blanked(content), separators=(",", ":")).encode()
+    return base64.b64encode(packer.compress(plain) + packer.flush()).decode()
+
+
+def _policy(script: str) -> str:
+    """What the browser lets the page do: run this one script, and ask nobody for anything."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _sampled(shown: int, asked: int) -> list[str]:
+    if shown >= asked:
+        return []
+    return [
+        f"The gallery shows {shown:,} of {asked:,} items, drawn by a hash of their names; "
+        "everything above counts all of them. --items N shows more."
+    ]

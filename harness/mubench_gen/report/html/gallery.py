@@ -1,0 +1,214 @@
+"""records → the gallery's items: columns of numbers, and every text once."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from mubench_gen.report.html.replies import shown_reply
+from mubench_gen.scores.localization import is_box_record
+from mubench_gen.storage.records import Record
+
+STATUSES = (
+    "answered", "ambiguous", "refused", "out_of_range", "truncated", "empty", "none", "error",
+)  # fmt: skip
+_ITEM = ("id", "task", "dataset", "options", "gold", "meta")
+_RECORD = (
+    "item", "run", "prompt", "readout", "labels", "order", "messages", "reply", "status",
+    "choice", "right", "rule", "start", "end", "picture", "repeat",
+)  # fmt: skip
+_NONE = -1
+
+
+class Table:
+    """Things in the order in which they first came, each once."""
+
+    def __init__(self) -> None:
+        self.codes: dict[Any, int] = {}
+
+    def __call__(self, thing: Hashable) -> int:
+        return self.codes.setdefault(thing, len(self.codes))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def all(self) -> list[Any]:
+        return list(self.codes)
+
+
+class Gallery:
+    """The items of several runs, and what each run made of them.
+
+    Items of one id are one item where the options and the right one are the same. `cap`:
+    characters of a reply at most. `pictures`: digest → the keys of rows that may have it.
+    """
+
+    def __init__(self, cap: int) -> None:
+        self._cap = cap
+        self._strings, self._items, self._options = Table(), Table(), Table()
+        self._labels, self._orders, self._messages, self._metas = (Table() for _ in range(4))
+        self._item = {name: array("i") for name in _ITEM}
+        self._record = {name: array("i") for name in _RECORD}
+        self._sparse: dict[str, dict[int, Any]] = {
+            name: {} for name in ("error", "scores", "boxes", "cut")
+        }
+        self._runs_of: dict[int, int] = {}  # item → the bits of its runs
+        self.pictures: dict[str, set[str]] = {}
+        self._picture_codes = Table()
+
+    def add(self, record: Record, run: int) -> None:
+        """One record of the run of that number."""
+        item = self._item_of(record)
+        self._runs_of[item] = self._runs_of.get(item, 0) | 1 << run
+        number = len(self._record["item"])
+        error = record["error"]
+        reply, span, cut = self._reply(record)
+        if cut:
+            self._sparse["cut"][number] = cut
+        if error is not None:
+            self._sparse["error"][number] = self._strings(f"{error['type']}: {error['message']}")
+        if record["scores"] is not None:
+            self._sparse["scores"][number] = [
+                None if score is None else _rounded(score) for score in record["scores"]
+            ]
+        if is_box_record(record):
+            self._sparse["boxes"][number] = _boxes(record["boxes"])
+        order, choice = record["order"], record["choice"]
+        row = {
+            "item": item,
+            "run": run,
+            "prompt": self._strings(record["prompt"]),
+            "readout": self._strings(record["readout"]),
+            "labels": self._labels(tuple(map(self._strings, record["labels"]))),
+            "order": self._orders(tuple(order)),
+            "messages": self._messages(self._parts(record)),
+            "reply": reply,
+            "status": STATUSES.index(record["status"]),
+            "choice": _NONE if choice is None else order[choice],
+            "right": _NONE if record["correct"] is None else int(record["correct"]),
+            "rule": _NONE if record["rule"] is None else self._strings(record["rule"]),
+            "start": _NONE if span is None else span[0],
+            "end": _NONE if span is None else span[1],
+            "picture": self._picture(record),
+            "repeat": _repeat(record),
+        }
+        for name, column in self._record.items():
+            column.append(row[name])
+
+    @property
+    def shares_items(self) -> bool:
+        """Whether any item was asked in more than one run."""
+        return any(bits & (bits - 1) for bits in self._runs_of.values())
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def text(self, text: str) -> int:
+        """The text's place among the strings."""
+        return self._strings(text)
+
+    def picture_digests(self) -> list[str]:
+        """The digests of the images, by their number."""
+        return self._picture_codes.all()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, for the page."""
+        return {
+            "statuses": STATUSES,
+            "options": self._options.all(),
+            "labels": self._labels.all(),
+            "orders": self._orders.all(),
+            "messages": self._messages.all(),
+            "metas": self._metas.all(),
+            "items": {name: column.tolist() for name, column in self._item.items()},
+            "records": {name: column.tolist() for name, column in self._record.items()},
+            **self._sparse,
+            "strings": self._strings.all(),
+        }
+
+    def _item_of(self, record: Record) -> int:
+        order, options = record["order"], record["options"]
+        original = [""] * len(options)
+        for place, text in zip(order, options, strict=True):
+            original[place] = text
+        gold = order[record["gold"]] if record["gold"] < len(order) else record["gold"]
+        before = len(self._items)
+        item = self._items((record["item"], tuple(original), gold))
+        if item == before:
+            row = {
+                "id": self._strings(record["item"]),
+                "task": self._strings(record["task"]),
+                "dataset": self._strings(record["dataset"]),
+                "options": self._options(tuple(map(self._strings, original))),
+                "gold": gold,
+                "meta": self._meta(record),
+            }
+            for name, column in self._item.items():
+                column.append(row[name])
+        return item
+
+    def _meta(self, record: Record) -> int:
+        pairs = {"image_id": record["image_id"], **record["meta"]}
+        texts = [(name, _text(value)) for name, value in pairs.items() if value is not None]
+        return self._metas(tuple(self._strings(text) for pair in texts for text in pair))
+
+    def _parts(self, record: Record) -> tuple[tuple[int, ...], ...]:
+        """Messages as (role, part, …): a part is a text's number, −1 an image."""
+        return tuple(
+            (
+                self._strings(message["role"]),
+                *(
+                    self._strings(part["text"]) if part["type"] == "text" else _NONE
+                    for part in message["content"]
+                ),
+            )
+            for message in record["messages"]
+        )
+
+    def _reply(self, record: Record) -> tuple[int, tuple[int, int] | None, int]:
+        if record["reply"] is None:
+            return _NONE, None, 0
+        span = record["span"]
+        shown = shown_reply(record["reply"], None if span is None else tuple(span), self._cap)
+        return self._strings(shown.text), shown.span, shown.left_out
+
+    def _picture(self, record: Record) -> int:
+        digest = record["image_sha256"]
+        if digest is None:
+            return _NONE
+        self.pictures.setdefault(digest, set()).add(row_key(record))
+        return self._picture_codes(digest)
+
+
+def row_key(record: Record) -> str:
+    """The key of the row that the record's item asks about."""
+    item: str = record["item"]
+    return item.rpartition(f"/{record['task']}")[0]
+
+
+def _repeat(record: Record) -> int:
+    last = record["id"].rpartition("/")[2]
+    return int(last) if last.isdecimal() else 0
+
+
+def _boxes(boxes: Mapping[str, Any]) -> dict[str, Any]:
+    def corners(found: Sequence[Sequence[float]] | None) -> list[list[float]] | None:
+        return None if found is None else [[_rounded(edge) for edge in box] for box in found]
+
+    return {
+        "size": boxes["size"],
+        "gold": corners(boxes["gold"]),
+        "found": corners(boxes["found"]),
+        "score": None if boxes["score"] is None else _rounded(boxes["score"]),
+    }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()

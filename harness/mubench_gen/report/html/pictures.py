@@ -1,0 +1,188 @@
+"""digests of images → thumbnails, from the data that the runs' manifests name.
+
+Data that are not at hand, or whose images are others now, leave placeholders: the page never
+shows an image that the model was not shown.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from mubench_gen.data import Dataset, open_dataset
+from mubench_gen.data.recast import recast
+from mubench_gen.errors import ImageError, UsageError
+from mubench_gen.images.microscope import make_policy
+from mubench_gen.report.html.thumbnails import Step, fair_cap, first_step, shrunk, thumbnail
+from mubench_gen.runs.results import Run
+from mubench_gen.types import Image, Row
+
+_JPEG = b"\xff\xd8\xff"
+_WAITING = 64  # rows whose images are in memory at once
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A thumbnail (JPEG), and the file's name and size in pixels."""
+
+    content: bytes
+    name: str
+    width: int
+    height: int
+
+
+@dataclass(slots=True)
+class Album:
+    """Pictures by digest; `notes`: why some are not there."""
+
+    pictures: dict[str, Picture] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def find_pictures(
+    runs: Sequence[Run],
+    wanted: Mapping[str, set[str]],
+    *,
+    most: int,
+    data: str | None = None,
+) -> Album:
+    """The pictures of these digests; `wanted` gives the keys of rows that may have each.
+
+    `most`: the bytes of a picture on average, at most. `data`: where the data are, if not where
+    the manifests say.
+    """
+    album, step = Album(), first_step(most)
+    if not wanted:
+        return album
+    for settings in _sources(runs, data):
+        missing = {digest: rows for digest, rows in wanted.items() if digest not in album.pictures}
+        if not missing:
+            break
+        try:
+            dataset = _opened(settings)
+            _look(dataset, missing, album, step, shuffled=settings["control"] == "shuffled")
+        except UsageError as error:
+            album.notes.append(f"No images of {settings['data']}: {error}")
+    _fit(album, most * len(wanted))
+    lost = len(wanted) - len(album.pictures)
+    if lost and not album.notes:
+        album.notes.append(
+            f"{lost:,} of {len(wanted):,} images are no longer in the data, or are others there "
+            "now: placeholders stand for them."
+        )
+    return album
+
+
+def _sources(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, Any]]:
+    """The different ways in which the runs opened their data; shuffled ones last."""
+    seen: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        settings = run.manifest["settings"]
+        if settings["control"] == "blind":
+            continue
+        asked = {
+            "data": data or settings["data"],
+            "image_set": settings.get("image_set") or {},
+            "control": settings["control"],
+            "allow_outside": settings.get("allow_outside", False),
+        }
+        seen.setdefault(repr(asked), asked)
+    yield from sorted(seen.values(), key=lambda asked: asked["control"] == "shuffled")
+
+
+def _opened(settings: Mapping[str, Any]) -> Dataset:
+    policy = make_policy(settings["image_set"])
+    outside = settings["allow_outside"]
+    return open_dataset(settings["data"], policy, partial=True, outside=outside)
+
+
+def _look(
+    dataset: Dataset, wanted: Mapping[str, set[str]], album: Album, step: Step, *, shuffled: bool
+) -> None:
+    """Look at the rows that may have a wanted image; of shuffled runs that is any row."""
+    rows_of: dict[str, set[str]] = {}
+    for digest, keys in wanted.items():
+        for key in keys:
+            rows_of.setdefault(key, set()).add(digest)
+
+    def look(row: Row) -> list[tuple[str, Picture]]:
+        expected = set(wanted) if shuffled else rows_of[row.key]
+        found = []
+        for image in _images(row):
+            try:
+                digest = image.sha256
+                if digest in expected and digest not in album.pictures:
+                    found.append((digest, _picture(image, step)))
+            except ImageError:  # a placeholder stands for it
+                continue
+            if expected <= {digest for digest, _ in found}:
+                break
+        return found
+
+    rows = (row for row in dataset if shuffled or row.key in rows_of)
+    for found in _in_threads(look, rows):
+        album.pictures.update(found)
+
+
+def _images(row: Row) -> Iterator[Image]:
+    """The row's image, and those that its questions draw of it."""
+    yield row.image
+    for question in recast(row).questions.values():
+        if question.draw is not None:
+            yield question.draw(row.image)
+
+
+def _picture(image: Image, step: Step) -> Picture:
+    if image.data.startswith(_JPEG) and image.conversion is None:
+        return _drafted(image, step)
+    pixels = image.pixels()
+    return Picture(thumbnail(pixels, step), image.name, *pixels.size)
+
+
+def _drafted(image: Image, step: Step) -> Picture:
+    """Of a plain JPEG only so much is decoded as the thumbnail shows."""
+    from PIL import Image as Pillow
+
+    with Pillow.open(io.BytesIO(image.data)) as opened:
+        size = opened.size
+        opened.draft("RGB", (step.side, step.side))
+        try:
+            content = thumbnail(opened.convert("RGB"), step)
+        except OSError as error:  # a damaged file
+            raise ImageError(f"{image.name}: cannot be decoded: {error}") from None
+    return Picture(content, image.name, *size)
+
+
+def _fit(album: Album, room: int) -> None:
+    """Make the largest pictures smaller, so that all of them take so many bytes at most."""
+    cap = fair_cap((len(one.content) for one in album.pictures.values()), room)
+    large = [digest for digest, one in album.pictures.items() if len(one.content) > cap]
+
+    def smaller(digest: str) -> tuple[str, Picture]:
+        one = album.pictures[digest]
+        return digest, replace(one, content=shrunk(one.content, cap))
+
+    album.pictures.update(_in_threads(smaller, large))
+
+
+def _in_threads(work: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
+    """The results in the order of the things, of which few are at work at once.
+
+    Pillow and hashlib let other threads run while they work.
+    """
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for thing in things:
+            waiting.append(pool.submit(work, thing))
+            if len(waiting) >= _WAITING:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,108 @@
+"""A run on the page: its card, its whole table, and where it came from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mubench_gen.console.outlet import printable
+from mubench_gen.report.html.study import Study
+from mubench_gen.report.text import (
+    COLUMNS,
+    box_cells,
+    cells,
+    interval,
+    notes,
+    percent,
+    table_rows,
+    title,
+)
+
+_MINUS = re.compile(r"(?<![\w.)])-(?=\d)")
+HEADINGS = {"tasks": "tasks", "datasets": "data sets", "prompts": "prompts",
+            "readouts": "read-outs"}  # fmt: skip
+
+
+def run_shown(study: Study) -> dict[str, Any]:
+    """What the template shows of a run."""
+    scores = study.scores
+    pooled = scores.pooled
+    boxes = scores.boxes.get("pooled") if not pooled.n else None
+    done = f"{scores.n:,} items"
+    if not study.finished:
+        done = f"{study.recorded:,} of {study.planned:,} items"
+    if scores.n_errors:
+        done += f", {scores.n_errors:,} errors"
+    return {
+        "label": study.label,
+        "colour": study.colour,
+        "control": study.control,
+        "finished": study.finished,
+        "title": printable(title(study.manifest)),
+        "folder": printable(str(study.run.dir)),
+        "done": done,
+        "scored": (boxes or pooled).n > 0,
+        "accuracy": percent(boxes.grit if boxes else pooled.accuracy),
+        "interval": interval(boxes.ci95 if boxes else pooled.ci95),
+        "measure": "GRIT score of boxes" if boxes else "",
+        "chance": percent(pooled.chance) if pooled.n else "",
+        "parts": list(_parts(study)),
+        "boxes": [
+            [printable(c) for c in box_cells(name, one)] for name, one in scores.boxes.items()
+        ],
+        "notes": [printable(note) for note in notes(study.manifest, scores)],
+        "provenance": list(_provenance(study.manifest)),
+        "manifest": json.dumps(study.manifest, indent=1, ensure_ascii=False, default=str),
+    }
+
+
+def _parts(study: Study) -> Iterator[dict[str, Any]]:
+    rows = table_rows(study.scores, study.by)
+    for part in dict.fromkeys(row.part for row in rows):
+        found = [cells(row) for row in rows if row.part == part]
+        shown = [[printable(name), *map(number, others)] for name, *others in found]
+        if part == "datasets":
+            mean = ["mean of the data sets", "", percent(study.scores.macro)]
+            shown.append(mean + [""] * (len(COLUMNS) - len(mean)))
+        heading = "" if part == "pooled" else HEADINGS.get(part, f"by {part}")
+        yield {"name": part, "heading": printable(heading), "rows": shown}
+
+
+def number(cell: str) -> str:
+    """A cell of a table, printable and with a minus sign where a hyphen stands for it."""
+    return _MINUS.sub("−", printable(cell))
+
+
+def _provenance(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a reader looks for first; the whole manifest stands below it."""
+    plugin, model, data = manifest["plugin"], manifest["model"], manifest["data"]
+    engine, sampling = manifest.get("engine") or {}, manifest.get("sampling") or {}
+    first, last = manifest["sessions"][0], manifest["sessions"][-1]
+    rows = {
+        "run": manifest.get("id"),
+        "command": " ".join(map(str, last.get("command", ()))),
+        "plugin": f"{plugin['name']} ({plugin.get('distribution')} {plugin.get('version')})",
+        "model": model["id"],
+        "revision": model.get("revision"),
+        "weights": model.get("weights_sha256"),
+        "engine": engine.get("name"),
+        "data": f"{data['name']}, {data.get('rows', '?')} rows, digest {data.get('digest')}",
+        "data revision": data.get("revision"),
+        "prompts": ", ".join(
+            f"{name} ({str(digest)[:12]})"
+            for name, digest in (manifest["content"].get("prompts") or {}).items()
+        ),
+        "read-out": ", ".join(manifest["settings"].get("readout") or ()),
+        "sampling": ", ".join(f"{key} {value}" for key, value in sampling.items()),
+        "seed": manifest.get("seed"),
+        "control": manifest["settings"]["control"],
+        "started": first.get("started"),
+        "sessions": len(manifest["sessions"]),
+        "versions": ", ".join(f"{k} {v}" for k, v in (last.get("versions") or {}).items()),
+        "hardware": ", ".join(f"{k} {v}" for k, v in (last.get("hardware") or {}).items()),
+    }
+    for name, value in rows.items():
+        if value not in (None, "", "none"):
+            yield name, printable(str(value))

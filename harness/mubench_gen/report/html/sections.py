@@ -1,0 +1,356 @@
+"""studies → what the template shows: warnings, tables, plots, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from markupsafe import Markup
+
+from mubench_gen.compare.model_groups import group_runs
+from mubench_gen.console.outlet import printable, printable_lines
+from mubench_gen.plugins.extension import Section
+from mubench_gen.report.group_tables import (
+    GroupTable,
+    difference_table,
+    group_notes,
+    model_table,
+    score_table,
+)
+from mubench_gen.report.html.plots import Bar, bars, places, reliability
+from mubench_gen.report.html.replies import shown_reply
+from mubench_gen.report.html.runs import HEADINGS, number, run_shown
+from mubench_gen.report.html.study import Study
+from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, interval, percent
+from mubench_gen.scores.metadata import ABSENT
+from mubench_gen.scores.score import Score
+
+_MOST_TOLD = 100_000  # characters of a plugin's section
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The page's sections of some runs; `group`: the fact that groups models, None for scope
+    where it makes two groups; `told`: sections of plugins, by the plugin's name.
+    """
+
+    studies: Sequence[Study]
+    group: str | None
+    told: Mapping[str, Section]
+
+    def context(self) -> dict[str, Any]:
+        """The variables of the template."""
+        calibrations, prompts = list(self._calibrations()), list(self._prompts())
+        breakdowns = [{"name": name, "groups": list(self._by(name))} for name in self.studies[0].by]
+        sections = [("scores", "Scores"), ("tasks", "Tasks")]
+        sections += [(f"by-{i}", f"By {one['name']}") for i, one in enumerate(breakdowns, start=1)]
+        groups = self._groups()
+        if groups:
+            sections.append(("groups", "Groups"))
+        sections.append(("confusion", "Confusion"))
+        if calibrations:
+            sections.append(("calibration", "Calibration"))
+        sections += [("prompts", "Prompts"), ("positions", "Positions")]
+        told = list(self._told())
+        sections += [(f"told-{i}", _shortened(one["title"])) for i, one in enumerate(told, start=1)]
+        sections += [("gallery", "Gallery"), ("provenance", "Provenance")]
+        return {
+            "title": self._title(),
+            "lead": self._lead(),
+            "sections": [{"id": name, "name": words} for name, words in sections],
+            "warnings": list(self._warnings()),
+            "runs": [run_shown(study) for study in self.studies],
+            "columns": COLUMNS,
+            "box_columns": BOX_COLUMNS,
+            "alike": len(self._alike) > 1,
+            "side": list(self._side()),
+            "tasks": list(self._tasks()),
+            "breakdowns": breakdowns,
+            "groups": groups,
+            "calibrations": calibrations,
+            "prompts": prompts,
+            "positions": list(self._positions()),
+            "told": told,
+        }
+
+    def _title(self) -> str:
+        labels = [study.label for study in self.studies]
+        if len(labels) == 1:
+            return f"What {labels[0]} sees"
+        if len(labels) <= 4:
+            return f"What {', '.join(labels[:-1])} and {labels[-1]} see"
+        return f"What {len(labels)} runs see"
+
+    def _lead(self) -> str:
+        data = dict.fromkeys(str(study.manifest["data"]["name"]) for study in self.studies)
+        tasks = {*self._names("tasks"), *self._names("boxes")} - {"pooled"}
+        items = len(frozenset().union(*(study.items for study in self.studies)))
+        return f"{printable(', '.join(data))}: {_many(items, 'item')}, {_many(len(tasks), 'task')}."
+
+    def _warnings(self) -> Iterator[str]:
+        for study in self.studies:
+            if not study.finished:
+                yield (
+                    f"{study.label} is unfinished: {study.recorded:,} of {study.planned:,} items. "
+                    "Its numbers are of those alone, and it is in no mean with others."
+                )
+            if study.scores.n_errors:
+                yield (
+                    f"{study.label}: {study.scores.n_errors:,} items failed and are in no score; "
+                    "the same command tries them again."
+                )
+        if len(self.studies) > 1:
+            several = self._shared
+            if not several:
+                yield "These runs share no item: their numbers are of different questions."
+
+    @cached_property
+    def _shared(self) -> bool:
+        seen: set[int] = set()
+        for study in self.studies:
+            if not seen.isdisjoint(study.items):
+                return True
+            seen |= study.items
+        return False
+
+    @cached_property
+    def _alike(self) -> list[Study]:
+        """The runs whose numbers are of the same questions: finished, no control, same items."""
+        fair = [study for study in self.studies if study.finished and study.control == "none"]
+        return fair if all(study.items == fair[0].items for study in fair) else []
+
+    def _names(self, part: str) -> list[str]:
+        found = dict.fromkeys(
+            name for study in self.studies for name in getattr(study.scores, part)
+        )
+        return sorted(found)
+
+    def _side(self) -> Iterator[dict[str, Any]]:
+        pooled = self._beside("pooled", [study.scores.pooled for study in self.studies])
+        yield {"heading": "", "rows": [pooled]}
+        for part in ("tasks", "datasets"):
+            names = self._names(part)
+            if part == "tasks" or len(names) > 1:
+                rows = [
+                    self._beside(name, [getattr(s.scores, part).get(name) for s in self.studies])
+                    for name in names
+                ]
+                yield {"heading": HEADINGS[part], "rows": rows}
+
+    def _beside(self, name: str, scores: Sequence[Score | None]) -> dict[str, Any]:
+        known = [one for one in scores if one is not None and one.n]
+        fair = [
+            one.accuracy
+            for one, study in zip(scores, self.studies, strict=True)
+            if one is not None and one.accuracy is not None and study in self._alike
+        ]
+        best = max(fair) if len(fair) > 1 else None
+        controls = [study.scores.controls.get(name) for study in self.studies]
+        majority = next((one.majority for one in controls if one is not None), None)
+        return {
+            "name": printable(name),
+            "chance": _told({percent(one.chance) for one in known}),
+            "majority": percent(majority) if majority is not None else "",
+            "cells": [
+                {
+                    "accuracy": percent(one.accuracy if one is not None else None),
+                    "interval": interval(one.ci95) if one is not None and one.n else "",
+                    "best": best is not None
+                    and one is not None
+                    and one.accuracy == best
+                    and study in self._alike,
+                }
+                for one, study in zip(scores, self.studies, strict=True)
+            ],
+        }
+
+    def _tasks(self) -> Iterator[dict[str, Any]]:
+        titles: dict[str, str] = {}
+        for study in self.studies:
+            for name, one in (study.manifest.get("tasks") or {}).items():
+                titles.setdefault(name, printable(str(one["title"])))
+        for name in ["pooled", *self._names("tasks")]:
+            scores = {
+                study.number: study.scores.pooled if name == "pooled" else one
+                for study in self.studies
+                if (one := study.scores.tasks.get(name)) is not None or name == "pooled"
+            }
+            controls = [study.scores.controls.get(name) for study in self.studies]
+            majority = next((one.majority for one in controls if one is not None), None)
+            if any(one is not None and one.n for one in scores.values()):
+                yield self._bars(name, titles.get(name, ""), scores, majority)
+
+    def _by(self, field: str) -> Iterator[dict[str, Any]]:
+        values = dict.fromkeys(value for study in self.studies for value in study.by[field])
+        for value in values:
+            scores = {s.number: s.by[field][value] for s in self.studies if value in s.by[field]}
+            n = max(one.n for one in scores.values())
+            yield self._bars(value, f"{n:,} items", scores, None)
+
+    def _bars(
+        self, name: str, words: str, scores: Mapping[int, Score | None], majority: float | None
+    ) -> dict[str, Any]:
+        drawn = [
+            _bar(self.studies[number], one) for number, one in scores.items() if one is not None
+        ]
+        shown = printable(name)
+        return {
+            "name": shown,
+            "title": words,
+            "plot": Markup(bars(drawn, title=shown, majority=majority)),
+        }
+
+    def _calibrations(self) -> Iterator[dict[str, Any]]:
+        for study in self.studies:
+            found = study.scores.calibration.get("pooled")
+            if found is None:
+                continue
+            plot = reliability(found, colour=study.colour, title=f"Calibration of {study.label}")
+            words = (
+                f"expected error {percent(found.ece)} points; sure by "
+                f"{percent(found.confidence)}\N{NO-BREAK SPACE}%, right in "
+                f"{percent(found.accuracy)}\N{NO-BREAK SPACE}%"
+            )
+            yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
+                   "words": words}  # fmt: skip
+
+    def _positions(self) -> Iterator[dict[str, Any]]:
+        pooled = [study.scores.controls["pooled"] for study in self.studies]
+        top = max((0.01, *(s for one in pooled for s in (*one.answered_at, *one.gold_at))))
+        for study in self.studies:
+            controls = study.scores.controls["pooled"]
+            if not controls.answered_at and not controls.gold_at:
+                continue
+            circular = study.scores.circular.get("pooled")
+            words = "" if circular is None else (
+                f"under every order right in {percent(circular.consistent)}\N{NO-BREAK SPACE}% of "
+                f"{circular.items:,} items; recalls by place spread by "
+                f"{percent(circular.place_bias)} points, by chance alone about "
+                f"{percent(circular.place_noise)}"
+            )  # fmt: skip
+            plot = places(
+                controls.answered_at,
+                controls.gold_at,
+                top=top,
+                colour=study.colour,
+                title=f"Places of the answers of {study.label}",
+            )
+            yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
+                   "words": words}  # fmt: skip
+
+    def _prompts(self) -> Iterator[dict[str, Any]]:
+        models: dict[tuple[str, str], list[Study]] = {}
+        for study in self.studies:
+            identity = study.manifest["plugin"]["name"], study.manifest["model"]["id"]
+            if study.control == "none":
+                models.setdefault((str(identity[0]), str(identity[1])), []).append(study)
+        for (plugin, model), studies in models.items():
+            found: dict[str, list[tuple[Study, Score]]] = {}
+            for study in studies:
+                for name, one in study.scores.prompts.items():
+                    found.setdefault(name, []).append((study, one))
+            if len(found) < 2:
+                continue
+            yield {
+                "name": printable(f"{plugin} · {model}"),
+                "words": _spread(studies, len(found)),
+                "groups": [
+                    {
+                        "name": printable(name),
+                        "words": "unanswered "
+                        + _told({_unanswered(one) for _, one in several}) + "\N{NO-BREAK SPACE}%",
+                        "plot": Markup(
+                            bars([_bar(s, one) for s, one in several],
+                                 title=f"Prompt {printable(name)}")
+                        ),
+                    }
+                    for name, several in sorted(found.items())
+                ],
+            }  # fmt: skip
+
+    def _groups(self) -> dict[str, Any] | None:
+        """Groups of models; where not asked for, only generalists against specialists."""
+        fact = self.group or "scope"
+        if self.group is None and len(self._scopes()) < 2:
+            return None
+        runs, labels = [s.run for s in self.studies], [s.label for s in self.studies]
+        found = group_runs(runs, labels, fact=fact)
+        tables = (model_table(found, runs, labels), score_table(found), difference_table(found))
+        return {
+            "heading": "Generalists and specialists" if found.fact == "scope" else
+            f"By {printable(found.fact)} of the models",
+            "tables": [_shown_table(table) for table in tables if table is not None],
+            "notes": [printable(note) for note in group_notes(found)],
+        }  # fmt: skip
+
+    def _told(self) -> Iterator[dict[str, Any]]:
+        """Plain text: the template escapes it, whatever a plugin says."""
+        for plugin, section in self.told.items():
+            shown = shown_reply(section.text.rstrip(), None, _MOST_TOLD)
+            yield {
+                "title": printable(section.title),
+                "plugin": printable(plugin),
+                "text": "\n".join(printable_lines(shown.text)),
+                "left_out": shown.left_out,
+            }
+
+    def _scopes(self) -> set[str]:
+        fair = [study for study in self.studies if study.finished and study.control == "none"]
+        return {study.facts["scope"] for study in fair} - {ABSENT}
+
+
+def _shown_table(table: GroupTable) -> dict[str, Any]:
+    return {
+        "title": printable(table.title),
+        "columns": [printable(column) for column in table.columns],
+        "sections": [
+            [[printable(row[0]), *map(number, row[1:])] for row in section]
+            for section in table.sections
+        ],
+        "texts": table.texts,
+    }
+
+
+def _spread(studies: Sequence[Study], prompts: int) -> str:
+    """How far apart the prompts are, where that is a question of the prompts alone."""
+    finished = [study for study in studies if study.finished]
+    several = [study for study in finished if len(study.scores.prompts) > 1]
+    same = all(study.items == finished[0].items for study in finished)
+    groups = [_by_prompt(study) for study in several]
+    if not groups and same:
+        groups = [[s for study in finished for s in _by_prompt(study)]]
+    spreads = [max(found) - min(found) for found in groups if len(found) > 1]
+    words = f"{prompts} prompts"
+    if spreads:
+        return f"{words}, {100 * max(spreads):.1f} points between the best and the worst"
+    return f"{words}, asked of different items"
+
+
+def _by_prompt(study: Study) -> list[float]:
+    """The accuracies by prompt."""
+    return [one.accuracy for one in study.scores.prompts.values() if one.accuracy is not None]
+
+
+def _shortened(title: str) -> str:
+    """A title as the bar of sections has room for."""
+    return title if len(title) <= 28 else f"{title[:26].rstrip()} …"
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def _bar(study: Study, one: Score) -> Bar:
+    return Bar(study.shown, study.colour, one, finished=study.finished)
+
+
+def _unanswered(score: Score) -> str:
+    return percent(1 - score.statuses.get("answered", 0.0)) if score.n else "–"
+
+
+def _told(values: set[str]) -> str:
+    """Values of several runs as one: "16.7", or "16.7–20.0" where they differ."""
+    known = sorted(values, key=lambda text: float(text) if text != "–" else -1.0)
+    return "–" if not known else known[0] if len(known) == 1 else f"{known[0]}–{known[-1]}"

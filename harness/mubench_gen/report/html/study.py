@@ -1,0 +1,126 @@
+"""A run's records read once: its scores, and what else the page tells of it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from mubench_gen.runs.results import Run
+from mubench_gen.scores.breakdown import BreakdownTally
+from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.metadata import facts_of
+from mubench_gen.scores.score import Score, Scores, score
+from mubench_gen.storage.records import Record
+
+_COLOURS = 8
+NO_ANSWER = ""  # in a confusion: what is no option's text
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A run with its statistics.
+
+    number: its place on the page. confusions: by task, how often (right option, answer) came,
+    NO_ANSWER where none was given. by: scores by the values of fields, counted by
+    `fields`. items: the
+    ranks of its items; replies: the length of each different reply, by its hash.
+    """
+
+    number: int
+    run: Run
+    label: str
+    scores: Scores
+    confusions: dict[str, Counter[tuple[str, str]]]
+    by: dict[str, dict[str, Score]]
+    fields: BreakdownTally
+    items: set[int]
+    replies: dict[int, int]
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return self.run.manifest
+
+    @property
+    def colour(self) -> int:
+        """The number of its colour in the style sheet, 1 to 8."""
+        return self.number % _COLOURS + 1
+
+    @property
+    def shown(self) -> str:
+        """The label, and that it is unfinished."""
+        return self.label if self.finished else f"{self.label} (unfinished)"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return facts_of(self.manifest)
+
+    @property
+    def control(self) -> str:
+        return str(self.manifest["settings"]["control"])
+
+    @property
+    def planned(self) -> int:
+        return int(self.manifest["planned"])
+
+    @property
+    def recorded(self) -> int:
+        return self.scores.n + self.scores.n_errors
+
+    @property
+    def finished(self) -> bool:
+        """Whether every item has been asked; some may have failed."""
+        return self.recorded >= self.planned
+
+
+def rank(item: str) -> int:
+    """A number that the item's id alone decides: the smallest ones are a sample."""
+    return int.from_bytes(blake2b(item.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+
+
+@dataclass(slots=True)
+class _Tally:
+    by: BreakdownTally
+    confusions: dict[str, Counter[tuple[str, str]]] = field(
+        default_factory=lambda: defaultdict(Counter)
+    )
+    items: set[int] = field(default_factory=set)
+    replies: dict[int, int] = field(default_factory=dict)
+
+    def watched(self, records: Iterator[Record]) -> Iterator[Record]:
+        """The records, counted on their way."""
+        for record in records:
+            self._add(record)
+            yield record
+
+    def _add(self, record: Record) -> None:
+        self.items.add(rank(record["item"]))
+        reply = record["reply"]
+        if reply is not None:
+            self.replies[hash(reply)] = len(reply)
+        if is_box_record(record):
+            return
+        self.by.add(record)
+        if record["status"] != "error":
+            options, choice = record["options"], record["choice"]
+            answer = NO_ANSWER if choice is None else options[choice]
+            self.confusions[record["task"]][options[record["gold"]], answer] += 1
+
+
+def study_run(run: Run, *, number: int, label: str, by: Sequence[str] = ()) -> Study:
+    """Read a run; whether its records have the fields `by` is not checked."""
+    tally = _Tally(BreakdownTally(by))
+    scores = score(tally.watched(run.records()))
+    return Study(
+        number=number,
+        run=run,
+        label=label,
+        scores=scores,
+        confusions=dict(tally.confusions),
+        by=tally.by.scores(),
+        fields=tally.by,
+        items=tally.items,
+        replies=tally.replies,
+    )

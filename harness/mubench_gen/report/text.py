@@ -1,0 +1,243 @@
+"""scores → report: the terminal table, with what each number depends on beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mubench_gen.console.outlet import printable
+from mubench_gen.console.tables import Line, Sheet, fit
+from mubench_gen.runs.results import Run
+from mubench_gen.scores.breakdown import Breakdown, breakdowns
+from mubench_gen.scores.localization import BoxScore
+from mubench_gen.scores.option_order import Circular
+from mubench_gen.scores.score import Controls, Score, Scores
+
+COLUMNS = (
+    "", "n", "accuracy", "95 % CI", "answered", "of those", "chance", "majority", "corrected",
+    "errors",
+)  # fmt: skip
+_SHORT = {"accuracy": "acc.", "answered": "answ.", "majority": "maj.",
+          "corrected": "corr.", "errors": "err.", "of those": "thereof"}  # fmt: skip
+_WIDTH = 120  # where stdout is no terminal
+BOX_COLUMNS = ("", "n", "GRIT", "95 % CI", "read", "found", "right ones", "errors")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table: a group of items of a part ("pooled", "tasks", "datasets",
+    "prompts", "readouts", or a field of the items).
+    """
+
+    part: str
+    name: str
+    score: Score
+    controls: Controls | None = None
+
+
+def table_rows(scores: Scores, by: Breakdown | None = None) -> list[Row]:
+    """The rows of a run's table: pooled, tasks, data sets, prompts and read-outs where there
+    are several, and then those of a breakdown.
+    """
+    controls = scores.controls
+    rows = [Row("pooled", "pooled", scores.pooled, controls["pooled"])]
+    rows += [Row("tasks", name, one, controls.get(name)) for name, one in scores.tasks.items()]
+    for part in ("datasets", "prompts", "readouts"):
+        groups: Mapping[str, Score] = getattr(scores, part)
+        if len(groups) > 1:
+            rows += [Row(part, name, one) for name, one in groups.items()]
+    for field, groups in (by or {}).items():
+        rows += [Row(field, name, one) for name, one in groups.items()]
+    return rows
+
+
+def cells(row: Row) -> list[str]:
+    """A row as it is shown, in the order of COLUMNS."""
+    score, controls = row.score, row.controls
+    return [
+        row.name,
+        f"{score.n:,}",
+        percent(score.accuracy),
+        interval(score.ci95),
+        percent(score.statuses.get("answered", 0.0) if score.n else None),
+        percent(score.accuracy_answered),
+        percent(score.chance),
+        percent(controls.majority) if controls is not None else "",
+        percent(score.chance_corrected),
+        f"{score.n_errors:,}" if score.n_errors else "",
+    ]
+
+
+def box_cells(name: str, score: BoxScore) -> list[str]:
+    """A row of the table of boxes, in the order of BOX_COLUMNS."""
+    return [
+        name,
+        f"{score.n:,}",
+        percent(score.grit),
+        interval(score.ci95),
+        percent(score.statuses.get("answered", 0.0) if score.n else None),
+        "–" if score.found is None else f"{score.found:.1f}",
+        "–" if score.gold is None else f"{score.gold:.1f}",
+        f"{score.n_errors:,}" if score.n_errors else "",
+    ]
+
+
+def title(manifest: Mapping[str, Any]) -> str:
+    """What a run is, in a line: plugin, model, data, prompts, control."""
+    words = f"{manifest['plugin']['name']} · {manifest['model']['id']} · {manifest['data']['name']}"
+    words += f" · {', '.join(manifest['settings']['prompt'])}"
+    if manifest["settings"]["control"] != "none":
+        words += f" · control: {manifest['settings']['control']}"
+    return words
+
+
+def print_report(runs: Sequence[Run], *, by: Sequence[str] = ()) -> None:
+    """The table of each run on stdout; `by`: also by these fields of the items."""
+    found = breakdowns((run.outcomes(by) for run in runs), by) if by else [None] * len(runs)
+    for run, one in zip(runs, found, strict=True):
+        print_scores(run, run.scores, one)
+
+
+def print_scores(run: Run, scores: Scores, by: Breakdown | None = None) -> None:
+    """One run's table: pooled, tasks, data sets, and prompts or read-outs where several."""
+    import sys
+
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    sheets = [sheet(run, scores, by)] if _has_questions(scores) else []
+    if scores.boxes:
+        sheets.append(box_sheet(run, scores))
+    for one in sheets:
+        fitted = fit(one, console.width)
+        console.print(*fitted.tables, sep="\n")
+        if fitted.left_out:
+            words = f"Not shown for want of room: {', '.join(fitted.left_out)}."
+            console.print(words, style="dim", highlight=False, markup=False)
+    for line in notes(run.manifest, scores):
+        console.print(printable(line), style="dim", highlight=False, markup=False)
+
+
+def _has_questions(scores: Scores) -> bool:
+    return bool(scores.pooled.n or scores.pooled.n_errors or not scores.boxes)
+
+
+def sheet(run: Run, scores: Scores, by: Breakdown | None) -> Sheet:
+    """A run's table as a terminal shows it."""
+    rows = table_rows(scores, by)
+    sections = []
+    for part in dict.fromkeys(row.part for row in rows):
+        style = "bold" if part == "pooled" else ""
+        section = [Line(cells(row), style) for row in rows if row.part == part]
+        if by is not None and part in by:
+            section.insert(0, Line([f"by {part}"], "italic"))
+        if part == "datasets":
+            section.append(Line(["mean of the data sets", "", percent(scores.macro)]))
+        sections.append(section)
+    return Sheet(
+        COLUMNS, sections, title(run.manifest), right=range(1, len(COLUMNS)), short=_SHORT,
+        spare=("of those", "majority", "answered", "corrected"),
+    )  # fmt: skip
+
+
+def box_sheet(run: Run, scores: Scores) -> Sheet:
+    """A run's table of boxes as a terminal shows it."""
+    manifest = run.manifest
+    heading = f"{manifest['plugin']['name']} · {manifest['model']['id']}: boxes, GRIT score in %"
+    lines = [Line(box_cells(name, score)) for name, score in scores.boxes.items()]
+    right = range(1, len(BOX_COLUMNS))
+    return Sheet(BOX_COLUMNS, [lines[:1], lines[1:]], heading, right=right, spare=("right ones",))
+
+
+def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
+    """What stands below a run's table, a sentence or two each."""
+    told = []
+    pooled = scores.pooled
+    unanswered = {k: v for k, v in pooled.statuses.items() if k != "answered"}
+    if unanswered:
+        shares = ", ".join(f"{status} {percent(share)}" for status, share in unanswered.items())
+        told.append(f"Unanswered, counted wrong: {shares}.")
+    places = scores.controls["pooled"]
+    if places.answered_at:
+        answers = " ".join(percent(share) for share in places.answered_at)
+        golds = " ".join(percent(share) for share in places.gold_at)
+        told.append(f"Places of the answers: {answers} (of the right ones: {golds}).")
+    told += _contrastive_notes(scores)
+    told += _sibling_notes(scores)
+    if scores.n_errors:
+        told.append(
+            f"{scores.n_errors:,} items failed and are in no score; "
+            "the same command tries them again."
+        )
+    planned = int(manifest["planned"])
+    if scores.n + scores.n_errors < planned:
+        told.append(f"Unfinished: {scores.n + scores.n_errors:,} of {planned:,} items.")
+    shard = manifest.get("shard")
+    if shard is not None:
+        told.append(
+            f"Shard {shard['index']}/{shard['of']}: {planned:,} of {shard['planned_in_all']:,} "
+            "items; `mubench-gen data join` makes one run of all shards."
+        )
+    return told
+
+
+def _sibling_notes(scores: Scores) -> list[str]:
+    """Of items under several orders, and of several read-outs."""
+    notes = []
+    circular = scores.circular.get("pooled")
+    if circular is not None:
+        recalls = " ".join(percent(place.recall) for place in circular.places)
+        notes.append(
+            f"Under every order right: {percent(circular.consistent)}{_within(circular)} of "
+            f"{circular.items:,} items ({circular.orders:.1f} orders each); the same option, "
+            f"right or wrong: {percent(circular.unmoved)}. Right by the place of the right option: "
+            f"{recalls}; spread {percent(circular.place_bias)}, by chance alone about "
+            f"{percent(circular.place_noise)}."
+        )
+    for pair, agreement in scores.agreement.items():
+        kappa = "–" if agreement.kappa is None else f"{agreement.kappa:.2f}"
+        notes.append(
+            f"Read-outs {pair}: {percent(agreement.same)} of {agreement.n:,} the same (κ {kappa}); "
+            f"right {percent(agreement.right[0])} and {percent(agreement.right[1])}."
+        )
+    return notes
+
+
+def _within(circular: Circular) -> str:
+    ci = circular.consistent_ci95
+    return "" if ci is None else f" ({interval(ci)})"
+
+
+def _contrastive_notes(scores: Scores) -> list[str]:
+    notes = []
+    calibration, cut = scores.calibration.get("pooled"), scores.truncation
+    if calibration is not None:
+        notes.append(
+            f"Calibration: expected error {percent(calibration.ece)} "
+            f"(sure by {percent(calibration.confidence)} on average)."
+        )
+    if cut is not None:
+        named = ", ".join(f"“{_shortened(caption)}”" for caption in cut.captions[:3])
+        more = f" and {cut.distinct - 3:,} more" if cut.distinct > 3 else ""
+        notes.append(
+            f"Longer than the model's context and read in part: {cut.cut:,} of {cut.options:,} "
+            f"options, in {cut.items:,} items; {cut.alike:,} of them so became identical with "
+            f"another option. They are {named}{more}."
+        )
+    return notes
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:40]} … {line[-17:]}"
+
+
+def interval(ci: tuple[float, float] | None) -> str:
+    """(0.1, 0.25) → "10.0–25.0", None → "–"."""
+    return "–" if ci is None else f"{100 * ci[0]:.1f}–{100 * ci[1]:.1f}"
+
+
+def percent(share: float | None) -> str:
+    """0.123 → "12.3", None → "–": the table's numbers are percentages."""
+    return "–" if share is None else f"{round(100 * share, 1) + 0.0:.1f}"  # + 0.0: no "-0.0"

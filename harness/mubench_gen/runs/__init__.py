@@ -1,0 +1,1 @@
+"""Runs as objects: recorded, read again, merged, audited, estimated, as data frames."""

@@ -1,0 +1,286 @@
+"""Between requests and records: asks each key once, and writes a record for every item."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from mubench_gen.console.outlet import blank, blanked
+from mubench_gen.console.progress import log
+from mubench_gen.errors import ImageError
+from mubench_gen.parser.answer import read_answer
+from mubench_gen.parser.judge import Bench, is_unread
+from mubench_gen.plan.items import Item
+from mubench_gen.plugins.extension import Unread
+from mubench_gen.scores.localization import asks_boxes, read_boxes, unread_boxes
+from mubench_gen.storage.records import AnsweredKeys, Record, RecordFile
+from mubench_gen.types import (
+    Answer,
+    Failure,
+    Image,
+    Message,
+    RenderedPrompt,
+    Request,
+    Response,
+    Text,
+)
+
+_FLUSH = 256  # records of replies that were there before, or of none, that wait at most
+_AGE = 0.5  # seconds that they wait at most
+_WAITING = 4_096  # items that wait at most for a request that another item asked
+_SHOWN_ERRORS = 5
+_SIMILARITY_FIELDS = ("probabilities", "cut", "alike")  # of a Response; in its records alone
+
+
+class Recorder:
+    """Turns items into requests and responses into records.
+
+    Items that share a key wait for one request; keys that the run (or a run given by
+    `reuse`) has answered are not asked again.
+    """
+
+    def __init__(
+        self,
+        records: RecordFile,
+        reused: Sequence[AnsweredKeys],
+        plugin: str,
+        model: str,
+        *,
+        judge: Bench | None = None,
+    ) -> None:
+        self._records = records
+        self._answered = [records.answered, *reused]
+        self._plugin = plugin
+        self._model = model
+        self._judge = judge
+        self._read: dict[str, Answer] = {}  # by the rules or the judge, before it is recorded
+        self._in_flight: dict[str, list[Item]] = {}
+        self._waiting = 0
+        self._ready: list[Record] = []
+        self._flushed = time.monotonic()
+        self._right = self._scored = self._errors = 0
+        self._conversions: set[str] = set()
+        self.done = records.finished
+        self.folder = records.path.parent
+
+    def __contains__(self, item_id: object) -> bool:
+        return isinstance(item_id, str) and item_id in self._records
+
+    @property
+    def note(self) -> str:
+        """Running accuracy and errors of this session, for the progress display."""
+        parts = [f"{self._right / self._scored:.1%} right"] if self._scored else []
+        parts += [f"{self._errors:,} error{'s' * (self._errors != 1)}"] if self._errors else []
+        return ", ".join(parts)
+
+    def requests(self, items: Iterable[Item]) -> Iterator[Request | None]:
+        """The requests that have to be asked, each key once.
+
+        None where so many items wait that what is asked should be answered first.
+        """
+        for item in items:
+            request = item.request
+            if request is not None and request.image is not None:
+                self._tell_conversion(request.image)
+            if request is None:
+                self._record(item, Response(error=item.error))
+            elif request.key in self._in_flight:
+                self._in_flight[request.key].append(item)
+                self._waiting += 1
+                if self._waiting >= _WAITING:
+                    yield None
+            elif (stored := self._stored(request.key)) is not None:
+                self._consult([(item, stored)])
+                self._record(item, stored)
+            else:
+                self._in_flight[request.key] = [item]
+                yield request
+
+    def answered(self, batch: Iterable[tuple[Request, Response]]) -> None:
+        """Record a batch, on the disk when this returns."""
+        answered: list[tuple[Item, Response]] = []
+        for request, response in batch:
+            response = _blanked(response)
+            items = self._in_flight.pop(request.key)
+            self._waiting -= len(items) - 1
+            answered += [(item, response) for item in items]
+        self._consult(answered)
+        for item, response in answered:
+            self._record(item, response, flush=False)
+        self.flush()
+
+    def flush(self) -> None:
+        """Put the records that wait on the disk."""
+        self._flushed = time.monotonic()
+        if self._ready:
+            ready, self._ready = self._ready, []
+            self._records.append(ready)
+            self.done += sum(record["status"] != "error" for record in ready)
+
+    def _stored(self, key: str) -> Response | None:
+        for keys in self._answered:
+            record = keys.get(key)
+            if record is not None:
+                scores = record["scores"]
+                return Response(
+                    reply=blanked(record["reply"]),
+                    scores=None if scores is None else tuple(scores),
+                    **_similarity_fields(record),
+                    finish_reason=record["finish_reason"],
+                    usage=record["usage"],
+                    seconds=record["seconds"],
+                )
+        return None
+
+    def _record(self, item: Item, response: Response, *, flush: bool = True) -> None:
+        if asks_boxes(item.rendered):
+            response, answer, boxes = _read_boxes(response, item.rendered)
+        else:
+            read = self._read.pop(item.id, None)
+            answer = read or read_answer(response, item.readout, item.rendered)
+            boxes = None
+        record = make_record(item, response, answer, plugin=self._plugin, model=self._model)
+        if boxes is not None:
+            record |= {"correct": None, "boxes": boxes}
+        if item.readout == "similarity":
+            record |= {name: getattr(response, name) for name in _SIMILARITY_FIELDS}
+        self._ready.append(record)
+        if response.error is not None:
+            self._errors += 1
+            self._tell(item, response.error)
+        elif boxes is None:
+            self._scored += 1
+            self._right += bool(record["correct"])
+        if flush and (len(self._ready) >= _FLUSH or time.monotonic() - self._flushed >= _AGE):
+            self.flush()
+
+    def _consult(self, responses: Sequence[tuple[Item, Response]]) -> None:
+        """Let the judge, where there is one, read the replies that no rule could."""
+        if self._judge is None:
+            return
+        items, unread = [], []
+        for item, response in responses:
+            if asks_boxes(item.rendered):
+                continue
+            answer = self._read[item.id] = read_answer(response, item.readout, item.rendered)
+            if is_unread(answer, response.reply):
+                items.append(item)
+                unread.append(_unread(item, response))
+        for item, judged in zip(items, self._judge.read(unread), strict=True):
+            if judged is not None:
+                self._read[item.id] = judged
+
+    def _tell_conversion(self, image: Image) -> None:
+        """Say once what the image policy changes; each record says it of its own image."""
+        try:
+            conversion = image.conversion
+        except ImageError:  # the record's `error` says it
+            return
+        if conversion is not None and conversion not in self._conversions:
+            self._conversions.add(conversion)
+            log(f"Image policy: {conversion} ({image.name} is the first)")
+
+    def _tell(self, item: Item, error: Failure) -> None:
+        if self._errors <= _SHOWN_ERRORS:
+            said = error.message.removeprefix(f"{error.type}: ")
+            log(f"{item.id}: {error.type}: {said}")
+        if self._errors == _SHOWN_ERRORS:
+            log("Further errors are in the records alone.")
+
+
+def _read_boxes(
+    response: Response, rendered: RenderedPrompt
+) -> tuple[Response, Answer, dict[str, Any]]:
+    """The reading of a reply as boxes; an image without a size is the item's error."""
+    if response.error is None:
+        try:
+            return response, *read_boxes(response, rendered)
+        except ImageError as error:
+            response = replace(response, error=Failure(type(error).__name__, str(error)))
+    return response, Answer("error"), unread_boxes(rendered)
+
+
+def _similarity_fields(record: Record) -> dict[str, Any]:
+    """The fields of a similarity read-out, of runs too that were made before these."""
+    found = {name: record.get(name) for name in _SIMILARITY_FIELDS}
+    return {name: tuple(value) for name, value in found.items() if value is not None}
+
+
+def _blanked(response: Response) -> Response:
+    """Without secrets before it is read: places in the reply are those of the recorded one."""
+    reply = None if response.reply is None else blank(response.reply)
+    return response if reply == response.reply else replace(response, reply=reply)
+
+
+def _unread(item: Item, response: Response) -> Unread:
+    return Unread(
+        reply=response.reply or "",
+        prompt=item.request.text if item.request is not None else "",
+        options=item.rendered.options,
+        labels=item.rendered.labels,
+    )
+
+
+def make_record(
+    item: Item, response: Response, answer: Answer, *, plugin: str, model: str
+) -> Record:
+    """The record of one item, fields in the order of the public face."""
+    rendered, sample, error = item.rendered, item.rendered.sample, response.error
+    return {
+        "id": item.id,
+        "key": item.request.key if item.request is not None else None,
+        "item": sample.id,
+        "image_id": sample.row.image_id,
+        "image_sha256": _digest(sample.image),
+        "dataset": sample.row.dataset,
+        "task": sample.task.name,
+        "meta": dict(sample.row.meta),
+        "plugin": plugin,
+        "model": model,
+        "prompt": rendered.prompt,
+        "prompt_sha256": rendered.prompt_sha256,
+        "readout": item.readout,
+        "options": rendered.options,
+        "labels": rendered.labels,
+        "order": rendered.order,
+        "gold": rendered.gold,
+        "messages": [plain_message(message) for message in rendered.messages],
+        "reply": response.reply,
+        "scores": response.scores,
+        "tied": answer.tied,
+        "finish_reason": response.finish_reason,
+        "status": answer.status,
+        "choice": answer.index,
+        "rule": answer.rule,
+        "span": answer.span,
+        "correct": None if error is not None else answer.index == rendered.gold,
+        "error": None if error is None else asdict(error),
+        "usage": response.usage,
+        "seconds": response.seconds,
+    }
+
+
+def plain_message(message: Message) -> dict[str, Any]:
+    """A message as records keep it: images by digest."""
+    return {"role": message.role, "content": [_plain_part(part) for part in message.content]}
+
+
+def _plain_part(part: Text | Image) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    described = {"type": "image", "sha256": _digest(part)}
+    try:
+        if part.conversion is not None:
+            described["conversion"] = part.conversion
+    except ImageError:  # the record's `error` says it
+        pass
+    return described
+
+
+def _digest(image: Image | None) -> str | None:
+    try:
+        return None if image is None else image.sha256
+    except ImageError:
+        return None

@@ -1,0 +1,123 @@
+"""A run as an object: the same from `evaluate` and from the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mubench_gen.console.progress import log
+from mubench_gen.runs.dataframe import to_frame
+from mubench_gen.scores.metadata import MODEL, facts_of
+from mubench_gen.scores.score import Scores, score
+from mubench_gen.storage.columns import LEFT_OUT, brief_records
+from mubench_gen.storage.records import Pass, Record, read_records
+from mubench_gen.storage.run_folder import RECORDS, SCORES, read_manifest, write_json
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder. Everything is read when it is asked for; memory holds no records."""
+
+    dir: Path
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        return read_manifest(self.dir)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """Scores of the records as they are, also of an unfinished run."""
+        return self._scored[0]
+
+    @property
+    def damaged_lines(self) -> int:
+        """How many lines of the records file are damaged, and left out everywhere."""
+        return self._scored[1]
+
+    @cached_property
+    def _scored(self) -> tuple[Scores, int]:
+        found = Pass()
+        return score(brief_records(self.dir / RECORDS, found)), found.damaged
+
+    @property
+    def complete(self) -> bool:
+        """Whether every item that was asked for has an answer."""
+        return self.scores.n >= int(self.manifest["planned"])
+
+    def records(self) -> Iterator[Record]:
+        """The records that count, one an id, in the order of the file."""
+        return read_records(self.dir / RECORDS)
+
+    def outcomes(self, fields: Iterable[str] = ()) -> Iterator[Record]:
+        """The same for statistics, of a large run without `key`, `messages`, `reply`, `span`.
+
+        From the second time on that is several times as quick. `fields` names what has to be there.
+        """
+        if LEFT_OUT.isdisjoint(name.partition(".")[0] for name in fields):
+            return brief_records(self.dir / RECORDS)
+        return self.records()
+
+    def frame(self) -> pandas.DataFrame:
+        """A tidy frame, a row a record in the order of the file (docs/analysis.md)."""
+        return to_frame(self.records())
+
+    def summary(self, scores: Scores | None = None) -> dict[str, Any]:
+        """What `scores.json` and `eval --json` hold; `scores` stand in for the stored answers'."""
+        from dataclasses import asdict
+
+        shown = self.scores if scores is None else scores
+        damaged = {"damaged_lines": self.damaged_lines} if self.damaged_lines else {}
+        return {
+            "run_dir": str(self.dir),
+            "scores": shown.as_dict(),
+            "controls": {name: asdict(c) for name, c in shown.controls.items()},
+            "planned": self.manifest["planned"],
+            "complete": self.complete,
+            **damaged,
+        }
+
+    def write_scores(self) -> None:
+        """Write `scores.json` into the run's folder."""
+        write_json(self.dir / SCORES, self.summary())
+
+
+def load_run(path: str | os.PathLike[str]) -> Run:
+    """The run in that folder. RunFolderError where it holds none."""
+    run = Run(Path(path))
+    _ = run.manifest
+    return run
+
+
+def frames(runs: Iterable[Run | str | os.PathLike[str]]) -> pandas.DataFrame:
+    """The frames of several runs, given as such or by their folders, as one.
+
+    Before the columns of `Run.frame` stand `run` (the folder's name, its path where names
+    repeat), `control`, `finished` (whether the run has asked all its items: one that has not
+    is also told on stderr) and the facts of its model as `model.scope`, `model.family`, ….
+    """
+    import pandas
+
+    loaded = [run if isinstance(run, Run) else load_run(run) for run in runs]
+    names = [run.dir.resolve().name for run in loaded]
+    found = []
+    for run, name in zip(loaded, names, strict=True):
+        frame = run.frame()
+        planned = int(run.manifest["planned"])
+        if len(frame) < planned:
+            log(f"{run.dir} is unfinished: {len(frame):,} of {planned:,} items.")
+        told = {
+            "run": name if names.count(name) == 1 else str(run.dir),
+            "control": run.manifest["settings"]["control"],
+            **{MODEL + fact: value for fact, value in facts_of(run.manifest).items()},
+        }
+        before = {key: pandas.Series(text, frame.index, "string") for key, text in told.items()}
+        before["finished"] = pandas.Series(len(frame) >= planned, frame.index, "bool")
+        found.append(pandas.concat([pandas.DataFrame(before), frame], axis="columns"))
+    return pandas.concat(found, ignore_index=True) if found else pandas.DataFrame()

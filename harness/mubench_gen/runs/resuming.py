@@ -1,0 +1,90 @@
+"""Whether a run folder can go on: its finished items must be what would be asked now.
+
+Items that are finished are known by their ids, and are not rendered again. That is sound while
+their keys would be the same: a key is made of the settings, the content (data, image files, tasks,
+prompts, weights, files named by options) and the image policy, which the manifests hold against
+each other, and of the code that renders. Where that was another version's, or a run of an earlier
+version did not note its image files, the keys are compared one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mubench_gen._version import __version__
+from mubench_gen.console.progress import bar
+from mubench_gen.data.image_files import changes, shortened
+from mubench_gen.errors import RunFolderError
+from mubench_gen.plan.items import items_of
+from mubench_gen.plan.plan import Plan
+from mubench_gen.runs.shown_images import IMAGES, keep, kept
+from mubench_gen.storage.index import DiskTable, hashed
+from mubench_gen.storage.records import read_records
+from mubench_gen.storage.run_folder import MANIFEST, RECORDS, settle_manifest
+
+_ANOTHER = "or give --fresh (or another --run-dir) for a run of its own."
+
+
+def settle(plan: Plan, folder: Path, made: Mapping[str, Any]) -> dict[str, Any]:
+    """The folder's manifest, of a new run or of one that goes on.
+
+    RunFolderError where the run in the folder can't go on: nothing is touched then.
+    """
+    files, data = plan.dataset.image_files, plan.dataset.path.parent
+
+    def check(stored: Mapping[str, Any]) -> None:
+        there, now = stored["content"].get("images"), made["content"].get("images")
+        if there is not None and there != now:
+            _check_files(folder, files or {})
+        if (there is None and now is not None) or _version(stored) != __version__:
+            _check_keys(plan, folder, made["planned"])
+        keep(folder, data, files)
+
+    manifest = settle_manifest(folder, made, check)
+    if not (folder / IMAGES).exists():
+        keep(folder, data, files)
+    return manifest
+
+
+def _version(manifest: Mapping[str, Any]) -> Any:
+    """Which mubench-gen went on with the run last."""
+    sessions = manifest["sessions"]
+    return sessions[-1].get("versions", {}).get("mubench-gen") if sessions else None
+
+
+def _check_files(folder: Path, now: Mapping[str, str]) -> None:
+    """Every file that was shown must be there with the same bytes; others may have come."""
+    stored = kept(folder)
+    told = changes(stored["files"], now) if stored else [f"the list {IMAGES} is missing"]
+    if told:
+        raise RunFolderError(
+            f"{folder} holds a run that was shown other image files:\n  "
+            + "\n  ".join(shortened(told))
+            + f"\nPut them back as they were to go on with it, {_ANOTHER}"
+        )
+
+
+def _check_keys(plan: Plan, folder: Path, planned: int) -> None:
+    """What is finished must have the keys that it would be asked under now."""
+    keys = DiskTable(folder)
+    for record in read_records(folder / RECORDS):
+        if record["status"] != "error":
+            keys.put(hashed(record["id"]), hashed(record["key"]))
+    if not len(keys):
+        return
+    differing, example = 0, ""
+    with bar("comparing what is finished", planned) as shown:
+        for done, item in enumerate(items_of(plan), 1):
+            key = keys.get(hashed(item.id))
+            now = None if item.request is None else hashed(item.request.key)
+            if key is not None and key != now:
+                differing, example = differing + 1, example or item.id
+            shown.at(done, planned)
+    if differing:
+        raise RunFolderError(
+            f"{folder}: {differing:,} of its finished items would be asked otherwise now "
+            f"({example} …): its image files, or what mubench-gen makes of them, have changed "
+            f"since. Use the files and the version of that run ({MANIFEST} names them), {_ANOTHER}"
+        )

@@ -1,0 +1,77 @@
+"""Which image files a run was shown, by name and SHA-256: `images.json` in its folder.
+
+By them a run that goes on is held against the files as they are now, and a report says which
+have changed. Only data sets whose images are files of their own have the list.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.data.image_files import changes, shortened
+from mubench_gen.storage.digests import Memory, digests_within
+from mubench_gen.storage.run_folder import write_json
+
+IMAGES = "images.json"
+_MOST_BYTES = 64 * 2**20  # of files written since, that a report reads
+
+
+def kept(folder: Path) -> dict[str, Any]:
+    """The list: the `folder` of the files and their digests, `files`; empty where there is none."""
+    try:
+        stored: Any = json.loads((folder / IMAGES).read_bytes())
+        return {"folder": str(stored["folder"]), "files": dict(stored["files"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def keep(folder: Path, data: Path, files: Mapping[str, str] | None) -> None:
+    """Write the list, where it isn't there yet."""
+    wanted = {"folder": os.path.realpath(data), "files": files}
+    if files is not None and kept(folder) != wanted:
+        write_json(folder / IMAGES, wanted)
+
+
+def notes(runs: Sequence[Path]) -> Iterator[str]:
+    """What a report says of each run whose image files are no longer what it was shown.
+
+    Looks at their inodes, and reads only what was written since, if that is little.
+    """
+    looked: dict[str, _Look] = {}
+    for run in runs:
+        stored = kept(run)
+        if not stored or not os.path.isdir(stored["folder"]):  # the data are elsewhere by now
+            continue
+        look = looked.setdefault(stored["folder"], _Look(stored["folder"]))
+        told = list(look.changes(stored["files"]))
+        if told:
+            yield (
+                f"{run}: of the image files that it was shown {len(told):,} are others now, in "
+                f"{stored['folder']}: {'; '.join(shortened(told))}. Its scores are of the files "
+                "as they were."
+            )
+
+
+class _Look:
+    """What is known of the files of one folder, each looked at once."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._now: dict[str, str] = {}
+
+    def changes(self, files: Mapping[str, str]) -> Iterator[str]:
+        self._look_at([name for name in files if name not in self._now])
+        unread = files.keys() - self._now.keys()
+        gone = {name for name in unread if not os.path.exists(os.path.join(self._folder, name))}
+        there = {name: sha256 for name, sha256 in files.items() if name not in unread - gone}
+        yield from changes(there, self._now)
+        yield from (f"{name}: written since, not read" for name in files if name in unread - gone)
+
+    def _look_at(self, names: Sequence[str]) -> None:
+        with Memory(self._folder) as memory:
+            found = digests_within(self._folder, names, memory, _MOST_BYTES)
+        self._now |= {name: known.sha256 for name, known in found.items()}

@@ -1,0 +1,1 @@
+"""records → numbers: accuracies, intervals, paired statistics, calibration, option order."""

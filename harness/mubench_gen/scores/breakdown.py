@@ -1,0 +1,94 @@
+"""records → scores by the values of fields: stain, organism, institution, licence, scale, …"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
+from mubench_gen.scores.score import Score, Tally, image_of
+from mubench_gen.storage.index import hashed
+from mubench_gen.storage.records import Record
+
+Breakdown = Mapping[str, Mapping[str, Score]]  # field → value → score
+
+_LOOKED_AT = 1_000  # records that say which fields there are
+_MOST_VALUES = 100_000  # kept, so that a field of ids costs no memory
+
+
+class BreakdownTally:
+    """Counts records by the values of some fields."""
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self._fields = tuple(dict.fromkeys(fields))
+        self._tallies: dict[str, defaultdict[str, Tally]] = {
+            name: defaultdict(Tally) for name in self._fields
+        }
+        self._known: set[str] = set()
+        self._seen = 0
+
+    def add(self, record: Record) -> None:
+        if not self._fields:
+            return
+        self._seen += 1
+        if self._seen <= _LOOKED_AT:
+            self._known |= field_names(record)
+        right, options = bool(record["correct"]), len(record["options"])
+        image = hashed(image_of(record))
+        for name, tallies in self._tallies.items():
+            value = value_of(record, name)
+            if value in tallies or len(tallies) < _MOST_VALUES:
+                tallies[value].add(record["status"], right, options, image)
+
+    def scores(self) -> dict[str, dict[str, Score]]:
+        """By field and value, values in the order of their names, "(not given)" last."""
+        return {
+            name: {value: found[value].score() for value in sorted(found, key=value_order)}
+            for name, found in self._tallies.items()
+        }
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return self._fields
+
+    @property
+    def known(self) -> set[str]:
+        """The names of the fields that the records have; empty where there was no record."""
+        return self._known
+
+    def counts(self) -> dict[str, int]:
+        """How many different values each field has."""
+        return {name: len(found.keys() - {ABSENT}) for name, found in self._tallies.items()}
+
+
+def breakdowns(several: Iterable[Iterable[Record]], fields: Sequence[str]) -> list[Breakdown]:
+    """Of each run's records that ask for a choice the scores by the values of each field.
+
+    SettingError for a field that no record has, or one of too many values to be a table.
+    """
+    tallies = []
+    for records in several:
+        tally = BreakdownTally(fields)
+        for record in records:
+            if not is_box_record(record):
+                tally.add(record)
+        tallies.append(tally)
+    check_tallies(tallies)
+    return [tally.scores() for tally in tallies]
+
+
+def check_tallies(tallies: Sequence[BreakdownTally]) -> None:
+    """SettingError for a field that no record of any run has, or one of too many values."""
+    known = set[str]().union(*(tally.known for tally in tallies))
+    if known:
+        for name in tallies[0].fields:
+            check_fields([name], known, {name: max(tally.counts()[name] for tally in tallies)})
+
+
+def value_order(value: str) -> tuple[bool, float, str]:
+    """Numbers by size, then texts by name, "(not given)" last."""
+    try:
+        return False, float(value), ""
+    except ValueError:
+        return value == ABSENT, float("inf"), value

@@ -1,0 +1,43 @@
+"""Counts by image, in memory that does not grow with the images: what intervals are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mubench_gen.storage.index import FEW, DiskTable
+
+_N = 32  # bits of a count
+
+
+class Clusters:
+    """(items, right ones) of each image, by the image's hash; in no order that means anything.
+
+    The items of one image mostly follow each other: they are put into the table together.
+    """
+
+    __slots__ = ("_counts", "_image", "_table")
+
+    def __init__(self) -> None:
+        self._table = DiskTable(settle=int.__add__, held=FEW)
+        self._image = self._counts = 0
+
+    def add(self, image: int, *, right: bool) -> None:
+        """Count an item; `image` is `hashed` of what names the image."""
+        if image != self._image:
+            self._settle()
+            self._image = image
+        self._counts += (1 << _N) | right
+
+    def __len__(self) -> int:
+        self._settle()
+        return len(self._table)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        self._settle()
+        for counts in self._table.values():
+            yield counts >> _N, counts & ((1 << _N) - 1)
+
+    def _settle(self) -> None:
+        if self._counts:
+            self._table.put(self._image, self._counts)
+            self._counts = 0

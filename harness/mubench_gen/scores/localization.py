@@ -1,0 +1,150 @@
+"""Items that ask for boxes: a reply's boxes, their score, and the scores of many.
+
+Such items are read and scored here alone. Their records have the field `boxes` (format,
+name, size, gold, found, score), no choice and no `correct`, and stand in no accuracy.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mubench_gen.parser.box_formats import box_format, parse_boxes
+from mubench_gen.parser.finish_reason import refused_by
+from mubench_gen.scores.grit import grit_score
+from mubench_gen.scores.interval import clustered_mean_interval
+from mubench_gen.storage.records import Record
+from mubench_gen.types import Answer, Box, RenderedPrompt, Response, Status
+
+
+@dataclass(frozen=True, slots=True)
+class BoxScore:
+    """The boxes of one group of items, an item being one image and one class.
+
+    n: items without errors. grit: mean GRIT score, an unread reply counting as no boxes.
+    ci95: of it, clustered by image; None where there are fewer than two images. found and
+    gold: boxes an item on average. statuses: the share of each status among n.
+    """
+
+    n: int
+    n_errors: int
+    grit: float | None
+    ci95: tuple[float, float] | None
+    found: float | None
+    gold: float | None
+    statuses: Mapping[str, float]
+
+
+def asks_boxes(rendered: RenderedPrompt) -> bool:
+    """Whether an item asks for boxes."""
+    return rendered.sample.question.boxes is not None
+
+
+def unread_boxes(rendered: RenderedPrompt) -> dict[str, Any]:
+    """The record's `boxes` before there is a reply."""
+    gold = rendered.sample.question.boxes or ()
+    return {
+        "format": rendered.box_format,
+        "name": rendered.options[0],
+        "size": None,
+        "gold": [_corners(box) for box in gold],
+        "found": None,
+        "score": None,
+    }
+
+
+def read_boxes(response: Response, rendered: RenderedPrompt) -> tuple[Answer, dict[str, Any]]:
+    """The reading of a reply and the record's `boxes`. May raise ImageError: its size counts."""
+    size = rendered.sample.row.image.pixels().size
+    fields = {**unread_boxes(rendered), "size": list(size)}
+    return _read(response.reply or "", response.finish_reason, fields)
+
+
+def reread_boxes(record: Record) -> tuple[Answer, dict[str, Any]]:
+    """As `read_boxes`, of a stored record."""
+    return _read(record["reply"] or "", record["finish_reason"], record["boxes"])
+
+
+def _read(
+    reply: str, finish_reason: str | None, fields: dict[str, Any]
+) -> tuple[Answer, dict[str, Any]]:
+    width, height = fields["size"]
+    refused = refused_by(finish_reason)
+    found = None if refused else parse_boxes(reply, box_format(fields["format"]), (width, height))
+    score = grit_score(found or (), [Box(*corners) for corners in fields["gold"]])
+    answer = Answer(
+        "refused" if refused else _status(reply, found is not None, finish_reason),
+        rule=refused if found is None else fields["format"],
+    )
+    corners = None if found is None else [_corners(box) for box in found]
+    return answer, {**fields, "found": corners, "score": score}
+
+
+def _status(reply: str, read: bool, finish_reason: str | None) -> Status:
+    if read:
+        return "answered"
+    if not reply.strip():
+        return "empty"
+    return "truncated" if finish_reason == "length" else "none"
+
+
+def _corners(box: Box) -> list[float]:
+    return [box.x0, box.y0, box.x1, box.y1]
+
+
+@dataclass(slots=True)
+class BoxTally:
+    """What is counted of one group of box records."""
+
+    errors: int = 0
+    found: int = 0
+    gold: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    images: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, record: Record) -> None:
+        if record["status"] == "error":
+            self.errors += 1
+            return
+        boxes = record["boxes"]
+        self.statuses[record["status"]] += 1
+        self.found += len(boxes["found"] or ())
+        self.gold += len(boxes["gold"])
+        self.images[record["image_sha256"] or record["image_id"]].append(boxes["score"])
+
+    def score(self) -> BoxScore:
+        n = self.statuses.total()
+        if not n:
+            return BoxScore(0, self.errors, None, None, None, None, {})
+        clusters = [(len(scores), sum(scores)) for scores in self.images.values()]
+        return BoxScore(
+            n=n,
+            n_errors=self.errors,
+            grit=sum(total for _, total in clusters) / n,
+            ci95=clustered_mean_interval(clusters),
+            found=self.found / n,
+            gold=self.gold / n,
+            statuses={status: k / n for status, k in sorted(self.statuses.items())},
+        )
+
+
+def is_box_record(record: Record) -> bool:
+    """Whether a record is one of an item that asked for boxes."""
+    return record.get("boxes") is not None
+
+
+class BoxTallies:
+    """Counts box records by task and all together."""
+
+    def __init__(self) -> None:
+        self._tallies = defaultdict[str, BoxTally](BoxTally)
+
+    def add(self, record: Record) -> None:
+        for name in ("pooled", record["task"]):
+            self._tallies[name].add(record)
+
+    def scores(self) -> dict[str, BoxScore]:
+        """By task, behind "pooled"; empty where there is no box record."""
+        return {name: tally.score() for name, tally in self._tallies.items()}

@@ -1,0 +1,300 @@
+"""answers → scores: per task, per data set and pooled, with the cheap controls beside them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import fmean
+from typing import Any
+
+from mubench_gen.scores.agreement import Agreement, AgreementTally
+from mubench_gen.scores.calibration import Calibration, CalibrationTally, probabilities_of
+from mubench_gen.scores.clusters import Clusters
+from mubench_gen.scores.interval import clustered_interval
+from mubench_gen.scores.localization import BoxScore, BoxTallies, is_box_record
+from mubench_gen.scores.option_order import Circular, CircularTally
+from mubench_gen.scores.truncation import Truncation, TruncationTally
+from mubench_gen.storage.index import hashed
+from mubench_gen.storage.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The scores of one group of items; shares are between 0 and 1, None where n is 0.
+
+    n: items without errors. accuracy: unanswered counted wrong. accuracy_answered: among
+    the answered. bounds: unanswered all wrong, all right. chance: mean of 1 / options.
+    chance_corrected: (accuracy − chance) / (1 − chance). ci95: of accuracy, clustered by
+    image. statuses: the share of each status among n.
+    """
+
+    n: int
+    n_errors: int
+    accuracy: float | None
+    accuracy_answered: float | None
+    bounds: tuple[float, float] | None
+    chance: float | None
+    chance_corrected: float | None
+    ci95: tuple[float, float] | None
+    statuses: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What no look at the images would score, and where the answers stand.
+
+    majority: always the task's commonest right option. answered_at and gold_at: for each
+    place in the list of options, the share of the answers, and of the right ones, there.
+    """
+
+    majority: float | None
+    answered_at: tuple[float, ...]
+    gold_at: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """All the scores of a run. `prompts` and `readouts` where there are several.
+
+    macro: the unweighted mean of the data sets' accuracies; the pooled one is micro.
+    boxes: of the items that ask for boxes, by task behind "pooled"; they are in nothing else.
+    calibration: of the items with probabilities, by task behind "pooled". truncation: of the
+    options that a contrastive model read in part; None where it read all. circular: of items
+    asked under several orders, by task behind "pooled". agreement: of every two read-outs.
+    """
+
+    pooled: Score
+    macro: float | None
+    tasks: Mapping[str, Score]
+    datasets: Mapping[str, Score]
+    prompts: Mapping[str, Score]
+    readouts: Mapping[str, Score]
+    controls: Mapping[str, Controls]  # by task, and "pooled"
+    boxes: Mapping[str, BoxScore] = field(default_factory=dict)
+    calibration: Mapping[str, Calibration] = field(default_factory=dict)
+    truncation: Truncation | None = None
+    circular: Mapping[str, Circular] = field(default_factory=dict)
+    agreement: Mapping[str, Agreement] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        """Items without errors, those that ask for boxes too."""
+        return self.pooled.n + (self.boxes["pooled"].n if self.boxes else 0)
+
+    @property
+    def n_errors(self) -> int:
+        return self.pooled.n_errors + (self.boxes["pooled"].n_errors if self.boxes else 0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The contract's `scores` object."""
+        plain: dict[str, Any] = {"pooled": asdict(self.pooled), "macro": self.macro}
+        for part in ("tasks", "datasets", "prompts", "readouts"):
+            groups: Mapping[str, Score] = getattr(self, part)
+            if part in ("tasks", "datasets") or len(groups) > 1:
+                plain[part] = {name: asdict(score) for name, score in groups.items()}
+        if self.boxes:
+            plain["boxes"] = {name: asdict(score) for name, score in self.boxes.items()}
+        if self.calibration:
+            plain["calibration"] = {name: asdict(c) for name, c in self.calibration.items()}
+        if self.truncation is not None:
+            plain["truncation"] = asdict(self.truncation)
+        if self.circular:
+            plain["circular"] = {name: asdict(c) for name, c in self.circular.items()}
+        if self.agreement:
+            plain["agreement"] = {pair: asdict(a) for pair, a in self.agreement.items()}
+        return plain
+
+
+class Tally:
+    """Counts of one group of records, in memory that grows neither with them nor the images.
+
+    The score is the same to the last bit in whatever order the records come.
+    """
+
+    __slots__ = ("clusters", "kinds")
+
+    def __init__(self) -> None:
+        self.kinds: Counter[tuple[str, bool, int]] = Counter()  # (status, right, options)
+        self.clusters = Clusters()
+
+    def add(self, status: str, right: bool, options: int, image: int) -> None:
+        """Count a record; `image` is `hashed` of what names the image."""
+        self.kinds[status, right, options] += 1
+        if status != "error":
+            self.clusters.add(image, right=right)
+
+    def score(self) -> Score:
+        statuses, options, errors, right = Counter[str](), Counter[int](), 0, 0
+        for (status, is_right, count), k in self.kinds.items():
+            if status == "error":
+                errors += k
+                continue
+            statuses[status] += k
+            options[count] += k
+            right += is_right * k
+        n, answered = statuses.total(), statuses["answered"]
+        if not n:
+            return Score(0, errors, None, None, None, None, None, None, {})
+        accuracy, chance = right / n, math.fsum(k / c for c, k in options.items()) / n
+        return Score(
+            n=n,
+            n_errors=errors,
+            accuracy=accuracy,
+            accuracy_answered=right / answered if answered else None,
+            bounds=(accuracy, (right + n - answered) / n),
+            chance=chance,
+            chance_corrected=(accuracy - chance) / (1 - chance) if chance < 1 else None,
+            ci95=clustered_interval(self.clusters),
+            statuses={status: k / n for status, k in sorted(statuses.items()) if k},
+        )
+
+
+class Places:
+    """Where answers and gold stand, and how often each option text is the right one, by task."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, int, str, int | None]] = Counter()
+
+    def add(self, task: str, gold: int, gold_text: str, choice: int | None) -> None:
+        self._counts[task, gold, gold_text, choice] += 1
+
+    def controls(self) -> dict[str, Controls]:
+        """By task, behind "pooled"."""
+        tasks = sorted({task for task, *_ in self._counts})
+        return {"pooled": self._controls(None), **{task: self._controls(task) for task in tasks}}
+
+    def _controls(self, wanted: str | None) -> Controls:
+        answered, golds = Counter[int](), Counter[int]()
+        texts: dict[str, Counter[str]] = defaultdict(Counter)
+        for (task, gold, text, choice), k in self._counts.items():
+            if wanted in (None, task):
+                golds[gold] += k
+                texts[task][text] += k
+                if choice is not None:
+                    answered[choice] += k
+        n = golds.total()
+        best = sum(max(counts.values()) for counts in texts.values())
+        width = max((*golds, *answered), default=-1) + 1
+        return Controls(
+            majority=best / n if n else None,
+            answered_at=_shares(answered, width),
+            gold_at=_shares(golds, width),
+        )
+
+
+def score(records: Iterable[Record]) -> Scores:
+    """The scores of records, each id once (`read_records` sees to that)."""
+    pooled = Tally()
+    groups: dict[str, dict[str, Tally]] = {
+        field_: defaultdict(Tally) for field_ in ("task", "dataset", "prompt", "readout")
+    }
+    places, boxes = Places(), BoxTallies()
+    sureness, truncation = defaultdict[str, CalibrationTally](CalibrationTally), TruncationTally()
+    siblings = Siblings()
+    for record in records:
+        if is_box_record(record):
+            boxes.add(record)
+            continue
+        status, gold, options = record["status"], record["gold"], record["options"]
+        right, image = bool(record["correct"]), image_of(record)
+        number = hashed(image)
+        pooled.add(status, right, len(options), number)
+        for field_, tallies in groups.items():
+            tallies[record[field_]].add(status, right, len(options), number)
+        siblings.add(record, image)
+        if status != "error":
+            task = record["task"]
+            places.add(task, gold, options[gold], record["choice"])
+            truncation.add(record)
+            probabilities = probabilities_of(record)
+            if probabilities is not None:
+                for name in ("pooled", task):
+                    sureness[name].add(probabilities, record["choice"], right=right)
+    datasets = _scored(groups["dataset"])
+    return Scores(
+        pooled=pooled.score(),
+        macro=_mean([score.accuracy for score in datasets.values()]),
+        tasks=_scored(groups["task"]),
+        datasets=datasets,
+        prompts=_scored(groups["prompt"]),
+        readouts=_scored(groups["readout"]),
+        controls=places.controls(),
+        boxes=boxes.scores(),
+        calibration=_calibrations(sureness),
+        truncation=truncation.truncation(),
+        circular=siblings.circular(),
+        agreement=siblings.agreement.agreements(),
+    )
+
+
+class Siblings:
+    """Records that belong together: one item under several orders, or by several read-outs.
+
+    Only where there are any are they counted: that a run asks so shows in its first records,
+    since those of an item stand close together.
+    """
+
+    _LOOKED_AT = 4_096
+
+    def __init__(self) -> None:
+        self.agreement = AgreementTally()
+        self._circular = defaultdict[str, CircularTally](CircularTally)
+        self._first: list[tuple[Record, str]] | None = []
+        self._seen: dict[tuple[str, str], tuple[str, str]] = {}
+        self._several = False
+
+    def add(self, record: Record, image: str) -> None:
+        if self._several:
+            self._count(record, image)
+        elif self._first is not None:
+            self._look(self._first, record, image)
+
+    def circular(self) -> dict[str, Circular]:
+        names = sorted(self._circular, key=lambda name: (name != "pooled", name))
+        found = {name: self._circular[name].circular() for name in names}
+        return {name: one for name, one in found.items() if one is not None}
+
+    def _look(self, first: list[tuple[Record, str]], record: Record, image: str) -> None:
+        item, readout, order, repeat = record["id"].rsplit("/", 3)
+        first.append((record, image))
+        self._several = self._seen.setdefault((item, repeat), (readout, order)) != (readout, order)
+        if self._several:
+            for earlier in first:
+                self._count(*earlier)
+        if self._several or len(first) >= self._LOOKED_AT:
+            self._first = None
+
+    def _count(self, record: Record, image: str) -> None:
+        self.agreement.add(record, image)
+        for name in ("pooled", record["task"]):
+            self._circular[name].add(record, image)
+
+
+def _calibrations(tallies: Mapping[str, CalibrationTally]) -> dict[str, Calibration]:
+    names = sorted(tallies, key=lambda name: (name != "pooled", name))
+    found = {name: tallies[name].calibration() for name in names}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def image_of(record: Record) -> str:
+    """The image that a record is clustered by: what was shown, else the row's.
+
+    Where none was shown the data set tells rows apart: image ids repeat across data sets.
+    """
+    return record["image_sha256"] or f"{record['dataset']}/{record['image_id']}"
+
+
+def _scored(tallies: Mapping[str, Tally]) -> dict[str, Score]:
+    return {name: tallies[name].score() for name in sorted(tallies)}
+
+
+def _mean(shares: Sequence[float | None]) -> float | None:
+    known = [share for share in shares if share is not None]
+    return fmean(known) if known else None
+
+
+def _shares(counts: Counter[int], width: int) -> tuple[float, ...]:
+    total = counts.total()
+    return tuple(counts[i] / total if total else 0.0 for i in range(width))

@@ -1,0 +1,335 @@
+"""The records file: one answered item a line, appended for good or not at all.
+
+A line is a JSON object whose last field `crc` is the CRC-32, in eight hex digits, of the
+bytes before `,"crc":`. A last line without newline, or one that fails its check, is
+dropped. Where an id stands twice (a failed item, tried again) the last line counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import zlib
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from mubench_gen.console.outlet import blank, blanked, holds_secret
+from mubench_gen.errors import RunFolderError
+from mubench_gen.storage.index import DiskTable, hashed
+from mubench_gen.storage.run_folder import sync, tell_once
+
+Record = dict[str, Any]
+_CRC = b',"crc":"'
+_TAIL = len(_CRC) + 8 + len(b'"}\n')
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLine:
+    """A line that passed its check, as bytes and read, and where it begins."""
+
+    offset: int
+    record: Record
+    line: bytes
+
+
+def to_line(record: Mapping[str, Any]) -> bytes:
+    """A record as its line, without secrets, checksum and newline included."""
+    body = _body(record)
+    if holds_secret(body):
+        body = _body(blanked(record))
+    body = body[:-1]
+    return b'%b%b%08x"}\n' % (body, _CRC, zlib.crc32(body))
+
+
+def _body(record: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(record)
+    except TypeError:  # a lone surrogate in the reply, which UTF-8 cannot hold: escape it
+        reply = orjson.Fragment(json.dumps(record["reply"]))
+        return orjson.dumps({**record, "reply": reply})
+
+
+def from_line(line: bytes) -> Record | None:
+    """The record of a line, without its `crc`; None where the line fails its check."""
+    body = line[:-_TAIL]
+    if line[-_TAIL:] != b'%b%08x"}\n' % (_CRC, zlib.crc32(body)):
+        return None
+    try:
+        record = orjson.loads(body + b"}")
+    except orjson.JSONDecodeError:
+        try:  # an escaped lone surrogate
+            record = json.loads(body + b"}")
+        except (ValueError, RecursionError):
+            return None
+    return record if isinstance(record, dict) and "id" in record else None
+
+
+@dataclass(slots=True)
+class Pass:
+    """What a pass over a records file finds beside its records.
+
+    damaged: lines that failed their check, a torn last one aside; end: where the last whole line
+    ends. `digest` is given all whole lines, where it is set.
+    """
+
+    damaged: int = 0
+    end: int = 0
+    digest: Any = None
+
+
+def stored_lines(
+    path: Path, found: Pass | None = None, span: range | None = None
+) -> Iterator[StoredLine]:
+    """Every sound line of the file, superseded ones too, in the order of the file.
+
+    `span`: of those that begin in it; it begins with a line. Without `found`, which has the
+    number of damaged lines in the end, it is told.
+    """
+    told = Pass() if found is None else found
+    for offset, line in _lines(path, span):
+        record = from_line(line)
+        if line.endswith(b"\n"):
+            told.damaged += record is None
+            told.end = offset + len(line)
+            if told.digest is not None:
+                told.digest.update(line)
+        if record is not None:
+            yield StoredLine(offset, record, line)
+    if found is None:
+        tell_damaged(path, told.damaged)
+
+
+def tell_damaged(path: Path, damaged: int) -> None:
+    """Say, once, that lines of a records file are damaged."""
+    if damaged:
+        lines = "1 line is" if damaged == 1 else f"{damaged:,} lines are"
+        tell_once(
+            f"{path}: {lines} damaged and left out; the command that made the run asks again "
+            "what stood there."
+        )
+
+
+def _lines(path: Path, span: range | None) -> Iterator[tuple[int, bytes]]:
+    """The lines that begin in the span, and where; none where there is no file."""
+    offset, end = (span.start, span.stop) if span is not None else (0, sys.maxsize)
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            for line in file:
+                if offset >= end:
+                    break
+                yield offset, line
+                offset += len(line)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> RunFolderError:
+    return RunFolderError(f"{path}: cannot be read: {error.strerror}.")
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """The records that count: of each id the last sound line, in the order of the file."""
+    return (stored.record for stored in counted_lines(path))
+
+
+def counted_lines(
+    path: Path, found: Pass | None = None, span: range | None = None
+) -> Iterator[StoredLine]:
+    """The lines of the records that count; `found` and `span` as in `stored_lines`."""
+    superseded = iter(_superseded(path, span))
+    gone = next(superseded, -1)
+    for stored in stored_lines(path, found, span):
+        while 0 <= gone < stored.offset:
+            gone = next(superseded, -1)
+        if stored.offset != gone:
+            yield stored
+
+
+def line_at(file: BinaryIO, offset: int) -> bytes:
+    """The line that begins there."""
+    file.seek(offset)
+    return file.readline()
+
+
+def _superseded(path: Path, span: range | None) -> Sequence[int]:
+    """The offsets, in their order, of lines whose id stands again in a sound line further down.
+
+    In memory stays a number each of these, whatever else the file holds.
+    """
+    superseded = array("Q")
+    with _beside(path) as beside:
+
+        def settle(earlier: int, later: int) -> int:
+            again = line_at(beside, later)
+            if from_line(again) is None or _identity(line_at(beside, earlier)) != _identity(again):
+                return earlier
+            superseded.append(earlier)
+            return later
+
+        last = DiskTable(path.parent, settle=settle)
+        for offset, line in _lines(path, span):
+            last.put(hashed(_identity(line)), offset)
+        last.settle_all()
+    if superseded:
+        import numpy as np
+
+        np.frombuffer(superseded, np.uint64).sort()  # in place
+    return superseded
+
+
+def _beside(path: Path) -> BinaryIO:
+    """The file, to look into while it is read; an empty one where there is none."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        return BytesIO()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _identity(line: bytes) -> bytes:
+    """The line up to the end of its id.
+
+    The id is the first field and the key the second, so that it is found without reading
+    the JSON: inside a JSON string no bare quote stands before "key".
+    """
+    return line[: line.find(b'","key":')]
+
+
+class AnsweredKeys:
+    """Where in a records file each key was answered: on the disk where they are many."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offsets = DiskTable(path.parent)
+
+    @classmethod
+    def of(cls, path: Path) -> AnsweredKeys:
+        """The keys of a finished or unfinished run."""
+        keys = cls(path)
+        for stored in stored_lines(path):
+            keys.note(stored.record, stored.offset)
+        return keys
+
+    def note(self, record: Record, offset: int) -> None:
+        if record["status"] != "error":
+            self._offsets.put(hashed(record["key"]), offset)
+
+    def __contains__(self, key: str) -> bool:
+        """Whether a record of this key's hash answered; the file is not read again."""
+        return self._offsets.get(hashed(key)) is not None
+
+    def get(self, key: str) -> Record | None:
+        """The record that answered this key, if there is one."""
+        offset = self._offsets.get(hashed(key))
+        if offset is None:
+            return None
+        with _beside(self.path) as file:
+            record = from_line(line_at(file, offset))
+        return record if record is not None and record["key"] == key else None
+
+
+class Ids:
+    """Ids by two hashes of 64 bits, so that none is taken for another one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._checks = DiskTable(folder)
+
+    def add(self, record_id: str) -> None:
+        self._checks.put(hashed(record_id), hashed(f"again {record_id}"))
+
+    def __contains__(self, record_id: str) -> bool:
+        return self._checks.get(hashed(record_id)) == hashed(f"again {record_id}")
+
+    def __len__(self) -> int:
+        return len(self._checks)
+
+
+class RecordFile:
+    """The records file of a run that is being made: appends, and knows what it holds.
+
+    `finished`: how many items were finished when it was opened; an item `in` it is one of those
+    (no run asks an item twice, so that nobody looks for what came since).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.answered = AnsweredKeys(path)
+        self._finished = Ids(path.parent)
+        self._size = self._index()
+        self.finished = len(self._finished)
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            if os.fstat(self._file).st_size > self._size:
+                os.ftruncate(self._file, self._size)  # the torn end of a killed run
+        except OSError as error:
+            raise RunFolderError(f"{path}: cannot be written: {error.strerror}.") from None
+
+    def __contains__(self, record_id: str) -> bool:
+        return self.finished > 0 and blank(record_id) in self._finished
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write the records and wait until they are on the disk.
+
+        RunFolderError where they cannot be written; the file then ends where it ended.
+        """
+        lines = [to_line(record) for record in records]
+        try:
+            _write(self._file, b"".join(lines))
+            sync(self._file, self.path.parent)
+        except OSError as error:
+            with contextlib.suppress(OSError):  # the torn end is no record for any reader
+                os.ftruncate(self._file, self._size)
+            raise RunFolderError(
+                f"{self.path}: cannot be written: {error.strerror}. What was finished before is "
+                "kept; make room and type the same command again."
+            ) from None
+        for record, line in zip(records, lines, strict=True):
+            self.answered.note(record, self._size)
+            self._size += len(line)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _index(self) -> int:
+        """Note what the file holds; its size without a torn last line."""
+        sound = 0
+        for stored in stored_lines(self.path):
+            if stored.record["status"] != "error":
+                self._finished.add(stored.record["id"])
+            self.answered.note(stored.record, stored.offset)
+        if self.path.is_file():
+            with self.path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                sound = size and _last_newline(file, size)
+        return sound
+
+
+def _last_newline(file: BinaryIO, size: int) -> int:
+    """The offset behind the last newline."""
+    end = size
+    while end > 0:
+        begin = max(0, end - 65_536)
+        file.seek(begin)
+        found = file.read(end - begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        end = begin
+    return 0
+
+
+def _write(file: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]

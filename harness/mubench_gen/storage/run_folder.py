@@ -1,0 +1,293 @@
+"""A run's folder: its name, its lock, its manifest, its scores."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.console.outlet import blank, blanked, holds_secret
+from mubench_gen.console.progress import log
+from mubench_gen.errors import RunFolderError
+from mubench_gen.storage.scratch import Scratch, sweep
+from mubench_gen.storage.user_files import read_json
+
+FORMAT = 1
+MANIFEST, RECORDS, SCORES, LOCK = "manifest.json", "records.jsonl", "scores.json", ".lock"
+COLUMNS = ".columns"  # a cache of the records, see columns.py
+_SCRATCH = (MANIFEST, SCORES, COLUMNS, "index")  # what a killed process may leave, `.NAME-…`
+_SEAL = "crc"
+_PARTS: Mapping[str, type] = {
+    **dict.fromkeys(("settings", "content", "plugin", "model", "data"), dict),
+    "planned": int,
+    "sessions": list,
+}
+# What a file system answers that has no fsync, or no locks.
+_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+# What must be equal for a run to be resumed: with the version of mubench-gen, all that keys are of.
+_SETTLED = ("settings", "content", "image_policy")
+_IMAGES = frozenset({"images"})  # looked at file by file
+
+
+def settings_hash(identity: Mapping[str, Any]) -> str:
+    """Eight hex digits of the settings."""
+    text = json.dumps(identity, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def run_name(plugin: str, model: str) -> str:
+    """PLUGIN-MODEL, fit for a folder's name."""
+    return re.sub(r"[^\w.-]+", "-", blank(f"{plugin}-{model}")).strip("-.")
+
+
+def choose_folder(wanted: Path, *, fresh: bool) -> Path:
+    """The folder wanted, or with `fresh` the first of NAME, NAME-2, … that is not there."""
+    folder, number = wanted, 1
+    while fresh and folder.exists():
+        number += 1
+        folder = wanted.with_name(f"{wanted.name}-{number}")
+    return folder
+
+
+@contextlib.contextmanager
+def locked(folder: Path, *, file: str = MANIFEST, what: str = "run") -> Iterator[None]:
+    """Hold the folder for this process; a second process is refused.
+
+    A folder that holds other things than a run (or what else has that file) is refused too,
+    and left as it is.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _refuse_strange(folder, file, what)
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise RunFolderError(
+            f"{folder}: no {what} folder can be made here: {error.strerror}."
+        ) from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in _UNSUPPORTED:
+                tell_once(
+                    f"{folder}: this file system has no locks ({error.strerror}): see to it "
+                    "that no other process has this run folder."
+                )
+            else:
+                owner = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
+                raise RunFolderError(
+                    f"{folder} is in use by another process (pid {owner}). Wait for it, or give "
+                    "another --run-dir."
+                ) from None
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without the number
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
+        sweep(folder, {file, *_SCRATCH})
+        yield
+    finally:
+        os.close(handle)
+
+
+def sync(handle: int, place: Path) -> None:
+    """Wait until what was written is on the disk; a file system that can't say is told of once."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        tell_once(
+            f"{place}: this file system has no fsync ({error.strerror}): what is finished may be "
+            "lost when the machine fails, and is then asked again."
+        )
+
+
+@cache
+def tell_once(message: str) -> None:
+    log(message)
+
+
+def settle_manifest(
+    folder: Path, manifest: Mapping[str, Any], check: Callable[[Mapping[str, Any]], None]
+) -> dict[str, Any]:
+    """Write the manifest of a new run, or check that of one to resume and note the session.
+
+    RunFolderError where the folder holds a run of other settings or content: it says what
+    differs, and nothing is touched. `check` is given the stored manifest, and looks at what a
+    comparison of two manifests doesn't tell.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        stored = dict(manifest)
+    else:
+        stored = read_manifest(folder)
+        refuse_other_weights(folder, stored)
+        different = list(differences(stored, blanked(manifest), _SETTLED, but=_IMAGES))
+        if different:
+            raise RunFolderError(
+                f"{folder} holds a run of other settings:\n  " + "\n  ".join(different) + "\n"
+                "Use --fresh (or another --run-dir) to start another, or the settings of that run."
+            )
+        check(stored)
+        stored["content"] = manifest["content"]  # with image files that were not there before
+        stored["sessions"] = stored["sessions"] + list(manifest["sessions"])
+    write_manifest(folder, stored)
+    return stored
+
+
+def refuse_other_weights(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse replies that are of other weights than their keys say.
+
+    Version 0.1.0 made such runs: of a sweep on Ray, whose workers opened the base at every α.
+    """
+    weighed = manifest["content"].get("weights")
+    for session in manifest["sessions"]:
+        opened = session.get("model", {}).get("weights_sha256")
+        if "ray" in session and None not in (opened, weighed) and opened != weighed:
+            raise RunFolderError(
+                f"{folder} was asked on Ray, whose workers opened other weights than its keys "
+                "say (in sweeps of version 0.1.0 the base at every α): its replies cannot be "
+                "used. Ask again in another folder (--run-dir); sweeps with --engine transformers."
+            )
+
+
+def _refuse_strange(folder: Path, file: str, what: str) -> None:
+    if (folder / file).exists():
+        return
+    strange = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    if strange:
+        raise RunFolderError(
+            f"{folder} is no {what} folder: it holds {', '.join(sorted(strange)[:3])} and no "
+            f"{file}. Give another --run-dir."
+        )
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run folder. RunFolderError where there is none that can be read."""
+    path = folder / MANIFEST
+    try:
+        manifest: Any = read_json(path)
+    except FileNotFoundError:
+        raise RunFolderError(f"{folder} is no run folder: it holds no {MANIFEST}.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunFolderError(
+            f"{path}: cannot be read: {error}. Put a copy in its place, or use another --run-dir."
+        ) from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+        raise RunFolderError(f"{path}: is no manifest of a run.")
+    if manifest["format"] > FORMAT:
+        raise RunFolderError(
+            f"{path}: is of format {manifest['format']}, this version reads {FORMAT}. "
+            "Type: pip install -U mubench-gen"
+        )
+    if _SEAL in manifest and manifest.pop(_SEAL) != _checksum(manifest):
+        raise RunFolderError(
+            f"{path}: does not fit its checksum: it was damaged, or changed by hand. Put a copy in "
+            f'its place; if the change was meant, remove the line "{_SEAL}" and it is read as it '
+            "is."
+        )
+    for part, kind in _PARTS.items():
+        if not isinstance(manifest.get(part), kind):
+            raise RunFolderError(f"{path}: is no manifest of a run: it has no {part!r}.")
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest with a checksum, which `read_manifest` holds it against."""
+    write_json(folder / MANIFEST, manifest, sealed=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunFolderError(
+            f"{path}: cannot be removed: {error.strerror}. Remove it, or see to it that it can "
+            "be, and type the same command again."
+        ) from None
+
+
+def write_json(path: Path, content: Mapping[str, Any], *, sealed: bool = False) -> None:
+    """Write a file that is there whole or not at all: temporary file, fsync, rename, fsync.
+
+    `sealed`: with a checksum of the content.
+    """
+    text = _text(content) + "\n"
+    if sealed:
+        text = _sealed(text)
+    try:
+        with Scratch(path) as scratch:
+            scratch.write(text.encode("utf-8", "replace"))
+            sync(scratch.handle, path.parent)
+            scratch.become(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            sync(folder, path.parent)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be written: {error.strerror}.") from None
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
+    if not holds_secret(text.encode("utf-8", "replace")):
+        return text
+    return json.dumps(blanked(json.loads(text)), indent=1, ensure_ascii=False)
+
+
+def _sealed(text: str) -> str:
+    """The document with the checksum of what a reader will find in it."""
+    content = json.loads(text.encode("utf-8", "replace"))
+    sealed = {**content, _SEAL: _checksum(content)}
+    return json.dumps(sealed, indent=1, ensure_ascii=False) + "\n"
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(content, sort_keys=True).encode()):08x}"
+
+
+def differences(
+    stored: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    parts: Iterable[str],
+    *,
+    places: tuple[str, str] = ("there", "now"),
+    but: frozenset[str] = frozenset(),
+) -> Iterator[str]:
+    """What differs in these parts of two documents, key by key: "seed: there 0, now 1".
+
+    `but`: keys that are not looked at.
+    """
+    for part in parts:
+        old, new = _flat(stored.get(part, {})), _flat(wanted[part])
+        for key in sorted((old.keys() | new.keys()) - but):
+            if old.get(key) != new.get(key):
+                values = _shown(old.get(key)), _shown(new.get(key))
+                yield f"{key}: {places[0]} {values[0]}, {places[1]} {values[1]}"
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested objects as one level, "tasks.modality" → its digest."""
+    normal = json.loads(json.dumps(value))
+    flat: dict[str, Any] = {}
+    for key, entry in normal.items():
+        if isinstance(entry, dict):
+            flat |= _flat(entry, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = entry
+    return flat
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "…"

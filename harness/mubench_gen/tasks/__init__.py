@@ -1,0 +1,1 @@
+"""Tasks: which questions are asked of which rows, and which worked examples stand before them."""

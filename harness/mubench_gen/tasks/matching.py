@@ -1,0 +1,85 @@
+"""Which tasks a run asks with which prompts: boxes are asked for by prompts of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mubench_gen.console.progress import log
+from mubench_gen.data import Dataset
+from mubench_gen.data.recast import BOXES, RECAST, RecastDataset
+from mubench_gen.errors import SettingError
+from mubench_gen.prompts.render import Prompt
+from mubench_gen.scores.grit import need_scipy
+from mubench_gen.types import Kind, Readout, Task
+
+_DEFAULT_PROMPT = {"generative": "paper", "contrastive": "caption"}
+_DEFAULT_FOR_BOXES = "detect-json"
+
+
+def asked_of(tasks: Sequence[Task], *, named: bool) -> list[Task]:
+    """The tasks that are asked; what is made of marks only where it is named."""
+    return [task for task in tasks if named or task.question not in RECAST]
+
+
+def answered_by(kind: Kind, tasks: Sequence[Task]) -> list[Task]:
+    """The tasks that a model of this kind can answer: a contrastive one gives no boxes."""
+    chosen = [task for task in tasks if kind == "generative" or task.question != BOXES]
+    left_out = [task.name for task in tasks if task not in chosen]
+    if left_out and not chosen:
+        raise SettingError(
+            f"The task {left_out[0]!r} asks for boxes, which a contrastive model cannot give. "
+            "Its recasts as multiple choice (…-which-box, …-count) are for every model."
+        )
+    if left_out:
+        log(f"Left out, as a contrastive model gives no boxes: {', '.join(left_out)}.")
+    return chosen
+
+
+def with_recasts(dataset: Dataset, tasks: Sequence[Task]) -> Dataset:
+    """The data set with the questions made of its marks, where a task asks them."""
+    asking = [task for task in tasks if task.question in RECAST]
+    if not asking:
+        return dataset
+    return RecastDataset(dataset, lambda name: any(task.asks(name) for task in asking))
+
+
+def default_prompts(tasks: Sequence[Task], kind: Kind) -> tuple[str, ...]:
+    """The prompts of a run that names none."""
+    boxes = [task for task in tasks if task.question == BOXES]
+    plain = (_DEFAULT_PROMPT[kind],) if len(boxes) < len(tasks) else ()
+    return plain + ((_DEFAULT_FOR_BOXES,) if boxes else ())
+
+
+def fits(prompt: Prompt, question: str) -> bool:
+    """Whether a prompt asks for what the question (its name) is about: boxes, or an option."""
+    return bool(prompt.settings.boxes) == (question.split("/")[0] == BOXES)
+
+
+def readouts_for(readouts: Sequence[Readout], question: str) -> Sequence[Readout]:
+    """The read-outs of a question: boxes are read from a reply alone."""
+    return ("parse",) if question.split("/")[0] == BOXES else readouts
+
+
+def check_pairs(
+    prompts: Sequence[Prompt], tasks: Sequence[Task], readouts: Sequence[Readout]
+) -> None:
+    """SettingError where a task has no prompt, a prompt no task, or boxes no way to be had."""
+    for task in tasks:
+        if not any(fits(prompt, task.question) for prompt in prompts):
+            boxes = task.question == BOXES
+            raise SettingError(
+                f"The task {task.name!r} asks for {'boxes' if boxes else 'one of its options'}; "
+                f"no prompt given does. {'Add one of detect-…' if boxes else 'Add another'}: "
+                "`mubench-gen prompts` lists them."
+            )
+    for prompt in prompts:
+        if not any(fits(prompt, task.question) for task in tasks):
+            boxes_or_option = "boxes" if prompt.settings.boxes else "one of the options"
+            raise SettingError(
+                f"The prompt {prompt.name!r} asks for {boxes_or_option}; no task given does. "
+                "`mubench-gen tasks localization` lists those that ask for boxes."
+            )
+    if any(task.question == BOXES for task in tasks):
+        need_scipy()
+        if "parse" not in readouts:
+            raise SettingError("Boxes are read from a reply: add --readout parse.")

@@ -1,0 +1,162 @@
+"""task → samples: the questions of a data set, image by image.
+
+All the tasks of one image stand together, so that an image is read, hashed, decoded and
+encoded once and a server's caches pay for it once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import random
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from mubench_gen.data import Dataset
+from mubench_gen.errors import DataError, did_you_mean
+from mubench_gen.tasks.task import matches
+from mubench_gen.types import Control, Image, Question, Row, Sample, Task
+
+
+def tasks_of(tasks: Sequence[Task], dataset: Dataset, *, wanted: Sequence[str]) -> list[Task]:
+    """The tasks that the data set has questions for.
+
+    `wanted` are the names, groups, … that the user gave. A task that is named and has no
+    question is an error, and so is a group of which no task has any.
+    """
+    present = [task for task in tasks if count(task, dataset)]
+    for pattern in wanted:
+        meant = [task for task in tasks if matches(pattern, task)]
+        absent = [task for task in meant if task not in present]
+        if absent and len(absent) == len(meant):
+            raise DataError(_missing(absent[0], dataset, None if len(meant) == 1 else pattern))
+    if not present:
+        raise DataError(f"The data set {dataset.name!r} has no question of any task.")
+    return present
+
+
+def count(task: Task, dataset: Dataset) -> int:
+    """How many questions the data set has for the task."""
+    return sum(
+        n
+        for (name, question), n in dataset.questions.items()
+        if question == task.question and task.asks(name)
+    )
+
+
+def samples(
+    tasks: Sequence[Task],
+    dataset: Dataset,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    control: Control = "none",
+    held: Sequence[int] | None = None,
+) -> Iterator[Sample]:
+    """The samples, row by row. `limit`: that many a task, drawn by seed.
+
+    `held`: one number a row, 0 where its items are not asked here. What is drawn is drawn of all
+    rows. Memory does not grow with the rows but under `shuffled`, by one number a row, and while
+    items are drawn, by one number for each of them.
+    """
+    drawn = None if limit is None else _draw(tasks, dataset, limit, seed)
+    partners = _partners(len(dataset), seed) if control == "shuffled" else None
+    for row in dataset:
+        if held is not None and not held[row.index]:
+            continue
+        image: Image | None = row.image
+        wanted = [
+            (task, name)
+            for task in tasks
+            for name in task.questions_of(row)
+            if drawn is None or rank(seed + 1, item_id(row, task, name)) <= drawn[task.name]
+        ]
+        if control == "blind":
+            image = None
+        elif partners is not None and wanted:
+            image = _other_image(row, dataset, partners)
+        for task, name in wanted:
+            question = row.questions[name]
+            yield Sample(
+                id=item_id(row, task, name),
+                task=task,
+                row=row,
+                question=question,
+                image=_shown(question, image),
+            )
+
+
+def _shown(question: Question, image: Image | None) -> Image | None:
+    return image if image is None or question.draw is None else question.draw(image)
+
+
+def item_id(row: Row, task: Task, question: str) -> str:
+    """The id of the sample: a task's question (its name) about a row."""
+    return f"{row.key}/{task.name}{question.removeprefix(task.question)}"
+
+
+def rank(seed: int, item: str) -> int:
+    """A number that is the item's own for each seed, as good as drawn."""
+    return int.from_bytes(hashlib.sha256(f"{seed}\0{item}".encode()).digest()[:8], "big")
+
+
+def _draw(tasks: Sequence[Task], dataset: Dataset, limit: int, seed: int) -> dict[str, int]:
+    """Up to which seeded rank the items of each task are drawn, so that they are `limit`.
+
+    They are those of the smallest ranks, so that any order of the rows draws them.
+    """
+    smallest: dict[str, list[int]] = defaultdict(list)  # heaps, negative
+    for row in dataset:
+        for task in tasks:
+            for name in task.questions_of(row):
+                entry, heap = -rank(seed + 1, item_id(row, task, name)), smallest[task.name]
+                if len(heap) < limit:
+                    heapq.heappush(heap, entry)
+                else:
+                    heapq.heappushpop(heap, entry)
+    return {name: -heap[0] for name, heap in smallest.items()}
+
+
+def _partners(rows: int, seed: int) -> array[int]:
+    """For each row another row, by Sattolo's algorithm: one cycle, so nobody keeps its own."""
+    if rows < 2:
+        raise DataError("The control 'shuffled' needs two images or more.")
+    partners = array("Q", range(rows))
+    generator = random.Random(seed)
+    for i in range(rows - 1, 0, -1):
+        j = generator.randrange(i)
+        partners[i], partners[j] = partners[j], partners[i]
+    return partners
+
+
+def _other_image(row: Row, dataset: Dataset, partners: Sequence[int]) -> Image:
+    """The image of the next partner that is not this row's own: data sets may share images."""
+    partner = partners[row.index]
+    while partner != row.index:
+        other = dataset[partner]
+        if other.image_id != row.image_id and other.image.name != row.image.name:
+            return other.image
+        partner = partners[partner]
+    raise DataError("The control 'shuffled' needs two images or more.")
+
+
+def _missing(task: Task, dataset: Dataset, group: str | None) -> str:
+    names = {name for name, _ in dataset.questions}
+    if group is not None:
+        return (
+            f"{dataset.name!r} ({dataset.path}) has no question of any task in {group!r}; "
+            f"its data sets: {', '.join(sorted(names))}."
+        )
+    absent = [d for d in task.datasets if not any(fnmatchcase(name, d) for name in names)]
+    absent = [d for d in absent if not d.startswith("!")]
+    if absent:
+        return (
+            f"The task {task.name!r} names the data set {absent[0]!r}, which is not in "
+            f"{dataset.name!r} ({dataset.path}). {did_you_mean(absent[0], names)}"
+        )
+    return (
+        f"The task {task.name!r} asks the question {task.question!r}, which no row of "
+        f"{dataset.name!r} has. {did_you_mean(task.question, {q for _, q in dataset.questions})}"
+    )

@@ -1,0 +1,168 @@
+"""Task definitions: TOML files in `tasks/`, one a task."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+from collections.abc import Sequence
+from datetime import date, time
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from mubench_gen.errors import DefinitionError, did_you_mean
+from mubench_gen.plugins import task_packages as packaged
+from mubench_gen.prompts.toml_files import (
+    first_problem,
+    known_files,
+    line_of_key,
+    read_definition,
+    read_toml,
+)
+from mubench_gen.types import Task
+
+SUFFIX = ".toml"
+
+
+class TaskFile(BaseModel):
+    """The keys of a task's TOML file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field(description="what the task is called in tables")
+    group: str = Field(description="coarse, fine, cognition, localization, or your own")
+    tags: tuple[str, ...] = Field((), description="subsets it belongs to, for --tasks")
+    question: str = Field(description="the key in a row's `questions`")
+    datasets: tuple[str, ...] = Field(
+        (), description='data sets it is asked of, "!NAME" of all others; none: of all'
+    )
+    source: str = Field("", description="where the task comes from")
+    fields: dict[str, Any] = Field(
+        default_factory=dict, description="entries of your own, for templates as task.NAME"
+    )
+    expected: dict[Literal["questions", "options", "approximate"], int] = Field(
+        default_factory=dict, description="what the published data has, for the listing"
+    )
+
+    @field_validator("fields")
+    @classmethod
+    def _without_dates(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        return {key: _dateless(value) for key, value in fields.items()}
+
+
+def _dateless(value: Any) -> Any:
+    """TOML's dates and times as their texts: a template could ask a date for today's."""
+    if isinstance(value, dict):
+        return {key: _dateless(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_dateless(one) for one in value]
+    return value.isoformat() if isinstance(value, date | time) else value
+
+
+def task_names() -> dict[str, Path]:
+    """The shipped tasks, by name."""
+    return known_files("tasks", SUFFIX)
+
+
+def load_task(name: str) -> Task:
+    """The task of that name, shipped or of an installed package, or in that file."""
+    path = None
+    if not is_file_name(name):
+        path = task_names().get(name) or packaged.find("tasks", SUFFIX, name)
+    return _read(path if path is not None else Path(os.path.expanduser(name)))
+
+
+def load_tasks(wanted: Sequence[str] = (), beside: Path | None = None) -> list[Task]:
+    """Tasks by name, group, tag, glob or file; all known ones where none is wanted.
+
+    Known are the shipped ones and those of the data at `beside`, in its folder `tasks/`,
+    whose names win. Each comes once, in the order of `wanted` and then by name.
+    """
+    paths = task_names() | (_own_tasks(beside) if beside is not None else {})
+    known = [_read(path) for _, path in sorted(paths.items())]
+    if not wanted:
+        return known
+    chosen: dict[str, Task] = {}
+    for pattern in wanted:
+        for task in _select(pattern, known):
+            earlier = chosen.setdefault(task.name, task)
+            if earlier.sha256 != task.sha256:
+                raise DefinitionError(
+                    f"Two different tasks are named {task.name!r}; rename the file {pattern!r}."
+                )
+    return list(chosen.values())
+
+
+def is_file_name(pattern: str) -> bool:
+    """Whether an entry of `--tasks` means a file."""
+    return pattern.endswith(SUFFIX) or "/" in pattern
+
+
+def matches(pattern: str, task: Task) -> bool:
+    """Whether an entry of `--tasks` means the task: its name, group, a tag, a glob, its file.
+
+    Of an installed package's, PACKAGE:NAME and PACKAGE:* too.
+    """
+    if is_file_name(pattern):
+        return Path(pattern).stem == task.name
+    pattern = pattern.rpartition(packaged.MARK)[2]
+    return pattern in (task.name, task.group, *task.tags) or fnmatch.fnmatchcase(task.name, pattern)
+
+
+def _own_tasks(data: Path) -> dict[str, Path]:
+    folder = (data if data.is_dir() else data.parent) / "tasks"
+    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+
+
+def _select(pattern: str, known: Sequence[Task]) -> list[Task]:
+    if is_file_name(pattern):
+        return [_read(Path(os.path.expanduser(pattern)))]
+    found: list[Task] = []
+    if packaged.MARK not in pattern:
+        found = [task for task in known if matches(pattern, task)]
+    found = found or _packaged(pattern)
+    if not found:
+        names = {name for task in known for name in (task.name, task.group, *task.tags)}
+        names.update(packaged.names("tasks", SUFFIX))
+        raise DefinitionError(
+            f"There is no task {pattern!r}. {did_you_mean(pattern, names)} "
+            "`mubench-gen tasks` lists them; a path to a .toml file works too."
+        )
+    return found
+
+
+def _packaged(pattern: str) -> list[Task]:
+    """The tasks of installed packages that an entry of `--tasks` means."""
+    of, _, _ = pattern.rpartition(packaged.MARK)
+    exact = packaged.find("tasks", SUFFIX, pattern)
+    if exact is not None:
+        return [_read(exact)]
+    tasks = [
+        _read(path)
+        for package in packaged.usable()
+        if not of or package.name == of
+        for path in package.files("tasks", SUFFIX).values()
+    ]
+    return [task for task in tasks if matches(pattern, task)]
+
+
+def _read(path: Path) -> Task:
+    if not os.path.exists(path):
+        raise DefinitionError(f"There is no task file {str(path)!r}.")
+    source = read_definition(path)
+    content = read_toml(source, path)
+    try:
+        definition = TaskFile.model_validate(content)
+    except ValidationError as error:
+        problem = first_problem(error, TaskFile)
+        line = line_of_key(source, problem.key)
+        raise DefinitionError(
+            f"{path}:{line}: {problem.key}: {problem.text.rstrip('.')}."
+        ) from None
+    return Task(
+        name=path.stem,
+        sha256=hashlib.sha256(source.encode()).hexdigest(),
+        **{key: getattr(definition, key) for key in TaskFile.model_fields},
+    )
