@@ -17,6 +17,7 @@ from types import ModuleType
 import click
 import pytest
 
+import mubench_gen
 from mubench_gen.cli import cli
 
 from .helpers.command import Outcome
@@ -288,3 +289,11 @@ def test_the_site_is_built_strictly(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for page in ("index.html", "tutorial/index.html", "api/index.html", "commands/index.html"):
         assert (tmp_path / "site" / page).is_file()
+
+
+def test_the_map_of_the_code_names_every_package_and_no_other() -> None:
+    page = (DOCS / "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    package = Path(mubench_gen.__file__).parent
+    there = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert named == there

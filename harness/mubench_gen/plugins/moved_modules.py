@@ -1,7 +1,7 @@
 """Where modules of 0.1 are now: an import of the old place works, and warns, until 0.3.
 
-Only what an import system can't find elsewhere is looked for here, so that it costs nothing
-where nobody asks for an old place.
+This finder stands before all others: the files of a package that moved lie where its new name
+says, and the ordinary finder would load them a second time under the old one.
 """
 
 from __future__ import annotations
@@ -175,9 +175,9 @@ class _MovedModules(MetaPathFinder, Loader):
 
 
 def find_moved_modules() -> None:
-    """Have imports of old places find the new ones, after all else was looked at."""
+    """Have imports of old places find the new ones."""
     if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
-        sys.meta_path.append(_MovedModules())
+        sys.meta_path.insert(0, _MovedModules())
 
 
 def moved_names(place: str, names: Sequence[str]) -> Callable[[str], Any]:
