@@ -122,6 +122,19 @@ def test_an_image_that_was_missing_may_come_and_its_items_are_tried_again(
     assert "images/1.png: other bytes now" in outcome.err
 
 
+def test_an_image_that_was_damaged_may_be_mended(here: Any, tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", 3, images={1: make_png(1)[:50]})
+    assert here(*evaluated(data)).code == 3
+    (data / "images/1.png").write_bytes(make_png(1))
+    replaced(data / "images/0.png")
+    outcome = here(*evaluated(data))
+    assert outcome.code == 2
+    assert "images/0.png: other bytes now" in outcome.err
+    assert "images/1.png" not in outcome.err
+    (data / "images/0.png").write_bytes(make_png(0))
+    assert here(*evaluated(data)).code == 0
+
+
 def without_images(folder: Path) -> None:
     """The run folder as mubench-gen 0.1.0 left it."""
     manifest = json.loads((folder / "manifest.json").read_bytes())

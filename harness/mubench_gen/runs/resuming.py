@@ -16,7 +16,7 @@ from typing import Any
 from mubench_gen._version import __version__
 from mubench_gen.console.progress import bar
 from mubench_gen.data.image_files import changes, shortened
-from mubench_gen.errors import RunFolderError
+from mubench_gen.errors import ImageError, RunFolderError
 from mubench_gen.plan.items import items_of
 from mubench_gen.plan.plan import Plan
 from mubench_gen.runs.shown_images import IMAGES, keep, kept
@@ -36,9 +36,9 @@ def settle(plan: Plan, folder: Path, made: Mapping[str, Any]) -> dict[str, Any]:
 
     def check(stored: Mapping[str, Any]) -> None:
         there, now = stored["content"].get("images"), made["content"].get("images")
-        if there is not None and there != now:
-            _check_files(folder, files or {})
-        if (there is None and now is not None) or _version(stored) != __version__:
+        mended = there is not None and there != now and _is_mended(folder, files or {})
+        unknown = there is None and now is not None
+        if mended or unknown or _version(stored) != __version__:
             _check_keys(plan, folder, made["planned"])
         keep(folder, data, files)
 
@@ -54,16 +54,26 @@ def _version(manifest: Mapping[str, Any]) -> Any:
     return sessions[-1].get("versions", {}).get("mubench-gen") if sessions else None
 
 
-def _check_files(folder: Path, now: Mapping[str, str]) -> None:
-    """Every file that was shown must be there with the same bytes; others may have come."""
-    stored = kept(folder)
-    told = changes(stored["files"], now) if stored else [f"the list {IMAGES} is missing"]
+def _is_mended(folder: Path, now: Mapping[str, str]) -> bool:
+    """Whether files have changed that could not be shown as they were.
+
+    Every other file must be there with the same bytes; files that were missing may have come.
+    """
+    files = kept(folder).get("files", {})
+    damaged = {
+        record["image_sha256"]
+        for record in read_records(folder / RECORDS)
+        if record["status"] == "error" and record["error"]["type"] == ImageError.__name__
+    }
+    sound = {name: sha256 for name, sha256 in files.items() if sha256 not in damaged}
+    told = changes(sound, now) if files else [f"the list {IMAGES} is missing"]
     if told:
         raise RunFolderError(
             f"{folder} holds a run that was shown other image files:\n  "
             + "\n  ".join(shortened(told))
             + f"\nPut them back as they were to go on with it, {_ANOTHER}"
         )
+    return any(now.get(name) != sha256 for name, sha256 in files.items())
 
 
 def _check_keys(plan: Plan, folder: Path, planned: int) -> None:
