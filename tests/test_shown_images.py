@@ -138,7 +138,7 @@ def test_an_image_that_was_damaged_may_be_mended(here: Any, tmp_path: Path) -> N
 def without_images(folder: Path) -> None:
     """The run folder as mubench-gen 0.1.0 left it."""
     manifest = json.loads((folder / "manifest.json").read_bytes())
-    del manifest["content"]["images"]
+    del manifest["content"]["images"], manifest["crc"]
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     (folder / "images.json").unlink()
 
@@ -165,11 +165,13 @@ def test_what_another_version_would_ask_otherwise_is_not_taken_for_finished(
 ) -> None:
     path = Path("run/manifest.json")
     manifest = json.loads(path.read_bytes())
+    del manifest["crc"]  # changed by hand, and meant
     manifest["sessions"][-1]["versions"]["mubench-gen"] = "0.0.1"
     path.write_text(json.dumps(manifest), "utf-8")
     lines = Path("run/records.jsonl").read_bytes()
     assert here(*evaluated(begun)).code == 0
     manifest = json.loads(path.read_bytes())
+    del manifest["crc"]
     manifest["sessions"][-1]["versions"]["mubench-gen"] = "0.0.1"
     path.write_text(json.dumps(manifest), "utf-8")
     from mubench_gen.storage.records import from_line, to_line
