@@ -41,6 +41,7 @@ from mubench_gen.__main__ import FAILED_ITEMS, FINE, USER_MUST_FIX, _run
 from mubench_gen.data.demo import write_demo
 from mubench_gen.errors import RunFolderError
 from mubench_gen.runs.results import load_run
+from mubench_gen.runs.shown_images import IMAGES
 from mubench_gen.storage import columns
 from mubench_gen.storage.columns import LEFT_OUT, brief_records
 from mubench_gen.storage.records import Record, read_records, to_line
@@ -49,7 +50,7 @@ from mubench_gen.storage.run_folder import COLUMNS, MANIFEST, RECORDS, SCORES, r
 _VARY = frozenset({"seconds", "usage"})  # between equal runs
 _SLOW = ("--batch-size", "4", "-o", "delay=0.0005")
 _PATIENCE = 60.0  # seconds that any process may take
-_OURS = frozenset({MANIFEST, RECORDS, SCORES, COLUMNS, ".lock"})
+_OURS = frozenset({MANIFEST, RECORDS, SCORES, COLUMNS, IMAGES, ".lock"})
 Counts = Counter[str]
 
 
@@ -298,7 +299,8 @@ def _all(given: Any, folder: Path) -> int:
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         sys.argv = ["mubench-gen", *words(few, folder / "first")]
         check(_run() == FINE, "the first run failed")  # everything is imported
-    check(threading.active_count() == 1, "a thread is left: no process can be forked")
+    left = [one for one in threading.enumerate() if not one.daemon]  # idle ones hold nothing
+    check(len(left) == 1, "a thread is left: no process can be forked")
     drawn, failed = random.Random(given.seed), 0
     sound = Sound(few, folder / "damage")
     parts: list[tuple[str, Callable[[], Counts]]] = [

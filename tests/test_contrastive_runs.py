@@ -124,7 +124,9 @@ def test_a_second_study_of_prompts_encodes_texts_alone(
     assert (encoded(second)["images"], encoded(second)["images_from_disk"]) == (0, 8)
     assert encoded(second)["texts"] > 0
     assert (encoded(again)["images"], encoded(again)["images_from_disk"]) == (8, 0)
-    scores = [[record["scores"] for record in run.records()] for run in (second, again)]
+    scores = [
+        {record["id"]: record["scores"] for record in run.records()} for run in (second, again)
+    ]
     assert scores[0] == scores[1]
     assert len(list((own_cache / "embeddings").glob("*/*.safetensors"))) == 1
 

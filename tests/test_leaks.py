@@ -80,12 +80,13 @@ def of_server(raw: bool) -> Behaviour:
         kind, spell = next(answers)
         spelled = spell(CANARY)
         mark = "@" if raw else spelled
-        document = completion(ANSWER.format(mark), model=f"m {mark}", system_fingerprint=mark)
+        document = completion(ANSWER.format(mark), system_fingerprint=mark)
         document["usage"][mark] = 3
         if kind == "reason":
             document["choices"][0]["finish_reason"] = mark
         if kind == "error":
-            document = {"error": {"message": f"no {mark}", "code": mark, "type": mark}}
+            error = {"message": f"no {mark}", "code": mark, "type": mark}
+            document = {"error": error, "model": mark}
         text = json.dumps(document)
         text = text.replace("@", spelled) if raw else text
         text = f"<html>{text[:-3]}" if kind == "half" else text

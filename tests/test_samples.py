@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mubench_gen.data import Dataset, open_dataset
+from mubench_gen.data.image_files import ImageFiles
 from mubench_gen.tasks.samples import samples
 from mubench_gen.tasks.task import load_tasks
 from mubench_gen.types import Sample, Task
@@ -96,14 +97,13 @@ def test_an_image_is_read_once_and_only_where_it_is_asked_about(
     cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int | None
 ) -> None:
     read: Counter[str] = Counter()
-    read_bytes = Path.read_bytes
+    read_file = ImageFiles.read
 
-    def counted(path: Path) -> bytes:
-        if path.suffix == ".png":
-            read[path.name] += 1
-        return read_bytes(path)
+    def counted(files: ImageFiles, name: str) -> bytes:
+        read[Path(name).name] += 1
+        return read_file(files, name)
 
-    monkeypatch.setattr(Path, "read_bytes", counted)
+    monkeypatch.setattr(ImageFiles, "read", counted)
     run = evaluate(
         "echo",
         tmp_path / "run",

@@ -232,8 +232,8 @@ def test_it_holds_no_key_and_no_file_of_its_parent(process: TemplateProcess) -> 
 def test_it_is_found_in_a_zip_file(tmp_path: Path) -> None:
     package = Path(mubench_gen.__file__).parent
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
-        for file in package.glob("*.py"):
-            archive.write(file, f"mubench_gen/{file.name}")
+        for file in package.rglob("*.py"):
+            archive.write(file, f"mubench_gen/{file.relative_to(package)}")
     paths = [str(tmp_path / "all.zip"), *(p for p in sys.path if "site-packages" in p)]
     program = (
         "import mubench_gen\n"

@@ -86,7 +86,7 @@ def bare(content: bytes) -> bytes | None:
         return _bare_png(content)
     if jpeg.is_jpeg(content):
         return jpeg.bare(content)
-    if content[12:16] == b"VP8X" and content[20] & _WEBP_ABOUT:
+    if content[12:16] == b"VP8X" and int.from_bytes(content[20:21], "big") & _WEBP_ABOUT:
         return None
     return content
 

@@ -54,7 +54,7 @@ def weigh(
     else:
         with isolated_model(plugin, spec):
             named |= _options(model)
-        if found.settings is None:  # the model doesn't digest its weights itself
+        if spec.any_id and found.settings is None:  # the model doesn't digest its weights itself
             named["model"] = spec.name
     return replace(found, files=named_files(named))
 
