@@ -72,9 +72,9 @@ def test_the_wheel_holds_two_packages_with_prompts_tasks_and_weights(wheel: Path
     assert "mubench_gen/_data/prompts/paper.j2" in names
     assert "mubench_gen/_data/tasks/modality.toml" in names
     assert "mubench_gen/py.typed" in names
-    assert {f"mubench_gen/page/{name}" for name in ("page.html.j2", "page.css", "start.js")} <= {
-        *names
-    }
+    assert {
+        f"mubench_gen/report/html/{name}" for name in ("page.html.j2", "page.css", "start.js")
+    } <= {*names}
     weights = [name for name in names if name.endswith("model.safetensors")]
     models = {"llava", "clip"}
     tuned = {f"{model}-finetuned" for model in models}

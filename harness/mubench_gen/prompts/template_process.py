@@ -31,7 +31,7 @@ from typing import IO, Any
 import jinja2
 import markupsafe
 
-import mubench_gen
+from mubench_gen import errors
 from mubench_gen.errors import describe
 from mubench_gen.prompts.sandbox import Reference, TemplateFault, Templates, references
 
@@ -200,7 +200,7 @@ _numbers = itertools.count(1)
 
 def _roots() -> list[str]:
     """Where the process finds what it imports, as this one did: folders, or a zip file."""
-    homes = [mubench_gen.__file__, jinja2.__file__, markupsafe.__file__]
+    homes = [errors.__file__, jinja2.__file__, markupsafe.__file__]
     return list(dict.fromkeys(str(Path(os.path.abspath(h)).parent.parent) for h in homes if h))
 
 
