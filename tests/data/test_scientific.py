@@ -131,6 +131,18 @@ def test_a_damaged_or_enormous_file_is_the_images_error() -> None:
     assert pixels(huge).shape == (1, 1, 3)
 
 
+def test_an_empty_page_that_says_it_is_followed_by_itself_is_read_once() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(RAMP).save(stream, "TIFF")
+    content = bytearray(stream.getvalue())
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        at = file.pages[0].offset + 2 + 12 * len(file.pages[0].tags)  # of the next page's offset
+    assert content[at : at + 4] == b"\0\0\0\0"
+    content[at : at + 4] = second = len(content).to_bytes(4, "little")
+    content += b"\0\0" + second
+    assert (pixels(bytes(content)) == pixels(stream.getvalue())).all()
+
+
 def test_the_choice_is_in_the_manifest_and_in_every_key(here: Any, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()

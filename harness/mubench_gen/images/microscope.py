@@ -263,6 +263,7 @@ def _series(content: bytes, name: str) -> Iterator[Any]:
         raise MissingExtraError("tifffile", "tiff", "Reading microscope files") from None
     try:
         with tifffile.TiffFile(io.BytesIO(content)) as file:
+            _ = len(file.pages)  # finds a chain of pages that leads back to itself
             yield file.series[0]
     except ImageError:
         raise
