@@ -232,3 +232,20 @@ def test_a_run_beside_its_control_is_named_by_its_model_alone(make: Make) -> Non
     folders = [make("first"), make("first", "unseen", control="blind")]
     runs = [mubench_gen.load_run(folder) for folder in folders]
     assert label_runs(runs) == ["mine", "mine · blind"]
+
+
+def test_a_run_of_before_orientations_were_applied_is_compared_and_said(
+    here: Here, make: Make
+) -> None:
+    """Of another limit nothing is said: it makes no other picture."""
+    one, other = make("first"), make("last", image_set={"max_pixels": "50000000"})
+    before = here("compare", one, other)
+    assert "EXIF" not in before.out + before.err
+    path = one / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    del manifest["image_policy"]["orientation"], manifest["image_policy"]["max_pixels"]
+    del manifest["crc"]
+    path.write_text(json.dumps(manifest), "utf-8")
+    outcome = here("compare", one, other)
+    assert outcome.code == 0, outcome.err
+    assert "EXIF orientation as they are stored" in " ".join((outcome.out + outcome.err).split())
