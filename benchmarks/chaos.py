@@ -1,7 +1,7 @@
 """What a run folder lives through: kills, damage and disks that fail. Counts, as a table.
 
     python benchmarks/chaos.py [--kills 200] [--truncations 5000] [--flips 2000] [--faults 60]
-        [--resumed 200] [--seed 0] [--folder FOLDER]
+        [--resumed 200] [--seed 0] [--only PART] [--folder FOLDER]
 
 Kills: `eval` is killed with -9 as often as that, at moments drawn by the seed, and started again;
 when it ends, another run begins. Nothing that was finished may be lost or change, and each run
@@ -227,7 +227,7 @@ def _brief(record: Record) -> Record:
 
 
 def damage(
-    sound: Sound, name: str, count: int, resumed: int, drawn: random.Random, *, cut: bool
+    count: int, drawn: random.Random, *, sound: Sound, name: str, cut: bool, resumed: int
 ) -> Counts:
     counts, content = Counts(), sound.files[name]
     for number in range(count):
@@ -283,6 +283,7 @@ def main() -> int:
     for name, default in (("kills", 200), ("truncations", 5_000), ("flips", 2_000),
                           ("faults", 60), ("resumed", 200), ("seed", 0)):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--only", default="", help="parts whose name holds this")
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
     columns._WORTH = 1  # the small files of this have columns too
@@ -301,21 +302,24 @@ def _all(given: Any, folder: Path) -> int:
         check(_run() == FINE, "the first run failed")  # everything is imported
     left = [one for one in threading.enumerate() if not one.daemon]  # idle ones hold nothing
     check(len(left) == 1, "a thread is left: no process can be forked")
-    drawn, failed = random.Random(given.seed), 0
+    failed = 0
     sound = Sound(few, folder / "damage")
-    parts: list[tuple[str, Callable[[], Counts]]] = [
-        ("kills", partial(kills, given.kills, drawn, many, folder / "kills")),
-        ("disk faults", partial(faults, given.faults, drawn, few, folder / "faults")),
-    ]
+    parts: dict[str, Callable[[random.Random], Counts]] = {
+        "kills": partial(kills, given.kills, data=many, folder=folder / "kills"),
+        "disk faults": partial(faults, given.faults, data=few, folder=folder / "faults"),
+    }
     for name in sound.files:
         for what, count in (("truncations", given.truncations), ("flips", given.flips)):
-            how = {"cut": what == "truncations"}
-            act = partial(damage, sound, name, count, given.resumed, drawn, **how)
-            parts.append((f"{what} of {name}", act))
-    for what, part in parts:
+            how = {"cut": what == "truncations", "resumed": given.resumed}
+            parts[f"{what} of {name}"] = partial(damage, count, sound=sound, name=name, **how)
+    for what, part in parts.items():
+        if given.only not in what:
+            continue
+        drawn = random.Random(f"{given.seed} {what}")
         began = time.monotonic()
         try:
-            told = ", ".join(f"{name} {n:,}" for name, n in sorted(part().items()))
+            counts = part(drawn)
+            told = ", ".join(f"{name} {n:,}" for name, n in sorted(counts.items()))
         except Exception as error:  # what this is here to find
             failed += 1
             told = f"BROKEN: {type(error).__name__}: {error}"
