@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -148,19 +149,27 @@ def test_a_line_that_no_program_should_read_is_told_with_its_row(
     assert message in str(caught.value)
 
 
-def doubled(line: bytes, what: str) -> bytes:
-    key = {"a column": b'"dataset": "other", ', "in a question": b""}[what]
-    if key:
-        return b"{" + key + line[1:]
-    return line.replace(b'"answer_idx": ', b'"answer_idx": 0, "answer_idx": ', 1)
+DOUBLED = {
+    "a column": lambda line: b'{"dataset": "other", ' + line[1:],
+    "in a question": lambda line: line.replace(
+        b'"answer_idx": ', b'"answer_idx": 0, "answer_idx": '
+    ),
+    "with a space behind it": lambda line: b'{"dataset" :"other", "pmid":"\\":", ' + line[1:],
+    "spelt otherwise": lambda line: b'{"\\u0064ataset": "other", "pmid": "\\"\\u003a", ' + line[1:],
+}
 
 
-@pytest.mark.parametrize("what", ["a column", "in a question"])
-def test_a_key_that_stands_twice_is_told(cells: Path, what: str) -> None:
+@pytest.mark.parametrize("change", DOUBLED.values(), ids=DOUBLED)
+def test_a_key_that_stands_twice_is_told(cells: Path, change: Callable[[bytes], bytes]) -> None:
     rows = (cells / "rows.jsonl").read_bytes().splitlines(keepends=True)
-    (cells / "rows.jsonl").write_bytes(rows[0] + doubled(rows[1], what))
+    (cells / "rows.jsonl").write_bytes(rows[0] + change(rows[1]))
     with pytest.raises(DataError, match=r"row 2: the key '\w+' stands twice"):
         open_dataset(str(cells))
+
+
+def test_a_text_that_looks_like_keys_is_a_text(tmp_path: Path) -> None:
+    rows = [make_row(0, institution='"a": "a" : \\u0022: "'), make_row(1, pmid='":":":')]
+    assert len(open_dataset(str(write_data(tmp_path / "data", rows)))) == 2
 
 
 @pytest.mark.parametrize("index", ["9" * 5_000, 10**300, "-" + "9" * 30, "1" * 25])

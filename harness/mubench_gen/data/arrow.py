@@ -115,13 +115,14 @@ class ArrowDataset:
         window = source.window(row)
         cell = window.batch.slice(row - window.start, 1)
         names = [name for name in columns if name in cell.schema.names]
-        return {name: columnar.values(cell.column(name))[0] for name in names}
+        found = columnar.Columns(source.path, cell, names, frozenset())
+        return {name: found[name][0] for name in names}
 
     def _rows(self, source: Source, first: int, row: int, at_most: int) -> list[Row]:
         """The rows from number `row` of a file on; `first` is the index of its first one."""
         window = source.window(row)
         batch = window.batch.slice(row - window.start, at_most)
-        columns = columnar.Columns(batch, text_columns(batch.schema), _UNREAD)
+        columns = columnar.Columns(source.path, batch, text_columns(batch.schema), _UNREAD)
         images = source.images(row, batch.num_rows)
         return [
             self._row(first + row + i, source, row + i, columnar.Cells(columns, i), load)

@@ -114,7 +114,7 @@ class ArrowFile:
         there = (validity(column) & validity(cells)).tolist()
         _, offsets, content = cells.buffers()
         wide = np.int64 if "large" in str(cells.type) else np.int32
-        ends = np.frombuffer(offsets, wide)[cells.offset :][: count + 1].tolist()
+        ends = np.frombuffer(offsets, wide, cells.offset + count + 1)[cells.offset :].tolist()
         origin = content.address - self._buffer.address if content is not None else -1
         if not 0 <= origin <= self._buffer.size:  # the batch is compressed
             return [partial(_copied, cells[i]) if valid else None for i, valid in enumerate(there)]
@@ -145,7 +145,10 @@ class ArrowFile:
         from pyarrow import ipc
 
         stream = pa.BufferReader(self._buffer)
-        self.schema = ipc.read_schema(ipc.read_message(stream))
+        message = ipc.read_message(stream)
+        if message.type != "schema":  # read as one it ends the process
+            raise OSError("it does not begin with a schema")
+        self.schema = ipc.read_schema(message)
         check_schema(self.path, self.schema)
         places: list[tuple[int, int]] = []
         counts: list[int] = []

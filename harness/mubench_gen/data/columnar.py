@@ -31,7 +31,7 @@ def damage_told(path: Path, where: str = "", size: int | None = None) -> Iterato
 
     try:
         yield
-    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+    except (pa.ArrowException, OSError, EOFError, ValueError, OverflowError, MemoryError) as error:
         reason = (str(error).strip().splitlines() or ["it asks for too much memory"])[0]
         what = "damaged" if size is None else f"truncated or damaged ({size:,} bytes)"
         raise DataError(f"{path}{where}: {what}: {reason.rstrip('.')}.") from None
@@ -61,8 +61,11 @@ def values(array: Any, unread: frozenset[str] = frozenset()) -> list[Any]:
 class Columns(dict[str, list[Any]]):
     """The columns of a record batch as lists, each decoded when it is first looked at."""
 
-    def __init__(self, batch: Any, names: Sequence[str], unread: frozenset[str]) -> None:
+    def __init__(
+        self, path: Path, batch: Any, names: Sequence[str], unread: frozenset[str]
+    ) -> None:
         super().__init__()
+        self._path = path
         self.names = names
         self._batch = batch
         self._unread = unread
@@ -70,7 +73,8 @@ class Columns(dict[str, list[Any]]):
     def __missing__(self, name: str) -> list[Any]:
         if name not in self.names:
             raise KeyError(name)
-        self[name] = found = values(self._batch.column(name), self._unread)
+        with damage_told(self._path, f", column {name}"):
+            self[name] = found = values(self._batch.column(name), self._unread)
         return found
 
 

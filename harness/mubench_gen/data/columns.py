@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.data.columnar import damage_told
 from mubench_gen.data.schema import COLUMNS
 from mubench_gen.errors import DataError
 
@@ -29,6 +30,8 @@ def question_names(schema: Any) -> list[str]:
 
 def check_schema(path: Path, schema: Any) -> None:
     """DataError where the columns are not those of μ-Bench: which are missing, new, or differ."""
+    with damage_told(path):
+        _check_names(schema)
     needed = set(COLUMNS) - (_REGIONS if _INSTANCES in schema.names else set())
     missing = [name for name in COLUMNS if name in needed and name not in schema.names]
     doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
@@ -49,6 +52,18 @@ def check_schema(path: Path, schema: Any) -> None:
     )
 
 
+def _check_names(fields: Any) -> None:
+    """That every name in a schema is a text: those in structs too."""
+    import pyarrow.types as kinds
+
+    for field in fields:
+        assert field.name is not None  # reading it fails where it is none
+        if kinds.is_struct(field.type):
+            _check_names(field.type)
+        elif kinds.is_list(field.type) or kinds.is_large_list(field.type):
+            _check_names([field.type.value_field])
+
+
 def _differing(schema: Any) -> list[str]:
     import pyarrow.types as kinds
 
@@ -56,6 +71,8 @@ def _differing(schema: Any) -> list[str]:
     image, questions = schema.field("image").type, schema.field("questions").type
     if not kinds.is_struct(image) or image.get_field_index("bytes") < 0:
         found.append(f"image is {image}, needed is a struct of bytes and path")
+    elif not _is_bytes(image.field("bytes").type):
+        found.append(f"image.bytes is {image.field('bytes').type}, needed is binary")
     if not kinds.is_struct(questions):
         return [*found, f"questions is {questions}, needed is a struct"]
     for field in questions:
@@ -65,6 +82,12 @@ def _differing(schema: Any) -> list[str]:
         if lacking:
             found.append(f"questions.{field.name} has no {', '.join(lacking)}")
     return found
+
+
+def _is_bytes(kind: Any) -> bool:
+    import pyarrow.types as kinds
+
+    return bool(kinds.is_binary(kind) or kinds.is_large_binary(kind))
 
 
 def _has(kind: Any, key: str) -> bool:

@@ -31,12 +31,14 @@ class ImageFiles:
         """Whether the name alone says that the file is not in the folder."""
         if self._may_be_outside:
             return False
+        if os.pardir not in name:
+            return name.startswith(os.sep)
         return os.path.isabs(name) or os.path.normpath(name).split(os.sep, 1)[0] == os.pardir
 
     def read(self, name: str) -> bytes:
         """The file's bytes. DataError where they are others than when their digest was taken."""
         self._check_place(name)
-        with open_regular(self.folder / name) as file:
+        with open_regular(os.path.join(self._real, name)) as file:
             stamp = stamp_of(os.fstat(file.fileno()))
             if stamp[2] > _MOST_BYTES:
                 raise ImageError(f"{name}: the file has {stamp[2]:,} bytes; 2 GiB are the limit")

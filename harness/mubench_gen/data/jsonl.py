@@ -87,9 +87,10 @@ class JsonlDataset:
             file.seek(0)
             for _, offset, line in lines_of(file, self.path):
                 self._offsets.append(offset)
-                row = self._row(len(self._offsets) - 1, line)
-                check_keys(line, self._where(row.index))
-                self._check(row, seen)
+                index = len(self._offsets) - 1
+                columns = read_object(line, self._where(index))
+                check_keys(line, columns, self._where(index))
+                self._check(self._made(index, columns), seen)
         if not self._offsets:
             raise DataError(f"{self.path}: holds no rows.")
         return digest.hexdigest()
@@ -112,8 +113,10 @@ class JsonlDataset:
         return f"{self.path}, row {index + 1}"
 
     def _row(self, index: int, line: bytes) -> Row:
+        return self._made(index, read_object(line, self._where(index)))
+
+    def _made(self, index: int, columns: dict[str, Any]) -> Row:
         where = self._where(index)
-        columns = read_object(line, where)
         image = self._image(columns, where)
         return to_row(index, columns, image, where=where, repeated=index in self._repeated)
 

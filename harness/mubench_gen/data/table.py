@@ -82,7 +82,7 @@ def _read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         for number, _, line in lines_of(file, path):
             where = f"{path}, row {number}"
             columns = read_object(line, where)
-            check_keys(line, where)
+            check_keys(line, columns, where)
             yield number, columns
 
 

@@ -109,7 +109,7 @@ def read_digest(
 ) -> Known:
     """The file read through, and noted under the name unless it was written just now."""
     digest = hashlib.sha256()
-    with open_regular(Path(path)) as opened:
+    with open_regular(path) as opened:
         file: Any = opened
         stamp = stamp_of(os.fstat(file.fileno()))
         buffer = memoryview(bytearray(min(_CHUNK, stamp[2] + 1)))

@@ -13,7 +13,7 @@ _DEEPEST = 64  # of lists and tables in one another
 _MOST_BITS = 1_024  # of an integer
 
 
-def open_regular(path: Path) -> IO[bytes]:
+def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
     """The file, open for reading. OSError where it is a pipe, a device or anything else.
 
     Nothing waits here: opening a FIFO that nobody writes to hangs for ever otherwise.
