@@ -54,9 +54,11 @@ def held(
 
 def runs_of(path: Path) -> list[Path]:
     """A run, or the runs of a study. RunFolderError where it is neither."""
-    if (path / STUDY).is_file():
-        stored = _read(path / STUDY)
-        return [path / run for run in stored["runs"] if os.path.isdir(path / run)]
+    if os.path.isfile(path / STUDY):
+        runs = _read(path / STUDY).get("runs")
+        if not isinstance(runs, list) or not all(isinstance(run, str) for run in runs):
+            raise RunFolderError(f"{path / STUDY}: is no document of a study: it names no runs.")
+        return [path / run for run in runs if os.path.isdir(path / run)]
     return [load_run(path).dir]
 
 
@@ -75,4 +77,6 @@ def _read(path: Path) -> dict[str, Any]:
     missing = sorted({*_SETTLED, "sessions"} - stored.keys())
     if missing:
         raise RunFolderError(f"{path}: is no document of a study: it has no {missing[0]!r}.")
+    if not isinstance(stored["sessions"], list):
+        raise RunFolderError(f"{path}: is no document of a study: the file is damaged.")
     return stored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ def _rank(name: str) -> tuple[bool, Decimal] | None:
 
 
 def _is_run(path: Path) -> bool:
-    return (path / "manifest.json").exists()
+    return os.path.exists(path / "manifest.json")
 
 
 def show(found: Forgetting) -> None:

@@ -6,6 +6,7 @@ No torch here, and no download: a hub id that is not in the local cache has no d
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def local_folder(path: str | Path, revision: str | None = None) -> Path | None:
     None for a hub id that is not in the cache (or where huggingface_hub is not installed).
     """
     folder = Path(path).expanduser()
-    if folder.is_dir():
+    if os.path.isdir(folder):  # False too for what no path can be
         return folder
     try:
         from huggingface_hub import snapshot_download

@@ -52,7 +52,7 @@ def read_source(checkpoint: Checkpoint, runtime: Runtime) -> Source:
     if not _DEVICE.match(runtime.device):
         raise SettingError(f"No device {runtime.device!r}. Known: auto, cpu, cuda, cuda:N, mps.")
     folder = Path(checkpoint.path).expanduser()
-    local = folder.is_dir()
+    local = os.path.isdir(folder)
     if not local and _looks_like_a_folder(checkpoint.path):
         raise UsageError(
             f"No folder {folder}. A model is a folder with config.json and weights, "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -171,7 +172,7 @@ def _of_runtime(checkpoint: Checkpoint, runtime: Runtime) -> dict[str, Any]:
     if runtime.dtype not in _DTYPES:
         raise SettingError(f"No dtype {runtime.dtype!r}. Known: {', '.join(_DTYPES)}.")
     folder = Path(checkpoint.path).expanduser()
-    local = folder.is_dir()
+    local = os.path.isdir(folder)
     no_id = isinstance(checkpoint.path, Path) or not _HUB_ID.match(str(checkpoint.path))
     if not local and no_id:
         raise UsageError(

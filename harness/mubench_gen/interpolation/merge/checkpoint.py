@@ -63,12 +63,10 @@ class Checkpoint:
 
 def find_folder(name: str) -> Path:
     """The folder of a checkpoint: a local one, or OWNER/NAME[@REVISION] fetched from the hub."""
-    with reading(name):
-        own = Path(name).expanduser()
-        there, file = own.is_dir(), own.is_file()
-    if there:
+    own = Path(name).expanduser()
+    if os.path.isdir(own):
         return own
-    if file:
+    if os.path.isfile(own):
         raise MergeError(f"{name} is a file: give the folder that holds it, with its config.json.")
     hub, _, revision = name.partition("@")
     if name.startswith(("/", ".", "~")) or not re.fullmatch(r"[\w.-]+/[\w.-]+", hub):

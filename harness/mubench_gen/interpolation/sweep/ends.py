@@ -6,6 +6,7 @@ run that has nothing left to ask loads nothing.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -101,7 +102,7 @@ class Ends:
 def name_of(checkpoint: Checkpoint, revision: str | None = None) -> str:
     """What `merge` calls a checkpoint: a folder, or OWNER/NAME@REVISION."""
     wanted = revision or checkpoint.revision
-    if wanted is None or Path(checkpoint.path).expanduser().is_dir():
+    if wanted is None or os.path.isdir(Path(checkpoint.path).expanduser()):
         return str(checkpoint.path)
     return f"{checkpoint.path}@{wanted}"
 

@@ -308,6 +308,8 @@ def _read(path: Path) -> dict[str, Any]:
         stored: Any = read_json(path)
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path}: cannot be read: {error}.") from None
-    if not isinstance(stored, dict) or not {*_SETTLED, "sessions"} <= stored.keys():
+    parts: dict[str, Any] = stored if isinstance(stored, dict) else {}
+    whole = all(isinstance(parts.get(part), dict) for part in _SETTLED)
+    if not whole or not isinstance(parts.get("sessions"), list):
         raise RunFolderError(f"{path}: is no document of a sweep.")
-    return stored
+    return parts

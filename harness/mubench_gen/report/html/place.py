@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,19 +14,18 @@ _PAGE = (".html", ".htm")
 
 def check_page_path(path: Path, *, flag: str = "--html", suffixes: Sequence[str] = _PAGE) -> None:
     """SettingError where no page can stand at this path, or where something else would be lost."""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise SettingError(
             f"{flag} {path}: is a folder. Give a file's name, or put {flag} behind the run."
         )
-    if path.exists() and path.suffix.casefold() not in suffixes:
+    if os.path.exists(path) and path.suffix.casefold() not in suffixes:
         raise SettingError(
             f"{flag} {path}: is there already and no {suffixes[0]} file; it would be lost. "
             "Give another name."
         )
-    if not path.resolve().parent.is_dir():
-        raise SettingError(
-            f"{flag} {path}: cannot be written: there is no folder {path.resolve().parent}."
-        )
+    folder = os.path.dirname(os.path.realpath(path))
+    if not os.path.isdir(folder):
+        raise SettingError(f"{flag} {path}: cannot be written: there is no folder {folder}.")
 
 
 def write_text(path: Path, content: str, *, flag: str = "--html") -> None:
