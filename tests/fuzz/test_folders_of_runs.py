@@ -52,9 +52,7 @@ def test_a_damaged_document_of_a_sweep_is_left_as_it_is(
 LONG, LOOP = "a" * 300, "loop/x"
 
 
-@pytest.mark.parametrize(
-    "path", [LONG, f"/{LONG}", f"./{LONG}", "b/" * 2_500, "loop", LOOP, "fifo"]
-)
+@pytest.mark.parametrize("path", [LONG, "b/" * 2_500, "loop", LOOP])
 @pytest.mark.parametrize("where", ["--out", "--base", "--finetuned", "--html", "--forgetting"])
 def test_paths_that_the_system_cannot_follow_are_one_message(
     here: Here, tmp_path: Path, path: str, where: str
