@@ -26,6 +26,12 @@ def check_page_path(path: Path, *, flag: str = "--html", suffixes: Sequence[str]
     folder = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(folder):
         raise SettingError(f"{flag} {path}: cannot be written: there is no folder {folder}.")
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # a name that is too long, a link to itself
+        raise SettingError(f"{flag} {path}: cannot be written: {error.strerror}.") from None
 
 
 def write_text(path: Path, content: str, *, flag: str = "--html") -> None:
