@@ -71,7 +71,8 @@ def endless(head: bytes, chunk: bytes, pause: float = 0.0) -> Writes:
     async def write(transport: asyncio.Transport) -> None:
         transport.write(head)
         while not transport.is_closing():
-            transport.write(chunk)
+            if transport.get_write_buffer_size() < 2**20:  # or it grows faster than anybody reads
+                transport.write(chunk)
             await asyncio.sleep(pause)
 
     return write
