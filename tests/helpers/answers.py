@@ -15,7 +15,7 @@ from .server import completion
 Writes = Callable[[asyncio.Transport], Awaitable[None]]
 ANSWERED, EMPTY, REFUSED, TRUNCATED = "answered", "empty", "refused", "truncated"
 AGAIN = "again"  # the first time; a sound answer then
-ERROR, LATE, DEAD = "error", "late", "dead"  # asked once; until its time is over; twice
+ERROR, LATE, DEAD = "error", "late", "dead"  # asked once; until its time is over; to the last try
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,12 @@ class Answer:
 def http(body: bytes | str | Any, status: int | str = 200, /, **headers: str | int) -> bytes:
     """An HTTP/1.1 answer with its length; `content_length=…` and other headers replace or add."""
     content = body if isinstance(body, bytes) else _text(body).encode()
-    fields = {"content_length": len(content), "content_type": "application/json", **headers}
+    about: dict[str, str | int] = {
+        "content_length": len(content),
+        "content_type": "application/json",
+    }
+    # Said, since it is done: or the client may ask again on a connection that is just closing.
+    fields = {"connection": "close", **about, **headers}
     lines = [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
     head = "\r\n".join([f"HTTP/1.1 {status} X", *lines])
     return f"{head}\r\n\r\n".encode() + content
@@ -103,7 +108,11 @@ READ = (
     Answer("HTTP/1.0", ANSWERED, b"HTTP/1.0 200 OK\r\n\r\n" + SOUND),
     Answer("102 before", ANSWERED, b"HTTP/1.1 102 Processing\r\n\r\n" + whole()),
     Answer("JSON called a page", ANSWERED, http(SOUND, content_type="text/html")),
-    Answer("more behind its length", ANSWERED, whole() + b"HTTP/1.1 200 OK\r\n\r\n"),
+    Answer(
+        "more behind its length",
+        ANSWERED,
+        http(completion(), connection="keep-alive") + b"HTTP/1.1 200 OK\r\n\r\n",
+    ),
     Answer("error: null", ANSWERED, whole(error=None)),
     Answer("usage is text", ANSWERED, whole(usage={"prompt_tokens": "ten"})),
     Answer("no usage", ANSWERED, whole(usage=None)),
@@ -205,9 +214,9 @@ ERRORS = (
     Answer("Retry-After: year 9999", ERROR, busy("Fri, 31 Dec 9999 23:59:59 GMT"), "of peace"),
     Answer("a byte now and then", LATE, endless(OPEN, b" ", 0.1), "no answer within"),
     Answer("silence", LATE, endless(b"", b"", 0.1), "no answer within"),
-    Answer("always 500", DEAD, http("out of memory", 500), "answered 500 2 times: out of memory"),
-    Answer("always abort", DEAD, choice(finish_reason="abort"), "gave the reply up 2 times"),
-    Answer("always no byte", DEAD, b"", "the connection to the server broke 2 times"),
+    Answer("always 500", DEAD, http("out of memory", 500), "answered 500 3 times: out of memory"),
+    Answer("always abort", DEAD, choice(finish_reason="abort"), "gave the reply up 3 times"),
+    Answer("always no byte", DEAD, b"", "the connection to the server broke 3 times"),
 )
 ENDS = (
     Answer("401", "2", http({"error": {"message": "no"}}, 401), "refuses the key"),
