@@ -14,6 +14,7 @@ import pickle
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -138,6 +139,7 @@ class _Flow:
 
     def close(self) -> None:
         """Give up what is under way."""
+        _hush(os.path.dirname(self._ray.__file__))
         self._feed.end.remote(self._sent)
         self._feed.close.remote()
         self._thread.join(_CLOSING if not self._under_way else 0.0)
@@ -256,6 +258,21 @@ class _Flow:
             return
         self._looked = time.monotonic()
         self._window = _AHEAD * max(1, fitting(alive(self._ray), self._cluster)) + _SPARE
+
+
+def _hush(folder: str) -> None:
+    """From now on threads of the package in that folder may fail without a word.
+
+    Those of Ray Data fetch ahead, and lose their cluster when a run that is stopped leaves it.
+    """
+    before = threading.excepthook
+
+    def told(failed: threading.ExceptHookArgs) -> None:
+        frames = traceback.walk_tb(failed.exc_traceback)
+        if not any(frame.f_code.co_filename.startswith(folder + os.sep) for frame, _ in frames):
+            before(failed)
+
+    threading.excepthook = told
 
 
 class _Reader(threading.Thread):
