@@ -50,7 +50,7 @@ wheel: .venv/test-ready
 	$(PIP) --python .venv-wheel/bin/python install --no-deps $(WHEEL_TESTS)/dist/*.whl
 	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" \
 	  > "$$(.venv-wheel/bin/python -c 'import site; print(site.getsitepackages()[0])')/borrowed.pth"
-	cp -r tests docs pyproject.toml plugins/example $(WHEEL_TESTS)
+	cp -r tests docs benchmarks pyproject.toml plugins/example $(WHEEL_TESTS)
 	cd $(WHEEL_TESTS) && MUBENCH_GEN_TEST_WHEEL="$$PWD/dist" \
 	  MUBENCH_GEN_REPLIES="$(CURDIR)/../shared/replies" ../../.venv-wheel/bin/python -m pytest -n 2 $(APART)
 	@command -v chromedriver > /dev/null || echo "NO BROWSER: the report's page was NOT tested." \
