@@ -11,7 +11,7 @@ from mubench_gen.cli.help_texts import Subcommands, examples_of
 from mubench_gen.console.outlet import say, tell
 
 if TYPE_CHECKING:
-    from mubench_gen.data import Dataset
+    from mubench_gen.data.dataset import Dataset
     from mubench_gen.data.survey import Survey
     from mubench_gen.data.verify import Finding
 

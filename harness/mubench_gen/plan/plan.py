@@ -12,7 +12,8 @@ from typing import Any
 
 from mubench_gen.console.progress import log
 from mubench_gen.console.secrets import know_environment, secret_fields, without_secrets
-from mubench_gen.data import Dataset, open_dataset
+from mubench_gen.data import open_dataset
+from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.image_files import combined
 from mubench_gen.data.recast import BOXES
 from mubench_gen.data.shard import Shard, parse_shard, rows_of
