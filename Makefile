@@ -2,24 +2,27 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --no-compile  # bytecode is compiled where it is needed
 WHEEL_TESTS := build/wheel
 APART := --ignore tests/vllm --ignore tests/test_ray_runs.py
+VLLM := tests/vllm/test_parity.py
+VLLM_ALL := tests/vllm/test_*.py tests/test_architectures.py
 
-.PHONY: demo test test-all exhaustive lint unit checkout ray wheel vllm docs clean
+.PHONY: demo test test-all lint unit checkout ray wheel vllm docs clean
 
 demo: .venv/demo-ready
 	$(BIN)/mubench-gen eval --plugin tiny
 
-# Every test runs once, against the wheel, which is what users get; some once more against the
-# checkout, where files lie elsewhere.
+# What proves each promise once, against the wheel, which is what users get. Meanwhile lint and
+# the environment of vLLM: one waits for the processor, the other for the network.
 test: .venv/test-ready
-	$(MAKE) lint checkout wheel ray vllm
+	$(MAKE) -j 2 lint .venv-vllm
+	$(MAKE) wheel ray vllm
 
-# `make test`, and what takes minutes: fuzzing with 100,000 inputs a reader, long chaos runs.
-test-all: test exhaustive
-
-exhaustive: .venv/test-ready
-	$(BIN)/python -m pytest -n 2 -m exhaustive $(APART)
+# All there is: tests marked `exhaustive` too (more architectures, simulations, training, fuzzing with
+# 100,000 inputs a reader), and what a checkout finds elsewhere than a wheel does.
+test-all: .venv/test-ready
+	PYTEST_ADDOPTS='-m ""' $(MAKE) lint checkout wheel ray vllm VLLM='$(VLLM_ALL)'
 
 lint: .venv/test-ready
 	$(BIN)/ruff format --check harness plugins tests benchmarks docs
@@ -52,7 +55,7 @@ wheel: .venv/test-ready
 	  > "$$(.venv-wheel/bin/python -c 'import site; print(site.getsitepackages()[0])')/borrowed.pth"
 	cp -r tests docs benchmarks pyproject.toml plugins/example $(WHEEL_TESTS)
 	cd $(WHEEL_TESTS) && MUBENCH_GEN_TEST_WHEEL="$$PWD/dist" \
-	  MUBENCH_GEN_REPLIES="$(CURDIR)/../shared/replies" ../../.venv-wheel/bin/python -m pytest -n 2 $(APART)
+	  ../../.venv-wheel/bin/python -m pytest -n 2 $(APART)
 	@command -v chromedriver > /dev/null || echo "NO BROWSER: the report's page was NOT tested." \
 	  "Type: apt-get install chromium chromium-driver" >&2
 
@@ -60,27 +63,29 @@ wheel: .venv/test-ready
 # skipped, each with the reason. A process a file: vLLM shares state between the engines of a
 # process, so that closing one takes down the others. The architectures whose processors need
 # torchvision are opened here too; the conformance of two of them is a matter of `unit`.
-vllm: .venv/test-ready
-	tests/vllm/environment.sh .venv-vllm $(PYTHON)
+vllm: .venv-vllm
 	@if [ -f .venv-vllm/ready ]; then \
 	  failed=0; \
 	  export PYTHONPATH="$(CURDIR)/tests/vllm/shim"; \
-	  for file in tests/vllm/test_*.py; do .venv-vllm/bin/python -m pytest $$file || failed=1; done; \
-	  .venv-vllm/bin/python -m pytest tests/test_architectures.py || failed=1; \
+	  for file in $(VLLM); do .venv-vllm/bin/python -m pytest $$file || failed=1; done; \
 	  exit $$failed; \
 	else \
 	  MUBENCH_GEN_NO_VLLM="$$(cat .venv-vllm/reason)" $(BIN)/python -m pytest tests/vllm; \
 	fi
 
+.PHONY: .venv-vllm
+.venv-vllm: .venv/test-ready
+	tests/vllm/environment.sh .venv-vllm .venv $(PYTHON)
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
 .venv/demo-ready: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) install --constraint constraints.txt --editable '.[transformers]'
+	$(INSTALL) --constraint constraints.txt --editable '.[transformers]'
 	touch $@
 
 .venv/test-ready: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) install --constraint constraints.txt --editable '.[transformers,server,ray,ubench,stats,tiff,docs,dev]'
+	$(INSTALL) --constraint constraints.txt --editable '.[transformers,server,ray,ubench,tiff,docs,dev]'
 	touch $@
 
 # The site, strictly, into build/site.

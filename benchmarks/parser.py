@@ -2,9 +2,8 @@
 
     python benchmarks/parser.py [FOLDER]
 
-FOLDER holds blink.jsonl, mmmu_val.jsonl and mmmu_pro.jsonl (by default the folder
-../shared/replies beside the repository, or $MUBENCH_GEN_REPLIES); without them, the
-project's own labelled replies are read. Each figure is the best of five passes in process
+FOLDER holds blink.jsonl, mmmu_val.jsonl and mmmu_pro.jsonl (by default the folder that
+$MUBENCH_GEN_REPLIES names); without it, the project's own labelled replies are read. Each figure is the best of five passes in process
 time; the first pass alone, in which the options are prepared, is printed beside it.
 """
 
@@ -76,12 +75,11 @@ def report(name: str, items: list[Item]) -> None:
 
 
 def main() -> None:
-    default = os.environ.get("MUBENCH_GEN_REPLIES", REPOSITORY.parent / "shared" / "replies")
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(default)
-    if folder.is_dir():
-        items = stored_items(folder)
+    given = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("MUBENCH_GEN_REPLIES")
+    if given:
+        items = stored_items(Path(given))
     else:
-        print(f"no stored replies in {folder}: reading the project's own", file=sys.stderr)
+        print("no folder of stored replies is given: reading the project's own", file=sys.stderr)
         items = corpus_items()
     report("under 200 characters", [item for item in items if len(item.reply) < 200])
     report("1,500 to 2,600 characters", [i for i in items if 1500 <= len(i.reply) <= 2600])

