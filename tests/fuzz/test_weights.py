@@ -23,13 +23,13 @@ from mubench_gen.engines.footprint import broken, loaded_bytes
 from mubench_gen.engines.template_files import template_to_serve
 from mubench_gen.errors import MergeError, UsageError
 from mubench_gen.interpolation.merge import journal as journals
-from mubench_gen.interpolation.merge.adapters import adapted, open_adapter, scaled_adapters
 from mubench_gen.interpolation.merge.arithmetic import Measured
 from mubench_gen.interpolation.merge.checkpoint import Checkpoint, open_checkpoint
-from mubench_gen.interpolation.merge.companions import compare_companions
+from mubench_gen.interpolation.merge.lora import adapted, open_adapter, scaled_adapters
+from mubench_gen.interpolation.merge.model_files import compare_companions
 from mubench_gen.interpolation.merge.output import Finished
-from mubench_gen.interpolation.merge.pickled import open_pickles
 from mubench_gen.interpolation.merge.tensors import read_whole
+from mubench_gen.interpolation.merge.torch_pickle import open_pickles
 from mubench_gen.model import Checkpoint as Source
 
 torch = pytest.importorskip("torch", reason="weights in pickle are torch's")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.lora_settings import fits
-from mubench_gen.interpolation.merge.ties import TIED_BY_DEFAULT, ties_words
+from mubench_gen.interpolation.merge.lora_config import fits
+from mubench_gen.interpolation.merge.tied_weights import TIED_BY_DEFAULT, ties_words
 
 from .conftest import Here, State, near, read, save, torch, toy
 
@@ -214,7 +214,7 @@ def test_of_two_kinds_of_files_the_one_that_transformers_reads_and_the_digest_is
 def test_names_and_shapes_that_the_other_layout_cannot_hold_are_refused(
     change: State, told: str
 ) -> None:
-    from mubench_gen.interpolation.merge.layouts import to_transformers
+    from mubench_gen.interpolation.merge.clip_layouts import to_transformers
     from mubench_gen.interpolation.merge.tensors import MemoryTensor
 
     from .test_layouts import OPEN_CLIP
@@ -227,7 +227,7 @@ def test_names_and_shapes_that_the_other_layout_cannot_hold_are_refused(
 
 @pytest.mark.parametrize("part", ["q_proj", "k_proj", "v_proj"])
 def test_queries_keys_and_values_are_stacked_where_all_three_are_there_and_alike(part: str) -> None:
-    from mubench_gen.interpolation.merge.layouts import to_open_clip
+    from mubench_gen.interpolation.merge.clip_layouts import to_open_clip
     from mubench_gen.interpolation.merge.tensors import MemoryTensor, Tensor
 
     block = "text_model.encoder.layers.0.self_attn"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mubench_gen.interpolation.merge.adapters import scaled_adapters
+from mubench_gen.interpolation.merge.lora import scaled_adapters
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.sweep.ends import InPlaceGenerative
 from mubench_gen.interpolation.sweep.opening import open_ends

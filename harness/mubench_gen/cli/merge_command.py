@@ -11,7 +11,7 @@ import click
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.interpolation.merge.account import Account, Block
+    from mubench_gen.interpolation.merge.report import Account, Block
 
 _EXAMPLES = """
 \b

@@ -16,7 +16,7 @@ from typing import Any
 
 from mubench_gen.engines.digest import local_folder
 from mubench_gen.errors import MergeError, MissingExtraError
-from mubench_gen.interpolation.merge.reading import ADAPTER, read_json, reading, some
+from mubench_gen.interpolation.merge.files import ADAPTER, read_json, reading, some
 from mubench_gen.interpolation.merge.safetensors_file import SIZES, read_header
 from mubench_gen.interpolation.merge.tensors import FileTensor, Tensor
 
@@ -94,7 +94,7 @@ def _opened(name: str, folder: Path, files: ExitStack) -> Checkpoint:
         found = open_safetensors(paths, files)
         how = SAFETENSORS
     else:
-        from mubench_gen.interpolation.merge.pickled import open_pickles
+        from mubench_gen.interpolation.merge.torch_pickle import open_pickles
 
         found = open_pickles(paths)
         how = PICKLE

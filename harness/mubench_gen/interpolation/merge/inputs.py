@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.adapters import open_adapter
 from mubench_gen.interpolation.merge.checkpoint import Checkpoint, is_adapter, open_checkpoint
-from mubench_gen.interpolation.merge.companions import compare_companions
-from mubench_gen.interpolation.merge.layouts import in_layout_of
+from mubench_gen.interpolation.merge.clip_layouts import in_layout_of
+from mubench_gen.interpolation.merge.files import reading
+from mubench_gen.interpolation.merge.lora import open_adapter
 from mubench_gen.interpolation.merge.matching import Match, Matched, match
-from mubench_gen.interpolation.merge.reading import reading
+from mubench_gen.interpolation.merge.model_files import compare_companions
 from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
 
 Side = Literal["base", "finetuned"]

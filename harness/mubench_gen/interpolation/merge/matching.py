@@ -9,13 +9,13 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.adapters import LoraTensor
 from mubench_gen.interpolation.merge.checkpoint import Checkpoint
-from mubench_gen.interpolation.merge.reading import some
+from mubench_gen.interpolation.merge.files import some
+from mubench_gen.interpolation.merge.lora import LoraTensor
 from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.interpolation.merge.safetensors_file import FLOATS
 from mubench_gen.interpolation.merge.tensors import Tensor
-from mubench_gen.interpolation.merge.ties import twin_of, untied
+from mubench_gen.interpolation.merge.tied_weights import twin_of, untied
 
 # Positions, and numbers that OpenAI's CLIPs keep beside their weights.
 _BUFFERS = frozenset(

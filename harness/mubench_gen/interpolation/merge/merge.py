@@ -11,20 +11,20 @@ from pathlib import Path
 
 from mubench_gen.console.progress import Progress, Silent, log
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge import workspace as workspaces
-from mubench_gen.interpolation.merge.account import Account, blocks, unchanged, warnings_of
-from mubench_gen.interpolation.merge.adapters import scaled_adapters
+from mubench_gen.interpolation.merge import partial_folder as workspaces
 from mubench_gen.interpolation.merge.arithmetic import Measured
 from mubench_gen.interpolation.merge.checkpoint import Checkpoint, is_adapter
-from mubench_gen.interpolation.merge.companions import ACCOUNT, carry, companions
+from mubench_gen.interpolation.merge.files import some
 from mubench_gen.interpolation.merge.inputs import Merge, Opened, identity, open_inputs
+from mubench_gen.interpolation.merge.lora import scaled_adapters
+from mubench_gen.interpolation.merge.model_files import ACCOUNT, carry, companions
 from mubench_gen.interpolation.merge.output import Finished, size_of, sound
+from mubench_gen.interpolation.merge.partial_folder import Workspace
 from mubench_gen.interpolation.merge.piecework import Sources
-from mubench_gen.interpolation.merge.reading import some
 from mubench_gen.interpolation.merge.recipe import depths, spelled
+from mubench_gen.interpolation.merge.report import Account, blocks, unchanged, warnings_of
 from mubench_gen.interpolation.merge.safetensors_file import SIZES
-from mubench_gen.interpolation.merge.shard import Listener, write_shard
-from mubench_gen.interpolation.merge.workspace import Workspace
+from mubench_gen.interpolation.merge.shard_writer import Listener, write_shard
 from mubench_gen.storage.run_folder import write_json
 
 _ACCOUNT = 4_000_000  # bytes: room for one result's account and index

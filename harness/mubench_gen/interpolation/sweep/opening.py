@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mubench_gen.errors import SettingError
-from mubench_gen.interpolation.merge.adapters import adapted
+from mubench_gen.interpolation.merge.lora import adapted
 from mubench_gen.interpolation.sweep.ends import InPlaceContrastive, InPlaceGenerative
 from mubench_gen.interpolation.sweep.vllm_ends import (
     AdaptingVllm,

@@ -12,8 +12,8 @@ from pathlib import Path
 from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.errors import SettingError, UsageError
-from mubench_gen.interpolation.merge.adapters import scaled_adapters
 from mubench_gen.interpolation.merge.inputs import Merge
+from mubench_gen.interpolation.merge.lora import scaled_adapters
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
 from mubench_gen.interpolation.sweep.ends import Ends, name_of, one_of

@@ -14,8 +14,8 @@ from typing import Any
 
 from mubench_gen.errors import MergeError
 from mubench_gen.interpolation.merge.checkpoint import Checkpoint
-from mubench_gen.interpolation.merge.layouts import activation
-from mubench_gen.interpolation.merge.reading import read_json, some
+from mubench_gen.interpolation.merge.clip_layouts import activation
+from mubench_gen.interpolation.merge.files import read_json, some
 
 ACCOUNT = "merge.json"
 _SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", ".spm", ".bpe"})

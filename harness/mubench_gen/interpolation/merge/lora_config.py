@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.reading import ADAPTER
+from mubench_gen.interpolation.merge.files import ADAPTER
 
 _NESTED = re.compile(r"\)[*+{]|\\\d")  # a repeated group, or a reference back to one
 _LONGEST = 200  # characters of a module's name that patterns are held against

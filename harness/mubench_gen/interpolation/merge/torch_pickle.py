@@ -12,7 +12,7 @@ from typing import Any
 
 from mubench_gen.errors import MergeError, MissingExtraError, UsageError, describe
 from mubench_gen.interpolation.merge.checkpoint import Contents
-from mubench_gen.interpolation.merge.reading import some
+from mubench_gen.interpolation.merge.files import some
 from mubench_gen.interpolation.merge.tensors import MemoryTensor, Tensor
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # that training scripts put around weights

@@ -10,8 +10,8 @@ from typing import Any
 
 from mubench_gen._version import __version__
 from mubench_gen.interpolation.merge.arithmetic import Measured
+from mubench_gen.interpolation.merge.files import some
 from mubench_gen.interpolation.merge.matching import Match
-from mubench_gen.interpolation.merge.reading import some
 from mubench_gen.interpolation.merge.recipe import Recipe, block_of, spelled
 
 # Norm of the difference against that of the base. The fine-tune of the tiny CLIP has 0.12; of two

@@ -26,11 +26,11 @@ from mubench_gen.interpolation.merge.checkpoint import (
     find_folder,
     open_safetensors,
 )
-from mubench_gen.interpolation.merge.lora_settings import refuse_others, scale_of, scaled
-from mubench_gen.interpolation.merge.reading import ADAPTER, read_json, reading, some
+from mubench_gen.interpolation.merge.files import ADAPTER, read_json, reading, some
+from mubench_gen.interpolation.merge.lora_config import refuse_others, scale_of, scaled
 from mubench_gen.interpolation.merge.safetensors_file import FLOATS
 from mubench_gen.interpolation.merge.tensors import Tensor, read_whole
-from mubench_gen.interpolation.merge.ties import is_words, ties_words
+from mubench_gen.interpolation.merge.tied_weights import is_words, ties_words
 
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 _WRAPPED = "base_model.model."
@@ -163,7 +163,7 @@ def _open_weights(name: str, folder: Path, files: ExitStack) -> Contents:
     path = _weights_file(name, folder)
     if path.suffix == ".safetensors":
         return open_safetensors([path], files)
-    from mubench_gen.interpolation.merge.pickled import open_pickles
+    from mubench_gen.interpolation.merge.torch_pickle import open_pickles
 
     return open_pickles([path])
 
