@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Literal
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.checkpoint import Checkpoint
+from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint
 from mubench_gen.interpolation.merge.tensors import (
     RowsTensor,
     StackedTensor,
@@ -64,7 +64,7 @@ def layout_of(tensors: Mapping[str, Tensor]) -> Layout | None:
     return None
 
 
-def in_layout_of(base: Checkpoint, other: Checkpoint) -> Checkpoint:
+def convert_layout(base: OpenCheckpoint, other: OpenCheckpoint) -> OpenCheckpoint:
     """The other checkpoint with the base's names, where both are CLIPs of different layouts."""
     ours, theirs = layout_of(base.tensors), layout_of(other.tensors)
     prefixed = [_has_prefix(side.tensors) for side in (base, other)]
@@ -80,7 +80,7 @@ def in_layout_of(base: Checkpoint, other: Checkpoint) -> Checkpoint:
     return replace(other, tensors=tensors, converted=True, notes=(*other.notes, note))
 
 
-def activation(checkpoint: Checkpoint) -> dict[str, str]:
+def activation_of(checkpoint: OpenCheckpoint) -> dict[str, str]:
     """What of a CLIP's configuration changes what its weights do, under one name for both."""
     told = checkpoint.settings
     model = told.get("model_cfg")
@@ -99,7 +99,7 @@ def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name = stored.removeprefix(_TEXT)
         if name in names:
             ours, how = names[name]
-            _put(found, ours, _turned(stored, tensor) if how else tensor)
+            _put(found, ours, _transposed(stored, tensor) if how else tensor)
             continue
         block = _in_transformers(name)
         split = re.fullmatch(r"(.*\.)attn\.in_proj_(weight|bias)", block)
@@ -124,7 +124,7 @@ def to_open_clip(tensors: Mapping[str, Tensor], *, prefix: str = "") -> dict[str
     for name, tensor in tensors.items():
         if name in names:
             theirs, how = names[name]
-            _put(found, _prefixed(theirs, prefix), _turned(name, tensor) if how else tensor)
+            _put(found, _prefixed(theirs, prefix), _transposed(name, tensor) if how else tensor)
             continue
         split = re.fullmatch(r"(.*\.)self_attn\.([qkv]_proj)\.(weight|bias)", name)
         if split is None:
@@ -144,7 +144,7 @@ def _put(found: dict[str, Tensor], name: str, tensor: Tensor) -> None:
     found[name] = tensor
 
 
-def _turned(name: str, tensor: Tensor) -> Tensor:
+def _transposed(name: str, tensor: Tensor) -> Tensor:
     if len(tensor.shape) != 2:
         raise MergeError(f"{name} of shape {list(tensor.shape)} is no projection of a CLIP.")
     return TransposedTensor(tensor)

@@ -1,36 +1,41 @@
 """LoRA adapters (PEFT's folders): as fine-tunes, and scaled by α without touching a weight.
 
 An adapter adds s·B·A to a weight, with s = lora_alpha / r (or / √r). So α·s needs another
-lora_alpha and nothing else: `scaled_adapters` writes folders of a configuration each, with the
-weights linked. `open_adapter` shows the adapter as a checkpoint of base + s·B·A, for `merge`.
+lora_alpha and nothing else: `write_scaled_adapters` writes folders of a configuration each, with
+the weights linked. `open_adapter` shows the adapter as a checkpoint of base + s·B·A, for `merge`.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.arithmetic import Floats, Workshop
-from mubench_gen.interpolation.merge.checkpoint import (
-    Checkpoint,
-    Contents,
-    find_folder,
-    open_safetensors,
+from mubench_gen.interpolation.merge.arithmetic import decode
+from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint, find_folder
+from mubench_gen.interpolation.merge.files import ADAPTER, listed, read_object, reading
+from mubench_gen.interpolation.merge.lora_config import (
+    lora_scaling,
+    require_plain_lora,
+    scaled_config,
 )
-from mubench_gen.interpolation.merge.files import ADAPTER, read_json, reading, some
-from mubench_gen.interpolation.merge.lora_config import refuse_others, scale_of, scaled
-from mubench_gen.interpolation.merge.safetensors_file import FLOATS
-from mubench_gen.interpolation.merge.tensors import Tensor, read_whole
-from mubench_gen.interpolation.merge.tied_weights import is_words, ties_words
+from mubench_gen.interpolation.merge.safetensors_file import open_safetensors
+from mubench_gen.interpolation.merge.tensors import (
+    FLOATS,
+    Array,
+    Tensor,
+    read_whole,
+)
+from mubench_gen.interpolation.merge.tied_weights import is_embedding_or_head, ties_embeddings
+from mubench_gen.interpolation.merge.torch_pickle import open_pickles
 
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 _WRAPPED = "base_model.model."
@@ -40,16 +45,16 @@ _PARENTS = ("model", "language_model", "transformer")
 
 @dataclass(frozen=True, slots=True)
 class LoraTensor:
-    """base + scale·B·A in float32, a range of rows at a time. `turned`: the base is (in, out).
+    """base + scale·B·A in float32, a range of rows at a time.
 
-    `down` (A) is (r, in), `up` (B) is (out, r).
+    `down` (A) is (r, in), `up` (B) is (out, r); `transposed`: the base is (in, out).
     """
 
     base: Tensor
     down: Tensor
     up: Tensor
     scale: float
-    turned: bool = False
+    transposed: bool = False
 
     @property
     def dtype(self) -> str:
@@ -59,89 +64,103 @@ class LoraTensor:
     def shape(self) -> tuple[int, ...]:
         return self.base.shape
 
-    def read_into(self, start: int, buffer: memoryview) -> None:
-        size, each = (8, np.float64) if self.dtype == "F64" else (4, np.float32)
+    def read(self, first: int, count: int) -> Array:
+        kind = np.float64 if self.dtype == "F64" else np.float32
         width = self.shape[1]
-        first, count = start // size, len(buffer) // size
         rows = slice(first // width, -(-(first + count) // width))
-        down, up = _numbers(self.down), _numbers(self.up)
+        down, up = _matrix(self.down), _matrix(self.up)
         skipped = first - rows.start * width
-        weights = _some_numbers(self.base, first, count)
+        weights = decode(self.base.read(first, count), self.base.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number is found by its user
-            added = down[:, rows].T @ up.T if self.turned else up[rows] @ down
-            found = weights + each(self.scale) * added.reshape(-1)[skipped : skipped + count]
-        buffer[:] = found.astype(each, copy=False).view(np.uint8).data
+            added = down[:, rows].T @ up.T if self.transposed else up[rows] @ down
+            found = weights + kind(self.scale) * added.reshape(-1)[skipped : skipped + count]
+        return found.astype(kind, copy=False).view(np.uint8)
 
 
-def open_adapter(name: str, base: Checkpoint, files: ExitStack) -> Checkpoint:
+_Pair = tuple[Tensor, Tensor, bool]  # A, B, and whether of an embedding, whose weight is (in, out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Adapter:
+    """An open one: its configuration, its file of weights, A and B by module."""
+
+    folder: Path
+    settings: Mapping[str, Any]
+    weights: Path
+    modules: Mapping[str, _Pair]
+
+
+def open_adapter(name: str, base: OpenCheckpoint, files: ExitStack) -> OpenCheckpoint:
     """The base with an adapter merged in, tensor by tensor as they are read.
 
     MergeError for adapters whose effect is not s·B·A alone (whole modules, biases, DoRA), and
     for one that fits another base.
     """
-    folder = find_folder(name)
-    settings = read_json(folder / ADAPTER)
-    refuse_others(name, settings)
-    contents = _open_weights(name, folder, files)
-    modules = _modules(name, contents)
+    adapter = _opened(name, files)
     tensors: dict[str, Tensor] = dict(base.tensors)
-    for module, (down, up, turned) in modules.items():
+    for module, (down, up, transposed) in adapter.modules.items():
         key = _key_of(name, module, base)
         if isinstance(tensors[key], LoraTensor):
             raise MergeError(f"{name}: two modules of the adapter change the base's {key}.")
-        if ties_words(base.settings) and is_words(key):
+        if ties_embeddings(base.settings) and is_embedding_or_head(key):
             raise MergeError(
                 f"{name}: the adapter changes {key}, which is embedding and output layer in one "
                 "(tie_word_embeddings): have PEFT merge it into its base and give that folder."
             )
-        turned = turned or bool(settings.get("fan_in_fan_out"))
-        scale = scale_of(settings, module, down.shape[0])
-        tensors[key] = _fitted(name, key, LoraTensor(base.tensors[key], down, up, scale, turned))
-    ranks = sorted({down.shape[0] for down, _, _ in modules.values()})
-    configuration, stat = (path.stat() for path in (folder / ADAPTER, _weights_file(name, folder)))
-    told = settings.get("base_model_name_or_path")
+        transposed = transposed or bool(adapter.settings.get("fan_in_fan_out"))
+        scale = lora_scaling(adapter.settings, module, down.shape[0])
+        tensors[key] = merged = LoraTensor(base.tensors[key], down, up, scale, transposed)
+        _check_shape(name, key, merged)
+    ranks = sorted({down.shape[0] for down, _, _ in adapter.modules.values()})
+    stats = {ADAPTER: (adapter.folder / ADAPTER).stat(), "weights": adapter.weights.stat()}
+    stated = adapter.settings.get("base_model_name_or_path")
     return replace(
         base,
         name=name,
-        folder=folder,
-        format=f"LoRA adapter of rank {', '.join(map(str, ranks))}, {len(modules)} modules",
+        folder=adapter.folder,
+        format=f"LoRA adapter of rank {', '.join(map(str, ranks))}, {len(adapter.modules)} modules",
         tensors=tensors,
-        identity=[
-            (ADAPTER, configuration.st_size, configuration.st_mtime_ns),
-            ("weights", stat.st_size, stat.st_mtime_ns),
-        ],
-        notes=(f"{name} says that its base is {told}",) if told else (),
+        identity=[(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()],
+        notes=(f"{name} says that its base is {stated}",) if stated else (),
         adapter=True,
     )
 
 
 @reading("An adapter")
-def adapted(name: str) -> dict[str, int]:
+def adapted_modules(name: str) -> dict[str, int]:
     """The modules that an adapter changes, with their ranks. MergeError as in `open_adapter`."""
-    folder = find_folder(name)
-    refuse_others(name, read_json(folder / ADAPTER))
     with ExitStack() as files:
-        modules = _modules(name, _open_weights(name, folder, files))
+        modules = _opened(name, files).modules
     return {module: down.shape[0] for module, (down, _, _) in modules.items()}
 
 
-def scaled_adapters(name: str, folders: Mapping[Decimal, Path]) -> list[str]:
+def write_scaled_adapters(name: str, folders: Mapping[Decimal, Path]) -> list[str]:
     """Write the adapter for each α: its configuration scaled, its weights linked.
 
     The names of the modules that it changes. MergeError as in `open_adapter`.
     """
-    folder = find_folder(name)
-    settings = read_json(folder / ADAPTER)
-    refuse_others(name, settings)
-    weights = _weights_file(name, folder)
     with ExitStack() as files:
-        modules = sorted(_modules(name, _open_weights(name, folder, files)))
+        adapter = _opened(name, files)
     for alpha, out in folders.items():
         out.mkdir(parents=True)
-        text = json.dumps(scaled(settings, float(alpha)))
+        text = json.dumps(scaled_config(adapter.settings, float(alpha)))
         (out / ADAPTER).write_text(text + "\n", encoding="utf-8")
-        _link(weights.resolve(), out / weights.name)
-    return modules
+        _link(adapter.weights.resolve(), out / adapter.weights.name)
+    return sorted(adapter.modules)
+
+
+def _opened(name: str, files: ExitStack) -> _Adapter:
+    folder = find_folder(name)
+    settings = read_object(folder / ADAPTER)
+    require_plain_lora(name, settings)
+    weights = next((folder / file for file in WEIGHTS if (folder / file).is_file()), None)
+    if weights is None:
+        raise MergeError(f"{name}: holds {ADAPTER} and no {' or '.join(WEIGHTS)}.")
+    if weights.suffix == ".safetensors":
+        state = open_safetensors([weights], files)
+    else:
+        state = open_pickles([weights])
+    return _Adapter(folder, settings, weights, _modules(name, state.tensors))
 
 
 def _link(weights: Path, out: Path) -> None:
@@ -152,44 +171,29 @@ def _link(weights: Path, out: Path) -> None:
         out.symlink_to(weights)
 
 
-def _weights_file(name: str, folder: Path) -> Path:
-    for file in WEIGHTS:
-        if (folder / file).is_file():
-            return folder / file
-    raise MergeError(f"{name}: holds {ADAPTER} and no {' or '.join(WEIGHTS)}.")
-
-
-def _open_weights(name: str, folder: Path, files: ExitStack) -> Contents:
-    path = _weights_file(name, folder)
-    if path.suffix == ".safetensors":
-        return open_safetensors([path], files)
-    from mubench_gen.interpolation.merge.torch_pickle import open_pickles
-
-    return open_pickles([path])
-
-
-def _modules(name: str, contents: Contents) -> dict[str, tuple[Tensor, Tensor, bool]]:
-    """A and B by module, and whether of an embedding, whose weight is (in, out)."""
-    whole = [key for key in contents.tensors if not key.endswith(_PARTS)]
+def _modules(name: str, tensors: Mapping[str, Tensor]) -> dict[str, _Pair]:
+    whole = [key for key in tensors if not key.endswith(_PARTS)]
     if whole:
         raise MergeError(
             f"{name}: the adapter's weights also hold whole tensors, which lora_alpha does not "
-            f"scale: {some(whole)}. Have PEFT merge it into its base and give that folder."
+            f"scale: {listed(whole)}. Have PEFT merge it into its base and give that folder."
         )
-    found: dict[str, tuple[Tensor, Tensor, bool]] = {}
-    for key in contents.tensors:
+    found: dict[str, _Pair] = {}
+    for key in tensors:
         part = next(part for part in _PARTS if key.endswith(part))
-        module, turned = key.removesuffix(part), "embedding" in part
-        names = [module + one for one in _PARTS if ("embedding" in one) == turned]
-        down, up = (contents.tensors.get(one) for one in names)
-        plain = module.removeprefix(_WRAPPED)
+        stored, embedding = key.removesuffix(part), "embedding" in part
+        names = [stored + one for one in _PARTS if ("embedding" in one) == embedding]
+        down, up = (tensors.get(one) for one in names)
+        module = stored.removeprefix(_WRAPPED)
         if down is None or up is None or not _are_pair(down, up):
-            raise MergeError(f"{name}: {module} has no pair of matrices A and B of numbers.")
-        if found.setdefault(plain, (down, up, turned)) != (down, up, turned):
-            raise MergeError(f"{name}: the adapter's weights hold {plain} twice.")
+            raise MergeError(f"{name}: {stored} has no pair of matrices A and B of numbers.")
+        if found.setdefault(module, (down, up, embedding)) != (down, up, embedding):
+            raise MergeError(f"{name}: the adapter's weights hold {module} twice.")
     if not found:
         raise MergeError(f"{name}: the adapter's weights hold no A and B.")
-    _check_finite(name, contents)
+    for key, tensor in tensors.items():  # answers of NaN would be answers all the same
+        if not np.isfinite(_matrix(tensor)).all():
+            raise MergeError(f"{name}: {key} holds NaN or Inf. Fetch or train the adapter again.")
     return found
 
 
@@ -199,14 +203,7 @@ def _are_pair(down: Tensor, up: Tensor) -> bool:
     return 0 < down.shape[0] == up.shape[1]
 
 
-def _check_finite(name: str, contents: Contents) -> None:
-    """As of whole weights: answers of NaN would be answers all the same."""
-    for key, tensor in contents.tensors.items():
-        if not np.isfinite(_numbers(tensor)).all():
-            raise MergeError(f"{name}: {key} holds NaN or Inf. Fetch or train the adapter again.")
-
-
-def _key_of(name: str, module: str, base: Checkpoint) -> str:
+def _key_of(name: str, module: str, base: OpenCheckpoint) -> str:
     """The base's tensor that a module of the model stands for; files may name its parents else."""
     exact = f"{module}.weight"
     if exact in base.tensors:
@@ -228,27 +225,16 @@ def _plain(name: str) -> tuple[str, ...]:
     return tuple(part for part in parts if part not in dropped)
 
 
-def _fitted(name: str, key: str, tensor: LoraTensor) -> LoraTensor:
+def _check_shape(name: str, key: str, tensor: LoraTensor) -> None:
     rows, columns = tensor.up.shape[0], tensor.down.shape[1]
-    expected = (columns, rows) if tensor.turned else (rows, columns)
+    expected = (columns, rows) if tensor.transposed else (rows, columns)
     if tensor.base.shape != expected or tensor.base.dtype not in FLOATS:
         raise MergeError(
             f"{name}: the adapter's B·A for {key} is {list(expected)}, the base's tensor "
             f"{list(tensor.base.shape)}. Is this the adapter's base?"
         )
-    return tensor
 
 
-def _numbers(tensor: Tensor) -> Floats:
+def _matrix(tensor: Tensor) -> Array:
     """All of a small matrix, as float32 or float64."""
-    count = math.prod(tensor.shape)
-    raw = np.frombuffer(read_whole(tensor), np.uint8)
-    return Workshop(count).decoded(raw, tensor.dtype, "").reshape(tensor.shape)
-
-
-def _some_numbers(tensor: Tensor, first: int, count: int) -> Floats:
-    workshop = Workshop(count)
-    each = 8 if tensor.dtype == "F64" else 4 if tensor.dtype == "F32" else 2
-    raw = workshop.raw("", count * each)
-    tensor.read_into(first * each, raw.data)
-    return workshop.decoded(raw, tensor.dtype, "")
+    return decode(read_whole(tensor), tensor.dtype).reshape(tensor.shape)

@@ -12,21 +12,21 @@ from mubench_gen.interpolation.merge.files import ADAPTER
 
 _NESTED = re.compile(r"\)[*+{]|\\\d")  # a repeated group, or a reference back to one
 _LONGEST = 200  # characters of a module's name that patterns are held against
-# Ways to begin that change the base, so that B·A is no difference from the published one.
+# Initialisations that change the base, so that B·A is no difference from the published one.
 _OTHER_BASE = ("pissa", "olora", "corda", "loftq")
 
 
-def scale_of(settings: Mapping[str, Any], module: str, rank: int) -> float:
+def lora_scaling(settings: Mapping[str, Any], module: str, rank: int) -> float:
     """What B·A is multiplied with: by PEFT's rule, patterns first."""
     alpha = settings.get("lora_alpha", 8)
     for pattern, value in _patterns(settings).items():
-        if fits(pattern, module):
+        if fits_module(pattern, module):
             alpha = value
             break
     return _factor(alpha) / (math.sqrt(rank) if settings.get("use_rslora") else rank)
 
 
-def fits(pattern: str, module: str) -> bool:
+def fits_module(pattern: str, module: str) -> bool:
     """PEFT's rule for a pattern of modules: a regular expression at the name's end.
 
     It comes with the adapter, so one that could take for ever is refused.
@@ -62,7 +62,7 @@ def _factor(alpha: Any) -> float:
     return number
 
 
-def scaled(settings: Mapping[str, Any], alpha: float) -> dict[str, Any]:
+def scaled_config(settings: Mapping[str, Any], alpha: float) -> dict[str, Any]:
     """The configuration of an adapter with α times its effect, without what is not set."""
     return {
         **{name: value for name, value in settings.items() if value is not None and value != {}},
@@ -71,7 +71,7 @@ def scaled(settings: Mapping[str, Any], alpha: float) -> dict[str, Any]:
     }
 
 
-def refuse_others(name: str, settings: Mapping[str, Any]) -> None:
+def require_plain_lora(name: str, settings: Mapping[str, Any]) -> None:
     """MergeError for adapters whose effect is not s·B·A alone, so that α does not scale it."""
     kind = str(settings.get("peft_type", "LORA")).upper()
     if kind != "LORA":
@@ -92,9 +92,10 @@ def refuse_others(name: str, settings: Mapping[str, Any]) -> None:
                 f"{name}: the adapter has {key} = {settings[key]!r}, whose effect α does not "
                 "scale. Have PEFT merge it into its base and give that folder."
             )
-    begun = str(settings.get("init_lora_weights", "")).lower()
-    if begun.startswith(_OTHER_BASE):
+    initialised = str(settings.get("init_lora_weights", "")).lower()
+    if initialised.startswith(_OTHER_BASE):
         raise MergeError(
-            f"{name}: the adapter began as {begun!r}, which changes the base: it is no difference "
-            "from the published one. Save it with PEFT's conversion to plain LoRA first."
+            f"{name}: the adapter was initialised by {initialised!r}, which changes the base: "
+            "it is no difference from the published one. Save it with PEFT's conversion to plain "
+            "LoRA first."
         )

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import MergeError, MissingExtraError, UsageError, describe
-from mubench_gen.interpolation.merge.checkpoint import Contents
-from mubench_gen.interpolation.merge.files import some
-from mubench_gen.interpolation.merge.tensors import MemoryTensor, Tensor
+from mubench_gen.interpolation.merge.files import listed
+from mubench_gen.interpolation.merge.tensors import MemoryTensor, StateDict, Tensor
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # that training scripts put around weights
 _DATA_PARALLEL = "module."
@@ -21,7 +20,7 @@ _EXPANDED = 2**24  # bytes that a tensor may take without as many in the file
 _GLOBAL = re.compile(r"(?:GLOBAL|global) ([\w.]+)")  # in what torch says of what it refuses
 
 
-def open_pickles(paths: Sequence[Path]) -> Contents:
+def open_pickles(paths: Sequence[Path]) -> StateDict:
     """The tensors of pickle files. MergeError for what `weights_only=True` refuses."""
     shards: dict[str, list[str]] = {}
     tensors: dict[str, Tensor] = {}
@@ -38,10 +37,10 @@ def open_pickles(paths: Sequence[Path]) -> Contents:
             raise _unreadable(path, error) from None
         twice = [name for name in found if name in tensors]
         if twice:
-            raise MergeError(f"{path}: holds {some(twice)}, which another shard holds too.")
+            raise MergeError(f"{path}: holds {listed(twice)}, which another shard holds too.")
         shards[path.name] = list(found)
         tensors |= found
-    return Contents(shards, tensors, {"format": "pt"}, notes, ties)
+    return StateDict(shards, tensors, {"format": "pt"}, notes, ties)
 
 
 def _load(path: Path) -> Any:
