@@ -11,13 +11,14 @@ from mubench_gen.errors import MergeError, describe
 from mubench_gen.storage.user_files import read_json
 
 ADAPTER = "adapter_config.json"
+_LARGEST = 100 * 2**20  # bytes of JSON: three times the largest tokenizers
 _SHOWN = 5  # names that a message lists
 
 
 def read_object(file: Path) -> dict[str, Any]:
     """A JSON file that holds an object. MergeError where it doesn't."""
     try:
-        document = read_json(file)
+        document = read_json(file, _LARGEST)
     except (OSError, ValueError) as error:
         raise MergeError(
             f"{file}: cannot be read as JSON: {describe(error)}. Fetch it again."
