@@ -98,6 +98,7 @@ def test_what_was_finished_is_kept_and_the_rest_is_done(
     finished = sorted(partial.glob("**/*.safetensors"))
     assert len(finished) == 2 * 2  # shards × α
     times = {path.name: path.stat().st_mtime_ns for path in finished if "0.5" in str(path)}
+    (partial / "alpha-0.5/.merge.json-abcdefgh").write_text("begun by one that was killed")
     done = here("merge", *sides, *FLAGS)
     assert done.code == 0, done.err
     assert f"2 of {SHARDS} shards were finished, and are as they were written" in done.err
@@ -105,6 +106,7 @@ def test_what_was_finished_is_kept_and_the_rest_is_done(
     assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
     merged = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "m/alpha-0.5").iterdir()}
     assert times.items() <= merged.items()
+    assert not [name for name in merged if name.startswith(".")]
 
 
 def test_the_report_covers_shards_of_before_the_interruption(

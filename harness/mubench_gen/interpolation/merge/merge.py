@@ -32,8 +32,10 @@ from mubench_gen.interpolation.merge.report import MergeReport, make_report
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard, ShardWriter, layout
 from mubench_gen.interpolation.merge.tensors import byte_count
 from mubench_gen.storage.run_folder import write_json
+from mubench_gen.storage.scratch import sweep
 
 _ROOM = 4_000_000  # bytes: for one result's report and index
+_INDEX = "model.safetensors.index.json"
 _PART = ".part"  # ends the name of a file that is not whole yet
 
 
@@ -92,6 +94,7 @@ def _write_weights(
     folders = list(settings.folders(partial.folder).values())
     for folder in folders:
         folder.mkdir(exist_ok=True)
+        sweep(folder, (REPORT, _INDEX))  # what a kill left of these
     done, total = 0, sum(math.prod(one.shape) for one in inputs.tensors)
 
     def advance(count: int) -> None:
@@ -194,4 +197,4 @@ def _write_index(folder: Path, inputs: MergeInputs) -> None:
     names = {one.name: shard for shard, tensors in shards.items() for one in tensors}
     total = sum(map(byte_count, inputs.tensors))
     index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(names.items()))}
-    write_json(folder / "model.safetensors.index.json", index)
+    write_json(folder / _INDEX, index)
