@@ -242,9 +242,9 @@ def memo(count: int) -> bytes:
         (lambda: pickled({"a": torch.ones(2).to("meta")}), "type that cannot be merged"),
         (lambda: pickled({"a": torch.ones(2, 2).to_sparse()}), "type that cannot be merged"),
         (lambda: pickled({"a": torch.ones(2).cfloat()}), "type that cannot be merged"),
-        (lambda: pickled({1: torch.ones(2), "1": torch.ones(2)}), "names are no texts"),
-        (lambda: pickled([torch.ones(2)]), "no state dict but list"),
-        (lambda: pickle.dumps({"a": np.ones(3)}, 2), "which is no tensor"),
+        (lambda: pickled({1: torch.ones(2), "1": torch.ones(2)}), "names are not texts"),
+        (lambda: pickled([torch.ones(2)]), "holds list, not a state dict"),
+        (lambda: pickle.dumps({"a": np.ones(3)}, 2), "which is not a tensor"),
     ],
 )
 def test_pickles_that_are_more_than_they_look_are_refused(

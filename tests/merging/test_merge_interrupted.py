@@ -129,7 +129,7 @@ def test_a_finished_shard_that_was_damaged_is_written_again(
     content[-5] ^= 1
     shard.write_bytes(content)
     done = here("merge", *sides, *FLAGS)
-    assert f"{shard.name} is no longer what was written, and is written again" in done.err
+    assert f"{shard.name} is not what was written any more, and is written again" in done.err
     assert f"1 of {SHARDS} shards were finished" in done.err
     assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
 

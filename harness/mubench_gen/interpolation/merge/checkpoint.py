@@ -39,7 +39,7 @@ _QUANTISED = re.compile(
 class OpenCheckpoint:
     """An open checkpoint. `shards` maps a file's name to its tensors, in the order of its bytes.
 
-    `settings` is config.json (or open_clip_config.json), empty where there is none;
+    `config` is config.json (or open_clip_config.json), empty where there is none;
     `identity` tells whether the files are still the same (name, size, time of change).
     `converted`: the tensors' names are those of another layout than the files'; `adapter`: they
     are a base's with an adapter merged in. `ties`: names that the files say are one tensor.
@@ -51,7 +51,7 @@ class OpenCheckpoint:
     shards: Mapping[str, Sequence[str]]
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, str]
-    settings: Mapping[str, Any]
+    config: Mapping[str, Any]
     identity: Sequence[tuple[str, int, int]]
     notes: Sequence[str] = ()
     converted: bool = False
@@ -88,8 +88,8 @@ def open_checkpoint(name: str, files: ExitStack) -> OpenCheckpoint:
 def _opened(name: str, folder: Path, files: ExitStack) -> OpenCheckpoint:
     if (folder / ADAPTER).is_file():
         raise MergeError(f"{name} is an adapter: its base comes first, then the adapter.")
-    settings = read_settings(folder)
-    _refuse_quantised(name, settings)
+    config = read_config(folder)
+    _refuse_quantised(name, config)
     paths, index = _weight_files(name, folder)
     if paths[0].suffix == ".safetensors":
         found = open_safetensors(paths, files)
@@ -108,7 +108,7 @@ def _opened(name: str, folder: Path, files: ExitStack) -> OpenCheckpoint:
         shards=found.shards,
         tensors=found.tensors,
         metadata=found.metadata,
-        settings=settings,
+        config=config,
         identity=[(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats],
         notes=found.notes,
         ties=found.ties,
@@ -120,7 +120,7 @@ def is_adapter(name: str) -> bool:
     return (find_folder(name) / ADAPTER).is_file()
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
     """config.json, or what open_clip has in its place; empty where there is neither."""
     for file in (folder / "config.json", folder / "open_clip_config.json"):
         if file.is_file():
@@ -141,7 +141,7 @@ def _fetch(hub: str, revision: str | None) -> Path:
     except (OSError, ValueError, HfHubHTTPError) as error:
         lines = str(error).strip().splitlines()
         raise MergeError(
-            f"{hub} is no local folder and cannot be fetched from the hub: "
+            f"{hub} is not a local folder and cannot be fetched from the hub: "
             f"{lines[0].rstrip('.') if lines else type(error).__name__}."
         ) from None
 
@@ -173,7 +173,7 @@ def _refuse_gaps(files: Sequence[Path]) -> None:
         if numbered and int(numbered[2]) != len(files):
             raise MergeError(
                 f"{path.parent}: holds {len(files)} of the {int(numbered[2])} shards that "
-                "their names tell of, and no index. Fetch the missing ones."
+                "their names count, and no index. Fetch the missing ones."
             )
 
 
@@ -212,8 +212,8 @@ def _check_index(index: Path, shards: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def _refuse_quantised(name: str, settings: Mapping[str, Any]) -> None:
-    for part in (settings, settings.get("text_config"), settings.get("vision_config")):
+def _refuse_quantised(name: str, config: Mapping[str, Any]) -> None:
+    for part in (config, config.get("text_config"), config.get("vision_config")):
         for key in ("quantization_config", "compression_config"):
             found = part.get(key) if isinstance(part, dict) else None
             if found:
@@ -223,7 +223,7 @@ def _refuse_quantised(name: str, settings: Mapping[str, Any]) -> None:
 
 def _check_tensors(name: str, tensors: Mapping[str, Tensor]) -> None:
     if not tensors:
-        raise MergeError(f"{name}: its files hold no tensor.")
+        raise MergeError(f"{name}: its files hold no tensors.")
     packed = [
         key
         for key, one in tensors.items()

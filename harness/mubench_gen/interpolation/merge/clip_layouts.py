@@ -82,13 +82,13 @@ def convert_layout(base: OpenCheckpoint, other: OpenCheckpoint) -> OpenCheckpoin
 
 def activation_of(checkpoint: OpenCheckpoint) -> dict[str, str]:
     """What of a CLIP's configuration changes what its weights do, under one name for both."""
-    told = checkpoint.settings
-    model = told.get("model_cfg")
+    config = checkpoint.config
+    model = config.get("model_cfg")
     if isinstance(model, dict):
         return {"hidden_act": "quick_gelu" if model.get("quick_gelu") else "gelu"}
-    text = told.get("text_config")
-    acts = text.get("hidden_act", "quick_gelu") if isinstance(text, dict) else "quick_gelu"
-    return {"hidden_act": str(acts)} if told else {}
+    text = config.get("text_config")
+    name = text.get("hidden_act", "quick_gelu") if isinstance(text, dict) else "quick_gelu"
+    return {"hidden_act": str(name)} if config else {}
 
 
 def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -109,7 +109,8 @@ def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         rows, rest = divmod(tensor.shape[0] if tensor.shape else 1, len(_SPLIT))
         if rest:
             raise MergeError(
-                f"{stored} of shape {list(tensor.shape)} is no matrix of queries, keys and values."
+                f"{stored} of shape {list(tensor.shape)} is not a matrix of queries, "
+                "keys and values."
             )
         for number, part in enumerate(_SPLIT):
             name = f"{split[1]}self_attn.{part}.{split[2]}"
@@ -138,7 +139,7 @@ def to_open_clip(tensors: Mapping[str, Tensor], *, prefix: str = "") -> dict[str
 
 
 def _put(found: dict[str, Tensor], name: str, tensor: Tensor) -> None:
-    """Two tensors of one name in the other layout are no CLIP's, and one would be lost."""
+    """A CLIP has no two tensors of one name in the other layout: one would be lost."""
     if name in found:
         raise MergeError(f"Two tensors of one checkpoint stand for {name} in the other's layout.")
     found[name] = tensor
@@ -146,7 +147,7 @@ def _put(found: dict[str, Tensor], name: str, tensor: Tensor) -> None:
 
 def _transposed(name: str, tensor: Tensor) -> Tensor:
     if len(tensor.shape) != 2:
-        raise MergeError(f"{name} of shape {list(tensor.shape)} is no projection of a CLIP.")
+        raise MergeError(f"{name} of shape {list(tensor.shape)} is not a projection of a CLIP.")
     return TransposedTensor(tensor)
 
 

@@ -24,7 +24,7 @@ def read_object(file: Path) -> dict[str, Any]:
             f"{file}: cannot be read as JSON: {describe(error)}. Fetch it again."
         ) from None
     if not isinstance(document, dict):
-        raise MergeError(f"{file}: is no JSON object. Fetch it again.")
+        raise MergeError(f"{file}: is not a JSON object. Fetch it again.")
     return document
 
 

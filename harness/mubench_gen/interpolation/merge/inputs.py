@@ -85,7 +85,7 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
     finetuned = tuple(_open_finetuned(name, base, files) for name in settings.finetuned)
     if settings.carried_from == "finetuned" and finetuned[0].adapter:
         raise MergeError(
-            f"--carry-from finetuned: {finetuned[0]} is an adapter, which has no model's files."
+            f"--carry-from finetuned: {finetuned[0]} is an adapter, which has no such files."
         )
     if settings.carried_from == "finetuned" and finetuned[0].converted:
         raise MergeError(
@@ -101,11 +101,11 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
         base=base,
         finetuned=finetuned,
         shards={as_safetensors(file): tensors for file, tensors in shards.items()},
-        warnings=tuple(text for one in compared for text in one.warnings),
+        warnings=tuple(text for warnings, _ in compared for text in warnings),
         notes=(
             *(text for side in (base, *finetuned) for text in side.notes),
             *notes,
-            *(text for one in compared for text in one.notes),
+            *(text for _, different in compared for text in different),
         ),
     )
 

@@ -71,7 +71,7 @@ class LoraTensor:
         down, up = _matrix(self.down), _matrix(self.up)
         skipped = first - rows.start * width
         weights = decode(self.base.read(first, count), self.base.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is found by its user
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks for Inf and NaN
             added = down[:, rows].T @ up.T if self.transposed else up[rows] @ down
             found = weights + kind(self.scale) * added.reshape(-1)[skipped : skipped + count]
         return found.astype(kind, copy=False).view(np.uint8)
@@ -85,7 +85,7 @@ class _Adapter:
     """An open one: its configuration, its file of weights, A and B by module."""
 
     folder: Path
-    settings: Mapping[str, Any]
+    config: Mapping[str, Any]
     weights: Path
     modules: Mapping[str, _Pair]
 
@@ -102,18 +102,18 @@ def open_adapter(name: str, base: OpenCheckpoint, files: ExitStack) -> OpenCheck
         key = _key_of(name, module, base)
         if isinstance(tensors[key], LoraTensor):
             raise MergeError(f"{name}: two modules of the adapter change the base's {key}.")
-        if ties_embeddings(base.settings) and is_embedding_or_head(key):
+        if ties_embeddings(base.config) and is_embedding_or_head(key):
             raise MergeError(
                 f"{name}: the adapter changes {key}, which is embedding and output layer in one "
                 "(tie_word_embeddings): have PEFT merge it into its base and give that folder."
             )
-        transposed = transposed or bool(adapter.settings.get("fan_in_fan_out"))
-        scale = lora_scaling(adapter.settings, module, down.shape[0])
+        transposed = transposed or bool(adapter.config.get("fan_in_fan_out"))
+        scale = lora_scaling(adapter.config, module, down.shape[0])
         tensors[key] = merged = LoraTensor(base.tensors[key], down, up, scale, transposed)
         _check_shape(name, key, merged)
     ranks = sorted({down.shape[0] for down, _, _ in adapter.modules.values()})
     stats = {ADAPTER: (adapter.folder / ADAPTER).stat(), "weights": adapter.weights.stat()}
-    stated = adapter.settings.get("base_model_name_or_path")
+    stated = adapter.config.get("base_model_name_or_path")
     return replace(
         base,
         name=name,
@@ -143,7 +143,7 @@ def write_scaled_adapters(name: str, folders: Mapping[Decimal, Path]) -> list[st
         adapter = _opened(name, files)
     for alpha, out in folders.items():
         out.mkdir(parents=True)
-        text = json.dumps(scaled_config(adapter.settings, float(alpha)))
+        text = json.dumps(scaled_config(adapter.config, float(alpha)))
         (out / ADAPTER).write_text(text + "\n", encoding="utf-8")
         _link(adapter.weights.resolve(), out / adapter.weights.name)
     return sorted(adapter.modules)
@@ -151,16 +151,16 @@ def write_scaled_adapters(name: str, folders: Mapping[Decimal, Path]) -> list[st
 
 def _opened(name: str, files: ExitStack) -> _Adapter:
     folder = find_folder(name)
-    settings = read_object(folder / ADAPTER)
-    require_plain_lora(name, settings)
+    config = read_object(folder / ADAPTER)
+    require_plain_lora(name, config)
     weights = next((folder / file for file in WEIGHTS if (folder / file).is_file()), None)
     if weights is None:
-        raise MergeError(f"{name}: holds {ADAPTER} and no {' or '.join(WEIGHTS)}.")
+        raise MergeError(f"{name}: holds {ADAPTER} but no {' or '.join(WEIGHTS)}.")
     if weights.suffix == ".safetensors":
         state = open_safetensors([weights], files)
     else:
         state = open_pickles([weights])
-    return _Adapter(folder, settings, weights, _modules(name, state.tensors))
+    return _Adapter(folder, config, weights, _modules(name, state.tensors))
 
 
 def _link(weights: Path, out: Path) -> None:
@@ -186,11 +186,11 @@ def _modules(name: str, tensors: Mapping[str, Tensor]) -> dict[str, _Pair]:
         down, up = (tensors.get(one) for one in names)
         module = stored.removeprefix(_WRAPPED)
         if down is None or up is None or not _are_pair(down, up):
-            raise MergeError(f"{name}: {stored} has no pair of matrices A and B of numbers.")
+            raise MergeError(f"{name}: {stored} has no pair of numeric matrices A and B.")
         if found.setdefault(module, (down, up, embedding)) != (down, up, embedding):
             raise MergeError(f"{name}: the adapter's weights hold {module} twice.")
     if not found:
-        raise MergeError(f"{name}: the adapter's weights hold no A and B.")
+        raise MergeError(f"{name}: the adapter's weights hold no pair of matrices A and B.")
     for key, tensor in tensors.items():  # answers of NaN would be answers all the same
         if not np.isfinite(_matrix(tensor)).all():
             raise MergeError(f"{name}: {key} holds NaN or Inf. Fetch or train the adapter again.")

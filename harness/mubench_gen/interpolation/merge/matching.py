@@ -82,12 +82,12 @@ def match_tensors(
 def _refuse_idle_patterns(
     base: OpenCheckpoint, shards: Mapping[str, Sequence[OutputTensor]], recipe: Recipe
 ) -> None:
-    """A pattern that fits no tensor is a typing error; patterns that leave none, too."""
+    """A pattern that matches no tensor is a typing error; patterns that leave none, too."""
     known = f"The base's tensors begin: {listed(list(base.tensors))}."
     for flag, globs in (("--include", recipe.include), ("--exclude", recipe.exclude)):
         for glob in globs:
             if not any(fnmatchcase(name, glob) for name in base.tensors):
-                raise MergeError(f"{flag} {glob!r} fits no tensor. {known}")
+                raise MergeError(f"{flag} {glob!r} matches no tensor. {known}")
     if not any(one.action == "merged" for tensors in shards.values() for one in tensors):
         raise MergeError(f"--include and --exclude leave no tensor to merge. {known}")
 
@@ -141,7 +141,7 @@ def _paired(base: OpenCheckpoint, other: OpenCheckpoint, notes: list[str]) -> di
     if has_own_head(base, other):
         raise MergeError(
             f"The output layer of {base} is its embedding (tie_word_embeddings), that of {other} "
-            "one of its own: what is between them is no model of either configuration."
+            "one of its own: a merge of the two fits neither configuration."
         )
     return {name: found[name] for name in base.tensors}
 
@@ -153,7 +153,7 @@ def _is_buffer(name: str, tensor: Tensor) -> bool:
 
 def _compare_architectures(base: OpenCheckpoint, other: OpenCheckpoint) -> None:
     for key in ("model_type", "architectures"):
-        ours, theirs = base.settings.get(key), other.settings.get(key)
+        ours, theirs = base.config.get(key), other.config.get(key)
         if ours and theirs and ours != theirs:
             raise MergeError(
                 f"Different architectures: {base} is {_as_text(ours)}, {other} is "

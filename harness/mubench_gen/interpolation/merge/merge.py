@@ -145,7 +145,9 @@ def _resume(
             found[shard] = finished
             continue
         if finished is not None:
-            log(f"{partial.folder}: {shard} is no longer what was written, and is written again.")
+            log(
+                f"{partial.folder}: {shard} is not what was written any more, and is written again."
+            )
         for file in files:
             file.unlink(missing_ok=True)
             file.with_name(f"{shard}{_PART}").unlink(missing_ok=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,20 +49,12 @@ def copy_model_files(folder: Path, out: Path) -> list[Path]:
     return copies
 
 
-@dataclass(frozen=True, slots=True)
-class FileDifferences:
-    """What stands beside the weights of two checkpoints and is not the same."""
-
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
 def compare_model_files(
     base: OpenCheckpoint, other: OpenCheckpoint, *, accept_vocabulary: bool = False
-) -> FileDifferences:
-    """What differs. MergeError where token numbers mean different tokens."""
+) -> tuple[list[str], list[str]]:
+    """Warnings and notes of what differs. MergeError where token numbers mean other tokens."""
     _compare_vocabularies(base, other, accept_vocabulary)
-    ours, theirs = base.settings, other.settings
+    ours, theirs = base.config, other.config
     if other.converted:
         ours, theirs = activation_of(base), activation_of(other)
     keys = [
@@ -73,7 +64,7 @@ def compare_model_files(
     ]
     warnings = (
         [f"the configurations of {base} and {other} differ ({len(keys):,}): {listed(keys)}"]
-        if keys and base.settings and other.settings
+        if keys and base.config and other.config
         else []
     )
     here, there = (set(model_files(side.folder)) for side in (base, other))
@@ -85,7 +76,7 @@ def compare_model_files(
     ]
     if unequal:
         notes.append(f"files that are not the same in {base} and {other}: {', '.join(unequal)}")
-    return FileDifferences(tuple(warnings), tuple(notes))
+    return warnings, notes
 
 
 def _compare_vocabularies(base: OpenCheckpoint, other: OpenCheckpoint, accept: bool) -> None:

@@ -40,13 +40,14 @@ class PartialFolder:
     def finished(self, shard: str) -> FinishedShard | None:
         """What was kept of a shard; None where nothing was, or it is damaged."""
         try:
-            told = read_json(self._record(shard))
-            if not is_sealed(told):
+            record = read_json(self._record(shard))
+            if not is_sealed(record):
                 return None
+            products = record["products"].items()
             return FinishedShard(
-                checksums=tuple(told["checksums"]),
-                products={name: InnerProducts(**one) for name, one in told["products"].items()},
-                identical=tuple(told["identical"]),
+                checksums=tuple(record["checksums"]),
+                products={name: InnerProducts(**one) for name, one in products},
+                identical=tuple(record["identical"]),
             )
         except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return None

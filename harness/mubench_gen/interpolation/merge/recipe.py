@@ -118,7 +118,7 @@ def _number(text: str, whole: str) -> Decimal:
     except InvalidOperation:
         number = Decimal("nan")
     if not number.is_finite() or abs(number) > 100 or not re.search(r"\d", text):
-        raise SettingError(f"--alpha {whole}: {text!r} is no number from -100 to 100.")
+        raise SettingError(f"--alpha {whole}: {text!r} is not a number from -100 to 100.")
     return number
 
 

@@ -155,7 +155,7 @@ def warnings_of(total: InnerProducts, base: str, finetuned: Sequence[str]) -> li
     cosine = "" if total.cosine is None else f", cosine {total.cosine:.2f}"
     return [
         f"{base} and {', '.join(finetuned)} look unrelated: {measured}{cosine}. Weights between "
-        "two models that were trained apart are those of no model: check that this is the base"
+        "two models that were trained apart are of no use: check that this is the base"
     ]
 
 

@@ -45,8 +45,8 @@ def open_safetensors(paths: Sequence[Path], files: ExitStack) -> StateDict:
     metadata: dict[str, str] = {}
     for path in paths:
         file = files.enter_context(open_regular(path))
-        entries, told = _read_header(path, file)
-        metadata |= told
+        entries, own = _read_header(path, file)
+        metadata |= own
         shards[path.name] = [one.name for one in entries]
         for one in entries:
             if one.name in tensors:
@@ -83,7 +83,7 @@ def _read_header(path: Path, file: IO[bytes]) -> tuple[list[_Entry], dict[str, s
     document = _document(path, file.read(length))
     metadata = document.pop("__metadata__", {})
     entries = sorted(
-        (_entry(path, name, told, 8 + length) for name, told in document.items()),
+        (_entry(path, name, entry, 8 + length) for name, entry in document.items()),
         key=lambda one: (one.start, one.nbytes),
     )
     _check_ranges(path, entries, begin=8 + length, end=size)
@@ -95,8 +95,8 @@ def _length(path: Path, first: bytes, size: int) -> int:
     length = struct.unpack("<Q", first)[0] if len(first) == 8 else None
     if length is None or length > min(size - 8, _LONGEST_HEADER):
         raise MergeError(
-            f"{path}: is no safetensors file, or was cut off inside its header ({size:,} bytes). "
-            "Fetch it again."
+            f"{path}: is not a safetensors file, or was cut off inside its header ({size:,} "
+            "bytes). Fetch it again."
         )
     return int(length)
 
@@ -108,7 +108,7 @@ def _document(path: Path, text: bytes) -> dict[str, Any]:
         document = None
     if not isinstance(document, dict):
         raise MergeError(
-            f"{path}: its header is no JSON object, or names something twice: the file is damaged."
+            f"{path}: its header is not a JSON object, or has a name twice: the file is damaged."
         )
     return document
 
@@ -121,11 +121,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _entry(path: Path, name: str, told: Any, begin: int) -> _Entry:
+def _entry(path: Path, name: str, entry: Any, begin: int) -> _Entry:
     try:
         name.encode()
-        dtype, shape = told["dtype"], tuple(map(_number, told["shape"]))
-        start, end = map(_number, told["data_offsets"])
+        dtype, shape = entry["dtype"], tuple(map(_number, entry["shape"]))
+        start, end = map(_number, entry["data_offsets"])
         if not isinstance(dtype, str) or len(shape) > _DIMENSIONS:
             raise ValueError(dtype)
     except (KeyError, TypeError, ValueError):
@@ -140,10 +140,10 @@ def _entry(path: Path, name: str, told: Any, begin: int) -> _Entry:
     return _Entry(name, dtype, shape, begin + start, end - start)
 
 
-def _number(told: Any) -> int:
-    if type(told) is not int or not 0 <= told < 2**60:
-        raise ValueError(told)
-    return told
+def _number(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**60:
+        raise ValueError(value)
+    return value
 
 
 def _check_ranges(path: Path, entries: Iterable[_Entry], *, begin: int, end: int) -> None:

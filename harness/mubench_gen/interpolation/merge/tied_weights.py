@@ -30,7 +30,7 @@ def tied_name(name: str, stores: OpenCheckpoint, lacks: OpenCheckpoint) -> str |
     `stores`, which has both, must have the same in both: else they are not tied there.
     """
     groups = [*stores.ties, *lacks.ties]
-    if ties_embeddings(lacks.settings):
+    if ties_embeddings(lacks.config):
         groups.append(embedding_and_head(stores.tensors))
     tied = {other for group in groups if name in group for other in group - {name}}
     for other in sorted(tied & lacks.tensors.keys() & stores.tensors.keys()):
@@ -41,7 +41,7 @@ def tied_name(name: str, stores: OpenCheckpoint, lacks: OpenCheckpoint) -> str |
 
 def has_own_head(base: OpenCheckpoint, other: OpenCheckpoint) -> bool:
     """Whether the base's output layer is its embedding, and the other's is one of its own."""
-    if not ties_embeddings(base.settings):
+    if not ties_embeddings(base.config):
         return False
     pair = sorted(embedding_and_head(base.tensors))
     tensors = [other.tensors[name] for name in pair if name in other.tensors]
@@ -61,10 +61,10 @@ def is_embedding_or_head(name: str) -> bool:
     return bool(_HEAD.fullmatch(name) or _EMBEDDING.fullmatch(name))
 
 
-def ties_embeddings(settings: Mapping[str, Any]) -> bool:
+def ties_embeddings(config: Mapping[str, Any]) -> bool:
     """Whether a configuration makes the output layer the embedding."""
-    parts = [settings, settings.get("text_config")]
-    told = [part.get("tie_word_embeddings") for part in parts if isinstance(part, dict)]
-    if any(isinstance(one, bool) for one in told):
-        return True in told
-    return settings.get("model_type") in TIED_BY_DEFAULT
+    parts = [config, config.get("text_config")]
+    flags = [part.get("tie_word_embeddings") for part in parts if isinstance(part, dict)]
+    if any(isinstance(flag, bool) for flag in flags):
+        return True in flags
+    return config.get("model_type") in TIED_BY_DEFAULT

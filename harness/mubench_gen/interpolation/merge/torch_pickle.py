@@ -62,15 +62,15 @@ def _load(path: Path) -> Any:
             raise
         raise MergeError(
             f"{path}: torch refuses to read this pickle with weights_only=True: it holds "
-            f"{found[1]}, which is no tensor. Nothing else is tried: a pickle can run code. Have "
-            "the weights converted to safetensors by someone who trusts the file."
+            f"{found[1]}, which is not a tensor. Nothing else is tried: a pickle can run code. "
+            "Have the weights converted to safetensors by someone who trusts the file."
         ) from None
 
 
 def _unreadable(path: Path, error: Exception) -> MergeError:
     """What torch says of a damaged file, but for its advice to read it without weights_only."""
-    told = describe(error).strip().partition("\n")[0].strip()
-    words = "" if isinstance(error, pickle.UnpicklingError) or not told else f": {told[:300]}"
+    reason = describe(error).strip().partition("\n")[0].strip()
+    words = "" if isinstance(error, pickle.UnpicklingError) or not reason else f": {reason[:300]}"
     return MergeError(
         f"{path}: torch cannot read it (with weights_only=True){words.rstrip('.')}. Fetch it again."
     )
@@ -94,14 +94,16 @@ def _unwrapped(path: Path, loaded: Any, notes: list[str]) -> Mapping[str, Any]:
                 loaded = loaded[wrapper]
                 break
     if not isinstance(loaded, Mapping):
-        raise MergeError(f"{path}: holds no state dict but {type(loaded).__name__}.")
+        raise MergeError(f"{path}: holds {type(loaded).__name__}, not a state dict.")
     import torch
 
     kept = {k: v for k, v in loaded.items() if isinstance(v, torch.Tensor)}
     if not all(isinstance(name, str) for name in kept):
-        raise MergeError(f"{path}: holds tensors whose names are no texts.")
+        raise MergeError(f"{path}: holds tensors whose names are not texts.")
     if len(kept) < len(loaded):
-        notes.append(f"{path.name}: {len(loaded) - len(kept)} entries are no tensors, left out")
+        notes.append(
+            f"{path.name}: {len(loaded) - len(kept)} entries are not tensors and were left out"
+        )
     if kept and all(name.startswith(_DATA_PARALLEL) for name in kept):
         return {name.removeprefix(_DATA_PARALLEL): value for name, value in kept.items()}
     return kept
