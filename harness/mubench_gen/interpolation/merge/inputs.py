@@ -85,7 +85,8 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
     finetuned = tuple(_open_finetuned(name, base, files) for name in settings.finetuned)
     if settings.carried_from == "finetuned" and finetuned[0].adapter:
         raise MergeError(
-            f"--carry-from finetuned: {finetuned[0]} is an adapter, which has no such files."
+            f"--carry-from finetuned: {finetuned[0]} is an adapter, which has no "
+            "configuration and tokenizer of a model."
         )
     if settings.carried_from == "finetuned" and finetuned[0].converted:
         raise MergeError(
