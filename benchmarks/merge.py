@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mubench_gen.interpolation.merge.inputs import Merge
+from mubench_gen.interpolation.merge.inputs import MergeSettings
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.merge.safetensors_file import lay_out
@@ -138,7 +138,7 @@ def read_and_copy(sides: list[Path], out: Path) -> None:
 
 
 def merged(sides: list[Path], out: Path, alpha: str) -> None:
-    merge(Merge(str(sides[0]), (str(sides[1]),), make_recipe([alpha]), out))
+    merge(MergeSettings(str(sides[0]), (str(sides[1]),), make_recipe([alpha]), out))
 
 
 def anonymous() -> int:

@@ -240,7 +240,7 @@ def test_what_a_sweep_cannot_be_made_of_is_said(here: Here, demo: Path, tmp_path
     for flags, told in (
         ((*other, *inside), "ifferent architectures"),
         ((*FLAGS, *inside, "--alpha", "1.5"), "outside [0, 1]"),
-        ((*FLAGS, *inside, "--include", "vision_modle.*"), "fits no tensor"),
+        ((*FLAGS, *inside, "--include", "vision_modle.*"), "matches no tensor"),
         ((*FLAGS, "--in-domain", "no-such-task"), "no-such-task"),
         ((*FLAGS, "--in-domain", "modality", "--tasks", "modality"), "both sides"),
         ((*FLAGS, "--in-domain", "stain", "--tasks", "modality,domain"), "both sides"),

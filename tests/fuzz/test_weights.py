@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import pickle
 import struct
 import zipfile
@@ -22,14 +21,18 @@ from mubench_gen.engines.digest import digest_checkpoint
 from mubench_gen.engines.footprint import broken, loaded_bytes
 from mubench_gen.engines.template_files import template_to_serve
 from mubench_gen.errors import MergeError, UsageError
-from mubench_gen.interpolation.merge import journal as journals
-from mubench_gen.interpolation.merge.adapters import adapted, open_adapter, scaled_adapters
-from mubench_gen.interpolation.merge.arithmetic import Measured
-from mubench_gen.interpolation.merge.checkpoint import Checkpoint, open_checkpoint
-from mubench_gen.interpolation.merge.companions import compare_companions
-from mubench_gen.interpolation.merge.output import Finished
-from mubench_gen.interpolation.merge.pickled import open_pickles
+from mubench_gen.interpolation.merge.arithmetic import InnerProducts
+from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint, open_checkpoint
+from mubench_gen.interpolation.merge.lora import (
+    adapted_modules,
+    open_adapter,
+    write_scaled_adapters,
+)
+from mubench_gen.interpolation.merge.model_files import compare_model_files
+from mubench_gen.interpolation.merge.partial_folder import PartialFolder
+from mubench_gen.interpolation.merge.shard_writer import FinishedShard
 from mubench_gen.interpolation.merge.tensors import read_whole
+from mubench_gen.interpolation.merge.torch_pickle import open_pickles
 from mubench_gen.model import Checkpoint as Source
 
 torch = pytest.importorskip("torch", reason="weights in pickle are torch's")
@@ -101,7 +104,7 @@ def folder_of(tmp_path: Path, name: str = "side") -> Path:
     return folder
 
 
-def read_all(folder: Path) -> Checkpoint:
+def read_all(folder: Path) -> OpenCheckpoint:
     """The checkpoint with all bytes of its tensors; memory holds one at a time."""
     with ExitStack() as files:
         found = open_checkpoint(str(folder), files)
@@ -239,9 +242,9 @@ def memo(count: int) -> bytes:
         (lambda: pickled({"a": torch.ones(2).to("meta")}), "type that cannot be merged"),
         (lambda: pickled({"a": torch.ones(2, 2).to_sparse()}), "type that cannot be merged"),
         (lambda: pickled({"a": torch.ones(2).cfloat()}), "type that cannot be merged"),
-        (lambda: pickled({1: torch.ones(2), "1": torch.ones(2)}), "names are no texts"),
-        (lambda: pickled([torch.ones(2)]), "no state dict but list"),
-        (lambda: pickle.dumps({"a": np.ones(3)}, 2), "which is no tensor"),
+        (lambda: pickled({1: torch.ones(2), "1": torch.ones(2)}), "names are not texts"),
+        (lambda: pickled([torch.ones(2)]), "holds list, not a state dict"),
+        (lambda: pickle.dumps({"a": np.ones(3)}, 2), "which is not a tensor"),
     ],
 )
 def test_pickles_that_are_more_than_they_look_are_refused(
@@ -295,11 +298,11 @@ def adapting(tmp_path: Path, adapter: Path) -> Iterator[Callable[[], object]]:
         opened = open_checkpoint(str(base), files)
 
         def read() -> None:
-            adapted(str(adapter))
+            adapted_modules(str(adapter))
             with ExitStack() as own:
                 for tensor in open_adapter(str(adapter), opened, own).tensors.values():
-                    tensor.read_into(0, memoryview(bytearray(36)))
-            scaled_adapters(str(adapter), {})
+                    tensor.read(0, 9)
+            write_scaled_adapters(str(adapter), {})
 
         yield read
 
@@ -332,26 +335,21 @@ def test_what_stands_beside_weights(
 
     def read() -> None:
         template_to_serve(source, None)
-        compare_companions(read_all(sides[0]), read_all(sides[1]))
+        compare_model_files(read_all(sides[0]), read_all(sides[1]))
 
     assert_survives(reader(sides[1] / name, read), mutated(seeds, inputs), refused=REFUSED)
 
 
-def test_journals(tmp_path: Path, inputs: int) -> None:
-    path = tmp_path / "journal.jsonl"
-    with journals.opened(path, {"alphas": ["0.5"]}) as journal:
-        for number in range(3):
-            journal.note("model.safetensors", f"t{number}", Finished(("abc",), Measured(1.5)))
-    whole = path.read_bytes()
+def test_records_of_finished_shards(tmp_path: Path, inputs: int) -> None:
+    partial = PartialFolder(tmp_path / "m", tmp_path / ".m.partial")
+    (partial.folder / ".progress").mkdir(parents=True)
+    shard = FinishedShard((2**63, 7), {"t0": InnerProducts(1.5), "t1": InnerProducts()}, ("t1",))
+    partial.note("model.safetensors", shard)
+    record = partial.folder / ".progress/model.safetensors.json"
+    whole = record.read_bytes()
 
     def read(content: bytes) -> None:
-        path.write_bytes(content)
-        try:
-            with journals.opened(path, {"alphas": ["0.5"]}) as journal:
-                found = journal.finished.get("model.safetensors", {})
-        except journals.OtherMerge:
-            return
-        assert all(one == Finished(("abc",), Measured(1.5)) for one in found.values())
-        assert whole.startswith(path.read_bytes()[: os.path.getsize(path)]) or found.keys()
+        record.write_bytes(content)
+        assert partial.finished("model.safetensors") in (None, shard)
 
     assert_survives(read, mutated([whole], inputs), refused=())

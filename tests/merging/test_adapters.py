@@ -212,7 +212,10 @@ def test_what_is_no_adapter_of_this_base_is_refused(
         ((base, base, "--adapters"), "--adapters is for one fine-tune that is a LoRA"),
         ((base, adapter, "--adapters", "--method", "slerp"), "not by slerp"),
         ((base, adapter, "--adapters", "--include", "*"), "no --include"),
-        ((base, adapter, "--carry-from", "finetuned"), "which has no model's files"),
+        (
+            (base, adapter, "--carry-from", "finetuned"),
+            "which has no configuration and tokenizer of a model",
+        ),
         ((adapter, base), "its base comes first"),
     ):
         done = here("merge", *flags, "--alpha", "0.5", "--out", "m")
@@ -229,4 +232,4 @@ def test_an_adapter_of_another_kind_or_without_weights_is_refused(
     assert "of the kind IA3" in here("merge", base, adapter, "--alpha", "1", "--out", "m").err
     (adapter / "adapter_config.json").write_text(json.dumps(settings))
     (adapter / "adapter_model.safetensors").unlink()
-    assert "and no adapter_model" in here("merge", base, adapter, "--alpha", "1", "--out", "m").err
+    assert "but no adapter_model" in here("merge", base, adapter, "--alpha", "1", "--out", "m").err

@@ -169,7 +169,7 @@ def test_patterns_choose_what_is_merged_and_the_rest_stays_the_bases(
     assert done.document["tensors"]["skipped"] == len(one) - 3
 
 
-def test_the_account_says_what_was_done_and_how_far_apart_the_two_are(
+def test_the_report_says_what_was_done_and_how_far_apart_the_two_are(
     tmp_path: Path, here: Here, base: Path, tuned: Path
 ) -> None:
     done = here("merge", base, tuned, "--alpha", "0,0.5", "--out", "m", "--json")

@@ -218,9 +218,9 @@ def test_too_little_disk_is_seen_before_anything_is_written(
     [
         (b"", "was cut off inside its header"),
         (b"\xff" * 64, "was cut off inside its header"),
-        (b"\x02\0\0\0\0\0\0\0[]", "no JSON object"),
-        (b"\x02\0\0\0\0\0\0\0{}", "hold no tensor"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "is no safetensors file"),
+        (b"\x02\0\0\0\0\0\0\0[]", "not a JSON object"),
+        (b"\x02\0\0\0\0\0\0\0{}", "hold no tensors"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is not a safetensors file"),
     ],
 )
 def test_a_file_that_is_no_safetensors(
@@ -265,13 +265,13 @@ def test_a_folder_without_weights_and_one_that_is_not_there(
 @pytest.mark.parametrize(
     ("alpha", "told"),
     [
-        ("half", "'half' is no number"),
+        ("half", "'half' is not a number"),
         ("0:1", "START:STOP:STEP"),
         ("0:1:0.3", "do not reach 1, the last is 0.9"),
         ("0:1:-0.1", "START:STOP:STEP"),
         ("0:1:0.0001", "more than the 201"),
         ("1.5", "--method task-arithmetic"),
-        ("nan", "is no number"),
+        ("nan", "is not a number"),
         (",", "No α"),
     ],
 )
@@ -284,7 +284,7 @@ def test_an_alpha_that_is_none(
 def test_methods_and_patterns_that_fit_nothing(base: Path, tuned: Path, refused: Here) -> None:
     assert "Did you mean 'slerp'?" in refused(base, tuned, flags=("--method", "slerpp"))
     assert "give one fine-tune" in refused(base, tuned, tuned, flags=("--method", "slerp"))
-    assert "--include 'visual.*' fits no tensor" in refused(
+    assert "--include 'visual.*' matches no tensor" in refused(
         base, tuned, flags=("--include", "visual.*")
     )
     assert "leave no tensor" in refused(base, tuned, flags=("--exclude", "*"))

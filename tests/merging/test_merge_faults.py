@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.interpolation.merge import writeback
-
 from .conftest import Here, assert_same, near, read, save, toy
 
 FLAGS = ("--alpha", "0.5", "--out", "m")
@@ -35,20 +33,20 @@ def failing(real: Callable[..., Any], when: Callable[[str], bool] = lambda path:
     ("owner", "name", "part"),
     [
         (os, "preadv", "tuned"),
-        (os, "pread", ".m.partial"),
         (os, "pwrite", ".m.partial"),
         (os, "fsync", ".m.partial"),
         (os, "replace", ".m.partial"),
-        (os, "unlink", ".m.partial"),
+        (os, "open", ".m.partial/model.safetensors"),
+        (shutil, "rmtree", ".progress"),
         (shutil, "disk_usage", ""),
         (shutil, "copyfile", "base"),
         (Path, "iterdir", "base"),
         (Path, "iterdir", ".m.partial"),
-        (Path, "read_bytes", "journal"),
-        (Path, "read_bytes", "config.json"),
+        (os, "open", "settings.json"),
+        (os, "open", "base/config.json"),
         (Path, "read_bytes", "chat_template"),
         (Path, "stat", "tuned/model"),
-        (Path, "open", "tuned/model"),
+        (os, "open", "tuned/model"),
         (Path, "mkdir", ".m.partial"),
         (Path, "unlink", ".m.partial"),
         (Path, "replace", ".m.partial"),
@@ -66,8 +64,8 @@ def test_input_output_errors_are_one_message(
 ) -> None:
     """Of a merge that was interrupted before, so that there is something to remove and to read."""
     partial = tmp_path / ".m.partial"
-    partial.mkdir()
-    (partial / "journal.jsonl").write_bytes(b"of another merge\n")
+    (partial / ".progress").mkdir(parents=True)
+    (partial / ".progress" / "settings.json").write_text('{"of": "another merge"}')
     (partial / "model.safetensors.part").write_bytes(b"begun")
     with monkeypatch.context() as patched:
         patched.setattr(owner, name, failing(getattr(owner, name), lambda path: part in path))
@@ -93,26 +91,6 @@ def test_what_is_finished_outlives_an_input_that_cannot_be_read(
     assert f"{tmp_path / bad} cannot be written or read: Input/output error" in done.err
     assert "the same command goes on" in done.err
     again = here("merge", base, tuned, *FLAGS)
-    assert "8 of 11 tensors were finished" in again.err
+    assert "2 of 3 shards were finished" in again.err
     assert here("merge", base, tuned, "--alpha", "0.5", "--out", "whole").code == 0
     assert_same(read(tmp_path / "m"), read(tmp_path / "whole"))
-
-
-def test_a_damaged_line_of_the_journal_is_as_if_never_written(
-    base: Path, tuned: Path, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What it says of a tensor goes into the account: a digit that flips must not."""
-
-    def stopping(handle: int, *args: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patched:
-        patched.setattr(writeback.os, "fsync", stopping)
-        assert here("merge", base, tuned, *FLAGS).code == 2
-    journal = tmp_path / ".m.partial/journal.jsonl"
-    lines = journal.read_bytes().splitlines(keepends=True)
-    lines[3] = lines[3].replace(b'"difference": ', b'"difference": -')
-    journal.write_bytes(b"".join(lines))
-    done = here("merge", base, tuned, *FLAGS)
-    assert done.code == 0, done.err
-    assert "2 of 11 tensors were finished" in done.err

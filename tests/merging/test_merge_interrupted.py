@@ -7,10 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mubench_gen.interpolation.merge.shard_writer import ShardWriter
 
 from .conftest import Here, assert_same, near, read, save, torch, toy
 
@@ -18,19 +21,19 @@ FLAGS = ("--alpha", "0.25,0.5", "--out", "m")
 SHARDS = 4
 TENSORS = len(toy())
 IN_TWO = len(list(toy())[0::SHARDS]) + len(list(toy())[1::SHARDS])  # tensors of two shards
-# A merge that stops for good where it would note one more tensor (the first tensor of the third
+# A merge that stops for good where it would write one more tensor (the first tensor of the third
 # shard), as kill -9, an interrupt or a full disk would.
 STOPPING = """
 import os, sys
-from mubench_gen.interpolation.merge.journal import Journal
-note, noted = Journal.note, []
+from mubench_gen.interpolation.merge.shard_writer import ShardWriter
+write, begun = ShardWriter._write_tensor, []
 def stopping(self, *args):
-    if len(noted) == {after}:
+    if len(begun) == {after}:
         print("stopped", flush=True)
         {stop}
-    noted.append(args)
-    return note(self, *args)
-Journal.note = stopping
+    begun.append(args)
+    return write(self, *args)
+ShardWriter._write_tensor = stopping
 from mubench_gen.__main__ import main
 sys.argv = ["mubench-gen", *sys.argv[1:]]
 main()
@@ -95,16 +98,18 @@ def test_what_was_finished_is_kept_and_the_rest_is_done(
     finished = sorted(partial.glob("**/*.safetensors"))
     assert len(finished) == 2 * 2  # shards × α
     times = {path.name: path.stat().st_mtime_ns for path in finished if "0.5" in str(path)}
+    (partial / "alpha-0.5/.merge.json-abcdefgh").write_text("begun by one that was killed")
     done = here("merge", *sides, *FLAGS)
     assert done.code == 0, done.err
-    assert f"{IN_TWO} of {TENSORS} tensors were finished, and are sound" in done.err
+    assert f"2 of {SHARDS} shards were finished, and are as they were written" in done.err
     assert not partial.exists()
     assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
     merged = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "m/alpha-0.5").iterdir()}
     assert times.items() <= merged.items()
+    assert not [name for name in merged if name.startswith(".")]
 
 
-def test_the_account_covers_shards_of_before_the_interruption(
+def test_the_report_covers_shards_of_before_the_interruption(
     tmp_path: Path, here: Here, sides: list[Path]
 ) -> None:
     stopped(tmp_path, sides)
@@ -124,8 +129,8 @@ def test_a_finished_shard_that_was_damaged_is_written_again(
     content[-5] ^= 1
     shard.write_bytes(content)
     done = here("merge", *sides, *FLAGS)
-    assert f"1 of 3 finished tensors of {shard.name} are no longer what was written" in done.err
-    assert f"{IN_TWO - 1} of {TENSORS} tensors were finished" in done.err
+    assert f"{shard.name} is not what was written any more, and is written again" in done.err
+    assert f"1 of {SHARDS} shards were finished" in done.err
     assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
 
 
@@ -137,60 +142,76 @@ def whole_files(tmp_path: Path) -> list[Path]:
     ]
 
 
-@pytest.mark.parametrize("after", [0, 1, 5, TENSORS - 1])
-def test_a_merge_killed_within_a_file_goes_on_at_the_tensor(
-    tmp_path: Path,
-    here: Here,
-    whole_files: list[Path],
-    monkeypatch: pytest.MonkeyPatch,
-    after: int,
+@pytest.mark.parametrize("after", [0, 5, TENSORS - 1])
+def test_a_merge_killed_within_a_file_writes_that_file_again(
+    tmp_path: Path, here: Here, whole_files: list[Path], after: int
 ) -> None:
-    from mubench_gen.interpolation.merge.journal import Journal
-
     assert stopped(tmp_path, whole_files, after=after).returncode == -signal.SIGKILL
     assert not (tmp_path / "m").exists()
     assert not list((tmp_path / ".m.partial").glob("**/*.safetensors"))  # none looks whole
-    note, noted = Journal.note, []
-
-    def noting(self: Journal, shard: str, name: str, tensor: Any) -> None:
-        noted.append(name)
-        note(self, shard, name, tensor)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Journal, "note", noting)
-        resumed = here("merge", *whole_files, *FLAGS, "--json")
+    resumed = here("merge", *whole_files, *FLAGS, "--json")
     assert resumed.code == 0, resumed.err
-    assert len(noted) == TENSORS - after  # no tensor is merged twice
     whole = here("merge", *whole_files, *FLAGS[:2], "--out", "whole", "--json")
     for alpha in ("alpha-0.25", "alpha-0.5"):
         file = f"{alpha}/model.safetensors"
         assert (tmp_path / "m" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
-    accounts = [{**done.document, "folders": None} for done in (resumed, whole)]
-    assert accounts[0] == accounts[1]
+    assert {**resumed.document, "folders": None} == {**whole.document, "folders": None}
 
 
-def test_a_line_torn_by_the_kill_is_as_if_never_written(
-    tmp_path: Path, here: Here, whole_files: list[Path]
+def test_no_finished_shard_is_merged_again(
+    tmp_path: Path, here: Here, sides: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stopped(tmp_path, whole_files, after=5)
-    journal = tmp_path / ".m.partial/journal.jsonl"
-    journal.write_bytes(journal.read_bytes()[:-20])
-    done = here("merge", *whole_files, *FLAGS)
-    assert f"4 of {TENSORS} tensors were finished" in done.err
-    assert here("merge", *whole_files, *FLAGS[:2], "--out", "whole").code == 0
-    assert_same(read(tmp_path / "m/alpha-0.5"), read(tmp_path / "whole/alpha-0.5"))
+    stopped(tmp_path, sides)
+    write, written = ShardWriter.write, []
+
+    def writing(self: ShardWriter, tensors: Any, files: Any) -> Any:
+        written.extend(one.name for one in tensors)
+        return write(self, tensors, files)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ShardWriter, "write", writing)
+        assert here("merge", *sides, *FLAGS).code == 0
+    names = list(toy())
+    assert sorted(written) == sorted(names[2::SHARDS] + names[3::SHARDS])
 
 
-def test_a_journal_that_cannot_be_read_begins_anew(
-    tmp_path: Path, here: Here, whole_files: list[Path]
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-20],
+        lambda content: content.replace(b'"difference": ', b'"difference": -', 1),
+        lambda content: b"\x00" * 100,
+        lambda content: b"[]",
+    ],
+    ids=["torn", "flipped", "zeros", "another"],
+)
+def test_a_damaged_record_of_a_shard_is_as_if_never_written(
+    tmp_path: Path,
+    here: Here,
+    sides: list[Path],
+    undisturbed: dict[str, Any],
+    damage: Callable[[bytes], bytes],
 ) -> None:
-    stopped(tmp_path, whole_files, after=5)
-    (tmp_path / ".m.partial/journal.jsonl").write_bytes(b"\x00" * 100)
-    done = here("merge", *whole_files, *FLAGS)
+    """What it says of a tensor goes into the report: a digit that flips must not."""
+    stopped(tmp_path, sides)
+    record = sorted((tmp_path / ".m.partial/.progress").glob("model-*.json"))[0]
+    record.write_bytes(damage(record.read_bytes()))
+    done = here("merge", *sides, *FLAGS, "--json")
+    assert f"1 of {SHARDS} shards were finished" in done.err
+    assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
+    whole = here("merge", *sides, *FLAGS[:2], "--out", "again", "--json")
+    assert {**done.document, "folders": None} == {**whole.document, "folders": None}
+
+
+def test_settings_of_a_begun_merge_that_cannot_be_read_begin_anew(
+    tmp_path: Path, here: Here, sides: list[Path], undisturbed: dict[str, Any]
+) -> None:
+    stopped(tmp_path, sides)
+    (tmp_path / ".m.partial/.progress/settings.json").write_bytes(b"\x00" * 100)
+    done = here("merge", *sides, *FLAGS)
     assert done.code == 0, done.err
     assert "begins anew" in done.err
-    assert here("merge", *whole_files, *FLAGS[:2], "--out", "whole").code == 0
-    assert_same(read(tmp_path / "m/alpha-0.5"), read(tmp_path / "whole/alpha-0.5"))
+    assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
 
 
 def test_another_merge_or_changed_inputs_begin_anew(

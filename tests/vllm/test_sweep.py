@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mubench_gen.interpolation.merge.adapters import scaled_adapters
+from mubench_gen.interpolation.merge.lora import write_scaled_adapters
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.sweep.ends import InPlaceGenerative
 from mubench_gen.interpolation.sweep.opening import open_ends
@@ -167,7 +167,9 @@ def test_a_scaled_adapter_answers_as_the_merged_weights_would(
         for alpha in ("0", "0.5", "1", "0"):
             served.move(Decimal(alpha))
             served.load()
-            scaled_adapters(str(tmp_path / "adapter"), {Decimal(alpha): tmp_path / f"s{len(seen)}"})
+            write_scaled_adapters(
+                str(tmp_path / "adapter"), {Decimal(alpha): tmp_path / f"s{len(seen)}"}
+            )
             adapted = peft.PeftModel.from_pretrained(
                 transformers.AutoModelForImageTextToText.from_pretrained(
                     WEIGHTS / "llava", dtype=torch.float32

@@ -11,7 +11,7 @@ import click
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.interpolation.merge.account import Account, Block
+    from mubench_gen.interpolation.merge.report import BlockDistance, MergeReport
 
 _EXAMPLES = """
 \b
@@ -89,11 +89,11 @@ def command(
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.progress import bar
-    from mubench_gen.interpolation.merge.inputs import Merge
+    from mubench_gen.interpolation.merge.inputs import MergeSettings
     from mubench_gen.interpolation.merge.merge import merge, scale_adapter
     from mubench_gen.interpolation.merge.recipe import make_recipe, spelled
 
-    wanted = Merge(
+    settings = MergeSettings(
         base=base,
         finetuned=finetuned,
         recipe=make_recipe(alphas, method=method, include=include, exclude=exclude),
@@ -101,9 +101,9 @@ def command(
         carried_from=carry_from,
         accept_vocabulary=accept_vocabulary,
     )
-    folders = {spelled(alpha): str(path) for alpha, path in wanted.folders(out).items()}
+    folders = {spelled(alpha): str(path) for alpha, path in settings.folders(out).items()}
     if adapters:
-        modules = scale_adapter(wanted)
+        modules = scale_adapter(settings)
         if as_json:
             print_json({"adapter": finetuned[0], "modules": modules, "folders": folders})
         else:
@@ -111,43 +111,43 @@ def command(
             _show_folders(folders)
         return
     with bar("merge", 0) as progress:
-        account = merge(wanted, progress)
+        report = merge(settings, progress)
     if as_json:
-        print_json({**account.as_dict(), "folders": folders})
+        print_json({**report.as_dict(), "folders": folders})
     else:
-        _show(account)
+        _show(report)
         _show_folders(folders)
 
 
-def _show(account: Account) -> None:
+def _show(report: MergeReport) -> None:
     from mubench_gen.cli.tables import print_table
     from mubench_gen.console.outlet import printable
 
-    say(printable(f"{account.base} → {', '.join(account.finetuned)}"))
+    say(printable(f"{report.base} → {', '.join(report.finetuned)}"))
     print_table(
         ["", "tensors", "parameters", "distance", "cosine"],
         [
-            *(_row(block) for block in account.blocks),
+            *(_row(block) for block in report.blocks),
             [
                 "all",
-                f"{len(account.merged):,}",
-                f"{account.parameters:,}",
-                _number(account.distance),
-                _number(account.cosine),
+                f"{len(report.merged):,}",
+                f"{report.parameters:,}",
+                _number(report.distance),
+                _number(report.cosine),
             ],
         ],
         title="Distance (‖Δ‖ / ‖base‖) by block",
         right=range(1, 5),
     )
-    told = [f"{len(account.merged):,} tensors merged by {account.recipe.method}"]
-    told += [f"{account.identical:,} of them equal in all"] if account.identical else []
-    told += [f"{len(account.copied):,} copied (integers)"] if account.copied else []
-    told += [f"{len(account.skipped):,} left as the base has them"] if account.skipped else []
+    told = [f"{len(report.merged):,} tensors merged by {report.recipe.method}"]
+    told += [f"{report.identical:,} of them equal in all"] if report.identical else []
+    told += [f"{len(report.copied):,} copied (integers)"] if report.copied else []
+    told += [f"{len(report.skipped):,} left as the base has them"] if report.skipped else []
     lines = [f"{', '.join(told)}."]
-    lines.append(f"Taken from the {_SIDE[account.carried_from]}: {', '.join(account.carried)}.")
-    lines += [f"Weights of {n} in {how}." for n, how in account.formats.items() if "pickle" in how]
-    lines += [f"Note: {text}." for text in account.notes]
-    lines += [f"Warning: {text}." for text in account.warnings]
+    lines.append(f"Taken from the {_SIDE[report.carried_from]}: {', '.join(report.carried)}.")
+    lines += [f"Weights of {n} in {how}." for n, how in report.formats.items() if "pickle" in how]
+    lines += [f"Note: {text}." for text in report.notes]
+    lines += [f"Warning: {text}." for text in report.warnings]
     for line in lines:
         say(printable(line))
 
@@ -162,7 +162,7 @@ def _show_folders(folders: Mapping[str, str]) -> None:
 _SIDE = {"base": "base", "finetuned": "fine-tune"}
 
 
-def _row(block: Block) -> list[str]:
+def _row(block: BlockDistance) -> list[str]:
     return [
         block.name,
         f"{block.tensors:,}",

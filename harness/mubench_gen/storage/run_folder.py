@@ -32,7 +32,7 @@ _PARTS: Mapping[str, type] = {
     "sessions": list,
 }
 # What a file system answers that has no fsync, or no locks.
-_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 # What must be equal for a run to be resumed: with the version of mubench-gen, all that keys are of.
 _SETTLED = ("settings", "content", "image_policy")
 _IMAGES = frozenset({"images"})  # looked at file by file
@@ -77,7 +77,7 @@ def locked(folder: Path, *, file: str = MANIFEST, what: str = "run") -> Iterator
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno in _UNSUPPORTED:
+            if error.errno in UNSUPPORTED:
                 tell_once(
                     f"{folder}: this file system has no locks ({error.strerror}): see to it "
                     "that no other process has this run folder."
@@ -102,11 +102,11 @@ def sync(handle: int, place: Path) -> None:
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno not in _UNSUPPORTED:
+        if error.errno not in UNSUPPORTED:
             raise
         tell_once(
             f"{place}: this file system has no fsync ({error.strerror}): what is finished may be "
-            "lost when the machine fails, and is then asked again."
+            "lost when the machine fails, and is then done again."
         )
 
 
@@ -188,7 +188,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{path}: is of format {manifest['format']}, this version reads {FORMAT}. "
             "Type: pip install -U mubench-gen"
         )
-    if _SEAL in manifest and manifest.pop(_SEAL) != _checksum(manifest):
+    if _SEAL in manifest and not is_sealed(manifest):
         raise RunFolderError(
             f"{path}: does not fit its checksum: it was damaged, or changed by hand. Put a copy in "
             f'its place; if the change was meant, remove the line "{_SEAL}" and it is read as it '
@@ -236,6 +236,11 @@ def write_json(path: Path, content: Mapping[str, Any], *, sealed: bool = False) 
             os.close(folder)
     except OSError as error:
         raise RunFolderError(f"{path}: cannot be written: {error.strerror}.") from None
+
+
+def is_sealed(content: dict[str, Any]) -> bool:
+    """Whether a document has a checksum that fits it; the checksum is taken out."""
+    return bool(content.pop(_SEAL, None) == _checksum(content))
 
 
 def _text(content: Mapping[str, Any]) -> str:

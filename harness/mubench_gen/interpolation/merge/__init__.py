@@ -1,4 +1,4 @@
-"""Weights between a base and its fine-tunes: `merge`, over files, a piece at a time.
+"""Weights between a base and its fine-tunes: `merge`, over files, a chunk at a time.
 
 numpy alone does the arithmetic; torch comes in where weights are in pickle.
 """

@@ -16,9 +16,10 @@ from typing import Any
 
 from mubench_gen.engines.digest import local_folder
 from mubench_gen.errors import MergeError, MissingExtraError
-from mubench_gen.interpolation.merge.reading import ADAPTER, read_json, reading, some
-from mubench_gen.interpolation.merge.safetensors_file import SIZES, read_header
-from mubench_gen.interpolation.merge.tensors import FileTensor, Tensor
+from mubench_gen.interpolation.merge.files import ADAPTER, listed, read_object, reading
+from mubench_gen.interpolation.merge.safetensors_file import open_safetensors
+from mubench_gen.interpolation.merge.tensors import SIZES, Tensor
+from mubench_gen.interpolation.merge.torch_pickle import open_pickles
 
 SAFETENSORS, PICKLE = "safetensors", "pickle, read with weights_only=True"
 # In the order in which transformers, and the digest of a checkpoint, look for them.
@@ -35,10 +36,10 @@ _QUANTISED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class OpenCheckpoint:
     """An open checkpoint. `shards` maps a file's name to its tensors, in the order of its bytes.
 
-    `settings` is config.json (or open_clip_config.json), empty where there is none;
+    `config` is config.json (or open_clip_config.json), empty where there is none;
     `identity` tells whether the files are still the same (name, size, time of change).
     `converted`: the tensors' names are those of another layout than the files'; `adapter`: they
     are a base's with an adapter merged in. `ties`: names that the files say are one tensor.
@@ -50,7 +51,7 @@ class Checkpoint:
     shards: Mapping[str, Sequence[str]]
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, str]
-    settings: Mapping[str, Any]
+    config: Mapping[str, Any]
     identity: Sequence[tuple[str, int, int]]
     notes: Sequence[str] = ()
     converted: bool = False
@@ -77,54 +78,41 @@ def find_folder(name: str) -> Path:
     return local_folder(hub, revision or None) or _fetch(hub, revision or None)
 
 
-def open_checkpoint(name: str, files: ExitStack) -> Checkpoint:
+def open_checkpoint(name: str, files: ExitStack) -> OpenCheckpoint:
     """The checkpoint of that name; its files stay open until `files` closes them."""
     folder = find_folder(name)
     with reading(folder):
         return _opened(name, folder, files)
 
 
-def _opened(name: str, folder: Path, files: ExitStack) -> Checkpoint:
+def _opened(name: str, folder: Path, files: ExitStack) -> OpenCheckpoint:
     if (folder / ADAPTER).is_file():
         raise MergeError(f"{name} is an adapter: its base comes first, then the adapter.")
-    settings = read_settings(folder)
-    _refuse_quantised(name, settings)
+    config = read_config(folder)
+    _refuse_quantised(name, config)
     paths, index = _weight_files(name, folder)
     if paths[0].suffix == ".safetensors":
         found = open_safetensors(paths, files)
         how = SAFETENSORS
     else:
-        from mubench_gen.interpolation.merge.pickled import open_pickles
-
         found = open_pickles(paths)
         how = PICKLE
     if index is not None:
         _check_index(index, found.shards)
     _check_tensors(name, found.tensors)
     stats = [(path.name, path.stat()) for path in paths]
-    return Checkpoint(
+    return OpenCheckpoint(
         name=name,
         folder=folder,
         format=how,
         shards=found.shards,
         tensors=found.tensors,
         metadata=found.metadata,
-        settings=settings,
+        config=config,
         identity=[(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats],
         notes=found.notes,
         ties=found.ties,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """The tensors of some files, by file and by name."""
-
-    shards: Mapping[str, Sequence[str]]
-    tensors: Mapping[str, Tensor]
-    metadata: Mapping[str, str]
-    notes: Sequence[str] = ()
-    ties: Sequence[frozenset[str]] = ()
 
 
 def is_adapter(name: str) -> bool:
@@ -132,11 +120,11 @@ def is_adapter(name: str) -> bool:
     return (find_folder(name) / ADAPTER).is_file()
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
     """config.json, or what open_clip has in its place; empty where there is neither."""
     for file in (folder / "config.json", folder / "open_clip_config.json"):
         if file.is_file():
-            return read_json(file)
+            return read_object(file)
     return {}
 
 
@@ -151,10 +139,10 @@ def _fetch(hub: str, revision: str | None) -> Path:
             snapshot_download(hub, revision=revision, ignore_patterns=["*.h5", "*.msgpack"])
         )
     except (OSError, ValueError, HfHubHTTPError) as error:
-        told = str(error).strip().splitlines()
+        lines = str(error).strip().splitlines()
         raise MergeError(
-            f"{hub} is no local folder and cannot be fetched from the hub: "
-            f"{told[0].rstrip('.') if told else type(error).__name__}."
+            f"{hub} is not a local folder and cannot be fetched from the hub: "
+            f"{lines[0].rstrip('.') if lines else type(error).__name__}."
         ) from None
 
 
@@ -181,84 +169,61 @@ def _weight_files(name: str, folder: Path) -> tuple[list[Path], Path | None]:
 def _refuse_gaps(files: Sequence[Path]) -> None:
     """Shards whose index is missing: they must at least be all there."""
     for path in files:
-        told = re.search(r"-(\d+)-of-(\d+)\.safetensors\Z", path.name)
-        if told and int(told[2]) != len(files):
+        numbered = re.search(r"-(\d+)-of-(\d+)\.safetensors\Z", path.name)
+        if numbered and int(numbered[2]) != len(files):
             raise MergeError(
-                f"{path.parent}: holds {len(files)} of the {int(told[2])} shards that their "
-                "names tell of, and no index. Fetch the missing ones."
+                f"{path.parent}: holds {len(files)} of the {int(numbered[2])} shards that "
+                "their names count, and no index. Fetch the missing ones."
             )
 
 
 def _indexed(index: Path) -> list[Path]:
-    weight_map = read_json(index).get("weight_map")
+    weight_map = read_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise MergeError(f"{index}: has no weight_map.")
     names = sorted({str(file) for file in weight_map.values()})
     outside = [file for file in names if Path(file).name != file]
     if outside:
-        raise MergeError(f"{index}: names files outside its folder: {some(outside)}.")
+        raise MergeError(f"{index}: names files outside its folder: {listed(outside)}.")
     missing = [file for file in names if not (index.parent / file).is_file()]
     if missing:
         raise MergeError(
-            f"{index.parent}: {len(missing)} of {len(names)} shards are missing: {some(missing)}. "
-            "Fetch them again."
+            f"{index.parent}: {len(missing)} of {len(names)} shards are missing: "
+            f"{listed(missing)}. Fetch them again."
         )
     return [index.parent / file for file in names]
 
 
-def open_safetensors(paths: Sequence[Path], files: ExitStack) -> Contents:
-    """The tensors of safetensors files, which stay open until `files` closes them."""
-    shards: dict[str, list[str]] = {}
-    tensors: dict[str, Tensor] = {}
-    metadata: dict[str, str] = {}
-    for path in paths:
-        header = read_header(path)
-        handle = os.open(path, os.O_RDONLY)
-        files.callback(os.close, handle)
-        metadata |= {k: v for k, v in header.metadata.items() if isinstance(v, str)}
-        shards[path.name] = [one.name for one in header.entries]
-        for one in header.entries:
-            if one.name in tensors:
-                raise MergeError(f"{path}: holds {one.name!r}, which another shard holds too.")
-            tensors[one.name] = FileTensor(one.dtype, one.shape, handle, one.start, path)
-    ties = [  # `save_model` of safetensors notes what it left out, and under which name it is
-        frozenset((left, kept))
-        for left, kept in metadata.items()
-        if kept in tensors and left not in tensors
-    ]
-    return Contents(shards, tensors, metadata, ties=ties)
-
-
 def _check_index(index: Path, shards: Mapping[str, Sequence[str]]) -> None:
-    told = {str(k): str(v) for k, v in read_json(index)["weight_map"].items()}
+    indexed = {str(k): str(v) for k, v in read_object(index)["weight_map"].items()}
     found = {name: file for file, names in shards.items() for name in names}
-    wrong = [name for name, file in told.items() if found.get(name) != file]
+    wrong = [name for name, file in indexed.items() if found.get(name) != file]
     if wrong:
         raise MergeError(
-            f"{index}: is wrong about {len(wrong):,} of {len(told):,} tensors: they are not in the "
-            f"files that it names: {some(wrong)}. Fetch index and shards again, of one revision."
+            f"{index}: is wrong about {len(wrong):,} of {len(indexed):,} tensors: they are not in "
+            f"the files that it names: {listed(wrong)}. Fetch index and shards again, of one "
+            "revision."
         )
-    untold = [name for name in found if name not in told]
-    if untold:
+    left_out = [name for name in found if name not in indexed]
+    if left_out:
         raise MergeError(
-            f"{index}: leaves out {len(untold):,} of {len(found):,} tensors that the shards hold: "
-            f"{some(untold)}. "
-            "Fetch index and shards again, of one revision."
+            f"{index}: leaves out {len(left_out):,} of {len(found):,} tensors that the shards "
+            f"hold: {listed(left_out)}. Fetch index and shards again, of one revision."
         )
 
 
-def _refuse_quantised(name: str, settings: Mapping[str, Any]) -> None:
-    for part in (settings, settings.get("text_config"), settings.get("vision_config")):
+def _refuse_quantised(name: str, config: Mapping[str, Any]) -> None:
+    for part in (config, config.get("text_config"), config.get("vision_config")):
         for key in ("quantization_config", "compression_config"):
-            told = part.get(key) if isinstance(part, dict) else None
-            if told:
-                method = told.get("quant_method", "?") if isinstance(told, dict) else told
+            found = part.get(key) if isinstance(part, dict) else None
+            if found:
+                method = found.get("quant_method", "?") if isinstance(found, dict) else found
                 raise MergeError(_quantised(name, f"config.json has {key} ({method})"))
 
 
 def _check_tensors(name: str, tensors: Mapping[str, Tensor]) -> None:
     if not tensors:
-        raise MergeError(f"{name}: its files hold no tensor.")
+        raise MergeError(f"{name}: its files hold no tensors.")
     packed = [
         key
         for key, one in tensors.items()
@@ -269,12 +234,12 @@ def _check_tensors(name: str, tensors: Mapping[str, Tensor]) -> None:
     if packed:
         dtypes = ", ".join(sorted({tensors[key].dtype for key in packed}))
         count = f"{len(packed):,} of {len(tensors):,} tensors"
-        raise MergeError(_quantised(name, f"{count} ({dtypes}): {some(packed)}"))
+        raise MergeError(_quantised(name, f"{count} ({dtypes}): {listed(packed)}"))
     strange = [key for key, one in tensors.items() if one.dtype not in SIZES]
     if strange:
         raise MergeError(
             f"{name}: {len(strange):,} of {len(tensors):,} tensors are of a type that cannot be "
-            f"merged ({tensors[strange[0]].dtype}): {some(strange)}."
+            f"merged ({tensors[strange[0]].dtype}): {listed(strange)}."
         )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,19 +10,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.adapters import open_adapter
-from mubench_gen.interpolation.merge.checkpoint import Checkpoint, is_adapter, open_checkpoint
-from mubench_gen.interpolation.merge.companions import compare_companions
-from mubench_gen.interpolation.merge.layouts import in_layout_of
-from mubench_gen.interpolation.merge.matching import Match, Matched, match
-from mubench_gen.interpolation.merge.reading import reading
+from mubench_gen.interpolation.merge.checkpoint import (
+    OpenCheckpoint,
+    is_adapter,
+    open_checkpoint,
+)
+from mubench_gen.interpolation.merge.clip_layouts import convert_layout
+from mubench_gen.interpolation.merge.files import reading
+from mubench_gen.interpolation.merge.lora import open_adapter
+from mubench_gen.interpolation.merge.matching import OutputTensor, match_tensors
+from mubench_gen.interpolation.merge.model_files import compare_model_files
 from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
 
 Side = Literal["base", "finetuned"]
 
 
 @dataclass(frozen=True, slots=True)
-class Merge:
+class MergeSettings:
     """What is to be merged into `out`: one α into the folder itself, several into alpha-N in it.
 
     `carried_from`: whose configuration, tokenizer, processor and chat template come along.
@@ -47,12 +50,15 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """The checkpoints of a merge, found to fit each other."""
+class MergeInputs:
+    """The checkpoints of a merge, found to fit each other.
 
-    base: Checkpoint
-    finetuned: tuple[Checkpoint, ...]
-    matched: Matched
+    `shards`: the tensors of each file to be written.
+    """
+
+    base: OpenCheckpoint
+    finetuned: tuple[OpenCheckpoint, ...]
+    shards: Mapping[str, Sequence[OutputTensor]]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -61,58 +67,54 @@ class Opened:
         return (self.base.name, *(side.name for side in self.finetuned))
 
     @property
-    def shards(self) -> dict[str, Sequence[Match]]:
-        """The tensors of each file to be written."""
-        return {as_safetensors(file): found for file, found in self.matched.shards.items()}
+    def tensors(self) -> Iterator[OutputTensor]:
+        return (one for tensors in self.shards.values() for one in tensors)
 
     @property
     def metadata(self) -> dict[str, str]:
         """What the headers say; transformers asks for the format."""
         return {"format": "pt", **self.base.metadata}
 
-    @property
-    def elements(self) -> int:
-        return sum(math.prod(one.shape) for one in self.matched)
-
 
 @reading("A checkpoint")
-def open_inputs(wanted: Merge, files: ExitStack) -> Opened:
+def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
     """Open the checkpoints and pair their tensors. MergeError for what doesn't fit."""
-    if len(wanted.finetuned) > 1 and wanted.recipe.method == "slerp":
+    if len(settings.finetuned) > 1 and settings.recipe.method == "slerp":
         raise MergeError("slerp goes between two models: give one fine-tune, or --method linear.")
-    base = open_checkpoint(wanted.base, files)
-    finetuned = tuple(_open_finetuned(name, base, files) for name in wanted.finetuned)
-    if wanted.carried_from == "finetuned" and finetuned[0].adapter:
+    base = open_checkpoint(settings.base, files)
+    finetuned = tuple(_open_finetuned(name, base, files) for name in settings.finetuned)
+    if settings.carried_from == "finetuned" and finetuned[0].adapter:
         raise MergeError(
-            f"--carry-from finetuned: {finetuned[0]} is an adapter, which has no model's files."
+            f"--carry-from finetuned: {finetuned[0]} is an adapter, which has no "
+            "configuration and tokenizer of a model."
         )
-    if wanted.carried_from == "finetuned" and finetuned[0].converted:
+    if settings.carried_from == "finetuned" and finetuned[0].converted:
         raise MergeError(
             f"--carry-from finetuned: {finetuned[0]} has another layout than the base, whose "
             "names the result has. Give it as the base, with 1 − α."
         )
-    matched = match(base, finetuned, wanted.recipe, unrounded=wanted.unrounded)
+    shards, notes = match_tensors(base, finetuned, settings.recipe, unrounded=settings.unrounded)
     compared = [
-        compare_companions(base, other, accept_vocabulary=wanted.accept_vocabulary)
+        compare_model_files(base, other, accept_vocabulary=settings.accept_vocabulary)
         for other in finetuned
     ]
-    return Opened(
+    return MergeInputs(
         base=base,
         finetuned=finetuned,
-        matched=matched,
-        warnings=tuple(text for one in compared for text in one.warnings),
+        shards={as_safetensors(file): tensors for file, tensors in shards.items()},
+        warnings=tuple(text for warnings, _ in compared for text in warnings),
         notes=(
             *(text for side in (base, *finetuned) for text in side.notes),
-            *matched.notes,
-            *(text for one in compared for text in one.notes),
+            *notes,
+            *(text for _, different in compared for text in different),
         ),
     )
 
 
-def _open_finetuned(name: str, base: Checkpoint, files: ExitStack) -> Checkpoint:
+def _open_finetuned(name: str, base: OpenCheckpoint, files: ExitStack) -> OpenCheckpoint:
     if is_adapter(name):
         return open_adapter(name, base, files)
-    return in_layout_of(base, open_checkpoint(name, files))
+    return convert_layout(base, open_checkpoint(name, files))
 
 
 def as_safetensors(file: str) -> str:
@@ -125,12 +127,12 @@ def as_safetensors(file: str) -> str:
     return stem.replace("pytorch_model", "model", 1) + ".safetensors"
 
 
-def identity(wanted: Merge, inputs: Opened) -> dict[str, Any]:
+def identity(settings: MergeSettings, inputs: MergeInputs) -> dict[str, Any]:
     """What must be equal for a merge to be resumed."""
     return {
-        **wanted.recipe.as_dict(),
-        "carried_from": wanted.carried_from,
-        "unrounded": wanted.unrounded,
+        **settings.recipe.as_dict(),
+        "carried_from": settings.carried_from,
+        "unrounded": settings.unrounded,
         "files": [
             [str(side.folder.resolve()), list(map(list, side.identity))]
             for side in (inputs.base, *inputs.finetuned)

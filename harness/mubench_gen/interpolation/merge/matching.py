@@ -1,41 +1,40 @@
-"""A base and its fine-tunes → which tensors are mixed with which, or why they cannot be."""
+"""A base and its fine-tunes → which tensors are merged with which, or why they cannot be."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.adapters import LoraTensor
-from mubench_gen.interpolation.merge.checkpoint import Checkpoint
-from mubench_gen.interpolation.merge.reading import some
+from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint
+from mubench_gen.interpolation.merge.files import listed
+from mubench_gen.interpolation.merge.lora import LoraTensor
 from mubench_gen.interpolation.merge.recipe import Recipe
-from mubench_gen.interpolation.merge.safetensors_file import FLOATS
-from mubench_gen.interpolation.merge.tensors import Tensor
-from mubench_gen.interpolation.merge.ties import twin_of, untied
+from mubench_gen.interpolation.merge.tensors import FLOATS, Tensor
+from mubench_gen.interpolation.merge.tied_weights import has_own_head, tied_name
 
 # Positions, and numbers that OpenAI's CLIPs keep beside their weights.
 _BUFFERS = frozenset(
     {"position_ids", "token_type_ids", "relative_position_index", "num_batches_tracked",
      "input_resolution", "context_length", "vocab_size"}
 )  # fmt: skip
-Fate = Literal["merged", "copied", "skipped"]
+Action = Literal["merged", "copied", "skipped"]
 _VOCABULARY = re.compile(r"(embed_tokens|token_embedding|word_embeddings|lm_head|wte)\.weight\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class OutputTensor:
     """One tensor of the result. `dtype` is the type it is stored in.
 
-    copied: integers and truth values, which have no between. skipped: left out by the
+    copied: integers and truth values, which have nothing in between. skipped: left out by the
     patterns, the base's stays. `finetuned` has one tensor a fine-tune.
     """
 
     name: str
-    fate: Fate
+    action: Action
     dtype: str
     base: Tensor
     finetuned: tuple[Tensor, ...]
@@ -45,37 +44,31 @@ class Match:
         return self.base.shape
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """All tensors of the result, by the base's files; `notes` say what was not quite equal."""
+def match_tensors(
+    base: OpenCheckpoint,
+    finetuned: Sequence[OpenCheckpoint],
+    recipe: Recipe,
+    *,
+    unrounded: bool = False,
+) -> tuple[dict[str, list[OutputTensor]], list[str]]:
+    """The tensors of the result by the base's files, and notes of what was not quite equal.
 
-    shards: Mapping[str, Sequence[Match]]
-    notes: Sequence[str]
-
-    def __iter__(self) -> Any:
-        return (one for matches in self.shards.values() for one in matches)
-
-
-def match(
-    base: Checkpoint, finetuned: Sequence[Checkpoint], recipe: Recipe, *, unrounded: bool = False
-) -> Matched:
-    """Pair the tensors by name. MergeError for what differs: how many, and the first few.
-
+    They are paired by name. MergeError for what differs: how many, and the first few.
     `unrounded`: what an adapter changes is stored in float32, not in the base's type.
     """
     notes: list[str] = []
     sides = [_paired(base, other, notes) for other in finetuned]
-    shards: dict[str, list[Match]] = {}
+    shards: dict[str, list[OutputTensor]] = {}
     mixed: dict[tuple[str, ...], list[str]] = {}
     for file, names in base.shards.items():
         shards[file] = []
         for name in names:
             tensors = [side[name] for side in sides]
-            one = _match(name, base.tensors[name], tensors, recipe, unrounded)
+            one = _output(name, base.tensors[name], tensors, recipe, unrounded)
             shards[file].append(one)
             stored = (t for t in (one.base, *one.finetuned) if not isinstance(t, LoraTensor))
             dtypes = tuple(dict.fromkeys(tensor.dtype for tensor in stored))
-            if one.fate == "merged" and len(dtypes) > 1:
+            if one.action == "merged" and len(dtypes) > 1:
                 mixed.setdefault((*dtypes, one.dtype), []).append(name)
     for (*types, kept), names in mixed.items():
         notes.append(
@@ -83,38 +76,34 @@ def match(
             f"{' and '.join(types[1:])} in a fine-tune: stored as {kept}, which holds both exactly"
         )
     _refuse_idle_patterns(base, shards, recipe)
-    return Matched(shards, notes)
+    return shards, notes
 
 
 def _refuse_idle_patterns(
-    base: Checkpoint, shards: Mapping[str, Sequence[Match]], recipe: Recipe
+    base: OpenCheckpoint, shards: Mapping[str, Sequence[OutputTensor]], recipe: Recipe
 ) -> None:
-    """A pattern that fits no tensor is a typing error; patterns that leave none, too."""
-    known = f"The base's tensors begin: {some(list(base.tensors))}."
+    """A pattern that matches no tensor is a typing error; patterns that leave none, too."""
+    known = f"The base's tensors begin: {listed(list(base.tensors))}."
     for flag, globs in (("--include", recipe.include), ("--exclude", recipe.exclude)):
         for glob in globs:
             if not any(fnmatchcase(name, glob) for name in base.tensors):
-                raise MergeError(f"{flag} {glob!r} fits no tensor. {known}")
-    if not any(one.fate == "merged" for one in _all(shards)):
+                raise MergeError(f"{flag} {glob!r} matches no tensor. {known}")
+    if not any(one.action == "merged" for tensors in shards.values() for one in tensors):
         raise MergeError(f"--include and --exclude leave no tensor to merge. {known}")
 
 
-def _all(shards: Mapping[str, Sequence[Match]]) -> Iterable[Match]:
-    return (one for matches in shards.values() for one in matches)
-
-
-def _match(
+def _output(
     name: str, base: Tensor, finetuned: Sequence[Tensor], recipe: Recipe, unrounded: bool
-) -> Match:
+) -> OutputTensor:
     if not recipe.covers(name):
-        return Match(name, "skipped", base.dtype, base, tuple(finetuned))
+        return OutputTensor(name, "skipped", base.dtype, base, tuple(finetuned))
     dtypes = {base.dtype, *(tensor.dtype for tensor in finetuned)}
     if not dtypes <= set(FLOATS):
-        return Match(name, "copied", base.dtype, base, tuple(finetuned))
+        return OutputTensor(name, "copied", base.dtype, base, tuple(finetuned))
     adapted = any(isinstance(tensor, LoraTensor) for tensor in finetuned)
     if adapted and not unrounded:  # an adapter has no precision of its own
-        return Match(name, "merged", base.dtype, base, tuple(finetuned))
-    return Match(name, "merged", _widest(dtypes), base, tuple(finetuned))
+        return OutputTensor(name, "merged", base.dtype, base, tuple(finetuned))
+    return OutputTensor(name, "merged", _widest(dtypes), base, tuple(finetuned))
 
 
 def _widest(dtypes: set[str]) -> str:
@@ -124,7 +113,7 @@ def _widest(dtypes: set[str]) -> str:
     return "F64" if "F64" in dtypes else "F32"
 
 
-def _paired(base: Checkpoint, other: Checkpoint, notes: list[str]) -> dict[str, Tensor]:
+def _paired(base: OpenCheckpoint, other: OpenCheckpoint, notes: list[str]) -> dict[str, Tensor]:
     """The fine-tune's tensor for each of the base's."""
     _compare_architectures(base, other)
     found = dict(other.tensors)
@@ -138,21 +127,21 @@ def _paired(base: Checkpoint, other: Checkpoint, notes: list[str]) -> dict[str, 
         extra.remove(name)
         notes.append(f"the buffer {name} of {other} is left out: the base has none")
     for name in list(missing):
-        twin = twin_of(name, base, other)
-        if twin is not None:
+        tied = tied_name(name, base, other)
+        if tied is not None:
             missing.remove(name)
-            found[name] = found[twin]
-            notes.append(f"{name} is tied to {twin}, under whose name alone {other} stores it")
+            found[name] = found[tied]
+            notes.append(f"{name} is tied to {tied}, under whose name alone {other} stores it")
     for name in list(extra):
-        twin = twin_of(name, other, base)
-        if twin is not None:
+        tied = tied_name(name, other, base)
+        if tied is not None:
             extra.remove(name)
-            notes.append(f"{name} of {other} is tied to {twin}, which alone the base stores")
+            notes.append(f"{name} of {other} is tied to {tied}, which alone the base stores")
     _refuse_differences(base, other, found, missing, extra)
-    if untied(base, other):
+    if has_own_head(base, other):
         raise MergeError(
             f"The output layer of {base} is its embedding (tie_word_embeddings), that of {other} "
-            "one of its own: what is between them is no model of either configuration."
+            "one of its own: a merge of the two fits neither configuration."
         )
     return {name: found[name] for name in base.tensors}
 
@@ -162,23 +151,24 @@ def _is_buffer(name: str, tensor: Tensor) -> bool:
     return tensor.dtype not in FLOATS and name.rpartition(".")[2] in _BUFFERS
 
 
-def _compare_architectures(base: Checkpoint, other: Checkpoint) -> None:
+def _compare_architectures(base: OpenCheckpoint, other: OpenCheckpoint) -> None:
     for key in ("model_type", "architectures"):
-        ours, theirs = base.settings.get(key), other.settings.get(key)
+        ours, theirs = base.config.get(key), other.config.get(key)
         if ours and theirs and ours != theirs:
             raise MergeError(
-                f"Different architectures: {base} is {_told(ours)}, {other} is {_told(theirs)} "
-                f"({key} in config.json). Only a model and its own fine-tunes can be merged."
+                f"Different architectures: {base} is {_as_text(ours)}, {other} is "
+                f"{_as_text(theirs)} ({key} in config.json). Only a model and its own fine-tunes "
+                "can be merged."
             )
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _refuse_differences(
-    base: Checkpoint,
-    other: Checkpoint,
+    base: OpenCheckpoint,
+    other: OpenCheckpoint,
     found: Mapping[str, Tensor],
     missing: Sequence[str],
     extra: Sequence[str],
@@ -194,28 +184,33 @@ def _refuse_differences(
         for name, tensor in base.tensors.items()
         if name in found and (found[name].dtype in FLOATS) != (tensor.dtype in FLOATS)
     ]
-    told = []
+    differences = []
     if missing:
-        told.append(
-            f"only in the base: {len(missing):,} of {len(base.tensors):,} tensors: {some(missing)}"
+        differences.append(
+            f"only in the base: {len(missing):,} of {len(base.tensors):,} tensors: "
+            f"{listed(missing)}"
         )
     if extra:
-        told.append(
-            f"only in the fine-tune: {len(extra):,} of {len(other.tensors):,}: {some(extra)}"
+        differences.append(
+            f"only in the fine-tune: {len(extra):,} of {len(other.tensors):,}: {listed(extra)}"
         )
     if rows:
         sizes = [t[rows[0]].shape[0] for t in (base.tensors, found)]
-        told.append(
+        differences.append(
             f"vocabularies of different size ({sizes[0]:,} and {sizes[1]:,} tokens in {rows[0]})"
         )
     if shapes:
         shown = [f"{n} {list(base.tensors[n].shape)} / {list(found[n].shape)}" for n in shapes]
-        told.append(f"of different shape: {len(shapes):,} (base / fine-tune): {some(shown)}")
+        differences.append(
+            f"of different shape: {len(shapes):,} (base / fine-tune): {listed(shown)}"
+        )
     if kinds:
-        told.append(f"integers in one and floats in the other: {len(kinds):,}: {some(kinds)}")
-    if told:
+        differences.append(
+            f"integers in one and floats in the other: {len(kinds):,}: {listed(kinds)}"
+        )
+    if differences:
         raise MergeError(
             f"{base} and {other} are different architectures or sizes:\n  "
-            + "\n  ".join(told)
+            + "\n  ".join(differences)
             + "\nOnly a model and its own fine-tunes can be merged."
         )

@@ -4,215 +4,199 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 from mubench_gen.console.progress import Progress, Silent, log
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge import workspace as workspaces
-from mubench_gen.interpolation.merge.account import Account, blocks, unchanged, warnings_of
-from mubench_gen.interpolation.merge.adapters import scaled_adapters
-from mubench_gen.interpolation.merge.arithmetic import Measured
-from mubench_gen.interpolation.merge.checkpoint import Checkpoint, is_adapter
-from mubench_gen.interpolation.merge.companions import ACCOUNT, carry, companions
-from mubench_gen.interpolation.merge.inputs import Merge, Opened, identity, open_inputs
-from mubench_gen.interpolation.merge.output import Finished, size_of, sound
-from mubench_gen.interpolation.merge.piecework import Sources
-from mubench_gen.interpolation.merge.reading import some
-from mubench_gen.interpolation.merge.recipe import depths, spelled
-from mubench_gen.interpolation.merge.safetensors_file import SIZES
-from mubench_gen.interpolation.merge.shard import Listener, write_shard
-from mubench_gen.interpolation.merge.workspace import Workspace
+from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint, is_adapter
+from mubench_gen.interpolation.merge.inputs import (
+    MergeInputs,
+    MergeSettings,
+    identity,
+    open_inputs,
+)
+from mubench_gen.interpolation.merge.lora import write_scaled_adapters
+from mubench_gen.interpolation.merge.model_files import REPORT, copy_model_files, model_files
+from mubench_gen.interpolation.merge.partial_folder import (
+    PartialFolder,
+    describe_failure,
+    open_partial,
+    refuse_existing,
+    require_space,
+    sync_path,
+)
+from mubench_gen.interpolation.merge.recipe import block_depths, spelled
+from mubench_gen.interpolation.merge.report import MergeReport, make_report
+from mubench_gen.interpolation.merge.shard_writer import FinishedShard, ShardWriter, layout
+from mubench_gen.interpolation.merge.tensors import byte_count
 from mubench_gen.storage.run_folder import write_json
+from mubench_gen.storage.scratch import sweep
 
-_ACCOUNT = 4_000_000  # bytes: room for one result's account and index
+_ROOM = 4_000_000  # bytes: for one result's report and index
+_INDEX = "model.safetensors.index.json"
 _PART = ".part"  # ends the name of a file that is not whole yet
 
 
-def merge(wanted: Merge, progress: Progress | None = None) -> Account:
+def merge(settings: MergeSettings, progress: Progress | None = None) -> MergeReport:
     """Do it. MergeError, SettingError: what doesn't fit or cannot be written.
 
     Interrupted, it leaves a hidden folder, and the same merge goes on from there: finished
-    tensors are read again, checked, and kept.
+    shards are read again, checked, and kept.
     """
-    workspaces.refuse_existing(wanted.out)
+    refuse_existing(settings.out)
     with ExitStack() as files:
-        inputs = open_inputs(wanted, files)
-        with workspaces.opened(wanted.out, identity(wanted, inputs)) as workspace:
+        inputs = open_inputs(settings, files)
+        with open_partial(settings.out, identity(settings, inputs)) as partial:
             try:
-                _write_weights(wanted, inputs, workspace, progress or Silent())
-                account = _write_companions(wanted, inputs, workspace)
-                workspace.complete()
+                finished = _write_weights(settings, inputs, partial, progress or Silent())
+                report = _write_beside(settings, inputs, partial, finished)
+                partial.complete()
             except OSError as error:
                 raise MergeError(
-                    f"{workspaces.told(wanted.out, error)} What is finished is kept: the same "
+                    f"{describe_failure(settings.out, error)} What is finished is kept: the same "
                     "command goes on."
                 ) from None
-    return account
+    return report
 
 
-def scale_adapter(wanted: Merge) -> list[str]:
+def scale_adapter(settings: MergeSettings) -> list[str]:
     """Write folders of the adapter scaled by each α, its weights linked, no weight computed.
 
     The names of the modules that it changes. MergeError where the fine-tune is no adapter, or
     one that α does not scale.
     """
-    if len(wanted.finetuned) != 1 or not is_adapter(wanted.finetuned[0]):
+    if len(settings.finetuned) != 1 or not is_adapter(settings.finetuned[0]):
         raise MergeError("--adapters is for one fine-tune that is a LoRA adapter's folder.")
-    if wanted.recipe.method not in ("linear", "task-arithmetic"):
-        raise MergeError(f"An adapter is scaled as a whole, not by {wanted.recipe.method}.")
-    if wanted.recipe.include or wanted.recipe.exclude:
+    if settings.recipe.method not in ("linear", "task-arithmetic"):
+        raise MergeError(f"An adapter is scaled as a whole, not by {settings.recipe.method}.")
+    if settings.recipe.include or settings.recipe.exclude:
         raise MergeError("An adapter is scaled as a whole: no --include and no --exclude.")
-    workspaces.refuse_existing(wanted.out)
-    (name,) = wanted.finetuned
+    refuse_existing(settings.out)
+    (name,) = settings.finetuned
     with ExitStack() as files:  # that it fits the base
-        open_inputs(wanted, files)
-    with workspaces.opened(wanted.out, {"adapter": name}) as workspace:
+        open_inputs(settings, files)
+    with open_partial(settings.out, {"adapter": name}) as partial:
         try:
-            workspaces.clear(workspace)
-            modules = scaled_adapters(name, wanted.folders(workspace.folder / "scaled"))
-            workspace.complete(workspace.folder / "scaled")
+            partial.clear()
+            scaled = partial.folder / "scaled"
+            modules = write_scaled_adapters(name, settings.folders(scaled))
+            partial.complete(scaled)
         except OSError as error:
-            raise MergeError(workspaces.told(wanted.out, error)) from None
+            raise MergeError(describe_failure(settings.out, error)) from None
     return modules
 
 
-def _write_weights(wanted: Merge, inputs: Opened, workspace: Workspace, progress: Progress) -> None:
-    folders = list(wanted.folders(workspace.folder).values())
+def _write_weights(
+    settings: MergeSettings, inputs: MergeInputs, partial: PartialFolder, progress: Progress
+) -> list[FinishedShard]:
+    folders = list(settings.folders(partial.folder).values())
     for folder in folders:
         folder.mkdir(exist_ok=True)
-    kept = _kept(inputs, folders, workspace)
-    try:
-        workspaces.require_space(wanted.out, _needed(wanted, inputs, folders))
-    except MergeError:
-        if not kept:  # nothing is lost with what was begun
-            workspaces.discard(workspace)
-        raise
-    sources = Sources(inputs.names, depths(one.name for one in inputs.matched))
-    done = sum(math.prod(one.shape) for one in inputs.matched if one.name in kept)
+        sweep(folder, (REPORT, _INDEX))  # what a kill left of these
+    done, total = 0, sum(math.prod(one.shape) for one in inputs.tensors)
 
-    def written(count: int) -> None:
+    def advance(count: int) -> None:
         nonlocal done
         done += count
-        progress.at(done, inputs.elements)
+        progress.at(done, total)
 
-    for shard, matches in inputs.shards.items():
+    depths = block_depths(one.name for one in inputs.tensors)
+    writer = ShardWriter(settings.recipe, inputs.names, depths, inputs.metadata, advance)
+    finished = _resume(inputs, folders, partial, writer)
+    try:
+        require_space(partial, _needed(settings, inputs, finished.keys()))
+    except MergeError:
+        if not finished:  # nothing is lost with what was begun
+            partial.remove()
+        raise
+    for shard, tensors in inputs.shards.items():
+        if shard in finished:
+            advance(sum(math.prod(one.shape) for one in tensors))
+            continue
         parts = [folder / f"{shard}{_PART}" for folder in folders]
-        listener = Listener(written, partial(workspace.journal.note, shard))
         try:
-            write_shard(matches, parts, inputs.metadata, wanted.recipe, sources, listener, kept)
+            finished[shard] = writer.write(tensors, parts)
         except MergeError:  # an input is unfit: there is nothing to resume
-            workspaces.discard(workspace)
+            partial.remove()
             raise
         for part in parts:
             part.replace(part.with_suffix(""))
+        partial.note(shard, finished[shard])
+    return list(finished.values())
 
 
-def _kept(inputs: Opened, folders: Sequence[Path], workspace: Workspace) -> set[str]:
-    """The tensors that an interrupted merge finished and that are still what it wrote.
+def _resume(
+    inputs: MergeInputs, folders: Sequence[Path], partial: PartialFolder, writer: ShardWriter
+) -> dict[str, FinishedShard]:
+    """The shards that an interrupted merge finished and that are still what it wrote.
 
-    Afterwards a file has its own name only where it is whole and sound.
+    Files of others are removed, since they take the room that is needed.
     """
-    kept: set[str] = set()
-    for shard, matches in inputs.shards.items():
-        finished = {
-            name: one
-            for name, one in workspace.journal.finished.get(shard, {}).items()
-            if len(one.digests) == len(folders)
-        }
-        found = set(finished)
-        for number, folder in enumerate(folders):
-            digests = {name: finished[name].digests[number] for name in found}
-            part = folder / f"{shard}{_PART}"
-            if (folder / shard).exists():
-                (folder / shard).replace(part)
-            found &= sound(part, matches, inputs.metadata, digests)
-        if len(found) < len(finished):
-            damaged = [name for name in finished if name not in found]
+    found: dict[str, FinishedShard] = {}
+    for shard, tensors in inputs.shards.items():
+        finished = partial.finished(shard)
+        files = [folder / shard for folder in folders]
+        if finished is not None and all(
+            writer.is_intact(tensors, file, checksum)
+            for file, checksum in zip(files, finished.checksums, strict=True)
+        ):
+            found[shard] = finished
+            continue
+        if finished is not None:
             log(
-                f"{workspace.folder}: {len(damaged):,} of {len(finished):,} finished tensors of "
-                f"{shard} are no longer what was written, and are written again: {some(damaged)}."
+                f"{partial.folder}: {shard} is not what was written any more, and is written again."
             )
-        kept |= found
-    if workspace.journal.finished:
-        count = sum(map(len, inputs.shards.values()))
-        log(f"Resumes: {len(kept):,} of {count:,} tensors were finished, and are sound.")
-    return kept
+        for file in files:
+            file.unlink(missing_ok=True)
+            file.with_name(f"{shard}{_PART}").unlink(missing_ok=True)
+    if found:
+        log(
+            f"Resumes: {len(found):,} of {len(inputs.shards):,} shards were finished, and are as "
+            "they were written."
+        )
+    return found
 
 
-def _needed(wanted: Merge, inputs: Opened, folders: Sequence[Path]) -> int:
+def _needed(settings: MergeSettings, inputs: MergeInputs, finished: Collection[str]) -> int:
     """Bytes that the disk must still have room for."""
-    side = _carried_from(wanted, inputs)
-    carried = sum((side.folder / name).stat().st_size for name in companions(side.folder))
-    total = 0
-    for shard, matches in inputs.shards.items():
-        size = size_of(matches, inputs.metadata)
-        for folder in folders:
-            part = folder / f"{shard}{_PART}"
-            total += max(0, size - (part.stat().st_blocks * 512 if part.exists() else 0))
-    return total + len(folders) * (carried + _ACCOUNT)
+    folder = _carried_from(settings, inputs).folder
+    each = _ROOM + sum((folder / name).stat().st_size for name in model_files(folder))
+    for shard, tensors in inputs.shards.items():
+        if shard not in finished:
+            each += len(layout(tensors, inputs.metadata)[0]) + sum(map(byte_count, tensors))
+    return len(settings.recipe.alphas) * each
 
 
-def _carried_from(wanted: Merge, inputs: Opened) -> Checkpoint:
-    return inputs.base if wanted.carried_from == "base" else inputs.finetuned[0]
+def _carried_from(settings: MergeSettings, inputs: MergeInputs) -> OpenCheckpoint:
+    return inputs.base if settings.carried_from == "base" else inputs.finetuned[0]
 
 
-def _write_companions(wanted: Merge, inputs: Opened, workspace: Workspace) -> Account:
-    """All that a folder needs beside its shards; the account."""
-    side = _carried_from(wanted, inputs)
-    account: Account | None = None
-    for alpha, folder in wanted.folders(workspace.folder).items():
-        carried = carry(side.folder, folder)
+def _write_beside(
+    settings: MergeSettings,
+    inputs: MergeInputs,
+    partial: PartialFolder,
+    finished: Sequence[FinishedShard],
+) -> MergeReport:
+    """All that a folder needs beside its shards; the report."""
+    source = _carried_from(settings, inputs).folder
+    carried = [str(name) for name in model_files(source)]
+    report = make_report(settings, inputs, finished, carried)
+    for alpha, folder in settings.folders(partial.folder).items():
+        for copied in copy_model_files(source, folder):
+            sync_path(copied)
         _write_index(folder, inputs)
-        account = account or _account(wanted, inputs, workspace.journal.finished, carried)
-        for name in carried:
-            workspaces.sync(folder / name)
-        write_json(folder / ACCOUNT, account.as_dict(spelled(alpha)))
-    assert account is not None
-    return account
+        write_json(folder / REPORT, report.as_dict(spelled(alpha)))
+    return report
 
 
-def _write_index(folder: Path, inputs: Opened) -> None:
+def _write_index(folder: Path, inputs: MergeInputs) -> None:
     """The index that shards need; one file of the usual name needs none."""
     shards = inputs.shards
     if len(shards) == 1 and not re.search(r"-\d+-of-\d+\.", next(iter(shards))):
         return
-    names = {one.name: shard for shard, matches in shards.items() for one in matches}
-    total = sum(SIZES[one.dtype] * math.prod(one.shape) for one in inputs.matched)
+    names = {one.name: shard for shard, tensors in shards.items() for one in tensors}
+    total = sum(map(byte_count, inputs.tensors))
     index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(names.items()))}
-    write_json(folder / "model.safetensors.index.json", index)
-
-
-def _account(
-    wanted: Merge,
-    inputs: Opened,
-    finished: Mapping[str, Mapping[str, Finished]],
-    carried: Sequence[str],
-) -> Account:
-    tensors = {name: one for shard in finished.values() for name, one in shard.items()}
-    measured = {name: one.measured for name, one in tensors.items() if one.measured is not None}
-    names: dict[str, list[str]] = {"merged": [], "copied": [], "skipped": []}
-    for one in inputs.matched:
-        names[one.fate].append(one.name)
-    total = sum((measured[name] for name in names["merged"]), Measured())
-    base, *others = inputs.names
-    return Account(
-        base=base,
-        finetuned=tuple(others),
-        formats={side.name: side.format for side in (inputs.base, *inputs.finetuned)},
-        recipe=wanted.recipe,
-        merged=tuple(names["merged"]),
-        copied=tuple(names["copied"]),
-        skipped=tuple(names["skipped"]),
-        identical=sum(one.identical for one in tensors.values()),
-        parameters=sum(math.prod(one.shape) for one in inputs.matched if one.fate == "merged"),
-        distance=total.distance,
-        cosine=total.cosine,
-        blocks=blocks(inputs.matched, measured),
-        carried=tuple(carried),
-        carried_from=wanted.carried_from,
-        warnings=(*warnings_of(total, base, others), *inputs.warnings),
-        notes=(*inputs.notes, *unchanged(measured, names["merged"])),
-    )
+    write_json(folder / _INDEX, index)

@@ -118,7 +118,7 @@ def _number(text: str, whole: str) -> Decimal:
     except InvalidOperation:
         number = Decimal("nan")
     if not number.is_finite() or abs(number) > 100 or not re.search(r"\d", text):
-        raise SettingError(f"--alpha {whole}: {text!r} is no number from -100 to 100.")
+        raise SettingError(f"--alpha {whole}: {text!r} is not a number from -100 to 100.")
     return number
 
 
@@ -129,13 +129,13 @@ def lines_scale(alpha: float, place: tuple[int, int] | None) -> float:
     return alpha + (1 - alpha) * place[0] / (place[1] - 1)
 
 
-def depths(names: Iterable[str]) -> Mapping[str, tuple[int, int]]:
+def block_depths(names: Iterable[str]) -> Mapping[str, tuple[int, int]]:
     """For each tensor in a numbered block: the block's number and how many its tower has."""
     found: dict[str, tuple[str, int]] = {}
     for name in names:
-        told = BLOCK.match(name)
-        if told:
-            found[name] = (told["tower"], int(told["number"]))
+        block = BLOCK.match(name)
+        if block:
+            found[name] = (block["tower"], int(block["number"]))
     counts: dict[str, int] = {}
     for tower, number in found.values():
         counts[tower] = max(counts.get(tower, 0), number + 1)
@@ -148,8 +148,8 @@ BLOCK = re.compile(r"(?P<tower>.*?)\.(?P<number>[0-9]{1,9})\.")
 
 def block_of(name: str) -> str:
     """The block that a tensor belongs to, for tables: its tower and number, else its module."""
-    told = BLOCK.match(name)
-    if told:
-        return f"{told['tower']}.{told['number']}"
+    block = BLOCK.match(name)
+    if block:
+        return f"{block['tower']}.{block['number']}"
     module = name.rpartition(".")[0]
     return ".".join(module.split(".")[:2]) if module else name

@@ -1,4 +1,4 @@
-"""The header of a safetensors file, read with suspicion and written byte by byte.
+"""Safetensors files: their headers, checked as they are read, and made for files to be written.
 
 The format: eight bytes with the header's length (little-endian), the header (JSON: a tensor's
 dtype, shape and byte range, and `__metadata__`), then the tensors without gaps.
@@ -10,26 +10,23 @@ import json
 import math
 import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mubench_gen.errors import MergeError
+from mubench_gen.interpolation.merge.tensors import SIZES, FileTensor, StateDict, Tensor
+from mubench_gen.storage.user_files import open_regular
 
-# Bytes an element. What is not in here is quantised or unknown, and never merged.
-SIZES: Mapping[str, int] = {
-    "F64": 8, "F32": 4, "F16": 2, "BF16": 2,
-    "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
-}  # fmt: skip
-FLOATS = ("F64", "F32", "F16", "BF16")
 _DIMENSIONS = 32
 _LONGEST_HEADER = 100_000_000  # the reference implementation's own limit
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One tensor: `start` is where its bytes begin in the file."""
+class _Entry:
+    """One tensor of a header: `start` is where its bytes begin in the file."""
 
     name: str
     dtype: str
@@ -38,64 +35,68 @@ class Entry:
     nbytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a file holds, in the order of its bytes."""
+def open_safetensors(paths: Sequence[Path], files: ExitStack) -> StateDict:
+    """The tensors of safetensors files, which stay open until `files` closes them.
 
-    metadata: Mapping[str, str]
-    entries: tuple[Entry, ...]
-
-
-def read_header(path: Path) -> Header:
-    """The header of a file. MergeError where file and header don't fit each other."""
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            length = _length(path, file.read(8), size)
-            document = _document(path, file.read(length))
-    except OSError as error:
-        raise MergeError(f"{path}: cannot be read: {error.strerror}.") from None
-    metadata = document.pop("__metadata__", {})
-    entries = sorted(
-        (_entry(path, name, told, 8 + length) for name, told in document.items()),
-        key=lambda one: (one.start, one.nbytes),
-    )
-    _check_ranges(path, entries, begin=8 + length, end=size)
-    return Header(metadata if isinstance(metadata, dict) else {}, tuple(entries))
+    MergeError where file and header don't fit each other.
+    """
+    shards: dict[str, list[str]] = {}
+    tensors: dict[str, Tensor] = {}
+    metadata: dict[str, str] = {}
+    for path in paths:
+        file = files.enter_context(open_regular(path))
+        entries, own = _read_header(path, file)
+        metadata |= own
+        shards[path.name] = [one.name for one in entries]
+        for one in entries:
+            if one.name in tensors:
+                raise MergeError(f"{path}: holds {one.name!r}, which another shard holds too.")
+            tensors[one.name] = FileTensor(one.dtype, one.shape, file.fileno(), one.start, path)
+    ties = [  # `save_model` of safetensors notes what it left out, and under which name it is
+        frozenset((left, kept))
+        for left, kept in metadata.items()
+        if kept in tensors and left not in tensors
+    ]
+    return StateDict(shards, tensors, metadata, ties=ties)
 
 
 def lay_out(
-    entries: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mapping[str, str]
-) -> tuple[bytes, dict[str, Entry]]:
-    """The first bytes of a file with these tensors (name, dtype, shape), and where each stands."""
-    placed, at = {}, 0
-    for name, dtype, shape in entries:
-        nbytes = SIZES[dtype] * math.prod(shape)
-        placed[name] = Entry(name, dtype, shape, at, nbytes)
-        at += nbytes
+    tensors: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mapping[str, str]
+) -> tuple[bytes, dict[str, int]]:
+    """The first bytes of a file with these tensors (name, dtype, shape), and where each begins."""
     document: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
-    for one in placed.values():
-        document[one.name] = {
-            "dtype": one.dtype,
-            "shape": list(one.shape),
-            "data_offsets": [one.start, one.start + one.nbytes],
-        }
+    starts, at = {}, 0
+    for name, dtype, shape in tensors:
+        starts[name], end = at, at + SIZES[dtype] * math.prod(shape)
+        document[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, end]}
+        at = end
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     begin = 8 + len(text)
-    entries_at = {
-        one.name: Entry(one.name, one.dtype, one.shape, begin + one.start, one.nbytes)
-        for one in placed.values()
-    }
-    return struct.pack("<Q", len(text)) + text, entries_at
+    return struct.pack("<Q", len(text)) + text, {name: begin + at for name, at in starts.items()}
+
+
+def _read_header(path: Path, file: IO[bytes]) -> tuple[list[_Entry], dict[str, str]]:
+    """The tensors in the order of their bytes, and the metadata."""
+    size = os.fstat(file.fileno()).st_size
+    length = _length(path, file.read(8), size)
+    document = _document(path, file.read(length))
+    metadata = document.pop("__metadata__", {})
+    entries = sorted(
+        (_entry(path, name, entry, 8 + length) for name, entry in document.items()),
+        key=lambda one: (one.start, one.nbytes),
+    )
+    _check_ranges(path, entries, begin=8 + length, end=size)
+    texts = metadata.items() if isinstance(metadata, dict) else ()
+    return entries, {key: value for key, value in texts if isinstance(value, str)}
 
 
 def _length(path: Path, first: bytes, size: int) -> int:
     length = struct.unpack("<Q", first)[0] if len(first) == 8 else None
     if length is None or length > min(size - 8, _LONGEST_HEADER):
         raise MergeError(
-            f"{path}: is no safetensors file, or was cut off inside its header ({size:,} bytes). "
-            "Fetch it again."
+            f"{path}: is not a safetensors file, or was cut off inside its header ({size:,} "
+            "bytes). Fetch it again."
         )
     return int(length)
 
@@ -107,7 +108,7 @@ def _document(path: Path, text: bytes) -> dict[str, Any]:
         document = None
     if not isinstance(document, dict):
         raise MergeError(
-            f"{path}: its header is no JSON object, or names something twice: the file is damaged."
+            f"{path}: its header is not a JSON object, or has a name twice: the file is damaged."
         )
     return document
 
@@ -120,11 +121,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _entry(path: Path, name: str, told: Any, begin: int) -> Entry:
+def _entry(path: Path, name: str, entry: Any, begin: int) -> _Entry:
     try:
         name.encode()
-        dtype, shape = told["dtype"], tuple(map(_number, told["shape"]))
-        start, end = map(_number, told["data_offsets"])
+        dtype, shape = entry["dtype"], tuple(map(_number, entry["shape"]))
+        start, end = map(_number, entry["data_offsets"])
         if not isinstance(dtype, str) or len(shape) > _DIMENSIONS:
             raise ValueError(dtype)
     except (KeyError, TypeError, ValueError):
@@ -136,16 +137,16 @@ def _entry(path: Path, name: str, told: Any, begin: int) -> Entry:
             f"{path}: its header gives {name!r} {end - start:,} bytes, but {list(shape)} of "
             f"{dtype} take {SIZES[dtype] * math.prod(shape):,}."
         )
-    return Entry(name, dtype, shape, begin + start, end - start)
+    return _Entry(name, dtype, shape, begin + start, end - start)
 
 
-def _number(told: Any) -> int:
-    if type(told) is not int or not 0 <= told < 2**60:
-        raise ValueError(told)
-    return told
+def _number(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**60:
+        raise ValueError(value)
+    return value
 
 
-def _check_ranges(path: Path, entries: Iterable[Entry], *, begin: int, end: int) -> None:
+def _check_ranges(path: Path, entries: Iterable[_Entry], *, begin: int, end: int) -> None:
     at = begin
     for one in entries:
         if one.start != at or one.nbytes < 0:

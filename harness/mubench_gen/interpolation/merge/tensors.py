@@ -1,23 +1,31 @@
-"""A checkpoint's tensors as ranges of bytes that can be read a piece at a time."""
+"""A checkpoint's tensors as ranges of elements that are read when they are needed."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
+
+import numpy as np
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.safetensors_file import SIZES
 
-if TYPE_CHECKING:
-    import numpy as np
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# Bytes an element. What is not in here is quantised or unknown, and never merged.
+SIZES: Mapping[str, int] = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2,
+    "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
+}  # fmt: skip
+FLOATS = ("F64", "F32", "F16", "BF16")
+_CHUNK = 1 << 17  # elements: the arrays of one chunk stay in a core's cache
 
 
-class Tensor(Protocol):
-    """`dtype` as safetensors names it; bytes in row-major order."""
+class Sized(Protocol):
+    """`dtype` as safetensors names it."""
 
     @property
     def dtype(self) -> str: ...
@@ -25,25 +33,59 @@ class Tensor(Protocol):
     @property
     def shape(self) -> tuple[int, ...]: ...
 
-    def read_into(self, start: int, buffer: memoryview) -> None:
-        """Fill the buffer with the tensor's bytes from `start` on. Safe in several threads."""
+
+class Tensor(Sized, Protocol):
+    """Elements in row-major order."""
+
+    def read(self, first: int, count: int) -> Array:
+        """The bytes of `count` elements, from number `first` on. Safe in several threads."""
 
 
-def nbytes(tensor: Tensor) -> int:
-    """How many bytes the tensor has."""
+@dataclass(frozen=True, slots=True)
+class StateDict:
+    """The tensors of some files by name, and the names by file, in the order of the bytes.
+
+    `ties`: names that the files say are one tensor.
+    """
+
+    shards: Mapping[str, Sequence[str]]
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str]
+    notes: Sequence[str] = ()
+    ties: Sequence[frozenset[str]] = ()
+
+
+def chunks(tensor: Sized) -> Iterator[tuple[int, int]]:
+    """First element and number of elements of each chunk; an empty tensor has none."""
+    total = math.prod(tensor.shape)
+    for first in range(0, total, _CHUNK):
+        yield first, min(_CHUNK, total - first)
+
+
+def byte_count(tensor: Sized) -> int:
+    """How many bytes a tensor of this type and shape has."""
     return SIZES[tensor.dtype] * math.prod(tensor.shape)
 
 
-def read_whole(tensor: Tensor) -> bytearray:
-    """All the bytes of a tensor."""
-    content = bytearray(nbytes(tensor))
-    tensor.read_into(0, memoryview(content))
-    return content
+def read_whole(tensor: Tensor) -> Array:
+    """All the bytes of a tensor that is known to be small."""
+    return tensor.read(0, math.prod(tensor.shape))
+
+
+def are_equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are the same to the last bit."""
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    return all(np.array_equal(one.read(*chunk), other.read(*chunk)) for chunk in chunks(one))
 
 
 @dataclass(frozen=True, slots=True)
 class FileTensor:
-    """A range of an open file."""
+    """A range of an open file.
+
+    Not mapped into memory: a file that becomes shorter, or a disk that fails, would end the
+    process without a word.
+    """
 
     dtype: str
     shape: tuple[int, ...]
@@ -51,28 +93,32 @@ class FileTensor:
     start: int
     path: Path
 
-    def read_into(self, start: int, buffer: memoryview) -> None:
-        at, left = self.start + start, buffer
+    def read(self, first: int, count: int) -> Array:
+        size = SIZES[self.dtype]
+        content = np.empty(count * size, np.uint8)
+        at, left = self.start + first * size, content.data
         while left:
             try:
                 got = os.preadv(self.handle, [left], at)
             except OSError as error:  # of which file, the system does not say
                 raise OSError(error.errno, error.strerror, str(self.path)) from None
             if not got:
-                raise MergeError(f"{self.path}: became shorter while it was read.")
+                raise MergeError(f"{self.path} became shorter while it was read.")
             at, left = at + got, left[got:]
+        return content
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MemoryTensor:
-    """A tensor that lies in memory, or in a file mapped into it: `flat` are its bytes."""
+    """A tensor that lies in memory, or in a file mapped into it: `content` are its bytes."""
 
     dtype: str
     shape: tuple[int, ...]
-    flat: np.ndarray
+    content: Array
 
-    def read_into(self, start: int, buffer: memoryview) -> None:
-        buffer[:] = self.flat.data[start : start + len(buffer)]
+    def read(self, first: int, count: int) -> Array:
+        size = SIZES[self.dtype]
+        return self.content[first * size : (first + count) * size]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +133,13 @@ class RowsTensor:
     def dtype(self) -> str:
         return self.whole.dtype
 
-    def read_into(self, start: int, buffer: memoryview) -> None:
-        row = SIZES[self.dtype] * math.prod(self.shape[1:])
-        self.whole.read_into(self.first_row * row + start, buffer)
+    def read(self, first: int, count: int) -> Array:
+        return self.whole.read(self.first_row * math.prod(self.shape[1:]) + first, count)
 
 
 @dataclass(frozen=True, slots=True)
 class StackedTensor:
-    """Tensors of one width, one below the other."""
+    """Tensors of one type and width, one below the other."""
 
     parts: Sequence[Tensor]
 
@@ -106,19 +151,20 @@ class StackedTensor:
     def shape(self) -> tuple[int, ...]:
         return (sum(part.shape[0] for part in self.parts), *self.parts[0].shape[1:])
 
-    def read_into(self, start: int, buffer: memoryview) -> None:
+    def read(self, first: int, count: int) -> Array:
+        found = []
         for part in self.parts:
-            size = nbytes(part)
-            if start < size and buffer:
-                length = min(size - start, len(buffer))
-                part.read_into(start, buffer[:length])
-                buffer, start = buffer[length:], start + length
-            start -= size
+            size = math.prod(part.shape)
+            begin, end = max(first, 0), min(first + count, size)
+            if begin < end:
+                found.append(part.read(begin, end - begin))
+            first -= size
+        return np.concatenate(found)
 
 
 @dataclass(frozen=True, slots=True)
 class TransposedTensor:
-    """A matrix with rows and columns changed; read through memory, so for small ones."""
+    """A matrix with rows and columns exchanged. Each read reads all of it, so for small ones."""
 
     whole: Tensor
 
@@ -131,10 +177,8 @@ class TransposedTensor:
         rows, columns = self.whole.shape
         return columns, rows
 
-    def read_into(self, start: int, buffer: memoryview) -> None:
-        import numpy as np
-
+    def read(self, first: int, count: int) -> Array:
         size = SIZES[self.dtype]
-        matrix = np.frombuffer(read_whole(self.whole), f"V{size}").reshape(self.whole.shape)
-        turned = np.ascontiguousarray(matrix.T).reshape(-1).view(np.uint8)
-        buffer[:] = turned.data[start : start + len(buffer)]
+        matrix = read_whole(self.whole).view(f"V{size}").reshape(self.whole.shape)
+        transposed = np.ascontiguousarray(matrix.T).reshape(-1)
+        return transposed[first : first + count].view(np.uint8)

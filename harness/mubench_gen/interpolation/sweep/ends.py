@@ -20,11 +20,11 @@ from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.engines.transformers.source import read_source
 from mubench_gen.errors import UsageError
-from mubench_gen.interpolation.merge.arithmetic import Measured, Mix, mix_for
+from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts, coefficients
 from mubench_gen.interpolation.merge.checkpoint import find_folder, is_adapter
-from mubench_gen.interpolation.merge.inputs import Merge, open_inputs
+from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.merge import merge
-from mubench_gen.interpolation.merge.recipe import Recipe, depths, spelled
+from mubench_gen.interpolation.merge.recipe import Recipe, block_depths, spelled
 from mubench_gen.model import Checkpoint, Runtime
 
 if TYPE_CHECKING:
@@ -152,16 +152,16 @@ class _InPlace(Ends):
         assert self._opened is not None
         base, finetuned = self._both()
         (at,), method = one_of(self.recipe, alpha).alphas, one_of(self.recipe, alpha).method
-        places = depths(base)
+        places = block_depths(base)
         with torch.no_grad():
             for name, target in self._opened.model.state_dict().items():
                 one, other = base[name], finetuned[name]
                 if not one.is_floating_point():
                     target.copy_(other if at == 1 else one)
                     continue
-                total = _measured(one, other) if method == "slerp" else Measured()
-                mix = mix_for(method, float(at), count=1, place=places.get(name), total=total)
-                target.copy_(mixed(mix, one, other, one.dtype if self._adapter else None))
+                total = _products(one, other) if method == "slerp" else InnerProducts()
+                how = coefficients(method, float(at), count=1, place=places.get(name), total=total)
+                target.copy_(mixed(how, one, other, one.dtype if self._adapter else None))
 
     def _both(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         import torch
@@ -190,7 +190,7 @@ class _InPlace(Ends):
     @contextmanager
     def _readable(self) -> Iterator[Checkpoint]:
         """The fine-tune as transformers opens it; what is written for that goes again."""
-        whole = Merge(
+        whole = MergeSettings(
             base=name_of(self._checkpoint, self.runtime.revision),
             finetuned=(name_of(self.finetuned),),
             recipe=replace(self.recipe, alphas=(Decimal(1),), method="linear"),
@@ -235,7 +235,10 @@ class InPlaceGenerative(_InPlace, TransformersGenerative):
 
 
 def mixed(
-    mix: Mix, base: torch.Tensor, finetuned: torch.Tensor, stored: torch.dtype | None = None
+    how: Coefficients,
+    base: torch.Tensor,
+    finetuned: torch.Tensor,
+    stored: torch.dtype | None = None,
 ) -> torch.Tensor:
     """One tensor between two, in `stored`, by default a type that holds both; either end is
     that end itself.
@@ -244,27 +247,27 @@ def mixed(
 
     stored = stored or torch.promote_types(base.dtype, finetuned.dtype)
     kind = torch.promote_types(torch.promote_types(base.dtype, finetuned.dtype), torch.float32)
-    one, other, factor = base.to(kind), finetuned.to(kind), mix.finetuned[0]
-    if mix.is_base or torch.equal(one, other):
+    one, other, factor = base.to(kind), finetuned.to(kind), how.finetuned[0]
+    if how.give_base or torch.equal(one, other):
         return base
-    if mix.is_finetuned:
+    if how.give_finetuned:
         return finetuned.to(stored)
-    if mix.of_differences:
+    if how.of_differences:
         return (one + (other - one) * factor).to(stored)
-    return (one * mix.base + other * factor).to(stored)
+    return (one * how.base + other * factor).to(stored)
 
 
-def _measured(base: torch.Tensor, finetuned: torch.Tensor) -> Measured:
+def _products(base: torch.Tensor, finetuned: torch.Tensor) -> InnerProducts:
     one, other = base.double().flatten(), finetuned.double().flatten()
-    return Measured(
+    return InnerProducts(
         base=float(one @ one), finetuned=float(other @ other), product=float(one @ other)
     )
 
 
-def _is_foreign(wanted: Merge) -> bool:
+def _is_foreign(settings: MergeSettings) -> bool:
     """Whether the fine-tune is an adapter, or of another layout than the base."""
     with ExitStack() as files:
-        (side,) = open_inputs(wanted, files).finetuned
+        (side,) = open_inputs(settings, files).finetuned
         return side.adapter or side.converted
 
 

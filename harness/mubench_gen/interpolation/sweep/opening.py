@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mubench_gen.errors import SettingError
-from mubench_gen.interpolation.merge.adapters import adapted
+from mubench_gen.interpolation.merge.lora import adapted_modules
 from mubench_gen.interpolation.sweep.ends import InPlaceContrastive, InPlaceGenerative
 from mubench_gen.interpolation.sweep.vllm_ends import (
     AdaptingVllm,
@@ -30,7 +30,7 @@ def open_ends(
         )
     if engine == "vllm":
         check_options(base, runtime)
-        modules = {} if adapter is None else adapted(adapter)
+        modules = {} if adapter is None else adapted_modules(adapter)
         if modules and is_spoken(modules):
             return AdaptingVllm(base, runtime, max(modules.values()))
         return ReloadingVllm(base, runtime)

@@ -18,7 +18,7 @@ from mubench_gen.console.outlet import blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.interpolation.merge.checkpoint import is_adapter
-from mubench_gen.interpolation.merge.inputs import Merge, open_inputs
+from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.recipe import Recipe, folder_name, make_recipe, spelled
 from mubench_gen.interpolation.sweep.ends import Ends, digest_of, name_of, one_of
 from mubench_gen.interpolation.sweep.frontier import BASE, Frontier, frontier, named
@@ -264,7 +264,7 @@ def _mixed_digest(ends: Sequence[str | None], recipe: Recipe, alpha: Decimal | N
 
 def _check_fit(sweep: Sweep) -> None:
     """That the two can be merged. MergeError for what doesn't fit."""
-    wanted = Merge(
+    wanted = MergeSettings(
         name_of(sweep.base, sweep.settings.revision),
         (name_of(sweep.finetuned),),
         sweep.recipe,

@@ -12,8 +12,8 @@ from pathlib import Path
 from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.errors import SettingError, UsageError
-from mubench_gen.interpolation.merge.adapters import scaled_adapters
-from mubench_gen.interpolation.merge.inputs import Merge
+from mubench_gen.interpolation.merge.inputs import MergeSettings
+from mubench_gen.interpolation.merge.lora import write_scaled_adapters
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
 from mubench_gen.interpolation.sweep.ends import Ends, name_of, one_of
@@ -79,7 +79,7 @@ class ReloadingVllm(_Vllm):
 
     def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
         merge(
-            Merge(
+            MergeSettings(
                 base=name_of(self._checkpoint, self.runtime.revision),
                 finetuned=(name_of(self.finetuned),),
                 recipe=recipe,
@@ -104,7 +104,7 @@ class AdaptingVllm(_Vllm):
 
     def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
         try:
-            scaled_adapters(name_of(self.finetuned), {recipe.alphas[0]: folder})
+            write_scaled_adapters(name_of(self.finetuned), {recipe.alphas[0]: folder})
         except OSError as error:
             raise UsageError(
                 f"{error.filename or folder} cannot be written or read: {error.strerror}."

@@ -8,19 +8,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.checkpoint import Checkpoint
-from mubench_gen.interpolation.merge.layouts import activation
-from mubench_gen.interpolation.merge.reading import read_json, some
+from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint
+from mubench_gen.interpolation.merge.clip_layouts import activation_of
+from mubench_gen.interpolation.merge.files import listed, read_object
 
-ACCOUNT = "merge.json"
+REPORT = "merge.json"
 _SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", ".spm", ".bpe"})
 _FOLDERS = ("additional_chat_templates", "chat_templates")
-_NOT = frozenset({ACCOUNT, "trainer_state.json", "all_results.json", "train_results.json"})
+_NOT = frozenset({REPORT, "trainer_state.json", "all_results.json", "train_results.json"})
 # What may differ between a base and its fine-tune without a model that reads otherwise.
 _HARMLESS = frozenset(
     {"_name_or_path", "transformers_version", "torch_dtype", "dtype", "use_cache", "_commit_hash",
@@ -28,7 +27,7 @@ _HARMLESS = frozenset(
 )  # fmt: skip
 
 
-def companions(folder: Path) -> list[Path]:
+def model_files(folder: Path) -> list[Path]:
     """The files beside the weights, relative to the folder."""
     found = [
         path
@@ -41,42 +40,34 @@ def companions(folder: Path) -> list[Path]:
     return [path.relative_to(folder) for path in found]
 
 
-def carry(folder: Path, out: Path) -> list[str]:
-    """Copy the files beside the weights; their names."""
-    names = companions(folder)
-    for name in names:
-        (out / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(folder / name, out / name)  # follows the links of the hub's cache
-    return [str(name) for name in names]
+def copy_model_files(folder: Path, out: Path) -> list[Path]:
+    """Copy the files beside the weights; the copies."""
+    copies = [out / name for name in model_files(folder)]
+    for copy in copies:
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(folder / copy.relative_to(out), copy)  # follows links of the hub's cache
+    return copies
 
 
-@dataclass(frozen=True, slots=True)
-class Differing:
-    """What stands beside the weights of two checkpoints and is not the same."""
-
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-def compare_companions(
-    base: Checkpoint, other: Checkpoint, *, accept_vocabulary: bool = False
-) -> Differing:
-    """What differs. MergeError where token numbers mean different tokens."""
+def compare_model_files(
+    base: OpenCheckpoint, other: OpenCheckpoint, *, accept_vocabulary: bool = False
+) -> tuple[list[str], list[str]]:
+    """Warnings and notes of what differs. MergeError where token numbers mean other tokens."""
     _compare_vocabularies(base, other, accept_vocabulary)
-    ours, theirs = base.settings, other.settings
+    ours, theirs = base.config, other.config
     if other.converted:
-        ours, theirs = activation(base), activation(other)
+        ours, theirs = activation_of(base), activation_of(other)
     keys = [
         f"{key} ({_short(one)} / {_short(two)})"
         for key, one, two in _differences(ours, theirs)
         if key.rpartition(".")[2] not in _HARMLESS
     ]
     warnings = (
-        [f"the configurations of {base} and {other} differ ({len(keys):,}): {some(keys)}"]
-        if keys and base.settings and other.settings
+        [f"the configurations of {base} and {other} differ ({len(keys):,}): {listed(keys)}"]
+        if keys and base.config and other.config
         else []
     )
-    here, there = (set(companions(side.folder)) for side in (base, other))
+    here, there = (set(model_files(side.folder)) for side in (base, other))
     notes = []
     unequal = [
         str(name)
@@ -85,10 +76,10 @@ def compare_companions(
     ]
     if unequal:
         notes.append(f"files that are not the same in {base} and {other}: {', '.join(unequal)}")
-    return Differing(tuple(warnings), tuple(notes))
+    return warnings, notes
 
 
-def _compare_vocabularies(base: Checkpoint, other: Checkpoint, accept: bool) -> None:
+def _compare_vocabularies(base: OpenCheckpoint, other: OpenCheckpoint, accept: bool) -> None:
     ours, theirs = _vocabulary(base.folder), _vocabulary(other.folder)
     if not ours or not theirs or ours == theirs or accept:
         return
@@ -99,8 +90,8 @@ def _compare_vocabularies(base: Checkpoint, other: Checkpoint, accept: bool) -> 
     ]
     raise MergeError(
         f"The vocabularies of {base} and {other} differ in {len(differing):,} of "
-        f"{len(ours.keys() | theirs.keys()):,} tokens (base / fine-tune): {some(differing)}. Rows "
-        "of their embeddings stand for different tokens. If that is meant (unused tokens that "
+        f"{len(ours.keys() | theirs.keys()):,} tokens (base / fine-tune): {listed(differing)}. "
+        "Rows of their embeddings stand for different tokens. If that is meant (unused tokens that "
         "were given names): --accept-vocabulary."
     )
 
@@ -110,10 +101,10 @@ def _vocabulary(folder: Path) -> dict[int, str]:
     found: dict[int, str] = {}
     file = folder / "tokenizer.json"
     if file.is_file():
-        document = read_json(file)
+        document = read_object(file)
         model = document.get("model")
         vocabulary = model.get("vocab") if isinstance(model, dict) else None
-        with _told_wrongly(file):
+        with _reading_tokens(file):
             if isinstance(vocabulary, dict):
                 found |= {int(number): str(token) for token, number in vocabulary.items()}
             elif isinstance(vocabulary, list):  # of a unigram model: [token, score]
@@ -121,13 +112,13 @@ def _vocabulary(folder: Path) -> dict[int, str]:
             for token in document.get("added_tokens") or ():
                 found[int(token["id"])] = str(token["content"])
     elif (file := folder / "vocab.json").is_file():
-        with _told_wrongly(file):
-            found = {int(n): str(token) for token, n in read_json(file).items()}
+        with _reading_tokens(file):
+            found = {int(n): str(token) for token, n in read_object(file).items()}
     return found
 
 
 @contextmanager
-def _told_wrongly(file: Path) -> Iterator[None]:
+def _reading_tokens(file: Path) -> Iterator[None]:
     try:
         yield
     except (KeyError, IndexError, TypeError, ValueError, OverflowError):

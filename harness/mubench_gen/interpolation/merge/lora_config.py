@@ -8,25 +8,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.reading import ADAPTER
+from mubench_gen.interpolation.merge.files import ADAPTER
 
 _NESTED = re.compile(r"\)[*+{]|\\\d")  # a repeated group, or a reference back to one
 _LONGEST = 200  # characters of a module's name that patterns are held against
-# Ways to begin that change the base, so that B·A is no difference from the published one.
+# Initialisations that change the base, so that B·A is no difference from the published one.
 _OTHER_BASE = ("pissa", "olora", "corda", "loftq")
 
 
-def scale_of(settings: Mapping[str, Any], module: str, rank: int) -> float:
+def lora_scaling(config: Mapping[str, Any], module: str, rank: int) -> float:
     """What B·A is multiplied with: by PEFT's rule, patterns first."""
-    alpha = settings.get("lora_alpha", 8)
-    for pattern, value in _patterns(settings).items():
-        if fits(pattern, module):
+    alpha = config.get("lora_alpha", 8)
+    for pattern, value in _patterns(config).items():
+        if fits_module(pattern, module):
             alpha = value
             break
-    return _factor(alpha) / (math.sqrt(rank) if settings.get("use_rslora") else rank)
+    return _factor(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
 
-def fits(pattern: str, module: str) -> bool:
+def fits_module(pattern: str, module: str) -> bool:
     """PEFT's rule for a pattern of modules: a regular expression at the name's end.
 
     It comes with the adapter, so one that could take for ever is refused.
@@ -41,14 +41,14 @@ def fits(pattern: str, module: str) -> bool:
         return re.fullmatch(rf"(.*\.)?({pattern})", module) is not None
     except (re.error, OverflowError, RecursionError):
         raise MergeError(
-            f"The adapter's pattern {pattern[:100]!r} of modules is no regular expression."
+            f"The adapter's pattern {pattern[:100]!r} of modules is not a regular expression."
         ) from None
 
 
-def _patterns(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    patterns = settings.get("alpha_pattern") or {}
+def _patterns(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    patterns = config.get("alpha_pattern") or {}
     if not isinstance(patterns, dict):
-        raise MergeError(f"{ADAPTER}: alpha_pattern is no object of patterns and numbers.")
+        raise MergeError(f"{ADAPTER}: alpha_pattern is not an object of patterns and numbers.")
     return patterns
 
 
@@ -62,21 +62,21 @@ def _factor(alpha: Any) -> float:
     return number
 
 
-def scaled(settings: Mapping[str, Any], alpha: float) -> dict[str, Any]:
+def scaled_config(config: Mapping[str, Any], alpha: float) -> dict[str, Any]:
     """The configuration of an adapter with α times its effect, without what is not set."""
     return {
-        **{name: value for name, value in settings.items() if value is not None and value != {}},
-        "lora_alpha": alpha * _factor(settings.get("lora_alpha", 8)),
-        "alpha_pattern": {key: alpha * _factor(one) for key, one in _patterns(settings).items()},
+        **{name: value for name, value in config.items() if value is not None and value != {}},
+        "lora_alpha": alpha * _factor(config.get("lora_alpha", 8)),
+        "alpha_pattern": {key: alpha * _factor(one) for key, one in _patterns(config).items()},
     }
 
 
-def refuse_others(name: str, settings: Mapping[str, Any]) -> None:
+def require_plain_lora(name: str, config: Mapping[str, Any]) -> None:
     """MergeError for adapters whose effect is not s·B·A alone, so that α does not scale it."""
-    kind = str(settings.get("peft_type", "LORA")).upper()
+    kind = str(config.get("peft_type", "LORA")).upper()
     if kind != "LORA":
         raise MergeError(f"{name}: is a PEFT adapter of the kind {kind}; only LoRA scales by α.")
-    whole = settings.get("modules_to_save")
+    whole = config.get("modules_to_save")
     if whole:
         named = ", ".join(map(str, whole)) if isinstance(whole, list) else whole
         raise MergeError(
@@ -87,14 +87,15 @@ def refuse_others(name: str, settings: Mapping[str, Any]) -> None:
     for key, plain in (("bias", "none"), ("use_dora", False), ("lora_bias", False),
                        ("trainable_token_indices", None), ("layer_replication", None),
                        ("use_qalora", False), ("alora_invocation_tokens", None)):  # fmt: skip
-        if settings.get(key, plain) not in (plain, None, False):
+        if config.get(key, plain) not in (plain, None, False):
             raise MergeError(
-                f"{name}: the adapter has {key} = {settings[key]!r}, whose effect α does not "
+                f"{name}: the adapter has {key} = {config[key]!r}, whose effect α does not "
                 "scale. Have PEFT merge it into its base and give that folder."
             )
-    begun = str(settings.get("init_lora_weights", "")).lower()
-    if begun.startswith(_OTHER_BASE):
+    initialised = str(config.get("init_lora_weights", "")).lower()
+    if initialised.startswith(_OTHER_BASE):
         raise MergeError(
-            f"{name}: the adapter began as {begun!r}, which changes the base: it is no difference "
-            "from the published one. Save it with PEFT's conversion to plain LoRA first."
+            f"{name}: the adapter was initialised by {initialised!r}, which changes the base: "
+            "added to the published base it gives another model. Save it with PEFT's conversion "
+            "to plain LoRA first."
         )

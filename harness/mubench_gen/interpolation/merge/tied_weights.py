@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mubench_gen.interpolation.merge.checkpoint import Checkpoint
-from mubench_gen.interpolation.merge.tensors import read_whole
+from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint
+from mubench_gen.interpolation.merge.tensors import are_equal
 
 _HEAD = re.compile(r"(model\.|language_model\.)*lm_head\.weight")
 _EMBEDDING = re.compile(
@@ -24,31 +24,31 @@ TIED_BY_DEFAULT = frozenset(
 )  # fmt: skip
 
 
-def twin_of(name: str, stores: Checkpoint, lacks: Checkpoint) -> str | None:
+def tied_name(name: str, stores: OpenCheckpoint, lacks: OpenCheckpoint) -> str | None:
     """The name under which `lacks` has that tensor of `stores`, where the two names are tied.
 
     `stores`, which has both, must have the same in both: else they are not tied there.
     """
     groups = [*stores.ties, *lacks.ties]
-    if ties_words(lacks.settings):
-        groups.append(embeddings(stores.tensors))
-    for group in groups:
-        for other in sorted(group - {name}) if name in group else ():
-            if other in lacks.tensors and other in stores.tensors and _same(stores, name, other):
-                return other
+    if ties_embeddings(lacks.config):
+        groups.append(embedding_and_head(stores.tensors))
+    tied = {other for group in groups if name in group for other in group - {name}}
+    for other in sorted(tied & lacks.tensors.keys() & stores.tensors.keys()):
+        if are_equal(stores.tensors[name], stores.tensors[other]):
+            return other
     return None
 
 
-def untied(base: Checkpoint, other: Checkpoint) -> bool:
+def has_own_head(base: OpenCheckpoint, other: OpenCheckpoint) -> bool:
     """Whether the base's output layer is its embedding, and the other's is one of its own."""
-    if not ties_words(base.settings):
+    if not ties_embeddings(base.config):
         return False
-    pair = sorted(embeddings(base.tensors))
-    both = len(pair) == 2 and all(name in other.tensors for name in pair)
-    return both and not _same(other, *pair)
+    pair = sorted(embedding_and_head(base.tensors))
+    tensors = [other.tensors[name] for name in pair if name in other.tensors]
+    return len(tensors) == 2 and not are_equal(*tensors)
 
 
-def embeddings(names: Iterable[str]) -> frozenset[str]:
+def embedding_and_head(names: Iterable[str]) -> frozenset[str]:
     """The embedding of the words and the output layer, which a configuration can tie; or none."""
     known = list(names)
     heads = [name for name in known if _HEAD.fullmatch(name)]
@@ -56,21 +56,15 @@ def embeddings(names: Iterable[str]) -> frozenset[str]:
     return frozenset(heads + words if len(heads) == len(words) == 1 else ())
 
 
-def is_words(name: str) -> bool:
+def is_embedding_or_head(name: str) -> bool:
     """Whether a tensor is one of the two by its name."""
     return bool(_HEAD.fullmatch(name) or _EMBEDDING.fullmatch(name))
 
 
-def ties_words(settings: Mapping[str, Any]) -> bool:
+def ties_embeddings(config: Mapping[str, Any]) -> bool:
     """Whether a configuration makes the output layer the embedding."""
-    parts = [settings, settings.get("text_config")]
-    told = [part.get("tie_word_embeddings") for part in parts if isinstance(part, dict)]
-    if any(isinstance(one, bool) for one in told):
-        return True in told
-    return settings.get("model_type") in TIED_BY_DEFAULT
-
-
-def _same(checkpoint: Checkpoint, name: str, other: str) -> bool:
-    one, two = checkpoint.tensors[name], checkpoint.tensors[other]
-    alike = one.dtype == two.dtype and one.shape == two.shape
-    return alike and read_whole(one) == read_whole(two)
+    parts = [config, config.get("text_config")]
+    flags = [part.get("tie_word_embeddings") for part in parts if isinstance(part, dict)]
+    if any(isinstance(flag, bool) for flag in flags):
+        return True in flags
+    return config.get("model_type") in TIED_BY_DEFAULT

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import MergeError, describe
+from mubench_gen.storage.user_files import read_json
 
 ADAPTER = "adapter_config.json"
+_LARGEST = 100 * 2**20  # bytes of JSON: three times the largest tokenizers
 _SHOWN = 5  # names that a message lists
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_object(file: Path) -> dict[str, Any]:
     """A JSON file that holds an object. MergeError where it doesn't."""
     try:
-        document = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        document = read_json(file, _LARGEST)
+    except (OSError, ValueError) as error:
         raise MergeError(
             f"{file}: cannot be read as JSON: {describe(error)}. Fetch it again."
         ) from None
     if not isinstance(document, dict):
-        raise MergeError(f"{file}: is no JSON object. Fetch it again.")
+        raise MergeError(f"{file}: is not a JSON object. Fetch it again.")
     return document
 
 
@@ -38,7 +39,7 @@ def reading(what: object) -> Iterator[None]:
         ) from None
 
 
-def some(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

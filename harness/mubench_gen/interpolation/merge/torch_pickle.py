@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import MergeError, MissingExtraError, UsageError, describe
-from mubench_gen.interpolation.merge.checkpoint import Contents
-from mubench_gen.interpolation.merge.reading import some
-from mubench_gen.interpolation.merge.tensors import MemoryTensor, Tensor
+from mubench_gen.interpolation.merge.files import listed
+from mubench_gen.interpolation.merge.tensors import MemoryTensor, StateDict, Tensor
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # that training scripts put around weights
 _DATA_PARALLEL = "module."
@@ -21,7 +20,7 @@ _EXPANDED = 2**24  # bytes that a tensor may take without as many in the file
 _GLOBAL = re.compile(r"(?:GLOBAL|global) ([\w.]+)")  # in what torch says of what it refuses
 
 
-def open_pickles(paths: Sequence[Path]) -> Contents:
+def open_pickles(paths: Sequence[Path]) -> StateDict:
     """The tensors of pickle files. MergeError for what `weights_only=True` refuses."""
     shards: dict[str, list[str]] = {}
     tensors: dict[str, Tensor] = {}
@@ -38,10 +37,10 @@ def open_pickles(paths: Sequence[Path]) -> Contents:
             raise _unreadable(path, error) from None
         twice = [name for name in found if name in tensors]
         if twice:
-            raise MergeError(f"{path}: holds {some(twice)}, which another shard holds too.")
+            raise MergeError(f"{path}: holds {listed(twice)}, which another shard holds too.")
         shards[path.name] = list(found)
         tensors |= found
-    return Contents(shards, tensors, {"format": "pt"}, notes, ties)
+    return StateDict(shards, tensors, {"format": "pt"}, notes, ties)
 
 
 def _load(path: Path) -> Any:
@@ -63,15 +62,15 @@ def _load(path: Path) -> Any:
             raise
         raise MergeError(
             f"{path}: torch refuses to read this pickle with weights_only=True: it holds "
-            f"{found[1]}, which is no tensor. Nothing else is tried: a pickle can run code. Have "
-            "the weights converted to safetensors by someone who trusts the file."
+            f"{found[1]}, which is not a tensor. Nothing else is tried: a pickle can run code. "
+            "Have the weights converted to safetensors by someone who trusts the file."
         ) from None
 
 
 def _unreadable(path: Path, error: Exception) -> MergeError:
     """What torch says of a damaged file, but for its advice to read it without weights_only."""
-    told = describe(error).strip().partition("\n")[0].strip()
-    words = "" if isinstance(error, pickle.UnpicklingError) or not told else f": {told[:300]}"
+    reason = describe(error).strip().partition("\n")[0].strip()
+    words = "" if isinstance(error, pickle.UnpicklingError) or not reason else f": {reason[:300]}"
     return MergeError(
         f"{path}: torch cannot read it (with weights_only=True){words.rstrip('.')}. Fetch it again."
     )
@@ -95,14 +94,16 @@ def _unwrapped(path: Path, loaded: Any, notes: list[str]) -> Mapping[str, Any]:
                 loaded = loaded[wrapper]
                 break
     if not isinstance(loaded, Mapping):
-        raise MergeError(f"{path}: holds no state dict but {type(loaded).__name__}.")
+        raise MergeError(f"{path}: holds {type(loaded).__name__}, not a state dict.")
     import torch
 
     kept = {k: v for k, v in loaded.items() if isinstance(v, torch.Tensor)}
     if not all(isinstance(name, str) for name in kept):
-        raise MergeError(f"{path}: holds tensors whose names are no texts.")
+        raise MergeError(f"{path}: holds tensors whose names are not texts.")
     if len(kept) < len(loaded):
-        notes.append(f"{path.name}: {len(loaded) - len(kept)} entries are no tensors, left out")
+        notes.append(
+            f"{path.name}: {len(loaded) - len(kept)} entries are not tensors and were left out"
+        )
     if kept and all(name.startswith(_DATA_PARALLEL) for name in kept):
         return {name.removeprefix(_DATA_PARALLEL): value for name, value in kept.items()}
     return kept

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Literal
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.checkpoint import Checkpoint
+from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint
 from mubench_gen.interpolation.merge.tensors import (
     RowsTensor,
     StackedTensor,
@@ -64,7 +64,7 @@ def layout_of(tensors: Mapping[str, Tensor]) -> Layout | None:
     return None
 
 
-def in_layout_of(base: Checkpoint, other: Checkpoint) -> Checkpoint:
+def convert_layout(base: OpenCheckpoint, other: OpenCheckpoint) -> OpenCheckpoint:
     """The other checkpoint with the base's names, where both are CLIPs of different layouts."""
     ours, theirs = layout_of(base.tensors), layout_of(other.tensors)
     prefixed = [_has_prefix(side.tensors) for side in (base, other)]
@@ -80,15 +80,15 @@ def in_layout_of(base: Checkpoint, other: Checkpoint) -> Checkpoint:
     return replace(other, tensors=tensors, converted=True, notes=(*other.notes, note))
 
 
-def activation(checkpoint: Checkpoint) -> dict[str, str]:
+def activation_of(checkpoint: OpenCheckpoint) -> dict[str, str]:
     """What of a CLIP's configuration changes what its weights do, under one name for both."""
-    told = checkpoint.settings
-    model = told.get("model_cfg")
+    config = checkpoint.config
+    model = config.get("model_cfg")
     if isinstance(model, dict):
         return {"hidden_act": "quick_gelu" if model.get("quick_gelu") else "gelu"}
-    text = told.get("text_config")
-    acts = text.get("hidden_act", "quick_gelu") if isinstance(text, dict) else "quick_gelu"
-    return {"hidden_act": str(acts)} if told else {}
+    text = config.get("text_config")
+    name = text.get("hidden_act", "quick_gelu") if isinstance(text, dict) else "quick_gelu"
+    return {"hidden_act": str(name)} if config else {}
 
 
 def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -99,7 +99,7 @@ def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name = stored.removeprefix(_TEXT)
         if name in names:
             ours, how = names[name]
-            _put(found, ours, _turned(stored, tensor) if how else tensor)
+            _put(found, ours, _transposed(stored, tensor) if how else tensor)
             continue
         block = _in_transformers(name)
         split = re.fullmatch(r"(.*\.)attn\.in_proj_(weight|bias)", block)
@@ -109,7 +109,8 @@ def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         rows, rest = divmod(tensor.shape[0] if tensor.shape else 1, len(_SPLIT))
         if rest:
             raise MergeError(
-                f"{stored} of shape {list(tensor.shape)} is no matrix of queries, keys and values."
+                f"{stored} of shape {list(tensor.shape)} is not a matrix of queries, "
+                "keys and values."
             )
         for number, part in enumerate(_SPLIT):
             name = f"{split[1]}self_attn.{part}.{split[2]}"
@@ -124,7 +125,7 @@ def to_open_clip(tensors: Mapping[str, Tensor], *, prefix: str = "") -> dict[str
     for name, tensor in tensors.items():
         if name in names:
             theirs, how = names[name]
-            _put(found, _prefixed(theirs, prefix), _turned(name, tensor) if how else tensor)
+            _put(found, _prefixed(theirs, prefix), _transposed(name, tensor) if how else tensor)
             continue
         split = re.fullmatch(r"(.*\.)self_attn\.([qkv]_proj)\.(weight|bias)", name)
         if split is None:
@@ -138,15 +139,15 @@ def to_open_clip(tensors: Mapping[str, Tensor], *, prefix: str = "") -> dict[str
 
 
 def _put(found: dict[str, Tensor], name: str, tensor: Tensor) -> None:
-    """Two tensors of one name in the other layout are no CLIP's, and one would be lost."""
+    """A CLIP has no two tensors of one name in the other layout: one would be lost."""
     if name in found:
         raise MergeError(f"Two tensors of one checkpoint stand for {name} in the other's layout.")
     found[name] = tensor
 
 
-def _turned(name: str, tensor: Tensor) -> Tensor:
+def _transposed(name: str, tensor: Tensor) -> Tensor:
     if len(tensor.shape) != 2:
-        raise MergeError(f"{name} of shape {list(tensor.shape)} is no projection of a CLIP.")
+        raise MergeError(f"{name} of shape {list(tensor.shape)} is not a projection of a CLIP.")
     return TransposedTensor(tensor)
 
 

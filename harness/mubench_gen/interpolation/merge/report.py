@@ -1,4 +1,4 @@
-"""What a merge did, in writing: tensors, distances by block, warnings."""
+"""The report of a merge (merge.json): tensors, distances by block, warnings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mubench_gen._version import __version__
-from mubench_gen.interpolation.merge.arithmetic import Measured
-from mubench_gen.interpolation.merge.matching import Match
-from mubench_gen.interpolation.merge.reading import some
-from mubench_gen.interpolation.merge.recipe import Recipe, block_of, spelled
+from mubench_gen.interpolation.merge.arithmetic import InnerProducts
+from mubench_gen.interpolation.merge.files import listed
+from mubench_gen.interpolation.merge.inputs import MergeInputs, MergeSettings
+from mubench_gen.interpolation.merge.matching import OutputTensor
+from mubench_gen.interpolation.merge.recipe import Recipe, block_of
+from mubench_gen.interpolation.merge.shard_writer import FinishedShard
 
 # Norm of the difference against that of the base. The fine-tune of the tiny CLIP has 0.12; of two
 # models that were trained apart one expects about 1.4, as of independent vectors of one length.
@@ -20,7 +22,7 @@ _UNRELATED = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class BlockDistance:
     """One block (or module) of a model.
 
     `distance`: ‖fine-tuned − base‖ / ‖base‖ over its merged tensors (of several fine-tunes,
@@ -35,7 +37,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class MergeReport:
     """`merged`, `copied`, `skipped` are names; `identical` of the merged are equal in all."""
 
     base: str
@@ -49,7 +51,7 @@ class Account:
     parameters: int
     distance: float | None
     cosine: float | None
-    blocks: tuple[Block, ...]
+    blocks: tuple[BlockDistance, ...]
     carried: tuple[str, ...]
     carried_from: str
     warnings: tuple[str, ...]
@@ -86,17 +88,54 @@ class Account:
         }
 
 
-def blocks(matches: Iterable[Match], measured: Mapping[str, Measured]) -> tuple[Block, ...]:
+def make_report(
+    settings: MergeSettings,
+    inputs: MergeInputs,
+    finished: Sequence[FinishedShard],
+    carried: Sequence[str],
+) -> MergeReport:
+    """The report of a merge whose shards are all written."""
+    products = {name: one for shard in finished for name, one in shard.products.items()}
+    tensors = list(inputs.tensors)
+    merged, copied, skipped = (
+        tuple(one.name for one in tensors if one.action == action)
+        for action in ("merged", "copied", "skipped")
+    )
+    total = sum((products[name] for name in merged), InnerProducts())
+    base, *others = inputs.names
+    return MergeReport(
+        base=base,
+        finetuned=tuple(others),
+        formats={side.name: side.format for side in (inputs.base, *inputs.finetuned)},
+        recipe=settings.recipe,
+        merged=merged,
+        copied=copied,
+        skipped=skipped,
+        identical=sum(len(shard.identical) for shard in finished),
+        parameters=sum(math.prod(one.shape) for one in tensors if one.action == "merged"),
+        distance=total.distance,
+        cosine=total.cosine,
+        blocks=block_distances(tensors, products),
+        carried=tuple(carried),
+        carried_from=settings.carried_from,
+        warnings=(*warnings_of(total, base, others), *inputs.warnings),
+        notes=(*inputs.notes, *equality_note(products)),
+    )
+
+
+def block_distances(
+    tensors: Iterable[OutputTensor], products: Mapping[str, InnerProducts]
+) -> tuple[BlockDistance, ...]:
     """Merged tensors by block, in the order of the files, numbered ones in theirs."""
-    groups: dict[str, list[Match]] = {}
-    for one in matches:
-        if one.fate == "merged":
+    groups: dict[str, list[OutputTensor]] = {}
+    for one in tensors:
+        if one.action == "merged":
             groups.setdefault(block_of(one.name), []).append(one)
     found = []
     for name in sorted(groups, key=_natural):
-        total = sum((measured[one.name] for one in groups[name]), Measured())
+        total = sum((products[one.name] for one in groups[name]), InnerProducts())
         found.append(
-            Block(
+            BlockDistance(
                 name=name,
                 tensors=len(groups[name]),
                 parameters=sum(math.prod(one.shape) for one in groups[name]),
@@ -107,28 +146,24 @@ def blocks(matches: Iterable[Match], measured: Mapping[str, Measured]) -> tuple[
     return tuple(found)
 
 
-def warnings_of(total: Measured, base: str, finetuned: Sequence[str]) -> list[str]:
+def warnings_of(total: InnerProducts, base: str, finetuned: Sequence[str]) -> list[str]:
     """What the distance tells of the two models."""
     distance = total.distance
     if distance is not None and distance <= _UNRELATED:
         return []
-    told = "the base is all zeros" if distance is None else f"‖Δ‖ is {distance:.2f} of ‖base‖"
+    measured = "the base is all zeros" if distance is None else f"‖Δ‖ is {distance:.2f} of ‖base‖"
     cosine = "" if total.cosine is None else f", cosine {total.cosine:.2f}"
     return [
-        f"{base} and {', '.join(finetuned)} look unrelated: {told}{cosine}. Weights between two "
-        "models that were trained apart are those of no model: check that this is the base"
+        f"{base} and {', '.join(finetuned)} look unrelated: {measured}{cosine}. Weights between "
+        "two models that were trained apart are of no use: check that this is the base"
     ]
 
 
-def unchanged(measured: Mapping[str, Measured], names: Sequence[str]) -> list[str]:
+def equality_note(products: Mapping[str, InnerProducts]) -> list[str]:
     """A note where nothing differs at all."""
-    if any(measured[name].difference for name in names):
+    if any(one.difference for one in products.values()):
         return []
-    return [f"base and fine-tune are equal in all that is merged: {some(names)}"]
-
-
-def alpha_names(recipe: Recipe) -> list[str]:
-    return [spelled(alpha) for alpha in recipe.alphas]
+    return [f"base and fine-tune are equal in all that is merged: {listed(list(products))}"]
 
 
 def _natural(name: str) -> tuple[Any, ...]:

@@ -1,0 +1,206 @@
+"""One shard of the base → one shard of each result, a chunk at a time, in a few threads.
+
+Every byte of an input is read once, whatever the number of α, and memory holds some chunks,
+whatever the size of tensors and files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+from mubench_gen.errors import MergeError
+from mubench_gen.interpolation.merge.arithmetic import (
+    Coefficients,
+    InnerProducts,
+    checksum,
+    coefficients,
+)
+from mubench_gen.interpolation.merge.matching import OutputTensor
+from mubench_gen.interpolation.merge.recipe import Recipe
+from mubench_gen.interpolation.merge.safetensors_file import lay_out
+from mubench_gen.interpolation.merge.tensor_merge import Chunk, merge_chunk, products_of
+from mubench_gen.interpolation.merge.tensors import SIZES, FileTensor, byte_count, chunks
+from mubench_gen.storage.run_folder import sync
+from mubench_gen.storage.user_files import open_regular
+
+_THREADS = min(4, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedShard:
+    """A shard that is written for every α.
+
+    `checksums`: one a result, by which its file is known again. `products`: of the tensors that
+    were merged; `identical`: which of these are equal in all inputs.
+    """
+
+    checksums: tuple[int, ...]
+    products: Mapping[str, InnerProducts]
+    identical: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A chunk, or the chunks of a tensor, that stand in every file."""
+
+    checksums: tuple[int, ...]
+    products: InnerProducts
+    equal: bool
+
+    def __add__(self, other: _Written) -> _Written:
+        return _Written(
+            _added(self.checksums, other.checksums),
+            self.products + other.products,
+            self.equal and other.equal,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ShardWriter:
+    """`names`: of the base and the fine-tunes, for messages. `depths`: see `recipe.block_depths`.
+
+    `progress` is told of numbers of elements that are written.
+    """
+
+    recipe: Recipe
+    names: Sequence[str]
+    depths: Mapping[str, tuple[int, int]]
+    metadata: Mapping[str, str]
+    progress: Callable[[int], None]
+
+    def write(self, tensors: Sequence[OutputTensor], files: Sequence[Path]) -> FinishedShard:
+        """Write the shard of each α to its file, and have it on the disk.
+
+        MergeError for NaN or Inf in an input and for a value that the type cannot hold, OSError
+        where the disk is full; the files are incomplete then.
+        """
+        header, starts = layout(tensors, self.metadata)
+        written: dict[str, _Written] = {}
+        with ExitStack() as stack:
+            handles = [_create(file, header, stack) for file in files]
+            threads = stack.enter_context(ThreadPoolExecutor(_THREADS, thread_name_prefix="merge"))
+            for one in tensors:
+                written[one.name] = self._write_tensor(one, starts[one.name], handles, threads)
+            list(threads.map(sync, handles, [file.parent for file in files]))
+        total = sum(written.values(), _nothing(len(files)))
+        merged = {one.name: written[one.name] for one in tensors if one.action == "merged"}
+        return FinishedShard(
+            checksums=total.checksums,
+            products={name: one.products for name, one in merged.items()},
+            identical=tuple(name for name, one in merged.items() if one.equal),
+        )
+
+    def is_intact(self, tensors: Sequence[OutputTensor], file: Path, expected: int) -> bool:
+        """Whether a file is still what was written, by its checksum: all of it is read."""
+        header, starts = layout(tensors, self.metadata)
+        try:
+            with open_regular(file) as opened:
+                if opened.read(len(header)) != header:
+                    return False
+                handle = opened.fileno()
+                total = 0
+                for one in tensors:
+                    stored = FileTensor(one.dtype, one.shape, handle, starts[one.name], file)
+                    total += sum(checksum(stored.read(*chunk)) for chunk in chunks(stored))
+                return total % 2**64 == expected
+        except (OSError, MergeError):
+            return False
+
+    def _write_tensor(
+        self,
+        tensor: OutputTensor,
+        start: int,
+        handles: Sequence[int],
+        threads: ThreadPoolExecutor,
+    ) -> _Written:
+        ways = self._coefficients(tensor, threads)
+        write = partial(self._write_chunk, tensor, ways, start, handles)
+        total = _nothing(len(handles))
+        done = threads.map(write, chunks(tensor))
+        for (_, count), written in zip(chunks(tensor), done, strict=True):
+            total += written
+            self.progress(count)
+        for handle in handles:
+            _begin_writing(handle, start, byte_count(tensor))
+        return total
+
+    def _write_chunk(
+        self,
+        tensor: OutputTensor,
+        ways: Mapping[Decimal, Coefficients],
+        start: int,
+        handles: Sequence[int],
+        chunk: Chunk,
+    ) -> _Written:
+        merged = merge_chunk(tensor, ways, self.names, chunk)
+        at = start + chunk[0] * SIZES[tensor.dtype]
+        checksums = []
+        for handle, raw in zip(handles, merged.results, strict=True):
+            _write_all(handle, raw.data, at)
+            checksums.append(checksum(raw))
+        return _Written(tuple(checksums), merged.products, merged.equal)
+
+    def _coefficients(
+        self, tensor: OutputTensor, threads: ThreadPoolExecutor
+    ) -> dict[Decimal, Coefficients]:
+        total = InnerProducts()
+        if self.recipe.method == "slerp" and tensor.action == "merged":
+            products = partial(products_of, tensor, self.names)
+            total = sum(threads.map(products, chunks(tensor)), total)
+        return {alpha: self._way(tensor, float(alpha), total) for alpha in self.recipe.alphas}
+
+    def _way(self, tensor: OutputTensor, alpha: float, total: InnerProducts) -> Coefficients:
+        count = len(tensor.finetuned)
+        if tensor.action == "merged":
+            place = self.depths.get(tensor.name)
+            return coefficients(self.recipe.method, alpha, count=count, place=place, total=total)
+        alike = count == 1 and tensor.finetuned[0].dtype == tensor.dtype
+        if tensor.action == "copied" and alpha == 1 and alike:
+            return Coefficients((1.0,), 0.0)  # where the fine-tune comes out, all of it does
+        return Coefficients((0.0,) * count, 1.0)
+
+
+def layout(
+    tensors: Sequence[OutputTensor], metadata: Mapping[str, str]
+) -> tuple[bytes, dict[str, int]]:
+    """The header of a result's shard, and where each tensor begins in it."""
+    return lay_out(((one.name, one.dtype, one.shape) for one in tensors), metadata)
+
+
+def _nothing(results: int) -> _Written:
+    return _Written((0,) * results, InnerProducts(), equal=True)
+
+
+def _added(ones: Sequence[int], others: Sequence[int]) -> tuple[int, ...]:
+    return tuple((one + other) % 2**64 for one, other in zip(ones, others, strict=True))
+
+
+def _create(file: Path, header: bytes, stack: ExitStack) -> int:
+    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+    stack.callback(os.close, handle)
+    _write_all(handle, memoryview(header), 0)
+    return handle
+
+
+def _write_all(handle: int, left: memoryview, at: int) -> None:
+    while left:
+        count = os.pwrite(handle, left, at)
+        at, left = at + count, left[count:]
+
+
+def _begin_writing(handle: int, start: int, length: int) -> None:
+    """Have the disk begin while more is computed: Linux lets gigabytes lie in memory otherwise.
+
+    A hint alone. What it is named for, that written pages leave the cache, matters less.
+    """
+    if hasattr(os, "posix_fadvise"):
+        with contextlib.suppress(OSError):
+            os.posix_fadvise(handle, start, length, os.POSIX_FADV_DONTNEED)

@@ -1,0 +1,117 @@
+"""One chunk of one tensor: read from each input, and merged for every α."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from mubench_gen.errors import MergeError
+from mubench_gen.interpolation.merge.arithmetic import (
+    Coefficients,
+    InnerProducts,
+    NotFinite,
+    Overflow,
+    combine,
+    decode,
+    inner_products,
+)
+from mubench_gen.interpolation.merge.matching import OutputTensor
+from mubench_gen.interpolation.merge.recipe import spelled
+from mubench_gen.interpolation.merge.tensors import Array
+
+Chunk = tuple[int, int]  # first element, number of elements
+
+
+@dataclass(frozen=True, slots=True)
+class MergedChunk:
+    """`results`: the bytes for each α, made as they are asked for. `equal`: in all inputs."""
+
+    results: Iterator[Array]
+    products: InnerProducts
+    equal: bool
+
+
+def merge_chunk(
+    tensor: OutputTensor, ways: Mapping[Decimal, Coefficients], names: Sequence[str], chunk: Chunk
+) -> MergedChunk:
+    """The chunk for each α. `names`: the inputs', for messages.
+
+    MergeError for NaN or Inf in an input and, from `results`, for a value that the type cannot
+    hold.
+    """
+    inputs = _read(tensor, chunk)
+    if tensor.action != "merged":
+        chosen = (inputs[how.give_finetuned] for how in ways.values())
+        return MergedChunk(chosen, InnerProducts(), equal=False)
+    numbers = _decoded(tensor, inputs)
+    equal = all(one.dtype == tensor.dtype for one in (tensor.base, *tensor.finetuned)) and all(
+        np.array_equal(one, inputs[0]) for one in inputs[1:]
+    )
+    products = _products(tensor, names, chunk, numbers)
+    return MergedChunk(_results(tensor, ways, inputs, numbers, equal), products, equal)
+
+
+def products_of(tensor: OutputTensor, names: Sequence[str], chunk: Chunk) -> InnerProducts:
+    """The chunk's inner products alone. MergeError for NaN or Inf."""
+    return _products(tensor, names, chunk, _decoded(tensor, _read(tensor, chunk)))
+
+
+def _read(tensor: OutputTensor, chunk: Chunk) -> list[Array]:
+    base = tensor.base.read(*chunk)
+    others = () if tensor.action == "skipped" else tensor.finetuned
+    # Of what an adapter leaves as it is, the fine-tune's tensor is the base's.
+    return [base, *(base if one is tensor.base else one.read(*chunk) for one in others)]
+
+
+def _decoded(tensor: OutputTensor, inputs: Sequence[Array]) -> list[Array]:
+    sides = (tensor.base, *tensor.finetuned)
+    numbers = [decode(raw, side.dtype) for raw, side in zip(inputs, sides, strict=True)]
+    if tensor.dtype == "F64":
+        return [one.astype(np.float64, copy=False) for one in numbers]
+    return numbers
+
+
+def _products(
+    tensor: OutputTensor, names: Sequence[str], chunk: Chunk, numbers: Sequence[Array]
+) -> InnerProducts:
+    try:
+        return inner_products(numbers[0], numbers[1:])
+    except NotFinite as found:
+        raise MergeError(
+            f"{names[found.source]}: {tensor.name} holds {found.value} (element "
+            f"{chunk[0] + found.place:,} of {math.prod(tensor.shape):,}). Weights with NaN or Inf "
+            f"cannot be merged; leave the tensor out with --exclude '{tensor.name}', or fetch it "
+            "again."
+        ) from None
+
+
+def _results(
+    tensor: OutputTensor,
+    ways: Mapping[Decimal, Coefficients],
+    inputs: Sequence[Array],
+    numbers: Sequence[Array],
+    equal: bool,
+) -> Iterator[Array]:
+    for alpha, how in ways.items():
+        if tensor.base.dtype == tensor.dtype and (equal or how.give_base):
+            yield inputs[0]
+        elif tensor.finetuned[0].dtype == tensor.dtype and how.give_finetuned:
+            yield inputs[1]
+        else:
+            yield _merged(tensor, alpha, how, numbers)
+
+
+def _merged(
+    tensor: OutputTensor, alpha: Decimal, how: Coefficients, numbers: Sequence[Array]
+) -> Array:
+    try:
+        return combine(how, numbers[0], numbers[1:], tensor.dtype)
+    except Overflow:
+        raise MergeError(
+            f"{tensor.name}: at α {spelled(alpha)} it has values that {tensor.dtype} cannot hold. "
+            "Stay nearer to the base."
+        ) from None
