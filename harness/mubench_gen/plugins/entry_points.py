@@ -6,10 +6,12 @@ import contextlib
 import importlib.metadata
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+GROUP = "mubench_gen"  # of plugins, and pluggy's name of this project
 # What importlib raises where a distribution's metadata are missing or no text.
-_NO_METADATA = (AttributeError, KeyError, TypeError, ValueError)
+NO_METADATA = (AttributeError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,12 @@ def _one_by_one(group: str) -> Found:
     return Found(tuple(entries), tuple(damaged))
 
 
+@lru_cache(maxsize=256)  # its metadata hold its whole README, and are parsed at each look
 def origin_of_distribution(distribution: importlib.metadata.Distribution) -> Origin:
     """What a distribution says of itself; never raises."""
     name: str | None = None
     version: str | None = None
-    with contextlib.suppress(*_NO_METADATA):
+    with contextlib.suppress(*NO_METADATA):
         name, version = distribution.metadata["Name"], distribution.metadata["Version"]
     stem, _, number = (_folder(distribution) or Path()).stem.partition("-")
     return Origin(
