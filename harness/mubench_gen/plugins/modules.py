@@ -28,8 +28,12 @@ def find_top(module: str) -> ModuleSpec | None:
 
 def places_of(module: str) -> list[Path]:
     """Where a package, or a module of one, can lie: its path without a suffix."""
-    spec, inner = find_top(module), module.split(".")[1:]
-    return [Path(place, *inner) for place in (spec and spec.submodule_search_locations) or ()]
+    return _places(find_top(module), module)
+
+
+def _places(top: ModuleSpec | None, module: str) -> list[Path]:
+    inner = module.split(".")[1:]
+    return [Path(place, *inner) for place in (top and top.submodule_search_locations) or ()]
 
 
 def kind_of(module: str) -> str:
@@ -50,9 +54,9 @@ def _text(module: str) -> str:
 
 def _files(module: str) -> list[Path]:
     """The file of a module; those of a package, and of the packages in it."""
-    spec = find_top(module)
-    alone = [Path(spec.origin)] if spec is not None and spec.origin is not None else []
-    for place in places_of(module):
+    top = find_top(module)
+    alone = [Path(top.origin)] if top is not None and top.origin is not None else []
+    for place in _places(top, module):
         alone = [place.with_name(f"{place.name}.py")]
         if place.is_dir():
             return [*sorted(place.glob("*.py")), *sorted(place.glob("*/*.py"))][:_MOST_FILES]
