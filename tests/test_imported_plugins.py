@@ -189,6 +189,6 @@ def test_who_stops_listening_leaves_no_program_behind(tmp_path: Path) -> None:
     running = run_each(dedent(programs), calls, patience=LONG, at_once=2)
     number, ended = next(running)
     assert (number, ended.code) == (1, 0)
-    running.close()  # type: ignore[attr-defined]
+    running.close()
     with pytest.raises(ProcessLookupError):
         os.kill(int(mark.read_text()), 0)

@@ -80,7 +80,7 @@ def origin_of_distribution(distribution: importlib.metadata.Distribution) -> Ori
     version: str | None = None
     with contextlib.suppress(*NO_METADATA):
         name, version = distribution.metadata["Name"], distribution.metadata["Version"]
-    stem, _, number = (_folder(distribution) or Path()).stem.partition("-")
+    stem, _, number = (folder_of(distribution) or Path()).stem.partition("-")
     return Origin(
         name or stem.replace("_", "-") or Origin().name,
         version or number or Origin().version,
@@ -88,14 +88,14 @@ def origin_of_distribution(distribution: importlib.metadata.Distribution) -> Ori
     )
 
 
-def _folder(distribution: importlib.metadata.Distribution) -> Path | None:
+def folder_of(distribution: importlib.metadata.Distribution) -> Path | None:
     """The folder of its metadata. importlib has no public way to it."""
     path = getattr(distribution, "_path", None)
     return path if isinstance(path, Path) else None
 
 
 def _bytes(distribution: importlib.metadata.Distribution) -> bytes:
-    folder = _folder(distribution)
+    folder = folder_of(distribution)
     try:
         return b"" if folder is None else (folder / "entry_points.txt").read_bytes()
     except OSError:

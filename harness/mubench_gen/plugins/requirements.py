@@ -12,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion
 
 from mubench_gen._version import __version__
-from mubench_gen.plugins.entry_points import NO_METADATA, origin_of_distribution
+from mubench_gen.plugins.entry_points import NO_METADATA, folder_of, origin_of_distribution
 
 OWN = "mubench-gen"
 
@@ -65,9 +65,9 @@ def forget() -> None:
 
 def _builds(prefix: str) -> Iterator[str]:
     for distribution in importlib.metadata.distributions():
-        origin = origin_of_distribution(distribution)
-        if origin.name.lower().startswith(prefix):
-            yield origin.version
+        folder = folder_of(distribution)  # reading the metadata of all would take a second
+        if folder is not None and folder.name.lower().replace("_", "-").startswith(prefix):
+            yield origin_of_distribution(distribution).version
 
 
 def extras() -> list[str]:

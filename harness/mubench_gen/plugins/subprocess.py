@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 _LOOK = 0.01  # seconds between two looks at the processes that run
@@ -44,7 +44,7 @@ def run_apart(program: str, *words: str, patience: float) -> Ended:
 
 def run_each(
     program: str, calls: Sequence[Sequence[str]], *, patience: float, at_once: int
-) -> Iterator[tuple[int, Ended]]:
+) -> Generator[tuple[int, Ended], None, None]:
     """Run a program once for each of `calls`, its arguments, `patience` seconds each at most.
 
     Yields the number of the call and how it ended, as they end; `at_once` run side by side.
