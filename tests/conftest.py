@@ -60,12 +60,15 @@ def cells(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on sys.path, for distributions."""
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on sys.path, for distributions; what is imported from it is forgotten."""
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
-    return folder
+    yield folder
+    files = {name: str(getattr(module, "__file__", "")) for name, module in sys.modules.items()}
+    for name in (name for name, file in files.items() if file.startswith(str(folder))):
+        del sys.modules[name]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -189,7 +189,7 @@ BESIDE = {
 def test_a_plugin_that_is_a_file_is_that_and_what_it_uses_beside_it(
     tmp_path: Path, line: str, name: str
 ) -> None:
-    from mubench_gen.plugins.registry import _with_imported
+    from mubench_gen.plugins.code_digest import _with_imported
 
     file = tmp_path / "model.py"
     file.write_text(MODEL.format(default="") + line, "utf-8")

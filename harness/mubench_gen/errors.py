@@ -19,10 +19,11 @@ MubenchError                  every error of ours
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from mubench_gen.types import Failure
+if TYPE_CHECKING:
+    from mubench_gen.types import Failure
 
 _MOST_NAMES = 16  # that one message lists
 
@@ -107,6 +108,8 @@ def describe(error: BaseException) -> str:
 
 def failure(error: BaseException) -> Failure:
     """An exception as a record keeps it: its type and a message without lone surrogates."""
+    from mubench_gen.types import Failure
+
     message = describe(error)
     name = type(error).__name__
     text = encodable(message)[:2_000]
@@ -120,6 +123,8 @@ def encodable(text: str) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence that helps with an unknown name: near names, else what there is."""
+    import difflib
+
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from mubench_gen.console.outlet import say, tell
 if TYPE_CHECKING:
     from mubench_gen.model import ModelSpec
     from mubench_gen.plugins.import_trial import Imported
-    from mubench_gen.plugins.registry import Listed
+    from mubench_gen.plugins.listing import Listed
     from mubench_gen.testing import Result
 
 _EXAMPLES = """
@@ -51,7 +51,7 @@ Examples:
     "--import",
     "tried",
     is_flag=True,
-    help="Import each, in a process of its own, and say what that does.",
+    help="Import each, in a process of its own, and say what that does and registers.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
@@ -67,15 +67,14 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
 
     listed = [*Plugins().list(), *_packages()]
     imported = _import_each(listed) if tried else {}
+    # What a plugin registered counts more than what its source mentions.
+    sound = {name: one for name, one in imported.items() if one.error is None}
+    listed = [replace(p, kind=sound[p.name].kind) if p.name in sound else p for p in listed]
     if as_json:
         from mubench_gen.cli.tables import print_json
 
-        print_json(
-            [
-                asdict(p) | ({"imported": asdict(imported[p.name])} if p.name in imported else {})
-                for p in listed
-            ]
-        )
+        seen = {name: {"imported": asdict(one)} for name, one in imported.items()}
+        print_json([asdict(p) | seen.get(p.name, {}) for p in listed])
         return
     rows: list[tuple[str, ...]] = [("plugin", "kind", "distribution", "version", "state")]
     for p in listed:
@@ -88,8 +87,8 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
 
 
 def _state(plugin: Listed, imported: Imported | None) -> str:
-    """The state in words; where the plugin was imported, what was seen and not what was read."""
-    from mubench_gen.plugins.registry import UNREADABLE
+    """The state in words; where the plugin was imported, what was seen."""
+    from mubench_gen.plugins.listing import UNREADABLE
 
     if imported is None:
         return f"{plugin.state}; it {' and '.join(plugin.notes)}" if plugin.notes else plugin.state
@@ -104,7 +103,7 @@ def _state(plugin: Listed, imported: Imported | None) -> str:
 
 def _packages() -> list[Listed]:
     """The packages of tasks and prompts, as the listing has plugins."""
-    from mubench_gen.plugins.registry import Listed
+    from mubench_gen.plugins.listing import Listed
     from mubench_gen.plugins.task_packages import packages
 
     return [
@@ -115,21 +114,19 @@ def _packages() -> list[Listed]:
 
 def _import_each(listed: list[Listed]) -> dict[str, Imported]:
     """What importing does, for each that could be imported."""
-    from concurrent.futures import ThreadPoolExecutor
+    from mubench_gen.plugins.import_trial import import_each
+    from mubench_gen.plugins.listing import ASKED_FOR, UNNAMED
 
-    from mubench_gen.plugins.import_trial import try_import
-    from mubench_gen.plugins.registry import ASKED_FOR, UNNAMED
-
-    names = [
-        p.name
-        for p in listed
-        if p.state.startswith(("ok", "broken"))
-        and p.kind != _DEFINITIONS
-        and p.name != UNNAMED
-        and ASKED_FOR.fullmatch(p.name)
-    ]
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(zip(names, pool.map(try_import, names), strict=True))
+    return import_each(
+        [
+            p.name
+            for p in listed
+            if p.state.startswith(("ok", "broken"))
+            and p.kind != _DEFINITIONS
+            and p.name != UNNAMED
+            and ASKED_FOR.fullmatch(p.name)
+        ]
+    )
 
 
 @command.command("show", epilog=examples_of(_EXAMPLES, "plugins show"))

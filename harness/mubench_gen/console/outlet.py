@@ -141,13 +141,16 @@ def printable(text: str) -> str:
     White space becomes spaces; control and format characters (ESC, bidirectional marks) are
     shown as their escapes.
     """
+    text = blank(text)
+    if text.isprintable():  # nearly every text
+        return text
     return "".join(
         " "
         if character in "\t\n\r\v\f\x85\u2028\u2029"
         else character
         if character.isprintable() or not unicodedata.category(character).startswith("C")
         else character.encode("unicode_escape").decode()
-        for character in blank(text)
+        for character in text
     )
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from mubench_gen._version import __version__
 from mubench_gen.data.ubench import UBENCH, hub_cache, shards_of
-from mubench_gen.doctor import hub, machine, packages
+from mubench_gen.doctor import hub, machine
 from mubench_gen.doctor.finding import Finding, fine, lacking
 from mubench_gen.doctor.fitness import Here, fitness
 from mubench_gen.engines import check_engine
 from mubench_gen.engines.footprint import GIB, memory
+from mubench_gen.plugins import requirements
 from mubench_gen.storage.paths import cache_folder
 
 _ROOM = {"runs": 1, "data": 1, "weights": 20}  # GiB below which a disk is told of
@@ -39,17 +40,15 @@ def examine(asked: Asked) -> Iterator[Finding]:
     """Everything, as it is found. Raises SettingError for an engine that there is not."""
     if asked.engine is not None:
         check_engine(asked.engine)
-    packages.forget()
+    requirements.forget()
     here = _Here(asked.offline or hub.is_offline(), asked_gpu=asked.gpu)
     yield _python()
     yield fine("platform", machine.platform_line())
     yield from _memory()
     yield _core()
-    yield from (_extra(name) for name in packages.extras())
+    yield from (_extra(name) for name in requirements.extras())
     yield from _gpus(here, asked)
-    yield from fitness(
-        here, plugins=asked.plugins, model=asked.model, engine=asked.engine, gpu=asked.gpu
-    )
+    yield from fitness(here, plugins=asked.plugins, model=asked.model, engine=asked.engine)
     yield from _conflicts(asked)
     yield from _hub(here)
     yield from _disks()
@@ -66,7 +65,7 @@ class _Here(Here):
     @cached_property
     def torch(self) -> machine.Torch | None:
         """What torch says, where it is installed; asked only where it may see a GPU."""
-        version = packages.version_of("torch")
+        version = requirements.version_of("torch")
         if version is None:
             return None
         if self._asked_gpu or machine.may_have_gpu():
@@ -84,7 +83,7 @@ class _Here(Here):
 
 def _python() -> Finding:
     text = f"{platform.python_implementation()} {platform.python_version()} ({sys.executable})"
-    wanted = importlib.metadata.metadata(packages.OWN)["Requires-Python"]
+    wanted = importlib.metadata.metadata(requirements.OWN)["Requires-Python"]
     from packaging.specifiers import SpecifierSet
 
     if SpecifierSet(wanted).contains(platform.python_version(), prereleases=True):
@@ -100,7 +99,7 @@ def _memory() -> Iterator[Finding]:
 
 
 def _core() -> Finding:
-    missing = packages.unmet(packages.needs(packages.OWN))
+    missing = requirements.unmet(requirements.needs(requirements.OWN))
     if not missing:
         return fine("mubench-gen", f"{__version__}, with all that it requires")
     what = ", ".join(map(str, missing))
@@ -110,10 +109,10 @@ def _core() -> Finding:
 
 
 def _extra(name: str) -> Finding:
-    needed = packages.needs(packages.OWN, name)
-    missing = packages.unmet(needed)
+    needed = requirements.needs(requirements.OWN, name)
+    missing = requirements.unmet(needed)
     if not missing:
-        return fine(f"extra {name}", packages.in_words(needed))
+        return fine(f"extra {name}", requirements.in_words(needed))
     to_do = f"pip install 'mubench-gen[{name}]'"
     return lacking(f"extra {name}", f"lacks {', '.join(map(str, missing))}", to_do, asked=False)
 
@@ -159,13 +158,13 @@ def _gpus(here: _Here, asked: Asked) -> Iterator[Finding]:
 def _conflicts(asked: Asked) -> Iterator[Finding]:
     """vLLM pins its torch and transformers: a later install of another breaks it."""
     for name in ("vllm", "transformers"):
-        have = packages.version_of(name)
+        have = requirements.version_of(name)
         needed = [
             need
-            for need in packages.needs(name)
+            for need in requirements.needs(name)
             if need.name in ("torch", "transformers", "tokenizers", "safetensors")
         ]
-        wrong = packages.unmet(needed) if have is not None else []
+        wrong = requirements.unmet(needed) if have is not None else []
         if wrong:
             found = f"wants {', '.join(map(str, wrong))}"
             to_do = f"pip install {' '.join(repr(one.need) for one in wrong)}"

@@ -8,14 +8,15 @@ from typing import Protocol
 from packaging.requirements import Requirement
 
 from mubench_gen._version import __version__
-from mubench_gen.doctor import hub, packages
+from mubench_gen.doctor import hub
 from mubench_gen.doctor.finding import Finding, fine, lacking
 from mubench_gen.doctor.machine import Gpu
-from mubench_gen.doctor.packages import OWN
-from mubench_gen.doctor.wants import Told, Wants, ask_plugins
 from mubench_gen.engines.footprint import GIB, memory
 from mubench_gen.plugins.enabled import ALLOWED, REFUSED
-from mubench_gen.plugins.registry import UNNAMED, Listed, Plugins
+from mubench_gen.plugins.import_trial import Imported, Registered, import_each
+from mubench_gen.plugins.listing import UNNAMED, Listed
+from mubench_gen.plugins.registry import Plugins
+from mubench_gen.plugins.requirements import OWN, in_words, needs, unmet, vllm_needs_gpu
 
 # The extra that brings what an engine needs.
 _EXTRA = {"vllm-server": "vllm"}
@@ -33,7 +34,7 @@ class Here(Protocol):
 
 
 def fitness(
-    here: Here, *, plugins: Sequence[str], model: str | None, engine: str | None, gpu: bool
+    here: Here, *, plugins: Sequence[str], model: str | None, engine: str | None
 ) -> Iterator[Finding]:
     """The engine that was asked for, then every plugin, those that were asked for in full."""
     if engine is not None:
@@ -42,7 +43,7 @@ def fitness(
     listed = {plugin.name: plugin for plugin in found if plugin.name != UNNAMED}
     opened = [name for name, plugin in listed.items() if plugin.state == "ok"]
     opened += [name for name in plugins if name not in listed]  # a path, or nothing
-    told = ask_plugins(opened)
+    told = import_each(opened)
     for damaged in (plugin for plugin in found if plugin.name == UNNAMED):
         to_do = f"pip install --force-reinstall {damaged.distribution}"
         yield Finding(f"plugins of {damaged.distribution}", "note", damaged.state, to_do)
@@ -54,7 +55,7 @@ def fitness(
         asked = name in plugins
         fit = _plugin(name, listed.get(name), told.get(name), model, engine, here, asked=asked)
         yield fit
-        wants = told[name].of(model) if name in told else None
+        wants = told[name].model(model) if name in told else None
         # A server's weights are its own: an endpoint has no path.
         if asked and fit.state == "ok" and wants is not None and wants.path:
             yield _weights(name, wants, here)
@@ -63,7 +64,7 @@ def fitness(
 def _plugin(
     name: str,
     listed: Listed | None,
-    told: Told | None,
+    told: Imported | None,
     model: str | None,
     engine: str | None,
     here: Here,
@@ -77,14 +78,9 @@ def _plugin(
     if told.error is not None:
         to_do = f"mubench-gen --no-plugin {name} …, until its author has mended it"
         return lacking(title, told.error, to_do, asked=asked)
-    if listed is not None and listed.distribution != OWN:
-        missing = packages.unmet(packages.needs(listed.distribution))
-        if missing:
-            to_do = f"pip install -U {listed.distribution}"
-            return lacking(title, f"lacks {', '.join(map(str, missing))}", to_do, asked=asked)
     if not told.models:
-        return fine(title, told.kinds)
-    wants = told.of(model if asked else None)
+        return fine(title, told.kind)
+    wants = told.model(model if asked else None)
     if wants is None:
         found = f"has no model {model!r}"
         return lacking(title, found, f"mubench-gen plugins show {name}", asked=True)
@@ -101,53 +97,55 @@ def _way_out(listed: Listed) -> str:
     }.get(kind, f"pip install -U {listed.distribution}")
 
 
-def _model(title: str, wants: Wants, engine: str | None, here: Here, *, asked: bool) -> Finding:
+def _model(
+    title: str, wants: Registered, engine: str | None, here: Here, *, asked: bool
+) -> Finding:
     """Whether what the model runs on is installed."""
     if wants.path is None:
         extras = [module.split(".")[1] for module in wants.modules if module.count(".")]
         needed: Sequence[Requirement] = [
-            need for e in dict.fromkeys(extras) for need in packages.needs(OWN, e)
+            need for e in dict.fromkeys(extras) for need in needs(OWN, e)
         ]
-        missing = packages.unmet(needed)
+        missing = unmet(needed)
         if missing:
-            extra = next(e for e in extras if packages.unmet(packages.needs(OWN, e)))
+            extra = next(e for e in extras if unmet(needs(OWN, e)))
             to_do = f"pip install 'mubench-gen[{extra}]'"
             return lacking(title, f"lacks {', '.join(map(str, missing))}", to_do, asked=asked)
-        return fine(title, f"{wants.model}{' on ' if needed else ''}{packages.in_words(needed)}")
+        return fine(title, f"{wants.model}{' on ' if needed else ''}{in_words(needed)}")
     engines = (engine,) if engine is not None else wants.engines
     for name in engines:
-        needed = packages.needs(OWN, _EXTRA.get(name, name))
-        if needed and not packages.unmet(needed):
+        needed = needs(OWN, _EXTRA.get(name, name))
+        if needed and not unmet(needed):
             if _lacks_gpu(name, here):
                 return lacking(title, f"{wants.model} on {name}: {_NO_GPU}", _ELSE, asked=asked)
-            return fine(title, f"{wants.model} on {name}: {packages.in_words(needed)}")
+            return fine(title, f"{wants.model} on {name}: {in_words(needed)}")
     first = _EXTRA.get(engines[0], engines[0])
-    missing = packages.unmet(packages.needs(OWN, first))
+    missing = unmet(needs(OWN, first))
     found = f"{wants.model} wants {' or '.join(engines)}: lacks {', '.join(map(str, missing))}"
     return lacking(title, found, f"pip install 'mubench-gen[{first}]'", asked=asked)
 
 
 def _lacks_gpu(engine: str, here: Here) -> bool:
-    return _EXTRA.get(engine, engine) == "vllm" and packages.vllm_needs_gpu() and not here.gpus
+    return _EXTRA.get(engine, engine) == "vllm" and vllm_needs_gpu() and not here.gpus
 
 
 def _engine(engine: str, here: Here) -> Finding:
     extra = _EXTRA.get(engine, engine)
-    needed = packages.needs(OWN, extra)
+    needed = needs(OWN, extra)
     if not needed:
         found = f"mubench-gen {__version__} as it is installed has no extra {extra!r}"
         return Finding(f"engine {engine}", "fault", found, f"pip install -U 'mubench-gen[{extra}]'")
-    missing = packages.unmet(needed)
+    missing = unmet(needed)
     if not missing and _lacks_gpu(engine, here):
         return lacking(f"engine {engine}", _NO_GPU, _ELSE, asked=True)
     if not missing:
-        return fine(f"engine {engine}", packages.in_words(needed))
+        return fine(f"engine {engine}", in_words(needed))
     to_do = f"pip install 'mubench-gen[{extra}]'"
     found = f"lacks {', '.join(map(str, missing))}"
     return lacking(f"engine {engine}", found, to_do, asked=True)
 
 
-def _weights(name: str, wants: Wants, here: Here) -> Finding:
+def _weights(name: str, wants: Registered, here: Here) -> Finding:
     """Whether the checkpoint is at hand, and fits."""
     title = f"weights {wants.model}"
     assert wants.path is not None

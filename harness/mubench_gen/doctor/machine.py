@@ -7,12 +7,12 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.engines.footprint import GIB
+from mubench_gen.plugins.subprocess import run_apart
 
 _SMI = ("--query-gpu=name,memory.total,memory.free,driver_version", "--format=csv,noheader,nounits")
 _SMI_PATIENCE, _TORCH_PATIENCE = 10.0, 60.0  # seconds
@@ -91,22 +91,13 @@ def may_have_gpu() -> bool:
 
 def ask_torch() -> Torch:
     """What torch itself says, in a process of its own."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _TORCH],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=_TORCH_PATIENCE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            check=False,
-        )
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
+    ended = run_apart(_TORCH, patience=_TORCH_PATIENCE)
+    if ended.code is None:
         return Torch(error=f"importing it did not end within {_TORCH_PATIENCE:.0f} s")
+    try:
+        found: dict[str, Any] = json.loads(ended.out.splitlines()[-1])
     except (ValueError, IndexError):
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        return Torch(error=last[0])
+        return Torch(error=str(ended))
     gpus = [Gpu(name, total, free) for name, total, free in found["devices"]]
     return Torch(found["version"], found["cuda"], found["hip"], found["mps"], gpus)
 

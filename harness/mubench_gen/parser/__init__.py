@@ -1,6 +1,19 @@
 """The answer parser: from a model's free text to one of the options, or to a reason why not."""
 
+from typing import TYPE_CHECKING, Any
+
 from mubench_gen.parser.labels import default_labels
-from mubench_gen.parser.parse import parse_answer
+
+if TYPE_CHECKING:
+    from mubench_gen.parser.parse import parse_answer
 
 __all__ = ["default_labels", "parse_answer"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "parse_answer":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Its rules' patterns take as long to compile as all the rest of a listing.
+    from mubench_gen.parser.parse import parse_answer
+
+    return parse_answer

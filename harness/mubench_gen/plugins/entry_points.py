@@ -6,10 +6,12 @@ import contextlib
 import importlib.metadata
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+GROUP = "mubench_gen"  # of plugins, and pluggy's name of this project
 # What importlib raises where a distribution's metadata are missing or no text.
-_NO_METADATA = (AttributeError, KeyError, TypeError, ValueError)
+NO_METADATA = (AttributeError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,14 @@ def _one_by_one(group: str) -> Found:
     return Found(tuple(entries), tuple(damaged))
 
 
+@lru_cache(maxsize=256)  # its metadata hold its whole README, and are parsed at each look
 def origin_of_distribution(distribution: importlib.metadata.Distribution) -> Origin:
     """What a distribution says of itself; never raises."""
     name: str | None = None
     version: str | None = None
-    with contextlib.suppress(*_NO_METADATA):
+    with contextlib.suppress(*NO_METADATA):
         name, version = distribution.metadata["Name"], distribution.metadata["Version"]
-    stem, _, number = (_folder(distribution) or Path()).stem.partition("-")
+    stem, _, number = (folder_of(distribution) or Path()).stem.partition("-")
     return Origin(
         name or stem.replace("_", "-") or Origin().name,
         version or number or Origin().version,
@@ -85,14 +88,14 @@ def origin_of_distribution(distribution: importlib.metadata.Distribution) -> Ori
     )
 
 
-def _folder(distribution: importlib.metadata.Distribution) -> Path | None:
+def folder_of(distribution: importlib.metadata.Distribution) -> Path | None:
     """The folder of its metadata. importlib has no public way to it."""
     path = getattr(distribution, "_path", None)
     return path if isinstance(path, Path) else None
 
 
 def _bytes(distribution: importlib.metadata.Distribution) -> bytes:
-    folder = _folder(distribution)
+    folder = folder_of(distribution)
     try:
         return b"" if folder is None else (folder / "entry_points.txt").read_bytes()
     except OSError:

@@ -20,6 +20,7 @@ from mubench_gen.errors import (
     UsageError,
     describe,
 )
+from mubench_gen.plugins.entry_points import GROUP
 
 if TYPE_CHECKING:
     import pluggy
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     Score = Callable[[Iterable[Mapping[str, Any]], Mapping[str, Any]], Measures]
     Sectioned = Callable[[Sequence[Any]], Section]
 
-GROUP = "mubench_gen"  # of the entry points, and pluggy's project name
 _METHODS = {
     "StreamingModel": ("submit",),
     "GenerativeModel": ("generate",),

@@ -1,49 +1,65 @@
-"""A plugin imported in a process of its own, to see what that does: the truth behind its source."""
+"""Plugins imported, each in a process of its own: what that does, and what they register."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from mubench_gen.plugins.subprocess import run_apart
+from mubench_gen.plugins.subprocess import Ended, run_each
+
+if TYPE_CHECKING:
+    from mubench_gen.model import ModelSpec
+    from mubench_gen.plugins.hooks import Offers
 
 PATIENCE = 120.0  # seconds; a plugin that imports torch from a slow disk takes some tens
+_AT_ONCE = min(8, os.cpu_count() or 1)
+_PROGRAM = "import sys; from mubench_gen.plugins.import_trial import report; report(sys.argv[1])"
+# Packages that take seconds to import.
+_HEAVY = frozenset(
+    {
+        "cv2", "jax", "open_clip", "pandas", "scipy", "sklearn", "tensorflow", "timm", "torch",
+        "torchvision", "transformers", "vllm",
+    }
+)  # fmt: skip
 
-# Its report is all that it writes to the kept stdout; what a plugin writes past sys.stdout is
-# caught in a file.
-_PROGRAM = """
-import json, os, sys, tempfile, time
-kept, caught = os.dup(1), tempfile.TemporaryFile()
-os.dup2(caught.fileno(), 1)
-from mubench_gen.plugins.import_effects import effects
-from mubench_gen.plugins.source_faults import HEAVY
-from mubench_gen.plugins.registry import Plugins
-write, leave, dumps = os.write, os._exit, json.dumps
-began, error = time.perf_counter(), None
-with effects() as found:
-    try:
-        Plugins().load(sys.argv[1])
-    except BaseException as problem:
-        error = str(problem) or repr(problem)
-caught.seek(0)
-write(kept, dumps({
-    "error": error, "printed": found.printed + caught.read().decode("utf-8", "replace"),
-    "changed": [*found.changed, *found.left],
-    "heavy": sorted(HEAVY & set(sys.modules)), "seconds": time.perf_counter() - began,
-}).encode())
-leave(0)
-"""
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A model that a plugin registers, and what it runs on.
+
+    `engines` and `path` are those of a checkpoint, empty for a class of the plugin's own;
+    `modules` are those of its class and of what that derives from.
+    """
+
+    model: str
+    kind: str
+    any_id: bool = False
+    engines: tuple[str, ...] = ()
+    path: str | None = None
+    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What the import did. `heavy` are the packages it brought in that take seconds."""
+    """What the import did, and what it registered.
 
-    error: str | None
+    `heavy` are the packages it brought in that take seconds; `kind` says what the plugin
+    offers: kinds of models, "judge", "scorer", "section".
+    """
+
+    error: str | None = None
     printed: str = ""
     changed: tuple[str, ...] = ()
     heavy: tuple[str, ...] = ()
     seconds: float = 0.0
+    kind: str = "?"
+    models: tuple[Registered, ...] = ()
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -54,20 +70,88 @@ class Imported:
         found += [f"changes {', '.join(self.changed)}"] if self.changed else []
         return tuple(found)
 
+    def model(self, name: str | None) -> Registered | None:
+        """The model of that name, the first for None; of another id, where one is open."""
+        if name is None:
+            return next(iter(self.models), None)
+        for one in self.models:
+            if one.model == name:
+                return one
+        for one in self.models:
+            if one.any_id:
+                path = None if one.path is None else name
+                return Registered(name, one.kind, True, one.engines, path, one.modules)
+        return None
+
 
 def try_import(plugin: str, *, patience: float = PATIENCE) -> Imported:
     """Import the plugin of that name, or in that file, and all that it lists, out of process."""
-    ended = run_apart(_PROGRAM, plugin, patience=patience)
+    return import_each([plugin], patience=patience)[plugin]
+
+
+def import_each(plugins: Sequence[str], *, patience: float = PATIENCE) -> dict[str, Imported]:
+    """The same of several side by side, with so many seconds each."""
+    calls = [(plugin,) for plugin in plugins]
+    ended = dict(run_each(_PROGRAM, calls, patience=patience, at_once=_AT_ONCE))
+    return {plugin: _read(ended[number], patience) for number, plugin in enumerate(plugins)}
+
+
+def _read(ended: Ended, patience: float) -> Imported:
     if ended.code is None:
         return Imported(f"it did not end within {patience:.0f} s")
     try:
-        found = json.loads(ended.out)
+        found: dict[str, Any] = json.loads(ended.out)
     except ValueError:
         return Imported(str(ended))
-    return Imported(
-        found["error"],
-        found["printed"],
-        tuple(found["changed"]),
-        tuple(found["heavy"]),
-        found["seconds"],
+    models = tuple(
+        Registered(**{**one, "engines": tuple(one["engines"]), "modules": tuple(one["modules"])})
+        for one in found.pop("models")
     )
+    changed, heavy = tuple(found.pop("changed")), tuple(found.pop("heavy"))
+    return Imported(**found, changed=changed, heavy=heavy, models=models)
+
+
+def report(plugin: str) -> NoReturn:
+    """Import the plugin in this process, tell about it on stdout, and end the process.
+
+    The report is all that goes to stdout: what a plugin writes there is caught in a file.
+    """
+    from mubench_gen.plugins.import_effects import effects
+    from mubench_gen.plugins.registry import Plugins
+
+    write, leave, dumps = os.write, os._exit, json.dumps  # which a plugin may replace
+    with tempfile.TemporaryFile() as caught:
+        kept = os.dup(1)
+        os.dup2(caught.fileno(), 1)
+        began, error, offers = time.perf_counter(), None, None
+        with effects() as found:
+            try:
+                offers = Plugins().load(plugin).offers
+            except BaseException as problem:
+                error = str(problem) or repr(problem)
+        seconds = time.perf_counter() - began
+        caught.seek(0)
+        printed = found.printed + caught.read().decode("utf-8", "replace")
+    changed, heavy = (*found.changed, *found.left), tuple(sorted(_HEAVY & set(sys.modules)))
+    models = () if offers is None else tuple(map(_registered, offers.models))
+    kind = "?" if offers is None else _kind(offers, models)
+    imported = Imported(error, printed, changed, heavy, seconds, kind, models)
+    write(kept, dumps(asdict(imported)).encode())
+    leave(0)
+
+
+def _registered(spec: ModelSpec) -> Registered:
+    from mubench_gen.model import Checkpoint
+
+    source = spec.source
+    if isinstance(source, Checkpoint):
+        engines, path = tuple(source.engines), str(source.path)
+        return Registered(spec.name, spec.kind, spec.any_id, engines, path)
+    modules = [c.__module__ for c in source.__mro__ if c.__module__.startswith("mubench_gen_")]
+    return Registered(spec.name, spec.kind, spec.any_id, modules=tuple(modules))
+
+
+def _kind(offers: Offers, models: Sequence[Registered]) -> str:
+    beside = {"judge": offers.judge, "scorer": offers.score, "section": offers.section}
+    kinds = dict.fromkeys(one.kind for one in models)
+    return ", ".join([*kinds, *(name for name, what in beside.items() if what is not None)])

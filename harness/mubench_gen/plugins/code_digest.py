@@ -1,0 +1,81 @@
+"""The digest of a plugin's code: of its file with those it uses, or of its package."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from mubench_gen.storage.digests import sha256_of
+from mubench_gen.storage.paths import is_file
+
+# Files of a package that it may read; where one of the others lies, a program has written.
+_READ = frozenset(
+    {".py", ".json", ".toml", ".yaml", ".yml", ".txt", ".jinja", ".j2", ".model", ".safetensors",
+     ".bin", ".pt", ".pth", ".npz", ".npy", ".onnx", ".so"}
+)  # fmt: skip
+_MADE = frozenset({"manifest.json", "study.json", "sweep.json", "rows.jsonl"})
+
+
+def code_digest(module: ModuleType) -> str | None:
+    """Of the module's file and those beside it that it uses; of a package, all that it holds."""
+    if getattr(module, "__file__", None) is None:
+        return None
+    file = Path(str(module.__file__)).resolve()
+    package = hasattr(module, "__path__") or file.name == "__init__.py"
+    files = set(_held(file.parent)) if package else _with_imported(file)
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        content = path.read_bytes() if path.suffix == ".py" else sha256_of(path).encode()
+        digest.update(f"{path.relative_to(file.parent)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _held(folder: Path) -> Iterator[Path]:
+    """A package's code, and the files that it may read; not the runs and data that lie in it."""
+    for place, folders, names in os.walk(folder):
+        if not _MADE.isdisjoint(names):
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
+        yield from (Path(place, name) for name in names if Path(name).suffix in _READ)
+
+
+def _with_imported(file: Path) -> set[Path]:
+    """The file with the files of its folder that it imports, and those that they import."""
+    found, left = set[Path](), [file]
+    while left:
+        path = left.pop()
+        if path in found or not is_file(path):
+            continue
+        found.add(path)
+        if path.suffix != ".py":
+            continue
+        try:
+            tree = ast.parse(path.read_bytes())
+        except (SyntaxError, ValueError):  # of a file that only has an imported module's name
+            continue
+        for node in ast.walk(tree):
+            left += _used(node, file.parent)
+    return found
+
+
+def _used(node: ast.AST, folder: Path) -> Iterator[Path]:
+    """What of the folder a piece of code may mean: a module that it imports, a file by its name."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if Path(node.value).suffix in _READ and "/" not in node.value:
+            yield folder / node.value
+        return
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        names = [node.module or "", *(alias.name for alias in node.names if not node.module)]
+    else:
+        return
+    for name in filter(None, (name.split(".")[0] for name in names)):
+        yield folder / f"{name}.py"
+        if is_file(folder / name / "__init__.py"):
+            yield from _held(folder / name)

@@ -1,0 +1,91 @@
+"""What the metadata of installed plugins tell of them; none is imported."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from mubench_gen._version import __version__
+from mubench_gen.plugins.enabled import switched_off
+from mubench_gen.plugins.entry_points import Damaged, Found, origin_of
+from mubench_gen.plugins.modules import find_top, kind_of
+
+OWN = "mubench-gen"
+UNNAMED = "?"  # the name of a plugin whose name cannot be read
+ASKED_FOR = re.compile(r"(?!.*\.py$)[^\s,/\\]+")  # by --plugin, where the rest means something else
+UNREADABLE = "has metadata that cannot be read: whether it fits this mubench-gen is not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A plugin as its metadata tell.
+
+    `kind` is a label, what its source mentions ("?" where it mentions nothing). `state` is "ok",
+    "incompatible: …" (have and need), "broken: …", "shadowed: …" (two distributions offer the
+    name) or "off: …" (left out by the user). `notes` don't keep it from working.
+    """
+
+    name: str
+    kind: str
+    distribution: str
+    version: str
+    module: str
+    state: str = "ok"
+    notes: tuple[str, ...] = ()
+
+
+def list_plugins(installed: Found) -> Iterator[Listed]:
+    """Every plugin, by name; then the distributions whose plugins cannot be read."""
+    for entry in sorted(installed.entries, key=lambda entry: entry.name):
+        origin = origin_of(entry)
+        kind = kind_of(entry.module) if entry.pattern.match(entry.value) else "?"
+        state = state_of(entry, installed.entries)
+        notes = () if origin.readable else (UNREADABLE,)
+        yield Listed(entry.name, kind, origin.name, origin.version, entry.value, state, notes)
+    yield from map(_unnamed, installed.damaged)
+
+
+def state_of(
+    entry: importlib.metadata.EntryPoint, installed: Iterable[importlib.metadata.EntryPoint]
+) -> str:
+    """The state of one among all that are installed, as `Listed` has it."""
+    rivals = [other for other in installed if other.name == entry.name]
+    if (off := switched_off(entry.name)) is not None:
+        return off
+    if len(rivals) > 1:
+        origins = sorted({f"{o.name} {o.version}" for o in map(origin_of, rivals)})
+        return f"shadowed: {' and '.join(origins)} both offer it; uninstall one"
+    if not ASKED_FOR.fullmatch(entry.name) or not entry.name.isprintable():
+        return f"broken: no --plugin can be called {entry.name!r} (letters, digits, hyphens)"
+    if not entry.pattern.match(entry.value):
+        return f"broken: its entry point {entry.value!r} names no module"
+    return _unmet(entry) or _missing(entry) or "ok"
+
+
+def _unmet(entry: importlib.metadata.EntryPoint) -> str | None:
+    """What its distribution requires and does not find. Of our own extras the doctor tells."""
+    distribution = origin_of(entry).name
+    if entry.dist is None or distribution == OWN:
+        return None
+    from mubench_gen.plugins.requirements import forget, needs, same, unmet
+
+    forget()  # what was installed when somebody listed before
+    needed = needs(distribution)
+    for need in needed:
+        if same(need.name, OWN) and unmet([need]):
+            return f"incompatible: it needs {OWN}{need.specifier}, this is {__version__}"
+    lacking = unmet(needed)
+    return f"broken: it lacks {', '.join(map(str, lacking))}" if lacking else None
+
+
+def _missing(entry: importlib.metadata.EntryPoint) -> str | None:
+    top = entry.module.partition(".")[0]
+    return f"broken: there is no module {top}" if find_top(top) is None else None
+
+
+def _unnamed(damaged: Damaged) -> Listed:
+    """A distribution of which not even the plugins' names can be read."""
+    origin, state = damaged.origin, f"broken: its entry_points.txt cannot be read: {damaged.reason}"
+    return Listed(UNNAMED, UNNAMED, origin.name, origin.version, "", state)
