@@ -70,6 +70,8 @@ def test_options_of_the_engine_are_told_from_the_plugins() -> None:
         ({"options": "style"}, "'style' is no key=value"),
         ({"options": ["=x"]}, "'=x' is no key=value"),
         ({"tsks": ["a"]}, "Setting tsks: there is no such key. Did you mean 'tasks'"),
+        ({"run_dir": "~nobody-here/x"}, "Setting run_dir: ~nobody-here/x: there is no user"),
+        ({"reuse": ["a", "~nobody-here/x"]}, "Setting reuse: ~nobody-here/x: there is no user"),
         ({"data": "a\udcff"}, "Setting data: .*UTF-8"),
         ({"prompt_set": {"system": "\udcff"}}, "Setting prompt_set: .*UTF-8"),
     ],

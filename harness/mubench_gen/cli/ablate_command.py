@@ -10,6 +10,7 @@ import click
 
 from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.setting_options import headings, setting_option, setting_options
+from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import tell
 from mubench_gen.plan.options import OPTIONS
 
@@ -88,7 +89,7 @@ _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", 
 @setting_option("reuse", help="Take replies to equal requests from this run or study.")
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="TOML file of any of these, every axis a list; flags win.",
 )

@@ -10,6 +10,7 @@ import click
 
 from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.setting_options import headings, setting_options
+from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import tell
 from mubench_gen.plan.options import OPTIONS
 
@@ -40,7 +41,7 @@ _PLANNING = ("--plan", "--rate", "--gpus", "--image-tokens", "--reply-tokens")
 @setting_options(*OPTIONS)
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="TOML file of any of these settings; flags win.",
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mubench_gen.cli.user_path import PATH
 from mubench_gen.plan.options import HEADINGS, OPTIONS
 
 _SHORT = {"options": "-o"}  # settings whose flag is not their name
@@ -21,7 +22,7 @@ def setting_option(name: str, *aliases: str, **changed: Any) -> Decorator:
     setting = OPTIONS[name]
     kind: dict[str, Any] = {"is_flag": True, "default": None}
     if setting.metavar:
-        value = click.Path(path_type=Path) if setting.type is Path else setting.type
+        value = PATH if setting.type is Path else setting.type
         kind = {"type": value, "metavar": setting.metavar, "multiple": setting.many}
     given = {"help": setting.help, **kind, **changed}
     return click.option(_flag(name), *aliases, name, **given)

@@ -10,6 +10,7 @@ import click
 
 from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.setting_options import headings, setting_option, setting_options
+from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say, tell
 from mubench_gen.plan.options import OPTIONS
 
@@ -88,13 +89,13 @@ _SHARED = [name for name in OPTIONS if name not in {"plugin", "model", "run_dir"
 )
 @click.option(
     "--html",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Also write the figure and the tables as one HTML file.",
 )
 @click.option(
     "--svg",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Also write the figure alone.",
 )

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mubench_gen.console.secrets import public_url, without_secrets
 from mubench_gen.data.shard import parse_shard
-from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.prompts.orders import check_orders
 from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_definition, read_toml
+from mubench_gen.storage.paths import user_path
 from mubench_gen.types import Readout
 
 T = TypeVar("T")
@@ -121,6 +122,13 @@ class Settings(BaseModel):
         if value is not None:
             _valued(check_orders, value)
         return value
+
+    @field_validator("run_dir", "reuse")
+    @classmethod
+    def _expanded(cls, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(_valued(user_path, path) for path in value)
+        return value if value is None else _valued(user_path, value)
 
     @field_validator("shard")
     @classmethod
@@ -243,7 +251,7 @@ def _valued(check: Callable[[Any], T], value: Any) -> T:
     """As pydantic wants it: what is wrong is a ValueError."""
     try:
         return check(value)
-    except SettingError as error:
+    except UsageError as error:
         raise ValueError(str(error)) from None
 
 

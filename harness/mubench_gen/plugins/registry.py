@@ -32,7 +32,7 @@ from mubench_gen.plugins.hooks import GROUP, Isolated, Offers, offers_of
 from mubench_gen.plugins.import_effects import kept_as_it_was
 from mubench_gen.plugins.source import Source, read_source
 from mubench_gen.storage.digests import sha256_of
-from mubench_gen.storage.paths import is_file
+from mubench_gen.storage.paths import is_file, user_path
 
 if TYPE_CHECKING:
     from mubench_gen.model import ModelSpec
@@ -137,7 +137,7 @@ class Plugins:
     def load(self, name: str) -> Plugin:
         """The plugin of that name, or in that file. PluginError says what is wrong with it."""
         if name.endswith(".py") or "/" in name:
-            return _load_path(Path(name).expanduser())
+            return _load_path(user_path(name))
         everything = self.list()
         listed = [plugin for plugin in everything if plugin.name == name]
         if not listed:
