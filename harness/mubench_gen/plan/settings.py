@@ -141,7 +141,7 @@ class Settings(BaseModel):
         try:
             json.dumps(value, ensure_ascii=False, default=str).encode()
         except UnicodeEncodeError:
-            raise ValueError(f"{value!r} is no valid UTF-8 text") from None
+            raise ValueError(f"{value!r} is not valid UTF-8 text") from None
         return value
 
     @model_validator(mode="after")
@@ -199,7 +199,7 @@ def pairs(given: Iterable[str]) -> dict[str, str]:
     for pair in given:
         key, equals, text = str(pair).partition("=")
         if not equals or not key.strip():
-            raise SettingError(f"{pair!r} is no key=value.")
+            raise SettingError(f"{pair!r} is not a key=value pair.")
         found[key.strip()] = text
     return found
 
@@ -252,7 +252,7 @@ def _valued(check: Callable[[Any], T], value: Any) -> T:
     try:
         return check(value)
     except UsageError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(str(error).removeprefix("order = ")) from None
 
 
 def _as_text(value: Any) -> str:
