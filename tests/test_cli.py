@@ -159,7 +159,7 @@ def test_failed_items_are_exit_code_3_and_the_table_tells_them(here: Here, cells
         (("eval", "--plugin", "tiny", "--model", "clip", "--prompt", "paper"), ["contrastive"]),
         (("eval", "--plugin", "echo", "--prompt-set", "lables=1"), ["'lables'", "'labels'"]),
         (("eval", "--plugin", "echo", "--readout", "similarity"), ["similarity", "parse, logprob"]),
-        (("eval", "--plugin", "echo", "--readout", "pars"), ["'pars'", "'parse'"]),
+        (("eval", "--plugin", "echo", "--readout", "pars"), ["'pars'", "choose parse"]),
         (("eval", "--plugin", "echo", "--orders", "cycle:3"), ["'cycle:3'", "cyclic:K"]),
         (("eval", "--plugin", "echo", "--control", "blnd"), ["'blnd'", "blind or shuffled"]),
         (("eval", "--plugin", "echo", "--data", "dmo"), ["'dmo'", "'demo'"]),
