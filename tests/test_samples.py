@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.data import Dataset, open_dataset
+from mubench_gen.data import open_dataset
+from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.image_files import ImageFiles
 from mubench_gen.tasks.samples import samples
 from mubench_gen.tasks.task import load_tasks

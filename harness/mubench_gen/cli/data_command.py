@@ -12,7 +12,7 @@ from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say, tell
 
 if TYPE_CHECKING:
-    from mubench_gen.data import Dataset
+    from mubench_gen.data.dataset import Dataset
     from mubench_gen.data.survey import Survey
     from mubench_gen.data.verify import Finding
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mubench_gen.console.progress import log
-from mubench_gen.data import Dataset
 from mubench_gen.data.alike import Alike
+from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.derived import Derived
 from mubench_gen.data.schema import check_row
 from mubench_gen.errors import DataError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mubench_gen.data import Dataset
+from mubench_gen.data.dataset import Dataset
 
 
 class Derived:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 
-from mubench_gen.data import Dataset
+from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.derived import Derived
 from mubench_gen.data.marking import COLOURS, Marks
 from mubench_gen.data.schema import Lazy

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mubench_gen.data import Dataset
+from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.licenses import allows_commercial_use
 from mubench_gen.data.schema import check_row
 from mubench_gen.types import Task

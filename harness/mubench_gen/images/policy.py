@@ -152,7 +152,10 @@ def open_image(name: str, load: Callable[[], bytes], policy: StandardPolicy) -> 
 
 class _Timed:
     """An image's reading, checking and decoding, each in a thread that is left behind when its
-    time is over. What hung once is not tried again."""
+    time is over. What hung once is not tried again.
+
+    A file is checked as soon as it is read: a change of threads an image is time that counts.
+    """
 
     def __init__(
         self, name: str, read: Callable[[], bytes], policy: StandardPolicy, seconds: float
@@ -162,15 +165,27 @@ class _Timed:
         self._policy = policy
         self._seconds = seconds
         self._hung = False
+        self._checked: str | ImageError | None = None
 
     def read(self) -> bytes:
-        return self._within(self._read)
+        return self._within(self._read_checked)
 
     def check(self, content: bytes, name: str) -> str | None:
-        return self._within(lambda: self._policy.check(content, name))
+        if isinstance(self._checked, ImageError):
+            raise self._checked.with_traceback(None)
+        return self._checked
+
+    def _read_checked(self) -> bytes:
+        content = self._read()
+        try:
+            self._checked = self._policy.check(content, self._name)
+        except ImageError as error:
+            self._checked = error
+        return content
 
     def verify(self, content: bytes, name: str) -> None:
-        return self._within(lambda: self._policy.verify(content, name))
+        if is_jpeg(content):  # nothing else is decoded for it
+            self._within(lambda: self._policy.verify(content, name))
 
     def decode(self, content: bytes, name: str) -> PillowImage.Image:
         return self._within(lambda: self._policy.decode(content, name))

@@ -13,7 +13,7 @@ from typing import Any
 
 from mubench_gen._version import __version__
 from mubench_gen.console.secrets import redact_command, without_secrets
-from mubench_gen.data import Dataset
+from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.image_files import combined
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.identity import run_id

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from mubench_gen.console.progress import log
 from mubench_gen.console.secrets import know_environment, secret_fields
-from mubench_gen.data import Dataset, open_dataset
+from mubench_gen.data import open_dataset
+from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.recast import BOXES
 from mubench_gen.data.shard import Shard, parse_shard, rows_of
 from mubench_gen.errors import PluginError, SettingError, describe

@@ -27,7 +27,7 @@ from mubench_gen.storage.run_folder import COLUMNS
 from mubench_gen.storage.scratch import Scratch
 
 LEFT_OUT = frozenset({"key", "messages", "reply", "span"})  # of a record
-_WORTH = 16 * 2**20  # bytes of records from which on columns are written
+_WORTH = 64 * 2**20  # bytes of records from which on columns are written
 _TAIL = 8  # what was appended is read as it is up to this part of the file
 _BLOCK = 512  # records
 _CHUNK = 2**20

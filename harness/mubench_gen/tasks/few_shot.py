@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from mubench_gen.data import Dataset
+from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import ImageError, SettingError
 from mubench_gen.prompts.orders import item_orders
 from mubench_gen.tasks.samples import item_id, rank, samples

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mubench_gen.console.progress import log
-from mubench_gen.data import Dataset
+from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.recast import BOXES, RECAST, RecastDataset
 from mubench_gen.errors import SettingError
 from mubench_gen.prompts.render import Prompt

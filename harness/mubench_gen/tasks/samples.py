@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from mubench_gen.data import Dataset
+from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import DataError, did_you_mean
 from mubench_gen.tasks.task import matches
 from mubench_gen.types import Control, Image, Question, Row, Sample, Task

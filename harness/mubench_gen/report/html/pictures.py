@@ -14,7 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from mubench_gen.data import Dataset, open_dataset
+from mubench_gen.data import open_dataset
+from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.recast import recast
 from mubench_gen.errors import ImageError, UsageError
 from mubench_gen.images.microscope import make_policy

@@ -1,0 +1,45 @@
+"""What every data set offers, wherever its rows are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from mubench_gen.types import Row
+
+
+class Dataset(Protocol):
+    """Rows in a fixed order, in random access by index, images read when looked at.
+
+    `digest` identifies the content, `rows_digest` that of the files that hold the rows. `questions`
+    counts (data set, question name) pairs. `image_files`: SHA-256 of the files beside the rows that
+    hold their images, by name, of all that can be read; None where the images stand in the rows.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def revision(self) -> str | None: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def rows_digest(self) -> str: ...
+
+    @property
+    def image_files(self) -> Mapping[str, str] | None: ...
+
+    @property
+    def questions(self) -> dict[tuple[str, str], int]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Row: ...
+
+    def __iter__(self) -> Iterator[Row]: ...
