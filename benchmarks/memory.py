@@ -29,7 +29,7 @@ STEPS = ("run", "resume", "orders", "join")
 _LOOK_EVERY = 0.02  # seconds
 
 
-def _memory() -> float:
+def anonymous_mb() -> float:
     """Memory of this process in MB that is no file's: what the system cannot take back."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
@@ -44,7 +44,7 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         while True:
-            self.most = max(self.most, _memory())
+            self.most = max(self.most, anonymous_mb())
             time.sleep(_LOOK_EVERY)
 
 
@@ -62,14 +62,14 @@ def step(name: str, settings: dict[str, Any], folder: Path, parts: Sequence[Path
     if name != "join":
         chosen = make_settings({**settings, "run_dir": folder})
         made = plan.make_plan(chosen, Plugins())
-    before, cpu = _memory(), time.process_time()
+    before, cpu = anonymous_mb(), time.process_time()
     watch = _Watch()
     watch.start()
     if made is None:
         done = joining.join(parts, folder)
     else:
         done = run.run_plan(made, ["memory.py"], progress=False)
-    most = max(watch.most, _memory())
+    most = max(watch.most, anonymous_mb())
     print(json.dumps({
         "items": int(done.manifest["planned"]),
         "mb": most - before,

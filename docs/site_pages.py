@@ -147,6 +147,7 @@ def _help(command: Any, ctx: Any, path: str) -> str:
 
 def settings() -> str:
     """Every setting of a run: a flag of `eval`, a key of `--config`, an argument of `evaluate`."""
+    from mubench_gen.plan.options import OPTIONS
     from mubench_gen.plan.settings import Settings
 
     lines = [
@@ -161,7 +162,7 @@ def settings() -> str:
     for name, field in Settings.model_fields.items():
         default = "" if field.is_required() else field.get_default(call_default_factory=True)
         shown = "" if default in ("", None, (), {}) else f"`{default}`"
-        about = (field.description or "").replace("|", "\\|")
+        about = OPTIONS[name].help.replace("|", "\\|")
         lines.append(f"| `{name}` | {shown} | {about} |")
     return "\n".join(lines) + "\n"
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 import pytest
 
-from mubench_gen.errors import MissingExtraError, SettingError
+from mubench_gen.errors import SettingError
 from mubench_gen.images.geometry import area, box_of, iou, mask_of
 from mubench_gen.parser.box_formats import FORMATS, box_format, parse_boxes
 from mubench_gen.scores.grit import grit_score
@@ -138,19 +137,6 @@ def test_grit_pairs_for_the_best_sum_and_not_greedily() -> None:
     pairs = iou(a, gold_b) + iou(b, gold_a)
     assert pairs > iou(a, gold_a) + iou(b, gold_b)
     assert grit_score([a, b], [gold_a, gold_b]) == pytest.approx(pairs / 2)
-
-
-def test_without_scipy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.startswith("scipy"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match=r"mubench-gen\[stats\]"):
-        grit_score([HERE], [HERE])
 
 
 def test_the_interval_of_a_mean_is_students_where_each_image_has_one_item() -> None:

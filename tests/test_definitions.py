@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mubench_gen.engines.server.options import read_server_options
-from mubench_gen.errors import DefinitionError, RunFolderError, SettingError
+from mubench_gen.errors import DefinitionError, RunFolderError, SettingError, UsageError
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.settings import read_config
 from mubench_gen.prompts.render import load_prompt
@@ -17,6 +17,10 @@ from mubench_gen.prompts.toml_files import read_definition, read_toml
 from mubench_gen.storage.run_folder import read_manifest
 from mubench_gen.storage.user_files import parse_json
 from mubench_gen.tasks.task import load_task
+
+from .helpers.command import Outcome
+
+Here = Callable[..., Outcome]
 
 TASK = 'title = "T"\ngroup = "fine"\nquestion = "modality"\n'
 BAD = {
@@ -82,20 +86,47 @@ def test_only_regular_files_are_definitions(tmp_path: Path, name: str) -> None:
         os.mkfifo(path)
     else:
         path.symlink_to("/dev/zero")
-    with pytest.raises(DefinitionError, match="Not a regular file"):
+    with pytest.raises(DefinitionError, match="not a regular file"):
         load_task(str(path))
-    with pytest.raises(SettingError, match="Not a regular file"):
+    with pytest.raises(SettingError, match="not a regular file"):
         read_config(path)
 
 
 @pytest.mark.parametrize(
-    "name", ["a\0b.toml", "~nobody-of-that-name/x.toml", "x" * 5_000 + ".toml"]
+    "name", ["a\0b.toml", "~a\0b/x.toml", "~nobody-of-that-name/x.toml", "x" * 5_000 + ".toml"]
 )
 def test_a_name_that_no_file_can_have_is_none(name: str) -> None:
-    with pytest.raises(DefinitionError, match="no task file"):
+    with pytest.raises(UsageError, match=r"no task file|no user '"):
         load_task(name)
-    with pytest.raises(DefinitionError, match="no prompt"):
+    with pytest.raises(UsageError, match=r"no prompt|no user '"):
         load_prompt(name.replace(".toml", ".j2"))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_a_prompt_that_is_no_file_is_told_what_it_is(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.j2"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    told = "Is a directory" if kind == "folder" else f"It is a {kind}, not a regular file"
+    with pytest.raises(DefinitionError, match=f"mine.j2: cannot be read: {told}"):
+        load_prompt(str(path))
+
+
+def test_a_configuration_from_the_shells_pipe_is_refused_with_what_to_do(here: Here) -> None:
+    reading, writing = os.pipe()  # as bash's <(…) gives one
+    try:
+        done = here("eval", "--config", f"/dev/fd/{reading}")
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert done.code == 2
+    assert (
+        "It is a pipe, not a regular file. Save what it holds in a file and name that" in done.err
+    )
 
 
 def test_dates_in_a_tasks_fields_are_texts(tmp_path: Path) -> None:

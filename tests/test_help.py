@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 import pytest
 
 from mubench_gen.cli import cli
-from mubench_gen.cli.eval_command import command as eval_command
 from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.plan.options import OPTIONS
+from mubench_gen.plan.settings import Settings
 
 from .helpers.command import Outcome
 
@@ -38,11 +41,58 @@ def test_a_group_lists_its_subcommands_uncut(group: str, here: Here) -> None:
     assert "..." not in here(group, "-h").out.partition("Commands:")[2]
 
 
-def test_every_option_of_eval_stands_under_one_heading() -> None:
-    assert isinstance(eval_command, Sectioned)
-    named = [option for options in eval_command.sections.values() for option in options]
-    given = [max(p.opts, key=len) for p in eval_command.params]
-    assert sorted(named) == sorted([*given, "--help"])
+@pytest.mark.parametrize("name", ["eval", "sweep", "ablate"])
+def test_every_option_stands_under_one_heading(name: str, here: Here) -> None:
+    text = here(name, "--help").out.partition("Examples:")[0]
+    shown = re.findall(r"^  (-.*?)(?:  |$)", text, re.MULTILINE)
+    command = cli.get_command(click.Context(cli), name)
+    assert isinstance(command, Sectioned)
+    assert len(shown) == len(command.params) + 1  # --help
+    assert "Other:" not in text
+
+
+def test_the_option_of_a_setting_takes_what_the_setting_holds() -> None:
+    for name, option in OPTIONS.items():
+        annotation = str(Settings.model_fields[name].annotation)
+        assert (not option.metavar) == (annotation == "<class 'bool'>"), name
+        assert option.many == (annotation.startswith(("tuple", "dict")) or name == "plugin"), name
+        assert (option.type is int) == ("int" in annotation), name
+        assert (option.type is float) == ("float" in annotation and "float32" not in annotation)
+        assert (option.type is Path) == ("Path" in annotation), name
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [("eval", set()), ("sweep", {"model", "reuse", "shard"}), ("ablate", {"shard"})],
+)
+def test_what_eval_takes_a_sweep_and_a_study_take_with_the_same_words(
+    name: str, missing: set[str]
+) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    params = {param.name: param for param in command.params}
+    assert set(OPTIONS) - set(params) == missing
+    for setting in ("data", "limit", "engine", "partial", "options"):
+        assert getattr(params[setting], "help", "") == OPTIONS[setting].help
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--limit", "few"], "Invalid value for '--limit': 'few' is not a valid integer"),
+        (["--timeout", "long"], "Invalid value for '--timeout': 'long' is not a valid float"),
+        (["--limt", "3"], "--limt"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", ["eval --plugin echo", "ablate --plugin echo", "sweep --plugin echo"]
+)
+def test_a_wrong_option_is_told_alike(
+    command: str, words: list[str], message: str, here: Here
+) -> None:
+    done = here(*command.split(), *words)
+    assert done.code == 2
+    assert message in done.err
 
 
 def test_eval_without_a_plugin_says_what_is_missing(here: Here) -> None:

@@ -128,6 +128,10 @@ def test_rows_that_change_while_they_are_in_use_are_told(cells: Path) -> None:
 
 LINES: dict[str, tuple[bytes, str]] = {
     "nested deeply": (b'{"image_id": ' + b"[" * 100_000, "depth"),
+    "nested more than anything needs": (
+        b'{"image_id": ' + b"[" * 70 + b"]" * 70 + b"}",
+        "it is nested too deeply",
+    ),
     "nested objects": (b'{"a":' * 900 + b"1" + b"}" * 900, "row 2"),
     "a lone surrogate": (b'{"image_id": "\\ud800"}', "surrogate"),
     "bytes that are no text": (b'{"image_id": "\xff"}', "row 2"),

@@ -55,8 +55,9 @@ def test_the_list_of_plugins_imports_no_plugin(tmp_path: Path) -> None:
     assert not [name for name in modules if name.startswith("mubench_gen_plugins")]
 
 
-def test_help_needs_neither_the_data_nor_pydantic(tmp_path: Path) -> None:
-    modules = modules_after(tmp_path, "--help")
+@pytest.mark.parametrize("command", ["--help", "eval --help", "sweep --help", "ablate --help"])
+def test_help_needs_neither_the_data_nor_pydantic(tmp_path: Path, command: str) -> None:
+    modules = modules_after(tmp_path, *command.split())
     assert not modules & {"pydantic", "jinja2", "PIL", "rich", "mubench_gen.run"}
 
 

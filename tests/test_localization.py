@@ -329,7 +329,7 @@ def test_a_contrastive_model_takes_part_in_the_recasts(here: Here, held: Path) -
         (("--tasks", "held-h2b-boxes", "--readout", "logprob"), "--readout parse"),
         (
             ("--tasks", "held-h2b-boxes", "--prompt", "detect-json", "--prompt-set", "boxes=yolo"),
-            "no box format",
+            "not a box format",
         ),
     ],
 )

@@ -197,7 +197,7 @@ def test_a_byte_order_mark_is_no_part_of_a_prompt(write: Write, sample: Sample) 
 def test_a_pipe_is_no_prompt_and_no_part_of_one(tmp_path: Path, write: Write) -> None:
     os.mkfifo(tmp_path / "pipe.j2")
     for path in (str(tmp_path / "pipe.j2"), "/dev/zero"):
-        with pytest.raises(DefinitionError, match=r"no prompt file|Not a regular file"):
+        with pytest.raises(DefinitionError, match="not a regular file"):
             load_prompt(path)
     with pytest.raises(DefinitionError, match="there is no file"):
         load_prompt(write("{% include 'pipe.j2' %}"))

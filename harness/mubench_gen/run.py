@@ -23,18 +23,10 @@ from mubench_gen.inference.response import Asked, Asker, make_asker, respond
 from mubench_gen.inference.streaming import stream
 from mubench_gen.model import Checkpoint, StreamingModel
 from mubench_gen.plan.fingerprint import isolated_model
+from mubench_gen.plan.identity import model_identity, run_id, run_identity
 from mubench_gen.plan.items import items_of, planned
-from mubench_gen.plan.manifest import hardware
-from mubench_gen.plan.plan import (
-    Plan,
-    batch_size,
-    close_model,
-    make_manifest,
-    make_plan,
-    model_identity,
-    run_id,
-    run_identity,
-)
+from mubench_gen.plan.manifest import hardware, make_manifest
+from mubench_gen.plan.plan import Plan, batch_size, close_model, make_plan
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.process_state import WorkingFolder
 from mubench_gen.plugins.registry import Plugins

@@ -15,7 +15,7 @@ from mubench_gen.engines.vllm.replica import Job, Recent
 from mubench_gen.engines.vllm.replicas import read_number
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.plan.plan import open_model
+from mubench_gen.plan.opening import open_model
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.types import Image, Message, Text

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import pytest
 
 
-
 class Stored(NamedTuple):
     """A stored reply. `said` is what another program made of it, no gold."""
 

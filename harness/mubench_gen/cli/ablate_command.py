@@ -8,7 +8,11 @@ from typing import Any
 
 import click
 
+from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.cli.setting_options import headings, setting_option, setting_options
+from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import tell
+from mubench_gen.plan.options import OPTIONS
 
 _EXAMPLES = """
 \b
@@ -36,31 +40,37 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
          "budget")  # fmt: skip
 
 
-@click.command("ablate", epilog=_EXAMPLES, no_args_is_help=True)
-@click.option("--plugin", multiple=True, metavar="NAME", help="Model plugin: a name or a .py file.")
-@click.option(
-    "--model",
+_OWN = {
+    "The grid": (
+        "--plugin", "--model", "--prompt", "--labels", "--orders", "--system", "--image",
+        "--readout", "--shots", "--budget", "--dry-run",
+    )
+}  # fmt: skip
+_SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", "shard"}]
+
+
+@click.command(
+    "ablate", cls=Sectioned, sections=headings(_OWN), epilog=_EXAMPLES, no_args_is_help=True
+)
+@setting_option("plugin")
+@setting_option(
+    "model",
     multiple=True,
     metavar="NAMES",
     help="Models of the plugin; PLUGIN=MODEL with several plugins. [its first]",
 )
-@click.option(
-    "--prompt", multiple=True, metavar="NAMES", help="Axis: prompt styles. [paper, or caption]"
-)
+@setting_option("prompt", help="Axis: prompt styles. [paper, or caption]")
 @click.option("--labels", multiple=True, metavar="STYLES", help="Axis: label styles: A) a. (1) i")
-@click.option(
-    "--orders",
+@setting_option(
+    "orders",
     multiple=True,
-    metavar="ORDERS",
-    help="Axis: orders of the options: given, reversed, shuffled, cyclic:K, random:K, all",
+    help="Axis: orders of the options: given, reversed, shuffled, cyclic:K, random:K, all.",
 )
 @click.option(
     "--system", multiple=True, metavar="TEXT", help='Axis: system prompts, a flag each; "": none.'
 )
 @click.option("--image", multiple=True, metavar="PLACES", help="Axis: image before, after the text")
-@click.option(
-    "--readout", multiple=True, metavar="NAMES", help="Axis: parse, choice, logprob. [the first]"
-)
+@setting_option("readout", help="Axis: parse, choice, logprob. [the model's first]")
 @click.option(
     "--shots",
     multiple=True,
@@ -74,57 +84,12 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
     help="Ask N (item, cell) pairs of each model and estimate the whole grid.",
 )
 @click.option("--dry-run", is_flag=True, help="Say how much would be asked, and ask nothing.")
-@click.option("-o", "options", multiple=True, metavar="K=V", help="An option, as in eval.")
-@click.option("--data", metavar="NAME|PATH", help="demo, ubench or a path. [demo]")
-@click.option("--partial", is_flag=True, default=None, help="Leave damaged files of the data out.")
-@click.option("--allow-outside", is_flag=True, default=None, help="As in eval.")
-@click.option("--licenses", multiple=True, metavar="NAMES", help="Rows under these alone.")
-@click.option(
-    "--tasks", multiple=True, metavar="NAMES", help="Names, groups, tags, globs, files. [all]"
-)
-@click.option(
-    "--prompt-set", multiple=True, metavar="K=V", help="A setting of the prompts in every cell."
-)
-@click.option("--image-set", multiple=True, metavar="K=V", help="Microscope files, as in eval.")
-@click.option("--engine", metavar="NAME", help="What runs a checkpoint, as in eval.")
-@click.option("--base-url", multiple=True, metavar="URL", help="The server to ask.")
-@click.option("--ray-address", metavar="ADDR", help="The cluster of --engine ray, as in eval.")
-@click.option(
-    "--max-requests", type=int, metavar="N", help="Stop, resumable, after N requests of a model."
-)
-@click.option("--deterministic", is_flag=True, default=None, help="Equal replies, as in eval.")
-@click.option("--judge", metavar="NAME", help="Plugin whose judge reads what no rule could.")
-@click.option("--control", metavar="NAME", help="blind: no image; shuffled: another item's image.")
-@click.option("--limit", type=int, metavar="N", help="Items a task, a seeded sample. [all]")
-@click.option("--seed", type=int, metavar="N", help="Seed of everything that is drawn. [0]")
-@click.option("--repeats", type=int, metavar="N", help="How often each request is asked. [1]")
-@click.option("--temperature", type=float, metavar="T", help="0 is greedy. [0]")
-@click.option("--max-tokens", type=int, metavar="N", help="Longest reply. [the prompt's own]")
-@click.option("--device", metavar="NAME", help="auto, cpu, cuda, mps. [auto]")
-@click.option("--dtype", metavar="NAME", help="auto, float32, bfloat16, float16. [auto]")
-@click.option("--revision", metavar="REV", help="The checkpoint's revision on the hub.")
-@click.option("--trust-remote-code", is_flag=True, default=None, help="As in eval.")
-@click.option("--batch-size", type=int, metavar="N", help="Requests (or images) a batch.")
-@click.option("--timeout", type=float, metavar="S", help="Seconds that one call may take. [600]")
-@click.option("--keep-embeddings", is_flag=True, default=None, help="As in eval.")
-@click.option(
-    "--run-dir",
-    "--study-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="The study's folder. [studies/ID]",
-)
-@click.option("--fresh", is_flag=True, default=None, help="Start another of the same settings.")
-@click.option(
-    "--reuse",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="Take replies to equal requests from this run or study.",
-)
+@setting_options(*_SHARED)
+@setting_option("run_dir", "--study-dir", help="The study's folder. [studies/ID]")
+@setting_option("reuse", help="Take replies to equal requests from this run or study.")
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="TOML file of any of these, every axis a list; flags win.",
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Examples:
 
 
 @click.command("compare", epilog=_EXAMPLES)
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, type=PATH)
 @click.option("--all-pairs", is_flag=True, help="All pairs; without it each against the first.")
 @click.option("--base-pairs", is_flag=True, help="Each model against the one that it is based on.")
 @click.option(

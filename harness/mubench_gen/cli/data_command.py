@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say, tell
 
 if TYPE_CHECKING:
@@ -70,9 +71,7 @@ def info(
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N", help="Of the images. [the demo's own]"
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="A new folder. [the cache]"
-)
+@click.option("--out", type=PATH, metavar="DIR", help="A new folder. [the cache]")
 def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -> None:
     """Fetch μ-Bench, or generate the demo data.
 
@@ -116,13 +115,11 @@ def verify(name: str, allow_outside: bool, as_json: bool) -> int:
 
 
 @command.command("import", epilog=examples_of(_EXAMPLES, "data import"))
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="A new folder."
-)
+@click.argument("folder", type=PATH)
+@click.option("--out", type=PATH, required=True, metavar="DIR", help="A new folder.")
 @click.option(
     "--table",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="CSV or JSONL with the questions. [the one in FOLDER]",
 )
@@ -149,12 +146,8 @@ def import_(
 
 
 @command.command("join", epilog=examples_of(_EXAMPLES, "data join"))
-@click.argument(
-    "folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN..."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder. [beside RUN]"
-)
+@click.argument("folders", nargs=-1, required=True, type=PATH, metavar="RUN...")
+@click.option("--out", type=PATH, metavar="DIR", help="The run's folder. [beside RUN]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def join(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
     """Make one run of the runs of all shards (`eval --shard I/N`).

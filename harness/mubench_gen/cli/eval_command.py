@@ -9,7 +9,10 @@ from typing import Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.cli.setting_options import headings, setting_options
+from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import tell
+from mubench_gen.plan.options import OPTIONS
 
 _EXAMPLES = """
 \b
@@ -26,147 +29,19 @@ Examples:
 The same command again resumes: finished items are never asked twice, failed ones are
 tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
 """
-_SECTIONS = {
-    "The model": (
-        "--plugin", "--model", "-o", "--device", "--dtype", "--revision", "--trust-remote-code",
-    ),
-    "The questions": (
-        "--data", "--partial", "--allow-outside", "--licenses", "--tasks", "--limit", "--shard",
-        "--prompt", "--prompt-set", "--image-set", "--orders", "--control",
-    ),
-    "The answers": (
-        "--readout", "--temperature", "--max-tokens", "--repeats", "--seed", "--judge",
-    ),
-    "The engine": (
-        "--engine", "--base-url", "--ray-address", "--batch-size", "--timeout", "--max-requests",
-        "--deterministic", "--keep-embeddings",
-    ),
-    "The run": ("--run-dir", "--fresh", "--reuse", "--config", "--json", "--help"),
-    "Instead of a run": ("--plan", "--rate", "--gpus", "--image-tokens", "--reply-tokens"),
-}  # fmt: skip
+_PLANNING = ("--plan", "--rate", "--gpus", "--image-tokens", "--reply-tokens")
 
 
-@click.command("eval", cls=Sectioned, sections=_SECTIONS, epilog=_EXAMPLES)
-@click.option("--plugin", multiple=True, metavar="NAME", help="Model plugin: a name or a .py file.")
-@click.option("--model", metavar="NAME", help="Which of the plugin's models. [its first]")
-@click.option(
-    "-o",
-    "options",
-    multiple=True,
-    metavar="K=V",
-    help="Option of the plugin; engine.K=V: of the engine.",
+@click.command(
+    "eval",
+    cls=Sectioned,
+    sections={**headings(), "Instead of a run": _PLANNING},
+    epilog=_EXAMPLES,
 )
-@click.option("--data", metavar="NAME|PATH", help="demo, ubench or a path. [demo]")
-@click.option("--partial", is_flag=True, default=None, help="Leave damaged files of the data out.")
-@click.option(
-    "--allow-outside",
-    is_flag=True,
-    default=None,
-    help="Show images that lie outside of the data's folder.",
-)
-@click.option(
-    "--licenses", multiple=True, metavar="NAMES", help="Rows under these: commercial, CC-BY*, …"
-)
-@click.option(
-    "--tasks", multiple=True, metavar="NAMES", help="Names, groups, tags, globs, files. [all]"
-)
-@click.option("--prompt", multiple=True, metavar="NAMES", help="Prompt styles. [paper, or caption]")
-@click.option(
-    "--prompt-set",
-    multiple=True,
-    metavar="K=V",
-    help="A setting of the prompts: labels, system, image, …",
-)
-@click.option(
-    "--image-set",
-    multiple=True,
-    metavar="K=V",
-    help="Microscope files: range=percentile:1:99, z=max, channels=0:green+1:red.",
-)
-@click.option(
-    "--readout",
-    multiple=True,
-    metavar="NAMES",
-    help="parse, choice, logprob; several at once with commas. [the model's first]",
-)
-@click.option(
-    "--engine",
-    metavar="NAME",
-    help="What runs a checkpoint: transformers, vllm, vllm-server, server; ray. [the model's]",
-)
-@click.option(
-    "--base-url",
-    multiple=True,
-    metavar="URL",
-    help="The server to ask (--engine server), up to /v1: http://127.0.0.1:8000/v1",
-)
-@click.option(
-    "--ray-address",
-    metavar="ADDR",
-    help="The cluster of --engine ray: HOST:PORT or auto. [one started here]",
-)
-@click.option(
-    "--max-requests", type=int, metavar="N", help="Stop, resumable, after N requests. [none]"
-)
-@click.option(
-    "--deterministic",
-    is_flag=True,
-    default=None,
-    help="All that the engine offers for equal replies, at the price of speed.",
-)
-@click.option(
-    "--orders", metavar="ORDERS", help="Orders of the options: cyclic:K, random:K, all, shuffled, …"
-)
-@click.option(
-    "--judge", metavar="NAME", help="Plugin whose judge reads what no rule of the parser could."
-)
-@click.option("--control", metavar="NAME", help="blind: no image; shuffled: another item's image.")
-@click.option("--limit", type=int, metavar="N", help="Items a task, a seeded sample. [all]")
-@click.option(
-    "--shard", metavar="I/N", help="The I-th of N parts, by image; `data join` makes one of them."
-)
-@click.option("--seed", type=int, metavar="N", help="Seed of everything that is drawn. [0]")
-@click.option("--repeats", type=int, metavar="N", help="How often each request is asked. [1]")
-@click.option("--temperature", type=float, metavar="T", help="0 is greedy. [0]")
-@click.option("--max-tokens", type=int, metavar="N", help="Longest reply. [the prompt's own]")
-@click.option("--device", metavar="NAME", help="auto, cpu, cuda, mps. [auto]")
-@click.option("--dtype", metavar="NAME", help="auto, float32, bfloat16, float16. [auto]")
-@click.option("--revision", metavar="REV", help="The checkpoint's revision on the hub.")
-@click.option(
-    "--trust-remote-code",
-    is_flag=True,
-    default=None,
-    help="Run the checkpoint's code; needs a 40-digit --revision.",
-)
-@click.option(
-    "--batch-size", type=int, metavar="N", help="Requests (or images) a batch. [the model's]"
-)
-@click.option(
-    "--timeout",
-    type=float,
-    metavar="S",
-    help="Seconds that one call of the model, or one request, may take. [600]",
-)
-@click.option(
-    "--keep-embeddings",
-    is_flag=True,
-    default=None,
-    help="Contrastive models: encode an image once for all runs (kept in the cache folder).",
-)
-@click.option(
-    "--run-dir", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder. [runs/ID]"
-)
-@click.option("--fresh", is_flag=True, default=None, help="Start another run of the same settings.")
-@click.option(
-    "--reuse",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="Take replies to equal requests from this run.",
-)
+@setting_options(*OPTIONS)
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="TOML file of any of these settings; flags win.",
 )

@@ -51,13 +51,14 @@ class Sectioned(click.Command):
         self.sections = sections
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = {}
+        rows: dict[str, tuple[str, str]] = {}
+        named = {option for options in self.sections.values() for option in options}
+        rest: list[str] = []
         for parameter in self.get_params(ctx):
             row = parameter.get_help_record(ctx)
             if row is not None:
-                rows[max(parameter.opts, key=len)] = row
-        named = {option for options in self.sections.values() for option in options}
-        rest = [option for option in rows if option not in named]
+                rows |= dict.fromkeys(parameter.opts, row)
+                rest += [] if named.intersection(parameter.opts) else parameter.opts[:1]
         for title, options in {**self.sections, "Other": rest}.items():
             shown = [rows[option] for option in options if option in rows]
             if shown:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ Examples:
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     help="The folder to be made: the model itself, or of several α one alpha-A each.",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say, tell
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def show(name: str, as_json: bool) -> None:
     "--to",
     "folder",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="A new folder. [mubench-gen-NAME]",
 )
 def new(name: str, kind: str, licence: str, author: str, folder: Path | None) -> None:

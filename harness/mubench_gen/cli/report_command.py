@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.user_path import PATH, expanded
 from mubench_gen.console.outlet import give
 
 if TYPE_CHECKING:
@@ -49,12 +50,13 @@ class _Wanted:
 
 
 @click.command("report", epilog=_EXAMPLES)
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, type=PATH)
 @click.option(
     "--html",
     is_flag=False,
     flag_value="",
     metavar="[FILE]",
+    callback=expanded,
     help="Write one HTML file that needs no other; without FILE, report.html in the run's folder.",
 )
 @click.option(
@@ -63,7 +65,7 @@ class _Wanted:
     type=click.Choice(("md", "csv", "latex", "parquet")),
     help="The scores for other programs, on stdout or in --out.",
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Where --format goes.")
+@click.option("--out", type=PATH, metavar="FILE", help="Where --format goes.")
 @click.option(
     "--by",
     multiple=True,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _SHOWN = 20
 
 
 @click.command("score", epilog=_EXAMPLES)
-@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.argument("run", required=False, type=PATH)
 @click.option(
     "--save", is_flag=True, help="Append the changed answers to the run and rewrite its scores."
 )
@@ -40,19 +41,17 @@ _SHOWN = 20
 )
 @click.option(
     "--parser-card",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="How often the parser is right on a labelled file (reply, options, gold); takes no RUN.",
 )
 @click.option(
     "--audit", type=click.IntRange(min=1), metavar="N", help="Draw N replies for a person to label."
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Where --audit writes."
-)
+@click.option("--out", type=PATH, metavar="FILE", help="Where --audit writes.")
 @click.option(
     "--audited",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="The labelled sample: accuracy corrected for the parser's errors.",
 )

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mubench_gen.cli.eval_command import command as eval_command
+from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.cli.setting_options import headings, setting_option, setting_options
+from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say, tell
-from mubench_gen.plan.settings import Settings, make_settings
+from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
     from mubench_gen.interpolation.sweep.frontier import Frontier
@@ -33,12 +35,19 @@ Examples:
 The same command again resumes; α may be added. Exit code 0: all done; 2: something to fix;
 3: some items failed.
 """
-# Of eval's settings these have a place of their own here, or none.
-_OWN = frozenset({"plugin", "model", "run_dir", "reuse", "shard"})
+_OWN = {
+    "The sweep": (
+        "--plugin", "--base", "--finetuned", "--alpha", "--in-domain", "--method", "--include",
+        "--exclude", "--accept-vocabulary", "--run-dir", "--html", "--svg", "--json",
+    )
+}  # fmt: skip
+_SHARED = [name for name in OPTIONS if name not in {"plugin", "model", "run_dir", "reuse", "shard"}]
 
 
-@click.command("sweep", epilog=_EXAMPLES, no_args_is_help=True)
-@click.option("--plugin", metavar="NAME", required=True, help="Model plugin: a name or a .py file.")
+@click.command(
+    "sweep", cls=Sectioned, sections=headings(_OWN), epilog=_EXAMPLES, no_args_is_help=True
+)
+@setting_option("plugin", multiple=False, required=True)
 @click.option("--base", metavar="MODEL", help="The base, a model of the plugin. [its first]")
 @click.option(
     "--finetuned", metavar="MODEL", required=True, help="The fine-tune, a model of the plugin."
@@ -73,26 +82,25 @@ _OWN = frozenset({"plugin", "model", "run_dir", "reuse", "shard"})
 @click.option(
     "--accept-vocabulary", is_flag=True, help="Go on although the tokenizers' tokens differ."
 )
-@click.option(
-    "--run-dir",
+@setting_option(
+    "run_dir",
     "--sweep-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
     help="The sweep's folder, with a run folder alpha-A an α. [sweeps/ID]",
 )
 @click.option(
     "--html",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Also write the figure and the tables as one HTML file.",
 )
 @click.option(
     "--svg",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Also write the figure alone.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@setting_options(*_SHARED)
 def command(
     base: str | None,
     finetuned: str,
@@ -110,11 +118,12 @@ def command(
     """Evaluate weights between a base and its fine-tune, every α on the same items.
 
     Weights move in one process: in place on transformers, reloaded on vLLM with its caches
-    emptied. The options below are those of eval.
+    emptied. All options but the sweep's own are those of eval.
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep
+    from mubench_gen.plan.settings import make_settings
     from mubench_gen.plugins.registry import Plugins
     from mubench_gen.report.html.place import check_page_path
 
@@ -144,14 +153,6 @@ def command(
         _show(result.frontier, _title(result))
     tell(f"Sweep folder: {sweep.folder}")
     return 3 if result.n_errors else 0
-
-
-_SHARED = [
-    param
-    for param in eval_command.params
-    if param.name in Settings.model_fields and param.name not in _OWN
-]
-command.params += _SHARED
 
 
 def _title(result: SweepResult) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import DataError, did_you_mean
 from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.storage.paths import user_path
 
 NAMES = ("demo", "ubench")
 
@@ -55,7 +56,7 @@ def _open(name: str, policy: StandardPolicy, *, partial: bool, outside: bool) ->
         from mubench_gen.data.ubench import open_ubench
 
         return open_ubench(policy, partial=partial)
-    path = Path(name).expanduser()
+    path = user_path(name)
     if not os.path.exists(path):  # unlike Path.exists, False for a name of any length
         raise DataError(
             f"There is no data set {name!r}, nor a file or folder. {did_you_mean(name, NAMES)}"
@@ -78,4 +79,6 @@ def _why_not(name: str, path: Path) -> str:
             f"The folder {name!r} holds no rows.jsonl, and no Arrow or Parquet file: it is no data "
             "set of μ-Bench's schema. `mubench-gen data import` makes one of images and a table."
         )
+    if not path.is_file():
+        return f"{name!r} is neither a folder nor a regular file: save what it holds in a file."
     return f"{name!r} is no file that can be read as a data set: .jsonl, .arrow and .parquet are."

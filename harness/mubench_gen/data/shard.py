@@ -42,10 +42,10 @@ def parse_shard(text: str) -> Shard:
     """The shard that "2/5" names. SettingError where there is none such."""
     found = _FORM.fullmatch(text)
     if found is None:
-        raise SettingError(f"{text!r} is no shard: I/N is needed, such as 2/5")
+        raise SettingError(f"{text!r} is not a shard: write I/N, such as 2/5")
     index, of = int(found[1]), int(found[2])
     if of < 1:
-        raise SettingError(f"{text!r} is no shard: a run has 1 part or more")
+        raise SettingError(f"{text!r} is not a shard: a run has 1 part or more")
     if not 1 <= index <= of:
         raise SettingError(
             f"there is no shard {text}: {of} parts are counted from 1/{of} to {of}/{of}"

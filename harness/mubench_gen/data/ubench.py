@@ -10,6 +10,7 @@ from mubench_gen.data.arrow import ArrowDataset
 from mubench_gen.data.shards import Shard, open_shards
 from mubench_gen.errors import DataError
 from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.storage.paths import user_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,10 @@ def hub_cache() -> Path:
     """The hub's cache folder, by the rules of huggingface_hub (HF_HUB_CACHE, HF_HOME)."""
     own = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     if own:
-        return Path(own).expanduser()
+        return user_path(own)
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.environ.get("HF_HOME") or f"{base}/huggingface"
-    return Path(home).expanduser() / "hub"
+    return user_path(home) / "hub"
 
 
 def repo_folder(release: Release) -> Path:

@@ -18,6 +18,7 @@ from mubench_gen.data.ubench import UBENCH, shards_of
 from mubench_gen.errors import DataError, ImageError
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.storage.digests import Memory, sha256_of
+from mubench_gen.storage.paths import user_path
 from mubench_gen.types import Image, Row
 
 
@@ -49,7 +50,7 @@ def _shards(name: str) -> list[Shard]:
     if name == "ubench":
         return shards_of(UBENCH)
     published = {Path(file).name: digest for file, digest in UBENCH.files}
-    found = find_shards(Path(name).expanduser()) if name != "demo" else []
+    found = find_shards(user_path(name)) if name != "demo" else []
     return [Shard(shard.path, published.get(shard.path.name)) for shard in found]
 
 

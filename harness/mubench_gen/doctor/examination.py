@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -220,7 +221,7 @@ def _data(asked: Asked) -> Iterator[Finding]:
         yield lacking("data ubench", found, to_do, asked=asked.data == "ubench")
     if asked.data not in (None, "demo", "ubench"):
         assert asked.data is not None
-        if Path(asked.data).expanduser().exists():
+        if os.path.exists(os.path.expanduser(asked.data)):
             yield fine(f"data {asked.data}", "there")
         else:
             to_do = "mubench-gen data info PATH tells more of a folder"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mubench_gen.data.ubench import hub_cache
+from mubench_gen.storage.paths import user_path
 
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 
@@ -33,7 +34,7 @@ def cached_models(cache: Path | None = None) -> list[str]:
 
 def find_checkpoint(path: str) -> Cached | None:
     """The checkpoint in that folder, or of that id in the cache; None where it isn't whole."""
-    own = Path(path).expanduser()
+    own = user_path(path)
     if own.is_dir():
         return _cached(own)
     snapshots = hub_cache() / f"models--{path.replace('/', '--')}" / "snapshots"

@@ -63,9 +63,6 @@ ENGINES: Mapping[str, Opener] = {
     "vllm-server": _vllm_server,
 }
 
-# Names of the public face whose engines are not part of this version.
-_PLANNED = ("ray",)
-
 # The package that an engine cannot be without.
 _PACKAGE = {
     "transformers": "transformers",
@@ -113,12 +110,14 @@ def open_checkpoint(engine: str, checkpoint: Checkpoint, runtime: Runtime) -> Mo
 
 def check_engine(engine: str) -> None:
     """Refuse a name that is no engine's, also where the model needs none."""
-    if engine not in ENGINES and engine not in _PLANNED:
+    if engine not in ENGINES:
         raise SettingError(_unknown_engine(engine))
 
 
 def _unknown_engine(engine: str) -> str:
-    offered = ", ".join(sorted(ENGINES))
-    if engine in _PLANNED:
-        return f"Engine {engine!r} is not part of this version, which offers: {offered}."
-    return f"No engine {engine!r}. {did_you_mean(engine, [*ENGINES, *_PLANNED])}"
+    if engine == "ray":
+        return (
+            "The engine 'ray' spreads the runs of `eval` and `ablate` over machines; it opens no "
+            f"model by itself. Give one of {', '.join(ENGINES)}."
+        )
+    return f"No engine {engine!r}. {did_you_mean(engine, ENGINES)}"

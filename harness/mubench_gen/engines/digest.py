@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mubench_gen.errors import UsageError
 from mubench_gen.storage.digests import sha256_of
+from mubench_gen.storage.paths import user_path
 from mubench_gen.storage.user_files import parse_json
 
 # A snapshot of the hub's cache links large files to blobs named by their sha256.
@@ -45,7 +46,7 @@ def local_folder(path: str | Path, revision: str | None = None) -> Path | None:
 
     None for a hub id that is not in the cache (or where huggingface_hub is not installed).
     """
-    folder = Path(path).expanduser()
+    folder = user_path(path)
     if os.path.isdir(folder):  # False too for what no path can be
         return folder
     try:

@@ -54,7 +54,7 @@ FORMATS = {
 def box_format(name: str) -> BoxFormat:
     """The format of that name; SettingError where there is none."""
     if name not in FORMATS:
-        raise SettingError(f"boxes = {name!r} is no box format. {did_you_mean(name, FORMATS)}")
+        raise SettingError(f"boxes = {name!r} is not a box format. {did_you_mean(name, FORMATS)}")
     return FORMATS[name]
 
 

@@ -22,7 +22,7 @@ def split_style(style: str) -> tuple[str, str, str]:
     marks = [c for c in style if c.isalnum()]
     if len(marks) != 1 or marks[0] not in ALPHABETS or len(style) > 8:
         raise SettingError(
-            f"labels = {style!r} is no label style: it holds one of A, a, 1, i and "
+            f"labels = {style!r} is not a label style: one holds one of A, a, 1, i and "
             "punctuation, like 'A)', '(a)', '1.' or 'i'."
         )
     before, _, after = style.partition(marks[0])

@@ -6,7 +6,8 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from mubench_gen.errors import DefinitionError, ImageError, QuestionError, failure
-from mubench_gen.plan.plan import Plan, model_identity
+from mubench_gen.plan.identity import model_identity
+from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.request import Circumstances, make_request
 from mubench_gen.prompts.orders import ONE_ORDER, item_orders
 from mubench_gen.prompts.oversized import check_size, largest, too_long, unrendered

@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from mubench_gen._version import __version__
-from mubench_gen.console.secrets import redact_command
+from mubench_gen.console.secrets import redact_command, without_secrets
+from mubench_gen.data.dataset import Dataset
+from mubench_gen.data.image_files import combined
+from mubench_gen.model import Checkpoint
+from mubench_gen.plan.identity import run_id
+from mubench_gen.plan.plan import Plan
+from mubench_gen.storage.run_folder import FORMAT
+from mubench_gen.tasks.few_shot import Shots
 
 _PACKAGES = (
     "torch",
@@ -23,6 +31,94 @@ _PACKAGES = (
     "pillow",
     "jinja2",
 )
+
+
+def make_manifest(
+    plan: Plan, identity: Mapping[str, Any], command: Sequence[str], *, planned: int, whole: int
+) -> dict[str, Any]:
+    """What the manifest says before anything is asked.
+
+    `planned` are the items that are asked, `whole` those of the run that this is a shard of.
+    """
+    shard = plan.shard
+    part = {} if shard is None else {"shard": {**asdict(shard), "planned_in_all": whole}}
+    return {
+        "format": FORMAT,
+        "id": run_id(plan, identity),
+        **part,
+        "planned": planned,
+        "settings": identity,
+        "content": {
+            "data": plan.dataset.rows_digest,
+            **_image_files(plan.dataset),
+            "tasks": {task.name: task.sha256 for task in plan.tasks},
+            "prompts": {prompt.name: prompt.sha256 for prompt in plan.prompts},
+            "weights": plan.weights.weights,
+            "checkpoint": plan.weights.settings,
+            **_beside(plan),
+        },
+        "tasks": {task.name: {"title": task.title, "group": task.group} for task in plan.tasks},
+        "plugin": {
+            "name": plan.plugin.name,
+            "distribution": plan.plugin.distribution,
+            "version": plan.plugin.version,
+            "kind": plan.spec.kind,
+        },
+        "model": {
+            "id": plan.spec.name,
+            "revision": plan.settings.revision,
+            "weights_sha256": plan.weights.weights,
+            "trust_remote_code": plan.settings.trust_remote_code,
+            "facts": dict(plan.spec.facts),
+        },
+        "engine": {
+            "name": plan.engine if isinstance(plan.spec.source, Checkpoint) else "plugin",
+            "arguments": without_secrets(plan.settings.engine_options),
+            "deterministic": plan.settings.deterministic,
+        },
+        "sampling": {
+            "temperature": plan.settings.temperature,
+            "max_tokens": plan.settings.max_tokens,
+            "repeats": plan.settings.repeats,
+        },
+        "data": {
+            "name": plan.dataset.name,
+            "revision": plan.dataset.revision,
+            "digest": plan.dataset.digest,
+            "rows": len(plan.dataset),
+        },
+        "image_policy": plan.policy.as_dict(),
+        "seed": plan.settings.seed,
+        **_examples(plan.shots),
+        "sessions": [session(command, plan.secret)],
+    }
+
+
+def _beside(plan: Plan) -> dict[str, Any]:
+    """Digests of what not every run has: files that options name, a judge."""
+    files = {"files": dict(plan.weights.files)} if plan.weights.files else {}
+    return {**files, **({"judge": plan.judge.digest} if plan.judge is not None else {})}
+
+
+def _image_files(dataset: Dataset) -> dict[str, Any]:
+    """What the manifest says of images that are files of their own; nothing of others."""
+    files = dataset.image_files
+    return {} if files is None else {"images": combined(files)}
+
+
+def _examples(shots: Shots | None) -> dict[str, Any]:
+    """What the manifest says of worked examples."""
+    if shots is None:
+        return {}
+    held = shots.held_out
+    return {
+        "worked_examples": {
+            "items": shots.drawn(),
+            "held_out": {"images": held.images, "items": held.items}
+            if held is not None
+            else {"images": 0, "items": 0},
+        }
+    }
 
 
 def session(command: Sequence[str], secret: Collection[str] = ()) -> dict[str, Any]:

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from mubench_gen.console.progress import log
-from mubench_gen.console.secrets import know_environment, secret_fields, without_secrets
+from mubench_gen.console.secrets import know_environment, secret_fields
 from mubench_gen.data import open_dataset
 from mubench_gen.data.dataset import Dataset
-from mubench_gen.data.image_files import combined
 from mubench_gen.data.recast import BOXES
 from mubench_gen.data.shard import Shard, parse_shard, rows_of
-from mubench_gen.engines import (
-    check_engine,
-    choose_engine,
-    open_checkpoint,
-)
 from mubench_gen.errors import PluginError, SettingError, describe
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy
-from mubench_gen.model import Checkpoint, Model, ModelSpec, Runtime, StreamingModel
+from mubench_gen.model import Checkpoint, Model, ModelSpec, StreamingModel
 from mubench_gen.parser.judge import Bench
 from mubench_gen.plan.fingerprint import Weights, isolated_model, weigh
-from mubench_gen.plan.manifest import session
+from mubench_gen.plan.opening import engine_of, make_model, runtime_of
 from mubench_gen.plan.ray_options import Cluster, split_cluster
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.hooks import Isolated
-from mubench_gen.plugins.registry import Plugin, Plugins, check_options
+from mubench_gen.plugins.registry import Plugin, Plugins
 from mubench_gen.prompts.render import Prompt, load_prompt
-from mubench_gen.storage.run_folder import FORMAT, run_name, settings_hash
+from mubench_gen.storage.run_folder import run_name
 from mubench_gen.tasks.few_shot import Shots
 from mubench_gen.tasks.matching import (
     answered_by,
@@ -129,9 +120,9 @@ def make_plan(
     settings, cluster = split_cluster(settings)
     plugin = plugins.load(settings.plugin)
     spec = plugin.spec(settings.model)
-    engine = _engine(spec, settings)
+    engine = engine_of(spec, settings)
     runtime = runtime_of(spec, settings, variants)
-    model = _open_model(plugin, spec, engine, runtime, settings)
+    model = make_model(plugin, spec, engine, runtime, settings)
     policy = make_policy(settings.image_set, seconds=settings.timeout)
     if settings.control == "blind" and spec.kind == "contrastive":
         raise SettingError(
@@ -206,197 +197,6 @@ def close_model(plan: Plan) -> None:
         plan.model.close()
     except (Exception, SystemExit) as error:  # an edge of isolation: one plugin's own code
         log(f"The model {plan.spec.name!r} could not be closed: {describe(error)}")
-
-
-def model_identity(plan: Plan) -> str:
-    """A digest of all that determines a reply beside the request's own content."""
-    settings = plan.settings
-    parts = {
-        "plugin": plan.plugin.name,
-        "model": plan.spec.name,
-        "revision": settings.revision,
-        "weights": plan.weights.weights,
-        "checkpoint": plan.weights.settings,
-        "options": without_secrets(settings.options, plan.secret),
-        "engine": plan.engine if isinstance(plan.spec.source, Checkpoint) else None,
-        "dtype": settings.dtype,
-        "policy": plan.policy.identity(),
-        **({"files": dict(plan.weights.files)} if plan.weights.files else {}),
-        **({"deterministic": True} if settings.deterministic else {}),
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def run_identity(plan: Plan) -> dict[str, Any]:
-    """The settings with what they left open filled in."""
-    identity = plan.settings.identity(plan.secret)
-    data = Path(plan.settings.data)
-    plugin = plan.plugin.path
-    return {
-        **identity,
-        "plugin": str(plugin) if plugin else identity["plugin"],
-        "model": plan.spec.name,
-        "engine": plan.engine,
-        "data": str(data.resolve()) if data.exists() else plan.settings.data,
-        "tasks": [task.name for task in plan.tasks],
-        "prompt": [prompt.name for prompt in plan.prompts],
-        "readout": list(plan.readouts),
-        **({"budget": plan.selection.budget} if plan.selection is not None else {}),
-    }
-
-
-def run_id(plan: Plan, identity: Mapping[str, Any]) -> str:
-    """PLUGIN-MODEL-HASH; of a shard the whole run's with -I-of-N behind it."""
-    whole = {name: value for name, value in identity.items() if name != "shard"}
-    part = "" if plan.shard is None else f"-{plan.shard.index}-of-{plan.shard.of}"
-    return f"{plan.name}-{settings_hash(whole)}{part}"
-
-
-def make_manifest(
-    plan: Plan, identity: Mapping[str, Any], command: Sequence[str], *, planned: int, whole: int
-) -> dict[str, Any]:
-    """What the manifest says before anything is asked.
-
-    `planned` are the items that are asked, `whole` those of the run that this is a shard of.
-    """
-    shard = plan.shard
-    part = {} if shard is None else {"shard": {**asdict(shard), "planned_in_all": whole}}
-    return {
-        "format": FORMAT,
-        "id": run_id(plan, identity),
-        **part,
-        "planned": planned,
-        "settings": identity,
-        "content": {
-            "data": plan.dataset.rows_digest,
-            **_image_files(plan.dataset),
-            "tasks": {task.name: task.sha256 for task in plan.tasks},
-            "prompts": {prompt.name: prompt.sha256 for prompt in plan.prompts},
-            "weights": plan.weights.weights,
-            "checkpoint": plan.weights.settings,
-            **_beside(plan),
-        },
-        "tasks": {task.name: {"title": task.title, "group": task.group} for task in plan.tasks},
-        "plugin": {
-            "name": plan.plugin.name,
-            "distribution": plan.plugin.distribution,
-            "version": plan.plugin.version,
-            "kind": plan.spec.kind,
-        },
-        "model": {
-            "id": plan.spec.name,
-            "revision": plan.settings.revision,
-            "weights_sha256": plan.weights.weights,
-            "trust_remote_code": plan.settings.trust_remote_code,
-            "facts": dict(plan.spec.facts),
-        },
-        "engine": {
-            "name": plan.engine if isinstance(plan.spec.source, Checkpoint) else "plugin",
-            "arguments": without_secrets(plan.settings.engine_options),
-            "deterministic": plan.settings.deterministic,
-        },
-        "sampling": {
-            "temperature": plan.settings.temperature,
-            "max_tokens": plan.settings.max_tokens,
-            "repeats": plan.settings.repeats,
-        },
-        "data": {
-            "name": plan.dataset.name,
-            "revision": plan.dataset.revision,
-            "digest": plan.dataset.digest,
-            "rows": len(plan.dataset),
-        },
-        "image_policy": plan.policy.as_dict(),
-        "seed": plan.settings.seed,
-        **_examples(plan.shots),
-        "sessions": [session(command, plan.secret)],
-    }
-
-
-def _beside(plan: Plan) -> dict[str, Any]:
-    """Digests of what not every run has: files that options name, a judge."""
-    files = {"files": dict(plan.weights.files)} if plan.weights.files else {}
-    return {**files, **({"judge": plan.judge.digest} if plan.judge is not None else {})}
-
-
-def _image_files(dataset: Dataset) -> dict[str, Any]:
-    """What the manifest says of images that are files of their own; nothing of others."""
-    files = dataset.image_files
-    return {} if files is None else {"images": combined(files)}
-
-
-def _examples(shots: Shots | None) -> dict[str, Any]:
-    """What the manifest says of worked examples."""
-    if shots is None:
-        return {}
-    held = shots.held_out
-    return {
-        "worked_examples": {
-            "items": shots.drawn(),
-            "held_out": {"images": held.images, "items": held.items}
-            if held is not None
-            else {"images": 0, "items": 0},
-        }
-    }
-
-
-def open_model(plugin: Plugin, settings: Settings) -> Model:
-    """The plugin's model that the settings name, not loaded yet."""
-    spec = plugin.spec(settings.model)
-    engine = _engine(spec, settings)
-    return _open_model(plugin, spec, engine, runtime_of(spec, settings), settings)
-
-
-def _engine(spec: ModelSpec, settings: Settings) -> str:
-    """What runs the model, where it is a checkpoint; a class runs itself, whatever is said."""
-    if isinstance(spec.source, Checkpoint):
-        return choose_engine(settings.engine, spec.source)
-    check_engine(settings.engine or "transformers")
-    return settings.engine or "transformers"
-
-
-def _images(settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)) -> int:
-    """How many images a request shows at most: its own and its worked examples'."""
-    if settings.control == "blind":
-        return 0
-    most = 0
-    for variant in variants:
-        given = {**settings.prompt_set, **variant}
-        shots = given.get("shots", "")
-        named = [load_prompt(name, given).settings.shots for name in settings.prompt]
-        most = max([most, int(shots) if shots.isdecimal() else 0, *named])
-    return 1 + most
-
-
-def runtime_of(
-    spec: ModelSpec, settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)
-) -> Runtime:
-    """What the settings tell the model; `variants` as in `make_plan`."""
-    return Runtime(
-        model=spec.name,
-        device=settings.device,
-        dtype=settings.dtype,
-        revision=settings.revision,
-        trust_remote_code=settings.trust_remote_code,
-        seed=settings.seed,
-        batch_size=settings.batch_size,
-        engine_options=settings.engine_options,
-        base_urls=settings.base_url,
-        timeout=settings.timeout,
-        deterministic=settings.deterministic,
-        images=_images(settings, variants),
-    )
-
-
-def _open_model(
-    plugin: Plugin, spec: ModelSpec, engine: str, runtime: Runtime, settings: Settings
-) -> Model:
-    if isinstance(spec.source, Checkpoint):
-        check_options(plugin.name, Model, settings.plugin_options)
-        return open_checkpoint(engine, spec.source, runtime)
-    options = check_options(plugin.name, spec.source, settings.plugin_options)
-    with isolated_model(plugin, spec):
-        return spec.source(options, runtime)
 
 
 def _prompts(

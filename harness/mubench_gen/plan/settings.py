@@ -1,4 +1,4 @@
-"""The settings of a run: what `eval` takes, one field a flag, each also a key of --config."""
+"""The settings of a run: each a flag of `eval` and a key of --config (see `options.py`)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mubench_gen.console.secrets import public_url, without_secrets
 from mubench_gen.data.shard import parse_shard
-from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.prompts.orders import check_orders
 from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_definition, read_toml
+from mubench_gen.storage.paths import user_path
+from mubench_gen.types import Readout
 
 T = TypeVar("T")
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
@@ -45,87 +47,42 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    plugin: str = Field(description="model plugin: an entry point's name, or a path to a .py file")
-    model: str | None = Field(None, description="which of the plugin's models; its first")
-    options: dict[str, str] = Field(
-        default_factory=dict,
-        description="key=value for the plugin, engine.key=value for the engine",
-    )
-    data: str = Field("demo", description="demo, ubench, or a path to data of that schema")
-    partial: bool = Field(
-        False, description="leave out files and rows of the data that are missing or damaged"
-    )
-    allow_outside: bool = Field(False, description="images may lie outside of the data's folder")
-    licenses: tuple[str, ...] = Field(
-        (), description="rows under these licences alone: commercial, names or globs; all"
-    )
-    tasks: tuple[str, ...] = Field((), description="names, groups, tags, globs or files; all")
-    prompt: tuple[str, ...] = Field((), description="prompt styles; paper or caption")
-    prompt_set: dict[str, str] = Field(
-        default_factory=dict, description="prompt settings: labels, order, system, image, …"
-    )
-    image_set: dict[str, str] = Field(
-        default_factory=dict,
-        description="microscope files: range, z, channels; limits: max_pixels, max_bytes",
-    )
-    readout: tuple[Literal["parse", "choice", "logprob", "similarity"], ...] = Field(
-        (), description="how answers are had: parse, choice, logprob; the model's first"
-    )
-    engine: str | None = Field(
-        None, description="what runs a checkpoint: transformers, vllm, vllm-server, server, ray"
-    )
-    base_url: tuple[str, ...] = Field(
-        (), description="the server to ask, up to /v1: http://127.0.0.1:8000/v1"
-    )
-    ray_address: str | None = Field(
-        None, description="the Ray cluster of --engine ray: HOST:PORT or auto; one started here"
-    )
-    max_requests: int | None = Field(
-        None, ge=0, description="stop, resumable, before more requests are sent than these"
-    )
-    deterministic: bool = Field(
-        False, description="all that the engine offers for equal replies, at the price of speed"
-    )
-    orders: str | None = Field(
-        None,
-        description="orders of the options: given, reversed, shuffled, cyclic:K, random:K, all",
-    )
-    judge: str | None = Field(
-        None, description="plugin whose judge reads the replies that no rule could; none"
-    )
-    control: Literal["none", "blind", "shuffled"] = Field(
-        "none", description="blind: no image; shuffled: another item's image"
-    )
-    limit: int | None = Field(None, ge=1, description="items a task, a seeded sample; all")
-    shard: str | None = Field(
-        None, description="I/N: the I-th of N parts, by image; `data join` makes one run of them"
-    )
-    seed: int = Field(0, ge=0, description="seed of everything that is drawn")
-    repeats: int = Field(1, ge=1, description="how often each request is asked")
-    temperature: float = Field(0.0, ge=0, allow_inf_nan=False, description="0 is greedy")
-    max_tokens: int | None = Field(None, ge=1, description="longest reply; the prompt's own")
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="precision of the weights; bfloat16 on CUDA, float32 elsewhere"
-    )
-    revision: str | None = Field(None, description="the checkpoint's revision on the hub")
-    trust_remote_code: bool = Field(
-        False, description="run code that comes with the checkpoint; needs a 40-digit --revision"
-    )
-    batch_size: int | None = Field(
-        None, ge=1, description="requests (or images) a batch; the model's"
-    )
-    timeout: float = Field(
-        600.0, gt=0, description="seconds that one call of the model, or one request, may take"
-    )
-    keep_embeddings: bool = Field(
-        False, description="keep images' embeddings in the cache folder, and take those kept there"
-    )
-    run_dir: Path | None = Field(None, description="the run's folder; runs/ID")
-    fresh: bool = Field(False, description="start another run beside one of the same settings")
-    reuse: tuple[Path, ...] = Field(
-        (), description="runs whose replies to equal requests are taken"
-    )
+    plugin: str
+    model: str | None = None
+    options: dict[str, str] = Field(default_factory=dict)
+    data: str = "demo"
+    partial: bool = False
+    allow_outside: bool = False
+    licenses: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    prompt: tuple[str, ...] = ()
+    prompt_set: dict[str, str] = Field(default_factory=dict)
+    image_set: dict[str, str] = Field(default_factory=dict)
+    readout: tuple[Readout, ...] = ()
+    engine: str | None = None
+    base_url: tuple[str, ...] = ()
+    ray_address: str | None = None
+    max_requests: int | None = Field(None, ge=0)
+    deterministic: bool = False
+    orders: str | None = None
+    judge: str | None = None
+    control: Literal["none", "blind", "shuffled"] = "none"
+    limit: int | None = Field(None, ge=1)
+    shard: str | None = None
+    seed: int = Field(0, ge=0)
+    repeats: int = Field(1, ge=1)
+    temperature: float = Field(0.0, ge=0, allow_inf_nan=False)
+    max_tokens: int | None = Field(None, ge=1)
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    revision: str | None = None
+    trust_remote_code: bool = False
+    batch_size: int | None = Field(None, ge=1)
+    timeout: float = Field(600.0, gt=0)
+    keep_embeddings: bool = False
+    run_dir: Path | None = None
+    fresh: bool = False
+    reuse: tuple[Path, ...] = ()
 
     @field_validator("plugin", "model", "data", mode="before")
     @classmethod
@@ -166,6 +123,13 @@ class Settings(BaseModel):
             _valued(check_orders, value)
         return value
 
+    @field_validator("run_dir", "reuse")
+    @classmethod
+    def _expanded(cls, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(_valued(user_path, path) for path in value)
+        return value if value is None else _valued(user_path, value)
+
     @field_validator("shard")
     @classmethod
     def _known_shard(cls, value: str | None) -> str | None:
@@ -177,7 +141,7 @@ class Settings(BaseModel):
         try:
             json.dumps(value, ensure_ascii=False, default=str).encode()
         except UnicodeEncodeError:
-            raise ValueError(f"{value!r} is no valid UTF-8 text") from None
+            raise ValueError(f"{value!r} is not valid UTF-8 text") from None
         return value
 
     @model_validator(mode="after")
@@ -235,7 +199,7 @@ def pairs(given: Iterable[str]) -> dict[str, str]:
     for pair in given:
         key, equals, text = str(pair).partition("=")
         if not equals or not key.strip():
-            raise SettingError(f"{pair!r} is no key=value.")
+            raise SettingError(f"{pair!r} is not a key=value pair.")
         found[key.strip()] = text
     return found
 
@@ -287,8 +251,8 @@ def _valued(check: Callable[[Any], T], value: Any) -> T:
     """As pydantic wants it: what is wrong is a ValueError."""
     try:
         return check(value)
-    except SettingError as error:
-        raise ValueError(str(error)) from None
+    except UsageError as error:
+        raise ValueError(str(error).removeprefix("order = ")) from None
 
 
 def _as_text(value: Any) -> str:

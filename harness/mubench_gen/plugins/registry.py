@@ -20,7 +20,7 @@ from mubench_gen.console.secrets import know_typed, secret_fields
 from mubench_gen.errors import PluginError, SettingError, did_you_mean
 from mubench_gen.plugins.entry_points import GROUP, Found, find_entry_points, origin_of
 from mubench_gen.plugins.listing import Listed, list_plugins, state_of
-from mubench_gen.storage.paths import is_file
+from mubench_gen.storage.paths import is_file, user_path
 
 if TYPE_CHECKING:
     from mubench_gen.model import ModelSpec
@@ -89,7 +89,7 @@ class Plugins:
     def load(self, name: str) -> Plugin:
         """The plugin of that name, or in that file. PluginError says what is wrong with it."""
         if name.endswith(".py") or "/" in name:
-            return _load_path(Path(name).expanduser())
+            return _load_path(user_path(name))
         installed = self._installed()
         entry = next((entry for entry in installed.entries if entry.name == name), None)
         if entry is None:

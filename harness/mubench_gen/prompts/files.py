@@ -18,7 +18,7 @@ from mubench_gen.plugins import task_packages as packages
 from mubench_gen.prompts.sandbox import Reference, TemplateFault, Templates, references
 from mubench_gen.prompts.template_process import ForeignTemplates, foreign_references
 from mubench_gen.prompts.toml_files import known_files, read_definition
-from mubench_gen.storage.paths import definitions, is_file
+from mubench_gen.storage.paths import definitions, is_file, user_path
 
 SUFFIX = ".j2"
 OWN = "template"  # what the prompt's own template is called among those that it includes
@@ -65,10 +65,12 @@ def find(name: str) -> Path:
     known = prompt_names()
     if name in known:
         return known[name]
-    path = Path(os.path.expanduser(name))
+    path = user_path(name)
     if is_file(path):
         return path
     if path.suffix == SUFFIX or "/" in name:
+        if os.path.exists(path):
+            return path  # a folder, a pipe: reading it says what it is
         raise DefinitionError(f"There is no prompt file {name!r}.")
     packaged = packages.find("prompts", SUFFIX, name)
     if packaged is not None:

@@ -106,4 +106,4 @@ def _split(spec: str) -> tuple[str, int]:
         return "random", 1
     if kind in ("given", "reversed", "all") and not colon:
         return kind, 0
-    raise SettingError(f"order = {spec!r} is not understood: {_HELP}.")
+    raise SettingError(f"order = {spec!r} is not a valid value; {_HELP}.")

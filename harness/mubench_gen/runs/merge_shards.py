@@ -178,7 +178,7 @@ class _Lines:
     def __init__(self, parts: Sequence[_Part]) -> None:
         self._parts = parts
         self._left_out = [array("Q") for _ in parts]
-        self._places = DiskTable(parts[0].run.dir.parent, settle=self._settle)
+        self._places = DiskTable(parts[0].run.dir.parent, combine=self._combine)
         self._alike = 0  # hashes of different ids
         self._counts: list[int] = []
 
@@ -220,7 +220,7 @@ class _Lines:
             out.flush()
             sync(out.fileno(), path.parent)
 
-    def _settle(self, earlier: int, later: int) -> int:
+    def _combine(self, earlier: int, later: int) -> int:
         """Which of two records of an item counts: the answered one, of two errors the last."""
         one, other = self._read(earlier), self._read(later)
         if one["id"] != other["id"]:

@@ -45,7 +45,7 @@ class AgreementTally:
     """
 
     def __init__(self) -> None:
-        self._questions = DiskTable(settle=int.__or__, width=16, held=FEW)
+        self._questions = DiskTable(combine=int.__or__, in_memory=FEW)
         self._there: set[str] = set()
 
     def add(self, record: Mapping[str, Any], image: str) -> None:

@@ -18,7 +18,7 @@ class Clusters:
     __slots__ = ("_counts", "_image", "_table")
 
     def __init__(self) -> None:
-        self._table = DiskTable(settle=int.__add__, held=FEW)
+        self._table = DiskTable(combine=int.__add__, in_memory=FEW)
         self._image = self._counts = 0
 
     def add(self, image: int, *, right: bool) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mubench_gen.errors import MissingExtraError
 from mubench_gen.types import Box
 
 if TYPE_CHECKING:
@@ -22,20 +21,13 @@ def grit_score(found: Sequence[Box], gold: Sequence[Box]) -> float:
     """
     if not found or not gold:
         return float(not found and not gold)
+    from scipy.optimize import linear_sum_assignment
+
     overlaps = _overlaps(found, gold)
-    rows, columns = need_scipy().linear_sum_assignment(1 - overlaps)
+    rows, columns = linear_sum_assignment(1 - overlaps)
     paired = overlaps[rows, columns]
     kept = paired[paired > 0]
     return float(kept.sum() / (len(found) + len(gold) - len(kept)))
-
-
-def need_scipy() -> Any:
-    """scipy's optimize module, or the error that says which extra brings it."""
-    try:
-        import scipy.optimize
-    except ImportError:
-        raise MissingExtraError("scipy", "stats", "Scoring boxes") from None
-    return scipy.optimize
 
 
 def _overlaps(found: Sequence[Box], gold: Sequence[Box]) -> NDArray[np.float64]:

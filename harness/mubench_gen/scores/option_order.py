@@ -124,7 +124,7 @@ class CircularTally:
     """Counts of one group of records, in memory that does not grow with them."""
 
     def __init__(self) -> None:
-        self._items = DiskTable(settle=_together, width=16, held=FEW)
+        self._items = DiskTable(combine=_together, in_memory=FEW)
         self._kinds: dict[tuple[int, int], int] = {}  # numbers of options, all and movable
         self._gold: defaultdict[int, Counter[int]] = defaultdict(Counter)  # options → place
         self._right: defaultdict[int, Counter[int]] = defaultdict(Counter)

@@ -1,9 +1,11 @@
-"""Where things lie: the shipped definitions, and the folder for generated data."""
+"""Where things lie: the shipped definitions, the folder for generated data, what a user names."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+from mubench_gen.errors import UsageError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -18,9 +20,25 @@ def cache_folder() -> Path:
     """Where generated data is kept: $MUBENCH_GEN_CACHE, else the user's cache folder."""
     own = os.environ.get("MUBENCH_GEN_CACHE")
     if own:
-        return Path(own).expanduser()
+        return user_path(own)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "mubench-gen"
+
+
+def user_path(path: str | Path) -> Path:
+    """A path as a user wrote it, with the home folder for ~ and ~NAME.
+
+    UsageError where nobody has that name.
+    """
+    try:
+        expanded = Path(os.path.expanduser(path))
+    except ValueError:  # a NUL in the name: what opens it says so
+        expanded = Path(path)
+    home = expanded.parts[0] if expanded.parts else ""
+    if home.startswith("~") and not os.path.lexists(home):
+        whose = f"no user {home[1:]!r}" if home[1:] else "no home folder of yours"
+        raise UsageError(f"{path}: there is {whose} on this machine. Write the whole path.")
+    return expanded
 
 
 def is_file(path: Path) -> bool:

@@ -170,17 +170,17 @@ def _superseded(path: Path, span: range | None) -> Sequence[int]:
     superseded = array("Q")
     with _beside(path) as beside:
 
-        def settle(earlier: int, later: int) -> int:
+        def combine(earlier: int, later: int) -> int:
             again = line_at(beside, later)
             if from_line(again) is None or _identity(line_at(beside, earlier)) != _identity(again):
                 return earlier
             superseded.append(earlier)
             return later
 
-        last = DiskTable(path.parent, settle=settle)
+        last = DiskTable(path.parent, combine=combine)
         for offset, line in _lines(path, span):
             last.put(hashed(_identity(line)), offset)
-        last.settle_all()
+        last.flush()
     if superseded:
         import numpy as np
 

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import IO, Any
 
-_DEEPEST = 64  # of lists and tables in one another
+DEEPEST = 64  # of lists and tables in one another
 _MOST_BITS = 1_024  # of an integer
 
 
@@ -24,7 +24,9 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "Not a regular file", str(path))
+            kind = "a pipe" if stat.S_ISFIFO(mode) else "a device"
+            told = f"It is {kind}, not a regular file. Save what it holds in a file and name that"
+            raise OSError(errno.EINVAL, told, str(path))
         return os.fdopen(handle, "rb")
     except BaseException:
         os.close(handle)
@@ -40,14 +42,26 @@ def read_regular(path: Path, most: int = 16 * 2**20) -> bytes:
     return content
 
 
-def parse_json(text: str | bytes) -> Any:
-    """The document in a JSON text. ValueError where it is none, or one that no program wrote."""
+def parse_json(text: str | bytes, *, unique: bool = False) -> Any:
+    """The document in a JSON text. ValueError where it is none, or one that no program wrote.
+
+    `unique`: no object has a key twice.
+    """
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_unique if unique else None)
         check_plain(document)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return found
 
 
 def read_json(path: Path, most: int = 256 * 2**20) -> Any:
@@ -61,7 +75,7 @@ def check_plain(document: Any) -> None:
     All that comes after, from messages to JSON, may then walk through it and print it.
     """
     level = [document]
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         below: list[Any] = []
         for value in level:
             if isinstance(value, dict):

@@ -9,7 +9,6 @@ from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.recast import BOXES, RECAST, RecastDataset
 from mubench_gen.errors import SettingError
 from mubench_gen.prompts.render import Prompt
-from mubench_gen.scores.grit import need_scipy
 from mubench_gen.types import Kind, Readout, Task
 
 _DEFAULT_PROMPT = {"generative": "paper", "contrastive": "caption"}
@@ -79,7 +78,5 @@ def check_pairs(
                 f"The prompt {prompt.name!r} asks for {boxes_or_option}; no task given does. "
                 "`mubench-gen tasks localization` lists those that ask for boxes."
             )
-    if any(task.question == BOXES for task in tasks):
-        need_scipy()
-        if "parse" not in readouts:
-            raise SettingError("Boxes are read from a reply: add --readout parse.")
+    if any(task.question == BOXES for task in tasks) and "parse" not in readouts:
+        raise SettingError("Boxes are read from a reply: add --readout parse.")

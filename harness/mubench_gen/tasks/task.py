@@ -21,6 +21,7 @@ from mubench_gen.prompts.toml_files import (
     read_definition,
     read_toml,
 )
+from mubench_gen.storage.paths import user_path
 from mubench_gen.types import Task
 
 SUFFIX = ".toml"
@@ -71,7 +72,7 @@ def load_task(name: str) -> Task:
     path = None
     if not is_file_name(name):
         path = task_names().get(name) or packaged.find("tasks", SUFFIX, name)
-    return _read(path if path is not None else Path(os.path.expanduser(name)))
+    return _read(path if path is not None else user_path(name))
 
 
 def load_tasks(wanted: Sequence[str] = (), beside: Path | None = None) -> list[Task]:
@@ -118,7 +119,7 @@ def _own_tasks(data: Path) -> dict[str, Path]:
 
 def _select(pattern: str, known: Sequence[Task]) -> list[Task]:
     if is_file_name(pattern):
-        return [_read(Path(os.path.expanduser(pattern)))]
+        return [_read(user_path(pattern))]
     found: list[Task] = []
     if packaged.MARK not in pattern:
         found = [task for task in known if matches(pattern, task)]

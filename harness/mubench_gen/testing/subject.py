@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.model import Checkpoint, Model
-from mubench_gen.plan.plan import open_model
+from mubench_gen.plan.opening import open_model
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugin, Plugins
 from mubench_gen.types import Image, Message, Readout, Request, Sampling, Text

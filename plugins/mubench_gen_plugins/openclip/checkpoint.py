@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -70,7 +71,7 @@ def open_checkpoint(runtime: Runtime, *, quick_gelu: bool | None) -> Opened:
 def _named(runtime: Runtime) -> tuple[str, str | None]:
     """open_clip's name and tag of a model: ARCHITECTURE/TAG, a hub id or a folder."""
     model = runtime.model
-    folder = Path(model.removeprefix(_FOLDER)).expanduser()
+    folder = Path(os.path.expanduser(model.removeprefix(_FOLDER)))
     if folder.is_dir():
         return f"{_FOLDER}{folder}", None
     if model.startswith(_HUB):

@@ -13,6 +13,7 @@ from pathlib import Path
 from mubench_gen.engines.options import TransformersOptions, parse_options
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.storage.paths import user_path
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -51,7 +52,7 @@ def read_source(checkpoint: Checkpoint, runtime: Runtime) -> Source:
         raise SettingError(f"No dtype {runtime.dtype!r}. Known: {', '.join(_DTYPES)}.")
     if not _DEVICE.match(runtime.device):
         raise SettingError(f"No device {runtime.device!r}. Known: auto, cpu, cuda, cuda:N, mps.")
-    folder = Path(checkpoint.path).expanduser()
+    folder = user_path(checkpoint.path)
     local = os.path.isdir(folder)
     if not local and _looks_like_a_folder(checkpoint.path):
         raise UsageError(

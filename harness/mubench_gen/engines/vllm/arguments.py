@@ -19,6 +19,7 @@ from typing import Any
 
 from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.storage.paths import user_path
 from mubench_gen.storage.user_files import parse_json
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
@@ -171,7 +172,7 @@ def _of_runtime(checkpoint: Checkpoint, runtime: Runtime) -> dict[str, Any]:
         )
     if runtime.dtype not in _DTYPES:
         raise SettingError(f"No dtype {runtime.dtype!r}. Known: {', '.join(_DTYPES)}.")
-    folder = Path(checkpoint.path).expanduser()
+    folder = user_path(checkpoint.path)
     local = os.path.isdir(folder)
     no_id = isinstance(checkpoint.path, Path) or not _HUB_ID.match(str(checkpoint.path))
     if not local and no_id:

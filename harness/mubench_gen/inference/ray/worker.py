@@ -25,7 +25,7 @@ from mubench_gen.inference.response import Asked, make_asker, respond
 from mubench_gen.inference.streaming import stream
 from mubench_gen.model import Model, StreamingModel
 from mubench_gen.plan.fingerprint import isolated_model
-from mubench_gen.plan.plan import open_model
+from mubench_gen.plan.opening import open_model
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugin, Plugins
 from mubench_gen.types import Image, Request, Response

@@ -26,6 +26,7 @@ from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.recipe import Recipe, block_depths, spelled
 from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.storage.paths import user_path
 
 if TYPE_CHECKING:
     import torch
@@ -102,7 +103,7 @@ class Ends:
 def name_of(checkpoint: Checkpoint, revision: str | None = None) -> str:
     """What `merge` calls a checkpoint: a folder, or OWNER/NAME@REVISION."""
     wanted = revision or checkpoint.revision
-    if wanted is None or os.path.isdir(Path(checkpoint.path).expanduser()):
+    if wanted is None or os.path.isdir(user_path(checkpoint.path)):
         return str(checkpoint.path)
     return f"{checkpoint.path}@{wanted}"
 

@@ -25,7 +25,8 @@ from mubench_gen.interpolation.sweep.frontier import BASE, Frontier, frontier, n
 from mubench_gen.interpolation.sweep.opening import open_ends
 from mubench_gen.model import Checkpoint, ModelSpec
 from mubench_gen.plan.manifest import session
-from mubench_gen.plan.plan import Plan, close_model, make_plan, runtime_of
+from mubench_gen.plan.opening import runtime_of
+from mubench_gen.plan.plan import Plan, close_model, make_plan
 from mubench_gen.plan.ray_options import RAY
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugin, Plugins

@@ -1,0 +1,53 @@
+"""The settings of a run as options of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mubench_gen.cli.user_path import PATH
+from mubench_gen.plan.options import HEADINGS, OPTIONS
+
+_SHORT = {"options": "-o"}  # settings whose flag is not their name
+_LAST = {"The run": ("--config", "--json", "--help")}
+
+Decorator = Callable[[Any], Any]
+
+
+def setting_option(name: str, *aliases: str, **changed: Any) -> Decorator:
+    """The option of a setting. What a command has otherwise is given as to `click.option`."""
+    setting = OPTIONS[name]
+    kind: dict[str, Any] = {"is_flag": True, "default": None}
+    if setting.metavar:
+        value = PATH if setting.type is Path else setting.type
+        kind = {"type": value, "metavar": setting.metavar, "multiple": setting.many}
+    given = {"help": setting.help, **kind, **changed}
+    return click.option(_flag(name), *aliases, name, **given)
+
+
+def setting_options(*names: str) -> Decorator:
+    """The options of several settings, in this order."""
+
+    def decorate(command: Any) -> Any:
+        for name in reversed(names):
+            command = setting_option(name)(command)
+        return command
+
+    return decorate
+
+
+def headings(own: Mapping[str, Sequence[str]] | None = None) -> dict[str, list[str]]:
+    """The flags by heading: a command's own, then the settings that it doesn't name itself."""
+    found = {title: list(flags) for title, flags in (own or {}).items()}
+    taken = {flag for flags in found.values() for flag in flags}
+    for title, settings in HEADINGS.items():
+        flags = [*map(_flag, settings), *_LAST.get(title, ())]
+        found[title] = [flag for flag in flags if flag not in taken]
+    return found
+
+
+def _flag(name: str) -> str:
+    return _SHORT.get(name, f"--{name.replace('_', '-')}")

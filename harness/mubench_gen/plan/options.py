@@ -1,0 +1,109 @@
+"""The settings of a run as a user meets them, by heading: what makes the flags, their help and the
+page of the settings. Their types, defaults and rules are in `settings.py`, which is slower to
+import than a help text may be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+_TYPES = {"N": int, "S": float, "T": float, "DIR": Path, "RUN": Path}  # of a value, by its metavar
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """The flag of a setting. Without a metavar it is a switch; `many`: it may be repeated."""
+
+    metavar: str
+    help: str
+    many: bool = False
+
+    @property
+    def type(self) -> type:
+        return _TYPES.get(self.metavar, str)
+
+
+HEADINGS = {
+    "The model": {
+        "plugin": Option("NAME", "Model plugin: a name or a .py file.", many=True),
+        "model": Option("NAME", "Which of the plugin's models. [its first]"),
+        "options": Option("K=V", "Option of the plugin; engine.K=V: of the engine.", many=True),
+        "device": Option("NAME", "auto, cpu, cuda, cuda:1, mps. [auto]"),
+        "dtype": Option(
+            "NAME",
+            "Precision of the weights: auto (bfloat16 on CUDA, else float32), float32, bfloat16, "
+            "float16. [auto]",
+        ),
+        "revision": Option("REV", "The checkpoint's revision on the hub."),
+        "trust_remote_code": Option("", "Run the checkpoint's code; needs a 40-digit --revision."),
+    },
+    "The questions": {
+        "data": Option("NAME|PATH", "demo, ubench, or a path to data of that schema. [demo]"),
+        "partial": Option("", "Leave out files and rows of the data that are missing or damaged."),
+        "allow_outside": Option("", "Show images that lie outside of the data's folder."),
+        "licenses": Option(
+            "NAMES", "Rows under these licences alone: commercial, CC-BY*, …", many=True
+        ),
+        "tasks": Option("NAMES", "Names, groups, tags, globs, files. [all]", many=True),
+        "limit": Option("N", "Items a task, a seeded sample. [all]"),
+        "shard": Option("I/N", "The I-th of N parts, by image; `data join` makes one run of them."),
+        "prompt": Option("NAMES", "Prompt styles. [paper, or caption]", many=True),
+        "prompt_set": Option(
+            "K=V", "A setting of the prompts: labels, system, image, …", many=True
+        ),
+        "image_set": Option(
+            "K=V",
+            "Microscope files: range=percentile:1:99, z=max, channels=0:green+1:red; limits: "
+            "max_pixels, max_bytes.",
+            many=True,
+        ),
+        "orders": Option(
+            "ORDERS", "Orders of the options: given, reversed, shuffled, cyclic:K, random:K, all."
+        ),
+        "control": Option("NAME", "blind: no image; shuffled: another item's image."),
+    },
+    "The answers": {
+        "readout": Option(
+            "NAMES",
+            "parse, choice, logprob; several at once with commas. [the model's first]",
+            many=True,
+        ),
+        "temperature": Option("T", "0 is greedy. [0]"),
+        "max_tokens": Option("N", "Longest reply. [the prompt's own]"),
+        "repeats": Option("N", "How often each request is asked. [1]"),
+        "seed": Option("N", "Seed of everything that is drawn. [0]"),
+        "judge": Option("NAME", "Plugin whose judge reads what no rule of the parser could."),
+    },
+    "The engine": {
+        "engine": Option(
+            "NAME",
+            "What runs a checkpoint: transformers, vllm, vllm-server, server; ray. [the model's]",
+        ),
+        "base_url": Option(
+            "URL",
+            "The server to ask (--engine server), up to /v1: http://127.0.0.1:8000/v1",
+            many=True,
+        ),
+        "ray_address": Option(
+            "ADDR", "The cluster of --engine ray: HOST:PORT or auto. [one started here]"
+        ),
+        "batch_size": Option("N", "Requests (or images) a batch. [the model's]"),
+        "timeout": Option(
+            "S", "Seconds that one call of the model, or one request, may take. [600]"
+        ),
+        "max_requests": Option("N", "Stop, resumable, after N requests. [none]"),
+        "deterministic": Option(
+            "", "All that the engine offers for equal replies, at the price of speed."
+        ),
+        "keep_embeddings": Option(
+            "", "Contrastive models: encode an image once for all runs (kept in the cache folder)."
+        ),
+    },
+    "The run": {
+        "run_dir": Option("DIR", "The run's folder. [runs/ID]"),
+        "fresh": Option("", "Start another run of the same settings."),
+        "reuse": Option("RUN", "Take replies to equal requests from this run.", many=True),
+    },
+}
+OPTIONS = {name: option for options in HEADINGS.values() for name, option in options.items()}
