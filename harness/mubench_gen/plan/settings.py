@@ -66,7 +66,8 @@ class Settings(BaseModel):
     )
     image_set: dict[str, str] = Field(
         default_factory=dict,
-        description="microscope files: range, z, channels; limits: max_pixels, max_bytes",
+        description="microscope files: range, z, channels; limits: max_pixels, max_bytes; "
+        "transform: [NAME@]PLUGIN[:KEY=VALUE]",
     )
     readout: tuple[Literal["parse", "choice", "logprob", "similarity"], ...] = Field(
         (), description="how answers are had: parse, choice, logprob; the model's first"
