@@ -112,6 +112,7 @@ def test_values_are_read_as_the_setting_reads_them_and_numbers_are_sorted(
         (["temperature=0"], "two values or more.*give --temperature"),
         (["engine.max_model_len=9"], "two values or more.*give -o engine.max_model_len="),
         (["image.z=max"], "two values or more.*give --image-set z="),
+        (["prompt.max_tokens=[null, 8]"], "null is no value"),
         (["temperature"], "KEY=VALUE,VALUE is needed"),
         (["prompt.answer=[1,"], "is not a JSON list"),
         (["prompt.answer=[[1], 2]"], "a value is a text, a number"),

@@ -205,8 +205,10 @@ def _check_prompt_setting(given: str, key: str) -> None:
 
 def _checked(field: str, key: str, text: Any) -> tuple[Any, Any]:
     """The value for the settings, and what it comes to: equal for two ways to write it."""
-    if text is None:
+    if text is None and field != "prompt_set":
         return None, None
+    if text is None:
+        raise SettingError(f"--axis prompt.{key}: null is no value of a prompt's setting.")
     if not key:
         value: Any = text
         if Settings.model_fields[field].default is None and text == NONE:

@@ -81,7 +81,8 @@ _SECTIONS = {
     "--image-set",
     multiple=True,
     metavar="K=V",
-    help="Microscope files: range=percentile:1:99, z=max, channels=0:green+1:red.",
+    help="Microscope files: range=percentile:1:99, z=max, channels=0:green+1:red. Any: "
+    "transform=grayscale.",
 )
 @click.option(
     "--readout",

@@ -16,8 +16,9 @@ _FAMILIES = {
     "StreamingModel": "generative",
     "ContrastiveModel": "contrastive",
 }
-_KINDS = ("generative", "contrastive", "judge", "scorer", "section")
+_KINDS = ("generative", "contrastive", "transform", "judge", "scorer", "section")
 _EXTENSIONS = {
+    "mubench_gen_transforms": "transform",
     "mubench_gen_judge": "judge",
     "mubench_gen_score": "scorer",
     "mubench_gen_section": "section",
