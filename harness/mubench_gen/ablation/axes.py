@@ -180,7 +180,7 @@ def _setting(given: str) -> tuple[str, str, str]:
         return name, "", name
     if name == "transform":
         return "image_set", "transform", name
-    if dot and head in _GROUPS:
+    if key and head in _GROUPS:
         if head == "prompt":
             _check_prompt_setting(given, key)
         field, before = _GROUPS[head]
@@ -204,22 +204,22 @@ def _check_prompt_setting(given: str, key: str) -> None:
 
 
 def _checked(field: str, key: str, text: Any) -> tuple[Any, Any]:
-    """The value for the settings, and what it comes to: equal for two ways to write it."""
-    if text is None and field != "prompt_set":
-        return None, None
-    if text is None:
-        raise SettingError(f"--axis prompt.{key}: null is no value of a prompt's setting.")
+    """The value for the settings, and what it comes to: equal for two ways to write it.
+
+    No value (null, "none") leaves a setting as it is by itself.
+    """
     if not key:
-        value: Any = text
-        if Settings.model_fields[field].default is None and text == NONE:
+        if Settings.model_fields[field].default is None and text in (None, NONE):
             return None, None
-        value = getattr(make_settings({"plugin": "", field: text}), field)
+        value: Any = getattr(make_settings({"plugin": "", field: text}), field)
         return value, value
-    value = _words(text)
+    value = None if text is None else _words(text)
     if field == "image_set":
-        sense = make_policy({key: value}).as_dict()
-        return (None if (key, value) == ("transform", NONE) else value), sense
+        value = None if (key, value) == ("transform", NONE) else value
+        return value, make_policy({} if value is None else {key: value}).as_dict()
     if field == "prompt_set":
+        if value is None:
+            raise SettingError(f"--axis prompt.{key}: null is no value of a prompt's setting.")
         return value, getattr(validated(PromptSettings, {key: value}), key)
     return value, value
 
