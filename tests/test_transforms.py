@@ -23,6 +23,7 @@ from mubench_gen.inference.ray.sending import pack, received_image, unpack
 from mubench_gen.types import Message, Request, Sampling
 
 from .helpers.command import Outcome
+from .helpers.server import FakeServer
 from .spine import make_row, png, write_data
 
 Here = Callable[..., Outcome]
@@ -259,6 +260,23 @@ def test_a_server_gets_the_picture_as_a_png_of_the_same_pixels(mine: Callable[..
     assert kind == "data:image/png;base64"
     seen = Pillow.open(io.BytesIO(base64.b64decode(content)))
     assert seen.tobytes() == image.pixels().tobytes() != Pillow.open(io.BytesIO(png(3))).tobytes()
+
+
+def test_a_run_on_a_server_sends_the_transformed_pictures_alone(
+    here: Here, slides: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with FakeServer() as server:
+        done = here(
+            "eval", "--plugin", "openai", "--model", "mock", "--base-url", server.url, "--data",
+            slides, "--image-set", "transform=grayscale", "--run-dir", "served",
+        )  # fmt: skip
+        assert done.code == 0, done.err
+        sent = [Pillow.open(io.BytesIO(content)) for content in server.images]
+    assert len(sent) == 6
+    for picture in sent:
+        red, green, blue = picture.split()
+        assert red.tobytes() == green.tobytes() == blue.tobytes()
 
 
 def test_a_worker_of_ray_transforms_a_file_once_and_what_was_drawn_of_it_never(
