@@ -192,7 +192,7 @@ def make_policy(
     seed: int = 0,
     plugins: Plugins | None = None,
 ) -> StandardPolicy:
-    """The policy of `--image-set`: the standard one where only limits are set, or nothing.
+    """The policy of `--image-set`: the standard one where limits or a transform are all that is set.
 
     `seconds`: the longest that reading, checking or decoding one image may take. `seed`, of a
     transform that draws; `plugins`, where transforms are looked for.
@@ -201,19 +201,16 @@ def make_policy(
     def transform(key: str, value: str) -> Any:
         return read_transform(value, plugins or Plugins(), seed=seed)
 
-    limits: dict[str, Callable[[str, str], Any]] = {
-        "max_pixels": _count,
-        "max_bytes": _count,
-        "transform": transform,
-    }
-    readers = {"range": _range, "z": _z, "channels": _channels, **limits}
+    standard: dict[str, Callable[[str, str], Any]]
+    standard = {"max_pixels": _count, "max_bytes": _count, "transform": transform}
+    readers = {"range": _range, "z": _z, "channels": _channels, **standard}
     for key in settings:
         if key not in readers:
             raise SettingError(f"--image-set {key}: unknown. {did_you_mean(key, readers)}")
     chosen = {key: readers[key](key, value) for key, value in settings.items()}
     if "max_pixels" in chosen:
         _lift_pillows_limit(chosen["max_pixels"])
-    kind = StandardPolicy if chosen.keys() <= limits.keys() else ScientificPolicy
+    kind = StandardPolicy if chosen.keys() <= standard.keys() else ScientificPolicy
     return kind(seconds=seconds, **chosen)
 
 
