@@ -192,7 +192,7 @@ def make_policy(
     seed: int = 0,
     plugins: Plugins | None = None,
 ) -> StandardPolicy:
-    """The policy of `--image-set`: the standard one where limits or a transform are all that is set.
+    """The policy of `--image-set`: the standard one where limits or a transform alone are set.
 
     `seconds`: the longest that reading, checking or decoding one image may take. `seed`, of a
     transform that draws; `plugins`, where transforms are looked for.
