@@ -64,7 +64,7 @@ def main() -> None:
         levels = np.array(
             [[grid[f].index(level) for f, level in c["levels"].items()] for c in model["cells"]]
         )
-        answers = read_answers(load_run(study / model["run"]).records(), cells)
+        answers = read_answers((load_run(study / model["run"]).records(), cells))
         truth = 100 * answers.right.mean(axis=0)
         print(f"{model['model']}: {answers.right.shape[0]} items × {len(cells)} cells, "
               f"{truth.min():.1f} to {truth.max():.1f} %")  # fmt: skip

@@ -51,7 +51,7 @@ else:
         ),
     )
     places = {(cell.prompt, "parse"): place for place, cell in enumerate(grid.cells)}
-    answers = [read_answers(run.outcomes(), places) for run in runs]
+    answers = [read_answers((run.outcomes(), places)) for run in runs]
     names = [run.dir.name for run in runs]
     told = find(grid, answers, names, names, seed=0).ranks.tau
 wall = time.perf_counter() - began

@@ -3,8 +3,9 @@
     python benchmarks/parser.py [FOLDER]
 
 FOLDER holds blink.jsonl, mmmu_val.jsonl and mmmu_pro.jsonl (by default the folder that
-$MUBENCH_GEN_REPLIES names); without it, the project's own labelled replies are read. Each figure is the best of five passes in process
-time; the first pass alone, in which the options are prepared, is printed beside it.
+$MUBENCH_GEN_REPLIES names); without it, the project's own labelled replies are read. Each
+figure is the best of five passes in process time; the first pass alone, in which the options
+are prepared, is printed beside it.
 """
 
 from __future__ import annotations

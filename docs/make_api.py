@@ -42,7 +42,7 @@ SECTIONS = {
     "What a model is asked, and answers": (
         "Request", "Message", "Text", "Image", "Sampling", "Reply", "Scoring", "ReadText",
     ),
-    "Beside models": ("Judge", "Unread", "Section"),
+    "Beside models": ("Transform", "Judge", "Unread", "Section"),
     "Evaluate and read": (
         "evaluate", "load_run", "Run", "frames", "parse_answer", "Answer", "paper_compat",
     ),

@@ -13,7 +13,12 @@ import mubench_gen
 from mubench_gen.data import open_dataset
 from mubench_gen.data.marking import COLOURS, candidates
 from mubench_gen.data.recast import RecastDataset, recast
+from mubench_gen.errors import SettingError
 from mubench_gen.images.geometry import iou, marked
+from mubench_gen.images.microscope import make_policy
+from mubench_gen.plan.plan import make_plan
+from mubench_gen.plan.settings import make_settings
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.types import Box, Polygon, Row
 
 from .conftest import Here
@@ -140,6 +145,25 @@ def test_boxes_in_a_turned_file_are_refused_and_what_needs_no_frame_is_asked(
         said = kinds[kind][1]["message"]
         assert "turned by its EXIF orientation (6)" in said
         assert "Save it upright" in said
+
+
+def test_where_a_transform_moves_pixels_tasks_with_boxes_are_refused(held: Path) -> None:
+    settings: dict[str, Any] = {"plugin": "echo", "data": str(held)}
+    moved = {"image_set": {"transform": "downscale"}}
+    for tasks in ("held-h2b-boxes", "held-h2b-which-box"):
+        with pytest.raises(SettingError, match=f"'downscale' moves pixels, and the tasks {tasks}"):
+            make_plan(make_settings({**settings, "tasks": [tasks], **moved}), Plugins())
+    make_plan(make_settings({**settings, "tasks": ["held-h2b-count"], **moved}), Plugins())
+
+
+def test_marks_are_drawn_over_the_transformed_picture(held: Path) -> None:
+    policy = make_policy({"transform": "grayscale"})
+    row = next(iter(RecastDataset(open_dataset(str(held), policy), lambda name: True)))
+    draw = row.questions["which_box/nucleus"].draw
+    assert draw is not None
+    seen = {colour for _, colour in draw(row.image).pixels().getcolors(2**24) or ()}
+    coloured = {colour for colour in seen if len(set(colour)) > 1}
+    assert coloured == set(COLOURS.values())
 
 
 def test_a_count_offers_the_right_number_once_and_none_last(held: Path) -> None:

@@ -11,8 +11,8 @@ NAMES = [
     "GenerativeModel", "Image", "ImageError", "ItemError", "Judge", "Message", "Model", "ModelSpec",
     "MubenchError", "Options", "PluginError", "ReadText", "Reply", "Request", "Run",
     "RunFolderError", "Runtime", "Sampling", "Scoring", "Section", "SettingError", "StreamingModel",
-    "Text", "Unread", "UsageError", "__version__", "evaluate", "frames", "hookimpl", "load_run",
-    "paper_compat", "parse_answer",
+    "Text", "Transform", "Unread", "UsageError", "__version__", "evaluate", "frames",
+    "hookimpl", "load_run", "paper_compat", "parse_answer",
 ]  # fmt: skip
 
 

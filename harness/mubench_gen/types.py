@@ -7,6 +7,7 @@ This file imports none of its siblings. Everything here is immutable, except tha
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -40,10 +41,10 @@ class ImagePolicy(Protocol):
 class Image:
     """One image of a data set: its file's own bytes, read, checked and decoded at most once.
 
-    `data` are the bytes of the file (PNG, JPEG, TIFF, …), never re-encoded; `sha256` is
-    their digest in hexadecimal; `conversion` says what decoding has to change ("16-bit to
-    8-bit, minmax"), None where nothing; `pixels()` is an 8-bit RGB `PIL.Image.Image`, turned
-    as the file declares. All but `name` may raise `ImageError`.
+    `file_bytes` are the file's (PNG, JPEG, TIFF, …); `sha256` is their digest in hexadecimal;
+    `data` are the same, or a PNG of the pixels where a transform changes these; `conversion` says
+    what decoding has to change ("16-bit to 8-bit, minmax"), None where nothing; `pixels()` is an
+    8-bit RGB `PIL.Image.Image`, turned as the file declares. All but `name` may raise `ImageError`.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Image:
         "_data",
         "_load",
         "_pixels",
+        "_png",
         "_policy",
         "_sha256",
         "_verified",
@@ -63,6 +65,7 @@ class Image:
         self._load = load
         self._policy = policy
         self._data: bytes | None = None
+        self._png: bytes | None = None
         self._sha256: str | None = None
         self._checked = False
         self._conversion: str | None = None
@@ -70,26 +73,41 @@ class Image:
         self._verified = False
 
     @property
-    def data(self) -> bytes:
+    def file_bytes(self) -> bytes:
         """The bytes of the file, never re-encoded."""
         if self._data is None:
             self._data = self._load()
         return self._data
 
     @property
+    def data(self) -> bytes:
+        """What a model may read in place of the pixels: `file_bytes`, or where a transform changes
+        the picture, a PNG of it."""
+        if not self.is_transformed:
+            return self.file_bytes
+        if self._png is None:
+            self._png = as_png(self.pixels())
+        return self._png
+
+    @property
     def sha256(self) -> str:
         """The digest of the file's bytes, in hexadecimal."""
         if self._sha256 is None:
-            self._sha256 = hashlib.sha256(self.data).hexdigest()
+            self._sha256 = hashlib.sha256(self.file_bytes).hexdigest()
         return self._sha256
 
     @property
     def conversion(self) -> str | None:
         """What decoding has to change ("16-bit to 8-bit, minmax"), None where nothing."""
         if not self._checked:
-            self._conversion = self._policy.check(self.data, self.name)
+            self._conversion = self._policy.check(self.file_bytes, self.name)
             self._checked = True
         return self._conversion
+
+    @property
+    def is_transformed(self) -> bool:
+        """Whether a transform changes the pixels."""
+        return bool(getattr(self._policy, "transforms", False))  # other policies know of none
 
     @property
     def is_turned(self) -> bool:
@@ -106,17 +124,24 @@ class Image:
     def verify(self) -> None:
         """Look for damage as closely as decoding does, where the file goes elsewhere undecoded."""
         if not self._verified and self._pixels is None and self.conversion is None:
-            self._policy.verify(self.data, self.name)
+            self._policy.verify(self.file_bytes, self.name)
             self._verified = True
 
     def pixels(self) -> PillowImage.Image:
         """The image as 8-bit RGB, decoded at most once."""
         if self._pixels is None:
-            self._pixels = self._policy.decode(self.data, self.name)
+            self._pixels = self._policy.decode(self.file_bytes, self.name)
         return self._pixels
 
     def __repr__(self) -> str:
         return f"Image({self.name!r})"
+
+
+def as_png(picture: PillowImage.Image) -> bytes:
+    """The picture as a PNG file: the same pixels, quickly made."""
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,16 +57,19 @@ class Answers:
     places: Places
 
 
-def read_answers(records: Iterable[Record], cells: Mapping[tuple[str, str], int]) -> Answers:
-    """The answers; `cells`: the place of each cell by its prompt and read-out.
+Part = tuple[Iterable[Record], Mapping[tuple[str, str], int]]
+
+
+def read_answers(*parts: Part) -> Answers:
+    """The answers in the records of each run; with it the places of its cells by prompt and
+    read-out.
 
     Records of other cells, and of items that ask for boxes, are left out.
     """
     items, images, tasks = dict[str, int](), dict[str, int](), dict[str, int]()
     image, task = array("q"), array("q")
     columns = [array("q") for _ in range(7)]
-    for record in records:
-        cell = cells.get((record["prompt"], record["readout"]))
+    for cell, record in _placed(parts):
         if cell is None or is_box_record(record):
             continue
         item = items.setdefault(record["item"], len(items))
@@ -88,7 +91,7 @@ def read_answers(records: Iterable[Record], cells: Mapping[tuple[str, str], int]
     table = np.array(columns, np.int64).reshape(7, -1)
     table = table[:, np.argsort(table[2] == _ERROR, kind="stable")]
     sound = int((table[2] != _ERROR).sum())
-    width = len(cells)
+    width = sum(len(cells) for _, cells in parts)
     item, cell, right, choice, options, gold, place = table[:, :sound]
     return Answers(
         items=tuple(items),
@@ -104,6 +107,12 @@ def read_answers(records: Iterable[Record], cells: Mapping[tuple[str, str], int]
         correct=np.bincount(cell[right == 1], minlength=width),
         places=_places(cell, right, options, gold, place, width),
     )
+
+
+def _placed(parts: Iterable[Part]) -> Iterator[tuple[int | None, Record]]:
+    for records, cells in parts:
+        for record in records:
+            yield cells.get((record["prompt"], record["readout"])), record
 
 
 def _means(at: Codes, right: Codes, shape: tuple[int, int]) -> Floats:

@@ -11,14 +11,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from mubench_gen.errors import SettingError
+from mubench_gen.ablation.axes import NAMED, Axis, conditions_of, read_axes
+from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.plan.settings import validated
 from mubench_gen.prompts.orders import check_orders
 from mubench_gen.prompts.render import Prompt
 from mubench_gen.types import Readout
 
 MOST_CELLS = 10_000
-AXES = ("prompt", "labels", "orders", "system", "image", "readout", "shots")
+MOST_RUNS = 500
 # The slowest first: cells of one image that share a prefix (system prompt, examples, image)
 # stand together, so that a cache pays for it once.
 _SETTINGS = {"system": "system", "shots": "shots", "image": "image",
@@ -46,11 +47,26 @@ class StudySettings(BaseModel):
     )
     readout: tuple[Readout, ...] = Field((), description="read-outs: parse, choice, logprob")
     shots: tuple[int, ...] = Field((), description="how many worked examples: 0,2,4")
+    axis: tuple[Axis, ...] = Field(
+        (), description="further axes: any key of the settings with its values"
+    )
     budget: int | None = Field(
         None, ge=1, description="ask so many (item, cell) pairs of a model, estimate the rest"
     )
 
-    @field_validator(*AXES, "plugin", "model", mode="before")
+    @field_validator("axis", mode="before")
+    @classmethod
+    def _axes(cls, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return value
+        if not isinstance(value, Mapping):
+            raise ValueError("a table is needed, each key a setting and each value a list")
+        try:
+            return tuple(read_axes(value))
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator(*NAMED, "plugin", "model", mode="before")
     @classmethod
     def _listed(cls, value: Any, info: Any) -> Any:
         levels = list(value) if isinstance(value, (list, tuple)) else [value]
@@ -60,7 +76,7 @@ class StudySettings(BaseModel):
             return levels
         return [part for level in levels for part in _parts(level)]
 
-    @field_validator(*AXES, "plugin", "model")
+    @field_validator(*NAMED, "plugin", "model")
     @classmethod
     def _each_once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(dict.fromkeys(value))
@@ -83,8 +99,12 @@ class StudySettings(BaseModel):
         return value
 
 
+class _Whole(str):
+    """A value that is not split at its commas."""
+
+
 def _parts(level: Any) -> list[Any]:
-    if isinstance(level, Path):
+    if isinstance(level, (Path, _Whole)):
         return [str(level)]
     if not isinstance(level, str):
         return [level]
@@ -92,8 +112,19 @@ def _parts(level: Any) -> list[Any]:
 
 
 def make_study_settings(given: Mapping[str, Any]) -> StudySettings:
-    """The axes as given by flags and a file."""
-    return validated(StudySettings, given)
+    """The axes as given by flags and a file.
+
+    What `axis` says of an axis that has a flag of its own is as if that flag was given.
+    """
+    found, others = dict(given), []
+    for axis in read_axes(found.get("axis")):
+        if axis.name not in NAMED:
+            others.append(axis)
+        elif found.get(axis.name):
+            raise SettingError(f"--axis {axis.name}=… and --{axis.name} are one: give one.")
+        else:
+            found[axis.name] = [_Whole(level) for level in axis.levels]
+    return validated(StudySettings, {**found, "axis": tuple(others)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +136,22 @@ class Factor:
 
     def named(self, level: str) -> str:
         """A level where the factor's name does not stand beside it."""
-        return f"{level} shots" if self.name == "shots" else shown(level)
+        if self.name == "shots":
+            return f"{level} shots"
+        return shown(level) if self.name in NAMED else f"{self.name} {shown(level)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One way of asking: the prompt as records name it, the read-out, a level of each factor."""
+    """One way of asking: the prompt as records name it, the read-out, a level of each factor.
+
+    `condition`: the number of the run that has it, of the runs of one model.
+    """
 
     prompt: str
     readout: Readout
     levels: tuple[str, ...]
+    condition: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,29 +186,51 @@ def shown(level: str) -> str:
 
 def check_size(axes: StudySettings) -> int:
     """How many cells there are. SettingError, with the count, where they are too many."""
-    lengths = {axis: len(getattr(axes, axis)) for axis in AXES if getattr(axes, axis)}
+    lengths = {axis: len(getattr(axes, axis)) for axis in NAMED if getattr(axes, axis)}
+    lengths |= {axis.name: len(axis.values) for axis in axes.axis}
     cells = math.prod(lengths.values())
+    factors = " × ".join(f"{n:,} {axis}" for axis, n in lengths.items())
+    less = "Leave levels out, or vary some axes in a study of their own."
     if cells > MOST_CELLS:
-        factors = " × ".join(f"{n:,} {axis}" for axis, n in lengths.items())
         raise SettingError(
-            f"The grid has {cells:,} cells ({factors}); at most {MOST_CELLS:,} are asked. Leave "
-            "levels out, or vary some axes in a study of their own."
+            f"The grid has {cells:,} cells ({factors}); at most {MOST_CELLS:,} are asked. {less}"
+        )
+    runs = math.prod(len(axis.values) for axis in run_axes(axes))
+    if runs > MOST_RUNS:
+        raise SettingError(
+            f"The grid has {runs:,} runs a model ({factors}); at most {MOST_RUNS} are made. {less}"
         )
     return cells
 
 
+def run_axes(axes: StudySettings) -> list[Axis]:
+    """Those whose values have runs of their own: all that are not of prompts."""
+    return [axis for axis in axes.axis if axis.field != "prompt_set"]
+
+
+def prompt_axes(axes: StudySettings) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The setting of the prompts that each axis varies, and its levels, the slowest first."""
+    named = {
+        axis: (setting, tuple(map(str, getattr(axes, axis))))
+        for axis, setting in _SETTINGS.items()
+        if getattr(axes, axis)
+    }
+    others = {a.name: (a.key, a.levels) for a in axes.axis if a.field == "prompt_set"}
+    return named | others
+
+
 def variants(axes: StudySettings) -> list[dict[str, str]]:
     """The settings of a prompt under which each prompt is asked, `--prompt-set` by keys."""
-    given = [axis for axis in _SETTINGS if getattr(axes, axis)]
+    varied = prompt_axes(axes).values()
     return [
-        {_SETTINGS[axis]: str(level) for axis, level in zip(given, levels, strict=True)}
-        for levels in product(*(getattr(axes, axis) for axis in given))
+        {setting: level for (setting, _), level in zip(varied, levels, strict=True)}
+        for levels in product(*(levels for _, levels in varied))
     ]
 
 
 def make_grid(axes: StudySettings, prompts: Sequence[Prompt], readouts: Sequence[Readout]) -> Grid:
     """The grid of prompts as they were loaded, each under all `variants`, and the read-outs."""
-    made = variants(axes)
+    made, varied = variants(axes), prompt_axes(axes)
     stems = tuple(dict.fromkeys(prompt.path.stem for prompt in prompts))
     if len(prompts) != len(made) * len(stems):
         raise SettingError("Two of the prompts have one name: each level is given once.")
@@ -179,21 +238,28 @@ def make_grid(axes: StudySettings, prompts: Sequence[Prompt], readouts: Sequence
         (prompt.path.stem, *variant.values()): prompt.name
         for (variant, _), prompt in zip(product(made, stems), prompts, strict=True)
     }
-    given = [axis for axis in _SETTINGS if getattr(axes, axis)]
     levels: dict[str, tuple[str, ...]] = {
         "prompt": stems,
         "readout": tuple(readouts),
-        **{axis: tuple(str(level) for level in getattr(axes, axis)) for axis in given},
+        **{axis: given for axis, (_, given) in varied.items()},
+        **{axis.name: axis.levels for axis in axes.axis},
     }
-    factors = tuple(Factor(axis, levels[axis]) for axis in AXES if axis in levels)
-    return Grid(factors, tuple(_cells(factors, given, names)))
+    order = [axis for axis in NAMED if axis in levels] + [axis.name for axis in axes.axis]
+    factors = tuple(Factor(axis, levels[axis]) for axis in order)
+    return Grid(factors, tuple(_cells(axes, factors, list(varied), names)))
 
 
 def _cells(
-    factors: Sequence[Factor], given: Sequence[str], names: Mapping[tuple[str, ...], str]
+    axes: StudySettings,
+    factors: Sequence[Factor],
+    varied: Sequence[str],
+    names: Mapping[tuple[str, ...], str],
 ) -> Iterator[Cell]:
+    apart = run_axes(axes)
+    conditions = {one.levels: number for number, one in enumerate(conditions_of(apart))}
     for levels in product(*(factor.levels for factor in factors)):
         by_axis = {factor.name: level for factor, level in zip(factors, levels, strict=True)}
-        name = names[(by_axis["prompt"], *(by_axis[axis] for axis in given))]
+        name = names[(by_axis["prompt"], *(by_axis[axis] for axis in varied))]
         readout: Any = by_axis["readout"]
-        yield Cell(name, readout, levels)
+        condition = conditions[tuple(by_axis[axis.name] for axis in apart)]
+        yield Cell(name, readout, levels, condition)

@@ -2,35 +2,30 @@
 
 STUDY/study.json holds the grid, the seed, what was surveyed and found; STUDY/runs/PLUGIN-MODEL
 is a run folder like any other, with all cells of that model, so that everything about one
-image stands together and a reply serves every cell that asks the same.
+image stands together and a reply serves every cell that asks the same. Where other settings
+than those of prompts are axes, it holds a run folder of each combination, temperature=0.7.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.ablation.answers import Answers, read_answers
-from mubench_gen.ablation.budget import by_item, draw
 from mubench_gen.ablation.findings import Findings, find, find_estimated
-from mubench_gen.ablation.grid import (
-    Grid,
-    StudySettings,
-    check_size,
-    make_grid,
-    variants,
-)
+from mubench_gen.ablation.grid import Grid, StudySettings, check_size, run_axes
+from mubench_gen.ablation.parts import Part, open_parts, within
 from mubench_gen.ablation.studyfolder import STUDY, held, runs_of
 from mubench_gen.ablation.survey import Survey, survey
 from mubench_gen.console.progress import log
 from mubench_gen.console.secrets import redact_command
-from mubench_gen.data.recast import BOXES
 from mubench_gen.errors import SettingError
+from mubench_gen.plan.identity import model_identity
 from mubench_gen.plan.items import samples_of
-from mubench_gen.plan.plan import Plan, Selection, close_model, make_plan
-from mubench_gen.plan.settings import Settings, make_settings
+from mubench_gen.plan.plan import Plan, close_model
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
@@ -38,33 +33,37 @@ from mubench_gen.storage.records import AnsweredKeys
 from mubench_gen.storage.run_folder import RECORDS, choose_folder, settings_hash, write_json
 
 _OWN = ("prompt", "readout", "orders", "plugin", "model", "run_dir", "fresh", "reuse")
-_OF_CHATS = ("labels", "system", "image", "shots")
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A study with everything found, opened and checked, and nothing asked yet."""
+    """A study with everything found, opened and checked, and nothing asked yet.
+
+    `parts`: a model's stand together, in the order of the conditions.
+    """
 
     folder: Path
     grid: Grid
-    plans: tuple[Plan, ...]
+    parts: tuple[Part, ...]
     settings: Mapping[str, Any]
     budget: int | None
     reuse: tuple[Path, ...]
 
     @property
     def seed(self) -> int:
-        return self.plans[0].settings.seed
+        return self.parts[0].plan.settings.seed
 
-    def run_folder(self, plan: Plan) -> Path:
-        return self.folder / "runs" / plan.name
+    @property
+    def models(self) -> list[list[Part]]:
+        """The parts of each model."""
+        return [list(parts) for _, parts in groupby(self.parts, lambda part: part.plan.name)]
 
     def settled(self) -> dict[str, Any]:
         """What must be the same for the study to be resumed."""
         return {
             "settings": dict(self.settings),
             "grid": self.grid.as_dict(),
-            "models": [[plan.plugin.name, plan.spec.name] for plan in self.plans],
+            "models": [[p[0].plan.plugin.name, p[0].plan.spec.name] for p in self.models],
             "budget": self.budget,
         }
 
@@ -80,47 +79,49 @@ def open_study(
 ) -> Study:
     """Find, open and check all that a study needs. `given`: settings of `eval`, for all models."""
     check_size(axes)
-    _check_constant(axes, given)
     if given.get("shard") is not None:
         raise SettingError("A study is asked in one piece: shards are of `eval`.")
-    asked = {**given, "prompt": axes.prompt, "readout": axes.readout}
-    settings = [
-        make_settings({**asked, "plugin": plugin, "model": model})
-        for plugin, model in _models(axes)
-    ]
-    plans: list[Plan] = []
-    for one in settings:
-        _check_kind(axes, one, plugins)
-        plans.append(make_plan(one, plugins, variants=variants(axes)))
-    grids = [make_grid(axes, plan.prompts, plan.readouts) for plan in plans]
-    _check_plans(plans, grids)
-    if axes.budget is not None:
-        plans = [_within(axes.budget, plan, grids[0]) for plan in plans]
-    shared = plans[0].settings.identity(plans[0].secret)
+    grid, parts = open_parts(axes, given, plugins)
     study = Study(
         folder=folder or Path(),
-        grid=grids[0],
-        plans=tuple(plans),
-        settings={name: shared[name] for name in shared if name not in _OWN},
+        grid=grid,
+        parts=tuple(parts),
+        settings=_shared(axes, parts[0].plan),
         budget=axes.budget,
         reuse=tuple(run for path in reuse for run in runs_of(path)),
     )
+    if axes.budget is not None:
+        drawn = [within(axes.budget, model, study.grid) for model in study.models]
+        study = replace(study, parts=tuple(part for model in drawn for part in model))
     if folder is None:
         folder = Path("studies", f"ablate-{settings_hash(study.settled())}")
     return replace(study, folder=choose_folder(folder, fresh=fresh))
 
 
+def _shared(axes: StudySettings, plan: Plan) -> dict[str, Any]:
+    """The settings that all runs of the study have."""
+    found = plan.settings.identity(plan.secret)
+    for axis in run_axes(axes):
+        if axis.key:
+            found[axis.field] = {k: v for k, v in found[axis.field].items() if k != axis.key}
+        else:
+            found.pop(axis.field, None)  # some are there only where they are set
+    return {name: found[name] for name in found if name not in _OWN}
+
+
 def surveys(study: Study) -> list[Survey]:
     """What each model is to be asked, counted before anything is."""
     others = [AnsweredKeys.of(path / RECORDS) for path in study.reuse]
-    cells = len(study.grid.cells)
     return [
         survey(
-            plan,
-            cells=cells,
-            answered=[AnsweredKeys.of(study.run_folder(plan) / RECORDS), *others],
+            [part.plan for part in model],
+            cells=len(study.grid.cells),
+            answered=[
+                *(AnsweredKeys.of(study.folder / part.folder / RECORDS) for part in model),
+                *others,
+            ],
         )
-        for plan in study.plans
+        for model in study.models
     ]
 
 
@@ -134,15 +135,21 @@ def run_study(
     facts = {
         "seed": study.seed,
         "cells": len(study.grid.cells),
-        "runs": [str(Path("runs", plan.name)) for plan in study.plans],
+        "runs": [str(part.folder) for part in study.parts],
         "reuse": [str(run) for run in study.reuse],
         "surveys": [asdict(one) for one in found],
     }
-    secret = frozenset[str]().union(*(plan.secret for plan in study.plans))
+    secret = frozenset[str]().union(*(part.plan.secret for part in study.parts))
     with held(study.folder, study.settled(), facts, redact_command(command, secret)) as document:
-        runs = []
-        for plan in study.plans:
-            settings = {"run_dir": study.run_folder(plan), "reuse": study.reuse}
+        runs: list[Run] = []
+        for number, part in enumerate(study.parts):
+            plan = part.plan
+            if part.condition.name:
+                log(f"Run {number + 1} of {len(study.parts)}: {part.folder}")
+            settings = {
+                "run_dir": study.folder / part.folder,
+                "reuse": (*study.reuse, *_alike(study.parts[:number], runs, plan)),
+            }
             own = replace(plan, settings=plan.settings.model_copy(update=settings))
             try:
                 runs.append(run_plan(own, command, progress=progress))
@@ -175,92 +182,31 @@ class StudyResult:
 
 def findings(study: Study, runs: Sequence[Run]) -> Findings:
     """What the runs' records say."""
-    found = [answers(study.grid, run) for run in runs]
-    names = [plan.name for plan in study.plans]
-    folders = [str(run.dir.relative_to(study.folder)) for run in runs]
-    if any(plan.selection is not None for plan in study.plans):
-        items = [{one.id: one.task.name for one in samples_of(plan)} for plan in study.plans]
+    run_of = dict(zip((part.folder for part in study.parts), runs, strict=True))
+    found = [
+        answers(study.grid, [(part.number, run_of[part.folder]) for part in model])
+        for model in study.models
+    ]
+    plans = [model[0].plan for model in study.models]
+    names = [plan.name for plan in plans]
+    folders = [str(Path("runs", name)) for name in names]
+    if any(plan.selection is not None for plan in plans):
+        items = [{one.id: one.task.name for one in samples_of(plan)} for plan in plans]
         return find_estimated(study.grid, found, names, folders, items=items, seed=study.seed)
     return find(study.grid, found, names, folders, seed=study.seed)
 
 
-def answers(grid: Grid, run: Run) -> Answers:
-    """One run's answers on the grid."""
-    places: dict[tuple[str, str], int] = {
-        (cell.prompt, cell.readout): place for place, cell in enumerate(grid.cells)
-    }
-    return read_answers(run.outcomes(), places)
+def answers(grid: Grid, runs: Sequence[tuple[int, Run]]) -> Answers:
+    """One model's answers on the grid, in its runs by the number of their condition."""
+    places: dict[int, dict[tuple[str, str], int]] = {number: {} for number, _ in runs}
+    for place, cell in enumerate(grid.cells):
+        places[cell.condition][cell.prompt, cell.readout] = place
+    return read_answers(*((run.outcomes(), places[number]) for number, run in runs))
 
 
-def _within(budget: int, plan: Plan, grid: Grid) -> Plan:
-    """The plan with a part of the grid, drawn by the plan's seed."""
-    items = [sample.id for sample in samples_of(plan)]
-    cells = [(cell.prompt, cell.readout) for cell in grid.cells]
-    if budget >= len(items) * len(cells):
-        log(f"The budget is enough for all {len(items) * len(cells):,} pairs of the grid.")
-        return plan
-    chosen = draw(len(items), len(cells), budget, seed=plan.settings.seed)
-    return replace(plan, selection=Selection(budget, by_item(items, cells, chosen)))
-
-
-def _models(axes: StudySettings) -> list[tuple[str, str | None]]:
-    """Pairs of plugin and model; None: the plugin's first."""
-    if not axes.plugin:
-        raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
-    if not axes.model:
-        return [(plugin, None) for plugin in axes.plugin]
-    pairs = []
-    for model in axes.model:
-        plugin, equals, name = model.partition("=")
-        if not equals and len(axes.plugin) == 1:
-            pairs.append((axes.plugin[0], model))
-        elif equals and plugin in axes.plugin:
-            pairs.append((plugin, name))
-        else:
-            raise SettingError(
-                f"--model {model!r}: of which plugin? With several plugins give PLUGIN=MODEL, "
-                f"PLUGIN one of {', '.join(axes.plugin)}."
-            )
-    named = {plugin for plugin, _ in pairs}
-    return [*pairs, *((plugin, None) for plugin in axes.plugin if plugin not in named)]
-
-
-def _check_constant(axes: StudySettings, given: Mapping[str, Any]) -> None:
-    """A setting of the prompts is an axis or the same everywhere, not both."""
-    constant = make_settings({"plugin": "", "prompt_set": given.get("prompt_set")}).prompt_set
-    for variant in variants(axes)[:1]:
-        for name in variant.keys() & constant.keys():
-            axis = "orders" if name == "order" else name
-            raise SettingError(
-                f"--prompt-set {name}=… and the axis {axis!r} of the grid are one thing: give one."
-            )
-
-
-def _check_kind(axes: StudySettings, settings: Settings, plugins: Plugins) -> None:
-    plugin = plugins.load(settings.plugin)
-    spec = plugin.spec(settings.model)
-    varied = [axis for axis in _OF_CHATS if getattr(axes, axis)]
-    if spec.kind == "contrastive" and varied:
-        raise SettingError(
-            f"The axes {', '.join(varied)} are of chat prompts; the model {spec.name!r} of the "
-            f"plugin {plugin.name!r} is contrastive and compares an image with captions. Vary "
-            "--prompt (caption prompts) for it, in a study of its own."
-        )
-
-
-def _check_plans(plans: Sequence[Plan], grids: Sequence[Grid]) -> None:
-    if any(task.question.split("/")[0] == BOXES for plan in plans for task in plan.tasks):
-        raise SettingError(
-            "A study is of questions with options: leave the tasks that ask for boxes out."
-        )
-    names = [plan.name for plan in plans]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SettingError(f"Two of the models are named {twice[0]!r}: each is asked once.")
-    for plan, grid in zip(plans, grids, strict=True):
-        if grid.as_dict() != grids[0].as_dict():
-            raise SettingError(
-                f"{plans[0].name} and {plan.name} have grids of their own: "
-                f"{grids[0].as_dict()} and {grid.as_dict()}. Give --prompt and --readout that "
-                "both take, or make a study of each."
-            )
+def _alike(parts: Sequence[Part], runs: Sequence[Run], plan: Plan) -> list[Path]:
+    """Earlier runs that may hold a reply to one of the plan's requests."""
+    model = model_identity(plan)
+    return [
+        run.dir for part, run in zip(parts, runs, strict=True) if model_identity(part.plan) == model
+    ]

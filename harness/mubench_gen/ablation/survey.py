@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mubench_gen.plan.identity import model_identity
 from mubench_gen.plan.items import items_of, planned, samples_of
 from mubench_gen.plan.plan import Plan
 from mubench_gen.scores.paired import detectable
@@ -45,20 +46,21 @@ class Survey:
         return self.requests - self.answered
 
 
-def survey(plan: Plan, *, cells: int, answered: Sequence[AnsweredKeys]) -> Survey:
-    """Go through all that the plan asks: renders every prompt and hashes every image."""
+def survey(plans: Sequence[Plan], *, cells: int, answered: Sequence[AnsweredKeys]) -> Survey:
+    """Go through all that a model's plans ask: renders every prompt and hashes every image."""
     items, images = set(), set()
-    for sample in samples_of(plan):
+    for sample in samples_of(plans[0]):
         items.add(sample.id)
         images.add((sample.row.dataset, sample.row.image_id))
-    pairs = planned(plan)
+    pairs = sum(map(planned, plans))
     each = float(len(items))  # that a cell is asked
-    if plan.selection is not None:
-        each = sum(map(len, plan.selection.cells.values())) / cells
+    drawn = [plan.selection.cells for plan in plans if plan.selection is not None]
+    if drawn:
+        each = sum(len(asked) for cells_of in drawn for asked in cells_of.values()) / cells
     sizes = max(1.0, each), max(1.0, min(len(images), each))
-    counted = _counted(plan, answered) if pairs <= _MOST_RENDERED else None
+    counted = _counted(plans, answered) if pairs <= _MOST_RENDERED else None
     return Survey(
-        model=plan.name,
+        model=plans[0].name,
         items=len(items),
         images=len(images),
         pairs=pairs,
@@ -77,17 +79,19 @@ class _Counts:
     prefills: int
 
 
-def _counted(plan: Plan, answered: Sequence[AnsweredKeys]) -> _Counts:
+def _counted(plans: Sequence[Plan], answered: Sequence[AnsweredKeys]) -> _Counts:
     requests: dict[str, bool] = {}
-    prefixes: set[bytes] = set()
-    for item in items_of(plan):
-        request = item.request
-        if request is None or request.key in requests:
-            continue
-        requests[request.key] = any(request.key in keys for keys in answered)
-        prefix = _prefix(request)
-        if prefix is not None:
-            prefixes.add(prefix)
+    prefixes: set[tuple[str, bytes]] = set()
+    for plan in plans:
+        model = model_identity(plan)
+        for item in items_of(plan):
+            request = item.request
+            if request is None or request.key in requests:
+                continue
+            requests[request.key] = any(request.key in keys for keys in answered)
+            prefix = _prefix(request)
+            if prefix is not None:
+                prefixes.add((model, prefix))
     return _Counts(len(requests), sum(requests.values()), len(prefixes))
 
 

@@ -21,6 +21,9 @@ Examples:
   mubench-gen ablate --plugin tiny --model llava,llava-finetuned --prompt paper,letter
   mubench-gen ablate --plugin tiny --orders given,reversed --image before,after --shots 0,2
   mubench-gen ablate --plugin tiny --model clip --prompt caption,caption-0,micrograph
+  mubench-gen ablate --plugin tiny --axis transform=none,grayscale,blur:sigma=2
+  mubench-gen ablate --plugin tiny --axis temperature=0,0.7 --axis max_tokens=8,64
+  mubench-gen ablate --plugin tiny --axis 'prompt.answer=["{{ label }}", "{{ label }}, surely"]'
   mubench-gen ablate --config grid.toml --dry-run       how much would that be?
   mubench-gen ablate --config grid.toml --budget 5000   a part of it, and an estimate of all
 
@@ -32,12 +35,15 @@ grid.toml, every axis a list:
   system = ["", "You are an expert in microscopy."]
   shots = [0, 2]
   limit = 100
+  [axis]                          any other setting
+  temperature = [0, 0.7]
+  "image.max_pixels" = [1000000, 4000000]
 
 \b
 The same command again resumes. Exit code 0: all done; 2: something to fix; 3: some items failed.
 """
 _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "readout", "shots",
-         "budget")  # fmt: skip
+         "axis", "budget")  # fmt: skip
 
 
 _OWN = {
@@ -78,6 +84,14 @@ _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", 
     help="Axis: worked examples before the question: 0,2,4; of images that are not asked.",
 )
 @click.option(
+    "--axis",
+    multiple=True,
+    metavar="KEY=V1,V2",
+    help="Axis: any setting, such as temperature, max_tokens, control, transform, image.KEY, "
+    "prompt.KEY, engine.KEY, options.KEY. A value with a comma: the flag again for each value, or "
+    "a JSON list.",
+)
+@click.option(
     "--budget",
     type=int,
     metavar="N",
@@ -95,11 +109,13 @@ _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", 
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> int:
-    """Ask a grid of prompts, and say what the score depends on.
+    """Ask a grid of settings, and say what the score depends on.
 
     The grid is the product of its axes: prompts, label styles, orders of the options, system
-    prompts, the image's place, read-outs, numbers of worked examples.
+    prompts, the image's place, read-outs, numbers of worked examples, and with --axis any other
+    setting of prompts, images, engine or sampling.
     """
+    from mubench_gen.ablation.axes import table_of
     from mubench_gen.ablation.grid import StudySettings, make_study_settings
     from mubench_gen.ablation.study import open_study, run_study, surveys
     from mubench_gen.ablation.survey import described
@@ -111,7 +127,8 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> 
     from mubench_gen.plugins.registry import Plugins
 
     stored = read_config(config, StudySettings) if config is not None else {}
-    given = joined(stored, {k: v for k, v in flags.items() if v not in (None, (), [])})
+    flags["axis"] = {**stored.get("axis", {}), **table_of(flags["axis"])}
+    given = joined(stored, {k: v for k, v in flags.items() if v not in (None, (), {})})
     axes = make_study_settings({name: given.pop(name, None) for name in _AXES})
     where = {name: given.pop(name, None) for name in ("run_dir", "fresh", "reuse")}
     places = make_settings({"plugin": "", **where})

@@ -153,6 +153,7 @@ def show(name: str, as_json: bool) -> None:
                 "judge": None if plugin.judge is None else plugin.judge.__qualname__,
                 "scorer": plugin.offers.score is not None,
                 "section": plugin.offers.section is not None,
+                "transforms": [one.name for one in plugin.offers.transforms],
             }
         )
         return
@@ -167,6 +168,10 @@ def show(name: str, as_json: bool) -> None:
     ):
         if offered is not None:
             say(f"mubench-gen {flag} {plugin.name}")
+    for one in plugin.offers.transforms:
+        name = one.name if one.name == plugin.name else f"{one.name}@{plugin.name}"
+        options = "".join(f":{p.name}={p.default}" for p in one.parameters if p.name != "seed")
+        say(printable(f"mubench-gen eval --image-set transform={name}{options}  {one.description}"))
     for model in models:
         for key, option in model["options"].items():
             about = option["description"] or ""

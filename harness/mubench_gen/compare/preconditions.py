@@ -16,6 +16,7 @@ _DESIGN = ("prompt", "readout", "orders", "repeats")
 _SAMPLING = ("temperature", "max_tokens", "orders", "repeats", "judge")
 # Of an image policy: what is refused, and what is one thing in all versions that name it.
 _NO_PICTURE = ("max_bytes", "max_pixels", "orientation")
+_TRANSFORM = "transform"
 _SHOWN = 3
 
 
@@ -86,6 +87,8 @@ def _obstacles(one: Manifest, other: Manifest) -> Iterator[str]:
             yield f"{text}, and so do the models: what makes a difference could not be told"
     if policies := _policies(one, other):
         yield f"the image policies differ: {_some(policies)}"
+    if _is_confounded(one, other) and (transforms := _transforms(one, other)):
+        yield f"{transforms}, and so do the models: what makes a difference could not be told"
     controls = one["settings"]["control"], other["settings"]["control"]
     if controls[0] != controls[1]:
         yield f"the controls differ: {controls[0]} and {controls[1]}"
@@ -96,6 +99,8 @@ def _notes(one: Manifest, other: Manifest) -> Iterator[str]:
     if not _is_confounded(one, other):
         for text in _prompt_differences(one, other):
             yield f"{text}: {_meant(one, other)}"
+        if transforms := _transforms(one, other):
+            yield f"{transforms}: {_meant(one, other)}"
     readouts = mine["readout"], theirs["readout"]
     if readouts[0] != readouts[1] and len(readouts[0]) == len(readouts[1]) == 1:
         told = f"{readouts[0][0]} and {readouts[1][0]}"
@@ -223,8 +228,20 @@ def _policies(one: Manifest, other: Manifest) -> list[str]:
     return [
         f"{n} {_told(mine.get(n))} and {_told(theirs.get(n))}"
         for n in names
-        if n not in _NO_PICTURE
+        if n not in (*_NO_PICTURE, _TRANSFORM)
     ]
+
+
+def _transforms(one: Manifest, other: Manifest) -> str | None:
+    """How the transforms of the images differ, which are what an ablation compares."""
+    found = [(m.get("image_policy") or {}).get(_TRANSFORM) for m in (one, other)]
+    if found[0] == found[1]:
+        return None
+    told = [
+        "none" if one is None else f"{one['name']} {one['version']} {one['options']}"
+        for one in found
+    ]
+    return f"the image transforms differ ({told[0]} and {told[1]})"
 
 
 def _applies_orientation(manifest: Manifest) -> bool:

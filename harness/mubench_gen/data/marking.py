@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mubench_gen.images.geometry import iou, require_one_frame
 from mubench_gen.images.policy import StandardPolicy
-from mubench_gen.types import Box, Image
+from mubench_gen.types import Box, Image, as_png
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -110,6 +109,4 @@ def _draw(image: Image, boxes: Sequence[Box]) -> bytes:
         x0, y0 = min(max(0, round(box.x0)), right), min(max(0, round(box.y0)), bottom)
         x1, y1 = min(max(x0, round(box.x1)), right), min(max(y0, round(box.y1)), bottom)
         pen.rectangle((x0, y0, x1, y1), outline=colour, width=line)
-    stream = io.BytesIO()
-    picture.save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
+    return as_png(picture)

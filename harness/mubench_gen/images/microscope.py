@@ -21,6 +21,8 @@ from mubench_gen.images.files import declared, orientation
 from mubench_gen.images.pixels import loaded, turned
 from mubench_gen.images.policy import StandardPolicy, joined, turn_note
 from mubench_gen.images.ranges import percentile, shares, spread
+from mubench_gen.images.transform import read_transform
+from mubench_gen.plugins.registry import Plugins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,19 +62,19 @@ class ScientificPolicy(StandardPolicy):
     z: str = "first"
     channels: tuple[tuple[int, str], ...] = ()
 
-    def check(self, content: bytes, name: str) -> str | None:
+    def _conversion(self, content: bytes, name: str) -> str | None:
         if not is_tiff(content):
-            return self._windowed(StandardPolicy.check(self, content, name))
+            return self._windowed(StandardPolicy._conversion(self, content, name))
         with _series(content, name) as series:
             if _is_plain(series):
-                return StandardPolicy.check(self, content, name)
+                return StandardPolicy._conversion(self, content, name)
             self._check_series(series, name)
             shape = "×".join(map(str, series.shape))
             note = f"{series.axes} {shape} {series.dtype.name} to 8-bit, {self._words()}"
             return joined(note, turn_note(_orientation(series)))
 
-    def decode(self, content: bytes, name: str) -> PillowImage.Image:
-        note = self.check(content, name)
+    def _decoded(self, content: bytes, name: str) -> PillowImage.Image:
+        note = self._conversion(content, name)
         if is_tiff(content):
             with _series(content, name) as series:
                 if not _is_plain(series):
@@ -81,7 +83,7 @@ class ScientificPolicy(StandardPolicy):
         elif note is not None and f"8-bit, {self.range}" in note:
             values, number = _pillow_values(content, name)
             return turned(self._drawn(values, "YX", name), number)
-        return StandardPolicy.decode(self, content, name)
+        return StandardPolicy._decoded(self, content, name)
 
     def _check_series(self, series: Any, name: str) -> None:
         sizes = dict(zip(series.axes, series.shape, strict=True))
@@ -183,20 +185,32 @@ def is_tiff(content: bytes) -> bool:
     return content.startswith(_TIFF)
 
 
-def make_policy(settings: Mapping[str, str], seconds: float | None = None) -> StandardPolicy:
-    """The policy of `--image-set`: the standard one where only limits are set, or nothing.
+def make_policy(
+    settings: Mapping[str, str],
+    seconds: float | None = None,
+    *,
+    seed: int = 0,
+    plugins: Plugins | None = None,
+) -> StandardPolicy:
+    """The policy of `--image-set`: the standard one where limits or a transform alone are set.
 
-    `seconds`: the longest that reading, checking or decoding one image may take.
+    `seconds`: the longest that reading, checking or decoding one image may take. `seed`, of a
+    transform that draws; `plugins`, where transforms are looked for.
     """
-    limits: dict[str, Callable[[str, str], Any]] = {"max_pixels": _count, "max_bytes": _count}
-    readers = {"range": _range, "z": _z, "channels": _channels, **limits}
+
+    def transform(key: str, value: str) -> Any:
+        return read_transform(value, plugins or Plugins(), seed=seed)
+
+    standard: dict[str, Callable[[str, str], Any]]
+    standard = {"max_pixels": _count, "max_bytes": _count, "transform": transform}
+    readers = {"range": _range, "z": _z, "channels": _channels, **standard}
     for key in settings:
         if key not in readers:
             raise SettingError(f"--image-set {key}: unknown. {did_you_mean(key, readers)}")
     chosen = {key: readers[key](key, value) for key, value in settings.items()}
     if "max_pixels" in chosen:
         _lift_pillows_limit(chosen["max_pixels"])
-    kind = StandardPolicy if chosen.keys() <= limits.keys() else ScientificPolicy
+    kind = StandardPolicy if chosen.keys() <= standard.keys() else ScientificPolicy
     return kind(seconds=seconds, **chosen)
 
 

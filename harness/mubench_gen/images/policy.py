@@ -8,13 +8,14 @@ conversion, which saturates 16-bit and float images to white.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.errors import ImageError
 from mubench_gen.images.files import is_png, is_png_exif, opened, orientation, png_chunks
 from mubench_gen.images.jpeg import is_jpeg
 from mubench_gen.images.pixels import BYTES_A_VALUE, DEEP, is_clear, loaded, to_rgb, upright
+from mubench_gen.images.transform import Chosen
 from mubench_gen.plugins.worker_threads import TimeOver, Workers
 from mubench_gen.types import TURNED, Image
 
@@ -40,7 +41,7 @@ class StandardPolicy:
     `orientation`: what a file declares (EXIF) is applied, as viewers do.
     `max_bytes`: the largest decoded size (width × height × channels × bytes) accepted;
     `max_pixels`: the largest width × height; `seconds`: the longest that reading, checking or
-    decoding one image may take.
+    decoding one image may take. `transform`: what is done to the decoded picture at last.
     """
 
     name: str = "standard-1"
@@ -51,10 +52,22 @@ class StandardPolicy:
     orientation: str = "applied"
     max_pixels: int = _MOST_BYTES // 3
     seconds: float | None = field(default=None, compare=False)
+    transform: Chosen | None = None
+
+    @property
+    def transforms(self) -> bool:
+        """Whether the decoded picture is changed by a plugin's transform."""
+        return self.transform is not None
+
+    def untransformed(self) -> StandardPolicy:
+        """The same policy for pictures that were transformed already."""
+        return self if self.transform is None else replace(self, transform=None)
 
     def as_dict(self) -> dict[str, Any]:
         """What the manifest records."""
-        return {name: value for name, value in asdict(self).items() if name != "seconds"}
+        named = [one.name for one in fields(self) if one.name not in ("seconds", "transform")]
+        transform = {} if self.transform is None else {"transform": self.transform.identity()}
+        return {**{name: getattr(self, name) for name in named}, **transform}
 
     def identity(self) -> dict[str, Any]:
         """What stands in every key. The limits make no picture, and an orientation stands in
@@ -66,6 +79,11 @@ class StandardPolicy:
 
     def check(self, content: bytes, name: str) -> str | None:
         """What decoding will change, None where nothing; ImageError for what it refuses."""
+        done = None if self.transform is None else self.transform.words
+        return joined(self._conversion(content, name), done)
+
+    def _conversion(self, content: bytes, name: str) -> str | None:
+        """What decoding will change without the transform."""
         if is_png(content):
             return self._check_png(content, name)
         with opened(content, name) as picture:
@@ -83,8 +101,17 @@ class StandardPolicy:
             loaded(content, name)
 
     def decode(self, content: bytes, name: str) -> PillowImage.Image:
-        """8-bit RGB by this policy."""
-        self.check(content, name)
+        """8-bit RGB by this policy, transformed."""
+        picture = self._decoded(content, name)
+        if self.transform is None:
+            return picture
+        made = self.transform.apply(picture, content, name)
+        self._check_size(made.size, 3, f"{name}: transformed")
+        return made
+
+    def _decoded(self, content: bytes, name: str) -> PillowImage.Image:
+        """8-bit RGB without the transform."""
+        self._conversion(content, name)
         picture = to_rgb(upright(loaded(content, name)), name)
         picture.info = {}  # or what is given the pixels may turn them again, or apply a profile
         return picture
@@ -165,6 +192,7 @@ class _Timed:
         self._policy = policy
         self._seconds = seconds
         self._hung = False
+        self.transforms = policy.transforms
         self._checked: str | ImageError | None = None
 
     def read(self) -> bytes:
@@ -196,9 +224,12 @@ class _Timed:
                 return _WORKERS.call(call, self._seconds)
             except TimeOver:
                 self._hung = True
-        raise ImageError(
-            f"{self._name}: was not read and decoded within {self._seconds:g} s (--timeout)"
+        transform = self._policy.transform
+        done = "read and decoded" if transform is None else "read, decoded and transformed"
+        by = (
+            "" if transform is None else f" by {transform.transform.name!r} of {transform.plugin!r}"
         )
+        raise ImageError(f"{self._name}: was not {done}{by} within {self._seconds:g} s (--timeout)")
 
 
 def _bytes_a_pixel(mode: str) -> float:

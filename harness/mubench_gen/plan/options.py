@@ -55,7 +55,7 @@ HEADINGS = {
         "image_set": Option(
             "K=V",
             "Microscope files: range=percentile:1:99, z=max, channels=0:green+1:red; limits: "
-            "max_pixels, max_bytes.",
+            "max_pixels, max_bytes. Any: transform=grayscale.",
             many=True,
         ),
         "orders": Option(

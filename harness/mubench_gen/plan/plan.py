@@ -11,7 +11,7 @@ from mubench_gen.console.progress import log
 from mubench_gen.console.secrets import know_environment, secret_fields
 from mubench_gen.data import open_dataset
 from mubench_gen.data.dataset import Dataset
-from mubench_gen.data.recast import BOXES
+from mubench_gen.data.recast import BOXES, WHICH_BOX
 from mubench_gen.data.shard import Shard, parse_shard, rows_of
 from mubench_gen.errors import PluginError, SettingError, describe
 from mubench_gen.images.microscope import make_policy
@@ -123,7 +123,9 @@ def make_plan(
     engine = engine_of(spec, settings)
     runtime = runtime_of(spec, settings, variants)
     model = make_model(plugin, spec, engine, runtime, settings)
-    policy = make_policy(settings.image_set, seconds=settings.timeout)
+    policy = make_policy(
+        settings.image_set, seconds=settings.timeout, seed=settings.seed, plugins=plugins
+    )
     if settings.control == "blind" and spec.kind == "contrastive":
         raise SettingError(
             "The control 'blind' is for generative models: a contrastive model compares an image "
@@ -140,6 +142,7 @@ def make_plan(
     tasks = asked_of(load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks))
     dataset = with_recasts(dataset, tasks)
     tasks = answered_by(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks))
+    _check_boxes_stay(tasks, policy)
     prompts = _prompts(settings, default_prompts(tasks, spec.kind), variants)
     _check_kinds(prompts, plugin, spec)
     readouts = _readouts(settings, model, plugin, spec)
@@ -165,6 +168,19 @@ def make_plan(
         held=_held(None if shard is None else rows_of(shard, dataset), shots),
         cluster=cluster,
     )
+
+
+def _check_boxes_stay(tasks: Sequence[Task], policy: StandardPolicy) -> None:
+    """Boxes are in pixels of the file, which a transform may have moved."""
+    if policy.transform is None or not policy.transform.transform.moves_pixels:
+        return
+    boxed = [task.name for task in tasks if task.question.split("/")[0] in (BOXES, WHICH_BOX)]
+    if boxed:
+        raise SettingError(
+            f"The transform {policy.transform.transform.name!r} moves pixels, and the "
+            f"tasks {', '.join(boxed)} have boxes at places of the file. Leave these tasks out "
+            "(--tasks), or take a transform that leaves everything where it is."
+        )
 
 
 def open_judge(name: str, plugins: Plugins) -> Bench:

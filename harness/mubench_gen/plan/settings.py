@@ -21,7 +21,7 @@ from mubench_gen.types import Readout
 T = TypeVar("T")
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 # These change how a run is made, not what comes out of it.
-_NOT_IDENTITY = frozenset(
+NOT_IDENTITY = frozenset(
     {
         "device",
         "batch_size",
@@ -173,7 +173,7 @@ class Settings(BaseModel):
     def identity(self, secret: Collection[str] = ()) -> dict[str, Any]:
         """What the run's ID is a hash of, secrets blanked; `secret` are options that are so."""
         unset = {name for name in _ONLY_WHERE_SET if not getattr(self, name)}
-        plain = self.model_dump(mode="json", exclude={*_NOT_IDENTITY, *unset})
+        plain = self.model_dump(mode="json", exclude={*NOT_IDENTITY, *unset})
         if self.base_url:
             plain["base_url"] = sorted(map(public_url, self.base_url))
         return {**plain, "options": without_secrets(self.options, secret)}

@@ -1,19 +1,24 @@
 """The hooks of mubench-gen, and what a plugin may offer beside models.
 
-A judge reads replies, a scorer scores records, a section says something in a report: each is
-called only where a flag names its plugin. Everything in this module is public API, re-exported
-by `mubench_gen`.
+A transform changes images, a judge reads replies, a scorer scores records, a section says
+something in a report: each is called only where a flag names its plugin. Everything in this
+module is public API, re-exported by `mubench_gen`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
 from mubench_gen.model import ModelSpec, Options, hookspec
+
+if TYPE_CHECKING:
+    from PIL import Image as PillowImage
 
 Measures = Mapping[str, Mapping[str, float | None]]
 
@@ -59,6 +64,45 @@ class Section:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """A change of every image before a model sees it (`--image-set transform=NAME`).
+
+    `function` gets an image as 8-bit RGB, which it may change, and gives another one of that
+    mode. Its further arguments, annotated and with defaults, are the transform's options. One that
+    is named `seed` is no option: it gets a number that the run's seed and the image's file decide.
+    `version` stands in the key of every reply: raise it when the pictures change.
+    `moves_pixels`: what is seen may stand elsewhere afterwards, or the size be another one; tasks
+    with boxes are refused then.
+    """
+
+    name: str
+    function: Callable[..., PillowImage.Image]
+    version: str = "1"
+    description: str = ""
+    moves_pixels: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
+            raise ValueError(
+                f"Transform {self.name!r}: a name has letters, digits, _ . and - alone"
+            )
+        if not isinstance(self.version, str) or not self.version:
+            raise ValueError(f"Transform {self.name}: its version must be a text, such as '1'")
+        if not callable(self.function):
+            raise ValueError(f"Transform {self.name}: {self.function!r:.60} is not a function")
+        for parameter in self.parameters:
+            if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                raise ValueError(f"Transform {self.name}: name each option, instead of {parameter}")
+            if parameter.default is parameter.empty and parameter.name != "seed":
+                raise ValueError(f"Transform {self.name}: {parameter.name} needs a default")
+
+    @property
+    def parameters(self) -> Sequence[inspect.Parameter]:
+        """Those of the function behind the image."""
+        return list(inspect.signature(self.function).parameters.values())[1:]
+
+
 class Hooks:
     """The hooks of mubench-gen. The plugin manager validates plugins against this class.
 
@@ -71,6 +115,14 @@ class Hooks:
         """The models of this plugin, the default first.
 
         Called when the plugin is asked for: by `--plugin`, `plugins show` or `plugins check`.
+        """
+
+    @hookspec(firstresult=True)
+    def mubench_gen_transforms(self) -> Sequence[Transform]:  # type: ignore[empty-body]
+        """The image transforms of this plugin.
+
+        Called when `--image-set transform=…` or `ablate --axis transform=…` names the plugin,
+        and when a report shows the images of such a run.
         """
 
     @hookspec(firstresult=True)

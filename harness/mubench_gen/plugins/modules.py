@@ -11,6 +11,7 @@ from pathlib import Path
 _SIGNS = {
     "generative": ("GenerativeModel", "StreamingModel", 'kind="generative"', "kind='generative'"),
     "contrastive": ("ContrastiveModel", 'kind="contrastive"', "kind='contrastive'"),
+    "transform": ("def mubench_gen_transforms",),
     "judge": ("def mubench_gen_judge",),
     "scorer": ("def mubench_gen_score",),
     "section": ("def mubench_gen_section",),

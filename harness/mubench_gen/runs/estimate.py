@@ -173,7 +173,7 @@ class _Count:
         self.rows += _ROW + text
         self.captions.update(hash(caption) for caption in request.texts)
         for image in _images(request):
-            size = self.images.setdefault(image.sha256, len(image.data))
+            size = self.images.setdefault(image.sha256, len(image.file_bytes))
             self.server += 4 * math.ceil(size / 3)
         self._count_tokens(request)
 

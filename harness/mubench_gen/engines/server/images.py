@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-import io
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from functools import partial
 import orjson
 
 from mubench_gen.images.files import bare, media_type
-from mubench_gen.types import Image
+from mubench_gen.types import Image, as_png
 
 _MOST = 32 * 2**20  # bytes of base64 that are kept
 _THREADS = 2
@@ -41,8 +40,10 @@ class ImageUrls:
         kept = self._kept.get(image.sha256)
         if kept is not None:
             return kept[1]
+        if image.conversion is not None:
+            return None
         media = media_type(image.data)
-        content = bare(image.data) if media and image.conversion is None else None
+        content = bare(image.data) if media else None
         if media is None or content is None:
             return None
         return self._keep(image.sha256, media, content)
@@ -94,6 +95,4 @@ def _encoder() -> Callable[[bytes], bytes]:
 
 
 def _as_png(image: Image) -> bytes:
-    stream = io.BytesIO()
-    image.pixels().save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
+    return as_png(image.pixels())

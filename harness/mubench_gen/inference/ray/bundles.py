@@ -68,7 +68,7 @@ class References:
     def of(self, image: Image) -> Any:
         reference = self._known.pop(image.sha256, None)
         if reference is None:
-            reference = self._ray.put(image.data)
+            reference = self._ray.put(image.file_bytes)
         self._known[image.sha256] = reference
         if len(self._known) > _IMAGES_KEPT:
             del self._known[next(iter(self._known))]

@@ -12,10 +12,14 @@ from mubench_gen.types import Image, Message, Readout, Request, Response, Sampli
 
 @dataclass(frozen=True, slots=True)
 class SentImage:
-    """An image by its digest; the bytes are sent once, apart."""
+    """An image by its digest; the bytes of its file are sent once, apart.
+
+    `transformed` False: they are to be shown without the run's transform.
+    """
 
     name: str
     sha256: str
+    transformed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +111,12 @@ def unpack(sent: SentRequest, image: Callable[[SentImage], Image]) -> Request:
 
 def received_image(sent: SentImage, content: bytes, policy: StandardPolicy) -> Image:
     """The image of these bytes, decoded by the run's policy."""
-    return open_image(sent.name, lambda: content, policy)
+    own = policy if sent.transformed else policy.untransformed()
+    return open_image(sent.name, lambda: content, own)
 
 
 def _mark(image: Image) -> SentImage:
-    return SentImage(image.name, image.sha256)
+    return SentImage(image.name, image.sha256, image.is_transformed)
 
 
 _EMPTY = Message("user", ())

@@ -133,7 +133,7 @@ class _Opened:
         self._size = job.size
         self._timeout = settings.timeout
         self._asker = make_asker(self.model)
-        self._policy = make_policy(settings.image_set, seconds=settings.timeout)
+        self._policy = make_policy(settings.image_set, seconds=settings.timeout, seed=settings.seed)
         self._images: OrderedDict[str, Image] = OrderedDict()
 
     def requests(self, bundle: Bundle, contents: Mapping[str, bytes]) -> Sequence[Request]:

@@ -62,7 +62,8 @@ def find_pictures(
     album, step = Album(), first_step(most)
     if not wanted:
         return album
-    for settings in _sources(runs, data):
+    sources = list(_sources(runs, data))
+    for settings in sources:
         missing = {digest: rows for digest, rows in wanted.items() if digest not in album.pictures}
         if not missing:
             break
@@ -77,6 +78,12 @@ def find_pictures(
         album.notes.append(
             f"{lost:,} of {len(wanted):,} images are no longer in the data, or are others there "
             "now: placeholders stand for them."
+        )
+    transforms = {_transform(settings) or "none": None for settings in sources}
+    if len(transforms) > 1:
+        album.notes.append(
+            f"The runs were shown the images under several transforms ({', '.join(transforms)}): "
+            "each image is shown here under the first of them that has it."
         )
     return album
 
@@ -94,12 +101,21 @@ def _sources(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, Any]]:
             "control": settings["control"],
             "allow_outside": settings.get("allow_outside", False),
         }
+        if _transform(asked):
+            asked["seed"] = settings["seed"]
         seen.setdefault(repr(asked), asked)
-    yield from sorted(seen.values(), key=lambda asked: asked["control"] == "shuffled")
+    yield from sorted(
+        seen.values(), key=lambda asked: (asked["control"] == "shuffled", _transform(asked))
+    )
+
+
+def _transform(settings: Mapping[str, Any]) -> str:
+    """What the images were changed by, "" where by nothing: those runs' images come first."""
+    return str(settings["image_set"].get("transform", ""))
 
 
 def _opened(settings: Mapping[str, Any]) -> Dataset:
-    policy = make_policy(settings["image_set"])
+    policy = make_policy(settings["image_set"], seed=settings.get("seed", 0))
     outside = settings["allow_outside"]
     return open_dataset(settings["data"], policy, partial=True, outside=outside)
 
@@ -141,7 +157,7 @@ def _images(row: Row) -> Iterator[Image]:
 
 
 def _picture(image: Image, step: Step) -> Picture:
-    if image.data.startswith(_JPEG) and image.conversion is None:
+    if image.conversion is None and image.data.startswith(_JPEG):
         return _drafted(image, step)
     pixels = image.pixels()
     return Picture(thumbnail(pixels, step), image.name, *pixels.size)

@@ -1,0 +1,159 @@
+"""The runs of a study: each model under each condition, opened and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mubench_gen.ablation.axes import Condition, conditions_of
+from mubench_gen.ablation.budget import by_item, draw
+from mubench_gen.ablation.grid import (
+    Grid,
+    StudySettings,
+    make_grid,
+    prompt_axes,
+    run_axes,
+    variants,
+)
+from mubench_gen.console.progress import log
+from mubench_gen.data.recast import BOXES
+from mubench_gen.errors import SettingError
+from mubench_gen.plan.items import samples_of
+from mubench_gen.plan.plan import Plan, Selection, make_plan
+from mubench_gen.plan.settings import Settings, make_settings
+from mubench_gen.plugins.registry import Plugins
+
+_OF_CHATS = ("labels", "system", "image", "shots")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One run of a study: a model under one condition, the `number`th of the grid."""
+
+    plan: Plan
+    condition: Condition
+    number: int
+
+    @property
+    def folder(self) -> Path:
+        """Below the study's."""
+        return Path("runs", self.plan.name, self.condition.name)
+
+
+def open_parts(
+    axes: StudySettings, given: Mapping[str, Any], plugins: Plugins
+) -> tuple[Grid, list[Part]]:
+    """The grid, and a part for each model and condition, a model's together."""
+    _check_constant(axes, given)
+    asked = {**given, "prompt": axes.prompt, "readout": axes.readout}
+    parts = [
+        _part(axes, condition, number, {**asked, "plugin": plugin, "model": model}, plugins)
+        for plugin, model in _models(axes)
+        for number, condition in enumerate(conditions_of(run_axes(axes)))
+    ]
+    grids = [make_grid(axes, part.plan.prompts, part.plan.readouts) for part in parts]
+    _check_parts(parts, grids)
+    return grids[0], parts
+
+
+def _part(
+    axes: StudySettings,
+    condition: Condition,
+    number: int,
+    given: Mapping[str, Any],
+    plugins: Plugins,
+) -> Part:
+    settings = make_settings(condition.settings(given))
+    _check_kind(axes, settings, plugins)
+    return Part(make_plan(settings, plugins, variants=variants(axes)), condition, number)
+
+
+def within(budget: int, parts: Sequence[Part], grid: Grid) -> Sequence[Part]:
+    """A model's parts with a part of the grid, drawn by the study's seed."""
+    plan = parts[0].plan
+    items = [sample.id for sample in samples_of(plan)]
+    cells = [(cell.prompt, cell.readout) for cell in grid.cells]
+    if budget >= len(items) * len(cells):
+        log(f"The budget is enough for all {len(items) * len(cells):,} pairs of the grid.")
+        return parts
+    chosen = draw(len(items), len(cells), budget, seed=plan.settings.seed)
+    condition = np.array([cell.condition for cell in grid.cells])
+    drawn = []
+    for part in parts:
+        here = [places[condition[places] == part.number] for places in chosen]
+        selection = Selection(budget, by_item(items, cells, here))
+        drawn.append(replace(part, plan=replace(part.plan, selection=selection)))
+    return drawn
+
+
+def _models(axes: StudySettings) -> list[tuple[str, str | None]]:
+    """Pairs of plugin and model; None: the plugin's first."""
+    if not axes.plugin:
+        raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
+    if not axes.model:
+        return [(plugin, None) for plugin in axes.plugin]
+    pairs = []
+    for model in axes.model:
+        plugin, equals, name = model.partition("=")
+        if not equals and len(axes.plugin) == 1:
+            pairs.append((axes.plugin[0], model))
+        elif equals and plugin in axes.plugin:
+            pairs.append((plugin, name))
+        else:
+            raise SettingError(
+                f"--model {model!r}: of which plugin? With several plugins give PLUGIN=MODEL, "
+                f"PLUGIN one of {', '.join(axes.plugin)}."
+            )
+    named = {plugin for plugin, _ in pairs}
+    return [*pairs, *((plugin, None) for plugin in axes.plugin if plugin not in named)]
+
+
+def _check_constant(axes: StudySettings, given: Mapping[str, Any]) -> None:
+    """A setting is an axis or the same everywhere, not both."""
+    pairs = ("prompt_set", "image_set", "options")
+    constant = make_settings({"plugin": "", **{name: given.get(name) for name in pairs}})
+    varied = {name: f"--prompt-set {key}=…" for name, (key, _) in prompt_axes(axes).items()
+              if key in constant.prompt_set}  # fmt: skip
+    for axis in run_axes(axes):
+        if axis.key:
+            there = axis.key in getattr(constant, axis.field)
+        else:
+            there = given.get(axis.field) is not None
+        if there:
+            varied[axis.name] = axis.flag
+    for name, flag in varied.items():
+        raise SettingError(f"{flag} and the axis {name!r} of the grid are one thing: give one.")
+
+
+def _check_kind(axes: StudySettings, settings: Settings, plugins: Plugins) -> None:
+    plugin = plugins.load(settings.plugin)
+    spec = plugin.spec(settings.model)
+    varied = [axis for axis in _OF_CHATS if getattr(axes, axis)]
+    if spec.kind == "contrastive" and varied:
+        raise SettingError(
+            f"The axes {', '.join(varied)} are of chat prompts; the model {spec.name!r} of the "
+            f"plugin {plugin.name!r} is contrastive and compares an image with captions. Vary "
+            "--prompt (caption prompts) for it, in a study of its own."
+        )
+
+
+def _check_parts(parts: Sequence[Part], grids: Sequence[Grid]) -> None:
+    if any(task.question.split("/")[0] == BOXES for part in parts for task in part.plan.tasks):
+        raise SettingError(
+            "A study is of questions with options: leave the tasks that ask for boxes out."
+        )
+    folders = [part.folder for part in parts]
+    twice = sorted({part.plan.name for part in parts if folders.count(part.folder) > 1})
+    if twice:
+        raise SettingError(f"Two of the models are named {twice[0]!r}: each is asked once.")
+    for part, grid in zip(parts, grids, strict=True):
+        if grid.as_dict() != grids[0].as_dict():
+            raise SettingError(
+                f"{parts[0].folder.relative_to('runs')} and {part.folder.relative_to('runs')} have "
+                f"grids of their own: {grids[0].as_dict()} and {grid.as_dict()}. Give --prompt and "
+                "--readout that both take, or make a study of each."
+            )

@@ -1,0 +1,182 @@
+"""Transforms of images: a plugin's function with its options, as one image after another gets it.
+
+Written `[NAME@]PLUGIN[:KEY=VALUE…]`: the transform of a plugin that has its name, or its only one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError, create_model
+
+from mubench_gen.errors import ImageError, PluginError, SettingError, describe, did_you_mean
+from mubench_gen.model import Options
+from mubench_gen.plugins.extension import Transform
+from mubench_gen.plugins.hooks import Isolated
+
+if TYPE_CHECKING:
+    from PIL import Image as PillowImage
+
+    from mubench_gen.plugins.registry import Plugin, Plugins
+
+NONE = "none"
+_SEED = "seed"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A transform of a plugin with all of its options.
+
+    `source` is whose it is: a distribution, or the digest of a file. `seed` is the run's, None
+    where the transform draws nothing.
+    """
+
+    transform: Transform
+    plugin: str
+    source: str
+    options: Mapping[str, Any]
+    values: Mapping[str, Any]
+    seed: int | None
+
+    def identity(self) -> dict[str, Any]:
+        """What stands in every key and in the manifest."""
+        drawn = {} if self.seed is None else {_SEED: self.seed}
+        return {
+            "name": self.transform.name,
+            "version": self.transform.version,
+            "source": self.source,
+            "options": dict(self.values),
+            **drawn,
+        }
+
+    @property
+    def words(self) -> str:
+        """In the note of what was done to an image: "transform blur (sigma 2.0)"."""
+        options = ", ".join(f"{name} {value}" for name, value in self.values.items())
+        return f"transform {self.transform.name}" + (f" ({options})" if options else "")
+
+    def apply(self, picture: PillowImage.Image, content: bytes, name: str) -> PillowImage.Image:
+        """The picture of the file `content` transformed. ImageError where that fails."""
+        where = f"{name}: the transform {self.transform.name!r} of the plugin {self.plugin!r}"
+        size, given = picture.size, dict(self.options)
+        if self.seed is not None:
+            digest = hashlib.sha256(f"{self.seed}\0".encode() + content).digest()
+            given[_SEED] = int.from_bytes(digest[:8], "big")
+        try:
+            made: Any = _loaded(self.transform.function(picture, **given))
+        except (Exception, SystemExit) as error:  # an edge of isolation: one plugin's own code
+            raise ImageError(f"{where} raised {type(error).__name__}: {describe(error)}") from None
+        fault = _fault(made, size, moves_pixels=self.transform.moves_pixels)
+        if fault is not None:
+            raise ImageError(f"{where} must return an 8-bit RGB image; {fault}")
+        found: PillowImage.Image = made
+        found.info = {}
+        return found
+
+
+def read_transform(text: str, plugins: Plugins, *, seed: int) -> Chosen | None:
+    """The transform that a setting names, None for "none". UsageError says what is wrong."""
+    if text == NONE:
+        return None
+    source, *pairs = text.split(":")
+    name, at, plugin_name = source.partition("@")
+    if not at:
+        name, plugin_name = "", source
+    plugin = plugins.load(plugin_name)
+    transform = _of(plugin, name)
+    options = _validated(transform, pairs, text)
+    draws = any(parameter.name == _SEED for parameter in transform.parameters)
+    return Chosen(
+        transform=transform,
+        plugin=plugin.name,
+        source=plugin.distribution or plugin.digest or plugin.name,
+        options={key: getattr(options, key) for key in type(options).model_fields},
+        values=options.model_dump(mode="json"),
+        seed=seed if draws else None,
+    )
+
+
+def _of(plugin: Plugin, name: str) -> Transform:
+    offered = {one.name: one for one in plugin.offers.transforms}
+    if not offered:
+        raise PluginError(
+            f"The plugin {plugin.name!r} has no image transform: it has no hook "
+            "mubench_gen_transforms (docs/extending.md)."
+        )
+    if name and name not in offered:
+        near = did_you_mean(name, offered)
+        raise PluginError(f"The plugin {plugin.name!r} has no transform {name!r}. {near}")
+    only = next(iter(offered)) if len(offered) == 1 else plugin.name
+    wanted = name or only
+    if wanted not in offered:
+        named = " or ".join(f"{one}@{plugin.name}" for one in offered)
+        raise PluginError(f"Which transform of the plugin {plugin.name!r}? Give {named}.")
+    return offered[wanted]
+
+
+def _validated(transform: Transform, pairs: list[str], text: str) -> Options:
+    """The options of a transform, read by the annotations of its function."""
+    given = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingError(f"transform={text}: {pair!r} is not KEY=VALUE.")
+        given[key.strip()] = value.strip()
+    model = _model_of(transform)
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            near = did_you_mean(key, model.model_fields) if model.model_fields else "It has none."
+            reason = f"the transform {transform.name!r} has no option {key!r}. {near}"
+            raise SettingError(f"transform={text}: {reason}") from None
+        raise SettingError(
+            f"transform={text}: {key}: {first['msg']} (got {first['input']!r:.60})."
+        ) from None
+
+
+def _model_of(transform: Transform) -> type[Options]:
+    """The arguments of a transform's function, as their annotations in its module say."""
+    fields: dict[str, Any] = {
+        one.name: (Any if one.annotation is one.empty else one.annotation, one.default)
+        for one in transform.parameters
+        if one.name != _SEED
+    }
+    module = getattr(transform.function, "__module__", None) or __name__
+    with Isolated(f"The transform {transform.name!r}"):
+        model = create_model("Options", __base__=Options, __module__=module, **fields)
+        model.model_rebuild()  # raises where an annotation means nothing
+    return model
+
+
+def _loaded(made: Any) -> Any:
+    """A picture that is read already, and of Pillow's plain class."""
+    from PIL import Image as Pillow
+
+    if isinstance(made, Pillow.Image):
+        made.load()
+        if type(made) is not Pillow.Image:
+            return made.copy()
+    return made
+
+
+def _fault(made: Any, size: tuple[int, int], *, moves_pixels: bool) -> str | None:
+    from PIL import Image as Pillow
+
+    if not isinstance(made, Pillow.Image):
+        return f"it returned {made!r:.60}"
+    if made.mode != "RGB":
+        return f"it returned one of mode {made.mode!r}"
+    if min(made.size) < 1:
+        return f"it returned one of {made.width} × {made.height} pixels"
+    if made.size != size and not moves_pixels:
+        return (
+            f"it returned one of {made.width} × {made.height} pixels for {size[0]} × {size[1]}, "
+            "without declaring moves_pixels"
+        )
+    return None
