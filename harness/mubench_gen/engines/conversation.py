@@ -74,6 +74,11 @@ def no_template(name: str) -> str:
     )
 
 
+def hint_of(checkpoint: Checkpoint) -> str:
+    """What the plugin says about a checkpoint that cannot be opened."""
+    return checkpoint.hint.replace("{id}", str(checkpoint.path))
+
+
 def _system_before_user(turns: list[Message]) -> list[Message]:
     """What the system says as the beginning of the first user's message."""
     said = [part for turn in turns if turn.role == "system" for part in turn.content]

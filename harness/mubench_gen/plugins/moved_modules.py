@@ -37,7 +37,7 @@ MOVED = {
     "engines.ray_options": "plan.ray_options",
     "engines.server_answers": "engines.server.answers",
     "engines.server_client": "engines.server.client",
-    "engines.server_diagnosis": "engines.server.diagnosis",
+    "engines.server_diagnosis": "engines.vllm.diagnosis",
     "engines.server_generative": "engines.server.generative",
     "engines.server_health": "engines.server.health",
     "engines.server_images": "engines.server.images",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mubench_gen.engines.conversation import hint_of
 from mubench_gen.engines.options import TransformersOptions, parse_options
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
@@ -67,11 +68,6 @@ def read_source(checkpoint: Checkpoint, runtime: Runtime) -> Source:
         dtype=runtime.dtype,
         hint=hint_of(checkpoint),
     )
-
-
-def hint_of(checkpoint: Checkpoint) -> str:
-    """What the plugin says about a checkpoint that cannot be opened."""
-    return checkpoint.hint.replace("{id}", str(checkpoint.path))
 
 
 def read_options(checkpoint: Checkpoint, runtime: Runtime) -> TransformersOptions:

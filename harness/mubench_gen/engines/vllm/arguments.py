@@ -120,7 +120,7 @@ def _limits(images: int, given: Any, engine: str) -> dict[str, Any]:
     return {name: {**limits, **(given or {})}}
 
 
-def settle(arguments: Mapping[str, Any], runtime: Runtime) -> VllmStart:
+def resolve_start(arguments: Mapping[str, Any], runtime: Runtime) -> VllmStart:
     """The arguments with what depends on the machine. Imports torch.
 
     `auto` is float32 without a GPU, as everywhere in mubench-gen, and the checkpoint's own
@@ -130,15 +130,15 @@ def settle(arguments: Mapping[str, Any], runtime: Runtime) -> VllmStart:
     import torch
 
     gpu = torch.cuda.is_available() and runtime.device != "cpu"
-    settled = dict(arguments)
-    if settled["dtype"] == "auto" and not gpu:
-        settled["dtype"] = "float32"
+    resolved = dict(arguments)
+    if resolved["dtype"] == "auto" and not gpu:
+        resolved["dtype"] = "float32"
     environment: dict[str, str] = {}
     if runtime.deterministic and gpu:
         environment["VLLM_BATCH_INVARIANT"] = "1"
     elif runtime.deterministic:
-        settled |= _ONE_BY_ONE
-    return VllmStart(settled, environment, gpu)
+        resolved |= _ONE_BY_ONE
+    return VllmStart(resolved, environment, gpu)
 
 
 @lru_cache(maxsize=1)

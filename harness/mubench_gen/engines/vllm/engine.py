@@ -22,7 +22,8 @@ from vllm.v1.engine.exceptions import EngineDeadError
 from mubench_gen.engines.label_tokens import label_tokens
 from mubench_gen.engines.stops import read_stops
 from mubench_gen.engines.vllm.asks import Ask
-from mubench_gen.engines.vllm.diagnosis import ELSEWHERE, root_cause
+from mubench_gen.engines.vllm.diagnosis import explain_death
+from mubench_gen.engines.vllm.failures import Opening
 from mubench_gen.engines.vllm.log import VllmLog
 from mubench_gen.engines.vllm.loop import Answer
 from mubench_gen.errors import EngineFault, ItemError, ReplyError, describe
@@ -116,10 +117,8 @@ class VllmEngine:
     def _fault(self, error: Exception) -> EngineFault:
         self._died = True  # its log stays
         where = f" Its log: {self._log.path}" if self._log.text else ""
-        cause = root_cause(error, self._log.text).rstrip(".")
-        if not self._log.text and any(words in cause for words in ELSEWHERE):
-            cause = "its process ended without a word, as where the system runs out of memory"
-        return EngineFault(f"vLLM's engine died: {cause}.{where}")
+        why = explain_death(self._log.text, Opening(str(self._checkpoint.path)), error)
+        return EngineFault(f"vLLM's engine died: {why}{where}")
 
     def abort(self, name: str) -> None:
         self._asked.pop(name, None)

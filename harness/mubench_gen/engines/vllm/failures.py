@@ -1,4 +1,4 @@
-"""The failures of a start that are known, each by its words, and what to tell of it. No vLLM here.
+"""The failures of vLLM that are known, each by its words, and what to tell of it. No vLLM here.
 
 The sentences that are looked for are vLLM 0.32's, torch's and transformers' own.
 """
@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mubench_gen.engines.footprint import GIB
+from mubench_gen.engines.vllm.arguments import known_arguments
+from mubench_gen.errors import did_you_mean
 
 # Packages that are named otherwise than what they are imported by.
 _PACKAGES = {
@@ -80,8 +83,8 @@ def _no_cache(found: re.Match[str], opening: Opening) -> str:
 
 def _killed(found: re.Match[str], opening: Opening) -> str:
     return (
-        f"vLLM's process was killed while it opened {opening.model}, as the system does where "
-        f"memory runs out.{opening.size} Stop what else uses the memory, or use a quantised or "
+        f"vLLM's process for {opening.model} was killed, as the system does where memory runs "
+        f"out.{opening.size} Stop what else uses the memory, or use a quantised or "
         "smaller version."
     )
 
@@ -137,8 +140,9 @@ def _no_nodes(found: re.Match[str], opening: Opening) -> str:
 
 def _no_room(found: re.Match[str], opening: Opening) -> str:
     return (
-        f"Not enough memory for {opening.model}: {found.group(0).strip()}.{opening.size} Spread "
-        "it over GPUs (-o engine.tensor_parallel_size=2), or use a quantised or smaller version."
+        f"Not enough memory for {opening.model}: {found.group(0).strip()}.{opening.size} Use "
+        "a shorter context (-o engine.max_model_len=4096), spread the model over GPUs "
+        "(-o engine.tensor_parallel_size=2), or use a quantised or smaller version."
     )
 
 
@@ -174,7 +178,7 @@ def _too_long(found: re.Match[str], opening: Opening) -> str:
 
 
 def _missing_package(found: re.Match[str], opening: Opening) -> str:
-    module = found.group(1).partition(".")[0]
+    module = (found.group(1) or found.group(2)).partition(".")[0]
     package = _PACKAGES.get(module, module.replace("_", "-"))
     return (
         f"{opening.model}{opening.given} needs the package {package}, which is not installed. "
@@ -186,6 +190,18 @@ def _told_package(found: re.Match[str], opening: Opening) -> str:
     return f"{opening.model} needs a package that is not installed. Type: {found.group(1)}"
 
 
+def _unknown_argument(found: re.Match[str], opening: Opening) -> str:
+    name = found.group(1).lstrip("-").replace("-", "_")
+    return (
+        f"vLLM has no argument {name!r} (-o engine.{name}=…). "
+        f"{did_you_mean(name, known_arguments() or ())}"
+    )
+
+
+def _busy_port(found: re.Match[str], opening: Opening) -> str:
+    return "vLLM's port was taken by another process meanwhile. Type the command again."
+
+
 def _no_model(found: re.Match[str], opening: Opening) -> str:
     return (
         f"No model {opening.model}{opening.given}: a model is a folder with config.json and "
@@ -195,50 +211,62 @@ def _no_model(found: re.Match[str], opening: Opening) -> str:
     ).strip()
 
 
+class Known(NamedTuple):
+    """A failure: the words it is known by, and what to tell. `always`: not only of a start."""
+
+    pattern: re.Pattern[str]
+    tell: Callable[[re.Match[str], Opening], str]
+    always: bool = False
+
+
 _N = r"(\d{1,9}(?:\.\d{0,9})?)"  # a number, as a log that is not damaged has it
 # All are bounded, so that no log, however damaged, takes long to read or makes a long message.
-KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Opening], str]], ...] = (
-    (
+KNOWN: tuple[Known, ...] = (
+    Known(
         re.compile(
             rf"\({_N}/{_N} GiB\) on startup is less than desired \w+ memory utilization "
             rf"\({_N}, {_N} GiB\)"
         ),
         _busy_device,
     ),
-    (
+    Known(
         re.compile(
-            rf"max seq len \((\d{{1,18}})\), \({_N} GiB KV cache is needed, which is larger than "
+            rf"max seq len \((\d{{1,18}})\), \(?{_N} GiB KV cache is needed, which is larger than "
             rf"the available KV cache memory \({_N} GiB\)(.{{0,300}})"
         ),
         _short_cache,
     ),
-    (re.compile(r"No available memory for the cache blocks|Cannot auto-fit max_model"), _no_cache),
-    (re.compile(r"Failed core proc\(s\): \{[^}]{0,300}: -9\b"), _killed),
-    (re.compile(r"Failed to infer device type"), _no_device),
-    (re.compile(r"Not enough allowed NUMA nodes to bind threads of (\d{1,18})"), _no_nodes),
-    (
+    Known(
+        re.compile(r"No available memory for the cache blocks|Cannot auto-fit max_model"), _no_cache
+    ),
+    Known(re.compile(r"Failed core proc\(s\): \{[^}]{0,300}: -9\b"), _killed, always=True),
+    Known(re.compile(r"Failed to infer device type"), _no_device),
+    Known(re.compile(r"Not enough allowed NUMA nodes to bind threads of (\d{1,18})"), _no_nodes),
+    Known(
         re.compile(
             r"(?:CUDA|HIP) out of memory\. Tried to allocate [^.]{0,40}(?:\.\d{1,9} \w{1,9})?"
             rf"(?:\. GPU \d{{1,9}} has a total capacity of {_N} \w{{1,9}} of which "
             rf"{_N} \w{{1,9}} is free)?"
         ),
         _no_room,
+        always=True,
     ),
-    (
+    Known(
         re.compile(
             rf"\({_N}/[\d.]{{1,18}} GiB\) on kv cache allocation is less than requested memory for "
             rf"kv \({_N} GiB\)"
         ),
         _large_cache,
     ),
-    (
+    Known(
         re.compile(
             r"DefaultCPUAllocator: can't allocate memory"
             r"(?:: you tried to allocate (\d{1,18}) bytes)?"
         ),
         _no_host_memory,
+        always=True,
     ),
-    (
+    Known(
         re.compile(
             r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\)[^\n]{0,200}"
             r"|Following weights were not initialized from checkpoint: \{[^,}]{0,200}"
@@ -246,15 +274,15 @@ KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Opening], str]], ..
         ),
         _no_fit,
     ),
-    (re.compile(r"Couldn't instantiate the backend tokenizer"), _no_tokenizer),
-    (
+    Known(re.compile(r"Couldn't instantiate the backend tokenizer"), _no_tokenizer),
+    Known(
         re.compile(
             r"World size \((\d{1,9})\) is larger than the number of available GPUs \((\d{1,9})\)"
         ),
         _few_devices,
     ),
-    (re.compile(r"trust_remote_code=True|requires you to execute"), _remote_code),
-    (
+    Known(re.compile(r"trust_remote_code=True|requires you to execute"), _remote_code),
+    Known(
         re.compile(
             r"Model architectures \['([^']{1,99})'"
             r"|model type `([^`]{1,99})` but Transformers does not"
@@ -263,20 +291,33 @@ KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Opening], str]], ..
         ),
         _unknown_architecture,
     ),
-    (
+    Known(
         re.compile(
             r"max_model_len \((\d{1,18})\) is greater than the derived max_model_len "
             r"\(\w{1,99}=([\d.]{1,18}?)(?:\.0)? "
         ),
         _too_long,
     ),
-    (re.compile(r"No module named '([\w.]{1,99})'"), _missing_package),
-    (re.compile(r"(pip install [\w\[\]'\"=<>.,-]{1,99})"), _told_package),
-    (
+    Known(
+        re.compile(r"No module named '([\w.]{1,99})'|requires the (\S{1,99}) library"),
+        _missing_package,
+    ),
+    Known(re.compile(r"(pip install [\w\[\]'\"=<>.,-]{1,99})"), _told_package),
+    Known(
         re.compile(
             r"cached snapshot folder|Invalid repository ID or local directory|Repository Not Found"
             r"|couldn't connect to|is not a local folder and is not a valid model identifier"
         ),
         _no_model,
+    ),
+    Known(re.compile(r"unrecognized arguments: (--[\w-]{1,99})"), _unknown_argument),
+    Known(re.compile(r"[Aa]ddress already in use"), _busy_port),
+    Known(  # of other sorts, or in the words of other versions
+        re.compile(
+            r"(?:OutOfMemoryError|out of memory|not enough memory|Cannot allocate memory"
+            r"|KV cache memory)[^\n]{0,200}"
+        ),
+        _no_room,
+        always=True,
     ),
 )
