@@ -63,8 +63,8 @@ ENGINES: Mapping[str, Opener] = {
     "vllm-server": _vllm_server,
 }
 
-# Names of the public face whose engines are not part of this version.
-_PLANNED = ("ray",)
+# Runs one of these engines in the workers of a cluster, and opens no checkpoint itself.
+_CLUSTER = "ray"
 
 # The package that an engine cannot be without.
 _PACKAGE = {
@@ -113,12 +113,11 @@ def open_checkpoint(engine: str, checkpoint: Checkpoint, runtime: Runtime) -> Mo
 
 def check_engine(engine: str) -> None:
     """Refuse a name that is no engine's, also where the model needs none."""
-    if engine not in ENGINES and engine not in _PLANNED:
+    if engine not in ENGINES and engine != _CLUSTER:
         raise SettingError(_unknown_engine(engine))
 
 
 def _unknown_engine(engine: str) -> str:
-    offered = ", ".join(sorted(ENGINES))
-    if engine in _PLANNED:
-        return f"Engine {engine!r} is not part of this version, which offers: {offered}."
-    return f"No engine {engine!r}. {did_you_mean(engine, [*ENGINES, *_PLANNED])}"
+    if engine == _CLUSTER:
+        return "Engine 'ray' runs another engine in its workers: it opens no model in this process."
+    return f"No engine {engine!r}. {did_you_mean(engine, [*ENGINES, _CLUSTER])}"

@@ -18,13 +18,13 @@ from typing import Any
 from pydantic import Field
 
 from mubench_gen.console.progress import log
-from mubench_gen.engines.options import parse_options
+from mubench_gen.engines.conversation import template_to_serve
+from mubench_gen.engines.options import OPENMP, parse_options
 from mubench_gen.engines.server.client import Client
 from mubench_gen.engines.server.generative import ServerGenerative
 from mubench_gen.engines.server.options import Endpoint, Secret, ServerOptions
 from mubench_gen.engines.server.process import ServerProcess, free_port
-from mubench_gen.engines.template_files import template_to_serve
-from mubench_gen.engines.vllm.arguments import VllmStart, read_arguments, resolve_start
+from mubench_gen.engines.vllm.arguments import ENVIRONMENT, VllmStart, read_arguments, resolve_start
 from mubench_gen.engines.vllm.diagnosis import (
     check_weights,
     explain_death,
@@ -37,14 +37,6 @@ from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import cache_folder
 
 _KEPT_LOGS = 20
-# Phones nobody, loads no plugins that happen to be installed. A user's own stands.
-_ENVIRONMENT = {
-    "VLLM_PLUGINS": "",
-    "VLLM_NO_USAGE_STATS": "1",
-    "DO_NOT_TRACK": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "GOMP_SPINCOUNT": "0",
-}
 _FLAGS = (
     "--host", "127.0.0.1",
     "--generation-config", "vllm",  # a checkpoint's own would bend greedy decoding
@@ -212,7 +204,7 @@ class VllmServer(ServerGenerative):
         key = self._secret.header["Authorization"].removeprefix("Bearer ")
         level = "DEBUG" if inherited.get("VLLM_LOGGING_LEVEL") == "DEBUG" else "INFO"
         ours = {"VLLM_API_KEY": key, "VLLM_LOGGING_LEVEL": level}  # the phases are read from it
-        return {**_ENVIRONMENT, **inherited, **start.environment, **ours}
+        return {**ENVIRONMENT, **OPENMP, **inherited, **start.environment, **ours}
 
 
 def _server_module() -> list[str]:

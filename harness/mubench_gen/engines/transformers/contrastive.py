@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.engines.transformers.source import (
     read_options,
-    read_source,
+    read_transformers_source,
     require_transformers,
 )
 from mubench_gen.errors import ItemError, UsageError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mubench_gen.engines.transformers.batches import Chunks
-    from mubench_gen.engines.transformers.checkpoint import Opened
+    from mubench_gen.engines.transformers.checkpoint import LoadedCheckpoint
 
 # Trained on texts padded to the full context, and without an attention mask over it.
 _PADDED_TO_CONTEXT = ("siglip", "siglip2")
@@ -39,9 +39,9 @@ class TransformersContrastive(ContrastiveModel):
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
         engine_options = read_options(checkpoint, runtime)
         super().__init__(engine_options, runtime)
-        self._source = read_source(checkpoint, runtime)
+        self._source = read_transformers_source(checkpoint, runtime)
         self.batch_size = engine_options.batch_size or runtime.batch_size or 32
-        self._opened: Opened | None = None
+        self._opened: LoadedCheckpoint | None = None
 
     def load(self) -> None:
         """Raises UsageError for what the user must fix, MissingExtraError without torch."""
@@ -141,12 +141,12 @@ class TransformersContrastive(ContrastiveModel):
         features = output if isinstance(output, torch.Tensor) else output.pooler_output
         return list(features.float().cpu().numpy())
 
-    def _ready(self) -> Opened:
+    def _ready(self) -> LoadedCheckpoint:
         assert self._opened is not None, "load() comes first"
         return self._opened
 
 
-def _text_shape(opened: Opened) -> tuple[bool | str, int]:
+def _text_shape(opened: LoadedCheckpoint) -> tuple[bool | str, int]:
     """How texts are padded, and the context in tokens: as the model was trained."""
     tokenizer, config = opened.processor.tokenizer, opened.model.config
     kwargs = getattr(opened.processor, "valid_processor_kwargs", None)

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from mubench_gen.engines.conversation import hint_of
 from mubench_gen.engines.digest import local_folder, weight_files
 from mubench_gen.engines.footprint import GIB, broken, loaded_bytes, memory
+from mubench_gen.engines.source import hint_of
 from mubench_gen.engines.vllm.arguments import VllmStart
-from mubench_gen.engines.vllm.failures import KNOWN, Known, Opening
+from mubench_gen.engines.vllm.failures import KNOWN, KnownFailure, Opening
 from mubench_gen.errors import UsageError, describe
 from mubench_gen.model import Checkpoint
 
@@ -117,7 +117,7 @@ def root_cause(log: str, error: BaseException | None = None) -> str:
 
 
 def _known(
-    table: Sequence[Known], log: str, opening: Opening, error: BaseException | None
+    table: Sequence[KnownFailure], log: str, opening: Opening, error: BaseException | None
 ) -> str | None:
     for text in ("" if error is None else describe(error), "\n".join(_failures(log))):
         for known in table:

@@ -52,6 +52,44 @@ class Opening:
         return f" (with {told})"
 
 
+class KnownFailure(NamedTuple):
+    """A failure: the words it is known by, and what to tell. `always`: not only of a start."""
+
+    pattern: re.Pattern[str]
+    tell: Callable[[re.Match[str], Opening], str]
+    always: bool
+
+
+KNOWN: list[
+    KnownFailure
+] = []  # in the order of the functions below: the first that is found explains
+_Tell = Callable[[re.Match[str], Opening], str]
+_N = r"(\d{1,9}(?:\.\d{0,9})?)"  # a number, as a log that is not damaged has it
+
+
+def _known(pattern: str, *, always: bool = False) -> Callable[[_Tell], _Tell]:
+    """Put a function into the table. `pattern` is bounded throughout, so that no log, however
+    damaged, takes long to read or makes a long message."""
+
+    def put(tell: _Tell) -> _Tell:
+        KNOWN.append(KnownFailure(re.compile(pattern), tell, always))
+        return tell
+
+    return put
+
+
+def no_device(model: str) -> str:
+    """What to say where vLLM finds nothing to run on."""
+    return (
+        f"vLLM finds no GPU for {model}, and its usual build needs one. Use --engine "
+        "transformers; if there is a GPU, `mubench-gen doctor` says what is wrong with it."
+    )
+
+
+@_known(
+    rf"\({_N}/{_N} GiB\) on startup is less than desired \w+ memory utilization "
+    rf"\({_N}, {_N} GiB\)"
+)
 def _busy_device(found: re.Match[str], opening: Opening) -> str:
     free, total, share, wanted = found.groups()
     fits = int(float(free) / max(float(total), float(free), 0.01) * 100) / 100
@@ -62,6 +100,10 @@ def _busy_device(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(
+    rf"max seq len \((\d{{1,18}})\), \(?{_N} GiB KV cache is needed, which is larger than "
+    rf"the available KV cache memory \({_N} GiB\)(.{{0,300}})"
+)
 def _short_cache(found: re.Match[str], opening: Opening) -> str:
     context, needed, there, rest = found.groups()
     fits = re.search(r"estimated maximum model length is (\d{1,18})", rest)
@@ -73,6 +115,7 @@ def _short_cache(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(r"No available memory for the cache blocks|Cannot auto-fit max_model")
 def _no_cache(found: re.Match[str], opening: Opening) -> str:
     return (
         f"Not enough memory for {opening.model}: the weights leave none for the cache."
@@ -81,6 +124,7 @@ def _no_cache(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(r"Failed core proc\(s\): \{[^}]{0,300}: -9\b", always=True)
 def _killed(found: re.Match[str], opening: Opening) -> str:
     return (
         f"vLLM's process for {opening.model} was killed, as the system does where memory runs "
@@ -89,48 +133,12 @@ def _killed(found: re.Match[str], opening: Opening) -> str:
     )
 
 
-def no_device(model: str) -> str:
-    """What to say where vLLM finds nothing to run on."""
-    return (
-        f"vLLM finds no GPU for {model}, and its usual build needs one. Use --engine "
-        "transformers; if there is a GPU, `mubench-gen doctor` says what is wrong with it."
-    )
-
-
+@_known(r"Failed to infer device type")
 def _no_device(found: re.Match[str], opening: Opening) -> str:
     return no_device(opening.model)
 
 
-def _large_cache(found: re.Match[str], opening: Opening) -> str:
-    free, wanted = found.groups()
-    return (
-        f"Not enough memory for {opening.model}: its cache is to take {wanted} GiB, and {free} GiB "
-        "are free. Set VLLM_CPU_KVCACHE_SPACE (in GiB) or -o engine.kv_cache_memory_bytes lower."
-    )
-
-
-def _no_host_memory(found: re.Match[str], opening: Opening) -> str:
-    more = f" {int(found.group(1)) / GIB:.3g} GiB more were asked for." if found.group(1) else ""
-    return (
-        f"Not enough memory on this machine for {opening.model}:{more}{opening.size} Stop what "
-        "else uses the memory, or use a quantised or smaller version."
-    )
-
-
-def _no_fit(found: re.Match[str], opening: Opening) -> str:
-    return (
-        f"The weights of {opening.model}{opening.given} do not fit its config.json: "
-        f"{found.group(0)[:200].strip()}. Both belong to one version of one model."
-    )
-
-
-def _no_tokenizer(found: re.Match[str], opening: Opening) -> str:
-    return (
-        f"{opening.model}{opening.given} has no tokenizer that can be read: tokenizer.json and "
-        "tokenizer_config.json belong beside config.json."
-    )
-
-
+@_known(r"Not enough allowed NUMA nodes to bind threads of (\d{1,18})")
 def _no_nodes(found: re.Match[str], opening: Opening) -> str:
     return (
         f"{opening.model} is to run in {found.group(1)} parts, and this machine, which has no "
@@ -138,6 +146,12 @@ def _no_nodes(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(
+    r"(?:CUDA|HIP) out of memory\. Tried to allocate [^.]{0,40}(?:\.\d{1,9} \w{1,9})?"
+    rf"(?:\. GPU \d{{1,9}} has a total capacity of {_N} \w{{1,9}} of which "
+    rf"{_N} \w{{1,9}} is free)?",
+    always=True,
+)
 def _no_room(found: re.Match[str], opening: Opening) -> str:
     return (
         f"Not enough memory for {opening.model}: {found.group(0).strip()}.{opening.size} Use "
@@ -146,6 +160,52 @@ def _no_room(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(
+    rf"\({_N}/[\d.]{{1,18}} GiB\) on kv cache allocation is less than requested memory for "
+    rf"kv \({_N} GiB\)"
+)
+def _large_cache(found: re.Match[str], opening: Opening) -> str:
+    free, wanted = found.groups()
+    return (
+        f"Not enough memory for {opening.model}: its cache is to take {wanted} GiB, and {free} GiB "
+        "are free. Set VLLM_CPU_KVCACHE_SPACE (in GiB) or -o engine.kv_cache_memory_bytes lower."
+    )
+
+
+@_known(
+    r"DefaultCPUAllocator: can't allocate memory"
+    r"(?:: you tried to allocate (\d{1,18}) bytes)?",
+    always=True,
+)
+def _no_host_memory(found: re.Match[str], opening: Opening) -> str:
+    more = f" {int(found.group(1)) / GIB:.3g} GiB more were asked for." if found.group(1) else ""
+    return (
+        f"Not enough memory on this machine for {opening.model}:{more}{opening.size} Stop what "
+        "else uses the memory, or use a quantised or smaller version."
+    )
+
+
+@_known(
+    r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\)[^\n]{0,200}"
+    r"|Following weights were not initialized from checkpoint: \{[^,}]{0,200}"
+    r"|size mismatch for [^\n]{0,200}"
+)
+def _no_fit(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"The weights of {opening.model}{opening.given} do not fit its config.json: "
+        f"{found.group(0)[:200].strip()}. Both belong to one version of one model."
+    )
+
+
+@_known(r"Couldn't instantiate the backend tokenizer")
+def _no_tokenizer(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"{opening.model}{opening.given} has no tokenizer that can be read: tokenizer.json and "
+        "tokenizer_config.json belong beside config.json."
+    )
+
+
+@_known(r"World size \((\d{1,9})\) is larger than the number of available GPUs \((\d{1,9})\)")
 def _few_devices(found: re.Match[str], opening: Opening) -> str:
     return (
         f"{opening.model} is to run on {found.group(1)} GPUs, and this machine has "
@@ -153,6 +213,7 @@ def _few_devices(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(r"trust_remote_code=True|requires you to execute")
 def _remote_code(found: re.Match[str], opening: Opening) -> str:
     return (
         f"{opening.model} brings code of its own, which runs only where it is asked for, "
@@ -160,6 +221,12 @@ def _remote_code(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(
+    r"Model architectures \['([^']{1,99})'"
+    r"|model type `([^`]{1,99})` but Transformers does not"
+    r"|Model architecture (\w{1,99}) (?:was|is not) supported"
+    r"|Transformers implementation of '(\w{1,99})' is not compatible"
+)
 def _unknown_architecture(found: re.Match[str], opening: Opening) -> str:
     name = next(group for group in found.groups() if group)
     # Of a model type that transformers does not know, it was transformers that said so.
@@ -170,6 +237,10 @@ def _unknown_architecture(found: re.Match[str], opening: Opening) -> str:
     ).strip()
 
 
+@_known(
+    r"max_model_len \((\d{1,18})\) is greater than the derived max_model_len "
+    r"\(\w{1,99}=([\d.]{1,18}?)(?:\.0)? "
+)
 def _too_long(found: re.Match[str], opening: Opening) -> str:
     return (
         f"engine.max_model_len={found.group(1)} is more than the context of {opening.model}, "
@@ -177,6 +248,7 @@ def _too_long(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(r"No module named '([\w.]{1,99})'|requires the (\S{1,99}) library")
 def _missing_package(found: re.Match[str], opening: Opening) -> str:
     module = (found.group(1) or found.group(2)).partition(".")[0]
     package = _PACKAGES.get(module, module.replace("_", "-"))
@@ -186,22 +258,15 @@ def _missing_package(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(r"(pip install [\w\[\]'\"=<>.,-]{1,99})")
 def _told_package(found: re.Match[str], opening: Opening) -> str:
     return f"{opening.model} needs a package that is not installed. Type: {found.group(1)}"
 
 
-def _unknown_argument(found: re.Match[str], opening: Opening) -> str:
-    name = found.group(1).lstrip("-").replace("-", "_")
-    return (
-        f"vLLM has no argument {name!r} (-o engine.{name}=…). "
-        f"{did_you_mean(name, known_arguments() or ())}"
-    )
-
-
-def _busy_port(found: re.Match[str], opening: Opening) -> str:
-    return "vLLM's port was taken by another process meanwhile. Type the command again."
-
-
+@_known(
+    r"cached snapshot folder|Invalid repository ID or local directory|Repository Not Found"
+    r"|couldn't connect to|is not a local folder and is not a valid model identifier"
+)
 def _no_model(found: re.Match[str], opening: Opening) -> str:
     return (
         f"No model {opening.model}{opening.given}: a model is a folder with config.json and "
@@ -211,113 +276,24 @@ def _no_model(found: re.Match[str], opening: Opening) -> str:
     ).strip()
 
 
-class Known(NamedTuple):
-    """A failure: the words it is known by, and what to tell. `always`: not only of a start."""
+@_known(r"unrecognized arguments: (--[\w-]{1,99})")
+def _unknown_argument(found: re.Match[str], opening: Opening) -> str:
+    name = found.group(1).lstrip("-").replace("-", "_")
+    return (
+        f"vLLM has no argument {name!r} (-o engine.{name}=…). "
+        f"{did_you_mean(name, known_arguments() or ())}"
+    )
 
-    pattern: re.Pattern[str]
-    tell: Callable[[re.Match[str], Opening], str]
-    always: bool = False
+
+@_known(r"[Aa]ddress already in use")
+def _busy_port(found: re.Match[str], opening: Opening) -> str:
+    return "vLLM's port was taken by another process meanwhile. Type the command again."
 
 
-_N = r"(\d{1,9}(?:\.\d{0,9})?)"  # a number, as a log that is not damaged has it
-# All are bounded, so that no log, however damaged, takes long to read or makes a long message.
-KNOWN: tuple[Known, ...] = (
-    Known(
-        re.compile(
-            rf"\({_N}/{_N} GiB\) on startup is less than desired \w+ memory utilization "
-            rf"\({_N}, {_N} GiB\)"
-        ),
-        _busy_device,
-    ),
-    Known(
-        re.compile(
-            rf"max seq len \((\d{{1,18}})\), \(?{_N} GiB KV cache is needed, which is larger than "
-            rf"the available KV cache memory \({_N} GiB\)(.{{0,300}})"
-        ),
-        _short_cache,
-    ),
-    Known(
-        re.compile(r"No available memory for the cache blocks|Cannot auto-fit max_model"), _no_cache
-    ),
-    Known(re.compile(r"Failed core proc\(s\): \{[^}]{0,300}: -9\b"), _killed, always=True),
-    Known(re.compile(r"Failed to infer device type"), _no_device),
-    Known(re.compile(r"Not enough allowed NUMA nodes to bind threads of (\d{1,18})"), _no_nodes),
-    Known(
-        re.compile(
-            r"(?:CUDA|HIP) out of memory\. Tried to allocate [^.]{0,40}(?:\.\d{1,9} \w{1,9})?"
-            rf"(?:\. GPU \d{{1,9}} has a total capacity of {_N} \w{{1,9}} of which "
-            rf"{_N} \w{{1,9}} is free)?"
-        ),
-        _no_room,
-        always=True,
-    ),
-    Known(
-        re.compile(
-            rf"\({_N}/[\d.]{{1,18}} GiB\) on kv cache allocation is less than requested memory for "
-            rf"kv \({_N} GiB\)"
-        ),
-        _large_cache,
-    ),
-    Known(
-        re.compile(
-            r"DefaultCPUAllocator: can't allocate memory"
-            r"(?:: you tried to allocate (\d{1,18}) bytes)?"
-        ),
-        _no_host_memory,
-        always=True,
-    ),
-    Known(
-        re.compile(
-            r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\)[^\n]{0,200}"
-            r"|Following weights were not initialized from checkpoint: \{[^,}]{0,200}"
-            r"|size mismatch for [^\n]{0,200}"
-        ),
-        _no_fit,
-    ),
-    Known(re.compile(r"Couldn't instantiate the backend tokenizer"), _no_tokenizer),
-    Known(
-        re.compile(
-            r"World size \((\d{1,9})\) is larger than the number of available GPUs \((\d{1,9})\)"
-        ),
-        _few_devices,
-    ),
-    Known(re.compile(r"trust_remote_code=True|requires you to execute"), _remote_code),
-    Known(
-        re.compile(
-            r"Model architectures \['([^']{1,99})'"
-            r"|model type `([^`]{1,99})` but Transformers does not"
-            r"|Model architecture (\w{1,99}) (?:was|is not) supported"
-            r"|Transformers implementation of '(\w{1,99})' is not compatible"
-        ),
-        _unknown_architecture,
-    ),
-    Known(
-        re.compile(
-            r"max_model_len \((\d{1,18})\) is greater than the derived max_model_len "
-            r"\(\w{1,99}=([\d.]{1,18}?)(?:\.0)? "
-        ),
-        _too_long,
-    ),
-    Known(
-        re.compile(r"No module named '([\w.]{1,99})'|requires the (\S{1,99}) library"),
-        _missing_package,
-    ),
-    Known(re.compile(r"(pip install [\w\[\]'\"=<>.,-]{1,99})"), _told_package),
-    Known(
-        re.compile(
-            r"cached snapshot folder|Invalid repository ID or local directory|Repository Not Found"
-            r"|couldn't connect to|is not a local folder and is not a valid model identifier"
-        ),
-        _no_model,
-    ),
-    Known(re.compile(r"unrecognized arguments: (--[\w-]{1,99})"), _unknown_argument),
-    Known(re.compile(r"[Aa]ddress already in use"), _busy_port),
-    Known(  # of other sorts, or in the words of other versions
-        re.compile(
-            r"(?:OutOfMemoryError|out of memory|not enough memory|Cannot allocate memory"
-            r"|KV cache memory)[^\n]{0,200}"
-        ),
-        _no_room,
-        always=True,
-    ),
+@_known(
+    r"(?:OutOfMemoryError|out of memory|not enough memory|Cannot allocate memory|KV cache memory)"
+    r"[^\n]{0,200}",
+    always=True,
 )
+def _no_room_in_other_words(found: re.Match[str], opening: Opening) -> str:
+    return _no_room(found, opening)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.progress import log
 from mubench_gen.engines.conversation import ChatTemplate, choose_template
-from mubench_gen.engines.digest import digest_checkpoint
+from mubench_gen.engines.digest import digest_checkpoint, digest_facts
 from mubench_gen.engines.footprint import GIB
-from mubench_gen.engines.vllm.arguments import VllmStart, resolve_start
+from mubench_gen.engines.options import OPENMP
+from mubench_gen.engines.vllm.arguments import ENVIRONMENT, VllmStart, resolve_start
 from mubench_gen.engines.vllm.diagnosis import check_weights, explain_start, opening_of
 from mubench_gen.engines.vllm.failures import no_device
 from mubench_gen.engines.vllm.log import VllmLog
@@ -25,15 +26,12 @@ from mubench_gen.model import Checkpoint, Runtime
 if TYPE_CHECKING:
     from mubench_gen.engines.vllm.loop import Engine
 
-# What a user has set stands.
+# Never a fork of a process that has threads. What a user has set stands.
 _ENVIRONMENT = {
-    "VLLM_PLUGINS": "",  # general plugins that happen to be installed stay out
-    "VLLM_NO_USAGE_STATS": "1",
-    "DO_NOT_TRACK": "1",
+    **ENVIRONMENT,
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
-    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # never a fork of a process that has threads
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
 }
-_OPENMP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 _DEFAULTS = {
     "generation_config": "vllm",  # a checkpoint's own would bend greedy decoding
     "disable_log_stats": False,  # cache queries and hits are among them
@@ -73,7 +71,7 @@ def open_engine(
 ) -> Engine:
     """Import vLLM, load the model. Raises UsageError: what is wrong, and what to do."""
     phases = Phases(name)
-    _require("torch", _ENVIRONMENT if "torch" in sys.modules else {**_ENVIRONMENT, **_OPENMP})
+    _require("torch", _ENVIRONMENT if "torch" in sys.modules else {**_ENVIRONMENT, **OPENMP})
     start = resolve_start({**_DEFAULTS, **arguments}, runtime)
     os.environ.update(start.environment)
     vllm_log = VllmLog()
@@ -213,9 +211,7 @@ def _facts(
     return {
         "engine": "vllm",
         "architecture": model.architecture,
-        "weights_sha256": digest.weights if digest else None,
-        "settings_sha256": digest.settings if digest else None,
-        "weights_files": list(digest.files) if digest else [],
+        **digest_facts(digest),
         "revision": getattr(model.hf_config, "_commit_hash", None) or revision,
         "trust_remote_code": bool(model.trust_remote_code),
         "device": device,
