@@ -145,7 +145,7 @@ def test_a_reply_of_another_model_is_its_items_error(here: Here, cells: Path) ->
         assert len(server.bodies) == 6
     assert len(errors()) == 1
     assert "the model 'other', asked was 'mock'" in errors()[0]
-    assert errors()[0].endswith("add: -o engine.answers_as=other")
+    assert errors()[0].endswith("start the run with: -o engine.answers_as=other")
 
 
 def test_the_option_that_an_error_names_is_what_makes_a_proxys_name_the_models(
@@ -153,19 +153,21 @@ def test_the_option_that_an_error_names_is_what_makes_a_proxys_name_the_models(
 ) -> None:
     with FakeServer(naming("azure/gpt 4o")) as server:
         assert evaluated(here, server, cells).code == 3
-        options = shlex.split(errors()[0].partition("add: ")[2])
+        options = shlex.split(errors()[0].partition("start the run with: ")[2])
         assert options == ["-o", "engine.answers_as=azure/gpt 4o"]
-        assert evaluated(here, server, cells, *options).code == 0
+        assert evaluated(here, server, cells, *options, "--fresh").code == 0
 
 
 def test_the_option_that_an_error_names_holds_what_was_given_before() -> None:
-    with pytest.raises(ReplyError, match=r"add: -o engine\.answers_as=deployed,other$"):
+    with pytest.raises(
+        ReplyError, match=r"start the run with: -o engine\.answers_as=deployed,other$"
+    ):
         Names("mock", ["mock"], ("deployed",)).check("other")
 
 
 @pytest.mark.parametrize("name", ["a,b", "a\nb", "a" * 300])
 def test_a_name_that_no_option_can_hold_is_not_proposed(name: str) -> None:
-    with pytest.raises(ReplyError, match=r"add: -o engine\.answers_as=NAME$"):
+    with pytest.raises(ReplyError, match=r"start the run with: -o engine\.answers_as=NAME$"):
         Names("mock", ["mock"], ()).check(name)
 
 

@@ -159,7 +159,8 @@ class Names:
         if not all(name.isprintable() and "," not in name and len(name) < 200 for name in wanted):
             wanted = ["NAME"]
         option = shlex.quote(f"engine.answers_as={','.join(wanted)}")
-        return f"If that is the same model under another name, as of a proxy, add: -o {option}"
+        same = "If that is the same model under another name, as of a proxy"
+        return f"{same}, start the run with: -o {option}"
 
 
 def known_names(model: Served, served: Sequence[Served]) -> frozenset[str]:
