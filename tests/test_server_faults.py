@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 
 import mubench_gen
-from mubench_gen.engines.server import wire as server_wire
+from mubench_gen.engines.server import transport as server_transport
 
 from .helpers.command import Command, Outcome
 from .helpers.data import make_png, make_row, write_data
@@ -693,8 +693,8 @@ def test_the_network_is_asked_whether_a_silent_server_is_still_there(
             assert made[-1].getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
         return made[-1]
 
-    plain = server_wire.lifelike
-    monkeypatch.setattr(server_wire, "lifelike", lifelike)
+    plain = server_transport.lifelike
+    monkeypatch.setattr(server_transport, "lifelike", lifelike)
     with FakeServer() as server:
         assert here(*evaluation(server.url, cells)).code == 0
         assert len(server.connections) <= len(made)

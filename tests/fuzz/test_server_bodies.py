@@ -17,10 +17,10 @@ from mubench_gen.engines.server.answers import (
     read_logprobs,
     read_reply,
 )
+from mubench_gen.engines.server.error_messages import error_code, reads_no_images, refusal
 from mubench_gen.engines.server.models import Names, read_models
 from mubench_gen.engines.server.tokens import scores_by_id, scores_by_text
-from mubench_gen.engines.server.wire import seconds, unpacked
-from mubench_gen.engines.server.words import error_code, reads_no_images, refusal
+from mubench_gen.engines.server.transport import seconds, unpacked
 from mubench_gen.errors import MubenchError
 from mubench_gen.inference.generative import from_reply, from_scores
 from mubench_gen.types import Request, Response, Sampling

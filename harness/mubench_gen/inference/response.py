@@ -99,13 +99,13 @@ class _Coming:
         return len(self._batch) >= self._at_most or len(self._images) >= self._images_at_most
 
     def _add(self) -> None:
-        request = next(self._requests, _END)
-        if isinstance(request, _End):
-            self._ended = True
-        elif request is None:
-            self._paused = True
-        else:
-            self._prepare(request)
+        for request in self._requests:
+            if request is None:
+                self._paused = True
+            else:
+                self._prepare(request)
+            return
+        self._ended = True
 
     def _prepare(self, request: Request) -> None:
         response, image = Response(), request.image
@@ -116,13 +116,6 @@ class _Coming:
         except ImageError as error:
             response = Response(error=failure(error))
         self._batch.append((request, response))
-
-
-class _End:
-    """Stands behind the last request."""
-
-
-_END = _End()
 
 
 def _look(image: Image, *, decode: bool) -> None:

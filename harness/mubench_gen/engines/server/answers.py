@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mubench_gen.engines.server.models import Names
-from mubench_gen.engines.server.words import (
+from mubench_gen.engines.server.error_messages import (
     as_text,
     beginning,
     first_choice,
@@ -15,6 +14,7 @@ from mubench_gen.engines.server.words import (
     what_it_is,
     words,
 )
+from mubench_gen.engines.server.models import Names
 from mubench_gen.errors import ItemError, ReplyError
 from mubench_gen.parser.finish_reason import REFUSAL, has_failed, refused_by
 from mubench_gen.types import Reply

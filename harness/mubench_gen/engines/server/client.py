@@ -16,11 +16,18 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.engines.server.answers import failed_for_now
+from mubench_gen.engines.server.error_messages import error_code, reads_no_images, refusal, words
 from mubench_gen.engines.server.health import Health
 from mubench_gen.engines.server.options import Endpoint, Secret, ServerOptions
 from mubench_gen.engines.server.replicas import SUSPICIOUS, Death, Replica, ServerPool, Suspicions
-from mubench_gen.engines.server.wire import HttpResponse, Way, on_way, open_session, read, reason
-from mubench_gen.engines.server.words import error_code, reads_no_images, refusal, words
+from mubench_gen.engines.server.transport import (
+    HttpResponse,
+    Way,
+    on_way,
+    open_session,
+    read,
+    reason,
+)
 from mubench_gen.errors import (
     EngineFault,
     ItemError,

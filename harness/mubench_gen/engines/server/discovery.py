@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import orjson
 
 from mubench_gen.engines.server.client import Client
+from mubench_gen.engines.server.error_messages import refusal, words
 from mubench_gen.engines.server.models import Served, choose_served, known_names, read_models
 from mubench_gen.engines.server.options import Endpoint, ServerKind
-from mubench_gen.engines.server.wire import HttpResponse
-from mubench_gen.engines.server.words import refusal, words
+from mubench_gen.engines.server.transport import HttpResponse
 from mubench_gen.errors import ItemError, UsageError
 from mubench_gen.model import Checkpoint
 

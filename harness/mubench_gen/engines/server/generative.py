@@ -38,7 +38,7 @@ from mubench_gen.engines.server.tokens import (
     scores_by_id,
     scores_by_text,
 )
-from mubench_gen.engines.server.wire import Room
+from mubench_gen.engines.server.transport import Room
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.types import Readout, Reply, Request
@@ -119,7 +119,6 @@ class ServerGenerative(StreamingModel):
         self._ids = LabelIdsOfServer(tokenizer)
         if kind == "vllm":
             self._writer.add_defaults(tokenizer.defaults(self._checkpoint.stop))
-        if kind == "vllm":
             client.run(check_template(client, model.id))
         self._room = Room(_IN_FLIGHT)
         if self._checkpoint.chat_template is not None:

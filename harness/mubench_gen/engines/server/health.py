@@ -11,7 +11,7 @@ from mubench_gen.console.progress import log
 from mubench_gen.engines.server.models import read_models
 from mubench_gen.engines.server.options import Endpoint
 from mubench_gen.engines.server.replicas import Replica, ServerPool
-from mubench_gen.engines.server.wire import CONNECT, HttpResponse, reason
+from mubench_gen.engines.server.transport import CONNECT, HttpResponse, reason
 from mubench_gen.errors import EngineFault
 
 Revive = Callable[[], Awaitable[None]]

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mubench_gen.engines.server import watchdog as server_watchdog
+from mubench_gen.engines.vllm.log import end_of
 
 _LOOK = 0.25  # seconds between two looks
-_READ = 200_000  # bytes from the end of a log that are looked at
 
 
 class ServerProcess:
@@ -88,12 +88,7 @@ class ServerProcess:
     @property
     def said(self) -> str:
         """The end of the log, as far as it is of the last start."""
-        try:
-            with self.log.open("rb") as file:
-                file.seek(max(self._began, file.seek(0, os.SEEK_END) - _READ))
-                return file.read().decode("utf-8", "replace")
-        except OSError:
-            return ""
+        return end_of(self.log, self._began)
 
     def _tell_from(self, offset: int, tell: Callable[[str], None]) -> int:
         """Tell the whole lines behind the offset; where the next begin."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mubench_gen.engines.conversation import images_of, read_stops
 from mubench_gen.engines.label_tokens import label_tokens
 from mubench_gen.engines.transformers.source import (
+    HoldsCheckpoint,
     read_options,
     read_transformers_source,
     require_transformers,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 
-class TransformersGenerative(GenerativeModel):
+class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
     """A chat model that reads images and writes text, opened by transformers.
 
     Replies and log-probabilities don't depend on the batch's size or order (up to rounding).
@@ -41,7 +42,6 @@ class TransformersGenerative(GenerativeModel):
         self._checkpoint = checkpoint
         self._source = read_transformers_source(checkpoint, runtime)
         self.batch_size = engine_options.batch_size or runtime.batch_size or 16
-        self._opened: LoadedCheckpoint | None = None
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
@@ -73,14 +73,6 @@ class TransformersGenerative(GenerativeModel):
         self._chunks: Chunks = Chunks(self.batch_size)
         self._label_tokens: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
         self._opened = opened
-
-    def close(self) -> None:
-        if self._opened is not None:
-            import torch
-
-            self._opened = None
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -193,10 +185,6 @@ class TransformersGenerative(GenerativeModel):
                 decode=tokenizer.decode,
             )
         return self._label_tokens[request.labels]
-
-    def _ready(self) -> LoadedCheckpoint:
-        assert self._opened is not None, "load() comes first"
-        return self._opened
 
 
 def _set_plain_generation(opened: LoadedCheckpoint, stops: Sequence[int]) -> frozenset[int]:

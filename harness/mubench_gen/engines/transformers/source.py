@@ -7,11 +7,15 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from mubench_gen.engines.options import OPENMP, TransformersOptions, parse_options
 from mubench_gen.engines.source import CheckpointSource, read_source
 from mubench_gen.errors import MissingExtraError, SettingError
 from mubench_gen.model import Checkpoint, Runtime
+
+if TYPE_CHECKING:
+    from mubench_gen.engines.transformers.checkpoint import LoadedCheckpoint
 
 _DEVICE = re.compile(r"(auto|cpu|mps|cuda(:\d+)?)\Z")
 
@@ -44,3 +48,21 @@ def require_transformers() -> None:
             raise MissingExtraError(
                 error.name or package, extra="transformers", purpose="Engine 'transformers'"
             ) from error
+
+
+class HoldsCheckpoint:
+    """What holds a checkpoint that transformers opened, between `load` and `close`."""
+
+    _opened: LoadedCheckpoint | None = None
+
+    def close(self) -> None:
+        if self._opened is not None:
+            import torch
+
+            self._opened = None
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+    def _ready(self) -> LoadedCheckpoint:
+        assert self._opened is not None, "load() comes first"
+        return self._opened

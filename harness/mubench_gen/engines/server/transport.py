@@ -1,4 +1,4 @@
-"""The wire under the client: its sockets, bytes under way, answers read as far as is bearable."""
+"""Sockets under the client, the bytes that are under way, and answers as far as is bearable."""
 
 from __future__ import annotations
 
