@@ -258,8 +258,7 @@ class Client:
             failure = (
                 "gave the reply up" if answered.status == 200 else f"answered {answered.status}"
             )
-            status = f"the server {failure}"
-            text = f"{status} {failed} times: {self._said(answered)}"
+            text = f"the server {failure} {failed} times: {self._said(answered)}"
         if self._row >= _HOPELESS:
             return EngineFault(f"{self._row} requests in a row failed for good. The last: {text}")
         return ItemError(text)
