@@ -100,7 +100,8 @@ def test_what_is_asked_alone_waits_for_what_is_under_way_and_the_others_wait_for
                 happened.append("answered alone")
 
         async def late() -> None:
-            await server.opened()
+            async with asyncio.timeout(60) as deadline:
+                await server.admit(deadline)
             happened.append("asked late")
 
         first = asyncio.create_task(together())
