@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,7 @@ import pytest
 from aiohttp import web
 
 import mubench_gen
-from mubench_gen.engines.server.kind import Served
-from mubench_gen.engines.server.names import Names, known_names
+from mubench_gen.engines.server.models import Names, Served, known_names
 from mubench_gen.errors import ReplyError
 from mubench_gen.inference.generative import from_reply, from_scores
 from mubench_gen.scores.localization import reread_boxes
@@ -145,7 +145,30 @@ def test_a_reply_of_another_model_is_its_items_error(here: Here, cells: Path) ->
         assert len(server.bodies) == 6
     assert len(errors()) == 1
     assert "the model 'other', asked was 'mock'" in errors()[0]
-    assert "-o engine.answers_as=NAME" in errors()[0]
+    assert errors()[0].endswith("start the run with: -o engine.answers_as=other")
+
+
+def test_the_option_that_an_error_names_is_what_makes_a_proxys_name_the_models(
+    here: Here, cells: Path
+) -> None:
+    with FakeServer(naming("azure/gpt 4o")) as server:
+        assert evaluated(here, server, cells).code == 3
+        options = shlex.split(errors()[0].partition("start the run with: ")[2])
+        assert options == ["-o", "engine.answers_as=azure/gpt 4o"]
+        assert evaluated(here, server, cells, *options, "--fresh").code == 0
+
+
+def test_the_option_that_an_error_names_holds_what_was_given_before() -> None:
+    with pytest.raises(
+        ReplyError, match=r"start the run with: -o engine\.answers_as=deployed,other$"
+    ):
+        Names("mock", ["mock"], ("deployed",)).check("other")
+
+
+@pytest.mark.parametrize("name", ["a,b", "a\nb", "a" * 300])
+def test_a_name_that_no_option_can_hold_is_not_proposed(name: str) -> None:
+    with pytest.raises(ReplyError, match=r"start the run with: -o engine\.answers_as=NAME$"):
+        Names("mock", ["mock"], ()).check(name)
 
 
 def test_a_name_that_the_user_gives_is_the_models(here: Here, cells: Path, tmp_path: Path) -> None:
@@ -157,9 +180,8 @@ def test_a_model_that_changes_between_two_replies_is_an_error(here: Here, cells:
     names = ("mock-2024-05-13", "mock-2024-08-06", "mock-2024-05-13")
     with FakeServer(naming(*names)) as server:
         assert evaluated(here, server, cells).code == 3
-    assert errors() == [
-        "the reply is of the model 'mock-2024-08-06', those before were of 'mock-2024-05-13'"
-    ]
+    said = "the reply is of the model 'mock-2024-08-06', those before were of 'mock-2024-05-13'"
+    assert [error.partition(". If")[0] for error in errors()] == [said]
     session = json.loads(Path("r/manifest.json").read_text())["sessions"][-1]
     assert session["counts"]["answered_as"] == "mock-2024-05-13"
 
@@ -170,7 +192,9 @@ def test_where_no_list_tells_the_first_reply_does(here: Here, cells: Path) -> No
 
     with FakeServer(naming("deployed", "other", "deployed"), models=none) as server:
         assert evaluated(here, server, cells, "--model", "gpt-x").code == 3
-    assert errors() == ["the reply is of the model 'other', those before were of 'deployed'"]
+    (error,) = errors()
+    assert error.startswith("the reply is of the model 'other', those before were of 'deployed'")
+    assert error.endswith("-o engine.answers_as=deployed,other")
 
 
 def test_a_server_whose_every_reply_is_of_another_model_is_not_asked_for_ever(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
+import re
 import socket
+import socketserver
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from aiohttp import web
 
 import mubench_gen
-from mubench_gen.engines.server import client as server_client
-from mubench_gen.engines.server import wire as server_wire
+from mubench_gen.engines.server import transport as server_transport
 
 from .helpers.command import Command, Outcome
 from .helpers.data import make_png, make_row, write_data
@@ -188,6 +191,59 @@ def test_what_had_no_answer_is_asked_again(
     assert outcome.code == 0, outcome.err
     assert len(server.bodies) == 8
     assert counts(tmp_path)[cause] == 2
+
+
+class Forgetful(socketserver.StreamRequestHandler):
+    """Answers the first question of each connection, and closes it without a word at the next."""
+
+    answers = 1  # a connection
+    unanswered: ClassVar[list[bytes]]
+
+    def handle(self) -> None:
+        for number in itertools.count():
+            head = b"".join(iter(self.rfile.readline, b"\r\n"))
+            if not head:
+                return
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            self.rfile.read(int(length[1]) if length else 0)
+            if head.startswith(b"POST") and number >= self.answers:
+                self.unanswered.append(head)
+                return
+            listed = {"data": [{"id": "mock", "owned_by": "mock"}]}
+            body = json.dumps(completion() if head.startswith(b"POST") else listed).encode()
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+@contextlib.contextmanager
+def forgetful(answers: int) -> Iterator[tuple[str, type[Forgetful]]]:
+    handler = type("Handler", (Forgetful,), {"answers": answers, "unanswered": []})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1", handler
+        server.shutdown()
+
+
+@pytest.mark.parametrize("window", [1, 4])
+def test_a_connection_that_the_server_closed_meanwhile_costs_no_try(
+    here: Here, cells: Path, tmp_path: Path, window: int
+) -> None:
+    with forgetful(answers=1) as (url, handler):
+        options = ["-o", "engine.retries=0", "-o", f"engine.window={window}"]
+        outcome = here(*evaluation(url, cells, *options))
+    assert outcome.code == 0, outcome.err
+    assert handler.unanswered
+    assert {record["status"] for record in records(tmp_path)} == {"answered"}
+    resent = counts(tmp_path)["retries after a connection that had been closed"]
+    assert resent == len(handler.unanswered)
+
+
+def test_a_new_connection_that_the_server_closes_is_a_try(here: Here, cells: Path) -> None:
+    with forgetful(answers=0) as (url, handler):
+        outcome = here(*evaluation(url, cells, "-o", "engine.retries=1", "-o", "engine.window=1"))
+    assert outcome.code == 3, outcome.err
+    assert "the connection to the server broke 2 times" in outcome.err
+    assert len(handler.unanswered) == 12
 
 
 def test_the_server_says_when_it_wants_to_be_asked_again(
@@ -631,13 +687,14 @@ def test_the_network_is_asked_whether_a_silent_server_is_still_there(
     made: list[socket.socket] = []
 
     def lifelike(address: Any) -> socket.socket:
-        made.append(server_wire.lifelike(address))
+        made.append(plain(address))
         assert made[-1].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             assert made[-1].getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
         return made[-1]
 
-    monkeypatch.setattr(server_client, "lifelike", lifelike)
+    plain = server_transport.lifelike
+    monkeypatch.setattr(server_transport, "lifelike", lifelike)
     with FakeServer() as server:
         assert here(*evaluation(server.url, cells)).code == 0
         assert len(server.connections) <= len(made)

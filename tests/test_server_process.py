@@ -20,7 +20,6 @@ from typing import Any
 import pytest
 
 import mubench_gen
-from mubench_gen.engines.server.diagnosis import diagnose
 from mubench_gen.engines.server.process import ServerProcess, free_port
 from mubench_gen.engines.vllm.arguments import VllmStart, known_arguments, read_arguments
 from mubench_gen.errors import SettingError, UsageError
@@ -131,7 +130,7 @@ def plugin(tmp_path: Path) -> Path:
     weights = tmp_path / "weights"
     weights.mkdir()
     (weights / "config.json").write_text("{}")
-    (weights / "model.safetensors").write_bytes(b"x")
+    (weights / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
     path = tmp_path / "mine.py"
     path.write_text(
         "import pathlib, mubench_gen\n"
@@ -296,7 +295,7 @@ def test_deaths_that_are_explained_are_not_counted_as_restarts(
         (
             "ValueError: No available memory for the cache blocks. Try increasing "
             "`gpu_memory_utilization`",
-            "Memory: ValueError: No available memory for the cache blocks",
+            "Not enough memory for",
         ),
         ("ModuleNotFoundError: No module named 'num2words'", "Type: pip install num2words"),
     ],
@@ -405,50 +404,6 @@ def test_arguments_become_flags() -> None:
     assert start.flags() == [
         "--a-b", "--no-c", "--d", '{"x": 1}', "--e", "1", "2", "--g", "h",
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        (["api_server.py: error: unrecognized arguments: --max-modell-len 9"], "max_modell_len"),
-        (
-            [
-                "(EngineCore pid=7) ERROR 11-26 13:00:00 [core.py:1] ValueError: To serve at least "
-                "one request with the models's max seq len (32768), 4.00 GiB KV cache is needed, "
-                "which is larger than the available KV cache memory (1.00 GiB).",
-                "RuntimeError: Engine core initialization failed. See root cause above.",
-            ],
-            "4.00 GiB KV cache is needed",
-        ),
-        (["torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB"], "Memory: "),
-        (["ValueError: Please pass the argument `trust_remote_code=True`"], "--trust-remote-code"),
-        (["OSError: [Errno 98] Address already in use"], "port was taken"),
-        (
-            ["ValueError: max_model_len is too large", "RuntimeError: Engine core failed"],
-            "too large",
-        ),
-        (
-            [
-                "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig",
-                "  Value error, User-specified max_model_len (9) is greater than it may be",
-                "    For further information visit https://errors.pydantic.dev/2.14/v/value_error",
-            ],
-            "User-specified max_model_len (9)",
-        ),
-        (
-            [
-                "(EngineCore pid=9) INFO 11-26 16:29:41 [core.py:133] Initializing a V1 LLM engine "
-                "with config: model='x', trust_remote_code=False",
-                "(APIServer pid=7) ERROR 11-26 16:33:56 [async_llm.py:906] "
-                "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.",
-            ],
-            "EngineDeadError: EngineCore encountered an issue",
-        ),
-        ([], "It said nothing"),
-    ],
-)
-def test_a_log_is_read_for_its_cause(lines: list[str], said: str) -> None:
-    assert said in diagnose(lines)
 
 
 def test_the_watchdog_needs_no_package_of_ours(tmp_path: Path) -> None:

@@ -18,8 +18,7 @@ from aiohttp import web
 import mubench_gen
 from mubench_gen.engines.server import health as server_health
 from mubench_gen.engines.server.options import Endpoint
-from mubench_gen.engines.server.replicas import Replicas
-from mubench_gen.engines.server.suspicions import Suspicions
+from mubench_gen.engines.server.replicas import ServerPool, Suspicions
 from mubench_gen.errors import EngineFault, ItemError
 
 from .helpers.command import Outcome
@@ -49,11 +48,11 @@ def counts(folder: Path) -> dict[str, Any]:
     return found
 
 
-def replicas(n: int) -> Replicas:
-    return Replicas([Endpoint(f"http://10.0.0.{i}:8000/v1", loopback=False) for i in range(n)])
+def replicas(n: int) -> ServerPool:
+    return ServerPool([Endpoint(f"http://10.0.0.{i}:8000/v1", loopback=False) for i in range(n)])
 
 
-def chosen(among: Replicas, images: range) -> list[str]:
+def chosen(among: ServerPool, images: range) -> list[str]:
     found = [among.choose(f"image {i}") for i in images]
     return [replica.endpoint.url for replica in found if replica is not None]
 
@@ -101,7 +100,8 @@ def test_what_is_asked_alone_waits_for_what_is_under_way_and_the_others_wait_for
                 happened.append("answered alone")
 
         async def late() -> None:
-            await server.opened()
+            async with asyncio.timeout(60) as deadline:
+                await server.admit(deadline)
             happened.append("asked late")
 
         first = asyncio.create_task(together())

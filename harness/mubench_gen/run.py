@@ -18,8 +18,9 @@ from mubench_gen.console.progress import Progress, bar, log
 from mubench_gen.errors import RunFolderError, describe
 from mubench_gen.inference.contrastive import Similarities
 from mubench_gen.inference.embeddings import EmbeddingStore
+from mubench_gen.inference.generative import Answered
 from mubench_gen.inference.request_limit import Allowance, announced
-from mubench_gen.inference.response import Asked, Asker, make_asker, respond
+from mubench_gen.inference.response import Asker, make_asker, respond
 from mubench_gen.inference.streaming import stream
 from mubench_gen.model import Checkpoint, StreamingModel
 from mubench_gen.plan.fingerprint import isolated_model
@@ -151,7 +152,7 @@ def _here(
     left: int,
     folder: Path,
     manifest: dict[str, Any],
-) -> Generator[Asked]:
+) -> Generator[Answered]:
     """Asked by a model in this process."""
     here = WorkingFolder()  # relative paths are the user's: a model that leaves it is called back
     with isolated_model(plan.plugin, plan.spec):
@@ -174,7 +175,7 @@ def _on_cluster(
     left: int,
     folder: Path,
     manifest: dict[str, Any],
-) -> Generator[Asked]:
+) -> Generator[Answered]:
     """Asked by models in the workers of a Ray cluster."""
     from mubench_gen.inference.ray.flow import distribute
 
@@ -197,7 +198,7 @@ def _on_cluster(
 
 def _answers(
     plan: Plan, asker: Asker, requests: Iterator[Request | None], left: int
-) -> Iterator[Asked]:
+) -> Iterator[Answered]:
     """Batches of requests with their responses, asked in the way of the model."""
     size, timeout, model = batch_size(plan), plan.settings.timeout, plan.model
     if not isinstance(model, StreamingModel):

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps
 
-from mubench_gen.engines.server.images import ImageUrls
+from mubench_gen.engines.server.requests import ImageUrls
 from mubench_gen.engines.vllm.asks import Asks
 from mubench_gen.images.files import bare
 from mubench_gen.images.policy import StandardPolicy, open_image

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.engines.template_files import template_to_serve
+from mubench_gen.engines.conversation import template_to_serve
 from mubench_gen.model import Checkpoint
 
 FALLBACKS = {"llava": "the fallback"}

@@ -11,7 +11,7 @@ from PIL import Image as PillowImage
 from mubench_gen.engines import open_checkpoint
 from mubench_gen.engines.vllm.asks import Asks
 from mubench_gen.engines.vllm.generative import VllmGenerative
-from mubench_gen.engines.vllm.replica import Job, Recent
+from mubench_gen.engines.vllm.replica import Recent, ReplicaSetup
 from mubench_gen.engines.vllm.replicas import read_number
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
@@ -105,9 +105,9 @@ def test_a_replica_gets_an_image_s_pixels_once() -> None:
 
 
 def test_replicas_share_the_cores() -> None:
-    job = Job(CHECKPOINT, Runtime(""), {}, 0, 1)
+    job = ReplicaSetup(CHECKPOINT, Runtime(""), {}, 0, 1)
     assert job.cores()
-    halves = [Job(CHECKPOINT, Runtime(""), {}, n, 2).cores() for n in range(2)]
+    halves = [ReplicaSetup(CHECKPOINT, Runtime(""), {}, n, 2).cores() for n in range(2)]
     assert all(halves)
     assert len(halves[0] | halves[1]) <= len(job.cores())
 

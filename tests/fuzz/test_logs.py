@@ -8,8 +8,7 @@ import pytest
 from tests.engines import test_vllm_diagnosis as said
 from tests.helpers.mutations import assert_survives, mutated
 
-from mubench_gen.engines.server.diagnosis import diagnose as diagnose_server
-from mubench_gen.engines.vllm.diagnosis import diagnose, root_cause
+from mubench_gen.engines.vllm.diagnosis import explain_death, explain_start, root_cause
 from mubench_gen.engines.vllm.failures import Opening
 
 WORDS = [value for name, value in vars(said).items() if name.isupper() and isinstance(value, str)]
@@ -24,10 +23,7 @@ MORE = [
     "OSError: owner/name is not a local folder and is not a valid model identifier",
 ]
 LOGS = [
-    "2026-11-26 13:00:00,000 7 WARNING vllm.x: No module named 'harmless'\n"
-    "2026-11-26 13:00:01,000 7 ERROR vllm.v1.engine.core: EngineCore failed to start.\n"
-    f"Traceback (most recent call last):\nValueError: {words}\n"
-    for words in (*WORDS, *MORE)
+    log(words) for words in (*WORDS, *MORE) for log in (said.log_in_process, said.log_of_a_server)
 ]
 SEEDS = [text.encode() for text in (*WORDS, *MORE, *LOGS)]
 OPENING = Opening("owner/name", weights=15 * 2**30, options={"a": "b"}, hint="Ask.")
@@ -36,10 +32,11 @@ LONGEST = 3_000  # characters of a message
 
 def explain(content: bytes) -> None:
     text = content.decode("utf-8", "replace")
-    assert len(str(diagnose(ValueError(text), "", OPENING))) < LONGEST
-    assert len(str(diagnose(RuntimeError(said.CORE), text, OPENING))) < LONGEST
-    assert len(root_cause(RuntimeError(said.CORE), text)) < LONGEST
-    assert len(diagnose_server(text.splitlines())) < LONGEST
+    assert len(explain_start("", OPENING, ValueError(text))) < LONGEST
+    assert len(explain_start(text, OPENING, RuntimeError(said.CORE))) < LONGEST
+    assert len(explain_start(text, OPENING)) < LONGEST
+    assert len(explain_death(text, OPENING)) < LONGEST
+    assert len(root_cause(text, RuntimeError(said.CORE))) < LONGEST
 
 
 def test_damaged_logs_are_explained(inputs: int) -> None:

@@ -12,16 +12,15 @@ from tests.helpers.mutations import assert_survives, mutated
 from tests.helpers.server import completion
 
 from mubench_gen.engines.server.answers import (
-    Listed,
+    TopLogprobs,
     failed_for_now,
     read_logprobs,
     read_reply,
 )
-from mubench_gen.engines.server.kind import read_models
-from mubench_gen.engines.server.labels import scores_by_id, scores_by_text
-from mubench_gen.engines.server.names import Names
-from mubench_gen.engines.server.wire import seconds, unpacked
-from mubench_gen.engines.server.words import error_code, reads_no_images, refusal
+from mubench_gen.engines.server.error_messages import error_code, reads_no_images, refusal
+from mubench_gen.engines.server.models import Names, read_models
+from mubench_gen.engines.server.tokens import scores_by_id, scores_by_text
+from mubench_gen.engines.server.transport import seconds, unpacked
 from mubench_gen.errors import MubenchError
 from mubench_gen.inference.generative import from_reply, from_scores
 from mubench_gen.types import Request, Response, Sampling
@@ -94,7 +93,7 @@ def read_as_reply(content: bytes) -> None:
 def read_as_scores(content: bytes) -> None:
     found = read_logprobs(content, Names("mock", None, ()))
     request = _asked(content)
-    if not isinstance(found, Listed):
+    if not isinstance(found, TopLogprobs):
         _checked(from_scores(found, request, 0.1))
         return
     _checked(from_scores(scores_by_text(found.tokens, LABELS)[0], request, 0.1))

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from tests.helpers.mutations import assert_survives, mutated
 
+from mubench_gen.engines.conversation import template_to_serve
 from mubench_gen.engines.digest import digest_checkpoint
 from mubench_gen.engines.footprint import broken, loaded_bytes
-from mubench_gen.engines.template_files import template_to_serve
 from mubench_gen.errors import MergeError, UsageError
 from mubench_gen.interpolation.merge.arithmetic import InnerProducts
 from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint, open_checkpoint

@@ -215,7 +215,7 @@ def test_weights_of_another_configuration_are_told_so(variant: Variant) -> None:
 def test_weights_beyond_the_machine_s_memory_are_refused_before_they_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mubench_gen.engines.vllm.opening.memory", lambda: (2**30, 2**20))
+    monkeypatch.setattr("mubench_gen.engines.vllm.diagnosis.memory", lambda: (2**30, 2**20))
     told = refusal(tiny_weights())
     assert "Not enough memory" in told
     assert "in float32" in told

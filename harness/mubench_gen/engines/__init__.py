@@ -120,4 +120,4 @@ def _unknown_engine(engine: str) -> str:
             "The engine 'ray' spreads the runs of `eval` and `ablate` over machines; it opens no "
             f"model by itself. Give one of {', '.join(ENGINES)}."
         )
-    return f"No engine {engine!r}. {did_you_mean(engine, ENGINES)}"
+    return f"No engine {engine!r}. {did_you_mean(engine, [*ENGINES, 'ray'])}"

@@ -1,14 +1,19 @@
-"""A request's messages as a checkpoint wants them: shared by all engines. No torch here."""
+"""How a checkpoint wants to be asked: its chat template, its turns, its stops. No torch here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from mubench_gen.engines.digest import local_folder
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint
+from mubench_gen.storage.user_files import parse_json
 from mubench_gen.types import Image, Message, Request, Text
+
+_CONFIGURATIONS = ("chat_template.json", "processor_config.json", "tokenizer_config.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +100,64 @@ def _system_before_user(turns: list[Message]) -> list[Message]:
 
 def _images_first(content: tuple[Text | Image, ...]) -> tuple[Text | Image, ...]:
     return tuple(sorted(content, key=lambda part: isinstance(part, Text)))
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """Stop strings, told apart: `tokens` end a reply as they are, `texts` where they are read.
+
+    A stop string that is a token of its own ("<end_of_turn>") is no text for an engine that
+    decodes without special tokens; and looking for a text costs more than for a token.
+    """
+
+    tokens: tuple[int, ...]
+    texts: tuple[str, ...]
+
+
+def read_stops(stop: Sequence[str], added_tokens: Mapping[str, int]) -> Stops:
+    """The stop strings; `added_tokens` are the tokenizer's beyond its plain vocabulary."""
+    return Stops(
+        tokens=tuple(added_tokens[text] for text in stop if text in added_tokens),
+        texts=tuple(text for text in stop if text not in added_tokens),
+    )
+
+
+def template_to_serve(checkpoint: Checkpoint, revision: str | None) -> str | None:
+    """The template that a server has to be given: the plugin's, or its fallback.
+
+    None where the files have one of their own, or where nothing is known of them.
+    """
+    if checkpoint.chat_template is not None or not checkpoint.fallback_templates:
+        return checkpoint.chat_template
+    folder = _small_files(checkpoint.path, revision)
+    if folder is None or _has_template(folder):
+        return None
+    return checkpoint.fallback_templates.get(str(_read(folder / "config.json").get("model_type")))
+
+
+def _small_files(path: str | Path, revision: str | None) -> Path | None:
+    """The folder with the checkpoint's configuration, fetched where it is not at hand."""
+    folder = local_folder(path, revision)
+    if folder is not None:
+        return folder
+    try:
+        from huggingface_hub import snapshot_download
+
+        wanted = ["*.json", "*.jinja"]
+        return Path(snapshot_download(str(path), revision=revision, allow_patterns=wanted))
+    except Exception:  # the server asks the hub again, and says what is wrong
+        return None
+
+
+def _has_template(folder: Path) -> bool:
+    if (folder / "chat_template.jinja").is_file():
+        return True
+    return any(_read(folder / name).get("chat_template") for name in _CONFIGURATIONS)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = parse_json(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

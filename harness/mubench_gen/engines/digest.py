@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mubench_gen.errors import UsageError
 from mubench_gen.storage.digests import sha256_of
@@ -81,6 +82,15 @@ def digest_checkpoint(path: str | Path, revision: str | None = None) -> Checkpoi
             f"{error.filename or folder}: cannot be read: {error.strerror}. What the weights are "
             "must be known before they are asked."
         ) from None
+
+
+def digest_facts(digest: CheckpointDigest | None) -> dict[str, Any]:
+    """What a manifest keeps of it."""
+    return {
+        "weights_sha256": digest.weights if digest else None,
+        "settings_sha256": digest.settings if digest else None,
+        "weights_files": list(digest.files) if digest else [],
+    }
 
 
 def _digest_folder(folder: Path) -> CheckpointDigest | None:

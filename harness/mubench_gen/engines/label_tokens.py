@@ -6,6 +6,7 @@ write as different tokens; both count for the label. No torch here.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -53,3 +54,11 @@ def _first_tokens(label: str, tail: str, encode: Encode, decode: Decode) -> list
         if decode([first]).strip() and first not in firsts:
             firsts.append(first)
     return firsts
+
+
+def logsumexp(values: Sequence[float]) -> float:
+    """The logarithm of the sum of what these are logarithms of: of a label's tokens together."""
+    most = max(values)
+    if len(values) == 1 or not math.isfinite(most):
+        return most
+    return most + math.log(sum(math.exp(value - most) for value in values))

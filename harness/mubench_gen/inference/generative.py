@@ -15,6 +15,7 @@ from mubench_gen.model import GenerativeModel
 from mubench_gen.parser.finish_reason import has_failed, refused_by
 from mubench_gen.types import Image, Reply, Request, Response
 
+Answered = list[tuple[Request, Response]]
 _LEAST = -sys.float_info.max  # the logarithm of 0 as records keep it: JSON has no infinity
 
 

@@ -17,13 +17,12 @@ from typing import Protocol
 from mubench_gen.errors import EngineFault, ImageError, ItemTimeout, UsageError, failure
 from mubench_gen.inference.contrastive import Similarities
 from mubench_gen.inference.embeddings import EmbeddingStore
-from mubench_gen.inference.generative import Replies
+from mubench_gen.inference.generative import Answered, Replies
 from mubench_gen.model import ContrastiveModel, GenerativeModel, Model
 from mubench_gen.plugins.worker_threads import Left, TimeOver, Worker, wait
 from mubench_gen.types import Failure, Image, Request, Response
 
 WORKER = "mubench-gen model"  # the name of the thread that a model runs in
-Asked = list[tuple[Request, Response]]
 _MOST_HUNG = 8  # calls left behind before the engine counts as gone
 _AGE = 0.25  # seconds that an answer waits for the disk while others are asked by themselves
 _QUESTIONS = 16  # an image, of a batch that is counted in images
@@ -47,7 +46,7 @@ def make_asker(model: Model, *, store: EmbeddingStore | None = None) -> Asker:
 
 def respond(
     asker: Asker, requests: Iterable[Request | None], *, batch_size: int, timeout: float
-) -> Iterator[Asked]:
+) -> Iterator[Answered]:
     """Batches of requests with their responses, in order. EngineFault ends it.
 
     `batch_size` counts requests; of a contrastive model, which is asked all about an image
@@ -78,11 +77,11 @@ class _Coming:
         self._requests = requests
         self._images_at_most = size if isinstance(asker, Similarities) else sys.maxsize
         self._at_most = size * _QUESTIONS if isinstance(asker, Similarities) else size
-        self._batch: Asked = []
+        self._batch: Answered = []
         self._images: set[str] = set()
         self._paused = self._ended = False
 
-    def take(self) -> Asked | None:
+    def take(self) -> Answered | None:
         """All of it, as soon as it is whole; None at the end. `fill` begins the next."""
         while not self._batch and not self._ended:
             self._paused = False
@@ -100,13 +99,13 @@ class _Coming:
         return len(self._batch) >= self._at_most or len(self._images) >= self._images_at_most
 
     def _add(self) -> None:
-        request = next(self._requests, _END)
-        if isinstance(request, _End):
-            self._ended = True
-        elif request is None:
-            self._paused = True
-        else:
-            self._prepare(request)
+        for request in self._requests:
+            if request is None:
+                self._paused = True
+            else:
+                self._prepare(request)
+            return
+        self._ended = True
 
     def _prepare(self, request: Request) -> None:
         response, image = Response(), request.image
@@ -119,13 +118,6 @@ class _Coming:
         self._batch.append((request, response))
 
 
-class _End:
-    """Stands behind the last request."""
-
-
-_END = _End()
-
-
 def _look(image: Image, *, decode: bool) -> None:
     if decode:
         image.pixels()
@@ -133,11 +125,11 @@ def _look(image: Image, *, decode: bool) -> None:
         image.verify()
 
 
-def _sound(batch: Asked) -> list[Request]:
+def _sound(batch: Answered) -> list[Request]:
     return [request for request, response in batch if response.error is None]
 
 
-def _merge(batch: Asked, responses: Sequence[Response]) -> Asked:
+def _merge(batch: Answered, responses: Sequence[Response]) -> Answered:
     answers = iter(responses)
     return [(q, r if r.error is not None else next(answers)) for q, r in batch]
 
@@ -154,13 +146,13 @@ class Caller:
     def start(self, requests: Sequence[Request]) -> Future[list[Response]]:
         return self._worker.submit(lambda: self._ask(requests))
 
-    def finish(self, running: Future[list[Response]], batch: Asked) -> Iterator[Asked]:
+    def finish(self, running: Future[list[Response]], batch: Answered) -> Iterator[Answered]:
         """The batch with its responses; bit by bit where it failed and each is asked by itself."""
         responses = self._together(running, _sound(batch))
         if responses is not None:
             yield _merge(batch, responses)
             return
-        answered: Asked = []
+        answered: Answered = []
         began = time.perf_counter()
         for request, response in batch:
             try:

@@ -25,11 +25,10 @@ from mubench_gen.errors import (
     UsageError,
     failure,
 )
-from mubench_gen.inference.generative import from_reply, from_scores
+from mubench_gen.inference.generative import Answered, from_reply, from_scores
 from mubench_gen.model import StreamingModel
 from mubench_gen.types import Failure, Image, Request, Response
 
-Asked = list[tuple[Request, Response]]
 _BATCH = 32  # answers that wait for the disk at most
 _AGE = 0.25  # seconds that an answer waits for the disk at most
 _DEAR = 0.5  # seconds that an answer took which waits for no other one
@@ -40,7 +39,7 @@ _MOST_HUNG = 8  # requests in a row without an answer before the engine counts a
 
 def stream(
     model: StreamingModel, requests: Iterable[Request | None], *, window: int, timeout: float
-) -> Iterator[Asked]:
+) -> Iterator[Answered]:
     """Batches of requests with their responses, as they come. EngineFault ends it.
 
     At most `window` requests are under way. One that has no answer after `timeout` seconds is
@@ -79,12 +78,12 @@ class _Flow:
         self._timeout = timeout
         self._under_way: OrderedDict[str, _Sent] = OrderedDict()
         self._done: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._answered: Asked = []
+        self._answered: Answered = []
         self._due = math.inf  # when the answers that wait are to be handed on
         self._hung = 0
         self._fault: BaseException | None = None
 
-    def batches(self) -> Iterator[Asked]:
+    def batches(self) -> Iterator[Answered]:
         more = True
         while self._fault is None:
             more = more and self._fill()
@@ -141,14 +140,14 @@ class _Flow:
         """Wait for an answer, then take all that are there."""
         try:
             left = self._due - time.perf_counter()
-            self._settle(self._done.get(timeout=max(0.0, min(_LOOK, left))))
+            self._receive(self._done.get(timeout=max(0.0, min(_LOOK, left))))
             while len(self._answered) < _BATCH:
-                self._settle(self._done.get_nowait())
+                self._receive(self._done.get_nowait())
         except queue.Empty:
             pass
         self._give_up_late()
 
-    def _settle(self, key: str) -> None:
+    def _receive(self, key: str) -> None:
         sent = self._under_way.pop(key, None)
         if sent is None:  # came after its time
             return
@@ -201,7 +200,7 @@ class _Flow:
     def _is_due(self) -> bool:
         return time.perf_counter() >= self._due
 
-    def _take(self) -> Asked:
+    def _take(self) -> Answered:
         batch, self._answered = self._answered, []
         self._due = math.inf
         return batch

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.claims import stance
-from mubench_gen.parser.listing import listed, own_text_end
-from mubench_gen.parser.reading import Reading, Verdict, occurrences
+from mubench_gen.parser.repeated_options import listed, own_text_end
+from mubench_gen.parser.reply_text import ReplyText, Verdict, occurrences
 from mubench_gen.parser.target import NOT, target_at
 
 _CHOOSES = (
@@ -39,37 +39,37 @@ _POINTING_REACH = 60
 _STRICT = re.compile(r"[)\]\"']*\s*(?:[.!,;:\n)\]]|$|as\b|because|项|选项|since)")
 
 
-def chosen(reading: Reading) -> Iterator[Verdict]:
+def chosen(reply: ReplyText) -> Iterator[Verdict]:
     """ "I would choose B", "Therefore, B.", "选B". A label is asked for: the words are common."""
-    low = reading.low
+    low = reply.low
     cues = _CHOOSES if low.isascii() else _CHOOSES + _CJK_CHOOSES
     for cue in cues:
         if cue not in low:
             continue
-        for start, end in occurrences(reading, cue):
+        for start, end in occurrences(reply, cue):
             if cue.isascii() and _inside_word(low, start, end):
                 continue
             if _MISTAKEN.search(low, max(0, start - 48), start):
                 continue
             if cue == "so" and _LIKEWISE.match(low, end):
                 continue
-            found = _label_after(reading, end)
+            found = _label_after(reply, end)
             if found is not None:
                 yield found
                 break
 
 
-def corrected(reading: Reading) -> Iterator[Verdict]:
+def corrected(reply: ReplyText) -> Iterator[Verdict]:
     """ "… Wait, no, it is C.", "Actually, B.", "不对，应该是C": what was said is taken back."""
-    low = reading.low
+    low = reply.low
     for cue in _RETRACTS if low.isascii() else _RETRACTS + _CJK_RETRACTS:
         if cue not in low:
             continue
-        for start, end in occurrences(reading, cue):
+        for start, end in occurrences(reply, cue):
             if cue.isascii() and _inside_word(low, start, end):
                 continue
             pointing = _POINTING.match(low, end, end + _POINTING_REACH)
-            found = _label_after(reading, pointing.end()) if pointing else None
+            found = _label_after(reply, pointing.end()) if pointing else None
             if found is not None:
                 yield found
                 break
@@ -79,26 +79,26 @@ def _inside_word(low: str, start: int, end: int) -> bool:
     return low[end : end + 1].isalpha() or (start > 0 and low[start - 1].isalpha())
 
 
-def _label_after(reading: Reading, end: int) -> Verdict | None:
-    link = _THAT.match(reading.low, end)
+def _label_after(reply: ReplyText, end: int) -> Verdict | None:
+    link = _THAT.match(reply.low, end)
     end = link.end() if link else end
-    if NOT.match(reading.low, end):
+    if NOT.match(reply.low, end):
         return None
-    found = target_at(reading, end, texts=False)
-    if found is None or found.status == "out_of_range" or listed(reading, found):
+    found = target_at(reply, end, texts=False)
+    if found is None or found.status == "out_of_range" or listed(reply, found):
         return None
-    between = reading.low[end : found.start]
+    between = reply.low[end : found.start]
     if "\n" in between and ":" not in between:
         return None
-    if stance(reading, found.start, found.end) == "denied":
+    if stance(reply, found.start, found.end) == "denied":
         return None
-    wrapped = reading.text[found.start - 1 : found.start] in ("(", "[")
-    named = reading.text[found.start : found.end] in reading.choices.labels.labels
-    return found if wrapped or (named and _ends_there(reading, found)) else None
+    wrapped = reply.text[found.start - 1 : found.start] in ("(", "[")
+    named = reply.text[found.start : found.end] in reply.choices.labels.labels
+    return found if wrapped or (named and _ends_there(reply, found)) else None
 
 
-def _ends_there(reading: Reading, found: Verdict) -> bool:
+def _ends_there(reply: ReplyText, found: Verdict) -> bool:
     """Whether nothing but the option's own text, or a pause, follows the label."""
-    if _STRICT.match(reading.low, found.end):
+    if _STRICT.match(reply.low, found.end):
         return True
-    return found.option is not None and own_text_end(reading, found.option, found.end) is not None
+    return found.option is not None and own_text_end(reply, found.option, found.end) is not None

@@ -1,18 +1,19 @@
-"""Every place where an option is named, and how: asserted, denied, or left open."""
+"""Every place where an option is named, and how: asserted, denied, or left open.
+
+Of these claims those outside questions and refusals count for an answer, sentence by sentence.
+"""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
 
-from mubench_gen.parser.listing import in_list, own_text_end
-from mubench_gen.parser.prose import labels_named
-from mubench_gen.parser.reading import MANY, Label, Reading
+from mubench_gen.parser.labels_in_prose import labels_named
+from mubench_gen.parser.refusals import REFUSAL
+from mubench_gen.parser.repeated_options import in_list, own_text_end
+from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Stance, Verdict
 from mubench_gen.parser.target import ARTICLE_A, COMMON, joined_label
-
-Stance = Literal["asserted", "denied", "contrasted", "open", "supposed"]
 
 _BOUNDARY = re.compile(
     r"[;!?\n]|\.(?!\d)|,|\b(?:but|whereas|while|although|though|however|because|since|and(?= not\b)"
@@ -45,20 +46,17 @@ _SUPPOSED = re.compile(
 _WOULD = re.compile(r"\s+would (?:have|show|look|appear|contain|need|require|give|not)\b")
 _DEFINES = re.compile(r"\s+is an?\s")  # "C is a programming language" speaks of C, not for it
 _REACH = 160
+SENTENCE = re.compile(r"[!?\n]|\.(?=\s|$)")
+# After a refusal, only what follows one of these is an answer.
+_YET = re.compile(
+    r"\b(?:but|however|if i had to|if i must|nevertheless|nonetheless|most likely|more likely"
+    r"|guess|still|that said|based on the (?:image|visual)|appears to be|therefore)\b|但|不过"
+)
 
 
-class Claim(NamedTuple):
-    """An option named in the reply."""
-
-    start: int
-    end: int
-    option: int
-    stance: Stance
-
-
-def stance(reading: Reading, start: int, end: int) -> Stance:
+def stance(reply: ReplyText, start: int, end: int) -> Stance:
     """What the clause around a place says about the option that is named there."""
-    low = reading.low
+    low = reply.low
     left = max(0, start - _REACH)
     for boundary in _BOUNDARY.finditer(low, left, start):
         left = boundary.end()
@@ -88,26 +86,26 @@ def _past_mark(low: str, start: int, end: int) -> int:
     return end + 1 if at_line and low[end : end + 1] in (".", ":") else end
 
 
-def claims(reading: Reading) -> list[Claim]:
+def claims(reply: ReplyText) -> list[Claim]:
     """All claims in order: a label and its text are one; repeated options are left out."""
-    labels = labels_named(reading)
+    labels = labels_named(reply)
     if len(labels) > 2 * MANY:
         labels = labels[:MANY] + labels[-MANY:]
-    found, covered = _label_claims(reading, labels)
-    texts = list(_uncovered(reading, covered))
+    found, covered = _label_claims(reply, labels)
+    texts = list(_uncovered(reply, covered))
     # A letter inside an option's text ("Point A", "vitamin C") is a part of that text.
     spans = [(start, end) for start, end, _ in texts]
     found = [claim for claim in found if not _inside(spans, claim.start, claim.end)]
     for start, end, option in texts:
-        said = stance(reading, start, end)
-        if said == "asserted" and joined_label(reading, end, option):
+        said = stance(reply, start, end)
+        if said == "asserted" and joined_label(reply, end, option):
             said = "open"
         found.append(Claim(start, end, option, said))
     return sorted(found)
 
 
 def _label_claims(
-    reading: Reading, labels: list[Label]
+    reply: ReplyText, labels: list[Label]
 ) -> tuple[list[Claim], list[tuple[int, int]]]:
     """The labels' claims, and the places that labels with their texts take up."""
     found: list[Claim] = []
@@ -116,12 +114,12 @@ def _label_claims(
     for label in labels:
         if covered and label.start < covered[-1][1]:
             continue  # a letter inside the text of the option before
-        end = own_text_end(reading, label.option, label.end) or label.end
+        end = own_text_end(reply, label.option, label.end) or label.end
         covered.append((label.start, end))
-        if in_list(reading, label.option, label.start, label.end):
+        if in_list(reply, label.option, label.start, label.end):
             continue
-        said = stance(reading, label.start, end)
-        if said == "asserted" and (label.several or _DEFINES.match(reading.low, end)):
+        said = stance(reply, label.start, end)
+        if said == "asserted" and (label.several or _DEFINES.match(reply.low, end)):
             said = "open"
         if together and label.several and label.start - together[-1].end < 24:
             together.append(label)
@@ -135,14 +133,14 @@ def _label_claims(
     return found, covered
 
 
-def _uncovered(reading: Reading, covered: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
+def _uncovered(reply: ReplyText, covered: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
     """The options' texts that stand without their label; words of every day are left out."""
-    for start, end, index in reading.mentions:
-        if index < 0 or reading.choices.keys[index] in COMMON:
+    for start, end, index in reply.mentions:
+        if index < 0 or reply.choices.keys[index] in COMMON:
             continue
-        if end - start < 3 and reading.low[start:end].isascii() and len(reading.low) > 300:
+        if end - start < 3 and reply.low[start:end].isascii() and len(reply.low) > 300:
             continue
-        if reading.choices.keys[index] == " a " and ARTICLE_A.match(reading.low, start):
+        if reply.choices.keys[index] == " a " and ARTICLE_A.match(reply.low, start):
             continue
         if not _inside(covered, start, end):
             yield start, end, index
@@ -152,3 +150,50 @@ def _inside(spans: list[tuple[int, int]], start: int, end: int) -> bool:
     """Whether a place lies within one of the spans, which are in order."""
     at = bisect_right(spans, (start, 1 << 60)) - 1
     return at >= 0 and end <= spans[at][1]
+
+
+def sole_claim(placed: list[Claim]) -> Iterator[Verdict]:
+    """The option that is asserted where no other is asserted or left open."""
+    named = [claim for claim in placed if claim.stance in ("asserted", "open")]
+    asserted = [claim for claim in named if claim.stance == "asserted"]
+    if asserted and len({claim.option for claim in named}) == 1:
+        yield Verdict.of(asserted[-1].option, asserted[-1].start, asserted[-1].end)
+
+
+def by_sentence(reply: ReplyText, placed: list[Claim]) -> list[list[Claim]]:
+    """The claims grouped by the sentence in which they stand."""
+    groups: list[list[Claim]] = []
+    limit = -1
+    for claim in placed:
+        if claim.start >= limit:
+            stop = SENTENCE.search(reply.low, claim.end)
+            limit = stop.end() if stop else len(reply.low)
+            groups.append([])
+        groups[-1].append(claim)
+    return groups
+
+
+def answering_claims(reply: ReplyText) -> list[Claim]:
+    """The claims outside questions and refusals, made once for all these rules."""
+    if reply.claims is None:
+        reply.claims = _answering(reply)
+    return reply.claims
+
+
+def _answering(reply: ReplyText) -> list[Claim]:
+    placed = claims(reply)
+    if not placed:
+        return []
+    kept = []
+    refusals = list(REFUSAL.finditer(reply.low))
+    refused = refusals[-1] if refusals else None
+    yet = _YET.search(reply.low, refused.start()) if refused else None
+    for group in by_sentence(reply, placed):
+        stop = SENTENCE.search(reply.low, group[-1].end)
+        if stop and stop[0] == "?":
+            continue
+        if refused and not (yet and group[-1].start > yet.start()):
+            continue
+        against = {claim.option for claim in group if claim.stance == "denied"}
+        kept += [c._replace(stance="denied") if c.option in against else c for c in group]
+    return kept

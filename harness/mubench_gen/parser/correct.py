@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.listing import own_text_end
-from mubench_gen.parser.prose import labels_named
-from mubench_gen.parser.reading import MANY, Reading, Verdict
+from mubench_gen.parser.labels_in_prose import labels_named
+from mubench_gen.parser.repeated_options import own_text_end
+from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
 
 _CORRECT = re.compile(
     r"[)\]\"'.:]{0,4}\s{0,3}(?:\([^()\n]{1,80}\)\s{0,3})?"
@@ -34,28 +34,28 @@ _UNLESS = re.compile(
 )
 
 
-def said_correct(reading: Reading) -> Iterator[Verdict]:
+def said_correct(reply: ReplyText) -> Iterator[Verdict]:
     """ "Option C is correct", "(B) mitochondrion is the answer", "B项正确"."""
-    low, floor = reading.low, reading.floor
+    low, floor = reply.low, reply.floor
     # A declaration's own label stands at the floor; often there is no other behind it.
     behind = floor + 1 if floor else 0
-    if not reading.choices.labels.prose.search(reading.text, behind):
+    if not reply.choices.labels.prose.search(reply.text, behind):
         return
     for word in _CORRECT_WORDS:
         if low.find(word, floor) >= 0:
             break
     else:
         return
-    for label in reversed(labels_named(reading)[-MANY:]):
+    for label in reversed(labels_named(reply)[-MANY:]):
         if label.start < behind:
             return
         if label.several and low[max(0, label.start - 2) : label.start] != ", ":
             continue  # "A and B are correct"; but "of A and B, B is correct"
-        own = own_text_end(reading, label.option, label.end)
+        own = own_text_end(reply, label.option, label.end)
         ends = (label.end,) if own is None else (label.end, own)
-        if not any(_CORRECT.match(reading.low, end) for end in ends):
+        if not any(_CORRECT.match(reply.low, end) for end in ends):
             continue
-        if not _UNLESS.search(reading.low, max(0, label.start - 30), label.start):
+        if not _UNLESS.search(reply.low, max(0, label.start - 30), label.start):
             yield Verdict.of(label.option, label.start, own or label.end)
             return
 
@@ -85,36 +85,36 @@ _MARK_AT_END = re.compile(
 )
 
 
-def _marked(reading: Reading, end: int) -> bool | None:
+def _marked(reply: ReplyText, end: int) -> bool | None:
     """Whether an item is marked right, behind its label or at its line's end; None: neither."""
-    if _RIGHT.match(reading.low, end):
+    if _RIGHT.match(reply.low, end):
         return True
-    if _WRONG.match(reading.low, end):
+    if _WRONG.match(reply.low, end):
         return False
-    line = reading.low.find("\n", end)
-    line = len(reading.low) if line < 0 else line
-    if _NAMED_CORRECT.search(reading.low, end, line):
+    line = reply.low.find("\n", end)
+    line = len(reply.low) if line < 0 else line
+    if _NAMED_CORRECT.search(reply.low, end, line):
         return True
-    mark = _MARK_AT_END.search(reading.low, max(end, line - 24), line)
+    mark = _MARK_AT_END.search(reply.low, max(end, line - 24), line)
     return None if mark is None else mark[1] is None
 
 
-def item_marked_correct(reading: Reading) -> Iterator[Verdict]:
+def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
     """A list that marks each option, and one alone as right: "A: Incorrect … B: Correct …"."""
-    if "\n" not in reading.low or not any(mark in reading.low for mark in _AGAINST):
+    if "\n" not in reply.low or not any(mark in reply.low for mark in _AGAINST):
         return
     right: list[Verdict] = []
     wrong = items = 0
-    for line in _ITEM.finditer(reading.low, 0):
-        label = reading.choices.labels.token.match(reading.text, line.end())
+    for line in _ITEM.finditer(reply.low, 0):
+        label = reply.choices.labels.token.match(reply.text, line.end())
         if label is None:
             continue
-        option = reading.choices.labels.index_of.get(label[0].lower())
+        option = reply.choices.labels.index_of.get(label[0].lower())
         if option is None:
             continue
-        end = own_text_end(reading, option, label.end()) or label.end()
+        end = own_text_end(reply, option, label.end()) or label.end()
         items += 1
-        mark = _marked(reading, end)
+        mark = _marked(reply, end)
         if mark:
             right.append(Verdict.of(option, label.start(), end))
         elif mark is not None:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from mubench_gen.parser.listing import listed
-from mubench_gen.parser.reading import Reading, Verdict, occurrences
+from mubench_gen.parser.repeated_options import listed
+from mubench_gen.parser.reply_text import ReplyText, Verdict, occurrences
 from mubench_gen.parser.target import NOT, label_at, target_at
 
 # Nouns that an answer is declared with. Each is looked for with str.find, so the list may
@@ -46,39 +46,39 @@ _REACH = 200
 _COPULAS = 4
 
 
-def declared_answer(reading: Reading) -> Iterator[Verdict]:
+def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
     """ "The answer is B", "Answer: B", "Correct option: (B) text", "Die Antwort ist B"."""
-    low = reading.low
+    low = reply.low
     for noun in _NOUNS:
         if noun not in low:
             continue
-        for start, end in occurrences(reading, noun):
+        for start, end in occurrences(reply, noun):
             if start and low[start - 1].isalpha():
                 continue
             if _DOUBT.search(low, max(0, start - 24), start):
                 continue
             if _OTHERS.search(low, max(0, start - 48), start):
                 continue
-            found = _after_noun(reading, noun, end)
-            if found is not None and not listed(reading, found):
+            found = _after_noun(reply, noun, end)
+            if found is not None and not listed(reply, found):
                 yield found
                 if found.status != "out_of_range":
                     break  # of several declarations the last stands
 
 
-def _after_noun(reading: Reading, noun: str, end: int) -> Verdict | None:
-    low = reading.low
+def _after_noun(reply: ReplyText, noun: str, end: int) -> Verdict | None:
+    low = reply.low
     if noun in ("option", "choice") or noun == "answer":
         plural = _PLURAL.match(low, end)
         if plural and (noun != "answer" or plural[0] != "s"):
             return None
     if noun[-1] in ":.":
-        return target_at(reading, end)
+        return target_at(reply, end)
     tail = _TAIL.match(low, end)
     at = tail.end() if tail else end
     if low[at : at + 1] == "\n" and noun == "answer":
-        return target_at(reading, at)
-    if noun in _NAMES and label_at(reading, _past_space(low, at)) is not None:
+        return target_at(reply, at)
+    if noun in _NAMES and label_at(reply, _past_space(low, at)) is not None:
         return None  # "option B is …" speaks of B; whether for it, other rules say
     stop = _STOP.search(low, at, at + _REACH)
     limit = stop.start() if stop else min(len(low), at + _REACH)
@@ -86,7 +86,7 @@ def _after_noun(reading: Reading, noun: str, end: int) -> Verdict | None:
         return None
     for copula in islice(_COPULA.finditer(low, at, limit), _COPULAS):
         denied = _NOT_BEFORE.search(low, max(at, copula.start() - 5), copula.start())
-        found = _after_copula(reading, copula.end(), limit, denied=denied is not None)
+        found = _after_copula(reply, copula.end(), limit, denied=denied is not None)
         if found is not None:
             return found
     return None
@@ -97,21 +97,21 @@ def _past_space(low: str, at: int) -> int:
     return space.end() if space else at
 
 
-def _after_copula(reading: Reading, at: int, limit: int, *, denied: bool) -> Verdict | None:
-    if denied or NOT.match(reading.low, at):
-        but = _BUT.search(reading.low, at, limit)
-        return target_at(reading, but.end()) if but else None
-    return target_at(reading, at)
+def _after_copula(reply: ReplyText, at: int, limit: int, *, denied: bool) -> Verdict | None:
+    if denied or NOT.match(reply.low, at):
+        but = _BUT.search(reply.low, at, limit)
+        return target_at(reply, but.end()) if but else None
+    return target_at(reply, at)
 
 
-def declared_cjk(reading: Reading) -> Iterator[Verdict]:
+def declared_cjk(reply: ReplyText) -> Iterator[Verdict]:
     """答案：B, 答案是B, 正确选项为 B, 正解は B."""
-    if reading.low.isascii():
+    if reply.low.isascii():
         return
     for cue in _CJK_CUES:
-        for _, end in occurrences(reading, cue):
-            link = _CJK_LINK.match(reading.low, end)
-            found = target_at(reading, link.end()) if link else None
+        for _, end in occurrences(reply, cue):
+            link = _CJK_LINK.match(reply.low, end)
+            found = target_at(reply, link.end()) if link else None
             if found is not None:
                 yield found
                 break

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.choices import first_tokens, tokenize
-from mubench_gen.parser.listing import in_list, own_text_end
-from mubench_gen.parser.prose import labels_named
-from mubench_gen.parser.reading import Reading, Verdict
-from mubench_gen.parser.statuses import REFUSAL
+from mubench_gen.parser.labels_in_prose import labels_named
+from mubench_gen.parser.refusals import REFUSAL
+from mubench_gen.parser.repeated_options import in_list, own_text_end
+from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import label_at, skip_fillers, text_at
 
 _OPENING = re.compile(r"(?:sure|okay|ok|certainly|of course|yes|well)[,!.:\s]+")
@@ -32,29 +32,29 @@ _STOPS = ("\n", ". ", "? ", "! ")
 _ALONE = re.compile(r"[\s\W]*$")
 
 
-def sole_text(reading: Reading) -> Iterator[Verdict]:
+def sole_text(reply: ReplyText) -> Iterator[Verdict]:
     """The reply is an option's text and nothing else."""
-    if len(reading.low) > reading.choices.room or not reading.choices.may_start(reading.low, 0):
+    if len(reply.low) > reply.choices.room or not reply.choices.may_start(reply.low, 0):
         return
-    texts = reading.choices.texts
-    tokens = reading.tokens
-    opening = _ARTICLE.match(reading.low)
+    texts = reply.choices.texts
+    tokens = reply.tokens
+    opening = _ARTICLE.match(reply.low)
     if opening and tokens.joined not in texts:
-        tokens = tokenize(reading.low, opening.end())
+        tokens = tokenize(reply.low, opening.end())
     if tokens.joined in texts:
         yield Verdict.of(texts[tokens.joined], tokens.spans[0][0], tokens.spans[-1][1])
 
 
-def label_with_text(reading: Reading) -> Iterator[Verdict]:
+def label_with_text(reply: ReplyText) -> Iterator[Verdict]:
     """A label with its own option's text, and nothing else: "B. mitochondrion"."""
-    low, choices = reading.low, reading.choices
+    low, choices = reply.low, reply.choices
     if len(low) > choices.room:
         return
-    label = choices.labels.token.match(reading.text, _past_marks(low))
+    label = choices.labels.token.match(reply.text, _past_marks(low))
     option = choices.labels.index_of.get(label[0].lower()) if label else None
     if label is None or option is None:
         return
-    own = own_text_end(reading, option, label.end())
+    own = own_text_end(reply, option, label.end())
     if own is not None and _ALONE.match(low, own):
         yield Verdict.of(option, label.start(), own)
 
@@ -64,16 +64,16 @@ def _past_marks(low: str) -> int:
     return marks.end() if marks else 0
 
 
-def sole_labels(reading: Reading) -> Iterator[Verdict]:
+def sole_labels(reply: ReplyText) -> Iterator[Verdict]:
     """Nothing but labels: one of them again and again, or several."""
-    known = reading.choices.labels.index_of
-    if _ANSWER_MARK.match(reading.text):
+    known = reply.choices.labels.index_of
+    if _ANSWER_MARK.match(reply.text):
         return
-    if not all(match[0] in known for match in first_tokens(reading.low, 2)):
+    if not all(match[0] in known for match in first_tokens(reply.low, 2)):
         return
-    tokens = reading.tokens
+    tokens = reply.tokens
     named = {known.get(word) for word in tokens.joined.split()}
-    if None in named or len(tokens.spans) < 2 or tokens.joined in reading.choices.texts:
+    if None in named or len(tokens.spans) < 2 or tokens.joined in reply.choices.texts:
         return
     start, end = tokens.spans[0]
     option = named.pop()
@@ -83,112 +83,110 @@ def sole_labels(reading: Reading) -> Iterator[Verdict]:
         yield Verdict.of(option, start, end)
 
 
-def leading_label(reading: Reading) -> Iterator[Verdict]:
+def leading_label(reply: ReplyText) -> Iterator[Verdict]:
     """The reply begins with a label: "B", "(B) text", "B. text", "B\\n\\nBecause …"."""
-    opening = _OPENING.match(reading.low)
-    at = skip_fillers(reading, opening.end() if opening else 0)
-    found = label_at(reading, at)
+    opening = _OPENING.match(reply.low)
+    at = skip_fillers(reply, opening.end() if opening else 0)
+    found = label_at(reply, at)
     if found is None or found.status != "answered" or found.option is None:
         if found is not None:
             yield found
         return
-    if in_list(reading, found.option, found.start, found.end) or _each_in_turn(reading, found):
+    if in_list(reply, found.option, found.start, found.end) or _each_in_turn(reply, found):
         return
-    if reading.text.startswith("A:", at) and REFUSAL.match(
-        reading.low, skip_fillers(reading, at + 2)
-    ):
+    if reply.text.startswith("A:", at) and REFUSAL.match(reply.low, skip_fillers(reply, at + 2)):
         return  # "A:" for "answer:"
-    answer = _ANSWER_MARK.match(reading.text, at)
-    if answer and label_at(reading, answer.end()) is not None:
+    answer = _ANSWER_MARK.match(reply.text, at)
+    if answer and label_at(reply, answer.end()) is not None:
         at = answer.end()
-        found = label_at(reading, at)
+        found = label_at(reply, at)
         if found is None or found.status != "answered":
             return
-    if _BOTH_WRONG.match(reading.low, found.end):
+    if _BOTH_WRONG.match(reply.low, found.end):
         return
-    if _WRONG_AFTER.match(reading.low, found.end) and not _own_text(reading, found):
+    if _WRONG_AFTER.match(reply.low, found.end) and not _own_text(reply, found):
         return
-    if _next_line_is_another(reading, found):
+    if _next_line_is_another(reply, found):
         yield Verdict("ambiguous", None, found.start, found.end)
         return
-    if not _DELIMITER.match(reading.text, found.end) and not _own_text(reading, found):
+    if not _DELIMITER.match(reply.text, found.end) and not _own_text(reply, found):
         return
-    if _other_text(reading, found) or _second_item(reading, found):
+    if _other_text(reply, found) or _second_item(reply, found):
         yield Verdict("ambiguous", None, found.start, found.end)
         return
     yield found
 
 
-def _next_line_is_another(reading: Reading, label: Verdict) -> bool:
+def _next_line_is_another(reply: ReplyText, label: Verdict) -> bool:
     """ "A\nB\nC": bare labels, line by line."""
-    line = _BARE_LINES.match(reading.text, label.end)
-    token = reading.choices.labels.token.match(reading.text, line.end()) if line else None
-    if token is None or not _BARE_END.match(reading.text, token.end()):
+    line = _BARE_LINES.match(reply.text, label.end)
+    token = reply.choices.labels.token.match(reply.text, line.end()) if line else None
+    if token is None or not _BARE_END.match(reply.text, token.end()):
         return False
-    return reading.choices.labels.index_of.get(token[0].lower(), label.option) != label.option
+    return reply.choices.labels.index_of.get(token[0].lower(), label.option) != label.option
 
 
-def _second_item(reading: Reading, label: Verdict) -> bool:
+def _second_item(reply: ReplyText, label: Verdict) -> bool:
     """ "A. nucleus. C. Golgi apparatus.": another option, whole, on the same line."""
     assert label.option is not None
-    own = own_text_end(reading, label.option, label.end)
-    gap = _SAME_LINE.match(reading.low, own) if own is not None else None
-    token = reading.choices.labels.token.match(reading.text, gap.end()) if gap else None
-    option = reading.choices.labels.index_of.get(token[0].lower()) if token else None
+    own = own_text_end(reply, label.option, label.end)
+    gap = _SAME_LINE.match(reply.low, own) if own is not None else None
+    token = reply.choices.labels.token.match(reply.text, gap.end()) if gap else None
+    option = reply.choices.labels.index_of.get(token[0].lower()) if token else None
     if token is None or option is None or option == label.option:
         return False
-    other = own_text_end(reading, option, token.end())
-    return other is not None and bool(_ITEM_END.match(reading.low, other))
+    other = own_text_end(reply, option, token.end())
+    return other is not None and bool(_ITEM_END.match(reply.low, other))
 
 
-def _each_in_turn(reading: Reading, label: Verdict) -> bool:
+def _each_in_turn(reply: ReplyText, label: Verdict) -> bool:
     """ "A: nucleus is round. B: mitochondrion is oval.": the options, one after the other."""
-    if label.option != 0 or not _own_text(reading, label):
+    if label.option != 0 or not _own_text(reply, label):
         return False
-    line = reading.text.find("\n", label.end)
-    line = len(reading.text) if line < 0 else line
-    for following in labels_named(reading):
+    line = reply.text.find("\n", label.end)
+    line = len(reply.text) if line < 0 else line
+    for following in labels_named(reply):
         if following.option == 1 and label.end < following.start < line:
-            behind = reading.text[following.end : following.end + 1]
-            own = own_text_end(reading, 1, following.end)
+            behind = reply.text[following.end : following.end + 1]
+            own = own_text_end(reply, 1, following.end)
             return behind in (":", ")", ".") and own is not None
     return False
 
 
-def _own_text(reading: Reading, label: Verdict) -> bool:
+def _own_text(reply: ReplyText, label: Verdict) -> bool:
     assert label.option is not None
-    return own_text_end(reading, label.option, label.end) is not None
+    return own_text_end(reply, label.option, label.end) is not None
 
 
-def _other_text(reading: Reading, label: Verdict) -> bool:
+def _other_text(reply: ReplyText, label: Verdict) -> bool:
     """Whether the words after the label are the text of another option."""
-    if _own_text(reading, label):
+    if _own_text(reply, label):
         return False
-    at = skip_fillers(reading, label.end)
-    named = text_at(reading, at)
-    if named is None or named.option == label.option or OPERATOR.match(reading.low, named.end):
+    at = skip_fillers(reply, label.end)
+    named = text_at(reply, at)
+    if named is None or named.option == label.option or OPERATOR.match(reply.low, named.end):
         return False
     # On a new line an explanation may begin with an option's text.
-    return "\n" not in reading.low[label.end : at] or bool(_LINE_END.match(reading.low, named.end))
+    return "\n" not in reply.low[label.end : at] or bool(_LINE_END.match(reply.low, named.end))
 
 
-def _follows_item(reading: Reading, line: int) -> bool:
+def _follows_item(reply: ReplyText, line: int) -> bool:
     """Whether the line before begins with a label too: the options, one a line."""
-    text = reading.text
+    text = reply.text
     end = line
     while end and text[end - 1].isspace():
         end -= 1
     before = text.rfind("\n", 0, end) + 1
-    marks = _MARKS.match(reading.low, before)
-    label = reading.choices.labels.token.match(text, marks.end() if marks else before)
-    if label is None or label[0].lower() not in reading.choices.labels.index_of:
+    marks = _MARKS.match(reply.low, before)
+    label = reply.choices.labels.token.match(text, marks.end() if marks else before)
+    if label is None or label[0].lower() not in reply.choices.labels.index_of:
         return False
     return text[label.end() : label.end() + 1] in (".", ")", ":")
 
 
-def final_text(reading: Reading) -> Iterator[Verdict]:
+def final_text(reply: ReplyText) -> Iterator[Verdict]:
     """The last sentence is an option's text and nothing else."""
-    low, choices = reading.low, reading.choices
+    low, choices = reply.low, reply.choices
     end = len(low.rstrip(" \t\n.!\"')"))
     stop = _last_stop(low, max(0, end - choices.room), end)
     if stop <= 0 or not choices.may_start(low, stop + 1):
@@ -208,18 +206,18 @@ def _last_stop(low: str, left: int, end: int) -> int:
     return max(low.rfind(stop, left, end) for stop in _STOPS)
 
 
-def final_line(reading: Reading) -> Iterator[Verdict]:
+def final_line(reply: ReplyText) -> Iterator[Verdict]:
     """The last line is a label, alone or with its text."""
-    end = len(reading.text.rstrip())
-    line = reading.text.rfind("\n", 0, end) + 1
+    end = len(reply.text.rstrip())
+    line = reply.text.rfind("\n", 0, end) + 1
     if line == 0 or end - line > 300:
         return
-    at = skip_fillers(reading, line)
-    found = label_at(reading, at)
+    at = skip_fillers(reply, line)
+    found = label_at(reply, at)
     if found is None or found.status != "answered":
         return
     assert found.option is not None
-    if in_list(reading, found.option, found.start, found.end) or _follows_item(reading, line):
+    if in_list(reply, found.option, found.start, found.end) or _follows_item(reply, line):
         return
-    if _ALONE.match(reading.text, found.end) or _own_text(reading, found):
+    if _ALONE.match(reply.text, found.end) or _own_text(reply, found):
         yield found

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.claims import stance
-from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.reply_text import ReplyText, Verdict
 
 _WORDS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _ORDINAL = re.compile(
@@ -15,14 +15,14 @@ _ORDINAL = re.compile(
 )
 
 
-def ordinal(reading: Reading) -> Iterator[Verdict]:
+def ordinal(reply: ReplyText) -> Iterator[Verdict]:
     """One option is named by its place, and no other."""
-    if not any(noun in reading.low for noun in ("option", "choice", "answer")):
+    if not any(noun in reply.low for noun in ("option", "choice", "answer")):
         return
     found: dict[int, Verdict] = {}
-    for match in _ORDINAL.finditer(reading.low):
-        option = _place(match, len(reading.choices.options))
-        if option is not None and stance(reading, *match.span()) == "asserted":
+    for match in _ORDINAL.finditer(reply.low):
+        option = _place(match, len(reply.choices.options))
+        if option is not None and stance(reply, *match.span()) == "asserted":
             found.setdefault(option, Verdict.of(option, *match.span()))
     if len(found) == 1:
         yield from found.values()

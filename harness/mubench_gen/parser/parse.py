@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mubench_gen.parser.choices import Choices, choices_for
-from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.refusals import refuses
+from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.rules import STRONG, WEAK, Tiers
 from mubench_gen.parser.segments import segments
-from mubench_gen.parser.statuses import refuses
 from mubench_gen.parser.text import fold, hide_thinking, strip_special
 from mubench_gen.types import Answer
 
@@ -34,13 +34,13 @@ def parse_answer(reply: str, options: Sequence[str], labels: Sequence[str] | Non
 def _read(reply: str, choices: Choices) -> Answer:
     visible, cut = hide_thinking(fold(reply))
     parts = [strip_special(part) for part in segments(visible, choices)]
-    readings = [Reading(part, choices) for part in parts if part.strip()]
-    if not readings:
+    texts = [ReplyText(part, choices) for part in parts if part.strip()]
+    if not texts:
         return Answer("truncated" if cut else "empty")
     out_of_range = False
     for tiers in (STRONG, WEAK):
-        for reading in readings:
-            answer = _decide(reading, tiers)
+        for text in texts:
+            answer = _decide(text, tiers)
             if answer is not None and answer.status != "out_of_range":
                 return answer
             if answer is not None:
@@ -49,19 +49,19 @@ def _read(reply: str, choices: Choices) -> Answer:
             return Answer("out_of_range")
     if cut:
         return Answer("truncated")
-    return Answer("refused" if any(map(refuses, readings)) else "none")
+    return Answer("refused" if any(map(refuses, texts)) else "none")
 
 
-def _decide(reading: Reading, tiers: Tiers) -> Answer | None:
+def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
     """What the first tier that finds anything says."""
     for tier in tiers:
-        reading.floor = 0
+        text.floor = 0
         best: tuple[Verdict, str] | None = None
         for rule in tier:
-            for verdict in rule(reading):
+            for verdict in rule(text):
                 if best is None or _overrules(verdict, best[0]):
                     best = verdict, rule.__name__
-                    reading.floor = verdict.start if verdict.status != "out_of_range" else 0
+                    text.floor = verdict.start if verdict.status != "out_of_range" else 0
         if best is not None:
             verdict, name = best
             if verdict.status == "answered":

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.choices import tokenize
-from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import COMMON, label_at, skip_fillers
 
 _CUE = re.compile(
@@ -23,36 +23,36 @@ _NEAR = 0.75  # share of the option's words that must be there
 _APART = 0.25  # and by how much any other option's share must be smaller
 
 
-def partial_text(reading: Reading) -> Iterator[Verdict]:
+def partial_text(reply: ReplyText) -> Iterator[Verdict]:
     """The reply, or what it declares, is a part of one option's text, or most of its words."""
     at = 0
-    if any(word in reading.low for word in _CUE_WORDS):
-        for cue in _CUE.finditer(reading.low):
+    if any(word in reply.low for word in _CUE_WORDS):
+        for cue in _CUE.finditer(reply.low):
             at = cue.end()
-    if at == 0 and label_at(reading, skip_fillers(reading, 0)) is not None:
+    if at == 0 and label_at(reply, skip_fillers(reply, 0)) is not None:
         return  # it begins with a label, which was not the answer
-    opening = _LEADING.match(reading.low, at)
+    opening = _LEADING.match(reply.low, at)
     if opening:
         at = opening.end()
-    stop = _CLAUSE.search(reading.low, at)
-    end = stop.start() if stop else len(reading.low)
+    stop = _CLAUSE.search(reply.low, at)
+    end = stop.start() if stop else len(reply.low)
     if end - at > 400:
         return
-    tokens = tokenize(reading.low, at, end)
+    tokens = tokenize(reply.low, at, end)
     if not tokens.spans or len(tokens.spans) > _WORDS:
         return
-    index = _quoted(reading, tokens.joined)
+    index = _quoted(reply, tokens.joined)
     if index is None:
-        index = _overlapping(reading, tokens.joined)
+        index = _overlapping(reply, tokens.joined)
     if index is not None:
         yield Verdict.of(index, tokens.spans[0][0], tokens.spans[-1][1])
 
 
-def _quoted(reading: Reading, joined: str) -> int | None:
+def _quoted(reply: ReplyText, joined: str) -> int | None:
     """The one option whose text holds these words, side by side or in another order."""
     if joined in COMMON or (len(joined) < 5 and not joined.strip().isdigit()):
         return None
-    keys = reading.choices.keys
+    keys = reply.choices.keys
     holding = [index for index, key in enumerate(keys) if joined in key]
     if not holding and len(joined) > _CUT_SHORT:
         holding = [index for index, key in enumerate(keys) if key.startswith(joined.rstrip())]
@@ -63,13 +63,13 @@ def _quoted(reading: Reading, joined: str) -> int | None:
     return holding[0] if len(holding) == 1 else None
 
 
-def _overlapping(reading: Reading, joined: str) -> int | None:
+def _overlapping(reply: ReplyText, joined: str) -> int | None:
     """The one option most of whose words are there; the others' are not."""
     words = set(joined.split())
-    if len(words) > 2 * max(map(len, (key.split() for key in reading.choices.keys))):
+    if len(words) > 2 * max(map(len, (key.split() for key in reply.choices.keys))):
         return None  # a sentence about something else that happens to hold the words
     shares = []
-    for index, key in enumerate(reading.choices.keys):
+    for index, key in enumerate(reply.choices.keys):
         own = set(key.split())
         same = ("-" in own) == ("-" in words) and all(
             word in words for word in own if word[0].isdigit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import skip_fillers, text_at
 
 _LAST = re.compile(r"[\s.!]*(?:\w{1,12}[\s.!]*)?$")  # a unit may follow
@@ -16,26 +16,26 @@ _COUNTED = re.compile(
 )
 
 
-def result(reading: Reading) -> Iterator[Verdict]:
+def result(reply: ReplyText) -> Iterator[Verdict]:
     """A calculation that ends in an option's text: "3 * 5 = 15"."""
-    equals = reading.low.rfind("=", max(0, len(reading.low) - 80))
-    found = text_at(reading, skip_fillers(reading, equals + 1)) if equals >= 0 else None
-    if found is not None and _LAST.match(reading.low, found.end):
+    equals = reply.low.rfind("=", max(0, len(reply.low) - 80))
+    found = text_at(reply, skip_fillers(reply, equals + 1)) if equals >= 0 else None
+    if found is not None and _LAST.match(reply.low, found.end):
         yield found
 
 
-def counted(reading: Reading) -> Iterator[Verdict]:
+def counted(reply: ReplyText) -> Iterator[Verdict]:
     """One number is said to be there, and it is an option: "There are 4 cells"."""
-    if not any(key[1:2].isdigit() for key in reading.choices.keys):
+    if not any(key[1:2].isdigit() for key in reply.choices.keys):
         return
     found = []
-    for cue in _COUNTED.finditer(reading.low):
-        number = text_at(reading, cue.end())
-        if number is not None and _is_number(reading, number):
+    for cue in _COUNTED.finditer(reply.low):
+        number = text_at(reply, cue.end())
+        if number is not None and _is_number(reply, number):
             found.append(number)
     if found and len({number.option for number in found}) == 1:
         yield found[-1]
 
 
-def _is_number(reading: Reading, found: Verdict) -> bool:
-    return found.option is not None and reading.choices.keys[found.option][1].isdigit()
+def _is_number(reply: ReplyText, found: Verdict) -> bool:
+    return found.option is not None and reply.choices.keys[found.option][1].isdigit()

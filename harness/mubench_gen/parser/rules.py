@@ -30,10 +30,10 @@ from mubench_gen.parser.opening import leading_text, opening_sentence
 from mubench_gen.parser.ordinal import ordinal
 from mubench_gen.parser.partial import partial_text
 from mubench_gen.parser.quantities import counted, result
-from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
 
-Rule = Callable[[Reading], Iterator[Verdict]]
+Rule = Callable[[ReplyText], Iterator[Verdict]]
 Tiers = tuple[tuple[Rule, ...], ...]
 # In the order of their evidence. Within a tier the verdict that stands last in the reply
 # counts, whichever rule found it: a declaration may be retracted by a later one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import target_at
 
 _BOX = re.compile(r"\\f?boxed\s*\{")
@@ -17,26 +17,26 @@ _JSON = re.compile(
 )
 
 
-def _after_marks(reading: Reading, pattern: re.Pattern[str]) -> Iterator[Verdict]:
-    for mark in pattern.finditer(reading.marked):
-        found = target_at(reading, mark.end())
+def _after_marks(reply: ReplyText, pattern: re.Pattern[str]) -> Iterator[Verdict]:
+    for mark in pattern.finditer(reply.marked):
+        found = target_at(reply, mark.end())
         if found is not None:
             yield found
 
 
-def boxed(reading: Reading) -> Iterator[Verdict]:
+def boxed(reply: ReplyText) -> Iterator[Verdict]:
     r""" "\boxed{B}", "\boxed{\text{(B)}}"."""
-    if "boxed" in reading.marked:
-        yield from _after_marks(reading, _BOX)
+    if "boxed" in reply.marked:
+        yield from _after_marks(reply, _BOX)
 
 
-def answer_tag(reading: Reading) -> Iterator[Verdict]:
+def answer_tag(reply: ReplyText) -> Iterator[Verdict]:
     """<answer>B</answer>."""
-    if "<" in reading.marked:
-        yield from _after_marks(reading, _TAG)
+    if "<" in reply.marked:
+        yield from _after_marks(reply, _TAG)
 
 
-def json_answer(reading: Reading) -> Iterator[Verdict]:
+def json_answer(reply: ReplyText) -> Iterator[Verdict]:
     """{"answer": "B"}, whole or in a fence."""
-    if "{" in reading.marked:
-        yield from _after_marks(reading, _JSON)
+    if "{" in reply.marked:
+        yield from _after_marks(reply, _JSON)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from mubench_gen.parser.choices import text_ends, tokenize
-from mubench_gen.parser.listing import own_text_end
-from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.repeated_options import own_text_end
+from mubench_gen.parser.reply_text import ReplyText, Verdict
 
 _LEAD = re.compile(r"(?:[\s:=>\"'(\[<,\\]|-(?!\.?\d)|\.(?!\d))*")
 _FILLER = re.compile(
@@ -52,82 +52,82 @@ DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "]", '"', "'", "-")
 COMMON = {" yes ", " no ", " true ", " false ", " none ", " both ", " all ", " not ", " neither "}
 
 
-def skip_fillers(reading: Reading, at: int) -> int:
+def skip_fillers(reply: ReplyText, at: int) -> int:
     """Past quotes, colons and words such as "option", to where the answer itself stands."""
     for _ in range(8):
-        lead = _LEAD.match(reading.low, at)
+        lead = _LEAD.match(reply.low, at)
         at = lead.end() if lead else at
-        filler = _FILLER.match(reading.low, at)
+        filler = _FILLER.match(reply.low, at)
         if filler is None:
             return at
         at = filler.end()
     return at
 
 
-def target_at(reading: Reading, at: int, *, texts: bool = True) -> Verdict | None:
+def target_at(reply: ReplyText, at: int, *, texts: bool = True) -> Verdict | None:
     """The option that is named at `at`, None where none is.
 
     With `texts` false, a label alone counts: some phrases ("so B.") are too common
     to be read together with any words that follow them.
     """
-    at = skip_fillers(reading, at)
-    found = label_at(reading, at)
+    at = skip_fillers(reply, at)
+    found = label_at(reply, at)
     if found is not None:
         return found
-    return text_at(reading, at) if texts else None
+    return text_at(reply, at) if texts else None
 
 
-def label_at(reading: Reading, at: int) -> Verdict | None:
+def label_at(reply: ReplyText, at: int) -> Verdict | None:
     """A label at `at`, alone or with its text; several joined ones are ambiguous."""
-    match = reading.choices.labels.token.match(reading.text, at)
+    match = reply.choices.labels.token.match(reply.text, at)
     if match is None:
-        return _several_letters(reading, at)
-    if not _stands_as_label(reading, at, match.end()):
+        return _several_letters(reply, at)
+    if not _stands_as_label(reply, at, match.end()):
         return None
-    index = reading.choices.labels.index_of.get(match[0].lower())
+    index = reply.choices.labels.index_of.get(match[0].lower())
     if index is None:
-        return _out_of_range(reading, at, match.end())
+        return _out_of_range(reply, at, match.end())
     end = match.end()
-    if _joined(reading, end, index):
+    if _joined(reply, end, index):
         return Verdict("ambiguous", None, at, end)
     return Verdict.of(index, at, end)
 
 
-def _several_letters(reading: Reading, at: int) -> Verdict | None:
+def _several_letters(reply: ReplyText, at: int) -> Verdict | None:
     """ "ABD": several labels written as one word, in order."""
-    match = _SEVERAL.match(reading.text, at)
-    if match is None or not reading.choices.labels.lettered:
+    match = _SEVERAL.match(reply.text, at)
+    if match is None or not reply.choices.labels.lettered:
         return None
     letters = match[0]
-    known = reading.choices.labels.index_of
+    known = reply.choices.labels.index_of
     if list(letters) != sorted(set(letters)) or any(c.lower() not in known for c in letters):
         return None
-    if text_at(reading, at) is not None:
+    if text_at(reply, at) is not None:
         return None
     return Verdict("ambiguous", None, at, match.end())
 
 
-def _out_of_range(reading: Reading, at: int, end: int) -> Verdict | None:
+def _out_of_range(reply: ReplyText, at: int, end: int) -> Verdict | None:
     """A label that is not offered, where nothing says that it is a word or a quantity."""
-    if reading.text[at:end] != reading.text[at:end].upper():
+    if reply.text[at:end] != reply.text[at:end].upper():
         return None
-    rest = _CLOSERS.sub("", reading.text[end : end + 8], count=1)
-    if at and reading.text[at - 1] in "([" and rest != reading.text[end : end + 8]:
+    rest = _CLOSERS.sub("", reply.text[end : end + 8], count=1)
+    if at and reply.text[at - 1] in "([" and rest != reply.text[end : end + 8]:
         return Verdict("out_of_range", None, at, end)
     worded = rest[:1] == " " and rest[1:2].islower()  # "E. coli"
     alone = (
         not rest
         or rest[0] in "\n.,;"
-        or (rest != reading.text[end : end + 8] and not rest[0].isalnum())
+        or (rest != reply.text[end : end + 8] and not rest[0].isalnum())
     )
-    if not alone or worded or text_at(reading, at) is not None:
+    if not alone or worded or text_at(reply, at) is not None:
         return None
     return Verdict("out_of_range", None, at, end)
 
 
-def _stands_as_label(reading: Reading, at: int, end: int) -> bool:
+def _stands_as_label(reply: ReplyText, at: int, end: int) -> bool:
     """Whether the token is a label, not an article, a quantity or a part of a word."""
-    text = reading.text
+    text = reply.text
     after = text[end : end + 2]
     if not after or after[0] == "\n":
         return True
@@ -139,111 +139,111 @@ def _stands_as_label(reading: Reading, at: int, end: int) -> bool:
     if after[0] == "." and _INITIAL.match(text, end):
         return False
     if after[0] in " -.":
-        return _label_before_words(reading, at, end)
+        return _label_before_words(reply, at, end)
     return True
 
 
-def _label_before_words(reading: Reading, at: int, end: int) -> bool:
+def _label_before_words(reply: ReplyText, at: int, end: int) -> bool:
     """ "B mitochondrion": a label and its text; "A cell", "B cells", "C. elegans" may not be."""
-    token = reading.text[at:end]
-    words = tokenize(reading.low, end, min(len(reading.low), end + WINDOW)).joined
+    token = reply.text[at:end]
+    words = tokenize(reply.low, end, min(len(reply.low), end + WINDOW)).joined
     whole = f" {token.lower()}{words}"
-    keys = reading.choices.keys
-    index = reading.choices.labels.index_of.get(token.lower())
+    keys = reply.choices.keys
+    index = reply.choices.labels.index_of.get(token.lower())
     own = keys[index] if index is not None else ""
     if own and words.startswith(own):
         return True
     if any(key and len(key) > len(token) + 2 and whole.startswith(key) for key in keys):
         return False
-    separator = reading.text[end]
+    separator = reply.text[end]
     if separator == ".":
         return True
     if separator == "-":
-        return not reading.text[end + 1 : end + 2].isalpha()
+        return not reply.text[end + 1 : end + 2].isalpha()
     if token in "Ii":
         return words == " "
-    if token not in "Aa" or words == " " or reading.text[at - 1 : at] in ("(", "["):
+    if token not in "Aa" or words == " " or reply.text[at - 1 : at] in ("(", "["):
         return True
     if any(key and words.startswith(key) for key in keys):
         return False
-    return token != "a" and bool(_AFTER_ARTICLE_LETTER.match(reading.low, end))
+    return token != "a" and bool(_AFTER_ARTICLE_LETTER.match(reply.low, end))
 
 
-def _joined(reading: Reading, end: int, index: int) -> bool:
+def _joined(reply: ReplyText, end: int, index: int) -> bool:
     """Whether another label is asserted along with this one: "A and C", "A, C", "A/C"."""
-    return joined_label(reading, _past_own_text(reading, end, index), index)
+    return joined_label(reply, _past_own_text(reply, end, index), index)
 
 
-def joined_label(reading: Reading, end: int, index: int) -> bool:
+def joined_label(reply: ReplyText, end: int, index: int) -> bool:
     """Whether what ends at `end` is joined to a label of another option than `index`."""
-    join = _JOIN.match(reading.low, end) or _BESIDE.match(reading.text, end)
+    join = _JOIN.match(reply.low, end) or _BESIDE.match(reply.text, end)
     if join is None:
         return False
-    labels = reading.choices.labels
-    other = labels.token.match(reading.text, join.end())
+    labels = reply.choices.labels
+    other = labels.token.match(reply.text, join.end())
     if other is None:
         return False
     named = other[0]
     if labels.index_of.get(named.lower(), index) == index:
         return False
-    wrapped = reading.text[join.end() - 1] in "(["
-    if _PART.match(reading.text, other.end()):
+    wrapped = reply.text[join.end() - 1] in "(["
+    if _PART.match(reply.text, other.end()):
         return False
-    if not wrapped and (named not in labels.labels or _is_clause(reading, other.end(), named)):
+    if not wrapped and (named not in labels.labels or _is_clause(reply, other.end(), named)):
         return False
-    return not _JOIN_BACK.match(reading.low, _CLOSERS.match(reading.text, other.end()).end())  # type: ignore[union-attr]
+    return not _JOIN_BACK.match(reply.low, _CLOSERS.match(reply.text, other.end()).end())  # type: ignore[union-attr]
 
 
-def _is_clause(reading: Reading, end: int, named: str) -> bool:
+def _is_clause(reply: ReplyText, end: int, named: str) -> bool:
     """Whether a bare "A" or "I" begins a clause ("B, a nucleus", "B and I think")."""
     return (
         named in "AaIi"
-        and reading.text[end : end + 1] == " "
-        and reading.text[end + 1 : end + 2].isalpha()
+        and reply.text[end : end + 1] == " "
+        and reply.text[end + 1 : end + 2].isalpha()
     )
 
 
-def _past_own_text(reading: Reading, end: int, index: int) -> int:
-    return own_text_end(reading, index, end) or end
+def _past_own_text(reply: ReplyText, end: int, index: int) -> int:
+    return own_text_end(reply, index, end) or end
 
 
-def text_at(reading: Reading, at: int) -> Verdict | None:
+def text_at(reply: ReplyText, at: int) -> Verdict | None:
     """The option whose text begins at `at` (an article aside), the longest of them.
 
     Ambiguous where another option is named along with it: "heat and light", "oxygen (B)".
     """
-    found = _any_text_at(reading, at)
+    found = _any_text_at(reply, at)
     if found is None or found.option is None:
         return found
-    label = LABEL_BEHIND.match(reading.text, found.end)
+    label = LABEL_BEHIND.match(reply.text, found.end)
     if label:
-        option = reading.choices.labels.index_of.get(label[1].lower(), found.option)
+        option = reply.choices.labels.index_of.get(label[1].lower(), found.option)
         if option != found.option:
             return Verdict("ambiguous", None, found.start, found.end)
-    join = _JOIN.match(reading.low, found.end)
-    other = _any_text_at(reading, join.end()) if join else None
-    if other is None or other.option == found.option or _JOIN_BACK.match(reading.low, other.end):
+    join = _JOIN.match(reply.low, found.end)
+    other = _any_text_at(reply, join.end()) if join else None
+    if other is None or other.option == found.option or _JOIN_BACK.match(reply.low, other.end):
         return found
     return Verdict("ambiguous", None, found.start, found.end)
 
 
-def _any_text_at(reading: Reading, at: int) -> Verdict | None:
-    found = _text_from(reading, at)
+def _any_text_at(reply: ReplyText, at: int) -> Verdict | None:
+    found = _text_from(reply, at)
     if found is None:
-        article = _ARTICLE.match(reading.low, at)
-        found = _text_from(reading, article.end()) if article else None
-    return found or _meta_from(reading, at)
+        article = _ARTICLE.match(reply.low, at)
+        found = _text_from(reply, article.end()) if article else None
+    return found or _meta_from(reply, at)
 
 
-def _meta_from(reading: Reading, at: int) -> Verdict | None:
+def _meta_from(reply: ReplyText, at: int) -> Verdict | None:
     """ "None of these" where "none of the above" is offered, and so for "all"."""
-    said = _META.match(reading.low, at)
-    option = reading.choices.meta_option(said[0].split()[0]) if said else None
+    said = _META.match(reply.low, at)
+    option = reply.choices.meta_option(said[0].split()[0]) if said else None
     return Verdict.of(option, at, said.end()) if said and option is not None else None
 
 
-def _text_from(reading: Reading, at: int) -> Verdict | None:
-    choices, low = reading.choices, reading.low
+def _text_from(reply: ReplyText, at: int) -> Verdict | None:
+    choices, low = reply.choices, reply.low
     if not choices.may_start(low, at):
         return None
     for key in choices.by_length:

@@ -21,7 +21,7 @@ from statistics import NormalDist, fmean, variance
 from mubench_gen.console.outlet import cell, uncelled
 from mubench_gen.errors import DataError, SettingError
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.score import Tally, image_of
+from mubench_gen.scores.score import ScoreTally, image_of
 from mubench_gen.storage.index import hashed
 from mubench_gen.storage.records import Record
 
@@ -96,7 +96,7 @@ def read_labels(path: Path) -> dict[str, str]:
 def audit(run: Run, labels: Mapping[str, str]) -> Audit:
     """The corrected accuracy. DataError for labels that the run has no place for."""
     strata = _strata(run.records())
-    tally, differences, weights = Tally(), defaultdict[str, list[float]](list), {}
+    tally, differences, weights = ScoreTally(), defaultdict[str, list[float]](list), {}
     errors = {"misread": 0.0, "missed": 0.0, "invented": 0.0}
     found: set[str] = set()
     n = sum(map(len, strata.values()))

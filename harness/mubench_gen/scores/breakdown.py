@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
-from mubench_gen.scores.score import Score, Tally, image_of
+from mubench_gen.scores.score import Score, ScoreTally, image_of
 from mubench_gen.storage.index import hashed
 from mubench_gen.storage.records import Record
 
@@ -22,8 +22,8 @@ class BreakdownTally:
 
     def __init__(self, fields: Sequence[str]) -> None:
         self._fields = tuple(dict.fromkeys(fields))
-        self._tallies: dict[str, defaultdict[str, Tally]] = {
-            name: defaultdict(Tally) for name in self._fields
+        self._tallies: dict[str, defaultdict[str, ScoreTally]] = {
+            name: defaultdict(ScoreTally) for name in self._fields
         }
         self._known: set[str] = set()
         self._seen = 0

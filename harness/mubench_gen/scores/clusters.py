@@ -24,20 +24,20 @@ class Clusters:
     def add(self, image: int, *, right: bool) -> None:
         """Count an item; `image` is `hashed` of what names the image."""
         if image != self._image:
-            self._settle()
+            self._flush()
             self._image = image
         self._counts += (1 << _N) | right
 
     def __len__(self) -> int:
-        self._settle()
+        self._flush()
         return len(self._table)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        self._settle()
+        self._flush()
         for counts in self._table.values():
             yield counts >> _N, counts & ((1 << _N) - 1)
 
-    def _settle(self) -> None:
+    def _flush(self) -> None:
         if self._counts:
             self._table.put(self._image, self._counts)
             self._counts = 0

@@ -54,7 +54,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ParserRates:
     """What the parser made of some replies.
 
     `right`, `wrong` and `unanswered` are shares of the replies that hold an answer,
@@ -68,7 +68,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleTally:
+class RuleRates:
     """How often a rule decided, and how often it was right (a reply without an answer: never)."""
 
     fired: int
@@ -79,11 +79,11 @@ class RuleTally:
 class ParserCard:
     """The whole card. `statuses` counts replies with and without an answer, by status."""
 
-    total: Tally
-    regimes: dict[str, Tally]
-    failure_modes: dict[str, Tally]
+    total: ParserRates
+    regimes: dict[str, ParserRates]
+    failure_modes: dict[str, ParserRates]
     statuses: dict[str, tuple[int, int]]
-    rules: dict[str, RuleTally]
+    rules: dict[str, RuleRates]
 
 
 def wilson(count: int, n: int) -> Share:
@@ -149,7 +149,7 @@ def parser_card(replies: Iterable[LabelledReply], parse: Parse = parse_answer) -
         failure_modes={name: _tally(by_mode[name]) for name in sorted(by_mode)},
         statuses=dict(sorted(statuses.items())),
         rules={
-            name: RuleTally(len(outcomes), wilson(outcomes.count("right"), len(outcomes)))
+            name: RuleRates(len(outcomes), wilson(outcomes.count("right"), len(outcomes)))
             for name, outcomes in sorted(by_rule.items(), key=lambda entry: -len(entry[1]))
         },
     )
@@ -168,10 +168,10 @@ def _outcome(row: LabelledReply, answer: Answer) -> Outcome:
     return "right" if answer.index == row.gold else "wrong"
 
 
-def _tally(outcomes: Sequence[Outcome]) -> Tally:
+def _tally(outcomes: Sequence[Outcome]) -> ParserRates:
     bare = outcomes.count("left") + outcomes.count("read")
     held = len(outcomes) - bare
-    return Tally(
+    return ParserRates(
         right=wilson(outcomes.count("right"), held),
         wrong=wilson(outcomes.count("wrong"), held),
         unanswered=wilson(outcomes.count("unanswered"), held),

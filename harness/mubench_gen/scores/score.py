@@ -107,7 +107,7 @@ class Scores:
         return plain
 
 
-class Tally:
+class ScoreTally:
     """Counts of one group of records, in memory that grows neither with them nor the images.
 
     The score is the same to the last bit in whatever order the records come.
@@ -151,7 +151,7 @@ class Tally:
         )
 
 
-class Places:
+class AnswerPositions:
     """Where answers and gold stand, and how often each option text is the right one, by task."""
 
     def __init__(self) -> None:
@@ -186,11 +186,11 @@ class Places:
 
 def score(records: Iterable[Record]) -> Scores:
     """The scores of records, each id once (`read_records` sees to that)."""
-    pooled = Tally()
-    groups: dict[str, dict[str, Tally]] = {
-        field_: defaultdict(Tally) for field_ in ("task", "dataset", "prompt", "readout")
+    pooled = ScoreTally()
+    groups: dict[str, dict[str, ScoreTally]] = {
+        field_: defaultdict(ScoreTally) for field_ in ("task", "dataset", "prompt", "readout")
     }
-    places, boxes = Places(), BoxTallies()
+    places, boxes = AnswerPositions(), BoxTallies()
     sureness, truncation = defaultdict[str, CalibrationTally](CalibrationTally), TruncationTally()
     siblings = Siblings()
     for record in records:
@@ -286,7 +286,7 @@ def image_of(record: Record) -> str:
     return record["image_sha256"] or f"{record['dataset']}/{record['image_id']}"
 
 
-def _scored(tallies: Mapping[str, Tally]) -> dict[str, Score]:
+def _scored(tallies: Mapping[str, ScoreTally]) -> dict[str, Score]:
     return {name: tallies[name].score() for name in sorted(tallies)}
 
 

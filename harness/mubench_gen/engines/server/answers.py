@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mubench_gen.engines.server.names import Names
-from mubench_gen.engines.server.words import (
+from mubench_gen.engines.server.error_messages import (
     as_text,
     beginning,
     first_choice,
@@ -15,6 +14,7 @@ from mubench_gen.engines.server.words import (
     what_it_is,
     words,
 )
+from mubench_gen.engines.server.models import Names
 from mubench_gen.errors import ItemError, ReplyError
 from mubench_gen.parser.finish_reason import REFUSAL, has_failed, refused_by
 from mubench_gen.types import Reply
@@ -28,7 +28,7 @@ _STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
 _FAULT_SIGNS = (b'"error"', b'"abort', b'"cancel', b'"ABORT', b'"ERROR')
 
 
-class Listed(NamedTuple):
+class TopLogprobs(NamedTuple):
     """The listed tokens of a reply's first place with their log-probabilities, and usage."""
 
     tokens: list[tuple[str, float]]
@@ -47,7 +47,7 @@ def read_reply(content: bytes, names: Names) -> Reply:
     return Reply(text, finish_reason=reason, usage=read_usage(document))
 
 
-def read_logprobs(content: bytes, names: Names) -> Listed | Reply:
+def read_logprobs(content: bytes, names: Names) -> TopLogprobs | Reply:
     """The log-probabilities of a reply's first place; the reply itself where that was refused."""
     _, choice, document = _parts(content, names)
     reason, usage = _reason(choice), read_usage(document)
@@ -63,7 +63,7 @@ def read_logprobs(content: bytes, names: Names) -> Listed | Reply:
         ) from None
     if not all(logprob <= _SURE for logprob in found.values()):
         raise _bad("a log-probability is above 0, or no number", content)
-    return Listed(list(found.items()), usage)
+    return TopLogprobs(list(found.items()), usage)
 
 
 def failed_for_now(content: bytes) -> bool:

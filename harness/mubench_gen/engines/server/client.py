@@ -1,7 +1,8 @@
 """Asks servers over HTTP: an event loop in a thread of its own, with retries and deadlines.
 
 Sent again is what had no answer: a connection that broke, 408, 429, 5xx, a reply that the server
-gave up. What came otherwise is never asked for twice.
+gave up. What came otherwise is never asked for twice. A connection that a server closed since its
+last answer costs no try: what was asked on it is asked again at once, on a new one.
 """
 
 from __future__ import annotations
@@ -15,12 +16,18 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.engines.server.answers import failed_for_now
+from mubench_gen.engines.server.error_messages import error_code, reads_no_images, refusal, words
 from mubench_gen.engines.server.health import Health
 from mubench_gen.engines.server.options import Endpoint, Secret, ServerOptions
-from mubench_gen.engines.server.replicas import Death, Replica, Replicas
-from mubench_gen.engines.server.suspicions import SUSPICIOUS, Suspicions
-from mubench_gen.engines.server.wire import CONNECT, Answered, lifelike, read, reason
-from mubench_gen.engines.server.words import error_code, reads_no_images, refusal, words
+from mubench_gen.engines.server.replicas import SUSPICIOUS, Death, Replica, ServerPool, Suspicions
+from mubench_gen.engines.server.transport import (
+    HttpResponse,
+    Way,
+    on_way,
+    open_session,
+    read,
+    reason,
+)
 from mubench_gen.errors import (
     EngineFault,
     ItemError,
@@ -38,6 +45,7 @@ _SHORTEST, _LONGEST = 0.25, 8.0  # seconds between two tries
 _HOPELESS = 16  # requests in a row that failed for good before the servers count as gone
 _NEVER = 100  # requests that were refused, with none that was answered, before the run ends
 _NO_CONNECTION, _LOST = "no connection", "a lost server"
+_STALE = "a connection that had been closed"
 _OUT_OF_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
 
 
@@ -46,7 +54,7 @@ class Client:
 
     def __init__(
         self,
-        replicas: Replicas,
+        replicas: ServerPool,
         options: ServerOptions,
         key: Secret | None,
         *,
@@ -64,7 +72,7 @@ class Client:
         self.loop = asyncio.new_event_loop()
         self.health: Health
         self._session: ClientSession
-        self._looks: ClientSession
+        self._fresh: ClientSession
         self._thread = threading.Thread(
             target=self.loop.run_forever, name="mubench-gen server", daemon=True
         )
@@ -79,6 +87,7 @@ class Client:
             ) from error
         self._thread.start()
         self._lost = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+        self._closed = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
         self.broken = (aiohttp.ClientError, OSError, TimeoutError)
         self._stream: Any = aiohttp.BytesIOPayload
         self.health = Health(
@@ -104,11 +113,11 @@ class Client:
         if not self.loop.is_running() and not self.loop.is_closed():
             self.loop.close()
 
-    async def get(self, endpoint: Endpoint, url: str, *, timeout: float = 30.0) -> Answered:
+    async def get(self, endpoint: Endpoint, url: str, *, timeout: float = 30.0) -> HttpResponse:
         """One try. Raises one of `broken`, as aiohttp does."""
         async with (
             asyncio.timeout(timeout),
-            self._looks.get(url, proxy=endpoint.proxy, allow_redirects=False) as response,
+            self._fresh.get(url, proxy=endpoint.proxy, allow_redirects=False) as response,
         ):
             return await read(response)
 
@@ -150,17 +159,17 @@ class Client:
         self, replica: Replica, url: str, body: bytes, deadline: asyncio.Timeout | None
     ) -> bytes:
         """As `_insist`. With a deadline others are waited for; its time stands still then."""
-        before, failed = replica.deaths, 0
+        before, failed, asked, fresh = replica.deaths, 0, False, False
         while True:
-            if replica.held_until:
-                await self._hold(replica)
-            if replica.closed and deadline is not None:
-                await _admitted(replica, deadline)
+            if replica.paused_until:
+                await self._pause(replica)
+            if deadline is not None:
+                await replica.admit(deadline)
             if replica.doubted:
                 await self.health.confirm(replica)
             if replica.deaths > before:
-                raise _Gone(asked=failed > 0)
-            answered, why = await self._try(replica, url, body)
+                raise _Gone(asked=asked)
+            answered, why = await self._try(replica, url, body, fresh=fresh)
             if why is None:
                 self._good += 1
                 self._row = 0
@@ -168,38 +177,46 @@ class Client:
                 return answered.content
             wait = answered.retry_after if answered is not None else None
             gone = why in (_NO_CONNECTION, _LOST)
-            failed += not gone
+            asked = asked or why != _NO_CONNECTION
+            failed += not gone and why != _STALE
             if failed > self._options.retries or (wait or 0) > self._timeout:
                 raise self._given_up(failed, answered, wait)
             self.counts[f"retries after {why}"] += 1
             if gone:
-                raise _Gone(asked=failed > 0 or why == _LOST)
+                raise _Gone(asked=asked)
+            if why == _STALE:
+                fresh = True  # others that were left open may be closed as well
+                continue
             if wait is None:
                 wait = min(_LONGEST, _SHORTEST * 2 ** (failed - 1))
                 wait *= self._jitter.uniform(0.5, 1.0)
             if why == "429":  # they are all too many
-                replica.held_until = max(replica.held_until, self.loop.time() + wait)
+                replica.paused_until = max(replica.paused_until, self.loop.time() + wait)
             await asyncio.sleep(wait)
 
-    async def _send(self, endpoint: Endpoint, url: str, body: bytes) -> Answered:
+    async def _send(self, endpoint: Endpoint, url: str, body: bytes, way: Way) -> HttpResponse:
         self.counts["requests" if url.endswith("completions") else "tokenizer_requests"] += 1
         self.counts["bytes_sent"] += len(body)
         payload = body if len(body) < _DIRECT else self._stream(io.BytesIO(body))
-        async with self._session.post(
+        session = self._fresh if way.fresh else self._session
+        on_way.set(way)
+        async with session.post(
             url, data=payload, proxy=endpoint.proxy, allow_redirects=False
         ) as response:
+            way.answered = True
             return await read(response)
 
     async def _try(
-        self, replica: Replica, url: str, body: bytes
-    ) -> tuple[Answered | None, str | None]:
+        self, replica: Replica, url: str, body: bytes, *, fresh: bool
+    ) -> tuple[HttpResponse | None, str | None]:
         """The answer, and why it has to be asked for again; None where it doesn't."""
         replica.requests += 1
+        way = Way(fresh)
         try:
             async with asyncio.timeout(None) as flight:
                 replica.depart(flight)
                 try:
-                    answered = await self._send(replica.endpoint, url, body)
+                    answered = await self._send(replica.endpoint, url, body, way)
                 finally:
                     replica.land(flight)
         except self._lost as error:
@@ -210,7 +227,8 @@ class Client:
                 return None, _LOST
             self.health.said = reason(error)
             replica.doubted = True
-            return None, "a broken connection"
+            stale = way.may_have_been_closed and isinstance(error, self._closed)
+            return None, _STALE if stale else "a broken connection"
         status = answered.status
         failed = status == 200 and failed_for_now(answered.content)
         if status == 200 and not failed:
@@ -227,7 +245,9 @@ class Client:
             raise EngineFault(f"Of {self._refused} requests none was answered. The last: {refused}")
         raise refused
 
-    def _given_up(self, failed: int, answered: Answered | None, wait: float | None) -> Exception:
+    def _given_up(
+        self, failed: int, answered: HttpResponse | None, wait: float | None
+    ) -> Exception:
         """The item's error after the last try; the run's where nothing succeeds any more."""
         self._row += 1
         if answered is None:
@@ -238,35 +258,21 @@ class Client:
             failure = (
                 "gave the reply up" if answered.status == 200 else f"answered {answered.status}"
             )
-            status = f"the server {failure}"
-            text = f"{status} {failed} times: {self._said(answered)}"
+            text = f"the server {failure} {failed} times: {self._said(answered)}"
         if self._row >= _HOPELESS:
             return EngineFault(f"{self._row} requests in a row failed for good. The last: {text}")
         return ItemError(text)
 
-    async def _hold(self, replica: Replica) -> None:
+    async def _pause(self, replica: Replica) -> None:
         """Wait until the server wants to be asked again."""
-        while (left := replica.held_until - self.loop.time()) > 0:
+        while (left := replica.paused_until - self.loop.time()) > 0:
             await asyncio.sleep(left * self._jitter.uniform(1.0, 1.1))
 
     async def _open(self) -> None:
-        import aiohttp
-
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-        if self._key is not None:
-            headers |= self._key.header
-
-        def session(**connections: Any) -> ClientSession:
-            return aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, socket_factory=lifelike, **connections),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
-                headers=headers,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-            )
-
-        self._session = session(keepalive_timeout=60)
-        self._looks = session(force_close=True)  # an old connection doesn't say who is there
+        header = {} if self._key is None else self._key.header
+        self._session = open_session(header, keepalive_timeout=60)
+        # An old connection doesn't say who is there.
+        self._fresh = open_session(header, force_close=True)
 
     async def _shut(self) -> None:
         others = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
@@ -274,7 +280,7 @@ class Client:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self._session.close()
-        await self._looks.close()
+        await self._fresh.close()
         await self.loop.shutdown_default_executor()
 
     def hidden(self, content: bytes) -> bytes:
@@ -283,7 +289,7 @@ class Client:
             return content
         return self._key.hide(content.decode("utf-8", "replace")).encode()
 
-    def _said(self, answered: Answered) -> str:
+    def _said(self, answered: HttpResponse) -> str:
         return words(self.hidden(answered.content))
 
 
@@ -292,13 +298,3 @@ class _Gone(Exception):
 
     def __init__(self, *, asked: bool) -> None:
         self.asked = asked
-
-
-async def _admitted(replica: Replica, deadline: asyncio.Timeout) -> None:
-    """Wait until what is asked alone is answered; the time of the request stands still."""
-    loop, until = asyncio.get_running_loop(), deadline.when()
-    assert until is not None
-    left = until - loop.time()
-    deadline.reschedule(None)
-    await replica.opened()
-    deadline.reschedule(loop.time() + left)

@@ -16,16 +16,8 @@ from mubench_gen.console.progress import log
 from mubench_gen.engines.conversation import images_of
 from mubench_gen.engines.server.answers import read_logprobs, read_reply
 from mubench_gen.engines.server.client import Client
-from mubench_gen.engines.server.images import ImageUrls
-from mubench_gen.engines.server.labels import (
-    LabelIdsOfServer,
-    asked_by_id,
-    asked_by_rank,
-    scores_by_id,
-    scores_by_text,
-)
-from mubench_gen.engines.server.look import Look, check_template
-from mubench_gen.engines.server.names import Names
+from mubench_gen.engines.server.discovery import Discovery, check_template
+from mubench_gen.engines.server.models import Names
 from mubench_gen.engines.server.options import (
     KEY_VARIABLE,
     Endpoint,
@@ -36,15 +28,22 @@ from mubench_gen.engines.server.options import (
     read_key,
     read_server_options,
 )
-from mubench_gen.engines.server.replicas import Replicas
-from mubench_gen.engines.server.requests import RequestWriter, Urls
-from mubench_gen.engines.server.room import Room
-from mubench_gen.engines.server.tokenizer import ServerTokenizer
+from mubench_gen.engines.server.replicas import ServerPool
+from mubench_gen.engines.server.requests import ImageUrls, RequestWriter, Urls
+from mubench_gen.engines.server.tokens import (
+    LabelIdsOfServer,
+    ServerTokenizer,
+    asked_by_id,
+    asked_by_rank,
+    scores_by_id,
+    scores_by_text,
+)
+from mubench_gen.engines.server.transport import Room
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.types import Readout, Reply, Request
 
-Result = Reply | list[float]
+ServerOutput = Reply | list[float]
 _IN_FLIGHT = 256 * 2**20  # bytes of bodies that are under way at most
 
 
@@ -99,7 +98,7 @@ class ServerGenerative(StreamingModel):
             return None
         client = self._connect()
         try:
-            self._served = client.run(self._look(client).all()).model.id
+            self._served = client.run(self._discovery(client).all()).model.id
         finally:
             client.close()
         return self._served
@@ -109,7 +108,7 @@ class ServerGenerative(StreamingModel):
         if self._client is not None:
             return
         client = self._client = self._connect()
-        seen = client.run(self._look(client).all())
+        seen = client.run(self._discovery(client).all())
         model, kind = seen.model, self.options.kind or seen.model.kind
         if self._served not in (None, model.id):
             raise UsageError(f"{self._endpoints[0].url} served {self._served!r} a moment ago.")
@@ -119,8 +118,7 @@ class ServerGenerative(StreamingModel):
         tokenizer = ServerTokenizer(client, model.id, self._writer.talk)
         self._ids = LabelIdsOfServer(tokenizer)
         if kind == "vllm":
-            self._writer.settle(tokenizer.settles(self._checkpoint.stop))
-        if kind == "vllm":
+            self._writer.add_defaults(tokenizer.defaults(self._checkpoint.stop))
             client.run(check_template(client, model.id))
         self._room = Room(_IN_FLIGHT)
         if self._checkpoint.chat_template is not None:
@@ -186,7 +184,7 @@ class ServerGenerative(StreamingModel):
                 future.add_done_callback(_stopper(task, loop))
 
     async def _serve(self, request: Request, future: Future[Any]) -> None:
-        result: Result | None = None
+        result: ServerOutput | None = None
         fault: BaseException | None = None
         try:
             result = await self._answer(request)
@@ -203,7 +201,7 @@ class ServerGenerative(StreamingModel):
         except InvalidStateError:  # cancelled at the last moment
             pass
 
-    async def _answer(self, request: Request) -> Result:
+    async def _answer(self, request: Request) -> ServerOutput:
         image = request.image
         about = request.key if image is None else image.sha256
         urls = {
@@ -219,7 +217,7 @@ class ServerGenerative(StreamingModel):
             return self._writer.read_choice(self._read(content), request)
         return self._read(await self._ask(request, urls, about))
 
-    async def _logprobs(self, request: Request, urls: Urls, about: str) -> Result:
+    async def _logprobs(self, request: Request, urls: Urls, about: str) -> ServerOutput:
         ids = await self._ids.of(request.labels) if self._writer.kind == "vllm" else None
         more = asked_by_rank() if ids is None else asked_by_id(ids)
         content = await self._ask(request, urls, about, limit=1, more=more)
@@ -256,13 +254,13 @@ class ServerGenerative(StreamingModel):
 
     def _connect(self) -> Client:
         client = Client(
-            Replicas(self._endpoints), self.options, self._key, timeout=self.runtime.timeout
+            ServerPool(self._endpoints), self.options, self._key, timeout=self.runtime.timeout
         )
         client.start()
         return client
 
-    def _look(self, client: Client) -> Look:
-        return Look(client, self._checkpoint, self.runtime.model, self.options.served)
+    def _discovery(self, client: Client) -> Discovery:
+        return Discovery(client, self._checkpoint, self.runtime.model, self.options.served)
 
     def _ready(self) -> Client:
         assert self._client is not None, "load() comes first"

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from mubench_gen.console.progress import log
-from mubench_gen.engines.server.kind import read_models
+from mubench_gen.engines.server.models import read_models
 from mubench_gen.engines.server.options import Endpoint
-from mubench_gen.engines.server.replicas import Replica, Replicas
-from mubench_gen.engines.server.wire import CONNECT, Answered, reason
+from mubench_gen.engines.server.replicas import Replica, ServerPool
+from mubench_gen.engines.server.transport import CONNECT, HttpResponse, reason
 from mubench_gen.errors import EngineFault
 
 Revive = Callable[[], Awaitable[None]]
@@ -24,7 +24,7 @@ _FAREWELL = 20.0  # seconds out of reach after which what a server was asked is 
 class Get(Protocol):
     """Gets a URL of a server, in one try."""
 
-    async def __call__(self, endpoint: Endpoint, url: str, *, timeout: float) -> Answered: ...
+    async def __call__(self, endpoint: Endpoint, url: str, *, timeout: float) -> HttpResponse: ...
 
 
 class Health:
@@ -36,7 +36,7 @@ class Health:
     """
 
     def __init__(
-        self, replicas: Replicas, get: Get, *, patience: float, lost: Errors, broken: Errors
+        self, replicas: ServerPool, get: Get, *, patience: float, lost: Errors, broken: Errors
     ) -> None:
         self.revive: Revive | None = None
         self.expected: str | None = None
@@ -92,7 +92,7 @@ class Health:
             self.lose(replica, ConnectionError(self.said))
         replica.doubted = False
 
-    async def _models_of(self, replica: Replica, timeout: float) -> Answered | None:
+    async def _models_of(self, replica: Replica, timeout: float) -> HttpResponse | None:
         """What a server says of its models. One that can't be connected to is lost."""
         try:
             return await self._get(replica.endpoint, replica.endpoint.at("models"), timeout=timeout)
@@ -142,7 +142,7 @@ class Health:
         replica.probe = None
         self._dead_since = None
 
-    def _is_expected(self, replica: Replica, answered: Answered) -> bool:
+    def _is_expected(self, replica: Replica, answered: HttpResponse) -> bool:
         """Whether a server that is back serves the same model."""
         served = read_models(answered.content) if answered.status == 200 else None
         if self.expected is None or served is None or self.expected in (m.id for m in served):

@@ -19,7 +19,7 @@ from mubench_gen.errors import SettingError
 from mubench_gen.model import Checkpoint, Options, Runtime
 from mubench_gen.storage.user_files import parse_json
 
-Kind = Literal["vllm", "sglang", "llama.cpp", "openai", "other"]
+ServerKind = Literal["vllm", "sglang", "llama.cpp", "openai", "other"]
 KEY_VARIABLE = "OPENAI_API_KEY"
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 _KEY_NAME = re.compile(r".*(key|token|secret|password|authorization|bearer).*", re.IGNORECASE)
@@ -35,7 +35,7 @@ class ServerOptions(Options):
     patience: float = Field(
         60.0, ge=0, description="seconds that all servers may be out of reach before the run ends"
     )
-    kind: Kind | None = Field(
+    kind: ServerKind | None = Field(
         None, description="vllm, sglang, llama.cpp, openai, other; by default what the server says"
     )
     served: str | None = Field(

@@ -18,28 +18,25 @@ from typing import Any
 from pydantic import Field
 
 from mubench_gen.console.progress import log
-from mubench_gen.engines.options import parse_options
+from mubench_gen.engines.conversation import template_to_serve
+from mubench_gen.engines.options import OPENMP, parse_options
 from mubench_gen.engines.server.client import Client
-from mubench_gen.engines.server.diagnosis import diagnose
 from mubench_gen.engines.server.generative import ServerGenerative
 from mubench_gen.engines.server.options import Endpoint, Secret, ServerOptions
 from mubench_gen.engines.server.process import ServerProcess, free_port
-from mubench_gen.engines.template_files import template_to_serve
-from mubench_gen.engines.transformers.source import hint_of
-from mubench_gen.engines.vllm.arguments import VllmStart, read_arguments, settle
+from mubench_gen.engines.vllm.arguments import ENVIRONMENT, VllmStart, read_arguments, resolve_start
+from mubench_gen.engines.vllm.diagnosis import (
+    check_weights,
+    explain_death,
+    explain_start,
+    opening_of,
+)
+from mubench_gen.engines.vllm.failures import Opening
 from mubench_gen.errors import EngineFault, MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import cache_folder
 
 _KEPT_LOGS = 20
-# Phones nobody, loads no plugins that happen to be installed. A user's own stands.
-_ENVIRONMENT = {
-    "VLLM_PLUGINS": "",
-    "VLLM_NO_USAGE_STATS": "1",
-    "DO_NOT_TRACK": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "GOMP_SPINCOUNT": "0",
-}
 _FLAGS = (
     "--host", "127.0.0.1",
     "--generation-config", "vllm",  # a checkpoint's own would bend greedy decoding
@@ -82,6 +79,7 @@ class VllmServer(ServerGenerative):
         own = {k: v for k, v in given.items() if k in VllmServerOptions.model_fields}
         options = parse_options(VllmServerOptions, own, engine=self.engine)
         rest = {k: v for k, v in given.items() if k not in own}
+        self._given = rest
         self._arguments = read_arguments(
             checkpoint, runtime, rest, engine=self.engine, images=runtime.images
         )
@@ -98,7 +96,8 @@ class VllmServer(ServerGenerative):
             return
         if find_spec("vllm") is None:
             raise MissingExtraError("vllm", extra="vllm", purpose="Engine 'vllm-server'")
-        start = settle(self._arguments, self.runtime)
+        start = self._resolved = resolve_start(self._arguments, self.runtime)
+        check_weights(self._checkpoint, start, self._opening())
         port = free_port()
         self._process = ServerProcess(
             self._command(start, port), self._environment(start), port=port, log=_log_file()
@@ -142,13 +141,13 @@ class VllmServer(ServerGenerative):
         if process is None or process.exit_code is None:
             return
         self._deaths += 1
-        code, why = process.exit_code, diagnose(process.last_lines())
+        code, why = process.exit_code, explain_death(process.said, self._opening())
         explained = 0 if self._client is None else len(self._client.suspicions.explained)
         if self._deaths - explained > self.options.restarts:
             raise EngineFault(
-                f"vLLM died {self._deaths} times (exit code {code}). {why} Its log: {process.log}"
+                f"vLLM died {self._deaths} times (exit code {code}): {why} Its log: {process.log}"
             )
-        log(f"vLLM died (exit code {code}) and is started again. {why}")
+        log(f"vLLM died (exit code {code}) and is started again: {why}")
         try:
             await asyncio.to_thread(self._start)
         except UsageError as error:
@@ -173,18 +172,23 @@ class VllmServer(ServerGenerative):
         log(f"vLLM: starting on 127.0.0.1:{process.port} (log: {process.log})")
         process.start()
         if not process.wait_until_ready(self.options.startup, tell):
-            code = process.exit_code
-            lines = process.last_lines()
-            process.stop()
-            ended = (
-                f"vLLM was not ready within {self.options.startup:g} s (engine.startup)."
-                if code is None
-                else f"vLLM did not start (exit code {code})."
-            )
-            hint = hint_of(self._checkpoint)
-            told = " ".join(filter(None, (ended, diagnose(lines), hint)))
-            raise UsageError(f"{told} Its log: {process.log}")
+            raise UsageError(self._why_not_started(process))
         self._started = {"startup_seconds": round(time.monotonic() - began, 1), "phases": phases}
+
+    def _why_not_started(self, process: ServerProcess) -> str:
+        code, late = process.exit_code, None
+        process.stop()
+        if code is None:
+            late = TimeoutError(
+                f"it was not ready within {self.options.startup:g} s (engine.startup)"
+            )
+        ended = "" if code is None else f"vLLM did not start (exit code {code}). "
+        why = explain_start(process.said, self._opening(), late)
+        return f"{ended}{why} Its log: {process.log}"
+
+    def _opening(self) -> Opening:
+        """What an explanation says of the model: vLLM may have fetched it in the meantime."""
+        return opening_of(self._checkpoint, self._resolved, self._given)
 
     def _command(self, start: VllmStart, port: int) -> list[str]:
         template = template_to_serve(self._checkpoint, start.arguments.get("revision"))
@@ -200,7 +204,7 @@ class VllmServer(ServerGenerative):
         key = self._secret.header["Authorization"].removeprefix("Bearer ")
         level = "DEBUG" if inherited.get("VLLM_LOGGING_LEVEL") == "DEBUG" else "INFO"
         ours = {"VLLM_API_KEY": key, "VLLM_LOGGING_LEVEL": level}  # the phases are read from it
-        return {**_ENVIRONMENT, **inherited, **start.environment, **ours}
+        return {**ENVIRONMENT, **OPENMP, **inherited, **start.environment, **ours}
 
 
 def _server_module() -> list[str]:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mubench_gen.engines.server import watchdog as server_watchdog
+from mubench_gen.engines.vllm.log import end_of
 
 _LOOK = 0.25  # seconds between two looks
-_LAST_LINES = 400
 
 
 class ServerProcess:
@@ -31,6 +31,7 @@ class ServerProcess:
         self._command = list(command)
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
+        self._began = 0  # where the log of the last start begins
         self.port = port
         self.log = log
 
@@ -49,6 +50,7 @@ class ServerProcess:
         self.stop()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
+            self._began = output.tell()
             self._process = subprocess.Popen(
                 [sys.executable, server_watchdog.__file__, *self._command],
                 stdin=subprocess.PIPE,
@@ -83,15 +85,10 @@ class ServerProcess:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def last_lines(self) -> list[str]:
-        """The end of the log."""
-        try:
-            with self.log.open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 200_000))
-                text = file.read().decode("utf-8", "replace")
-        except OSError:
-            return []
-        return text.splitlines()[-_LAST_LINES:]
+    @property
+    def said(self) -> str:
+        """The end of the log, as far as it is of the last start."""
+        return end_of(self.log, self._began)
 
     def _tell_from(self, offset: int, tell: Callable[[str], None]) -> int:
         """Tell the whole lines behind the offset; where the next begin."""

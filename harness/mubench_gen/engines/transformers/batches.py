@@ -10,8 +10,8 @@ import torch
 
 from mubench_gen.errors import EngineFault, ItemError
 
-Row = TypeVar("Row")
-Result = TypeVar("Result")
+_Row = TypeVar("_Row")
+_Result = TypeVar("_Result")
 
 _FAULTS = ("CUDA error", "device-side assert", "CUBLAS_STATUS", "CUDNN_STATUS", "NCCL")
 
@@ -23,14 +23,14 @@ class Chunks:
         self.size = size
 
     def run(
-        self, rows: Sequence[Row], step: Callable[[Sequence[Row]], Sequence[Result]]
-    ) -> list[Result]:
+        self, rows: Sequence[_Row], step: Callable[[Sequence[_Row]], Sequence[_Result]]
+    ) -> list[_Result]:
         """The step's results, one a row, in order.
 
         Raises ItemError where one row alone does not fit into the device's memory, and
         EngineFault where the device is unusable from now on.
         """
-        results: list[Result] = []
+        results: list[_Result] = []
         while len(results) < len(rows):
             chunk = rows[len(results) : len(results) + self.size]
             try:

@@ -17,9 +17,9 @@ import torch
 import transformers
 from transformers.utils import logging as transformers_logging
 
-from mubench_gen.engines.digest import digest_checkpoint
+from mubench_gen.engines.digest import digest_checkpoint, digest_facts
 from mubench_gen.engines.options import TransformersOptions
-from mubench_gen.engines.transformers.source import Source
+from mubench_gen.engines.source import CheckpointSource
 from mubench_gen.errors import UsageError
 
 _PACKAGE = re.compile(r"requires the (\S+) library")
@@ -49,10 +49,10 @@ CONTRASTIVE = Family(
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class LoadedCheckpoint:
     """A checkpoint in memory: transformers' processor and model, the latter on `device`."""
 
-    source: Source
+    source: CheckpointSource
     processor: Any
     model: Any
     device: torch.device
@@ -66,9 +66,7 @@ class Opened:
         return {
             "engine": "transformers",
             "architecture": type(self.model).__name__,
-            "weights_sha256": digest.weights if digest else None,
-            "settings_sha256": digest.settings if digest else None,
-            "weights_files": list(digest.files) if digest else [],
+            **digest_facts(digest),
             "weights_format": _weights_format(digest.files if digest else ()),
             "revision": getattr(config, "_commit_hash", None) or self.source.revision,
             "trust_remote_code": self.source.trust_remote_code,
@@ -83,7 +81,9 @@ class Opened:
         }
 
 
-def open_source(source: Source, options: TransformersOptions, family: Family) -> Opened:
+def open_source(
+    source: CheckpointSource, options: TransformersOptions, family: Family
+) -> LoadedCheckpoint:
     """Load processor and weights. Raises UsageError: what is wrong, and what to do."""
     device = resolve_device(source.device)
     dtype = resolve_dtype(source.dtype, device)
@@ -101,11 +101,11 @@ def open_source(source: Source, options: TransformersOptions, family: Family) ->
             f"{source} does not fit into the memory of {device} in {dtype}. "
             "Try --dtype bfloat16, a smaller model, or another device."
         ) from error
-    return Opened(source, processor, model, device, dtype)
+    return LoadedCheckpoint(source, processor, model, device, dtype)
 
 
 def stored_weights(
-    source: Source,
+    source: CheckpointSource,
     options: TransformersOptions,
     family: Family,
     dtype: torch.dtype | Literal["auto"] = "auto",
@@ -178,7 +178,7 @@ def _weights_format(files: Sequence[str]) -> str | None:
     return "safetensors" if safe else "pickle, read with weights_only=True"
 
 
-def _arguments(source: Source) -> dict[str, Any]:
+def _arguments(source: CheckpointSource) -> dict[str, Any]:
     pinned = source.revision is not None and not source.local
     return {
         "trust_remote_code": source.trust_remote_code,
@@ -186,14 +186,14 @@ def _arguments(source: Source) -> dict[str, Any]:
     }
 
 
-def _load_config(source: Source) -> Any:
+def _load_config(source: CheckpointSource) -> Any:
     try:
         return transformers.AutoConfig.from_pretrained(source.path, **_arguments(source))
     except Exception as error:  # transformers raises what it likes on a damaged file
         _refuse(source, "configuration", error)
 
 
-def _check_architecture(source: Source, config: Any, family: Family) -> None:
+def _check_architecture(source: CheckpointSource, config: Any, family: Family) -> None:
     """Refuses an architecture that the engine does not serve, before weights are read."""
     auto_class = family.auto_class
     if auto_class.__name__ in (getattr(config, "auto_map", None) or {}):
@@ -209,7 +209,7 @@ def _check_architecture(source: Source, config: Any, family: Family) -> None:
     )
 
 
-def _load_processor(source: Source) -> Any:
+def _load_processor(source: CheckpointSource) -> Any:
     auto_processor: Any = transformers.AutoProcessor
     try:
         processor = auto_processor.from_pretrained(source.path, **_arguments(source))
@@ -232,7 +232,7 @@ def _load_processor(source: Source) -> Any:
 
 
 def _load_weights(
-    source: Source,
+    source: CheckpointSource,
     options: TransformersOptions,
     family: Family,
     dtype: torch.dtype | Literal["auto"],
@@ -263,7 +263,7 @@ def _load_weights(
     return model
 
 
-def _refuse(source: Source, part: str, error: Exception) -> NoReturn:
+def _refuse(source: CheckpointSource, part: str, error: Exception) -> NoReturn:
     """Raises UsageError for what transformers raised while it read a part of the checkpoint."""
     reason = " ".join(str(error).split()) or type(error).__name__
     if "trust_remote_code" in reason:

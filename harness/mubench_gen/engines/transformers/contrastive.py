@@ -10,8 +10,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.engines.transformers.source import (
+    HoldsCheckpoint,
     read_options,
-    read_source,
+    read_transformers_source,
     require_transformers,
 )
 from mubench_gen.errors import ItemError, UsageError
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mubench_gen.engines.transformers.batches import Chunks
-    from mubench_gen.engines.transformers.checkpoint import Opened
+    from mubench_gen.engines.transformers.checkpoint import LoadedCheckpoint
 
 # Trained on texts padded to the full context, and without an attention mask over it.
 _PADDED_TO_CONTEXT = ("siglip", "siglip2")
 _NO_LIMIT = 1_000_000  # tokenizers without a limit say 10^30
 
 
-class TransformersContrastive(ContrastiveModel):
+class TransformersContrastive(HoldsCheckpoint, ContrastiveModel):
     """A model that embeds images and texts into one space, opened by transformers.
 
     Embeddings are float32 and not normalised; they don't depend on the batch's size or
@@ -39,9 +40,8 @@ class TransformersContrastive(ContrastiveModel):
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
         engine_options = read_options(checkpoint, runtime)
         super().__init__(engine_options, runtime)
-        self._source = read_source(checkpoint, runtime)
+        self._source = read_transformers_source(checkpoint, runtime)
         self.batch_size = engine_options.batch_size or runtime.batch_size or 32
-        self._opened: Opened | None = None
 
     def load(self) -> None:
         """Raises UsageError for what the user must fix, MissingExtraError without torch."""
@@ -54,14 +54,6 @@ class TransformersContrastive(ContrastiveModel):
         self._opened = open_source(self._source, self.options, CONTRASTIVE)
         self._chunks: Chunks = Chunks(self.batch_size)
         self._padding, self._context = _text_shape(self._opened)
-
-    def close(self) -> None:
-        if self._opened is not None:
-            import torch
-
-            self._opened = None
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -141,12 +133,8 @@ class TransformersContrastive(ContrastiveModel):
         features = output if isinstance(output, torch.Tensor) else output.pooler_output
         return list(features.float().cpu().numpy())
 
-    def _ready(self) -> Opened:
-        assert self._opened is not None, "load() comes first"
-        return self._opened
 
-
-def _text_shape(opened: Opened) -> tuple[bool | str, int]:
+def _text_shape(opened: LoadedCheckpoint) -> tuple[bool | str, int]:
     """How texts are padded, and the context in tokens: as the model was trained."""
     tokenizer, config = opened.processor.tokenizer, opened.model.config
     kwargs = getattr(opened.processor, "valid_processor_kwargs", None)

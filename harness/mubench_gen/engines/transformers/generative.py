@@ -9,12 +9,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mubench_gen.engines.conversation import images_of
+from mubench_gen.engines.conversation import images_of, read_stops
 from mubench_gen.engines.label_tokens import label_tokens
-from mubench_gen.engines.stops import read_stops
 from mubench_gen.engines.transformers.source import (
+    HoldsCheckpoint,
     read_options,
-    read_source,
+    read_transformers_source,
     require_transformers,
 )
 from mubench_gen.errors import ItemError
@@ -24,13 +24,13 @@ from mubench_gen.types import Readout, Reply, Request
 if TYPE_CHECKING:
     from mubench_gen.engines.transformers.batches import Chunks
     from mubench_gen.engines.transformers.chat import Chat
-    from mubench_gen.engines.transformers.checkpoint import Opened
+    from mubench_gen.engines.transformers.checkpoint import LoadedCheckpoint
     from mubench_gen.engines.transformers.decoding import LabelVocabulary, ReplyReader
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
-class TransformersGenerative(GenerativeModel):
+class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
     """A chat model that reads images and writes text, opened by transformers.
 
     Replies and log-probabilities don't depend on the batch's size or order (up to rounding).
@@ -40,9 +40,8 @@ class TransformersGenerative(GenerativeModel):
         engine_options = read_options(checkpoint, runtime)
         super().__init__(engine_options, runtime)
         self._checkpoint = checkpoint
-        self._source = read_source(checkpoint, runtime)
+        self._source = read_transformers_source(checkpoint, runtime)
         self.batch_size = engine_options.batch_size or runtime.batch_size or 16
-        self._opened: Opened | None = None
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
@@ -75,14 +74,6 @@ class TransformersGenerative(GenerativeModel):
         self._label_tokens: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
         self._opened = opened
 
-    def close(self) -> None:
-        if self._opened is not None:
-            import torch
-
-            self._opened = None
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-
     @property
     def facts(self) -> Mapping[str, Any]:
         if self._opened is None:
@@ -97,15 +88,15 @@ class TransformersGenerative(GenerativeModel):
         return self._by_images(requests, self._label_logprobs)
 
     def _by_images(
-        self, requests: Sequence[Request], step: Callable[[Sequence[Request]], Sequence[Result]]
-    ) -> list[Result]:
+        self, requests: Sequence[Request], step: Callable[[Sequence[Request]], Sequence[_Result]]
+    ) -> list[_Result]:
         """Runs the step on requests with equally many images: processors mix no others."""
         from mubench_gen.engines.transformers.checkpoint import quiet
 
         groups: defaultdict[int, list[int]] = defaultdict(list)
         for place, request in enumerate(requests):
             groups[len(images_of(request))].append(place)
-        results: dict[int, Result] = {}
+        results: dict[int, _Result] = {}
         with quiet():
             for places in groups.values():
                 group = [requests[place] for place in places]
@@ -195,12 +186,8 @@ class TransformersGenerative(GenerativeModel):
             )
         return self._label_tokens[request.labels]
 
-    def _ready(self) -> Opened:
-        assert self._opened is not None, "load() comes first"
-        return self._opened
 
-
-def _set_plain_generation(opened: Opened, stops: Sequence[int]) -> frozenset[int]:
+def _set_plain_generation(opened: LoadedCheckpoint, stops: Sequence[int]) -> frozenset[int]:
     """Drops what a checkpoint's generation_config brings along; returns the end tokens.
 
     They are those that it declares, the tokenizer's, and the tokens `stops`.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,14 +16,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.errors import SettingError, UsageError, did_you_mean
+from mubench_gen.engines.source import read_source
+from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.storage.paths import user_path
 from mubench_gen.storage.user_files import parse_json
 
-_COMMIT = re.compile(r"[0-9a-f]{40}\Z")
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+\Z")
-_DTYPES = ("auto", "float32", "bfloat16", "float16")
+# Phones nobody, loads no plugins that happen to be installed. What a user has set stands.
+ENVIRONMENT = {"VLLM_PLUGINS": "", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 # Set by flags of ours, or by the engine itself.
 _OURS = {
     "model": "--model says which",
@@ -121,7 +119,7 @@ def _limits(images: int, given: Any, engine: str) -> dict[str, Any]:
     return {name: {**limits, **(given or {})}}
 
 
-def settle(arguments: Mapping[str, Any], runtime: Runtime) -> VllmStart:
+def resolve_start(arguments: Mapping[str, Any], runtime: Runtime) -> VllmStart:
     """The arguments with what depends on the machine. Imports torch.
 
     `auto` is float32 without a GPU, as everywhere in mubench-gen, and the checkpoint's own
@@ -131,15 +129,15 @@ def settle(arguments: Mapping[str, Any], runtime: Runtime) -> VllmStart:
     import torch
 
     gpu = torch.cuda.is_available() and runtime.device != "cpu"
-    settled = dict(arguments)
-    if settled["dtype"] == "auto" and not gpu:
-        settled["dtype"] = "float32"
+    resolved = dict(arguments)
+    if resolved["dtype"] == "auto" and not gpu:
+        resolved["dtype"] = "float32"
     environment: dict[str, str] = {}
     if runtime.deterministic and gpu:
         environment["VLLM_BATCH_INVARIANT"] = "1"
     elif runtime.deterministic:
-        settled |= _ONE_BY_ONE
-    return VllmStart(settled, environment, gpu)
+        resolved |= _ONE_BY_ONE
+    return VllmStart(resolved, environment, gpu)
 
 
 @lru_cache(maxsize=1)
@@ -164,28 +162,13 @@ def known_arguments() -> Mapping[str, str] | None:
 
 
 def _of_runtime(checkpoint: Checkpoint, runtime: Runtime) -> dict[str, Any]:
-    revision = runtime.revision or checkpoint.revision
-    if runtime.trust_remote_code and not _COMMIT.match(revision or ""):
-        raise SettingError(
-            f"Remote code of {checkpoint.path} is trusted only at one commit: "
-            "give --revision with all its 40 hexadecimal digits."
-        )
-    if runtime.dtype not in _DTYPES:
-        raise SettingError(f"No dtype {runtime.dtype!r}. Known: {', '.join(_DTYPES)}.")
-    folder = user_path(checkpoint.path)
-    local = os.path.isdir(folder)
-    no_id = isinstance(checkpoint.path, Path) or not _HUB_ID.match(str(checkpoint.path))
-    if not local and no_id:
-        raise UsageError(
-            f"No folder {folder}. A model is a folder with config.json and weights, "
-            "or a hub id (OWNER/NAME)."
-        )
+    source = read_source(checkpoint, runtime)
     return {
-        "model": str(folder) if local else str(checkpoint.path),
-        "dtype": runtime.dtype,
+        "model": source.path,
+        "dtype": source.dtype,
         "seed": runtime.seed,
-        **({"revision": revision} if revision and not local else {}),
-        **({"trust_remote_code": True} if runtime.trust_remote_code else {}),
+        **({"revision": source.revision} if source.revision and not source.local else {}),
+        **({"trust_remote_code": True} if source.trust_remote_code else {}),
     }
 
 

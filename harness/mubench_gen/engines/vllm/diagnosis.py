@@ -1,35 +1,70 @@
-"""What keeps vLLM from starting, told from what it raised or logged. No vLLM here.
+"""Why vLLM did not start, or died, told from what it raised or logged. No vLLM here.
 
-What no known failure explains is passed on in vLLM's words.
+Both engines that run vLLM ask here, so that a failure has one explanation. What no known failure
+explains is passed on in vLLM's words.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
-from mubench_gen.engines.footprint import GIB
-from mubench_gen.engines.vllm.failures import KNOWN, Opening
+from mubench_gen.engines.digest import local_folder, weight_files
+from mubench_gen.engines.footprint import GIB, broken, loaded_bytes, memory
+from mubench_gen.engines.source import hint_of
+from mubench_gen.engines.vllm.arguments import VllmStart
+from mubench_gen.engines.vllm.failures import KNOWN, KnownFailure, Opening
 from mubench_gen.errors import UsageError, describe
+from mubench_gen.model import Checkpoint
 
 _LONGEST = 600  # of vLLM's own words
 _VALUE_ERROR = re.compile(r"Value error, (.{0,999})", re.DOTALL)
 _FIELD_ERROR = re.compile(
     r"^(\w{1,99})(?:\.[\w\-\[\]]{1,99}){0,9}\n[ \t]{1,9}(\S.{0,999}?) \[type=", re.MULTILINE
 )
-_RAISED = re.compile(r"^([\w.]*(?:Error|Exception)): (.*)$", re.MULTILINE)
+# "Value error," is how pydantic begins the line behind that of its error.
+_RAISED = re.compile(r"\s{0,9}(?:[\w.]{0,199}(?:Error|Exception)(?::|$)|Value error,)")
+_BEGINS = re.compile(rf"Traceback \(most recent|{_RAISED.pattern}|[\w. ]{{1,99}}: error: ")
 # What an error says whose cause another process logged.
-ELSEWHERE = ("Engine core initialization failed", "EngineCore encountered an issue", "WorkerProc")
+_ELSEWHERE = ("Engine core initialization failed", "EngineCore encountered an issue", "WorkerProc")
+_WORDLESS = "it ended without a word, as where the system runs out of memory"
+_PROCESS = re.compile(r"\(\w[^)\n]{0,60}pid=\d{1,9}\) ?")
+# A record as vLLM writes it by itself, and as mubench-gen has it written into a file.
+_RECORD = re.compile(
+    r"(?P<own>DEBUG|INFO|WARNING|ERROR|CRITICAL) (?:\d\d-\d\d [\d:]{1,20} )?(?:\[\S{1,199}\] ?)?"
+    r"|\d{4}-\d\d-\d\d [\d:,]{1,20} \d{1,9} (?P<file>[A-Z]{1,20}) \S{1,199}: ?"
+)
+_FAILED = ("ERROR", "CRITICAL")
 
 
-def diagnose(error: BaseException, log: str, opening: Opening) -> UsageError:
-    """What to tell the user. `log` is what vLLM's processes logged."""
-    for text in (describe(error), _failures(log)):
-        for pattern, tell in KNOWN:
-            found = pattern.search(text)
-            if found is not None:
-                return UsageError(tell(found, opening))
-    told = f"vLLM cannot open {opening.model}{opening.given}: {root_cause(error, log)}"
-    return UsageError(f"{told} {opening.hint}".strip())
+def opening_of(checkpoint: Checkpoint, start: VllmStart, options: Mapping[str, str]) -> Opening:
+    """What an explanation says of the model; `options` are the user's for the engine."""
+    folder = local_folder(checkpoint.path, start.arguments.get("revision"))
+    dtype = str(start.arguments["dtype"])
+    size = None
+    with suppress(OSError):
+        files = [] if folder is None else weight_files(folder)
+        size = loaded_bytes(files, dtype) if files else None
+    return Opening(str(checkpoint.path), size, dtype, dict(options), hint_of(checkpoint))
+
+
+def check_weights(checkpoint: Checkpoint, start: VllmStart, opening: Opening) -> None:
+    """Refuse, before any is read, weights that are not whole or that no memory is left for.
+
+    Raises UsageError.
+    """
+    folder = local_folder(checkpoint.path, start.arguments.get("revision"))
+    for file in [] if folder is None else weight_files(folder):
+        problem = broken(file)
+        if problem is not None:
+            raise UsageError(
+                f"The weights of {checkpoint.path} cannot be read: {file.name}: {problem}. "
+                "Fetch the file again."
+            )
+    if not start.on_gpu and start.arguments.get("quantization") is None:
+        available = memory()
+        check_host_memory(opening, available[1] if available else None)
 
 
 def check_host_memory(opening: Opening, available: int | None) -> None:
@@ -50,20 +85,78 @@ def check_host_memory(opening: Opening, available: int | None) -> None:
     )
 
 
-def root_cause(error: BaseException, log: str) -> str:
+def explain_start(log: str, opening: Opening, error: BaseException | None = None) -> str:
+    """Why vLLM did not start and what to do. `log` is what its processes logged.
+
+    `error` is what was raised here, where vLLM runs in this process.
+    """
+    told = _known(KNOWN, log, opening, error)
+    if told is not None:
+        return told
+    words = root_cause(log, error)
+    return f"vLLM cannot open {opening.model}{opening.given}: {words}. {opening.hint}".strip()
+
+
+def explain_death(log: str, opening: Opening, error: BaseException | None = None) -> str:
+    """Why vLLM died while it answered, likewise."""
+    told = _known([one for one in KNOWN if one.always], log, opening, error)
+    if told is not None:
+        return told
+    elsewhere = error is None or _is_elsewhere(describe(error))
+    return f"{root_cause(log, None if elsewhere else error)}."
+
+
+def root_cause(log: str, error: BaseException | None = None) -> str:
     """The words of the error that began it: in the engine's process, where there is one."""
-    raised = _RAISED.findall(_failures(log))
-    outer = describe(error)
-    if raised and any(words in outer for words in ELSEWHERE):
-        return ": ".join(raised[-1])[:_LONGEST]
+    outer = "" if error is None else describe(error)
+    if not outer or _is_elsewhere(outer):
+        outer = _last_raised(log) or outer or _WORDLESS
     inner = _VALUE_ERROR.search(outer) or _FIELD_ERROR.search(outer)
-    if inner is None:
-        return outer[:_LONGEST]
-    told = (part.partition(" [type=")[0].strip() for part in inner.groups())
-    return ": ".join(told)[:_LONGEST]
+    told = ": ".join(inner.groups()) if inner else outer
+    return " ".join(told.partition(" [type=")[0].split())[:_LONGEST].rstrip(".")
 
 
-def _failures(log: str) -> str:
-    """What was logged from the first error on: before it, warnings may hold the same words."""
-    at = log.find(" ERROR ")
-    return "" if at < 0 else log[at:]
+def _known(
+    table: Sequence[KnownFailure], log: str, opening: Opening, error: BaseException | None
+) -> str | None:
+    for text in ("" if error is None else describe(error), "\n".join(_failures(log))):
+        for known in table:
+            found = known.pattern.search(text)
+            if found is not None:
+                return known.tell(found, opening)
+    return None
+
+
+def _is_elsewhere(words: str) -> bool:
+    return any(sign in words for sign in _ELSEWHERE)
+
+
+def _last_raised(log: str) -> str:
+    """The last error that says more than that another process failed; else what was said last."""
+    lines = list(_failures(log))
+    raised = [n for n, line in enumerate(lines) if _RAISED.match(line)]
+    own = [n for n in raised if not _is_elsewhere(lines[n])]
+    if not lines:
+        return ""
+    last = (own or raised or [len(lines) - 1])[-1]
+    # What pydantic found stands in the lines behind.
+    return "\n".join(lines[last : last + (3 if "validation error" in lines[last] else 1)])
+
+
+def _failures(log: str) -> Iterator[str]:
+    """The lines from the first failure on, without what is before a message.
+
+    Before it and in lines of other levels, warnings and settings may hold the same words.
+    """
+    begun = False
+    for line in log.splitlines():
+        process = _PROCESS.match(line)
+        text = line[process.end() :] if process else line
+        record = _RECORD.match(text)
+        if record:
+            if (record["own"] or record["file"]) not in _FAILED:
+                continue
+            text, begun = text[record.end() :], True
+        begun = begun or bool(_BEGINS.match(text))
+        if begun and text.strip():
+            yield text.rstrip()

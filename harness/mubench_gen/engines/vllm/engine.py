@@ -19,12 +19,13 @@ from vllm.lora.request import LoRARequest
 from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from mubench_gen.engines.label_tokens import label_tokens
-from mubench_gen.engines.stops import read_stops
+from mubench_gen.engines.conversation import read_stops
+from mubench_gen.engines.label_tokens import label_tokens, logsumexp
 from mubench_gen.engines.vllm.asks import Ask
-from mubench_gen.engines.vllm.diagnosis import ELSEWHERE, root_cause
+from mubench_gen.engines.vllm.diagnosis import explain_death
+from mubench_gen.engines.vllm.failures import Opening
 from mubench_gen.engines.vllm.log import VllmLog
-from mubench_gen.engines.vllm.loop import Answer
+from mubench_gen.engines.vllm.loop import EngineOutput
 from mubench_gen.errors import EngineFault, ItemError, ReplyError, describe
 from mubench_gen.model import Checkpoint
 from mubench_gen.parser.finish_reason import has_failed
@@ -96,8 +97,8 @@ class VllmEngine:
         self._asked[name] = (ask, tokens)
         return name
 
-    def step(self) -> Sequence[tuple[str, Answer | Exception]]:
-        answers: list[tuple[str, Answer | Exception]] = []
+    def step(self) -> Sequence[tuple[str, EngineOutput | Exception]]:
+        answers: list[tuple[str, EngineOutput | Exception]] = []
         for output in self._stepped():
             if output.finished and output.request_id in self._asked:
                 ask, tokens = self._asked.pop(output.request_id)
@@ -116,10 +117,8 @@ class VllmEngine:
     def _fault(self, error: Exception) -> EngineFault:
         self._died = True  # its log stays
         where = f" Its log: {self._log.path}" if self._log.text else ""
-        cause = root_cause(error, self._log.text).rstrip(".")
-        if not self._log.text and any(words in cause for words in ELSEWHERE):
-            cause = "its process ended without a word, as where the system runs out of memory"
-        return EngineFault(f"vLLM's engine died: {cause}.{where}")
+        why = explain_death(self._log.text, Opening(str(self._checkpoint.path)), error)
+        return EngineFault(f"vLLM's engine died: {why}{where}")
 
     def abort(self, name: str) -> None:
         self._asked.pop(name, None)
@@ -182,7 +181,7 @@ class VllmEngine:
             structured_outputs=choice if ask.readout == "choice" else None,
         )
 
-    def _read(self, ask: Ask, tokens: tuple[tuple[int, ...], ...], output: Any) -> Answer:
+    def _read(self, ask: Ask, tokens: tuple[tuple[int, ...], ...], output: Any) -> EngineOutput:
         completion = output.outputs[0]
         if has_failed(completion.finish_reason):
             raise ReplyError(f"vLLM gave the request up ({completion.finish_reason})")
@@ -289,10 +288,5 @@ def _sums(found: Mapping[int, Any], tokens: tuple[tuple[int, ...], ...]) -> list
         values = [float(found[token].logprob) for token in ids]
         if any(math.isnan(value) for value in values):
             raise ItemError("The model's output is not finite. Try --dtype float32.")
-        most = max(values)
-        scores.append(
-            most + math.log(sum(math.exp(value - most) for value in values))
-            if math.isfinite(most)
-            else most
-        )
+        scores.append(logsumexp(values))
     return scores

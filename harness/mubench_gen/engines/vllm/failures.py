@@ -1,4 +1,4 @@
-"""The failures of a start that are known, each by its words, and what to tell of it. No vLLM here.
+"""The failures of vLLM that are known, each by its words, and what to tell of it. No vLLM here.
 
 The sentences that are looked for are vLLM 0.32's, torch's and transformers' own.
 """
@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mubench_gen.engines.footprint import GIB
+from mubench_gen.engines.vllm.arguments import known_arguments
+from mubench_gen.errors import did_you_mean
 
 # Packages that are named otherwise than what they are imported by.
 _PACKAGES = {
@@ -49,6 +52,44 @@ class Opening:
         return f" (with {told})"
 
 
+class KnownFailure(NamedTuple):
+    """A failure: the words it is known by, and what to tell. `always`: not only of a start."""
+
+    pattern: re.Pattern[str]
+    tell: Callable[[re.Match[str], Opening], str]
+    always: bool
+
+
+KNOWN: list[
+    KnownFailure
+] = []  # in the order of the functions below: the first that is found explains
+_Tell = Callable[[re.Match[str], Opening], str]
+_N = r"(\d{1,9}(?:\.\d{0,9})?)"  # a number, as a log that is not damaged has it
+
+
+def _known(pattern: str, *, always: bool = False) -> Callable[[_Tell], _Tell]:
+    """Put a function into the table. `pattern` is bounded throughout, so that no log, however
+    damaged, takes long to read or makes a long message."""
+
+    def put(tell: _Tell) -> _Tell:
+        KNOWN.append(KnownFailure(re.compile(pattern), tell, always))
+        return tell
+
+    return put
+
+
+def no_device(model: str) -> str:
+    """What to say where vLLM finds nothing to run on."""
+    return (
+        f"vLLM finds no GPU for {model}, and its usual build needs one. Use --engine "
+        "transformers; if there is a GPU, `mubench-gen doctor` says what is wrong with it."
+    )
+
+
+@_known(
+    rf"\({_N}/{_N} GiB\) on startup is less than desired \w+ memory utilization "
+    rf"\({_N}, {_N} GiB\)"
+)
 def _busy_device(found: re.Match[str], opening: Opening) -> str:
     free, total, share, wanted = found.groups()
     fits = int(float(free) / max(float(total), float(free), 0.01) * 100) / 100
@@ -59,6 +100,10 @@ def _busy_device(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(
+    rf"max seq len \((\d{{1,18}})\), \(?{_N} GiB KV cache is needed, which is larger than "
+    rf"the available KV cache memory \({_N} GiB\)(.{{0,300}})"
+)
 def _short_cache(found: re.Match[str], opening: Opening) -> str:
     context, needed, there, rest = found.groups()
     fits = re.search(r"estimated maximum model length is (\d{1,18})", rest)
@@ -70,6 +115,7 @@ def _short_cache(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(r"No available memory for the cache blocks|Cannot auto-fit max_model")
 def _no_cache(found: re.Match[str], opening: Opening) -> str:
     return (
         f"Not enough memory for {opening.model}: the weights leave none for the cache."
@@ -78,26 +124,46 @@ def _no_cache(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(r"Failed core proc\(s\): \{[^}]{0,300}: -9\b", always=True)
 def _killed(found: re.Match[str], opening: Opening) -> str:
     return (
-        f"vLLM's process was killed while it opened {opening.model}, as the system does where "
-        f"memory runs out.{opening.size} Stop what else uses the memory, or use a quantised or "
+        f"vLLM's process for {opening.model} was killed, as the system does where memory runs "
+        f"out.{opening.size} Stop what else uses the memory, or use a quantised or "
         "smaller version."
     )
 
 
-def no_device(model: str) -> str:
-    """What to say where vLLM finds nothing to run on."""
-    return (
-        f"vLLM finds no GPU for {model}, and its usual build needs one. Use --engine "
-        "transformers; if there is a GPU, `mubench-gen doctor` says what is wrong with it."
-    )
-
-
+@_known(r"Failed to infer device type")
 def _no_device(found: re.Match[str], opening: Opening) -> str:
     return no_device(opening.model)
 
 
+@_known(r"Not enough allowed NUMA nodes to bind threads of (\d{1,18})")
+def _no_nodes(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"{opening.model} is to run in {found.group(1)} parts, and this machine, which has no "
+        "GPU, is one: leave engine.tensor_parallel_size and engine.pipeline_parallel_size out."
+    )
+
+
+@_known(
+    r"(?:CUDA|HIP) out of memory\. Tried to allocate [^.]{0,40}(?:\.\d{1,9} \w{1,9})?"
+    rf"(?:\. GPU \d{{1,9}} has a total capacity of {_N} \w{{1,9}} of which "
+    rf"{_N} \w{{1,9}} is free)?",
+    always=True,
+)
+def _no_room(found: re.Match[str], opening: Opening) -> str:
+    return (
+        f"Not enough memory for {opening.model}: {found.group(0).strip()}.{opening.size} Use "
+        "a shorter context (-o engine.max_model_len=4096), spread the model over GPUs "
+        "(-o engine.tensor_parallel_size=2), or use a quantised or smaller version."
+    )
+
+
+@_known(
+    rf"\({_N}/[\d.]{{1,18}} GiB\) on kv cache allocation is less than requested memory for "
+    rf"kv \({_N} GiB\)"
+)
 def _large_cache(found: re.Match[str], opening: Opening) -> str:
     free, wanted = found.groups()
     return (
@@ -106,6 +172,11 @@ def _large_cache(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(
+    r"DefaultCPUAllocator: can't allocate memory"
+    r"(?:: you tried to allocate (\d{1,18}) bytes)?",
+    always=True,
+)
 def _no_host_memory(found: re.Match[str], opening: Opening) -> str:
     more = f" {int(found.group(1)) / GIB:.3g} GiB more were asked for." if found.group(1) else ""
     return (
@@ -114,6 +185,11 @@ def _no_host_memory(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(
+    r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\)[^\n]{0,200}"
+    r"|Following weights were not initialized from checkpoint: \{[^,}]{0,200}"
+    r"|size mismatch for [^\n]{0,200}"
+)
 def _no_fit(found: re.Match[str], opening: Opening) -> str:
     return (
         f"The weights of {opening.model}{opening.given} do not fit its config.json: "
@@ -121,6 +197,7 @@ def _no_fit(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(r"Couldn't instantiate the backend tokenizer")
 def _no_tokenizer(found: re.Match[str], opening: Opening) -> str:
     return (
         f"{opening.model}{opening.given} has no tokenizer that can be read: tokenizer.json and "
@@ -128,20 +205,7 @@ def _no_tokenizer(found: re.Match[str], opening: Opening) -> str:
     )
 
 
-def _no_nodes(found: re.Match[str], opening: Opening) -> str:
-    return (
-        f"{opening.model} is to run in {found.group(1)} parts, and this machine, which has no "
-        "GPU, is one: leave engine.tensor_parallel_size and engine.pipeline_parallel_size out."
-    )
-
-
-def _no_room(found: re.Match[str], opening: Opening) -> str:
-    return (
-        f"Not enough memory for {opening.model}: {found.group(0).strip()}.{opening.size} Spread "
-        "it over GPUs (-o engine.tensor_parallel_size=2), or use a quantised or smaller version."
-    )
-
-
+@_known(r"World size \((\d{1,9})\) is larger than the number of available GPUs \((\d{1,9})\)")
 def _few_devices(found: re.Match[str], opening: Opening) -> str:
     return (
         f"{opening.model} is to run on {found.group(1)} GPUs, and this machine has "
@@ -149,6 +213,7 @@ def _few_devices(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(r"trust_remote_code=True|requires you to execute")
 def _remote_code(found: re.Match[str], opening: Opening) -> str:
     return (
         f"{opening.model} brings code of its own, which runs only where it is asked for, "
@@ -156,6 +221,12 @@ def _remote_code(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(
+    r"Model architectures \['([^']{1,99})'"
+    r"|model type `([^`]{1,99})` but Transformers does not"
+    r"|Model architecture (\w{1,99}) (?:was|is not) supported"
+    r"|Transformers implementation of '(\w{1,99})' is not compatible"
+)
 def _unknown_architecture(found: re.Match[str], opening: Opening) -> str:
     name = next(group for group in found.groups() if group)
     # Of a model type that transformers does not know, it was transformers that said so.
@@ -166,6 +237,10 @@ def _unknown_architecture(found: re.Match[str], opening: Opening) -> str:
     ).strip()
 
 
+@_known(
+    r"max_model_len \((\d{1,18})\) is greater than the derived max_model_len "
+    r"\(\w{1,99}=([\d.]{1,18}?)(?:\.0)? "
+)
 def _too_long(found: re.Match[str], opening: Opening) -> str:
     return (
         f"engine.max_model_len={found.group(1)} is more than the context of {opening.model}, "
@@ -173,8 +248,9 @@ def _too_long(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(r"No module named '([\w.]{1,99})'|requires the (\S{1,99}) library")
 def _missing_package(found: re.Match[str], opening: Opening) -> str:
-    module = found.group(1).partition(".")[0]
+    module = (found.group(1) or found.group(2)).partition(".")[0]
     package = _PACKAGES.get(module, module.replace("_", "-"))
     return (
         f"{opening.model}{opening.given} needs the package {package}, which is not installed. "
@@ -182,10 +258,15 @@ def _missing_package(found: re.Match[str], opening: Opening) -> str:
     )
 
 
+@_known(r"(pip install [\w\[\]'\"=<>.,-]{1,99})")
 def _told_package(found: re.Match[str], opening: Opening) -> str:
     return f"{opening.model} needs a package that is not installed. Type: {found.group(1)}"
 
 
+@_known(
+    r"cached snapshot folder|Invalid repository ID or local directory|Repository Not Found"
+    r"|couldn't connect to|is not a local folder and is not a valid model identifier"
+)
 def _no_model(found: re.Match[str], opening: Opening) -> str:
     return (
         f"No model {opening.model}{opening.given}: a model is a folder with config.json and "
@@ -195,88 +276,24 @@ def _no_model(found: re.Match[str], opening: Opening) -> str:
     ).strip()
 
 
-_N = r"(\d{1,9}(?:\.\d{0,9})?)"  # a number, as a log that is not damaged has it
-# All are bounded, so that no log, however damaged, takes long to read or makes a long message.
-KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Opening], str]], ...] = (
-    (
-        re.compile(
-            rf"\({_N}/{_N} GiB\) on startup is less than desired \w+ memory utilization "
-            rf"\({_N}, {_N} GiB\)"
-        ),
-        _busy_device,
-    ),
-    (
-        re.compile(
-            rf"max seq len \((\d{{1,18}})\), \({_N} GiB KV cache is needed, which is larger than "
-            rf"the available KV cache memory \({_N} GiB\)(.{{0,300}})"
-        ),
-        _short_cache,
-    ),
-    (re.compile(r"No available memory for the cache blocks|Cannot auto-fit max_model"), _no_cache),
-    (re.compile(r"Failed core proc\(s\): \{[^}]{0,300}: -9\b"), _killed),
-    (re.compile(r"Failed to infer device type"), _no_device),
-    (re.compile(r"Not enough allowed NUMA nodes to bind threads of (\d{1,18})"), _no_nodes),
-    (
-        re.compile(
-            r"(?:CUDA|HIP) out of memory\. Tried to allocate [^.]{0,40}(?:\.\d{1,9} \w{1,9})?"
-            rf"(?:\. GPU \d{{1,9}} has a total capacity of {_N} \w{{1,9}} of which "
-            rf"{_N} \w{{1,9}} is free)?"
-        ),
-        _no_room,
-    ),
-    (
-        re.compile(
-            rf"\({_N}/[\d.]{{1,18}} GiB\) on kv cache allocation is less than requested memory for "
-            rf"kv \({_N} GiB\)"
-        ),
-        _large_cache,
-    ),
-    (
-        re.compile(
-            r"DefaultCPUAllocator: can't allocate memory"
-            r"(?:: you tried to allocate (\d{1,18}) bytes)?"
-        ),
-        _no_host_memory,
-    ),
-    (
-        re.compile(
-            r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\)[^\n]{0,200}"
-            r"|Following weights were not initialized from checkpoint: \{[^,}]{0,200}"
-            r"|size mismatch for [^\n]{0,200}"
-        ),
-        _no_fit,
-    ),
-    (re.compile(r"Couldn't instantiate the backend tokenizer"), _no_tokenizer),
-    (
-        re.compile(
-            r"World size \((\d{1,9})\) is larger than the number of available GPUs \((\d{1,9})\)"
-        ),
-        _few_devices,
-    ),
-    (re.compile(r"trust_remote_code=True|requires you to execute"), _remote_code),
-    (
-        re.compile(
-            r"Model architectures \['([^']{1,99})'"
-            r"|model type `([^`]{1,99})` but Transformers does not"
-            r"|Model architecture (\w{1,99}) (?:was|is not) supported"
-            r"|Transformers implementation of '(\w{1,99})' is not compatible"
-        ),
-        _unknown_architecture,
-    ),
-    (
-        re.compile(
-            r"max_model_len \((\d{1,18})\) is greater than the derived max_model_len "
-            r"\(\w{1,99}=([\d.]{1,18}?)(?:\.0)? "
-        ),
-        _too_long,
-    ),
-    (re.compile(r"No module named '([\w.]{1,99})'"), _missing_package),
-    (re.compile(r"(pip install [\w\[\]'\"=<>.,-]{1,99})"), _told_package),
-    (
-        re.compile(
-            r"cached snapshot folder|Invalid repository ID or local directory|Repository Not Found"
-            r"|couldn't connect to|is not a local folder and is not a valid model identifier"
-        ),
-        _no_model,
-    ),
+@_known(r"unrecognized arguments: (--[\w-]{1,99})")
+def _unknown_argument(found: re.Match[str], opening: Opening) -> str:
+    name = found.group(1).lstrip("-").replace("-", "_")
+    return (
+        f"vLLM has no argument {name!r} (-o engine.{name}=…). "
+        f"{did_you_mean(name, known_arguments() or ())}"
+    )
+
+
+@_known(r"[Aa]ddress already in use")
+def _busy_port(found: re.Match[str], opening: Opening) -> str:
+    return "vLLM's port was taken by another process meanwhile. Type the command again."
+
+
+@_known(
+    r"(?:OutOfMemoryError|out of memory|not enough memory|Cannot allocate memory|KV cache memory)"
+    r"[^\n]{0,200}",
+    always=True,
 )
+def _no_room_in_other_words(found: re.Match[str], opening: Opening) -> str:
+    return _no_room(found, opening)

@@ -35,11 +35,7 @@ class VllmLog:
     @property
     def text(self) -> str:
         """The end of what was logged."""
-        if self.path is None or not self.path.is_file():
-            return ""
-        with self.path.open("rb") as file:
-            file.seek(max(0, self.path.stat().st_size - _READ))
-            return file.read().decode("utf-8", "replace")
+        return "" if self.path is None else end_of(self.path)
 
     def remove(self) -> None:
         if self._folder is not None:
@@ -47,6 +43,16 @@ class VllmLog:
                 del os.environ["VLLM_LOGGING_CONFIG_PATH"]
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
+
+
+def end_of(file: Path, begin: int = 0) -> str:
+    """The end of a log, from that byte on at most; empty where there is none."""
+    try:
+        with file.open("rb") as log:
+            log.seek(max(begin, log.seek(0, os.SEEK_END) - _READ))
+            return log.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def _settings(file: Path) -> dict[str, object]:

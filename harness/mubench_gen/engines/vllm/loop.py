@@ -15,7 +15,7 @@ from mubench_gen.engines.vllm.asks import Ask
 from mubench_gen.errors import EngineFault, describe
 from mubench_gen.types import Reply
 
-Answer = Reply | Sequence[float]
+EngineOutput = Reply | Sequence[float]
 _ADMITTED = 32  # asks that are prepared between two steps at most, while others are computed
 
 _LOOKS = 0.5  # seconds between two looks whether the engine is alive
@@ -31,7 +31,7 @@ class Engine(Protocol):
         """Hand in an ask, under the name returned. Raises the ask's own error."""
         ...
 
-    def step(self) -> Sequence[tuple[str, Answer | Exception]]:
+    def step(self) -> Sequence[tuple[str, EngineOutput | Exception]]:
         """Compute on; what was answered meanwhile. Raises where the engine is gone."""
         ...
 
@@ -107,7 +107,7 @@ class EngineLoop:
         future: Future[Any] = Future()
         future.add_done_callback(self._notice)
         if self._fault is not None:
-            _settle(future, self._fault)
+            resolve(future, self._fault)
         else:
             self._inbox.put(_Asked(ask, future))
         return future
@@ -180,7 +180,7 @@ class EngineLoop:
                 for name, answer in engine.step():
                     future = self._under_way.pop(name, None)
                     if future is not None:
-                        _settle(future, answer)
+                        resolve(future, answer)
 
     def _take_in(self, engine: Engine) -> None:
         """What came in; wait for it where nothing is under way."""
@@ -207,10 +207,10 @@ class EngineLoop:
             try:
                 self._under_way[engine.add(message.ask)] = message.future
             except EngineFault:
-                _settle(message.future, EngineFault("the engine is gone"))
+                resolve(message.future, EngineFault("the engine is gone"))
                 raise
             except Exception as error:  # an edge of isolation: one request of one item
-                _settle(message.future, error)
+                resolve(message.future, error)
 
     def _reload(self, message: _Reloaded, engine: Engine) -> None:
         try:
@@ -232,14 +232,14 @@ class EngineLoop:
         for name in list(self._under_way):
             future = self._under_way.pop(name, None)
             if future is not None:
-                _settle(future, fault)
+                resolve(future, fault)
         while True:
             try:
                 message = self._inbox.get(timeout=None if not self._closing else 0.1)
             except queue.Empty:
                 return
             if isinstance(message, _Asked):
-                _settle(message.future, fault)
+                resolve(message.future, fault)
             elif isinstance(message, _Counted):
                 message.future.set_result({})
             elif isinstance(message, _Reloaded):
@@ -248,7 +248,8 @@ class EngineLoop:
                 return
 
 
-def _settle(future: Future[Any], answer: Answer | Exception) -> None:
+def resolve(future: Future[Any], answer: Any) -> None:
+    """Give the future its result, or the exception that it ends in."""
     try:
         if isinstance(answer, Exception):
             future.set_exception(answer)

@@ -7,19 +7,18 @@ import platform
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.progress import log
 from mubench_gen.engines.conversation import ChatTemplate, choose_template
-from mubench_gen.engines.digest import digest_checkpoint, local_folder, weight_files
-from mubench_gen.engines.footprint import GIB, broken, loaded_bytes, memory
-from mubench_gen.engines.transformers.source import hint_of
-from mubench_gen.engines.vllm.arguments import VllmStart, settle
-from mubench_gen.engines.vllm.diagnosis import check_host_memory, diagnose
-from mubench_gen.engines.vllm.failures import Opening, no_device
+from mubench_gen.engines.digest import digest_checkpoint, digest_facts
+from mubench_gen.engines.footprint import GIB
+from mubench_gen.engines.options import OPENMP
+from mubench_gen.engines.vllm.arguments import ENVIRONMENT, VllmStart, resolve_start
+from mubench_gen.engines.vllm.diagnosis import check_weights, explain_start, opening_of
+from mubench_gen.engines.vllm.failures import no_device
 from mubench_gen.engines.vllm.log import VllmLog
 from mubench_gen.errors import MissingExtraError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
@@ -27,15 +26,12 @@ from mubench_gen.model import Checkpoint, Runtime
 if TYPE_CHECKING:
     from mubench_gen.engines.vllm.loop import Engine
 
-# What a user has set stands.
+# Never a fork of a process that has threads. What a user has set stands.
 _ENVIRONMENT = {
-    "VLLM_PLUGINS": "",  # general plugins that happen to be installed stay out
-    "VLLM_NO_USAGE_STATS": "1",
-    "DO_NOT_TRACK": "1",
+    **ENVIRONMENT,
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
-    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # never a fork of a process that has threads
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
 }
-_OPENMP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 _DEFAULTS = {
     "generation_config": "vllm",  # a checkpoint's own would bend greedy decoding
     "disable_log_stats": False,  # cache queries and hits are among them
@@ -75,8 +71,8 @@ def open_engine(
 ) -> Engine:
     """Import vLLM, load the model. Raises UsageError: what is wrong, and what to do."""
     phases = Phases(name)
-    _require("torch", _ENVIRONMENT if "torch" in sys.modules else {**_ENVIRONMENT, **_OPENMP})
-    start = settle({**_DEFAULTS, **arguments}, runtime)
+    _require("torch", _ENVIRONMENT if "torch" in sys.modules else {**_ENVIRONMENT, **OPENMP})
+    start = resolve_start({**_DEFAULTS, **arguments}, runtime)
     os.environ.update(start.environment)
     vllm_log = VllmLog()
     try:
@@ -86,9 +82,10 @@ def open_engine(
         raise
     except Exception as error:  # vLLM and what it is made of raise what they like
         # Asked for only now: vLLM may have fetched the model in the meantime.
-        problem = diagnose(error, vllm_log.text, _opening(checkpoint, runtime, start))
+        opening = opening_of(checkpoint, start, runtime.engine_options)
+        problem = explain_start(vllm_log.text, opening, error)
         vllm_log.remove()
-        raise problem from error
+        raise UsageError(problem) from error
     phases.ready()
     return engine
 
@@ -111,11 +108,8 @@ def _opened(
     config = engine_arguments.create_model_config()
     _check_model(checkpoint, config, images=runtime.images)
     template = _template(checkpoint, config)
-    opening = _opening(checkpoint, runtime, start)
-    _check_files(checkpoint, start)
-    if not start.on_gpu and start.arguments.get("quantization") is None:
-        available = memory()
-        check_host_memory(opening, available[1] if available else None)
+    opening = opening_of(checkpoint, start, runtime.engine_options)
+    check_weights(checkpoint, start, opening)
     size = f" ({opening.weights / GIB:.3g} GiB of weights)" if opening.weights else ""
     phases.begin(f"loading {opening.model}{size}")
     whole = config.max_model_len
@@ -124,23 +118,6 @@ def _opened(
     _tell_context(phases, whole, llm.llm_engine.vllm_config.model_config.max_model_len)
     facts = {**_facts(checkpoint, start, llm, template), "startup_seconds": phases.seconds}
     return VllmEngine(llm, checkpoint, template.text if template else None, facts, vllm_log)
-
-
-def _opening(checkpoint: Checkpoint, runtime: Runtime, start: VllmStart) -> Opening:
-    """What a diagnosis says of the model."""
-    folder = local_folder(checkpoint.path, start.arguments.get("revision"))
-    dtype = str(start.arguments["dtype"])
-    size = None
-    with suppress(OSError):
-        files = [] if folder is None else weight_files(folder)
-        size = loaded_bytes(files, dtype) if files else None
-    return Opening(
-        str(checkpoint.path),
-        size,
-        dtype,
-        dict(runtime.engine_options),
-        hint_of(checkpoint),
-    )
 
 
 def _tell_context(phases: Phases, whole: int, context: int) -> None:
@@ -176,18 +153,6 @@ def _check_device(wish: str) -> None:
             f"--device {wish}: vLLM, as it is installed here, runs on {own} alone.{some} Leave "
             "--device out, or use --engine transformers."
         )
-
-
-def _check_files(checkpoint: Checkpoint, start: VllmStart) -> None:
-    """Refuse files of weights that are not whole, before any is read."""
-    folder = local_folder(checkpoint.path, start.arguments.get("revision"))
-    for file in [] if folder is None else weight_files(folder):
-        problem = broken(file)
-        if problem is not None:
-            raise UsageError(
-                f"The weights of {checkpoint.path} cannot be read: {file.name}: {problem}. "
-                "Fetch the file again."
-            )
 
 
 def _check_model(checkpoint: Checkpoint, config: Any, *, images: int) -> None:
@@ -246,9 +211,7 @@ def _facts(
     return {
         "engine": "vllm",
         "architecture": model.architecture,
-        "weights_sha256": digest.weights if digest else None,
-        "settings_sha256": digest.settings if digest else None,
-        "weights_files": list(digest.files) if digest else [],
+        **digest_facts(digest),
         "revision": getattr(model.hf_config, "_commit_hash", None) or revision,
         "trust_remote_code": bool(model.trust_remote_code),
         "device": device,

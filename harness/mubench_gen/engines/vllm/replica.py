@@ -27,7 +27,7 @@ _RECENT = 16  # images that both ends of a pipe remember
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ReplicaSetup:
     """What a replica is to open, and which of how many it is."""
 
     checkpoint: Checkpoint
@@ -81,14 +81,14 @@ class Recent:
 def main(descriptor: int) -> None:
     """Open what the first message says, and answer until the parent hangs up."""
     connection: Connection[Any, Any] = Connection(descriptor)
-    job: Job = connection.recv()
+    job: ReplicaSetup = connection.recv()
     if job.shares_cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, job.cores())
     _Served(connection, job).run()
 
 
 class _Served:
-    def __init__(self, connection: Connection[Any, Any], job: Job) -> None:
+    def __init__(self, connection: Connection[Any, Any], job: ReplicaSetup) -> None:
         from mubench_gen.engines.vllm.opening import open_engine
 
         self._connection = connection

@@ -14,14 +14,15 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import Pipe
 from typing import Any
 
 from mubench_gen.engines.vllm.asks import Ask
-from mubench_gen.engines.vllm.replica import Job, Recent
+from mubench_gen.engines.vllm.loop import resolve
+from mubench_gen.engines.vllm.replica import Recent, ReplicaSetup
 from mubench_gen.errors import EngineFault, ItemError, ReplyError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 
@@ -45,7 +46,7 @@ class Replicas:
             template_arguments=dict(checkpoint.template_arguments),
         )
         quiet = replace(runtime, engine_options=dict(runtime.engine_options))
-        self._jobs = [Job(plain, quiet, dict(arguments), n, number) for n in range(number)]
+        self._jobs = [ReplicaSetup(plain, quiet, dict(arguments), n, number) for n in range(number)]
         self._replicas: list[_Replica] = []
         self._turn = itertools.count()
 
@@ -82,7 +83,7 @@ class Replicas:
 class _Replica:
     """One engine's process, as its parent sees it."""
 
-    def __init__(self, job: Job, gpus: Sequence[str]) -> None:
+    def __init__(self, job: ReplicaSetup, gpus: Sequence[str]) -> None:
         self._gpus = gpus
         self.opened: Future[Mapping[str, Any]] = Future()
         self._job = job
@@ -165,25 +166,18 @@ class _Replica:
         """Answers as they come, in a thread, until the process is gone."""
         try:
             while True:
-                self._settle(*self._connection.recv())
+                self._deliver(*self._connection.recv())
         except (EOFError, OSError):
             self._lose()
 
-    def _settle(self, kind: str, number: int, content: Any) -> None:
+    def _deliver(self, kind: str, number: int, content: Any) -> None:
         if number < 0:
             future: Future[Any] | None = self.opened
         else:
             with self._lock:
                 future = self._under_way.pop(number, None)
-        if future is None:  # given up meanwhile
-            return
-        try:
-            if kind == "error":
-                future.set_exception(_error(*content))
-            else:
-                future.set_result(content)
-        except InvalidStateError:
-            pass
+        if future is not None:  # else it was given up meanwhile
+            resolve(future, _error(*content) if kind == "error" else content)
 
     def _lose(self) -> None:
         with self._lock:

@@ -26,32 +26,25 @@ class Bundles:
         bundle: list[Request] = []
         if self._kept is not None:
             bundle, self._kept = [self._kept], None
-        while not self._paused and not self.ended:
-            request = next(self._requests, _END)
-            if isinstance(request, _End):
-                self.ended = True
-            elif request is None:
+        if self._paused or self.ended:
+            return bundle or None
+        for request in self._requests:
+            if request is None:
                 self._paused = True
-            elif len(bundle) < self._size or (
+                return bundle or None
+            if len(bundle) >= self._size and not (
                 len(bundle) < _MOST * self._size and _one_image(bundle[-1], request)
             ):
-                bundle.append(request)
-            else:
                 self._kept = request
-                break
+                return bundle
+            bundle.append(request)
+        self.ended = True
         return bundle or None
 
     def resume(self) -> bool:
         """Go on behind a pause; False at the end."""
         paused, self._paused = self._paused, False
         return paused
-
-
-class _End:
-    """Stands behind the last request."""
-
-
-_END = _End()
 
 
 def _one_image(one: Request, other: Request) -> bool:

@@ -21,6 +21,7 @@ from typing import Any
 
 from mubench_gen.console.progress import log
 from mubench_gen.errors import EngineFault, ImageError, MubenchError, UsageError, failure
+from mubench_gen.inference.generative import Answered
 from mubench_gen.inference.ray.bundles import Bundles, References
 from mubench_gen.inference.ray.feed import Feed, numbers
 from mubench_gen.inference.ray.looking import Gate
@@ -33,9 +34,9 @@ from mubench_gen.inference.ray.nodes import (
     needs_of,
     tell_clock,
 )
-from mubench_gen.inference.ray.sending import Answers, Bundle, Fault, images_of, pack
-from mubench_gen.inference.ray.worker import Job
-from mubench_gen.inference.response import WORKER, Asked
+from mubench_gen.inference.ray.sending import Bundle, Fault, WorkerAnswers, images_of, pack
+from mubench_gen.inference.ray.worker import WorkerSetup
+from mubench_gen.inference.response import WORKER
 from mubench_gen.model import StreamingModel
 from mubench_gen.plan.plan import Plan, batch_size
 from mubench_gen.plan.ray_options import Cluster
@@ -47,7 +48,7 @@ _SPARE = 2  # and beside them
 _LOOK_AGAIN = 30.0  # seconds after which the cluster's size is looked at again
 _SILENCE = 60.0  # seconds without an answer that are worth a word
 _CLOSING = 10.0  # seconds that Ray Data may take to end
-_Out = tuple[int, Answers] | BaseException  # of Ray Data; the last is always an exception
+_Out = tuple[int, WorkerAnswers] | BaseException  # of Ray Data; the last is always an exception
 Told = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
 
 
@@ -58,7 +59,7 @@ def distribute(
     *,
     opened: Told,
     counted: Callable[[Mapping[str, Any]], None],
-) -> Generator[Asked]:
+) -> Generator[Answered]:
     """Batches of requests with their responses, as they come. EngineFault or UsageError ends it.
 
     `opened` is told the model's facts, and what of the cluster they come from, before the first
@@ -106,7 +107,7 @@ class _Flow:
         self._fault: MubenchError | None = None
         self._results: queue.SimpleQueue[_Out] = queue.SimpleQueue()
         self._feed = _start_feed(ray)
-        job = Job(
+        job = WorkerSetup(
             settings=plan.settings.model_dump(mode="json", exclude={"reuse", "run_dir"}),
             folder=os.getcwd(),
             size=size,
@@ -116,7 +117,7 @@ class _Flow:
         self._thread.start()
         threading.Thread(target=self._listen, name=WORKER, daemon=True).start()
 
-    def batches(self) -> Iterator[Asked]:
+    def batches(self) -> Iterator[Answered]:
         while self._fault is None:
             yield from self._fill()
             if not self._under_way:
@@ -151,7 +152,7 @@ class _Flow:
                 for number, content in parts:
                     self._results.put((number, pickle.loads(content)))
 
-    def _fill(self) -> Iterator[Asked]:
+    def _fill(self) -> Iterator[Answered]:
         """Send bundles until the window is full; what cannot be sent is answered here."""
         self._look_at_cluster()
         while len(self._under_way) < self._window:
@@ -173,7 +174,7 @@ class _Flow:
             self._put(Bundle((), {}))
         self._flushed = True
 
-    def _send(self, requests: list[Request]) -> Asked:
+    def _send(self, requests: list[Request]) -> Answered:
         sent, images, failed = {}, {}, []
         packed = []
         for request in requests:
@@ -194,9 +195,9 @@ class _Flow:
         self._feed.add.remote(self._sent, [self._ray.put(bundle)])
         self._sent += 1
 
-    def _collect(self) -> Asked:
+    def _collect(self) -> Answered:
         """Wait for answers, then take all that are there; what is wrong then is in `_fault`."""
-        batch: Asked = []
+        batch: Answered = []
         done: list[int] = []
         result: _Out | None = self._wait()
         while isinstance(result, tuple):
@@ -234,7 +235,7 @@ class _Flow:
                     "way. `ray status` tells what the cluster waits for."
                 )
 
-    def _fault_of(self, answers: Answers) -> MubenchError | None:
+    def _fault_of(self, answers: WorkerAnswers) -> MubenchError | None:
         """Why the run cannot go on with this worker; the first one tells of the model."""
         if answers.fault is not None:
             kind = UsageError if answers.fault.kind == "usage" else EngineFault
@@ -299,7 +300,7 @@ class _Reader(threading.Thread):
         else:
             self._results.put(EngineFault("it ended before all was answered"))
 
-    def _received(self, answered: Mapping[str, Any]) -> Answers:
+    def _received(self, answered: Mapping[str, Any]) -> WorkerAnswers:
         """What a worker answers, or the fault of a node that is not let work."""
         node, refused = answered["node"], answered["refused"]
         if refused or node not in self._nodes:
@@ -310,8 +311,8 @@ class _Reader(threading.Thread):
             if refused:
                 told = f"A node that joined the cluster is not ready:\n  {name}: {refused}\n"
                 more = "Mend it or take it away: the same command goes on from here."
-                return Answers(name, node, fault=Fault("usage", told + more))
-        received: Answers = pickle.loads(answered["answers"])
+                return WorkerAnswers(name, node, fault=Fault("usage", told + more))
+        received: WorkerAnswers = pickle.loads(answered["answers"])
         return received
 
 
@@ -322,7 +323,9 @@ def _start_feed(ray: Any) -> Any:
     return ray.remote(num_cpus=0)(Feed).options(scheduling_strategy=here).remote()
 
 
-def _dataset(ray: Any, feed: Any, needs: Mapping[str, Any], job: Job, cluster: Cluster) -> Any:
+def _dataset(
+    ray: Any, feed: Any, needs: Mapping[str, Any], job: WorkerSetup, cluster: Cluster
+) -> Any:
     """Numbers → workers → answers; nothing runs yet."""
     from ray.data import ActorPoolStrategy, DataContext
 

@@ -118,9 +118,9 @@ class Gate:
         self._refused = lacks(needs, look(needs["plugin"]["asked"], list(needs["files"])))
         self._worker: Any = None
         if not self._refused:
-            from mubench_gen.inference.ray.worker import Worker
+            from mubench_gen.inference.ray.worker import RayWorker
 
-            self._worker = Worker(feed, pickle.loads(job))
+            self._worker = RayWorker(feed, pickle.loads(job))
 
     def __call__(self, block: Mapping[str, Any]) -> dict[str, Any]:
         number = int(block["number"][0])

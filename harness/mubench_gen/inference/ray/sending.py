@@ -52,7 +52,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class WorkerAnswers:
     """What a worker sends back: responses by key, and what it knows of itself.
 
     `facts` are the model's, `counts` what it has counted since it was loaded. Where it is not

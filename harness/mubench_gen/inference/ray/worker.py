@@ -13,15 +13,16 @@ from typing import Any
 
 from mubench_gen.errors import EngineFault, MubenchError, UsageError, describe, encodable
 from mubench_gen.images.microscope import make_policy
+from mubench_gen.inference.generative import Answered
 from mubench_gen.inference.ray.sending import (
-    Answers,
     Bundle,
     Fault,
     SentImage,
+    WorkerAnswers,
     received_image,
     unpack,
 )
-from mubench_gen.inference.response import Asked, make_asker, respond
+from mubench_gen.inference.response import make_asker, respond
 from mubench_gen.inference.streaming import stream
 from mubench_gen.model import Model, StreamingModel
 from mubench_gen.plan.fingerprint import isolated_model
@@ -36,7 +37,7 @@ _IMAGES = 64  # images kept, so that what is asked about one decodes it once
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class WorkerSetup:
     """What a worker needs to open the model: plain data, no objects.
 
     `size`: requests (or images) a call of the model, or its window.
@@ -47,13 +48,13 @@ class Job:
     size: int
 
 
-class Worker:
+class RayWorker:
     """Behind the `Gate` of its node: the number of a bundle in, its answers out.
 
     What goes wrong is an answer too, so that Ray does not try a model again that cannot be loaded.
     """
 
-    def __init__(self, feed: Any, job: Job) -> None:
+    def __init__(self, feed: Any, job: WorkerSetup) -> None:
         self._feed = feed
         self._name = f"{platform.node()}/{os.getpid()}"
         self._opened: _Opened | None = None
@@ -71,10 +72,10 @@ class Worker:
         bundle: Bundle | None = None if held is None else ray.get(held[0])
         return pickle.dumps(self._answer(number, bundle, ray.get))
 
-    def _answer(self, number: int, bundle: Bundle | None, fetch: Any) -> Answers:
+    def _answer(self, number: int, bundle: Bundle | None, fetch: Any) -> WorkerAnswers:
         node = os.environ.get("RAY_NODE_ID", "")
         if self._opened is None:
-            return Answers(self._name, node, fault=self._fault)
+            return WorkerAnswers(self._name, node, fault=self._fault)
         answered = _Answered(self._opened, self._name, node)
         if bundle is not None and bundle.requests:
             contents = dict(zip(bundle.images, fetch(list(bundle.images.values())), strict=True))
@@ -99,7 +100,7 @@ class _Answered:
         self._sent = 0
         self._sent_at = time.monotonic()
 
-    def add(self, batch: Asked) -> None:
+    def add(self, batch: Answered) -> None:
         self._responses += [(request.key, response) for request, response in batch]
 
     def is_due(self) -> bool:
@@ -107,21 +108,21 @@ class _Answered:
         waits = len(self._responses) - self._sent
         return waits >= _PART or (waits > 0 and time.monotonic() - self._sent_at >= _AGE)
 
-    def part(self) -> Answers:
+    def part(self) -> WorkerAnswers:
         since = self._responses[self._sent :]
         self._sent, self._sent_at = len(self._responses), time.monotonic()
         return replace(self.whole(), responses=since, whole=False)
 
-    def whole(self, fault: Fault | None = None) -> Answers:
+    def whole(self, fault: Fault | None = None) -> WorkerAnswers:
         model = self._opened.model
         facts, counts = self._opened.facts, _counts(model)
-        return Answers(*self._worker, self._responses, facts, counts, fault)
+        return WorkerAnswers(*self._worker, self._responses, facts, counts, fault)
 
 
 class _Opened:
     """The model, loaded, and the images that it was shown last."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: WorkerSetup) -> None:
         if os.path.isdir(job.folder):
             os.chdir(job.folder)  # relative paths mean what they mean for the driver
         settings: Settings = make_settings(job.settings)
@@ -150,7 +151,7 @@ class _Opened:
             self._images.popitem(last=False)
         return made
 
-    def answers(self, requests: Sequence[Request]) -> Iterator[Asked]:
+    def answers(self, requests: Sequence[Request]) -> Iterator[Answered]:
         """As a run without Ray asks them, with the same isolation and time limits."""
         if isinstance(self.model, StreamingModel):
             return stream(self.model, requests, window=self._size, timeout=self._timeout)

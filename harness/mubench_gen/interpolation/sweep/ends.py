@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.engines import digest_checkpoint
+from mubench_gen.engines.source import read_source
 from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.engines.transformers.generative import TransformersGenerative
-from mubench_gen.engines.transformers.source import read_source
 from mubench_gen.errors import UsageError
 from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts, coefficients
 from mubench_gen.interpolation.merge.checkpoint import find_folder, is_adapter
@@ -31,7 +31,7 @@ from mubench_gen.storage.paths import user_path
 if TYPE_CHECKING:
     import torch
 
-    from mubench_gen.engines.transformers.checkpoint import Family, Opened
+    from mubench_gen.engines.transformers.checkpoint import Family, LoadedCheckpoint
 
 
 class Ends:
@@ -135,7 +135,7 @@ class _InPlace(Ends):
     patterns are those of names in files, which transformers' own names are not.
     """
 
-    _opened: Opened | None
+    _opened: LoadedCheckpoint | None
     options: Any
     _states: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]] | None = None
     _adapter = False  # whether the fine-tune is one: it has no precision of its own

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mubench_gen.parser.choices import text_ends, tokenize
-from mubench_gen.parser.reading import Reading, Verdict
+from mubench_gen.parser.reply_text import ReplyText, Verdict
 
 _GAP = re.compile(
     r"[\s()\[\].,:;\"'>/\-]*(?:(?:and|or|und|et|y|e|ou|o|和|或|options?|choices?)\s+)?[\s(\[\"']*"
@@ -34,71 +34,71 @@ _CONJUNCTIONS = (
 _WINDOW = 400
 
 
-def own_text_end(reading: Reading, index: int, end: int) -> int | None:
+def own_text_end(reply: ReplyText, index: int, end: int) -> int | None:
     """Where the text of option `index` ends if it follows a label that ends at `end`."""
-    if end >= len(reading.low):
+    if end >= len(reply.low):
         return None
-    key = reading.choices.key(index)
-    if not key or not reading.choices.may_start(reading.low, end, index):
+    key = reply.choices.key(index)
+    if not key or not reply.choices.may_start(reply.low, end, index):
         return None
-    words = reading.choices.words(key)
-    limit = end + reading.choices.room
-    own = text_ends(reading.low, end, words, limit)
+    words = reply.choices.words(key)
+    limit = end + reply.choices.room
+    own = text_ends(reply.low, end, words, limit)
     if own is None:
-        article = _ARTICLE.match(reading.low, end)
-        own = text_ends(reading.low, article.end(), words, limit) if article else None
+        article = _ARTICLE.match(reply.low, end)
+        own = text_ends(reply.low, article.end(), words, limit) if article else None
     return own
 
 
-def _is_next_item(reading: Reading, at: int, index: int) -> bool:
+def _is_next_item(reply: ReplyText, at: int, index: int) -> bool:
     """Whether the label of `index` stands at `at` with its own text."""
-    token = reading.choices.labels.token.match(reading.text, at)
-    if token is None or reading.choices.labels.index_of.get(token[0].lower()) != index:
+    token = reply.choices.labels.token.match(reply.text, at)
+    if token is None or reply.choices.labels.index_of.get(token[0].lower()) != index:
         return False
-    return own_text_end(reading, index, token.end()) is not None
+    return own_text_end(reply, index, token.end()) is not None
 
 
-def in_list(reading: Reading, index: int, start: int, end: int) -> bool:
+def in_list(reply: ReplyText, index: int, start: int, end: int) -> bool:
     """Whether the label from `start` to `end` is an item of the options, repeated."""
-    return _goes_on(reading, index, end) or _came_from(reading, index, start)
+    return _goes_on(reply, index, end) or _came_from(reply, index, start)
 
 
-def _goes_on(reading: Reading, index: int, end: int) -> bool:
+def _goes_on(reply: ReplyText, index: int, end: int) -> bool:
     following = index + 1
-    if following == len(reading.choices.options):
+    if following == len(reply.choices.options):
         return False
-    own = own_text_end(reading, index, end)
+    own = own_text_end(reply, index, end)
     if own is not None:
-        gap = _GAP.match(reading.low, own)
-        if gap and _is_next_item(reading, gap.end(), following):
+        gap = _GAP.match(reply.low, own)
+        if gap and _is_next_item(reply, gap.end(), following):
             return True
-    return _next_line_is_next_label(reading, index, end)
+    return _next_line_is_next_label(reply, index, end)
 
 
-def _next_line_is_next_label(reading: Reading, index: int, end: int) -> bool:
+def _next_line_is_next_label(reply: ReplyText, index: int, end: int) -> bool:
     """Options repeated in other words: lines that begin A., B., …"""
-    line = reading.text.find("\n", end, end + _WINDOW)
-    if line < 0 or index > 0 or not reading.text[end:line].strip(" .):]"):
+    line = reply.text.find("\n", end, end + _WINDOW)
+    if line < 0 or index > 0 or not reply.text[end:line].strip(" .):]"):
         return False
-    start = _LINE.match(reading.low, line)
+    start = _LINE.match(reply.low, line)
     assert start is not None
-    following = reading.choices.labels.token.match(reading.text, start.end())
-    if following is None or not _MARK.match(reading.low, following.end()):
+    following = reply.choices.labels.token.match(reply.text, start.end())
+    if following is None or not _MARK.match(reply.low, following.end()):
         return False
-    return reading.choices.labels.index_of.get(following[0].lower()) == index + 1
+    return reply.choices.labels.index_of.get(following[0].lower()) == index + 1
 
 
-def _came_from(reading: Reading, index: int, start: int) -> bool:
+def _came_from(reply: ReplyText, index: int, start: int) -> bool:
     """Whether the previous option, label and text, stands right before."""
     if index == 0:
         return False
-    key = reading.choices.key(index - 1)
-    ending = reading.low[max(0, start - 20) : start].rstrip(_PUNCTUATION)
+    key = reply.choices.key(index - 1)
+    ending = reply.low[max(0, start - 20) : start].rstrip(_PUNCTUATION)
     ending = _CONJUNCTION_END.sub("", ending)
     if not key or not ending.endswith((key[-3:-1].strip(), key[-3:-1].strip() + "s")):
         return False
-    room = len(reading.choices.options[index - 1]) * 2 + 40
-    tokens = tokenize(reading.low, max(0, start - room), start)
+    room = len(reply.choices.options[index - 1]) * 2 + 40
+    tokens = tokenize(reply.low, max(0, start - room), start)
     joined = tokens.joined
     last = len(tokens.spans)
     if not joined.endswith(key) and joined.endswith(_CONJUNCTIONS):  # "H&E" ends in no "e"
@@ -110,14 +110,14 @@ def _came_from(reading: Reading, index: int, start: int) -> bool:
     for place in (first - 1, first - 2):  # an article may stand between label and text
         if place < 0:
             return False
-        word = reading.low[slice(*tokens.spans[place])]
-        if reading.choices.labels.index_of.get(word) == index - 1:
+        word = reply.low[slice(*tokens.spans[place])]
+        if reply.choices.labels.index_of.get(word) == index - 1:
             return True
         if word not in ("the", "a", "an"):
             return False
     return False
 
 
-def listed(reading: Reading, found: Verdict) -> bool:
+def listed(reply: ReplyText, found: Verdict) -> bool:
     """Whether a verdict's label is an item of the options, repeated."""
-    return found.option is not None and in_list(reading, found.option, found.start, found.end)
+    return found.option is not None and in_list(reply, found.option, found.start, found.end)

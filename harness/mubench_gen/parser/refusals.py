@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mubench_gen.parser.reading import Reading
+from mubench_gen.parser.reply_text import ReplyText
 
 _CANNOT = (
     r"can ?not|can't|could ?n[o']t|unable to|not able to|not possible to|impossible to"
@@ -25,6 +25,6 @@ REFUSAL = re.compile(
 )
 
 
-def refuses(reading: Reading) -> bool:
+def refuses(reply: ReplyText) -> bool:
     """Whether the reply says that it cannot or will not answer."""
-    return bool(REFUSAL.search(reading.low))
+    return bool(REFUSAL.search(reply.low))

@@ -1,18 +1,18 @@
-"""One reply (or one part of it) under the rules: its texts, made once, when first needed."""
+"""One reply (or one part of it) as the rules read it, and what they find in it.
+
+Its texts are made once, when they are first needed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Literal, NamedTuple
 
 from mubench_gen.parser.choices import Choices, Tokens, tokenize
 from mubench_gen.parser.text import lower, strip_markup
 from mubench_gen.types import Status
 
-if TYPE_CHECKING:
-    from mubench_gen.parser.claims import Claim
-
-
+Stance = Literal["asserted", "denied", "contrasted", "open", "supposed"]
 MANY = 256  # places of one kind that are looked at; only a repetition loop has more
 
 
@@ -41,7 +41,16 @@ class Label(NamedTuple):
     several: bool
 
 
-class Reading:
+class Claim(NamedTuple):
+    """An option named in the reply."""
+
+    start: int
+    end: int
+    option: int
+    stance: Stance
+
+
+class ReplyText:
     """A folded reply, its text without markup, and that in lower case: all of one length."""
 
     __slots__ = (
@@ -62,7 +71,7 @@ class Reading:
         self.low = lower(self.text)
         self.choices = choices
         self.floor = 0  # where the last declaration yet found stands: earlier ones don't count
-        self.labels: list[Label] | None = None  # filled by `prose.labels_named`
+        self.labels: list[Label] | None = None  # filled by `labels_in_prose.labels_named`
         self.claims: list[Claim] | None = None  # filled by the rules that weigh claims
         self._tokens: Tokens | None = None
         self._mentions: list[tuple[int, int, int]] | None = None
@@ -84,9 +93,9 @@ class Reading:
         return self._mentions
 
 
-def occurrences(reading: Reading, needle: str) -> Iterator[tuple[int, int]]:
-    """Where a lower-case text stands, from its last place back to the reading's floor."""
-    low, floor = reading.low, reading.floor
+def occurrences(reply: ReplyText, needle: str) -> Iterator[tuple[int, int]]:
+    """Where a lower-case text stands, from its last place back to the reply's floor."""
+    low, floor = reply.low, reply.floor
     at = low.rfind(needle, floor)
     for _ in range(MANY):
         if at < 0:

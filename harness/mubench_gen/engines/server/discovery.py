@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 import orjson
 
 from mubench_gen.engines.server.client import Client
-from mubench_gen.engines.server.kind import Served, choose_served, read_models
-from mubench_gen.engines.server.names import known_names
-from mubench_gen.engines.server.options import Endpoint, Kind
-from mubench_gen.engines.server.wire import Answered
-from mubench_gen.engines.server.words import refusal, words
+from mubench_gen.engines.server.error_messages import refusal, words
+from mubench_gen.engines.server.models import Served, choose_served, known_names, read_models
+from mubench_gen.engines.server.options import Endpoint, ServerKind
+from mubench_gen.engines.server.transport import HttpResponse
 from mubench_gen.errors import ItemError, UsageError
 from mubench_gen.model import Checkpoint
 
@@ -33,7 +32,7 @@ class Seen:
     names: frozenset[str] | None = None
 
 
-class Look:
+class Discovery:
     """Looks at all servers of a client for one checkpoint; `wish` is an id of the servers'."""
 
     def __init__(self, client: Client, checkpoint: Checkpoint, name: str, wish: str | None) -> None:
@@ -89,7 +88,7 @@ class Look:
         answered = await self._client.get(endpoint, endpoint.at("v1/models"))
         return answered.status == 200 and read_models(answered.content) is not None
 
-    async def _no_list(self, endpoint: Endpoint, answered: Answered) -> Exception:
+    async def _no_list(self, endpoint: Endpoint, answered: HttpResponse) -> Exception:
         status, content = answered.status, self._client.hidden(answered.content)
         if status in (401, 403):
             return refusal(status, content, context=None)
@@ -102,7 +101,7 @@ class Look:
             "/v1 of an OpenAI-compatible server."
         )
 
-    async def _version(self, endpoint: Endpoint, kind: Kind) -> str | None:
+    async def _version(self, endpoint: Endpoint, kind: ServerKind) -> str | None:
         if kind != "vllm":
             return None
         try:

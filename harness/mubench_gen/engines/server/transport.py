@@ -1,10 +1,14 @@
-"""The wire under the client: its sockets, and answers read as far as they are bearable."""
+"""Sockets under the client, the bytes that are under way, and answers as far as is bearable."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 import socket
 import zlib
+from collections import deque
+from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,7 +18,7 @@ from mubench_gen.console.outlet import blank_body
 from mubench_gen.errors import ReplyError
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse
+    from aiohttp import ClientResponse, ClientSession
 
 CONNECT = 10.0  # seconds that a connection may take to be made
 _MOST = 16 * 2**20  # bytes of a reply that are read at most
@@ -30,12 +34,46 @@ _LIFE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class HttpResponse:
     """What a server sent: any status."""
 
     status: int
     content: bytes
     retry_after: float | None = None
+
+
+@dataclass(slots=True)
+class Way:
+    """How a request goes: `made`: on a connection made for it; `answered`: as far as a first byte.
+
+    aiohttp does not tell which connection it took. One is made in the context of the request that
+    it is made for. (Its tracing would tell, for half as much again as a request costs.)
+    """
+
+    fresh: bool  # whether none may be taken that was left open
+    made: bool = False
+    answered: bool = False
+
+    @property
+    def may_have_been_closed(self) -> bool:
+        """Where the connection broke: whether that may have been before the request was sent."""
+        return not self.made and not self.answered
+
+
+on_way: ContextVar[Way | None] = ContextVar("on_way", default=None)
+
+
+def open_session(header: Mapping[str, str], **connections: Any) -> ClientSession:
+    """A session with this header; `connections` are arguments of aiohttp's connector."""
+    import aiohttp
+
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, socket_factory=lifelike, **connections),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
+        headers={"Content-Type": "application/json", "Accept-Encoding": "identity", **header},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+    )
 
 
 def lifelike(address: Any) -> socket.socket:
@@ -50,10 +88,13 @@ def lifelike(address: Any) -> socket.socket:
     for name, value in _LIFE.items():
         if hasattr(socket, name):  # not on every platform
             made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    way = on_way.get()
+    if way is not None:
+        way.made = True
     return made
 
 
-async def read(response: ClientResponse) -> Answered:
+async def read(response: ClientResponse) -> HttpResponse:
     """The whole answer, as far as it is bearable, without secrets that it echoes."""
     length = response.content_length
     content = bytearray()
@@ -68,7 +109,7 @@ async def read(response: ClientResponse) -> Answered:
     encoding = response.headers.get("Content-Encoding", "")
     after = response.headers.get("Retry-After") if response.status != 200 else None
     plain = blank_body(unpacked(bytes(content), encoding))
-    return Answered(response.status, plain, seconds(after))
+    return HttpResponse(response.status, plain, seconds(after))
 
 
 def unpacked(content: bytes, encoding: str) -> bytes:
@@ -126,3 +167,41 @@ def reason(error: BaseException) -> str:
     """What a network error says, without its classes' names where it says something."""
     strerror = getattr(error, "strerror", None)
     return str(strerror or error) or type(error).__name__
+
+
+class Room:
+    """Bytes that may be taken at once. What is larger than all of it waits to be alone."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def take(self, size: int) -> None:
+        """Wait until there is room, in the order of asking."""
+        if not self._waiting and self._fits(size):
+            self._taken += size
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give(size)  # it was its turn already
+            raise
+
+    def give(self, size: int) -> None:
+        """What was taken, back."""
+        self._taken -= size
+        while self._waiting:
+            size, turn = self._waiting[0]
+            if not turn.cancelled():
+                if not self._fits(size):
+                    return
+                self._taken += size
+                turn.set_result(None)
+            self._waiting.popleft()
+
+    def _fits(self, size: int) -> bool:
+        return self._taken == 0 or self._taken + size <= self._size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.reading import Label, Reading
+from mubench_gen.parser.reply_text import Label, ReplyText
 
 # What stands before a label that is a label and no article, pronoun or part of a name.
 _PREFIX = re.compile(
@@ -53,31 +53,31 @@ _AND = re.compile(
 )
 
 
-def labels_named(reading: Reading) -> list[Label]:
+def labels_named(reply: ReplyText) -> list[Label]:
     """The labels in prose; articles, pronouns and parts of words are left out."""
-    if reading.labels is None:
-        reading.labels = list(_with_neighbours(reading, _labels_in_prose(reading)))
-    return reading.labels
+    if reply.labels is None:
+        reply.labels = list(_with_neighbours(reply, _labels_in_prose(reply)))
+    return reply.labels
 
 
-def _labels_in_prose(reading: Reading) -> list[tuple[int, int, int]]:
-    text, labels = reading.text, reading.choices.labels
+def _labels_in_prose(reply: ReplyText) -> list[tuple[int, int, int]]:
+    text, labels = reply.text, reply.choices.labels
     found = []
     for match in labels.prose.finditer(text):
         start, end = match.span()
         before = text[start - 1] if start else ""
         if before.isascii() and (before.isalnum() or before in _INSIDE) and before:
             continue
-        if _TITLE.search(reading.low, max(0, start - 6), start):
+        if _TITLE.search(reply.low, max(0, start - 6), start):
             continue
         if before == "'" and text[end : end + 1] != "'":
             continue
-        if _is_label_in_prose(reading, start, end):
+        if _is_label_in_prose(reply, start, end):
             found.append((start, end, labels.index_of[match[0].lower()]))
     return found
 
 
-def _with_neighbours(reading: Reading, found: list[tuple[int, int, int]]) -> Iterator[Label]:
+def _with_neighbours(reply: ReplyText, found: list[tuple[int, int, int]]) -> Iterator[Label]:
     """The labels with whether they are named together; all options together are none."""
     if len(found) == 1:
         yield Label(*found[0], several=False)
@@ -85,17 +85,17 @@ def _with_neighbours(reading: Reading, found: list[tuple[int, int, int]]) -> Ite
     run: list[tuple[int, int, int]] = []
     for place in [*found, (-1, -1, -1)]:
         near = run and 0 <= place[0] - run[-1][1] <= 24
-        if near and _AND.match(reading.low[run[-1][1] : place[0]]):
+        if near and _AND.match(reply.low[run[-1][1] : place[0]]):
             run.append(place)
             continue
         several = len({index for _, _, index in run}) > 1
-        if len({index for _, _, index in run}) < max(3, len(reading.choices.options)):
+        if len({index for _, _, index in run}) < max(3, len(reply.choices.options)):
             yield from (Label(*entry, several) for entry in run)
         run = [place]
 
 
-def _is_label_in_prose(reading: Reading, start: int, end: int) -> bool:
-    text = reading.text
+def _is_label_in_prose(reply: ReplyText, start: int, end: int) -> bool:
+    text = reply.text
     before, after = text[start - 1] if start else "", text[end : end + 1]
     if _FORMULA.match(text, end) or _FORMULA_BEFORE.search(text, max(0, start - 3), start):
         return False
@@ -105,23 +105,23 @@ def _is_label_in_prose(reading: Reading, start: int, end: int) -> bool:
         return False  # a file's name, or initials
     if before in ("(", "[", '"', "'") and after in (")", "]", '"', "'"):
         return before != "(" or start < 2 or not text[start - 2].isalnum()
-    if _PREFIX.search(reading.low, max(0, start - 24), start):
+    if _PREFIX.search(reply.low, max(0, start - 24), start):
         return True
-    if not reading.choices.labels.lettered:
+    if not reply.choices.labels.lettered:
         return _marks_item(text, start, end)
-    if after not in (")", ":", "]") and not _free_standing(reading, start):
+    if after not in (")", ":", "]") and not _free_standing(reply, start):
         return False
     token = text[start:end]
     if token in ("I", "i", "a"):
         return after in (")", ".", ":") and token != "I"
     if token == "A" and after == " " and not (start > 1 and text[start - 2].islower()):
-        return bool(_VERB.match(reading.low, end))
+        return bool(_VERB.match(reply.low, end))
     return True
 
 
-def _free_standing(reading: Reading, start: int) -> bool:
+def _free_standing(reply: ReplyText, start: int) -> bool:
     """Whether the word before can lead to an answer: not so in "vitamin C"."""
-    word = _WORD_BEFORE.search(reading.low, max(0, start - 24), start)
+    word = _WORD_BEFORE.search(reply.low, max(0, start - 24), start)
     if word is None or not word[1].isascii() or word[1] in _LEADS:
         return True
     return word[1].endswith("ly")

@@ -1,0 +1,73 @@
+"""Which checkpoint is to be opened: shared by engines, checked before torch is imported."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mubench_gen.errors import SettingError, UsageError
+from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.storage.paths import user_path
+
+_COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+\Z")
+_DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSource:
+    """A checkpoint with the user's wishes, as an engine is to open it.
+
+    `path` is a folder (`local`) or a hub id; `revision` is None for a folder, unless remote
+    code is trusted; `hint` is the checkpoint's.
+    """
+
+    path: str
+    local: bool
+    revision: str | None
+    trust_remote_code: bool
+    device: str
+    dtype: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.path}@{self.revision}" if self.revision and not self.local else self.path
+
+
+def read_source(checkpoint: Checkpoint, runtime: Runtime) -> CheckpointSource:
+    """The source of a checkpoint.
+
+    Raises SettingError for a wish that can't be met, UsageError for a folder that isn't there.
+    """
+    revision = runtime.revision or checkpoint.revision
+    if runtime.trust_remote_code and not (revision and _COMMIT.match(revision)):
+        raise SettingError(
+            f"Remote code of {checkpoint.path} is trusted only at one commit: "
+            "give --revision with all its 40 hexadecimal digits."
+        )
+    if runtime.dtype not in _DTYPES:
+        raise SettingError(f"No dtype {runtime.dtype!r}. Known: {', '.join(_DTYPES)}.")
+    folder = user_path(checkpoint.path)
+    local = os.path.isdir(folder)
+    no_id = isinstance(checkpoint.path, Path) or not _HUB_ID.match(checkpoint.path)
+    if not local and no_id:
+        raise UsageError(
+            f"No folder {folder}. A model is a folder with config.json and weights, "
+            "or a hub id (OWNER/NAME)."
+        )
+    return CheckpointSource(
+        path=str(folder) if local else str(checkpoint.path),
+        local=local,
+        revision=revision,
+        trust_remote_code=runtime.trust_remote_code,
+        device=runtime.device,
+        dtype=runtime.dtype,
+        hint=hint_of(checkpoint),
+    )
+
+
+def hint_of(checkpoint: Checkpoint) -> str:
+    """What the plugin says about a checkpoint that cannot be opened."""
+    return checkpoint.hint.replace("{id}", str(checkpoint.path))

@@ -1,0 +1,66 @@
+"""How the modules of the harness hang together, told from their sources."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import mubench_gen
+
+ROOT = Path(mubench_gen.__file__).parent
+PACKAGES = ["parser", "engines", "inference", "prompts", "scores", "runs"]
+NAMED_APART = ("parser", "engines", "inference", "scores")
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every module by its full name, parsed."""
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+MODULES = modules()
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """The modules that a module imports, wherever in it: late and for types alone, too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in MODULES else node.module
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_modules_of_a_package_do_not_import_each_other_in_circles(package: str) -> None:
+    own = {name for name in MODULES if name.startswith(f"mubench_gen.{package}")}
+    assert len(own) > 3
+    graph = {name: (own & set(imported(MODULES[name]))) - {name} for name in own}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+def test_a_public_class_of_the_engines_and_readers_has_a_name_of_its_own() -> None:
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for module, tree in MODULES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(module)
+    twice = {
+        name: found
+        for name, found in places.items()
+        if len(found) > 1 and any(one.split(".")[1] in NAMED_APART for one in found)
+    }
+    assert not twice
