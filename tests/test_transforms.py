@@ -16,7 +16,7 @@ import pytest
 from PIL import Image as Pillow
 
 from mubench_gen import Image, ImageError, PluginError, SettingError, load_run
-from mubench_gen.engines.server.images import ImageUrls
+from mubench_gen.engines.server.requests import ImageUrls
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.inference.ray.sending import pack, received_image, unpack

@@ -49,7 +49,7 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
 _OWN = {
     "The grid": (
         "--plugin", "--model", "--prompt", "--labels", "--orders", "--system", "--image",
-        "--readout", "--shots", "--budget", "--dry-run",
+        "--readout", "--shots", "--axis", "--budget", "--dry-run",
     )
 }  # fmt: skip
 _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", "shard"}]
