@@ -96,7 +96,7 @@ def read_answers(records: Iterable[Record], cells: Mapping[tuple[str, str], int]
         image=np.array(image, np.int64),
         tasks=tuple(tasks),
         task=np.array(task, np.int64),
-        right=_means(item * width + cell, right, (len(items), width)),
+        right=cell_means(item * width + cell, right, (len(items), width)),
         choice=_choices(item * width + cell, choice, (len(items), width)),
         records=np.bincount(cell, minlength=width),
         errors=np.bincount(table[1, sound:], minlength=width),
@@ -106,7 +106,8 @@ def read_answers(records: Iterable[Record], cells: Mapping[tuple[str, str], int]
     )
 
 
-def _means(at: Codes, right: Codes, shape: tuple[int, int]) -> Floats:
+def cell_means(at: Codes, right: Codes | Floats, shape: tuple[int, int]) -> Floats:
+    """Values by their place in a table of that shape → the mean of each; NaN where none is."""
     size = shape[0] * shape[1]
     counts = np.bincount(at, minlength=size).reshape(shape)
     sums = np.bincount(at, weights=right, minlength=size).reshape(shape)

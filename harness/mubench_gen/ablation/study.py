@@ -22,10 +22,12 @@ from mubench_gen.ablation.grid import (
     make_grid,
     variants,
 )
+from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_findings
 from mubench_gen.ablation.studyfolder import STUDY, held, runs_of
 from mubench_gen.ablation.survey import Survey, survey
 from mubench_gen.console.progress import log
 from mubench_gen.console.secrets import redact_command
+from mubench_gen.console.stdout import results_only
 from mubench_gen.data.recast import BOXES
 from mubench_gen.errors import SettingError
 from mubench_gen.plan.items import samples_of
@@ -148,7 +150,9 @@ def run_study(
                 runs.append(run_plan(own, command, progress=progress))
             finally:
                 close_model(plan)
-        result = StudyResult(study, tuple(found), tuple(runs), findings(study, runs))
+        result = StudyResult(
+            study, tuple(found), tuple(runs), findings(study, runs), measured(study, runs)
+        )
         write_json(study.folder / STUDY, {**document, **result.as_dict()})
     return result
 
@@ -161,6 +165,7 @@ class StudyResult:
     surveys: tuple[Survey, ...]
     runs: tuple[Run, ...]
     findings: Findings
+    metrics: Mapping[str, Mapping[str, MetricFindings]]  # by model and key
 
     @property
     def n_errors(self) -> int:
@@ -170,6 +175,7 @@ class StudyResult:
         return {
             "surveys": [asdict(one) for one in self.surveys],
             "results": self.findings.as_dict(),
+            **({"metrics": as_document(self.metrics)} if any(self.metrics.values()) else {}),
         }
 
 
@@ -182,6 +188,15 @@ def findings(study: Study, runs: Sequence[Run]) -> Findings:
         items = [{one.id: one.task.name for one in samples_of(plan)} for plan in study.plans]
         return find_estimated(study.grid, found, names, folders, items=items, seed=study.seed)
     return find(study.grid, found, names, folders, seed=study.seed)
+
+
+def measured(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, MetricFindings]]:
+    """What the runs' records say of further metrics, by model."""
+    with results_only():
+        return {
+            plan.name: metric_findings(study.grid, run, plan.metrics, seed=study.seed)
+            for plan, run in zip(study.plans, runs, strict=True)
+        }
 
 
 def answers(grid: Grid, run: Run) -> Answers:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mubench_gen.cli.metric_option import metric_option
 from mubench_gen.console.outlet import tell
 
 _EXAMPLES = """
@@ -94,6 +95,7 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
 )
 @click.option("--deterministic", is_flag=True, default=None, help="Equal replies, as in eval.")
 @click.option("--judge", metavar="NAME", help="Plugin whose judge reads what no rule could.")
+@metric_option
 @click.option("--control", metavar="NAME", help="blind: no image; shuffled: another item's image.")
 @click.option("--limit", type=int, metavar="N", help="Items a task, a seeded sample. [all]")
 @click.option("--seed", type=int, metavar="N", help="Seed of everything that is drawn. [0]")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.cli.metric_option import chosen, metric_option
 from mubench_gen.console.outlet import tell
 
 _EXAMPLES = """
@@ -35,7 +36,7 @@ _SECTIONS = {
         "--prompt", "--prompt-set", "--image-set", "--orders", "--control",
     ),
     "The answers": (
-        "--readout", "--temperature", "--max-tokens", "--repeats", "--seed", "--judge",
+        "--readout", "--temperature", "--max-tokens", "--repeats", "--seed", "--judge", "--metric",
     ),
     "The engine": (
         "--engine", "--base-url", "--ray-address", "--batch-size", "--timeout", "--max-requests",
@@ -120,6 +121,7 @@ _SECTIONS = {
 @click.option(
     "--judge", metavar="NAME", help="Plugin whose judge reads what no rule of the parser could."
 )
+@metric_option
 @click.option("--control", metavar="NAME", help="blind: no image; shuffled: another item's image.")
 @click.option("--limit", type=int, metavar="N", help="Items a task, a seeded sample. [all]")
 @click.option(
@@ -222,11 +224,12 @@ def command(
         raise SettingError(f"--{flag} goes with --plan, which asks nothing.")
     with results_only():
         runs = _evaluate(names, given)
+    metrics = chosen(_names(given.get("metric", ())))
     if as_json:
-        summaries = [run.summary() for run in runs]
+        summaries = [run.summary(measured=run.measured(metrics)) for run in runs]
         print_json(summaries[0] if len(summaries) == 1 else {"runs": summaries})
     else:
-        print_report(runs)
+        print_report(runs, metrics=metrics)
     for run in runs:
         tell(f"Run folder: {run.dir}")
     return 3 if any(run.scores.n_errors for run in runs) else 0

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mubench_gen.compare.answer_matrix import Codes, Reading, Values, read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.interval import student, wilson
+from mubench_gen.scores.interval import share_interval
 from mubench_gen.scores.metadata import ABSENT, MODEL, check_facts, fact_of
 from mubench_gen.scores.paired import PairedDifference, compare_pair, holm
 
@@ -222,7 +222,13 @@ def _score(group: str, part: _Part, values: Values, images: Codes, chance: Value
     sums = np.bincount(image, weights=values).astype(np.float64)
     counts = np.bincount(image).astype(np.int64)
     accuracy, level = float(values.mean()), float(chance.mean())
-    ci = _interval(accuracy, sums, counts)
+    ci = share_interval(
+        accuracy,
+        len(values),
+        len(counts),
+        spread=float(((values - accuracy) ** 2).sum()),
+        between=float(((sums - accuracy * counts) ** 2).sum()),
+    )
     return GroupScore(
         group=group,
         part=part.part,
@@ -234,20 +240,6 @@ def _score(group: str, part: _Part, values: Values, images: Codes, chance: Value
         chance=level,
         above_chance=ci[0] > level,
     )
-
-
-def _interval(mean: float, sums: Values, counts: Codes) -> tuple[float, float]:
-    """Wilson's, with as many items as independent ones would give the clustered variance.
-
-    At 0 and 1, where that variance says nothing, as many as there are images.
-    """
-    images, items = len(counts), int(counts.sum())
-    size = float(images)
-    if images > 1 and 0 < mean < 1:
-        squares = float(((sums - mean * counts) ** 2).sum())
-        variance = images / (images - 1) * squares / items**2
-        size = mean * (1 - mean) / variance if variance > 0 else float(items)
-    return wilson(mean, size, student(0.95, images - 1))
 
 
 def _differences(

@@ -29,6 +29,7 @@ _NOT_IDENTITY = frozenset(
         "reuse",
         "keep_embeddings",
         "max_requests",
+        "metric",
         "ray_address",
     }
 )
@@ -93,6 +94,9 @@ class Settings(BaseModel):
     judge: str | None = Field(
         None, description="plugin whose judge reads the replies that no rule could; none"
     )
+    metric: tuple[str, ...] = Field(
+        (), description="further scores: built-in metrics, plugins or PLUGIN:METRIC; none"
+    )
     control: Literal["none", "blind", "shuffled"] = Field(
         "none", description="blind: no image; shuffled: another item's image"
     )
@@ -132,14 +136,16 @@ class Settings(BaseModel):
     def _path_as_text(cls, value: Any) -> Any:
         return str(value) if isinstance(value, Path) else value
 
-    @field_validator("tasks", "prompt", mode="before")
+    @field_validator("tasks", "prompt", "metric", mode="before")
     @classmethod
     def _paths_as_text(cls, value: Any) -> Any:
         if isinstance(value, (list, tuple)):
             return [str(v) if isinstance(v, Path) else v for v in value]
         return str(value) if isinstance(value, Path) else value
 
-    @field_validator("licenses", "tasks", "prompt", "readout", "reuse", "base_url", mode="before")
+    @field_validator(
+        "licenses", "tasks", "prompt", "readout", "metric", "reuse", "base_url", mode="before"
+    )
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         values = [value] if isinstance(value, (str, Path)) else value or ()

@@ -1,19 +1,22 @@
 """The hooks of mubench-gen, and what a plugin may offer beside models.
 
-A judge reads replies, a scorer scores records, a section says something in a report: each is
-called only where a flag names its plugin. Everything in this module is public API, re-exported
-by `mubench_gen`.
+A metric measures items, an export format writes results, a judge reads replies, a scorer scores
+records, a section says something in a report: each is called only where a flag names its plugin.
+Everything in this module is public API, re-exported by `mubench_gen`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from pydantic import BaseModel
 
 from mubench_gen.model import ModelSpec, Options, hookspec
+from mubench_gen.storage.columns import LEFT_OUT
 
 Measures = Mapping[str, Mapping[str, float | None]]
 
@@ -59,6 +62,65 @@ class Section:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number of each item; every report shows its mean with a 95 % interval (`--metric`).
+
+    `value` gets the record of an item that did not fail (status "error" never reaches it) and
+    gives a number, or None where the metric is not defined for that item. `title` is the heading
+    of its column. `bounds`: between which the values lie; `percent`: they are shares of 1, shown
+    in per cent. `higher_is_better`: None where neither is. `needs`: of a record's fields key,
+    messages, reply and span those that `value` reads; it gets all others unasked.
+    """
+
+    name: str
+    title: str
+    value: Callable[[Mapping[str, Any]], float | None]
+    higher_is_better: bool | None = True
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    percent: bool = False
+    needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_named("Metric", self.name, self.title, self.value)
+        low, high = self.bounds
+        if not low < high:
+            raise ValueError(f"Metric {self.name}: the bounds {self.bounds} are not (low, high)")
+        if unknown := set(self.needs) - LEFT_OUT:
+            raise ValueError(
+                f"Metric {self.name}: needs names {sorted(unknown)}; only "
+                f"{', '.join(sorted(LEFT_OUT))} have to be asked for"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A format that results are written in (`report RUN… --format NAME`).
+
+    `write` gets the runs with their scores (`run`, `scores`, `by`, `metrics` each), a stream of
+    bytes to write to, and the validated `-o key=value` options, an object of the class `Options`.
+    `text`: whether what it writes may stand on a terminal.
+    """
+
+    name: str
+    title: str
+    write: Callable[[Sequence[Any], IO[bytes], Any], None]
+    Options: type[Options] = Options
+    text: bool = True
+
+    def __post_init__(self) -> None:
+        _check_named("Export", self.name, self.title, self.write)
+
+
+def _check_named(kind: str, name: object, title: object, function: object) -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise ValueError(f"{kind} {name!r}: a name has letters, digits, _ . and - alone")
+    if not isinstance(title, str) or not title.strip():
+        raise ValueError(f"{kind} {name}: it needs a title")
+    if not callable(function):
+        raise ValueError(f"{kind} {name}: {function!r:.60} is not a function")
+
+
 class Hooks:
     """The hooks of mubench-gen. The plugin manager validates plugins against this class.
 
@@ -71,6 +133,21 @@ class Hooks:
         """The models of this plugin, the default first.
 
         Called when the plugin is asked for: by `--plugin`, `plugins show` or `plugins check`.
+        """
+
+    @hookspec(firstresult=True)
+    def mubench_gen_metrics(self) -> Sequence[Metric]:  # type: ignore[empty-body]
+        """The metrics of this plugin.
+
+        Called when `--metric` of `eval`, `score`, `report`, `compare` or `ablate` names the
+        plugin, and when a run that was scored with one of them is shown again.
+        """
+
+    @hookspec(firstresult=True)
+    def mubench_gen_exports(self) -> Sequence[Export]:  # type: ignore[empty-body]
+        """The export formats of this plugin.
+
+        Called when `report --format` names the plugin.
         """
 
     @hookspec(firstresult=True)

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.console.progress import log
 from mubench_gen.errors import (
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     import pluggy
 
     from mubench_gen.model import ModelSpec
-    from mubench_gen.plugins.extension import Judge, Measures, Section
+    from mubench_gen.plugins.extension import Export, Judge, Measures, Metric, Section
 
     Score = Callable[[Iterable[Mapping[str, Any]], Mapping[str, Any]], Measures]
     Sectioned = Callable[[Sequence[Any]], Section]
+
+Named = TypeVar("Named", "Metric", "Export")
 
 GROUP = "mubench_gen"  # of the entry points, and pluggy's project name
 _METHODS = {
@@ -38,7 +40,10 @@ _METHODS = {
 }
 
 
-_EXTENSIONS = ("mubench_gen_judge", "mubench_gen_score", "mubench_gen_section")
+_EXTENSIONS = (
+    "mubench_gen_metrics", "mubench_gen_exports", "mubench_gen_judge", "mubench_gen_score",
+    "mubench_gen_section",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +54,34 @@ class Offers:
     judge: type[Judge] | None = None
     score: Score | None = None
     section: Sectioned | None = None
+    metrics: Sequence[Metric] = ()
+    exports: Sequence[Export] = ()
 
     @property
     def kinds(self) -> str:
         """What it is beside its models, in words: "a judge and a scorer"."""
-        offered = {"a judge": self.judge, "a scorer": self.score, "a section": self.section}
+        offered = {
+            "a judge": self.judge,
+            "a scorer": self.score,
+            "a section": self.section,
+            "metrics": self.metrics or None,
+            "an export format": self.exports or None,
+        }
         return " and ".join(name for name, what in offered.items() if what is not None)
 
 
 def offers_of(module: ModuleType, where: str) -> Offers:
     """Ask a module's hooks for its models and its judge; PluginError says what is wrong."""
+    from mubench_gen.plugins.extension import Export, Metric
+
     manager = _registered(module, where)
     return Offers(
         _models(manager, where),
         _judge(manager, where),
         _score(manager, where) if manager.hook.mubench_gen_score.get_hookimpls() else None,
         _section(manager, where) if manager.hook.mubench_gen_section.get_hookimpls() else None,
+        _named(manager, "mubench_gen_metrics", Metric, where),
+        _named(manager, "mubench_gen_exports", Export, where),
     )
 
 
@@ -105,6 +122,27 @@ def _judge(manager: pluggy.PluginManager, where: str) -> type[Judge] | None:
     if not isinstance(judge, type) or not issubclass(judge, Judge) or judge.read is Judge.read:
         raise PluginError(f"{where}: mubench_gen_judge must return a Judge class that has `read`.")
     return judge
+
+
+def _named(
+    manager: pluggy.PluginManager, name: str, kind: type[Named], where: str
+) -> Sequence[Named]:
+    """What a hook lists: objects of one class, each with a name of its own."""
+    hook = getattr(manager.hook, name)
+    if not hook.get_hookimpls():
+        return ()
+    with Isolated(where):
+        given = hook()
+    found = list(given) if isinstance(given, (list, tuple)) else []
+    if not found or not all(isinstance(one, kind) for one in found):
+        raise PluginError(
+            f"{where}: {name} must return a list of mubench_gen.{kind.__name__}, "
+            f"found {given!r:.60}."
+        )
+    names = [one.name for one in found]
+    if twice := sorted({one for one in names if names.count(one) > 1}):
+        raise PluginError(f"{where}: {name} lists two named {twice[0]!r}.")
+    return found
 
 
 def _score(manager: pluggy.PluginManager, where: str) -> Score:

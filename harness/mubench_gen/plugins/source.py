@@ -16,8 +16,10 @@ _FAMILIES = {
     "StreamingModel": "generative",
     "ContrastiveModel": "contrastive",
 }
-_KINDS = ("generative", "contrastive", "judge", "scorer", "section")
+_KINDS = ("generative", "contrastive", "metrics", "export", "judge", "scorer", "section")
 _EXTENSIONS = {
+    "mubench_gen_metrics": "metrics",
+    "mubench_gen_exports": "export",
     "mubench_gen_judge": "judge",
     "mubench_gen_score": "scorer",
     "mubench_gen_section": "section",

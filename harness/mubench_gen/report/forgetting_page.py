@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from mubench_gen.compare.forgetting import Change, Forgetting
+from mubench_gen.console.numbers import chance, percent, signed
 from mubench_gen.report.html.assets import asset
 
 _NAME, _BAR, _TOLD, _ROW = 190, 220, 170, 24  # pixels
@@ -57,8 +58,8 @@ def svg(changes: Sequence[Change], title: str) -> str:
         y = number * _ROW
         lost, gained = (share / widest * (_BAR - 8) for share in (one.forgotten, one.learned))
         said = (
-            f"{one.name}: {_percent(one.before)} % before, {_percent(one.after)} % after; "
-            f"forgotten {_percent(one.forgotten)} %, learned {_percent(one.learned)} % of "
+            f"{one.name}: {percent(one.before)} % before, {percent(one.after)} % after; "
+            f"forgotten {percent(one.forgotten)} %, learned {percent(one.learned)} % of "
             f"{one.n:,} items"
         )
         body.append(
@@ -97,27 +98,14 @@ def _cells(one: Change) -> Sequence[str]:
     return [
         one.name,
         f"{one.n:,}",
-        *(_percent(share) for share in (one.before, one.after, one.forgotten, one.learned)),
-        "–" if one.kept is None else _percent(one.kept),
-        _signed(one.change),
-        f"{_signed(one.ci95[0])} to {_signed(one.ci95[1])}",
-        _chance(one.p),
-        _chance(one.p_holm),
+        *(percent(share) for share in (one.before, one.after, one.forgotten, one.learned)),
+        percent(one.kept),
+        signed(one.change),
+        f"{signed(one.ci95[0])} to {signed(one.ci95[1])}",
+        chance(one.p),
+        chance(one.p_holm),
     ]
 
 
 def _told(one: Change) -> str:
-    return f"{_signed(one.change)} ({_signed(one.ci95[0])} to {_signed(one.ci95[1])})"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
-def _signed(share: float) -> str:
-    points = round(100 * share, 1) + 0.0
-    return f"{points:+.1f}" if points else "0.0"
-
-
-def _chance(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return f"{signed(one.change)} ({signed(one.ci95[0])} to {signed(one.ci95[1])})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from mubench_gen.console.numbers import percent, signed
 from mubench_gen.interpolation.sweep.frontier import (
     BASE,
     IN_DOMAIN,
@@ -233,19 +234,9 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def percent(share: float) -> str:
-    """A share in percent, to a tenth."""
-    return f"{100 * share:.1f}"
-
-
 def signed_interval(gain: Gain | None) -> str:
     """A difference in points with its interval; a dash where it is the end itself."""
     if gain is None:
         return "–"
     low, high = gain.ci95
-    return f"{_signed(gain.difference)} ({_signed(low)} to {_signed(high)})"
-
-
-def _signed(share: float) -> str:
-    points = round(100 * share, 1) + 0.0
-    return f"{points:+.1f}" if points else "0.0"
+    return f"{signed(gain.difference)} ({signed(low)} to {signed(high)})"
