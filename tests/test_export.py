@@ -79,11 +79,11 @@ def test_without_pyarrow_parquet_says_what_to_install(
     runs: list[mubench_gen.Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mubench_gen.errors import MissingExtraError
-    from mubench_gen.report.export import export
+    from mubench_gen.report.export import choose_export
 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mubench-gen\[parquet\]'"):
-        export(reported(runs), "parquet")
+        choose_export("parquet", {}).write(reported(runs), io.BytesIO())
 
 
 def test_markdown_is_a_table_whose_cells_cannot_break_out(runs: list[mubench_gen.Run]) -> None:

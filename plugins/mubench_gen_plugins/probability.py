@@ -45,5 +45,5 @@ def top2(record: Mapping[str, Any]) -> float | None:
 def mubench_gen_metrics() -> Sequence[Metric]:
     return [
         Metric("brier", "Brier score", brier, higher_is_better=False, bounds=(0, 1)),
-        Metric("top2", "right among the two likeliest", top2, bounds=(0, 1), percent=True),
+        Metric("top2", "top-2 accuracy", top2, bounds=(0, 1), percent=True),
     ]
