@@ -155,6 +155,8 @@ def show(name: str, as_json: bool) -> None:
                 "judge": None if plugin.judge is None else plugin.judge.__qualname__,
                 "scorer": plugin.offers.score is not None,
                 "section": plugin.offers.section is not None,
+                "metrics": {one.name: one.title for one in plugin.offers.metrics},
+                "exports": {one.name: one.title for one in plugin.offers.exports},
             }
         )
         return
@@ -169,6 +171,12 @@ def show(name: str, as_json: bool) -> None:
     ):
         if offered is not None:
             say(f"mubench-gen {flag} {plugin.name}")
+    for metric in plugin.offers.metrics:
+        about = printable(f"{plugin.name}:{metric.name}  {metric.title}")
+        say(f"mubench-gen report RUN --metric {about}")
+    for form in plugin.offers.exports:
+        about = printable(f"{plugin.name}:{form.name}  {form.title}")
+        say(f"mubench-gen report RUN --format {about}")
     for model in models:
         for key, option in model["options"].items():
             about = option["description"] or ""

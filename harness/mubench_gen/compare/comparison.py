@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from mubench_gen.compare.answer_matrix import Codes, Reading, Values, read_outcomes, values_of
-from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, sides_of
+from mubench_gen.compare.answer_matrix import Codes, Reading, Values, read_outcomes
+from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, side_values, sides_of
 from mubench_gen.compare.preconditions import Comparability, comparability
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.runs.results import Run
@@ -58,6 +58,9 @@ class Overall:
     family: int
 
 
+Row = TypeVar("Row", Difference, Overall)
+
+
 @dataclass(frozen=True, slots=True)
 class MetricComparison:
     """The differences in one further metric, in its own unit; fields as in Comparison.
@@ -73,8 +76,8 @@ class MetricComparison:
     def as_dict(self) -> dict[str, Any]:
         return {
             **self.chosen.described(),
-            "differences": [_flat(one, "paired") for one in self.differences],
-            "overall": [_flat(one, "omnibus") for one in self.overall],
+            "differences": [flat(one, "paired") for one in self.differences],
+            "overall": [flat(one, "omnibus") for one in self.overall],
             "left_out": list(self.left_out),
         }
 
@@ -107,8 +110,8 @@ class Comparison:
             "items_in_any": self.items_in_any,
             "accepted": list(self.accepted),
             "notes": list(self.notes),
-            "differences": [_flat(one, "paired") for one in self.differences],
-            "overall": [_flat(one, "omnibus") for one in self.overall],
+            "differences": [flat(one, "paired") for one in self.differences],
+            "overall": [flat(one, "omnibus") for one in self.overall],
             "seed": self.seed,
             "draws": self.draws,
             "confidence": 0.95,
@@ -221,12 +224,9 @@ class _Pairing:
 
     def values(self, places: Sequence[int], metric: str | None) -> Values:
         """Of shape (items, sides), NaN in all where one of the runs has none."""
-        members_of = [self.members[place] for place in places]
-        runs = [self.reading.runs[run] for members in members_of for run in members]
-        each = values_of(runs, self.found.wanted, by_id=self.found.by_id, metric=metric)
-        each[np.isnan(each).any(axis=1)] = np.nan
-        ends = np.cumsum([len(members) for members in members_of])
-        return np.stack([part.mean(axis=1) for part in np.split(each, ends[:-1], axis=1)], axis=1)
+        members = [self.members[place] for place in places]
+        wanted, by_id = self.found.wanted, self.found.by_id
+        return side_values(self.reading, members, wanted, by_id=by_id, metric=metric)
 
 
 def _compared(
@@ -260,7 +260,11 @@ def _compared(
                     every[items], images[items], seed=seed, shares=bounds == (0.0, 1.0)
                 )
                 overall.append(Overall(one.part, one.name, omnibus, 1, 1))
-    return _adjusted(differences), _adjusted_overall(overall), tuple(left_out)
+    return (
+        adjusted(differences, lambda one: one.paired.p),
+        adjusted(overall, lambda one: one.omnibus.p),
+        tuple(left_out),
+    )
 
 
 def _with_values(groups: Sequence[_Group], values: Values) -> Iterator[tuple[_Group, Codes]]:
@@ -280,12 +284,12 @@ def _groups(reading: Reading, found: Comparability) -> Iterator[_Group]:
             yield _Group(_PARTS.get(column, column), names[code], shared[here == code])
 
 
-def _adjusted(differences: Sequence[Difference]) -> tuple[Difference, ...]:
+def adjusted(rows: Sequence[Row], chance: Callable[[Row], float]) -> tuple[Row, ...]:
     """Each part of the table is a family, over all pairs; in the order of the table."""
-    found: list[Difference] = []
-    for part in dict.fromkeys(one.part for one in differences):
-        family = [one for one in differences if one.part == part]
-        chances = holm([one.paired.p for one in family])
+    found: list[Row] = []
+    for part in dict.fromkeys(one.part for one in rows):
+        family = [one for one in rows if one.part == part]
+        chances = holm([chance(one) for one in family])
         found += [
             replace(one, p_holm=p, family=len(family))
             for one, p in zip(family, chances, strict=True)
@@ -293,19 +297,7 @@ def _adjusted(differences: Sequence[Difference]) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def _adjusted_overall(overall: Sequence[Overall]) -> tuple[Overall, ...]:
-    found: list[Overall] = []
-    for part in dict.fromkeys(one.part for one in overall):
-        family = [one for one in overall if one.part == part]
-        chances = holm([one.omnibus.p for one in family])
-        found += [
-            replace(one, p_holm=p, family=len(family))
-            for one, p in zip(family, chances, strict=True)
-        ]
-    return tuple(found)
-
-
-def _flat(one: Any, nested: str) -> dict[str, Any]:
+def flat(one: Any, nested: str) -> dict[str, Any]:
     """A row as one object, what is nested between its name and its adjusted p."""
     plain = asdict(one)
     inner = plain.pop(nested)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mubench_gen.compare.model_groups import GroupDifference, Grouping, GroupScore
+from mubench_gen.compare.comparison import Difference
+from mubench_gen.compare.model_groups import Grouping, GroupScore
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import chance, interval, percent, signed
 from mubench_gen.runs.results import Run
@@ -114,7 +115,7 @@ def _score(one: GroupScore) -> str:
     return f"{percent(one.accuracy)}{star} ({interval(one.ci95)})"
 
 
-def _difference(one: GroupDifference) -> list[str]:
+def _difference(one: Difference) -> list[str]:
     paired = one.paired
     low, high = paired.ci95
     return [
