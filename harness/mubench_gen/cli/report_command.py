@@ -272,9 +272,9 @@ def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
     from mubench_gen.scores.breakdown import breakdowns
 
     metrics = chosen(wanted.metric)
+    found = breakdowns((run.outcomes(wanted.by) for run in runs), wanted.by) if wanted.by else []
     summaries = [run.summary(measured=run.measured(metrics, wanted.by)) for run in runs]
     if wanted.by:
-        found = breakdowns((run.outcomes(wanted.by) for run in runs), wanted.by)
         for summary, one in zip(summaries, found, strict=True):
             summary["by"] = {
                 field: {value: asdict(score) for value, score in groups.items()}

@@ -21,7 +21,9 @@ _SHOWN_PROMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What is compared: a run, or the runs of a group of models, whose mean then counts.
+    """What is compared: a run, or the runs of a group of models.
+
+    A group's value is the mean of its models', a model's that of its runs.
 
     n: records without errors, counted over its runs, as n_errors, unanswered (counted
     wrong) and planned are.

@@ -131,10 +131,11 @@ def _grouped(
     found = {"pooled": {"pooled": score_of(metric, values, images)}}
     for part, names in codes.items():
         if len(names) > 1 or part not in _WHERE_SEVERAL:
+            ends = np.cumsum(np.bincount(at[part], minlength=len(names)))
+            pieces = np.split(np.argsort(at[part], kind="stable"), ends[:-1])
             found[part] = {
-                name: score_of(metric, values[here], images[here])
+                name: score_of(metric, values[pieces[names[name]]], images[pieces[names[name]]])
                 for name in sorted(names, key=value_order)
-                for here in [at[part] == names[name]]
             }
     return found
 
