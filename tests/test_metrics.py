@@ -195,6 +195,18 @@ def test_without_bounds_the_interval_is_that_of_cluster_robust_regression() -> N
     assert paired.ci95 == pytest.approx(tuple(fit.conf_int()[0]), rel=1e-3)
 
 
+def test_what_a_metric_prints_is_no_part_of_the_results(
+    here: Here, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "loud.py").write_text(FAULTY.format(body="print('loud'); return 0.5"))
+    for to, prompt in (("a", "plain"), ("b", "letter")):
+        evaluated(here, data, "--metric", "./loud.py", to=to, prompt=prompt)
+    for words in (["report", "a"], ["compare", "a", "b"], ["score", "a"]):
+        done = here(*words, "--metric", "./loud.py", "--json")
+        assert "loud:odd" in done.document["metrics"]
+        assert "loud" in done.err
+
+
 def test_failed_items_reach_no_metric_and_items_without_a_value_are_counted() -> None:
     seen = []
 

@@ -67,6 +67,7 @@ def command(
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.compare.comparison import compare
+    from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
     from mubench_gen.runs.results import load_run
     from mubench_gen.scores.metadata import split_fields
@@ -75,16 +76,17 @@ def command(
         raise SettingError("--all-pairs and --base-pairs are two choices of pairs: give one.")
     loaded = [load_run(path) for path in runs]
     metrics, missing = metrics_of_all(loaded, metric)
-    found = compare(
-        loaded,
-        pairs="all" if all_pairs else "base" if base_pairs else "first",
-        intersection=intersection,
-        unfinished=unfinished,
-        by=split_fields(by),
-        group=group,
-        metrics=metrics,
-        seed=seed,
-    )
+    with results_only():
+        found = compare(
+            loaded,
+            pairs="all" if all_pairs else "base" if base_pairs else "first",
+            intersection=intersection,
+            unfinished=unfinished,
+            by=split_fields(by),
+            group=group,
+            metrics=metrics,
+            seed=seed,
+        )
     if as_json:
         print_json(found.as_dict())
     else:
