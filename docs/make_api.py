@@ -32,7 +32,9 @@ INTRODUCTION = HERE / "api-introduction.md"
 # Names that came after 0.1; everything else is of the first version. A member is as old as its
 # class where it isn't named.
 FIRST = "0.1"
-SINCE: dict[str, str] = {}
+SINCE: dict[str, str] = {
+    **dict.fromkeys(("Export", "Metric", "mubench_gen_exports", "mubench_gen_metrics"), "0.2"),
+}
 
 SECTIONS = {
     "A model": (
@@ -42,7 +44,7 @@ SECTIONS = {
     "What a model is asked, and answers": (
         "Request", "Message", "Text", "Image", "Sampling", "Reply", "Scoring", "ReadText",
     ),
-    "Beside models": ("Transform", "Judge", "Unread", "Section"),
+    "Beside models": ("Transform", "Metric", "Export", "Judge", "Unread", "Section"),
     "Evaluate and read": (
         "evaluate", "load_run", "Run", "frames", "parse_answer", "Answer", "paper_compat",
     ),

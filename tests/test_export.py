@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 import mubench_gen
 from mubench_gen.console.formats import TextTable, to_latex, to_markdown
 from mubench_gen.report.export import TIDY, reported, tidy_frame, tidy_rows
+from mubench_gen_plugins import lm_eval
 
+from .conftest import Here
 from .spine import command, environment, evaluate, make_row, write_data
 
 
@@ -79,11 +82,11 @@ def test_without_pyarrow_parquet_says_what_to_install(
     runs: list[mubench_gen.Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mubench_gen.errors import MissingExtraError
-    from mubench_gen.report.export import export
+    from mubench_gen.report.export import choose_export
 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mubench-gen\[parquet\]'"):
-        export(reported(runs), "parquet")
+        choose_export("parquet", {}).write(reported(runs), io.BytesIO())
 
 
 def test_markdown_is_a_table_whose_cells_cannot_break_out(runs: list[mubench_gen.Run]) -> None:
@@ -147,3 +150,82 @@ def test_a_run_of_a_newer_version_is_refused(runs: list[mubench_gen.Run]) -> Non
         assert "format 99" in refused.stderr
         assert "pip install -U" in refused.stderr
     assert not (runs[0].dir / "x.html").exists()
+
+
+SEVERAL = """
+import mubench_gen
+from mubench_gen import Export
+
+def names(runs, stream, options):
+    for one in runs:
+        stream.write(f"{one.run.dir.name} {one.scores.pooled.n}\\n".encode())
+
+def broken(runs, stream, options):
+    stream.write(b"half of it")
+    raise ValueError("no luck")
+
+@mubench_gen.hookimpl
+def mubench_gen_exports():
+    return [Export("names", "names", names), Export("broken", "broken", broken)]
+"""
+
+
+def test_a_plugins_format_is_written_by_its_function(
+    here: Here, runs: list[mubench_gen.Run], tmp_path: Path
+) -> None:
+    (tmp_path / "several.py").write_text(SEVERAL)
+    folders = [run.dir for run in runs]
+    shown = here("report", *folders, "--format", "./several.py:names")
+    assert shown.out == f"one {runs[0].scores.pooled.n}\ntwo 60\n"
+    refused = here("report", *folders, "--format", "./several.py")
+    assert refused.code == 2
+    assert "name one of ./several.py:names, ./several.py:broken" in refused.err
+
+
+def test_a_format_that_fails_is_named_and_leaves_nothing(
+    here: Here, runs: list[mubench_gen.Run], tmp_path: Path
+) -> None:
+    (tmp_path / "several.py").write_text(SEVERAL)
+    done = here("report", runs[0].dir, "--format", "./several.py:broken", "--out", "out.txt")
+    assert done.code == 2
+    assert "The export format 'broken' of the plugin 'several' is broken: ValueError: no luck" in (
+        done.err
+    )
+    assert not Path("out.txt").exists()
+
+
+def test_an_unknown_format_or_option_says_what_there_is(
+    here: Here, runs: list[mubench_gen.Run]
+) -> None:
+    for words, said in (
+        (["--format", "cvs"], "There is no export format 'cvs'. Did you mean 'csv'?"),
+        (["--format", "echo"], "has no export format: it has no hook mubench_gen_exports"),
+        (["--format", "csv", "-o", "sep=;"], "The export format 'csv' has no option 'sep'"),
+        (["-o", "sep=;"], "-o is for --format"),
+    ):
+        done = here("report", runs[0].dir, *words)
+        assert done.code == 2
+        assert said in done.err
+
+
+def test_lm_eval_has_a_sample_an_item_under_the_names_of_that_harness(
+    here: Here, runs: list[mubench_gen.Run]
+) -> None:
+    form = str(Path(lm_eval.__file__))
+    done = here("report", runs[0].dir, "--format", form, "--out", "samples.jsonl")
+    assert done.code == 0, done.err
+    lines = [json.loads(line) for line in Path("samples.jsonl").read_text().splitlines()]
+    scores = runs[0].scores.pooled
+    assert scores.n_errors > 0
+    assert len(lines) == scores.n
+    assert sum(line["acc"] for line in lines) / scores.n == scores.accuracy
+    first = next(record for record in runs[0].records() if record["status"] == "answered")
+    line = next(one for one in lines if one["doc"]["id"] == first["id"])
+    assert line["resps"] == [[first["reply"]]]
+    assert line["filtered_resps"] == [first["options"][first["choice"]]]
+    assert line["target"] == first["options"][first["gold"]]
+    assert "Which" in line["arguments"]["gen_args_0"]["arg_0"]
+    here("report", runs[0].dir, "--format", form, "--out", "all.jsonl", "-o", "errors=true")
+    everything = [json.loads(line) for line in Path("all.jsonl").read_text().splitlines()]
+    assert len(everything) == scores.n + scores.n_errors
+    assert sum(line["acc"] is None for line in everything) == scores.n_errors

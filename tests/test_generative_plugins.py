@@ -27,6 +27,7 @@ SHIPPED = Plugins([EntryPoint(name, module, "mubench_gen") for name, module in P
 GENERATIVE = (
     "gemma", "internvl", "llava", "llava-med", "paligemma", "pixtral", "qwen-vl", "smolvlm",
 )  # fmt: skip
+WITHOUT_WEIGHTS = {"echo", "openai", "lm-eval", "probability"}
 FACTS = {"family", "domain", "base", "licence", "parameters"}
 DOMAINS = {"general", "medicine", "biomedicine", "pathology", "generated micrographs"}
 
@@ -35,7 +36,7 @@ def specs(*names: str) -> list[ModelSpec]:
     return [spec for name in names for spec in SHIPPED.load(name).models]
 
 
-@pytest.mark.parametrize("name", sorted(POINTS.keys() - {"echo", "openai"}))  # without weights
+@pytest.mark.parametrize("name", sorted(POINTS.keys() - WITHOUT_WEIGHTS))
 def test_every_model_has_the_same_facts(name: str) -> None:
     for spec in specs(name):
         assert spec.facts.keys() >= FACTS

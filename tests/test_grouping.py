@@ -10,6 +10,7 @@ import pytest
 
 import mubench_gen
 from mubench_gen import SettingError
+from mubench_gen.compare.comparison import compare
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.compare.model_groups import Grouping, group_runs
 
@@ -110,6 +111,9 @@ def test_several_runs_of_a_model_weigh_as_one(
         for some in (runs[:3], [*runs[:3], again])
     )
     assert two == pytest.approx(three)
+    compared = compare([*runs[:3], again], group="scope", intersection=True)
+    (difference,) = [one for one in compared.differences if one.part == "pooled"]
+    assert difference.paired.difference == pytest.approx(three["generalist"] - three["specialist"])
 
 
 def test_unfinished_runs_and_controls_are_in_no_mean(

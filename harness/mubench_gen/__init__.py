@@ -43,7 +43,14 @@ if TYPE_CHECKING:
         hookimpl,
     )
     from mubench_gen.parser import parse_answer
-    from mubench_gen.plugins.extension import Judge, Section, Transform, Unread
+    from mubench_gen.plugins.extension import (
+        Export,
+        Judge,
+        Metric,
+        Section,
+        Transform,
+        Unread,
+    )
     from mubench_gen.run import evaluate
     from mubench_gen.runs.results import Run, frames, load_run
     from mubench_gen.types import Answer, Image, Message, Reply, Request, Sampling, Text
@@ -53,7 +60,7 @@ _HOMES = {
         "DataError", "DefinitionError", "EngineFault", "ImageError", "ItemError", "MubenchError",
         "PluginError", "RunFolderError", "SettingError", "UsageError",
     ),
-    "plugins.extension": ("Judge", "Section", "Transform", "Unread"),
+    "plugins.extension": ("Export", "Judge", "Metric", "Section", "Transform", "Unread"),
     "model": (
         "Checkpoint", "ContrastiveModel", "GenerativeModel", "Model", "ModelSpec", "Options",
         "ReadText", "Runtime", "Scoring", "StreamingModel", "hookimpl",
@@ -75,12 +82,14 @@ __all__ = [
     "DataError",
     "DefinitionError",
     "EngineFault",
+    "Export",
     "GenerativeModel",
     "Image",
     "ImageError",
     "ItemError",
     "Judge",
     "Message",
+    "Metric",
     "Model",
     "ModelSpec",
     "MubenchError",

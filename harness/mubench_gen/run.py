@@ -80,6 +80,7 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
         log(f"At temperature 0 the {settings.repeats} repeats ask the same greedy request again.")
     with locked(folder), _fewer_collections():
         run = Run(folder)
+        recorded = run.recorded_metrics()
         here = planned(plan)
         whole = here if plan.shard is None else planned(plan.whole())
         made = make_manifest(plan, identity, command, planned=here, whole=whole)
@@ -97,7 +98,7 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
             if plan.judge is not None:
                 plan.judge.close()
                 log(plan.judge.summary)
-        run.write_scores()
+        run.write_scores(plan.metrics, recorded)
     return run
 
 

@@ -57,10 +57,10 @@ class Answers:
     places: Places
 
 
-Part = tuple[Iterable[Record], Mapping[tuple[str, str], int]]
+PlacedRecords = tuple[Iterable[Record], Mapping[tuple[str, str], int]]
 
 
-def read_answers(*parts: Part) -> Answers:
+def read_answers(*parts: PlacedRecords) -> Answers:
     """The answers in the records of each run; with it the places of its cells by prompt and
     read-out.
 
@@ -69,7 +69,7 @@ def read_answers(*parts: Part) -> Answers:
     items, images, tasks = dict[str, int](), dict[str, int](), dict[str, int]()
     image, task = array("q"), array("q")
     columns = [array("q") for _ in range(7)]
-    for cell, record in _placed(parts):
+    for cell, record in placed(parts):
         if cell is None or is_box_record(record):
             continue
         item = items.setdefault(record["item"], len(items))
@@ -99,7 +99,7 @@ def read_answers(*parts: Part) -> Answers:
         image=np.array(image, np.int64),
         tasks=tuple(tasks),
         task=np.array(task, np.int64),
-        right=_means(item * width + cell, right, (len(items), width)),
+        right=cell_means(item * width + cell, right, (len(items), width)),
         choice=_choices(item * width + cell, choice, (len(items), width)),
         records=np.bincount(cell, minlength=width),
         errors=np.bincount(table[1, sound:], minlength=width),
@@ -109,13 +109,15 @@ def read_answers(*parts: Part) -> Answers:
     )
 
 
-def _placed(parts: Iterable[Part]) -> Iterator[tuple[int | None, Record]]:
+def placed(parts: Iterable[PlacedRecords]) -> Iterator[tuple[int | None, Record]]:
+    """Each record with the place of its cell; None where it is of no cell."""
     for records, cells in parts:
         for record in records:
             yield cells.get((record["prompt"], record["readout"])), record
 
 
-def _means(at: Codes, right: Codes, shape: tuple[int, int]) -> Floats:
+def cell_means(at: Codes, right: Codes | Floats, shape: tuple[int, int]) -> Floats:
+    """Values by their place in a table of that shape → the mean of each; NaN where none is."""
     size = shape[0] * shape[1]
     counts = np.bincount(at, minlength=size).reshape(shape)
     sums = np.bincount(at, weights=right, minlength=size).reshape(shape)

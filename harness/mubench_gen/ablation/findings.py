@@ -21,6 +21,7 @@ from mubench_gen.ablation.spread import (
     Spread,
     best_on_half,
     by_image,
+    complete,
     intervals,
     spread,
 )
@@ -165,11 +166,6 @@ def find_estimated(
             _over_prompts(together.mean(axis=0)[None], grid)[0], _over_prompts(together, grid)
         ),
     )
-
-
-def complete(right: npt.NDArray[np.float64]) -> Mask:
-    """The items that every cell answered."""
-    return np.asarray(np.isfinite(right).all(axis=1), np.bool_)
 
 
 def _of_model(grid: Grid, answers: Answers, name: str, run: str, seed: int) -> ModelFindings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.scores.interval import student, wilson
+from mubench_gen.scores.interval import share_interval
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -48,6 +48,11 @@ def by_image(right: Floats, image: Codes) -> ByImage:
     starts = np.searchsorted(codes[order], np.arange(groups))
     sums: Floats = np.add.reduceat(right[order], starts, axis=0)
     return ByImage(sums, np.bincount(codes, minlength=groups).astype(np.float64))
+
+
+def complete(values: Floats) -> npt.NDArray[np.bool_]:
+    """The items that have a value in every cell."""
+    return np.asarray(np.isfinite(values).all(axis=1), np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +123,10 @@ def intervals(table: ByImage) -> list[tuple[float, float]]:
     Of means over several records an item the interval is a little wide: an item then varies
     less than right or wrong does.
     """
-    groups, items = len(table.sizes), float(table.sizes.sum())
+    groups, items = len(table.sizes), int(table.sizes.sum())
     means = np.clip(table.means, 0.0, 1.0)
-    variances = (table.influences**2).sum(axis=0)
-    quantile = student(0.95, groups - 1)
-    found = []
-    for share, variance in zip(means.tolist(), variances.tolist(), strict=True):
-        independent = share * (1 - share) / max(1.0, items - 1)
-        size = float(groups)
-        if groups > 1 and independent > 0:
-            size = items / max(1.0, variance / independent)
-        found.append(wilson(share, size, quantile))
-    return found
+    between = ((table.sums - table.sizes[:, None] * table.means) ** 2).sum(axis=0)
+    return [
+        share_interval(mean, items, groups, spread=items * mean * (1 - mean), between=squares)
+        for mean, squares in zip(means.tolist(), between.tolist(), strict=True)
+    ]

@@ -8,20 +8,22 @@ than those of prompts are axes, it holds a run folder of each combination, tempe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.ablation.answers import Answers, read_answers
+from mubench_gen.ablation.answers import Answers, PlacedRecords, read_answers
 from mubench_gen.ablation.findings import Findings, find, find_estimated
 from mubench_gen.ablation.grid import Grid, StudySettings, check_size, run_axes
+from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_findings
 from mubench_gen.ablation.parts import Part, open_parts, within
 from mubench_gen.ablation.studyfolder import STUDY, held, runs_of
 from mubench_gen.ablation.survey import Survey, survey
 from mubench_gen.console.progress import log
 from mubench_gen.console.secrets import redact_command
+from mubench_gen.console.stdout import results_only
 from mubench_gen.errors import SettingError
 from mubench_gen.plan.identity import model_identity
 from mubench_gen.plan.items import samples_of
@@ -29,6 +31,7 @@ from mubench_gen.plan.plan import Plan, close_model
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.metrics import needs_of
 from mubench_gen.storage.records import AnsweredKeys
 from mubench_gen.storage.run_folder import RECORDS, choose_folder, settings_hash, write_json
 
@@ -155,7 +158,9 @@ def run_study(
                 runs.append(run_plan(own, command, progress=progress))
             finally:
                 close_model(plan)
-        result = StudyResult(study, tuple(found), tuple(runs), findings(study, runs))
+        result = StudyResult(
+            study, tuple(found), tuple(runs), findings(study, runs), measured(study, runs)
+        )
         write_json(study.folder / STUDY, {**document, **result.as_dict()})
     return result
 
@@ -168,6 +173,7 @@ class StudyResult:
     surveys: tuple[Survey, ...]
     runs: tuple[Run, ...]
     findings: Findings
+    metrics: Mapping[str, Mapping[str, MetricFindings]]  # by model and key
 
     @property
     def n_errors(self) -> int:
@@ -177,6 +183,7 @@ class StudyResult:
         return {
             "surveys": [asdict(one) for one in self.surveys],
             "results": self.findings.as_dict(),
+            **({"metrics": as_document(self.metrics)} if any(self.metrics.values()) else {}),
         }
 
 
@@ -196,12 +203,32 @@ def findings(study: Study, runs: Sequence[Run]) -> Findings:
     return find(study.grid, found, names, folders, seed=study.seed)
 
 
+def measured(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, MetricFindings]]:
+    """What the runs' records say of further metrics, by model."""
+    run_of = dict(zip((part.folder for part in study.parts), runs, strict=True))
+    found = {}
+    with results_only():
+        for model in study.models:
+            plan = model[0].plan
+            own = [(part.number, run_of[part.folder]) for part in model]
+            parts = _placed(study.grid, own, needs_of(plan.metrics)) if plan.metrics else []
+            found[plan.name] = metric_findings(study.grid, parts, plan.metrics, seed=study.seed)
+    return found
+
+
 def answers(grid: Grid, runs: Sequence[tuple[int, Run]]) -> Answers:
     """One model's answers on the grid, in its runs by the number of their condition."""
+    return read_answers(*_placed(grid, runs))
+
+
+def _placed(
+    grid: Grid, runs: Sequence[tuple[int, Run]], needs: Collection[str] = ()
+) -> list[PlacedRecords]:
+    """The records of each run, with the places of its cells by prompt and read-out."""
     places: dict[int, dict[tuple[str, str], int]] = {number: {} for number, _ in runs}
     for place, cell in enumerate(grid.cells):
         places[cell.condition][cell.prompt, cell.readout] = place
-    return read_answers(*((run.outcomes(), places[number]) for number, run in runs))
+    return [(run.outcomes(needs), places[number]) for number, run in runs]
 
 
 def _alike(parts: Sequence[Part], runs: Sequence[Run], plan: Plan) -> list[Path]:

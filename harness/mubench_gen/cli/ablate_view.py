@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mubench_gen.cli.tables import print_table
+from mubench_gen.console.numbers import Shares, percent
 from mubench_gen.console.outlet import printable, say
-from mubench_gen.report.text import percent
 
 if TYPE_CHECKING:
     from mubench_gen.ablation.effects import Decomposition
     from mubench_gen.ablation.estimated import Estimated, EstimatedNumber
     from mubench_gen.ablation.findings import CellScore, ModelFindings
     from mubench_gen.ablation.grid import Grid
+    from mubench_gen.ablation.metrics import MetricFindings
     from mubench_gen.ablation.ranks import RankStability
     from mubench_gen.ablation.spread import Spread
     from mubench_gen.ablation.study import StudyResult
@@ -35,6 +36,8 @@ def show(result: StudyResult) -> None:
         _show_spread(grid, one)
         if one.effects is not None and one.effects.effects:
             _show_effects(one.effects, f"{one.model}: what moves the score")
+        for metric in result.metrics.get(one.model, {}).values():
+            _show_metric(grid, one.model, metric)
         for line in _notes(grid, one):
             say(printable(line))
     if found.together is not None:
@@ -199,7 +202,34 @@ def _spread_row(name: str, found: Spread, ends: Sequence[str]) -> list[str]:
     ]
 
 
-def _show_effects(found: Decomposition, title: str) -> None:
+def _show_metric(grid: Grid, model: str, found: MetricFindings) -> None:
+    """One further metric: its mean in each cell, and what moves it."""
+    shown, title = found.chosen.shown, found.chosen.metric.title
+    scored = [at for at, one in enumerate(found.cells) if one.value is not None]
+    order = sorted(scored, key=lambda at: -(found.cells[at].value or 0.0))
+    left = len(order) - _MOST_CELLS
+    if left > 0:
+        order = [*order[: _MOST_CELLS // 2], *order[-_MOST_CELLS // 2 :]]
+    cells = [(grid.label(grid.cells[at]), found.cells[at]) for at in order]
+    print_table(
+        ["cell", "n", title, "95 % CI"],
+        [[n, f"{one.n:,}", shown.value(one.value), shown.interval(one.ci95)] for n, one in cells],
+        title=f"{model}: {title} {shown.unit}".rstrip()
+        + (f" (the highest and the lowest; {left:,} between)" if left > 0 else ""),
+        right=(1, 2, 3),
+    )
+    if found.effects is not None and found.effects.effects:
+        _show_effects(found.effects, f"{model}: what moves {title}", shown)
+    if found.complete < max((one.n for one in found.cells), default=0):
+        say(
+            printable(
+                f"{title}: effects on the {found.complete:,} items with a value in all cells."
+            )
+        )
+
+
+def _show_effects(found: Decomposition, title: str, shown: Shares | None = None) -> None:
+    shown = shown or Shares()
     pairs = sum(len(effect.source) > 1 for effect in found.effects)
     rows = [
         [
@@ -207,16 +237,23 @@ def _show_effects(found: Decomposition, title: str) -> None:
             percent(effect.share),
             _range(effect.share_ci95),
             percent(effect.raw_share),
-            f"{100 * effect.spread:.1f}",
-            _range(effect.spread_ci95),
+            shown.value(effect.spread),
+            shown.interval(effect.spread_ci95),
         ]
         for effect in found.effects
         if len(effect.source) < 2 or pairs > 1  # of one pair all interactions are the same
     ]
-    spread = f"{100 * found.spread:.1f}"
-    rows.append(["all", "", "", "", spread, _range(found.spread_ci95)])
+    spread = shown.value(found.spread), shown.interval(found.spread_ci95)
+    rows.append(["all", "", "", "", *spread])
     print_table(
-        ["source", "share", "95 % CI", "with the sample's", "SD, points", "95 % CI"],
+        [
+            "source",
+            "share",
+            "95 % CI",
+            "with the sample's",
+            "SD, points" if shown.unit else "SD",
+            "95 % CI",
+        ],
         rows,
         title=f"{title}: share of the variance between {found.cells:,} cells, in %",
         right=range(1, 6),

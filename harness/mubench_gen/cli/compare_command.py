@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mubench_gen.cli.metric_option import metric_option, metrics_of_all
 from mubench_gen.cli.user_path import PATH
-from mubench_gen.console.outlet import say
+from mubench_gen.console.numbers import Shares, chance
+from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
-    from mubench_gen.compare.comparison import Comparison, Difference, Overall
+    from mubench_gen.compare.comparison import Comparison, Difference, MetricComparison, Overall
     from mubench_gen.compare.groups import Side
+    from mubench_gen.scores.paired import Omnibus, PairedDifference
 
 _EXAMPLES = """
 \b
@@ -21,6 +24,7 @@ Examples:
   mubench-gen compare runs/tiny-llava-1a2b3c4d runs/tiny-clip-5e6f7a8b
   mubench-gen compare runs/a runs/b runs/c --all-pairs --json
   mubench-gen compare runs/a runs/b --by stain,institution
+  mubench-gen compare runs/a runs/b --metric unanswered,probability:brier
   mubench-gen compare runs/a runs/b --intersection     what they share, though they differ
   mubench-gen compare runs/* --group scope             generalists against specialists
 """
@@ -42,6 +46,7 @@ Examples:
     "--intersection", is_flag=True, help="Compare what the runs share although they differ."
 )
 @click.option("--unfinished", is_flag=True, help="Compare unfinished runs as far as they are.")
+@metric_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of drawn permutations. [0]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
@@ -52,6 +57,7 @@ def command(
     by: tuple[str, ...],
     intersection: bool,
     unfinished: bool,
+    metric: tuple[str, ...],
     seed: int,
     as_json: bool,
 ) -> None:
@@ -62,28 +68,33 @@ def command(
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.compare.comparison import compare
+    from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
     from mubench_gen.runs.results import load_run
     from mubench_gen.scores.metadata import split_fields
 
     if all_pairs and base_pairs:
         raise SettingError("--all-pairs and --base-pairs are two choices of pairs: give one.")
-    found = compare(
-        [load_run(path) for path in runs],
-        pairs="all" if all_pairs else "base" if base_pairs else "first",
-        intersection=intersection,
-        unfinished=unfinished,
-        by=split_fields(by),
-        group=group,
-        seed=seed,
-    )
+    loaded = [load_run(path) for path in runs]
+    metrics, missing = metrics_of_all(loaded, metric)
+    with results_only():
+        found = compare(
+            loaded,
+            pairs="all" if all_pairs else "base" if base_pairs else "first",
+            intersection=intersection,
+            unfinished=unfinished,
+            by=split_fields(by),
+            group=group,
+            metrics=metrics,
+            seed=seed,
+        )
     if as_json:
         print_json(found.as_dict())
     else:
-        _show(found)
+        _show(found, missing)
 
 
-def _show(found: Comparison) -> None:
+def _show(found: Comparison, missing: Sequence[str]) -> None:
     from mubench_gen.cli.tables import print_table
 
     print_table(
@@ -92,26 +103,40 @@ def _show(found: Comparison) -> None:
         title="What is compared",
         right=(2, 3, 4),
     )
-    pairs = dict.fromkeys((one.first, one.second) for one in found.differences)
-    for first, second in pairs:
-        rows = [one for one in found.differences if (one.first, one.second) == (first, second)]
+    _show_pairs(found.differences, "accuracy", Shares())
+    _show_overall(found, found.overall, "")
+    for one in found.metrics.values():
+        _show_pairs(one.differences, one.chosen.metric.title, one.chosen.shown)
+        _show_overall(found, one.overall, f" in {one.chosen.metric.title}")
+    for line in (*_notes(found), *map(printable, missing)):
+        say(line)
+
+
+def _show_pairs(differences: Sequence[Difference], what: str, shown: Shares) -> None:
+    from mubench_gen.cli.tables import print_table
+
+    for first, second in dict.fromkeys((one.first, one.second) for one in differences):
+        rows = [one for one in differences if (one.first, one.second) == (first, second)]
         some = any(one.n_excluded for one in rows)
         print_table(
             ["", "items", "images", first, second, "difference", "95 % CI", "p", "p (Holm)",
              "detectable", "test", *(["left out"] if some else [])],
-            [_difference(one)[: 12 if some else 11] for one in rows],
-            title=f"{first} − {second}, accuracy in %",
+            [_difference(one, shown)[: 12 if some else 11] for one in rows],
+            title=f"{first} − {second}, {what} {shown.unit}".rstrip(),
             right=(*range(1, 10), 11),
         )  # fmt: skip
-    if found.overall:
+
+
+def _show_overall(found: Comparison, overall: Sequence[Overall], what: str) -> None:
+    from mubench_gen.cli.tables import print_table
+
+    if overall:
         print_table(
             ["", "items", "images", "statistic", "df", "p", "p (Holm)", "test"],
-            [_overall(one) for one in found.overall],
-            title=f"Do the {len(found.sides)} differ at all?",
+            [_overall(one) for one in overall],
+            title=f"Do the {len(found.sides)} differ at all{what}?",
             right=range(1, 7),
         )
-    for line in _notes(found):
-        say(line)
 
 
 def _side(side: Side) -> Sequence[str]:
@@ -127,20 +152,19 @@ def _side(side: Side) -> Sequence[str]:
     ]
 
 
-def _difference(one: Difference) -> Sequence[str]:
+def _difference(one: Difference, shown: Shares) -> Sequence[str]:
     paired = one.paired
-    low, high = paired.ci95
     return [
         one.name,
         f"{paired.n:,}",
         f"{paired.images:,}",
-        f"{100 * paired.first:.1f}",
-        f"{100 * paired.second:.1f}",
-        _signed(paired.difference),
-        f"{_signed(low)} to {_signed(high)}",
+        shown.value(paired.first),
+        shown.value(paired.second),
+        shown.signed(paired.difference),
+        shown.signed_interval(paired.ci95),
         chance(paired.p),
         chance(one.p_holm),
-        "–" if paired.detectable is None else f"{100 * paired.detectable:.1f}",
+        shown.value(paired.detectable),
         _brief(paired.test),
         f"{one.n_excluded:,}" if one.n_excluded else "",
     ]
@@ -168,8 +192,6 @@ def _brief(test: str) -> str:
 
 
 def _notes(found: Comparison) -> list[str]:
-    from mubench_gen.console.outlet import printable
-
     shared = f"{found.items:,} items"
     if found.items < found.items_in_any:
         shared += f" that all have, of {found.items_in_any:,} in any"
@@ -183,34 +205,35 @@ def _notes(found: Comparison) -> list[str]:
         "its part (pooled, tasks, data sets, each field). Detectable: the smallest true "
         "difference found with 80 % power at two-sided 5 %."
     )
+    for one in found.metrics.values():
+        if not one.differences:
+            lines.append(f"No item has a value of {one.chosen.key} in both runs.")
+        elif one.left_out:
+            lines.append(
+                f"Of too few images for {one.chosen.key}, and left out: {', '.join(one.left_out)}."
+            )
     lines += [f"Tests: {text}." for text in _tests(found)]
-    drawn = [one.paired.draws for one in found.differences] + [
-        one.omnibus.draws for one in found.overall
-    ]
-    if any(draws is not None for draws in drawn):
+    if any(one.draws is not None for one in _tested(found)):
         lines.append(f"Drawn permutations: {found.draws:,}, seed {found.seed}.")
     return [printable(line) for line in lines]
+
+
+def _tested(found: Comparison) -> list[PairedDifference | Omnibus]:
+    parts: list[Comparison | MetricComparison] = [found, *found.metrics.values()]
+    return [
+        *(one.paired for part in parts for one in part.differences),
+        *(one.omnibus for part in parts for one in part.overall),
+    ]
 
 
 def _tests(found: Comparison) -> list[str]:
     """What the tests are that are named by a word."""
     from mubench_gen.scores.paired import MCNEMAR, PERMUTATION, SIGN_FLIP
 
-    used = {one.paired.test for one in found.differences}
-    used |= {one.omnibus.test for one in found.overall}
+    used = {one.test for one in _tested(found)}
     told = {
         MCNEMAR: f"{MCNEMAR} where each image gives one item, right or wrong",
         SIGN_FLIP: f"{SIGN_FLIP} where images give several items, or means of several answers",
         PERMUTATION: f"{PERMUTATION}: the runs' sums are permuted within each image",
     }
     return [text for test, text in told.items() if test in used]
-
-
-def _signed(share: float) -> str:
-    points = round(100 * share, 1) + 0.0
-    return f"{points:+.1f}" if points else "0.0"
-
-
-def chance(p: float) -> str:
-    """p as it is printed: three places, "< 0.001" below."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.cli.metric_option import chosen
 from mubench_gen.cli.setting_options import headings, setting_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import tell
@@ -97,11 +98,12 @@ def command(
         raise SettingError(f"--{flag} goes with --plan, which asks nothing.")
     with results_only():
         runs = _evaluate(names, given)
+    metrics = chosen(_names(given.get("metric", ())))
     if as_json:
-        summaries = [run.summary() for run in runs]
+        summaries = [run.summary(measured=run.measured(metrics)) for run in runs]
         print_json(summaries[0] if len(summaries) == 1 else {"runs": summaries})
     else:
-        print_report(runs)
+        print_report(runs, metrics=metrics)
     for run in runs:
         tell(f"Run folder: {run.dir}")
     return 3 if any(run.scores.n_errors for run in runs) else 0

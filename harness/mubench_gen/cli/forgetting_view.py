@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mubench_gen.cli.tables import print_table
+from mubench_gen.console.numbers import chance, signed
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def bars(changes: Sequence[Change]) -> str:
     for one in sorted(changes, key=lambda one: (one.change, one.name)):
         left = "░" * round(one.forgotten / widest * _HALF)
         right = "█" * round(one.learned / widest * _HALF)
-        told = f"{_signed(one.change)} ({_signed(one.ci95[0])} to {_signed(one.ci95[1])})"
+        told = f"{signed(one.change)} ({signed(one.ci95[0])} to {signed(one.ci95[1])})"
         lines.append(f"{one.name:{name}} {left:>{_HALF}} │ {right:{_HALF}} {told}")
     return "\n".join(lines)
 
@@ -116,7 +117,7 @@ def _side_by_side(found: Forgetting) -> None:
         for finetuned in found.finetuned:
             one = known.get((finetuned, part, name))
             mark = "*" if one is not None and one.p_holm < 0.05 else " "
-            cells.append("–" if one is None else f"{_signed(one.change)}{mark}")
+            cells.append("–" if one is None else f"{signed(one.change)}{mark}")
         before = next(one.before for one in found.changes if (one.part, one.name) == (part, name))
         rows.append([name, f"{100 * before:.1f}", *cells])
     print_table(
@@ -136,8 +137,6 @@ def _headings(names: Sequence[str]) -> list[str]:
 
 
 def _row(one: Change) -> Sequence[str]:
-    from mubench_gen.cli.compare_command import chance
-
     return [
         one.name,
         f"{one.n:,}",
@@ -146,8 +145,8 @@ def _row(one: Change) -> Sequence[str]:
         f"{100 * one.forgotten:.1f}",
         f"{100 * one.learned:.1f}",
         "–" if one.kept is None else f"{100 * one.kept:.1f}",
-        _signed(one.change),
-        f"{_signed(one.ci95[0])} to {_signed(one.ci95[1])}",
+        signed(one.change),
+        f"{signed(one.ci95[0])} to {signed(one.ci95[1])}",
         chance(one.p),
         chance(one.p_holm),
         f"{one.n_excluded:,}" if one.n_excluded else "",
@@ -169,8 +168,3 @@ def _notes(found: Forgetting) -> list[str]:
         "all rows of a part (tasks, data sets) and all fine-tunes."
     )
     return [printable(line) for line in lines]
-
-
-def _signed(share: float) -> str:
-    points = round(100 * share, 1) + 0.0
-    return f"{points:+.1f}" if points else "0.0"

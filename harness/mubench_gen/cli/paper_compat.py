@@ -57,7 +57,7 @@ def _document(run: Run, compared: Compared, notes: list[str]) -> dict[str, Any]:
 
 def _print_scores(run: Run, compared: Compared) -> None:
     from mubench_gen.cli.tables import print_table
-    from mubench_gen.report.text import percent
+    from mubench_gen.console.numbers import percent
 
     rows = [_row("pooled (micro)", compared.pooled)]
     for part in (compared.groups, compared.tasks, compared.datasets):
@@ -73,7 +73,7 @@ def _print_scores(run: Run, compared: Compared) -> None:
 
 
 def _row(name: str, score: OfficialScore) -> list[str]:
-    from mubench_gen.report.text import percent
+    from mubench_gen.console.numbers import percent
 
     return [
         name,

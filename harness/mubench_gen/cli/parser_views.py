@@ -44,7 +44,7 @@ def draw_audit(run: Run, size: int, *, seed: int, out: Path | None) -> None:
 def show_audit(run: Run, path: Path, *, as_json: bool) -> None:
     """The accuracy corrected by what the person read."""
     from mubench_gen.cli.tables import print_json, print_table
-    from mubench_gen.report.text import percent
+    from mubench_gen.console.numbers import percent
     from mubench_gen.runs.audit import audit, read_labels
 
     found = audit(run, read_labels(path))

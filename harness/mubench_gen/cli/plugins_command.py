@@ -154,6 +154,8 @@ def show(name: str, as_json: bool) -> None:
                 "scorer": plugin.offers.score is not None,
                 "section": plugin.offers.section is not None,
                 "transforms": [one.name for one in plugin.offers.transforms],
+                "metrics": {one.name: one.title for one in plugin.offers.metrics},
+                "exports": {one.name: one.title for one in plugin.offers.exports},
             }
         )
         return
@@ -172,6 +174,12 @@ def show(name: str, as_json: bool) -> None:
         name = one.name if one.name == plugin.name else f"{one.name}@{plugin.name}"
         options = "".join(f":{p.name}={p.default}" for p in one.parameters if p.name != "seed")
         say(printable(f"mubench-gen eval --image-set transform={name}{options}  {one.description}"))
+    for metric in plugin.offers.metrics:
+        about = printable(f"{plugin.name}:{metric.name}  {metric.title}")
+        say(f"mubench-gen report RUN --metric {about}")
+    for form in plugin.offers.exports:
+        about = printable(f"{plugin.name}:{form.name}  {form.title}")
+        say(f"mubench-gen report RUN --format {about}")
     for model in models:
         for key, option in model["options"].items():
             about = option["description"] or ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.metric_option import chosen, metric_option
 from mubench_gen.cli.user_path import PATH, expanded
 from mubench_gen.console.outlet import give
 
@@ -24,11 +25,14 @@ Examples:
   mubench-gen report runs/* --by stain,organism
   mubench-gen report runs/* --group scope            generalists against specialists
   mubench-gen report runs/* --format csv --out scores.csv
+  mubench-gen report runs/clip-1a2b3c4d --metric probability,unanswered
+  mubench-gen report runs/tiny-llava-1a2b3c4d --format lm-eval --out samples.jsonl
   mubench-gen report runs/* --html report.html --section ./my_section.py
   mubench-gen report runs/clip-1a2b3c4d --published
   mubench-gen report --forgetting runs/clip-1a2b3c4d runs/clip-plip-5e6f7a8b
 """
 _IN_THE_RUN = "report.html"
+_IN_MEMORY = 64 * 2**20  # bytes of an export that are not put on the disk meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class _Wanted:
     forgetting: bool
     html: str | None
     form: str | None
+    options: tuple[str, ...]
+    metric: tuple[str, ...]
     out: Path | None
     by: tuple[str, ...]
     group: str | None
@@ -62,9 +68,12 @@ class _Wanted:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(("md", "csv", "latex", "parquet")),
-    help="The scores for other programs, on stdout or in --out.",
+    metavar="NAME",
+    help="The scores for other programs, on stdout or in --out: md, csv, latex, parquet, or a "
+    "plugin's format (PLUGIN, PLUGIN:FORMAT).",
 )
+@click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the format.")
+@metric_option
 @click.option("--out", type=PATH, metavar="FILE", help="Where --format goes.")
 @click.option(
     "--by",
@@ -146,6 +155,7 @@ def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
         raise SettingError(f"{' and '.join(chosen)} are different reports: give one of them.")
     only = {
         "--out": (wanted.out is not None, "--format"),
+        "-o": (bool(wanted.options), "--format"),
         "--data": (wanted.data is not None, "--html"),
         "--no-images": (not wanted.images, "--html"),
         "--items": (wanted.items is not None, "--html"),
@@ -158,7 +168,11 @@ def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
             f"--section does not go with {chosen[0]}: it follows the tables, or stands on the "
             "page (--html)."
         )
-    for name, unfit in (("--by", bool(wanted.by)), ("--group", wanted.group is not None)):
+    for name, unfit in (
+        ("--by", bool(wanted.by)),
+        ("--group", wanted.group is not None),
+        ("--metric", bool(wanted.metric)),
+    ):
         if unfit and (wanted.published or wanted.forgetting):
             raise SettingError(f"{name} does not go with {chosen[0]}.")
     if wanted.group is not None and wanted.form is not None:
@@ -176,11 +190,13 @@ def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
 
     path = Path(wanted.html) if wanted.html else runs[0].dir / _IN_THE_RUN
     check_page_path(path)
+    metrics = chosen(wanted.metric)
     told = plugin_sections.ask(runs, wanted.section)
     written = write_page(
         runs,
         path,
         by=wanted.by,
+        metrics=metrics,
         group=wanted.group,
         told=told,
         data=wanted.data,
@@ -194,22 +210,31 @@ def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
 
 
 def _export(runs: Sequence[Run], wanted: _Wanted) -> None:
+    import shutil
     import sys
+    from tempfile import SpooledTemporaryFile
 
     from mubench_gen.console.progress import log
     from mubench_gen.errors import SettingError
-    from mubench_gen.report.export import export, reported
+    from mubench_gen.plan.settings import pairs
+    from mubench_gen.report.export import choose_export, reported
 
-    if wanted.form == "parquet" and wanted.out is None and sys.stdout.isatty():
-        raise SettingError("Parquet is no text for a terminal: give --out FILE.")
-    content = export(reported(runs, wanted.by), str(wanted.form))
-    if wanted.out is None:
-        give(content)
-        return
-    try:
-        wanted.out.write_bytes(content)
-    except OSError as error:
-        raise SettingError(f"--out {wanted.out}: cannot be written: {error.strerror}.") from None
+    form = choose_export(str(wanted.form), pairs(wanted.options))
+    if not form.export.text and wanted.out is None and sys.stdout.isatty():
+        raise SettingError(f"{form.export.title} is no text for a terminal: give --out FILE.")
+    with SpooledTemporaryFile(_IN_MEMORY) as content:  # so that nothing half-written stays
+        form.write(reported(runs, wanted.by, chosen(wanted.metric)), content)
+        content.seek(0)
+        if wanted.out is None:
+            give(content.read() if form.plugin is None else form.printable(content.read()))
+            return
+        try:
+            with wanted.out.open("wb") as file:
+                shutil.copyfileobj(content, file)
+        except OSError as error:
+            raise SettingError(
+                f"--out {wanted.out}: cannot be written: {error.strerror}."
+            ) from None
     log(f"Wrote {wanted.out}.")
 
 
@@ -240,7 +265,7 @@ def _print_tables(runs: Sequence[Run], wanted: _Wanted) -> None:
         show(runs, wanted.group)
         if not wanted.by:
             return
-    print_report(runs, by=wanted.by)
+    print_report(runs, by=wanted.by, metrics=chosen(wanted.metric))
 
 
 def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
@@ -248,9 +273,10 @@ def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
     from mubench_gen.cli.tables import print_json
     from mubench_gen.scores.breakdown import breakdowns
 
-    summaries = [run.summary() for run in runs]
+    metrics = chosen(wanted.metric)
+    found = breakdowns((run.outcomes(wanted.by) for run in runs), wanted.by) if wanted.by else []
+    summaries = [run.summary(measured=run.measured(metrics, wanted.by)) for run in runs]
     if wanted.by:
-        found = breakdowns((run.outcomes(wanted.by) for run in runs), wanted.by)
         for summary, one in zip(summaries, found, strict=True):
             summary["by"] = {
                 field: {value: asdict(score) for value, score in groups.items()}

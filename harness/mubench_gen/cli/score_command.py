@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.metric_option import chosen, metric_option
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
     from mubench_gen.runs.rescore import Change
     from mubench_gen.runs.results import Run
+    from mubench_gen.scores.metrics import ChosenMetric
 
 _EXAMPLES = """
 \b
 Examples:
   mubench-gen score runs/tiny-llava-1a2b3c4d
   mubench-gen score runs/tiny-llava-1a2b3c4d --save
+  mubench-gen score runs/clip-1a2b3c4d --metric probability --save
   mubench-gen score runs/tiny-llava-1a2b3c4d --scorer paper-compat
   mubench-gen score runs/tiny-llava-1a2b3c4d --scorer my-plugin
   mubench-gen score runs/tiny-llava-1a2b3c4d --audit 200 --out audit.csv
@@ -39,6 +43,7 @@ _SHOWN = 20
     metavar="NAME",
     help="paper-compat: the official μ-Bench scorer beside ours; or a plugin's. [ours]",
 )
+@metric_option
 @click.option(
     "--parser-card",
     type=PATH,
@@ -63,6 +68,7 @@ def command(
     run: Path | None,
     save: bool,
     scorer: str,
+    metric: tuple[str, ...],
     parser_card: Path | None,
     audit: int | None,
     out: Path | None,
@@ -91,8 +97,10 @@ def command(
         show_audit(loaded, audited, as_json=as_json)
         return
     if scorer == "ours":
-        _score(loaded, save=save, as_json=as_json)
+        _score(loaded, chosen(metric), save=save, as_json=as_json)
         return
+    if metric:
+        raise SettingError("--metric goes with our own reading: leave --scorer out.")
     if save:
         raise SettingError("--save keeps our own reading alone; leave it out with --scorer.")
     if scorer == "paper-compat":
@@ -105,25 +113,26 @@ def command(
     plugin_scorer.show(loaded, scorer, as_json=as_json)
 
 
-def _score(loaded: Run, *, save: bool, as_json: bool) -> None:
+def _score(loaded: Run, metrics: Sequence[ChosenMetric], *, save: bool, as_json: bool) -> None:
     from mubench_gen.cli.tables import print_json
     from mubench_gen.report.text import print_scores
     from mubench_gen.runs import rescore as again
 
     rescored = again.rescore(loaded)
+    measured = again.measured(loaded, rescored.changes, metrics)
     if save:
-        again.save(loaded, rescored.changes)
+        again.save(loaded, rescored.changes, metrics)
     if as_json:
         changed = [_plain(change) for change in rescored.changes]
         print_json(
             {
-                **loaded.summary(rescored.scores),
+                **loaded.summary(rescored.scores, measured),
                 "changed": changed,
                 "saved": save,
             }
         )
         return
-    print_scores(loaded, rescored.scores)
+    print_scores(loaded, rescored.scores, measured=measured)
     _print_changes(rescored.changes, saved=save)
 
 

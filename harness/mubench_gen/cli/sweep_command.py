@@ -41,7 +41,8 @@ _OWN = {
         "--exclude", "--accept-vocabulary", "--run-dir", "--html", "--svg", "--json",
     )
 }  # fmt: skip
-_SHARED = [name for name in OPTIONS if name not in {"plugin", "model", "run_dir", "reuse", "shard"}]
+_NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric"}
+_SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 
 
 @click.command(

@@ -6,7 +6,7 @@ Memory holds some twenty bytes a record and the text of each item's id once.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
+from mubench_gen.scores.metrics import ChosenMetric, needs_of
 from mubench_gen.scores.score import image_of
 
 Codes = npt.NDArray[np.int64]
@@ -30,7 +31,8 @@ class Outcomes:
 
     `item`, `variant` (prompt, read-out, order and repeat), `image` (what it is clustered by)
     and `answer` (the right option's original place and the number of options) are codes that
-    all runs of one reading share; `right` is 1, 0 or ERROR.
+    all runs of one reading share; `right` is 1, 0 or ERROR. `measured` holds further metrics by
+    their keys, NaN where there is no value.
     """
 
     run: Run
@@ -41,6 +43,13 @@ class Outcomes:
     right: npt.NDArray[np.int8]
     unanswered: int
     boxes: int
+    measured: Mapping[str, Values]
+
+    def values(self, metric: str | None) -> Values:
+        """How right each record is, or its value of that metric; NaN where it has none."""
+        if metric is not None:
+            return self.measured[metric]
+        return np.where(self.right == ERROR, np.nan, self.right)
 
     @property
     def errors(self) -> int:
@@ -97,8 +106,14 @@ class _Index:
         return self.codes.setdefault(text, len(self.codes))
 
 
-def read_outcomes(runs: Sequence[Run], fields: Sequence[str] = ("task", "dataset")) -> Reading:
-    """Read the runs. SettingError where no record has one of the fields."""
+def read_outcomes(
+    runs: Sequence[Run],
+    fields: Sequence[str] = ("task", "dataset"),
+    metrics: Sequence[ChosenMetric] = (),
+) -> Reading:
+    """Read the runs. SettingError where no record has one of the fields, MetricError where a
+    metric fails.
+    """
     items, variants, images = _Index(), _Index(), _Index()
     grouped = {field: array("q") for field in fields}
     indices = {field: _Index() for field in fields}
@@ -107,8 +122,9 @@ def read_outcomes(runs: Sequence[Run], fields: Sequence[str] = ("task", "dataset
     for run in runs:
         columns = [array("q") for _ in range(4)]
         rights = array("b")
+        measured = [array("d") for _ in metrics]
         unanswered = boxes = 0
-        for record in run.outcomes(fields):
+        for record in run.outcomes((*fields, *needs_of(metrics))):
             if is_box_record(record):
                 boxes += 1
                 continue
@@ -127,10 +143,20 @@ def read_outcomes(runs: Sequence[Run], fields: Sequence[str] = ("task", "dataset
             status = record["status"]
             unanswered += status not in ("answered", "error")
             rights.append(ERROR if status == "error" else bool(record["correct"]))
+            for metric, values in zip(metrics, measured, strict=True):
+                values.append(np.nan if status == "error" else metric.value(record))
         item_codes, variant, image, right_answer = map(_array, columns)
         found.append(
             Outcomes(
-                run, item_codes, variant, image, right_answer, _small(rights), unanswered, boxes
+                run,
+                item_codes,
+                variant,
+                image,
+                right_answer,
+                _small(rights),
+                unanswered,
+                boxes,
+                {m.key: np.array(v, np.float64) for m, v in zip(metrics, measured, strict=True)},
             )
         )
     counts = {field: len(index.codes.keys() - {ABSENT}) for field, index in indices.items()}
@@ -144,20 +170,28 @@ def read_outcomes(runs: Sequence[Run], fields: Sequence[str] = ("task", "dataset
     )
 
 
-def values_of(runs: Sequence[Outcomes], wanted: npt.NDArray[np.bool_], *, by_id: bool) -> Values:
+def values_of(
+    runs: Sequence[Outcomes],
+    wanted: npt.NDArray[np.bool_],
+    *,
+    by_id: bool,
+    metric: str | None = None,
+) -> Values:
     """How right each run was on each item, of shape (items, runs); NaN where left out.
 
     The mean over an item's records that have an answer. `by_id`: over those ids alone that
     all of these runs answered, so that a failed order or repeat is left out of all of them.
+    `metric`: the values of that metric instead.
     """
-    sound = [run.right != ERROR for run in runs]
+    each = [run.values(metric) for run in runs]
+    sound = [~np.isnan(found) for found in each]
     if by_id:
         sound = _shared(runs, sound)
     values = np.full((len(wanted), len(runs)), np.nan)
-    for place, (run, kept) in enumerate(zip(runs, sound, strict=True)):
-        item, right = run.item[kept], run.right[kept]
+    for place, (run, found, kept) in enumerate(zip(runs, each, sound, strict=True)):
+        item = run.item[kept]
         counts = np.bincount(item, minlength=len(wanted))
-        sums = np.bincount(item, weights=right, minlength=len(wanted))
+        sums = np.bincount(item, weights=found[kept], minlength=len(wanted))
         there = wanted & (counts > 0)
         values[there, place] = sums[there] / counts[there]
     return values

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
-from mubench_gen.compare.answer_matrix import Codes, Reading, Values, read_outcomes, values_of
-from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, sides_of
+from mubench_gen.compare.answer_matrix import Codes, Reading, Values, read_outcomes
+from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, side_values, sides_of
 from mubench_gen.compare.preconditions import Comparability, comparability
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.measured import difference_of
 from mubench_gen.scores.metadata import check_facts
+from mubench_gen.scores.metrics import ChosenMetric
 from mubench_gen.scores.paired import (
     DRAWS,
     Omnibus,
     PairedDifference,
     compare_all,
-    compare_pair,
     holm,
 )
 
@@ -57,12 +58,37 @@ class Overall:
     family: int
 
 
+Row = TypeVar("Row", Difference, Overall)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricComparison:
+    """The differences in one further metric, in its own unit; fields as in Comparison.
+
+    left_out: groups of items of which too few have values to compare.
+    """
+
+    chosen: ChosenMetric
+    differences: tuple[Difference, ...]
+    overall: tuple[Overall, ...]
+    left_out: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            **self.chosen.described(),
+            "differences": [flat(one, "paired") for one in self.differences],
+            "overall": [flat(one, "omnibus") for one in self.overall],
+            "left_out": list(self.left_out),
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """All that a comparison found.
 
     items: what is compared, of so many in any run. accepted: why the runs would not have
-    been comparable, had it not been asked for. notes: what else differs.
+    been comparable, had it not been asked for. notes: what else differs. metrics: the same of
+    further metrics, by their keys.
     """
 
     sides: tuple[Side, ...]
@@ -74,6 +100,7 @@ class Comparison:
     overall: tuple[Overall, ...]
     seed: int
     draws: int = DRAWS
+    metrics: Mapping[str, MetricComparison] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """What `compare --json` prints."""
@@ -83,12 +110,17 @@ class Comparison:
             "items_in_any": self.items_in_any,
             "accepted": list(self.accepted),
             "notes": list(self.notes),
-            "differences": [_flat(one, "paired") for one in self.differences],
-            "overall": [_flat(one, "omnibus") for one in self.overall],
+            "differences": [flat(one, "paired") for one in self.differences],
+            "overall": [flat(one, "omnibus") for one in self.overall],
             "seed": self.seed,
             "draws": self.draws,
             "confidence": 0.95,
             "power": 0.8,
+            **(
+                {"metrics": {k: m.as_dict() for k, m in self.metrics.items()}}
+                if self.metrics
+                else {}
+            ),
         }
 
 
@@ -107,6 +139,7 @@ def compare(
     unfinished: bool = False,
     by: Sequence[str] = (),
     group: str | None = None,
+    metrics: Sequence[ChosenMetric] = (),
     seed: int = 0,
 ) -> Comparison:
     """Compare two runs or more on the items that they share.
@@ -115,7 +148,8 @@ def compare(
     based on. `by`: further fields whose values group the items. `group`: a fact of the models
     ("scope", "domain"): the groups of models are compared instead of the runs. RunFolderError
     where the runs are not comparable, unless `intersection` (or, for unfinished runs alone,
-    `unfinished`) says that what they share is to be compared all the same.
+    `unfinished`) says that what they share is to be compared all the same. `metrics`: compared
+    beside the accuracy, on the same items.
     """
     if len(runs) < 2:
         raise SettingError("A comparison needs two runs or more: mubench-gen compare A B.")
@@ -126,12 +160,15 @@ def compare(
     fields = tuple(dict.fromkeys(("task", "dataset", *by)))
     if group is not None:
         check_facts([group], [run.manifest for run in runs])
-    reading = read_outcomes(runs, fields)
+    reading = read_outcomes(runs, fields, metrics)
     found = comparability(reading, labels)
     accepted = _accepted(found, reading, intersection=intersection, unfinished=unfinished)
     sides, members = sides_of(reading, labels, group)
     chosen = pairs_of(sides, reading, pairs, group)
-    differences, overall = _compared(reading, found, sides, members, chosen, seed)
+    pairing = _Pairing(reading, found, sides, members, chosen, seed)
+    differences, overall, _ = _compared(pairing)
+    if not differences:
+        raise RunFolderError("No item has an answer of both runs: all that they share failed.")
     return Comparison(
         sides=sides,
         items=int(found.wanted.sum()),
@@ -141,6 +178,7 @@ def compare(
         differences=differences,
         overall=overall,
         seed=seed,
+        metrics={one.key: MetricComparison(one, *_compared(pairing, one)) for one in metrics},
     )
 
 
@@ -173,66 +211,85 @@ def _accepted(
     return found.obstacles + found.unfinished
 
 
-def _compared(
-    reading: Reading,
-    found: Comparability,
-    sides: Sequence[Side],
-    members: Sequence[Sequence[int]],
-    pairs: Sequence[tuple[int, int]],
-    seed: int,
-) -> tuple[tuple[Difference, ...], tuple[Overall, ...]]:
-    groups, images = list(_groups(reading, found)), reading.images()
+@dataclass(frozen=True, slots=True)
+class _Pairing:
+    """What is compared with what: the sides, the places of their runs, the pairs of sides."""
 
-    def values(places: Sequence[int]) -> Values:
+    reading: Reading
+    found: Comparability
+    sides: Sequence[Side]
+    members: Sequence[Sequence[int]]
+    pairs: Sequence[tuple[int, int]]
+    seed: int
+
+    def values(self, places: Sequence[int], metric: str | None) -> Values:
         """Of shape (items, sides), NaN in all where one of the runs has none."""
-        members_of = [members[place] for place in places]
-        flat = [run for runs in members_of for run in runs]
-        each = values_of([reading.runs[run] for run in flat], found.wanted, by_id=found.by_id)
-        each[np.isnan(each).any(axis=1)] = np.nan
-        ends = np.cumsum([len(runs) for runs in members_of])
-        return np.stack([part.mean(axis=1) for part in np.split(each, ends[:-1], axis=1)], axis=1)
+        members = [self.members[place] for place in places]
+        wanted, by_id = self.found.wanted, self.found.by_id
+        return side_values(self.reading, members, wanted, by_id=by_id, metric=metric)
 
+
+def _compared(
+    pairing: _Pairing, chosen: ChosenMetric | None = None
+) -> tuple[tuple[Difference, ...], tuple[Overall, ...], tuple[str, ...]]:
+    """The differences in accuracy, or in that metric; and the groups that are too small for one."""
+    groups, images = list(_groups(pairing.reading, pairing.found)), pairing.reading.images()
+    bounds = (0.0, 1.0) if chosen is None else chosen.metric.bounds
+    metric, seed = None if chosen is None else chosen.key, pairing.seed
+    least = 1 if bounds == (0.0, 1.0) else 2  # images
     differences: list[Difference] = []
-    for first, second in pairs:
-        both = values((first, second))
-        there = ~np.isnan(both[:, 0])
-        for one in groups:
-            items = one.items[there[one.items]]
-            if len(items):
-                paired = compare_pair(both[items, 0], both[items, 1], images[items], seed=seed)
-                labels = sides[first].label, sides[second].label
-                excluded = len(one.items) - len(items)
-                differences.append(Difference(one.part, one.name, *labels, excluded, paired, 1, 1))
+    left_out: dict[str, None] = {}
+    for first, second in pairing.pairs:
+        both = pairing.values((first, second), metric)
+        for one, items in _with_values(groups, both):
+            if len(np.unique(images[items])) < least:
+                left_out[one.name] = None
+                continue
+            paired = difference_of(
+                both[items, 0], both[items, 1], images[items], bounds=bounds, seed=seed
+            )
+            labels = pairing.sides[first].label, pairing.sides[second].label
+            excluded = len(one.items) - len(items)
+            differences.append(Difference(one.part, one.name, *labels, excluded, paired, 1, 1))
     overall: list[Overall] = []
-    if len(sides) > 2:
-        every = values(range(len(sides)))
-        there = ~np.isnan(every[:, 0])
-        for one in groups:
-            items = one.items[there[one.items]]
+    if len(pairing.sides) > 2:
+        every = pairing.values(range(len(pairing.sides)), metric)
+        for one, items in _with_values(groups, every):
             if len(items):
-                omnibus = compare_all(every[items], images[items], seed=seed)
+                omnibus = compare_all(
+                    every[items], images[items], seed=seed, shares=bounds == (0.0, 1.0)
+                )
                 overall.append(Overall(one.part, one.name, omnibus, 1, 1))
-    if not differences:
-        raise RunFolderError("No item has an answer of both runs: all that they share failed.")
-    return _adjusted(differences), _adjusted_overall(overall)
+    return (
+        adjusted(differences, lambda one: one.paired.p),
+        adjusted(overall, lambda one: one.omnibus.p),
+        tuple(left_out),
+    )
+
+
+def _with_values(groups: Sequence[_Group], values: Values) -> Iterator[tuple[_Group, Codes]]:
+    """Each group with those of its items that have values on all sides."""
+    there = ~np.isnan(values[:, 0])
+    for one in groups:
+        yield one, one.items[there[one.items]]
 
 
 def _groups(reading: Reading, found: Comparability) -> Iterator[_Group]:
     shared = np.flatnonzero(found.wanted)
     yield _Group("pooled", "pooled", shared)
-    for field, codes in reading.groups.items():
+    for column, codes in reading.groups.items():
         here = codes[shared]
-        names = reading.values[field]
+        names = reading.values[column]
         for code in sorted(np.unique(here).tolist(), key=lambda code: names[code]):
-            yield _Group(_PARTS.get(field, field), names[code], shared[here == code])
+            yield _Group(_PARTS.get(column, column), names[code], shared[here == code])
 
 
-def _adjusted(differences: Sequence[Difference]) -> tuple[Difference, ...]:
+def adjusted(rows: Sequence[Row], chance: Callable[[Row], float]) -> tuple[Row, ...]:
     """Each part of the table is a family, over all pairs; in the order of the table."""
-    found: list[Difference] = []
-    for part in dict.fromkeys(one.part for one in differences):
-        family = [one for one in differences if one.part == part]
-        chances = holm([one.paired.p for one in family])
+    found: list[Row] = []
+    for part in dict.fromkeys(one.part for one in rows):
+        family = [one for one in rows if one.part == part]
+        chances = holm([chance(one) for one in family])
         found += [
             replace(one, p_holm=p, family=len(family))
             for one, p in zip(family, chances, strict=True)
@@ -240,19 +297,7 @@ def _adjusted(differences: Sequence[Difference]) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def _adjusted_overall(overall: Sequence[Overall]) -> tuple[Overall, ...]:
-    found: list[Overall] = []
-    for part in dict.fromkeys(one.part for one in overall):
-        family = [one for one in overall if one.part == part]
-        chances = holm([one.omnibus.p for one in family])
-        found += [
-            replace(one, p_holm=p, family=len(family))
-            for one, p in zip(family, chances, strict=True)
-        ]
-    return tuple(found)
-
-
-def _flat(one: Any, nested: str) -> dict[str, Any]:
+def flat(one: Any, nested: str) -> dict[str, Any]:
     """A row as one object, what is nested between its name and its adjusted p."""
     plain = asdict(one)
     inner = plain.pop(nested)

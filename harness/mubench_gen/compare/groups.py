@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from mubench_gen.compare.answer_matrix import Outcomes, Reading
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.compare.answer_matrix import Outcomes, Reading, Values, values_of
 from mubench_gen.errors import SettingError
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.metadata import ABSENT, MODEL, fact_of
@@ -18,7 +21,9 @@ _SHOWN_PROMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What is compared: a run, or the runs of a group of models, whose mean then counts.
+    """What is compared: a run, or the runs of a group of models.
+
+    A group's value is the mean of its models', a model's that of its runs.
 
     n: records without errors, counted over its runs, as n_errors, unanswered (counted
     wrong) and planned are.
@@ -82,6 +87,38 @@ def sides_of(
         runs = [reading.runs[place] for place in places]
         sides.append(_side(name, runs))
     return tuple(sides), members
+
+
+def side_values(
+    reading: Reading,
+    members: Sequence[Sequence[int]],
+    wanted: npt.NDArray[np.bool_],
+    *,
+    by_id: bool,
+    metric: str | None = None,
+) -> Values:
+    """Of shape (items, sides): the mean over a side's models of the means over their runs.
+
+    `members`: the places of each side's runs. NaN in all where one of the runs has no value.
+    """
+    places = [place for side in members for place in side]
+    runs = [reading.runs[place] for place in places]
+    each = values_of(runs, wanted, by_id=by_id, metric=metric)
+    each[np.isnan(each).any(axis=1)] = np.nan
+    column = {place: number for number, place in enumerate(places)}
+    sides = []
+    for side in members:
+        models: dict[str, list[int]] = {}
+        for place in side:
+            models.setdefault(model_of(reading.runs[place].run), []).append(column[place])
+        means = [each[:, columns].mean(axis=1) for columns in models.values()]
+        sides.append(np.stack(means, axis=1).mean(axis=1))
+    return np.stack(sides, axis=1)
+
+
+def model_of(run: Run) -> str:
+    """A model by its plugin's name and its id."""
+    return f"{run.manifest['plugin']['name']} {run.manifest['model']['id']}"
 
 
 def _side(label: str, runs: Sequence[Outcomes]) -> Side:

@@ -7,18 +7,20 @@ that are unfinished, controls, or of models without the fact stand beside, in no
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.compare.answer_matrix import Codes, Reading, Values, read_outcomes, values_of
+from mubench_gen.compare.answer_matrix import Codes, Reading, Values, read_outcomes
+from mubench_gen.compare.comparison import Difference, adjusted, flat
+from mubench_gen.compare.groups import model_of, side_values
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.interval import student, wilson
+from mubench_gen.scores.interval import share_interval
 from mubench_gen.scores.metadata import ABSENT, MODEL, check_facts, fact_of
-from mubench_gen.scores.paired import PairedDifference, compare_pair, holm
+from mubench_gen.scores.paired import compare_pair
 
 _OPTIONS = 1_000  # Outcomes.answer is a place times this, and the number of options
 
@@ -52,18 +54,6 @@ class GroupScore:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupDifference:
-    """`first` − `second` on the same items; p_holm is adjusted for the rows of its part."""
-
-    part: str
-    name: str
-    first: str
-    second: str
-    paired: PairedDifference
-    p_holm: float
-
-
-@dataclass(frozen=True, slots=True)
 class Grouping:
     """What groups of models score. left_out: (run, why) of those that are in none.
 
@@ -75,17 +65,13 @@ class Grouping:
     left_out: tuple[tuple[str, str], ...]
     items: int
     scores: tuple[GroupScore, ...]
-    differences: tuple[GroupDifference, ...]
+    differences: tuple[Difference, ...]
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """What `report --group --json` prints."""
         plain = asdict(self)
-        plain["differences"] = [
-            {**{k: v for k, v in one.items() if k != "paired"}, **one["paired"]}
-            for one in plain["differences"]
-        ]
-        return plain
+        return {**plain, "differences": [flat(one, "paired") for one in self.differences]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +98,7 @@ def group_runs(
         Group(
             name,
             tuple(labels[i] for i in places),
-            tuple(dict.fromkeys(_model(runs[i]) for i in places)),
+            tuple(dict.fromkeys(model_of(runs[i]) for i in places)),
         )
         for name, places in sorted(members.items())
     )
@@ -125,8 +111,9 @@ def group_runs(
     if not found.wanted.any():
         note = "The models' runs share no item: their groups cannot be held side by side"
         return Grouping(fact.removeprefix(MODEL), groups, left_out, 0, (), (), (note,))
-    values = _values(reading, [group.name for group in groups for _ in group.runs], found.wanted,
-                     by_id=found.by_id)  # fmt: skip
+    ends = np.cumsum([len(group.runs) for group in groups]).tolist()
+    spans = [range(end - len(group.runs), end) for group, end in zip(groups, ends, strict=True)]
+    values = side_values(reading, spans, found.wanted, by_id=found.by_id)
     wanted = found.wanted & ~np.isnan(values).any(axis=1)
     parts = [one for one in _parts(reading, wanted) if len(one.items)]
     images, chance = reading.images(), _chance(reading)
@@ -166,26 +153,6 @@ def _sorted_out(
     return kept, tuple(out)
 
 
-def _model(run: Run) -> str:
-    return f"{run.manifest['plugin']['name']} {run.manifest['model']['id']}"
-
-
-def _values(
-    reading: Reading, groups: Sequence[str], wanted: npt.NDArray[np.bool_], *, by_id: bool
-) -> Values:
-    """Of shape (items, groups): the mean over a group's models of the means over their runs."""
-    each = values_of(reading.runs, wanted, by_id=by_id)
-    columns = []
-    for group in dict.fromkeys(groups):
-        places = [i for i, name in enumerate(groups) if name == group]
-        models: dict[str, list[int]] = {}
-        for place in places:
-            models.setdefault(_model(reading.runs[place].run), []).append(place)
-        means = [each[:, members].mean(axis=1) for members in models.values()]
-        columns.append(np.stack(means, axis=1).mean(axis=1))
-    return np.stack(columns, axis=1)
-
-
 def _parts(reading: Reading, wanted: npt.NDArray[np.bool_]) -> Iterator[_Part]:
     shared = np.flatnonzero(wanted)
     yield _Part("pooled", "pooled", shared)
@@ -222,7 +189,13 @@ def _score(group: str, part: _Part, values: Values, images: Codes, chance: Value
     sums = np.bincount(image, weights=values).astype(np.float64)
     counts = np.bincount(image).astype(np.int64)
     accuracy, level = float(values.mean()), float(chance.mean())
-    ci = _interval(accuracy, sums, counts)
+    ci = share_interval(
+        accuracy,
+        len(values),
+        len(counts),
+        spread=float(((values - accuracy) ** 2).sum()),
+        between=float(((sums - accuracy * counts) ** 2).sum()),
+    )
     return GroupScore(
         group=group,
         part=part.part,
@@ -236,41 +209,24 @@ def _score(group: str, part: _Part, values: Values, images: Codes, chance: Value
     )
 
 
-def _interval(mean: float, sums: Values, counts: Codes) -> tuple[float, float]:
-    """Wilson's, with as many items as independent ones would give the clustered variance.
-
-    At 0 and 1, where that variance says nothing, as many as there are images.
-    """
-    images, items = len(counts), int(counts.sum())
-    size = float(images)
-    if images > 1 and 0 < mean < 1:
-        squares = float(((sums - mean * counts) ** 2).sum())
-        variance = images / (images - 1) * squares / items**2
-        size = mean * (1 - mean) / variance if variance > 0 else float(items)
-    return wilson(mean, size, student(0.95, images - 1))
-
-
 def _differences(
     groups: Sequence[Group], parts: Sequence[_Part], values: Values, images: Codes, seed: int
-) -> tuple[GroupDifference, ...]:
+) -> tuple[Difference, ...]:
     """Each group against the first, adjusted by Holm within each part."""
     found = [
-        GroupDifference(
+        Difference(
             part=one.part,
             name=one.name,
             first=groups[0].name,
             second=groups[place].name,
+            n_excluded=0,
             paired=compare_pair(
                 values[one.items, 0], values[one.items, place], images[one.items], seed=seed
             ),
             p_holm=1.0,
+            family=1,
         )
         for place in range(1, len(groups))
         for one in parts
     ]
-    adjusted: list[GroupDifference] = []
-    for part in dict.fromkeys(one.part for one in found):
-        family = [one for one in found if one.part == part]
-        chances = holm([one.paired.p for one in family])
-        adjusted += [replace(one, p_holm=p) for one, p in zip(family, chances, strict=True)]
-    return tuple(adjusted)
+    return adjusted(found, lambda one: one.paired.p)

@@ -17,7 +17,7 @@ _LATEX = {
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """A table of texts. The first column is aligned to the left, the others to the right.
+    """A table of texts: the first `texts` columns are words, the others numbers.
 
     `sections`: rows that belong together; `notes` stand below.
     """
@@ -26,6 +26,7 @@ class TextTable:
     columns: Sequence[str]
     sections: Sequence[Sequence[Sequence[str]]]
     notes: Sequence[str] = ()
+    texts: int = 1
 
 
 def to_markdown(table: TextTable) -> str:
@@ -34,7 +35,7 @@ def to_markdown(table: TextTable) -> str:
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(_markdown(cell) for cell in cells) + " |"
 
-    rule = "|" + "|".join([":---", *("---:" for _ in table.columns[1:])]) + "|"
+    rule = "|" + "|".join(":---" if left else "---:" for left in _to_the_left(table)) + "|"
     rows = [line(row) for section in table.sections for row in section]
     parts = [f"**{_markdown(table.title)}**", "\n".join([line(table.columns), rule, *rows])]
     parts += [_markdown(note) for note in table.notes]
@@ -54,10 +55,15 @@ def to_latex(table: TextTable) -> str:
     return (
         "\\begin{table}\n\\centering\n"
         f"\\caption{{{_latex(table.title)}}}\n"
-        f"\\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}\n\\toprule\n"
+        f"\\begin{{tabular}}{{{''.join('l' if left else 'r' for left in _to_the_left(table))}}}\n"
+        "\\toprule\n"
         f"{line(table.columns)}\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}{notes}\n"
         "\\end{table}\n"
     )
+
+
+def _to_the_left(table: TextTable) -> list[bool]:
+    return [place < table.texts for place in range(len(table.columns))]
 
 
 def _markdown(text: str) -> str:

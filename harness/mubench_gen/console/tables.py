@@ -16,6 +16,8 @@ from mubench_gen.console.outlet import printable
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mubench_gen.console.formats import TextTable
+
 _NAME = 24  # characters of a first column, and of a word, that are not folded
 _FOLDED = 10  # characters of a word in a further column where there is no other way
 
@@ -47,6 +49,13 @@ class Sheet:
     def lines(self) -> Iterator[Line]:
         for section in self.sections:
             yield from section
+
+
+def as_sheet(table: TextTable) -> Sheet:
+    """A table of texts as a terminal shows it."""
+    sections = [[Line(row) for row in section] for section in table.sections]
+    numbers = range(table.texts, len(table.columns))
+    return Sheet(table.columns, sections, table.title, right=numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,9 @@ HEADINGS = {
         "repeats": Option("N", "How often each request is asked. [1]"),
         "seed": Option("N", "Seed of everything that is drawn. [0]"),
         "judge": Option("NAME", "Plugin whose judge reads what no rule of the parser could."),
+        "metric": Option(
+            "NAMES", "Further scores: unanswered, grit, a plugin's, PLUGIN:METRIC.", many=True
+        ),
     },
     "The engine": {
         "engine": Option(

@@ -25,6 +25,7 @@ from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.hooks import Isolated
 from mubench_gen.plugins.registry import Plugin, Plugins
 from mubench_gen.prompts.render import Prompt, load_prompt
+from mubench_gen.scores.metrics import ChosenMetric, choose_metrics
 from mubench_gen.storage.run_folder import run_name
 from mubench_gen.tasks.few_shot import Shots
 from mubench_gen.tasks.matching import (
@@ -73,6 +74,7 @@ class Plan:
     policy: StandardPolicy
     weights: Weights
     judge: Bench | None = None
+    metrics: Sequence[ChosenMetric] = ()
     shots: Shots | None = None
     selection: Selection | None = None
     held: bytes | None = None
@@ -164,6 +166,7 @@ def make_plan(
         if weighed
         else Weights(None, None),
         judge=open_judge(settings.judge, plugins) if settings.judge is not None else None,
+        metrics=choose_metrics(settings.metric, plugins),
         shots=shots,
         held=_held(None if shard is None else rows_of(shard, dataset), shots),
         cluster=cluster,

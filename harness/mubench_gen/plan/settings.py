@@ -31,6 +31,7 @@ NOT_IDENTITY = frozenset(
         "reuse",
         "keep_embeddings",
         "max_requests",
+        "metric",
         "ray_address",
     }
 )
@@ -66,6 +67,7 @@ class Settings(BaseModel):
     deterministic: bool = False
     orders: str | None = None
     judge: str | None = None
+    metric: tuple[str, ...] = ()
     control: Literal["none", "blind", "shuffled"] = "none"
     limit: int | None = Field(None, ge=1)
     shard: str | None = None
@@ -89,14 +91,16 @@ class Settings(BaseModel):
     def _path_as_text(cls, value: Any) -> Any:
         return str(value) if isinstance(value, Path) else value
 
-    @field_validator("tasks", "prompt", mode="before")
+    @field_validator("tasks", "prompt", "metric", mode="before")
     @classmethod
     def _paths_as_text(cls, value: Any) -> Any:
         if isinstance(value, (list, tuple)):
             return [str(v) if isinstance(v, Path) else v for v in value]
         return str(value) if isinstance(value, Path) else value
 
-    @field_validator("licenses", "tasks", "prompt", "readout", "reuse", "base_url", mode="before")
+    @field_validator(
+        "licenses", "tasks", "prompt", "readout", "metric", "reuse", "base_url", mode="before"
+    )
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         values = [value] if isinstance(value, (str, Path)) else value or ()

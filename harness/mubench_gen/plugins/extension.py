@@ -1,21 +1,24 @@
 """The hooks of mubench-gen, and what a plugin may offer beside models.
 
-A transform changes images, a judge reads replies, a scorer scores records, a section says
-something in a report: each is called only where a flag names its plugin. Everything in this
-module is public API, re-exported by `mubench_gen`.
+A transform changes images, a metric measures items, an export format writes results, a judge
+reads replies, a scorer scores records, a section says something in a report: each is called only
+where a flag names its plugin. Everything in this module is public API, re-exported by
+`mubench_gen`.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
 from mubench_gen.model import ModelSpec, Options, hookspec
+from mubench_gen.storage.columns import LEFT_OUT
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -103,6 +106,65 @@ class Transform:
         return list(inspect.signature(self.function).parameters.values())[1:]
 
 
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number of each item; every report shows its mean with a 95 % interval (`--metric`).
+
+    `value` gets the record of an item that did not fail (status "error" never reaches it) and
+    gives a number, or None where the metric is not defined for that item. `title` is the heading
+    of its column. `bounds`: between which the values lie; `percent`: they are shares of 1, shown
+    in per cent. `higher_is_better`: None where neither is. `needs`: of a record's fields key,
+    messages, reply and span those that `value` reads; it gets all others unasked.
+    """
+
+    name: str
+    title: str
+    value: Callable[[Mapping[str, Any]], float | None]
+    higher_is_better: bool | None = True
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    percent: bool = False
+    needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_named("Metric", self.name, self.title, self.value)
+        low, high = self.bounds
+        if not low < high:
+            raise ValueError(f"Metric {self.name}: the bounds {self.bounds} are not (low, high)")
+        if unknown := set(self.needs) - LEFT_OUT:
+            raise ValueError(
+                f"Metric {self.name}: needs names {sorted(unknown)}; only "
+                f"{', '.join(sorted(LEFT_OUT))} have to be asked for"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A format that results are written in (`report RUN… --format NAME`).
+
+    `write` gets the runs with their scores (`run`, `scores`, `by`, `metrics` each), a stream of
+    bytes to write to, and the validated `-o key=value` options, an object of the class `Options`.
+    `text`: whether what it writes may stand on a terminal.
+    """
+
+    name: str
+    title: str
+    write: Callable[[Sequence[Any], IO[bytes], Any], None]
+    Options: type[Options] = Options
+    text: bool = True
+
+    def __post_init__(self) -> None:
+        _check_named("Export", self.name, self.title, self.write)
+
+
+def _check_named(kind: str, name: object, title: object, function: object) -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise ValueError(f"{kind} {name!r}: a name has letters, digits, _ . and - alone")
+    if not isinstance(title, str) or not title.strip():
+        raise ValueError(f"{kind} {name}: it needs a title")
+    if not callable(function):
+        raise ValueError(f"{kind} {name}: {function!r:.60} is not a function")
+
+
 class Hooks:
     """The hooks of mubench-gen. The plugin manager validates plugins against this class.
 
@@ -123,6 +185,21 @@ class Hooks:
 
         Called when `--image-set transform=…` or `ablate --axis transform=…` names the plugin,
         and when a report shows the images of such a run.
+        """
+
+    @hookspec(firstresult=True)
+    def mubench_gen_metrics(self) -> Sequence[Metric]:  # type: ignore[empty-body]
+        """The metrics of this plugin.
+
+        Called when `--metric` of `eval`, `score`, `report`, `compare` or `ablate` names the
+        plugin, and when a run that was scored with one of them is shown again.
+        """
+
+    @hookspec(firstresult=True)
+    def mubench_gen_exports(self) -> Sequence[Export]:  # type: ignore[empty-body]
+        """The export formats of this plugin.
+
+        Called when `report --format` names the plugin.
         """
 
     @hookspec(firstresult=True)

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     import pluggy
 
     from mubench_gen.model import ModelSpec
-    from mubench_gen.plugins.extension import Judge, Measures, Section, Transform
+    from mubench_gen.plugins.extension import Export, Judge, Measures, Metric, Section, Transform
 
     Score = Callable[[Iterable[Mapping[str, Any]], Mapping[str, Any]], Measures]
     Sectioned = Callable[[Sequence[Any]], Section]
 
-Named = TypeVar("Named", bound="Transform")
+Named = TypeVar("Named", "Transform", "Metric", "Export")
 
 _METHODS = {
     "StreamingModel": ("submit",),
@@ -41,8 +41,13 @@ _METHODS = {
 
 
 _EXTENSIONS = (
-    "mubench_gen_transforms", "mubench_gen_judge", "mubench_gen_score", "mubench_gen_section",
-)  # fmt: skip
+    "mubench_gen_transforms",
+    "mubench_gen_metrics",
+    "mubench_gen_exports",
+    "mubench_gen_judge",
+    "mubench_gen_score",
+    "mubench_gen_section",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ class Offers:
     score: Score | None = None
     section: Sectioned | None = None
     transforms: Sequence[Transform] = ()
+    metrics: Sequence[Metric] = ()
+    exports: Sequence[Export] = ()
 
     @property
     def kinds(self) -> str:
@@ -63,13 +70,15 @@ class Offers:
             "a judge": self.judge,
             "a scorer": self.score,
             "a section": self.section,
+            "metrics": self.metrics or None,
+            "an export format": self.exports or None,
         }
         return " and ".join(name for name, what in offered.items() if what is not None)
 
 
 def offers_of(module: ModuleType, where: str) -> Offers:
     """Ask a module's hooks for its models and its judge; PluginError says what is wrong."""
-    from mubench_gen.plugins.extension import Transform
+    from mubench_gen.plugins.extension import Export, Metric, Transform
 
     manager = _registered(module, where)
     return Offers(
@@ -78,6 +87,8 @@ def offers_of(module: ModuleType, where: str) -> Offers:
         _score(manager, where) if manager.hook.mubench_gen_score.get_hookimpls() else None,
         _section(manager, where) if manager.hook.mubench_gen_section.get_hookimpls() else None,
         _named(manager, "mubench_gen_transforms", Transform, where),
+        _named(manager, "mubench_gen_metrics", Metric, where),
+        _named(manager, "mubench_gen_exports", Export, where),
     )
 
 

@@ -12,6 +12,8 @@ _SIGNS = {
     "generative": ("GenerativeModel", "StreamingModel", 'kind="generative"', "kind='generative'"),
     "contrastive": ("ContrastiveModel", 'kind="contrastive"', "kind='contrastive'"),
     "transform": ("def mubench_gen_transforms",),
+    "metrics": ("def mubench_gen_metrics",),
+    "export": ("def mubench_gen_exports",),
     "judge": ("def mubench_gen_judge",),
     "scorer": ("def mubench_gen_score",),
     "section": ("def mubench_gen_section",),

@@ -110,8 +110,8 @@ class Plugins:
         return find_entry_points(GROUP)
 
 
-def check_options(name: str, model: type[Any], given: dict[str, str]) -> Any:
-    """The options of a model class, validated; a wrong one is refused by name."""
+def check_options(name: str, model: Any, given: dict[str, str], *, kind: str = "plugin") -> Any:
+    """The options of what has a class `Options`, validated; a wrong one is refused by name."""
     from pydantic import ValidationError
 
     try:
@@ -122,10 +122,10 @@ def check_options(name: str, model: type[Any], given: dict[str, str]) -> Any:
         known = model.Options.model_fields
         if first["type"] == "extra_forbidden":
             near = did_you_mean(key, known) if known else "It has none."
-            raise SettingError(f"The plugin {name!r} has no option {key!r}. {near}") from None
+            raise SettingError(f"The {kind} {name!r} has no option {key!r}. {near}") from None
         got = "***" if first["loc"][0] in secret_fields(model.Options) else repr(first["input"])
         raise SettingError(
-            f"Option {key} of the plugin {name!r}: {first['msg']} (got {got})."
+            f"Option {key} of the {kind} {name!r}: {first['msg']} (got {got})."
         ) from None
     know_typed(options)
     return options

@@ -1,16 +1,27 @@
-"""scores → files that other programs read: Markdown, LaTeX, CSV, Parquet."""
+"""scores → files that other programs read: Markdown, LaTeX, CSV, Parquet, and plugins' formats.
+
+To add a format, put it into FORMATS; a plugin lists its own in the hook `mubench_gen_exports`.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from mubench_gen.console.formats import TextTable, to_latex, to_markdown
-from mubench_gen.console.outlet import blanked, cell
-from mubench_gen.errors import MissingExtraError
+from mubench_gen.console.numbers import percent
+from mubench_gen.console.outlet import blanked, cell, visible
+from mubench_gen.console.stdout import results_only
+from mubench_gen.errors import MissingExtraError, SettingError
+from mubench_gen.plugins.extension import Export
+from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.offered import offered
+from mubench_gen.plugins.registry import Plugin, Plugins, check_options
+from mubench_gen.report.metric_table import flat_columns, flat_scores, metric_table
 from mubench_gen.report.text import (
     BOX_COLUMNS,
     COLUMNS,
@@ -18,18 +29,18 @@ from mubench_gen.report.text import (
     box_cells,
     cells,
     notes,
-    percent,
     table_rows,
     title,
 )
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import Breakdown, breakdowns
+from mubench_gen.scores.measured import Measured, rows_of
+from mubench_gen.scores.metrics import ChosenMetric
 from mubench_gen.scores.score import Scores
 
 if TYPE_CHECKING:
     import pandas
 
-FORMATS = ("md", "csv", "latex", "parquet")
 # Of the tidy table: a row a run and group of items, shares between 0 and 1.
 _TEXTS = ("run", "plugin", "model", "data", "prompt", "control", "part", "name")
 _COUNTS = ("n", "n_errors", "planned")
@@ -43,28 +54,70 @@ TIDY = ("run", "plugin", "model", "data", "prompt", "control", "finished", "part
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A run's scores, and those of a breakdown."""
+    """A run's scores, those of a breakdown, and its metrics: what an export format gets."""
 
     run: Run
     scores: Scores
     by: Breakdown
+    metrics: Measured
 
 
-def reported(runs: Sequence[Run], by: Sequence[str] = ()) -> list[Reported]:
+def reported(
+    runs: Sequence[Run], by: Sequence[str] = (), metrics: Sequence[ChosenMetric] = ()
+) -> list[Reported]:
     """The runs with their scores, by these fields too."""
     found = breakdowns((run.outcomes(by) for run in runs), by) if by else [{} for _ in runs]
-    return [Reported(run, run.scores, one) for run, one in zip(runs, found, strict=True)]
+    return [
+        Reported(run, run.scores, one, run.measured(metrics, by))
+        for run, one in zip(runs, found, strict=True)
+    ]
 
 
-def export(runs: Sequence[Reported], form: str) -> bytes:
-    """The runs in one of FORMATS. MissingExtraError where Parquet needs a package."""
-    if form == "parquet":
-        return _parquet(runs)
-    if form == "csv":
-        return _csv(runs).encode("utf-8", "replace")
-    write = to_markdown if form == "md" else to_latex
-    text = "\n".join(write(table) for table in text_tables(runs))
-    return text.encode("utf-8", "replace")
+@dataclass(frozen=True, slots=True)
+class ChosenExport:
+    """A format that was asked for, and the plugin that it is of; None where it is built in."""
+
+    export: Export
+    options: Any
+    plugin: Plugin | None = None
+
+    def write(self, runs: Sequence[Reported], stream: IO[bytes]) -> None:
+        """Write the runs. PluginError names the plugin whose format fails."""
+        if self.plugin is None:
+            self.export.write(runs, stream, self.options)
+            return
+        where = f"The export format {self.export.name!r} of the plugin {self.plugin.name!r}"
+        with Isolated(where), results_only():
+            self.export.write(runs, stream, self.options)
+
+    def printable(self, content: bytes) -> bytes:
+        """What it wrote, with nothing that a terminal obeys where stdout is one."""
+        if not sys.stdout.isatty():
+            return content
+        return visible(content.decode("utf-8", "replace")).encode("utf-8", "replace")
+
+
+def choose_export(
+    name: str, options: Mapping[str, str], plugins: Plugins | None = None
+) -> ChosenExport:
+    """The format of that name: a built-in one, a plugin's only one, or PLUGIN:FORMAT."""
+    built_in = {one.name: one for one in FORMATS}
+    if name in built_in:
+        return _with_options(built_in[name], options, None)
+    with results_only():
+        plugin, found = offered(
+            name, "export", lambda p: p.offers.exports, [*built_in], plugins or Plugins()
+        )
+    if len(found) > 1:
+        names = ", ".join(f"{name}:{one.name}" for one in found)
+        raise SettingError(f"The plugin {name!r} has several formats: name one of {names}.")
+    return _with_options(found[0], options, plugin)
+
+
+def _with_options(found: Export, options: Mapping[str, str], plugin: Plugin | None) -> ChosenExport:
+    return ChosenExport(
+        found, check_options(found.name, found, dict(options), kind="export format"), plugin
+    )
 
 
 def text_tables(runs: Sequence[Reported]) -> list[TextTable]:
@@ -75,29 +128,44 @@ def text_tables(runs: Sequence[Reported]) -> list[TextTable]:
         rows = table_rows(scores, one.by)
         parts = dict.fromkeys(row.part for row in rows)
         sections = [_section(part, rows, one) for part in parts]
-        found.append(TextTable(title(manifest), COLUMNS, sections, notes(manifest, scores)))
+        told = [*notes(manifest, scores), *one.metrics.notes]
+        found.append(TextTable(title(manifest), COLUMNS, sections, told))
         if scores.boxes:
             boxes = [box_cells(name, score) for name, score in scores.boxes.items()]
             words = f"{title(manifest)}: boxes, GRIT score in %"
             found.append(TextTable(words, BOX_COLUMNS, [boxes]))
+        if (table := metric_table(one.metrics, title(manifest))) is not None:
+            found.append(table)
     return found
 
 
 def tidy_rows(runs: Sequence[Reported]) -> list[dict[str, Any]]:
-    """A row a run and group of items, by the names in TIDY; None where there is no value."""
-    return [blanked(row) for one in runs for row in _tidy(one)]
+    """A row a run and group of items, by the names in TIDY; None where there is no value.
+
+    Behind those stand four columns a metric.
+    """
+    columns = tidy_columns(runs)
+    return [{**dict.fromkeys(columns), **blanked(row)} for one in runs for row in _tidy(one)]
+
+
+def tidy_columns(runs: Sequence[Reported]) -> list[str]:
+    """The columns of the tidy table of these runs."""
+    keys = dict.fromkeys(key for one in runs for key in one.metrics.metrics)
+    return [*TIDY, *(column for key in keys for column in flat_columns(key))]
 
 
 def tidy_frame(runs: Sequence[Reported]) -> pandas.DataFrame:
     """The tidy rows as a frame: texts, whole numbers, a boolean `finished`, floats."""
     import pandas
 
-    frame = pandas.DataFrame(tidy_rows(runs), columns=list(TIDY))
+    columns = tidy_columns(runs)
+    frame = pandas.DataFrame(tidy_rows(runs), columns=columns)
     kinds = {
         **dict.fromkeys(_TEXTS, "string"),
         **dict.fromkeys(_COUNTS, "int64"),
         **dict.fromkeys(_SHARES, "float64"),
         "finished": "bool",
+        **dict.fromkeys(columns[len(TIDY) :], "float64"),
     }
     return frame.astype(kinds)
 
@@ -125,7 +193,32 @@ def _tidy(one: Reported) -> list[dict[str, Any]]:
         "finished": scores.n + scores.n_errors >= planned,
         "planned": planned,
     }
-    rows = [{**dict.fromkeys(TIDY), **of_run, **_score(row)} for row in table_rows(scores, one.by)]
+    shown = table_rows(scores, one.by)
+    rows = [
+        {
+            **dict.fromkeys(TIDY),
+            **of_run,
+            **_score(row),
+            **flat_scores(one.metrics, row.part, row.name),
+        }
+        for row in shown
+    ]
+    known = {(row.part, row.name) for row in shown}
+    for part, name in rows_of(one.metrics.metrics.values()):  # of tasks that ask for boxes
+        if (part, name) not in known:
+            scored = flat_scores(one.metrics, part, name)
+            n = max(found.groups[part][name].n for found in one.metrics.metrics.values())
+            rows.append(
+                {
+                    **dict.fromkeys(TIDY),
+                    **of_run,
+                    "part": part,
+                    "name": name,
+                    "n": n,
+                    "n_errors": 0,
+                    **scored,
+                }
+            )
     for name, box in scores.boxes.items():
         low, high = box.ci95 or (None, None)
         rows.append(
@@ -160,17 +253,33 @@ def _score(row: Row) -> dict[str, Any]:
     }
 
 
-def _csv(runs: Sequence[Reported]) -> str:
+def _write_text(write: Callable[[TextTable], str]) -> Callable[..., None]:
+    def written(runs: Sequence[Reported], stream: IO[bytes], _: Any) -> None:
+        text = "\n".join(write(table) for table in text_tables(runs))
+        stream.write(text.encode("utf-8", "replace"))
+
+    return written
+
+
+def _write_csv(runs: Sequence[Reported], stream: IO[bytes], _: Any) -> None:
     text = io.StringIO()
-    writer = csv.DictWriter(text, TIDY, lineterminator="\n")
+    writer = csv.DictWriter(text, tidy_columns(runs), lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: cell(v) for name, v in row.items()} for row in tidy_rows(runs))
-    return text.getvalue()
+    stream.write(text.getvalue().encode("utf-8", "replace"))
 
 
-def _parquet(runs: Sequence[Reported]) -> bytes:
+def _write_parquet(runs: Sequence[Reported], stream: IO[bytes], _: Any) -> None:
     try:
         import pyarrow  # noqa: F401  (pandas asks for it, in words of its own)
     except ImportError:
         raise MissingExtraError("pyarrow", "parquet", "--format parquet") from None
-    return tidy_frame(runs).to_parquet(index=False)
+    stream.write(tidy_frame(runs).to_parquet(index=False))
+
+
+FORMATS = (
+    Export("md", "Markdown tables", _write_text(to_markdown)),
+    Export("csv", "a tidy table, a row a run and group of items", _write_csv),
+    Export("latex", "LaTeX tables", _write_text(to_latex)),
+    Export("parquet", "Parquet", _write_parquet, text=False),
+)

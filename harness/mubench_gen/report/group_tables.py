@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from mubench_gen.compare.model_groups import GroupDifference, Grouping, GroupScore
-from mubench_gen.report.text import interval, percent
+from mubench_gen.compare.comparison import Difference
+from mubench_gen.compare.model_groups import Grouping, GroupScore
+from mubench_gen.console.formats import TextTable
+from mubench_gen.console.numbers import chance, interval, percent, signed
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.metadata import ABSENT, facts_of
 
 _FACTS = ("scope", "family", "domain", "base")
 
 
-@dataclass(frozen=True, slots=True)
-class GroupTable:
-    """A table; its first `texts` columns are words, the others numbers."""
-
-    title: str
-    columns: Sequence[str]
-    sections: Sequence[Sequence[Sequence[str]]]
-    texts: int = 1
-
-
-def model_table(found: Grouping, runs: Sequence[Run], labels: Sequence[str]) -> GroupTable:
+def model_table(found: Grouping, runs: Sequence[Run], labels: Sequence[str]) -> TextTable:
     """What the plugins say of the models, and what each run scores on its own items."""
     facts = tuple(dict.fromkeys((found.fact, *_FACTS)))
     out = dict(found.left_out)
@@ -37,7 +28,7 @@ def model_table(found: Grouping, runs: Sequence[Run], labels: Sequence[str]) -> 
              interval(pooled.ci95), percent(pooled.chance)]
         )  # fmt: skip
     columns = ["", *facts, "left out", "n", "accuracy", "95 % CI", "chance"]
-    return GroupTable(
+    return TextTable(
         "What the plugins say of the models, and each run's own score in %",
         columns,
         [rows],
@@ -45,7 +36,7 @@ def model_table(found: Grouping, runs: Sequence[Run], labels: Sequence[str]) -> 
     )
 
 
-def score_table(found: Grouping) -> GroupTable | None:
+def score_table(found: Grouping) -> TextTable | None:
     """The groups side by side; * where the whole interval is above chance."""
     if not found.scores:
         return None
@@ -61,7 +52,7 @@ def score_table(found: Grouping) -> GroupTable | None:
             [name, f"{first.n:,}", f"{first.images:,}", percent(first.chance), *cells]
         )
     counts = [f"{group.name} ({len(group.models)})" for group in found.groups]
-    return GroupTable(
+    return TextTable(
         f"By {found.fact}: mean accuracy of the models in %, on the items that all have "
         "(*: above chance)",
         ["", "items", "images", "chance", *counts],
@@ -69,7 +60,7 @@ def score_table(found: Grouping) -> GroupTable | None:
     )
 
 
-def difference_table(found: Grouping) -> GroupTable | None:
+def difference_table(found: Grouping) -> TextTable | None:
     """Each group against the first."""
     if not found.differences:
         return None
@@ -81,7 +72,7 @@ def difference_table(found: Grouping) -> GroupTable | None:
         sections.setdefault(one.part, []).append([label, *row])
     first = found.groups[0].name
     against = "each other group" if several else found.groups[1].name
-    return GroupTable(
+    return TextTable(
         f"{first} − {against}, in points",
         ["", "difference", "95 % CI", "p", "p (Holm)", "detectable"],
         list(sections.values()),
@@ -124,22 +115,13 @@ def _score(one: GroupScore) -> str:
     return f"{percent(one.accuracy)}{star} ({interval(one.ci95)})"
 
 
-def _difference(one: GroupDifference) -> list[str]:
+def _difference(one: Difference) -> list[str]:
     paired = one.paired
     low, high = paired.ci95
     return [
-        _signed(paired.difference),
-        f"{_signed(low)} to {_signed(high)}",
-        _chance(paired.p),
-        _chance(one.p_holm),
+        signed(paired.difference),
+        f"{signed(low)} to {signed(high)}",
+        chance(paired.p),
+        chance(one.p_holm),
         percent(paired.detectable),
     ]
-
-
-def _signed(share: float) -> str:
-    points = round(100 * share, 1) + 0.0
-    return f"{points:+.1f}" if points else "0.0"
-
-
-def _chance(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mubench_gen.console.numbers import interval, percent
 from mubench_gen.console.outlet import printable
-from mubench_gen.console.tables import Line, Sheet, fit
+from mubench_gen.console.tables import Line, Sheet, as_sheet, fit
+from mubench_gen.report.metric_table import metric_table
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import Breakdown, breakdowns
 from mubench_gen.scores.localization import BoxScore
+from mubench_gen.scores.measured import NOTHING_MEASURED, Measured
+from mubench_gen.scores.metrics import ChosenMetric
 from mubench_gen.scores.option_order import Circular
 from mubench_gen.scores.score import Controls, Score, Scores
 
@@ -92,14 +96,21 @@ def title(manifest: Mapping[str, Any]) -> str:
     return words
 
 
-def print_report(runs: Sequence[Run], *, by: Sequence[str] = ()) -> None:
-    """The table of each run on stdout; `by`: also by these fields of the items."""
+def print_report(
+    runs: Sequence[Run], *, by: Sequence[str] = (), metrics: Sequence[ChosenMetric] = ()
+) -> None:
+    """The table of each run on stdout; `by`: also by these fields of the items.
+
+    `metrics`: these beside it; without any those that the run was scored with.
+    """
     found = breakdowns((run.outcomes(by) for run in runs), by) if by else [None] * len(runs)
     for run, one in zip(runs, found, strict=True):
-        print_scores(run, run.scores, one)
+        print_scores(run, run.scores, one, run.measured(metrics, by))
 
 
-def print_scores(run: Run, scores: Scores, by: Breakdown | None = None) -> None:
+def print_scores(
+    run: Run, scores: Scores, by: Breakdown | None = None, measured: Measured = NOTHING_MEASURED
+) -> None:
     """One run's table: pooled, tasks, data sets, and prompts or read-outs where several."""
     import sys
 
@@ -109,13 +120,15 @@ def print_scores(run: Run, scores: Scores, by: Breakdown | None = None) -> None:
     sheets = [sheet(run, scores, by)] if _has_questions(scores) else []
     if scores.boxes:
         sheets.append(box_sheet(run, scores))
+    if (table := metric_table(measured, title(run.manifest))) is not None:
+        sheets.append(as_sheet(table))
     for one in sheets:
         fitted = fit(one, console.width)
         console.print(*fitted.tables, sep="\n")
         if fitted.left_out:
             words = f"Not shown for want of room: {', '.join(fitted.left_out)}."
             console.print(words, style="dim", highlight=False, markup=False)
-    for line in notes(run.manifest, scores):
+    for line in (*notes(run.manifest, scores), *measured.notes):
         console.print(printable(line), style="dim", highlight=False, markup=False)
 
 
@@ -231,13 +244,3 @@ def _contrastive_notes(scores: Scores) -> list[str]:
 def _shortened(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= 60 else f"{line[:40]} … {line[-17:]}"
-
-
-def interval(ci: tuple[float, float] | None) -> str:
-    """(0.1, 0.25) → "10.0–25.0", None → "–"."""
-    return "–" if ci is None else f"{100 * ci[0]:.1f}–{100 * ci[1]:.1f}"
-
-
-def percent(share: float | None) -> str:
-    """0.123 → "12.3", None → "–": the table's numbers are percentages."""
-    return "–" if share is None else f"{round(100 * share, 1) + 0.0:.1f}"  # + 0.0: no "-0.0"

@@ -69,7 +69,7 @@ def join(folders: Sequence[Path], out: Path | None = None) -> Run:
     lines.check()
     _write(parts, lines, target)
     run = load_run(target)
-    run.write_scores()
+    run.write_scores(recorded=parts[0].run.recorded_metrics())
     return run
 
 

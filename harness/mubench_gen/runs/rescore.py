@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from mubench_gen.parser.answer import answer_of
 from mubench_gen.parser.judge import is_judged
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record, reread_boxes
+from mubench_gen.scores.measured import Measured
+from mubench_gen.scores.metrics import ChosenMetric
 from mubench_gen.scores.score import Scores, score
 from mubench_gen.storage.records import Record, RecordFile
 from mubench_gen.storage.run_folder import RECORDS, locked
@@ -45,7 +47,12 @@ def rescore(run: Run) -> Rescored:
     return Rescored(score(_read_again(run, changes)), changes)
 
 
-def save(run: Run, changes: list[Change]) -> None:
+def measured(run: Run, changes: Sequence[Change], metrics: Sequence[ChosenMetric] = ()) -> Measured:
+    """The metrics of today's reading, as `Run.measured` has them of the stored one."""
+    return run.measured(metrics, instead={change.after["id"]: change.after for change in changes})
+
+
+def save(run: Run, changes: list[Change], metrics: Sequence[ChosenMetric] = ()) -> None:
     """Append the changed records (readers take the last of an id) and rewrite the scores."""
     with locked(run.dir):
         records = RecordFile(run.dir / RECORDS)
@@ -54,7 +61,7 @@ def save(run: Run, changes: list[Change]) -> None:
                 records.append([change.after for change in changes])
         finally:
             records.close()
-        Run(Path(run.dir)).write_scores()
+        Run(Path(run.dir)).write_scores(metrics)
 
 
 def _read_again(run: Run, changes: list[Change]) -> Iterator[Record]:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.progress import log
+from mubench_gen.console.stdout import results_only
+from mubench_gen.errors import PluginError
 from mubench_gen.runs.dataframe import to_frame
 from mubench_gen.scores.metadata import MODEL, facts_of
 from mubench_gen.scores.score import Scores, score
 from mubench_gen.storage.columns import LEFT_OUT, brief_records
 from mubench_gen.storage.records import Pass, Record, read_records
 from mubench_gen.storage.run_folder import RECORDS, SCORES, read_manifest, write_json
+from mubench_gen.storage.user_files import read_json
 
 if TYPE_CHECKING:
     import pandas
+
+    from mubench_gen.scores.measured import Measured
+    from mubench_gen.scores.metrics import ChosenMetric
 
 
 @dataclass(frozen=True)
@@ -68,11 +74,56 @@ class Run:
         """A tidy frame, a row a record in the order of the file (docs/analysis.md)."""
         return to_frame(self.records())
 
-    def summary(self, scores: Scores | None = None) -> dict[str, Any]:
+    def measured(
+        self,
+        metrics: Sequence[ChosenMetric] = (),
+        by: Sequence[str] = (),
+        *,
+        recorded: Mapping[str, Mapping[str, Any]] | None = None,
+        instead: Mapping[str, Record] | None = None,
+    ) -> Measured:
+        """The metrics of the records; without any the recorded ones, those of `scores.json`.
+
+        `instead`: records that stand for the stored ones, by id. MetricError for a metric that
+        was asked for and fails.
+        """
+        from mubench_gen.scores.measured import (
+            NOTHING_MEASURED,
+            Measured,
+            measure,
+            measure_recorded,
+        )
+        from mubench_gen.scores.metrics import needs_of
+
+        def records(needs: Sequence[str]) -> Iterator[Record]:
+            stored = self.outcomes((*by, *needs))
+            return stored if not instead else (instead.get(r["id"], r) for r in stored)
+
+        if metrics:
+            with results_only():
+                return Measured(measure(records(needs_of(metrics)), metrics, by), {}, {})
+        recorded = self.recorded_metrics() if recorded is None else recorded
+        if not recorded:
+            return NOTHING_MEASURED
+        with results_only():
+            return measure_recorded(records, recorded, by)
+
+    def recorded_metrics(self) -> Mapping[str, Mapping[str, Any]]:
+        """The metrics that the run was scored with, by their keys, as `scores.json` has them."""
+        try:
+            recorded = read_json(self.dir / SCORES)["metrics"]
+            return {str(key): dict(facts) for key, facts in recorded.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}  # no scores yet, or without metrics
+
+    def summary(
+        self, scores: Scores | None = None, measured: Measured | None = None
+    ) -> dict[str, Any]:
         """What `scores.json` and `eval --json` hold; `scores` stand in for the stored answers'."""
         from dataclasses import asdict
 
         shown = self.scores if scores is None else scores
+        metrics = (self.measured() if measured is None else measured).as_dict()
         damaged = {"damaged_lines": self.damaged_lines} if self.damaged_lines else {}
         return {
             "run_dir": str(self.dir),
@@ -81,11 +132,28 @@ class Run:
             "planned": self.manifest["planned"],
             "complete": self.complete,
             **damaged,
+            **({"metrics": metrics} if metrics else {}),
         }
 
-    def write_scores(self) -> None:
-        """Write `scores.json` into the run's folder."""
-        write_json(self.dir / SCORES, self.summary())
+    def write_scores(
+        self,
+        metrics: Sequence[ChosenMetric] = (),
+        recorded: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Write `scores.json` into the run's folder, with these metrics or the recorded ones.
+
+        MetricError for one that fails, once the scores without it are written.
+        """
+        from mubench_gen.scores.measured import Measured
+
+        try:
+            measured = self.measured(metrics, recorded=recorded)
+        except PluginError as error:
+            told = {one.key: one.described() for one in metrics}
+            failed = Measured({}, dict.fromkeys(told, str(error)), told)
+            write_json(self.dir / SCORES, self.summary(measured=failed))
+            raise
+        write_json(self.dir / SCORES, self.summary(measured=measured))
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:

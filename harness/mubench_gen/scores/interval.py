@@ -8,6 +8,7 @@ from statistics import NormalDist
 from typing import Protocol, TypeVar
 
 _Cluster = TypeVar("_Cluster", covariant=True)
+_EQUAL = 1e-9
 
 
 class Counted(Protocol[_Cluster]):
@@ -34,22 +35,45 @@ def clustered_interval(
     if not items:
         return None
     groups, share = len(clusters), sum(right for _, right in clusters) / items
-    binomial = share * (1 - share)
-    size = float(groups)
-    if groups > 1 and binomial > 0:
-        squares = math.fsum((right - share * n) ** 2 for n, right in clusters)
-        variance = groups / (groups - 1) * squares / items**2
-        independent = binomial / (items - 1)
-        size = items / max(1.0, variance / independent)
-    return wilson(share, size, student(confidence, groups - 1))
+    between = math.fsum((right - share * n) ** 2 for n, right in clusters)
+    spread = items * share * (1 - share)
+    return share_interval(share, items, groups, spread=spread, between=between, at=confidence)
+
+
+def share_interval(
+    mean: float, items: int, images: int, *, spread: float, between: float, at: float = 0.95
+) -> tuple[float, float]:
+    """Wilson's interval of a mean of values between 0 and 1; the sums as in `effective_items`."""
+    size = effective_items(items, images, mean * (1 - mean), spread=spread, between=between)
+    return wilson(mean, size, student(at, images - 1))
+
+
+def effective_items(
+    items: int, images: int, variance: float, *, spread: float, between: float
+) -> float:
+    """How many independent items of that variance tell as much as clustered ones do.
+
+    spread: the sum over the items of (value − mean)²; between: over the images, of their totals'
+    distance from what the mean gives, squared. The number of items over the design effect, taken
+    as 1 at least: the cluster-robust (linearised) variance of the mean over that of independent
+    items. Where all values are equal, which says nothing of it, the number of images. Values that
+    vary less than `variance` says, as means over several records do, are worth more.
+    """
+    if images < 2 or spread < _EQUAL:
+        return float(images)
+    robust = images / (images - 1) * between / items**2
+    independent = spread / max(1, items - 1) / items
+    return items * (variance * items / spread) / max(1.0, robust / independent)
 
 
 def clustered_mean_interval(
-    clusters: Counted[tuple[int, float]], confidence: float = 0.95
+    clusters: Counted[tuple[int, float]],
+    confidence: float = 0.95,
+    bounds: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[float, float] | None:
-    """Of the mean of scores between 0 and 1: Student's t with the cluster-robust variance.
+    """Of the mean of values between the bounds: Student's t with the cluster-robust variance.
 
-    `clusters` are (items, sum of their scores) an image; None where there are fewer than two.
+    `clusters` are (items, sum of their values) an image; None where there are fewer than two.
     """
     items, groups = sum(n for n, _ in clusters), len(clusters)
     if groups < 2:
@@ -57,7 +81,7 @@ def clustered_mean_interval(
     mean = math.fsum(total for _, total in clusters) / items
     squares = math.fsum((total - mean * n) ** 2 for n, total in clusters)
     half = student(confidence, groups - 1) * math.sqrt(groups / (groups - 1) * squares) / items
-    return max(0.0, mean - half), min(1.0, mean + half)
+    return max(bounds[0], mean - half), min(bounds[1], mean + half)
 
 
 def wilson(share: float, size: float, quantile: float) -> tuple[float, float]:

@@ -130,7 +130,7 @@ class BoxTally:
         )
 
 
-def is_box_record(record: Record) -> bool:
+def is_box_record(record: Mapping[str, Any]) -> bool:
     """Whether a record is one of an item that asked for boxes."""
     return record.get("boxes") is not None
 

@@ -10,12 +10,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.scores.interval import student
+from mubench_gen.scores.interval import effective_items, student
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -118,25 +117,55 @@ def compare_pair(
     )
 
 
-def effective_size(each: Floats, totals: Floats, sizes: npt.NDArray[Any]) -> float:
+def compare_means(
+    first: npt.ArrayLike, second: npt.ArrayLike, images: npt.ArrayLike, *, seed: int = 0
+) -> PairedDifference:
+    """Compare two series of values of any size on the same items, of two images or more.
+
+    The interval is Student's t with the cluster-robust variance, p by sign flips of images.
+    ValueError where there are fewer than two images.
+    """
+    one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    _, image = np.unique(np.asarray(images), return_inverse=True)
+    n, count = len(one), int(image.max(initial=-1)) + 1
+    if count < 2:
+        raise ValueError("fewer than two images to compare on")
+    each = one - other
+    totals: Floats = np.bincount(image, weights=each).astype(np.float64)
+    mean = float(each.mean())
+    between = float(((totals - mean * np.bincount(image)) ** 2).sum())
+    error = math.sqrt(count / (count - 1) * between) / n
+    quantile = student(0.95, count - 1)
+    found = sign_flip(totals, seed=seed)
+    return PairedDifference(
+        n=n,
+        images=count,
+        first=float(one.mean()),
+        second=float(other.mean()),
+        difference=mean,
+        ahead=float(each[each > 0].sum()),
+        behind=float(-each[each < 0].sum()),
+        ci95=(mean - quantile * error, mean + quantile * error),
+        p=found.p,
+        test=SIGN_FLIP,
+        draws=found.draws,
+        detectable=(quantile + NormalDist().inv_cdf(0.8)) * error,
+    )
+
+
+def effective_size(each: Floats, totals: Floats, sizes: Integers) -> float:
     """How many independent right-or-wrong pairs the differences of items are worth.
 
     `each` are the items' differences, `totals` and `sizes` their sums and numbers by image.
-    The number of items over the design effect, taken as 1 at least: the cluster-robust
-    (linearised) variance of the mean over that of independent items. Where all differences
-    are equal, which says nothing of it, the number of images. Means over several records of
-    an item vary less than right or wrong would, and are worth more.
     """
-    n, images = len(each), len(totals)
-    mean = float(each.sum()) / n
-    spread = float(((each - mean) ** 2).sum())
-    if images < 2 or spread < _EQUAL:
-        return float(images)
-    squares = float(((totals - mean * sizes) ** 2).sum())
-    robust = images / (images - 1) * squares / n**2
-    independent = spread / (n - 1) / n
-    trinomial = float(np.abs(each).sum()) / n - mean**2
-    return n * (trinomial * n / spread) / max(1.0, robust / independent)
+    mean = float(each.mean())
+    return effective_items(
+        len(each),
+        len(totals),
+        float(np.abs(each).mean()) - mean**2,
+        spread=float(((each - mean) ** 2).sum()),
+        between=float(((totals - mean * sizes) ** 2).sum()),
+    )
 
 
 def score_interval(
@@ -224,11 +253,14 @@ def sign_flip(totals: npt.ArrayLike, *, seed: int = 0, draws: int = DRAWS) -> Pr
     return Probability(_drawn_flips(sums, observed, seed=seed, draws=draws), draws)
 
 
-def compare_all(values: npt.ArrayLike, images: npt.ArrayLike, *, seed: int = 0) -> Omnibus:
+def compare_all(
+    values: npt.ArrayLike, images: npt.ArrayLike, *, seed: int = 0, shares: bool = True
+) -> Omnibus:
     """Whether three or more series differ: values of shape (items, series).
 
     Cochran's Q where each image has one item that is right or wrong. Otherwise the same
-    statistic on the images' sums, whose series are permuted within the image.
+    statistic on the images' sums, whose series are permuted within the image. `shares` False:
+    the values are not between 0 and 1.
     """
     from scipy.special import chdtrc
 
@@ -238,7 +270,7 @@ def compare_all(values: npt.ArrayLike, images: npt.ArrayLike, *, seed: int = 0) 
         raise ValueError("no items to compare")
     _, image = np.unique(np.asarray(images), return_inverse=True)
     count = int(image.max()) + 1
-    single = count == n and _whole(series)
+    single = shares and count == n and _whole(series)
     sums = np.stack([np.bincount(image, weights=series[:, j]) for j in range(width)], axis=1)
     sums = sums - sums.mean(axis=1, keepdims=True)
     sums = sums[np.abs(sums).max(axis=1) > _EQUAL]

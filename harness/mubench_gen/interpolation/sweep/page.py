@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
+from mubench_gen.console.numbers import percent, signed
 from mubench_gen.interpolation.sweep.frontier import (
     BASE,
     IN_DOMAIN,
@@ -14,33 +14,25 @@ from mubench_gen.interpolation.sweep.frontier import (
     Gain,
     Point,
 )
+from mubench_gen.report.html.static import drawing, html_table, static_page
+from mubench_gen.report.html.svg import tag, text, titled
 
 _SIDE, _EDGE = 360, 56  # pixels: of a drawing, and of the margin for its numbers
+_HEADS = (
+    "α", "in-domain", "rest", "mean", "in-domain − base", "rest − base", "mean − base",
+    "in-domain − fine-tune", "rest − fine-tune", "mean − fine-tune",
+)  # fmt: skip
 _COLOURS = {IN_DOMAIN: "#1f5fbf", REST: "#b3261e", MEAN: "#2e7d32"}
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0 2rem; }
-th, td { padding: .15rem .6rem; text-align: right; border-bottom: 1px solid #8884; }
-th:first-child, td:first-child { text-align: left; }
-.scroll { overflow-x: auto; }
-svg text { fill: currentColor; }
-"""
 
 
 def page(found: Frontier, title: str) -> str:
     """The whole page as text."""
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="generator" content="mubench-gen sweep">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>\n"
-        f"<h1>{escape(title)}</h1>\n<div class=scroll>{svg(found, title)}</div>\n"
-        f"<div class=scroll>{_ends_table(found)}</div>\n"
-        f"<div class=scroll>{_task_table(found)}</div>\n"
-        + "".join(f"<p>{escape(line)}</p>\n" for line in explained(found))
-        + "</body></html>\n"
-    )
+    parts = [
+        f"<div class=scroll>{svg(found, title)}</div>",
+        html_table(_HEADS, ends_rows(found)),
+        html_table(["task (*: in-domain)", "items", *found.alphas], task_rows(found)),
+    ]
+    return static_page(title, parts, explained(found), by="sweep")
 
 
 def explained(found: Frontier) -> list[str]:
@@ -80,16 +72,9 @@ def svg(found: Frontier, title: str, *, alone: bool = False) -> str:
     `alone`: for a file of its own, with a white ground.
     """
     width, height = 2 * (_SIDE + _EDGE) + 70, _SIDE + _EDGE + 36
-    body = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" font-family="sans-serif" font-size="12">',
-        f"<title>{escape(title)}</title>",
-        *([f'<rect width="{width}" height="{height}" fill="white"/>'] if alone else []),
-        *_frontier_drawing(found),
-        *_along_alpha(found, _SIDE + _EDGE + 60),
-        "</svg>",
-    ]
-    return "".join(body)
+    ground = tag("rect", width=width, height=height, fill="white") if alone else ""
+    parts = [ground, *_frontier_drawing(found), *_along_alpha(found, _SIDE + _EDGE + 60)]
+    return drawing(parts, width=width, height=height, title=title, class_="drawn")
 
 
 def _frontier_drawing(found: Frontier) -> list[str]:
@@ -100,16 +85,13 @@ def _frontier_drawing(found: Frontier) -> list[str]:
         for a, b in zip(rest, inside, strict=True)
     ]
     body = [*_frame(_EDGE, "rest, %", "in-domain, %"), *_ticks(_EDGE, across, up)]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    body.append(f'<polyline points="{line}" fill="none" stroke="{_COLOURS[MEAN]}"/>')
+    body.append(_line(places, stroke=_COLOURS[MEAN]))
     for (x, y), one, other in zip(places, rest, inside, strict=True):
         said = (
             f"α {one.alpha}: rest {percent(one.accuracy)} %, in-domain {percent(other.accuracy)} %"
         )
-        body.append(
-            f'<g><title>{escape(said)}</title><circle cx="{x:.1f}" cy="{y:.1f}" r="4" '
-            f'fill="{_COLOURS[MEAN]}"/><text x="{x + 7:.1f}" y="{y - 5:.1f}">{one.alpha}</text></g>'
-        )
+        dot = tag("circle", cx=x, cy=y, r=4, fill=_COLOURS[MEAN])
+        body.append(titled(said, dot, text(one.alpha, x=x + 7, y=y - 5)))
     return body
 
 
@@ -123,17 +105,19 @@ def _along_alpha(found: Frontier, left: int) -> list[str]:
     up = _Scale([point.accuracy for points in parts.values() for point in points])
     body = [*_frame(left, "α", "accuracy, %"), *_ticks(left, across, up)]
     for number, (part, points) in enumerate(parts.items()):
-        line = " ".join(
-            f"{left + across(alpha):.1f},{24 + _SIDE - up(point.accuracy):.1f}"
+        places = [
+            (left + across(alpha), 24 + _SIDE - up(point.accuracy))
             for alpha, point in zip(alphas, points, strict=True)
-        )
-        dash = "" if part == MEAN else ' stroke-dasharray="5 3"'
-        body.append(
-            f'<polyline points="{line}" fill="none" stroke="{_COLOURS[part]}" '
-            f'stroke-width="2"{dash}/>'
-            f'<text x="{left + 8 + 90 * number}" y="14" style="fill:{_COLOURS[part]}">{part}</text>'
-        )
+        ]
+        dash = None if part == MEAN else "5 3"
+        body.append(_line(places, stroke=_COLOURS[part], stroke_width=2, stroke_dasharray=dash))
+        body.append(text(part, x=left + 8 + 90 * number, y=14, style=f"fill:{_COLOURS[part]}"))
     return body
+
+
+def _line(places: Sequence[tuple[float, float]], **style: object) -> str:
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    return tag("polyline", "", points=points, fill="none", **style)
 
 
 class _Scale:
@@ -159,35 +143,30 @@ class _Scale:
 
 
 def _frame(left: int, across: str, up: str) -> list[str]:
+    x, y = left - 42, 24 + _SIDE / 2
     return [
-        f'<rect x="{left}" y="24" width="{_SIDE}" height="{_SIDE}" fill="none" '
-        'stroke="currentColor" stroke-opacity="0.4"/>',
-        f'<text x="{left + _SIDE / 2}" y="{_SIDE + 60}" text-anchor="middle">{across}</text>',
-        f'<text x="{left - 42}" y="{24 + _SIDE / 2}" text-anchor="middle" '
-        f'transform="rotate(-90 {left - 42} {24 + _SIDE / 2})">{up}</text>',
-    ]
+        tag(
+            "rect", x=left, y=24, width=_SIDE, height=_SIDE, fill="none", stroke="currentColor",
+            stroke_opacity=0.4,
+        ),
+        text(across, x=left + _SIDE / 2, y=_SIDE + 60, text_anchor="middle"),
+        text(up, x=x, y=y, text_anchor="middle", transform=f"rotate(-90 {x:g} {y:g})"),
+    ]  # fmt: skip
 
 
 def _ticks(left: int, across: _Scale, up: _Scale) -> list[str]:
     below = [
-        f'<text x="{left + x:.1f}" y="{_SIDE + 40}" text-anchor="middle">{text}</text>'
-        for x, text in across.ticks()
+        text(words, x=left + x, y=_SIDE + 40, text_anchor="middle") for x, words in across.ticks()
     ]
-    beside = [
-        f'<text x="{left - 6}" y="{28 + _SIDE - y:.1f}" text-anchor="end">{text}</text>'
-        f'<line x1="{left}" x2="{left + _SIDE}" y1="{24 + _SIDE - y:.1f}" '
-        f'y2="{24 + _SIDE - y:.1f}" stroke="currentColor" stroke-opacity="0.12"/>'
-        for y, text in up.ticks()
-    ]
+    beside = []
+    for up_by, words in up.ticks():
+        y = 24 + _SIDE - up_by
+        beside += [
+            text(words, x=left - 6, y=y + 4, text_anchor="end"),
+            tag("line", x1=left, x2=left + _SIDE, y1=y, y2=y, stroke="currentColor",
+                stroke_opacity=0.12),
+        ]  # fmt: skip
     return [*below, *beside]
-
-
-def _ends_table(found: Frontier) -> str:
-    heads = [
-        "α", "in-domain", "rest", "mean", "in-domain − base", "rest − base", "mean − base",
-        "in-domain − fine-tune", "rest − fine-tune", "mean − fine-tune",
-    ]  # fmt: skip
-    return _table(heads, ends_rows(found))
 
 
 def ends_rows(found: Frontier) -> list[list[str]]:
@@ -217,35 +196,9 @@ def task_rows(found: Frontier) -> list[list[str]]:
     return rows
 
 
-def _task_table(found: Frontier) -> str:
-    return _table(["task (*: in-domain)", "items", *found.alphas], task_rows(found))
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return (
-        "<table><tr>"
-        + "".join(f"<th>{escape(head)}</th>" for head in heads)
-        + "</tr>\n"
-        + "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows
-        )
-        + "</table>"
-    )
-
-
-def percent(share: float) -> str:
-    """A share in percent, to a tenth."""
-    return f"{100 * share:.1f}"
-
-
 def signed_interval(gain: Gain | None) -> str:
     """A difference in points with its interval; a dash where it is the end itself."""
     if gain is None:
         return "–"
     low, high = gain.ci95
-    return f"{_signed(gain.difference)} ({_signed(low)} to {_signed(high)})"
-
-
-def _signed(share: float) -> str:
-    points = round(100 * share, 1) + 0.0
-    return f"{points:+.1f}" if points else "0.0"
+    return f"{signed(gain.difference)} ({signed(low)} to {signed(high)})"

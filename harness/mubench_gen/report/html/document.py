@@ -29,6 +29,7 @@ from mubench_gen.report.html.study import NO_ANSWER, Study, rank, study_run
 from mubench_gen.report.html.thumbnails import bytes_a_picture
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import check_tallies
+from mubench_gen.scores.metrics import ChosenMetric
 
 _SCRIPTS = (
     "data.js", "dom.js", "state.js", "items.js", "cards.js", "item.js", "confusion.js", "start.js",
@@ -53,6 +54,7 @@ def write_page(
     path: Path,
     *,
     by: Sequence[str] = (),
+    metrics: Sequence[ChosenMetric] = (),
     group: str | None = None,
     told: Mapping[str, Section] | None = None,
     data: str | None = None,
@@ -61,7 +63,8 @@ def write_page(
 ) -> Written:
     """Write the report of the runs as one file.
 
-    `by`: fields of the items that break the scores down. `group`: the fact that groups models; else
+    `by`: fields of the items that break the scores down. `metrics`: these beside the accuracy;
+    without any those that the runs were scored with. `group`: the fact that groups models; else
     scope, where there are generalists and specialists. `told`: sections of plugins, by the
     plugin's name; what they say stands there as plain text.
     `data`: where the data are, if not where the runs had them. Without `images` placeholders
@@ -70,7 +73,7 @@ def write_page(
     """
     labels = [printable(label) for label in label_runs(runs)]
     studies = [
-        study_run(run, number=number, label=label, by=by)
+        study_run(run, number=number, label=label, by=by, metrics=metrics)
         for number, (run, label) in enumerate(zip(runs, labels, strict=True))
     ]
     check_tallies([study.fields for study in studies])

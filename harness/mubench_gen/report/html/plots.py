@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mubench_gen.console.numbers import interval, percent
 from mubench_gen.report.html.svg import at, figure, tag, text, titled
-from mubench_gen.report.text import interval, percent
 from mubench_gen.scores.calibration import Calibration
 from mubench_gen.scores.score import Score
 

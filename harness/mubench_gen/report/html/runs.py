@@ -7,15 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mubench_gen.console.numbers import interval, percent
 from mubench_gen.console.outlet import printable
 from mubench_gen.report.html.study import Study
 from mubench_gen.report.text import (
     COLUMNS,
     box_cells,
     cells,
-    interval,
     notes,
-    percent,
     table_rows,
     title,
 )
@@ -30,6 +29,7 @@ def run_shown(study: Study) -> dict[str, Any]:
     scores = study.scores
     pooled = scores.pooled
     boxes = scores.boxes.get("pooled") if not pooled.n else None
+    told = [*notes(study.manifest, scores), *study.measured.notes]
     done = f"{scores.n:,} items"
     if not study.finished:
         done = f"{study.recorded:,} of {study.planned:,} items"
@@ -52,7 +52,7 @@ def run_shown(study: Study) -> dict[str, Any]:
         "boxes": [
             [printable(c) for c in box_cells(name, one)] for name, one in scores.boxes.items()
         ],
-        "notes": [printable(note) for note in notes(study.manifest, scores)],
+        "notes": [printable(note) for note in told],
         "provenance": list(_provenance(study.manifest)),
         "manifest": json.dumps(study.manifest, indent=1, ensure_ascii=False, default=str),
     }

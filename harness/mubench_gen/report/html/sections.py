@@ -10,10 +10,11 @@ from typing import Any
 from markupsafe import Markup
 
 from mubench_gen.compare.model_groups import group_runs
+from mubench_gen.console.formats import TextTable
+from mubench_gen.console.numbers import interval, percent
 from mubench_gen.console.outlet import printable, printable_lines
 from mubench_gen.plugins.extension import Section
 from mubench_gen.report.group_tables import (
-    GroupTable,
     difference_table,
     group_notes,
     model_table,
@@ -23,7 +24,8 @@ from mubench_gen.report.html.plots import Bar, bars, places, reliability
 from mubench_gen.report.html.replies import shown_reply
 from mubench_gen.report.html.runs import HEADINGS, number, run_shown
 from mubench_gen.report.html.study import Study
-from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, interval, percent
+from mubench_gen.report.metric_table import beside_tables
+from mubench_gen.report.text import BOX_COLUMNS, COLUMNS
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score
 
@@ -46,6 +48,9 @@ class Sections:
         breakdowns = [{"name": name, "groups": list(self._by(name))} for name in self.studies[0].by]
         sections = [("scores", "Scores"), ("tasks", "Tasks")]
         sections += [(f"by-{i}", f"By {one['name']}") for i, one in enumerate(breakdowns, start=1)]
+        measured = self._metrics()
+        if measured:
+            sections.append(("metrics", "Metrics"))
         groups = self._groups()
         if groups:
             sections.append(("groups", "Groups"))
@@ -68,6 +73,7 @@ class Sections:
             "side": list(self._side()),
             "tasks": list(self._tasks()),
             "breakdowns": breakdowns,
+            "metrics": measured,
             "groups": groups,
             "calibrations": calibrations,
             "prompts": prompts,
@@ -270,6 +276,11 @@ class Sections:
                 ],
             }  # fmt: skip
 
+    def _metrics(self) -> list[dict[str, Any]]:
+        """A table a metric, the runs side by side."""
+        several = [(study.label, study.measured) for study in self.studies]
+        return [_shown_table(table) for table in beside_tables(several)]
+
     def _groups(self) -> dict[str, Any] | None:
         """Groups of models; where not asked for, only generalists against specialists."""
         fact = self.group or "scope"
@@ -301,7 +312,7 @@ class Sections:
         return {study.facts["scope"] for study in fair} - {ABSENT}
 
 
-def _shown_table(table: GroupTable) -> dict[str, Any]:
+def _shown_table(table: TextTable) -> dict[str, Any]:
     return {
         "title": printable(table.title),
         "columns": [printable(column) for column in table.columns],

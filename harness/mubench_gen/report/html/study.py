@@ -11,7 +11,9 @@ from typing import Any
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import BreakdownTally
 from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.measured import NOTHING_MEASURED, Measured
 from mubench_gen.scores.metadata import facts_of
+from mubench_gen.scores.metrics import ChosenMetric
 from mubench_gen.scores.score import Score, Scores, score
 from mubench_gen.storage.records import Record
 
@@ -38,6 +40,7 @@ class Study:
     fields: BreakdownTally
     items: set[int]
     replies: dict[int, int]
+    measured: Measured = NOTHING_MEASURED
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -109,7 +112,14 @@ class _Tally:
             self.confusions[record["task"]][options[record["gold"]], answer] += 1
 
 
-def study_run(run: Run, *, number: int, label: str, by: Sequence[str] = ()) -> Study:
+def study_run(
+    run: Run,
+    *,
+    number: int,
+    label: str,
+    by: Sequence[str] = (),
+    metrics: Sequence[ChosenMetric] = (),
+) -> Study:
     """Read a run; whether its records have the fields `by` is not checked."""
     tally = _Tally(BreakdownTally(by))
     scores = score(tally.watched(run.records()))
@@ -123,4 +133,5 @@ def study_run(run: Run, *, number: int, label: str, by: Sequence[str] = ()) -> S
         fields=tally.by,
         items=tally.items,
         replies=tally.replies,
+        measured=run.measured(metrics, by),
     )

@@ -1,0 +1,100 @@
+"""Further metrics on a grid: the mean of each cell, and what of it each factor moves."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mubench_gen.ablation.answers import Codes, Floats, PlacedRecords, cell_means, placed
+from mubench_gen.ablation.effects import Decomposition, decompose
+from mubench_gen.ablation.grid import Grid
+from mubench_gen.ablation.spread import Spread, by_image, complete, spread
+from mubench_gen.scores.measured import MetricScore, score_of
+from mubench_gen.scores.metrics import ChosenMetric
+from mubench_gen.scores.score import image_of
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFindings:
+    """One metric of one model: cells in the grid's order, each on all that it answered.
+
+    complete: items with a value in every cell; over and effects are of those, None where there
+    are too few.
+    """
+
+    chosen: ChosenMetric
+    cells: tuple[MetricScore, ...]
+    complete: int
+    over: Spread | None
+    effects: Decomposition | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            **self.chosen.described(),
+            "cells": [asdict(cell) for cell in self.cells],
+            "complete": self.complete,
+            "over": None if self.over is None else asdict(self.over),
+            "effects": None if self.effects is None else asdict(self.effects),
+        }
+
+
+def metric_findings(
+    grid: Grid, parts: Sequence[PlacedRecords], metrics: Sequence[ChosenMetric], *, seed: int
+) -> dict[str, MetricFindings]:
+    """What one model's runs say of the metrics, by their keys. MetricError where one fails."""
+    if not metrics:
+        return {}
+    items, images = dict[str, int](), dict[str, int]()
+    item, cell, image = array("q"), array("q"), array("q")
+    columns = [array("d") for _ in metrics]
+    for place, record in placed(parts):
+        if place is None or record["status"] == "error":
+            continue
+        item.append(items.setdefault(record["item"], len(items)))
+        image.append(images.setdefault(image_of(record), len(images)))
+        cell.append(place)
+        for metric, column in zip(metrics, columns, strict=True):
+            column.append(metric.value(record))
+    at = np.array(item, np.int64), np.array(cell, np.int64), np.array(image, np.int64)
+    return {
+        metric.key: _found(grid, metric, np.array(column, np.float64), at, seed)
+        for metric, column in zip(metrics, columns, strict=True)
+    }
+
+
+def _found(
+    grid: Grid, chosen: ChosenMetric, values: Floats, at: tuple[Codes, Codes, Codes], seed: int
+) -> MetricFindings:
+    item, cell, image = at
+    width = len(grid.cells)
+    there = ~np.isnan(values)
+    shape = (int(item.max(initial=-1)) + 1, width)
+    table = cell_means((item * width + cell)[there], values[there], shape)
+    of_item = np.zeros(shape[0], np.int64)
+    of_item[item] = image
+    sound = complete(table)
+    summed = by_image(table[sound], of_item[sound]) if sound.any() else None
+    several = summed is not None and width > 1 and len(summed.sizes) > 1
+    factors = [(factor.name, factor.levels) for factor in grid.factors]
+    return MetricFindings(
+        chosen=chosen,
+        cells=tuple(
+            score_of(chosen.metric, values[cell == place], image[cell == place])
+            for place in range(width)
+        ),
+        complete=int(sound.sum()),
+        over=spread(summed.means) if summed is not None else None,
+        effects=decompose(summed, factors, seed=seed) if summed is not None and several else None,
+    )
+
+
+def as_document(found: Mapping[str, Mapping[str, MetricFindings]]) -> dict[str, Any]:
+    """For JSON: by model and metric."""
+    return {
+        model: {key: one.as_dict() for key, one in metrics.items()}
+        for model, metrics in found.items()
+    }

@@ -1,0 +1,62 @@
+"""Numbers as tables show them: shares in per cent, differences in points, others as they are."""
+
+from __future__ import annotations
+
+Ends = tuple[float, float] | None
+
+
+def percent(share: float | None) -> str:
+    """0.123 → "12.3", None → "–": the table's numbers are percentages."""
+    return "–" if share is None else f"{round(100 * share, 1) + 0.0:.1f}"  # + 0.0: no "-0.0"
+
+
+def interval(ends: Ends) -> str:
+    """(0.1, 0.25) → "10.0–25.0", None → "–"."""
+    return "–" if ends is None else f"{100 * ends[0]:.1f}–{100 * ends[1]:.1f}"
+
+
+def signed(share: float) -> str:
+    """0.012 → "+1.2", points of a difference."""
+    points = round(100 * share, 1) + 0.0
+    return f"{points:+.1f}" if points else "0.0"
+
+
+def chance(p: float) -> str:
+    """p as it is printed: three places, "< 0.001" below."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+class Shares:
+    """How values that are shares of 1 are shown: in per cent."""
+
+    unit = "in %"
+
+    def value(self, value: float | None) -> str:
+        return percent(value)
+
+    def interval(self, ends: Ends) -> str:
+        return interval(ends)
+
+    def signed(self, value: float) -> str:
+        return signed(value)
+
+    def signed_interval(self, ends: Ends) -> str:
+        """A difference's interval; "to" stands between, as the ends may be negative."""
+        return "–" if ends is None else f"{self.signed(ends[0])} to {self.signed(ends[1])}"
+
+
+class Plain(Shares):
+    """How values of any other unit are shown: to four significant digits."""
+
+    unit = ""
+
+    def value(self, value: float | None) -> str:
+        if value is None:
+            return "–"
+        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value + 0.0:.4g}"
+
+    def interval(self, ends: Ends) -> str:
+        return "–" if ends is None else f"{self.value(ends[0])} to {self.value(ends[1])}"
+
+    def signed(self, value: float) -> str:
+        return f"+{self.value(value)}" if value > 0 else self.value(value)

@@ -1,0 +1,238 @@
+"""records → the means of metrics with intervals: pooled, by task, data set and field."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.errors import UsageError
+from mubench_gen.plugins.extension import Metric
+from mubench_gen.plugins.offered import names_file
+from mubench_gen.scores.breakdown import value_order
+from mubench_gen.scores.interval import clustered_mean_interval, share_interval
+from mubench_gen.scores.metadata import value_of
+from mubench_gen.scores.metrics import ChosenMetric, MetricError, choose_metrics, needs_of
+from mubench_gen.scores.paired import PairedDifference, compare_means, compare_pair
+from mubench_gen.scores.score import image_of
+from mubench_gen.storage.index import hashed
+from mubench_gen.storage.records import Record
+
+Values = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.integer[Any]]
+
+_PARTS = {"tasks": "task", "datasets": "dataset", "prompts": "prompt", "readouts": "readout"}
+_WHERE_SEVERAL = ("datasets", "prompts", "readouts")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricScore:
+    """The mean of a metric over some items; None where none of them has a value.
+
+    n: items that have one, missing: those without (failed ones are in neither). ci95: clustered
+    by image.
+    """
+
+    n: int
+    missing: int
+    value: float | None
+    ci95: tuple[float, float] | None
+
+
+Groups = Mapping[str, Mapping[str, MetricScore]]  # part → name → score
+
+
+@dataclass(frozen=True, slots=True)
+class MetricScores:
+    """A metric on a run: pooled, by task and data set, prompt, read-out, and by fields."""
+
+    chosen: ChosenMetric
+    groups: Groups
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; parts of one group that is all items are left out."""
+        found = {part: {name: asdict(one) for name, one in groups.items()}
+                 for part, groups in self.groups.items()}  # fmt: skip
+        pooled = found.pop("pooled")["pooled"]
+        return {**self.chosen.described(), "pooled": pooled, **found}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The metrics of a run by their keys, and why others that it was scored with are not there.
+
+    `recorded` holds what scores.json says of the latter.
+    """
+
+    metrics: Mapping[str, MetricScores]
+    unavailable: Mapping[str, str]
+    recorded: Mapping[str, Mapping[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        found = {key: one.as_dict() for key, one in self.metrics.items()}
+        missing = {
+            key: {**self.recorded.get(key, {}), "unavailable": why}
+            for key, why in self.unavailable.items()
+        }
+        return {**found, **missing}
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said below the tables."""
+        return [
+            f"The run was scored with the metric {key}, which is not shown: {why}"
+            for key, why in self.unavailable.items()
+        ]
+
+
+NOTHING_MEASURED = Measured({}, {}, {})
+
+
+def measure(
+    records: Iterable[Record], metrics: Sequence[ChosenMetric], by: Sequence[str] = ()
+) -> dict[str, MetricScores]:
+    """The means of the metrics by their keys. Records of failed items count nowhere."""
+    images = array("Q")
+    columns = [array("d") for _ in metrics]
+    fields = {**_PARTS, **{name: name for name in by}}
+    codes: dict[str, dict[str, int]] = {part: {} for part in fields}
+    places = {part: array("i") for part in fields}
+    for record in records:
+        if record["status"] == "error":
+            continue
+        images.append(hashed(image_of(record)))
+        for metric, column in zip(metrics, columns, strict=True):
+            column.append(metric.value(record))
+        for part, field in fields.items():
+            known = codes[part]
+            places[part].append(known.setdefault(value_of(record, field), len(known)))
+    image = np.array(images, np.uint64)
+    at = {part: np.array(place, np.int64) for part, place in places.items()}
+    return {
+        metric.key: MetricScores(
+            metric, _grouped(metric.metric, np.array(column, np.float64), image, codes, at)
+        )
+        for metric, column in zip(metrics, columns, strict=True)
+    }
+
+
+def _grouped(
+    metric: Metric,
+    values: Values,
+    images: Codes,
+    codes: Mapping[str, Mapping[str, int]],
+    at: Mapping[str, Codes],
+) -> Groups:
+    found = {"pooled": {"pooled": score_of(metric, values, images)}}
+    for part, names in codes.items():
+        if len(names) > 1 or part not in _WHERE_SEVERAL:
+            ends = np.cumsum(np.bincount(at[part], minlength=len(names)))
+            pieces = np.split(np.argsort(at[part], kind="stable"), ends[:-1])
+            found[part] = {
+                name: score_of(metric, values[pieces[names[name]]], images[pieces[names[name]]])
+                for name in sorted(names, key=value_order)
+            }
+    return found
+
+
+def score_of(metric: Metric, values: Values, images: Codes) -> MetricScore:
+    """The mean of some items' values, NaN where there is none, clustered by image."""
+    there = ~np.isnan(values)
+    n = int(there.sum())
+    mean = float(values[there].mean()) if n else None
+    ends = mean_interval(values[there], images[there], metric.bounds)
+    return MetricScore(n, len(values) - n, mean, ends)
+
+
+def mean_interval(
+    values: Values, images: Codes, bounds: tuple[float, float]
+) -> tuple[float, float] | None:
+    """The 95 % interval of a mean, clustered by image; None where there is too little for one.
+
+    Between finite bounds Wilson's of the share of the way that the mean goes from one to the
+    other, else Student's t.
+    """
+    if not len(values):
+        return None
+    _, image = np.unique(images, return_inverse=True)
+    sums, sizes = np.bincount(image, weights=values), np.bincount(image)
+    low, high = bounds
+    if not math.isfinite(high - low):
+        pairs = list(zip(sizes.tolist(), sums.tolist(), strict=True))
+        return clustered_mean_interval(pairs, bounds=bounds)
+    width, mean = high - low, float(values.mean())
+    ends = share_interval(
+        min(1.0, max(0.0, (mean - low) / width)),
+        len(values),
+        len(sizes),
+        spread=float(((values - mean) ** 2).sum()) / width**2,
+        between=float(((sums - mean * sizes) ** 2).sum()) / width**2,
+    )
+    return low + width * ends[0], low + width * ends[1]
+
+
+def difference_of(
+    first: Values,
+    second: Values,
+    images: Codes,
+    *,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    seed: int = 0,
+) -> PairedDifference:
+    """The paired difference of two series of a metric's values: as of accuracies where the
+    bounds are 0 and 1, else by means. ValueError where there are too few images.
+    """
+    if bounds == (0.0, 1.0):
+        return compare_pair(first, second, images, seed=seed)
+    return compare_means(first, second, images, seed=seed)
+
+
+def measure_recorded(
+    records: Callable[[Sequence[str]], Iterable[Record]],
+    recorded: Mapping[str, Mapping[str, Any]],
+    by: Sequence[str] = (),
+) -> Measured:
+    """The metrics that a run was scored with, as far as they can be had here and now.
+
+    `records` gives the records with these of the long fields. What fails is told in `unavailable`.
+    """
+    chosen, unavailable = choose_recorded(recorded)
+    while True:
+        try:
+            found = measure(records(needs_of(chosen)), chosen, by)
+        except MetricError as error:
+            unavailable[error.key] = str(error)
+            chosen = [one for one in chosen if one.key != error.key]
+        else:
+            return Measured(found, unavailable, recorded)
+
+
+def choose_recorded(
+    recorded: Mapping[str, Mapping[str, Any]],
+) -> tuple[list[ChosenMetric], dict[str, str]]:
+    """The metrics that `scores.json` names, and why others of them cannot be had here."""
+    chosen: list[ChosenMetric] = []
+    unavailable: dict[str, str] = {}
+    for key, facts in recorded.items():
+        if names_file(key) or facts.get("asked") != key:  # data must not say which code to run
+            unavailable[key] = f"it is of a file. Name that: --metric {facts.get('asked')}"
+            continue
+        try:
+            chosen += choose_metrics([key])
+        except UsageError as error:
+            unavailable[key] = str(error)
+    return chosen, unavailable
+
+
+def rows_of(metrics: Iterable[MetricScores]) -> Iterator[tuple[str, str]]:
+    """The groups that any of the metrics has, by part and name, in the order of the tables."""
+    metrics = list(metrics)
+    parts = dict.fromkeys(part for one in metrics for part in one.groups)
+    for part in parts:
+        names = dict.fromkeys(name for one in metrics for name in one.groups.get(part, {}))
+        yield from ((part, name) for name in names)

@@ -1,0 +1,166 @@
+"""Metrics: the built-in ones, and those of plugins, by the names that `--metric` gives.
+
+To add one, put it into BUILT_IN; a plugin lists its own in the hook `mubench_gen_metrics`.
+`measured.py` takes their means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from mubench_gen.console.numbers import Plain, Shares
+from mubench_gen.errors import PluginError, describe
+from mubench_gen.plugins.extension import Metric
+from mubench_gen.plugins.offered import offered
+from mubench_gen.plugins.registry import Plugin, Plugins
+from mubench_gen.scores.localization import is_box_record
+from mubench_gen.storage.columns import LEFT_OUT
+from mubench_gen.storage.records import Record
+
+
+def _of_choices(record: Mapping[str, Any], value: float) -> float | None:
+    return None if is_box_record(record) else value
+
+
+BUILT_IN = (
+    Metric(
+        "accuracy", "accuracy", lambda r: _of_choices(r, bool(r["correct"])),
+        bounds=(0, 1), percent=True,
+    ),
+    Metric(
+        "unanswered", "unanswered", lambda r: float(r["status"] != "answered"),
+        higher_is_better=False, bounds=(0, 1), percent=True,
+    ),
+    Metric(
+        "grit", "GRIT", lambda r: r["boxes"]["score"] if is_box_record(r) else None,
+        bounds=(0, 1), percent=True,
+    ),
+)  # fmt: skip
+
+
+class MetricError(PluginError):
+    """A metric that gave no number for an item; `key` names it."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenMetric:
+    """A metric that was asked for, and the plugin that it is of; None where it is built in."""
+
+    metric: Metric
+    plugin: Plugin | None = None
+
+    @property
+    def key(self) -> str:
+        """Its name in tables and files: that of the metric, behind its plugin's."""
+        return self.metric.name if self.plugin is None else f"{self.plugin.name}:{self.metric.name}"
+
+    @property
+    def asked(self) -> str:
+        """What `--metric` takes for it, also where the plugin is a file."""
+        if self.plugin is None or self.plugin.path is None:
+            return self.key
+        return f"{self.plugin.path}:{self.metric.name}"
+
+    @property
+    def shown(self) -> Shares:
+        """How its values are written."""
+        return Shares() if self.metric.percent else Plain()
+
+    def described(self) -> dict[str, Any]:
+        """What stands in JSON of it beside its numbers."""
+        plugin = self.plugin
+        return {
+            "title": self.metric.title,
+            "higher_is_better": self.metric.higher_is_better,
+            "percent": self.metric.percent,
+            "asked": self.asked,
+            "plugin": None if plugin is None else plugin.name,
+            "version": None if plugin is None else plugin.version,
+            "digest": None if plugin is None else plugin.digest,
+        }
+
+    def value(self, record: Record) -> float:
+        """Of an item's record that is no error; NaN where the metric is not defined for it.
+
+        MetricError names plugin, metric and item where it raises or gives no number.
+        """
+        try:
+            given: Any = self.metric.value(_Seen(record, self.metric.needs))
+        except (Exception, SystemExit) as error:  # an edge of isolation: a plugin's own code
+            told = f"{type(error).__name__}: {describe(error)}"
+            raise self._wrong(record, str(error) if isinstance(error, _Unasked) else told) from None
+        if given is None:
+            return math.nan
+        low, high = self.metric.bounds
+        if isinstance(given, (Real, np.bool_)):
+            given = float(given)
+        if not isinstance(given, float) or not math.isfinite(given):
+            raise self._wrong(record, f"it gives {given!r:.60}, which is not a number or None")
+        if not low <= given <= high:
+            raise self._wrong(record, f"it gives {given!r:.60}, outside of its bounds {low:g} to "
+                                      f"{high:g}")  # fmt: skip
+        return given
+
+    def _wrong(self, record: Record, what: str) -> MetricError:
+        of = "" if self.plugin is None else f" of the plugin {self.plugin.name!r}"
+        return MetricError(
+            self.key, f"The metric {self.metric.name!r}{of}, item {record['id']}: {what}."
+        )
+
+
+class _Unasked(KeyError):
+    def __str__(self) -> str:
+        return f"it reads the field {self.args[0]!r}, which its `needs` does not name"
+
+
+class _Seen(dict[str, Any]):
+    """A record as a metric gets it: of the long fields those that it needs.
+
+    The others are not there in a large run; a metric that takes them unasked fails everywhere.
+    """
+
+    def __init__(self, record: Record, needs: Sequence[str]) -> None:
+        super().__init__((k, v) for k, v in record.items() if k not in LEFT_OUT or k in needs)
+
+    def __missing__(self, name: str) -> Any:
+        raise (_Unasked if name in LEFT_OUT else KeyError)(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in LEFT_OUT else super().get(name, default)
+
+
+def choose_metrics(names: Iterable[str], plugins: Plugins | None = None) -> list[ChosenMetric]:
+    """The metrics of these names: a built-in one's, PLUGIN for all of its, PLUGIN:METRIC for one.
+
+    Lists with commas too. PluginError says what is wrong with a name.
+    """
+    chosen: dict[str, ChosenMetric] = {}
+    wanted = dict.fromkeys(n.strip() for text in names for n in text.split(",") if n.strip())
+    for name in wanted:
+        for one in _found(name, plugins or Plugins()):
+            chosen[one.key] = one
+    return list(chosen.values())
+
+
+def _found(name: str, plugins: Plugins) -> list[ChosenMetric]:
+    for one in BUILT_IN:
+        if one.name == name:
+            return [ChosenMetric(one)]
+    known = [one.name for one in BUILT_IN]
+    plugin, found = offered(name, "metric", lambda p: p.offers.metrics, known, plugins)
+    return [ChosenMetric(one, plugin) for one in found]
+
+
+def needs_of(metrics: Iterable[ChosenMetric]) -> tuple[str, ...]:
+    """The long fields of records that the metrics read."""
+    return tuple(sorted({name for one in metrics for name in one.metric.needs}))
