@@ -298,7 +298,7 @@ def on_a_terminal(mubench: Command, *args: str, env: dict[str, str] | None = Non
         if not read:
             break
         written += read
-    process.wait(timeout=30)
+    process.wait(timeout=240)
     os.close(master)
     return written.decode("utf-8", "replace")
 
@@ -338,7 +338,7 @@ def test_a_signal_ends_the_run_with_its_code_and_the_same_command_resumes(
     process = mubench.start(*args)
     wait_for(tmp_path / "run/records.jsonl", 8)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == code
     assert out == ""
     assert word in err
@@ -378,7 +378,7 @@ def test_a_signal_while_the_model_loads_or_hangs_is_no_fault_of_the_plugin(
     process = mubench.start("eval", "--plugin", plugin, "--data", cells, "--run-dir", "run")
     wait_for(mubench.folder / "waiting", 1)
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == code, err
     assert "broken" not in err
     assert "Traceback" not in err

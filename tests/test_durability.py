@@ -222,8 +222,8 @@ def test_a_slow_server_is_never_asked_again_what_it_answered_a_second_ago(
             "--run-dir", "r", "-o", "engine.window=1",
         ]  # fmt: skip
         process = mubench.start(*command)
-        assert third.wait(60)
-        deadline = time.monotonic() + 60
+        assert third.wait(240)
+        deadline = time.monotonic() + 240
         while written(tmp_path / "r") < 3 and time.monotonic() < deadline:
             time.sleep(0.02)
         process.kill()

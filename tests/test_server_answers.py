@@ -25,7 +25,7 @@ from .helpers.server import FakeServer, completion
 
 Here = Callable[..., Outcome]
 KINDS = (*READ, *AGAINS, *ERRORS)
-SETTINGS = {"plugin": "openai", "timeout": 6.0}
+SETTINGS = {"plugin": "openai", "timeout": 12.0}
 
 
 @pytest.fixture(autouse=True)

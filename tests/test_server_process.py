@@ -172,7 +172,7 @@ def gone(pids: list[int], seconds: float = 20.0) -> bool:
 
 
 def pids_of(fake: Path) -> list[int]:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         if (fake / "pids").is_file():
             found = [int(pid) for pid in (fake / "pids").read_text().split()]

@@ -149,7 +149,7 @@ def test_a_shard_that_never_ends_is_named_and_goes_on_when_it_is_started_again(
     )
     try:
         records = folders[1] / "records.jsonl"
-        until = time.monotonic() + 60
+        until = time.monotonic() + 240
         while not (records.exists() and records.stat().st_size) and time.monotonic() < until:
             time.sleep(0.05)
         early = here("data", "join", *folders, "--out", "joined")

@@ -187,7 +187,7 @@ def test_a_command_whose_engine_is_killed_is_gone_on_with_by_the_same_command(
     lines = tmp_path / "run/records.jsonl"
     with (tmp_path / "told").open("w+") as told:
         running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=told)
-        until = time.monotonic() + 600
+        until = time.monotonic() + 2400
         while not lines.is_file() or lines.stat().st_size == 0:
             assert running.poll() is None
             assert time.monotonic() < until
@@ -242,7 +242,7 @@ def test_the_server_does_not_outlive_a_killed_process() -> None:
     assert running.stderr is not None
     while "vLLM: starting" not in running.stderr.readline():
         assert running.poll() is None
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while not (found := _children_of(running.pid)) or not _children_of(found[0]):
         assert time.monotonic() < until
         time.sleep(0.1)
@@ -250,7 +250,7 @@ def test_the_server_does_not_outlive_a_killed_process() -> None:
     running.kill()
     running.wait()
     running.stderr.close()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 240
     while _group(group):
         assert time.monotonic() < until
         time.sleep(0.1)
