@@ -8,7 +8,8 @@ import mubench_gen
 
 NAMES = [
     "Answer", "Checkpoint", "ContrastiveModel", "DataError", "DefinitionError", "EngineFault",
-    "GenerativeModel", "Image", "ImageError", "ItemError", "Judge", "Message", "Model", "ModelSpec",
+    "Export", "GenerativeModel", "Image", "ImageError", "ItemError", "Judge", "Message", "Metric",
+    "Model", "ModelSpec",
     "MubenchError", "Options", "PluginError", "ReadText", "Reply", "Request", "Run",
     "RunFolderError", "Runtime", "Sampling", "Scoring", "Section", "SettingError", "StreamingModel",
     "Text", "Transform", "Unread", "UsageError", "__version__", "evaluate", "frames",
