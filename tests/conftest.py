@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,18 @@ from .helpers.command import Command, Outcome
 from .helpers.data import write_data
 
 Here = Callable[..., Outcome]
+
+
+@pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test marked `first(n)`, the cases behind the first n are for `make test-all`."""
+    seen = Counter[str]()
+    for item in items:
+        if (mark := item.get_closest_marker("first")) is not None:
+            name = item.nodeid.partition("[")[0]
+            seen[name] += 1
+            if seen[name] > mark.args[0]:
+                item.add_marker(pytest.mark.exhaustive)
 
 
 @pytest.fixture

@@ -180,6 +180,7 @@ class RowOf:
         return logits
 
 
+@pytest.mark.first(1)
 @pytest.mark.parametrize("name", ["gemma3", "paligemma"])
 def test_the_model_keeps_what_the_harness_relies_on(name: str, checkpoints: Checkpoints) -> None:
     checks = (

@@ -117,6 +117,7 @@ def test_scores_that_cannot_be_removed_are_told(
     monkeypatch.undo()
 
 
+@pytest.mark.first(2)
 @pytest.mark.parametrize("command", ["eval", "report", "join", "import", "prepare"])
 def test_a_call_that_the_system_refuses_is_no_bug_of_ours(
     here: Here, words: Words, cells: Path, monkeypatch: pytest.MonkeyPatch, command: str

@@ -90,6 +90,7 @@ def test_its_tasks_judge_score_and_section_are_used(here: Here, cells: Path) -> 
     assert "guess: 3" in here("report", "run", "--section", "frozen").out
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("model", ["guess", "stream", "colours"])
 def test_it_passes_the_checks_that_it_passed_then(model: str) -> None:

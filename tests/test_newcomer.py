@@ -132,6 +132,7 @@ def test_what_importing_each_does_is_told_on_request_with_all_of_them_there(
     assert not {"twin", "other", "slow"} & seen.keys()
 
 
+@pytest.mark.exhaustive
 def test_the_doctor_names_the_faulty_ones_and_what_was_asked_for_holds(user: Environment) -> None:
     done = user("doctor", "--plugin", "sound", "--json")
     assert done.code == 0, done.out

@@ -97,6 +97,7 @@ def test_a_small_budget_asks_fewer_items_in_two_cells_each() -> None:
     assert sum(len(places) for places in draw(3, 2, 1, seed=0)) == 1
 
 
+@pytest.mark.first(1)
 @pytest.mark.parametrize("kind", ["rasch", "tasks", "steep", "guess", "two"])
 def test_the_estimate_is_near_the_truth_and_its_error_says_how_near(kind: str) -> None:
     """Also where the model is not the truth."""
@@ -122,6 +123,7 @@ def test_the_estimate_is_near_the_truth_and_its_error_says_how_near(kind: str) -
     assert np.sqrt(np.mean(told)) == pytest.approx(np.sqrt(np.mean(off)), rel=0.2)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("budget", [900, 3_000])
 def test_where_cells_are_as_good_as_alike_the_extremes_are_not_thought_far_apart(
     budget: int,
@@ -134,6 +136,7 @@ def test_where_cells_are_as_good_as_alike_the_extremes_are_not_thought_far_apart
     assert np.mean(ends) >= 0.89
 
 
+@pytest.mark.exhaustive
 def test_more_budget_errs_less_and_all_of_it_not_at_all() -> None:
     there = world(1)
     errors = [

@@ -35,7 +35,7 @@ from .spine import by_id, command_line, environment, evaluate, make_row, write_d
 needs_ray = pytest.mark.skipif(
     find_spec("ray") is None, reason="ray[data] is not installed: pip install 'mubench-gen[ray]'"
 )
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.xdist_group("ray")
 
 TASK = 8  # requests a task of a worker, about
 # Echo that writes down each request's key and its own process's number, slowly.
@@ -184,6 +184,7 @@ def _rounded(made: mubench_gen.Run) -> dict[str, object]:
     return dict(records)
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_workers_ask_servers_many_requests_at_once(
     tmp_path: Path, cluster: Nodes, cells: Path
@@ -214,6 +215,7 @@ def test_workers_ask_servers_many_requests_at_once(
     assert by_id(load_run(tmp_path / "ray")) == by_id(load_run(tmp_path / "one"))
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_what_is_answered_is_on_the_disk_while_the_rest_of_its_bundle_is_waited_for(
     tmp_path: Path, cluster: Nodes, cells: Path
@@ -257,6 +259,7 @@ def test_a_run_on_ray_that_is_terminated_says_so_and_goes_on(
     assert load_run(folder).complete
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_a_run_goes_on_with_ray_and_without(tmp_path: Path, cluster: Nodes, cells: Path) -> None:
     words = ["--plugin", "echo", "--data", cells, "--run-dir", tmp_path / "run"]
@@ -286,6 +289,7 @@ def test_a_worker_that_is_killed_loses_nothing(
     check_counts(tmp_path, folder, cells, in_flight=4 * 2 * TASK)
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_a_node_that_goes_loses_nothing(
     tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
@@ -325,6 +329,7 @@ def test_a_driver_that_is_killed_goes_on_where_it_was(
     check_counts(tmp_path, folder, cells, in_flight=(3 * 4 + 2) * TASK + 4 * 2 * TASK)
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_a_model_that_cannot_be_loaded_ends_the_run_with_its_own_words(
     tmp_path: Path, cluster: Nodes, cells: Path
@@ -339,6 +344,7 @@ def test_a_model_that_cannot_be_loaded_ends_the_run_with_its_own_words(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_a_node_with_another_version_is_named_before_anything_is_asked(
     tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
@@ -355,6 +361,7 @@ def test_a_node_with_another_version_is_named_before_anything_is_asked(
     assert not asked(tmp_path)
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_a_node_that_joins_later_with_another_version_gets_no_work(
     tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
@@ -382,6 +389,7 @@ def test_a_node_that_joins_later_with_another_version_gets_no_work(
     assert len(list(load_run(folder).records())) >= 16
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_a_node_that_does_not_see_the_plugin_is_named_before_anything_is_asked(
     tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
@@ -404,6 +412,7 @@ def test_a_node_that_does_not_see_the_plugin_is_named_before_anything_is_asked(
     assert not asked(tmp_path)
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_a_node_whose_clock_differs_is_named_and_works(
     tmp_path: Path, cluster: Nodes, cells: Path
@@ -433,6 +442,7 @@ def test_more_than_any_node_has_is_refused(tmp_path: Path, cluster: Nodes, cells
     assert "No node has room for a worker of 1 CPU and 1 GPU" in done.stderr
 
 
+@pytest.mark.exhaustive
 @needs_ray
 @pytest.mark.parametrize(
     ("address", "told"),
@@ -453,6 +463,7 @@ def test_an_address_without_a_cluster_is_said_at_once(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_a_cluster_of_another_version_of_ray_is_named_with_both(
     tmp_path: Path, cluster: Nodes, cells: Path
@@ -471,6 +482,7 @@ def test_a_cluster_of_another_version_of_ray_is_named_with_both(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.exhaustive
 def test_ray_that_is_not_installed_is_named_with_the_line_that_installs_it(
     tmp_path: Path, cells: Path
 ) -> None:
@@ -494,6 +506,7 @@ def test_ray_that_is_not_installed_is_named_with_the_line_that_installs_it(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_without_an_address_a_cluster_is_started_here_and_ended(
     tmp_path: Path, cells: Path

@@ -152,6 +152,7 @@ def attacks(parsed: Sequence[Any], before: str = "") -> Iterator[str]:
             yield from attacks(part, prefix)
 
 
+@pytest.mark.exhaustive
 def test_time_grows_with_the_text_alone() -> None:
     found = expressions()
     assert len(found) > 50

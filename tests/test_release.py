@@ -63,6 +63,7 @@ def test_no_path_of_this_machine_is_in_the_wheel(wheel: Path) -> None:
             assert [n for n in texts if home in archive.read(n)] == []
 
 
+@pytest.mark.exhaustive
 @CHECKOUT
 def test_the_sdist_holds_what_a_packager_needs_to_build_and_test_it(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", _SDIST, str(tmp_path)], cwd=ROOT, check=True)
@@ -80,6 +81,7 @@ def test_the_sdist_holds_what_a_packager_needs_to_build_and_test_it(tmp_path: Pa
     assert not [name for name in names if "__pycache__" in name or name.startswith("runs/")]
 
 
+@pytest.mark.exhaustive
 def test_the_wheel_alone_does_the_main_job_and_torch_is_not_looked_for(
     user: Environment,
 ) -> None:
@@ -89,6 +91,7 @@ def test_the_wheel_alone_does_the_main_job_and_torch_is_not_looked_for(
     assert user("--version").out.strip().endswith(mubench_gen.__version__)
 
 
+@pytest.mark.exhaustive
 def test_with_the_extra_it_does_the_readmes_main_job(user: Environment) -> None:
     pytest.importorskip("transformers")
     done = user("eval", "--plugin", "tiny", "--tasks", "modality", "--limit", "8", "--json")

@@ -75,6 +75,7 @@ def kill_somewhere(words: list[str], records: Path, moment: random.Random, **var
     return process.wait()
 
 
+@pytest.mark.exhaustive
 def test_thirty_kills_lose_nothing_and_ask_nothing_finished_again(
     cells: Path, tmp_path: Path
 ) -> None:

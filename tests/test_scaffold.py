@@ -18,6 +18,7 @@ from .helpers.command import Outcome
 Here = Callable[..., Outcome]
 
 
+@pytest.mark.first(1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_plugin_installs_and_passes_its_own_tests(
     here: Here, kind: str, tmp_path: Path

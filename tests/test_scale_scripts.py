@@ -68,6 +68,7 @@ def check_joined(tmp_path: Path, cells: Path, mubench: Command) -> None:
     assert by_id(load_run(tmp_path / "joined")) == by_id(whole)
 
 
+@pytest.mark.exhaustive
 def test_the_sbatch_script_runs_one_shard_a_task_of_the_array(
     tmp_path: Path, cells: Path, mubench: Command, environment: dict[str, str]
 ) -> None:
@@ -82,6 +83,7 @@ def test_the_sbatch_script_runs_one_shard_a_task_of_the_array(
     check_joined(tmp_path, cells, mubench)
 
 
+@pytest.mark.exhaustive
 def test_a_part_of_the_array_that_is_sent_again_is_the_same_shard(
     tmp_path: Path, cells: Path, environment: dict[str, str]
 ) -> None:
@@ -102,6 +104,7 @@ def test_the_sbatch_script_says_what_is_missing_outside_an_array(
     assert "--array=1-8" in told
 
 
+@pytest.mark.exhaustive
 def test_the_run_of_the_skypilot_file_asks_one_shard_a_node(
     tmp_path: Path, cells: Path, mubench: Command, environment: dict[str, str]
 ) -> None:

@@ -291,6 +291,7 @@ def test_a_quota_that_is_used_up_ends_the_run(here: Here, cells: Path) -> None:
     assert "quota is used up: You exceeded your current quota" in outcome.err
 
 
+@pytest.mark.first(6)
 @pytest.mark.parametrize(
     ("fault", "type_", "said"),
     [

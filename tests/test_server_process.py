@@ -254,6 +254,7 @@ def with_poison(folder: Path, rows: int, *poisoned: int) -> Path:
     return write_data(folder, made)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("agony", ["0", "0.8"], ids=["at once", "after answering 500 for a while"])
 def test_what_it_dies_of_each_time_is_its_items_error_and_no_others(
     here: Here, fake: Path, plugin: Path, tmp_path: Path,
@@ -330,6 +331,7 @@ def test_a_base_url_is_not_for_a_server_of_our_own(
     assert "--base-url is for --engine server" in outcome.err
 
 
+@pytest.mark.first(1)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_the_server_does_not_outlive_the_run_however_that_ends(
     mubench: Command, fake: Path, plugin: Path, cells: Path, how: signal.Signals

@@ -72,6 +72,7 @@ def test_an_image_that_cannot_be_read_is_in_one_shard_too(cells: Path) -> None:
     assert sum(rows_of(Shard(i, 3), dataset)[3] for i in (1, 2, 3)) == 1
 
 
+@pytest.mark.first(2)
 @pytest.mark.parametrize(
     "settings",
     [
@@ -100,6 +101,7 @@ def test_joined_shards_equal_the_undivided_run(
     assert joined.complete
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("model", ["llava", "clip"])
 def test_joined_shards_of_a_real_model_equal_the_undivided_run(
     here: Here, tmp_path: Path, cells: Path, model: str
@@ -131,6 +133,7 @@ HANGING = ASKED.replace(
 ).replace("import os\n", "import os\nimport time\n", 1)
 
 
+@pytest.mark.exhaustive
 def test_a_shard_that_never_ends_is_named_and_goes_on_when_it_is_started_again(
     here: Here, tmp_path: Path, cells: Path
 ) -> None:

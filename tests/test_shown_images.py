@@ -65,6 +65,7 @@ def renamed(image: Path) -> None:
     image.rename(image.with_name("renamed.png"))
 
 
+@pytest.mark.first(3)
 @pytest.mark.parametrize(
     ("change", "told"),
     [

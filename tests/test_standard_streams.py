@@ -90,6 +90,7 @@ def closed(number: int) -> dict[str, Callable[[], None]]:
     return {"preexec_fn": lambda: os.close(number)}
 
 
+@pytest.mark.first(3)
 @pytest.mark.parametrize("words", SAYING)
 def test_a_reader_that_is_gone_makes_no_failed_check_and_no_message(
     place: Command, words: str
@@ -101,6 +102,7 @@ def test_a_reader_that_is_gone_makes_no_failed_check_and_no_message(
     assert "written" not in done.stderr
 
 
+@pytest.mark.first(3)
 @pytest.mark.parametrize("words", SAYING)
 def test_results_that_cannot_be_written_are_told(place: Command, words: str) -> None:
     with full() as device:
@@ -116,6 +118,7 @@ def test_so_are_those_for_a_stdout_that_is_closed(place: Command) -> None:
     assert done.stderr.endswith("the results cannot be written: Bad file descriptor.\n")
 
 
+@pytest.mark.first(3)
 @pytest.mark.parametrize("kind", [full, gone, stuck, None], ids=["full", "gone", "stuck", "closed"])
 @pytest.mark.parametrize("words", ["eval", "compare r s", "data verify damaged"])
 def test_a_stderr_that_takes_nothing_changes_nothing(

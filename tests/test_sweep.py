@@ -193,6 +193,7 @@ def test_the_ends_are_the_models_themselves(here: Here, demo: Path, tmp_path: Pa
     assert forgotten.document["finetuned"] == ["clip-finetuned@0.5", "clip-finetuned@1"]
 
 
+@pytest.mark.exhaustive
 def test_a_killed_sweep_goes_on_and_asks_nothing_twice(
     mubench: Command, here: Here, demo: Path, tmp_path: Path
 ) -> None:
@@ -211,6 +212,7 @@ def test_a_killed_sweep_goes_on_and_asks_nothing_twice(
     assert done.document["frontier"] == whole.document["frontier"]
 
 
+@pytest.mark.exhaustive
 def test_a_finished_sweep_loads_no_model_and_takes_more_alpha(
     here: Here, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,6 +257,7 @@ def test_what_a_sweep_cannot_be_made_of_is_said(here: Here, demo: Path, tmp_path
         assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.exhaustive
 def test_patterns_are_those_of_merge_and_stand_in_the_sweep(
     here: Here, demo: Path, tmp_path: Path
 ) -> None:
@@ -287,6 +290,7 @@ def test_patterns_are_those_of_merge_and_stand_in_the_sweep(
     assert "holds another sweep" in other.err
 
 
+@pytest.mark.exhaustive
 def test_beyond_the_ends_gains_are_still_those_over_base_and_finetune(
     here: Here, demo: Path
 ) -> None:
@@ -301,6 +305,7 @@ def test_beyond_the_ends_gains_are_still_those_over_base_and_finetune(
     assert lost["base"] == "clip-finetuned@0"
 
 
+@pytest.mark.exhaustive
 def test_a_sweep_by_depth_has_the_base_beside_its_alphas(here: Here, demo: Path) -> None:
     flags = ("sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--limit", "20", "--json")
     done = here(*flags, "--method", "lines", "--alpha", "0,1", "--run-dir", "l", "--svg", "l.svg")

@@ -120,6 +120,7 @@ def test_files_that_change_while_a_sweep_runs_end_it(tmp_path: Path, changed: in
         model.load()
 
 
+@pytest.mark.exhaustive
 def test_a_sweep_is_not_resumed_with_other_weights_at_one_end(here: Here, tmp_path: Path) -> None:
     shutil.copytree(WEIGHTS / "clip-finetuned", tmp_path / "tuned")
     words = [tmp_path / "tuned" if word == CLIPS[3] else word for word in SWEEP]
@@ -147,6 +148,7 @@ def made_on_ray(here: Here, tmp_path: Path) -> Path:
     return tmp_path / "s"
 
 
+@pytest.mark.exhaustive
 def test_replies_that_a_sweep_had_on_ray_are_neither_resumed_nor_reused(
     here: Here, made_on_ray: Path
 ) -> None:

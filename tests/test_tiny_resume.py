@@ -43,7 +43,7 @@ def kill_after_a_batch(words: list[str], records: Path, moment: random.Random) -
     process.wait()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("model", ["llava", "clip"])
 def test_kills_change_no_answer_of_a_real_model(
     model: str, micrographs: Path, tmp_path: Path

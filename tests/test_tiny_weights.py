@@ -84,6 +84,7 @@ def test_a_model_loads_with_nothing_missing_and_nothing_left_over(name: str) -> 
     assert not any(loading.values()), loading
 
 
+@pytest.mark.exhaustive
 def test_the_processors_need_no_torchvision() -> None:
     code = """
 import sys
@@ -142,6 +143,7 @@ def test_the_clip_picks_captions_far_above_chance(rows: list[Row]) -> None:
     assert right / len(rows) > 0.6  # chance is 0.25
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", MODELS)
 def test_the_training_script_makes_a_checkpoint_that_loads(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mubench_gen_plugins.tiny.train", name]
@@ -162,6 +164,7 @@ def test_a_fine_tune_is_its_base_with_other_weights(name: str) -> None:
     assert facts[f"{name}-finetuned"]["base"] == f"tiny {name}"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", MODELS)
 def test_the_training_script_fine_tunes_a_checkpoint(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mubench_gen_plugins.tiny.train", name]

@@ -30,6 +30,7 @@ def script() -> str:
     return "\n".join(parts) + "\n"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the page's commands are bash's")
 def test_the_tutorial_works_word_for_word(tmp_path: Path) -> None:
     programs = tmp_path / "bin"
