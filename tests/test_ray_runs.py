@@ -147,6 +147,7 @@ def check_counts(tmp_path: Path, folder: Path, cells: Path, *, in_flight: int) -
     assert keys.total() - len(keys) <= in_flight
 
 
+@pytest.mark.first(1)
 @needs_ray
 @pytest.mark.parametrize(
     "settings",
