@@ -212,4 +212,4 @@ def test_of_an_id_that_stands_twice_the_last_sound_line_counts_with_the_index_on
     file = RecordFile(path)
     assert file.finished == len(lines)
     file.close()
-    assert AnsweredKeys.of(path).get("0" * 32) is None
+    assert AnsweredKeys.from_file(path).get("0" * 32) is None

@@ -13,7 +13,7 @@ from mubench_gen.plan.plan import make_plan
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.runs import estimate
-from mubench_gen.runs.estimate import Estimate
+from mubench_gen.runs.estimate import RunEstimate
 
 from .conftest import Here
 from .helpers.plugin import write_plugin
@@ -39,7 +39,7 @@ def size_of(run: Run) -> int:
     return sum((run.dir / name).stat().st_size for name in ("records.jsonl", "manifest.json"))
 
 
-def check(found: Estimate, run: Run) -> None:
+def check(found: RunEstimate, run: Run) -> None:
     """The counts are those of the run; the size is within the tolerance."""
     records = list(run.records())
     assert found.items == len(records) == run.manifest["planned"]

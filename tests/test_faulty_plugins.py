@@ -40,8 +40,8 @@ def states() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"[mubench_gen]\nb\xe9 = mubench_gen_bad\n", "it is no UTF-8 text"),
-        (b"[mubench_gen]\nbad\n", "a line is no NAME = MODULE"),
+        (b"[mubench_gen]\nb\xe9 = mubench_gen_bad\n", "it is not UTF-8 text"),
+        (b"[mubench_gen]\nbad\n", "a line is not NAME = MODULE"),
     ],
 )
 def test_entry_points_that_cannot_be_read_hide_no_other_distributions(
@@ -279,4 +279,4 @@ def test_a_run_ends_although_a_plugins_thread_does_not_and_stdout_has_results_al
     done = mubench("eval", "--plugin", "./odd.py", "--data", cells, "--run-dir", "run", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["complete"]
-    assert "left behind, still running: watch" in done.err
+    assert "ended while these threads still ran: watch" in done.err

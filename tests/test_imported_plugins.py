@@ -91,7 +91,7 @@ def test_what_an_import_changes_is_put_back_and_named(
     told = capsys.readouterr()
     assert told.out == ""
     assert "prints 'hello' and changes the root logger's level, the root logger's han" in told.err
-    assert "the working directory when it is imported: kept from the run" in told.err
+    assert "the working directory when it is imported: this is undone" in told.err
 
 
 def test_the_listing_tells_on_request_what_an_import_really_does(mubench: Command) -> None:

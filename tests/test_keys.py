@@ -14,7 +14,7 @@ import pytest
 from mubench_gen import Run, RunFolderError, UsageError
 from mubench_gen.data import open_dataset
 from mubench_gen.images.policy import StandardPolicy
-from mubench_gen.plan.request import Circumstances, make_request
+from mubench_gen.plan.request import RequestContext, make_request
 from mubench_gen.prompts.render import load_prompt, render
 from mubench_gen.runs.recorder import Recorder
 from mubench_gen.tasks.samples import samples
@@ -115,7 +115,7 @@ def _rendered(cells: Path) -> RenderedPrompt:
 
 def test_the_key_follows_identity_repeat_read_out_and_labels(cells: Path) -> None:
     shown = _rendered(cells)
-    circumstances = Circumstances("identity", 0.0, None, 0)
+    context = RequestContext("identity", 0.0, None, 0)
 
     def key(
         rendered: RenderedPrompt = shown,
@@ -123,7 +123,7 @@ def test_the_key_follows_identity_repeat_read_out_and_labels(cells: Path) -> Non
         repeat: int = 0,
         **changed: Any,
     ) -> str:
-        return make_request(rendered, readout, repeat, replace(circumstances, **changed)).key
+        return make_request(rendered, readout, repeat, replace(context, **changed)).key
 
     found = [
         key(),
@@ -147,10 +147,10 @@ def test_text_moved_from_one_part_to_the_next_is_another_request(cells: Path) ->
     from mubench_gen.types import Message, Text
 
     shown = _rendered(cells)
-    circumstances = Circumstances("identity", 0.0, None, 0)
+    context = RequestContext("identity", 0.0, None, 0)
 
     def key(*messages: Message) -> str:
-        return make_request(replace(shown, messages=messages), "parse", 0, circumstances).key
+        return make_request(replace(shown, messages=messages), "parse", 0, context).key
 
     found = [
         key(Message("user", (Text("ab"), Text("c")))),

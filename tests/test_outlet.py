@@ -20,14 +20,14 @@ from mubench_gen.console.outlet import (
     blank,
     blank_body,
     blanked,
-    cell,
+    csv_cell,
     forget,
+    from_csv_cell,
     holds_secret,
     know,
     passed,
     printable,
     tell,
-    uncelled,
     visible,
 )
 
@@ -133,12 +133,12 @@ def test_a_streams_net_lets_colours_through_where_it_shows_any() -> None:
     ],
 )  # fmt: skip
 def test_a_cell_that_a_spreadsheet_would_calculate_is_quoted(value: object, shown: object) -> None:
-    assert cell(value) == shown
+    assert csv_cell(value) == shown
 
 
 @pytest.mark.parametrize("text", ["=1+1", "-x", "-2.6", "'quoted'", "'", ""])
 def test_a_cell_is_read_back_as_it_was(text: str) -> None:
-    assert uncelled(cell(text)) == text
+    assert from_csv_cell(csv_cell(text)) == text
 
 
 def test_on_one_line_there_is_no_other_line() -> None:

@@ -112,7 +112,7 @@ def test_any_reply_comes_back_as_it_was(tmp_path: Path, reply: str) -> None:
     assert content.count(b"\n") == 2
     assert json.loads(content.splitlines()[0])["reply"] == reply
     assert [r["reply"] for r in read_records(tmp_path / "records.jsonl")] == [reply, "A"]
-    assert AnsweredKeys.of(tmp_path / "records.jsonl").get(f"{1:032x}") == plain_record(
+    assert AnsweredKeys.from_file(tmp_path / "records.jsonl").get(f"{1:032x}") == plain_record(
         1, reply=reply
     )
 

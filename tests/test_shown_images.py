@@ -237,7 +237,7 @@ def test_a_report_says_which_images_changed(here: Any, cells: Path, change: Chan
     outcome = here("report", "run")
     assert outcome.code == 0
     assert outcome.out == before.out
-    assert "1 are others now" in outcome.err
+    assert "1 of the image files that it was shown have changed" in outcome.err
     assert "images/0.png" in outcome.err
     shutil.rmtree(cells)  # data that are elsewhere are no change
     assert "image files" not in here("report", "run").err

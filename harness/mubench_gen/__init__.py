@@ -1,4 +1,4 @@
-"""mubench-gen: ask vision-language models what they see in a microscope.
+"""mubench-gen: evaluate vision-language models on microscopy benchmarks.
 
     import mubench_gen
     run = mubench_gen.evaluate(plugin="tiny", tasks=["modality"], limit=20)
@@ -125,7 +125,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
     deprecated = import_module(f"{__name__}.plugins.deprecation")
-    if name in deprecated.NAMES:  # not kept: it warns wherever it is used
+    if name in deprecated.NAMES:  # not cached: every use warns
         deprecated.warn(f"{__name__}.{name}", deprecated.NAMES[name])
         return value
     globals()[name] = value

@@ -1,4 +1,4 @@
-"""The command: exit codes, signals, and what a user sees of an error."""
+"""The command's entry point: exit codes, signals, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ FINE, USER_MUST_FIX, FAILED_ITEMS, INTERRUPTED, TERMINATED = 0, 2, 3, 130, 143
 
 
 def main() -> NoReturn:
-    """Run the command line and leave with the exit code of the public face."""
+    """Run the command line and leave with its exit code."""
     signal.signal(signal.SIGTERM, _on_term)
     # pydantic would look for plugins of its own among all that is installed, and stop where one
     # distribution's metadata are damaged.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    standard_streams.hold()
+    standard_streams.install()
     know_environment()
-    redact_command(sys.argv)  # what is secret in it is known before anything of it is told
+    redact_command(sys.argv)  # so that its secrets are masked in all output
     code = _run()
     sys.stdout.flush()
     code = standard_streams.exit_code(code)
     sys.stderr.flush()
     if _model_still_runs():
         os._exit(code)  # a thread inside a model's call would crash while Python shuts down
-    with contextlib.suppress(OSError, ValueError):  # what a plugin says on leaving is no result
+    with contextlib.suppress(OSError, ValueError):  # what a plugin prints at exit is not a result
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     threading.Thread(target=_end_in_time, args=(code,), daemon=True).start()
     sys.exit(code)
 
 
 def _end_in_time(code: int) -> None:
-    """End the process where threads that somebody left running keep it from ending."""
+    """End the process although threads that a plugin left running would keep it alive."""
     time.sleep(_PATIENCE)
     main = threading.main_thread()
     names = [t.name for t in threading.enumerate() if not t.daemon and t is not main]
     if names:
-        tell(f"mubench-gen: left behind, still running: {', '.join(names)}.")
+        tell(f"mubench-gen: ended while these threads still ran: {', '.join(names)}.")
         os._exit(code)
 
 
@@ -88,11 +88,11 @@ def _run() -> int:
 
 
 def _unusable(error: OSError) -> int:
-    """The exit code where the system refuses a file or folder, whatever was to be done with it."""
+    """Tell that the system refuses a file or folder; returns the exit code."""
     place = "the disk" if error.filename is None else error.filename
     tell(
-        f"mubench-gen: {place}: {error.strerror or error}. What was finished before is kept: see "
-        "to that, and type the same command again."
+        f"mubench-gen: {place}: {error.strerror or error}. What was finished before is kept: fix "
+        "this, and type the same command again."
     )
     return USER_MUST_FIX
 

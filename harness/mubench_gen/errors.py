@@ -1,6 +1,6 @@
-"""What can go wrong, as one tree.
+"""The errors of mubench-gen, as one tree.
 
-MubenchError                  every error of ours
+MubenchError                  every error raised on purpose
 ├── UsageError                the user must fix it: one message, exit code 2, no traceback
 │   ├── SettingError          a flag, a configuration key, an option of a plugin or engine
 │   ├── PluginError           unknown, broken, incompatible or shadowed plugin
@@ -13,7 +13,7 @@ MubenchError                  every error of ours
 │   ├── ImageError            corrupt, truncated, too large, or refused by the policy
 │   ├── QuestionError         longer than a prompt may be
 │   ├── ItemTimeout           the model did not answer in time
-│   └── ReplyError            too few or too many replies, or something that is no str
+│   └── ReplyError            too few or too many replies, or one that is not a str
 └── EngineFault               the engine is gone: the run ends, resumable, exit code 3
 """
 
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mubench_gen.types import Failure
 
-_MOST_NAMES = 16  # that one message lists
+_MOST_NAMES = 16  # in one message
 
 
 class MubenchError(Exception):
@@ -99,7 +99,7 @@ class Terminated(BaseException):
 
 
 def describe(error: BaseException) -> str:
-    """An exception's own words; its name where it has none, or raises when asked for them."""
+    """An exception's message; its class name if it has no message or raises when asked for it."""
     try:
         return str(error) or repr(error)
     except Exception:  # a plugin's exception may do anything
@@ -122,7 +122,7 @@ def encodable(text: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence that helps with an unknown name: near names, else what there is."""
+    """A sentence that helps with an unknown name: similar names, or else the list of all."""
     import difflib
 
     names = sorted(set(known))

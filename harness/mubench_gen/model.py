@@ -64,7 +64,7 @@ class Runtime:
 
 
 class Model:
-    """What both families share.
+    """What generative and contrastive models share.
 
     `load` is called once, before the first batch: import what is heavy there. `close`
     frees what `load` took. `batch_size` is how many requests a call gets when the user
@@ -89,13 +89,13 @@ class Model:
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
-        """How answers can be had from this model, the default first."""
+        """The read-outs that this model supports, the default first."""
         raise NotImplementedError
 
     def weights_digest(self) -> str | None:
-        """What identifies the weights, where a class reads some that the user names.
+        """A digest of the weights, for a class that reads files that the user names.
 
-        Asked for before any request is made; None where the code is all there is.
+        Called before any request is made. None: the plugin's code alone makes the model.
         """
         return None
 
@@ -106,7 +106,7 @@ class Model:
 
     @property
     def counts(self) -> Mapping[str, Any]:
-        """For the manifest, when the run ends: what was done since `load` (cache hits, retries)."""
+        """Counts for the manifest, since `load`, when the run ends (cache hits, retries)."""
         return {}
 
 
@@ -121,11 +121,11 @@ class GenerativeModel(Model):
         return ("parse", "logprob") if scores else ("parse",)
 
     def generate(self, requests: Sequence[Request]) -> Sequence[Reply | str]:
-        """One reply a request, in the order of the requests, without the prompt."""
+        """One reply per request, in the order of the requests, without the prompt."""
         raise NotImplementedError
 
     def label_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[float]]:
-        """For each request one log-probability a label, as the first text of the reply.
+        """For each request one log-probability per label, as the first text of the reply.
 
         Optional. Normalised over the vocabulary, so that they sum to at most 1 when
         exponentiated; shape (len(requests), len(request.labels)).
@@ -151,7 +151,7 @@ class StreamingModel(GenerativeModel):
     def submit(self, request: Request) -> Future[Reply | str | Sequence[float]]:
         """Ask one request without waiting for the answer. Called from one thread.
 
-        The future holds a reply, or for the read-out `logprob` a log-probability a label, or
+        The future holds a reply, or for the read-out `logprob` one log-probability per label, or
         the request's own error; an `EngineFault` or `UsageError` in it ends the run. It is
         cancelled when its time is over: work on it may then stop. An image's pixels are
         decoded before, where `reads_pixels` is true.
@@ -191,7 +191,7 @@ class Scoring:
 
 @dataclass(frozen=True, slots=True)
 class ReadText:
-    """A text as the model's tokenizer cuts it: `tokens` that it has, `ids` of those read."""
+    """How much of a text a model reads: its number of `tokens`, the `ids` of those read."""
 
     tokens: int
     ids: tuple[int, ...]
@@ -229,7 +229,7 @@ class ContrastiveModel(Model):
         return None
 
     def read_texts(self, texts: Sequence[str]) -> Sequence[ReadText] | None:
-        """What of each text the model reads, so that cut texts are seen; None: not known."""
+        """How much of each text the model reads, to find truncated ones; None: not known."""
         return None
 
 
@@ -237,15 +237,15 @@ class ContrastiveModel(Model):
 class Checkpoint:
     """Weights that an engine opens: a local folder or a hub id, in transformers' layout.
 
-    `engines` are those it runs on by itself, the first whose package is installed counting
-    where the user names none. `chat_template` replaces the tokenizer's, `template_arguments`
+    `engines` are those that it runs on; where the user names none, the first whose package
+    is installed is taken. `chat_template` replaces the tokenizer's, `template_arguments`
     go to it ({"enable_thinking": False}); `stop` are strings that end a reply;
     `engine_arguments` go to an engine by its name ({"vllm": {"max_model_len": 4096}}).
     `system` "user": the model knows no system prompt, so that it goes before the first
     user's text. `images` "first": the model reads images before all text, wherever a prompt
     puts them. `fallback_templates` stand in where the checkpoint has no chat template, by its
-    `model_type` ({"llava": …}). `hint` is added to the message where it cannot be opened: how
-    to get access to it, say; `{id}` in it stands for the path.
+    `model_type` ({"llava": …}). `hint` is added to the message where it cannot be opened, such
+    as how to get access to it; `{id}` in it stands for the path.
     """
 
     path: str | Path

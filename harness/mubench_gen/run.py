@@ -33,7 +33,7 @@ from mubench_gen.plugins.process_state import WorkingFolder
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.runs.recorder import Recorder
 from mubench_gen.runs.results import Run, load_run
-from mubench_gen.runs.resuming import settle
+from mubench_gen.runs.resuming import start_or_resume
 from mubench_gen.storage.paths import cache_folder
 from mubench_gen.storage.records import AnsweredKeys, RecordFile
 from mubench_gen.storage.run_folder import (
@@ -70,12 +70,12 @@ def evaluate(
 
 
 def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
-    """Ask what is not answered yet, and score."""
+    """Ask all that is not answered yet, then score the run."""
     settings = plan.settings
     identity = run_identity(plan)
     wanted = settings.run_dir or Path("runs", run_id(plan, identity))
     folder = choose_folder(wanted, fresh=settings.fresh)
-    reused = [AnsweredKeys.of(_sound(path) / RECORDS) for path in settings.reuse]
+    reused = [AnsweredKeys.from_file(_sound(path) / RECORDS) for path in settings.reuse]
     if settings.repeats > 1 and settings.temperature == 0:
         log(f"At temperature 0 the {settings.repeats} repeats ask the same greedy request again.")
     with locked(folder), _fewer_collections():
@@ -84,7 +84,7 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
         here = planned(plan)
         whole = here if plan.shard is None else planned(plan.whole())
         made = make_manifest(plan, identity, command, planned=here, whole=whole)
-        manifest = settle(plan, folder, made)
+        manifest = start_or_resume(plan, folder, made)
         records = RecordFile(folder / RECORDS)
         title = f"{plan.plugin.name} {plan.spec.name}"
         try:
@@ -103,7 +103,7 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
 
 
 def _sound(path: Path) -> Path:
-    """The folder of a run whose replies may be taken."""
+    """The folder of a run whose replies may be reused."""
     run = load_run(path)
     refuse_other_weights(run.dir, run.manifest)
     return run.dir
@@ -129,7 +129,7 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
     requests = recorder.requests(items_of(plan, recorder))
     first = next(requests, None)
     if first is not None:
-        remove(recorder.folder / SCORES)  # of what was there before this
+        remove(recorder.folder / SCORES)  # new answers make them outdated
         allowed = Allowance(chain([first], requests), plan.settings.max_requests)
         folder, left = recorder.folder, total - recorder.done
         ask = _here if plan.cluster is None else _on_cluster
@@ -154,8 +154,8 @@ def _here(
     folder: Path,
     manifest: dict[str, Any],
 ) -> Generator[Answered]:
-    """Asked by a model in this process."""
-    here = WorkingFolder()  # relative paths are the user's: a model that leaves it is called back
+    """Batches that a model in this process answers."""
+    here = WorkingFolder()  # the user's relative paths start here: a model's chdir is undone
     with isolated_model(plan.plugin, plan.spec):
         plan.model.load()
         facts = dict(plan.model.facts)
@@ -177,7 +177,7 @@ def _on_cluster(
     folder: Path,
     manifest: dict[str, Any],
 ) -> Generator[Answered]:
-    """Asked by models in the workers of a Ray cluster."""
+    """Batches that models in the workers of a Ray cluster answer."""
     from mubench_gen.inference.ray.flow import distribute
 
     assert plan.cluster is not None
@@ -200,7 +200,7 @@ def _on_cluster(
 def _answers(
     plan: Plan, asker: Asker, requests: Iterator[Request | None], left: int
 ) -> Iterator[Answered]:
-    """Batches of requests with their responses, asked in the way of the model."""
+    """Batches of requests with their responses; streaming models get requests one by one."""
     size, timeout, model = batch_size(plan), plan.settings.timeout, plan.model
     if not isinstance(model, StreamingModel):
         return respond(asker, requests, batch_size=size, timeout=timeout)
@@ -210,7 +210,7 @@ def _answers(
 
 
 def _note_facts(facts: Mapping[str, Any], folder: Path, manifest: dict[str, Any]) -> None:
-    """Note in the manifest what the model knows of itself, once it is loaded."""
+    """Note the loaded model's facts in the manifest."""
     for earlier in manifest["sessions"][:-1]:
         _check_precision(earlier.get("model", {}), facts, folder)
     manifest["sessions"][-1] |= {"model": dict(facts), "hardware": hardware()}
@@ -218,10 +218,10 @@ def _note_facts(facts: Mapping[str, Any], folder: Path, manifest: dict[str, Any]
 
 
 def _check_weights(plan: Plan, facts: Mapping[str, Any]) -> None:
-    """Refuse a checkpoint that is another than the keys say: it changed since it was weighed."""
-    opened, weighed = facts.get("weights_sha256"), plan.weights.weights
+    """Refuse a checkpoint that changed after its digest became a part of the keys."""
+    opened, expected = facts.get("weights_sha256"), plan.weights.weights
     own = isinstance(plan.spec.source, Checkpoint)
-    if own and opened is not None and weighed is not None and opened != weighed:
+    if own and opened is not None and expected is not None and opened != expected:
         raise RunFolderError(
             f"The weights of {plan.spec.name} that were opened are not those that this run is "
             "about: the files (or the hub's main branch) changed meanwhile. Try again; a run that "
@@ -230,11 +230,11 @@ def _check_weights(plan: Plan, facts: Mapping[str, Any]) -> None:
 
 
 def _store(plan: Plan) -> EmbeddingStore | None:
-    """Where the images' embeddings are kept; None where that is not asked for."""
+    """The cache of the images' embeddings; None where the user or the weights allow none."""
     if not plan.settings.keep_embeddings:
         return None
     if plan.weights.weights is None:
-        log("The embeddings are not kept: what the model's weights are is not known.")
+        log("The embeddings are not kept: the model's weights are not known.")
         return None
     precision = plan.model.facts.get("dtype", "")  # "auto" depends on the device
     name = hashlib.sha256(f"{model_identity(plan)}\0{precision}".encode()).hexdigest()[:32]
@@ -264,6 +264,6 @@ def _check_precision(earlier: Mapping[str, Any], now: Mapping[str, Any], folder:
     there, here = earlier.get("dtype"), now.get("dtype")
     if there is not None and here is not None and there != here:
         raise RunFolderError(
-            f"{folder} was made in {there}, here the model runs in {here}: its answers would be "
-            f"of two kinds. Give --dtype {there}, or --fresh for a run of its own."
+            f"{folder} was made in {there}, here the model runs in {here}: one run has "
+            f"one precision. Give --dtype {there}, or --fresh for a run of its own."
         )

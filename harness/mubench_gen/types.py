@@ -1,4 +1,4 @@
-"""The nouns of the flow: task → sample → prompt → request → response → answer → record → score.
+"""The types of the flow: task → sample → prompt → request → response → answer → record → score.
 
 This file imports none of its siblings. Everything here is immutable, except that an
 `Image` reads, hashes and decodes itself at most once.
@@ -43,7 +43,7 @@ class Image:
 
     `file_bytes` are the file's (PNG, JPEG, TIFF, …); `sha256` is their digest in hexadecimal;
     `data` are the same, or a PNG of the pixels where a transform changes these; `conversion` says
-    what decoding has to change ("16-bit to 8-bit, minmax"), None where nothing; `pixels()` is an
+    what decoding has to change ("16-bit to 8-bit, minmax"), None for nothing; `pixels()` is an
     8-bit RGB `PIL.Image.Image`, turned as the file declares. All but `name` may raise `ImageError`.
     """
 
@@ -98,7 +98,7 @@ class Image:
 
     @property
     def conversion(self) -> str | None:
-        """What decoding has to change ("16-bit to 8-bit, minmax"), None where nothing."""
+        """What decoding has to change ("16-bit to 8-bit, minmax"), None for nothing."""
         if not self._checked:
             self._conversion = self._policy.check(self.file_bytes, self.name)
             self._checked = True
@@ -107,7 +107,7 @@ class Image:
     @property
     def is_transformed(self) -> bool:
         """Whether a transform changes the pixels."""
-        return bool(getattr(self._policy, "transforms", False))  # other policies know of none
+        return bool(getattr(self._policy, "transforms", False))  # other policies may lack it
 
     @property
     def is_turned(self) -> bool:
@@ -168,7 +168,7 @@ class Question:
     """A multiple-choice question about one image. `gold` is an index into `options`.
 
     Where `boxes` is given, boxes are asked for and these are the right ones; `text` and the
-    one option are then what they hold. `draw` makes the image that is shown of the row's.
+    one option then name what is in them. `draw` makes the shown image from the row's.
     """
 
     name: str
@@ -223,11 +223,11 @@ class Task:
     expected: Mapping[str, Any] = field(default_factory=dict)
 
     def asks(self, dataset: str) -> bool:
-        """Whether rows of the data set of that name are asked."""
+        """Whether the task is about the data set of that name."""
         return _is_meant(self.datasets, dataset)
 
     def questions_of(self, row: Row) -> Sequence[str]:
-        """The names of the row's question that is asked, or of all its parts, NAME/PART."""
+        """The names of the row's questions that it asks: NAME, or all parts NAME/PART."""
         if not self.asks(row.dataset):
             return ()
         if self.question in row.questions:
@@ -256,7 +256,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class WorkedExample:
-    """A sample that a prompt shows with its right answer before it asks; its options' order."""
+    """A sample that a prompt shows with its right answer first, and the order of its options."""
 
     sample: Sample
     order: tuple[int, ...]
@@ -296,7 +296,7 @@ class RenderedPrompt:
     order: tuple[int, ...]
     gold: int
     max_tokens: int
-    box_format: str = ""  # in which format boxes are asked for; empty: none are
+    box_format: str = ""  # the format that boxes are asked for in; empty: no boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,8 +343,8 @@ class Request:
 class Reply:
     """What a generative model answers to one request. A plain str stands for Reply(text).
 
-    `finish_reason` "length": the reply was cut; "error" or "abort": it is its item's error,
-    whatever stands there; "content_filter" or "refusal": it counts as refused.
+    `finish_reason` "length": the reply was cut; "error" or "abort": the item failed, whatever
+    the text is; "content_filter" or "refusal": it counts as refused.
     """
 
     text: str
@@ -366,7 +366,7 @@ class Response:
 
     `probabilities` are the scores as the model means them (of a sigmoid they need not sum to
     1). `cut`: the options whose caption is longer than the model's context; `alike`: those of
-    them of which it reads no more than of another option.
+    `cut` whose part that is read equals that of another option.
     """
 
     reply: str | None = None

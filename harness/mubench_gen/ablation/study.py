@@ -114,13 +114,13 @@ def _shared(axes: StudySettings, plan: Plan) -> dict[str, Any]:
 
 def surveys(study: Study) -> list[Survey]:
     """What each model is to be asked, counted before anything is."""
-    others = [AnsweredKeys.of(path / RECORDS) for path in study.reuse]
+    others = [AnsweredKeys.from_file(path / RECORDS) for path in study.reuse]
     return [
         survey(
             [part.plan for part in model],
             cells=len(study.grid.cells),
             answered=[
-                *(AnsweredKeys.of(study.folder / part.folder / RECORDS) for part in model),
+                *(AnsweredKeys.from_file(study.folder / part.folder / RECORDS) for part in model),
                 *others,
             ],
         )

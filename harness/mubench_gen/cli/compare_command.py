@@ -10,7 +10,7 @@ import click
 
 from mubench_gen.cli.metric_option import metric_option, metrics_of_all
 from mubench_gen.cli.user_path import PATH
-from mubench_gen.console.numbers import Shares, chance
+from mubench_gen.console.numbers import Shares, p_value
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
@@ -162,8 +162,8 @@ def _difference(one: Difference, shown: Shares) -> Sequence[str]:
         shown.value(paired.second),
         shown.signed(paired.difference),
         shown.signed_interval(paired.ci95),
-        chance(paired.p),
-        chance(one.p_holm),
+        p_value(paired.p),
+        p_value(one.p_holm),
         shown.value(paired.detectable),
         _brief(paired.test),
         f"{one.n_excluded:,}" if one.n_excluded else "",
@@ -178,8 +178,8 @@ def _overall(one: Overall) -> Sequence[str]:
         f"{omnibus.images:,}",
         f"{omnibus.statistic:.2f}",
         f"{omnibus.freedom}",
-        chance(omnibus.p),
-        chance(one.p_holm),
+        p_value(omnibus.p),
+        p_value(one.p_holm),
         _brief(omnibus.test),
     ]
 

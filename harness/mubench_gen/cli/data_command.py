@@ -13,8 +13,8 @@ from mubench_gen.console.outlet import say, tell
 
 if TYPE_CHECKING:
     from mubench_gen.data.dataset import Dataset
-    from mubench_gen.data.survey import Survey
-    from mubench_gen.data.verify import Finding
+    from mubench_gen.data.survey import DatasetCounts
+    from mubench_gen.data.verify import FileCheck
 
 _EXAMPLES = """
 \b
@@ -179,7 +179,7 @@ def _prepare_ubench(images: int | None, seed: int | None, out: Path | None) -> N
     say(str(fetch(UBENCH)))
 
 
-def _described(dataset: Dataset, found: Survey) -> dict[str, Any]:
+def _described(dataset: Dataset, found: DatasetCounts) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "path": str(dataset.path),
@@ -206,7 +206,7 @@ def _described(dataset: Dataset, found: Survey) -> dict[str, Any]:
     }
 
 
-def _print_survey(dataset: Dataset, found: Survey) -> None:
+def _print_survey(dataset: Dataset, found: DatasetCounts) -> None:
     from mubench_gen.cli.tables import print_table
 
     print_table(
@@ -250,7 +250,7 @@ def _print_survey(dataset: Dataset, found: Survey) -> None:
     )
 
 
-def _print_findings(findings: list[Finding]) -> None:
+def _print_findings(findings: list[FileCheck]) -> None:
     from mubench_gen.cli.tables import print_table
 
     print_table(

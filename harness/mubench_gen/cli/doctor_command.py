@@ -43,10 +43,10 @@ def command(
     Exit code 1 where mubench-gen itself, or something that was asked for, does not hold.
     """
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.doctor import Asked, examine
+    from mubench_gen.doctor import Expectations, examine
 
     names = tuple(name.strip() for text in plugins for name in text.split(",") if name.strip())
-    asked = Asked(names, model, engine, data, gpu, offline)
+    asked = Expectations(names, model, engine, data, gpu, offline)
     findings = []
     for finding in examine(asked):
         findings.append(finding)

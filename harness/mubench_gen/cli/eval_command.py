@@ -129,7 +129,7 @@ def _plan(
 
     with results_only():
         chosen = [make_settings({"plugin": name, **given}) for name in names]
-        plans = [make_plan(settings, Plugins(), weighed=False) for settings in chosen]
+        plans = [make_plan(settings, Plugins(), with_weights=False) for settings in chosen]
         estimates = [estimate(plan, **assumed) for plan in plans]
     if as_json:
         found = [one.as_dict() for one in estimates]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mubench_gen.cli.tables import print_table
-from mubench_gen.console.numbers import chance, signed
+from mubench_gen.console.numbers import p_value, signed
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
@@ -147,8 +147,8 @@ def _row(one: Change) -> Sequence[str]:
         "–" if one.kept is None else f"{100 * one.kept:.1f}",
         signed(one.change),
         f"{signed(one.ci95[0])} to {signed(one.ci95[1])}",
-        chance(one.p),
-        chance(one.p_holm),
+        p_value(one.p),
+        p_value(one.p_holm),
         f"{one.n_excluded:,}" if one.n_excluded else "",
     ]
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mubench_gen.runs.estimate import Estimate
+    from mubench_gen.runs.estimate import RunEstimate
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
-def print_estimates(estimates: Sequence[Estimate]) -> None:
+def print_estimates(estimates: Sequence[RunEstimate]) -> None:
     """A table a model, and below it what was assumed."""
     from mubench_gen.cli.tables import print_table
 
@@ -25,7 +25,7 @@ def print_estimates(estimates: Sequence[Estimate]) -> None:
         )
 
 
-def _rows(one: Estimate) -> Iterator[tuple[str, str]]:
+def _rows(one: RunEstimate) -> Iterator[tuple[str, str]]:
     yield "items (records)", f"{one.items:,}"
     yield "requests (equal ones once)", f"{one.requests:,}"
     if one.unreadable:
@@ -45,7 +45,7 @@ def _rows(one: Estimate) -> Iterator[tuple[str, str]]:
         yield "records a second to write", f"{one.records_a_second:,.1f}"
 
 
-def _caption(one: Estimate) -> str:
+def _caption(one: RunEstimate) -> str:
     assumed = one.assumed
     origin = {"given": "given", "config": "its config.json", "default": "assumed: --image-tokens"}
     reply = (

@@ -13,7 +13,7 @@ from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.runs.rescore import Change
+    from mubench_gen.runs.rescore import ChangedAnswer
     from mubench_gen.runs.results import Run
     from mubench_gen.scores.metrics import ChosenMetric
 
@@ -136,7 +136,7 @@ def _score(loaded: Run, metrics: Sequence[ChosenMetric], *, save: bool, as_json:
     _print_changes(rescored.changes, saved=save)
 
 
-def _plain(change: Change) -> dict[str, Any]:
+def _plain(change: ChangedAnswer) -> dict[str, Any]:
     fields = ("status", "choice", "rule", "span", "correct")
     return {
         "id": change.before["id"],
@@ -146,7 +146,7 @@ def _plain(change: Change) -> dict[str, Any]:
     }
 
 
-def _print_changes(changes: list[Change], *, saved: bool) -> None:
+def _print_changes(changes: list[ChangedAnswer], *, saved: bool) -> None:
     from mubench_gen.cli.tables import print_table
 
     matter = [change for change in changes if change.matters]

@@ -21,8 +21,8 @@ def signed(share: float) -> str:
     return f"{points:+.1f}" if points else "0.0"
 
 
-def chance(p: float) -> str:
-    """p as it is printed: three places, "< 0.001" below."""
+def p_value(p: float) -> str:
+    """A p-value as it is printed: three places, "< 0.001" below."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 

@@ -1,8 +1,8 @@
-"""What leaves the program: every text for a file, a stream, a table or a page passes here.
+"""All output passes here: every text for a file, a stream, a table or a page.
 
-Secrets that are known (`known.py` says which) leave as ***, in clear and in the forms that they
-come back in: escaped for JSON, HTML or a URL, or in base64. What a terminal would obey is shown
-as its escape. What is sent to a model is no concern of this module.
+Known secrets (`secrets.py` registers them) are printed as ***, in clear and in the forms that they
+come back in: escaped for JSON, HTML or a URL, or in base64. Control characters are shown as their
+escapes. What is sent to a model does not pass here.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ _ESCAPED = re.compile(
     r"""|(?P<url>(?:%(?:25)*[0-9a-f]{2})+)|(?P<html>&(?:\#\w{1,5}|amp|lt|gt|quot|apos);)""",
     re.IGNORECASE | re.VERBOSE,
 )
-# What may be a part of such: the byte it begins with is quickly not found.
+# Parts of such escapes by their first byte: its absence is found quickly.
 _SIGNS = {
     b"%": re.compile(rb"%[0-9A-Fa-f]{2}"),
     b"\\": re.compile(rb"\\(?:[ux/]|\\[\"'\\])"),
     b"&": re.compile(rb"&[#alqg]"),
 }
-# C0 but newline and tab, C1, and what turns the direction of a text.
+# Control characters (C0 except newline and tab, C1), and marks of the text's direction.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_OURS = re.compile("(\x1b\\[(?:[0-9;]*[mK]|[0-9]*[ABG]|\\?25[hl])|\r)")  # colours, and of bars
+_OURS = re.compile("(\x1b\\[(?:[0-9;]*[mK]|[0-9]*[ABG]|\\?25[hl])|\r)")  # colours and progress bars
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The secrets, the longest first: one may hold another. And the forms of them.
+    """The secrets, the longest first as one may contain another, and their forms.
 
-    `literals`: in clear, and in a JSON text, each with the beginning that is looked for, since a
-    message may have cut the rest; `encoded`: in base64, wherever in an encoded text.
+    `literals`: in clear and as in JSON, each with the beginning that is looked for, since a
+    message may have cut the rest; `encoded`: in base64, at each of its three alignments.
     """
 
     secrets: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ _known = _Known()
 
 
 def know(*secrets: str) -> None:
-    """From now on these leave the program as ***. What is shorter than 8 is no secret."""
+    """From now on these are printed as ***. Texts of fewer than 8 characters are ignored."""
     global _known
     found = {secret for secret in secrets if len(secret) >= _SHORTEST} | set(_known.secrets)
     if len(found) == len(_known.secrets):
@@ -74,13 +74,13 @@ def know(*secrets: str) -> None:
 
 
 def forget() -> None:
-    """Know no secret any more."""
+    """Forget all secrets."""
     global _known
     _known = _Known()
 
 
 def holds_secret(content: bytes) -> bool:
-    """Whether a secret may be in a JSON document: quick, and never wrong with "no"."""
+    """Whether a secret may be in a JSON document: quick, and certain if False."""
     octets = _known.octets
     if not octets:
         return False
@@ -90,7 +90,7 @@ def holds_secret(content: bytes) -> bool:
 
 
 def blank(text: str) -> str:
-    """The text without the secrets that are known."""
+    """The text with known secrets masked."""
     known = _known
     if not known.secrets:
         return text
@@ -108,7 +108,7 @@ def blank(text: str) -> str:
 
 
 def blank_body(content: bytes) -> bytes:
-    """What a server sent, without secrets: JSON stays JSON."""
+    """What a server sent, with secrets masked: JSON stays JSON."""
     if not holds_secret(content):
         return content
     text = content.decode("utf-8", "surrogateescape")
@@ -120,7 +120,7 @@ def blank_body(content: bytes) -> bytes:
 
 
 def blanked(value: Any) -> Any:
-    """The same of all texts in a JSON value, names too. Numbers stay."""
+    """A JSON value with secrets masked in all its texts, keys too."""
     if isinstance(value, str):
         return blank(value)
     if isinstance(value, Mapping):
@@ -131,12 +131,12 @@ def blanked(value: Any) -> Any:
 
 
 def visible(text: str) -> str:
-    """The text, its lines and tabs kept, without secrets and with nothing a terminal obeys."""
+    """The text with secrets masked and control characters escaped; lines and tabs stay."""
     return _OBEYED.sub(_escape, blank(text).replace("\r\n", "\n"))
 
 
 def printable(text: str) -> str:
-    """The same on one line.
+    """The text as `visible` has it, on one line.
 
     White space becomes spaces; control and format characters (ESC, bidirectional marks) are
     shown as their escapes.
@@ -159,7 +159,7 @@ def printable_lines(text: str) -> list[str]:
     return [printable(line.expandtabs()) for line in text.splitlines()]
 
 
-def cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
     """A value for CSV: text that a spreadsheet would calculate has a ' before it."""
     if not isinstance(value, str):
         return value
@@ -167,8 +167,8 @@ def cell(value: Any) -> Any:
     return f"'{text}" if _FORMULA.match(value) and not _is_number(value) else text
 
 
-def uncelled(text: str) -> str:
-    """The text of which `cell` made this."""
+def from_csv_cell(text: str) -> str:
+    """Undoes `csv_cell`."""
     return text[1:] if text[:1] == "'" and _FORMULA.match(text, 1) else text
 
 
@@ -178,7 +178,7 @@ def say(text: str = "", *, mark: str = "", bold: bool = False, colour: str | Non
 
 
 def give(content: bytes) -> None:
-    """Bytes of the results, on stdout as they are: whoever made them blanked them."""
+    """Bytes of the results, on stdout as they are: the caller has masked secrets."""
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
@@ -193,9 +193,9 @@ def tell(text: str = "", *, colour: str | None = None) -> None:
 
 
 def passed(text: str, *, colours: bool) -> str:
-    """What a stream lets through of anybody's text: our styles where it shows `colours`.
+    """Any text as a stream prints it: masked and escaped, with our styles if it shows `colours`.
 
-    The net under `say` and `tell`: for tracebacks, warnings, and what plugins print.
+    For what does not pass `say` or `tell`: tracebacks, warnings, and what plugins print.
     """
     text = blank(text)
     if not _OBEYED.search(text):
@@ -208,7 +208,7 @@ def passed(text: str, *, colours: bool) -> str:
 
 
 def has_colours(stream: Any) -> bool:
-    """Whether the stream is a terminal, or is to be taken for one."""
+    """Whether the stream is a terminal, or FORCE_COLOR says to treat it as one."""
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
 
 
@@ -233,12 +233,12 @@ def _is_number(text: str) -> bool:
 
 
 def _head(form: str) -> str:
-    """So much of it that the rest cannot be guessed; all of a short one."""
+    """The beginning that is looked for: from less of it nobody can guess the rest."""
     return form[: max(12, len(form) // 2)] if len(form) >= 16 else form
 
 
 def _around(text: str, form: str, head: str) -> Iterator[str]:
-    """What stands between the places of a form, or of as much of it as is there."""
+    """The pieces of the text between occurrences of a form, whole or cut short."""
     first, *others = text.split(head)
     yield first
     rest = form[len(head) :]
@@ -248,12 +248,12 @@ def _around(text: str, form: str, head: str) -> Iterator[str]:
 
 
 def _literal_forms(secret: str) -> tuple[str, str, str]:
-    """In clear, and as JSON has it with and without further characters than ASCII's."""
+    """The secret in clear, and as JSON writes it, with and without non-ASCII characters."""
     return secret, json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(secret)[1:-1]
 
 
 def _base64_forms(secret: str) -> set[str]:
-    """What of its base64 does not depend on what stands before and behind it."""
+    """The parts of its base64 that do not depend on the bytes before and behind it."""
     content = secret.encode("utf-8", "surrogatepass")
     found = set()
     for before in range(3):
@@ -264,9 +264,9 @@ def _base64_forms(secret: str) -> set[str]:
 
 
 def _blank_escaped(text: str) -> str:
-    """The text without secrets of which characters are escaped."""
+    """Masks secrets of which some characters are escaped."""
     for whole in _known.secrets:
-        secret = whole.strip("\\") or whole  # at an end they are one with those of the escapes
+        secret = whole.strip("\\") or whole  # at an end they can't be told from those of escapes
         core = _unescaped(secret)
         if core in _unescaped(text):
             text = _spelled(secret).sub(MASK, text)

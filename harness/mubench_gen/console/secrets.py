@@ -1,7 +1,7 @@
-"""Which of what a run is given is secret: by a name, by a type, by where it stands in a URL.
+"""Finds the secrets in what a run is given: by name, by type, by place in a URL.
 
-What is found is blanked here, and known to `outlet.py` from then on. The blanking itself goes
-by the names and places alone, so that a run's identity does not depend on what is known.
+They are masked here, and registered with `outlet.py`. The masking here goes by names and places
+alone, so that a run's identity does not depend on which secrets are registered.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, get_args, get_origin
 
 from mubench_gen.console.outlet import MASK, know
 
-# Whole names of secrets: `max_new_tokens` and `keypoints` are none, nor are a tokenizer's
-# tokens. `github_token` is one, as is any KEY or TOKEN that is not known to be harmless.
+# Whole names of secrets: any KEY or TOKEN (`github_token`) that is not known to be harmless, as
+# a tokenizer's tokens are; `max_new_tokens` and `keypoints` don't match.
 _NAME = re.compile(
     r"(-o)?([^.]*\.)?(?!(stop|eos|bos|pad|sep|cls|unk|mask|image|video|start|end|sort)_)"
     r"([^.]*[_-])?(key|token)"
@@ -36,7 +36,7 @@ _MIXED = re.compile(r"(?=[a-z]*\d)(?=\d*[a-z])[a-z\d]{16,}", re.IGNORECASE)
 
 
 def know_environment() -> None:
-    """Have the environment's keys, tokens and passwords known; what is a file's path is none."""
+    """Register the environment's keys, tokens and passwords; a file's path is not a secret."""
     for name, value in os.environ.items():
         if _VARIABLE.fullmatch(name) and not os.path.exists(value):
             know(value.strip())
@@ -93,7 +93,7 @@ def secret_fields(options: type[Any]) -> frozenset[str]:
 
 
 def know_typed(value: Any) -> None:
-    """Have every SecretStr and the like in a pydantic model known."""
+    """Register every SecretStr and the like in a pydantic model."""
     if hasattr(value, "get_secret_value"):
         secret = value.get_secret_value()
         know(secret.decode("utf-8", "replace") if isinstance(secret, bytes) else str(secret))
@@ -115,7 +115,7 @@ def _is_secret(kind: Any) -> bool:
 
 
 def _masked(*values: str) -> str:
-    """***, and each of the values is known. A tokenizer's own <token> is no secret."""
+    """Registers the values and returns ***. A tokenizer's own <token> is not a secret."""
     from urllib.parse import unquote
 
     know(*(form for v in values if not v.startswith("<") for form in (v.strip(), unquote(v))))

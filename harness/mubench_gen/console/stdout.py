@@ -18,7 +18,7 @@ def results_only() -> Iterator[None]:
     with contextlib.redirect_stdout(sys.stderr):
         try:
             stdout, stderr = sys.__stdout__.fileno(), sys.__stderr__.fileno()  # type: ignore[union-attr]
-        except (AttributeError, OSError, ValueError):  # none, or none of the system's
+        except (AttributeError, OSError, ValueError):  # no stdout, or one without a descriptor
             yield
             return
         kept = os.dup(stdout)
@@ -32,6 +32,6 @@ def results_only() -> Iterator[None]:
 
 
 def _flush_libraries() -> None:
-    """C keeps what it writes until the process ends: have it written now."""
+    """Write out what C libraries have buffered, while stdout is still redirected."""
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).fflush(None)

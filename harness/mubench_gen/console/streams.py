@@ -1,7 +1,7 @@
-"""The process's stdin, stdout and stderr, made so that no write to them ever fails.
+"""The process's stdin, stdout and stderr, to which no write ever fails.
 
-A stderr that is closed, full or without a reader loses what is written to it. Of a stdout like
-that the error is kept, for the exit code: the work behind it is done all the same.
+A stderr that is closed, full or without a reader loses what is written to it. For a stdout like
+that the error is kept for the exit code, and the work goes on.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 
 from mubench_gen.console.outlet import has_colours, passed, tell
 
-_PATIENCE = 0.1  # seconds that a stderr may take which asks for no waiting
+_PATIENCE = 0.1  # seconds to wait for a non-blocking stderr that is full
 
 
-class _Held(io.FileIO):
-    """A descriptor; what it doesn't take is lost, and `error` says why.
+class _Descriptor(io.FileIO):
+    """A file descriptor; what cannot be written to it is lost, and `error` says why.
 
-    `patience`: seconds to wait for it where it would not wait by itself; None: for ever.
+    `patience`: seconds to wait for a non-blocking one that is full; None: for ever.
     """
 
     def __init__(self, number: int, patience: float | None) -> None:
@@ -38,58 +38,58 @@ class _Held(io.FileIO):
         return len(content)
 
     def _some(self, view: memoryview) -> int:
-        """Write as much as it takes. TimeoutError where the rest is lost."""
+        """Write as much as fits. TimeoutError where the rest is lost."""
         try:
             return os.write(self.fileno(), view)
         except BlockingIOError:
             if select.select([], [self.fileno()], [], self._patience)[1]:
                 return 0
         except OSError as error:
-            if self._patience is None:  # done with; but a full stderr may have room again
+            if self._patience is None:  # stdout is given up; a full stderr may have room again
                 self.error = error
         raise TimeoutError
 
 
 class Stream(io.TextIOWrapper):
-    """Text for such a descriptor, without secrets and without what a terminal would obey."""
+    """Text for such a descriptor, with secrets masked and control characters escaped."""
 
-    def __init__(self, held: _Held, like: Any, *, errors: str) -> None:
+    def __init__(self, descriptor: _Descriptor, like: Any, *, errors: str) -> None:
         encoding = getattr(like, "encoding", None) or "utf-8"
-        lines = held.isatty() or held.fileno() == 2
-        super().__init__(io.BufferedWriter(held), encoding, errors, line_buffering=lines)
-        self._held = held
-        self._colours = has_colours(held)
+        lines = descriptor.isatty() or descriptor.fileno() == 2
+        super().__init__(io.BufferedWriter(descriptor), encoding, errors, line_buffering=lines)
+        self._descriptor = descriptor
+        self._colours = has_colours(descriptor)
 
     @property
     def error(self) -> OSError | None:
-        """Why something of what was written is lost, and it mattered."""
-        return self._held.error
+        """Why a part of the results is lost; None if it is not."""
+        return self._descriptor.error
 
     def write(self, text: str) -> int:
         super().write(passed(text, colours=self._colours))
         return len(text)
 
 
-def hold() -> None:
-    """Put such streams in the place of Python's own."""
+def install() -> None:
+    """Replace Python's own streams by such ones."""
     for number in range(3):
         try:
             os.fstat(number)
-        except OSError:  # closed: or the next file that is opened would be taken for it
+        except OSError:  # closed: the next file that is opened would get its number
             os.open(os.devnull, os.O_RDONLY if number < 2 else os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
-    sys.stdout = Stream(_Held(1, None), sys.stdout, errors="replace")
-    sys.stderr = Stream(_Held(2, _PATIENCE), sys.stderr, errors="backslashreplace")
+    sys.stdout = Stream(_Descriptor(1, None), sys.stdout, errors="replace")
+    sys.stderr = Stream(_Descriptor(2, _PATIENCE), sys.stderr, errors="backslashreplace")
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
 
 
 def exit_code(code: int) -> int:
     """The code to leave with, whether or not the results could be written.
 
-    A reader that went away (`| head`) is no error; but it was not told that a check does not
-    hold, so that 1 is what a shell says of a program that writes to nobody.
+    A reader that went away (`| head`) is not an error. But a failed check (1) becomes 141, which
+    shells report for a broken pipe, as nobody has read what failed.
     """
     error = getattr(sys.stdout, "error", None)
     if error is None:

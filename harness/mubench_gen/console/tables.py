@@ -1,8 +1,8 @@
-"""A table as wide as the terminal: what gives way where it is narrow, and in which order.
+"""Fits a table to the width of the terminal.
 
-First the frame, then columns that are empty, then long headings, then columns that are named
-below it and long words; at last the columns stand in parts below each other. Numbers are never
-cut.
+Where it is too wide, these go in this order: the frame, empty columns, long headings, columns that
+are named below the table instead, long words. At last the columns are split into tables below each
+other. Numbers are never cut.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table as it is meant.
+    """A table before it is fitted to a width.
 
-    right: the columns whose texts stand to the right and are never folded; short: headings
-    for want of room; spare: headings of the columns that may be left out, the first one first.
+    `right`: columns that are right-aligned and never folded; `short`: short forms of headings;
+    `spare`: headings of the columns that may be left out, the first one first.
     """
 
     columns: Sequence[str]
@@ -60,8 +60,8 @@ def as_sheet(table: TextTable) -> Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A table for a width, as several one below the other where it has too many columns; and
-    the headings of what is in none of them.
+    """A table fitted to a width, as several one below the other if it has too many columns, and
+    the headings of the columns that were left out.
     """
 
     tables: tuple[Table, ...]
@@ -77,7 +77,7 @@ class _Layout:
 
 
 def fit(sheet: Sheet, width: int) -> Fitted:
-    """The first layout that is no wider than that; where none is, the narrowest in parts."""
+    """The table in the first layout that fits the width, or else the narrowest one in parts."""
     layout = _Layout((), ())
     for layout in _layouts(sheet):
         if _needed(sheet, layout) <= width:
@@ -111,7 +111,7 @@ def _layouts(sheet: Sheet) -> Iterator[_Layout]:
 
 
 def _parts(sheet: Sheet, layout: _Layout, width: int) -> list[_Layout]:
-    """The layout, its columns dealt out where they do not fit, each part with the first one."""
+    """The layout, split into parts if it does not fit; each part has the first column."""
     if not layout.kept or _needed(sheet, layout) <= width:
         return [layout]
     layout = replace(layout, word=_NAME)
@@ -140,7 +140,7 @@ def _between(layout: _Layout) -> int:
 
 
 def _least(sheet: Sheet, layout: _Layout, place: int) -> int:
-    """What a column takes at least: of texts that can be folded the longest word."""
+    """The least width of a column: that of the longest word if its texts can be folded."""
     longest = _longest(sheet, layout, place)
     if place in sheet.right:
         return longest
@@ -162,7 +162,7 @@ def _texts(sheet: Sheet, layout: _Layout, place: int) -> list[str]:
 
 
 def _widths(sheet: Sheet, layout: _Layout, width: int) -> dict[int, int]:
-    """Of each column; what is left goes to those whose texts are folded most."""
+    """The width of each column; what is left goes to those whose texts are folded most."""
     found = {place: _least(sheet, layout, place) for place in layout.kept}
     most = {place: _longest(sheet, layout, place) for place in layout.kept}
     for _ in range(width - _needed(sheet, layout)):

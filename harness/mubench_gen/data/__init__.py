@@ -27,14 +27,14 @@ def open_dataset(
 
     `partial`: files of it that are missing or damaged are left out, and named. `licenses`: only
     rows under these, by name or glob, or "commercial" for all that allow commercial use.
-    `checked`: look at every row now, so that none stops a run on its way; with `partial`, faulty
+    `checked`: check every row now, so that none stops a run halfway; with `partial`, faulty
     rows of Arrow and Parquet files are left out too. `outside`: images may lie outside of
     the data's folder.
     """
     from mubench_gen.data.jsonl import JsonlDataset
 
     dataset = _open(name, policy or StandardPolicy(), partial=partial, outside=outside)
-    if checked and not isinstance(dataset, JsonlDataset):  # which opening has checked
+    if checked and not isinstance(dataset, JsonlDataset):  # opening one checks it
         from mubench_gen.data.chosen import sound_rows
 
         dataset = sound_rows(dataset, partial=partial)

@@ -1,4 +1,4 @@
-"""Options that only look different: equal but for case, spaces or the form of their characters."""
+"""Finds options that are equal except for case, spaces or the form of their characters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from mubench_gen.console.progress import log
 from mubench_gen.types import Row
 
-_MOST_CHARACTERS = 20_000  # of options that are looked at
+_MOST_CHARACTERS = 20_000  # of a question's options; longer ones are not compared
 
 
 class Alike:
@@ -25,7 +25,7 @@ class Alike:
         self.note_options(row.index + 1, (one.options for one in row.questions.values()))
 
     def note_options(self, row: int, questions: Iterable[Sequence[str]]) -> None:
-        """`row`: its number, as the file's reader is told it."""
+        """`row`: its number, as messages name it."""
         few = (options for options in questions if sum(map(len, options)) <= _MOST_CHARACTERS)
         found = next((pair for options in few if (pair := alike(tuple(options)))), None)
         if found is not None:
@@ -37,15 +37,15 @@ class Alike:
         if self._rows:
             rows = "1 row has" if self._rows == 1 else f"{self._rows:,} rows have"
             _tell(
-                f"{self._path}: {rows} options that are equal but for case, spaces or the form of "
-                f"their characters ({self._first}). No parser can be sure which of them a reply "
+                f"{self._path}: {rows} options that are equal except for case, spaces or the form "
+                f"of their characters ({self._first}). No parser can be sure which of them a reply "
                 "means."
             )
 
 
 @lru_cache(maxsize=4096)
 def alike(options: tuple[str, ...]) -> tuple[str, str] | None:
-    """Two options that only look different, if there are any."""
+    """Two options that are equal in that sense; None if there are none."""
     seen: dict[str, str] = {}
     for option in options:
         folded = " ".join(unicodedata.normalize("NFKC", option).casefold().split())

@@ -21,14 +21,14 @@ from mubench_gen.storage.digests import files_digest
 from mubench_gen.types import Row
 
 _ROWS_AT_ONCE = 256
-# Of questions and captions: nothing depends on them.
+# Fields of questions and captions that nothing depends on.
 _UNREAD = frozenset({"id", "name", "tags"})
 _STREAM = b"\xff\xff\xff\xff"
 _PARQUET = b"PAR1"
 
 
 def open_source(path: Path) -> Source:
-    """The file as rows, by what it is and not by its name. DataError says what is wrong."""
+    """The file as rows, by its content and not its name. DataError says what is wrong."""
     columnar.need_pyarrow(f"Reading {path.name}")
     try:
         with path.open("rb") as file:

@@ -60,7 +60,7 @@ class Source(Protocol):
         """The rows around `row`, with all columns but, perhaps, the image."""
 
     def images(self, row: int, count: int) -> list[Load | None]:
-        """What reads the images of `count` rows of one window; None where there is none."""
+        """For each of `count` rows of one window, what reads its image; None if it has none."""
 
     def release(self) -> None:
         """Give back memory that can be read again from the file."""
@@ -124,7 +124,7 @@ class ArrowFile:
         ]
 
     def release(self) -> None:
-        """One look at a page maps all of its neighbours that the page cache holds."""
+        """Unmap the file's pages: reading one maps its neighbours in the page cache too."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
 
@@ -146,7 +146,7 @@ class ArrowFile:
 
         stream = pa.BufferReader(self._buffer)
         message = ipc.read_message(stream)
-        if message.type != "schema":  # read as one it ends the process
+        if message.type != "schema":  # pyarrow ends the process where another kind is read as one
             raise OSError("it does not begin with a schema")
         self.schema = ipc.read_schema(message)
         check_schema(self.path, self.schema)
@@ -167,7 +167,7 @@ class ArrowFile:
         return counts
 
     def _keep_all(self) -> list[int]:
-        """With dictionaries, batches can't be read one by one."""
+        """Keep all batches: with dictionaries they can't be read one by one."""
         from pyarrow import ipc
 
         batches = list(ipc.open_stream(self._buffer))

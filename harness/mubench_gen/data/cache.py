@@ -14,7 +14,7 @@ DEMO_IMAGES = 600
 
 
 def demo_folder() -> Path:
-    """The folder of the demo data, generated where it is not there yet."""
+    """The folder of the demo data, which is generated if it does not exist."""
     folder = cache_folder() / f"demo-{_generator_digest()}"
     if not (folder / "rows.jsonl").is_file():
         generate_demo(folder, images=DEMO_IMAGES)

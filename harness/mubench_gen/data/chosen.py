@@ -1,4 +1,4 @@
-"""Some rows of a data set as a data set."""
+"""A data set made of some rows of another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHOWN = 5
 
 
 def choose(dataset: Dataset, keep: Callable[[Row], bool]) -> Dataset:
-    """The rows that are kept, numbered anew; their keys stay. Goes through all rows once."""
+    """The rows for which `keep` is true, renumbered, with their keys. Reads all rows once."""
     kept = array("Q")
     questions: Counter[tuple[str, str]] = Counter()
     for row in dataset:
@@ -30,7 +30,7 @@ def choose(dataset: Dataset, keep: Callable[[Row], bool]) -> Dataset:
 
 
 def sound_rows(dataset: Dataset, *, partial: bool) -> Dataset:
-    """The data set once every row was looked at: DataError for a faulty one.
+    """The data set after a check of every row: DataError for a faulty one.
 
     `partial`: faulty rows are left out and named instead.
     """

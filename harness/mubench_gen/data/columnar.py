@@ -26,7 +26,7 @@ def need_pyarrow(purpose: str) -> Any:
 
 @contextmanager
 def damage_told(path: Path, where: str = "", size: int | None = None) -> Iterator[None]:
-    """A DataError for what pyarrow raises where a file is damaged, at `where` or as a whole."""
+    """Turns what pyarrow raises for a damaged file into a DataError, at `where` or as a whole."""
     import pyarrow as pa
 
     try:
@@ -127,8 +127,8 @@ def validity(array: Any) -> NDArray[np.bool_]:
     if bits is None or kinds.is_null(array.type):
         return np.zeros(len(array), dtype=np.bool_)
     begin, end = array.offset, array.offset + len(array)
-    held = np.frombuffer(bits, np.uint8)[begin // 8 : (end + 7) // 8]
-    found = np.unpackbits(held, bitorder="little")[begin % 8 :][: len(array)]
+    packed = np.frombuffer(bits, np.uint8)[begin // 8 : (end + 7) // 8]
+    found = np.unpackbits(packed, bitorder="little")[begin % 8 :][: len(array)]
     return found.astype(np.bool_)
 
 

@@ -14,7 +14,7 @@ _REGIONS = frozenset({"bbox", "polygon"})
 _INSTANCES = "instances"
 # Decoded for every row: all but the image and what marks regions of it.
 _UNREAD = frozenset({"image", *_REGIONS})
-INDEXED = ("dataset", "stain", "image_id")  # what the index of all rows is made of, with questions
+INDEXED = ("dataset", "stain", "image_id")  # read, with questions, for the index of all rows
 _QUESTION_KEYS = ("question", "options", "answer_idx")
 
 
@@ -53,11 +53,11 @@ def check_schema(path: Path, schema: Any) -> None:
 
 
 def _check_names(fields: Any) -> None:
-    """That every name in a schema is a text: those in structs too."""
+    """Check that every name in a schema is a text, in structs too."""
     import pyarrow.types as kinds
 
     for field in fields:
-        assert field.name is not None  # reading it fails where it is none
+        assert field.name is not None  # reading one that is damaged raises
         if kinds.is_struct(field.type):
             _check_names(field.type)
         elif kinds.is_list(field.type) or kinds.is_large_list(field.type):

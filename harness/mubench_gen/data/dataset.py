@@ -10,7 +10,7 @@ from mubench_gen.types import Row
 
 
 class Dataset(Protocol):
-    """Rows in a fixed order, in random access by index, images read when looked at.
+    """Rows in a fixed order, accessible by index; an image is read when it is used.
 
     `digest` identifies the content, `rows_digest` that of the files that hold the rows. `questions`
     counts (data set, question name) pairs. `image_files`: SHA-256 of the files beside the rows that

@@ -1,8 +1,8 @@
 """Fetching a release from the hub into the hub's own cache: resumed, checked, stored once.
 
-huggingface_hub finds the files and names them in its cache; since version 2 it drops what it
-has of a file when the process ends. Here the part that came stays beside the finished files,
-and the same command goes on from there.
+huggingface_hub finds the files and names them in its cache; since version 2 it drops a partial
+download when the process ends. Here it stays beside the finished files, and the same command goes
+on from there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.console.progress import Progress, bar, log
-from mubench_gen.data.shards import Shard
+from mubench_gen.data.shards import ShardFile
 from mubench_gen.data.ubench import Release, hub_cache, repo_folder, shards_of
 from mubench_gen.errors import DataError, MissingExtraError
 from mubench_gen.storage.digests import remember, sha256_of
@@ -56,7 +56,7 @@ class _Remote:
 
 
 def fetch(release: Release) -> Path:
-    """The folder of the release's files, fetched where they are not there yet.
+    """The folder of the release's files, which are fetched if they are missing.
 
     Every file's size and SHA-256 is checked. DataError says what is wrong and with which.
     """
@@ -88,7 +88,7 @@ def _hub() -> Any:
     return huggingface_hub
 
 
-def _is_there(release: Release, shard: Shard) -> bool:
+def _is_there(release: Release, shard: ShardFile) -> bool:
     """Whether the cache has the file. One with other content is removed."""
     if not shard.path.exists():
         return False
@@ -107,7 +107,7 @@ def _look_up(hub: Any, release: Release, name: str, sha256: str) -> _Remote:
     url = hub.hf_hub_url(release.repo, name, repo_type="dataset", revision=release.revision)
     facts = hub.get_hf_file_metadata(url)
     if facts.etag is None or facts.size is None:
-        raise DataError(f"{url}: the server tells no ETag or no size: it is no hub.")
+        raise DataError(f"{url}: the server sends no ETag or no size, as a hub would.")
     if _SHA256.fullmatch(facts.etag) and facts.etag != sha256:
         raise DataError(
             f"{name}: the hub has another file at this revision: SHA-256 expected {sha256}, "
@@ -156,9 +156,9 @@ def _bring(hub: Any, release: Release, remote: _Remote, tally: _Tally) -> None:
 
 
 def _download(hub: Any, remote: _Remote, tally: _Tally) -> None:
-    """Append what is missing, in as many requests as it takes while new bytes come.
+    """Append what is missing, in as many requests as it takes, as long as new bytes come.
 
-    A few in a row that bring none end it, whatever the reason.
+    Several requests in a row without a new byte end it, whatever the reason.
     """
     idle = 0
     with remote.unfinished.open("ab", buffering=0) as file:
@@ -184,7 +184,7 @@ def _download(hub: Any, remote: _Remote, tally: _Tally) -> None:
 
 
 def _stream(hub: Any, remote: _Remote, file: Any, tally: _Tally) -> None:
-    """One request for all that is missing, written as it comes; what is too much is not read.
+    """One request for all that is missing, written as it comes; bytes beyond it are not read.
 
     Where the server won't go on at the byte that was asked for, the next request is for all.
     """
@@ -228,7 +228,7 @@ def _check(remote: _Remote) -> None:
 
 
 class _Tally:
-    """Adds up what came of one file and tells the progress display of all of them."""
+    """Adds up the bytes of one file and updates the progress display of all files."""
 
     def __init__(self, shown: Progress, before: int, total: int, note: str) -> None:
         self._shown = shown
@@ -250,7 +250,7 @@ def network_errors() -> tuple[type[BaseException], ...]:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether asking again gets the same answer: gone, not allowed, or no room on the disk."""
+    """Whether trying again is useless: the file is gone or forbidden, or the disk is full."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status is not None:
         return 400 <= status < 500 and status not in (408, 429)
@@ -259,7 +259,7 @@ def is_refusal(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def _told(release: Release) -> Iterator[None]:
-    """Errors of the network and of the disk in one sentence."""
+    """Turns errors of the network and of the disk into a DataError of one sentence."""
     try:
         yield
     except network_errors() as error:

@@ -1,5 +1,5 @@
-"""The image files beside a JSONL data set: where they may lie, what they hold, and whether they
-are still what they were.
+"""The image files beside a JSONL data set: where they may lie, their digests, and whether they
+have changed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mubench_gen.errors import DataError, ImageError
-from mubench_gen.storage.digests import Known, Memory, digests_within, stamp_of
+from mubench_gen.storage.digests import DigestCache, FileDigest, digests_within, stamp_of
 from mubench_gen.storage.user_files import open_regular
 
 _MOST_BYTES = 2 * 2**30  # of one file
@@ -25,7 +25,7 @@ class ImageFiles:
         self._real = os.path.realpath(folder)
         self._may_be_outside = outside
         self._inside: dict[str, bool] = {}  # by the folder that a file is in
-        self._known: Mapping[str, Known] = {}
+        self._known: Mapping[str, FileDigest] = {}
 
     def is_named_outside(self, name: str) -> bool:
         """Whether the name alone says that the file is not in the folder."""
@@ -36,7 +36,7 @@ class ImageFiles:
         return os.path.isabs(name) or os.path.normpath(name).split(os.sep, 1)[0] == os.pardir
 
     def read(self, name: str) -> bytes:
-        """The file's bytes. DataError where they are others than when their digest was taken."""
+        """The file's bytes. DataError if they have changed since their digest was taken."""
         self._check_place(name)
         with open_regular(os.path.join(self._real, name)) as file:
             stamp = stamp_of(os.fstat(file.fileno()))
@@ -51,11 +51,11 @@ class ImageFiles:
     def digests(self, names: Sequence[str]) -> dict[str, str]:
         """SHA-256 of each file that can be read, by name; the others are left out.
 
-        From now on a file of other bytes is no longer read.
+        From now on `read` refuses a file whose bytes have changed.
         """
         for name in names:
             self._check_place(name)
-        with Memory(self.folder) as memory:
+        with DigestCache(self.folder) as memory:
             self._known = digests_within(self.folder, names, memory)
         return {name: known.sha256 for name, known in self._known.items()}
 
@@ -76,7 +76,7 @@ class ImageFiles:
     def _holds(self, real: str) -> bool:
         return real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep)
 
-    def _check_content(self, name: str, content: bytes, known: Known) -> None:
+    def _check_content(self, name: str, content: bytes, known: FileDigest) -> None:
         if hashlib.sha256(content).hexdigest() != known.sha256:
             raise DataError(
                 f"{self.folder / name}: was changed while the data were in use. What is finished "
@@ -85,7 +85,7 @@ class ImageFiles:
 
 
 def outside(where: str, name: str) -> str:
-    """What is said of an image that lies elsewhere."""
+    """The message about an image that lies outside of the data's folder."""
     return (
         f"{where}: the image {name!r} is not in the data's folder (its path is absolute, leaves "
         "it, or is a link out of it). --allow-outside reads it all the same."
@@ -99,7 +99,7 @@ def combined(digests: Mapping[str, str]) -> str:
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What is no longer as it was, a line a file. Files that could not be read before are not."""
+    """One line for each file of `before` that has changed or can no longer be read."""
     told = []
     for name, sha256 in before.items():
         if name not in now:

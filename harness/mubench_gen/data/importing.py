@@ -20,8 +20,8 @@ _SHOWN_PROBLEMS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """What was written."""
+class ImportCounts:
+    """How many rows and questions were written."""
 
     rows: int
     questions: int
@@ -35,11 +35,11 @@ def import_folder(
     table: Path | None = None,
     name: str | None = None,
     license_name: str | None = None,
-) -> Imported:
+) -> ImportCounts:
     """Write the data set to `out`, a new folder: all of it or nothing.
 
     Questions about one image become one row; a second question of one task, another row of
-    that image. A task that is none of the `known` ones gets a definition beside the rows.
+    that image. A task that is not among the `known` ones gets a definition beside the rows.
     DataError lists the rows of the table that are wrong.
     """
     if not folder.is_dir():
@@ -54,7 +54,7 @@ def import_folder(
         _write(folder, out, entries, rows, _new_tasks(entries, rows, chosen, known))
     except OSError as error:
         raise DataError(f"{out}: cannot be written: {error.strerror}.") from None
-    return Imported(len(rows), len(entries))
+    return ImportCounts(len(rows), len(entries))
 
 
 def _find_table(folder: Path) -> Path:
@@ -137,7 +137,7 @@ def _write(
 def _new_tasks(
     entries: Sequence[Entry], rows: Sequence[dict[str, Any]], name: str, known: Sequence[Task]
 ) -> dict[str, str]:
-    """Task → its definition in TOML, for each that no known one stands for."""
+    """Task → its definition in TOML, for each task that is not known."""
     datasets = sorted({str(row["dataset"]) for row in rows})
     there = {
         task.name
@@ -158,5 +158,5 @@ def _definition(task: str, datasets: Sequence[str], name: str) -> str:
         "datasets": datasets,
         "source": name,
     }
-    # A JSON text or list of texts is a TOML one too.
+    # JSON texts and lists of texts are valid TOML.
     return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in keys.items())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """`repeated[i]`: 1 where the key of row i stood before. `questions`: rows by (set, name)."""
+    """`repeated[i]`: 1 if an earlier row has the key of row i. `questions`: rows by (set, name)."""
 
     repeated: array[int]
     questions: dict[tuple[str, str], int]
@@ -57,7 +57,7 @@ class IndexMaker:
         return Index(self._repeated, dict(sorted(found.items())))
 
     def _masks(self, questions: Any) -> list[int]:
-        """For each row, a bit a question that it has."""
+        """For each row, a bit for each question that it has."""
         import numpy as np
 
         whole = validity(questions)

@@ -14,8 +14,8 @@ from mubench_gen.storage.user_files import DEEPEST, open_regular, parse_json
 BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")  # UTF-16
 _MOST_BYTES = 256 * 2**20  # of a line
-_KEY = b'":'  # the end of a key; in a text too, as often in the line as in what was read of it
-# Where these stand, the ends of keys can't be counted so: other spellings of both characters.
+_KEY = b'":'  # the end of a key; the same within a text is counted in both
+# Other spellings of the end of a key: where these stand, counting it proves nothing.
 _ODD = (b'" :', b'"\t:', b'"\r:', b"\\u00")
 
 
@@ -31,7 +31,7 @@ def read_object(line: bytes, where: str) -> dict[str, Any]:
 
 
 def check_keys(line: bytes, columns: Mapping[str, Any], where: str) -> None:
-    """DataError where a key stands twice in an object of a line that was read as `columns`."""
+    """DataError if an object of the line, which was read as `columns`, has a key twice."""
     if not _is_surely_plain(line, columns):
         try:
             parse_json(line, unique=True)
@@ -40,7 +40,7 @@ def check_keys(line: bytes, columns: Mapping[str, Any], where: str) -> None:
 
 
 def _is_surely_plain(line: bytes, columns: Mapping[str, Any]) -> bool:
-    """Whether nothing is nested deeply and no key was lost; made for speed, nearly all are."""
+    """Whether a line surely has no key twice and no deep nesting: quick, and nearly always true."""
     return (
         line.count(b"{") + line.count(b"[") < DEEPEST
         and not any(mark in line for mark in _ODD)
@@ -49,7 +49,7 @@ def _is_surely_plain(line: bytes, columns: Mapping[str, Any]) -> bool:
 
 
 def open_lines(path: Path) -> IO[bytes]:
-    """The file, open for reading. DataError where it is none that can be read."""
+    """The file, open for reading. DataError if it cannot be read."""
     try:
         return open_regular(path)
     except OSError as error:

@@ -96,7 +96,7 @@ class JsonlDataset:
         return digest.hexdigest()
 
     def _check(self, row: Row, seen: set[str]) -> None:
-        """Look at all of a row when it is first read, and note what is known of all rows."""
+        """Check all of a row when it is first read, and note what is kept about all rows."""
         check_row(row)
         name = row.image.name
         if name not in self._names and self.images.is_named_outside(name):

@@ -29,7 +29,7 @@ class Marks:
     """What is drawn: `gold` at `place` among the colours; the others stand elsewhere.
 
     `same` are all boxes of the gold one's class, `others` the row's other boxes, which are
-    taken first; `seed` decides what else is.
+    taken first; `seed` draws the rest.
     """
 
     gold: Box
@@ -50,7 +50,7 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class _Marked:
-    """Drawn images are plain PNG files; what was converted is what the original needed."""
+    """The image policy of drawn images, plain PNG files; the conversion told is the original's."""
 
     original: Image
 
@@ -65,7 +65,7 @@ class _Marked:
 
 
 def candidates(marks: Marks, size: tuple[int, int]) -> list[Box]:
-    """A box a colour: the gold one at its place, the others apart from it and its like."""
+    """One box per colour: the gold one at its place, the others apart from boxes of its class."""
     drawn = random.Random(marks.seed)
     taken: list[Box] = []
     for other in drawn.sample(marks.others, len(marks.others)):
@@ -77,7 +77,7 @@ def candidates(marks: Marks, size: tuple[int, int]) -> list[Box]:
 
 
 def _placed(drawn: random.Random, marks: Marks, taken: Sequence[Box], size: tuple[int, int]) -> Box:
-    """A box of some cell's size where none stands; a smaller one where there is no room."""
+    """A box of another box's size at a free place; a smaller one if there is no room."""
     model = drawn.choice([*marks.same, *marks.others])
     width, height = max(2.0, model.x1 - model.x0), max(2.0, model.y1 - model.y0)
     best, least = marks.gold, 1.0

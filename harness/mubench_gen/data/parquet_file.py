@@ -35,7 +35,7 @@ class ParquetFile:
             self.schema = file.schema_arrow
             counts = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
             if min(counts, default=0) < 0 or sum(counts) != file.metadata.num_rows:
-                raise ValueError("its groups are not of the rows that it says")
+                raise ValueError("its row groups do not add up to its number of rows")
         check_schema(path, self.schema)
         self._ends = list(accumulate(counts))
         self._batches = partial(_batches, path, file, self._ends)

@@ -2,8 +2,7 @@
 
 `boxes/NAME` asks for the boxes of everything of one name. `which_box/NAME` and
 `count/NAME` are multiple choice, so that models without boxes, and contrastive ones, take
-part. What is wrong beside the right option is drawn by the row's key: the same for all
-runs.
+part. Wrong options are drawn by the row's key, so that all runs have the same.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ Captions = tuple[tuple[str, ...], ...]
 class RecastDataset(Derived):
     """A data set whose rows also have the questions made of what is marked in them.
 
-    `wanted` says of which data sets (by name); the others' rows are left as they are.
+    `wanted` says for which data sets (by name); rows of others are left as they are.
     """
 
     def __init__(self, dataset: Dataset, wanted: Callable[[str], bool]) -> None:
@@ -119,7 +118,7 @@ def _count(row: Row, name: str, n: int) -> Question:
 
 
 def _numbers(drawn: random.Random, n: int) -> list[int]:
-    """n and others around it, in any order; as many of them below it as chance has it."""
+    """n and other numbers around it, shuffled; how many are below n is drawn too."""
     step = max(1, round(n / 4))
     below = min(drawn.randrange(_COUNTS), (n - 1) // step)
     numbers = [n + step * i for i in range(-below, _COUNTS - below)]

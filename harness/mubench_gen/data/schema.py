@@ -40,7 +40,7 @@ class Lazy(Mapping[str, V]):
 
     def _made(self) -> Mapping[str, V]:
         if self._make is not None:
-            self._found = self._make()  # stays undone where this raises
+            self._found = self._make()  # if this raises, the next look tries again
             self._make = None
         return self._found
 
@@ -76,7 +76,7 @@ def dataset_name(dataset: Any, stain: Any) -> str | None:
 
 
 def no_dataset(dataset: Any, stain: Any) -> str:
-    """What is wrong with a row whose data set nobody knows."""
+    """The message about a row without a known data set."""
     if dataset is not None:
         return f"column dataset: a text is needed, found {dataset!r}."
     return (
@@ -94,7 +94,7 @@ def to_row(
     repeated: bool,
     regions: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Row:
-    """The row. `where` names file and row; `repeated`: its key stood before.
+    """The row. `where` names file and row; `repeated`: an earlier row has its key.
 
     Questions, captions, meta, boxes and polygons are made, and checked, when they are first
     looked at. `regions` gives the columns `bbox` and `polygon` where `columns` does not.
@@ -189,7 +189,7 @@ def _options(cell: Mapping[str, Any], where: str) -> tuple[str, ...]:
 
 
 def _are_texts(values: list[Any]) -> bool:
-    """Whether all are str; made for speed, a row has some hundred."""
+    """Whether all are str; made for speed, as a row has hundreds."""
     return set(map(type, values)) <= {str}
 
 
@@ -244,7 +244,7 @@ class _Captions(Mapping[str, tuple[tuple[str, ...], ...]]):
 
 
 def _variant(cell: Any, question: Question, place: tuple[str, str, int]) -> tuple[str, ...]:
-    """One variant's captions; `place` is put into words where one is wrong, as it rarely is."""
+    """One variant's captions; `place` is formatted for an error alone, which saves time."""
     options = cell.get("options") if isinstance(cell, dict) else None
     if cell is None or (options is None and isinstance(cell, dict) and _is_null(cell)):
         return ()

@@ -24,7 +24,7 @@ class Shard:
         return f"{self.index}/{self.of}"
 
     def holds(self, row: Row, *, salt: str = "") -> bool:
-        """Whether the row is of this part: by the digest of its own image's bytes alone.
+        """Whether the row is in this part, by the digest of its own image's bytes alone.
 
         So it depends neither on the order of the rows nor on what is asked of them. Where the
         image cannot be read, the row's key stands for it. `salt` makes another division.
@@ -39,7 +39,7 @@ class Shard:
 
 
 def parse_shard(text: str) -> Shard:
-    """The shard that "2/5" names. SettingError where there is none such."""
+    """The shard that "2/5" names. SettingError if the text does not name one."""
     found = _FORM.fullmatch(text)
     if found is None:
         raise SettingError(f"{text!r} is not a shard: write I/N, such as 2/5")
@@ -54,5 +54,5 @@ def parse_shard(text: str) -> Shard:
 
 
 def rows_of(shard: Shard, rows: Iterable[Row], *, salt: str = "") -> bytes:
-    """One byte a row, 1 where the shard holds it. Reads and hashes every image once."""
+    """One byte per row, 1 where the shard holds it. Reads and hashes every image once."""
     return bytes(shard.holds(row, salt=salt) for row in rows)

@@ -1,7 +1,7 @@
-"""Which files a path means, and opening them as one data set.
+"""Finds the data files that a path means, and opens them as one data set.
 
-A family of shards counts itself in its names (NAME-00000-of-00007.arrow), so that one that
-is missing is known to be.
+The names of a set of shards tell how many there are (NAME-00000-of-00007.arrow), so that missing
+ones are noticed.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ _MEMBER = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suf
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
-    """A file that should be there, with the digest that it should have where one is known."""
+class ShardFile:
+    """A data file that is expected, and its expected SHA-256 if that is known."""
 
     path: Path
     sha256: str | None = None
 
 
-def find_shards(path: Path) -> list[Shard]:
+def find_shards(path: Path) -> list[ShardFile]:
     """The data files that a file or folder means, by name; empty where there are none.
 
     A folder's own files; where it has none, those of the folders in it.
     """
     if path.is_file():
-        return [Shard(path)] if path.suffix in SUFFIXES else []
+        return [ShardFile(path)] if path.suffix in SUFFIXES else []
     if not path.is_dir():
         return []
     found = _in(path, "*") or _in(path, "**/*")
     _check_kinds(path, found)
-    return [Shard(member) for member in sorted({m for one in found for m in _family(one)})]
+    return [ShardFile(member) for member in sorted({m for one in found for m in _family(one)})]
 
 
 def open_shards(
     name: str,
     path: Path,
-    shards: Sequence[Shard],
+    shards: Sequence[ShardFile],
     policy: StandardPolicy,
     *,
     partial: bool = False,
@@ -56,7 +56,7 @@ def open_shards(
     """The shards as one data set. `partial`: those that can't be used are left out, and named."""
     sources: list[Source] = []
     problems: list[str] = []
-    # With progress; what is read here is remembered below.
+    # Here with a progress bar: `open_shard` then finds the digests in the cache.
     digests_of([s.path for s in shards if s.sha256 is not None and s.path.exists()])
     for shard in shards:
         try:
@@ -70,8 +70,8 @@ def open_shards(
     return ArrowDataset(name, path, sources, policy, revision=revision)
 
 
-def open_shard(shard: Shard) -> Source:
-    """The file, its digest checked where one is known."""
+def open_shard(shard: ShardFile) -> Source:
+    """Open the file, after a check of its digest if that is known."""
     if not shard.path.exists():
         raise DataError(f"{shard.path}: missing.")
     if shard.sha256 is not None:
@@ -81,7 +81,7 @@ def open_shard(shard: Shard) -> Source:
     return open_source(shard.path)
 
 
-def _wrong_digest(shard: Shard, found: str) -> str:
+def _wrong_digest(shard: ShardFile, found: str) -> str:
     size = shard.path.stat().st_size
     return (
         f"{shard.path}: not the published file ({size:,} bytes): "
@@ -103,7 +103,7 @@ def _in(folder: Path, pattern: str) -> list[Path]:
 
 
 def _family(member: Path) -> list[Path]:
-    """The file and all that its name counts."""
+    """All files of the set of shards that the file's name belongs to."""
     found = _MEMBER.fullmatch(member.name)
     if found is None:
         return [member]

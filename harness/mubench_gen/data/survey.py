@@ -13,8 +13,8 @@ from mubench_gen.types import Task
 
 
 @dataclass(slots=True)
-class Group:
-    """Rows of one data set, or under one licence."""
+class RowCounts:
+    """Counts over the rows of one data set."""
 
     rows: int = 0
     images: set[str] = field(default_factory=set)
@@ -23,8 +23,8 @@ class Group:
 
 
 @dataclass(slots=True)
-class Asked:
-    """The questions of one task: how many, and the sum of 1 / options where there are some."""
+class TaskCounts:
+    """The number of one task's questions, and the sum of 1 / options over its multiple choice."""
 
     questions: int = 0
     chances: float = 0.0
@@ -35,11 +35,11 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """`images` counts distinct image ids; two data sets may share one."""
+class DatasetCounts:
+    """Counts by data set and by task. `images` are distinct image ids: data sets may share some."""
 
-    datasets: dict[str, Group]
-    tasks: dict[str, Asked]
+    datasets: dict[str, RowCounts]
+    tasks: dict[str, TaskCounts]
 
     @property
     def images(self) -> int:
@@ -56,17 +56,17 @@ class Survey:
 
     @property
     def non_commercial(self) -> dict[str, Counter[str]]:
-        """The licences that allow no commercial use, or that nobody knows."""
+        """The licences that forbid commercial use or are not known."""
         return {n: rows for n, rows in self.licences.items() if not allows_commercial_use(n)}
 
 
-def survey(dataset: Dataset, tasks: Sequence[Task] = ()) -> Survey:
+def survey(dataset: Dataset, tasks: Sequence[Task] = ()) -> DatasetCounts:
     """Go through all rows. DataError names the first that is not of the schema."""
-    datasets: dict[str, Group] = {}
-    asked = {task.name: Asked() for task in tasks}
+    datasets: dict[str, RowCounts] = {}
+    asked = {task.name: TaskCounts() for task in tasks}
     for row in dataset:
         check_row(row)
-        group = datasets.setdefault(row.dataset, Group())
+        group = datasets.setdefault(row.dataset, RowCounts())
         group.rows += 1
         group.images.add(row.image_id)
         group.questions.update(row.questions.keys())
@@ -77,4 +77,4 @@ def survey(dataset: Dataset, tasks: Sequence[Task] = ()) -> Survey:
                 asked[task.name].questions += 1
                 if question.boxes is None:
                     asked[task.name].chances += 1 / len(question.options)
-    return Survey(dict(sorted(datasets.items())), asked)
+    return DatasetCounts(dict(sorted(datasets.items())), asked)

@@ -59,7 +59,7 @@ def read_entry(columns: Mapping[str, Any], folder: Path, name: str, where: str) 
     """One row of the table, checked with its image. DataError names the column."""
     task = str(columns.get("task") or DEFAULT_TASK)
     if not _TASK_NAME.fullmatch(task):
-        raise DataError(f"{where}, column task: no name of a task: {task!r}.")
+        raise DataError(f"{where}, column task: not a valid name of a task: {task!r}.")
     options = _options(columns.get("options"), where)
     cell = {
         "question": columns.get("question"),
@@ -180,7 +180,7 @@ def _check(entry: Entry, folder: Path, name: str, where: str) -> None:
 
 
 def _check_tiff(content: bytes, name: str, policy: StandardPolicy) -> None:
-    """As it is read plainly, or else by --image-set."""
+    """Check it under the standard policy, or else under the one that --image-set selects."""
     try:
         policy.check(content, name)
     except ImageError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mubench_gen.data.arrow import ArrowDataset
-from mubench_gen.data.shards import Shard, open_shards
+from mubench_gen.data.shards import ShardFile, open_shards
 from mubench_gen.errors import DataError
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.storage.paths import user_path
@@ -56,10 +56,10 @@ def repo_folder(release: Release) -> Path:
     return hub_cache() / f"datasets--{release.repo.replace('/', '--')}"
 
 
-def shards_of(release: Release) -> list[Shard]:
+def shards_of(release: Release) -> list[ShardFile]:
     """The release's files where the hub's cache has them, once prepared."""
     snapshot = repo_folder(release) / "snapshots" / release.revision
-    return [Shard(snapshot / name, digest) for name, digest in release.files]
+    return [ShardFile(snapshot / name, digest) for name, digest in release.files]
 
 
 def open_ubench(policy: StandardPolicy, *, partial: bool = False) -> ArrowDataset:
@@ -73,7 +73,7 @@ def open_ubench(policy: StandardPolicy, *, partial: bool = False) -> ArrowDatase
     )
 
 
-def _not_there(shards: list[Shard], missing: list[Shard]) -> str:
+def _not_there(shards: list[ShardFile], missing: list[ShardFile]) -> str:
     prepare = "Type: mubench-gen data prepare ubench (3.6 GB, resumable)"
     if len(missing) == len(shards):
         return (

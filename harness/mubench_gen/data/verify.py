@@ -13,18 +13,18 @@ from mubench_gen.data.arrow import ArrowDataset, open_source
 from mubench_gen.data.image_files import shortened
 from mubench_gen.data.jsonl import JsonlDataset
 from mubench_gen.data.schema import check_row
-from mubench_gen.data.shards import Shard, find_shards
+from mubench_gen.data.shards import ShardFile, find_shards
 from mubench_gen.data.ubench import UBENCH, shards_of
 from mubench_gen.errors import DataError, ImageError
 from mubench_gen.images.policy import StandardPolicy
-from mubench_gen.storage.digests import Memory, sha256_of
+from mubench_gen.storage.digests import DigestCache, sha256_of
 from mubench_gen.storage.paths import user_path
 from mubench_gen.types import Image, Row
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What is known of one file: `problem` is None where all is well."""
+class FileCheck:
+    """The result for one file: `problem` is None if it is intact."""
 
     path: Path
     size: int = 0
@@ -34,8 +34,8 @@ class Finding:
     problem: str | None = None
 
 
-def verify(name: str, *, outside: bool = False) -> list[Finding]:
-    """A finding a file. Reads all of it, whatever is remembered of its digest.
+def verify(name: str, *, outside: bool = False) -> list[FileCheck]:
+    """One result per file. Reads each file whole, even if its digest is in the cache.
 
     `outside`: images may lie outside of the data's folder.
     """
@@ -46,18 +46,18 @@ def verify(name: str, *, outside: bool = False) -> list[Finding]:
         return [_verify_shard(shard, i, len(shards), shown) for i, shard in enumerate(shards)]
 
 
-def _shards(name: str) -> list[Shard]:
+def _shards(name: str) -> list[ShardFile]:
     if name == "ubench":
         return shards_of(UBENCH)
     published = {Path(file).name: digest for file, digest in UBENCH.files}
     found = find_shards(user_path(name)) if name != "demo" else []
-    return [Shard(shard.path, published.get(shard.path.name)) for shard in found]
+    return [ShardFile(shard.path, published.get(shard.path.name)) for shard in found]
 
 
-def _verify_shard(shard: Shard, done: int, total: int, shown: Progress) -> Finding:
+def _verify_shard(shard: ShardFile, done: int, total: int, shown: Progress) -> FileCheck:
     shown.at(done, total, shard.path.name)
     if not shard.path.exists():
-        return Finding(shard.path, expected=shard.sha256, problem="missing")
+        return FileCheck(shard.path, expected=shard.sha256, problem="missing")
     size = shard.path.stat().st_size
     found = sha256_of(shard.path, again=True)
     problem, rows = None, 0
@@ -72,26 +72,26 @@ def _verify_shard(shard: Shard, done: int, total: int, shown: Progress) -> Findi
     except (DataError, ImageError) as error:
         problem = f"{problem}; {error}" if problem else str(error)
     shown.at(done + 1, total, shard.path.name)
-    return Finding(shard.path, size, found, shard.sha256, rows, problem)
+    return FileCheck(shard.path, size, found, shard.sha256, rows, problem)
 
 
-def _verify_rows(name: str, *, outside: bool) -> Finding:
+def _verify_rows(name: str, *, outside: bool) -> FileCheck:
     dataset = open_dataset(name, outside=outside)
     assert isinstance(dataset, JsonlDataset)
     problems: list[str] = []
-    with Memory(dataset.path.parent) as memory, bar("rows checked", len(dataset)) as shown:
+    with DigestCache(dataset.path.parent) as memory, bar("rows checked", len(dataset)) as shown:
         for done, row in enumerate(dataset, 1):
             problems += _problems(row, memory)
             shown.at(done, len(dataset))
     if problems:
         told = "; ".join(shortened(problems))
-        return Finding(dataset.path, rows=len(dataset), problem=told)
+        return FileCheck(dataset.path, rows=len(dataset), problem=told)
     size = dataset.path.stat().st_size
-    return Finding(dataset.path, size, dataset.digest, rows=len(dataset))
+    return FileCheck(dataset.path, size, dataset.digest, rows=len(dataset))
 
 
-def _problems(row: Row, memory: Memory) -> Iterator[str]:
-    """What is wrong with a row's image: damaged, or not what it was when it was last read."""
+def _problems(row: Row, memory: DigestCache) -> Iterator[str]:
+    """What is wrong with a row's image: damaged, or changed since it was last read."""
     image = row.image
     try:
         _read_through(image)

@@ -1,4 +1,4 @@
-"""The examination: everything that is looked at, in the order in which it is told."""
+"""The examination: all that is checked, in the order of the report."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _TORCH_HOW = "install a build for your GPU: https://pytorch.org/get-started/loca
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the user wants to hold: it makes a lack a fault."""
+class Expectations:
+    """What the user needs: if something of it is missing, that is a fault and not a note."""
 
     plugins: tuple[str, ...] = ()
     model: str | None = None
@@ -37,8 +37,8 @@ class Asked:
     offline: bool = False
 
 
-def examine(asked: Asked) -> Iterator[Finding]:
-    """Everything, as it is found. Raises SettingError for an engine that there is not."""
+def examine(asked: Expectations) -> Iterator[Finding]:
+    """Yields every finding as it is made. Raises SettingError for an unknown engine."""
     if asked.engine is not None:
         check_engine(asked.engine)
     requirements.forget()
@@ -118,7 +118,7 @@ def _extra(name: str) -> Finding:
     return lacking(f"extra {name}", f"lacks {', '.join(map(str, missing))}", to_do, asked=False)
 
 
-def _gpus(here: _Here, asked: Asked) -> Iterator[Finding]:
+def _gpus(here: _Here, asked: Expectations) -> Iterator[Finding]:
     gpus, driver = here.driver
     if gpus:
         yield fine("driver", f"NVIDIA {driver}: {'; '.join(map(str, gpus))}")
@@ -156,7 +156,7 @@ def _gpus(here: _Here, asked: Asked) -> Iterator[Finding]:
         yield lacking("gpu", found, "run on a machine that has one", asked=asked.gpu)
 
 
-def _conflicts(asked: Asked) -> Iterator[Finding]:
+def _conflicts(asked: Expectations) -> Iterator[Finding]:
     """vLLM pins its torch and transformers: a later install of another breaks it."""
     for name in ("vllm", "transformers"):
         have = requirements.version_of(name)
@@ -208,7 +208,7 @@ def _disks() -> Iterator[Finding]:
             yield lacking("disk", text, to_do, asked=False)
 
 
-def _data(asked: Asked) -> Iterator[Finding]:
+def _data(asked: Expectations) -> Iterator[Finding]:
     made = any(cache_folder().glob("demo-*/rows.jsonl"))
     yield fine("data demo", "generated" if made else "will be generated on first use")
     shards = shards_of(UBENCH)

@@ -1,4 +1,4 @@
-"""One thing that was looked at: how it is, and what to type where it isn't as it should be."""
+"""The result of one check, and what to type if something is wrong."""
 
 from __future__ import annotations
 

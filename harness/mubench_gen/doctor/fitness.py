@@ -1,4 +1,4 @@
-"""Each plugin and engine against what is here."""
+"""Checks each plugin and engine against this machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ELSE = "mubench-gen eval … --engine transformers"
 
 
 class Here(Protocol):
-    """What of the machine counts for a model."""
+    """The facts of the machine that matter for a model."""
 
     offline: bool
 
@@ -76,7 +76,7 @@ def _plugin(
         return lacking(title, listed.state, _way_out(listed), asked=asked)
     assert told is not None
     if told.error is not None:
-        to_do = f"mubench-gen --no-plugin {name} …, until its author has mended it"
+        to_do = f"mubench-gen --no-plugin {name} …, until its author has fixed it"
         return lacking(title, told.error, to_do, asked=asked)
     if not told.models:
         return fine(title, told.kind)

@@ -59,7 +59,7 @@ def is_offline() -> bool:
 
 
 def has_token() -> bool:
-    """Whether there is a token for gated models; what it is nobody reads."""
+    """Whether there is a token for gated models; its value is not read."""
     if os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN"):
         return True
     return (hub_cache().parent / "token").is_file()

@@ -1,7 +1,7 @@
-"""Image files as they are: opened by their header, walked part by part, without what may mislead.
+"""Image files without their pixels: headers, PNG chunks, and files without metadata.
 
-No pixels here. What a file says beside them (an orientation, a colour profile) is applied by
-some programs and ignored by others: `bare` is the same picture without it.
+Some metadata (an orientation, a colour profile) is applied by some programs and ignored by
+others: `bare` is the same picture without it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mubench_gen.images import jpeg
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
-# What decodes by itself: Pillow hands others (EPS) to programs that it finds on the machine.
+# Formats that Pillow decodes itself: it hands others (EPS) to programs on the machine.
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR = frozenset({b"iCCP", b"gAMA", b"cHRM", b"cICP", b"mDCV", b"cLLI"})
@@ -35,7 +35,7 @@ def opened(content: bytes, name: str) -> PillowImage.Image:
     for kind in FORMATS:
         if kind not in Pillow.OPEN:
             Pillow.init()
-        # Pillow.open would hold the size against a limit of its own, and warn of it.
+        # Pillow.open would compare the size with a limit of its own, and warn.
         make, accepts = Pillow.OPEN[kind]
         try:
             if accepts is None or accepts(content[:16]) is True:
@@ -49,17 +49,17 @@ def orientation(picture: PillowImage.Image) -> int:
     """The EXIF orientation that the file declares: 2 to 8, or 1, which is upright."""
     try:
         return declared(picture.getexif().get(_ORIENTATION, 1))
-    except Exception:  # damaged EXIF data are none
+    except Exception:  # damaged EXIF data count as none
         return 1
 
 
 def declared(value: object) -> int:
-    """The value of an orientation's tag as one of those that there are."""
+    """The value of an orientation tag; 1, which is upright, if it is not valid."""
     return value if isinstance(value, int) and 2 <= value <= 8 else 1
 
 
 def is_png(content: bytes) -> bool:
-    """By its first bytes."""
+    """Whether it is a PNG file, by its first bytes."""
     return content.startswith(_PNG)
 
 
@@ -77,10 +77,10 @@ def media_type(content: bytes) -> str | None:
 
 
 def bare(content: bytes) -> bytes | None:
-    """A file of one of these media types that is the same picture to every program.
+    """A file of one of these media types without metadata that only some programs apply.
 
-    Its own bytes where nothing in it could mislead one; else without that; None where that
-    cannot be left out. An orientation must have been dealt with before.
+    None if the metadata cannot be left out. An orientation must have been applied or refused
+    before.
     """
     if is_png(content):
         return _bare_png(content)

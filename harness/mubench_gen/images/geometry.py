@@ -47,7 +47,7 @@ def mask_of(polygons: Sequence[Polygon], size: tuple[int, int]) -> PillowImage.I
 
 
 def require_one_frame(image: Image) -> None:
-    """ImageError for a picture in which it is not known where boxes and polygons stand."""
+    """ImageError for an image with an orientation, which its boxes may or may not be meant for."""
     if image.is_turned:
         raise ImageError(
             f"{image.name}: was {image.conversion}, and its boxes could be meant for the file as "

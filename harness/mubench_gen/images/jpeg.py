@@ -1,4 +1,4 @@
-"""JPEG files segment by segment, and how one that was cut is found."""
+"""JPEG files segment by segment, and how truncated ones are found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Load = Callable[[bytes], PillowImage.Image]
 
-# Any marker but what stands within a scan: a stuffed 0 or a restart.
+# Any marker except those within a scan: a stuffed 0 or a restart.
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _SCAN, _END = 0xDA, 0xD9
 _ABOUT = frozenset({0xE1, 0xE2})  # Exif and XMP; a colour profile
@@ -23,7 +23,7 @@ _PADDING = bytes(range(1, 65))
 
 
 def is_jpeg(content: bytes) -> bool:
-    """By its first bytes."""
+    """Whether it is a JPEG file, by its first bytes."""
     return content.startswith(b"\xff\xd8\xff")
 
 
@@ -40,11 +40,11 @@ def bare(content: bytes) -> bytes:
 
 
 def load_whole(content: bytes, load: Load) -> PillowImage.Image:
-    """What `load` makes of a JPEG. ValueError where its data end before its pixels do.
+    """What `load` makes of a JPEG. ValueError if its data end before its pixels do.
 
-    libjpeg says nothing then: it leaves grey, or of a progressive file what earlier scans gave.
-    Bytes in front of the end mark are taken for what is missing, and skipped where nothing is:
-    a file that shows another picture with them was cut.
+    libjpeg reports nothing then: missing pixels are grey, or those of a progressive file's earlier
+    scans. Bytes added before the end marker are decoded if data are missing, and skipped if not:
+    a file that shows another picture with them was truncated.
     """
     scans, end = _extent(content)
     if scans > 1:  # one picture after the other, since all their scans are in memory

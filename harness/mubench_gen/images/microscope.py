@@ -43,7 +43,7 @@ COLOURS = {
     "magenta": (1, 0, 1), "yellow": (1, 1, 0), "grey": (1, 1, 1),
 }  # fmt: skip
 _DEFAULT_COLOURS = ("red", "green", "blue", "magenta", "cyan", "yellow")
-# Other axes than these (time, tiles, …) are taken at their first place.
+# Of other axes than these (time, tiles, …) the first entry is taken.
 _PLANES = frozenset("ZQI")
 
 
@@ -181,7 +181,7 @@ class ScientificPolicy(StandardPolicy):
 
 
 def is_tiff(content: bytes) -> bool:
-    """By its first bytes."""
+    """Whether it is a TIFF file, by its first bytes."""
     return content.startswith(_TIFF)
 
 
@@ -194,8 +194,8 @@ def make_policy(
 ) -> StandardPolicy:
     """The policy of `--image-set`: the standard one where limits or a transform alone are set.
 
-    `seconds`: the longest that reading, checking or decoding one image may take. `seed`, of a
-    transform that draws; `plugins`, where transforms are looked for.
+    `seconds`: the longest that reading, checking or decoding one image may take. `seed`: for
+    transforms that draw. `plugins`: where transforms are looked for.
     """
 
     def transform(key: str, value: str) -> Any:
@@ -215,7 +215,7 @@ def make_policy(
 
 
 def _lift_pillows_limit(pixels: int) -> None:
-    """Pillow has a limit of its own, for the whole process."""
+    """Raise Pillow's own limit, which holds for the whole process."""
     from PIL import Image
 
     if Image.MAX_IMAGE_PIXELS is not None:
@@ -264,7 +264,7 @@ def _channels(key: str, value: str) -> tuple[tuple[int, str], ...]:
 
 
 def _is_plain(series: Any) -> bool:
-    """One page of 8-bit values: palettes, alpha and the like are the standard policy's."""
+    """Whether it is one page of 8-bit values, which the standard policy reads."""
     return series.dtype.name == "uint8" and series.axes in ("YX", "YXS")
 
 
@@ -286,7 +286,7 @@ def _series(content: bytes, name: str) -> Iterator[Any]:
 
 
 def _orientation(series: Any) -> int:
-    """What a TIFF file's first page declares, 1 where that is nothing."""
+    """The orientation of a TIFF file's first page; 1, which is upright, if it declares none."""
     tag = series.keyframe.tags.get(_ORIENTATION)
     return declared(1 if tag is None else tag.value)
 

@@ -1,4 +1,4 @@
-"""Decoded images → 8-bit RGB, some rows at a time where another copy would be made."""
+"""Decoded images → 8-bit RGB, in bands of rows where a whole copy would be made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PLAIN = frozenset({"1", "L", "RGB", "RGBX", "P", "CMYK", "YCbCr", "LAB", "HSV"}
 
 
 def loaded(content: bytes, name: str) -> PillowImage.Image:
-    """The file decoded. ImageError for what cannot be, and for a JPEG that was cut."""
+    """The file decoded. ImageError if it cannot be, or is a truncated JPEG."""
     load = partial(_loaded, name=name)
     try:
         return jpeg.load_whole(content, load) if jpeg.is_jpeg(content) else load(content)

@@ -15,7 +15,7 @@ from mubench_gen.errors import ImageError
 from mubench_gen.images.files import is_png, is_png_exif, opened, orientation, png_chunks
 from mubench_gen.images.jpeg import is_jpeg
 from mubench_gen.images.pixels import BYTES_A_VALUE, DEEP, is_clear, loaded, to_rgb, upright
-from mubench_gen.images.transform import Chosen
+from mubench_gen.images.transform import ChosenTransform
 from mubench_gen.plugins.worker_threads import TimeOver, Workers
 from mubench_gen.types import TURNED, Image
 
@@ -27,7 +27,7 @@ _JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"  # in between, 0xff is always f
 _TIFF_BITS = 258  # the tag of the bits a sample
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _MOST_BYTES = 256 * 2**20
-_MOST_HUNG = 8  # images left behind before no further one is tried
+_MOST_HUNG = 8  # images that hang at once, before no further one is tried
 _WORKERS = Workers("mubench-gen image", _MOST_HUNG)
 
 
@@ -52,7 +52,7 @@ class StandardPolicy:
     orientation: str = "applied"
     max_pixels: int = _MOST_BYTES // 3
     seconds: float | None = field(default=None, compare=False)
-    transform: Chosen | None = None
+    transform: ChosenTransform | None = None
 
     @property
     def transforms(self) -> bool:
@@ -70,15 +70,15 @@ class StandardPolicy:
         return {**{name: getattr(self, name) for name in named}, **transform}
 
     def identity(self) -> dict[str, Any]:
-        """What stands in every key. The limits make no picture, and an orientation stands in
+        """The policy's part of every key. The limits change no picture, and an orientation is in
         the key of the image that declares one."""
         return {
             **{n: v for n, v in self.as_dict().items() if n not in ("orientation", "max_pixels")},
-            "max_bytes": _MOST_BYTES,  # as it was when it could not be chosen
+            "max_bytes": _MOST_BYTES,  # its value before it could be chosen: keys stay the same
         }
 
     def check(self, content: bytes, name: str) -> str | None:
-        """What decoding will change, None where nothing; ImageError for what it refuses."""
+        """What decoding will change, None for nothing; ImageError for a file that it refuses."""
         done = None if self.transform is None else self.transform.words
         return joined(self._conversion(content, name), done)
 
@@ -95,8 +95,8 @@ class StandardPolicy:
             return joined(*notes, turn_note(orientation(picture)))
 
     def verify(self, content: bytes, name: str) -> None:
-        """For what goes to a model undecoded: ImageError for damage that `check` does not see
-        and a decoder would not tell."""
+        """Check a file that goes to a model undecoded: ImageError for damage that `check` does
+        not see and a decoder does not report."""
         if is_jpeg(content):
             loaded(content, name)
 
@@ -113,13 +113,13 @@ class StandardPolicy:
         """8-bit RGB without the transform."""
         self._conversion(content, name)
         picture = to_rgb(upright(loaded(content, name)), name)
-        picture.info = {}  # or what is given the pixels may turn them again, or apply a profile
+        picture.info = {}  # else a model may turn the picture again, or apply a profile
         return picture
 
     def _check_size(self, size: tuple[int, int], bytes_a_pixel: float, name: str) -> None:
         width, height = size
         if width < 1 or height < 1:
-            raise ImageError(f"{name}: an image of {width} × {height} pixels has none")
+            raise ImageError(f"{name}: an image of {width} × {height} has no pixels")
         pixels = width * height
         if pixels > self.max_pixels:
             raise ImageError(
@@ -159,7 +159,7 @@ class StandardPolicy:
 
 
 def open_image(name: str, load: Callable[[], bytes], policy: StandardPolicy) -> Image:
-    """An image that reads itself when it is first looked at; unreadable is an ImageError."""
+    """An image that is read when it is first used; ImageError if it cannot be read."""
 
     def read() -> bytes:
         try:
@@ -178,10 +178,10 @@ def open_image(name: str, load: Callable[[], bytes], policy: StandardPolicy) -> 
 
 
 class _Timed:
-    """An image's reading, checking and decoding, each in a thread that is left behind when its
-    time is over. What hung once is not tried again.
+    """Reads, checks and decodes an image in threads that are abandoned when their time is over.
+    An image that hung once is not tried again.
 
-    A file is checked as soon as it is read: a change of threads an image is time that counts.
+    A file is checked in the thread that reads it: each change of threads costs time.
     """
 
     def __init__(
@@ -261,7 +261,7 @@ def _png_note(depth: int, colour: int, transparent: bool) -> str | None:
 
 
 def _depth_note(picture: PillowImage.Image) -> str | None:
-    """Of a TIFF of 16-bit colour; other deep images have a mode of their own."""
+    """The note on a TIFF of 16-bit colour; other deep images have a mode of their own."""
     bits: Any = getattr(picture, "tag_v2", {}).get(_TIFF_BITS, (8,))
     deep = picture.mode not in DEEP and max(bits) > 8
     return f"{max(bits)}-bit colour to 8-bit, high byte" if deep else None
@@ -279,13 +279,13 @@ def _mode_note(picture: PillowImage.Image) -> str | None:
 
 
 def _png_pages(frames: int, kinds: Sequence[bytes]) -> int:
-    """The pictures of a PNG: what is shown may stand beside the frames of its animation."""
+    """How many pictures a PNG has: the default one may not be a frame of its animation."""
     before = kinds[: kinds.index(b"IDAT")] if b"IDAT" in kinds else kinds
     return frames + (b"fcTL" not in before) if frames else 1
 
 
 def turn_note(number: int) -> str | None:
-    """What is told of an image with that orientation."""
+    """The note on an image with that orientation; None if it is upright."""
     return f"{TURNED} ({number})" if number > 1 else None
 
 
@@ -294,5 +294,5 @@ def _page_note(pages: int) -> str | None:
 
 
 def joined(*notes: str | None) -> str | None:
-    """The notes that there are as one."""
+    """The notes that are not None, joined; None if all are."""
     return "; ".join(note for note in notes if note) or None

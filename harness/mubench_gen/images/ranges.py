@@ -1,4 +1,4 @@
-"""Values of any depth → shares from 0 to 1, by their least and greatest or by percentiles."""
+"""Scales values of any depth to 0 … 1, by their least and greatest or by percentiles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def spread(parts: Iterable[NDArray[Any]]) -> tuple[float, float] | None:
-    """The least and the greatest finite value of all parts; None where there is none."""
+    """The least and the greatest finite value of all parts; None if there is none."""
     import numpy as np
 
     low, high = math.inf, -math.inf
@@ -25,7 +25,7 @@ def spread(parts: Iterable[NDArray[Any]]) -> tuple[float, float] | None:
 
 
 def percentile(values: NDArray[Any], share: float) -> float:
-    """As numpy's of the finite values as float64, which would take many times the memory."""
+    """numpy's percentile of the finite values as float64, which takes many times the memory."""
     import numpy as np
 
     ordered = values[np.isfinite(values)]  # a copy, flat
@@ -34,7 +34,7 @@ def percentile(values: NDArray[Any], share: float) -> float:
     above = min(below + 1, ordered.size - 1)
     ordered.partition([below, above])
     low, high, part = float(ordered[below]), float(ordered[above]), place - below
-    # As numpy rounds.
+    # numpy's own formula, so that both round alike.
     if part < 0.5:
         return low + (high - low) * part
     return high - (high - low) * (1 - part)

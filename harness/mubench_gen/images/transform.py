@@ -1,4 +1,4 @@
-"""Transforms of images: a plugin's function with its options, as one image after another gets it.
+"""Image transforms: a plugin's function with its options, applied to every image.
 
 Written `[NAME@]PLUGIN[:KEY=VALUE…]`: the transform of a plugin that has its name, or its only one.
 """
@@ -27,11 +27,11 @@ _SEED = "seed"
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenTransform:
     """A transform of a plugin with all of its options.
 
-    `source` is whose it is: a distribution, or the digest of a file. `seed` is the run's, None
-    where the transform draws nothing.
+    `source` is where it comes from: a distribution, or the digest of a file. `seed` is the run's;
+    None if the transform draws nothing.
     """
 
     transform: Transform
@@ -42,7 +42,7 @@ class Chosen:
     seed: int | None
 
     def identity(self) -> dict[str, Any]:
-        """What stands in every key and in the manifest."""
+        """The transform's part of every key and of the manifest."""
         drawn = {} if self.seed is None else {_SEED: self.seed}
         return {
             "name": self.transform.name,
@@ -54,7 +54,7 @@ class Chosen:
 
     @property
     def words(self) -> str:
-        """In the note of what was done to an image: "transform blur (sigma 2.0)"."""
+        """The transform in words, for notes: "transform blur (sigma 2.0)"."""
         options = ", ".join(f"{name} {value}" for name, value in self.values.items())
         return f"transform {self.transform.name}" + (f" ({options})" if options else "")
 
@@ -77,7 +77,7 @@ class Chosen:
         return found
 
 
-def read_transform(text: str, plugins: Plugins, *, seed: int) -> Chosen | None:
+def read_transform(text: str, plugins: Plugins, *, seed: int) -> ChosenTransform | None:
     """The transform that a setting names, None for "none". UsageError says what is wrong."""
     if text == NONE:
         return None
@@ -89,7 +89,7 @@ def read_transform(text: str, plugins: Plugins, *, seed: int) -> Chosen | None:
     transform = _of(plugin, name)
     options = _validated(transform, pairs, text)
     draws = any(parameter.name == _SEED for parameter in transform.parameters)
-    return Chosen(
+    return ChosenTransform(
         transform=transform,
         plugin=plugin.name,
         source=plugin.distribution or plugin.digest or plugin.name,
@@ -141,7 +141,7 @@ def _validated(transform: Transform, pairs: list[str], text: str) -> Options:
 
 
 def _model_of(transform: Transform) -> type[Options]:
-    """The arguments of a transform's function, as their annotations in its module say."""
+    """An options class with the annotated arguments of a transform's function."""
     fields: dict[str, Any] = {
         one.name: (Any if one.annotation is one.empty else one.annotation, one.default)
         for one in transform.parameters
@@ -155,7 +155,7 @@ def _model_of(transform: Transform) -> type[Options]:
 
 
 def _loaded(made: Any) -> Any:
-    """A picture that is read already, and of Pillow's plain class."""
+    """The picture fully loaded, and of Pillow's plain class."""
     from PIL import Image as Pillow
 
     if isinstance(made, Pillow.Image):

@@ -19,7 +19,7 @@ from mubench_gen.inference.contrastive import Similarities
 from mubench_gen.inference.embeddings import EmbeddingStore
 from mubench_gen.inference.generative import Answered, Replies
 from mubench_gen.model import ContrastiveModel, GenerativeModel, Model
-from mubench_gen.plugins.worker_threads import Left, TimeOver, Worker, wait
+from mubench_gen.plugins.worker_threads import ExitRaised, TimeOver, Worker, wait
 from mubench_gen.types import Failure, Image, Request, Response
 
 WORKER = "mubench-gen model"  # the name of the thread that a model runs in
@@ -202,4 +202,4 @@ class Caller:
 
 
 def _failure(error: Exception) -> Failure:
-    return failure(error.error if isinstance(error, Left) else error)
+    return failure(error.error if isinstance(error, ExitRaised) else error)

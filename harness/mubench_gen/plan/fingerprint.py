@@ -1,4 +1,4 @@
-"""Which weights a run is about, known before any request is made: they are part of every key."""
+"""Digests of a run's model, taken before any request is made: they are part of every key."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from mubench_gen.storage.named_files import named_files
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Digests of a model: of its weights (or of the code that it is), and of all beside them.
+    """Digests of a model: of its weights (or of a plugin's code), and of its settings.
 
-    `files`: of what its options name, by option.
+    `files`: digests of the files that its options name, by option.
     """
 
     weights: str | None
@@ -30,11 +30,11 @@ class Weights:
 
 
 def isolated_model(plugin: Plugin, spec: ModelSpec) -> Isolated:
-    """Turns what a model's own code raises where it gets ready into a PluginError."""
+    """Turns what a model's own code raises into a PluginError."""
     return Isolated(f"The model {spec.name!r} of the plugin {plugin.name!r}")
 
 
-def weigh(
+def digest_model(
     plugin: Plugin,
     spec: ModelSpec,
     engine: str,
@@ -44,10 +44,10 @@ def weigh(
 ) -> Weights:
     """The digests of the model that `engine` runs under these options.
 
-    A checkpoint that is not at hand is fetched first, by loading it; of one behind a server
-    nothing is known but its name, which the server is asked for where the user gives none.
+    A checkpoint that is not on this machine is fetched first, by loading it. Of one behind a
+    server only its name is known, which the server is asked for if the user gives none.
     """
-    found = _weigh(plugin, spec, engine, model, revision)
+    found = _digest_model(plugin, spec, engine, model, revision)
     named: dict[str, Any] = dict(options)
     if isinstance(spec.source, Checkpoint):
         named |= spec.source.engine_arguments.get(engine, {})
@@ -60,12 +60,12 @@ def weigh(
 
 
 def _options(model: Model) -> dict[str, Any]:
-    """A model's options with those that the user left as they are, which name files too."""
-    options = getattr(model, "options", None)  # a class of its own ways may keep none
+    """A model's options with their defaults, which may name files too."""
+    options = getattr(model, "options", None)  # a plugin's class may not keep them
     return options.model_dump() if isinstance(options, BaseModel) else {}
 
 
-def _weigh(
+def _digest_model(
     plugin: Plugin, spec: ModelSpec, engine: str, model: Model, revision: str | None
 ) -> Weights:
     source = spec.source

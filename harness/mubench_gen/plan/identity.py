@@ -1,4 +1,4 @@
-"""What a plan is known by: the model's part of every key, the run's settings and its ID."""
+"""What identifies a plan: the model's part of every key, the run's settings and its ID."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def model_identity(plan: Plan) -> str:
 
 
 def run_identity(plan: Plan) -> dict[str, Any]:
-    """The settings with what they left open filled in."""
+    """The settings with defaults filled in that depend on plugin, model and data."""
     identity = plan.settings.identity(plan.secret)
     data = Path(plan.settings.data)
     plugin = plan.plugin.path

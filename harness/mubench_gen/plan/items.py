@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mubench_gen.errors import DefinitionError, ImageError, QuestionError, failure
 from mubench_gen.plan.identity import model_identity
 from mubench_gen.plan.plan import Plan
-from mubench_gen.plan.request import Circumstances, make_request
+from mubench_gen.plan.request import RequestContext, make_request
 from mubench_gen.prompts.orders import ONE_ORDER, item_orders
 from mubench_gen.prompts.oversized import check_size, largest, too_long, unrendered
 from mubench_gen.prompts.render import Prompt, render
@@ -34,7 +34,7 @@ class Item:
 def items_of(plan: Plan, finished: Container[str] = ()) -> Iterator[Item]:
     """Every item that is not finished, image by image, with its request or its failure."""
     settings = plan.settings
-    circumstances = Circumstances(
+    context = RequestContext(
         identity=model_identity(plan),
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
@@ -56,7 +56,7 @@ def items_of(plan: Plan, finished: Container[str] = ()) -> Iterator[Item]:
                 error = unfit
                 try:
                     if unfit is None:
-                        request = make_request(rendered, readout, repeat, circumstances)
+                        request = make_request(rendered, readout, repeat, context)
                 except ImageError as problem:
                     error = failure(problem)
                 yield Item(item_id, rendered, readout, request, error)
@@ -71,7 +71,7 @@ def samples_of(plan: Plan) -> Iterator[Sample]:
         limit=settings.limit,
         seed=settings.seed,
         control=settings.control,
-        held=plan.held,
+        row_mask=plan.row_mask,
     )
 
 
@@ -84,7 +84,7 @@ def planned(plan: Plan) -> int:
             for prompt, _ in _shown(plan, sample)
         )
     specs = [plan.settings.orders or prompt.settings.order for prompt in plan.prompts]
-    if plan.held is None and all(spec in ONE_ORDER for spec in specs):
+    if plan.row_mask is None and all(spec in ONE_ORDER for spec in specs):
         limit = plan.settings.limit
         counts = [(task.question, count(task, plan.dataset)) for task in plan.tasks]
         items = sum(
@@ -104,14 +104,14 @@ def planned(plan: Plan) -> int:
 def _rendered(
     plan: Plan, prompt: Prompt, sample: Sample, order: tuple[int, ...]
 ) -> tuple[RenderedPrompt, Failure | None]:
-    """The prompt, and why it lacks what it should show: worked examples, or all of the question."""
+    """The prompt, and the failure if it lacks its worked examples or the question is too long."""
     examples: Sequence[WorkedExample] = ()
     lacking: Failure | None = None
     try:
         check_size(sample)
         if prompt.settings.shots and plan.shots is not None:
             spec = plan.settings.orders or prompt.settings.order
-            examples = plan.shots.of(sample, prompt.settings.shots, spec)
+            examples = plan.shots.examples_for(sample, prompt.settings.shots, spec)
     except ImageError as problem:
         lacking = failure(problem)
     except QuestionError as problem:

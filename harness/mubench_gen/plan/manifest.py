@@ -95,13 +95,13 @@ def make_manifest(
 
 
 def _beside(plan: Plan) -> dict[str, Any]:
-    """Digests of what not every run has: files that options name, a judge."""
+    """Digests that only some runs have: of files that options name, of a judge."""
     files = {"files": dict(plan.weights.files)} if plan.weights.files else {}
     return {**files, **({"judge": plan.judge.digest} if plan.judge is not None else {})}
 
 
 def _image_files(dataset: Dataset) -> dict[str, Any]:
-    """What the manifest says of images that are files of their own; nothing of others."""
+    """What the manifest says of image files; nothing if the images stand in the rows."""
     files = dataset.image_files
     return {} if files is None else {"images": combined(files)}
 
@@ -110,12 +110,12 @@ def _examples(shots: Shots | None) -> dict[str, Any]:
     """What the manifest says of worked examples."""
     if shots is None:
         return {}
-    held = shots.held_out
+    held_out = shots.held_out
     return {
         "worked_examples": {
             "items": shots.drawn(),
-            "held_out": {"images": held.images, "items": held.items}
-            if held is not None
+            "held_out": {"images": held_out.images, "items": held_out.items}
+            if held_out is not None
             else {"images": 0, "items": 0},
         }
     }
@@ -124,7 +124,7 @@ def _examples(shots: Shots | None) -> dict[str, Any]:
 def session(command: Sequence[str], secret: Collection[str] = ()) -> dict[str, Any]:
     """One start of the command: when, how, with which versions, on what.
 
-    `secret`: the options that are so by their type.
+    `secret`: the options that are secret by their type.
     """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -135,7 +135,7 @@ def session(command: Sequence[str], secret: Collection[str] = ()) -> dict[str, A
 
 
 def versions() -> dict[str, str]:
-    """Of mubench-gen, Python, and the packages that can change a reply."""
+    """The versions of mubench-gen, Python, and the packages that can change a reply."""
     found = {"mubench-gen": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:

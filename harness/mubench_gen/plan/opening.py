@@ -20,7 +20,7 @@ def open_model(plugin: Plugin, settings: Settings) -> Model:
 
 
 def engine_of(spec: ModelSpec, settings: Settings) -> str:
-    """What runs the model, where it is a checkpoint; a class runs itself, whatever is said."""
+    """The engine that runs a checkpoint; a model class runs itself, whatever engine is set."""
     if isinstance(spec.source, Checkpoint):
         return choose_engine(settings.engine, spec.source)
     check_engine(settings.engine or "transformers")

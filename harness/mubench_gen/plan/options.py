@@ -46,7 +46,7 @@ HEADINGS = {
             "NAMES", "Rows under these licences alone: commercial, CC-BY*, …", many=True
         ),
         "tasks": Option("NAMES", "Names, groups, tags, globs, files. [all]", many=True),
-        "limit": Option("N", "Items a task, a seeded sample. [all]"),
+        "limit": Option("N", "Items per task, a seeded sample. [all]"),
         "shard": Option("I/N", "The I-th of N parts, by image; `data join` makes one run of them."),
         "prompt": Option("NAMES", "Prompt styles. [paper, or caption]", many=True),
         "prompt_set": Option(
@@ -91,13 +91,13 @@ HEADINGS = {
         "ray_address": Option(
             "ADDR", "The cluster of --engine ray: HOST:PORT or auto. [one started here]"
         ),
-        "batch_size": Option("N", "Requests (or images) a batch. [the model's]"),
+        "batch_size": Option("N", "Requests (or images) per batch. [the model's]"),
         "timeout": Option(
             "S", "Seconds that one call of the model, or one request, may take. [600]"
         ),
         "max_requests": Option("N", "Stop, resumable, after N requests. [none]"),
         "deterministic": Option(
-            "", "All that the engine offers for equal replies, at the price of speed."
+            "", "All that the engine offers for reproducible replies, at the price of speed."
         ),
         "keep_embeddings": Option(
             "", "Contrastive models: encode an image once for all runs (kept in the cache folder)."

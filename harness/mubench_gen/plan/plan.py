@@ -18,7 +18,7 @@ from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.model import Checkpoint, Model, ModelSpec, StreamingModel
 from mubench_gen.parser.judge import Bench
-from mubench_gen.plan.fingerprint import Weights, isolated_model, weigh
+from mubench_gen.plan.fingerprint import Weights, digest_model, isolated_model
 from mubench_gen.plan.opening import engine_of, make_model, runtime_of
 from mubench_gen.plan.ray_options import Cluster, split_cluster
 from mubench_gen.plan.settings import Settings
@@ -29,10 +29,10 @@ from mubench_gen.scores.metrics import ChosenMetric, choose_metrics
 from mubench_gen.storage.run_folder import run_name
 from mubench_gen.tasks.few_shot import Shots
 from mubench_gen.tasks.matching import (
-    answered_by,
-    asked_of,
+    answerable_tasks,
     check_pairs,
     default_prompts,
+    tasks_to_ask,
     with_recasts,
 )
 from mubench_gen.tasks.samples import tasks_of
@@ -44,7 +44,7 @@ _PROMPT_KIND = {"generative": "chat", "contrastive": "caption"}
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which cells of a grid each item is asked in, where it is not all of them.
+    """Which cells of an ablation's grid each item is asked in, if not in all of them.
 
     `cells[item]`: (prompt, read-out) pairs; `budget` is what they were drawn for, by the seed.
     """
@@ -57,9 +57,9 @@ class Selection:
 class Plan:
     """A run with everything found, opened and checked, and nothing asked yet.
 
-    `held`: one byte a row of the data, 0 where it is another shard's or held out for worked
-    examples; None where all rows are asked.
-    `cluster`: where the model is held by Ray's workers; the settings are those without Ray.
+    `row_mask`: one byte per row of the data, 0 if it is another shard's or held out for worked
+    examples; None if all rows are asked.
+    `cluster`: set if Ray's workers run the model; the settings are then those without Ray.
     """
 
     settings: Settings
@@ -77,7 +77,7 @@ class Plan:
     metrics: Sequence[ChosenMetric] = ()
     shots: Shots | None = None
     selection: Selection | None = None
-    held: bytes | None = None
+    row_mask: bytes | None = None
     cluster: Cluster | None = None
 
     @property
@@ -92,14 +92,16 @@ class Plan:
 
     @property
     def shard(self) -> Shard | None:
-        """Which part of the run this is; None where it is the whole."""
+        """Which part of the run this is; None if it is the whole run."""
         given = self.settings.shard
         return None if given is None else parse_shard(given)
 
     def whole(self) -> Plan:
         """The plan of which this one is a shard."""
-        held = _held(None, self.shots)
-        return replace(self, held=held, settings=self.settings.model_copy(update={"shard": None}))
+        row_mask = _row_mask(None, self.shots)
+        return replace(
+            self, row_mask=row_mask, settings=self.settings.model_copy(update={"shard": None})
+        )
 
     def in_folder(self, folder: Path) -> Plan:
         """The same plan with another run folder."""
@@ -111,12 +113,12 @@ def make_plan(
     plugins: Plugins,
     *,
     variants: Sequence[Mapping[str, str]] = ({},),
-    weighed: bool = True,
+    with_weights: bool = True,
 ) -> Plan:
     """Find, open and check all that a run needs. UsageError says what is wrong.
 
     `variants`: each prompt is asked under each of these settings of it, over `prompt_set`.
-    `weighed` False: the weights are not looked at, and no key of this plan is that of a run.
+    `with_weights` False: the weights are not digested, and the plan's keys are not a run's.
     """
     know_environment()
     settings, cluster = split_cluster(settings)
@@ -141,9 +143,11 @@ def make_plan(
         checked=True,
         outside=settings.allow_outside,
     )
-    tasks = asked_of(load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks))
+    tasks = tasks_to_ask(
+        load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks)
+    )
     dataset = with_recasts(dataset, tasks)
-    tasks = answered_by(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks))
+    tasks = answerable_tasks(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks))
     _check_boxes_stay(tasks, policy)
     prompts = _prompts(settings, default_prompts(tasks, spec.kind), variants)
     _check_kinds(prompts, plugin, spec)
@@ -162,19 +166,19 @@ def make_plan(
         prompts=prompts,
         readouts=readouts,
         policy=policy,
-        weights=weigh(plugin, spec, engine, model, settings.revision, settings.options)
-        if weighed
+        weights=digest_model(plugin, spec, engine, model, settings.revision, settings.options)
+        if with_weights
         else Weights(None, None),
         judge=open_judge(settings.judge, plugins) if settings.judge is not None else None,
         metrics=choose_metrics(settings.metric, plugins),
         shots=shots,
-        held=_held(None if shard is None else rows_of(shard, dataset), shots),
+        row_mask=_row_mask(None if shard is None else rows_of(shard, dataset), shots),
         cluster=cluster,
     )
 
 
 def _check_boxes_stay(tasks: Sequence[Task], policy: StandardPolicy) -> None:
-    """Boxes are in pixels of the file, which a transform may have moved."""
+    """Refuse tasks with boxes, which are in pixels of the file, if a transform moves pixels."""
     if policy.transform is None or not policy.transform.transform.moves_pixels:
         return
     boxed = [task.name for task in tasks if task.question.split("/")[0] in (BOXES, WHICH_BOX)]
@@ -198,7 +202,7 @@ def open_judge(name: str, plugins: Plugins) -> Bench:
 
 
 def batch_size(plan: Plan) -> int:
-    """The user's, else the model's own: of a streaming model its window."""
+    """The user's batch size, or else the model's: of a streaming model its window."""
     name = "window" if isinstance(plan.model, StreamingModel) else "batch_size"
     with isolated_model(plan.plugin, plan.spec):
         size = plan.settings.batch_size or getattr(plan.model, name)
@@ -211,7 +215,7 @@ def batch_size(plan: Plan) -> int:
 
 
 def close_model(plan: Plan) -> None:
-    """Let the model free what it took; where it fails, the run is none the worse."""
+    """Let the model free what it took; a failure is only logged."""
     try:
         plan.model.close()
     except (Exception, SystemExit) as error:  # an edge of isolation: one plugin's own code
@@ -258,11 +262,11 @@ def _shots(
     return shots
 
 
-def _held(rows: bytes | None, shots: Shots | None) -> bytes | None:
-    """Of a shard's rows those that are not held out for worked examples."""
+def _row_mask(rows: bytes | None, shots: Shots | None) -> bytes | None:
+    """The mask of the shard's `rows` without those held out for worked examples."""
     if shots is None or shots.held_out is None:
         return rows
-    asked = shots.held_out.asked
+    asked = shots.held_out.row_mask
     return asked if rows is None else bytes(a and b for a, b in zip(rows, asked, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""`--engine ray`: where a run's model is held by several workers, and what each of them needs."""
+"""`--engine ray`: a run whose model runs in several workers, and what each of them needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ACTORS = re.compile(r"(\d{1,6})(:(\d{1,6})?)?", re.ASCII)
 
 
 class RayOptions(Options):
-    """What Ray can be told; all other options of the engine go to the one in the workers."""
+    """Ray's own options; all other options of the engine go to the one in the workers."""
 
     engine: str | None = Field(
         None, description="what runs the model in each worker; what would run it without Ray"
@@ -65,7 +65,7 @@ class Cluster:
 def split_cluster(settings: Settings) -> tuple[Settings, Cluster | None]:
     """The settings as they are without Ray, and the cluster; None where Ray is not asked for.
 
-    Ray is how a run is made and not what comes out of it: the same run goes on with it or without.
+    Ray does not change a run's results: a run begun with it goes on without it, and vice versa.
     """
     if settings.engine != RAY:
         if settings.ray_address is not None:

@@ -10,7 +10,7 @@ from mubench_gen.types import Image, Readout, RenderedPrompt, Request, Sampling,
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class RequestContext:
     """What all the requests of a run share, beside their content.
 
     `identity` digests plugin, model, revision, weights, options, engine, precision and
@@ -24,7 +24,7 @@ class Circumstances:
 
 
 def make_request(
-    rendered: RenderedPrompt, readout: Readout, repeat: int, circumstances: Circumstances
+    rendered: RenderedPrompt, readout: Readout, repeat: int, context: RequestContext
 ) -> Request:
     """The request for one rendered prompt. Reads and hashes the image: may raise ImageError.
 
@@ -33,12 +33,12 @@ def make_request(
     from its key, so it depends on its content and not on the batch that it is in.
     """
     generates = readout in ("parse", "choice")
-    temperature = circumstances.temperature if generates else 0.0
-    most = rendered.max_tokens if circumstances.max_tokens is None else circumstances.max_tokens
+    temperature = context.temperature if generates else 0.0
+    most = rendered.max_tokens if context.max_tokens is None else context.max_tokens
     digest = hashlib.sha256()
     digest.update(
-        f"{circumstances.identity}\0{readout}\0{temperature!r}\0{most if generates else 0}\0"
-        f"{circumstances.seed if temperature > 0 else ''}\0{repeat}\0"
+        f"{context.identity}\0{readout}\0{temperature!r}\0{most if generates else 0}\0"
+        f"{context.seed if temperature > 0 else ''}\0{repeat}\0"
         f"{' '.join(rendered.labels)}".encode()
     )
     image: Image | None = None

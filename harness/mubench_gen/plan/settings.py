@@ -40,7 +40,7 @@ _ONLY_WHERE_SET = (
     "deterministic",
     "shard",
     "allow_outside",
-)  # of the identity: runs without them keep theirs
+)  # in the identity only then, so that runs without them keep theirs
 
 
 class Settings(BaseModel):
@@ -175,7 +175,7 @@ class Settings(BaseModel):
         return {k: v for k, v in self.options.items() if not k.startswith("engine.")}
 
     def identity(self, secret: Collection[str] = ()) -> dict[str, Any]:
-        """What the run's ID is a hash of, secrets blanked; `secret` are options that are so."""
+        """What the run's ID is a hash of, secrets masked; `secret` names secret options."""
         unset = {name for name in _ONLY_WHERE_SET if not getattr(self, name)}
         plain = self.model_dump(mode="json", exclude={*NOT_IDENTITY, *unset})
         if self.base_url:
@@ -242,7 +242,7 @@ def _problem_of(name: str, value: Any, own: type[BaseModel] | None) -> str | Non
 
 
 def joined(config: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of both. Flags win, key by key where a setting is key=value pairs."""
+    """The settings of file and flags. Flags win, key by key if a setting is key=value pairs."""
     both = {**config, **flags}
     for name in ("options", "prompt_set", "image_set"):
         if name in config and name in flags:
@@ -252,7 +252,7 @@ def joined(config: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any
 
 
 def _valued(check: Callable[[Any], T], value: Any) -> T:
-    """As pydantic wants it: what is wrong is a ValueError."""
+    """What `check` returns; its UsageError becomes a ValueError, which pydantic expects."""
     try:
         return check(value)
     except UsageError as error:

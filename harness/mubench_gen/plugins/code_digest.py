@@ -12,7 +12,7 @@ from types import ModuleType
 from mubench_gen.storage.digests import sha256_of
 from mubench_gen.storage.paths import is_file
 
-# Files of a package that it may read; where one of the others lies, a program has written.
+# Suffixes of files that a package may read. A folder with one of _MADE holds runs or data.
 _READ = frozenset(
     {".py", ".json", ".toml", ".yaml", ".yml", ".txt", ".jinja", ".j2", ".model", ".safetensors",
      ".bin", ".pt", ".pth", ".npz", ".npy", ".onnx", ".so"}
@@ -21,12 +21,12 @@ _MADE = frozenset({"manifest.json", "study.json", "sweep.json", "rows.jsonl"})
 
 
 def code_digest(module: ModuleType) -> str | None:
-    """Of the module's file and those beside it that it uses; of a package, all that it holds."""
+    """The digest of the module's file and those beside it that it uses, or of a whole package."""
     if getattr(module, "__file__", None) is None:
         return None
     file = Path(str(module.__file__)).resolve()
     package = hasattr(module, "__path__") or file.name == "__init__.py"
-    files = set(_held(file.parent)) if package else _with_imported(file)
+    files = set(_package_files(file.parent)) if package else _with_imported(file)
     digest = hashlib.sha256()
     for path in sorted(files):
         content = path.read_bytes() if path.suffix == ".py" else sha256_of(path).encode()
@@ -34,7 +34,7 @@ def code_digest(module: ModuleType) -> str | None:
     return digest.hexdigest()
 
 
-def _held(folder: Path) -> Iterator[Path]:
+def _package_files(folder: Path) -> Iterator[Path]:
     """A package's code, and the files that it may read; not the runs and data that lie in it."""
     for place, folders, names in os.walk(folder):
         if not _MADE.isdisjoint(names):
@@ -64,7 +64,7 @@ def _with_imported(file: Path) -> set[Path]:
 
 
 def _used(node: ast.AST, folder: Path) -> Iterator[Path]:
-    """What of the folder a piece of code may mean: a module that it imports, a file by its name."""
+    """The files of the folder that a piece of code may use: imported modules, files by name."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         if Path(node.value).suffix in _READ and "/" not in node.value:
             yield folder / node.value
@@ -78,4 +78,4 @@ def _used(node: ast.AST, folder: Path) -> Iterator[Path]:
     for name in filter(None, (name.split(".")[0] for name in names)):
         yield folder / f"{name}.py"
         if is_file(folder / name / "__init__.py"):
-            yield from _held(folder / name)
+            yield from _package_files(folder / name)

@@ -1,4 +1,4 @@
-"""What is on its way out: it works as before, and warns for a release at least before it goes.
+"""Deprecated names: they work as before, and warn for at least one release before they go.
 
 A name of the public face or of a conformance check that is to go, or has a new name, gets a
 line here and a line in the CHANGELOG; the test of the API refuses a removal without one.

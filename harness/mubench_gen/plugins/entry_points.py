@@ -1,4 +1,4 @@
-"""The entry points of a group, and whose they are: a damaged distribution hides no other's."""
+"""The entry points of a group and their distributions: a damaged one hides no other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_METADATA = (AttributeError, KeyError, TypeError, ValueError)
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A distribution as it names itself, else as its folder is named; "?" where nothing tells.
+    """A distribution's name and version, from its metadata or else its folder; "?" if unknown.
 
     `readable` is False where its metadata, and so what it needs, cannot be read.
     """
@@ -35,27 +35,27 @@ class Damaged:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What is installed of a group."""
+class Installed:
+    """The entry points of a group, and the distributions whose entry points cannot be read."""
 
     entries: tuple[importlib.metadata.EntryPoint, ...]
     damaged: tuple[Damaged, ...] = ()
 
 
-def find_entry_points(group: str) -> Found:
-    """All of a group; nothing is imported."""
+def find_entry_points(group: str) -> Installed:
+    """All entry points of a group; nothing is imported."""
     try:
-        return Found(tuple(importlib.metadata.entry_points(group=group)))
+        return Installed(tuple(importlib.metadata.entry_points(group=group)))
     except Exception:  # an edge of isolation: one distribution's metadata stop the reading of all
         return _one_by_one(group)
 
 
 def origin_of(entry: importlib.metadata.EntryPoint) -> Origin:
-    """Whose entry point it is."""
+    """The distribution of an entry point."""
     return Origin() if entry.dist is None else origin_of_distribution(entry.dist)
 
 
-def _one_by_one(group: str) -> Found:
+def _one_by_one(group: str) -> Installed:
     entries: list[importlib.metadata.EntryPoint] = []
     damaged: list[Damaged] = []
     seen: set[str] = set()
@@ -70,7 +70,7 @@ def _one_by_one(group: str) -> Found:
         except Exception as error:  # an edge of isolation: metadata may hold anything
             if f"[{group}]".encode() in _bytes(distribution):
                 damaged.append(Damaged(origin, _reason(error)))
-    return Found(tuple(entries), tuple(damaged))
+    return Installed(tuple(entries), tuple(damaged))
 
 
 @lru_cache(maxsize=256)  # its metadata hold its whole README, and are parsed at each look
@@ -104,5 +104,5 @@ def _bytes(distribution: importlib.metadata.Distribution) -> bytes:
 
 def _reason(error: Exception) -> str:
     return (
-        "it is no UTF-8 text" if isinstance(error, UnicodeError) else "a line is no NAME = MODULE"
+        "it is not UTF-8 text" if isinstance(error, UnicodeError) else "a line is not NAME = MODULE"
     )

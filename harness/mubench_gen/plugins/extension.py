@@ -37,7 +37,7 @@ class Unread:
 
 
 class Judge:
-    """Reads what the rules could not, as a last resort (`--judge NAME`). Implement `read`.
+    """Reads replies that the parser could not read (`--judge NAME`). Implement `read`.
 
     Asked only for replies of status "none" or "ambiguous"; what a rule found stands. Its
     answers carry the rule "judge:NAME" in their records.
@@ -71,12 +71,12 @@ class Section:
 class Transform:
     """A change of every image before a model sees it (`--image-set transform=NAME`).
 
-    `function` gets an image as 8-bit RGB, which it may change, and gives another one of that
-    mode. Its further arguments, annotated and with defaults, are the transform's options. One that
-    is named `seed` is no option: it gets a number that the run's seed and the image's file decide.
+    `function` gets an image as 8-bit RGB, which it may change, and returns an image of that mode.
+    Its further arguments, annotated and with defaults, are the transform's options. One that is
+    named `seed` is no option: it gets a number made of the run's seed and the image's file.
     `version` stands in the key of every reply: raise it when the pictures change.
-    `moves_pixels`: what is seen may stand elsewhere afterwards, or the size be another one; tasks
-    with boxes are refused then.
+    `moves_pixels`: whether it may move what is seen or change the size; tasks with boxes are then
+    refused.
     """
 
     name: str
@@ -102,19 +102,19 @@ class Transform:
 
     @property
     def parameters(self) -> Sequence[inspect.Parameter]:
-        """Those of the function behind the image."""
+        """The function's parameters behind the image."""
         return list(inspect.signature(self.function).parameters.values())[1:]
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A number of each item; every report shows its mean with a 95 % interval (`--metric`).
+    """A number per item; every report shows its mean with a 95 % interval (`--metric`).
 
     `value` gets the record of an item that did not fail (status "error" never reaches it) and
-    gives a number, or None where the metric is not defined for that item. `title` is the heading
+    returns a number, or None if the metric is not defined for that item. `title` is the heading
     of its column. `bounds`: between which the values lie; `percent`: they are shares of 1, shown
-    in per cent. `higher_is_better`: None where neither is. `needs`: of a record's fields key,
-    messages, reply and span those that `value` reads; it gets all others unasked.
+    in per cent. `higher_is_better`: None if neither is better. `needs`: which of a record's fields
+    key, messages, reply and span `value` reads; it gets all other fields in any case.
     """
 
     name: str
@@ -219,8 +219,7 @@ class Hooks:
         `records.jsonl` that count, one an id, failed items (status "error") among them, read
         as they are asked for; `manifest` is its `manifest.json`. What comes back, such as
         {"pooled": {"f1": 0.71}, "modality": {"f1": None}}, is printed as a table; a measure
-        is a number, or None where it is not defined. A higher group first is the author's to
-        decide: the order is kept.
+        is a number, or None where it is not defined. The order of the groups is kept.
         """
 
     @hookspec(firstresult=True)

@@ -1,4 +1,4 @@
-"""A plugin's module → what it offers, validated, and kept from everything else."""
+"""A plugin's module → what it offers, validated, its errors isolated."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _EXTENSIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """What a plugin offers. `score` and `section` call its hooks, checked what they give."""
+    """What a plugin offers. `score` and `section` call its hooks and check what they return."""
 
     models: Sequence[ModelSpec]
     judge: type[Judge] | None = None
@@ -64,7 +64,7 @@ class Offers:
 
     @property
     def kinds(self) -> str:
-        """What it is beside its models, in words: "a judge and a scorer"."""
+        """What it offers beside models, in words: "a judge and a scorer"."""
         offered = {
             "an image transform": self.transforms or None,
             "a judge": self.judge,
@@ -277,9 +277,9 @@ def _fault(spec: ModelSpec) -> str | None:
 
 
 class Isolated(contextlib.AbstractContextManager[None]):
-    """Turns whatever a plugin raises where it gets ready into a PluginError with its place.
+    """Turns whatever a plugin raises into a PluginError that names file and line.
 
-    Also SystemExit, KeyboardInterrupt and the like; but what a signal raises stays that.
+    Also SystemExit, KeyboardInterrupt and the like; but what a signal raises passes through.
     """
 
     def __init__(self, where: str) -> None:
@@ -298,13 +298,13 @@ class Isolated(contextlib.AbstractContextManager[None]):
 
 
 def _raised_by_hand(trace: Any) -> bool:
-    """Whether a statement raised it. Ctrl-C comes between any two, and is no fault of a plugin."""
+    """Whether a `raise` statement raised it, and not Ctrl-C, which is no fault of a plugin."""
     last = traceback.extract_tb(trace)[-1:]
     return bool(last) and (last[0].line or "").lstrip().startswith("raise ")
 
 
 def _place(error: BaseException, trace: Any) -> str:
-    """Where a plugin's author has to look: not in what imported it."""
+    """The file and line in the plugin's own code, and not in what imported it."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" at {error.filename}:{error.lineno}" if error.lineno else f" in {error.filename}"
     frames = [f for f in traceback.extract_tb(trace) if not _imports(f.filename)]

@@ -1,4 +1,4 @@
-"""What importing a plugin changes in the process beside: noticed, and put back.
+"""Notices and undoes what importing a plugin changes in the process.
 
 stdout carries results alone, and the process's logging, signals and working directory belong
 to the run and not to a plugin.
@@ -22,9 +22,9 @@ _SHOWN = 60  # characters of what was printed
 
 @dataclass(slots=True)
 class Effects:
-    """What the block did: filled in when it is left.
+    """What a block did: filled in when it ends.
 
-    What it `changed` was put back; what is in `left` stays, because the plugin may need it.
+    What it `changed` was undone; what is in `left` stays, because the plugin may need it.
     """
 
     printed: str = ""
@@ -37,7 +37,7 @@ class Effects:
         return " and ".join(told)
 
 
-_outer: list[Effects] = []  # the blocks that this one is in, which are told of it too
+_outer: list[Effects] = []  # the enclosing blocks, which get its effects too
 
 
 @contextlib.contextmanager
@@ -68,14 +68,14 @@ def effects() -> Iterator[Effects]:
 
 
 @contextlib.contextmanager
-def kept_as_it_was(where: str) -> Iterator[None]:
-    """`effects`, told on stderr with the plugin's name; so is what it uses that is deprecated."""
+def reported_effects(where: str) -> Iterator[None]:
+    """`effects`, reported on stderr with the plugin's name and the deprecated names it uses."""
     with _deprecations() as deprecated, effects() as found:
         yield
     if str(found):
-        log(f"{where} {found} when it is imported: kept from the run.")
+        log(f"{where} {found} when it is imported: this is undone.")
     if found.left:
-        log(f"{where} changes {', '.join(found.left)} when it is imported: it stays so.")
+        log(f"{where} changes {', '.join(found.left)} when it is imported: this stays.")
     for warning in deprecated:
         log(f"{where}: {warning}")
 
@@ -104,4 +104,4 @@ class _Overheard(io.StringIO):
         return super().write(text)
 
     def close(self) -> None:
-        """What a plugin closes is not the run's."""
+        """Does nothing: a plugin must not close the run's stdout."""

@@ -1,4 +1,4 @@
-"""Plugins imported, each in a process of its own: what that does, and what they register."""
+"""Imports plugins, each in a process of its own: what that does, and what they register."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Imported:
         return tuple(found)
 
     def model(self, name: str | None) -> Registered | None:
-        """The model of that name, the first for None; of another id, where one is open."""
+        """The model of that name, the first for None; else one that takes any id."""
         if name is None:
             return next(iter(self.models), None)
         for one in self.models:
@@ -90,7 +90,7 @@ def try_import(plugin: str, *, patience: float = PATIENCE) -> Imported:
 
 
 def import_each(plugins: Sequence[str], *, patience: float = PATIENCE) -> dict[str, Imported]:
-    """The same of several side by side, with so many seconds each."""
+    """`try_import` of several plugins at once, with `patience` seconds each."""
     calls = [(plugin,) for plugin in plugins]
     ended = dict(run_each(_PROGRAM, calls, patience=patience, at_once=_AT_ONCE))
     return {plugin: _read(ended[number], patience) for number, plugin in enumerate(plugins)}

@@ -1,4 +1,4 @@
-"""What the metadata of installed plugins tell of them; none is imported."""
+"""Lists installed plugins by their metadata; none is imported."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from mubench_gen._version import __version__
 from mubench_gen.plugins.enabled import switched_off
-from mubench_gen.plugins.entry_points import Damaged, Found, origin_of
+from mubench_gen.plugins.entry_points import Damaged, Installed, origin_of
 from mubench_gen.plugins.modules import find_top, kind_of
 
 OWN = "mubench-gen"
 UNNAMED = "?"  # the name of a plugin whose name cannot be read
-ASKED_FOR = re.compile(r"(?!.*\.py$)[^\s,/\\]+")  # by --plugin, where the rest means something else
+ASKED_FOR = re.compile(r"(?!.*\.py$)[^\s,/\\]+")  # what --plugin takes as one name
 UNREADABLE = "has metadata that cannot be read: whether it fits this mubench-gen is not known"
 
 
@@ -36,7 +36,7 @@ class Listed:
     notes: tuple[str, ...] = ()
 
 
-def list_plugins(installed: Found) -> Iterator[Listed]:
+def list_plugins(installed: Installed) -> Iterator[Listed]:
     """Every plugin, by name; then the distributions whose plugins cannot be read."""
     for entry in sorted(installed.entries, key=lambda entry: entry.name):
         origin = origin_of(entry)
@@ -65,13 +65,13 @@ def state_of(
 
 
 def _unmet(entry: importlib.metadata.EntryPoint) -> str | None:
-    """What its distribution requires and does not find. Of our own extras the doctor tells."""
+    """The requirements its distribution lacks. Those of our own extras are the doctor's to tell."""
     distribution = origin_of(entry).name
     if entry.dist is None or distribution == OWN:
         return None
     from mubench_gen.plugins.requirements import forget, needs, same, unmet
 
-    forget()  # what was installed when somebody listed before
+    forget()  # packages may have been installed since the last listing
     needed = needs(distribution)
     for need in needed:
         if same(need.name, OWN) and unmet([need]):
@@ -86,6 +86,6 @@ def _missing(entry: importlib.metadata.EntryPoint) -> str | None:
 
 
 def _unnamed(damaged: Damaged) -> Listed:
-    """A distribution of which not even the plugins' names can be read."""
+    """The entry of a distribution of which not even the plugins' names can be read."""
     origin, state = damaged.origin, f"broken: its entry_points.txt cannot be read: {damaged.reason}"
     return Listed(UNNAMED, UNNAMED, origin.name, origin.version, "", state)

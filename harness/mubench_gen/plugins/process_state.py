@@ -1,4 +1,4 @@
-"""What of the process a plugin has no business with: how it is, and how it is put back."""
+"""State of the process that plugins must not change: how to read it, and to put it back."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _OWN = "mubench_gen"
 
 @dataclass(frozen=True, slots=True)
 class Aspect:
-    """`look` says how it is; `put_back` makes it as it was, None where it is only told.
+    """`look` reads the state; `put_back` restores it; None: differences are only reported.
 
-    `tell` names what differs between two looks, "" where that is nothing that counts.
+    `tell` names what differs between two readings; "" if nothing that matters does.
     """
 
     look: Callable[[], Any]
@@ -40,13 +40,13 @@ class Differences:
 
 
 class State:
-    """The process as it is now."""
+    """A snapshot of the process."""
 
     def __init__(self) -> None:
         self._seen = [(aspect, aspect.look()) for aspect in ASPECTS]
 
     def restore(self) -> Differences:
-        """Put back what differs from this state; says what did."""
+        """Put back what differs from this state; returns the differences."""
         found = Differences([], [])
         for aspect, before in self._seen:
             text = aspect.tell(before, aspect.look())
@@ -62,7 +62,7 @@ class State:
 
 @contextlib.contextmanager
 def descriptors_kept() -> Iterator[list[str]]:
-    """stdout and stderr of the system stay what they are; yields what was closed or redirected."""
+    """Restores file descriptors 1 and 2 after the block; yields a list of those that changed."""
     found: list[str] = []
     kept: dict[int, int] = {}
     for number in (1, 2):
@@ -108,7 +108,7 @@ class WorkingFolder:
         self._folder = _folder()
 
     def back(self) -> bool:
-        """Go back; whether it had been left."""
+        """Go back; returns whether it had been left."""
         left = _folder() != self._folder
         if left:
             _enter(self._folder)
@@ -116,7 +116,7 @@ class WorkingFolder:
 
 
 def _umask() -> int:
-    """There is no way to ask but to set it."""
+    """The umask, which can only be read by setting it."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
@@ -136,7 +136,7 @@ def _changed_variables(before: Mapping[str, str], after: Mapping[str, str]) -> s
 
 
 def _waiting_threads() -> frozenset[threading.Thread]:
-    """Those that keep the process from ending."""
+    """The threads that keep the process from ending."""
     main = threading.main_thread()
     return frozenset(t for t in threading.enumerate() if not t.daemon and t is not main)
 
@@ -154,7 +154,7 @@ Functions = Mapping[str, Mapping[str, Any]]  # by module and name
 
 
 def _functions(belongs: Callable[[str], bool]) -> Callable[[], Functions]:
-    """The public functions and classes of the modules that are imported now and belong to it."""
+    """Reads the public functions and classes of the imported modules that `belongs` selects."""
 
     def look() -> Functions:
         return {

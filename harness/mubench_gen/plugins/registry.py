@@ -1,7 +1,7 @@
 """Finding plugins without importing them, and loading the one that is asked for.
 
 Listing reads entry-point metadata alone. Loading imports one module, validates its hooks
-and keeps whatever it does wrong from everything else.
+and isolates its errors from everything else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.secrets import know_typed, secret_fields
 from mubench_gen.errors import PluginError, SettingError, did_you_mean
-from mubench_gen.plugins.entry_points import GROUP, Found, find_entry_points, origin_of
+from mubench_gen.plugins.entry_points import GROUP, Installed, find_entry_points, origin_of
 from mubench_gen.plugins.listing import Listed, list_plugins, state_of
 from mubench_gen.storage.paths import is_file, user_path
 
@@ -76,14 +76,14 @@ class Plugin:
 class Plugins:
     """The plugins that are installed; tests give their own entry points.
 
-    Of these the environment variable MUBENCH_GEN_PLUGINS, where it is set, allows only those
-    that it names, and MUBENCH_GEN_NO_PLUGINS (`--no-plugin`) leaves some out.
+    The environment variable MUBENCH_GEN_PLUGINS, where it is set, allows only those that it
+    names, and MUBENCH_GEN_NO_PLUGINS (`--no-plugin`) leaves some out.
     """
 
     entry_points: Iterable[importlib.metadata.EntryPoint] | None = field(default=None)
 
     def list(self) -> list[Listed]:
-        """Every plugin by name, imported none."""
+        """Every plugin by name; none is imported."""
         return list(list_plugins(self._installed()))
 
     def load(self, name: str) -> Plugin:
@@ -95,7 +95,7 @@ class Plugins:
         if entry is None:
             raise _unknown(name, installed)
         state = state_of(entry, installed.entries)
-        # What only looks broken is tried, so that Python's own words are heard.
+        # What looks broken is tried nevertheless, so that Python's own error is shown.
         if not state.startswith(("ok", "broken")):
             raise PluginError(f"The plugin {name!r} cannot be used: {state}.")
         origin = origin_of(entry)
@@ -104,14 +104,15 @@ class Plugins:
         digest = _digest(sys.modules.get(entry.module, module))
         return Plugin(name, origin.name, origin.version, offers, digest)
 
-    def _installed(self) -> Found:
+    def _installed(self) -> Installed:
         if self.entry_points is not None:
-            return Found(tuple(self.entry_points))
+            return Installed(tuple(self.entry_points))
         return find_entry_points(GROUP)
 
 
 def check_options(name: str, model: Any, given: dict[str, str], *, kind: str = "plugin") -> Any:
-    """The options of what has a class `Options`, validated; a wrong one is refused by name."""
+    """The validated options of a model or another class with `Options`; SettingError names a bad
+    one."""
     from pydantic import ValidationError
 
     try:
@@ -131,7 +132,7 @@ def check_options(name: str, model: Any, given: dict[str, str], *, kind: str = "
     return options
 
 
-def _unknown(name: str, installed: Found) -> PluginError:
+def _unknown(name: str, installed: Installed) -> PluginError:
     near = did_you_mean(name, [entry.name for entry in installed.entries])
     damaged = [one.origin.name for one in installed.damaged]
     unread = f" The plugins of {', '.join(damaged)} cannot be read." if damaged else ""
@@ -144,9 +145,9 @@ def _unknown(name: str, installed: Found) -> PluginError:
 def _opened(load: Callable[[], Any], where: str) -> tuple[Any, Offers]:
     """What `load` imports, and what that offers; PluginError says what is wrong with it."""
     from mubench_gen.plugins.hooks import Isolated, offers_of
-    from mubench_gen.plugins.import_effects import kept_as_it_was
+    from mubench_gen.plugins.import_effects import reported_effects
 
-    with Isolated(where), kept_as_it_was(where):
+    with Isolated(where), reported_effects(where):
         module = load()
         offers = offers_of(module, where)
     return module, offers
@@ -165,7 +166,7 @@ def _load_path(path: Path) -> Plugin:
     where = f"The plugin {path}"
     if not is_file(path):
         raise PluginError(f"There is no plugin file {str(path)!r}.")
-    # A name of its own: neither `json.py` nor another folder's `my_model.py` is in its way.
+    # A unique name, which collides neither with `json` nor with another folder's `my_model.py`.
     place = hashlib.sha256(bytes(path.resolve())).hexdigest()[:8]
     module_name = f"mubench_gen_file_{place}_{name}"
     spec = importlib.util.spec_from_file_location(module_name, path)

@@ -1,4 +1,4 @@
-"""What is installed against what is wanted, by metadata alone."""
+"""Compares what is installed with what is required, by metadata alone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def version_of(name: str) -> str | None:
         return __version__
     try:
         return importlib.metadata.version(name)
-    except (KeyError, ValueError):  # metadata that are damaged: of what version it is, nobody knows
+    except (KeyError, ValueError):  # damaged metadata: the version is unknown
         return "?"
     except importlib.metadata.PackageNotFoundError:
         if name == "vllm":
@@ -57,7 +57,7 @@ def vllm_needs_gpu() -> bool:
 
 
 def forget() -> None:
-    """Look again: something may have been installed since."""
+    """Clear the caches: something may have been installed since."""
     version_of.cache_clear()
     needs.cache_clear()
     vllm_needs_gpu.cache_clear()
@@ -99,7 +99,7 @@ def needs(distribution: str, extra: str = "") -> Sequence[Requirement]:
 
 
 def unmet(needed: Sequence[Requirement]) -> list[Unmet]:
-    """Those that don't hold here, each once."""
+    """The requirements that are not met here, each once."""
     found: dict[Unmet, None] = {}
     for need in needed:
         have = version_of(need.name)

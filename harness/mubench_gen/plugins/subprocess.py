@@ -17,7 +17,7 @@ _LOOK = 0.01  # seconds between two looks at the processes that run
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How it ended: its exit code, None where its time was over; what it wrote until then."""
+    """How a process ended: its exit code, None if its time was over, and what it wrote."""
 
     code: int | None
     out: str
@@ -67,7 +67,7 @@ def run_each(
 
 
 class _Started:
-    """A process that runs.
+    """A running process.
 
     What it writes goes to files and not to pipes: a process that it leaves behind would hold
     a pipe open.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mubench_gen.errors import DefinitionError
 from mubench_gen.plugins.enabled import switched_off
-from mubench_gen.plugins.entry_points import Damaged, Found, find_entry_points, origin_of
+from mubench_gen.plugins.entry_points import Damaged, Installed, find_entry_points, origin_of
 from mubench_gen.plugins.modules import places_of
 
 GROUP = "mubench_gen.tasks"
@@ -43,7 +43,7 @@ def packages(
     entry_points: Iterable[importlib.metadata.EntryPoint] | None = None,
 ) -> list[Package]:
     """Every package of definitions that is installed, by name; tests give their entry points."""
-    found = find_entry_points(GROUP) if entry_points is None else Found(tuple(entry_points))
+    found = find_entry_points(GROUP) if entry_points is None else Installed(tuple(entry_points))
     names = [entry.name for entry in found.entries]
     return [
         *(
@@ -96,7 +96,7 @@ def _package(entry: importlib.metadata.EntryPoint, *, twin: bool) -> Package:
 
 
 def _unnamed(damaged: Damaged) -> Package:
-    """A distribution of which not even the packages' names can be read."""
+    """The entry of a distribution of which not even the packages' names can be read."""
     origin, state = damaged.origin, f"broken: its entry_points.txt cannot be read: {damaged.reason}"
     return Package("?", origin.name, origin.version, "", None, state)
 

@@ -1,4 +1,4 @@
-"""Threads that calls are made in, so that one that hangs can be left behind."""
+"""Threads for calls that may hang: a call that takes too long is abandoned."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TimeOver(Exception):
     """A call took longer than it may; it goes on in its thread."""
 
 
-class Left(Exception):
+class ExitRaised(Exception):
     """A call raised SystemExit, KeyboardInterrupt or the like: `error`."""
 
     def __init__(self, error: BaseException) -> None:
@@ -50,14 +50,14 @@ class Worker:
             try:
                 future.set_result(call())
             except BaseException as error:  # a plugin may even call sys.exit
-                future.set_exception(error if isinstance(error, Exception) else Left(error))
-            del work, call, future  # the result is not held while the thread waits
+                future.set_exception(error if isinstance(error, Exception) else ExitRaised(error))
+            del work, call, future  # frees the result while the thread waits
 
 
 class Workers:
-    """Idle threads for calls that are waited for; at most `most` calls are left behind.
+    """Threads for calls with a time limit; at most `most` calls are abandoned.
 
-    Where so many hang, no further one is made until one of them comes back.
+    While so many hang, no further call is made.
     """
 
     def __init__(self, name: str, most: int) -> None:

@@ -21,14 +21,14 @@ from mubench_gen.prompts.toml_files import known_files, read_definition
 from mubench_gen.storage.paths import definitions, is_file, user_path
 
 SUFFIX = ".j2"
-OWN = "template"  # what the prompt's own template is called among those that it includes
+OWN = "template"  # the name of the prompt's own template among those that it includes
 _FENCE = "+++"
 _MOST_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A file: its header, and its template with the line where that begins."""
+class TemplateFile:
+    """A prompt file or one it includes: header, template, and the template's first line."""
 
     path: Path
     header: str
@@ -36,7 +36,7 @@ class Source:
     first_line: int
 
     def fault(self, fault: TemplateFault, note: str = "") -> DefinitionError:
-        """What is wrong in its template, or in one that is a setting of its header."""
+        """The error for a fault in its template, or in a template of its header."""
         place, setting = str(self.path), ""
         if fault.name != OWN and not fault.name.endswith(SUFFIX):
             setting = f"{fault.name}: "
@@ -46,13 +46,13 @@ class Source:
 
 
 class Rendering(Protocol):
-    """Templates by name, in this process or in one of their own."""
+    """A set of named templates, rendered in this process or in a separate one."""
 
     def check(self) -> None:
-        """Compile them all. TemplateFault where one cannot be."""
+        """Compile all of them. TemplateFault if one cannot be compiled."""
 
     def render(self, name: str, variables: Mapping[str, object]) -> str:
-        """The text of one."""
+        """The rendered text of one of them."""
 
 
 def prompt_names() -> dict[str, Path]:
@@ -82,22 +82,24 @@ def find(name: str) -> Path:
     )
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path) -> TemplateFile:
     """The file, its header apart from its template."""
     source = read_definition(path)
     lines = source.split("\n")
     if lines[0].strip() != _FENCE:
-        return Source(path, "", source.removesuffix("\n"), 1)
+        return TemplateFile(path, "", source.removesuffix("\n"), 1)
     for i, line in enumerate(lines[1:], start=1):
         if line.strip() == _FENCE:
             body = "\n".join(lines[i + 1 :]).removesuffix("\n")
-            return Source(path, "\n".join(lines[1:i]), body, i + 2)
+            return TemplateFile(path, "\n".join(lines[1:i]), body, i + 2)
     raise DefinitionError(f"{path}:1: the header opens with {_FENCE} and is never closed.")
 
 
-def included(own: Source, texts: Mapping[str, str], *, shipped: bool) -> dict[str, Source]:
-    """The files that these texts include, and those that they do, by name; all are read now."""
-    found: dict[str, Source] = {}
+def included(
+    own: TemplateFile, texts: Mapping[str, str], *, shipped: bool
+) -> dict[str, TemplateFile]:
+    """All files that these texts include, directly or not, by name; they are read now."""
+    found: dict[str, TemplateFile] = {}
     waiting = [(own, name, text) for name, text in texts.items()]
     while waiting:
         source, name, text = waiting.pop()
@@ -115,7 +117,7 @@ def included(own: Source, texts: Mapping[str, str], *, shipped: bool) -> dict[st
 
 @lru_cache(maxsize=512)  # the variants of a study share their templates
 def compiled(texts: tuple[tuple[str, str], ...], *, shipped: bool) -> Rendering:
-    """The templates, all compiled. TemplateFault where one cannot be.
+    """The templates, all compiled. TemplateFault if one cannot be compiled.
 
     The shipped ones are trusted to end; all others get a process of their own.
     """
@@ -124,7 +126,7 @@ def compiled(texts: tuple[tuple[str, str], ...], *, shipped: bool) -> Rendering:
     return templates
 
 
-def _references(source: Source, name: str, text: str, *, shipped: bool) -> list[Reference]:
+def _references(source: TemplateFile, name: str, text: str, *, shipped: bool) -> list[Reference]:
     if not any(word in text for word in ("include", "import", "extends")):
         return []
     try:
@@ -133,7 +135,9 @@ def _references(source: Source, name: str, text: str, *, shipped: bool) -> list[
         raise source.fault(fault) from None
 
 
-def _beside(prompt: Path, source: Source, reference: Reference, name: str) -> Source | None:
+def _beside(
+    prompt: Path, source: TemplateFile, reference: Reference, name: str
+) -> TemplateFile | None:
     """The file that a template means: of the prompt's own folder, else of the shipped ones."""
     for path in _places(prompt.parent, reference.name):
         return read_source(path)
@@ -152,6 +156,6 @@ def _places(folder: Path, name: str) -> Iterator[Path]:
         return
     for home in (folder, definitions("prompts")):
         path = home.joinpath(*parts)
-        # No link that leads elsewhere.
+        # Links that lead elsewhere are refused.
         if is_file(path) and path.resolve().is_relative_to(home.resolve()):
             yield path

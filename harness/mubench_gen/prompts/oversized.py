@@ -9,13 +9,13 @@ from mubench_gen.parser.label_styles import make_labels, split_style
 from mubench_gen.prompts.render import Prompt
 from mubench_gen.types import RenderedPrompt, Sample, WorkedExample
 
-_LARGE = 10_000  # characters from which on a prompt may grow too long by what it asks
-_MOST = 100_000  # characters that no template makes a prompt of
+_LARGE = 10_000  # characters of a question from which on it may make a prompt too long
+_MOST = 100_000  # characters of a question that fit into no prompt
 _SHOWN = 200  # characters of an option that a record keeps
 
 
 def largest(sample: Sample, examples: Sequence[WorkedExample]) -> Sample | None:
-    """By what a prompt grows too long: its question or one of its examples; None: the template."""
+    """The sample that makes a prompt too long, asked or example; None: the template does."""
     shown = max((sample, *(one.sample for one in examples)), key=_characters)
     return shown if _characters(shown) >= _LARGE else None
 
@@ -27,7 +27,7 @@ def check_size(sample: Sample) -> None:
 
 
 def too_long(sample: Sample) -> QuestionError:
-    """What is said of it."""
+    """The error for a question that is too long."""
     question = sample.question
     return QuestionError(
         f"row {sample.row.index + 1} (image_id {sample.row.image_id}), question {question.name}: "

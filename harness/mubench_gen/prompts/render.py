@@ -22,7 +22,7 @@ from mubench_gen.prompts.files import (
     OWN,
     SUFFIX,
     Rendering,
-    Source,
+    TemplateFile,
     compiled,
     find,
     included,
@@ -69,7 +69,7 @@ class Prompt:
     name: str
     settings: PromptSettings
     templates: Rendering
-    sources: Mapping[str, Source]  # of the templates that are files
+    sources: Mapping[str, TemplateFile]  # of those templates that are files
     sha256: str
 
     @property
@@ -211,13 +211,15 @@ def _run(prompt: Prompt, template: str, variables: Mapping[str, Any], item: str)
         raise _told(prompt.sources, fault, _seen(fault, variables) + f" (item {item})") from None
 
 
-def _told(sources: Mapping[str, Source], fault: TemplateFault, note: str = "") -> DefinitionError:
-    """What is wrong in a template, by the file that it is in."""
+def _told(
+    sources: Mapping[str, TemplateFile], fault: TemplateFault, note: str = ""
+) -> DefinitionError:
+    """The error for a fault in a template, with the file that it is in."""
     return sources.get(fault.name, sources[OWN]).fault(fault, note)
 
 
 def _seen(fault: TemplateFault, variables: Mapping[str, Any]) -> str:
-    """What a template sees, for one that asks for something else."""
+    """A hint that lists a template's variables, if it uses an undefined one."""
     if not fault.message.endswith("is undefined"):
         return ""
     where = " (caption_0, caption_1 only where the data has them)" if "option" in variables else ""
@@ -226,8 +228,10 @@ def _seen(fault: TemplateFault, variables: Mapping[str, Any]) -> str:
     return f". A template sees {', '.join(variables)}{where}"
 
 
-def _digest(own: Source, settings: PromptSettings, others: Mapping[str, Source]) -> str:
-    unused = {"shots", "answer"} if not settings.shots else None  # runs without keep their digest
+def _digest(own: TemplateFile, settings: PromptSettings, others: Mapping[str, TemplateFile]) -> str:
+    unused = (
+        {"shots", "answer"} if not settings.shots else None
+    )  # prompts without examples keep their digest
     parts = [own.body, settings.model_dump_json(exclude=unused)]
     for name, source in sorted(others.items()):
         parts += [name, source.body]
@@ -244,7 +248,7 @@ def _full_name(stem: str, overrides: Mapping[str, str]) -> str:
     return f"{stem}[{','.join(f'{key}={value}' for key, value in short.items())}]"
 
 
-def _settings(source: Source, overrides: dict[str, str]) -> PromptSettings:
+def _settings(source: TemplateFile, overrides: dict[str, str]) -> PromptSettings:
     header, path = "\n" + source.header, source.path  # one line lower, as in the file
     own = read_toml(header, path, what="the header is no valid TOML")
     if "labels" in overrides:

@@ -1,9 +1,9 @@
-"""The Jinja environment of prompt templates: none looks around, each makes one text alone.
+"""The Jinja environment of prompt templates: sandboxed, and the same text in every process.
 
-Jinja's immutable sandbox keeps templates away from Python's internals. What differs from one
-process to the next has no text here: methods and the like, whose text is an address, sets,
-chance. How long a template runs and how much memory it takes is not bounded here: templates
-of others than this project render in a process with limits (`template_process.py`).
+Jinja's immutable sandbox keeps templates away from Python's internals. Values whose text differs
+from one process to the next cannot be written: functions (their text is an address), sets, random
+choices. How long a template runs and how much memory it takes is not bounded here: templates of
+others than this project render in a process with limits (`template_process.py`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from mubench_gen.errors import describe
 
 MAX_TEXT = 100_000  # characters
 _METHODS = frozenset({BuiltinMethodType, MethodType, FunctionType, BlockReference})
-_NOT_OFFERED = frozenset({"random"})  # of Jinja's filters; of its globals, lipsum
+_NOT_OFFERED = frozenset(
+    {"random"}
+)  # Jinja's filters without these, and its globals without lipsum
 
 
 class TemplateFault(Exception):
@@ -44,11 +46,11 @@ class Reference:
 
     name: str
     line: int
-    needed: bool  # False: the template goes without where there is none
+    needed: bool  # False: a missing file is ignored
 
 
 class _Wordless:
-    """A value that cannot be written: its text would be an accident, or an address."""
+    """A value that cannot be written: its text would be an address in memory."""
 
     __slots__ = ()
 
@@ -56,7 +58,7 @@ class _Wordless:
         raise TypeError("a function was written and not called: add ()")
 
 
-@dataclass(slots=True, repr=False)  # not frozen, which is dear to make; the sandbox keeps it
+@dataclass(slots=True, repr=False)  # not frozen, which is slow to make; the sandbox protects it
 class ShownOption(_Wordless):
     """An option as a template sees it: `{{ option.marker }} {{ option.text }}`."""
 
@@ -90,7 +92,7 @@ class _Joiner(_Wordless, Joiner):
 
 
 class _Missing(StrictUndefined):
-    """Undefined, also as a part of a list that is written."""
+    """Undefined that raises also where it is a part of a list that is written."""
 
     __slots__ = ()
     __repr__ = Undefined._fail_with_undefined_error
@@ -103,12 +105,12 @@ class _Context(Context):
 
 class _Template(Template):
     def _get_default_module(self, ctx: Context | None = None) -> Any:
-        self._module = None  # or what one rendering leaves in an import, the next one finds
+        self._module = None  # else a rendering could change an import of the next one
         return super()._get_default_module(ctx)
 
 
 class PromptEnvironment(ImmutableSandboxedEnvironment):
-    """Compiles the templates of a set, which include, import and extend each other alone."""
+    """Compiles the templates of a set, which can include, import and extend only each other."""
 
     intercepted_binops = frozenset({"-"})
     context_class = _Context
@@ -140,7 +142,7 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         made = super().call_binop(context, operator, left, right)
-        if isinstance(made, set):  # keys less keys
+        if isinstance(made, set):  # as of dict.keys() - dict.keys()
             raise TypeError("a set has no order: use reject or rejectattr")
         return made
 
@@ -154,12 +156,12 @@ class Templates:
         self._compiled: dict[str, Template] = {}
 
     def check(self) -> None:
-        """Compile them all. TemplateFault where one cannot be."""
+        """Compile all of them. TemplateFault if one cannot be compiled."""
         for name in self._texts:
             self._template(name)
 
     def render(self, name: str, variables: Mapping[str, Any]) -> str:
-        """Its text for these variables, the `options` among them as tuples."""
+        """The text of one for these variables, the `options` among them as tuples."""
         template = self._template(name)
         options = [ShownOption(*option) for option in variables["options"]]
         # shared: Jinja's own merging of variables and globals costs as much as the rendering.
@@ -194,7 +196,7 @@ class Templates:
 
 
 def references(text: str, name: str) -> list[Reference]:
-    """The files that a template reads. TemplateFault where a name is not simply a name."""
+    """The files that a template reads. TemplateFault if a name is not a constant in quotes."""
     kinds = (syntax.Include, syntax.Import, syntax.FromImport, syntax.Extends)
     with _syntax_told(name):
         found = PromptEnvironment({}).parse(text).find_all(kinds)
@@ -252,7 +254,7 @@ def _listed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _to_json(value: Any, indent: int | None = None) -> str:
-    """As chat templates have it: for a model, not for a page of HTML."""
+    """JSON as chat templates write it: for a model, without Jinja's escapes for HTML."""
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 

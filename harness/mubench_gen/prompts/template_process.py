@@ -35,14 +35,18 @@ from mubench_gen import errors
 from mubench_gen.errors import describe
 from mubench_gen.prompts.sandbox import Reference, TemplateFault, Templates, references
 
-_HEAD = 5  # a letter that says what it is, and a length
+_HEAD = 5  # bytes: the letter of a message's kind, and its length
 _MOST_SETS = 256  # of templates that the process keeps compiled
 _LONGEST_MESSAGE = 2_000
 _PROGRAM = (
     "import json, sys; sys.path += json.loads(sys.argv[1]); "
     "from mubench_gen.prompts.template_process import serve; serve(json.loads(sys.argv[2]))"
 )
-_KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # of the environment: no keys
+_KEPT = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+)  # environment variables that it gets: no API keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +54,23 @@ class Limits:
     """What one rendering, or the reading of one template, may take."""
 
     cpu_seconds: float = 5.0
-    seconds: float = 60.0  # for a process that does not run: it is stopped, or the machine swaps
+    seconds: float = 60.0  # of wall time, for a process that is stopped or on a machine that swaps
     mebibytes: int = 256  # above what the process takes when it starts
 
 
 class ForeignTemplates:
-    """As `Templates`, in the process of its own."""
+    """`Templates` in the separate process."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = dict(texts)
         self._number = next(_numbers)
 
     def check(self) -> None:
-        """Compile them all. TemplateFault where one cannot be."""
+        """Compile all of them. TemplateFault if one cannot be compiled."""
         self._ask(next(iter(self._texts)), "check")
 
     def render(self, name: str, variables: Mapping[str, Any]) -> str:
-        """Its text for these variables, which are plain data."""
+        """The text of one for these variables, which are plain data."""
         return self._ask(name, "render", variables).decode()
 
     def _ask(self, name: str, *words: Any) -> bytes:
@@ -82,13 +86,13 @@ class ForeignTemplates:
 
 
 def foreign_references(text: str, name: str) -> list[Reference]:
-    """As `references`, in the process of its own."""
+    """`references` in the separate process."""
     _, content = the_process().ask(name, marshal.dumps((0, {name: text}, name, "references")))
     return [Reference(*found) for found in json.loads(content)]
 
 
 class TemplateProcess:
-    """The process, as this one sees it."""
+    """Starts the separate process, asks it and ends it."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -98,9 +102,9 @@ class TemplateProcess:
         self._lock = threading.Lock()
 
     def ask(self, name: str, question: bytes) -> tuple[bytes, bytes]:
-        """What it answers about the template of that name. TemplateFault where it has none.
+        """Its answer about the template of that name. TemplateFault if it gives none.
 
-        A process that ended by no limit of ours may have been killed from outside: another
+        A process that ended without reaching a limit may have been killed from outside: a new
         one is asked once.
         """
         with self._lock:
@@ -151,12 +155,12 @@ class TemplateProcess:
         return self._connection
 
     def _end(self) -> tuple[int, str]:
-        """End it; its exit code and the last thing that it said."""
+        """End it; returns its exit code and the last line that it wrote."""
         code, said = 0, ""
         if self._connection is not None:
             self._connection.close()
         if self._process is not None:
-            self._process.kill()  # nothing to one that is dead, whose exit code stays
+            self._process.kill()  # no effect on a dead one, whose exit code stays
             code = self._process.wait()
             said = f"exit code {code}"
         if self._errors is not None:
@@ -176,7 +180,7 @@ class TemplateProcess:
                 self._lock.release()
 
     def forget(self) -> None:
-        """In a fork of this process: the process is its parent's."""
+        """For a fork of this process: the separate process belongs to the parent."""
         self._lock = threading.Lock()
         for opened in (self._connection, self._errors):
             if opened is not None:
@@ -188,7 +192,7 @@ class TemplateProcess:
 
 @lru_cache(maxsize=1)
 def the_process() -> TemplateProcess:
-    """The one that this process has."""
+    """The separate process, one for this process."""
     process = TemplateProcess(Limits())
     atexit.register(process.stop)
     os.register_at_fork(after_in_child=process.forget)

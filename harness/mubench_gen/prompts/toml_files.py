@@ -54,7 +54,7 @@ def read_toml(
     error: type[UsageError] = DefinitionError,
     what: str = "no valid TOML",
 ) -> dict[str, Any]:
-    """The content of a TOML text. The error names the file and the line, the last one too."""
+    """The content of a TOML text. The error names the file and the line, even the last one."""
     wrong = _monstrous(source)
     try:
         content = {} if wrong else tomllib.loads(source + "\n")
@@ -86,7 +86,7 @@ def _fullest_line(source: str, characters: re.Pattern[str]) -> int:
 
 
 def first_problem(error: Exception, model: type[BaseModel]) -> Problem:
-    """The first finding of a validation, in the words of the file."""
+    """The first error of a validation, in terms of the file's keys."""
     if isinstance(error, UsageError):
         key, _, rest = str(error).partition(" = ")
         return Problem(key, rest)

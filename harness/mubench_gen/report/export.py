@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from mubench_gen.console.formats import TextTable, to_latex, to_markdown
 from mubench_gen.console.numbers import percent
-from mubench_gen.console.outlet import blanked, cell, visible
+from mubench_gen.console.outlet import blanked, csv_cell, visible
 from mubench_gen.console.stdout import results_only
 from mubench_gen.errors import MissingExtraError, SettingError
 from mubench_gen.plugins.extension import Export
@@ -265,7 +265,7 @@ def _write_csv(runs: Sequence[Reported], stream: IO[bytes], _: Any) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, tidy_columns(runs), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: cell(v) for name, v in row.items()} for row in tidy_rows(runs))
+    writer.writerows({name: csv_cell(v) for name, v in row.items()} for row in tidy_rows(runs))
     stream.write(text.getvalue().encode("utf-8", "replace"))
 
 

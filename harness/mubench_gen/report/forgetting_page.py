@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from mubench_gen.compare.forgetting import Change, Forgetting
-from mubench_gen.console.numbers import Shares, chance, percent, signed
+from mubench_gen.console.numbers import Shares, p_value, percent, signed
 from mubench_gen.report.html.static import drawing, html_table, static_page
 from mubench_gen.report.html.svg import tag, text, titled
 
@@ -77,6 +77,6 @@ def _cells(one: Change) -> Sequence[str]:
         percent(one.kept),
         signed(one.change),
         Shares().signed_interval(one.ci95),
-        chance(one.p),
-        chance(one.p_holm),
+        p_value(one.p),
+        p_value(one.p_holm),
     ]

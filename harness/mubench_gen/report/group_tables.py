@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mubench_gen.compare.comparison import Difference
 from mubench_gen.compare.model_groups import Grouping, GroupScore
 from mubench_gen.console.formats import TextTable
-from mubench_gen.console.numbers import chance, interval, percent, signed
+from mubench_gen.console.numbers import interval, p_value, percent, signed
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.metadata import ABSENT, facts_of
 
@@ -121,7 +121,7 @@ def _difference(one: Difference) -> list[str]:
     return [
         signed(paired.difference),
         f"{signed(low)} to {signed(high)}",
-        chance(paired.p),
-        chance(one.p_holm),
+        p_value(paired.p),
+        p_value(one.p_holm),
         percent(paired.detectable),
     ]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist, fmean, variance
 
-from mubench_gen.console.outlet import cell, uncelled
+from mubench_gen.console.outlet import csv_cell, from_csv_cell
 from mubench_gen.errors import DataError, SettingError
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.score import ScoreTally, image_of
@@ -76,7 +76,7 @@ def write_sample(records: Iterable[Record], path: Path) -> None:
             table.writerow(COLUMNS)
             for record in records:
                 texts = (record["id"], _text(record), _options(record), record["reply"])
-                table.writerow([*map(cell, texts), ""])
+                table.writerow([*map(csv_cell, texts), ""])
     except OSError as error:
         raise SettingError(f"{path}: cannot be written: {error.strerror}.") from None
 
@@ -88,13 +88,13 @@ def read_labels(path: Path) -> dict[str, str]:
             table = csv.DictReader(file)
             if not {"id", "label"} <= set(table.fieldnames or ()):
                 raise DataError(f"{path}: needs the columns id and label.")
-            return {uncelled(row["id"]): row["label"].strip() for row in table if row["label"]}
+            return {from_csv_cell(row["id"]): row["label"].strip() for row in table if row["label"]}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as CSV: {error}.") from None
 
 
 def audit(run: Run, labels: Mapping[str, str]) -> Audit:
-    """The corrected accuracy. DataError for labels that the run has no place for."""
+    """The corrected accuracy. DataError for labels of items that the run does not have."""
     strata = _strata(run.records())
     tally, differences, weights = ScoreTally(), defaultdict[str, list[float]](list), {}
     errors = {"misread": 0.0, "missed": 0.0, "invented": 0.0}
@@ -163,7 +163,7 @@ def _estimate(
 
 
 def _variance(values: Sequence[float]) -> float:
-    """Of the differences; where none was seen, that of one more label that differs."""
+    """The variance of the differences; if all are equal, as if 1 of n + 2 labels differed."""
     if len(values) < 2 or len(set(values)) == 1:
         p = 1 / (len(values) + 2)
         return p * (1 - p)
@@ -208,7 +208,7 @@ def _choice(label: str, record: Record) -> int | None:
     if label.casefold() not in known:
         raise DataError(
             f"The label {label!r} of {record['id']} is none of {', '.join(record['labels'])}, "
-            f"{NO_ANSWER!r} (the reply holds no answer) or {UNSURE!r} (not to be told)."
+            f"{NO_ANSWER!r} (the reply holds no answer) or {UNSURE!r} (unclear)."
         )
     return known.index(label.casefold())
 
@@ -216,7 +216,9 @@ def _choice(label: str, record: Record) -> int | None:
 def _check(labels: Mapping[str, str], found: set[str], run: Run) -> None:
     strange = [identity for identity in labels if identity not in found]
     if strange:
-        raise DataError(f"{run.dir} has no reply {strange[0]!r}, and {len(strange)} such in all.")
+        raise DataError(
+            f"{run.dir} has no reply {strange[0]!r}: {len(strange)} labels are of unknown items."
+        )
 
 
 def _text(record: Record) -> str:

@@ -25,7 +25,7 @@ _IMAGE_TOKENS = 576  # of a checkpoint that does not say: LLaVA-1.5's (336 / 14)
 _REPLY_SHARE = 8  # a reply is taken to be this part of the longest one allowed
 _EXACT = 200_000  # items that are looked at one by one; of more a sample of the images
 _BODY = 400  # bytes of a request to a server beside its text and image
-_ROW = 120  # bytes of a request to a worker of Ray beside its text, and of its answer
+_ROW = 120  # bytes of a request to one of Ray's workers beside its text, and of its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,11 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """What is not counted but taken: tokens an image, letters a token, tokens a reply.
+    """What is assumed, not counted: tokens per image, letters per token, tokens per reply.
 
     `image_tokens_from`: "given", "config" (of the checkpoint), or "default". `reply_tokens`: None
-    where each prompt's longest reply / 8 is taken. `looked_at`: items that were counted; the
-    rest is in proportion where there are more.
+    if each prompt's longest reply / 8 is taken. `looked_at`: items that were counted; all figures
+    are scaled up from these.
     """
 
     image_tokens: int
@@ -65,8 +65,8 @@ class Assumed:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a run takes. `requests` are distinct; items that are equal share one.
+class RunEstimate:
+    """What a run will cost. `requests` are distinct; items that are equal share one.
 
     `unreadable`: items without a request, as their image cannot be read. `prefill_tokens`: None
     for contrastive models, which encode each image and caption once. `hours` and
@@ -101,7 +101,7 @@ def estimate(
     gpus: int = 1,
     image_tokens: int | None = None,
     reply_tokens: int | None = None,
-) -> Estimate:
+) -> RunEstimate:
     """Render and count every request of the plan; of a large one those of a sample of images.
 
     `rate`: requests a second and GPU. Loads no model and asks nothing; reads every image.
@@ -117,7 +117,7 @@ def estimate(
     scale = whole / count.items if count.items else 1.0
     requests = round(len(count.keys) * scale) * repeats
     generative = plan.spec.kind == "generative"
-    return Estimate(
+    return RunEstimate(
         plugin=plan.plugin.name,
         model=plan.spec.name,
         items=whole * repeats,
@@ -203,7 +203,7 @@ class _Count:
         return len(part.text) / LETTERS_A_TOKEN if isinstance(part, Text) else self._image_tokens
 
     def _line_bytes(self, item: Item) -> int:
-        """Of the item's record, with a reply of the length that is assumed."""
+        """The size of the item's record, with a reply of the assumed length."""
         most = item.rendered.max_tokens
         tokens = max(1, most // _REPLY_SHARE) if self._reply_tokens is None else self._reply_tokens
         scores = (0.1234567890123456,) * len(item.rendered.options)
@@ -244,13 +244,13 @@ def _images(request: Request) -> Iterator[Image]:
 def _sample(plan: Plan, of: int) -> Plan:
     """The plan of about one image in `of`."""
     drawn = rows_of(Shard(1, of), plan.dataset, salt="estimate")
-    if plan.held is not None:
-        drawn = bytes(a and b for a, b in zip(drawn, plan.held, strict=True))
-    return replace(plan, held=drawn)
+    if plan.row_mask is not None:
+        drawn = bytes(a and b for a, b in zip(drawn, plan.row_mask, strict=True))
+    return replace(plan, row_mask=drawn)
 
 
 def _image_tokens(plan: Plan) -> tuple[int, str]:
-    """How many tokens an image is, and where that is from: the checkpoint's own configuration."""
+    """How many tokens an image has, and where that is from: "config" or "default"."""
     source = plan.spec.source
     if isinstance(source, Checkpoint):
         try:

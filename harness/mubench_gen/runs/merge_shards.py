@@ -13,7 +13,7 @@ from mubench_gen.data.image_files import changes, combined, shortened
 from mubench_gen.data.shard import Shard
 from mubench_gen.errors import RunFolderError
 from mubench_gen.runs.results import Run, load_run
-from mubench_gen.runs.shown_images import keep, kept
+from mubench_gen.runs.shown_images import read_shown_images, write_shown_images
 from mubench_gen.storage.index import DiskTable, hashed
 from mubench_gen.storage.records import Record, counted_lines, from_line, line_at
 from mubench_gen.storage.run_folder import RECORDS, differences, sync, write_manifest
@@ -23,7 +23,7 @@ _EQUAL = ("settings", "content", "plugin")  # parts of the manifests
 _MAY_DIFFER = frozenset({"seconds", "usage"})  # between two records of one item
 _BY_FILE = frozenset({"images"})  # parts of the content that are compared file by file
 _SHOWN = 3
-_OFFSET_BITS = 48  # of a place; the number of the folder stands above
+_OFFSET_BITS = 48  # of a place: the offset of a line; the folder's number is in the bits above
 _OFFSETS = (1 << _OFFSET_BITS) - 1
 
 
@@ -80,8 +80,8 @@ def _write(parts: Sequence[_Part], lines: _Lines, target: Path) -> None:
         sweep(target.parent, [target.name])
         with Scratch(target, is_folder=True) as scratch:
             write_manifest(scratch.path, _joined_manifest(parts))
-            folder = kept(parts[0].run.dir).get("folder", "")
-            keep(scratch.path, Path(folder), _files(parts))
+            folder = read_shown_images(parts[0].run.dir).get("folder", "")
+            write_shown_images(scratch.path, Path(folder), _files(parts))
             lines.write(scratch.path / RECORDS)
             scratch.become(target)
     except OSError as error:
@@ -133,14 +133,14 @@ def _check_equal(parts: Sequence[_Part]) -> None:
 
 def _other_images(one: _Part, other: _Part) -> Iterator[str]:
     """Image files that both machines had, with other bytes; one may lack those of the other."""
-    mine, theirs = (kept(part.run.dir).get("files", {}) for part in (one, other))
+    mine, theirs = (read_shown_images(part.run.dir).get("files", {}) for part in (one, other))
     common = {name: theirs[name] for name in mine if name in theirs}
     yield from shortened(changes({name: mine[name] for name in common}, common))
 
 
 def _files(parts: Sequence[_Part]) -> dict[str, str] | None:
     """The image files that any shard had; None where images are no files of their own."""
-    lists = [kept(part.run.dir).get("files") for part in parts]
+    lists = [read_shown_images(part.run.dir).get("files") for part in parts]
     found = {name: sha256 for one in lists for name, sha256 in (one or {}).items()}
     return found if any(one is not None for one in lists) else None
 
@@ -169,17 +169,17 @@ def _check_division(parts: Sequence[_Part]) -> None:
 
 
 class _Lines:
-    """The lines of all shards: which are there, and which of them don't go into the whole.
+    """The lines of all shards: which there are, and which of them the joined run leaves out.
 
-    An item that stands in several folders counts once, and must have been answered alike. In
-    memory stays a number for each line that does not count.
+    An item that stands in several folders counts once, and must have been answered alike. Memory
+    holds one number for each line that is left out.
     """
 
     def __init__(self, parts: Sequence[_Part]) -> None:
         self._parts = parts
         self._left_out = [array("Q") for _ in parts]
         self._places = DiskTable(parts[0].run.dir.parent, combine=self._combine)
-        self._alike = 0  # hashes of different ids
+        self._alike = 0  # different ids with the same hash
         self._counts: list[int] = []
 
     def check(self) -> None:
@@ -261,7 +261,7 @@ def _differing(one: Record, other: Record) -> list[str]:
 
 
 def _joined_manifest(parts: Sequence[_Part]) -> dict[str, Any]:
-    """As of the undivided run, with the sessions of all shards."""
+    """The manifest of the undivided run, with the sessions of all shards."""
     first, files = parts[0], _files(parts)
     manifest = {k: v for k, v in first.manifest.items() if k != "shard"}
     images = {} if files is None else {"images": combined(files)}

@@ -27,7 +27,7 @@ from mubench_gen.types import (
     Text,
 )
 
-_FLUSH = 256  # records of replies that were there before, or of none, that wait at most
+_FLUSH = 256  # records without a new reply that wait at most to be written
 _AGE = 0.5  # seconds that they wait at most
 _WAITING = 4_096  # items that wait at most for a request that another item asked
 _SHOWN_ERRORS = 5
@@ -112,7 +112,7 @@ class Recorder:
         self.flush()
 
     def flush(self) -> None:
-        """Put the records that wait on the disk."""
+        """Write the records that wait to the disk."""
         self._flushed = time.monotonic()
         if self._ready:
             ready, self._ready = self._ready, []
@@ -203,13 +203,13 @@ def _read_boxes(
 
 
 def _similarity_fields(record: Record) -> dict[str, Any]:
-    """The fields of a similarity read-out, of runs too that were made before these."""
+    """The fields of a similarity read-out; records of older runs lack some of them."""
     found = {name: record.get(name) for name in _SIMILARITY_FIELDS}
     return {name: tuple(value) for name, value in found.items() if value is not None}
 
 
 def _blanked(response: Response) -> Response:
-    """Without secrets before it is read: places in the reply are those of the recorded one."""
+    """Masks secrets before the reply is parsed, so that spans fit the recorded reply."""
     reply = None if response.reply is None else blank(response.reply)
     return response if reply == response.reply else replace(response, reply=reply)
 
@@ -226,7 +226,7 @@ def _unread(item: Item, response: Response) -> Unread:
 def make_record(
     item: Item, response: Response, answer: Answer, *, plugin: str, model: str
 ) -> Record:
-    """The record of one item, fields in the order of the public face."""
+    """The record of one item, fields in the documented order."""
     rendered, sample, error = item.rendered, item.rendered.sample, response.error
     return {
         "id": item.id,

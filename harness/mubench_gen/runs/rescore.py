@@ -1,4 +1,4 @@
-"""Stored replies → answers again, without a model, and what that changed."""
+"""Reads stored replies again with today's parser, without a model, and tells what changed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _ANSWER_FIELDS = ("status", "choice", "rule", "span", "tied", "correct")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A record whose answer reads otherwise now. `after` is the whole record as read now."""
+class ChangedAnswer:
+    """A record whose answer is read differently now; `after` is the whole record as read now."""
 
     before: Record
     after: Record
@@ -35,24 +35,26 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """The scores of today's reading, and every record that reads otherwise than stored."""
+    """The scores of today's parser, and every record whose answer is not the stored one."""
 
     scores: Scores
-    changes: list[Change]
+    changes: list[ChangedAnswer]
 
 
 def rescore(run: Run) -> Rescored:
     """Read all the replies of a run again."""
-    changes: list[Change] = []
+    changes: list[ChangedAnswer] = []
     return Rescored(score(_read_again(run, changes)), changes)
 
 
-def measured(run: Run, changes: Sequence[Change], metrics: Sequence[ChosenMetric] = ()) -> Measured:
-    """The metrics of today's reading, as `Run.measured` has them of the stored one."""
+def measured(
+    run: Run, changes: Sequence[ChangedAnswer], metrics: Sequence[ChosenMetric] = ()
+) -> Measured:
+    """`Run.measured` with the answers of today's parser."""
     return run.measured(metrics, instead={change.after["id"]: change.after for change in changes})
 
 
-def save(run: Run, changes: list[Change], metrics: Sequence[ChosenMetric] = ()) -> None:
+def save(run: Run, changes: list[ChangedAnswer], metrics: Sequence[ChosenMetric] = ()) -> None:
     """Append the changed records (readers take the last of an id) and rewrite the scores."""
     with locked(run.dir):
         records = RecordFile(run.dir / RECORDS)
@@ -64,14 +66,14 @@ def save(run: Run, changes: list[Change], metrics: Sequence[ChosenMetric] = ()) 
         Run(Path(run.dir)).write_scores(metrics)
 
 
-def _read_again(run: Run, changes: list[Change]) -> Iterator[Record]:
+def _read_again(run: Run, changes: list[ChangedAnswer]) -> Iterator[Record]:
     for record in run.records():
         if record["status"] == "error":
             yield record
             continue
         again = _again(record)
         if any(again.get(f) != record.get(f) for f in (*_ANSWER_FIELDS, "boxes")):
-            changes.append(Change(record, again))
+            changes.append(ChangedAnswer(record, again))
         yield again
 
 

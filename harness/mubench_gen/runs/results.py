@@ -62,9 +62,9 @@ class Run:
         return read_records(self.dir / RECORDS)
 
     def outcomes(self, fields: Iterable[str] = ()) -> Iterator[Record]:
-        """The same for statistics, of a large run without `key`, `messages`, `reply`, `span`.
+        """The records for statistics, of a large run without `key`, `messages`, `reply`, `span`.
 
-        From the second time on that is several times as quick. `fields` names what has to be there.
+        From the second time on that is several times as fast. `fields` names required fields.
         """
         if LEFT_OUT.isdisjoint(name.partition(".")[0] for name in fields):
             return brief_records(self.dir / RECORDS)
@@ -82,7 +82,7 @@ class Run:
         recorded: Mapping[str, Mapping[str, Any]] | None = None,
         instead: Mapping[str, Record] | None = None,
     ) -> Measured:
-        """The metrics of the records; without any the recorded ones, those of `scores.json`.
+        """The metrics of the records; by default those that `scores.json` records.
 
         `instead`: records that stand for the stored ones, by id. MetricError for a metric that
         was asked for and fails.
@@ -119,7 +119,7 @@ class Run:
     def summary(
         self, scores: Scores | None = None, measured: Measured | None = None
     ) -> dict[str, Any]:
-        """What `scores.json` and `eval --json` hold; `scores` stand in for the stored answers'."""
+        """What `scores.json` and `eval --json` hold; `scores` replace those of stored answers."""
         from dataclasses import asdict
 
         shown = self.scores if scores is None else scores
@@ -157,18 +157,18 @@ class Run:
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
-    """The run in that folder. RunFolderError where it holds none."""
+    """The run in that folder. RunFolderError if there is none."""
     run = Run(Path(path))
     _ = run.manifest
     return run
 
 
 def frames(runs: Iterable[Run | str | os.PathLike[str]]) -> pandas.DataFrame:
-    """The frames of several runs, given as such or by their folders, as one.
+    """One frame of several runs, which are given as objects or by their folders.
 
     Before the columns of `Run.frame` stand `run` (the folder's name, its path where names
-    repeat), `control`, `finished` (whether the run has asked all its items: one that has not
-    is also told on stderr) and the facts of its model as `model.scope`, `model.family`, ….
+    repeat), `control`, `finished` (whether the run has asked all its items; stderr names those
+    that have not) and the facts of its model as `model.scope`, `model.family`, ….
     """
     import pandas
 

@@ -1,10 +1,10 @@
-"""Whether a run folder can go on: its finished items must be what would be asked now.
+"""Checks that a run can be resumed: its finished items must be what would be asked now.
 
 Items that are finished are known by their ids, and are not rendered again. That is sound while
 their keys would be the same: a key is made of the settings, the content (data, image files, tasks,
-prompts, weights, files named by options) and the image policy, which the manifests hold against
-each other, and of the code that renders. Where that was another version's, or a run of an earlier
-version did not note its image files, the keys are compared one by one.
+prompts, weights, files named by options) and the image policy, all of which the manifests compare,
+and of the code that renders. If that was another version's, or a run of an earlier version did not
+note its image files, the keys are compared one by one.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from mubench_gen.data.image_files import changes, shortened
 from mubench_gen.errors import ImageError, RunFolderError
 from mubench_gen.plan.items import items_of
 from mubench_gen.plan.plan import Plan
-from mubench_gen.runs.shown_images import IMAGES, keep, kept
+from mubench_gen.runs.shown_images import IMAGES, read_shown_images, write_shown_images
 from mubench_gen.storage.index import DiskTable, hashed
 from mubench_gen.storage.records import read_records
-from mubench_gen.storage.run_folder import MANIFEST, RECORDS, settle_manifest
+from mubench_gen.storage.run_folder import MANIFEST, RECORDS, record_session
 
 _ANOTHER = "or give --fresh (or another --run-dir) for a run of its own."
 
 
-def settle(plan: Plan, folder: Path, made: Mapping[str, Any]) -> dict[str, Any]:
-    """The folder's manifest, of a new run or of one that goes on.
+def start_or_resume(plan: Plan, folder: Path, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Start a run in the folder or resume the one there; returns the manifest.
 
     RunFolderError where the run in the folder can't go on: nothing is touched then.
     """
@@ -40,26 +40,26 @@ def settle(plan: Plan, folder: Path, made: Mapping[str, Any]) -> dict[str, Any]:
         unknown = there is None and now is not None
         if mended or unknown or _version(stored) != __version__:
             _check_keys(plan, folder, made["planned"])
-        keep(folder, data, files)
+        write_shown_images(folder, data, files)
 
-    manifest = settle_manifest(folder, made, check)
+    manifest = record_session(folder, made, check)
     if not (folder / IMAGES).exists():
-        keep(folder, data, files)
+        write_shown_images(folder, data, files)
     return manifest
 
 
 def _version(manifest: Mapping[str, Any]) -> Any:
-    """Which mubench-gen went on with the run last."""
+    """The version of mubench-gen that last worked on the run."""
     sessions = manifest["sessions"]
     return sessions[-1].get("versions", {}).get("mubench-gen") if sessions else None
 
 
 def _is_mended(folder: Path, now: Mapping[str, str]) -> bool:
-    """Whether files have changed that could not be shown as they were.
+    """Whether image files have changed that could not be read before.
 
-    Every other file must be there with the same bytes; files that were missing may have come.
+    Every other file must be there with the same bytes; files that were missing may be there now.
     """
-    files = kept(folder).get("files", {})
+    files = read_shown_images(folder).get("files", {})
     damaged = {
         record["image_sha256"]
         for record in read_records(folder / RECORDS)
@@ -77,7 +77,7 @@ def _is_mended(folder: Path, now: Mapping[str, str]) -> bool:
 
 
 def _check_keys(plan: Plan, folder: Path, planned: int) -> None:
-    """What is finished must have the keys that it would be asked under now."""
+    """RunFolderError if a finished item has another key than it would be asked under now."""
     keys = DiskTable(folder)
     for record in read_records(folder / RECORDS):
         if record["status"] != "error":

@@ -1,7 +1,7 @@
 """Which image files a run was shown, by name and SHA-256: `images.json` in its folder.
 
-By them a run that goes on is held against the files as they are now, and a report says which
-have changed. Only data sets whose images are files of their own have the list.
+A run that is resumed compares them with the files as they are now, and a report says which have
+changed. Only data sets whose images are files of their own have the list.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.data.image_files import changes, shortened
-from mubench_gen.storage.digests import Memory, digests_within
+from mubench_gen.storage.digests import DigestCache, digests_within
 from mubench_gen.storage.run_folder import write_json
 
 IMAGES = "images.json"
 _MOST_BYTES = 64 * 2**20  # of files written since, that a report reads
 
 
-def kept(folder: Path) -> dict[str, Any]:
+def read_shown_images(folder: Path) -> dict[str, Any]:
     """The list: the `folder` of the files and their digests, `files`; empty where there is none."""
     try:
         stored: Any = json.loads((folder / IMAGES).read_bytes())
@@ -29,10 +29,10 @@ def kept(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def keep(folder: Path, data: Path, files: Mapping[str, str] | None) -> None:
-    """Write the list, where it isn't there yet."""
+def write_shown_images(folder: Path, data: Path, files: Mapping[str, str] | None) -> None:
+    """Write the list, unless it is there already."""
     wanted = {"folder": os.path.realpath(data), "files": files}
-    if files is not None and kept(folder) != wanted:
+    if files is not None and read_shown_images(folder) != wanted:
         write_json(folder / IMAGES, wanted)
 
 
@@ -43,14 +43,14 @@ def notes(runs: Sequence[Path]) -> Iterator[str]:
     """
     looked: dict[str, _Look] = {}
     for run in runs:
-        stored = kept(run)
+        stored = read_shown_images(run)
         if not stored or not os.path.isdir(stored["folder"]):  # the data are elsewhere by now
             continue
         look = looked.setdefault(stored["folder"], _Look(stored["folder"]))
         told = list(look.changes(stored["files"]))
         if told:
             yield (
-                f"{run}: of the image files that it was shown {len(told):,} are others now, in "
+                f"{run}: {len(told):,} of the image files that it was shown have changed since, in "
                 f"{stored['folder']}: {'; '.join(shortened(told))}. Its scores are of the files "
                 "as they were."
             )
@@ -72,6 +72,6 @@ class _Look:
         yield from (f"{name}: written since, not read" for name in files if name in unread - gone)
 
     def _look_at(self, names: Sequence[str]) -> None:
-        with Memory(self._folder) as memory:
+        with DigestCache(self._folder) as memory:
             found = digests_within(self._folder, names, memory, _MOST_BYTES)
         self._now |= {name: known.sha256 for name, known in found.items()}

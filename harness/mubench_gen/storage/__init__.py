@@ -1,1 +1,1 @@
-"""What lies on the disk: the run folder, its records, their index, and where things lie."""
+"""Files on the disk: run folders, records and their index, digests, scratch files, paths."""

@@ -1,10 +1,10 @@
-"""The records as numbers need them, from columns on the disk where they have been read before.
+"""A columnar cache of a large records file, for statistics.
 
-A line of a records file is long for its messages and reply, and statistics need neither. Who reads
-a large file for them leaves the rest in a file beside it, `.columns`: blocks of records, column by
-column, each value that repeats once. It is a cache and nothing more: it holds for the bytes that
-it was made of (their number and SHA-256) and for the version that made it. One that is damaged,
-older or cannot be written is passed over. Lines that were appended since are read as they are.
+A line of a records file is long for its messages and reply, and statistics need neither. The first
+reading of a large file for them writes the rest into a file beside it, `.columns`: blocks of
+records, column by column, each distinct value once. This cache is valid for the bytes that it was
+made of (their number and SHA-256) and the version that made it. One that is damaged, older or
+cannot be written is ignored. Lines that were appended since are read as they are.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from mubench_gen.storage.records import Ids, Pass, Record, counted_lines, tell_d
 from mubench_gen.storage.run_folder import COLUMNS
 from mubench_gen.storage.scratch import Scratch
 
-LEFT_OUT = frozenset({"key", "messages", "reply", "span"})  # of a record
+LEFT_OUT = frozenset({"key", "messages", "reply", "span"})  # fields of a record
 _WORTH = 64 * 2**20  # bytes of records from which on columns are written
-_TAIL = 8  # what was appended is read as it is up to this part of the file
+_TAIL = 8  # the cache is made anew once more than this part of the file was appended
 _BLOCK = 512  # records
 _CHUNK = 2**20
 _MADE_BY = [1, __version__, sorted(LEFT_OUT)]
@@ -37,9 +37,10 @@ _MISSING = object()
 
 
 def brief_records(path: Path, found: Pass | None = None) -> Iterator[Record]:
-    """The records that count, in the order of the file; without LEFT_OUT where it is large.
+    """The records that count, in the order of the file; of a large file without LEFT_OUT.
 
-    Messages stay where options were cut: they name them. Damaged lines are told, and in `found`.
+    Messages stay where options were cut, which they name. Damaged lines are logged and counted in
+    `found`.
     """
     found = found or Pass()
     yield from _brief_records(path, found)
@@ -68,7 +69,7 @@ def _brief_records(path: Path, found: Pass) -> Iterator[Record]:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """A sound file of columns: of the first `size` bytes of the records."""
+    """A valid cache, of the first `size` bytes of the records."""
 
     file: BinaryIO
     size: int
@@ -81,7 +82,7 @@ class _Columns:
 
 
 def _opened(path: Path, size: int, found: Pass, stack: ExitStack) -> _Columns | None:
-    """The columns, with what they say of the file in `found`; None where they don't hold."""
+    """The cache, its number of damaged lines put into `found`; None if it is not valid."""
     try:
         file = stack.enter_context((path.parent / COLUMNS).open("rb"))
         last = orjson.loads(_last_part(file))
@@ -97,7 +98,7 @@ def _opened(path: Path, size: int, found: Pass, stack: ExitStack) -> _Columns | 
 
 
 def _last_part(file: BinaryIO) -> bytes:
-    """What stands behind the blocks. ValueError where the file is not as it was written."""
+    """The JSON behind the blocks. ValueError if the file does not fit its checksum."""
     length = file.seek(0, os.SEEK_END) - 4
     file.seek(0)
     checksum, left = 0, length
@@ -112,7 +113,7 @@ def _last_part(file: BinaryIO) -> bytes:
 
 
 def _digest(path: Path, size: int) -> str:
-    """The SHA-256 of so many first bytes."""
+    """The SHA-256 of the first `size` bytes."""
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
         buffer = memoryview(bytearray(_CHUNK))
@@ -123,7 +124,7 @@ def _digest(path: Path, size: int) -> str:
 
 
 def _written(path: Path, size: int, found: Pass) -> Iterator[Record]:
-    """The records as they are read, and when all have been, their columns on the disk."""
+    """Yields the records as they are read, and writes the cache when all have been."""
     found.digest = hashlib.sha256()
     with ExitStack() as stack:
         writer = _Writer(path.parent / COLUMNS, stack)
@@ -151,7 +152,7 @@ def _brief(record: Record) -> Record:
 
 
 class _Writer:
-    """Writes columns; where that fails, it does nothing more."""
+    """Writes the cache; where that fails, it does nothing more."""
 
     def __init__(self, path: Path, stack: ExitStack) -> None:
         self._path = path
@@ -197,8 +198,8 @@ class _Writer:
 
 
 def _block(rows: Sequence[Record]) -> bytes:
-    """The rows as columns: of each its name, its different values, which of them each row has,
-    and which of them stands for a field that is not there.
+    """The rows as columns: name, distinct values, each row's index into these, and the index that
+    stands for a missing field.
     """
     columns = []
     for name in dict.fromkeys(chain.from_iterable(rows)):
@@ -212,8 +213,8 @@ def _block(rows: Sequence[Record]) -> bytes:
 
 
 def _keys(values: list[Any]) -> list[Any]:
-    """The values where no two different ones are equal, as texts or whole numbers are; else
-    their JSON, as it is put into the block.
+    """Keys that tell the values apart: the values themselves if they are all texts, integers or
+    booleans, else their JSON, since Python takes 1, 1.0 and True for equal.
     """
     kinds = {*map(type, values)} - {type(None), type(_MISSING)}
     if kinds <= {str} or kinds == {int} or kinds == {bool}:

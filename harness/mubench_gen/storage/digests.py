@@ -1,6 +1,6 @@
 """SHA-256 of files, remembered while a file's size, times and inode stay the same.
 
-What is remembered stands in the cache folder, one document for each folder of files.
+They are kept in the cache folder, one document for each folder of files.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _UNSURE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A file's digest, and what the file was like when it was read."""
+class FileDigest:
+    """A file's digest, and the file's stamp when it was read."""
 
     sha256: str
     stamp: Stamp
 
 
 def stamp_of(facts: os.stat_result) -> Stamp:
-    """What stays the same for a file that nobody writes to."""
+    """Facts of a file that change whenever it is written."""
     return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
-class Memory:
-    """What is remembered of the files of one folder, by name; kept when the block ends.
+class DigestCache:
+    """The digests of the files of one folder, by name; saved when the `with` block ends.
 
     Best effort: where the cache can't be written, files are read again next time.
     """
@@ -55,7 +55,7 @@ class Memory:
         self._files = _read(self._path)
         self._changed = False
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> DigestCache:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,16 +68,16 @@ class Memory:
         return None if entry is None else str(entry[0])
 
     def known(self, name: str, stamp: Stamp) -> str | None:
-        """The digest of the file of that name, where it is as it was when it was read."""
+        """The digest of the file of that name; None if it has changed since it was read."""
         entry = self._files.get(name)
         return str(entry[0]) if entry is not None and tuple(entry[1:]) == stamp else None
 
-    def note(self, name: str, known: Known) -> None:
+    def note(self, name: str, known: FileDigest) -> None:
         self._files[name] = [known.sha256, *known.stamp]
         self._changed = True
 
     def _write(self) -> None:
-        with contextlib.suppress(OSError, TypeError):  # TypeError: a name that is no UTF-8
+        with contextlib.suppress(OSError, TypeError):  # TypeError: a name that is not UTF-8
             content = orjson.dumps({"folder": self._folder, "files": self._files})
             self._path.parent.mkdir(parents=True, exist_ok=True)
             sweep(self._path.parent, [self._path.name])
@@ -91,10 +91,10 @@ def sha256_of(
 ) -> str:
     """The file's digest in hexadecimal. `again`: read the file although it is remembered.
 
-    `told` hears of every piece that is read, in bytes.
+    `told` is called with the number of bytes of every piece that is read.
     """
     try:
-        with Memory(path.parent) as memory:
+        with DigestCache(path.parent) as memory:
             found = None if again else memory.known(path.name, stamp_of(path.stat()))
             return found or read_digest(path, memory, path.name, told).sha256
     except OSError as error:
@@ -103,11 +103,11 @@ def sha256_of(
 
 def read_digest(
     path: str | os.PathLike[str],
-    memory: Memory,
+    memory: DigestCache,
     name: str,
     told: Callable[[int], None] = lambda count: None,
-) -> Known:
-    """The file read through, and noted under the name unless it was written just now."""
+) -> FileDigest:
+    """Read the file; its digest is noted under the name unless it was written just now."""
     digest = hashlib.sha256()
     with open_regular(path) as opened:
         file: Any = opened
@@ -116,7 +116,7 @@ def read_digest(
         while count := file.readinto(buffer):
             digest.update(buffer[:count])
             told(count)
-        known = Known(digest.hexdigest(), stamp)
+        known = FileDigest(digest.hexdigest(), stamp)
         age = time.time() - max(stamp[3:]) / 1e9
         if stamp_of(os.fstat(file.fileno())) == stamp and not 0 <= age < _UNSURE:
             memory.note(name, known)
@@ -124,9 +124,9 @@ def read_digest(
 
 
 def remember(path: Path, sha256: str) -> None:
-    """Note the digest of a file of which it is known without reading it again."""
-    with contextlib.suppress(OSError), Memory(path.parent) as memory:
-        memory.note(path.name, Known(sha256, stamp_of(path.stat())))
+    """Note a file's digest that is known without reading the file."""
+    with contextlib.suppress(OSError), DigestCache(path.parent) as memory:
+        memory.note(path.name, FileDigest(sha256, stamp_of(path.stat())))
 
 
 def digests_of(paths: Sequence[Path]) -> list[str]:
@@ -144,7 +144,7 @@ def files_digest(paths: Sequence[Path]) -> str:
 
 @contextlib.contextmanager
 def reading(total: int) -> Iterator[Callable[[int], None]]:
-    """Progress over so many bytes: what is yielded is told of each piece."""
+    """Shows progress over `total` bytes; yields a function to call with each piece's size."""
     done = 0
 
     def told(count: int) -> None:
@@ -159,7 +159,7 @@ def reading(total: int) -> Iterator[Callable[[int], None]]:
 
 def _is_known(path: Path) -> bool:
     with contextlib.suppress(OSError):
-        return Memory(path.parent).known(path.name, stamp_of(path.stat())) is not None
+        return DigestCache(path.parent).known(path.name, stamp_of(path.stat())) is not None
     return True  # reading it says what is wrong
 
 
@@ -182,32 +182,35 @@ def _read(path: Path) -> dict[str, list[Any]]:
 def tree_digest(folder: Path) -> str:
     """One digest of all files in a folder and below, by their names there."""
     names = sorted(_below(folder))
-    with Memory(folder) as memory:
+    with DigestCache(folder) as memory:
         each = digests_within(folder, names, memory)
     lines = [f"{known.sha256}  {name}\n" for name, known in each.items()]
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def digests_within(
-    folder: str | os.PathLike[str], names: Sequence[str], memory: Memory, most: int | None = None
-) -> Mapping[str, Known]:
+    folder: str | os.PathLike[str],
+    names: Sequence[str],
+    memory: DigestCache,
+    most: int | None = None,
+) -> Mapping[str, FileDigest]:
     """The digest of each file of the folder that can be read, by name.
 
-    A file that is as it was costs a look at its inode. `most`: read no more bytes than these;
-    files for which that is not enough are left out too.
+    Unchanged files are not read. `most`: the number of bytes to read at most; files that don't
+    fit into it are left out too.
     """
     stamps: dict[str, Stamp] = {}
     for name in names:
         with contextlib.suppress(OSError, ValueError):  # ValueError: a null character in it
             stamps[name] = stamp_of(os.stat(os.path.join(folder, name)))
     unread = {name for name, stamp in stamps.items() if memory.known(name, stamp) is None}
-    found: dict[str, Known] = {}
+    found: dict[str, FileDigest] = {}
     left = sum(stamps[name][2] for name in unread) if most is None else most
     with reading(sum(stamps[name][2] for name in unread)) as told:
         for name, stamp in stamps.items():
             sha256 = None if name in unread else memory.known(name, stamp)
             if sha256 is not None:
-                found[name] = Known(sha256, stamp)
+                found[name] = FileDigest(sha256, stamp)
             elif most is None or stamp[2] <= left:
                 left -= stamp[2]
                 with contextlib.suppress(OSError):

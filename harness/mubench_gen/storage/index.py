@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 _IN_MEMORY = 32_768  # entries, 4 MB
-FEW = 4_096  # where there are many tables
+FEW = 4_096  # entries in memory, where there are many tables
 _MASK = (1 << 64) - 1
-_OFFSET = 1 << 63  # of a key, to SQLite's integers, which have a sign
+_OFFSET = 1 << 63  # subtracted from keys, as SQLite's integers have a sign
 
 Combine = Callable[[int, int], int]
 
@@ -37,8 +37,8 @@ def hashed(text: str | bytes) -> int:
 class DiskTable:
     """Unsigned integers of any size by keys of 64 bits (`hashed`).
 
-    What stands under a key after a second `put` is what `combine(earlier, later)` says; the first
-    one, where nothing is given. It is called at the latest by `flush`. The file is made in
+    A second `put` of a key stores `combine(earlier, later)`; without `combine` the first value
+    stays. It is called at the latest by `flush`. The file is made in
     `folder`, or where temporary files go when none can be made there.
     """
 
@@ -65,7 +65,7 @@ class DiskTable:
             recent[key] = self._combine(recent[key], value)
 
     def get(self, key: int) -> int | None:
-        """What stands under the key; where it was put twice, maybe not combined yet."""
+        """The value of the key; one that was put twice may not be combined yet."""
         value = self._recent.get(key)
         return self._stored(key) if value is None else value
 
@@ -113,7 +113,7 @@ class DiskTable:
             yield key - _OFFSET, value.to_bytes((value.bit_length() + 7) // 8)
 
     def _stored(self, key: int) -> int | None:
-        """What the file has under the key."""
+        """The key's value in the database."""
         if self._database is None:
             return None
         sought = "SELECT value FROM entries WHERE key = ?"
@@ -121,7 +121,7 @@ class DiskTable:
         return None if row is None else int.from_bytes(row[0])
 
     def _opened(self) -> Connection:
-        """The database, made where there is none yet."""
+        """The database, made when it is first needed."""
         if self._database is None:
             self._database = _new_database(self._folder)
             self._database.execute(f"PRAGMA cache_size = -{self._in_memory // 16}")  # in KB

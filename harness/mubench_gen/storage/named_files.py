@@ -1,4 +1,4 @@
-"""Files and folders that a model's options name: what they hold is a part of what the model is.
+"""Digests of files and folders that a model's options name: they are part of what the model is.
 
 A path is the same text whatever lies there. So that an adapter, a tokenizer, a chat template or a
 model's own weights are not changed unseen between two starts of a run, what an option names is
@@ -20,11 +20,11 @@ _WRITTEN = re.compile(
     r"([._-].*)?",
     re.IGNORECASE,
 )
-_BETWEEN = re.compile(r"[,;=\s\"'\[\]{}()]+")  # of several values in one text
+_BETWEEN = re.compile(r"[,;=\s\"'\[\]{}()]+")  # separates several values in one text
 
 
 def named_files(options: Mapping[str, Any]) -> dict[str, str]:
-    """Option → digest of all that it names, of those that name any file or folder."""
+    """Option → digest of the files and folders that it names; others are left out."""
     found = {}
     for option, value in options.items():
         if not _WRITTEN.fullmatch(option):

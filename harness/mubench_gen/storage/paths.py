@@ -1,4 +1,4 @@
-"""Where things lie: the shipped definitions, the folder for generated data, what a user names."""
+"""Paths: of the shipped definitions, of the cache folder, and as a user writes them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def user_path(path: str | Path) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file. A text too long for a file's name is none."""
+    """Whether there is such a file. False for a text too long for a file's name."""
     try:
         return path.is_file()
     except OSError:

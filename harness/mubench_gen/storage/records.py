@@ -1,4 +1,4 @@
-"""The records file: one answered item a line, appended for good or not at all.
+"""The records file: one answered item per line, appended whole or not at all.
 
 A line is a JSON object whose last field `crc` is the CRC-32, in eight hex digits, of the
 bytes before `,"crc":`. A last line without newline, or one that fails its check, is
@@ -33,7 +33,7 @@ _TAIL = len(_CRC) + 8 + len(b'"}\n')
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
-    """A line that passed its check, as bytes and read, and where it begins."""
+    """A line that passed its check: where it begins, its record, its bytes."""
 
     offset: int
     record: Record
@@ -41,7 +41,7 @@ class StoredLine:
 
 
 def to_line(record: Mapping[str, Any]) -> bytes:
-    """A record as its line, without secrets, checksum and newline included."""
+    """A record as its line with checksum and newline, secrets masked."""
     body = _body(record)
     if holds_secret(body):
         body = _body(blanked(record))
@@ -58,7 +58,7 @@ def _body(record: Mapping[str, Any]) -> bytes:
 
 
 def from_line(line: bytes) -> Record | None:
-    """The record of a line, without its `crc`; None where the line fails its check."""
+    """The record of a line, without its `crc`; None if the line fails its check."""
     body = line[:-_TAIL]
     if line[-_TAIL:] != b'%b%08x"}\n' % (_CRC, zlib.crc32(body)):
         return None
@@ -74,10 +74,10 @@ def from_line(line: bytes) -> Record | None:
 
 @dataclass(slots=True)
 class Pass:
-    """What a pass over a records file finds beside its records.
+    """What reading a records file finds out beside its records.
 
-    damaged: lines that failed their check, a torn last one aside; end: where the last whole line
-    ends. `digest` is given all whole lines, where it is set.
+    `damaged`: the number of lines that failed their check, except a torn last one; `end`: where
+    the last whole line ends. `digest`, where it is set, is updated with all whole lines.
     """
 
     damaged: int = 0
@@ -90,8 +90,8 @@ def stored_lines(
 ) -> Iterator[StoredLine]:
     """Every sound line of the file, superseded ones too, in the order of the file.
 
-    `span`: of those that begin in it; it begins with a line. Without `found`, which has the
-    number of damaged lines in the end, it is told.
+    `span`: only lines that begin in it; it starts at the begin of a line. Damaged lines are
+    counted in `found`, or logged where that is not given.
     """
     told = Pass() if found is None else found
     for offset, line in _lines(path, span):
@@ -112,13 +112,13 @@ def tell_damaged(path: Path, damaged: int) -> None:
     if damaged:
         lines = "1 line is" if damaged == 1 else f"{damaged:,} lines are"
         tell_once(
-            f"{path}: {lines} damaged and left out; the command that made the run asks again "
-            "what stood there."
+            f"{path}: {lines} damaged and left out; the command that made the run asks these "
+            "items again."
         )
 
 
 def _lines(path: Path, span: range | None) -> Iterator[tuple[int, bytes]]:
-    """The lines that begin in the span, and where; none where there is no file."""
+    """(offset, line) of the lines that begin in the span; nothing if there is no file."""
     offset, end = (span.start, span.stop) if span is not None else (0, sys.maxsize)
     try:
         with path.open("rb") as file:
@@ -157,7 +157,7 @@ def counted_lines(
 
 
 def line_at(file: BinaryIO, offset: int) -> bytes:
-    """The line that begins there."""
+    """The line that begins at the offset."""
     file.seek(offset)
     return file.readline()
 
@@ -165,7 +165,7 @@ def line_at(file: BinaryIO, offset: int) -> bytes:
 def _superseded(path: Path, span: range | None) -> Sequence[int]:
     """The offsets, in their order, of lines whose id stands again in a sound line further down.
 
-    In memory stays a number each of these, whatever else the file holds.
+    Memory holds one number for each of these, whatever else the file holds.
     """
     superseded = array("Q")
     with _beside(path) as beside:
@@ -189,7 +189,7 @@ def _superseded(path: Path, span: range | None) -> Sequence[int]:
 
 
 def _beside(path: Path) -> BinaryIO:
-    """The file, to look into while it is read; an empty one where there is none."""
+    """A second handle of the file, to seek in while it is read; empty if there is no file."""
     try:
         return path.open("rb")
     except FileNotFoundError:
@@ -208,15 +208,15 @@ def _identity(line: bytes) -> bytes:
 
 
 class AnsweredKeys:
-    """Where in a records file each key was answered: on the disk where they are many."""
+    """Where in a records file each key was answered; the index is on the disk if it is large."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._offsets = DiskTable(path.parent)
 
     @classmethod
-    def of(cls, path: Path) -> AnsweredKeys:
-        """The keys of a finished or unfinished run."""
+    def from_file(cls, path: Path) -> AnsweredKeys:
+        """The answered keys of a finished or unfinished run's records file."""
         keys = cls(path)
         for stored in stored_lines(path):
             keys.note(stored.record, stored.offset)
@@ -241,7 +241,7 @@ class AnsweredKeys:
 
 
 class Ids:
-    """Ids by two hashes of 64 bits, so that none is taken for another one."""
+    """A set of ids by two 64-bit hashes each, so that none is taken for another one."""
 
     def __init__(self, folder: Path) -> None:
         self._checks = DiskTable(folder)
@@ -259,8 +259,8 @@ class Ids:
 class RecordFile:
     """The records file of a run that is being made: appends, and knows what it holds.
 
-    `finished`: how many items were finished when it was opened; an item `in` it is one of those
-    (no run asks an item twice, so that nobody looks for what came since).
+    `finished`: how many items were finished when it was opened. `in` looks for these alone: no
+    run asks an item twice, so that nobody looks for later ones.
     """
 
     def __init__(self, path: Path) -> None:

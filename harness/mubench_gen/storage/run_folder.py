@@ -33,9 +33,9 @@ _PARTS: Mapping[str, type] = {
 }
 # What a file system answers that has no fsync, or no locks.
 UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
-# What must be equal for a run to be resumed: with the version of mubench-gen, all that keys are of.
-_SETTLED = ("settings", "content", "image_policy")
-_IMAGES = frozenset({"images"})  # looked at file by file
+# What must be equal for a run to be resumed: all that keys depend on, beside the version.
+_MUST_MATCH = ("settings", "content", "image_policy")
+_IMAGES = frozenset({"images"})  # compared file by file instead
 
 
 def settings_hash(identity: Mapping[str, Any]) -> str:
@@ -50,7 +50,7 @@ def run_name(plugin: str, model: str) -> str:
 
 
 def choose_folder(wanted: Path, *, fresh: bool) -> Path:
-    """The folder wanted, or with `fresh` the first of NAME, NAME-2, … that is not there."""
+    """The folder wanted, or with `fresh` the first of NAME, NAME-2, … that doesn't exist."""
     folder, number = wanted, 1
     while fresh and folder.exists():
         number += 1
@@ -60,10 +60,10 @@ def choose_folder(wanted: Path, *, fresh: bool) -> Path:
 
 @contextlib.contextmanager
 def locked(folder: Path, *, file: str = MANIFEST, what: str = "run") -> Iterator[None]:
-    """Hold the folder for this process; a second process is refused.
+    """Lock the folder for this process; a second process is refused.
 
-    A folder that holds other things than a run (or what else has that file) is refused too,
-    and left as it is.
+    A folder with other content than a run (or than `what` has that `file`) is refused too, and
+    left as it is.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,8 +79,8 @@ def locked(folder: Path, *, file: str = MANIFEST, what: str = "run") -> Iterator
         except OSError as error:
             if error.errno in UNSUPPORTED:
                 tell_once(
-                    f"{folder}: this file system has no locks ({error.strerror}): see to it "
-                    "that no other process has this run folder."
+                    f"{folder}: this file system has no locks ({error.strerror}): make sure "
+                    "that no other process uses this run folder."
                 )
             else:
                 owner = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
@@ -98,7 +98,7 @@ def locked(folder: Path, *, file: str = MANIFEST, what: str = "run") -> Iterator
 
 
 def sync(handle: int, place: Path) -> None:
-    """Wait until what was written is on the disk; a file system that can't say is told of once."""
+    """Wait until what was written is on the disk; log once if the file system has no fsync."""
     try:
         os.fsync(handle)
     except OSError as error:
@@ -115,14 +115,14 @@ def tell_once(message: str) -> None:
     log(message)
 
 
-def settle_manifest(
+def record_session(
     folder: Path, manifest: Mapping[str, Any], check: Callable[[Mapping[str, Any]], None]
 ) -> dict[str, Any]:
     """Write the manifest of a new run, or check that of one to resume and note the session.
 
     RunFolderError where the folder holds a run of other settings or content: it says what
-    differs, and nothing is touched. `check` is given the stored manifest, and looks at what a
-    comparison of two manifests doesn't tell.
+    differs, and nothing is touched. `check` gets the stored manifest, and checks what comparing
+    two manifests does not show.
     """
     path = folder / MANIFEST
     if not path.exists():
@@ -130,7 +130,7 @@ def settle_manifest(
     else:
         stored = read_manifest(folder)
         refuse_other_weights(folder, stored)
-        different = list(differences(stored, blanked(manifest), _SETTLED, but=_IMAGES))
+        different = list(differences(stored, blanked(manifest), _MUST_MATCH, but=_IMAGES))
         if different:
             raise RunFolderError(
                 f"{folder} holds a run of other settings:\n  " + "\n  ".join(different) + "\n"
@@ -144,14 +144,14 @@ def settle_manifest(
 
 
 def refuse_other_weights(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Refuse replies that are of other weights than their keys say.
+    """Refuse a run whose replies came from other weights than their keys say.
 
     Version 0.1.0 made such runs: of a sweep on Ray, whose workers opened the base at every α.
     """
-    weighed = manifest["content"].get("weights")
+    expected = manifest["content"].get("weights")
     for session in manifest["sessions"]:
         opened = session.get("model", {}).get("weights_sha256")
-        if "ray" in session and None not in (opened, weighed) and opened != weighed:
+        if "ray" in session and None not in (opened, expected) and opened != expected:
             raise RunFolderError(
                 f"{folder} was asked on Ray, whose workers opened other weights than its keys "
                 "say (in sweeps of version 0.1.0 the base at every α): its replies cannot be "
@@ -201,7 +201,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest with a checksum, which `read_manifest` holds it against."""
+    """Write the manifest with a checksum, which `read_manifest` verifies."""
     write_json(folder / MANIFEST, manifest, sealed=True)
 
 
@@ -211,13 +211,13 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise RunFolderError(
-            f"{path}: cannot be removed: {error.strerror}. Remove it, or see to it that it can "
-            "be, and type the same command again."
+            f"{path}: cannot be removed: {error.strerror}. Remove it yourself, and type the "
+            "same command again."
         ) from None
 
 
 def write_json(path: Path, content: Mapping[str, Any], *, sealed: bool = False) -> None:
-    """Write a file that is there whole or not at all: temporary file, fsync, rename, fsync.
+    """Write a file whole or not at all: temporary file, fsync, rename, fsync.
 
     `sealed`: with a checksum of the content.
     """
@@ -239,7 +239,7 @@ def write_json(path: Path, content: Mapping[str, Any], *, sealed: bool = False) 
 
 
 def is_sealed(content: dict[str, Any]) -> bool:
-    """Whether a document has a checksum that fits it; the checksum is taken out."""
+    """Whether a document fits its checksum, which is taken out of it."""
     return bool(content.pop(_SEAL, None) == _checksum(content))
 
 
@@ -251,7 +251,7 @@ def _text(content: Mapping[str, Any]) -> str:
 
 
 def _sealed(text: str) -> str:
-    """The document with the checksum of what a reader will find in it."""
+    """The document with the checksum of its content as a reader parses it."""
     content = json.loads(text.encode("utf-8", "replace"))
     sealed = {**content, _SEAL: _checksum(content)}
     return json.dumps(sealed, indent=1, ensure_ascii=False) + "\n"
@@ -271,7 +271,7 @@ def differences(
 ) -> Iterator[str]:
     """What differs in these parts of two documents, key by key: "seed: there 0, now 1".
 
-    `but`: keys that are not looked at.
+    `but`: keys that are not compared.
     """
     for part in parts:
         old, new = _flat(stored.get(part, {})), _flat(wanted[part])

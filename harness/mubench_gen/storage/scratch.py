@@ -1,8 +1,8 @@
-"""Scratch files and folders: each held by the process that fills it.
+"""Scratch files and folders: each locked by the process that fills it.
 
-Files are `.NAME-` and eight letters, folders `.NAME-unfinished-` and eight letters. Who makes one
-holds a lock on it as long as it lives, so that what a kill left can be told from what another
-process is just writing: nobody holds that.
+Files are `.NAME-` and eight letters, folders `.NAME-unfinished-` and eight letters. The process
+that makes one locks it as long as it exists: what has no lock was left by a killed process and is
+removed, what has one is being written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-_FOLDER = "-unfinished-"  # no name that anybody else would choose
+_FOLDER = "-unfinished-"  # a name that nobody else would choose
 _DRAWN = r"[a-z0-9_]{8}"  # what `tempfile` draws
 
 
@@ -29,7 +29,7 @@ class Scratch:
     def __init__(self, target: Path, *, is_folder: bool = False) -> None:
         self._is_folder = is_folder
         self.path, self.handle = _made(target, is_folder)
-        while self.handle < 0:  # another process took it for one that a kill left
+        while self.handle < 0:  # another process removed it before it was locked
             self.path, self.handle = _made(target, is_folder)
 
     def __enter__(self) -> Scratch:
@@ -48,13 +48,13 @@ class Scratch:
             view = view[os.write(self.handle, view) :]
 
     def become(self, target: Path) -> None:
-        """Take this name: in a file's place, or as a folder that is not there yet."""
+        """Take this name: replacing a file, or as a folder that does not exist yet."""
         os.chmod(self.path, 0o755 if self._is_folder else 0o644)
         (os.rename if self._is_folder else os.replace)(self.path, target)
 
 
 def sweep(folder: Path, names: Iterable[str]) -> None:
-    """Remove the scratch of these names that no process holds. What can't be stays."""
+    """Remove scratch of these names that no process has locked; what can't be removed stays."""
     ours = re.compile(rf"\.(?:{'|'.join(map(re.escape, names))})(?:-|({_FOLDER})){_DRAWN}")
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(folder)):
@@ -74,7 +74,7 @@ def _sweep(path: Path) -> None:
 
 
 def _made(target: Path, is_folder: bool) -> tuple[Path, int]:
-    """The path and a handle that is held; −1 where it was swept before it was held."""
+    """The path and a locked handle; −1 if it was removed before it was locked."""
     prefix = f".{target.name}{_FOLDER if is_folder else '-'}"
     if is_folder:
         path = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
@@ -88,13 +88,13 @@ def _made(target: Path, is_folder: bool) -> tuple[Path, int]:
     else:
         handle, name = tempfile.mkstemp(prefix=prefix, dir=target.parent)
         path = Path(name)
-    if _holds(handle) and path.exists():
+    if _lock(handle) and path.exists():
         return path, handle
     os.close(handle)
     return path, -1
 
 
-def _holds(handle: int) -> bool:
+def _lock(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Files that a user names: regular files alone, no more of them than is asked for, plain data."""
+"""Reads files that a user names: only regular ones, up to a size, with plain data."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import stat
 from pathlib import Path
 from typing import IO, Any
 
-DEEPEST = 64  # of lists and tables in one another
+DEEPEST = 64  # levels of nested lists and tables
 _MOST_BITS = 1_024  # of an integer
 
 
 def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
     """The file, open for reading. OSError where it is a pipe, a device or anything else.
 
-    Nothing waits here: opening a FIFO that nobody writes to hangs for ever otherwise.
+    It never waits: a plain `open` of a FIFO that nobody writes to hangs for ever.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -43,9 +43,9 @@ def read_regular(path: Path, most: int = 16 * 2**20) -> bytes:
 
 
 def parse_json(text: str | bytes, *, unique: bool = False) -> Any:
-    """The document in a JSON text. ValueError where it is none, or one that no program wrote.
+    """The document in a JSON text. ValueError if it is not JSON, or fails `check_plain`.
 
-    `unique`: no object has a key twice.
+    `unique`: ValueError too if an object has a key twice.
     """
     try:
         document = json.loads(text, object_pairs_hook=_unique if unique else None)
@@ -65,14 +65,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_json(path: Path, most: int = 256 * 2**20) -> Any:
-    """The document in a JSON file. OSError or ValueError where there is none."""
+    """The document in a JSON file. OSError or ValueError if there is none."""
     return parse_json(read_regular(path, most))
 
 
 def check_plain(document: Any) -> None:
-    """RecursionError where a document is nested too deeply, ValueError for a monstrous number.
+    """RecursionError if a document is nested too deeply, ValueError for an integer too large.
 
-    All that comes after, from messages to JSON, may then walk through it and print it.
+    All later code, from messages to JSON, may then walk through it and print it.
     """
     level = [document]
     for _ in range(DEEPEST):

@@ -14,7 +14,7 @@ from mubench_gen.prompts.orders import item_orders
 from mubench_gen.tasks.samples import item_id, rank, samples
 from mubench_gen.types import Control, Image, Row, Sample, Task, WorkedExample
 
-_SPARE = 32  # candidates beyond those needed: of damaged images, or of the same bytes
+_SPARE = 32  # candidates beyond those needed, as images may be damaged or repeated
 _KEPT = 64  # images of examples in memory
 
 Place = tuple[int, str]  # a row's index, and the name of its question
@@ -24,23 +24,23 @@ Group = tuple[str, str]  # the names of a task and of a data set
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What is not asked so that there are examples: images, and the items that they had.
+    """How many images are not asked about, to serve as examples, and how many items they had.
 
-    `asked`: one byte a row of the data, 0 where its image is held out.
+    `row_mask`: one byte per row of the data, 0 where its image is held out.
     """
 
     images: int
     items: int
-    asked: bytes
+    row_mask: bytes
 
 
 class Shots:
     """The examples of each task and data set.
 
-    They come from rows whose image no asked item has, and none has the bytes of the image that
-    the asked item shows. Where the limit leaves too few, or there is none, images are held out
-    by seed, so few as give each task its examples on each data set. The same seed draws the
-    same examples, for any number of shots the first.
+    They come from rows whose image no asked item has, and never show the same bytes as the asked
+    item. If the limit leaves too few such rows, or there is no limit, images are held out by seed,
+    no more than each task needs on each data set. The same seed draws the same examples: fewer
+    shots are the first of more.
     """
 
     held_out: HeldOut | None = None
@@ -55,7 +55,7 @@ class Shots:
         seed: int,
         control: Control,
     ) -> None:
-        """`shots`: how many are needed at most. SettingError where there are not so many."""
+        """`shots`: how many are needed at most. SettingError if there are fewer."""
         self._dataset = dataset
         self._seed = seed
         self._control = control
@@ -102,8 +102,8 @@ class Shots:
             sound = self._sound(pools[group], shots + 2)
             if len(sound) < shots:
                 raise _too_few(group, shots, asked.groups[group], len(sound))
-            # One more than is shown where an image is left to ask even so: an asked image may
-            # have the bytes of an example.
+            # One more than is shown, if an image is then still left to ask: an asked image may
+            # have the bytes of an example, which is then replaced.
             self._drawn[group] = sound[: shots + (len(sound) > shots + 1)]
             for index, _ in self._drawn[group]:
                 names = _names(self._dataset[index])
@@ -116,7 +116,7 @@ class Shots:
                 raise _too_few(group, shots, number, None)
         return HeldOut(images, asked.groups.total() - left.total(), kept)
 
-    def of(self, sample: Sample, shots: int, order: str) -> tuple[WorkedExample, ...]:
+    def examples_for(self, sample: Sample, shots: int, order: str) -> tuple[WorkedExample, ...]:
         """The examples to show before the sample; `order`: in which orders options are shown.
 
         ImageError where too few are left without the sample's own image.
@@ -150,7 +150,7 @@ class Shots:
         )
 
     def _sound(self, places: Sequence[Place], most: int) -> list[Place]:
-        """The first of them whose images can be decoded, no two of the same bytes."""
+        """The first `most` places whose images can be decoded, no two of the same bytes."""
         found: dict[str, Place] = {}
         for place in places:
             image = self._dataset[place[0]].image
@@ -183,7 +183,7 @@ class _Asked:
         return self._images is None or any(name in self._images for name in _names(row))
 
     def within(self, rows: Sequence[int]) -> Counter[Group]:
-        """How many of the items are of these rows, a byte each, 0 where not."""
+        """How many items each group has in these rows: one byte per row, 0 if not one of them."""
         return Counter(
             (sample.task.name, sample.row.dataset)
             for sample in self._draw()
@@ -194,13 +194,13 @@ class _Asked:
 def _too_few(group: Group, shots: int, asked: int, found: int | None) -> SettingError:
     task, name = group
     what = (
-        f"The task {task!r} has {asked:,} items to ask on {name!r}; {shots} worked examples are of "
+        f"The task {task!r} has {asked:,} items to ask on {name!r}; {shots} worked examples need "
         "other images, "
     )
     if found is None:
         what += "and all images there are would be held out for them"
     else:
-        what += f"and {found} images that can be read are there in all"
+        what += f"and there are {found} images that can be read in all"
     return SettingError(f"{what}. Ask for fewer shots, or leave the task out.")
 
 
@@ -212,9 +212,9 @@ def _candidates(
     most: int,
     place: Callable[[Row, str], int | None],
 ) -> dict[Group, list[Place]]:
-    """For each group so many questions at most, those that come first, the first of them first.
+    """For each group at most `most` questions: those that come first, in order.
 
-    `place`: where a row's question (its item's id) comes, None where it is no candidate.
+    `place`: the rank of a row's question (by its item's id), None if it is not a candidate.
     """
     heaps: defaultdict[Group, list[tuple[int, Place]]] = defaultdict(list)
     for row in dataset:

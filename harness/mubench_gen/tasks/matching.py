@@ -15,12 +15,12 @@ _DEFAULT_PROMPT = {"generative": "paper", "contrastive": "caption"}
 _DEFAULT_FOR_BOXES = "detect-json"
 
 
-def asked_of(tasks: Sequence[Task], *, named: bool) -> list[Task]:
-    """The tasks that are asked; what is made of marks only where it is named."""
+def tasks_to_ask(tasks: Sequence[Task], *, named: bool) -> list[Task]:
+    """The tasks to ask; those made of boxes and polygons only if the user named tasks."""
     return [task for task in tasks if named or task.question not in RECAST]
 
 
-def answered_by(kind: Kind, tasks: Sequence[Task]) -> list[Task]:
+def answerable_tasks(kind: Kind, tasks: Sequence[Task]) -> list[Task]:
     """The tasks that a model of this kind can answer: a contrastive one gives no boxes."""
     chosen = [task for task in tasks if kind == "generative" or task.question != BOXES]
     left_out = [task.name for task in tasks if task not in chosen]
@@ -35,7 +35,7 @@ def answered_by(kind: Kind, tasks: Sequence[Task]) -> list[Task]:
 
 
 def with_recasts(dataset: Dataset, tasks: Sequence[Task]) -> Dataset:
-    """The data set with the questions made of its marks, where a task asks them."""
+    """The data set with questions made of its boxes and polygons, if a task asks them."""
     asking = [task for task in tasks if task.question in RECAST]
     if not asking:
         return dataset
@@ -62,7 +62,7 @@ def readouts_for(readouts: Sequence[Readout], question: str) -> Sequence[Readout
 def check_pairs(
     prompts: Sequence[Prompt], tasks: Sequence[Task], readouts: Sequence[Readout]
 ) -> None:
-    """SettingError where a task has no prompt, a prompt no task, or boxes no way to be had."""
+    """SettingError if a task has no prompt, a prompt no task, or boxes could not be read."""
     for task in tasks:
         if not any(fits(prompt, task.question) for prompt in prompts):
             boxes = task.question == BOXES

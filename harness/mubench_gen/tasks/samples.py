@@ -53,18 +53,18 @@ def samples(
     limit: int | None = None,
     seed: int = 0,
     control: Control = "none",
-    held: Sequence[int] | None = None,
+    row_mask: Sequence[int] | None = None,
 ) -> Iterator[Sample]:
-    """The samples, row by row. `limit`: that many a task, drawn by seed.
+    """The samples, row by row. `limit`: that many per task, drawn by seed.
 
-    `held`: one number a row, 0 where its items are not asked here. What is drawn is drawn of all
-    rows. Memory does not grow with the rows but under `shuffled`, by one number a row, and while
-    items are drawn, by one number for each of them.
+    `row_mask`: one number per row, 0 if its items are not asked here; `limit` draws from all rows
+    nevertheless. Memory holds one number per row under `shuffled`, and one for each drawn item
+    while drawing; nothing else in it grows with the data.
     """
     drawn = None if limit is None else _draw(tasks, dataset, limit, seed)
     partners = _partners(len(dataset), seed) if control == "shuffled" else None
     for row in dataset:
-        if held is not None and not held[row.index]:
+        if row_mask is not None and not row_mask[row.index]:
             continue
         image: Image | None = row.image
         wanted = [
@@ -98,14 +98,15 @@ def item_id(row: Row, task: Task, question: str) -> str:
 
 
 def rank(seed: int, item: str) -> int:
-    """A number that is the item's own for each seed, as good as drawn."""
+    """A pseudo-random number of 64 bits for an item and a seed."""
     return int.from_bytes(hashlib.sha256(f"{seed}\0{item}".encode()).digest()[:8], "big")
 
 
 def _draw(tasks: Sequence[Task], dataset: Dataset, limit: int, seed: int) -> dict[str, int]:
-    """Up to which seeded rank the items of each task are drawn, so that they are `limit`.
+    """The greatest seeded rank of the `limit` items that are drawn of each task.
 
-    They are those of the smallest ranks, so that any order of the rows draws them.
+    The items of the smallest ranks are drawn, so that the order of the rows does not matter.
+    `seed + 1` has been its seed since the first version: another one would draw other items.
     """
     smallest: dict[str, list[int]] = defaultdict(list)  # heaps, negative
     for row in dataset:

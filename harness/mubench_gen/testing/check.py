@@ -48,7 +48,7 @@ def check(*kinds: str, reason: str, remedy: str) -> Callable[..., Callable[[Subj
 
 
 def want(holds: bool, otherwise: str) -> None:
-    """CheckFailed with these words where it does not hold."""
+    """Raises CheckFailed with this message if it does not hold."""
     if not holds:
         raise CheckFailed(otherwise)
 
@@ -63,7 +63,7 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Whether it is as it should be: also where it was skipped, or failed as expected."""
+        """Whether the result is as wanted: passed, skipped, or failed as expected."""
         return self.state in ("passed", "skipped", "expected failure")
 
 

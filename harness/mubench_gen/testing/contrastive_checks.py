@@ -70,7 +70,7 @@ def embeddings_have_one_width(subject: Subject) -> None:
 
 @check(
     "contrastive",
-    reason="a score must not hang on --batch-size or on what stands beside an image",
+    reason="a score must not depend on --batch-size or on what stands beside an image",
     remedy="pad texts with a mask, and keep the model in evaluation mode (no dropout)",
 )
 def batch_changes_no_embedding(subject: Subject) -> None:

@@ -57,7 +57,7 @@ def one_reply_a_request(subject: Subject) -> None:
 
 @check(
     "generative",
-    reason="a text that is none cannot be read or stored",
+    reason="a reply that is not a text cannot be read or stored",
     remedy="return str, or Reply(text=str); decode bytes and tokens before",
 )
 def text_is_str(subject: Subject) -> None:
@@ -75,7 +75,7 @@ def empty_batch(subject: Subject) -> None:
 
 @check(
     "generative",
-    reason="a score must not hang on --batch-size or on what was answered before a resumption",
+    reason="a score must not depend on --batch-size or on what was answered before a resumption",
     remedy="pad on the left and mask, and keep nothing from one request to another",
 )
 def batch_changes_nothing(subject: Subject) -> None:

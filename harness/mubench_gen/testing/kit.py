@@ -35,9 +35,9 @@ def check_plugin(
 
     `plugin` is an entry point's name or a path. `engine` opens a checkpoint; without, it is
     transformers on a CPU, which starts in seconds, and the plugin's first one elsewhere.
-    `expected_failures` maps names of checks to
-    reasons; such a check must fail. `only` limits it to checks of these names. Raises
-    UsageError where the plugin can't be opened at all, or a name is no check's.
+    `expected_failures` maps names of checks to reasons; such a check must fail. `only` limits
+    it to checks of these names. Raises UsageError if the plugin can't be opened at all, or a
+    name is not that of a check.
     """
     expected = dict(expected_failures or {})
     _known([*expected, *only])

@@ -171,7 +171,7 @@ def _kill_after_the_first_record(subject: Subject, data: Path, folder: Path) -> 
 
 
 def _unfinish(records: Path) -> None:
-    """Where a quick model was through before it could be killed: what half of it left."""
+    """If a fast model finished before it could be killed: keep the records of half a run."""
     lines = records.read_bytes().splitlines(keepends=True) if records.exists() else []
     if len(lines) >= _ROWS:
         records.write_bytes(b"".join(lines[: _ROWS // 2]))
@@ -191,7 +191,7 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 def _tensor_bytes() -> int:
-    """Bytes of all torch tensors alive, on the GPU those held; 0 where torch wasn't imported."""
+    """Bytes of all live torch tensors, or of allocated GPU memory if more; 0 without torch."""
     gc.collect()
     torch: Any = sys.modules.get("torch")
     if torch is None:

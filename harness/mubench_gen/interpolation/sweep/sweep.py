@@ -41,7 +41,7 @@ from mubench_gen.storage.run_folder import (
     write_json,
 )
 from mubench_gen.storage.user_files import read_json
-from mubench_gen.tasks.matching import asked_of
+from mubench_gen.tasks.matching import tasks_to_ask
 from mubench_gen.tasks.task import load_tasks
 
 SWEEP = "sweep.json"
@@ -208,7 +208,7 @@ def _in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
     """The tasks of the domain, among those that are asked."""
     if not names:
         raise SettingError("Which tasks was the fine-tune made for? Give --in-domain TASKS.")
-    meant = asked_of(load_tasks(tuple(names), beside=plan.dataset.path), named=True)
+    meant = tasks_to_ask(load_tasks(tuple(names), beside=plan.dataset.path), named=True)
     asked = {task.name for task in plan.tasks}
     inside = tuple(task.name for task in meant if task.name in asked)
     if not inside or len(inside) == len(asked):

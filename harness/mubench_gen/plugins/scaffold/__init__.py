@@ -39,8 +39,8 @@ class Scaffold:
 def write_scaffold(scaffold: Scaffold, folder: Path) -> list[Path]:
     """Write the repository into a folder that is new or empty; returns the files.
 
-    Raises PluginError for a name that is none, an unknown kind or licence, and a folder that
-    holds something.
+    Raises PluginError for a name that is not valid, an unknown kind or licence, and a folder that
+    is not empty.
     """
     _check(scaffold)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -57,8 +57,8 @@ def write_scaffold(scaffold: Scaffold, folder: Path) -> list[Path]:
 def _check(scaffold: Scaffold) -> None:
     if not _NAME.match(scaffold.name) or keyword.iskeyword(scaffold.name):
         raise PluginError(
-            f"{scaffold.name!r} is no name for a plugin: lower-case letters, digits and single "
-            "hyphens, a letter first (my-model)."
+            f"{scaffold.name!r} is not a valid name of a plugin: lower-case letters, digits and "
+            "single hyphens, a letter first (my-model)."
         )
     if scaffold.name.startswith(("mubench-gen-", "mubench_gen_")):
         raise PluginError(
