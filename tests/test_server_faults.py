@@ -279,7 +279,7 @@ def test_a_wait_longer_than_the_timeout_is_not_waited_for(
     with FakeServer(busy) as server:
         assert here(*evaluation(server.url, cells)).code == 3
     assert len(server.bodies) == 6
-    assert "wants 86400 s of peace" in records(tmp_path)[0]["error"]["message"]
+    assert "asks to wait 86400 s" in records(tmp_path)[0]["error"]["message"]
 
 
 def test_a_quota_that_is_used_up_ends_the_run(here: Here, cells: Path) -> None:
@@ -301,7 +301,7 @@ def test_a_quota_that_is_used_up_ends_the_run(here: Here, cells: Path) -> None:
         (always(200, '{"choices": [{"index": 0, "mess'), "ReplyError", "half of it"),
         (always(200, ""), "ReplyError", "no chat completion but empty"),
         (always(200, "<html><title>Sign in</title>"), "ReplyError", "a web page, 'Sign in'"),
-        (always(200, "[1, 2]"), "ReplyError", "no chat completion"),
+        (always(200, "[1, 2]"), "ReplyError", "not a chat completion"),
         (always(200, '{"choices": []}'), "ReplyError", "0 choices to a request for one"),
         (
             always(200, json.dumps(completion(choices=[*completion()["choices"] * 2]))),
