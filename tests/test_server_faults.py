@@ -117,9 +117,9 @@ def test_no_base_url_is_the_users_to_fix(here: Here, cells: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("127.0.0.1:8000/v1", "is no http:// or https:// URL"),
-        ("ftp://host/v1", "is no http:// or https:// URL"),
-        ("http://host:port/v1", "is no http:// or https:// URL"),
+        ("127.0.0.1:8000/v1", "is not an http:// or https:// URL"),
+        ("ftp://host/v1", "is not an http:// or https:// URL"),
+        ("http://host:port/v1", "is not an http:// or https:// URL"),
         (f"http://me:{KEY}@host/v1", "holds a user or a password"),
         (f"https://host/v1?api_key={KEY}", "without ? and #"),
     ],
@@ -547,7 +547,7 @@ def test_a_server_that_comes_back_in_time_goes_on_in_the_same_run(
     with server:
         outcome = here(*evaluation(server.url, data, "-o", "engine.window=2"))
     assert outcome.code == 0, outcome.err
-    assert "is out of reach" in outcome.err
+    assert "is unreachable" in outcome.err
     assert "is back" in outcome.err
 
 
