@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.compare.published import Axis, ColumnScore, OwnResults
+    from mubench_gen.compare.published import AxisScore, ColumnScore, OwnResults
     from mubench_gen.runs.results import Run
 
 _AXES = {
@@ -124,7 +124,7 @@ def _ours(cell: ColumnScore | None) -> str:
     return f"{_MARK} {100 * cell.score.ours:.2f} (N {cell.score.n:,})"
 
 
-def _place(places: Mapping[str, Axis], axis: str) -> str:
+def _place(places: Mapping[str, AxisScore], axis: str) -> str:
     place = places.get(axis)
     if place is None:
         return "–"

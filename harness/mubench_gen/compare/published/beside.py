@@ -23,7 +23,7 @@ class ColumnScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class AxisScore:
     """A run's accuracy on one axis of the weight-merging figure, official and ours."""
 
     accuracy: float
@@ -38,7 +38,7 @@ class OwnResults:
     model: str
     reservations: tuple[str, ...]
     columns: Mapping[str, ColumnScore]
-    merging: Mapping[str, Axis]
+    merging: Mapping[str, AxisScore]
 
 
 def beside(run: Run) -> OwnResults:
@@ -69,7 +69,7 @@ def group_of(manifest: Mapping[str, Any]) -> Callable[[str], str | None]:
     return groups.get
 
 
-def _merging(compared: Compared, whole: list[str]) -> dict[str, Axis]:
+def _merging(compared: Compared, whole: list[str]) -> dict[str, AxisScore]:
     """The axes, H&E and all data sets. fine: unweighted mean over data sets; coarse: pooled."""
     published = load_published()
     subset = frozenset(published.merging.datasets)
@@ -96,9 +96,9 @@ def _counts(compared: Compared, group: str, datasets: Collection[str] | None) ->
     ]
 
 
-def _axis(counts: list[Count], unweighted: bool, notes: tuple[str, ...]) -> Axis:
+def _axis(counts: list[Count], unweighted: bool, notes: tuple[str, ...]) -> AxisScore:
     if unweighted:
         shares, ours = [c.right / c.n for c in counts], [c.ours / c.n for c in counts]
-        return Axis(fmean(shares), fmean(ours), notes)
+        return AxisScore(fmean(shares), fmean(ours), notes)
     n = sum(c.n for c in counts)
-    return Axis(sum(c.right for c in counts) / n, sum(c.ours for c in counts) / n, notes)
+    return AxisScore(sum(c.right for c in counts) / n, sum(c.ours for c in counts) / n, notes)

@@ -54,7 +54,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenAlpha:
     """The best α by the mean on one half of the images, and its score on the other half.
 
     `chosen_on`, `scored_on`: images of the halves; `mean_there`: on the half that chose, which
@@ -78,7 +78,7 @@ class Frontier:
     items: int
     n_excluded: int
     points: tuple[Point, ...]
-    chosen: Chosen | None
+    chosen: ChosenAlpha | None
     beats_both: tuple[str, ...]
     notes: tuple[str, ...]
     seed: int
@@ -201,7 +201,7 @@ class _Table:
         means: Floats = np.mean(halves, axis=0)
         return means
 
-    def chosen(self, seed: int) -> Chosen | None:
+    def chosen(self, seed: int) -> ChosenAlpha | None:
         """The chosen α; None if a half lacks items in-domain or of the rest."""
         images = np.unique(self.images[self.inside | self.outside])
         drawn = np.random.default_rng(seed).permutation(images)
@@ -212,7 +212,7 @@ class _Table:
         means = self.means(first)
         best = int(np.argmax(np.round(means, 12)))  # of equal means the nearest to the base
         points = [self.points(part, ~first)[best] for part in (IN_DOMAIN, REST, MEAN)]
-        return Chosen(
+        return ChosenAlpha(
             alpha=self.names[best],
             chosen_on=len(drawn) // 2,
             scored_on=len(drawn) - len(drawn) // 2,
