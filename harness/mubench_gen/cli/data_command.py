@@ -44,7 +44,7 @@ def command() -> None:
     help="Only rows under these licences: commercial, CC-BY*, …",
 )
 @click.option("--partial", is_flag=True, help="Leave out files that are missing or damaged.")
-@click.option("--allow-outside", is_flag=True, help="Images may lie outside of the folder.")
+@click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def info(
     name: str, licenses: tuple[str, ...], partial: bool, allow_outside: bool, as_json: bool
@@ -78,8 +78,8 @@ def info(
 def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -> None:
     """Fetch μ-Bench, or generate the demo data.
 
-    μ-Bench goes into the hub's cache (HF_HOME), 3.6 GB. What is there already is checked and
-    kept; an interrupted download goes on.
+    μ-Bench goes into the hub's cache (HF_HOME), 3.6 GB. Existing files are checked and kept;
+    an interrupted download is continued.
     """
     from mubench_gen.data.cache import DEMO_IMAGES, demo_folder, generate_demo
     from mubench_gen.errors import SettingError
@@ -100,7 +100,7 @@ def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -
 
 @command.command("verify", epilog=examples_of(_EXAMPLES, "data verify"))
 @click.argument("name", default="ubench", metavar="[NAME|PATH]")
-@click.option("--allow-outside", is_flag=True, help="Images may lie outside of the folder.")
+@click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def verify(name: str, allow_outside: bool, as_json: bool) -> int:
     """Read all of a data set: sizes, SHA-256, every row, every image. Exit code 1 if not sound."""

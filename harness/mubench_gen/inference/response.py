@@ -52,8 +52,8 @@ def respond(
     `batch_size` counts requests; of a contrastive model, which is asked all about an image
     for one encoding, images.
 
-    A None among the requests ends a batch: what stands before it is answered before what
-    stands behind it is looked at.
+    A None among the requests ends a batch, as a barrier: earlier requests are answered before
+    later ones are read.
     """
     caller = Caller(asker, timeout)
     coming = _Coming(asker, iter(requests), batch_size)

@@ -42,10 +42,10 @@ def stream(
 ) -> Iterator[Answered]:
     """Batches of requests with their responses, as they come. EngineFault ends it.
 
-    At most `window` requests are under way. One that has no answer after `timeout` seconds is
+    At most `window` requests are in flight. One that has no answer after `timeout` seconds is
     its item's error, unless the model keeps the time itself. What was answered before a fault
     comes out before the fault is raised.
-    A None among the requests: all that stands before it is answered before what stands behind.
+    A None among the requests is a barrier: earlier ones are answered before later ones are sent.
     """
     flow = _Flow(model, requests, window=window, timeout=timeout)
     try:

@@ -37,7 +37,7 @@ class JudgeCaller:
         self._loaded = False
 
     def read(self, unread: Sequence[Unread]) -> list[Answer | None]:
-        """An answer for each reply, None where the judge finds none or fails.
+        """An answer for each reply, None if the judge finds none or fails.
 
         If the judge raises, the replies stay unread, as the rules left them.
         """

@@ -22,7 +22,7 @@ from mubench_gen.storage.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The scores of one group of items; shares are between 0 and 1, None where n is 0.
+    """The scores of one group of items; shares are between 0 and 1, None if n is 0.
 
     n: items without errors. accuracy: unanswered counted as wrong. accuracy_answered: among
     the answered. bounds: unanswered all wrong, all right. chance: mean of 1 / options.

@@ -252,7 +252,7 @@ class VllmEngine:
                 f"The prompt has {length}, the model's context {self._context}. {self._room}"
             )
         if words.startswith(_PROCESSOR):
-            # vLLM says no more than that; the processor's own words are behind it.
+            # vLLM's message says no more; the processor's own message is in the cause.
             return ItemError(f"The model's processor refuses the request: {_first_cause(error)}")
         if "chat template" in words.lower() or "TemplateError" in words:
             return ItemError(

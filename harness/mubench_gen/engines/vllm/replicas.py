@@ -117,7 +117,7 @@ class _Replica:
         return self._request("ask", self._known.outgoing(ask))
 
     def counts(self) -> Future[Mapping[str, Any]]:
-        """Empty where the process is gone."""
+        """The process's counts; empty if it is gone."""
         if self._gone:
             nothing: Future[Mapping[str, Any]] = Future()
             nothing.set_result({})

@@ -45,7 +45,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a worker cannot go on."""
+    """Why a worker cannot continue."""
 
     kind: Literal["usage", "engine"]
     message: str

@@ -141,7 +141,7 @@ def to_open_clip(tensors: Mapping[str, Tensor], *, prefix: str = "") -> dict[str
 def _put(found: dict[str, Tensor], name: str, tensor: Tensor) -> None:
     """Store a tensor. Refuses a second one of the same name, which would replace the first."""
     if name in found:
-        raise MergeError(f"Two tensors of one checkpoint stand for {name} in the other's layout.")
+        raise MergeError(f"Two tensors of one checkpoint become {name} in the other's layout.")
     found[name] = tensor
 
 
