@@ -21,7 +21,7 @@ import numpy as np
 from mubench_gen.ablation.answers import Answers, Codes, read_answers
 from mubench_gen.ablation.budget import draw
 from mubench_gen.ablation.posterior import estimate
-from mubench_gen.ablation.rasch import asked_of
+from mubench_gen.ablation.rasch import responses_of
 from mubench_gen.runs.results import load_run
 
 BUDGETS = (0.1, 0.2, 0.33, 0.5)
@@ -36,7 +36,7 @@ def measure(answers: Answers, levels: Codes, share: float, seeds: int) -> None:
         for item, chosen in enumerate(draw(items, cells, round(share * items * cells), seed=seed)):
             seen[item, chosen] = answers.right[item, chosen]
         began = time.process_time()
-        found = estimate(asked_of(seen, levels, answers.task), seed=seed)
+        found = estimate(responses_of(seen, levels, answers.task), seed=seed)
         cpu += time.process_time() - began
         low, high = found.interval(lambda cells: cells)
         held.append((low <= truth) & (truth <= high))

@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from mubench_gen.ablation.budget import draw
 from mubench_gen.ablation.posterior import Floats, estimate
-from mubench_gen.ablation.rasch import asked_of
+from mubench_gen.ablation.rasch import responses_of
 
 KINDS = ("large", "nil", "outlier", "images")
 BUDGETS = (0.1, 1 / 3, 2 / 3)
@@ -72,7 +72,7 @@ def held(kind: str, share: float, seed: int) -> list[float]:
     for item, chosen in enumerate(draw(ITEMS, len(LEVELS), budget, seed=seed)):
         seen[item, chosen] = right[item, chosen]
     began = time.process_time()
-    found = estimate(asked_of(seen, LEVELS, task), seed=seed)
+    found = estimate(responses_of(seen, LEVELS, task), seed=seed)
     cpu = time.process_time() - began
     truth = right.mean(axis=0)[None]
     row = []

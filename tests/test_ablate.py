@@ -294,7 +294,7 @@ def test_what_is_wrong_in_a_file_is_said_with_its_line(
 def test_a_study_has_no_shards(here: Here, study: list[str], tmp_path: Path) -> None:
     (tmp_path / "grid.toml").write_text("shard = '1/3'\n")
     refused = here(*study, "--config", "grid.toml")
-    assert (refused.code, "shards are of `eval`" in refused.err) == (2, True)
+    assert (refused.code, "--shard is for `eval`" in refused.err) == (2, True)
 
 
 def test_contrastive_models_take_captions_and_no_axes_of_chats(here: Here, tmp_path: Path) -> None:

@@ -109,10 +109,10 @@ def test_values_are_read_as_the_setting_reads_them_and_numbers_are_sorted(
         (["temperature=0,0.0"], "0.0 is given twice .as 0 too"),
         (["prompt.max_tokens=8,08"], "08 is given twice .as 8 too"),
         (["labels=A),A)"], r"A\) is given twice"),
-        (["temperature=0"], "two values or more.*give --temperature"),
-        (["engine.max_model_len=9"], "two values or more.*give -o engine.max_model_len="),
-        (["image.z=max"], "two values or more.*give --image-set z="),
-        (["prompt.max_tokens=[null, 8]"], "null is no value"),
+        (["temperature=0"], "two values or more.*use --temperature"),
+        (["engine.max_model_len=9"], "two values or more.*use -o engine.max_model_len="),
+        (["image.z=max"], "two values or more.*use --image-set z="),
+        (["prompt.max_tokens=[null, 8]"], "null is not a valid value"),
         (["temperature=[null, 0]"], "0 is given twice .as None too"),
         (['transform=["none", null]'], "None is given twice .as none too"),
         (["engine.=1,2"], "there is no such setting"),
@@ -120,8 +120,8 @@ def test_values_are_read_as_the_setting_reads_them_and_numbers_are_sorted(
         (["prompt.answer=[1,"], "is not a JSON list"),
         (["prompt.answer=[[1], 2]"], "a value is a text, a number"),
         (["plugin=a,b"], "cannot be an axis: give --plugin"),
-        (["run_dir=a,b"], "how a run is made, not what comes out"),
-        (["device=cpu,cuda"], "how a run is made, not what comes out"),
+        (["run_dir=a,b"], "how a run is carried out, not its result"),
+        (["device=cpu,cuda"], "how a run is carried out, not its result"),
         (["data=a,b"], "decides which items are asked"),
         (["options=a,b"], "name one option: options.KEY"),
         (["shots=0,1", "few_shot=0,2"], "the axis shots is given twice"),
@@ -150,7 +150,7 @@ def test_an_axis_with_a_flag_of_its_own_is_that_flag() -> None:
     )
     assert by_axis == by_flag
     assert variants(by_axis) == variants(by_flag)
-    with pytest.raises(SettingError, match="--axis shots=… and --shots are one"):
+    with pytest.raises(SettingError, match="--axis shots=… and --shots are the same axis"):
         make_study_settings({"axis": {"few_shot": [0, 2]}, "shots": [1]})
 
 
@@ -167,7 +167,7 @@ def test_conditions_are_all_combinations_with_folders_of_different_names() -> No
 
 def test_a_grid_of_too_many_runs_is_refused_with_the_count() -> None:
     table = {"temperature": list(range(30)), "max_tokens": list(range(1, 31))}
-    with pytest.raises(SettingError, match=r"900 runs a model .30 temperature × 30 max_tokens"):
+    with pytest.raises(SettingError, match=r"900 runs per model .30 temperature × 30 max_tokens"):
         check_size(make_study_settings({"axis": table}))
 
 

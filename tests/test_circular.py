@@ -138,5 +138,5 @@ def test_both_are_printed_and_stored_by_a_run(tmp_path: Path) -> None:
     assert scores["circular"]["pooled"]["orders"] == 2.0
     assert scores["agreement"]["logprob and parse"]["n"] > 0
     outcome = command("report", str(tmp_path / "run"))
-    assert "Under every order right:" in outcome.stdout
+    assert "Right under every order:" in outcome.stdout
     assert "Read-outs logprob and parse:" in outcome.stdout

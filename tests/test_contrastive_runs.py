@@ -247,7 +247,7 @@ def test_options_longer_than_the_context_are_counted_and_named(
         "options": 9, "items": 2, "cut": 4, "alike": 2, "distinct": 3,
     }  # fmt: skip
     printed = " ".join(command("report", run.dir).stdout.split())
-    assert "read in part: 4 of 9 options, in 2 items; 2 of them so became identical" in printed
+    assert "context: 4 of 9 options, in 2 items; 2 of them thereby became identical" in printed
     assert "“an option that goes on for quite a while, left”" in printed
 
 

@@ -125,9 +125,9 @@ def test_control_characters_are_shown_and_not_obeyed() -> None:
     ("words", "message"),
     [
         (["--format", "csv", "--html", "x.html"], "different reports"),
-        (["--out", "x.csv"], "--out is for --format"),
+        (["--out", "x.csv"], "--out works only with --format"),
         (["--format", "csv", "--json"], "--json"),
-        (["--items", "5"], "--items is for --html"),
+        (["--items", "5"], "--items works only with --html"),
         (["--published", "--by", "stain"], "--by does not go with --published"),
         (["--format", "csv", "--out", "nowhere/x.csv"], "cannot be written"),
     ],
@@ -201,7 +201,7 @@ def test_an_unknown_format_or_option_says_what_there_is(
         (["--format", "cvs"], "There is no export format 'cvs'. Did you mean 'csv'?"),
         (["--format", "echo"], "has no export format: it has no hook mubench_gen_exports"),
         (["--format", "csv", "-o", "sep=;"], "The export format 'csv' has no option 'sep'"),
-        (["-o", "sep=;"], "-o is for --format"),
+        (["-o", "sep=;"], "-o works only with --format"),
     ):
         done = here("report", runs[0].dir, *words)
         assert done.code == 2

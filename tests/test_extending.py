@@ -204,7 +204,10 @@ def test_a_section_stands_on_the_page_too(here: Here, shown: Path, run: Path) ->
     [
         (["score", "run", "--scorer", "paper-compatt"], "Did you mean 'paper-compat'"),
         (["score", "run", "--scorer", "echo"], "The plugin 'echo' has no scorer"),
-        (["score", "run", "--scorer", "./my_scorer.py", "--save"], "--save keeps our own reading"),
+        (
+            ["score", "run", "--scorer", "./my_scorer.py", "--save"],
+            "--save stores only our own reading",
+        ),
         (["report", "run", "--section", "echo"], "The plugin 'echo' has no section"),
         (["report", "run", "--section", "ehco"], "Did you mean 'echo'"),
         (["eval", "--plugin", "./my_scorer.py"], "is a scorer: it has no model to evaluate"),

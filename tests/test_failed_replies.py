@@ -56,7 +56,7 @@ def test_a_reply_that_was_given_up_is_an_error_of_any_plugin(tmp_path: Path, rea
     assert (pooled.n, pooled.n_errors) == (0, 6)
     for record in run.records():
         assert record["error"]["type"] == "ReplyError"
-        assert f"gave the reply up (finish_reason '{reason}'" in record["error"]["message"]
+        assert f"aborted the reply (finish_reason '{reason}'" in record["error"]["message"]
         assert record["reply"] is record["choice"] is record["correct"] is None
 
 

@@ -168,7 +168,7 @@ def test_one_group_alone_says_that_there_is_nothing_to_compare(
     runs: list[mubench_gen.Run],
 ) -> None:
     printed = command("report", runs[1].dir, runs[2].dir, "--group", "scope").stdout
-    assert "of one group (specialist)" in printed
+    assert "in one group (specialist)" in printed
 
 
 def test_an_unknown_fact_is_refused_with_near_names(runs: list[mubench_gen.Run]) -> None:

@@ -257,7 +257,7 @@ def test_boxes_are_asked_for_and_scored_an_image_and_class(here: Here, held: Pat
     assert (first["status"], first["choice"], first["correct"]) == ("answered", None, None)
     assert first["messages"][0]["content"][1]["text"].startswith("Find every nucleus")
     assert "GRIT" in here("report", "run").out
-    assert "No answer reads otherwise" in here("score", "run").out
+    assert "No answer differs" in here("score", "run").out
     beside = here("score", "run", "--scorer", "paper-compat")
     assert beside.code == 0
     assert "unfinished" not in beside.out

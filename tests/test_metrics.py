@@ -293,7 +293,7 @@ def test_a_runs_folder_cannot_name_code_to_run(here: Here, data: Path, tmp_path:
         Path("run/scores.json").write_text(json.dumps(scores))
         shown = here("report", "run", "--json")
         assert shown.code == 0, shown.err
-        assert "it is of a file" in shown.document["metrics"][key]["unavailable"]
+        assert "it is defined in a file" in shown.document["metrics"][key]["unavailable"]
         assert "ran" not in shown.err
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from mubench_gen.ablation.budget import by_item, draw
 from mubench_gen.ablation.posterior import Estimate, estimate
-from mubench_gen.ablation.rasch import Asked, asked_of
+from mubench_gen.ablation.rasch import Responses, responses_of
 
 from .conftest import Here
 from .spine import make_row, write_data
@@ -59,7 +59,7 @@ def estimated(there: World, budget: int, seed: int, draws: int = 200) -> Estimat
     seen = np.full_like(there.right, np.nan)
     for item, cells in enumerate(chosen):
         seen[item, cells] = there.right[item, cells]
-    return estimate(asked_of(seen, LEVELS, there.task), seed=seed, draws=draws)
+    return estimate(responses_of(seen, LEVELS, there.task), seed=seed, draws=draws)
 
 
 def ends_held(found: Estimate, truth: Floats) -> list[bool]:
@@ -154,7 +154,7 @@ def test_the_fit_is_where_the_likelihood_is_highest() -> None:
     item = np.repeat(np.arange(120), [len(places) for places in chosen])
     cell = np.concatenate(chosen)
     one_task = replace(there, task=np.zeros(120, np.int64))
-    asked = Asked(item, cell, there.right[item, cell], LEVELS[:, :1], one_task.task)
+    asked = Responses(item, cell, there.right[item, cell], LEVELS[:, :1], one_task.task)
     fit = estimate(asked, seed=0, draws=2).fit
     assert len(fit.effects) == 6  # the mean, and the levels of one factor
     nodes, weights = np.polynomial.hermite_e.hermegauss(21)
@@ -198,7 +198,7 @@ def test_answers_all_wrong_or_all_right_are_no_trouble(right: float) -> None:
 
 def test_no_answer_is_refused() -> None:
     with pytest.raises(ValueError, match="no answers"):
-        estimate(asked_of(np.full((3, 30), np.nan), LEVELS, np.zeros(3, np.int64)), seed=0)
+        estimate(responses_of(np.full((3, 30), np.nan), LEVELS, np.zeros(3, np.int64)), seed=0)
 
 
 def test_a_budget_asks_so_much_and_estimates_the_rest(here: Here, tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_budget_asks_so_much_and_estimates_the_rest(here: Here, tmp_path: Path
     assert sum(held) >= 5
     assert sum(estimate["best"]) == pytest.approx(1, abs=0.05)
     enough = here(*common, "--budget", "600", "--run-dir", "enough", "--json")
-    assert "enough for all" in enough.err
+    assert "covers all" in enough.err
     assert enough.document["results"] == whole["results"]
     refused = here(*common, "--budget", "200", "--run-dir", "part")
     assert (refused.code, "budget" in refused.err) == (2, True)

@@ -73,7 +73,7 @@ def test_score_prints_the_scores_that_eval_stored(cells: Path, tmp_path: Path) -
     assert document["changed"] == []
     assert document["saved"] is False
     table = command("score", run.dir)
-    assert "No answer reads otherwise than stored." in table.stdout
+    assert "No answer differs from the stored one." in table.stdout
 
 
 def test_a_record_that_was_tampered_with_is_shown_and_mended_by_save(
@@ -97,7 +97,7 @@ def test_a_record_that_was_tampered_with_is_shown_and_mended_by_save(
     assert shown["scores"]["pooled"]["accuracy"] == len(right) / 50
     assert content.read_bytes() == before, "nothing changes without --save"
     table = command("score", run.dir).stdout
-    assert "1 answers read otherwise (not saved: --save)" in table
+    assert "1 answers read differently (not saved: --save)" in table
     assert "refused" in table
     assert "✗ → ✓" in table
 

@@ -117,9 +117,9 @@ def test_no_base_url_is_the_users_to_fix(here: Here, cells: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("127.0.0.1:8000/v1", "is no http:// or https:// URL"),
-        ("ftp://host/v1", "is no http:// or https:// URL"),
-        ("http://host:port/v1", "is no http:// or https:// URL"),
+        ("127.0.0.1:8000/v1", "is not an http:// or https:// URL"),
+        ("ftp://host/v1", "is not an http:// or https:// URL"),
+        ("http://host:port/v1", "is not an http:// or https:// URL"),
         (f"http://me:{KEY}@host/v1", "holds a user or a password"),
         (f"https://host/v1?api_key={KEY}", "without ? and #"),
     ],
@@ -279,7 +279,7 @@ def test_a_wait_longer_than_the_timeout_is_not_waited_for(
     with FakeServer(busy) as server:
         assert here(*evaluation(server.url, cells)).code == 3
     assert len(server.bodies) == 6
-    assert "wants 86400 s of peace" in records(tmp_path)[0]["error"]["message"]
+    assert "asks to wait 86400 s" in records(tmp_path)[0]["error"]["message"]
 
 
 def test_a_quota_that_is_used_up_ends_the_run(here: Here, cells: Path) -> None:
@@ -302,7 +302,7 @@ def test_a_quota_that_is_used_up_ends_the_run(here: Here, cells: Path) -> None:
         (always(200, '{"choices": [{"index": 0, "mess'), "ReplyError", "half of it"),
         (always(200, ""), "ReplyError", "no chat completion but empty"),
         (always(200, "<html><title>Sign in</title>"), "ReplyError", "a web page, 'Sign in'"),
-        (always(200, "[1, 2]"), "ReplyError", "no chat completion"),
+        (always(200, "[1, 2]"), "ReplyError", "not a chat completion"),
         (always(200, '{"choices": []}'), "ReplyError", "0 choices to a request for one"),
         (
             always(200, json.dumps(completion(choices=[*completion()["choices"] * 2]))),
@@ -548,7 +548,7 @@ def test_a_server_that_comes_back_in_time_goes_on_in_the_same_run(
     with server:
         outcome = here(*evaluation(server.url, data, "-o", "engine.window=2"))
     assert outcome.code == 0, outcome.err
-    assert "is out of reach" in outcome.err
+    assert "is unreachable" in outcome.err
     assert "is back" in outcome.err
 
 

@@ -270,7 +270,7 @@ def test_what_it_dies_of_each_time_is_its_items_error_and_no_others(
     assert [record["item"] for record in failed] == ["cells/cell-3/stain"]
     assert "died each of the 3 times that it was asked this" in failed[0]["error"]["message"]
     assert sum(record["status"] == "answered" for record in records) == 19
-    assert "is asked again one by one" in outcome.err
+    assert "sent again one by one" in outcome.err
     assert session(tmp_path)["counts"]["deaths"] == 3
     assert session(tmp_path)["counts"]["requests_that_servers_died_of"] == 1
     assert (fake / "starts").read_text() in ("3", "4")  # the last death may end the run

@@ -142,7 +142,7 @@ def test_a_server_that_is_down_at_the_start_is_gone_without(
     servers[1].down()
     outcome = here(*evaluation(servers, data))
     assert outcome.code == 0, outcome.err
-    assert f"{servers[1].url} is out of reach" in outcome.err
+    assert f"{servers[1].url} is unreachable" in outcome.err
     assert len(servers[1].bodies) == 0
     assert sum(len(server.bodies) for server in servers) == 40
 
@@ -180,7 +180,7 @@ def test_a_server_that_dies_gives_its_images_to_the_others_and_has_them_again(
     dying.behaviour, other.behaviour, dying.models = dies, waits, models
     outcome = here(*evaluation([dying, other], data, "-o", "engine.window=2"))
     assert outcome.code == 0, outcome.err
-    assert f"{dying.url} is out of reach" in outcome.err
+    assert f"{dying.url} is unreachable" in outcome.err
     assert f"{dying.url} is back" in outcome.err
     assert len(dying.bodies) > 10
     records = list(mubench_gen.load_run(tmp_path / "r").records())
@@ -222,7 +222,7 @@ def test_what_a_server_was_asked_that_vanished_without_a_word_is_asked_again(
     vanishing.behaviour = vanishes
     outcome = here(*evaluation([vanishing, other], data, "-o", "engine.window=4"))
     assert outcome.code == 0, outcome.err
-    assert f"{vanishing.url} is out of reach" in outcome.err
+    assert f"{vanishing.url} is unreachable" in outcome.err
     records = list(mubench_gen.load_run(tmp_path / "r").records())
     assert len(records) == 60
     assert {record["status"] for record in records} == {"answered"}
@@ -271,6 +271,6 @@ def test_a_server_that_comes_back_with_another_model_is_not_asked(
     dying.behaviour, other.behaviour = dies, slow
     outcome = here(*evaluation([dying, other], data, "-o", "engine.window=1"))
     assert outcome.code == 0, outcome.err
-    assert f"{dying.url} is out of reach" in outcome.err
+    assert f"{dying.url} is unreachable" in outcome.err
     assert f"{dying.url} is back\n" not in outcome.err
     assert asked_of_another == []

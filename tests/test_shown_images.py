@@ -262,7 +262,7 @@ def test_runs_that_showed_other_images_under_one_item_are_not_compared(
     assert here(*other, "--temperature", "0.5").code == 0
     outcome = here("compare", "run", "other")
     assert outcome.code == 2
-    assert "2 items have another image in another run" in outcome.err
+    assert "2 items have a different image in another run" in outcome.err
 
 
 def test_the_digest_of_the_data_covers_the_images(cells: Path) -> None:

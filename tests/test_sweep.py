@@ -269,7 +269,7 @@ def test_patterns_are_those_of_merge_and_stand_in_the_sweep(
     )  # fmt: skip
     done = here(*flags, "--alpha", "0.5")
     assert done.code == 0, done.err
-    assert "Asked too: α 0 and 1" in done.err
+    assert "Added α 0 and 1" in done.err
     assert "only vision_*, without *.mlp.*" in done.out
     assert not list((tmp_path / "s").glob(".scratch*"))
     sides = [WEIGHTS / name for name in ("clip", "clip-finetuned")]

@@ -1,4 +1,4 @@
-"""BiomedCLIP by a name of its own: `openclip` with its hub id. Needs the extra `openclip`."""
+"""BiomedCLIP under its own name: `openclip` with its hub id. Needs the extra `openclip`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """CLIP: any model of transformers' CLIPModel, OpenAI's and PLIP by name.
 
-PLIP is published as a pickle alone, which is read with `weights_only=True`: no code in it
+PLIP is published only as a pickle, which is read with `weights_only=True`: no code in it
 runs, and the manifest's `weights_format` says so.
 """
 

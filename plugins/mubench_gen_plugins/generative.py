@@ -1,7 +1,7 @@
-"""How the generative plugins declare a checkpoint of the hub: one call a model.
+"""Declares checkpoints of the hub for the generative plugins, with one call per model.
 
-Facts are those of the checkpoint's page: nothing here was measured. `parameters` are in
-billions, as there; README.md beside this file makes the memory of them.
+The facts are from the checkpoint's page; nothing here was measured. `parameters` are in
+billions; README.md in this folder derives the memory from them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from mubench_gen.model import Checkpoint, ModelSpec
 # The engines that open such a checkpoint, the one for a GPU first.
 ENGINES = ("vllm", "transformers")
 
-# A question takes some thousand tokens, a model's whole context up to 20 GB of cache: as much of
-# it as fits into memory, where vLLM by itself would refuse to start.
+# A question takes some thousand tokens, but a model's whole context up to 20 GB of cache, without
+# which vLLM would refuse to start. −1 takes as much context as fits into memory.
 _CONTEXT: Mapping[str, Any] = {"max_model_len": -1}
 
 
@@ -59,8 +59,8 @@ def generative(
 
 
 def gated(terms: str) -> str:
-    """What to do where the hub refuses a checkpoint until its terms are accepted."""
+    """Advice for a checkpoint that the hub refuses until its terms are accepted."""
     return (
         f"It is gated. 1. Accept {terms} on https://huggingface.co/{{id}}, signed in. 2. Type: "
-        "hf auth login. 3. Run this again. A folder that holds it already does too: --model FOLDER."
+        "hf auth login. 3. Run this again. A local folder with it works too: --model FOLDER."
     )

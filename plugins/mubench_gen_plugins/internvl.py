@@ -1,7 +1,7 @@
 """InternVL3 and InternVL3.5, in the layout of transformers (the ids that end in -hf or -HF).
 
-The others of OpenGVLab are of a layout with code of its own, which needs
---trust-remote-code and a commit.
+OpenGVLab's other checkpoints have a layout that needs their own code: --trust-remote-code and a
+commit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """LLaVA: 1.5, NeXT (1.6) and OneVision, in the layout of the llava-hf checkpoints.
 
-The original checkpoints (liuhaotian/…, lmms-lab/…) are of an older layout, which no engine
-here reads.
+The original checkpoints (liuhaotian/…, lmms-lab/…) have an older layout, which no engine here
+reads.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from mubench_gen.model import ModelSpec, hookimpl
 from mubench_gen_plugins.generative import generative
 
 # Vicuna's turns, as in the template of llava-hf/llava-1.5-7b-hf (chat_template.json): images, then
-# text, a space after each text. Older revisions of these checkpoints, and fine-tunes of them, have
-# none. That one leaves the beginning to the tokenizer, which not every engine lets write it; this
-# one writes it.
+# text, a space after each text. Older revisions of these checkpoints, and their fine-tunes, have no
+# template. Theirs relies on the tokenizer to add bos_token, which not every engine does; this one
+# adds it.
 VICUNA = """\
 {{- bos_token -}}
 {%- for message in messages -%}
@@ -50,7 +50,7 @@ ONEVISION = """\
 {%- endif -%}
 """
 
-# NeXT has as many formats as language models, so there is no telling for its checkpoints.
+# NeXT has a format for each language model, so its checkpoints get no template.
 _FALLBACK = {"llava": VICUNA, "llava_onevision": ONEVISION}
 
 _LLAMA = "Llama 2 Community"

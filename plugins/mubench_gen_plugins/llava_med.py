@@ -1,10 +1,10 @@
 """LLaVA-Med 1.5, for biomedicine, in a version that engines read.
 
 Microsoft's own checkpoint is of LLaVA's older layout (`model_type` llava_mistral), which
-neither transformers nor vLLM reads. The default is somebody else's conversion of it to the
-layout of transformers' LlavaForConditionalGeneration: nobody here has compared the two. Who
-would rather not rely on it converts Microsoft's files with transformers' own script, and
-gives the folder by --model.
+neither transformers nor vLLM reads. The default is a third party's conversion to the layout of
+transformers' LlavaForConditionalGeneration, which this project has not compared with the
+original. To avoid it, convert Microsoft's files with transformers' own script and pass the
+folder as --model.
 """
 
 from __future__ import annotations

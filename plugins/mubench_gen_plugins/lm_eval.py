@@ -1,4 +1,4 @@
-"""An export format: an item a line, as lm-evaluation-harness logs its samples."""
+"""An export format: one item per line, as lm-evaluation-harness logs its samples."""
 
 from __future__ import annotations
 
@@ -77,4 +77,4 @@ def write(runs: Sequence[Any], stream: IO[bytes], options: Options) -> None:
 
 @mubench_gen.hookimpl
 def mubench_gen_exports() -> Sequence[Export]:
-    return [Export("samples", "lm-evaluation-harness's samples, a line an item", write, Options)]
+    return [Export("samples", "lm-evaluation-harness's samples, one item per line", write, Options)]

@@ -1,11 +1,11 @@
-"""Any OpenAI-compatible endpoint: a server of one's own, or a hosted one.
+"""Any OpenAI-compatible endpoint: your own server, or a hosted one.
 
     mubench-gen eval --plugin openai --base-url http://127.0.0.1:8000/v1
     mubench-gen eval --plugin openai --model gpt-4.1-mini        # with OPENAI_API_KEY set
 
-Without --model it is the one model that the server serves. Without --base-url it is
-OpenAI's own, and that only where the environment has its key. How much will be asked is
-said before the first request; --max-requests sets a limit. docs/servers.md has the rest.
+Without --model it asks the only model that the server has. Without --base-url it asks
+OpenAI's servers, if the environment has a key. The estimated number of requests is printed
+before the first one; --max-requests sets a limit. See docs/servers.md.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """PaliGemma and PaliGemma 2, as mixed for many tasks. Gated.
 
-They hold no conversation. The image comes first, then a task in its own words, "answer en
-QUESTION"; what a prompt begins with such words itself ("detect nucleus") stays as it is.
-Without an image there is nothing that they can be asked: --control blind fails.
+They are not chat models. The image comes first, then a task in fixed words, "answer en QUESTION";
+a prompt that begins with such words itself ("detect nucleus") is not changed. They cannot be asked
+without an image: --control blind fails.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import partial
 from mubench_gen.model import ModelSpec, hookimpl
 from mubench_gen_plugins.generative import gated, generative
 
-# The image's tokens, the beginning and the line end that follows are its processor's to add, so
-# that no place of the image is named. The words of the tasks are those of
+# The processor adds the image's tokens, the beginning of sequence and the final line break, so the
+# template does not place the image. The words of the tasks are those of
 # https://ai.google.dev/gemma/docs/paligemma/prompt-system-instructions
 TASK = """\
 {%- set ns = namespace(text='') -%}

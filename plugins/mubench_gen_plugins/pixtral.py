@@ -11,9 +11,9 @@ from functools import partial
 from mubench_gen.model import ModelSpec, hookimpl
 from mubench_gen_plugins.generative import generative
 
-# Mistral Small's own template begins with a system prompt of a page that names today's date:
-# the same question would be another prompt tomorrow. This one has the system prompt alone that
-# is given, in the same places and tokens.
+# Mistral Small's own template begins with a long system prompt that contains today's date, so that
+# prompts would change daily. This one has only the given system prompt, in the same position and
+# tokens.
 MISTRAL_SMALL = """\
 {{- bos_token -}}
 {%- for message in messages -%}
@@ -33,8 +33,8 @@ MISTRAL_SMALL = """\
 _pixtral = partial(
     generative,
     licence="Apache-2.0",
-    # Where a folder holds both layouts (Mistral Small's does), vLLM by itself takes Mistral's own,
-    # which knows no chat template but one of its own, and reads other files of weights.
+    # If a folder has both layouts (as Mistral Small's), vLLM by default takes Mistral's own, which
+    # ignores chat templates and reads other files of weights.
     vllm={"config_format": "hf", "tokenizer_mode": "hf", "load_format": "hf"},
     hint="Take a checkpoint with a config.json; one with a params.json alone is Mistral's own "
     "layout, which is not read here.",

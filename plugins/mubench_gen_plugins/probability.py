@@ -11,7 +11,7 @@ from mubench_gen import Metric
 
 
 def shares(record: Mapping[str, Any]) -> Sequence[float] | None:
-    """Each option's share of the probability, None of a record that has none."""
+    """Each option's share of the probability; None if the record has no probabilities."""
     given = record.get("probabilities")
     if given is None and record["readout"] == "logprob" and record["scores"] is not None:
         known = [score for score in record["scores"] if score is not None]  # null is −∞

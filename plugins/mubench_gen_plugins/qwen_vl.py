@@ -10,7 +10,7 @@ from mubench_gen_plugins.generative import generative
 
 _qwen = partial(
     generative,
-    # Where a template knows a thinking mode, off: a label is to be the first that is said.
+    # Turns a template's thinking mode off, so that replies begin with the label.
     template_arguments={"enable_thinking": False},
 )
 

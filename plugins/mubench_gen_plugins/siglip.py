@@ -1,4 +1,4 @@
-"""SigLIP, SigLIP 2 and MedSigLIP, through transformers: a sigmoid an option, with a bias."""
+"""SigLIP, SigLIP 2 and MedSigLIP, through transformers: a sigmoid per option, with a bias."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def blur(picture: Picture, sigma: Annotated[float, Field(gt=0, le=1_000)] = 1.0)
 
 
 def jpeg(picture: Picture, quality: Annotated[int, Field(ge=1, le=95)] = 50) -> Picture:
-    """The picture as a JPEG file of that quality shows it; chroma at half the resolution."""
+    """The picture after JPEG compression at that quality, with chroma at half resolution."""
     from PIL import Image
 
     file = io.BytesIO()

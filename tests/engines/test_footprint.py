@@ -61,8 +61,8 @@ def test_a_file_that_was_cut_says_how_much_of_it_is_there(tmp_path: Path) -> Non
     ("content", "told"),
     [
         (b"", "empty"),
-        (b"abc", "no safetensors file"),
-        (b"\xff" * 64, "no safetensors file"),
+        (b"abc", "not a safetensors file"),
+        (b"\xff" * 64, "not a safetensors file"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n", "Git LFS"),
     ],
 )

@@ -280,7 +280,7 @@ def test_advice_on_a_busy_gpu_is_to_take_less_of_it_also_from_a_server() -> None
             ],
             "EngineDeadError: EngineCore encountered an issue",
         ),
-        ([], "it ended without a word"),
+        ([], "it ended without a message"),
     ],
 )
 def test_a_server_s_log_is_read_for_its_cause(lines: list[str], told: str) -> None:

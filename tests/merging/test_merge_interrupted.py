@@ -101,7 +101,7 @@ def test_what_was_finished_is_kept_and_the_rest_is_done(
     (partial / "alpha-0.5/.merge.json-abcdefgh").write_text("begun by one that was killed")
     done = here("merge", *sides, *FLAGS)
     assert done.code == 0, done.err
-    assert f"2 of {SHARDS} shards were finished, and are as they were written" in done.err
+    assert f"2 of {SHARDS} shards were finished and are unchanged" in done.err
     assert not partial.exists()
     assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
     merged = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "m/alpha-0.5").iterdir()}
@@ -129,7 +129,7 @@ def test_a_finished_shard_that_was_damaged_is_written_again(
     content[-5] ^= 1
     shard.write_bytes(content)
     done = here("merge", *sides, *FLAGS)
-    assert f"{shard.name} is not what was written any more, and is written again" in done.err
+    assert f"{shard.name} has changed since it was written, and is written again" in done.err
     assert f"1 of {SHARDS} shards were finished" in done.err
     assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
 
@@ -210,7 +210,7 @@ def test_settings_of_a_begun_merge_that_cannot_be_read_begin_anew(
     (tmp_path / ".m.partial/.progress/settings.json").write_bytes(b"\x00" * 100)
     done = here("merge", *sides, *FLAGS)
     assert done.code == 0, done.err
-    assert "begins anew" in done.err
+    assert "starting anew" in done.err
     assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)
 
 
@@ -220,13 +220,13 @@ def test_another_merge_or_changed_inputs_begin_anew(
     stopped(tmp_path, sides)
     done = here("merge", *sides, "--alpha", "0.75", "--out", "m")
     assert done.code == 0
-    assert "begins anew" in done.err
+    assert "starting anew" in done.err
     shutil.rmtree(tmp_path / "m")
     stopped(tmp_path, sides)
     other = near(toy(), seed=5)
     save(sides[1], other, shards=SHARDS)
     done = here("merge", *sides, *FLAGS)
-    assert "begins anew" in done.err
+    assert "starting anew" in done.err
     name = "vision.layers.0.fc.weight"
     torch.testing.assert_close(
         read(tmp_path / "m/alpha-0.5")[name], (toy()[name] + other[name]) / 2

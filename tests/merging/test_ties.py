@@ -205,7 +205,7 @@ def test_of_two_kinds_of_files_the_one_that_transformers_reads_and_the_digest_is
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"text.ln_final.weight": torch.ones(32)}, "Two tensors of one checkpoint stand for"),
+        ({"text.ln_final.weight": torch.ones(32)}, "Two tensors of one checkpoint become"),
         ({"transformer.resblocks.0.attn.in_proj_weight": torch.ones(97, 32)}, "not a matrix of"),
         ({"transformer.resblocks.0.attn.in_proj_bias": torch.tensor(1.0)}, "not a matrix of"),
         ({"text_projection": torch.ones(32)}, "is not a projection of a CLIP"),

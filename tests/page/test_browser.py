@@ -356,7 +356,7 @@ def test_one_run_has_no_choice_by_disagreement_and_says_why(
     write_page(study.runs[:1], page)
     browser.open(page)
     assert not browser.run(SEEN, "#agree-label")
-    assert "no other to disagree with" in browser.text("#agree-note")
+    assert "nothing to disagree with" in browser.text("#agree-note")
 
 
 def test_runs_that_share_no_item_have_no_choice_by_disagreement(
@@ -435,6 +435,6 @@ def test_an_image_that_is_gone_leaves_a_placeholder(browser: Browser, tmp_path: 
     write_page([run], page)
     browser.open(page)
     assert browser.run("return document.querySelectorAll('.card img').length") == 5
-    assert browser.texts(".pic.none") == ["The image is not at hand"] * 10
-    assert any("no longer in the data" in note for note in browser.texts("#gallery > .note"))
+    assert browser.texts(".pic.none") == ["The image is missing"] * 10
+    assert any("missing from the data" in note for note in browser.texts("#gallery > .note"))
     assert browser.messages() == []

@@ -1,4 +1,4 @@
-"""records → arrays: what one model answered to each item in each cell of the grid."""
+"""records → arrays of one model's answers to each item in each cell of the grid."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _ERROR = -1  # in the column of right answers
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Counts by cell, number of options and place: arrays of shape (cells, options, place).
+    """Counts by cell, number of options and position, of shape (cells, options, positions).
 
-    gold: where the right options stood; right: of these those answered right; answered: the
-    places that answers name.
+    gold: positions of the right options; right: of those answered right; answered: of the
+    chosen options.
     """
 
     gold: Codes
@@ -37,10 +37,10 @@ class Places:
 class Answers:
     """One model's answers on a grid of `cells`.
 
-    `right` (items, cells): the share of an item's records that are right, unanswered ones wrong,
-    NaN where it was not asked or failed. `image` and `task` are codes an item, `tasks` their
-    names. `choice` (items, cells): the option chosen, by its place in the data, MOVED where
-    orders disagree. By cell: `records` without errors, `errors`, `unanswered`, `correct`.
+    `right` (items, cells): the share of an item's records that are right, unanswered counted as
+    wrong; NaN if not asked or failed. `image` and `task` hold a code per item, `tasks` their
+    names. `choice` (items, cells): the chosen option's index in the data, MOVED if orders
+    disagree. By cell: `records` without errors, `errors`, `unanswered`, `correct`.
     """
 
     items: tuple[str, ...]
@@ -61,7 +61,7 @@ PlacedRecords = tuple[Iterable[Record], Mapping[tuple[str, str], int]]
 
 
 def read_answers(*parts: PlacedRecords) -> Answers:
-    """The answers in the records of each run; with it the places of its cells by prompt and
+    """The answers in the records of runs, each given with its cells' indices by prompt and
     read-out.
 
     Records of other cells, and of items that ask for boxes, are left out.
@@ -110,14 +110,14 @@ def read_answers(*parts: PlacedRecords) -> Answers:
 
 
 def placed(parts: Iterable[PlacedRecords]) -> Iterator[tuple[int | None, Record]]:
-    """Each record with the place of its cell; None where it is of no cell."""
+    """Yield each record with the index of its cell, or None if it belongs to no cell."""
     for records, cells in parts:
         for record in records:
             yield cells.get((record["prompt"], record["readout"])), record
 
 
 def cell_means(at: Codes, right: Codes | Floats, shape: tuple[int, int]) -> Floats:
-    """Values by their place in a table of that shape → the mean of each; NaN where none is."""
+    """The mean of the values at each index of a table of that shape; NaN without a value."""
     size = shape[0] * shape[1]
     counts = np.bincount(at, minlength=size).reshape(shape)
     sums = np.bincount(at, weights=right, minlength=size).reshape(shape)

@@ -1,7 +1,7 @@
 """An axis is a key of the settings with its values: `--axis temperature=0,0.7`.
 
-Axes of prompts (their files, their settings, the read-out) are asked within one run. Any other
-setting makes a run of its own of each value: `Condition` is one combination of those.
+Axes of prompts (their files, their settings, the read-out) are varied within one run. Each value
+of any other setting needs its own run: a `Condition` is one combination of such values.
 """
 
 from __future__ import annotations
@@ -41,20 +41,25 @@ _REFUSED = {
     "image_set": "name one setting of the images: image.KEY",
     **dict.fromkeys(("data", "tasks", "licenses", "partial", "allow_outside", "limit"), _ITEMS),
     "seed": f"{_ITEMS}; to ask the same again, give --repeats",
-    "shard": "a study is asked in one piece",
-    "repeats": "it asks the same again, which is nothing to compare",
+    "shard": "a study cannot be split into shards",
+    "repeats": "it only repeats the same questions",
     "base_url": "it says where a model is, not what is asked of it",
     "trust_remote_code": "it says what may be run, not what is asked",
 }  # fmt: skip
-_OF_A_FILE = ("title", "source", "kind", "boxes")  # of a prompt: what it is, not how it asks
+_OF_A_FILE = (
+    "title",
+    "source",
+    "kind",
+    "boxes",
+)  # of a prompt file: these describe it and change no request
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A setting with its values. `levels` are these in words.
+    """A setting with its values; `levels` names them in tables.
 
-    `field` is the setting, `key` one of its keys where it is a mapping; a value of None leaves
-    it as it is without.
+    `field` is the setting, `key` one of its keys if it is a mapping; the value None leaves the
+    setting at its default.
     """
 
     name: str
@@ -68,14 +73,14 @@ class Axis:
 
     @property
     def flag(self) -> str:
-        """How the setting is given where it is no axis."""
+        """The flag that gives the setting one value."""
         flag = f"--{self.field.replace('_', '-')}"
         return f"{'-o' if self.field == 'options' else flag} {self.key}=…" if self.key else flag
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A value of each axis whose values have runs of their own."""
+    """One value of each axis whose values need separate runs."""
 
     axes: tuple[Axis, ...]
     values: tuple[Any, ...]
@@ -86,14 +91,14 @@ class Condition:
 
     @property
     def name(self) -> str:
-        """Of its run's folder; empty where nothing is varied."""
+        """The name of its run's folder; empty if nothing is varied."""
         return "+".join(
             f"{axis.name}={_in_a_path(level)}"
             for axis, level in zip(self.axes, self.levels, strict=True)
         )
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings `given` for the study, under this condition."""
+        """The settings `given` for the study, with the values of this condition."""
         found = dict(given)
         for axis, value in zip(self.axes, self.values, strict=True):
             if value is not None:
@@ -102,14 +107,14 @@ class Condition:
 
 
 def conditions_of(axes: Sequence[Axis]) -> list[Condition]:
-    """All combinations, the last axis the fastest; one of nothing where there is no axis."""
+    """All combinations, the last axis varying fastest; without an axis, one empty condition."""
     return [Condition(tuple(axes), values) for values in product(*(a.values for a in axes))]
 
 
 def read_axes(given: Mapping[str, Any] | Iterable[str] | None) -> list[Axis]:
-    """The axes of `--axis KEY=V1,V2` texts, or of a table of lists, each checked by itself.
+    """The axes of `--axis KEY=V1,V2` texts, or of a table of lists, each checked separately.
 
-    Of those in NAMED the values are texts still, which the study's settings check.
+    Values of axes in NAMED remain text, which the study's settings check.
     """
     table = given if isinstance(given, Mapping) else table_of(given or ())
     found: dict[str, Axis] = {}
@@ -122,7 +127,7 @@ def read_axes(given: Mapping[str, Any] | Iterable[str] | None) -> list[Axis]:
 
 
 def table_of(texts: Iterable[str]) -> dict[str, list[Any]]:
-    """Values by key. A comma is part of a value where the key repeats, or in a JSON list."""
+    """Values by key. Commas separate values, unless the key repeats or has a JSON list."""
     given: dict[str, list[str]] = {}
     for text in texts:
         key, equals, values = text.partition("=")
@@ -166,13 +171,13 @@ def _axis(given: str, texts: list[Any]) -> Axis:
                 + (f" (as {earlier} too)." if earlier != texts[place] else ".")
             )
     if len(values) < 2:
-        how = f" What is the same everywhere is no axis: give {Axis(name, field, key, ()).flag}."
+        how = f" To give a setting one value, use {Axis(name, field, key, ()).flag}."
         raise SettingError(f"--axis {given}: an axis has two values or more.{how}")
     return Axis(name, field, key, tuple(_sorted(values)))
 
 
 def _setting(given: str) -> tuple[str, str, str]:
-    """Field of the settings, key in it, name of the axis. SettingError where it can't be one."""
+    """Field of the settings, key in it, name of the axis. Raises SettingError for a bad axis."""
     head, dot, key = given.partition(".")
     head = head.replace("-", "_")
     name = _OTHER_NAMES.get(head + dot + key, head + dot + key)
@@ -187,7 +192,7 @@ def _setting(given: str) -> tuple[str, str, str]:
         return field, before + key, name
     reason = _REFUSED.get(name)
     if reason is None and name in NOT_IDENTITY:
-        reason = "it changes how a run is made, not what comes out of it"
+        reason = "it changes how a run is carried out, not its result"
     if reason is not None:
         raise SettingError(f"--axis {given}: this cannot be an axis: {reason}.")
     if name not in Settings.model_fields:
@@ -204,9 +209,9 @@ def _check_prompt_setting(given: str, key: str) -> None:
 
 
 def _checked(field: str, key: str, text: Any) -> tuple[Any, Any]:
-    """The value for the settings, and what it comes to: equal for two ways to write it.
+    """The value for the settings, and its canonical form, equal for two ways to write it.
 
-    No value (null, "none") leaves a setting as it is by itself.
+    No value (null, "none") leaves a setting at its default.
     """
     if not key:
         if Settings.model_fields[field].default is None and text in (None, NONE):
@@ -219,13 +224,15 @@ def _checked(field: str, key: str, text: Any) -> tuple[Any, Any]:
         return value, make_policy({} if value is None else {key: value}).as_dict()
     if field == "prompt_set":
         if value is None:
-            raise SettingError(f"--axis prompt.{key}: null is no value of a prompt's setting.")
+            raise SettingError(
+                f"--axis prompt.{key}: null is not a valid value of a prompt's setting."
+            )
         return value, getattr(validated(PromptSettings, {key: value}), key)
     return value, value
 
 
 def _sorted(values: list[Any]) -> list[Any]:
-    """Numbers by size, behind none; anything else as it was given."""
+    """Sort numbers by size, after None; other values keep their order."""
     numbers = [None if value is None else _number(value) for value in values]
     if any(
         number is None and value is not None for number, value in zip(numbers, values, strict=True)
@@ -246,7 +253,7 @@ def _number(value: Any) -> float | None:
 
 
 def _words(value: Any) -> str:
-    """A value as tables and folders name it: 0.0 is "0", None "none", True "true"."""
+    """A value as text for tables and folders: 0.0 is "0", None "none", True "true"."""
     if value is None:
         return NONE
     if isinstance(value, bool):
@@ -255,7 +262,7 @@ def _words(value: Any) -> str:
 
 
 def _in_a_path(level: str) -> str:
-    """A level in the name of a folder: as it is, or so that no other level has its name."""
+    """A level as part of a folder's name, with a hash if the level is too long or unsafe."""
     if re.fullmatch(r"[\w.=-]{1,32}", level):
         return level
     short = re.sub(r"[^\w.=-]+", "-", level)[:24].strip("-")

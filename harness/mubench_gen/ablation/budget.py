@@ -1,4 +1,4 @@
-"""Which part of a grid is asked where there is not the budget for all of it."""
+"""Chooses which part of a grid to ask when the budget does not cover all of it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from mubench_gen.types import Readout
 
-_LEAST = 2  # cells an item is asked in: what two share tells an item's difficulty from a cell's
+_LEAST = 2  # cells per item: with one, its difficulty is confounded with the cell's effect
 
 
 def draw(items: int, cells: int, budget: int, *, seed: int) -> list[npt.NDArray[np.int64]]:
-    """For each item the cells that it is asked in, `budget` pairs in all, by seed.
+    """Draw for each item the cells that it is asked in, `budget` pairs in all, by seed.
 
-    Balanced both ways: every cell is asked as many items as any other (to within one), every
-    item in as many cells, or in two at least and some items in none.
+    Balanced both ways: all cells get equally many items (to within one), and all items equally
+    many cells; if that would be fewer than two, some items get two and the others none.
     """
     generator = np.random.default_rng([seed, 2])
     budget = min(budget, items * cells)
@@ -38,7 +38,7 @@ def by_item(
     cells: Sequence[tuple[str, Readout]],
     chosen: Sequence[npt.NDArray[np.int64]],
 ) -> Mapping[str, frozenset[tuple[str, Readout]]]:
-    """The same with names."""
+    """The drawn cells by the items' names."""
     return {
         item: frozenset(cells[place] for place in places)
         for item, places in zip(items, chosen, strict=True)

@@ -1,8 +1,8 @@
 """Main effects: each factor's share of the variance between the cells of a grid.
 
-The analysis of variance of a full factorial design on the cells' accuracies. That the items
-are a sample adds to every sum of squares; what it adds is known from how the images vary, and
-is taken off. Intervals are by the bootstrap over images.
+The analysis of variance of a full factorial design on the cells' accuracies. Sampling of items
+inflates every sum of squares; its expected contribution is estimated from the variance between
+images and subtracted. Intervals are by the bootstrap over images.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Floats = npt.NDArray[np.float64]
 
 DRAWS = 2_000
 INTERACTIONS = "all interactions"
-_NONE = 1e-12  # a sum of squares that is nothing
-_CHUNK = 4_000_000  # numbers of a bootstrap that are held at a time
+_NONE = 1e-12  # a sum of squares below this counts as zero
+_CHUNK = 4_000_000  # numbers of a bootstrap that are in memory at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class Level:
 class Effect:
     """One source of variance between cells: a factor, a pair of factors, or all interactions.
 
-    share: of the variance between cells, what the sample of items adds taken off (those of the
-    factors and of all interactions sum to 1); raw_share: as it stands. spread: the standard
-    deviation that it makes, in accuracy, likewise without what the sample adds. None where the
-    cells differ by no more than the sample explains.
+    share: of the variance between cells, corrected for sampling of items (the shares of the
+    factors and of all interactions sum to 1); raw_share: uncorrected. spread: the standard
+    deviation of accuracy due to the source, also corrected. Shares are None if the cells differ
+    by no more than sampling explains.
     """
 
     source: tuple[str, ...]
@@ -60,7 +60,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Decomposition:
-    """All of the variance between cells. `spread`: its square root, as in Effect."""
+    """The variance between cells, by source. `spread`: its square root, as in Effect."""
 
     cells: int
     items: int
@@ -88,7 +88,7 @@ def decompose(
     drawn = np.concatenate(
         [sums_of_squares(cells, shape) for cells in bootstrap(table, seed=seed, draws=draws)]
     )
-    # A replicate varies about the observed means as these do about the true ones.
+    # A replicate varies around the observed means as those do around the true ones.
     sound, true = np.maximum(observed - added, 0), np.maximum(drawn - 2 * added, 0)
     sources = _sources(names)
     parts = _parts(names, sources)
@@ -120,7 +120,7 @@ def decompose_drawn(
     images: int,
     seed: int,
 ) -> Decomposition:
-    """Of accuracies that are drawn from what is known of them, (draws, cells), not sampled.
+    """Decompose posterior draws of the cells' accuracies, of shape (draws, cells).
 
     All numbers are means over the draws, all intervals their quantiles.
     """
@@ -163,9 +163,9 @@ def decompose_drawn(
 
 
 def sums_of_squares(cells: Floats, shape: Sequence[int]) -> Floats:
-    """Of each row of cells (rows, cells): in all, by factor, by pair, and of all interactions.
+    """Sums of squares of each row of (rows, cells): total, by factor, by pair, all interactions.
 
-    Shape (rows, 1 + factors + pairs + 1), the last only of two factors or more.
+    Shape (rows, 1 + factors + pairs + 1), the last only with two factors or more.
     """
     rows = cells.reshape(len(cells), *shape)
     axes = range(1, rows.ndim)
@@ -201,13 +201,13 @@ def bootstrap(table: ByImage, *, seed: int, draws: int) -> list[Floats]:
 
 
 def _sources(names: Sequence[str]) -> list[tuple[str, ...]]:
-    """What `sums_of_squares` gives behind the total, in its order."""
+    """The sources after the total, in the order of `sums_of_squares`."""
     found = [*((name,) for name in names), *combinations(names, 2)]
     return [*found, (INTERACTIONS,)] if len(names) > 1 else found
 
 
 def _parts(names: Sequence[str], sources: Sequence[tuple[str, ...]]) -> npt.NDArray[np.int64]:
-    """The places of the sources that make up the whole: the factors, and all interactions."""
+    """The indices of the sources that add up to the total: factors and all interactions."""
     interactions = (len(sources),) if len(names) > 1 else ()
     return np.array([*range(1, len(names) + 1), *interactions], np.int64)
 
@@ -221,7 +221,7 @@ def _effect(
     parts: npt.NDArray[np.int64],
     cells: int,
 ) -> Effect:
-    """`parts` are the places of what makes up the whole."""
+    """One source's effect; `parts`: indices of the sources that add up to the total."""
     whole, wholes = sound[parts].sum(), true[:, parts].sum(axis=1)
     known = bool(whole > _NONE)
     shares = np.divide(true[:, at], wholes, out=np.zeros(len(true)), where=wholes > _NONE)

@@ -1,4 +1,4 @@
-"""A part of a grid → what the whole would show: the estimate of each model, put together."""
+"""answers to a part of a grid → the estimated results of the whole grid, for each model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy.typing as npt
 from mubench_gen.ablation.answers import Answers
 from mubench_gen.ablation.grid import Grid
 from mubench_gen.ablation.posterior import Estimate
-from mubench_gen.ablation.rasch import Asked, asked_of
+from mubench_gen.ablation.rasch import Responses, responses_of
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class EstimatedNumber:
-    """What the whole grid would show: a mean, its standard error, a 95 % interval."""
+    """An estimate for the whole grid: posterior mean, standard error, 95 % interval."""
 
     value: float
     error: float
@@ -27,11 +27,11 @@ class EstimatedNumber:
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """What the whole grid would show on the same items, from the part of it that was asked.
+    """Estimates for the whole grid on the same items, from the part of it that was asked.
 
-    asked: (item, cell) pairs with an answer, of `pairs`. accuracies: of the cells, in their
-    order; mean, minimum, median, maximum: over the cells. best: for each cell the probability
-    that it is the best.
+    asked: the number of (item, cell) pairs with an answer, of `pairs`. accuracies: of the cells,
+    in their order; mean, minimum, median, maximum: over the cells. best: for each cell the
+    probability that it is the best.
     """
 
     asked: int
@@ -44,8 +44,8 @@ class Estimated:
     best: tuple[float, ...]
 
 
-def asked_in(grid: Grid, answers: Answers, items: Mapping[str, str]) -> Asked:
-    """The answers among all items, also those that no cell asked."""
+def responses_in(grid: Grid, answers: Answers, items: Mapping[str, str]) -> Responses:
+    """The answers as responses on all items, including items that no cell asked."""
     place = {item: n for n, item in enumerate(answers.items)}
     names: dict[str, int] = {}
     task = np.array([names.setdefault(task, len(names)) for task in items.values()])
@@ -59,11 +59,11 @@ def asked_in(grid: Grid, answers: Answers, items: Mapping[str, str]) -> Asked:
             for cell in grid.cells
         ]
     )
-    return asked_of(right, levels, task)
+    return responses_of(right, levels, task)
 
 
 def estimated(found: Estimate, answers: Answers, items: int) -> Estimated:
-    """Of an estimate of the accuracies on so many items."""
+    """Summarise an estimate of the accuracies on that many items."""
     drawn = found.drawn
     leads = drawn >= drawn.max(axis=1, keepdims=True)
     ends = found.interval(lambda cells: cells)

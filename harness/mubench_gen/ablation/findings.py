@@ -1,4 +1,4 @@
-"""arrays → findings: all that a study found, for tables and as JSON."""
+"""arrays → findings: the results of a study, for tables and as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers
 from mubench_gen.ablation.effects import Decomposition, bootstrap, decompose, decompose_drawn
-from mubench_gen.ablation.estimated import Estimated, asked_in, estimated
+from mubench_gen.ablation.estimated import Estimated, estimated, responses_in
 from mubench_gen.ablation.grid import Grid
 from mubench_gen.ablation.posterior import estimate
 from mubench_gen.ablation.ranks import RankStability, rank_stability
@@ -45,7 +45,7 @@ class CellScore:
 
 @dataclass(frozen=True, slots=True)
 class LevelTally:
-    """All cells of one level of a factor."""
+    """The answers in all cells of one level of a factor."""
 
     factor: str
     level: str
@@ -54,13 +54,14 @@ class LevelTally:
 
 @dataclass(frozen=True, slots=True)
 class ModelFindings:
-    """One model on the grid.
+    """One model's results on the grid.
 
-    complete: items that every cell answered, on which cells are compared; of `items`. over:
-    "pooled", then each task. over_levels: of each factor's levels, the mean over all other
-    factors (places are then of levels). estimated: where a part of the grid was asked; the
-    effects are then those of the estimated accuracies. unmoved: the share of items with the same
-    option, right or wrong, under all orders; None where there is one order.
+    complete: the number of items that every cell answered, of `items`; cells are compared on
+    those. over: the spread over cells, "pooled" and by task. over_levels: the spread over each
+    factor's levels, averaged over the other factors (indices are then of levels). estimated: if
+    only a part of the grid was asked; the effects are then those of the estimated accuracies.
+    unmoved: the share of items with the same option, right or wrong, under all orders; None
+    with one order.
     """
 
     model: str
@@ -80,8 +81,8 @@ class ModelFindings:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All models; of several, what they have together: effects with the model as a factor, and
-    whether prompts rank them alike."""
+    """All models' results; for several models also effects with the model as a factor, and
+    whether the order of the models depends on the prompt."""
 
     models: tuple[ModelFindings, ...]
     together: Decomposition | None
@@ -101,7 +102,7 @@ def find(
     *,
     seed: int,
 ) -> Findings:
-    """What the answers of each model say."""
+    """Analyse the answers of each model."""
     models = tuple(
         _of_model(grid, one, name, run, seed)
         for one, name, run in zip(answers, names, runs, strict=True)
@@ -132,9 +133,9 @@ def find_estimated(
     items: Sequence[Mapping[str, str]],
     seed: int,
 ) -> Findings:
-    """What the answers of each model to a part of the grid say of the whole.
+    """Estimate the results of the whole grid from each model's answers to a part of it.
 
-    `items`: all that the whole grid would ask about, of each model, with their tasks.
+    `items`: for each model, all items of the whole grid with their tasks.
     """
     factors = [(factor.name, factor.levels) for factor in grid.factors]
     models, drawn = [], []
@@ -143,7 +144,7 @@ def find_estimated(
         if not np.isfinite(one.right).any():  # all failed
             models.append(plain)
             continue
-        whole = estimate(asked_in(grid, one, wanted), seed=seed)
+        whole = estimate(responses_in(grid, one, wanted), seed=seed)
         drawn.append(whole.drawn)
         effects = decompose_drawn(
             whole.drawn, factors, items=len(wanted), images=len(one.images), seed=seed
@@ -214,7 +215,7 @@ def _of_model(grid: Grid, answers: Answers, name: str, run: str, seed: int) -> M
 
 
 def _interval(answers: Answers, place: int) -> tuple[float, float] | None:
-    """Of one cell, on all items that it answered."""
+    """The interval of one cell's accuracy, on all items that it answered."""
     here = ~np.isnan(answers.right[:, place])
     if not here.any():
         return None
@@ -226,7 +227,7 @@ def _having(grid: Grid, at: int, level: str) -> Mask:
 
 
 def _joint(answers: Sequence[Answers]) -> ByImage | None:
-    """All models' cells on the items that all of them answered in full, model by model."""
+    """The cells of all models, side by side, on the items that every cell answered."""
     shared = set(answers[0].items).intersection(*(one.items for one in answers[1:]))
     first = answers[0]
     wanted = [item for item in first.items if item in shared]
@@ -243,7 +244,7 @@ def _joint(answers: Sequence[Answers]) -> ByImage | None:
 
 
 def _over_prompts(scores: npt.NDArray[np.float64], grid: Grid) -> npt.NDArray[np.float64]:
-    """The mean over all other factors: (draws, models, cells) → (draws, models, prompts)."""
+    """Average over all other factors: (draws, models, cells) → (draws, models, prompts)."""
     at = next(n for n, factor in enumerate(grid.factors) if factor.name == "prompt")
     whole = scores.reshape(*scores.shape[:2], *grid.shape)
     others = tuple(2 + n for n in range(len(grid.shape)) if n != at)

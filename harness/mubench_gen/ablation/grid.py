@@ -21,14 +21,14 @@ from mubench_gen.types import Readout
 MOST_CELLS = 10_000
 MOST_RUNS = 500
 # The slowest first: cells of one image that share a prefix (system prompt, examples, image)
-# stand together, so that a cache pays for it once.
+# are adjacent, so that a prefix cache computes it once.
 _SETTINGS = {"system": "system", "shots": "shots", "image": "image",
              "labels": "labels", "orders": "order"}  # fmt: skip
-_TEXTS = ("system",)  # taken as they are; other lists may be given with commas
+_TEXTS = ("system",)  # not split at commas, as other lists are
 
 
 class StudySettings(BaseModel):
-    """What a study has beside the settings of `eval`: the axes of its grid, each a list."""
+    """The axes of a study's grid, each a list, in addition to the settings of `eval`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,7 +51,7 @@ class StudySettings(BaseModel):
         (), description="further axes: any key of the settings with its values"
     )
     budget: int | None = Field(
-        None, ge=1, description="ask so many (item, cell) pairs of a model, estimate the rest"
+        None, ge=1, description="ask a model this many (item, cell) pairs, estimate the rest"
     )
 
     @field_validator("axis", mode="before")
@@ -114,14 +114,16 @@ def _parts(level: Any) -> list[Any]:
 def make_study_settings(given: Mapping[str, Any]) -> StudySettings:
     """The axes as given by flags and a file.
 
-    What `axis` says of an axis that has a flag of its own is as if that flag was given.
+    An entry of `axis` for an axis with its own flag works like that flag.
     """
     found, others = dict(given), []
     for axis in read_axes(found.get("axis")):
         if axis.name not in NAMED:
             others.append(axis)
         elif found.get(axis.name):
-            raise SettingError(f"--axis {axis.name}=… and --{axis.name} are one: give one.")
+            raise SettingError(
+                f"--axis {axis.name}=… and --{axis.name} are the same axis: give one of them."
+            )
         else:
             found[axis.name] = [_Whole(level) for level in axis.levels]
     return validated(StudySettings, {**found, "axis": tuple(others)})
@@ -135,7 +137,7 @@ class Factor:
     levels: tuple[str, ...]
 
     def named(self, level: str) -> str:
-        """A level where the factor's name does not stand beside it."""
+        """A level as text that also names the factor if needed."""
         if self.name == "shots":
             return f"{level} shots"
         return shown(level) if self.name in NAMED else f"{self.name} {shown(level)}"
@@ -143,9 +145,9 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One way of asking: the prompt as records name it, the read-out, a level of each factor.
+    """A cell of the grid: the prompt as records name it, the read-out, a level of each factor.
 
-    `condition`: the number of the run that has it, of the runs of one model.
+    `condition`: the number of its run among the runs of one model.
     """
 
     prompt: str
@@ -156,7 +158,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """All cells, in the order of the product of the factors' levels, the last the fastest."""
+    """All cells, in the order of the product of the factors' levels, the last varying fastest."""
 
     factors: tuple[Factor, ...]
     cells: tuple[Cell, ...]
@@ -166,7 +168,7 @@ class Grid:
         return tuple(len(factor.levels) for factor in self.factors)
 
     def label(self, cell: Cell) -> str:
-        """A cell by its levels, of those factors alone that have several."""
+        """A cell named by its levels of the factors that have several."""
         named = [
             factor.named(level)
             for factor, level in zip(self.factors, cell.levels, strict=True)
@@ -179,37 +181,38 @@ class Grid:
 
 
 def shown(level: str) -> str:
-    """A level in a table: short, and something where it is empty."""
+    """A level as shown in a table: shortened, and never empty."""
     line = " ".join(level.split())
     return "(none)" if not line else line if len(line) <= 32 else line[:31] + "…"
 
 
 def check_size(axes: StudySettings) -> int:
-    """How many cells there are. SettingError, with the count, where they are too many."""
+    """The number of cells. Raises SettingError, with the count, if there are too many."""
     lengths = {axis: len(getattr(axes, axis)) for axis in NAMED if getattr(axes, axis)}
     lengths |= {axis.name: len(axis.values) for axis in axes.axis}
     cells = math.prod(lengths.values())
     factors = " × ".join(f"{n:,} {axis}" for axis, n in lengths.items())
-    less = "Leave levels out, or vary some axes in a study of their own."
+    less = "Leave levels out, or vary some axes in a separate study."
     if cells > MOST_CELLS:
         raise SettingError(
-            f"The grid has {cells:,} cells ({factors}); at most {MOST_CELLS:,} are asked. {less}"
+            f"The grid has {cells:,} cells ({factors}); at most {MOST_CELLS:,} are allowed. {less}"
         )
     runs = math.prod(len(axis.values) for axis in run_axes(axes))
     if runs > MOST_RUNS:
         raise SettingError(
-            f"The grid has {runs:,} runs a model ({factors}); at most {MOST_RUNS} are made. {less}"
+            f"The grid has {runs:,} runs per model ({factors}); at most {MOST_RUNS} are "
+            f"allowed. {less}"
         )
     return cells
 
 
 def run_axes(axes: StudySettings) -> list[Axis]:
-    """Those whose values have runs of their own: all that are not of prompts."""
+    """The axes whose values need separate runs: all except those of prompts."""
     return [axis for axis in axes.axis if axis.field != "prompt_set"]
 
 
 def prompt_axes(axes: StudySettings) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """The setting of the prompts that each axis varies, and its levels, the slowest first."""
+    """Axis → (the prompt setting that it varies, its levels); the slowest axis first."""
     named = {
         axis: (setting, tuple(map(str, getattr(axes, axis))))
         for axis, setting in _SETTINGS.items()
@@ -220,7 +223,7 @@ def prompt_axes(axes: StudySettings) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 
 def variants(axes: StudySettings) -> list[dict[str, str]]:
-    """The settings of a prompt under which each prompt is asked, `--prompt-set` by keys."""
+    """The combinations of `--prompt-set` values under which each prompt is asked."""
     varied = prompt_axes(axes).values()
     return [
         {setting: level for (setting, _), level in zip(varied, levels, strict=True)}
@@ -229,11 +232,11 @@ def variants(axes: StudySettings) -> list[dict[str, str]]:
 
 
 def make_grid(axes: StudySettings, prompts: Sequence[Prompt], readouts: Sequence[Readout]) -> Grid:
-    """The grid of prompts as they were loaded, each under all `variants`, and the read-outs."""
+    """The grid of the loaded prompts, each under all `variants`, and the read-outs."""
     made, varied = variants(axes), prompt_axes(axes)
     stems = tuple(dict.fromkeys(prompt.path.stem for prompt in prompts))
     if len(prompts) != len(made) * len(stems):
-        raise SettingError("Two of the prompts have one name: each level is given once.")
+        raise SettingError("Two of the prompts have the same name: give each level once.")
     names = {
         (prompt.path.stem, *variant.values()): prompt.name
         for (variant, _), prompt in zip(product(made, stems), prompts, strict=True)

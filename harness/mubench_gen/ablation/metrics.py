@@ -1,4 +1,4 @@
-"""Further metrics on a grid: the mean of each cell, and what of it each factor moves."""
+"""Further metrics on a grid: the mean of each cell, and the effect of each factor on it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from mubench_gen.scores.score import image_of
 
 @dataclass(frozen=True, slots=True)
 class MetricFindings:
-    """One metric of one model: cells in the grid's order, each on all that it answered.
+    """One metric of one model: cells in the grid's order, each on all items that it answered.
 
-    complete: items with a value in every cell; over and effects are of those, None where there
-    are too few.
+    complete: the number of items with a value in every cell; over and effects are computed on
+    those, and None if there are too few.
     """
 
     chosen: ChosenMetric
@@ -45,7 +45,7 @@ class MetricFindings:
 def metric_findings(
     grid: Grid, parts: Sequence[PlacedRecords], metrics: Sequence[ChosenMetric], *, seed: int
 ) -> dict[str, MetricFindings]:
-    """What one model's runs say of the metrics, by their keys. MetricError where one fails."""
+    """Analyse one model's runs by each metric, by its key. Raises MetricError if one fails."""
     if not metrics:
         return {}
     items, images = dict[str, int](), dict[str, int]()

@@ -40,14 +40,14 @@ class Part:
 
     @property
     def folder(self) -> Path:
-        """Below the study's."""
+        """The run's folder, relative to the study's."""
         return Path("runs", self.plan.name, self.condition.name)
 
 
 def open_parts(
     axes: StudySettings, given: Mapping[str, Any], plugins: Plugins
 ) -> tuple[Grid, list[Part]]:
-    """The grid, and a part for each model and condition, a model's together."""
+    """The grid, and a part for each model and condition, ordered by model."""
     _check_constant(axes, given)
     asked = {**given, "prompt": axes.prompt, "readout": axes.readout}
     parts = [
@@ -73,12 +73,12 @@ def _part(
 
 
 def within(budget: int, parts: Sequence[Part], grid: Grid) -> Sequence[Part]:
-    """A model's parts with a part of the grid, drawn by the study's seed."""
+    """A model's parts restricted to `budget` pairs of the grid, drawn by the study's seed."""
     plan = parts[0].plan
     items = [sample.id for sample in samples_of(plan)]
     cells = [(cell.prompt, cell.readout) for cell in grid.cells]
     if budget >= len(items) * len(cells):
-        log(f"The budget is enough for all {len(items) * len(cells):,} pairs of the grid.")
+        log(f"The budget covers all {len(items) * len(cells):,} pairs of the grid.")
         return parts
     chosen = draw(len(items), len(cells), budget, seed=plan.settings.seed)
     condition = np.array([cell.condition for cell in grid.cells])
@@ -91,7 +91,7 @@ def within(budget: int, parts: Sequence[Part], grid: Grid) -> Sequence[Part]:
 
 
 def _models(axes: StudySettings) -> list[tuple[str, str | None]]:
-    """Pairs of plugin and model; None: the plugin's first."""
+    """Pairs of plugin and model; None stands for the plugin's first model."""
     if not axes.plugin:
         raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
     if not axes.model:
@@ -113,7 +113,7 @@ def _models(axes: StudySettings) -> list[tuple[str, str | None]]:
 
 
 def _check_constant(axes: StudySettings, given: Mapping[str, Any]) -> None:
-    """A setting is an axis or the same everywhere, not both."""
+    """Refuse a setting that is both an axis and given one value."""
     pairs = ("prompt_set", "image_set", "options")
     constant = make_settings({"plugin": "", **{name: given.get(name) for name in pairs}})
     varied = {name: f"--prompt-set {key}=…" for name, (key, _) in prompt_axes(axes).items()
@@ -126,7 +126,9 @@ def _check_constant(axes: StudySettings, given: Mapping[str, Any]) -> None:
         if there:
             varied[axis.name] = axis.flag
     for name, flag in varied.items():
-        raise SettingError(f"{flag} and the axis {name!r} of the grid are one thing: give one.")
+        raise SettingError(
+            f"{flag} and the axis {name!r} of the grid are the same setting: give one of them."
+        )
 
 
 def _check_kind(axes: StudySettings, settings: Settings, plugins: Plugins) -> None:
@@ -135,25 +137,25 @@ def _check_kind(axes: StudySettings, settings: Settings, plugins: Plugins) -> No
     varied = [axis for axis in _OF_CHATS if getattr(axes, axis)]
     if spec.kind == "contrastive" and varied:
         raise SettingError(
-            f"The axes {', '.join(varied)} are of chat prompts; the model {spec.name!r} of the "
+            f"The axes {', '.join(varied)} are for chat prompts; the model {spec.name!r} of the "
             f"plugin {plugin.name!r} is contrastive and compares an image with captions. Vary "
-            "--prompt (caption prompts) for it, in a study of its own."
+            "--prompt (caption prompts) for it, in a separate study."
         )
 
 
 def _check_parts(parts: Sequence[Part], grids: Sequence[Grid]) -> None:
     if any(task.question.split("/")[0] == BOXES for part in parts for task in part.plan.tasks):
         raise SettingError(
-            "A study is of questions with options: leave the tasks that ask for boxes out."
+            "A study needs questions with options: leave out the tasks that ask for boxes."
         )
     folders = [part.folder for part in parts]
     twice = sorted({part.plan.name for part in parts if folders.count(part.folder) > 1})
     if twice:
-        raise SettingError(f"Two of the models are named {twice[0]!r}: each is asked once.")
+        raise SettingError(f"Two of the models are named {twice[0]!r}: give each once.")
     for part, grid in zip(parts, grids, strict=True):
         if grid.as_dict() != grids[0].as_dict():
             raise SettingError(
                 f"{parts[0].folder.relative_to('runs')} and {part.folder.relative_to('runs')} have "
-                f"grids of their own: {grids[0].as_dict()} and {grid.as_dict()}. Give --prompt and "
-                "--readout that both take, or make a study of each."
+                f"different grids: {grids[0].as_dict()} and {grid.as_dict()}. Give --prompt and "
+                "--readout that both accept, or make a study of each."
             )

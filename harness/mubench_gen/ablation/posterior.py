@@ -1,12 +1,11 @@
-"""What the whole grid would show: draws from what the Rasch-type model knows of it.
+"""Posterior draws of the whole grid's accuracies under the Rasch-type model.
 
-Normal for abilities (the likelihood as at its mode, Laplace), exact for difficulties given
-those; the answers that were not asked for are drawn too.
+Abilities are normal (Laplace approximation at the mode), difficulties exact given those; the
+answers that were not asked for are drawn too.
 
-How far cells lie apart is hardly known from few answers, and what is taken for granted of it
-moves the extremes. So there are draws under two priors: an open one, and a sceptical one under
-which cells are as good as alike unless the answers say otherwise; an interval holds what
-either finds likely.
+Few answers hardly determine the variance between cells, and its prior moves the extremes. So
+there are draws under two priors: a wide one, and a sceptical one under which cells are nearly
+equal unless the answers say otherwise. An interval covers those of both.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ import numpy.typing as npt
 from mubench_gen.ablation.rasch import (
     NODES,
     TASK_VARIANCE,
-    Asked,
     Design,
     Fit,
     Quadrature,
+    Responses,
     chances_of,
     fitted,
 )
@@ -32,16 +31,16 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 DRAWS = 400  # of each prior
-_OPEN, _SCEPTICAL = 1.0, 0.02  # how far cells may lie apart beforehand, in logits
+_OPEN, _SCEPTICAL = 1.0, 0.02  # prior scale of the differences between cells, in logits
 _BURN_IN = 100  # draws
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The accuracies that the whole grid would have: draws from what is known of them.
+    """Posterior draws of the accuracies of the whole grid.
 
     `drawn` (draws, cells); `sceptical`: the same under the sceptical prior; `answered` (cells,):
-    how many answers of each cell there are.
+    the number of answers in each cell.
     """
 
     drawn: Floats
@@ -50,9 +49,9 @@ class Estimate:
     fit: Fit
 
     def interval(self, over: Callable[[Floats], Floats]) -> Floats:
-        """The 95 % interval (2, …) of what `over` makes of accuracies, draw by draw.
+        """The 95 % interval (2, …) of `over` applied to each draw of the accuracies.
 
-        It holds those of both priors.
+        It covers the intervals of both priors.
         """
         low, high = (
             np.stack(
@@ -74,12 +73,12 @@ class Estimate:
         return errors
 
 
-def estimate(asked: Asked, *, seed: int, draws: int = DRAWS) -> Estimate:
-    """Fit the model and draw what the whole grid would score. ValueError for no answer."""
+def estimate(asked: Responses, *, seed: int, draws: int = DRAWS) -> Estimate:
+    """Fit the model and draw the whole grid's accuracies. Raises ValueError without answers."""
     if not len(asked.item):
         raise ValueError("no answers to estimate from")
     order = np.argsort(asked.item, kind="stable")
-    asked = Asked(
+    asked = Responses(
         asked.item[order], asked.cell[order], asked.right[order], asked.levels, asked.task
     )
     design = Design.of(asked)
@@ -96,7 +95,7 @@ def estimate(asked: Asked, *, seed: int, draws: int = DRAWS) -> Estimate:
 
 
 def _drawn(
-    asked: Asked, design: Design, chain: _Chain, generator: np.random.Generator, *, draws: int
+    asked: Responses, design: Design, chain: _Chain, generator: np.random.Generator, *, draws: int
 ) -> Floats:
     """Accuracies of the whole grid, (draws, cells)."""
     quadrature = Quadrature(asked)
@@ -125,12 +124,12 @@ def _drawn(
 
 
 class _Chain:
-    """Draws of the effects and their variances by turns (Gibbs), the likelihood as at its mode.
+    """A Gibbs sampler of effects and variances, with the likelihood approximated at its mode.
 
-    An effect is the product of a scale common to all (normal, its standard deviation `scale`),
-    one of its block, and a number of its own, so that all of them may be nil together, or
-    those of a block, and the chain does not stick there (redundant parameters, Gelman et al.
-    2008): a block's standard deviation is half-Cauchy given the common scale.
+    An effect is the product of a common scale (normal, with standard deviation `scale`), the
+    scale of its block, and its own number, so that all effects, or those of a block, can be
+    near zero without trapping the chain there (redundant parameters, Gelman et al. 2008). A
+    block's standard deviation is half-Cauchy given the common scale.
     """
 
     def __init__(
@@ -147,14 +146,14 @@ class _Chain:
         self._common = 1.0
         self._scales = np.sqrt(fit.variances)
         self._own = fit.effects / self._scaling()
-        self._every = 1 + (len(fit.effects) // 400) ** 2  # draws from one set of variances
+        self._every = 1 + (len(fit.effects) // 400) ** 2  # draws per update of the variances
         self._number = 0
         for _ in range(max(10, _BURN_IN // self._every)):
             self._renew()
             self._draw()
 
     def next(self) -> Floats:
-        """The effects, once more."""
+        """The next draw of the effects."""
         if self._number % self._every == 0:
             self._renew()
         self._number += 1
@@ -165,7 +164,7 @@ class _Chain:
         return np.append(self._common * self._scales, 1.0)[self._block]
 
     def _renew(self) -> None:
-        """Scales and variances, given the effects; and what follows from them."""
+        """Draw scales and variances given the effects, and update what depends on them."""
         from scipy import linalg
 
         random, blocks = self._random, len(self._scales)
@@ -188,7 +187,7 @@ class _Chain:
         self._mean = linalg.cho_solve((self._root, True), scaling * self._told)
 
     def _normal(self, information: Floats, told: Floats) -> Floats:
-        """A draw from a normal distribution, by its information and that times its mean."""
+        """Draw from a normal distribution; `told` is its information matrix times its mean."""
         from scipy import linalg
 
         root = linalg.cholesky(information, lower=True)
@@ -205,7 +204,7 @@ class _Chain:
 
 
 def _categorical(chances: Floats, generator: np.random.Generator) -> Codes:
-    """One place a row, drawn by the row's probabilities."""
+    """Draw an index for each row, by the row's probabilities."""
     below = np.cumsum(chances, axis=1) < generator.random((len(chances), 1))
     places: Codes = np.minimum(below.sum(axis=1), chances.shape[1] - 1)
     return places

@@ -1,4 +1,4 @@
-"""Rank stability: whether models come in the same order, whatever the prompt."""
+"""Rank stability: whether the order of the models depends on the prompt."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ _TIE = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class RankStability:
-    """How alike `rankings` of `models` are.
+    """The agreement between `rankings` of `models`.
 
-    tau: Kendall's τ-b of two rankings, the mean over all pairs of them, with its interval by
-    the bootstrap over images; None of fewer than two rankings that are no complete tie.
-    lowest: the τ of the two that are least alike. best: the share of rankings that each model
-    leads, ties shared.
+    tau: Kendall's τ-b, averaged over all pairs of rankings, with its bootstrap interval over
+    images; None with fewer than two rankings that are not complete ties. lowest: the smallest τ
+    of a pair. best: the share of rankings that each model leads; a tie counts in equal parts.
     """
 
     models: int
@@ -31,7 +30,7 @@ class RankStability:
 
 
 def rank_stability(scores: Floats, drawn: Floats | None = None) -> RankStability:
-    """Of scores (models, rankings); `drawn`: the same of bootstrap samples, (draws, …)."""
+    """The stability of scores (models, rankings); `drawn`: bootstrap samples, (draws, …)."""
     tau = mean_tau(scores[None])[0]
     interval = None
     if drawn is not None and np.isfinite(tau):
@@ -52,13 +51,13 @@ def rank_stability(scores: Floats, drawn: Floats | None = None) -> RankStability
 
 
 def mean_tau(scores: Floats) -> Floats:
-    """The mean τ-b over all pairs of rankings, of each of (draws, models, rankings); NaN: none.
+    """The mean τ-b over all pairs of rankings, for each draw of (draws, models, rankings).
 
     τ-b of two rankings is the cosine of their signs on all pairs of models, so that the mean
     over pairs of rankings follows from the sum of unit vectors.
     """
     unit = _signs(scores)
-    number = (unit**2).sum(axis=1).round().sum(axis=1)  # rankings that are no complete tie
+    number = (unit**2).sum(axis=1).round().sum(axis=1)  # rankings that are not complete ties
     together = (unit.sum(axis=2) ** 2).sum(axis=1)
     pairs = number * (number - 1)
     none = np.full(len(scores), np.nan)
@@ -67,7 +66,7 @@ def mean_tau(scores: Floats) -> Floats:
 
 
 def _signs(scores: Floats) -> Floats:
-    """Unit vectors over the pairs of models, (draws, pairs, rankings); zeros of a complete tie."""
+    """Unit vectors over the pairs of models, (draws, pairs, rankings); a complete tie is zero."""
     one, other = np.triu_indices(scores.shape[1], 1)
     apart = scores[:, one] - scores[:, other]
     signs = np.sign(np.where(np.abs(apart) < _TIE, 0.0, apart))
@@ -78,7 +77,7 @@ def _signs(scores: Floats) -> Floats:
 
 def _lowest(scores: Floats) -> float | None:
     unit = _signs(scores[None])[0]
-    unit = np.unique(unit[:, np.abs(unit).sum(axis=0) > 0], axis=1)  # rankings repeat
+    unit = np.unique(unit[:, np.abs(unit).sum(axis=0) > 0], axis=1)  # many rankings are equal
     if unit.shape[1] < 2:
         return 1.0 if unit.shape[1] and scores.shape[1] > 1 else None
     return float((unit.T @ unit).min())

@@ -1,11 +1,11 @@
-"""A Rasch-type model of a part of a grid, and what it says of the whole.
+"""A Rasch-type model of the answers to a part of a grid, from which the whole is estimated.
 
 An answer is right with the probability σ(ability of the cell on the task − difficulty of the
-item), as in PromptEval (Maia Polo et al. 2024). A cell's ability is the task's mean, plus an
-effect of each of its factors' levels, the same on one task alone, and its own; all but the
-first are drawn from normal distributions whose variances are estimated, and so are the items'
-difficulties, over which the likelihood is integrated (by quadrature, EM: Bock & Aitkin 1981).
-What the whole grid would show is drawn from that in `posterior.py`.
+item), as in PromptEval (Maia Polo et al. 2024). A cell's ability is the sum of the task's mean,
+effects of its factors' levels, effects of those levels on the task, and an effect of the cell.
+All but the mean have normal priors with estimated variances, and so do the items' difficulties,
+over which the likelihood is integrated (by quadrature, EM: Bock & Aitkin 1981). `posterior.py`
+draws the accuracies of the whole grid.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ Codes = npt.NDArray[np.int64]
 
 NODES = 21
 _ROUNDS = 200
-_MOST_COLUMNS = 2_500  # effects; of more, those of cells or of levels on tasks are left out
-TASK_VARIANCE = 25.0  # of a task's mean: next to nothing is taken for granted
-_PRIOR_WEIGHT, _PRIOR_VARIANCE = 1.0, 0.04  # of the others, for the mode: as of one effect
+_MOST_COLUMNS = 2_500  # effects; beyond, those of cells or of levels on tasks are left out
+TASK_VARIANCE = 25.0  # prior variance of a task's mean: almost uninformative
+_PRIOR_WEIGHT, _PRIOR_VARIANCE = 1.0, 0.04  # of the other variances, for the mode: worth one effect
 _CLOSE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The answers there are: item and cell of each, and how right it was, 0 to 1.
+class Responses:
+    """The answers: for each its item, its cell, and how right it was, 0 to 1.
 
-    `levels` (cells, factors) are the cells' levels, codes of each factor; `task` is that of
-    each item, asked or not.
+    `levels` (cells, factors): the code of each cell's level of each factor; `task`: the code of
+    each item's task, for items without answers too.
     """
 
     item: Codes
@@ -52,8 +52,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """The model fitted: effects, what the data and priors tell of them (the inverse of their
-    covariance), the spread of the items' difficulties, and the variances of the effects."""
+    """The fitted model: effects, their information matrix (the inverse of their covariance), the
+    standard deviation of the items' difficulties, and the variances of the effects."""
 
     effects: Floats
     information: Floats
@@ -62,18 +62,18 @@ class Fit:
     rounds: int
 
 
-def asked_of(right: Floats, levels: Codes, task: Codes) -> Asked:
-    """The answers of a table (items, cells), NaN where there is none."""
+def responses_of(right: Floats, levels: Codes, task: Codes) -> Responses:
+    """The responses in a table (items, cells) with NaN for missing ones."""
     item, cell = np.nonzero(~np.isnan(right))
-    return Asked(item, cell, right[item, cell], levels, task)
+    return Responses(item, cell, right[item, cell], levels, task)
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """The effects of each ability, as sparse matrices, and which variance each effect has.
+    """The design matrices of the abilities (sparse), and the variance of each effect.
 
-    `all` has a row for each (cell, task), `asked` one for each answer. `block` is an effect's
-    place among the variances, −1 for the tasks' means.
+    `all` has a row for each (cell, task), `asked` one for each answer. `block` is the index of
+    an effect's variance, −1 for the tasks' means.
     """
 
     all: Any
@@ -82,7 +82,7 @@ class Design:
     tasks: int
 
     @classmethod
-    def of(cls, asked: Asked) -> Design:
+    def of(cls, asked: Responses) -> Design:
         from scipy import sparse
 
         tasks = int(asked.task.max()) + 1
@@ -105,7 +105,7 @@ class Design:
             for factor, size in enumerate(sizes.tolist()):
                 if size > 1:
                     add(asked.levels[cell, factor] * tasks + task, size * tasks)
-        if len(parts) > 2:  # of one factor the cells are its levels
+        if len(parts) > 2:  # with one factor a cell's own effect would repeat its level's
             add(cell, asked.cells)
         whole = sparse.csr_matrix(sparse.hstack(parts))
         rows = asked.cell * tasks + asked.task[asked.item]
@@ -118,9 +118,9 @@ class Design:
 
 
 class Quadrature:
-    """The items' difficulties, of a standard normal distribution, at a few nodes."""
+    """Integrates over the items' standard normal difficulties, at a few nodes."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Responses) -> None:
         nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
         self.nodes: Floats = nodes
         self.log_weights: Floats = np.log(weights / weights.sum())
@@ -130,7 +130,7 @@ class Quadrature:
         )
 
     def posterior(self, chances: Floats, right: Floats) -> Floats:
-        """Of (answers, nodes) probabilities: that of each node, (asked items, nodes)."""
+        """The probability of each node, (asked items, nodes), given `chances` (answers, nodes)."""
         likely = right[:, None] * np.log(chances) + (1 - right[:, None]) * np.log1p(-chances)
         logs = np.add.reduceat(likely, self._starts, axis=0) + self.log_weights
         weights = np.exp(logs - logs.max(axis=1, keepdims=True))
@@ -145,8 +145,8 @@ def chances_of(abilities: Floats, difficulties: Floats) -> Floats:
     return np.clip(found, 1e-9, 1 - 1e-9)
 
 
-def fitted(asked: Asked, design: Design) -> Fit:
-    """The mode, by EM. `asked` stands in the order of its items."""
+def fitted(asked: Responses, design: Design) -> Fit:
+    """The posterior mode, by EM. `asked` must be sorted by item."""
     from scipy import linalg, sparse
 
     quadrature = Quadrature(asked)
@@ -166,7 +166,7 @@ def fitted(asked: Asked, design: Design) -> Fit:
         precision = design.precision(variances)
         residual = asked.right - (nodes * chances).sum(axis=1)
         weight = (nodes * chances * (1 - chances)).sum(axis=1)
-        # Of what the answers tell of the effects, the items' difficulties take a part.
+        # The unknown difficulties of the items reduce the information on the effects.
         carried = gather @ sparse.diags(weight) @ design.asked
         known = np.asarray(gather @ weight)[:, None].ravel() + 1 / max(difficulty, 1e-2) ** 2
         information = (design.asked.T @ sparse.diags(weight) @ design.asked).toarray()
@@ -194,7 +194,7 @@ def fitted(asked: Asked, design: Design) -> Fit:
 
 
 def _variances(design: Design, effects: Floats, covariance: Floats) -> Floats:
-    """Of each block: the mean square of its effects, their uncertainty included (EM)."""
+    """The variance of each block: the mean square of its effects plus their variances (EM)."""
     random = design.block >= 0
     counts = np.bincount(design.block[random])
     squares = (effects**2 + np.diag(covariance))[random]

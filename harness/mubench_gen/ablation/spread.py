@@ -1,4 +1,4 @@
-"""How far scores lie apart between cells, and what the best cell is worth on other items."""
+"""The spread of scores over cells, and the best cell's score on other images."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class ByImage:
 
     @property
     def influences(self) -> Floats:
-        """What each image adds to each cell's mean, (images, cells): sums of their squares and
-        products are the cluster-robust (co)variances of the means."""
+        """Each image's contribution to each cell's mean, (images, cells). Sums of their squares
+        and products are the cluster-robust (co)variances of the means."""
         groups = len(self.sizes)
         each = self.sums - self.sizes[:, None] * self.means
         scaled: Floats = each / self.sizes.sum() * np.sqrt(groups / max(1, groups - 1))
@@ -39,7 +39,7 @@ class ByImage:
 
 
 def by_image(right: Floats, image: Codes) -> ByImage:
-    """Sum the items (items, cells), without NaN, by image. ValueError where there is none."""
+    """Sum the values (items, cells), without NaN, by image. Raises ValueError without items."""
     if not len(right):
         raise ValueError("no items that every cell answered")
     _, codes = np.unique(image, return_inverse=True)
@@ -51,13 +51,13 @@ def by_image(right: Floats, image: Codes) -> ByImage:
 
 
 def complete(values: Floats) -> npt.NDArray[np.bool_]:
-    """The items that have a value in every cell."""
+    """Whether each item has a value in every cell."""
     return np.asarray(np.isfinite(values).all(axis=1), np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Accuracies over cells: the extremes with their cells' places, and the middle."""
+    """Extremes and median of the accuracies over cells; lowest, highest: indices of cells."""
 
     minimum: float
     median: float
@@ -67,18 +67,18 @@ class Spread:
 
 
 def spread(means: Floats) -> Spread:
-    """Of one accuracy a cell. Of several lowest or highest the first counts."""
+    """The spread of one accuracy per cell. Of several equal extremes the first counts."""
     low, high = int(np.argmin(means)), int(np.argmax(means))
     return Spread(float(means[low]), float(np.median(means)), float(means[high]), low, high)
 
 
 @dataclass(frozen=True, slots=True)
 class BestOnHalf:
-    """The cell that is best on one half of the images, and what it scores on the other half.
+    """The cell that is best on one half of the images, and its score on the other half.
 
-    `chosen`, `there`, `elsewhere`: of the first split. `mean_there`, `mean_elsewhere`: over
-    `splits` of them; their difference is what choosing the best makes a score look better.
-    `chosen_again`: the share of splits in which the same cell was chosen.
+    `chosen`, `there`, `elsewhere`: for the first split. `mean_there`, `mean_elsewhere`: over
+    `splits` splits; their difference is the selection bias of choosing the best cell.
+    `chosen_again`: the share of splits with the same best cell.
     """
 
     chosen: int
@@ -92,7 +92,7 @@ class BestOnHalf:
 
 
 def best_on_half(table: ByImage, *, seed: int, splits: int = SPLITS) -> BestOnHalf | None:
-    """Split the images in halves by the seed; None of fewer than two images."""
+    """Split the images into halves by the seed; None with fewer than two images."""
     groups = len(table.sizes)
     if groups < 2:
         return None
@@ -118,10 +118,10 @@ def best_on_half(table: ByImage, *, seed: int, splits: int = SPLITS) -> BestOnHa
 
 
 def intervals(table: ByImage) -> list[tuple[float, float]]:
-    """The 95 % interval of each cell's accuracy, as `interval.clustered_interval` has it.
+    """The 95 % interval of each cell's accuracy, as by `interval.clustered_interval`.
 
-    Of means over several records an item the interval is a little wide: an item then varies
-    less than right or wrong does.
+    For means over several records per item the interval is slightly too wide, because such a
+    mean varies less than a single answer.
     """
     groups, items = len(table.sizes), int(table.sizes.sum())
     means = np.clip(table.means, 0.0, 1.0)

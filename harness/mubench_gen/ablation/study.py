@@ -1,9 +1,9 @@
 """A study: its folder, its runs, its findings.
 
-STUDY/study.json holds the grid, the seed, what was surveyed and found; STUDY/runs/PLUGIN-MODEL
-is a run folder like any other, with all cells of that model, so that everything about one
-image stands together and a reply serves every cell that asks the same. Where other settings
-than those of prompts are axes, it holds a run folder of each combination, temperature=0.7.
+STUDY/study.json holds the grid, the seed, the survey and the findings. STUDY/runs/PLUGIN-MODEL
+is a run folder like any other, with all cells of that model, so that requests about one image
+are adjacent and a reply serves every cell with the same request. If axes are not of prompts, it
+holds a run folder for each combination, such as temperature=0.7.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mubench_gen.ablation.findings import Findings, find, find_estimated
 from mubench_gen.ablation.grid import Grid, StudySettings, check_size, run_axes
 from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_findings
 from mubench_gen.ablation.parts import Part, open_parts, within
-from mubench_gen.ablation.studyfolder import STUDY, held, runs_of
+from mubench_gen.ablation.studyfolder import STUDY, locked_document, runs_of
 from mubench_gen.ablation.survey import Survey, survey
 from mubench_gen.console.progress import log
 from mubench_gen.console.secrets import redact_command
@@ -40,9 +40,9 @@ _OWN = ("prompt", "readout", "orders", "plugin", "model", "run_dir", "fresh", "r
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A study with everything found, opened and checked, and nothing asked yet.
+    """A study that is opened and checked, before anything is asked.
 
-    `parts`: a model's stand together, in the order of the conditions.
+    `parts` are ordered by model, then by condition.
     """
 
     folder: Path
@@ -61,8 +61,8 @@ class Study:
         """The parts of each model."""
         return [list(parts) for _, parts in groupby(self.parts, lambda part: part.plan.name)]
 
-    def settled(self) -> dict[str, Any]:
-        """What must be the same for the study to be resumed."""
+    def fixed_settings(self) -> dict[str, Any]:
+        """The settings that must be equal for the study to be resumed."""
         return {
             "settings": dict(self.settings),
             "grid": self.grid.as_dict(),
@@ -80,10 +80,10 @@ def open_study(
     fresh: bool = False,
     reuse: Sequence[Path] = (),
 ) -> Study:
-    """Find, open and check all that a study needs. `given`: settings of `eval`, for all models."""
+    """Open and check all that a study needs. `given`: settings of `eval`, for all models."""
     check_size(axes)
     if given.get("shard") is not None:
-        raise SettingError("A study is asked in one piece: shards are of `eval`.")
+        raise SettingError("A study cannot be split into shards: --shard is for `eval`.")
     grid, parts = open_parts(axes, given, plugins)
     study = Study(
         folder=folder or Path(),
@@ -97,7 +97,7 @@ def open_study(
         drawn = [within(axes.budget, model, study.grid) for model in study.models]
         study = replace(study, parts=tuple(part for model in drawn for part in model))
     if folder is None:
-        folder = Path("studies", f"ablate-{settings_hash(study.settled())}")
+        folder = Path("studies", f"ablate-{settings_hash(study.fixed_settings())}")
     return replace(study, folder=choose_folder(folder, fresh=fresh))
 
 
@@ -108,12 +108,12 @@ def _shared(axes: StudySettings, plan: Plan) -> dict[str, Any]:
         if axis.key:
             found[axis.field] = {k: v for k, v in found[axis.field].items() if k != axis.key}
         else:
-            found.pop(axis.field, None)  # some are there only where they are set
+            found.pop(axis.field, None)  # some settings are there only if they were given
     return {name: found[name] for name in found if name not in _OWN}
 
 
 def surveys(study: Study) -> list[Survey]:
-    """What each model is to be asked, counted before anything is."""
+    """Count what each model will be asked."""
     others = [AnsweredKeys.from_file(path / RECORDS) for path in study.reuse]
     return [
         survey(
@@ -131,9 +131,9 @@ def surveys(study: Study) -> list[Survey]:
 def run_study(
     study: Study, found: Sequence[Survey], command: Sequence[str], *, progress: bool
 ) -> StudyResult:
-    """Ask what is not answered yet, model by model, and say what was found.
+    """Ask what is not answered yet, model by model, and analyse the answers.
 
-    RunFolderError where the folder holds another study; it is left as it is.
+    Raises RunFolderError if the folder holds another study, which is left unchanged.
     """
     facts = {
         "seed": study.seed,
@@ -143,7 +143,9 @@ def run_study(
         "surveys": [asdict(one) for one in found],
     }
     secret = frozenset[str]().union(*(part.plan.secret for part in study.parts))
-    with held(study.folder, study.settled(), facts, redact_command(command, secret)) as document:
+    with locked_document(
+        study.folder, study.fixed_settings(), facts, redact_command(command, secret)
+    ) as document:
         runs: list[Run] = []
         for number, part in enumerate(study.parts):
             plan = part.plan
@@ -167,7 +169,7 @@ def run_study(
 
 @dataclass(frozen=True, slots=True)
 class StudyResult:
-    """A study that was run."""
+    """A finished study: surveys, runs, findings, and further metrics."""
 
     study: Study
     surveys: tuple[Survey, ...]
@@ -188,7 +190,7 @@ class StudyResult:
 
 
 def findings(study: Study, runs: Sequence[Run]) -> Findings:
-    """What the runs' records say."""
+    """Analyse the runs' records."""
     run_of = dict(zip((part.folder for part in study.parts), runs, strict=True))
     found = [
         answers(study.grid, [(part.number, run_of[part.folder]) for part in model])
@@ -204,7 +206,7 @@ def findings(study: Study, runs: Sequence[Run]) -> Findings:
 
 
 def measured(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, MetricFindings]]:
-    """What the runs' records say of further metrics, by model."""
+    """Analyse the runs' records by further metrics, by model."""
     run_of = dict(zip((part.folder for part in study.parts), runs, strict=True))
     found = {}
     with results_only():
@@ -217,14 +219,14 @@ def measured(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, MetricFin
 
 
 def answers(grid: Grid, runs: Sequence[tuple[int, Run]]) -> Answers:
-    """One model's answers on the grid, in its runs by the number of their condition."""
+    """One model's answers on the grid; `runs` are (number of the condition, run)."""
     return read_answers(*_placed(grid, runs))
 
 
 def _placed(
     grid: Grid, runs: Sequence[tuple[int, Run]], needs: Collection[str] = ()
 ) -> list[PlacedRecords]:
-    """The records of each run, with the places of its cells by prompt and read-out."""
+    """The records of each run, with the indices of its cells by prompt and read-out."""
     places: dict[int, dict[tuple[str, str], int]] = {number: {} for number, _ in runs}
     for place, cell in enumerate(grid.cells):
         places[cell.condition][cell.prompt, cell.readout] = place

@@ -17,33 +17,33 @@ from mubench_gen.storage.user_files import read_json
 
 STUDY = "study.json"
 FORMAT = 1
-_SETTLED = ("settings", "grid", "models", "budget")
+_FIXED = ("settings", "grid", "models", "budget")
 
 
 @contextmanager
-def held(
-    folder: Path, settled: Mapping[str, Any], facts: Mapping[str, Any], command: Sequence[str]
+def locked_document(
+    folder: Path, fixed: Mapping[str, Any], facts: Mapping[str, Any], command: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    """The study's document with `facts` and without results, its folder held for this process.
+    """Lock the folder, and yield the study's document with `facts` and without results.
 
-    `settled` is what must be the same for the study to be resumed. RunFolderError where the
-    folder holds another study; it is left as it is.
+    `fixed` must be equal for the study to be resumed. Raises RunFolderError if the folder holds
+    another study, which is left unchanged.
     """
     path = folder / STUDY
     with locked(folder, file=STUDY, what="study"):
         stored: dict[str, Any] = {"sessions": []}
         if path.exists():
             stored = _read(path)
-            there = {"study": {name: stored[name] for name in _SETTLED}}
-            changed = list(differences(there, {"study": blanked(settled)}, ("study",)))
+            there = {"study": {name: stored[name] for name in _FIXED}}
+            changed = list(differences(there, {"study": blanked(fixed)}, ("study",)))
             if changed:
                 raise RunFolderError(
                     f"{folder} holds another study:\n  " + "\n  ".join(changed) + "\n"
-                    "Use --fresh (or another --run-dir) to start another, or the settings of that."
+                    "Use --fresh (or another --run-dir) to start another, or that study's settings."
                 )
         document = {
             "format": FORMAT,
-            **settled,
+            **fixed,
             **facts,
             "sessions": [*stored["sessions"], session(command)],
             "results": None,
@@ -53,11 +53,11 @@ def held(
 
 
 def runs_of(path: Path) -> list[Path]:
-    """A run, or the runs of a study. RunFolderError where it is neither."""
+    """The path of a run, or those of a study's runs. Raises RunFolderError for other folders."""
     if os.path.isfile(path / STUDY):
         runs = _read(path / STUDY).get("runs")
         if not isinstance(runs, list) or not all(isinstance(run, str) for run in runs):
-            raise RunFolderError(f"{path / STUDY}: is no document of a study: it names no runs.")
+            raise RunFolderError(f"{path / STUDY}: is not a study's document: it names no runs.")
         return [path / run for run in runs if os.path.isdir(path / run)]
     return [load_run(path).dir]
 
@@ -68,15 +68,15 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path}: cannot be read: {error}.") from None
     if not isinstance(stored, dict) or not isinstance(stored.get("format"), int):
-        raise RunFolderError(f"{path}: is no document of a study.")
+        raise RunFolderError(f"{path}: is not a study's document.")
     if stored["format"] > FORMAT:
         raise RunFolderError(
             f"{path}: is of format {stored['format']}, this version reads {FORMAT}. "
             "Type: pip install -U mubench-gen"
         )
-    missing = sorted({*_SETTLED, "sessions"} - stored.keys())
+    missing = sorted({*_FIXED, "sessions"} - stored.keys())
     if missing:
-        raise RunFolderError(f"{path}: is no document of a study: it has no {missing[0]!r}.")
+        raise RunFolderError(f"{path}: is not a study's document: it has no {missing[0]!r}.")
     if not isinstance(stored["sessions"], list):
-        raise RunFolderError(f"{path}: is no document of a study: the file is damaged.")
+        raise RunFolderError(f"{path}: is not a study's document: the file is damaged.")
     return stored

@@ -1,4 +1,4 @@
-"""Before a study asks anything: how much that is, and what it could find."""
+"""Counts what a study will ask, and the smallest difference that it can detect."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from mubench_gen.scores.paired import detectable
 from mubench_gen.storage.records import AnsweredKeys
 from mubench_gen.types import Image, Request, Text
 
-DISCORDANCE = 0.2  # the share of items that two cells answer differently, taken for granted
-_MOST_RENDERED = 200_000  # items; beyond, what is asked is not gone through beforehand
+DISCORDANCE = 0.2  # assumed share of items that two cells answer differently
+_MOST_RENDERED = 200_000  # items; beyond, requests are not rendered to be counted
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one model is to be asked.
+    """The counts of what one model will be asked.
 
-    pairs: (item, cell) pairs with their orders and repeats, a record each. requests: those
-    with distinct content; answered: of these, by this study or a run that is re-used.
-    prefills: the distinct beginnings of requests up to and including the image, which is what
-    a cache of prefixes has to read; of a contrastive model the images. exact: False where
-    requests and prefills are not counted but bounded. detectable: the smallest true difference
-    between two cells that 80 % of such studies find at 5 %, where the cells answer a fifth of
-    the items differently: if an image's items are independent, and if they tell one thing.
+    pairs: (item, cell) pairs with their orders and repeats, a record each. requests: distinct
+    ones; answered: those that this study or a re-used run has answered. prefills: the distinct
+    beginnings of requests up to and including the image, which a prefix cache has to compute;
+    for a contrastive model the images. exact: False if requests and prefills are upper bounds.
+    detectable: the smallest true difference between two cells that 80 % of such studies find at
+    5 % if the cells answer a fifth of the items differently: for independent items of an image,
+    and for fully dependent ones.
     """
 
     model: str
@@ -47,13 +47,13 @@ class Survey:
 
 
 def survey(plans: Sequence[Plan], *, cells: int, answered: Sequence[AnsweredKeys]) -> Survey:
-    """Go through all that a model's plans ask: renders every prompt and hashes every image."""
+    """Count what a model's plans ask, by rendering every prompt and hashing every image."""
     items, images = set(), set()
     for sample in samples_of(plans[0]):
         items.add(sample.id)
         images.add((sample.row.dataset, sample.row.image_id))
     pairs = sum(map(planned, plans))
-    each = float(len(items))  # that a cell is asked
+    each = float(len(items))  # items per cell
     drawn = [plan.selection.cells for plan in plans if plan.selection is not None]
     if drawn:
         each = sum(len(asked) for cells_of in drawn for asked in cells_of.values()) / cells
@@ -96,7 +96,7 @@ def _counted(plans: Sequence[Plan], answered: Sequence[AnsweredKeys]) -> _Counts
 
 
 def _prefix(request: Request) -> bytes | None:
-    """A digest of the request's beginning, its last image included; None without an image."""
+    """A digest of the request up to and including its last image; None without an image."""
     if request.readout == "similarity":
         return request.image.sha256.encode() if request.image is not None else None
     parts: list[Any] = [
@@ -113,13 +113,13 @@ def _prefix(request: Request) -> bytes | None:
 
 
 def described(found: Survey) -> str:
-    """The survey in words, two lines."""
+    """The survey as two lines of text."""
     most = "" if found.exact else "at most "
     done = f", {found.answered:,} of them answered already" if found.answered else ""
     least, more = (_points(share) for share in found.detectable)
     difference = f"{least} points"
     if more != least:
-        difference += f" if items of an image are independent, {more} if they tell one thing"
+        difference += f" if items of an image are independent, {more} if they depend fully"
     return (
         f"{found.model}: {most}{found.requests:,} requests{done} ({found.pairs:,} answers to "
         f"{found.items:,} items), {found.images:,} images, {most}{found.prefills:,} distinct "
@@ -130,4 +130,4 @@ def described(found: Survey) -> str:
 
 
 def _points(share: float | None) -> str:
-    return "none, not even 100" if share is None else f"{100 * share:.1f}"
+    return "more than 100" if share is None else f"{100 * share:.1f}"

@@ -1,4 +1,4 @@
-"""counts → tallies: what the answers of some cells of a grid come to."""
+"""counts → tallies: summary scores of some cells of a grid."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What the answers of some cells come to; shares None where there are none.
+    """Summary scores of some cells; shares are None without records.
 
-    records: without errors. accuracy: unanswered wrong; accuracy_answered: among the answered.
-    place_bias: the standard deviation of the recalls of the options' places, place_noise what
-    chance gives. answered_at: where answers stand, gold_at: where the right options do.
+    records: without errors. accuracy: unanswered counted as wrong; accuracy_answered: among the
+    answered. place_bias: the standard deviation of the recalls by position of the right option;
+    place_noise: its expectation by chance. answered_at, gold_at: the shares of answers and of
+    right options at each position.
     """
 
     records: int
@@ -35,7 +36,7 @@ class Tally:
 
 
 def tally(answers: Answers, chosen: Mask) -> Tally:
-    """Of the cells chosen."""
+    """Summarise the chosen cells."""
     records, unanswered = int(answers.records[chosen].sum()), int(answers.unanswered[chosen].sum())
     correct, answered = int(answers.correct[chosen].sum()), records - unanswered
     gold, right, named = (
@@ -56,7 +57,7 @@ def tally(answers: Answers, chosen: Mask) -> Tally:
 
 
 def _counters(counts: npt.NDArray[np.int64]) -> dict[int, Counter[int]]:
-    """Counts (options, place) by number of options, what is nowhere left out."""
+    """Counts (options, position) by number of options, without zeros."""
     return {
         options: Counter({place: int(n) for place, n in enumerate(row) if n})
         for options, row in enumerate(counts)

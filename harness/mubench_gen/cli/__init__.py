@@ -1,4 +1,4 @@
-"""The command line: one module a command, imported when it is called."""
+"""The command line: one module per command, imported only when it is called."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from mubench_gen._version import __version__
 # name → the line in --help; the command is `command` in the module of that name.
 _COMMANDS = {
     "eval": "Evaluate a model: ask, read the answers, score.",
-    "tasks": "List the tasks: what can be asked of which data.",
+    "tasks": "List the tasks and the data sets that have questions for them.",
     "prompts": "List the prompt styles; show one as a model sees it.",
-    "plugins": "List the plugins; show, check or begin one.",
-    "data": "What a data set holds; fetch, check, import, join.",
+    "plugins": "List the plugins; show, check or create one.",
+    "data": "Describe, fetch, check or import a data set; join shards.",
     "score": "Read a run's stored replies again and score them.",
-    "report": "The table of one run or several, or a page of them.",
+    "report": "Show the scores of runs as tables or as an HTML page.",
     "compare": "Compare runs on the same items: differences, intervals, tests.",
-    "ablate": "Ask a grid of prompts: how far does the prompt move the score?",
+    "ablate": "Evaluate a grid of prompts: how much does the score depend on them?",
     "merge": "Mix the weights of a base and its fine-tunes.",
-    "sweep": "Evaluate weights between a base and its fine-tune; the frontier.",
-    "doctor": "Say what of this machine is fit for which job, and what to type.",
+    "sweep": "Evaluate weights between a base and its fine-tune.",
+    "doctor": "Check what this machine can run, and say how to fix the rest.",
 }
 
 
@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
 
 
 def _leave_out(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> None:
-    """Into the environment, so that processes which this one starts leave them out too."""
+    """Put the names into the environment, so that child processes leave these out too."""
     if names:
         before = os.environ.get("MUBENCH_GEN_NO_PLUGINS", "")
         os.environ["MUBENCH_GEN_NO_PLUGINS"] = ",".join(filter(None, [before, *names]))
@@ -68,7 +68,7 @@ def _leave_out(ctx: click.Context, param: click.Parameter, names: tuple[str, ...
     metavar="NAME",
     expose_value=False,
     callback=_leave_out,
-    help="As if this plugin were not installed.",
+    help="Ignore this plugin, as if it were not installed.",
 )
 @click.pass_context
 def cli(ctx: click.Context) -> None:
@@ -80,5 +80,5 @@ def cli(ctx: click.Context) -> None:
       mubench-gen eval --plugin tiny --model clip --limit 20
       mubench-gen report runs/*                   a table of all runs
     """
-    if os.environ.get("NO_COLOR"):  # rich sees to it, click doesn't
+    if os.environ.get("NO_COLOR"):  # rich heeds it, click doesn't
         ctx.color = False

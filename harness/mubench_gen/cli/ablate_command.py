@@ -1,4 +1,4 @@
-"""`mubench-gen ablate`: how far does the prompt move the score?"""
+"""`mubench-gen ablate`: how much does the score depend on the prompt?"""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Examples:
   mubench-gen ablate --plugin tiny --axis transform=none,grayscale,blur:sigma=2
   mubench-gen ablate --plugin tiny --axis temperature=0,0.7 --axis max_tokens=8,64
   mubench-gen ablate --plugin tiny --axis 'prompt.answer=["{{ label }}", "{{ label }}, surely"]'
-  mubench-gen ablate --config grid.toml --dry-run       how much would that be?
-  mubench-gen ablate --config grid.toml --budget 5000   a part of it, and an estimate of all
+  mubench-gen ablate --config grid.toml --dry-run       how many requests?
+  mubench-gen ablate --config grid.toml --budget 5000   a sample, and an estimate of the whole grid
 
 \b
 grid.toml, every axis a list:
@@ -81,23 +81,25 @@ _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", 
     "--shots",
     multiple=True,
     metavar="NUMBERS",
-    help="Axis: worked examples before the question: 0,2,4; of images that are not asked.",
+    help="Axis: numbers of worked examples before the question, such as 0,2,4.",
 )
 @click.option(
     "--axis",
     multiple=True,
     metavar="KEY=V1,V2",
     help="Axis: any setting, such as temperature, max_tokens, control, transform, image.KEY, "
-    "prompt.KEY, engine.KEY, options.KEY. A value with a comma: the flag again for each value, or "
+    "prompt.KEY, engine.KEY, options.KEY. For values with commas repeat the flag, or give "
     "a JSON list.",
 )
 @click.option(
     "--budget",
     type=int,
     metavar="N",
-    help="Ask N (item, cell) pairs of each model and estimate the whole grid.",
+    help="Ask each model N (item, cell) pairs and estimate the whole grid from them.",
 )
-@click.option("--dry-run", is_flag=True, help="Say how much would be asked, and ask nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print how many requests it would take, and ask nothing."
+)
 @setting_options(*_SHARED)
 @setting_option("run_dir", "--study-dir", help="The study's folder. [studies/ID]")
 @setting_option("reuse", help="Take replies to equal requests from this run or study.")
@@ -109,10 +111,10 @@ _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", 
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> int:
-    """Ask a grid of settings, and say what the score depends on.
+    """Evaluate a grid of settings, and report what the score depends on.
 
     The grid is the product of its axes: prompts, label styles, orders of the options, system
-    prompts, the image's place, read-outs, numbers of worked examples, and with --axis any other
+    prompts, the image's position, read-outs, numbers of worked examples, and with --axis any other
     setting of prompts, images, engine or sampling.
     """
     from mubench_gen.ablation.axes import table_of

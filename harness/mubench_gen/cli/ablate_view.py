@@ -1,4 +1,4 @@
-"""What a study found, as tables on a terminal."""
+"""Prints the results of a study as tables."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from mubench_gen.ablation.study import StudyResult
     from mubench_gen.ablation.tallies import Tally
 
-_MOST_CELLS = 24  # of a table; of more the best and the worst are shown
+_MOST_CELLS = 24  # rows of a table; of a longer one the best and the worst are shown
 _MOST_LEVELS = 40
 
 
 def show(result: StudyResult) -> None:
-    """All tables on stdout."""
+    """Print all tables on stdout."""
     grid, found = result.study.grid, result.findings
     for one in found.models:
         if one.estimated is not None:
@@ -57,7 +57,7 @@ def _show_cells(grid: Grid, one: ModelFindings) -> None:
     varied = [factor.name for factor in grid.factors if len(factor.levels) > 1]
     varied = varied or ["prompt"]
     print_table(
-        [*varied, "n", "accuracy", "95 % CI", "unanswered", "of the answered", "place bias",
+        [*varied, "n", "accuracy", "95 % CI", "unanswered", "of answered", "position bias",
          "errors"],
         [_cell(cell, varied) for cell in shown],
         title=f"{one.model}: {len(one.cells):,} cells, in %"
@@ -115,7 +115,7 @@ def _show_estimated(grid: Grid, one: ModelFindings, found: Estimated) -> None:
         )
     ]
     print_table(
-        ["cell", "asked", "of these", "estimate of all", "± SE", "95 % CI", "is the best"],
+        ["cell", "asked", "accuracy", "estimate", "± SE", "95 % CI", "P(best)"],
         rows,
         title=f"{one.model}: {len(one.cells):,} cells, {found.asked:,} of {found.pairs:,} pairs "
         "asked, in %" + (f" (the best and the worst; {left:,} between)" if left > 0 else ""),
@@ -154,7 +154,7 @@ def _show_levels(one: ModelFindings) -> None:
         )
     print_table(
         ["factor", "level", "n", "accuracy", "effect", "95 % CI", "unanswered",
-         "of the answered", "place bias", "errors"],
+         "of answered", "position bias", "errors"],
         rows,
         title=f"{one.model}: by level, in %",
         right=range(2, 10),
@@ -198,12 +198,12 @@ def _spread_row(name: str, found: Spread, ends: Sequence[str]) -> list[str]:
         percent(found.median),
         percent(found.maximum),
         f"{100 * (found.maximum - found.minimum):.1f}",
-        *(ends if found.maximum > found.minimum else ("all alike", "")),
+        *(ends if found.maximum > found.minimum else ("all equal", "")),
     ]
 
 
 def _show_metric(grid: Grid, model: str, found: MetricFindings) -> None:
-    """One further metric: its mean in each cell, and what moves it."""
+    """Print one further metric: its mean in each cell, and what it depends on."""
     shown, title = found.chosen.shown, found.chosen.metric.title
     scored = [at for at, one in enumerate(found.cells) if one.value is not None]
     order = sorted(scored, key=lambda at: -(found.cells[at].value or 0.0))
@@ -241,7 +241,8 @@ def _show_effects(found: Decomposition, title: str, shown: Shares | None = None)
             shown.interval(effect.spread_ci95),
         ]
         for effect in found.effects
-        if len(effect.source) < 2 or pairs > 1  # of one pair all interactions are the same
+        if len(effect.source) < 2
+        or pairs > 1  # with one pair, the row of all interactions says the same
     ]
     spread = shown.value(found.spread), shown.interval(found.spread_ci95)
     rows.append(["all", "", "", "", *spread])
@@ -263,9 +264,9 @@ def _show_effects(found: Decomposition, title: str, shown: Shares | None = None)
 def _notes(grid: Grid, one: ModelFindings) -> Iterable[str]:
     if one.estimated is not None:
         yield (
-            "The estimate is of a Rasch-type model (docs/ablations.md): what the whole grid would "
+            "The estimate is by a Rasch-type model (docs/ablations.md): what the whole grid would "
             f"show on the same {one.effects.items if one.effects is not None else one.items:,} "
-            "items, its error by draws from the posterior. Effects are of the estimates."
+            "items, with errors from posterior draws. Effects are computed from the estimates."
         )
         return
     if one.complete < one.items:
@@ -283,16 +284,19 @@ def _notes(grid: Grid, one: ModelFindings) -> Iterable[str]:
             f"{percent(best.chosen_again)} % of them."
         )
     if one.unmoved is not None:
-        yield f"The same option under all orders, right or wrong: {percent(one.unmoved)} %."
+        yield (
+            "Items answered with the same option under all orders, right or wrong: "
+            f"{percent(one.unmoved)} %."
+        )
     if one.effects is not None:
         if any(effect.share is None for effect in one.effects.effects):
-            yield "Share –: the cells differ by no more than the sample of images explains."
+            yield "A share “–”: the cells differ by no more than the sample of images explains."
         yield (
             f"Effects on {one.effects.items:,} items of {one.effects.images:,} images; what the "
-            "sample of images adds to the variance is taken off. Intervals: "
+            "sample of images adds to the variance is subtracted. Intervals: "
             f"{one.effects.draws:,} bootstrap samples of images, seed {one.effects.seed}."
         )
-    yield "Place bias: SD of the recalls by place (in brackets what chance gives)."
+    yield "Position bias: SD of the recalls by position of the right option (in brackets: chance)."
 
 
 def _ranked(ranks: RankStability, names: Sequence[str], over: str) -> str:

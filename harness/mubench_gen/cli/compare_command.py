@@ -25,29 +25,40 @@ Examples:
   mubench-gen compare runs/a runs/b runs/c --all-pairs --json
   mubench-gen compare runs/a runs/b --by stain,institution
   mubench-gen compare runs/a runs/b --metric unanswered,probability:brier
-  mubench-gen compare runs/a runs/b --intersection     what they share, though they differ
+  mubench-gen compare runs/a runs/b --intersection     only the items that both have
   mubench-gen compare runs/* --group scope             generalists against specialists
 """
 
 
 @click.command("compare", epilog=_EXAMPLES)
 @click.argument("runs", nargs=-1, required=True, type=PATH)
-@click.option("--all-pairs", is_flag=True, help="All pairs; without it each against the first.")
-@click.option("--base-pairs", is_flag=True, help="Each model against the one that it is based on.")
+@click.option("--all-pairs", is_flag=True, help="Compare all pairs of runs. [each with the first]")
+@click.option(
+    "--base-pairs", is_flag=True, help="Compare each model with the one that it is based on."
+)
 @click.option(
     "--group",
     metavar="FACT",
-    help="Compare groups of models by a fact of theirs: scope, domain, family, kind, …",
+    help="Compare groups of models with the same scope, domain, family, kind, …",
 )
 @click.option(
-    "--by", multiple=True, metavar="FIELD", help="Also by a field of the row: stain, organism, …"
+    "--by",
+    multiple=True,
+    metavar="FIELD",
+    help="Also compare by a field of the items: stain, organism, …",
 )
 @click.option(
-    "--intersection", is_flag=True, help="Compare what the runs share although they differ."
+    "--intersection",
+    is_flag=True,
+    help="Compare the items that the runs share, although the runs differ.",
 )
-@click.option("--unfinished", is_flag=True, help="Compare unfinished runs as far as they are.")
+@click.option(
+    "--unfinished", is_flag=True, help="Compare unfinished runs on the items that they have."
+)
 @metric_option
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of drawn permutations. [0]")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, help="Seed of the random permutations. [0]"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     runs: tuple[Path, ...],
@@ -74,7 +85,7 @@ def command(
     from mubench_gen.scores.metadata import split_fields
 
     if all_pairs and base_pairs:
-        raise SettingError("--all-pairs and --base-pairs are two choices of pairs: give one.")
+        raise SettingError("--all-pairs and --base-pairs exclude each other: give one of them.")
     loaded = [load_run(path) for path in runs]
     metrics, missing = metrics_of_all(loaded, metric)
     with results_only():
@@ -185,7 +196,7 @@ def _overall(one: Overall) -> Sequence[str]:
 
 
 def _brief(test: str) -> str:
-    """A test's name in a table; the notes below have it in full."""
+    """The short name of a test in a table; the notes below give the full name."""
     from mubench_gen.scores.paired import PERMUTATION, SIGN_FLIP
 
     return {SIGN_FLIP: "sign-flip", PERMUTATION: "permutation"}.get(test, test)
@@ -198,7 +209,7 @@ def _notes(found: Comparison) -> list[str]:
     lines = [f"Not comparable as they are: {text}." for text in found.accepted]
     lines += [f"Note: {text}." for text in found.notes]
     lines.append(
-        f"Compared on {shared}; unanswered is wrong, items that failed in one are left out of both."
+        f"Compared on {shared}; unanswered is wrong, items that failed in one run are left out."
     )
     lines.append(
         "Intervals and tests are clustered by image. p (Holm) is adjusted for all differences of "
@@ -210,7 +221,7 @@ def _notes(found: Comparison) -> list[str]:
             lines.append(f"No item has a value of {one.chosen.key} in both runs.")
         elif one.left_out:
             lines.append(
-                f"Of too few images for {one.chosen.key}, and left out: {', '.join(one.left_out)}."
+                f"Left out, with too few images for {one.chosen.key}: {', '.join(one.left_out)}."
             )
     lines += [f"Tests: {text}." for text in _tests(found)]
     if any(one.draws is not None for one in _tested(found)):
@@ -227,7 +238,7 @@ def _tested(found: Comparison) -> list[PairedDifference | Omnibus]:
 
 
 def _tests(found: Comparison) -> list[str]:
-    """What the tests are that are named by a word."""
+    """Explain each test that the tables name by one word."""
     from mubench_gen.scores.paired import MCNEMAR, PERMUTATION, SIGN_FLIP
 
     used = {one.test for one in _tested(found)}

@@ -1,4 +1,4 @@
-"""`mubench-gen data`: what a data set holds; fetching, checking and making one."""
+"""`mubench-gen data`: describe, fetch, check and make data sets."""
 
 from __future__ import annotations
 
@@ -32,21 +32,24 @@ Examples:
 
 @click.group("data", cls=Subcommands, epilog=_EXAMPLES)
 def command() -> None:
-    """What a data set holds; fetch, check or make one."""
+    """Describe, fetch, check or make data sets."""
 
 
 @command.command("info", epilog=examples_of(_EXAMPLES, "data info"))
 @click.argument("name", default="demo", metavar="[NAME|PATH]")
 @click.option(
-    "--licenses", multiple=True, metavar="NAMES", help="Rows under these: commercial, CC-BY*, …"
+    "--licenses",
+    multiple=True,
+    metavar="NAMES",
+    help="Only rows under these licences: commercial, CC-BY*, …",
 )
 @click.option("--partial", is_flag=True, help="Leave out files that are missing or damaged.")
-@click.option("--allow-outside", is_flag=True, help="Images may lie outside of the folder.")
+@click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def info(
     name: str, licenses: tuple[str, ...], partial: bool, allow_outside: bool, as_json: bool
 ) -> None:
-    """Rows, images, questions by task and data set, and licences. Checks every row."""
+    """Print rows, images, questions by task and data set, and licences. Checks every row."""
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data import open_dataset
     from mubench_gen.data.survey import survey
@@ -67,16 +70,16 @@ def info(
 
 @command.command("prepare", epilog=examples_of(_EXAMPLES, "data prepare"))
 @click.argument("name", type=click.Choice(["demo", "ubench"]))
-@click.option("--images", type=click.IntRange(min=1), metavar="N", help="How many. [600]")
+@click.option("--images", type=click.IntRange(min=1), metavar="N", help="Number of images. [600]")
 @click.option(
-    "--seed", type=click.IntRange(min=0), metavar="N", help="Of the images. [the demo's own]"
+    "--seed", type=click.IntRange(min=0), metavar="N", help="Seed of the images. [the demo's]"
 )
 @click.option("--out", type=PATH, metavar="DIR", help="A new folder. [the cache]")
 def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -> None:
     """Fetch μ-Bench, or generate the demo data.
 
-    μ-Bench goes into the hub's cache (HF_HOME), 3.6 GB. What is there already is checked and
-    kept; an interrupted download goes on.
+    μ-Bench goes into the hub's cache (HF_HOME), 3.6 GB. Existing files are checked and kept;
+    an interrupted download is continued.
     """
     from mubench_gen.data.cache import DEMO_IMAGES, demo_folder, generate_demo
     from mubench_gen.errors import SettingError
@@ -86,18 +89,18 @@ def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -
         return
     if out is None:
         if images is not None or seed is not None:
-            raise SettingError("--images and --seed make data of your own: give --out DIR too.")
+            raise SettingError("--images and --seed make new data: give --out DIR too.")
         say(str(demo_folder()))
         return
     if out.exists():
-        raise SettingError(f"--out {out}: exists already; give a folder that doesn't.")
+        raise SettingError(f"--out {out}: exists already; name a new folder.")
     generate_demo(out, images=images or DEMO_IMAGES, seed=seed)
     say(str(out))
 
 
 @command.command("verify", epilog=examples_of(_EXAMPLES, "data verify"))
 @click.argument("name", default="ubench", metavar="[NAME|PATH]")
-@click.option("--allow-outside", is_flag=True, help="Images may lie outside of the folder.")
+@click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def verify(name: str, allow_outside: bool, as_json: bool) -> int:
     """Read all of a data set: sizes, SHA-256, every row, every image. Exit code 1 if not sound."""
@@ -123,8 +126,10 @@ def verify(name: str, allow_outside: bool, as_json: bool) -> int:
     metavar="FILE",
     help="CSV or JSONL with the questions. [the one in FOLDER]",
 )
-@click.option("--name", metavar="NAME", help="Of the data set. [the folder's]")
-@click.option("--license", "licence", metavar="NAME", help="Of rows whose table names none.")
+@click.option("--name", metavar="NAME", help="Name of the data set. [the folder's]")
+@click.option(
+    "--license", "licence", metavar="NAME", help="Licence of rows for which the table gives none."
+)
 def import_(
     folder: Path, out: Path, table: Path | None, name: str | None, licence: str | None
 ) -> None:
@@ -147,13 +152,13 @@ def import_(
 
 @command.command("join", epilog=examples_of(_EXAMPLES, "data join"))
 @click.argument("folders", nargs=-1, required=True, type=PATH, metavar="RUN...")
-@click.option("--out", type=PATH, metavar="DIR", help="The run's folder. [beside RUN]")
+@click.option("--out", type=PATH, metavar="DIR", help="The new run's folder. [next to the shards']")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def join(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
-    """Make one run of the runs of all shards (`eval --shard I/N`).
+    """Join the runs of all shards (`eval --shard I/N`) into one run.
 
-    Refused: gaps, records of one item that disagree, shards of different runs. Exit code 3 where
-    items failed; the command without --shard and with --run-dir DIR tries those again.
+    Gaps, contradicting records of an item and shards of different runs are refused. Exit code 3
+    if items failed; the command without --shard and with --run-dir DIR tries those again.
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.runs.merge_shards import join as join_runs
@@ -174,7 +179,7 @@ def _prepare_ubench(images: int | None, seed: int | None, out: Path | None) -> N
 
     if (images, seed, out) != (None, None, None):
         raise SettingError(
-            "--images, --seed and --out are for the demo; ubench goes where HF_HOME says."
+            "--images, --seed and --out are for the demo; ubench is stored below HF_HOME."
         )
     say(str(fetch(UBENCH)))
 

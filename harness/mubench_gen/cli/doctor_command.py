@@ -1,4 +1,4 @@
-"""`mubench-gen doctor`: is this machine fit for the job?"""
+"""`mubench-gen doctor`: can this machine do the job?"""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
 
 @click.command("doctor", epilog=_EXAMPLES)
 @click.option(
-    "--plugin", "plugins", multiple=True, metavar="NAMES", help="Is it fit for these plugins?"
+    "--plugin", "plugins", multiple=True, metavar="NAMES", help="Check what these plugins need."
 )
 @click.option("--model", metavar="NAME", help="Which of the plugin's models. [its first]")
-@click.option("--engine", metavar="NAME", help="Is it fit for this engine?")
-@click.option("--data", metavar="NAME|PATH", help="Is this data set there?")
-@click.option("--gpu", is_flag=True, help="Is there a GPU that torch can use?")
-@click.option("--offline", is_flag=True, help="Does it work without a network?")
+@click.option("--engine", metavar="NAME", help="Check what this engine needs.")
+@click.option("--data", metavar="NAME|PATH", help="Check that this data set is there.")
+@click.option("--gpu", is_flag=True, help="Check that torch can use a GPU.")
+@click.option("--offline", is_flag=True, help="Check that it works without a network.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     plugins: tuple[str, ...],
@@ -38,9 +38,9 @@ def command(
     offline: bool,
     as_json: bool,
 ) -> int:
-    """Say what of this machine is fine, what isn't, and what to type.
+    """Check this machine: print what works, what doesn't, and how to fix it.
 
-    Exit code 1 where mubench-gen itself, or something that was asked for, does not hold.
+    Exit code 1 if mubench-gen itself, or something that was asked for, does not work.
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.doctor import Expectations, examine
@@ -60,5 +60,5 @@ def command(
         print_json({"holds": not faults, "findings": [asdict(finding) for finding in findings]})
     else:
         number = "Nothing is" if not faults else f"{len(faults)} of {len(findings)} findings are"
-        say(f"{number} at fault; a note matters only for what it names.")
+        say(f"{number} at fault; a note matters only if you use what it names.")
     return 1 if faults else 0

@@ -44,27 +44,29 @@ _PLANNING = ("--plan", "--rate", "--gpus", "--image-tokens", "--reply-tokens")
     "--config",
     type=PATH,
     metavar="FILE",
-    help="TOML file of any of these settings; flags win.",
+    help="TOML file with any of these settings; flags override it.",
 )
-@click.option("--plan", "planning", is_flag=True, help="Ask nothing: count what it would take.")
+@click.option(
+    "--plan", "planning", is_flag=True, help="Ask nothing: estimate requests, tokens and bytes."
+)
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
     metavar="N",
-    help="With --plan: requests a second and GPU.",
+    help="With --plan: requests per second and GPU.",
 )
 @click.option("--gpus", type=click.IntRange(min=1), metavar="N", help="With --plan. [1]")
 @click.option(
     "--image-tokens",
     type=click.IntRange(min=1),
     metavar="N",
-    help="With --plan: tokens an image. [the checkpoint's, or 576]",
+    help="With --plan: tokens per image. [the checkpoint's, or 576]",
 )
 @click.option(
     "--reply-tokens",
     type=click.IntRange(min=1),
     metavar="N",
-    help="With --plan: tokens a reply. [an eighth of the longest]",
+    help="With --plan: tokens per reply. [max_tokens / 8]",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
@@ -95,7 +97,7 @@ def command(
         return _plan(names, given, assumed, as_json=as_json)
     if assumed:
         flag = next(iter(assumed)).replace("_", "-")
-        raise SettingError(f"--{flag} goes with --plan, which asks nothing.")
+        raise SettingError(f"--{flag} is only for --plan: give that too.")
     with results_only():
         runs = _evaluate(names, given)
     metrics = chosen(_names(given.get("metric", ())))

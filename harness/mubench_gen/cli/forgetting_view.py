@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from mubench_gen.compare.forgetting import Change, Forgetting
 
 _HALF = 24  # characters of a bar to either side
-_MOST_TABLES = 3  # beyond, that of the last alone; --json has all
+_MOST_TABLES = 3  # of more fine-tunes only the last has its table; --json has all
 
 
 def report(runs: Sequence[Path], *, html: Path | None, as_json: bool) -> None:
-    """Print the forgetting between the first run, the base's, and the others, or write a page."""
+    """Print what each run forgot and learned against the first, the base's, or write a page."""
     from mubench_gen.cli.tables import print_json
     from mubench_gen.compare.forgetting import forgetting
     from mubench_gen.runs.results import load_run
@@ -46,7 +46,7 @@ def _write_page(found: Forgetting, path: Path) -> None:
 
 
 def folders(given: Sequence[Path]) -> list[Path]:
-    """The run folders, a sweep's folder standing for its own: the base's, then by α."""
+    """Replace each sweep's folder by its run folders: the base's, then by α."""
     found: list[Path] = []
     for path in given:
         runs = [] if _is_run(path) else [one.parent for one in path.glob("*/manifest.json")]
@@ -56,7 +56,7 @@ def folders(given: Sequence[Path]) -> list[Path]:
 
 
 def _rank(name: str) -> tuple[bool, Decimal] | None:
-    """The place of a run in a sweep: the base first, α ascending. None: it is no run of one."""
+    """The sort key of a sweep's run: the base first, α ascending. None for any other run."""
     from decimal import Decimal, InvalidOperation
 
     if name == "base":
@@ -73,9 +73,7 @@ def _is_run(path: Path) -> bool:
 
 
 def show(found: Forgetting) -> None:
-    """A table and a plot a fine-tune (of many the last), and where there are several all of them
-    side by side.
-    """
+    """Print a table and a plot of each fine-tune (of many, of the last), and one of all of them."""
     few = len(found.finetuned) <= _MOST_TABLES
     for name in found.finetuned if few else found.finetuned[-1:]:
         print_table(
@@ -94,7 +92,7 @@ def show(found: Forgetting) -> None:
 
 
 def bars(changes: Sequence[Change]) -> str:
-    """Forgotten to the left, learned to the right, a line a task, on one scale."""
+    """Draw forgotten to the left and learned to the right, a line per task, on one scale."""
     if not changes:
         return ""
     widest = max(max(one.forgotten, one.learned) for one in changes) or 1.0
@@ -123,13 +121,13 @@ def _side_by_side(found: Forgetting) -> None:
     print_table(
         ["", "before", *_headings(found.finetuned)],
         rows,
-        title=f"Change of {found.base} in points (*: p < 0.05 by Holm, over all of them)",
+        title=f"Change of {found.base} in points (*: p < 0.05, adjusted by Holm over all of them)",
         right=range(1, len(found.finetuned) + 2),
     )
 
 
 def _headings(names: Sequence[str]) -> list[str]:
-    """The names; of one sweep's runs the α alone."""
+    """The names, or only the α if all are runs of one sweep."""
     stems = {name.rpartition("@")[0] for name in names}
     if len(stems) == 1 and "" not in stems:
         return [f"α {name.rpartition('@')[2]}" for name in names]
@@ -159,9 +157,9 @@ def _notes(found: Forgetting) -> list[str]:
     lines = [f"Not comparable as they are: {text}." for text in found.accepted]
     lines += [f"Note: {text}." for text in found.notes]
     lines.append(
-        f"On {found.items:,} items that all have. Forgotten: right before and wrong after; "
-        "learned: the other way round; kept: of what was right before, what still is. Unanswered "
-        "is wrong."
+        f"On {found.items:,} items that all runs have. Forgotten: right before and wrong after; "
+        "learned: wrong before and right after; kept: the share of what was right before that "
+        "still is. Unanswered counts as wrong."
     )
     lines.append(
         "Intervals and tests are paired by item and clustered by image; p (Holm) is adjusted over "

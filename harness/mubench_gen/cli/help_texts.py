@@ -1,4 +1,4 @@
-"""How commands print their help: options in sections, subcommands in full, their own examples."""
+"""How commands print their help: options in sections, full lines of subcommands, examples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-_WIDE = 200  # characters of a subcommand's line: none is cut
+_WIDE = 200  # characters: click cuts no line of a subcommand at this width
 
 
 def examples_of(examples: str, words: str) -> str:
@@ -18,7 +18,7 @@ def examples_of(examples: str, words: str) -> str:
 
 
 class Subcommands(click.Group):
-    """A group whose subcommands are listed uncut, and whose unknown ones get a helpful word."""
+    """A group that lists its subcommands uncut, and suggests names for unknown ones."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = []
@@ -44,7 +44,7 @@ class Subcommands(click.Group):
 
 
 class Sectioned(click.Command):
-    """A command whose options stand under headings; those that no heading names come last."""
+    """A command with headings over its options; options without a heading come last."""
 
     def __init__(self, *args: object, sections: Mapping[str, Sequence[str]], **kw: object) -> None:
         super().__init__(*args, **kw)  # type: ignore[arg-type]

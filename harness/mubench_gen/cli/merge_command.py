@@ -36,13 +36,13 @@ Examples:
     multiple=True,
     required=True,
     metavar="A[,A…]|START:STOP:STEP",
-    help="How far from the base (0) to the fine-tune (1); several are made in one pass.",
+    help="Position between base (0) and fine-tune (1); several are made in one pass.",
 )
 @click.option(
     "--out",
     type=PATH,
     required=True,
-    help="The folder to be made: the model itself, or of several α one alpha-A each.",
+    help="The new folder: the model itself, or with several α a folder alpha-A for each.",
 )
 @click.option(
     "--method",
@@ -50,7 +50,7 @@ Examples:
     metavar="NAME",
     help="linear, slerp, task-arithmetic (α of any size), lines (by depth). [linear]",
 )
-@click.option("--include", multiple=True, metavar="GLOB", help="Merge these tensors alone.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Merge only these tensors.")
 @click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Leave these tensors as the base has them."
 )
@@ -58,7 +58,7 @@ Examples:
     "--carry-from",
     type=click.Choice(["base", "finetuned"]),
     default="base",
-    help="Whose configuration, tokenizer, processor and chat template come along. [base]",
+    help="Where configuration, tokenizer, processor and chat template come from. [base]",
 )
 @click.option(
     "--accept-vocabulary", is_flag=True, help="Merge although the tokenizers' tokens differ."
@@ -66,7 +66,7 @@ Examples:
 @click.option(
     "--adapters",
     is_flag=True,
-    help="FINETUNED is a LoRA adapter: write it scaled by α, its weights linked.",
+    help="FINETUNED is a LoRA adapter: write it scaled by α, with links to its weights.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
@@ -84,9 +84,9 @@ def command(
 ) -> None:
     """Mix the weights of BASE and FINETUNED: (1 − α)·base + α·fine-tuned, tensor by tensor.
 
-    Folders or hub ids (OWNER/NAME, OWNER/NAME@REVISION), safetensors or pickle. What is
-    written is safetensors that transformers and vLLM load. An interrupted merge goes on with
-    the same command.
+    Takes folders or hub ids (OWNER/NAME, OWNER/NAME@REVISION), safetensors or pickle. Writes
+    safetensors that transformers and vLLM load. The same command continues an interrupted
+    merge.
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.progress import bar
@@ -141,7 +141,7 @@ def _show(report: MergeReport) -> None:
         right=range(1, 5),
     )
     told = [f"{len(report.merged):,} tensors merged by {report.recipe.method}"]
-    told += [f"{report.identical:,} of them equal in all"] if report.identical else []
+    told += [f"{report.identical:,} of them equal in all models"] if report.identical else []
     told += [f"{len(report.copied):,} copied (integers)"] if report.copied else []
     told += [f"{len(report.skipped):,} left as the base has them"] if report.skipped else []
     lines = [f"{', '.join(told)}."]

@@ -1,4 +1,4 @@
-"""The flag `--metric`: further scores of what is shown."""
+"""The flag `--metric`: further scores to compute and show."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ metric_option = setting_option(
 
 
 def chosen(names: Sequence[str]) -> Sequence[ChosenMetric]:
-    """The metrics of these names; none where none are given."""
+    """The metrics of these names; empty if no name is given."""
     if not names:
         return ()
     from mubench_gen.console.stdout import results_only
@@ -31,9 +31,9 @@ def chosen(names: Sequence[str]) -> Sequence[ChosenMetric]:
 def metrics_of_all(
     runs: Sequence[Run], names: Sequence[str]
 ) -> tuple[Sequence[ChosenMetric], list[str]]:
-    """The metrics of these names; without any those that all the runs were scored with.
+    """The metrics of these names; without names, the metrics that all runs were scored with.
 
-    And why some of the latter are left out, a sentence each.
+    Also a sentence on each metric that is left out because not all runs have it.
     """
     if names:
         return chosen(names), []

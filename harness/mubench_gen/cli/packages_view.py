@@ -1,4 +1,4 @@
-"""Below the listings of tasks and prompts: what installed packages bring beside."""
+"""Lists, below tasks and prompts, the definitions that installed packages add."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from mubench_gen.console.outlet import say
 
 
 def show(kind: str, suffix: str) -> None:
-    """A line for each package that has definitions of this kind, or could not be used."""
+    """Print a line for each package that has definitions of this kind or is unusable."""
     from mubench_gen.plugins.task_packages import MARK, packages
 
     for package in packages():

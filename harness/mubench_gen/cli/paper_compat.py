@@ -1,4 +1,4 @@
-"""`score RUN --scorer paper-compat`: both scorers, and where they part."""
+"""`score RUN --scorer paper-compat`: both scorers, and where they differ."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REPLY = 60
 
 
 def show(run: Run, *, seed: int, as_json: bool) -> None:
-    """Score the run by the official rule and by ours, on stdout."""
+    """Print the scores of the run by the official rule and by ours."""
     from mubench_gen.cli.tables import print_json
     from mubench_gen.compare.official import compare_scorers
     from mubench_gen.compare.published import reservations
@@ -94,7 +94,7 @@ def _print_differences(compared: Compared) -> None:
 
     if compared.scored:
         say(
-            f"{compared.scored:,} items had a score an option and no reply: "
+            f"{compared.scored:,} items have option scores instead of a reply: "
             "both scorers take the highest."
         )
     if not compared.differences:
@@ -112,6 +112,6 @@ def _print_differences(compared: Compared) -> None:
             ]
             for d in compared.differences
         ],
-        title="Where they part: points of the official accuracy that are the scorer's doing",
+        title="Where they differ: points of the official accuracy that each cause adds",
         right=[2, 3],
     )

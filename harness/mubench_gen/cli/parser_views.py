@@ -1,4 +1,4 @@
-"""What `score` shows of the parser itself: its card, and a person's audit of a run."""
+"""What `score` shows about the parser: its error rates, and a person's audit of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mubench_gen.runs.results import Run
 
 
 def show_card(path: Path, *, as_json: bool) -> None:
-    """The card of a labelled file: right, wrong, unanswered, by regime, status and rule."""
+    """Print the parser's error rates on a labelled file, by regime, status and rule."""
     from rich.console import Console
 
     from mubench_gen.cli.tables import print_json
@@ -27,7 +27,7 @@ def show_card(path: Path, *, as_json: bool) -> None:
 
 
 def draw_audit(run: Run, size: int, *, seed: int, out: Path | None) -> None:
-    """Write the sample that a person is to label."""
+    """Write the sample of replies for a person to label."""
     from mubench_gen.runs.audit import NO_ANSWER, UNSURE, draw_sample, write_sample
 
     path = out if out is not None else Path(f"{run.dir.name}-audit.csv")
@@ -42,7 +42,7 @@ def draw_audit(run: Run, size: int, *, seed: int, out: Path | None) -> None:
 
 
 def show_audit(run: Run, path: Path, *, as_json: bool) -> None:
-    """The accuracy corrected by what the person read."""
+    """Print the accuracy, corrected by the labels of the person."""
     from mubench_gen.cli.tables import print_json, print_table
     from mubench_gen.console.numbers import percent
     from mubench_gen.runs.audit import audit, read_labels
@@ -55,14 +55,14 @@ def show_audit(run: Run, path: Path, *, as_json: bool) -> None:
     print_table(
         ["", "%"],
         [
-            ["accuracy as the parser read", percent(found.accuracy)],
+            ["accuracy by the parser", percent(found.accuracy)],
             ["accuracy corrected by the audit", percent(found.corrected)],
-            ["95 % interval of that", f"{percent(low)}–{percent(high)}"],
+            ["95 % interval of the corrected", f"{percent(low)}–{percent(high)}"],
             ["replies read as another option", percent(found.misread)],
             ["answers not found", percent(found.missed)],
-            ["answers found where there is none", percent(found.invented)],
+            ["answers found in replies without one", percent(found.invented)],
         ],
         title=f"{run.dir.name}: {found.labelled} of {found.n:,} replies read by a person",
-        caption=f"{found.unsure} could not be told and are left out" if found.unsure else None,
+        caption=f"{found.unsure} replies marked as unsure are left out" if found.unsure else None,
         right=[1],
     )

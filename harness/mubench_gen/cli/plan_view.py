@@ -12,14 +12,14 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def print_estimates(estimates: Sequence[RunEstimate]) -> None:
-    """A table a model, and below it what was assumed."""
+    """Print a table per model, and below it the assumptions."""
     from mubench_gen.cli.tables import print_table
 
     for one in estimates:
         print_table(
-            ["what", "how much"],
+            ["quantity", "estimate"],
             list(_rows(one)),
-            title=f"{one.plugin} {one.model}: nothing is asked",
+            title=f"{one.plugin} {one.model}: estimate, no request was sent",
             right=[1],
             caption=_caption(one),
         )
@@ -27,9 +27,9 @@ def print_estimates(estimates: Sequence[RunEstimate]) -> None:
 
 def _rows(one: RunEstimate) -> Iterator[tuple[str, str]]:
     yield "items (records)", f"{one.items:,}"
-    yield "requests (equal ones once)", f"{one.requests:,}"
+    yield "requests (equal ones counted once)", f"{one.requests:,}"
     if one.unreadable:
-        yield "items whose image cannot be read", f"{one.unreadable:,}"
+        yield "items with an unreadable image", f"{one.unreadable:,}"
     yield "distinct images", f"{one.images:,} ({_bytes(one.image_bytes)})"
     if one.captions is not None:
         yield "distinct captions", f"{one.captions:,}"
@@ -40,28 +40,28 @@ def _rows(one: RunEstimate) -> Iterator[tuple[str, str]]:
     yield "over the network with Ray", _bytes(one.network_bytes.ray)
     yield "run folder", _bytes(one.run_folder_bytes)
     if one.hours is not None and one.rate is not None:
-        yield f"hours at {one.rate:g} requests/s a GPU, {one.gpus} GPU", _hours(one.hours)
+        yield f"hours at {one.rate:g} requests/s per GPU, {one.gpus} GPU", _hours(one.hours)
     if one.records_a_second is not None:
-        yield "records a second to write", f"{one.records_a_second:,.1f}"
+        yield "records per second to write", f"{one.records_a_second:,.1f}"
 
 
 def _caption(one: RunEstimate) -> str:
     assumed = one.assumed
     origin = {"given": "given", "config": "its config.json", "default": "assumed: --image-tokens"}
     reply = (
-        "an eighth of the longest reply (--reply-tokens)"
+        "a reply takes an eighth of its limit (--reply-tokens)"
         if assumed.reply_tokens is None
-        else f"{assumed.reply_tokens} tokens a reply"
+        else f"{assumed.reply_tokens} tokens per reply"
     )
     parts = [
-        f"{assumed.image_tokens:,} tokens an image ({origin[assumed.image_tokens_from]})",
-        f"{assumed.letters_a_token} letters a token",
+        f"{assumed.image_tokens:,} tokens per image ({origin[assumed.image_tokens_from]})",
+        f"{assumed.letters_a_token} letters per token",
         reply,
     ]
     if assumed.looked_at < one.items:
-        parts.append(f"from {assumed.looked_at:,} items of a sample of the images")
+        parts.append(f"from {assumed.looked_at:,} items on a sample of the images")
     if one.hours is None:
-        parts.append("--rate N --gpus N: hours")
+        parts.append("for hours give --rate N --gpus N")
     return " · ".join(parts)
 
 

@@ -11,7 +11,7 @@ _OURS = ("ours", "paper-compat")
 
 
 def show(run: Run, name: str, *, as_json: bool) -> None:
-    """Let the plugin's scorer score the run, and print what it gives."""
+    """Score the run with the plugin's scorer and print the result."""
     from mubench_gen.cli.tables import print_json, print_table
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import PluginError, did_you_mean

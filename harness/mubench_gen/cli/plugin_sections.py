@@ -1,4 +1,4 @@
-"""`report RUN… --section NAME`: what plugins have to say about runs."""
+"""`report RUN… --section NAME`: sections of a report that plugins write."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ask(runs: Sequence[Run], names: Sequence[str]) -> Mapping[str, Section]:
 
 
 def document(sections: Mapping[str, Section]) -> dict[str, Any]:
-    """What the report's JSON document holds of them."""
+    """The sections as part of the report's JSON document."""
     if not sections:
         return {}
     return {"sections": {name: asdict(section) for name, section in sections.items()}}

@@ -29,7 +29,7 @@ Examples:
   mubench-gen plugins check ./my_model.py
 """
 _DEFINITIONS = "definitions"  # the kind of a package of tasks and prompts
-_WIDEST = 32  # a column of the listing; what is longer moves its own row alone
+_WIDEST = 32  # characters of a column; a longer cell shifts only its own row
 _NEW_EXAMPLES = """
 \b
 Examples:
@@ -52,14 +52,14 @@ Examples:
     "--import",
     "tried",
     is_flag=True,
-    help="Import each, in a process of its own, and say what that does and registers.",
+    help="Import each in its own process, and report what it registers and changes.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
     """List the plugins, without importing any.
 
-    Each with its kind, distribution, version and state: ok, or what is wrong with it.
+    Shows kind, distribution, version and state of each: ok, or what is wrong.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -88,13 +88,13 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
 
 
 def _state(plugin: Listed, imported: Imported | None) -> str:
-    """The state in words; where the plugin was imported, what was seen."""
+    """The state in words, with what the import showed if the plugin was imported."""
     from mubench_gen.plugins.listing import UNREADABLE
 
     if imported is None:
         return f"{plugin.state}; it {' and '.join(plugin.notes)}" if plugin.notes else plugin.state
     if imported.error is not None:
-        # Of its own row a plugin needs no name.
+        # The row names the plugin already.
         named = f"The plugin {plugin.name!r} ({plugin.distribution} {plugin.version})"
         error = imported.error.removeprefix(f"{named} is broken: ").removeprefix(f"{named}: ")
         return f"broken: {error}"
@@ -103,7 +103,7 @@ def _state(plugin: Listed, imported: Imported | None) -> str:
 
 
 def _packages() -> list[Listed]:
-    """The packages of tasks and prompts, as the listing has plugins."""
+    """The packages of tasks and prompts, in the form of listed plugins."""
     from mubench_gen.plugins.listing import Listed
     from mubench_gen.plugins.task_packages import packages
 
@@ -114,7 +114,7 @@ def _packages() -> list[Listed]:
 
 
 def _import_each(listed: list[Listed]) -> dict[str, Imported]:
-    """What importing does, for each that could be imported."""
+    """The result of importing, for each plugin that could be imported."""
     from mubench_gen.plugins.import_trial import import_each
     from mubench_gen.plugins.listing import ASKED_FOR, UNNAMED
 
@@ -185,7 +185,7 @@ def show(name: str, as_json: bool) -> None:
             about = option["description"] or ""
             say(f"-o {key}={option['default']}  {about}  ({model['name']})")
         if model["any_id"]:
-            say(f"--model takes any other id or folder of the kind of {model['name']}.")
+            say(f"--model also takes another id or folder of the same kind as {model['name']}.")
 
 
 @command.command("new", epilog=_NEW_EXAMPLES)
@@ -204,7 +204,7 @@ def show(name: str, as_json: bool) -> None:
     help="Apache-2.0, MIT or BSD-3-Clause. [Apache-2.0]",
 )
 @click.option(
-    "--author", metavar="NAME", default="the authors", help="For the licence. [the authors]"
+    "--author", metavar="NAME", default="the authors", help="Name in the licence. [the authors]"
 )
 @click.option(
     "--to",
@@ -214,7 +214,7 @@ def show(name: str, as_json: bool) -> None:
     help="A new folder. [mubench-gen-NAME]",
 )
 def new(name: str, kind: str, licence: str, author: str, folder: Path | None) -> None:
-    """Write a ready repository of a plugin: model, tests, licence, workflows."""
+    """Create the repository of a plugin: model, tests, licence, workflows."""
     from mubench_gen.plugins.scaffold import Scaffold, write_scaffold
 
     scaffold = Scaffold(name, kind, licence, author)
@@ -228,9 +228,11 @@ def new(name: str, kind: str, licence: str, author: str, folder: Path | None) ->
 @click.argument("name")
 @click.option("--model", metavar="NAME", help="Which of the plugin's models. [its first]")
 @click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the plugin.")
-@click.option("--gpu", is_flag=True, help="On CUDA instead of the CPU.")
-@click.option("--engine", metavar="ENGINE", help="What opens a checkpoint. [on a CPU transformers]")
-@click.option("--only", multiple=True, metavar="CHECKS", help="These checks alone.")
+@click.option("--gpu", is_flag=True, help="Check on CUDA instead of the CPU.")
+@click.option(
+    "--engine", metavar="ENGINE", help="The engine of a checkpoint. [on a CPU transformers]"
+)
+@click.option("--only", multiple=True, metavar="CHECKS", help="Run only these checks.")
 @click.option(
     "--expect-failure",
     "expected",
@@ -249,7 +251,7 @@ def check(
     expected: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """Check that a plugin's model keeps what the harness relies on; exit code 1 where not."""
+    """Check that a plugin's model does what the harness relies on; exit code 1 if not."""
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.progress import log
     from mubench_gen.console.stdout import results_only
@@ -283,7 +285,7 @@ def check(
 
 
 def _check_gpu() -> None:
-    """Refuse to check on the CPU what was meant to be checked on a GPU."""
+    """Refuse to check on the CPU when --gpu asks for a GPU."""
     from mubench_gen.doctor.machine import ask_torch, driver_gpus
     from mubench_gen.errors import SettingError
 
@@ -292,7 +294,7 @@ def _check_gpu() -> None:
 
 
 def _say(result: Result) -> None:
-    """On stderr while it goes on: what a model prints belongs there too."""
+    """Print a result to stderr as the checks run, where the output of models goes too."""
     colour = {"passed": "green", "failed": "red", "unexpected pass": "red"}.get(result.state)
     found = f": {result.found}" if result.found else ""
     line = f"{result.state:<8} {result.check.name}{found}"
@@ -333,7 +335,7 @@ def _described(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _show(model: dict[str, Any], *, first: bool) -> None:
-    """A model in some lines: its name for --model, what it is, its facts."""
+    """Print a model: its name for --model, its kind, its facts."""
     from mubench_gen.console.outlet import printable
 
     source = model["source"]

@@ -66,7 +66,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     metavar="N",
     help="Which of its questions.",
 )
-@click.option("--allow-outside", is_flag=True, help="Images may lie outside of the data's folder.")
+@click.option("--allow-outside", is_flag=True, help="Allow images outside of the data's folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(
     name: str,

@@ -1,4 +1,4 @@
-"""`report RUN… --published`: the paper's rows beside the user's, in sections of their own."""
+"""`report RUN… --published`: the paper's results and the user's, in separate sections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.compare.published import Axis, Beside, Cell
+    from mubench_gen.compare.published import AxisScore, ColumnScore, OwnResults
     from mubench_gen.runs.results import Run
 
 _AXES = {
@@ -22,7 +22,7 @@ _MARK = "≠"
 
 
 def show(runs: Sequence[Run]) -> None:
-    """Two tables: the main results and the weight-merging figure."""
+    """Print two tables: the main results and the weight-merging figure."""
     from mubench_gen.compare.published import beside
 
     yours = [beside(run) for run in runs]
@@ -32,7 +32,7 @@ def show(runs: Sequence[Run]) -> None:
 
 
 def document(runs: Sequence[Run]) -> dict[str, Any]:
-    """The same for --json: what is published and what is yours under keys of their own."""
+    """The same for --json: published results and the user's under separate keys."""
     from mubench_gen.compare.published import beside, load_published
 
     return {
@@ -41,7 +41,7 @@ def document(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _print_main(yours: Sequence[Beside]) -> None:
+def _print_main(yours: Sequence[OwnResults]) -> None:
     from mubench_gen.cli.tables import print_table
     from mubench_gen.compare.published import load_published
 
@@ -64,7 +64,7 @@ def _print_main(yours: Sequence[Beside]) -> None:
     )
 
 
-def _print_merging(yours: Sequence[Beside]) -> None:
+def _print_merging(yours: Sequence[OwnResults]) -> None:
     from mubench_gen.cli.tables import print_table
     from mubench_gen.compare.published import load_published
 
@@ -87,7 +87,7 @@ def _print_merging(yours: Sequence[Beside]) -> None:
     )
 
 
-def _print_notes(yours: Sequence[Beside]) -> None:
+def _print_notes(yours: Sequence[OwnResults]) -> None:
     from mubench_gen.compare.published import load_published
 
     columns = load_published().columns
@@ -111,20 +111,20 @@ def _plain(cell: tuple[float, float] | None) -> str:
     )
 
 
-def _official(cell: Cell | None) -> str:
+def _official(cell: ColumnScore | None) -> str:
     if cell is None or cell.score.accuracy is None or cell.score.half_width is None:
         return "–"
     mark = f"{_MARK} " if cell.reservations else ""
     return f"{mark}{100 * cell.score.accuracy:.2f} ± {100 * cell.score.half_width:.2f}"
 
 
-def _ours(cell: Cell | None) -> str:
+def _ours(cell: ColumnScore | None) -> str:
     if cell is None or cell.score.ours is None:
         return "–"
     return f"{_MARK} {100 * cell.score.ours:.2f} (N {cell.score.n:,})"
 
 
-def _place(places: Mapping[str, Axis], axis: str) -> str:
+def _place(places: Mapping[str, AxisScore], axis: str) -> str:
     place = places.get(axis)
     if place is None:
         return "–"

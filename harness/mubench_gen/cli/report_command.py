@@ -1,4 +1,4 @@
-"""`mubench-gen report`: the table of runs, as text, as a page, for other programs."""
+"""`mubench-gen report`: scores of runs as tables, as a page, as files for other programs."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Examples:
   mubench-gen report --forgetting runs/clip-1a2b3c4d runs/clip-plip-5e6f7a8b
 """
 _IN_THE_RUN = "report.html"
-_IN_MEMORY = 64 * 2**20  # bytes of an export that are not put on the disk meanwhile
+_IN_MEMORY = 64 * 2**20  # bytes; a larger export is buffered on disk
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What was asked for beside the runs."""
+    """The options of the command."""
 
     published: bool
     forgetting: bool
@@ -63,28 +63,28 @@ class _Wanted:
     flag_value="",
     metavar="[FILE]",
     callback=expanded,
-    help="Write one HTML file that needs no other; without FILE, report.html in the run's folder.",
+    help="Write one self-contained HTML file; without FILE, report.html in the run's folder.",
 )
 @click.option(
     "--format",
     "form",
     metavar="NAME",
-    help="The scores for other programs, on stdout or in --out: md, csv, latex, parquet, or a "
+    help="Export the scores, on stdout or to --out: md, csv, latex, parquet, or a "
     "plugin's format (PLUGIN, PLUGIN:FORMAT).",
 )
 @click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the format.")
 @metric_option
-@click.option("--out", type=PATH, metavar="FILE", help="Where --format goes.")
+@click.option("--out", type=PATH, metavar="FILE", help="File that --format writes.")
 @click.option(
     "--by",
     multiple=True,
     metavar="FIELD",
-    help="Also by a field of the row: stain, organism, submodality, institution, licence, …",
+    help="Also break down by a field of the items: stain, organism, submodality, licence, …",
 )
 @click.option(
     "--group",
     metavar="FACT",
-    help="Groups of models by a fact of theirs: scope (generalist, specialist), domain, family, …",
+    help="Group models by scope (generalist, specialist), domain, family, …",
 )
 @click.option(
     "--data", metavar="NAME|PATH", help="With --html: where the data are now. [as in the run]"
@@ -94,23 +94,25 @@ class _Wanted:
     "--items",
     type=click.IntRange(min=1),
     metavar="N",
-    help="With --html: items in the gallery at most, a drawn sample. [10,000]",
+    help="With --html: most items in the gallery, a random sample. [10,000]",
 )
 @click.option(
-    "--published", is_flag=True, help="Beside the paper's results, with what cannot be compared."
+    "--published", is_flag=True, help="Show the paper's results too, and what cannot be compared."
 )
 @click.option(
-    "--forgetting", is_flag=True, help="BASE FINETUNED…: what was gained and lost, task by task."
+    "--forgetting",
+    is_flag=True,
+    help="BASE FINETUNED…: what each fine-tune learned and forgot, by task.",
 )
 @click.option(
     "--section",
     multiple=True,
     metavar="NAMES",
-    help="Plugins whose section follows the tables, or stands on the page.",
+    help="Add sections by these plugins, below the tables or on the page.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **given: Any) -> None:
-    """Print the table of one run or several, finished or not, or write it as a page."""
+    """Show the scores of runs, finished or not, as tables or as an HTML page."""
     from mubench_gen.scores.metadata import split_fields
 
     wanted = _Wanted(by=split_fields(by), images=not no_images, **given)
@@ -141,7 +143,7 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
 
 
 def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
-    """SettingError for choices that do not go together."""
+    """Raise SettingError for options that exclude each other."""
     from mubench_gen.errors import SettingError
 
     ways = {
@@ -162,11 +164,11 @@ def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
     }
     for name, (given, way) in only.items():
         if given and not ways[way]:
-            raise SettingError(f"{name} is for {way}: give that too.")
+            raise SettingError(f"{name} works only with {way}: give that too.")
     if wanted.section and chosen and not ways["--html"]:
         raise SettingError(
-            f"--section does not go with {chosen[0]}: it follows the tables, or stands on the "
-            "page (--html)."
+            f"--section does not go with {chosen[0]}: a section is part of the tables or of "
+            "the page (--html)."
         )
     for name, unfit in (
         ("--by", bool(wanted.by)),
@@ -176,7 +178,7 @@ def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
         if unfit and (wanted.published or wanted.forgetting):
             raise SettingError(f"{name} does not go with {chosen[0]}.")
     if wanted.group is not None and wanted.form is not None:
-        raise SettingError("--group does not go with --format: take --json.")
+        raise SettingError("--group does not go with --format: use --json.")
     if wanted.as_json and (wanted.form is not None or ways["--html"]):
         raise SettingError(f"--json prints a document of its own: leave {chosen[0]} out.")
     if wanted.html == "" and (len(runs) > 1 or wanted.forgetting):
@@ -221,8 +223,10 @@ def _export(runs: Sequence[Run], wanted: _Wanted) -> None:
 
     form = choose_export(str(wanted.form), pairs(wanted.options))
     if not form.export.text and wanted.out is None and sys.stdout.isatty():
-        raise SettingError(f"{form.export.title} is no text for a terminal: give --out FILE.")
-    with SpooledTemporaryFile(_IN_MEMORY) as content:  # so that nothing half-written stays
+        raise SettingError(
+            f"{form.export.title} is not text that a terminal can show: give --out FILE."
+        )
+    with SpooledTemporaryFile(_IN_MEMORY) as content:  # so that no half-written file remains
         form.write(reported(runs, wanted.by, chosen(wanted.metric)), content)
         content.seek(0)
         if wanted.out is None:

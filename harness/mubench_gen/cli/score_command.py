@@ -41,27 +41,27 @@ _SHOWN = 20
     "--scorer",
     default="ours",
     metavar="NAME",
-    help="paper-compat: the official μ-Bench scorer beside ours; or a plugin's. [ours]",
+    help="paper-compat: compare with the official μ-Bench scorer; or a plugin's scorer. [ours]",
 )
 @metric_option
 @click.option(
     "--parser-card",
     type=PATH,
     metavar="FILE",
-    help="How often the parser is right on a labelled file (reply, options, gold); takes no RUN.",
+    help="Measure the parser on a labelled file (reply, options, gold), without a RUN.",
 )
 @click.option(
     "--audit", type=click.IntRange(min=1), metavar="N", help="Draw N replies for a person to label."
 )
-@click.option("--out", type=PATH, metavar="FILE", help="Where --audit writes.")
+@click.option("--out", type=PATH, metavar="FILE", help="File that --audit writes.")
 @click.option(
     "--audited",
     type=PATH,
     metavar="FILE",
-    help="The labelled sample: accuracy corrected for the parser's errors.",
+    help="The labelled sample: print the accuracy corrected for the parser's errors.",
 )
 @click.option(
-    "--seed", type=int, default=0, metavar="N", help="Of the bootstrap and of --audit. [0]"
+    "--seed", type=int, default=0, metavar="N", help="Seed of the bootstrap and of --audit. [0]"
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
@@ -78,7 +78,7 @@ def command(
 ) -> None:
     """Read a run's stored replies again, without a model, and score them.
 
-    Shows every answer that today's parser reads otherwise; changes nothing without --save.
+    Shows every answer that today's parser reads differently; changes nothing without --save.
     """
     from mubench_gen.cli.parser_views import draw_audit, show_audit, show_card
     from mubench_gen.errors import SettingError
@@ -102,7 +102,7 @@ def command(
     if metric:
         raise SettingError("--metric goes with our own reading: leave --scorer out.")
     if save:
-        raise SettingError("--save keeps our own reading alone; leave it out with --scorer.")
+        raise SettingError("--save stores only our own reading: leave it out with --scorer.")
     if scorer == "paper-compat":
         from mubench_gen.cli import paper_compat
 
@@ -151,7 +151,7 @@ def _print_changes(changes: list[ChangedAnswer], *, saved: bool) -> None:
 
     matter = [change for change in changes if change.matters]
     if not matter:
-        say("No answer reads otherwise than stored.")
+        say("No answer differs from the stored one.")
         return
     print_table(
         ["item", "reply", "before", "after", "right"],
@@ -165,7 +165,8 @@ def _print_changes(changes: list[ChangedAnswer], *, saved: bool) -> None:
             ]
             for change in matter[:_SHOWN]
         ],
-        title=f"{len(matter):,} answers read otherwise" + ("" if saved else " (not saved: --save)"),
+        title=f"{len(matter):,} answers read differently"
+        + ("" if saved else " (not saved: --save)"),
         caption=f"{len(matter) - _SHOWN:,} more: --json" if len(matter) > _SHOWN else None,
     )
 

@@ -11,14 +11,14 @@ import click
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.plan.options import HEADINGS, OPTIONS
 
-_SHORT = {"options": "-o"}  # settings whose flag is not their name
+_SHORT = {"options": "-o"}  # settings whose flag differs from their name
 _LAST = {"The run": ("--config", "--json", "--help")}
 
 Decorator = Callable[[Any], Any]
 
 
 def setting_option(name: str, *aliases: str, **changed: Any) -> Decorator:
-    """The option of a setting. What a command has otherwise is given as to `click.option`."""
+    """The option of a setting. `changed` overrides what is passed to `click.option`."""
     setting = OPTIONS[name]
     kind: dict[str, Any] = {"is_flag": True, "default": None}
     if setting.metavar:
@@ -40,7 +40,7 @@ def setting_options(*names: str) -> Decorator:
 
 
 def headings(own: Mapping[str, Sequence[str]] | None = None) -> dict[str, list[str]]:
-    """The flags by heading: a command's own, then the settings that it doesn't name itself."""
+    """Flags by heading: a command's own headings, then the settings that those leave out."""
     found = {title: list(flags) for title, flags in (own or {}).items()}
     taken = {flag for flags in found.values() for flag in flags}
     for title, settings in HEADINGS.items():

@@ -1,4 +1,4 @@
-"""`mubench-gen sweep`: which α between a base and its fine-tune?"""
+"""`mubench-gen sweep`: which α between a base and its fine-tune is best?"""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     multiple=True,
     default=["0:1:0.1"],
     metavar="A[,A…]|START:STOP:STEP",
-    help="How far from the base to the fine-tune. [0:1:0.1]",
+    help="Positions between base (0) and fine-tune (1). [0:1:0.1]",
 )
 @click.option(
     "--in-domain",
     multiple=True,
     required=True,
     metavar="TASKS",
-    help="What the fine-tune was made for: tasks, as --tasks names them.",
+    help="The tasks that the fine-tune was trained for, as in --tasks.",
 )
 @click.option(
     "--method",
@@ -75,18 +75,18 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     help="linear, slerp, task-arithmetic (α of any size), lines (by depth). [linear]",
 )
 @click.option(
-    "--include", multiple=True, metavar="GLOB", help="Move these tensors alone, as in merge."
+    "--include", multiple=True, metavar="GLOB", help="Move only these tensors, as in merge."
 )
 @click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Leave these tensors as the base has them."
 )
 @click.option(
-    "--accept-vocabulary", is_flag=True, help="Go on although the tokenizers' tokens differ."
+    "--accept-vocabulary", is_flag=True, help="Continue although the tokenizers' tokens differ."
 )
 @setting_option(
     "run_dir",
     "--sweep-dir",
-    help="The sweep's folder, with a run folder alpha-A an α. [sweeps/ID]",
+    help="The sweep's folder, with a run folder alpha-A for each α. [sweeps/ID]",
 )
 @click.option(
     "--html",
@@ -118,8 +118,8 @@ def command(
 ) -> int:
     """Evaluate weights between a base and its fine-tune, every α on the same items.
 
-    Weights move in one process: in place on transformers, reloaded on vLLM with its caches
-    emptied. All options but the sweep's own are those of eval.
+    One process changes the weights: in place on transformers; on vLLM it reloads them and
+    empties the caches. The other options are those of eval.
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only

@@ -9,11 +9,11 @@ from typing import Any
 
 from mubench_gen.console.outlet import blanked, say
 
-_WIDTH = 160  # where stdout is no terminal
+_WIDTH = 160  # characters, if stdout is not a terminal
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on stdout."""
+    """Print one JSON document on stdout."""
     say(json.dumps(blanked(document), indent=2, ensure_ascii=True, default=str))
 
 
@@ -25,7 +25,7 @@ def print_table(
     right: Iterable[int] = (),
     caption: str | None = None,
 ) -> None:
-    """A table; the columns numbered in `right` are aligned to the right."""
+    """Print a table; columns whose numbers are in `right` are aligned to the right."""
     from rich.console import Console
 
     from mubench_gen.console.tables import Line, Sheet, fit

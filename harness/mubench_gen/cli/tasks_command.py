@@ -24,7 +24,7 @@ Examples:
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """How many questions a task has and what guessing gets; None where it isn't known."""
+    """Number of a task's questions and accuracy by chance; None if not known."""
 
     questions: int | None = None
     chance: float | None = None
@@ -36,7 +36,7 @@ class _Size:
 @click.option(
     "--data",
     metavar="NAME|PATH",
-    help="Count in this data set. [what the published data are said to have]",
+    help="Count the questions in this data set. [the published counts]",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from mubench_gen.storage.paths import user_path
 
 
 class _UserPath(click.Path):
-    """A path in which ~ is the user's home also where the shell left it alone: --run-dir=~/runs."""
+    """A path that expands ~ itself, for --run-dir=~/runs, where the shell does not."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         return user_path(value)
@@ -21,5 +21,5 @@ PATH = _UserPath(path_type=Path)
 
 
 def expanded(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """The callback of an option that may be given without a path."""
+    """Expand ~ in an option that may be given without a path (a click callback)."""
     return str(user_path(value)) if value else value

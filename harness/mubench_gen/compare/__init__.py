@@ -1,1 +1,1 @@
-"""runs → comparison: what differs, by how much, and whether it can be told at all."""
+"""runs → comparison: differences, their intervals and tests, and what makes runs comparable."""

@@ -1,6 +1,6 @@
-"""records → arrays: what each run made of each item, for several runs at once.
+"""records → arrays of each run's answers to each item, for several runs at once.
 
-Memory holds some twenty bytes a record and the text of each item's id once.
+They take about twenty bytes per record, and the text of each item's id once.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ ERROR = -1  # in `right`
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """One run's answers, a place a record; items that ask for boxes are left out.
+    """One run's answers, arrays with one entry per record, without items that ask for boxes.
 
-    `item`, `variant` (prompt, read-out, order and repeat), `image` (what it is clustered by)
-    and `answer` (the right option's original place and the number of options) are codes that
-    all runs of one reading share; `right` is 1, 0 or ERROR. `measured` holds further metrics by
-    their keys, NaN where there is no value.
+    `item`, `variant` (prompt, read-out, order and repeat), `image` (the cluster) and `answer`
+    (the right option's original position and the number of options) are codes that all runs
+    of one reading share; `right` is 1, 0 or ERROR. `measured` holds further metrics by their
+    keys, NaN for a missing value.
     """
 
     run: Run
@@ -46,7 +46,7 @@ class Outcomes:
     measured: Mapping[str, Values]
 
     def values(self, metric: str | None) -> Values:
-        """How right each record is, or its value of that metric; NaN where it has none."""
+        """1 or 0 for each record, or its value of that metric; NaN for a missing value."""
         if metric is not None:
             return self.measured[metric]
         return np.where(self.right == ERROR, np.nan, self.right)
@@ -61,7 +61,7 @@ class Outcomes:
 
     @property
     def recorded(self) -> int:
-        """Records there are, of failed items and of items that ask for boxes too."""
+        """The number of records, with failed items and items that ask for boxes."""
         return len(self.right) + self.boxes
 
     @property
@@ -71,15 +71,15 @@ class Outcomes:
 
     @property
     def shows_images(self) -> bool:
-        """Whether items were shown their own image."""
+        """Whether the model saw the item's own image."""
         return bool(self.run.manifest["settings"]["control"] == "none")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The outcomes of several runs, and their items: names, and codes of some fields.
+    """The outcomes of several runs, and their items: ids, and codes of some fields.
 
-    `groups[field]` is an item's place in `values[field]`.
+    `groups[field]` has for each item an index into `values[field]`.
     """
 
     runs: tuple[Outcomes, ...]
@@ -88,7 +88,7 @@ class Reading:
     values: dict[str, list[str]]
 
     def images(self) -> Codes:
-        """The image that each item is clustered by: its own where any run showed that."""
+        """The image that each item is clustered by: its own if any run showed that."""
         found = np.full(len(self.items), -1, np.int64)
         for run in sorted(self.runs, key=lambda run: not run.shows_images):
             fresh = found[run.item] < 0
@@ -97,7 +97,7 @@ class Reading:
 
 
 class _Index:
-    """Codes of texts, in the order in which they come."""
+    """Numbers distinct texts in the order in which they first appear."""
 
     def __init__(self) -> None:
         self.codes: dict[Any, int] = {}
@@ -111,7 +111,7 @@ def read_outcomes(
     fields: Sequence[str] = ("task", "dataset"),
     metrics: Sequence[ChosenMetric] = (),
 ) -> Reading:
-    """Read the runs. SettingError where no record has one of the fields, MetricError where a
+    """Read the runs. Raises SettingError if no record has one of the fields, MetricError if a
     metric fails.
     """
     items, variants, images = _Index(), _Index(), _Index()
@@ -177,11 +177,11 @@ def values_of(
     by_id: bool,
     metric: str | None = None,
 ) -> Values:
-    """How right each run was on each item, of shape (items, runs); NaN where left out.
+    """The accuracy of each run on each item, of shape (items, runs); NaN for a missing value.
 
-    The mean over an item's records that have an answer. `by_id`: over those ids alone that
-    all of these runs answered, so that a failed order or repeat is left out of all of them.
-    `metric`: the values of that metric instead.
+    An item's value is the mean over its records without an error. `by_id`: only over ids that
+    all runs answered, so that a failed order or repeat is left out of all of them. `metric`:
+    the values of that metric instead.
     """
     each = [run.values(metric) for run in runs]
     sound = [~np.isnan(found) for found in each]
@@ -200,7 +200,7 @@ def values_of(
 def _shared(
     runs: Sequence[Outcomes], sound: Sequence[npt.NDArray[np.bool_]]
 ) -> list[npt.NDArray[np.bool_]]:
-    """Of the sound records those whose id is sound in all runs."""
+    """For each run, the valid records whose id is valid in all runs."""
     width = 1 + max((int(run.variant.max()) for run in runs if len(run.variant)), default=0)
     keys = [run.item * width + run.variant for run in runs]
     common = keys[0][sound[0]]

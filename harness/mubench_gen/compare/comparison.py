@@ -30,11 +30,11 @@ _SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One pair on one group of items: `first` − `second`, labels of sides.
+    """The difference `first` − `second` (labels of sides) on one group of items.
 
     part: "pooled", "tasks", "datasets" or the field that groups them; name: of the group.
-    n_excluded: items of both without an answer of both, errors. p_holm: adjusted for the
-    `family` differences of this part.
+    n_excluded: items of both sides that failed on one. p_holm: p adjusted for the `family`
+    differences of this part.
     """
 
     part: str
@@ -49,7 +49,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """Whether three or more sides differ at all on one group; fields as in Difference."""
+    """A test whether three or more sides differ at all on one group; fields as in Difference."""
 
     part: str
     name: str
@@ -65,7 +65,7 @@ Row = TypeVar("Row", Difference, Overall)
 class MetricComparison:
     """The differences in one further metric, in its own unit; fields as in Comparison.
 
-    left_out: groups of items of which too few have values to compare.
+    left_out: groups with too few values to compare.
     """
 
     chosen: ChosenMetric
@@ -84,10 +84,10 @@ class MetricComparison:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that a comparison found.
+    """The result of a comparison.
 
-    items: what is compared, of so many in any run. accepted: why the runs would not have
-    been comparable, had it not been asked for. notes: what else differs. metrics: the same of
+    items: the number of compared items; items_in_any: of items in any run. accepted: obstacles
+    that the user chose to ignore. notes: what else differs. metrics: the comparisons in
     further metrics, by their keys.
     """
 
@@ -146,16 +146,16 @@ def compare(
 
     `pairs`: each run against the first, all pairs, or each model against the one that it is
     based on. `by`: further fields whose values group the items. `group`: a fact of the models
-    ("scope", "domain"): the groups of models are compared instead of the runs. RunFolderError
-    where the runs are not comparable, unless `intersection` (or, for unfinished runs alone,
-    `unfinished`) says that what they share is to be compared all the same. `metrics`: compared
-    beside the accuracy, on the same items.
+    ("scope", "domain") whose groups are compared instead of the runs. `metrics`: compared
+    on the same items, besides the accuracy. Raises RunFolderError if the runs are not
+    comparable, unless `intersection` (or, if they are only unfinished, `unfinished`) is set:
+    then the items that they share are compared.
     """
     if len(runs) < 2:
         raise SettingError("A comparison needs two runs or more: mubench-gen compare A B.")
     folders = [run.dir.resolve() for run in runs]
     if twice := [run.dir for run in runs if folders.count(run.dir.resolve()) > 1]:
-        raise SettingError(f"{twice[0]} is given twice: a run is compared with others.")
+        raise SettingError(f"{twice[0]} is given twice: name different runs.")
     labels = label_runs(runs)
     fields = tuple(dict.fromkeys(("task", "dataset", *by)))
     if group is not None:
@@ -168,7 +168,9 @@ def compare(
     pairing = _Pairing(reading, found, sides, members, chosen, seed)
     differences, overall, _ = _compared(pairing)
     if not differences:
-        raise RunFolderError("No item has an answer of both runs: all that they share failed.")
+        raise RunFolderError(
+            "No item has an answer in both runs: all items that they share failed."
+        )
     return Comparison(
         sides=sides,
         items=int(found.wanted.sum()),
@@ -185,7 +187,7 @@ def compare(
 def _accepted(
     found: Comparability, reading: Reading, *, intersection: bool, unfinished: bool
 ) -> tuple[str, ...]:
-    """What is put up with; RunFolderError for what isn't, or where nothing is shared."""
+    """The obstacles to ignore. Raises RunFolderError for others, or if no item is shared."""
     if not found.wanted.any():
         raise RunFolderError(
             "The runs share no item: "
@@ -206,14 +208,14 @@ def _accepted(
             "The runs are not comparable as they are:\n  "
             + "\n  ".join([*shown[:_SHOWN], *more])
             + f"\nThey share {int(found.wanted.sum()):,} of {len(reading.items):,} items; {flag} "
-            "compares those all the same."
+            "compares only those."
         )
     return found.obstacles + found.unfinished
 
 
 @dataclass(frozen=True, slots=True)
 class _Pairing:
-    """What is compared with what: the sides, the places of their runs, the pairs of sides."""
+    """The sides, the indices of their runs, and the pairs of sides to compare."""
 
     reading: Reading
     found: Comparability
@@ -223,7 +225,7 @@ class _Pairing:
     seed: int
 
     def values(self, places: Sequence[int], metric: str | None) -> Values:
-        """Of shape (items, sides), NaN in all where one of the runs has none."""
+        """Values of shape (items, sides); an item is NaN in all if one of the runs has none."""
         members = [self.members[place] for place in places]
         wanted, by_id = self.found.wanted, self.found.by_id
         return side_values(self.reading, members, wanted, by_id=by_id, metric=metric)
@@ -232,7 +234,7 @@ class _Pairing:
 def _compared(
     pairing: _Pairing, chosen: ChosenMetric | None = None
 ) -> tuple[tuple[Difference, ...], tuple[Overall, ...], tuple[str, ...]]:
-    """The differences in accuracy, or in that metric; and the groups that are too small for one."""
+    """The differences in accuracy, or in that metric, and the groups too small for one."""
     groups, images = list(_groups(pairing.reading, pairing.found)), pairing.reading.images()
     bounds = (0.0, 1.0) if chosen is None else chosen.metric.bounds
     metric, seed = None if chosen is None else chosen.key, pairing.seed
@@ -268,7 +270,7 @@ def _compared(
 
 
 def _with_values(groups: Sequence[_Group], values: Values) -> Iterator[tuple[_Group, Codes]]:
-    """Each group with those of its items that have values on all sides."""
+    """Yield each group with its items that have values on all sides."""
     there = ~np.isnan(values[:, 0])
     for one in groups:
         yield one, one.items[there[one.items]]
@@ -285,7 +287,7 @@ def _groups(reading: Reading, found: Comparability) -> Iterator[_Group]:
 
 
 def adjusted(rows: Sequence[Row], chance: Callable[[Row], float]) -> tuple[Row, ...]:
-    """Each part of the table is a family, over all pairs; in the order of the table."""
+    """Adjust p by Holm; each part of the table, over all pairs, is one family."""
     found: list[Row] = []
     for part in dict.fromkeys(one.part for one in rows):
         family = [one for one in rows if one.part == part]
@@ -298,7 +300,7 @@ def adjusted(rows: Sequence[Row], chance: Callable[[Row], float]) -> tuple[Row, 
 
 
 def flat(one: Any, nested: str) -> dict[str, Any]:
-    """A row as one object, what is nested between its name and its adjusted p."""
+    """A row as a flat mapping, with the fields of `nested` before its adjusted p."""
     plain = asdict(one)
     inner = plain.pop(nested)
     adjusted = {name: plain.pop(name) for name in ("p_holm", "family")}

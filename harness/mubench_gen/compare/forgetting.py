@@ -1,6 +1,6 @@
-"""runs of a base and of its fine-tunes → what each gained and lost, task by task.
+"""runs of a base and of its fine-tunes → what each learned and forgot, by task.
 
-A view of `comparison`: the same pairing, intervals and tests, told from the base's side.
+A view of `comparison`: the same pairing, intervals and tests, with the sign turned round.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class Change:
     """One fine-tune on one group of items (part and name as in `comparison.Difference`).
 
     forgotten: the share of the items that the base had right and the fine-tune has wrong;
-    learned: the other way round; change: after − before = learned − forgotten. kept: of what
-    the base had right, the share that is still right, None where it had nothing right. Where
-    an item was asked several times its values are means, and so are these. p_holm: adjusted
-    for the `family` changes of this part, of all fine-tunes.
+    learned: the reverse; change: after − before = learned − forgotten. kept: of the items that
+    the base had right, the share still right; None if it had none right. Values are means over
+    the repeats of an item. p_holm: p adjusted for the `family` changes of this part, of all
+    fine-tunes.
     """
 
     finetuned: str
@@ -46,7 +46,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """What the fine-tunes changed of the base; `accepted` and `notes` as in `Comparison`."""
+    """The changes from the base to the fine-tunes; other fields as in `Comparison`."""
 
     base: str
     finetuned: tuple[str, ...]
@@ -58,7 +58,7 @@ class Forgetting:
     changes: tuple[Change, ...]
 
     def of(self, finetuned: str, part: str | None = None) -> list[Change]:
-        """The changes of one fine-tune, of one part or all."""
+        """The changes of one fine-tune, in one part or in all."""
         return [
             one for one in self.changes if one.finetuned == finetuned and part in (None, one.part)
         ]
@@ -75,12 +75,14 @@ def forgetting(
     unfinished: bool = False,
     seed: int = 0,
 ) -> Forgetting:
-    """Hold the runs of fine-tunes against the first, their base's, on the items that they share.
+    """Compare the runs of fine-tunes with the first, their base's, on the items that they share.
 
-    RunFolderError where the runs are not comparable, as `compare` has it.
+    Raises RunFolderError if the runs are not comparable, as `compare` does.
     """
     if len(runs) < 2:
-        raise SettingError("Forgetting shows between two runs: report --forgetting BASE FINETUNED…")
+        raise SettingError(
+            "--forgetting needs two runs or more: report --forgetting BASE FINETUNED…"
+        )
     found = compare(runs, intersection=intersection, unfinished=unfinished, seed=seed)
     base, *others = found.sides
     return Forgetting(

@@ -1,4 +1,4 @@
-"""runs → sides: what a comparison holds against what, with a name for each."""
+"""runs → sides of a comparison (a run, or a group of models), each with a label."""
 
 from __future__ import annotations
 
@@ -21,12 +21,10 @@ _SHOWN_PROMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What is compared: a run, or the runs of a group of models.
+    """One side of a comparison: a run, or the runs of a group of models.
 
-    A group's value is the mean of its models', a model's that of its runs.
-
-    n: records without errors, counted over its runs, as n_errors, unanswered (counted
-    wrong) and planned are.
+    A group's value is the mean over its models, a model's the mean over its runs. n: records
+    without errors; n, n_errors, unanswered (counted as wrong) and planned are sums over runs.
     """
 
     label: str
@@ -41,7 +39,7 @@ class Side:
 
 
 def label_runs(runs: Sequence[Run]) -> list[str]:
-    """A short name for each run, no two the same: the model, and what tells them apart."""
+    """A short, unique name for each run: the model, and what distinguishes it."""
     manifests = [run.manifest for run in runs]
     models = [str(m["model"]["id"]).rstrip("/").rpartition("/")[2] for m in manifests]
     prompts = [_named(m["settings"]["prompt"]) for m in manifests]
@@ -68,7 +66,7 @@ def _named(prompts: Sequence[str]) -> str:
 def sides_of(
     reading: Reading, labels: Sequence[str], group: str | None
 ) -> tuple[tuple[Side, ...], list[list[int]]]:
-    """The sides, and the places of each one's runs."""
+    """The sides, and the indices of each one's runs."""
     if group is None:
         names = list(labels)
         members = [[place] for place in range(len(labels))]
@@ -97,9 +95,9 @@ def side_values(
     by_id: bool,
     metric: str | None = None,
 ) -> Values:
-    """Of shape (items, sides): the mean over a side's models of the means over their runs.
+    """Values of shape (items, sides): means over a side's models of means over their runs.
 
-    `members`: the places of each side's runs. NaN in all where one of the runs has no value.
+    `members`: the indices of each side's runs. An item is NaN in all if one run has no value.
     """
     places = [place for side in members for place in side]
     runs = [reading.runs[place] for place in places]
@@ -117,7 +115,7 @@ def side_values(
 
 
 def model_of(run: Run) -> str:
-    """A model by its plugin's name and its id."""
+    """The name of a run's model: plugin and id."""
     return f"{run.manifest['plugin']['name']} {run.manifest['model']['id']}"
 
 
@@ -145,7 +143,7 @@ def pairs_of(
     if pairs == "first":
         return [(0, place) for place in range(1, len(sides))]
     if group is not None:
-        raise SettingError("Models against their bases are pairs of runs: leave the group out.")
+        raise SettingError("--base-pairs compares runs, not groups of models: leave --group out.")
     found = [
         (tuned, base)
         for tuned, side in enumerate(sides)
@@ -161,5 +159,5 @@ def pairs_of(
 
 
 def _is_base(stated: str, model: str) -> bool:
-    """Whether the plugin's words about the base name the model."""
+    """Whether the base that the plugin states is that model."""
     return bool(stated) and model.lower() in stated.lower()

@@ -1,7 +1,7 @@
 """runs → groups of models by a fact of theirs: generalists against specialists.
 
-A group's score on an item is the mean of its models', and a model's that of its runs. Runs
-that are unfinished, controls, or of models without the fact stand beside, in no mean.
+A group's score on an item is the mean over its models, a model's the mean over its runs. Runs
+that are unfinished or controls, and models without the fact, are listed but in no mean.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from mubench_gen.scores.interval import share_interval
 from mubench_gen.scores.metadata import ABSENT, MODEL, check_facts, fact_of
 from mubench_gen.scores.paired import compare_pair
 
-_OPTIONS = 1_000  # Outcomes.answer is a place times this, and the number of options
+_OPTIONS = 1_000  # Outcomes.answer is position × 1,000 + number of options
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A value of the fact, and the labels of the runs and the models that have it."""
+    """A value of the fact, with the labels of the runs and models that have it."""
 
     name: str
     runs: tuple[str, ...]
@@ -55,7 +55,7 @@ class GroupScore:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """What groups of models score. left_out: (run, why) of those that are in none.
+    """The scores of groups of models. left_out: (run, why) of the runs that are in no group.
 
     models: of each group its models' own accuracies, on the same items.
     """
@@ -84,10 +84,10 @@ class _Part:
 def group_runs(
     runs: Sequence[Run], labels: Sequence[str], *, fact: str = "scope", seed: int = 0
 ) -> Grouping:
-    """Group the runs' models by a fact. SettingError where none of them has it.
+    """Group the runs' models by a fact. Raises SettingError if none of them has it.
 
-    One group has scores and no differences; runs that share no item have neither, and a note
-    says so.
+    A single group has scores but no differences; runs that share no item have neither, and
+    a note says so.
     """
     check_facts([fact], [run.manifest for run in runs])
     kept, left_out = _sorted_out(runs, labels, fact)
@@ -109,7 +109,7 @@ def group_runs(
     found = comparability(reading, [labels[place] for place in order])
     notes = found.obstacles + found.notes
     if not found.wanted.any():
-        note = "The models' runs share no item: their groups cannot be held side by side"
+        note = "The models' runs share no item: their groups cannot be compared"
         return Grouping(fact.removeprefix(MODEL), groups, left_out, 0, (), (), (note,))
     ends = np.cumsum([len(group.runs) for group in groups]).tolist()
     spans = [range(end - len(group.runs), end) for group, end in zip(groups, ends, strict=True)]
@@ -135,7 +135,7 @@ def group_runs(
 def _sorted_out(
     runs: Sequence[Run], labels: Sequence[str], fact: str
 ) -> tuple[list[int], tuple[tuple[str, str], ...]]:
-    """The places of the runs that count, and of the others why they don't."""
+    """The indices of the runs that count, and why the others don't."""
     kept, out = [], []
     for place, (run, label) in enumerate(zip(runs, labels, strict=True)):
         planned = int(run.manifest["planned"])
@@ -177,7 +177,7 @@ def _task_groups(reading: Reading) -> dict[str, str]:
 
 
 def _chance(reading: Reading) -> Values:
-    """Of each item 1 / its options."""
+    """1 / number of options, for each item."""
     options = np.ones(len(reading.items))
     for run in reading.runs:
         options[run.item] = run.answer % _OPTIONS
@@ -212,7 +212,7 @@ def _score(group: str, part: _Part, values: Values, images: Codes, chance: Value
 def _differences(
     groups: Sequence[Group], parts: Sequence[_Part], values: Values, images: Codes, seed: int
 ) -> tuple[Difference, ...]:
-    """Each group against the first, adjusted by Holm within each part."""
+    """Differences between the first group and each other, adjusted by Holm within each part."""
     found = [
         Difference(
             part=one.part,

@@ -1,4 +1,4 @@
-"""Whether runs can be compared: what differs in their manifests and items, in words."""
+"""Whether runs can be compared: describes what differs in their manifests and items."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from mubench_gen.compare.answer_matrix import Reading
 Manifest = Mapping[str, Any]
 _DESIGN = ("prompt", "readout", "orders", "repeats")
 _SAMPLING = ("temperature", "max_tokens", "orders", "repeats", "judge")
-# Of an image policy: what is refused, and what is one thing in all versions that name it.
+# Fields of an image policy that are not compared: limits, and an orientation that is named
+# means the same in all versions.
 _NO_PICTURE = ("max_bytes", "max_pixels", "orientation")
 _TRANSFORM = "transform"
 _SHOWN = 3
@@ -22,12 +23,12 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Comparability:
-    """What stands between runs, and what of them can be held side by side.
+    """What makes runs incomparable, and which items can be compared.
 
-    obstacles: why they are not comparable as they are. unfinished: the same of runs that
-    have not asked all. notes: what differs and is what is compared. `wanted`: the items
-    that all runs have, with the same right answer and image. `by_id`: whether records pair
-    by id, or items by the mean of their records.
+    obstacles: why the runs are not comparable as they are. unfinished: the runs that have not
+    asked every item. notes: differences that are the object of the comparison. `wanted`: the
+    items that all runs have, with the same right answer and image. `by_id`: whether records
+    pair by id, or items by the mean of their records.
     """
 
     obstacles: tuple[str, ...]
@@ -38,7 +39,7 @@ class Comparability:
 
 
 def comparability(reading: Reading, labels: Sequence[str]) -> Comparability:
-    """Hold all runs against the first."""
+    """Compare the manifests and items of all runs with the first."""
     runs = reading.runs
     manifests = [run.run.manifest for run in runs]
     obstacles: list[str] = []
@@ -84,11 +85,11 @@ def _obstacles(one: Manifest, other: Manifest) -> Iterator[str]:
         yield f"prompts of one name differ in their text: {_some(edited)}"
     if _is_confounded(one, other):
         for text in _prompt_differences(one, other):
-            yield f"{text}, and so do the models: what makes a difference could not be told"
+            yield f"{text}, and so do the models: the cause of a difference would be unknown"
     if policies := _policies(one, other):
         yield f"the image policies differ: {_some(policies)}"
     if _is_confounded(one, other) and (transforms := _transforms(one, other)):
-        yield f"{transforms}, and so do the models: what makes a difference could not be told"
+        yield f"{transforms}, and so do the models: the cause of a difference would be unknown"
     controls = one["settings"]["control"], other["settings"]["control"]
     if controls[0] != controls[1]:
         yield f"the controls differ: {controls[0]} and {controls[1]}"
@@ -108,7 +109,7 @@ def _notes(one: Manifest, other: Manifest) -> Iterator[str]:
     if _applies_orientation(one) != _applies_orientation(other):
         yield (
             "one was made by a version that showed files with an EXIF orientation as they are "
-            "stored: of such files the models were shown different pictures"
+            "stored: such files look different to the models"
         )
     for name in _SAMPLING:
         if mine.get(name) != theirs.get(name):
@@ -116,7 +117,7 @@ def _notes(one: Manifest, other: Manifest) -> Iterator[str]:
 
 
 def _prompt_differences(one: Manifest, other: Manifest) -> Iterator[str]:
-    """How the one prompt of each differs."""
+    """How the prompts of two runs with one prompt each differ."""
     mine, theirs = one["settings"]["prompt"], other["settings"]["prompt"]
     if not len(mine) == len(theirs) == 1:
         return
@@ -127,9 +128,9 @@ def _prompt_differences(one: Manifest, other: Manifest) -> Iterator[str]:
 
 
 def _is_confounded(one: Manifest, other: Manifest) -> bool:
-    """Whether two models of one kind could have been asked the same way.
+    """Whether a difference in prompts is confounded with one in models of the same kind.
 
-    Chat models and contrastive ones have prompts of their own, whatever is compared.
+    A chat model and a contrastive one need different prompts in any case.
     """
     kinds = one["plugin"].get("kind"), other["plugin"].get("kind")
     return kinds[0] == kinds[1] and not _is_one_model(one, other)
@@ -141,14 +142,14 @@ def _is_one_model(one: Manifest, other: Manifest) -> bool:
 
 
 def _meant(one: Manifest, other: Manifest) -> str:
-    """What a difference in the prompt makes of the comparison."""
+    """What a difference in the prompt means for the comparison."""
     if _is_one_model(one, other):
         return "that is what is compared"
     return "models and these are compared together"
 
 
 def _there(reading: Reading) -> npt.NDArray[np.bool_]:
-    """Which run asked which item, of shape (runs, items)."""
+    """Whether each run asked each item, of shape (runs, items)."""
     there = np.zeros((len(reading.runs), len(reading.items)), bool)
     for place, run in enumerate(reading.runs):
         there[place, run.item] = True
@@ -161,7 +162,7 @@ def _item_obstacles(
     labels: Sequence[str],
     items: Sequence[str],
 ) -> Iterator[str]:
-    """Runs that asked other items; what an unfinished run has not asked yet is no such."""
+    """Describe runs with different items; an unfinished run may still lack some."""
     if not complete:
         return
     first = complete[0]
@@ -178,7 +179,7 @@ def _item_obstacles(
 
 
 def _changed(reading: Reading) -> tuple[npt.NDArray[np.bool_], list[str]]:
-    """Items of one id that are not the same in all runs: another right answer or image."""
+    """Items of one id whose right answer or image differs between runs."""
     answers, images = (np.zeros(len(reading.items), bool) for _ in range(2))
     for column, marked, runs in (
         ("answer", answers, reading.runs),
@@ -193,7 +194,7 @@ def _changed(reading: Reading) -> tuple[npt.NDArray[np.bool_], list[str]]:
             seen[item[fresh]] = code[fresh]
             marked[item[seen[item] != code]] = True
     told = [
-        f"{int(marked.sum()):,} items have another {word} in another run ({name} …)"
+        f"{int(marked.sum()):,} items have a different {word} in another run ({name} …)"
         for marked, word in ((answers, "right answer"), (images, "image"))
         if marked.any()
         for name in [reading.items[int(np.flatnonzero(marked)[0])]]
@@ -210,7 +211,7 @@ def _same_design(one: Manifest, other: Manifest) -> bool:
 
 
 def _edited(one: Manifest, other: Manifest) -> list[str]:
-    """Prompts of one name and another text."""
+    """Prompts with the same name and different text."""
     mine, theirs = one["content"].get("prompts", {}), other["content"].get("prompts", {})
     return sorted(name for name in mine.keys() & theirs.keys() if mine[name] != theirs[name])
 
@@ -222,7 +223,7 @@ def _data(manifest: Manifest) -> str:
 
 
 def _policies(one: Manifest, other: Manifest) -> list[str]:
-    """In what the policies differ that makes another picture of an image."""
+    """The differences between image policies that change the pixels of an image."""
     mine, theirs = one.get("image_policy") or {}, other.get("image_policy") or {}
     names = sorted(n for n in mine.keys() | theirs.keys() if mine.get(n) != theirs.get(n))
     return [
@@ -233,7 +234,7 @@ def _policies(one: Manifest, other: Manifest) -> list[str]:
 
 
 def _transforms(one: Manifest, other: Manifest) -> str | None:
-    """How the transforms of the images differ, which are what an ablation compares."""
+    """How the image transforms differ; an ablation compares them on purpose."""
     found = [(m.get("image_policy") or {}).get(_TRANSFORM) for m in (one, other)]
     if found[0] == found[1]:
         return None

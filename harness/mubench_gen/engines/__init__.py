@@ -1,7 +1,7 @@
 """Engines open a plugin's `Checkpoint`: weights in transformers' layout become a `Model`.
 
-Nothing heavy is imported here, nor by `open_checkpoint`: torch and transformers come in
-when the model's `load` is called.
+Nothing heavy is imported here or by `open_checkpoint`; the model's `load` imports torch and
+transformers.
 """
 
 from __future__ import annotations
@@ -63,21 +63,21 @@ ENGINES: Mapping[str, Opener] = {
     "vllm-server": _vllm_server,
 }
 
-# The package that an engine cannot be without.
+# The package that an engine needs.
 _PACKAGE = {
     "transformers": "transformers",
     "vllm": "vllm",
     "vllm-server": "vllm",
     "server": "aiohttp",
 }
-# Whose weights lie elsewhere: nothing is known of them here.
+# Engines whose weights are elsewhere, so that nothing is known of them here.
 REMOTE = frozenset({"server"})
 
 _KINDS: tuple[Kind, ...] = ("generative", "contrastive")
 
 
 def choose_engine(wish: str | None, checkpoint: Checkpoint) -> str:
-    """The engine wished for, else the first of the checkpoint's own whose package is installed.
+    """The requested engine, else the checkpoint's first one whose package is installed.
 
     Raises SettingError for an unknown one.
     """
@@ -90,7 +90,7 @@ def choose_engine(wish: str | None, checkpoint: Checkpoint) -> str:
 
 
 def open_checkpoint(engine: str, checkpoint: Checkpoint, runtime: Runtime) -> Model:
-    """The model that `engine` makes of the checkpoint, not loaded yet.
+    """The checkpoint as a model of `engine`, not loaded yet.
 
     Raises SettingError for an unknown engine, an unknown engine option or a bad value of
     one, and for remote code without a pinned revision: all before anything is read.
@@ -109,7 +109,7 @@ def open_checkpoint(engine: str, checkpoint: Checkpoint, runtime: Runtime) -> Mo
 
 
 def check_engine(engine: str) -> None:
-    """Refuse a name that is no engine's, also where the model needs none."""
+    """Refuse an unknown engine, also if the model needs none."""
     if engine not in ENGINES:
         raise SettingError(_unknown_engine(engine))
 

@@ -1,4 +1,4 @@
-"""How a checkpoint wants to be asked: its chat template, its turns, its stops. No torch here."""
+"""How a checkpoint is prompted: chat template, turns, stop strings. No torch here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CONFIGURATIONS = ("chat_template.json", "processor_config.json", "tokenizer_con
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """A Jinja template, and whose it is: "plugin", "checkpoint", or "fallback" (the plugin's)."""
+    """A Jinja template and its origin: "plugin", "checkpoint", or "fallback" (the plugin's)."""
 
     text: str
     origin: str
@@ -29,7 +29,7 @@ def choose_template(
 ) -> ChatTemplate:
     """The plugin's template, else the files' `own` (of several the "default"), else a fallback.
 
-    Raises UsageError where there is none.
+    Raises UsageError if there is none.
     """
     if checkpoint.chat_template:
         return ChatTemplate(checkpoint.chat_template, "plugin")
@@ -57,7 +57,7 @@ def images_of(request: Request) -> list[Image]:
 
 
 def plain(messages: Sequence[Message], image: dict[str, Any]) -> list[dict[str, Any]]:
-    """The messages as chat templates read them, each image as the part given."""
+    """The messages in the form of chat templates, with `image` in place of each image."""
     return [
         {
             "role": message.role,
@@ -71,16 +71,16 @@ def plain(messages: Sequence[Message], image: dict[str, Any]) -> list[dict[str, 
 
 
 def no_template(name: str) -> str:
-    """What to say of a checkpoint that has no chat template."""
+    """The message for a checkpoint without a chat template."""
     return (
-        f"{name} has no chat template, so there is no telling how it wants to be asked. "
+        f"{name} has no chat template, so its prompt format is unknown. "
         "Give one in the plugin (Checkpoint.chat_template), or use the instruction-tuned "
         "version of the model."
     )
 
 
 def _system_before_user(turns: list[Message]) -> list[Message]:
-    """What the system says as the beginning of the first user's message."""
+    """Move the system prompt to the beginning of the first user message."""
     said = [part for turn in turns if turn.role == "system" for part in turn.content]
     others = [turn for turn in turns if turn.role != "system"]
     if not said or not others:
@@ -104,10 +104,10 @@ def _images_first(content: tuple[Text | Image, ...]) -> tuple[Text | Image, ...]
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """Stop strings, told apart: `tokens` end a reply as they are, `texts` where they are read.
+    """Stop strings: those that are single tokens (`tokens`), and the others (`texts`).
 
-    A stop string that is a token of its own ("<end_of_turn>") is no text for an engine that
-    decodes without special tokens; and looking for a text costs more than for a token.
+    A stop string that is one token ("<end_of_turn>") is not in the text of an engine that
+    decodes without special tokens, and searching a text costs more than comparing tokens.
     """
 
     tokens: tuple[int, ...]
@@ -115,7 +115,7 @@ class Stops:
 
 
 def read_stops(stop: Sequence[str], added_tokens: Mapping[str, int]) -> Stops:
-    """The stop strings; `added_tokens` are the tokenizer's beyond its plain vocabulary."""
+    """Classify stop strings; `added_tokens`: the tokenizer's, beyond its plain vocabulary."""
     return Stops(
         tokens=tuple(added_tokens[text] for text in stop if text in added_tokens),
         texts=tuple(text for text in stop if text not in added_tokens),
@@ -123,9 +123,9 @@ def read_stops(stop: Sequence[str], added_tokens: Mapping[str, int]) -> Stops:
 
 
 def template_to_serve(checkpoint: Checkpoint, revision: str | None) -> str | None:
-    """The template that a server has to be given: the plugin's, or its fallback.
+    """The template to pass to a server: the plugin's, or its fallback.
 
-    None where the files have one of their own, or where nothing is known of them.
+    None if the checkpoint has its own, or if its files are not known.
     """
     if checkpoint.chat_template is not None or not checkpoint.fallback_templates:
         return checkpoint.chat_template
@@ -136,7 +136,7 @@ def template_to_serve(checkpoint: Checkpoint, revision: str | None) -> str | Non
 
 
 def _small_files(path: str | Path, revision: str | None) -> Path | None:
-    """The folder with the checkpoint's configuration, fetched where it is not at hand."""
+    """The folder with the checkpoint's configuration, fetched if needed."""
     folder = local_folder(path, revision)
     if folder is not None:
         return folder

@@ -25,8 +25,8 @@ _WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".pth"})
 _SETTING_SUFFIXES = frozenset(
     {".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", ".bpe", ".vocab", ".yaml", ".yml"}
 )
-_ADAPTER = "adapter_config.json"  # which transformers loads too, with what it is an adapter of
-_NO_SETTINGS = frozenset({"merge.json"})  # how the weights were made says nothing of what they do
+_ADAPTER = "adapter_config.json"  # transformers also loads an adapter, with its base
+_NO_SETTINGS = frozenset({"merge.json"})  # how weights were made does not change what they compute
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class CheckpointDigest:
 
 
 def local_folder(path: str | Path, revision: str | None = None) -> Path | None:
-    """The folder that holds the checkpoint: itself, or its snapshot in the hub's cache.
+    """The checkpoint's folder: a local one, or its snapshot in the hub's cache.
 
     None for a hub id that is not in the cache (or where huggingface_hub is not installed).
     """
@@ -85,7 +85,7 @@ def digest_checkpoint(path: str | Path, revision: str | None = None) -> Checkpoi
 
 
 def digest_facts(digest: CheckpointDigest | None) -> dict[str, Any]:
-    """What a manifest keeps of it."""
+    """The digest's entry in a manifest."""
     return {
         "weights_sha256": digest.weights if digest else None,
         "settings_sha256": digest.settings if digest else None,
@@ -111,7 +111,7 @@ def _digest_folder(folder: Path) -> CheckpointDigest | None:
 
 
 def _adapted(folder: Path) -> list[Path]:
-    """The weights that an adapter is for, where they lie on this machine."""
+    """The files of the weights that an adapter modifies, if they are on this machine."""
     try:
         base = parse_json((folder / _ADAPTER).read_bytes())["base_model_name_or_path"]
         return weight_files(Path(base)) if Path(base).is_dir() else []

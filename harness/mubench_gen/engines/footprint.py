@@ -10,15 +10,15 @@ from typing import Any
 from mubench_gen.storage.user_files import parse_json
 
 GIB = 2**30
-# Bytes an element, of what is loaded in the precision that the user chose.
+# Bytes per element of the types that are loaded in the precision that the user chose.
 _FLOATS: Mapping[str, int] = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 _CHOSEN: Mapping[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
-_DIMENSIONS = 32  # more are no tensor's
+_DIMENSIONS = 32  # a shape with more is damaged
 _LONGEST_HEADER = 100_000_000  # the limit of safetensors' own reader
 
 
 def memory() -> tuple[int, int] | None:
-    """Bytes of memory, in all and available; None where the system doesn't say."""
+    """Total and available bytes of memory; None if the system doesn't say."""
     try:
         lines = Path("/proc/meminfo").read_text("utf-8").splitlines()
         kib = {name: int(rest.split()[0]) for name, _, rest in (li.partition(":") for li in lines)}
@@ -28,7 +28,7 @@ def memory() -> tuple[int, int] | None:
 
 
 def loaded_bytes(files: list[Path], dtype: str) -> int:
-    """What the weights of these files take in `dtype` ("auto": in the precision of the files).
+    """The bytes of these files' weights in `dtype` ("auto": in the precision of the files).
 
     Quantised tensors, and files that aren't safetensors, count as they are on the disk.
     """
@@ -36,7 +36,7 @@ def loaded_bytes(files: list[Path], dtype: str) -> int:
 
 
 def broken(file: Path) -> str | None:
-    """What is wrong with a file of weights whose length tells; None where nothing is."""
+    """What is wrong with a file of weights, judging by its length; None if nothing."""
     size = file.stat().st_size
     with file.open("rb") as stream:
         begin = stream.read(64)
@@ -48,7 +48,7 @@ def broken(file: Path) -> str | None:
         return None
     length = int.from_bytes(begin[:8], "little")
     if size < 8 or length > _LONGEST_HEADER:
-        return "it is no safetensors file"
+        return "it is not a safetensors file"
     ends = [t["data_offsets"][1] for t in _tensors(file) if _has_place(t)]
     whole = 8 + length + max(ends, default=0)
     return f"it holds {size:,} of its {whole:,} bytes" if size < whole else None
@@ -71,7 +71,7 @@ def _loaded(file: Path, size: int | None) -> int:
 
 
 def _tensors(file: Path) -> list[dict[str, Any]]:
-    """What the header of a safetensors file says of its tensors; none where it is broken."""
+    """The tensors in a safetensors file's header; empty if it is damaged."""
     try:
         with file.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")

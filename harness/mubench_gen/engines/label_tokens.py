@@ -1,4 +1,4 @@
-"""Which token a label is when it is the first text of a reply: shared by all engines.
+"""The tokens with which a reply that begins with a label may start: shared by all engines.
 
 A reply may begin with the label bare ("A") or after a space (" A"), which most tokenizers
 write as different tokens; both count for the label. No torch here.
@@ -57,7 +57,7 @@ def _first_tokens(label: str, tail: str, encode: Encode, decode: Decode) -> list
 
 
 def logsumexp(values: Sequence[float]) -> float:
-    """The logarithm of the sum of what these are logarithms of: of a label's tokens together."""
+    """log Σ exp(values): the joint log-probability of a label's tokens."""
     most = max(values)
     if len(values) == 1 or not math.isfinite(most):
         return most

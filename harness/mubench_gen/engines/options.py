@@ -10,16 +10,16 @@ from pydantic import Field, ValidationError
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.model import Options
 
-# Torch's threads spin while they wait, by default. Where other work wants the same cores (the run
-# itself renders and decodes meanwhile) that costs up to 50 times the time: 89 against 1.7 ms a
-# request, measured with a tiny model on two busy cores. Read by the OpenMP library when torch is
-# imported, so that variables are the only way.
+# By default torch's threads spin while they wait. If other work needs the same cores (the run
+# itself renders and decodes meanwhile), that takes up to 50 times as long: 89 instead of 1.7 ms per
+# request, measured with a tiny model on two busy cores. The OpenMP library reads its settings when
+# torch is imported, so that only environment variables work.
 OPENMP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 
 class TransformersOptions(Options):
-    """What the transformers engines can be told."""
+    """Options of the transformers engines."""
 
     attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flex_attention"] | None = (
         Field(default=None, description="attention kernels; by default what the model chooses")

@@ -1,4 +1,4 @@
-"""Which checkpoint is to be opened: shared by engines, checked before torch is imported."""
+"""The checkpoint to open: shared by engines, checked before torch is imported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True, slots=True)
 class CheckpointSource:
-    """A checkpoint with the user's wishes, as an engine is to open it.
+    """A checkpoint with the user's settings for opening it.
 
     `path` is a folder (`local`) or a hub id; `revision` is None for a folder, unless remote
     code is trusted; `hint` is the checkpoint's.
@@ -39,7 +39,7 @@ class CheckpointSource:
 def read_source(checkpoint: Checkpoint, runtime: Runtime) -> CheckpointSource:
     """The source of a checkpoint.
 
-    Raises SettingError for a wish that can't be met, UsageError for a folder that isn't there.
+    Raises SettingError for an impossible setting, UsageError for a missing folder.
     """
     revision = runtime.revision or checkpoint.revision
     if runtime.trust_remote_code and not (revision and _COMMIT.match(revision)):
@@ -69,5 +69,5 @@ def read_source(checkpoint: Checkpoint, runtime: Runtime) -> CheckpointSource:
 
 
 def hint_of(checkpoint: Checkpoint) -> str:
-    """What the plugin says about a checkpoint that cannot be opened."""
+    """The plugin's advice on a checkpoint that cannot be opened."""
     return checkpoint.hint.replace("{id}", str(checkpoint.path))

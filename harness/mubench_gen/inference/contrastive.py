@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Vector = np.ndarray[Any, Any]
 
-_KEPT_IMAGES = 32_768  # embeddings in memory, about 64 MB of 512 numbers each
+_KEPT_IMAGES = 32_768  # embeddings in memory: 64 MB at width 512
 
 
 class Similarities:
@@ -40,18 +40,18 @@ class Similarities:
 
     @property
     def counts(self) -> Mapping[str, Any]:
-        """What was encoded, what came from the disk instead, and the seconds that it took."""
+        """Counts of encoded inputs and of embeddings from the disk, and the seconds of encoding."""
         seconds = {name: round(spent, 3) for name, spent in self._seconds.items()}
         return {**self._counts, "texts_cut": self._cuts, "seconds": seconds}
 
     def needs_pixels(self, image: Image) -> bool:
-        """Whether the image has to be decoded: it has no embedding yet."""
+        """Whether the image must be decoded, because it has no embedding yet."""
         if not self._model.reads_pixels or image.identity in self._images:
             return False
         return self._store is None or image.identity not in self._store
 
     def ask(self, requests: Sequence[Request]) -> list[Response]:
-        """One response a request; an embedding that is not finite is its items' error."""
+        """One response per request; an embedding that is not finite is an error of its items."""
         began = time.perf_counter()
         captions = [request.captions for request in requests]
         self._encode_texts([text for c in captions for texts in c for text in texts])
@@ -67,7 +67,7 @@ class Similarities:
         return responses
 
     def close(self) -> None:
-        """Put the embeddings that are not on the disk yet there, where they are kept."""
+        """Write pending embeddings to the disk, if embeddings are kept."""
         if self._store is not None:
             self._store.flush()
 
@@ -94,7 +94,7 @@ class Similarities:
         )
 
     def _option(self, captions: tuple[str, ...]) -> Vector:
-        """The direction of an option: of its caption, or the mean of those of its ensemble."""
+        """The unit vector of an option: of its caption, or the mean over its captions."""
         if len(captions) == 1:
             return _finite(self._texts[captions[0]], "text", captions[0])
         known = self._ensembles.get(captions)
@@ -105,7 +105,7 @@ class Similarities:
         return known
 
     def _cut(self, captions: Sequence[tuple[str, ...]]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The options read in part, and those of them that read like another option."""
+        """The truncated options, and those that became identical with another option."""
         cut = tuple(
             i for i, texts in enumerate(captions) if any(self._read[text].cut for text in texts)
         )
@@ -151,7 +151,7 @@ class Similarities:
 
 
 def probabilities(cosines: Sequence[float], scoring: Scoring) -> tuple[float, ...]:
-    """The options' probabilities, as the model was trained to mean its cosines."""
+    """The options' probabilities, by the scoring with which the model was trained."""
     logits = [scoring.scale * cosine + scoring.bias for cosine in cosines]
     if scoring.kind == "sigmoid":
         return tuple(_sigmoid(logit) for logit in logits)
@@ -177,7 +177,7 @@ def _checked(scoring: Scoring | None) -> Scoring | None:
 
 
 def _unit(embeddings: Any, n: int) -> Vector:
-    """The rows, each of length 1; a row of zeros or of no finite numbers becomes NaN."""
+    """The rows normalised to length 1; a row of zeros or with non-finite numbers becomes NaN."""
     import numpy as np
 
     vectors = np.asarray(embeddings, dtype=np.float32)

@@ -1,7 +1,7 @@
 """Embeddings of images on the disk, so that a second study of captions encodes none again.
 
-One folder for all that determines an embedding beside the image (weights, precision, image
-policy, …); in it safetensors files of `keys` (`identity` of the images) and `vectors`.
+Each combination of what determines an embedding besides the image (weights, precision, image
+policy, …) has a folder of safetensors files with `keys` (images' `identity`) and `vectors`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 _SUFFIX = ".safetensors"
 _SCRATCH = "embeddings"  # `.embeddings-` and eight letters
-_SHARD = 1_024  # embeddings that wait at most
+_SHARD = 1_024  # most embeddings that wait to be written
 
 
 class EmbeddingStore:
     """Unit vectors by the `identity` of an image. Raises MissingExtraError without safetensors.
 
-    A damaged file is passed over and told; what cannot be written is told and lost. Several
-    processes may write at once: a file has its content's name and appears whole.
+    A damaged file is skipped with a message; so is a failed write. Several processes may write
+    at once, because files are named by their content and created atomically.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,7 +49,7 @@ class EmbeddingStore:
         return self._known[digest]
 
     def add(self, vectors: Mapping[str, Vector]) -> None:
-        """Keep these, the finite ones of them."""
+        """Keep the finite ones of these vectors."""
         import numpy as np
 
         for digest, vector in vectors.items():
@@ -59,7 +59,7 @@ class EmbeddingStore:
             self.flush()
 
     def flush(self) -> None:
-        """Put what waits on the disk."""
+        """Write waiting embeddings to the disk."""
         if not self._waiting:
             return
         import numpy as np
@@ -90,6 +90,6 @@ class EmbeddingStore:
                 tensors = load_file(path)
                 pairs = list(zip(tensors["keys"], tensors["vectors"], strict=True))
             except (OSError, SafetensorError, KeyError, ValueError) as error:
-                log(f"{path} is passed over, its images are encoded again: {error}")
+                log(f"{path} is skipped, its images are encoded again: {error}")
                 continue
             self._known.update((bytes(key).hex(), vector) for key, vector in pairs)

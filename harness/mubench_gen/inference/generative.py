@@ -1,4 +1,4 @@
-"""What a generative model gave → response: one reply, or one score a label, or an error."""
+"""A generative model's output → response: a reply, a score per label, or an error."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mubench_gen.parser.finish_reason import has_failed, refused_by
 from mubench_gen.types import Image, Reply, Request, Response
 
 Answered = list[tuple[Request, Response]]
-_LEAST = -sys.float_info.max  # the logarithm of 0 as records keep it: JSON has no infinity
+_LEAST = -sys.float_info.max  # stands for log 0 in records, because JSON has no infinity
 
 
 class Replies:
-    """Asks a generative model, each read-out by the method that gives it."""
+    """Asks a generative model, by the method that each read-out needs."""
 
     def __init__(self, model: GenerativeModel) -> None:
         self._model = model
@@ -57,7 +57,7 @@ def _timed(
 
 
 def _listed(replies: Any, wanted: int) -> Sequence[Any]:
-    """The replies as a sequence; of an iterator one more than wanted at most: it may not end."""
+    """The replies as a sequence; reads at most one too many of a possibly endless iterator."""
     no_list = isinstance(replies, (str, bytes, bytearray, Mapping, Set))
     if no_list or not isinstance(replies, Iterable):
         raise ReplyError(f"the model gave {type(replies).__name__}, not a list of replies")
@@ -65,21 +65,21 @@ def _listed(replies: Any, wanted: int) -> Sequence[Any]:
 
 
 def from_reply(reply: Any, request: Request, seconds: float) -> Response:
-    """The response of a reply, which may be anything that a plugin gives."""
+    """The response for a plugin's reply, which may be of any type."""
     if isinstance(reply, str):
         reply = Reply(reply)
     if not isinstance(reply, Reply) or not isinstance(reply.text, str):
         found = reply.text if isinstance(reply, Reply) else reply
-        error = ReplyError(f"the reply is no text but {type(found).__name__}")
+        error = ReplyError(f"the reply is not text but {type(found).__name__}")
         return Response(error=failure(error), seconds=seconds)
     try:
         usage = None if reply.usage is None else _counts(reply.usage)
     except (AttributeError, TypeError):
-        error = ReplyError(f"usage is no mapping of names to numbers: {reply.usage!r:.80}")
+        error = ReplyError(f"usage is not a mapping of names to numbers: {reply.usage!r:.80}")
         return Response(error=failure(error), seconds=seconds)
     reason = None if reply.finish_reason is None else encodable(str(reply.finish_reason))
     if has_failed(reason):
-        error = ReplyError(f"the model gave the reply up (finish_reason {reason!r:.40})")
+        error = ReplyError(f"the model aborted the reply (finish_reason {reason!r:.40})")
         return Response(error=failure(error), seconds=seconds)
     return Response(
         reply=reply.text,
@@ -95,7 +95,7 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, int]:
 
 
 def from_scores(scores: Any, request: Request, seconds: float) -> Response:
-    """The response of a log-probability a label, likewise; of a reply where that was refused."""
+    """The response for a plugin's log-probabilities, one per label, or a reply if it refused."""
     if isinstance(scores, Reply) and refused_by(scores.finish_reason):
         return from_reply(scores, request, seconds)
     wanted = len(request.labels)

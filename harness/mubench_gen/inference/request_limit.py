@@ -1,4 +1,4 @@
-"""How much is asked: an estimate before the first request is sent, and a limit that stops."""
+"""Estimates how much will be asked before the first request, and limits the requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LETTERS_A_TOKEN = 4
 
 
 class Allowance:
-    """Passes on requests until as many as allowed were (all, where `most` is None)."""
+    """Passes on at most `most` requests (all if None)."""
 
     def __init__(self, requests: Iterator[Request | None], most: int | None) -> None:
         self._requests = requests
@@ -36,19 +36,19 @@ class Allowance:
         return request
 
     def check(self) -> None:
-        """EngineFault where the limit stopped the run."""
+        """Raise EngineFault if the limit stopped the run."""
         if self._stopped:
             raise EngineFault(
                 f"Stopped at --max-requests {self._most}. The same command goes on from here, "
-                "with as many again."
+                "with the same limit again."
             )
 
 
 def announced(requests: Iterator[Request | None], most: int) -> Iterator[Request | None]:
     """The same requests, after a line that says how much is about to be asked.
 
-    `most` is how many items are left. Items with equal requests share one, so that it can be
-    fewer; tokens of text are estimated from the first requests, those of images are not.
+    `most` is the number of items left, an upper bound because equal requests are sent once.
+    Tokens of text are estimated from the first requests; tokens of images are not counted.
     """
     first = list(islice(requests, _LOOKED_AT))
     asked = [request for request in first if request is not None]

@@ -1,8 +1,8 @@
 """request → response: asks the model in batches and isolates what goes wrong.
 
-The model runs in a thread of its own while the next batch is rendered, hashed and decoded.
-A batch that fails is asked again one request at a time, so that one bad item costs itself
-alone. A call that hangs is left behind after `timeout` seconds.
+The model runs in a thread while the next batch is rendered, hashed and decoded. A failed batch
+is asked again one request at a time, so that a bad item fails alone. A call that hangs is
+abandoned after `timeout` seconds.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from mubench_gen.plugins.worker_threads import ExitRaised, TimeOver, Worker, wai
 from mubench_gen.types import Failure, Image, Request, Response
 
 WORKER = "mubench-gen model"  # the name of the thread that a model runs in
-_MOST_HUNG = 8  # calls left behind before the engine counts as gone
-_AGE = 0.25  # seconds that an answer waits for the disk while others are asked by themselves
+_MOST_HUNG = 8  # abandoned calls before the engine counts as gone
+_AGE = 0.25  # most seconds that an answer waits for the disk while others are asked singly
 _QUESTIONS = 16  # an image, of a batch that is counted in images
 
 
@@ -37,7 +37,7 @@ class Asker(Protocol):
 
 
 def make_asker(model: Model, *, store: EmbeddingStore | None = None) -> Asker:
-    """How a model of its family is asked; `store` keeps what a contrastive one encodes."""
+    """The asker for a model of its family; `store` keeps embeddings of a contrastive one."""
     if isinstance(model, ContrastiveModel):
         return Similarities(model, store)
     assert isinstance(model, GenerativeModel)
@@ -52,8 +52,8 @@ def respond(
     `batch_size` counts requests; of a contrastive model, which is asked all about an image
     for one encoding, images.
 
-    A None among the requests ends a batch: what stands before it is answered before what
-    stands behind it is looked at.
+    A None among the requests ends a batch, as a barrier: earlier requests are answered before
+    later ones are read.
     """
     caller = Caller(asker, timeout)
     coming = _Coming(asker, iter(requests), batch_size)
@@ -67,9 +67,9 @@ def respond(
 
 
 class _Coming:
-    """The batch that comes next, its images checked and decoded while the model runs.
+    """The next batch, whose images are checked and decoded while the model runs.
 
-    A bad image is its item's error, found before the model is asked.
+    A bad image is an error of its item, found before the model is asked.
     """
 
     def __init__(self, asker: Asker, requests: Iterator[Request | None], size: int) -> None:
@@ -82,7 +82,7 @@ class _Coming:
         self._paused = self._ended = False
 
     def take(self) -> Answered | None:
-        """All of it, as soon as it is whole; None at the end. `fill` begins the next."""
+        """The complete batch; None at the end. `fill` begins the next."""
         while not self._batch and not self._ended:
             self._paused = False
             self.fill()
@@ -91,7 +91,7 @@ class _Coming:
         return batch or None
 
     def fill(self, *, until: Callable[[], bool] = bool) -> None:
-        """Add to it until it is whole or `until` says so: what is answered does not wait for it."""
+        """Fill the batch until it is complete, or `until` is true because answers have arrived."""
         while not (self._paused or self._ended or self._is_full() or until()):
             self._add()
 
@@ -147,7 +147,7 @@ class Caller:
         return self._worker.submit(lambda: self._ask(requests))
 
     def finish(self, running: Future[list[Response]], batch: Answered) -> Iterator[Answered]:
-        """The batch with its responses; bit by bit where it failed and each is asked by itself."""
+        """Yield the batch with its responses; in parts if it failed and each is asked singly."""
         responses = self._together(running, _sound(batch))
         if responses is not None:
             yield _merge(batch, responses)
@@ -169,7 +169,7 @@ class Caller:
     def _together(
         self, running: Future[list[Response]], requests: Sequence[Request]
     ) -> list[Response] | None:
-        """The responses; None where the batch failed as a whole."""
+        """The responses, or None if the batch failed as a whole."""
         if not requests:
             return []
         try:
@@ -180,7 +180,7 @@ class Caller:
             return [Response(error=_failure(error))] if len(requests) == 1 else None
 
     def close(self) -> None:
-        """Let the thread end; one that hangs ends with the process."""
+        """Let the thread end; a hanging one ends with the process."""
         self._worker.stop()
 
     def _alone(self, request: Request) -> Response:

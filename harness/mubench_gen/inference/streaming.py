@@ -1,8 +1,8 @@
 """request → response, for a model that takes requests one by one and answers in any order.
 
-A window of requests is under way; as one is answered the next is sent. Images are decoded
-by threads that run ahead. What is answered comes out in small batches, so that it is on the disk
-soon, without a disk write for each; what took long comes out at once.
+A window of requests is in flight; when one is answered, the next is sent. Threads decode images
+ahead of time. Answers come out in small batches, so that they reach the disk soon without a write
+for each; slow answers come out at once.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from mubench_gen.inference.generative import Answered, from_reply, from_scores
 from mubench_gen.model import StreamingModel
 from mubench_gen.types import Failure, Image, Request, Response
 
-_BATCH = 32  # answers that wait for the disk at most
-_AGE = 0.25  # seconds that an answer waits for the disk at most
-_DEAR = 0.5  # seconds that an answer took which waits for no other one
-_LOOK = 0.5  # seconds: a signal that comes just as a wait begins is seen when that ends
-_AHEAD = 4  # images that are decoded before they are needed, a thread
+_BATCH = 32  # most answers that wait for the disk
+_AGE = 0.25  # most seconds that an answer waits for the disk
+_DEAR = 0.5  # seconds: an answer that took longer is written at once
+_LOOK = 0.5  # seconds of a wait: a signal just before it is handled only after it
+_AHEAD = 4  # images per thread that are decoded before they are needed
 _MOST_HUNG = 8  # requests in a row without an answer before the engine counts as gone
 
 
@@ -42,10 +42,10 @@ def stream(
 ) -> Iterator[Answered]:
     """Batches of requests with their responses, as they come. EngineFault ends it.
 
-    At most `window` requests are under way. One that has no answer after `timeout` seconds is
+    At most `window` requests are in flight. One that has no answer after `timeout` seconds is
     its item's error, unless the model keeps the time itself. What was answered before a fault
     comes out before the fault is raised.
-    A None among the requests: all that stands before it is answered before what stands behind.
+    A None among the requests is a barrier: earlier ones are answered before later ones are sent.
     """
     flow = _Flow(model, requests, window=window, timeout=timeout)
     try:
@@ -62,7 +62,7 @@ class _Sent:
 
 
 class _Flow:
-    """What is under way, and what was answered and waits to be handed on."""
+    """The requests in flight, and the answers that wait to be passed on."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class _Flow:
         self._under_way: OrderedDict[str, _Sent] = OrderedDict()
         self._done: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._answered: Answered = []
-        self._due = math.inf  # when the answers that wait are to be handed on
+        self._due = math.inf  # when waiting answers are to be passed on
         self._hung = 0
         self._fault: BaseException | None = None
 
@@ -102,13 +102,13 @@ class _Flow:
         raise self._fault
 
     def close(self) -> None:
-        """Give up what is under way."""
+        """Abandon the requests in flight."""
         for sent in self._under_way.values():
             sent.future.cancel()
         self._ahead.close()
 
     def _fill(self) -> bool:
-        """Send until the window is full or answers are there; False at an end or a pause."""
+        """Send until the window is full or answers have arrived; False at the end or a pause."""
         while len(self._under_way) < self._window and self._fault is None:
             prepared = self._ahead.next()
             if prepared is None:
@@ -137,7 +137,7 @@ class _Flow:
         future.add_done_callback(lambda _: done.put(key))
 
     def _collect(self) -> None:
-        """Wait for an answer, then take all that are there."""
+        """Wait for an answer, then take all that have arrived."""
         try:
             left = self._due - time.perf_counter()
             self._receive(self._done.get(timeout=max(0.0, min(_LOOK, left))))
@@ -149,13 +149,17 @@ class _Flow:
 
     def _receive(self, key: str) -> None:
         sent = self._under_way.pop(key, None)
-        if sent is None:  # came after its time
+        if sent is None:  # it arrived after its time-out
             return
         seconds = round(time.perf_counter() - sent.began, 6)
         future = sent.future
-        error = ReplyError("given up by the model") if future.cancelled() else future.exception()
+        error = (
+            ReplyError("the model cancelled the request")
+            if future.cancelled()
+            else future.exception()
+        )
         if isinstance(error, (EngineFault, UsageError)):
-            self._fault = self._fault or error  # its item is asked again when the run goes on
+            self._fault = self._fault or error  # its item is asked again when the run is resumed
         elif error is not None:
             self._keep(sent.request, Response(error=failure(error), seconds=seconds))
             if isinstance(error, ItemTimeout):
@@ -166,7 +170,7 @@ class _Flow:
             self._keep(sent.request, convert(future.result(), sent.request, seconds))
 
     def _give_up_late(self) -> None:
-        """Requests whose time is over become their items' errors."""
+        """Turn timed-out requests into errors of their items."""
         if self._model.keeps_time:
             return
         now = time.perf_counter()
@@ -207,7 +211,7 @@ class _Flow:
 
 
 class _Ahead:
-    """Requests with their images checked, and decoded by threads where the model looks at them."""
+    """Requests with checked images, which threads decode if the model reads pixels."""
 
     def __init__(self, requests: Iterator[Request | None], *, decodes: bool) -> None:
         self._requests = requests
@@ -220,7 +224,7 @@ class _Ahead:
         self._images: OrderedDict[int, tuple[Image, Future[None]]] = OrderedDict()
 
     def next(self) -> tuple[Request, Failure | None] | None:
-        """The next request, and what is wrong with its image; None at the end or at a pause."""
+        """The next request, and the fault of its image; None at the end or at a pause."""
         while not self._paused and len(self._waiting) < self._most:
             try:
                 request = next(self._requests)
@@ -244,7 +248,7 @@ class _Ahead:
         return request, None
 
     def resume(self) -> bool:
-        """Go on behind a pause; False at the end."""
+        """Continue after a pause; False at the end."""
         paused, self._paused = self._paused, False
         return paused
 
@@ -253,11 +257,11 @@ class _Ahead:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _prepare(self, image: Image | None) -> Future[None] | None:
-        """Decode the image in a thread, once for all the requests that follow each other."""
+        """Decode the image in a thread, once for consecutive requests."""
         if self._pool is None or image is None:
             return None
         known = self._images.get(id(image))
-        if known is not None:  # the image is held, so that its id is its own
+        if known is not None:  # the reference to the image keeps its id unique
             return known[1]
         future = self._pool.submit(_decode, image)
         self._images[id(image)] = (image, future)

@@ -1,1 +1,1 @@
-"""Weights between a base and its fine-tunes: merged, and every α evaluated."""
+"""Weights between a base and its fine-tunes: merges them, and evaluates every α."""

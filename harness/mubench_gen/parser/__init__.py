@@ -1,4 +1,4 @@
-"""The answer parser: from a model's free text to one of the options, or to a reason why not."""
+"""The answer parser: free text → one of the options, or a status that says why none."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""response → answer: which option a reply, or a score an option, stands for."""
+"""response → answer: the option that a reply, or a list of option scores, chooses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mubench_gen.types import Answer, Readout, RenderedPrompt, Response
 
 
 def read_answer(response: Response, readout: Readout, rendered: RenderedPrompt) -> Answer:
-    """The answer, blind to the gold one. An error is status "error", never an answer."""
+    """The answer, read without the gold one. An error gives status "error", never an answer."""
     return answer_of(
         response.reply,
         response.scores,
@@ -32,7 +32,7 @@ def answer_of(
     labels: tuple[str, ...],
     failed: bool = False,
 ) -> Answer:
-    """As `read_answer`, from the fields of a stored record."""
+    """Like `read_answer`, from the fields of a stored record."""
     if failed:
         return Answer("error")
     if (rule := refused_by(finish_reason)) is not None:

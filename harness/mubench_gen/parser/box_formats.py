@@ -1,4 +1,4 @@
-"""A reply's boxes → pixels of the file. Each format says its grammar, unit and axis order."""
+"""A reply's boxes → pixels of the file, by a format of grammar, unit and axis order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BoxFormat:
 
     `grammar`: loc (`<loc0123>` four times), tags (`<box>(…,…),(…,…)</box>`) or json (lists
     of four numbers, whatever is around them). `axes`: the order of the four numbers.
-    `unit`: what both axes run to; 0 for pixels of the file.
+    `unit`: the length of both axes in the format's unit; 0 for pixels of the file.
     """
 
     name: str
@@ -52,7 +52,7 @@ FORMATS = {
 
 
 def box_format(name: str) -> BoxFormat:
-    """The format of that name; SettingError where there is none."""
+    """The format of that name. Raises SettingError for an unknown one."""
     if name not in FORMATS:
         raise SettingError(f"boxes = {name!r} is not a box format. {did_you_mean(name, FORMATS)}")
     return FORMATS[name]
@@ -61,8 +61,8 @@ def box_format(name: str) -> BoxFormat:
 def parse_boxes(reply: str, form: BoxFormat, size: tuple[int, int]) -> tuple[Box, ...] | None:
     """The boxes in a reply, in pixels of a file of `size` (width, height); corners in order.
 
-    Empty where the reply is an empty list; None where nothing of the format is in it. What
-    a box is said to hold is not looked at: a prompt asks for one thing. Never raises.
+    Empty if the reply is an empty list; None if it has nothing in that format. Names of what
+    a box shows are ignored, because a prompt asks for one class. Never raises.
     """
     found = tuple(_boxes(reply, form, size))
     if found:

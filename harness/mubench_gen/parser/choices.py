@@ -1,4 +1,4 @@
-"""The options of one question, made ready to be found in a reply."""
+"""The options of one question, prepared for searching a reply."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mubench_gen.parser.labels import LabelSet, default_labels, label_set
 from mubench_gen.parser.text import fold, lower, strip_markup
 
 _CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff"
-# Words, numbers, single CJK characters, and the signs that tell formulas apart. A hyphen
-# is a sign before a number only.
+# Words, numbers, single CJK characters, and the signs that distinguish formulas. A hyphen
+# is a minus sign only before a number.
 _TOKEN = re.compile(
     rf"\d+(?:[.,]\d+)*|[^\W\d_{_CJK}]+|[{_CJK}]|-(?<![\w)\]]-)(?=\.?\d)|[+/=<>^%≤≥≠±×÷√∞°]"
 )
@@ -28,7 +28,7 @@ _SKIP = re.compile(
     r"[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}(?:[-.](?!\.?\d)[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}){0,4}"
 )
 _ARTICLE = re.compile(r"(?:the|an?)\s+")
-TEXT_CAP = 64  # mentions of one option that are looked at; a repetition loop has thousands
+TEXT_CAP = 64  # mentions of one option to examine; a reply that loops has thousands
 
 
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -37,7 +37,7 @@ _NUMBER_WORDS = {word: str(k) for k, word in enumerate(_NUMBERS) if word != "one
 
 
 def _normal(token: str) -> str:
-    """A token without its plural s, without the commas of a number, and numbers in digits."""
+    """Normalise a token: no plural s, no commas in numbers, number words as digits."""
     if len(token) > 3 and token[-1] == "s" and token[-2] != "s":
         token = token[:-1]
     if "," in token:
@@ -48,7 +48,7 @@ def _normal(token: str) -> str:
 
 
 class Tokens(NamedTuple):
-    """A text as normal tokens; `joined` is " token token " and is searched with str.find."""
+    """A text as normalised tokens; `joined`, " token token ", is searched with str.find."""
 
     spans: list[tuple[int, int]]
     joined: str
@@ -70,7 +70,7 @@ def first_tokens(lowered: str, count: int) -> list[re.Match[str]]:
 
 
 def text_ends(lowered: str, at: int, words: tuple[str, ...], limit: int) -> int | None:
-    """Where the words end if they are the next tokens from `at` on, None where they are not."""
+    """The end of the words if they are the next tokens after `at`, else None."""
     for word in words:
         found = _TOKEN.search(lowered, at, limit)
         if found is None or (found[0] != word and _normal(found[0]) != word):
@@ -90,11 +90,11 @@ def _key(option: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _head(key: str) -> str:
-    """The first letters of a key as a reply would write them; a digit alone for numbers."""
+    """The first letters of a key as a reply would write them; only a digit for numbers."""
     if not key:
         return "\0"
     if key[1].isdigit():
-        return ""  # may be written as a word
+        return ""  # the number may be written as a word
     return key[1:4].split(" ")[0]
 
 
@@ -122,12 +122,12 @@ class Choices:
         return self._keys
 
     def key(self, index: int) -> str:
-        """The key of one option; most replies need no other."""
+        """The key of one option; most replies need only one."""
         return self._keys[index] if self._keys is not None else _key(self.options[index])
 
     @property
     def texts(self) -> dict[str, int]:
-        """Key → option, or -1 where several options share the text."""
+        """Key → option, or -1 if several options share the text."""
         if self._texts is None:
             texts: dict[str, int] = {}
             for index, key in enumerate(self.keys):
@@ -138,7 +138,7 @@ class Choices:
 
     @property
     def by_length(self) -> list[str]:
-        """Distinct keys, longest first: a text inside another is then found last."""
+        """Distinct keys, longest first, so that a text inside a longer one is found last."""
         if self._by_length is None:
             self._by_length = sorted(self.texts, key=len, reverse=True)
         return self._by_length
@@ -151,7 +151,7 @@ class Choices:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """How each key begins: a cheap test before a reply's words are made into tokens."""
+        """The beginning of each key: a cheap test before a reply is tokenised."""
         if self._heads is None:
             self._heads = tuple(map(_head, self.keys))
         return self._heads
@@ -167,7 +167,7 @@ class Choices:
         return article is not None and lowered.startswith(heads, article.end())
 
     def meta_option(self, word: str) -> int | None:
-        """The option that says "none of the above" (or "all"), where exactly one does."""
+        """The option that says "none of the above" (or "all"), if exactly one does."""
         found = [k for k, key in enumerate(self.keys) if _META.fullmatch(key.strip())]
         named = [k for k in found if self.keys[k].startswith(" all ") == (word == "all")]
         return named[0] if len(named) == 1 else None
@@ -189,7 +189,7 @@ class Choices:
 
 
 def _find(key: str, tokens: Tokens, starts: list[int], lowered: str) -> Iterator[tuple[int, int]]:
-    """First and last token of each place where `key` stands; `starts`: of tokens in `joined`."""
+    """First and last token of each occurrence of `key`; `starts`: of tokens in `joined`."""
     width = key.count(" ") - 1
     at = tokens.joined.find(key)
     seen = 0
@@ -206,7 +206,7 @@ def _find(key: str, tokens: Tokens, starts: list[int], lowered: str) -> Iterator
 
 
 def _split(lowered: str, tokens: Tokens, first: int, last: int) -> bool:
-    """Whether the text's last word is a letter behind a comma: "the points, A, B and C"."""
+    """Whether the text's last word is a letter after a comma: "the points, A, B and C"."""
     start, end = tokens.spans[last]
     return last > first and end - start == 1 and lowered[tokens.spans[last - 1][1]] in ",:;("
 
@@ -235,5 +235,5 @@ def _choices(options: tuple[str, ...], labels: tuple[str, ...] | None) -> Choice
 
 
 def choices_for(options: Sequence[str], labels: Sequence[str] | None) -> Choices:
-    """Options and labels, checked. ValueError says which of them is wrong."""
+    """Options and labels, checked. The ValueError names the wrong one."""
     return _choices(tuple(options), None if labels is None else tuple(labels))

@@ -29,7 +29,7 @@ _RETRACTS = (
     "correct myself", "correct that", "no,", "moment", "pardon", "perdón",
 )  # fmt: skip
 _CJK_RETRACTS = ("不对", "不對", "等等", "更正", "いや", "訂正")
-# What may stand between taking back and the label: pauses and the words of pointing at it.
+# What may come between a retraction and the label: pauses, and words that introduce it.
 _POINTING = re.compile(
     r"(?:[\s,.;:!–—-]+|(?:it's|that's|no|it|is|that|this|was|be|should|must|would|i|think|mean"
     r"|meant|the|correct|right|answer|option|rather|make|let|me|myself|sorry|actually|es|ist"
@@ -40,7 +40,7 @@ _STRICT = re.compile(r"[)\]\"']*\s*(?:[.!,;:\n)\]]|$|as\b|because|项|选项|sin
 
 
 def chosen(reply: ReplyText) -> Iterator[Verdict]:
-    """ "I would choose B", "Therefore, B.", "选B". A label is asked for: the words are common."""
+    """ "I would choose B", "Therefore, B.", "选B". Needs a label, because the words are common."""
     low = reply.low
     cues = _CHOOSES if low.isascii() else _CHOOSES + _CJK_CHOOSES
     for cue in cues:
@@ -60,7 +60,7 @@ def chosen(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def corrected(reply: ReplyText) -> Iterator[Verdict]:
-    """ "… Wait, no, it is C.", "Actually, B.", "不对，应该是C": what was said is taken back."""
+    """ "… Wait, no, it is C.", "Actually, B.", "不对，应该是C": the reply retracts what it said."""
     low = reply.low
     for cue in _RETRACTS if low.isascii() else _RETRACTS + _CJK_RETRACTS:
         if cue not in low:

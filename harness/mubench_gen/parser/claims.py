@@ -1,6 +1,6 @@
-"""Every place where an option is named, and how: asserted, denied, or left open.
+"""Finds every mention of an option, and whether it is asserted, denied, or left open.
 
-Of these claims those outside questions and refusals count for an answer, sentence by sentence.
+Only claims outside questions and refusals count as answers, sentence by sentence.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DENIAL = re.compile(
     r"|falsch|pas|faux|fausse|incorrecte|incorrect[oa]|falso|n[aã]o|errad[oa])\b"
     r"|不|错|非|排除|没有|誤|ない"
 )
-# Several options at once, or one of several: none of them is asserted alone.
+# Several options at once, or one of several: no single one is asserted.
 _OPEN = re.compile(
     r"\b(?:both|either|each|all|none|could be|might be|may be|beide|tanto|ambos)\b"
     r"|\bbetween (?:options? )?[(\"']*$|\w (?:and|or) $"
@@ -55,7 +55,7 @@ _YET = re.compile(
 
 
 def stance(reply: ReplyText, start: int, end: int) -> Stance:
-    """What the clause around a place says about the option that is named there."""
+    """What the clause around a mention says about the option."""
     low = reply.low
     left = max(0, start - _REACH)
     for boundary in _BOUNDARY.finditer(low, left, start):
@@ -78,7 +78,7 @@ def stance(reply: ReplyText, start: int, end: int) -> Stance:
 
 
 def _past_mark(low: str, start: int, end: int) -> int:
-    """Past a label's own mark, which ends no clause: ")", and "." or ":" on a new line."""
+    """Skip a label's own mark, which does not end a clause: ")", or "." and ":" on a new line."""
     if low[end : end + 1] == ")":
         return end + 1
     line = low.rfind("\n", max(0, start - 8), start) + 1
@@ -87,7 +87,7 @@ def _past_mark(low: str, start: int, end: int) -> int:
 
 
 def claims(reply: ReplyText) -> list[Claim]:
-    """All claims in order: a label and its text are one; repeated options are left out."""
+    """All claims in order. A label with its text is one; a repeated list of options is none."""
     labels = labels_named(reply)
     if len(labels) > 2 * MANY:
         labels = labels[:MANY] + labels[-MANY:]
@@ -107,7 +107,7 @@ def claims(reply: ReplyText) -> list[Claim]:
 def _label_claims(
     reply: ReplyText, labels: list[Label]
 ) -> tuple[list[Claim], list[tuple[int, int]]]:
-    """The labels' claims, and the places that labels with their texts take up."""
+    """The claims by labels, and the spans of the labels with their texts."""
     found: list[Claim] = []
     covered: list[tuple[int, int]] = []
     together: list[Label] = []
@@ -126,7 +126,7 @@ def _label_claims(
         else:
             together = [label]
         if said == "denied":
-            # "A, B and C can be excluded": what is said of the last is said of all.
+            # "A, B and C can be excluded": the stance on the last applies to all.
             for k in range(len(found) - len(together) + 1, len(found)):
                 found[k] = found[k]._replace(stance="denied")
         found.append(Claim(label.start, end, label.option, said))
@@ -134,7 +134,7 @@ def _label_claims(
 
 
 def _uncovered(reply: ReplyText, covered: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
-    """The options' texts that stand without their label; words of every day are left out."""
+    """The options' texts without their label; everyday words are left out."""
     for start, end, index in reply.mentions:
         if index < 0 or reply.choices.keys[index] in COMMON:
             continue
@@ -147,13 +147,13 @@ def _uncovered(reply: ReplyText, covered: list[tuple[int, int]]) -> Iterator[tup
 
 
 def _inside(spans: list[tuple[int, int]], start: int, end: int) -> bool:
-    """Whether a place lies within one of the spans, which are in order."""
+    """Whether the range is within one of the sorted spans."""
     at = bisect_right(spans, (start, 1 << 60)) - 1
     return at >= 0 and end <= spans[at][1]
 
 
 def sole_claim(placed: list[Claim]) -> Iterator[Verdict]:
-    """The option that is asserted where no other is asserted or left open."""
+    """The only option that is asserted, if no other is asserted or left open."""
     named = [claim for claim in placed if claim.stance in ("asserted", "open")]
     asserted = [claim for claim in named if claim.stance == "asserted"]
     if asserted and len({claim.option for claim in named}) == 1:
@@ -161,7 +161,7 @@ def sole_claim(placed: list[Claim]) -> Iterator[Verdict]:
 
 
 def by_sentence(reply: ReplyText, placed: list[Claim]) -> list[list[Claim]]:
-    """The claims grouped by the sentence in which they stand."""
+    """The claims, grouped by sentence."""
     groups: list[list[Claim]] = []
     limit = -1
     for claim in placed:
@@ -174,7 +174,7 @@ def by_sentence(reply: ReplyText, placed: list[Claim]) -> list[list[Claim]]:
 
 
 def answering_claims(reply: ReplyText) -> list[Claim]:
-    """The claims outside questions and refusals, made once for all these rules."""
+    """The claims outside questions and refusals, computed once for all rules."""
     if reply.claims is None:
         reply.claims = _answering(reply)
     return reply.claims

@@ -1,4 +1,4 @@
-"""Rules that weigh what a reply says about the options where none is declared outright."""
+"""Rules that weigh what a reply says about the options if it declares none outright."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _is_pointed(reply: ReplyText, label: Label) -> bool:
 
 
 def only_marked_label(reply: ReplyText) -> Iterator[Verdict]:
-    """One label stands in brackets or with its text, and no other label is named at all."""
+    """One label is in brackets or with its text, and no other label is mentioned."""
     labels = labels_named(reply)
     if len({label.option for label in labels}) != 1:
         return
@@ -83,7 +83,7 @@ def _contradicted(reply: ReplyText, label: Label) -> bool:
 
 
 def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
-    """An option of every day ends a sentence: "So the statement is false."."""
+    """An everyday word that is an option ends a sentence: "So the statement is false."."""
     if COMMON.isdisjoint(reply.choices.texts):
         return
     for found in reversed(list(_TRUTH.finditer(reply.low))[-MANY:]):
@@ -94,7 +94,7 @@ def true_or_false(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def only_option(reply: ReplyText) -> Iterator[Verdict]:
-    """One option is named and not denied, and no other."""
+    """One option is mentioned and not denied, and no other is mentioned."""
     placed = answering_claims(reply)
     if any(claim.stance == "supposed" for claim in placed):
         return
@@ -104,7 +104,7 @@ def only_option(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def _in_passing(reply: ReplyText, verdict: Verdict) -> bool:
-    """Whether the place is neither on the first line nor on the last of several, nor a label."""
+    """Whether the mention is no label, and on neither the first nor the last of several lines."""
     low = reply.low
     if verdict.start == 0 or reply.choices.labels.token.match(reply.text, verdict.start):
         return False
@@ -113,7 +113,7 @@ def _in_passing(reply: ReplyText, verdict: Verdict) -> bool:
 
 
 def text_then_label(reply: ReplyText) -> Iterator[Verdict]:
-    """One option's text has its own label behind it: "the second image (A) is alike"."""
+    """One option's text is followed by its own label: "the second image (A) is alike"."""
     found: dict[int, Verdict] = {}
     for start, end, option in reply.mentions[:MANY]:
         label = LABEL_BEHIND.match(reply.text, end)
@@ -128,12 +128,12 @@ def text_then_label(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def therefore(reply: ReplyText) -> Iterator[Verdict]:
-    """The last sentence that speaks for an option follows from the others: "So it is …"."""
+    """The last sentence for an option is a conclusion: "So it is …"."""
     yield from _last_drawn(reply, _THEREFORE)
 
 
 def concluded(reply: ReplyText) -> Iterator[Verdict]:
-    """The last sentence that speaks for an option weighs it: "most likely", "best", …"""
+    """The last sentence for an option weighs it: "most likely", "best", …"""
     yield from _last_drawn(reply, _CONCLUDES)
 
 
@@ -156,7 +156,7 @@ def eliminated(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def several_options(reply: ReplyText) -> Iterator[Verdict]:
-    """Several options are named side by side and none alone: "both A and B"."""
+    """Several options are named together and none alone: "both A and B"."""
     for group in by_sentence(reply, answering_claims(reply)):
         side_by_side = [claim for claim in group if claim.stance == "open"]
         if side_by_side and len({c.option for c in group if c.stance in ("open", "asserted")}) > 1:
@@ -165,7 +165,7 @@ def several_options(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def _draws(reply: ReplyText, group: list[Claim], cue: re.Pattern[str]) -> bool:
-    """Whether the sentence says that it concludes."""
+    """Whether the sentence has words that mark a conclusion."""
     low, start = reply.low, group[0].start
     left = max(0, start - _SENTENCE_BACK)
     left = max(low.rfind("\n", left, start), low.rfind(". ", left, start), left)

@@ -1,4 +1,4 @@
-"""Declarations that stand behind the option: "B is correct", "A: Incorrect … B: Correct"."""
+"""Declarations after the option: "B is correct", "A: Incorrect … B: Correct"."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CORRECT = re.compile(
     r"|(?:is|seems) better(?=[.,;]| because| since| than)"
     r"|(?:项|选项)?\s?(?:是|为)?\s?最?(?:正确|对的|合适|准确)|が正解|が正しい)"
 )
-# One of these stands in every text that the pattern matches: cheaper to look for first.
+# Every match of the pattern contains one of these, which is cheaper to search first.
 _CORRECT_WORDS = (
     "correct", "right", "answer", "true", "best", "choice", "accurate", "appropriate", "suitable",
     "plausible", "valid", "fitting", "reasonable", "logical", "closest", "solution", "likely",
@@ -37,7 +37,7 @@ _UNLESS = re.compile(
 def said_correct(reply: ReplyText) -> Iterator[Verdict]:
     """ "Option C is correct", "(B) mitochondrion is the answer", "B项正确"."""
     low, floor = reply.low, reply.floor
-    # A declaration's own label stands at the floor; often there is no other behind it.
+    # A declaration's own label is at the floor; often no other follows it.
     behind = floor + 1 if floor else 0
     if not reply.choices.labels.prose.search(reply.text, behind):
         return
@@ -86,7 +86,7 @@ _MARK_AT_END = re.compile(
 
 
 def _marked(reply: ReplyText, end: int) -> bool | None:
-    """Whether an item is marked right, behind its label or at its line's end; None: neither."""
+    """Whether an item is marked right or wrong, after its label or at its line's end, or None."""
     if _RIGHT.match(reply.low, end):
         return True
     if _WRONG.match(reply.low, end):
@@ -100,7 +100,7 @@ def _marked(reply: ReplyText, end: int) -> bool | None:
 
 
 def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
-    """A list that marks each option, and one alone as right: "A: Incorrect … B: Correct …"."""
+    """A list that marks each option, only one as right: "A: Incorrect … B: Correct …"."""
     if "\n" not in reply.low or not any(mark in reply.low for mark in _AGAINST):
         return
     right: list[Verdict] = []

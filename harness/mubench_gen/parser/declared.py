@@ -63,7 +63,7 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
             if found is not None and not listed(reply, found):
                 yield found
                 if found.status != "out_of_range":
-                    break  # of several declarations the last stands
+                    break  # of several declarations the last counts
 
 
 def _after_noun(reply: ReplyText, noun: str, end: int) -> Verdict | None:
@@ -79,7 +79,7 @@ def _after_noun(reply: ReplyText, noun: str, end: int) -> Verdict | None:
     if low[at : at + 1] == "\n" and noun == "answer":
         return target_at(reply, at)
     if noun in _NAMES and label_at(reply, _past_space(low, at)) is not None:
-        return None  # "option B is …" speaks of B; whether for it, other rules say
+        return None  # "option B is …" is about B; other rules decide whether it is for B
     stop = _STOP.search(low, at, at + _REACH)
     limit = stop.start() if stop else min(len(low), at + _REACH)
     if stop and stop[0] == "?":

@@ -1,4 +1,4 @@
-"""Why a reply ended, in the words of engines and servers: whether it counts as an answer."""
+"""Interprets why a reply ended, as engines and servers name it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ _FILTER, REFUSAL = "content_filter", "refusal"
 
 
 def has_failed(reason: str | None) -> bool:
-    """Whether the engine or server gave the reply up: what stands there is no answer."""
+    """Whether the engine or server aborted the reply, so that its text is not an answer."""
     return reason is not None and _word(reason) in _FAILED
 
 
 def refused_by(reason: str | None) -> str | None:
-    """The rule by which a reply counts as refused, whatever stands there; None where none does.
+    """The rule by which a reply counts as refused, whatever its text; None if none applies.
 
-    `content_filter`: something beside the model stopped it. `refusal`: the model said by a field
-    of its own that it refuses.
+    `content_filter`: a filter outside the model stopped it. `refusal`: the server marked it as a
+    refusal by the model.
     """
     if reason is None:
         return None
@@ -29,5 +29,5 @@ def refused_by(reason: str | None) -> str | None:
 
 
 def _word(reason: str) -> str:
-    """In small letters, of an enumeration's member without its class: `FinishReason.ABORT`."""
+    """The reason in lower case; of an enumeration (`FinishReason.ABORT`) only the member."""
     return reason.rpartition(".")[2].strip().lower()

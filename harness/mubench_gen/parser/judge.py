@@ -1,7 +1,7 @@
-"""unread reply → answer, by a judge: the last resort after the parser's rules.
+"""Calls a judge plugin for replies that no rule of the parser could read.
 
-Off unless a judge is named. It never overrides a rule and never sees the right answer; what
-it read is marked in each record's `rule` and counted.
+Off unless a judge is named. It never overrides a rule and never sees the right answer. The
+`rule` of each record says whether a judge read it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from mubench_gen.console.progress import log
 from mubench_gen.plugins.extension import Judge, Unread
 from mubench_gen.types import Answer
 
-MARK = "judge:"  # what the rule of a judge's answer begins with
+MARK = "judge:"  # prefix of the rule of a judge's answer
 _UNREAD = frozenset({"none", "ambiguous"})
 
 
 def is_unread(answer: Answer, reply: str | None) -> bool:
-    """Whether a judge may look at the reply: it says something, and no rule decided."""
+    """Whether a judge may read the reply: it is not empty, and no rule decided."""
     return answer.status in _UNREAD and bool(reply)
 
 
@@ -26,8 +26,8 @@ def is_judged(rule: str | None) -> bool:
     return rule is not None and rule.startswith(MARK)
 
 
-class Bench:
-    """A judge in office: asked when there is something to read, counted, kept in bounds."""
+class JudgeCaller:
+    """Calls a judge plugin for unparsed replies, validates its answers, and counts them."""
 
     def __init__(self, name: str, judge: Judge, digest: str | None = None) -> None:
         self.name = name
@@ -37,9 +37,9 @@ class Bench:
         self._loaded = False
 
     def read(self, unread: Sequence[Unread]) -> list[Answer | None]:
-        """An answer for each reply, None where the judge finds none or fails.
+        """An answer for each reply, None if the judge finds none or fails.
 
-        Whatever the judge raises leaves the replies as the rules left them: unread.
+        If the judge raises, the replies stay unread, as the rules left them.
         """
         if not unread:
             return []

@@ -1,4 +1,4 @@
-"""The marks before options: "A) …", "(b) …", "iii. …".
+"""The labels before options: "A) …", "(b) …", "iii. …".
 
 A style is a pattern around one of the alphabets `A`, `a`, `1` and `i`: "A)", "(a)", "1.".
 A bare alphabet keeps the punctuation of the prompt that it is applied to.
@@ -22,7 +22,7 @@ def split_style(style: str) -> tuple[str, str, str]:
     marks = [c for c in style if c.isalnum()]
     if len(marks) != 1 or marks[0] not in ALPHABETS or len(style) > 8:
         raise SettingError(
-            f"labels = {style!r} is not a label style: one holds one of A, a, 1, i and "
+            f"labels = {style!r} is not a label style: give one of A, a, 1, i with "
             "punctuation, like 'A)', '(a)', '1.' or 'i'."
         )
     before, _, after = style.partition(marks[0])
@@ -30,7 +30,7 @@ def split_style(style: str) -> tuple[str, str, str]:
 
 
 def restyle(style: str, wanted: str) -> str:
-    """`wanted` where it has punctuation of its own, else its alphabet in `style`'s."""
+    """`wanted` if it has punctuation, else its alphabet in the punctuation of `style`."""
     before, alphabet, after = split_style(wanted)
     if before or after:
         return wanted

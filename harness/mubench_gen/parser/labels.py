@@ -1,4 +1,4 @@
-"""Option labels: how they are made, and how a reply's token is looked up among them."""
+"""Option labels: makes them, and looks up tokens of a reply among them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mubench_gen.parser.label_styles import ALPHABETS, make_labels, roman
 from mubench_gen.parser.text import fold
 
 _WRAPPING = " ()[]{}<>.:\"'"
-# Characters that are one code point but stand for two: no 1:1 translation exists.
+# Characters of one code point that mean two, so that `text.fold` cannot translate them 1:1.
 _CIRCLED = {chr(0x2460 + n - 1): n for n in range(10, 21)}
 _ROMAN_SIGNS = {chr(base + n - 1): n for base in (0x2160, 0x2170) for n in range(1, 13)}
 
@@ -74,7 +74,7 @@ def _aliases(labels: Sequence[str]) -> dict[str, int]:
 
 @lru_cache(maxsize=512)
 def label_set(labels: tuple[str, ...]) -> LabelSet:
-    """The labels as a set to look up in. ValueError where two of them collide."""
+    """The labels prepared for look-up. Raises ValueError if two of them collide."""
     bare = tuple(fold(label).strip(_WRAPPING) for label in labels)
     index_of: dict[str, int] = {}
     for index, label in enumerate(bare):

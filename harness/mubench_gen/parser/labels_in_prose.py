@@ -1,4 +1,4 @@
-"""Labels in running text, told from articles, pronouns and parts of words."""
+"""Finds labels in running text, and tells them from articles, pronouns and parts of words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mubench_gen.parser.reply_text import Label, ReplyText
 
-# What stands before a label that is a label and no article, pronoun or part of a name.
+# Words before a letter that make it a label, not an article, a pronoun or part of a name.
 _PREFIX = re.compile(
     r"(?:options?|choices?|answers?|letter|labels?|statement|alternative|opci[oó]n|op[cç][aã]o"
     r"|antwort|r[eé]ponse|proposition|respuesta|resposta|alternativa|letra|选项|选择|選択肢|選)"
@@ -78,7 +78,7 @@ def _labels_in_prose(reply: ReplyText) -> list[tuple[int, int, int]]:
 
 
 def _with_neighbours(reply: ReplyText, found: list[tuple[int, int, int]]) -> Iterator[Label]:
-    """The labels with whether they are named together; all options together are none."""
+    """The labels, with whether they are named together; a list of all options counts as none."""
     if len(found) == 1:
         yield Label(*found[0], several=False)
         return

@@ -33,7 +33,7 @@ _ALONE = re.compile(r"[\s\W]*$")
 
 
 def sole_text(reply: ReplyText) -> Iterator[Verdict]:
-    """The reply is an option's text and nothing else."""
+    """The reply is exactly an option's text."""
     if len(reply.low) > reply.choices.room or not reply.choices.may_start(reply.low, 0):
         return
     texts = reply.choices.texts
@@ -46,7 +46,7 @@ def sole_text(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def label_with_text(reply: ReplyText) -> Iterator[Verdict]:
-    """A label with its own option's text, and nothing else: "B. mitochondrion"."""
+    """The reply is exactly a label with its option's text: "B. mitochondrion"."""
     low, choices = reply.low, reply.choices
     if len(low) > choices.room:
         return
@@ -65,7 +65,7 @@ def _past_marks(low: str) -> int:
 
 
 def sole_labels(reply: ReplyText) -> Iterator[Verdict]:
-    """Nothing but labels: one of them again and again, or several."""
+    """The reply is only labels: one repeated, or several."""
     known = reply.choices.labels.index_of
     if _ANSWER_MARK.match(reply.text):
         return
@@ -171,7 +171,7 @@ def _other_text(reply: ReplyText, label: Verdict) -> bool:
 
 
 def _follows_item(reply: ReplyText, line: int) -> bool:
-    """Whether the line before begins with a label too: the options, one a line."""
+    """Whether the line before begins with a label too, as in a list of the options."""
     text = reply.text
     end = line
     while end and text[end - 1].isspace():
@@ -185,7 +185,7 @@ def _follows_item(reply: ReplyText, line: int) -> bool:
 
 
 def final_text(reply: ReplyText) -> Iterator[Verdict]:
-    """The last sentence is an option's text and nothing else."""
+    """The last sentence is exactly an option's text."""
     low, choices = reply.low, reply.choices
     end = len(low.rstrip(" \t\n.!\"')"))
     stop = _last_stop(low, max(0, end - choices.room), end)
@@ -202,7 +202,7 @@ def final_text(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def _last_stop(low: str, left: int, end: int) -> int:
-    """Where the last sentence before `end` stops, -1 where none does."""
+    """The index of the last stop before `end`, -1 if there is none."""
     return max(low.rfind(stop, left, end) for stop in _STOPS)
 
 

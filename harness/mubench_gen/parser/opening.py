@@ -1,4 +1,4 @@
-"""Rules for replies that open with the option that they argue for, in words."""
+"""Rules for replies that begin with the text of the option that they argue for."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _has_rival(reply: ReplyText, found: Verdict) -> bool:
 
 
 def _begins(reply: ReplyText, claim: Claim) -> bool:
-    """Whether a sentence or a line begins with the option, and speaks for it."""
+    """Whether a sentence or a line begins with the option and asserts it."""
     left = max(0, claim.start - 16)
     return claim.stance in ("asserted", "open") and bool(
         _BEGINS.search(reply.low, left, claim.start)
@@ -71,15 +71,15 @@ def _told_in_turn(reply: ReplyText, found: Verdict, others: list[Claim]) -> bool
         return False
     first = SENTENCE.search(reply.low, found.end)
     second = SENTENCE.search(reply.low, others[0].end)
-    assert first is not None  # the other option's sentence begins behind it
+    assert first is not None  # the other option's sentence begins after it
     if SENTENCE.search(reply.low, first.end(), others[0].start):
-        return False  # a reason stands between them
+        return False  # a reason is between them
     end = second.start() if second else len(reply.low)
     return not _PREFERS.search(reply.low, found.end, end)
 
 
 def _next_line(reply: ReplyText, found: Verdict, claim: Claim) -> bool:
-    """Whether the option is all of the next line or sentence: "Asia\\nAfrica"."""
+    """Whether the option is the whole next line or sentence: "Asia\\nAfrica"."""
     between = reply.low[found.end : claim.start]
     return not between.strip(" .,;\n") and bool(_LINE_END.match(reply.low, claim.end))
 

@@ -1,4 +1,4 @@
-"""Options named by their place: "the second option", "option 2" where labels are letters."""
+"""Options named by position: "the second option", "option 2" if labels are letters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ORDINAL = re.compile(
 
 
 def ordinal(reply: ReplyText) -> Iterator[Verdict]:
-    """One option is named by its place, and no other."""
+    """One option is named by its position, and no other."""
     if not any(noun in reply.low for noun in ("option", "choice", "answer")):
         return
     found: dict[int, Verdict] = {}

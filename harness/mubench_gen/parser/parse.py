@@ -1,4 +1,4 @@
-"""`parse_answer`: a reply read by the rules, in their order."""
+"""`parse_answer`: reads a reply by the rules, in their order."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _read(reply: str, choices: Choices) -> Answer:
 
 
 def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
-    """What the first tier that finds anything says."""
+    """The answer of the first tier that finds anything."""
     for tier in tiers:
         text.floor = 0
         best: tuple[Verdict, str] | None = None
@@ -71,7 +71,7 @@ def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
 
 
 def _overrules(later: Verdict, verdict: Verdict) -> bool:
-    """Of several declarations the last stands, but a label that is not offered is none."""
+    """Whether a later verdict replaces one; a label that is not offered never does."""
     if (later.status == "out_of_range") != (verdict.status == "out_of_range"):
         return verdict.status == "out_of_range"
     return later.start > verdict.start

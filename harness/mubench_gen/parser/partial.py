@@ -20,11 +20,11 @@ _WORDS = 60
 _CUT_SHORT = 6  # a text that ends within a word: its length with the spaces around it
 _IN_ANY_ORDER = 2  # "collagen IV" for "type IV collagen": two words or more
 _NEAR = 0.75  # share of the option's words that must be there
-_APART = 0.25  # and by how much any other option's share must be smaller
+_APART = 0.25  # how much smaller every other option's share must be
 
 
 def partial_text(reply: ReplyText) -> Iterator[Verdict]:
-    """The reply, or what it declares, is a part of one option's text, or most of its words."""
+    """The reply, or what it declares, is part of one option's text, or most of its words."""
     at = 0
     if any(word in reply.low for word in _CUE_WORDS):
         for cue in _CUE.finditer(reply.low):
@@ -49,7 +49,7 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def _quoted(reply: ReplyText, joined: str) -> int | None:
-    """The one option whose text holds these words, side by side or in another order."""
+    """The only option whose text contains these words, adjacent or in another order."""
     if joined in COMMON or (len(joined) < 5 and not joined.strip().isdigit()):
         return None
     keys = reply.choices.keys
@@ -64,7 +64,7 @@ def _quoted(reply: ReplyText, joined: str) -> int | None:
 
 
 def _overlapping(reply: ReplyText, joined: str) -> int | None:
-    """The one option most of whose words are there; the others' are not."""
+    """The only option with most of its words there."""
     words = set(joined.split())
     if len(words) > 2 * max(map(len, (key.split() for key in reply.choices.keys))):
         return None  # a sentence about something else that happens to hold the words

@@ -1,4 +1,4 @@
-"""Numbers as answers: what a calculation ends in, and what is counted."""
+"""Numbers as answers: results of calculations, and counts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def result(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def counted(reply: ReplyText) -> Iterator[Verdict]:
-    """One number is said to be there, and it is an option: "There are 4 cells"."""
+    """The reply states one count, and it is an option: "There are 4 cells"."""
     if not any(key[1:2].isdigit() for key in reply.choices.keys):
         return
     found = []

@@ -1,4 +1,4 @@
-"""Why a reply holds no answer: it refuses, or it says nothing that can be read as one."""
+"""Recognises replies that refuse to answer."""
 
 from __future__ import annotations
 

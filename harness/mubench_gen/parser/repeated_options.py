@@ -1,4 +1,4 @@
-"""Repeated options: "A. nucleus\\nB. mitochondrion …" asserts none of them."""
+"""Recognises a repeated list of options, "A. nucleus\\nB. mitochondrion …", which asserts none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mubench_gen.parser.reply_text import ReplyText, Verdict
 _GAP = re.compile(
     r"[\s()\[\].,:;\"'>/\-]*(?:(?:and|or|und|et|y|e|ou|o|和|或|options?|choices?)\s+)?[\s(\[\"']*"
 )
-# The mark of an item; a verb behind the label makes it a sentence about the option instead.
+# The mark of an item; a verb after the label makes it a sentence about the option instead.
 _MARK = re.compile(
     r"(?:[.):\],]|\s*-\s|\s)(?!\s*(?:is|are|was|does|would|can|has|not|in)?correct|\s*(?:is|are|was|does|would|can|has|not)\b)"
 )
@@ -35,7 +35,7 @@ _WINDOW = 400
 
 
 def own_text_end(reply: ReplyText, index: int, end: int) -> int | None:
-    """Where the text of option `index` ends if it follows a label that ends at `end`."""
+    """The end of option `index`'s text if it follows a label that ends at `end`, else None."""
     if end >= len(reply.low):
         return None
     key = reply.choices.key(index)
@@ -51,7 +51,7 @@ def own_text_end(reply: ReplyText, index: int, end: int) -> int | None:
 
 
 def _is_next_item(reply: ReplyText, at: int, index: int) -> bool:
-    """Whether the label of `index` stands at `at` with its own text."""
+    """Whether the label of `index` with its own text is at `at`."""
     token = reply.choices.labels.token.match(reply.text, at)
     if token is None or reply.choices.labels.index_of.get(token[0].lower()) != index:
         return False
@@ -59,7 +59,7 @@ def _is_next_item(reply: ReplyText, at: int, index: int) -> bool:
 
 
 def in_list(reply: ReplyText, index: int, start: int, end: int) -> bool:
-    """Whether the label from `start` to `end` is an item of the options, repeated."""
+    """Whether the label from `start` to `end` is an item of a repeated list of options."""
     return _goes_on(reply, index, end) or _came_from(reply, index, start)
 
 
@@ -89,7 +89,7 @@ def _next_line_is_next_label(reply: ReplyText, index: int, end: int) -> bool:
 
 
 def _came_from(reply: ReplyText, index: int, start: int) -> bool:
-    """Whether the previous option, label and text, stands right before."""
+    """Whether the previous option, label and text, is right before."""
     if index == 0:
         return False
     key = reply.choices.key(index - 1)
@@ -119,5 +119,5 @@ def _came_from(reply: ReplyText, index: int, start: int) -> bool:
 
 
 def listed(reply: ReplyText, found: Verdict) -> bool:
-    """Whether a verdict's label is an item of the options, repeated."""
+    """Whether a verdict's label is an item of a repeated list of options."""
     return found.option is not None and in_list(reply, found.option, found.start, found.end)

@@ -1,6 +1,6 @@
-"""One reply (or one part of it) as the rules read it, and what they find in it.
+"""A reply (or a part of it) in the form that the rules read, and the types of their results.
 
-Its texts are made once, when they are first needed.
+Derived texts are computed once, when first needed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from mubench_gen.parser.text import lower, strip_markup
 from mubench_gen.types import Status
 
 Stance = Literal["asserted", "denied", "contrasted", "open", "supposed"]
-MANY = 256  # places of one kind that are looked at; only a repetition loop has more
+MANY = 256  # matches of one kind to examine; only a reply that loops has more
 
 
 class Verdict(NamedTuple):
-    """What a rule found: a status, the option when it is "answered", and where it stands."""
+    """The result of a rule: a status, the option if it is "answered", and its span."""
 
     status: Status
     option: int | None
@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A label named in prose; `several` where it is named together with others."""
+    """A label named in prose; `several`: it is named together with others."""
 
     start: int
     end: int
@@ -42,7 +42,7 @@ class Label(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """An option named in the reply."""
+    """A mention of an option in the reply."""
 
     start: int
     end: int
@@ -70,7 +70,7 @@ class ReplyText:
         self.text = strip_markup(marked)
         self.low = lower(self.text)
         self.choices = choices
-        self.floor = 0  # where the last declaration yet found stands: earlier ones don't count
+        self.floor = 0  # start of the last declaration found so far: earlier ones don't count
         self.labels: list[Label] | None = None  # filled by `labels_in_prose.labels_named`
         self.claims: list[Claim] | None = None  # filled by the rules that weigh claims
         self._tokens: Tokens | None = None
@@ -87,14 +87,14 @@ class ReplyText:
     def mentions(self) -> list[tuple[int, int, int]]:
         """(start, end, option or -1) of every option's text, in order."""
         if self._mentions is None:
-            # Most replies name no text at all: no need to make tokens of them.
+            # Most replies mention no text, so that tokenising them would be wasted.
             near = any(head in self.low for head in self.choices.heads)
             self._mentions = self.choices.mentions(self.tokens, self.low) if near else []
         return self._mentions
 
 
 def occurrences(reply: ReplyText, needle: str) -> Iterator[tuple[int, int]]:
-    """Where a lower-case text stands, from its last place back to the reply's floor."""
+    """The spans of a lower-case text, from the last back to the reply's floor."""
     low, floor = reply.low, reply.floor
     at = low.rfind(needle, floor)
     for _ in range(MANY):

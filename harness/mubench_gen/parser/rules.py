@@ -1,4 +1,4 @@
-"""The rules in the order of their evidence. A rule's name is what `Answer.rule` says."""
+"""The rules, ordered by strength of evidence. `Answer.rule` is the name of a rule."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from mubench_gen.parser.structured import answer_tag, boxed, json_answer
 
 Rule = Callable[[ReplyText], Iterator[Verdict]]
 Tiers = tuple[tuple[Rule, ...], ...]
-# In the order of their evidence. Within a tier the verdict that stands last in the reply
-# counts, whichever rule found it: a declaration may be retracted by a later one.
+# Strongest evidence first. Within a tier the verdict that is last in the reply counts,
+# whichever rule found it, because a later declaration may retract an earlier one.
 STRONG: Tiers = (
     (label_with_text,),
     (sole_text, sole_labels),

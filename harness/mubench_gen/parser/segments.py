@@ -1,4 +1,4 @@
-"""Where a reply stops answering: base models go on, often with a question of their own."""
+"""Cuts a reply where it stops answering: base models often continue with another question."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _QUESTION_ROOM = 600
 
 
 def _own_questions(text: str, choices: Choices) -> Iterator[int]:
-    """Where a line stands before a list of options, and asks, or stands behind an answer."""
+    """The starts of lines before a list of options that ask something, or follow an answer."""
     for found in _LIST.finditer(text):
         end = found.start()
         while end and text[end - 1].isspace():
@@ -48,12 +48,12 @@ def _own_questions(text: str, choices: Choices) -> Iterator[int]:
 
 
 def _foreign(items: re.Match[str], choices: Choices) -> bool:
-    """Whether the first item of a list is without the first option's text."""
+    """Whether the first item of a list lacks the first option's text."""
     return choices.key(0) not in tokenize(lower(items[0])).joined
 
 
 def segments(text: str, choices: Choices) -> list[str]:
-    """The reply cut where another question begins; each part keeps its place by blanks."""
+    """The reply cut where another question begins; blanks keep each part's offset."""
     if "\n" not in text and "<" not in text and "[" not in text:
         return [text]
     cuts = [found.start() for found in _NEXT.finditer(text)]

@@ -1,4 +1,4 @@
-"""What stands at a place where an answer is due: a label, an option's text, or both."""
+"""Reads the answer at a given position: a label, an option's text, or both."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ NOT = re.compile(r"[\s:]*(?:not|n't|never|neither|nicht|pas|no|não|不)\b")
 ARTICLE_A = re.compile(r"a (?!(?:is|are|has|and|or|would|can|antigens?)\b)[a-z]")
 WINDOW = 160
 DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "]", '"', "'", "-")
-# Words that are options at times and fill sentences at others.
+# Words that may be options, or just fill a sentence.
 COMMON = {" yes ", " no ", " true ", " false ", " none ", " both ", " all ", " not ", " neither "}
 
 
 def skip_fillers(reply: ReplyText, at: int) -> int:
-    """Past quotes, colons and words such as "option", to where the answer itself stands."""
+    """Skip quotes, colons and words such as "option", to the start of the answer."""
     for _ in range(8):
         lead = _LEAD.match(reply.low, at)
         at = lead.end() if lead else at
@@ -65,9 +65,9 @@ def skip_fillers(reply: ReplyText, at: int) -> int:
 
 
 def target_at(reply: ReplyText, at: int, *, texts: bool = True) -> Verdict | None:
-    """The option that is named at `at`, None where none is.
+    """The option that is named at `at`, or None.
 
-    With `texts` false, a label alone counts: some phrases ("so B.") are too common
+    With `texts` false, only a label counts: some phrases ("so B.") are too common
     to be read together with any words that follow them.
     """
     at = skip_fillers(reply, at)
@@ -108,7 +108,7 @@ def _several_letters(reply: ReplyText, at: int) -> Verdict | None:
 
 
 def _out_of_range(reply: ReplyText, at: int, end: int) -> Verdict | None:
-    """A label that is not offered, where nothing says that it is a word or a quantity."""
+    """A label that is not offered, unless it looks like a word or a quantity."""
     if reply.text[at:end] != reply.text[at:end].upper():
         return None
     rest = _CLOSERS.sub("", reply.text[end : end + 8], count=1)
@@ -175,7 +175,7 @@ def _joined(reply: ReplyText, end: int, index: int) -> bool:
 
 
 def joined_label(reply: ReplyText, end: int, index: int) -> bool:
-    """Whether what ends at `end` is joined to a label of another option than `index`."""
+    """Whether the text that ends at `end` is joined to a label of another option than `index`."""
     join = _JOIN.match(reply.low, end) or _BESIDE.match(reply.text, end)
     if join is None:
         return False
@@ -208,9 +208,9 @@ def _past_own_text(reply: ReplyText, end: int, index: int) -> int:
 
 
 def text_at(reply: ReplyText, at: int) -> Verdict | None:
-    """The option whose text begins at `at` (an article aside), the longest of them.
+    """The longest option whose text begins at `at`, after an optional article.
 
-    Ambiguous where another option is named along with it: "heat and light", "oxygen (B)".
+    Ambiguous if another option is named along with it: "heat and light", "oxygen (B)".
     """
     found = _any_text_at(reply, at)
     if found is None or found.option is None:
@@ -236,7 +236,7 @@ def _any_text_at(reply: ReplyText, at: int) -> Verdict | None:
 
 
 def _meta_from(reply: ReplyText, at: int) -> Verdict | None:
-    """ "None of these" where "none of the above" is offered, and so for "all"."""
+    """ "None of these" if "none of the above" is offered; the same for "all"."""
     said = _META.match(reply.low, at)
     option = reply.choices.meta_option(said[0].split()[0]) if said else None
     return Verdict.of(option, at, said.end()) if said and option is not None else None

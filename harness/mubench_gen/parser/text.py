@@ -1,8 +1,8 @@
-"""Text made comparable without moving a code point: every function keeps the length.
+"""Normalises text; every function keeps its length in code points.
 
-Spans are reported in code points of the reply as given, so full-width forms, styled
-letters and typographic marks are translated one to one, and what is noise (Markdown,
-LaTeX, HTML, special tokens) is blanked out, never removed.
+Spans refer to code points of the original reply, so full-width forms, styled letters and
+typographic marks are translated one to one, and noise (Markdown, LaTeX, HTML, special tokens)
+is blanked out, never removed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import unicodedata
 
 _MARKS = {
-    "。": "\n",  # ends a sentence without a space behind it, as a line break does
+    "。": "\n",  # ends a sentence without a space after it, like a line break
     "｡": "\n",
     "、": ",",
     "【": "[",
@@ -96,7 +96,7 @@ _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 def fold(text: str) -> str:
-    """Styled and typographic characters as their plain ones; the length stays."""
+    """Replace styled and typographic characters by plain ones; keeps the length."""
     if not text.isascii():
         # One pass for each distinct character is faster than a table, as there are few.
         present = set(_BEYOND_ASCII.findall(text)) & _FOLD.keys()
@@ -172,9 +172,10 @@ _THINK_CLOSE = re.compile(r"</(?:think|thinking|thought|reasoning)>|◁/think▷
 
 
 def hide_thinking(text: str) -> tuple[str, bool]:
-    """Blank out thinking; true where a block was opened and never closed.
+    """Blank out thinking; the flag is true if a block was opened and never closed.
 
-    A closing mark alone counts too: some chat templates put the opening one in the prompt.
+    A closing mark alone counts too, because some chat templates put the opening one in the
+    prompt.
     """
     if "<" not in text and "◁" not in text:
         return text, False

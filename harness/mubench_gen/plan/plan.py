@@ -17,7 +17,7 @@ from mubench_gen.errors import PluginError, SettingError, describe
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.model import Checkpoint, Model, ModelSpec, StreamingModel
-from mubench_gen.parser.judge import Bench
+from mubench_gen.parser.judge import JudgeCaller
 from mubench_gen.plan.fingerprint import Weights, digest_model, isolated_model
 from mubench_gen.plan.opening import engine_of, make_model, runtime_of
 from mubench_gen.plan.ray_options import Cluster, split_cluster
@@ -73,7 +73,7 @@ class Plan:
     readouts: Sequence[Readout]
     policy: StandardPolicy
     weights: Weights
-    judge: Bench | None = None
+    judge: JudgeCaller | None = None
     metrics: Sequence[ChosenMetric] = ()
     shots: Shots | None = None
     selection: Selection | None = None
@@ -190,7 +190,7 @@ def _check_boxes_stay(tasks: Sequence[Task], policy: StandardPolicy) -> None:
         )
 
 
-def open_judge(name: str, plugins: Plugins) -> Bench:
+def open_judge(name: str, plugins: Plugins) -> JudgeCaller:
     """The judge of that plugin, not loaded yet."""
     plugin = plugins.load(name)
     if plugin.judge is None:
@@ -198,7 +198,7 @@ def open_judge(name: str, plugins: Plugins) -> Bench:
             f"The plugin {name!r} has no judge: it has no hook mubench_gen_judge (docs/parser.md)."
         )
     with Isolated(f"The judge of the plugin {name!r}"):
-        return Bench(plugin.name, plugin.judge(), plugin.digest)
+        return JudgeCaller(plugin.name, plugin.judge(), plugin.digest)
 
 
 def batch_size(plan: Plan) -> int:

@@ -25,7 +25,7 @@ from mubench_gen.report.metric_table import flat_columns, flat_scores, metric_ta
 from mubench_gen.report.text import (
     BOX_COLUMNS,
     COLUMNS,
-    Row,
+    ScoreRow,
     box_cells,
     cells,
     notes,
@@ -41,7 +41,7 @@ from mubench_gen.scores.score import Scores
 if TYPE_CHECKING:
     import pandas
 
-# Of the tidy table: a row a run and group of items, shares between 0 and 1.
+# Columns of the tidy table: a row per run and group of items, shares between 0 and 1.
 _TEXTS = ("run", "plugin", "model", "data", "prompt", "control", "part", "name")
 _COUNTS = ("n", "n_errors", "planned")
 _SHARES = (
@@ -54,7 +54,7 @@ TIDY = ("run", "plugin", "model", "data", "prompt", "control", "finished", "part
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A run's scores, those of a breakdown, and its metrics: what an export format gets."""
+    """What an export format gets of a run: its scores, a breakdown of them, and its metrics."""
 
     run: Run
     scores: Scores
@@ -65,7 +65,7 @@ class Reported:
 def reported(
     runs: Sequence[Run], by: Sequence[str] = (), metrics: Sequence[ChosenMetric] = ()
 ) -> list[Reported]:
-    """The runs with their scores, by these fields too."""
+    """Score the runs, also broken down by these fields."""
     found = breakdowns((run.outcomes(by) for run in runs), by) if by else [{} for _ in runs]
     return [
         Reported(run, run.scores, one, run.measured(metrics, by))
@@ -75,7 +75,7 @@ def reported(
 
 @dataclass(frozen=True, slots=True)
 class ChosenExport:
-    """A format that was asked for, and the plugin that it is of; None where it is built in."""
+    """A chosen format and the plugin that has it; None for a built-in one."""
 
     export: Export
     options: Any
@@ -91,7 +91,7 @@ class ChosenExport:
             self.export.write(runs, stream, self.options)
 
     def printable(self, content: bytes) -> bytes:
-        """What it wrote, with nothing that a terminal obeys where stdout is one."""
+        """The content; without control characters if stdout is a terminal."""
         if not sys.stdout.isatty():
             return content
         return visible(content.decode("utf-8", "replace")).encode("utf-8", "replace")
@@ -100,7 +100,7 @@ class ChosenExport:
 def choose_export(
     name: str, options: Mapping[str, str], plugins: Plugins | None = None
 ) -> ChosenExport:
-    """The format of that name: a built-in one, a plugin's only one, or PLUGIN:FORMAT."""
+    """The format of that name: built-in, the only one of a plugin, or PLUGIN:FORMAT."""
     built_in = {one.name: one for one in FORMATS}
     if name in built_in:
         return _with_options(built_in[name], options, None)
@@ -121,7 +121,7 @@ def _with_options(found: Export, options: Mapping[str, str], plugin: Plugin | No
 
 
 def text_tables(runs: Sequence[Reported]) -> list[TextTable]:
-    """A table a run, in per cent, and one of boxes where it asked for any."""
+    """A table per run, in per cent, and one of boxes if it asked for any."""
     found = []
     for one in runs:
         manifest, scores = one.run.manifest, one.scores
@@ -140,9 +140,9 @@ def text_tables(runs: Sequence[Reported]) -> list[TextTable]:
 
 
 def tidy_rows(runs: Sequence[Reported]) -> list[dict[str, Any]]:
-    """A row a run and group of items, by the names in TIDY; None where there is no value.
+    """A row per run and group of items, keyed by the names in TIDY; None for a missing value.
 
-    Behind those stand four columns a metric.
+    Four columns per metric follow.
     """
     columns = tidy_columns(runs)
     return [{**dict.fromkeys(columns), **blanked(row)} for one in runs for row in _tidy(one)]
@@ -155,7 +155,7 @@ def tidy_columns(runs: Sequence[Reported]) -> list[str]:
 
 
 def tidy_frame(runs: Sequence[Reported]) -> pandas.DataFrame:
-    """The tidy rows as a frame: texts, whole numbers, a boolean `finished`, floats."""
+    """The tidy rows as a data frame: texts, integers, a boolean `finished`, floats."""
     import pandas
 
     columns = tidy_columns(runs)
@@ -170,7 +170,7 @@ def tidy_frame(runs: Sequence[Reported]) -> pandas.DataFrame:
     return frame.astype(kinds)
 
 
-def _section(part: str, rows: Sequence[Row], one: Reported) -> list[list[str]]:
+def _section(part: str, rows: Sequence[ScoreRow], one: Reported) -> list[list[str]]:
     section = [cells(row) for row in rows if row.part == part]
     if part in one.by:
         section.insert(0, [f"by {part}", *("" for _ in COLUMNS[1:])])
@@ -231,7 +231,7 @@ def _tidy(one: Reported) -> list[dict[str, Any]]:
     return rows
 
 
-def _score(row: Row) -> dict[str, Any]:
+def _score(row: ScoreRow) -> dict[str, Any]:
     score, controls = row.score, row.controls
     low, high = score.ci95 or (None, None)
     worst, best = score.bounds or (None, None)
@@ -271,7 +271,7 @@ def _write_csv(runs: Sequence[Reported], stream: IO[bytes], _: Any) -> None:
 
 def _write_parquet(runs: Sequence[Reported], stream: IO[bytes], _: Any) -> None:
     try:
-        import pyarrow  # noqa: F401  (pandas asks for it, in words of its own)
+        import pyarrow  # noqa: F401  (without it pandas fails with another message)
     except ImportError:
         raise MissingExtraError("pyarrow", "parquet", "--format parquet") from None
     stream.write(tidy_frame(runs).to_parquet(index=False))
@@ -279,7 +279,7 @@ def _write_parquet(runs: Sequence[Reported], stream: IO[bytes], _: Any) -> None:
 
 FORMATS = (
     Export("md", "Markdown tables", _write_text(to_markdown)),
-    Export("csv", "a tidy table, a row a run and group of items", _write_csv),
+    Export("csv", "a tidy table, a row per run and group of items", _write_csv),
     Export("latex", "LaTeX tables", _write_text(to_latex)),
     Export("parquet", "Parquet", _write_parquet, text=False),
 )

@@ -1,4 +1,4 @@
-"""What fine-tunes gained and lost as one HTML file: a figure and a table each, no script."""
+"""What fine-tunes learned and forgot, as one HTML file without a script."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ _HEADS = ("", "items", "before", "after", "forgotten", "learned", "kept", "chang
 
 def page(found: Forgetting) -> str:
     """The whole page as text."""
-    title = f"Gained and lost: {found.base} → {', '.join(found.finetuned)}"
+    title = f"Learned and forgotten: {found.base} → {', '.join(found.finetuned)}"
     notes = [*(f"Not comparable as they are: {text}." for text in found.accepted), *found.notes]
     notes.append(
         f"On {found.items:,} items that all runs have. Forgotten: right before and wrong after; "
-        "learned: the other way round; kept: of what was right before, what still is. Unanswered "
-        "is wrong. Intervals and tests are paired by item and clustered by image; p (Holm) is "
-        "adjusted over all rows of a part (tasks, data sets) and all fine-tunes."
+        "learned: wrong before and right after; kept: the share of what was right before that "
+        "still is. Unanswered counts as wrong. Intervals and tests are paired by item and "
+        "clustered by image; p (Holm) is adjusted over all rows of a part (tasks, data sets) "
+        "and all fine-tunes."
     )
     parts = [part for name in found.finetuned for part in _section(found, name)]
     return static_page(title, parts, notes, by="report")
 
 
 def svg(changes: Sequence[Change], title: str) -> str:
-    """Forgotten to the left, learned to the right, a row a group, the worst first."""
+    """Draw forgotten to the left, learned to the right, a row per group, the worst first."""
     rows = sorted(changes, key=lambda one: (one.change, one.name))
     widest = max((max(one.forgotten, one.learned) for one in rows), default=0.0) or 1.0
     middle, height = _NAME + _BAR, _ROW * (len(rows) + 1) + 8

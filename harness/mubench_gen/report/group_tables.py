@@ -1,4 +1,4 @@
-"""groups of models → tables of texts, for a terminal and for the page."""
+"""groups of models → tables of text cells, for a terminal and for the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FACTS = ("scope", "family", "domain", "base")
 
 
 def model_table(found: Grouping, runs: Sequence[Run], labels: Sequence[str]) -> TextTable:
-    """What the plugins say of the models, and what each run scores on its own items."""
+    """Facts of the models, as their plugins state them, and each run's score on its own items."""
     facts = tuple(dict.fromkeys((found.fact, *_FACTS)))
     out = dict(found.left_out)
     rows = []
@@ -29,7 +29,7 @@ def model_table(found: Grouping, runs: Sequence[Run], labels: Sequence[str]) -> 
         )  # fmt: skip
     columns = ["", *facts, "left out", "n", "accuracy", "95 % CI", "chance"]
     return TextTable(
-        "What the plugins say of the models, and each run's own score in %",
+        "Facts of the models, as plugins state them, and each run's own score in %",
         columns,
         [rows],
         texts=len(facts) + 2,
@@ -37,7 +37,7 @@ def model_table(found: Grouping, runs: Sequence[Run], labels: Sequence[str]) -> 
 
 
 def score_table(found: Grouping) -> TextTable | None:
-    """The groups side by side; * where the whole interval is above chance."""
+    """Scores of the groups side by side; * if the whole interval is above chance."""
     if not found.scores:
         return None
     groups = [group.name for group in found.groups]
@@ -53,7 +53,7 @@ def score_table(found: Grouping) -> TextTable | None:
         )
     counts = [f"{group.name} ({len(group.models)})" for group in found.groups]
     return TextTable(
-        f"By {found.fact}: mean accuracy of the models in %, on the items that all have "
+        f"By {found.fact}: mean accuracy of the models in %, on the items that all runs have "
         "(*: above chance)",
         ["", "items", "images", "chance", *counts],
         list(sections.values()),
@@ -61,7 +61,7 @@ def score_table(found: Grouping) -> TextTable | None:
 
 
 def difference_table(found: Grouping) -> TextTable | None:
-    """Each group against the first."""
+    """Differences between each group and the first."""
     if not found.differences:
         return None
     several = len(found.groups) > 2
@@ -80,24 +80,24 @@ def difference_table(found: Grouping) -> TextTable | None:
 
 
 def group_notes(found: Grouping) -> list[str]:
-    """What is to know of the tables, a sentence or two each."""
+    """Notes on the tables, a sentence or two each."""
     notes = [f"Left out of the groups: {label} ({why})." for label, why in found.left_out]
     notes += [f"Note: {note}." for note in found.notes]
     if len(found.groups) < 2:
         names = ", ".join(group.name for group in found.groups) or "none"
         notes.append(
-            f"All models with this fact are of one group ({names}): there is nothing to hold "
-            "it against."
+            f"All models with this fact are in one group ({names}): there is no other to "
+            "compare it with."
         )
     if found.scores:
         above = _above(found)
         notes.append(
-            "A group's score on an item is the mean of its models', a model's that of its runs. "
+            "A group's score on an item is the mean over its models, a model's that over its runs. "
             f"Tasks on which the group is above chance: {above}."
         )
         notes.append(
-            "Intervals are clustered by image and say what other images would give, not other "
-            "models: with few models a group, the difference is of these models."
+            "Intervals are clustered by image: they cover other images, not other models. With few "
+            "models per group, a difference holds for these models only."
         )
     return notes
 

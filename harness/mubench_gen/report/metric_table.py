@@ -1,4 +1,4 @@
-"""Metrics of a run → one table of texts: a row a group of items, columns a metric."""
+"""metrics of a run → one table of text cells: a row per group of items, columns per metric."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mubench_gen.scores.measured import Measured, MetricScore, MetricScores, row
 
 
 def metric_table(measured: Measured, heading: str) -> TextTable | None:
-    """The table; None where nothing was measured."""
+    """The table, or None if nothing was measured."""
     metrics = list(measured.metrics.values())
     if not metrics:
         return None
@@ -23,7 +23,7 @@ def metric_table(measured: Measured, heading: str) -> TextTable | None:
 
 
 def beside_tables(runs: Sequence[tuple[str, Measured]]) -> list[TextTable]:
-    """A table a metric, a column a run (its label, what was measured): the mean, its interval."""
+    """A table per metric, with a column per run: the mean and its interval."""
     found = []
     for key in dict.fromkeys(key for _, measured in runs for key in measured.metrics):
         metrics = {label: m.metrics[key] for label, m in runs if key in m.metrics}

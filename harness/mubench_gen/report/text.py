@@ -1,4 +1,4 @@
-"""scores → report: the terminal table, with what each number depends on beside it."""
+"""scores → the terminal table, with the baselines and counts that a number needs."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from mubench_gen.scores.option_order import Circular
 from mubench_gen.scores.score import Controls, Score, Scores
 
 COLUMNS = (
-    "", "n", "accuracy", "95 % CI", "answered", "of those", "chance", "majority", "corrected",
+    "", "n", "accuracy", "95 % CI", "answered", "of answered", "chance", "majority", "corrected",
     "errors",
 )  # fmt: skip
 _SHORT = {"accuracy": "acc.", "answered": "answ.", "majority": "maj.",
-          "corrected": "corr.", "errors": "err.", "of those": "thereof"}  # fmt: skip
-_WIDTH = 120  # where stdout is no terminal
+          "corrected": "corr.", "errors": "err.", "of answered": "of ans."}  # fmt: skip
+_WIDTH = 120  # characters, if stdout is not a terminal
 BOX_COLUMNS = ("", "n", "GRIT", "95 % CI", "read", "found", "right ones", "errors")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ScoreRow:
     """One row of the table: a group of items of a part ("pooled", "tasks", "datasets",
     "prompts", "readouts", or a field of the items).
     """
@@ -40,24 +40,24 @@ class Row:
     controls: Controls | None = None
 
 
-def table_rows(scores: Scores, by: Breakdown | None = None) -> list[Row]:
-    """The rows of a run's table: pooled, tasks, data sets, prompts and read-outs where there
-    are several, and then those of a breakdown.
+def table_rows(scores: Scores, by: Breakdown | None = None) -> list[ScoreRow]:
+    """The rows of a run's table: pooled, tasks, several data sets, prompts and read-outs, and
+    then those of a breakdown.
     """
     controls = scores.controls
-    rows = [Row("pooled", "pooled", scores.pooled, controls["pooled"])]
-    rows += [Row("tasks", name, one, controls.get(name)) for name, one in scores.tasks.items()]
+    rows = [ScoreRow("pooled", "pooled", scores.pooled, controls["pooled"])]
+    rows += [ScoreRow("tasks", name, one, controls.get(name)) for name, one in scores.tasks.items()]
     for part in ("datasets", "prompts", "readouts"):
         groups: Mapping[str, Score] = getattr(scores, part)
         if len(groups) > 1:
-            rows += [Row(part, name, one) for name, one in groups.items()]
+            rows += [ScoreRow(part, name, one) for name, one in groups.items()]
     for field, groups in (by or {}).items():
-        rows += [Row(field, name, one) for name, one in groups.items()]
+        rows += [ScoreRow(field, name, one) for name, one in groups.items()]
     return rows
 
 
-def cells(row: Row) -> list[str]:
-    """A row as it is shown, in the order of COLUMNS."""
+def cells(row: ScoreRow) -> list[str]:
+    """The cells of a row, in the order of COLUMNS."""
     score, controls = row.score, row.controls
     return [
         row.name,
@@ -74,7 +74,7 @@ def cells(row: Row) -> list[str]:
 
 
 def box_cells(name: str, score: BoxScore) -> list[str]:
-    """A row of the table of boxes, in the order of BOX_COLUMNS."""
+    """The cells of a row of the table of boxes, in the order of BOX_COLUMNS."""
     return [
         name,
         f"{score.n:,}",
@@ -88,7 +88,7 @@ def box_cells(name: str, score: BoxScore) -> list[str]:
 
 
 def title(manifest: Mapping[str, Any]) -> str:
-    """What a run is, in a line: plugin, model, data, prompts, control."""
+    """A run in one line: plugin, model, data, prompts, control."""
     words = f"{manifest['plugin']['name']} · {manifest['model']['id']} · {manifest['data']['name']}"
     words += f" · {', '.join(manifest['settings']['prompt'])}"
     if manifest["settings"]["control"] != "none":
@@ -99,9 +99,9 @@ def title(manifest: Mapping[str, Any]) -> str:
 def print_report(
     runs: Sequence[Run], *, by: Sequence[str] = (), metrics: Sequence[ChosenMetric] = ()
 ) -> None:
-    """The table of each run on stdout; `by`: also by these fields of the items.
+    """Print the table of each run, also broken down by the fields `by`.
 
-    `metrics`: these beside it; without any those that the run was scored with.
+    `metrics`: further scores; without any, those that the run was scored with.
     """
     found = breakdowns((run.outcomes(by) for run in runs), by) if by else [None] * len(runs)
     for run, one in zip(runs, found, strict=True):
@@ -111,7 +111,7 @@ def print_report(
 def print_scores(
     run: Run, scores: Scores, by: Breakdown | None = None, measured: Measured = NOTHING_MEASURED
 ) -> None:
-    """One run's table: pooled, tasks, data sets, and prompts or read-outs where several."""
+    """Print one run's table: pooled, tasks, data sets, and several prompts or read-outs."""
     import sys
 
     from rich.console import Console
@@ -126,7 +126,7 @@ def print_scores(
         fitted = fit(one, console.width)
         console.print(*fitted.tables, sep="\n")
         if fitted.left_out:
-            words = f"Not shown for want of room: {', '.join(fitted.left_out)}."
+            words = f"Hidden (terminal too narrow): {', '.join(fitted.left_out)}."
             console.print(words, style="dim", highlight=False, markup=False)
     for line in (*notes(run.manifest, scores), *measured.notes):
         console.print(printable(line), style="dim", highlight=False, markup=False)
@@ -150,7 +150,7 @@ def sheet(run: Run, scores: Scores, by: Breakdown | None) -> Sheet:
         sections.append(section)
     return Sheet(
         COLUMNS, sections, title(run.manifest), right=range(1, len(COLUMNS)), short=_SHORT,
-        spare=("of those", "majority", "answered", "corrected"),
+        spare=("of answered", "majority", "answered", "corrected"),
     )  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def box_sheet(run: Run, scores: Scores) -> Sheet:
 
 
 def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
-    """What stands below a run's table, a sentence or two each."""
+    """The notes below a run's table, a sentence or two each."""
     told = []
     pooled = scores.pooled
     unanswered = {k: v for k, v in pooled.statuses.items() if k != "answered"}
@@ -175,7 +175,7 @@ def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
     if places.answered_at:
         answers = " ".join(percent(share) for share in places.answered_at)
         golds = " ".join(percent(share) for share in places.gold_at)
-        told.append(f"Places of the answers: {answers} (of the right ones: {golds}).")
+        told.append(f"Position bias: answers by position {answers}; right options {golds}.")
     told += _contrastive_notes(scores)
     told += _sibling_notes(scores)
     if scores.n_errors:
@@ -196,16 +196,16 @@ def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
 
 
 def _sibling_notes(scores: Scores) -> list[str]:
-    """Of items under several orders, and of several read-outs."""
+    """Notes on items asked under several orders, and on several read-outs."""
     notes = []
     circular = scores.circular.get("pooled")
     if circular is not None:
         recalls = " ".join(percent(place.recall) for place in circular.places)
         notes.append(
-            f"Under every order right: {percent(circular.consistent)}{_within(circular)} of "
+            f"Right under every order: {percent(circular.consistent)}{_within(circular)} of "
             f"{circular.items:,} items ({circular.orders:.1f} orders each); the same option, "
-            f"right or wrong: {percent(circular.unmoved)}. Right by the place of the right option: "
-            f"{recalls}; spread {percent(circular.place_bias)}, by chance alone about "
+            f"right or wrong: {percent(circular.unmoved)}. Recall by position of the right "
+            f"option: {recalls}; SD {percent(circular.place_bias)}, by chance about "
             f"{percent(circular.place_noise)}."
         )
     for pair, agreement in scores.agreement.items():
@@ -228,14 +228,14 @@ def _contrastive_notes(scores: Scores) -> list[str]:
     if calibration is not None:
         notes.append(
             f"Calibration: expected error {percent(calibration.ece)} "
-            f"(sure by {percent(calibration.confidence)} on average)."
+            f"(mean confidence {percent(calibration.confidence)})."
         )
     if cut is not None:
         named = ", ".join(f"“{_shortened(caption)}”" for caption in cut.captions[:3])
         more = f" and {cut.distinct - 3:,} more" if cut.distinct > 3 else ""
         notes.append(
-            f"Longer than the model's context and read in part: {cut.cut:,} of {cut.options:,} "
-            f"options, in {cut.items:,} items; {cut.alike:,} of them so became identical with "
+            f"Truncated to the model's context: {cut.cut:,} of {cut.options:,} "
+            f"options, in {cut.items:,} items; {cut.alike:,} of them thereby became identical with "
             f"another option. They are {named}{more}."
         )
     return notes

@@ -11,7 +11,7 @@ from mubench_gen.console.outlet import blank, blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import ImageError
 from mubench_gen.parser.answer import read_answer
-from mubench_gen.parser.judge import Bench, is_unread
+from mubench_gen.parser.judge import JudgeCaller, is_unread
 from mubench_gen.plan.items import Item
 from mubench_gen.plugins.extension import Unread
 from mubench_gen.scores.localization import asks_boxes, read_boxes, unread_boxes
@@ -48,7 +48,7 @@ class Recorder:
         plugin: str,
         model: str,
         *,
-        judge: Bench | None = None,
+        judge: JudgeCaller | None = None,
     ) -> None:
         self._records = records
         self._answered = [records.answered, *reused]

@@ -1,4 +1,4 @@
-"""Whether two read-outs of one question give one answer: the same item, prompt, order, repeat."""
+"""Agreement of two read-outs on the same question: same item, prompt, order and repeat."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from mubench_gen.types import Readout
 
 _NONE = -1  # no answer
 _READOUTS: tuple[str, ...] = get_args(Readout)
-_BITS = 16  # of a read-out in a packed question
+_BITS = 16  # per read-out in a packed question
 _IS_THERE = 1
-_MOST = (1 << _BITS - 2) - 2  # of options
+_MOST = (1 << _BITS - 2) - 2  # options that fit
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """n: questions read by both without an error. same: of these, both chose the same option,
-    or neither one; with its 95 % interval clustered by image. answered: both chose one.
-    same_answered: of those, the same. kappa: Cohen's, of the options' places with "none" as one
-    more (Cohen 1960); None where one place is all there is. right: each one's accuracy on them.
+    """n: questions read by both without an error. same: the share with the same option, or with
+    none by both; ci95: its 95 % interval clustered by image. answered: questions with an option
+    by both; same_answered: the share of those with the same one. kappa: Cohen's (1960), over
+    positions, with "none" as a category; None with one category. right: each one's accuracy.
     """
 
     n: int
@@ -40,8 +40,8 @@ class Agreement:
 class AgreementTally:
     """Choices by question and read-out, in memory that does not grow with the questions.
 
-    A question is a number of 128 bits: its image, then for each read-out whether it is there,
-    whether it is right, and what it chose.
+    A question is packed into 128 bits: its image, then for each read-out whether it is there,
+    whether it is right, and the choice.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class AgreementTally:
         self._questions.put(key, hashed(image) << _BITS * len(_READOUTS) | packed << place)
 
     def agreements(self) -> dict[str, Agreement]:
-        """By "A and B", of every two read-outs that share questions."""
+        """The agreement of every two read-outs that share questions, by "A and B"."""
         pairs = combinations(sorted(self._there), 2)
         found = {f"{a} and {b}": self._agreement(a, b) for a, b in pairs}
         return {pair: agreement for pair, agreement in found.items() if agreement is not None}
@@ -111,6 +111,6 @@ def _unpacked(packed: int) -> tuple[int, bool]:
 
 
 def _without_readout(record_id: str) -> str:
-    """What a record's id says beside the read-out: "ITEM/PROMPT/READOUT/ORDER/REPEAT"."""
+    """A record's id, "ITEM/PROMPT/READOUT/ORDER/REPEAT", without the read-out."""
     item, _, order, repeat = record_id.rsplit("/", 3)
     return f"{item}/{order}/{repeat}"

@@ -13,8 +13,8 @@ from mubench_gen.storage.records import Record
 
 Breakdown = Mapping[str, Mapping[str, Score]]  # field → value → score
 
-_LOOKED_AT = 1_000  # records that say which fields there are
-_MOST_VALUES = 100_000  # kept, so that a field of ids costs no memory
+_LOOKED_AT = 1_000  # records from which the names of fields are collected
+_MOST_VALUES = 100_000  # per field, so that a field of ids does not fill the memory
 
 
 class BreakdownTally:
@@ -42,7 +42,7 @@ class BreakdownTally:
                 tallies[value].add(record["status"], right, options, image)
 
     def scores(self) -> dict[str, dict[str, Score]]:
-        """By field and value, values in the order of their names, "(not given)" last."""
+        """The scores by field and value, in the order of `value_order`."""
         return {
             name: {value: found[value].score() for value in sorted(found, key=value_order)}
             for name, found in self._tallies.items()
@@ -54,18 +54,18 @@ class BreakdownTally:
 
     @property
     def known(self) -> set[str]:
-        """The names of the fields that the records have; empty where there was no record."""
+        """The names of the fields that the records have; empty without records."""
         return self._known
 
     def counts(self) -> dict[str, int]:
-        """How many different values each field has."""
+        """The number of distinct values of each field."""
         return {name: len(found.keys() - {ABSENT}) for name, found in self._tallies.items()}
 
 
 def breakdowns(several: Iterable[Iterable[Record]], fields: Sequence[str]) -> list[Breakdown]:
-    """Of each run's records that ask for a choice the scores by the values of each field.
+    """The scores of each run's multiple-choice records, by the values of each field.
 
-    SettingError for a field that no record has, or one of too many values to be a table.
+    Raises SettingError for a field that no record has, or one with too many values.
     """
     tallies = []
     for records in several:
@@ -79,7 +79,7 @@ def breakdowns(several: Iterable[Iterable[Record]], fields: Sequence[str]) -> li
 
 
 def check_tallies(tallies: Sequence[BreakdownTally]) -> None:
-    """SettingError for a field that no record of any run has, or one of too many values."""
+    """Raise SettingError for a field that no record of any run has, or with too many values."""
     known = set[str]().union(*(tally.known for tally in tallies))
     if known:
         for name in tallies[0].fields:
@@ -87,7 +87,7 @@ def check_tallies(tallies: Sequence[BreakdownTally]) -> None:
 
 
 def value_order(value: str) -> tuple[bool, float, str]:
-    """Numbers by size, then texts by name, "(not given)" last."""
+    """A sort key: numbers by size, then texts alphabetically, "(not given)" last."""
     try:
         return False, float(value), ""
     except ValueError:

@@ -1,8 +1,8 @@
-"""Whether a model is as often right as it is sure: the expected calibration error.
+"""Calibration: the expected calibration error, and the data of a reliability plot.
 
-How sure: the chosen option's share of the options' probabilities. Of a softmax that is its
-probability; a sigmoid's (SigLIP) need not sum to 1, so shares are the common footing. Of
-label log-probabilities it is the label's share among the labels that were offered.
+Confidence is the chosen option's share of the options' probabilities. For a softmax that is its
+probability; those of a sigmoid (SigLIP) need not sum to 1, and shares are comparable. For label
+log-probabilities it is the label's share among the offered labels.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BINS = 15  # of equal width, as in Guo et al. 2017
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """A point of the reliability plot: the answers that were between `low` and `high` sure."""
+    """A point of the reliability plot: the answers with confidence from `low` to `high`."""
 
     low: float
     high: float
@@ -28,7 +28,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """ece: the mean over the answers of |accuracy − confidence| of their bin."""
+    """ece: the mean over the answers of |accuracy − confidence| in their bins."""
 
     n: int
     ece: float
@@ -49,13 +49,13 @@ class CalibrationTally:
 
     def add(self, probabilities: Sequence[float], choice: int, *, right: bool) -> None:
         sure = confidence(probabilities, choice)
-        place = min(BINS - 1, max(0, math.ceil(sure * BINS) - 1))  # a bin holds its upper end
+        place = min(BINS - 1, max(0, math.ceil(sure * BINS) - 1))  # a bin includes its upper end
         self._n[place] += 1
         self._right[place] += right
         self._sure[place] += sure
 
     def calibration(self) -> Calibration | None:
-        """None where no record had probabilities."""
+        """The calibration, or None if no record had probabilities."""
         total = sum(self._n)
         if not total:
             return None
@@ -79,9 +79,10 @@ class CalibrationTally:
 
 
 def probabilities_of(record: Mapping[str, Any]) -> Sequence[float] | None:
-    """An option's probability each, up to a common factor; None where the record has none.
+    """The options' probabilities up to a common factor; None if the record has none.
 
-    Its own, else of label log-probabilities (null is −∞: JSON has no word for it).
+    Taken from its `probabilities`, else from label log-probabilities (null is −∞, for which
+    JSON has no number).
     """
     given: Sequence[float] | None = record.get("probabilities")
     if given is not None or record["readout"] != "logprob" or record["scores"] is None:
@@ -92,6 +93,6 @@ def probabilities_of(record: Mapping[str, Any]) -> Sequence[float] | None:
 
 
 def confidence(probabilities: Sequence[float], choice: int) -> float:
-    """The chosen option's share of the probabilities; an equal one where all are 0."""
+    """The chosen option's share of the probabilities; 1 / options if all are 0."""
     total = math.fsum(probabilities)
     return probabilities[choice] / total if total > 0 else 1 / len(probabilities)

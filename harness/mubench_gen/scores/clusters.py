@@ -1,4 +1,4 @@
-"""Counts by image, in memory that does not grow with the images: what intervals are made of."""
+"""Counts by image for clustered intervals, in memory that does not grow with the images."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from mubench_gen.storage.index import FEW, DiskTable
 
-_N = 32  # bits of a count
+_N = 32  # bits per count
 
 
 class Clusters:
-    """(items, right ones) of each image, by the image's hash; in no order that means anything.
+    """(items, right) for each image, by the image's hash, in arbitrary order.
 
-    The items of one image mostly follow each other: they are put into the table together.
+    Items of one image are mostly adjacent, so they are written to the table together.
     """
 
     __slots__ = ("_counts", "_image", "_table")
@@ -22,7 +22,7 @@ class Clusters:
         self._image = self._counts = 0
 
     def add(self, image: int, *, right: bool) -> None:
-        """Count an item; `image` is `hashed` of what names the image."""
+        """Count an item; `image` is the hash (`hashed`) of the image's name."""
         if image != self._image:
             self._flush()
             self._image = image

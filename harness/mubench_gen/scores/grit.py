@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def grit_score(found: Sequence[Box], gold: Sequence[Box]) -> float:
-    """Between 0 and 1, of one image and one class.
+    """The score, from 0 to 1, of one image and one class.
 
-    Boxes are paired one to one so that the sum of 1 − IoU is least (Hungarian method);
-    pairs without overlap are dropped. The score is ΣIoU / (found + missed), missed being
-    the gold boxes without a pair; 1 where both are empty, 0 where one is.
+    Boxes are paired one to one so that the sum of 1 − IoU is minimal (Hungarian method), and
+    pairs without overlap are dropped. The score is ΣIoU / (found + missed), where missed
+    counts the gold boxes without a pair; 1 if both lists are empty, 0 if one is.
     """
     if not found or not gold:
         return float(not found and not gold)

@@ -12,7 +12,7 @@ _EQUAL = 1e-9
 
 
 class Counted(Protocol[_Cluster]):
-    """What can be gone through again and again, and says how much it is."""
+    """A sized collection that can be iterated repeatedly."""
 
     def __len__(self) -> int: ...
 
@@ -51,7 +51,7 @@ def share_interval(
 def effective_items(
     items: int, images: int, variance: float, *, spread: float, between: float
 ) -> float:
-    """How many independent items of that variance tell as much as clustered ones do.
+    """The number of independent items of that variance with the same information.
 
     spread: the sum over the items of (value − mean)²; between: over the images, of their totals'
     distance from what the mean gives, squared. The number of items over the design effect, taken
@@ -71,9 +71,9 @@ def clustered_mean_interval(
     confidence: float = 0.95,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[float, float] | None:
-    """Of the mean of values between the bounds: Student's t with the cluster-robust variance.
+    """The interval of a mean of values: Student's t with the cluster-robust variance.
 
-    `clusters` are (items, sum of their values) an image; None where there are fewer than two.
+    `clusters` has (items, sum of their values) per image; None with fewer than two images.
     """
     items, groups = sum(n for n, _ in clusters), len(clusters)
     if groups < 2:
@@ -85,7 +85,7 @@ def clustered_mean_interval(
 
 
 def wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
-    """Wilson's score interval of a share of `size` things (Wilson 1927)."""
+    """Wilson's score interval of a share, for sample size `size` (Wilson 1927)."""
     z2 = quantile * quantile / size
     centre = (share + z2 / 2) / (1 + z2)
     half = quantile / (1 + z2) * math.sqrt(share * (1 - share) / size + z2 / (4 * size))
@@ -98,7 +98,7 @@ def student(confidence: float, freedom: int) -> float:
     """The two-sided quantile of Student's t.
 
     Exact for 1 and 2 degrees of freedom, beyond by the Cornish–Fisher expansion (Fisher &
-    Cornish 1960): within 0.8 % from 3 on and 0.1 % from 6 on. None is taken below 1.
+    Cornish 1960): within 0.8 % from 3 on and 0.1 % from 6 on. `freedom` below 1 counts as 1.
     """
     if freedom <= 1:
         return math.tan(math.pi / 2 * confidence)

@@ -1,7 +1,7 @@
-"""Items that ask for boxes: a reply's boxes, their score, and the scores of many.
+"""Items that ask for boxes: reads the boxes of replies, and scores them.
 
-Such items are read and scored here alone. Their records have the field `boxes` (format,
-name, size, gold, found, score), no choice and no `correct`, and stand in no accuracy.
+Their records have the field `boxes` (format, name, size, gold, found, score), but no choice and
+no `correct`, and count in no accuracy.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from mubench_gen.types import Answer, Box, RenderedPrompt, Response, Status
 
 @dataclass(frozen=True, slots=True)
 class BoxScore:
-    """The boxes of one group of items, an item being one image and one class.
+    """The scores of boxes of one group of items; an item is one image and one class.
 
-    n: items without errors. grit: mean GRIT score, an unread reply counting as no boxes.
-    ci95: of it, clustered by image; None where there are fewer than two images. found and
-    gold: boxes an item on average. statuses: the share of each status among n.
+    n: items without errors. grit: mean GRIT score, where an unread reply counts as no boxes;
+    ci95: clustered by image, None with fewer than two images. found and gold: mean number of
+    boxes per item. statuses: the share of each status among n.
     """
 
     n: int
@@ -43,7 +43,7 @@ def asks_boxes(rendered: RenderedPrompt) -> bool:
 
 
 def unread_boxes(rendered: RenderedPrompt) -> dict[str, Any]:
-    """The record's `boxes` before there is a reply."""
+    """The record's field `boxes` before there is a reply."""
     gold = rendered.sample.question.boxes or ()
     return {
         "format": rendered.box_format,
@@ -56,14 +56,14 @@ def unread_boxes(rendered: RenderedPrompt) -> dict[str, Any]:
 
 
 def read_boxes(response: Response, rendered: RenderedPrompt) -> tuple[Answer, dict[str, Any]]:
-    """The reading of a reply and the record's `boxes`. May raise ImageError: its size counts."""
+    """A reply's answer and the record's `boxes`. Needs the image's size: may raise ImageError."""
     size = rendered.sample.row.image.pixels().size
     fields = {**unread_boxes(rendered), "size": list(size)}
     return _read(response.reply or "", response.finish_reason, fields)
 
 
 def reread_boxes(record: Record) -> tuple[Answer, dict[str, Any]]:
-    """As `read_boxes`, of a stored record."""
+    """Like `read_boxes`, for a stored record."""
     return _read(record["reply"] or "", record["finish_reason"], record["boxes"])
 
 
@@ -96,7 +96,7 @@ def _corners(box: Box) -> list[float]:
 
 @dataclass(slots=True)
 class BoxTally:
-    """What is counted of one group of box records."""
+    """Counts of one group of box records."""
 
     errors: int = 0
     found: int = 0
@@ -131,12 +131,12 @@ class BoxTally:
 
 
 def is_box_record(record: Mapping[str, Any]) -> bool:
-    """Whether a record is one of an item that asked for boxes."""
+    """Whether a record's item asked for boxes."""
     return record.get("boxes") is not None
 
 
 class BoxTallies:
-    """Counts box records by task and all together."""
+    """Counts box records by task and pooled."""
 
     def __init__(self) -> None:
         self._tallies = defaultdict[str, BoxTally](BoxTally)
@@ -146,5 +146,5 @@ class BoxTallies:
             self._tallies[name].add(record)
 
     def scores(self) -> dict[str, BoxScore]:
-        """By task, behind "pooled"; empty where there is no box record."""
+        """The scores, "pooled" first and then by task; empty without box records."""
         return {name: tally.score() for name, tally in self._tallies.items()}

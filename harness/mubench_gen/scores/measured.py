@@ -32,9 +32,9 @@ _WHERE_SEVERAL = ("datasets", "prompts", "readouts")
 
 @dataclass(frozen=True, slots=True)
 class MetricScore:
-    """The mean of a metric over some items; None where none of them has a value.
+    """The mean of a metric over some items; None if no item has a value.
 
-    n: items that have one, missing: those without (failed ones are in neither). ci95: clustered
+    n: items with a value; missing: items without (failed items are in neither). ci95: clustered
     by image.
     """
 
@@ -49,13 +49,13 @@ Groups = Mapping[str, Mapping[str, MetricScore]]  # part → name → score
 
 @dataclass(frozen=True, slots=True)
 class MetricScores:
-    """A metric on a run: pooled, by task and data set, prompt, read-out, and by fields."""
+    """A metric on a run: pooled, by task, data set, prompt, read-out, and by fields."""
 
     chosen: ChosenMetric
     groups: Groups
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; parts of one group that is all items are left out."""
+        """For JSON, without parts whose only group has all items."""
         found = {part: {name: asdict(one) for name, one in groups.items()}
                  for part, groups in self.groups.items()}  # fmt: skip
         pooled = found.pop("pooled")["pooled"]
@@ -64,9 +64,9 @@ class MetricScores:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The metrics of a run by their keys, and why others that it was scored with are not there.
+    """The metrics of a run by their keys, and why others that it was scored with are missing.
 
-    `recorded` holds what scores.json says of the latter.
+    `recorded` has the entries of scores.json for the missing ones.
     """
 
     metrics: Mapping[str, MetricScores]
@@ -83,7 +83,7 @@ class Measured:
 
     @property
     def notes(self) -> list[str]:
-        """What is to be said below the tables."""
+        """The notes below the tables."""
         return [
             f"The run was scored with the metric {key}, which is not shown: {why}"
             for key, why in self.unavailable.items()
@@ -141,7 +141,7 @@ def _grouped(
 
 
 def score_of(metric: Metric, values: Values, images: Codes) -> MetricScore:
-    """The mean of some items' values, NaN where there is none, clustered by image."""
+    """The mean of some items' values (NaN: no value), with its interval clustered by image."""
     there = ~np.isnan(values)
     n = int(there.sum())
     mean = float(values[there].mean()) if n else None
@@ -152,10 +152,9 @@ def score_of(metric: Metric, values: Values, images: Codes) -> MetricScore:
 def mean_interval(
     values: Values, images: Codes, bounds: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """The 95 % interval of a mean, clustered by image; None where there is too little for one.
+    """The 95 % interval of a mean, clustered by image; None with too few images.
 
-    Between finite bounds Wilson's of the share of the way that the mean goes from one to the
-    other, else Student's t.
+    With finite bounds Wilson's interval of the mean rescaled to 0 … 1, else Student's t.
     """
     if not len(values):
         return None
@@ -184,8 +183,8 @@ def difference_of(
     bounds: tuple[float, float] = (0.0, 1.0),
     seed: int = 0,
 ) -> PairedDifference:
-    """The paired difference of two series of a metric's values: as of accuracies where the
-    bounds are 0 and 1, else by means. ValueError where there are too few images.
+    """The paired difference of two series of a metric's values: as for accuracies if the
+    bounds are 0 and 1, else of means. Raises ValueError with too few images.
     """
     if bounds == (0.0, 1.0):
         return compare_pair(first, second, images, seed=seed)
@@ -197,9 +196,9 @@ def measure_recorded(
     recorded: Mapping[str, Mapping[str, Any]],
     by: Sequence[str] = (),
 ) -> Measured:
-    """The metrics that a run was scored with, as far as they can be had here and now.
+    """Compute the metrics that a run was scored with, if they are available here.
 
-    `records` gives the records with these of the long fields. What fails is told in `unavailable`.
+    `records` yields the records with the named long fields. `unavailable` says what failed.
     """
     chosen, unavailable = choose_recorded(recorded)
     while True:
@@ -215,12 +214,12 @@ def measure_recorded(
 def choose_recorded(
     recorded: Mapping[str, Mapping[str, Any]],
 ) -> tuple[list[ChosenMetric], dict[str, str]]:
-    """The metrics that `scores.json` names, and why others of them cannot be had here."""
+    """The metrics that `scores.json` names, and why some are unavailable here."""
     chosen: list[ChosenMetric] = []
     unavailable: dict[str, str] = {}
     for key, facts in recorded.items():
         if names_file(key) or facts.get("asked") != key:  # data must not say which code to run
-            unavailable[key] = f"it is of a file. Name that: --metric {facts.get('asked')}"
+            unavailable[key] = f"it is defined in a file. Name that: --metric {facts.get('asked')}"
             continue
         try:
             chosen += choose_metrics([key])
@@ -230,7 +229,7 @@ def choose_recorded(
 
 
 def rows_of(metrics: Iterable[MetricScores]) -> Iterator[tuple[str, str]]:
-    """The groups that any of the metrics has, by part and name, in the order of the tables."""
+    """(part, name) of all groups that any of the metrics has, in the order of the tables."""
     metrics = list(metrics)
     parts = dict.fromkeys(part for one in metrics for part in one.groups)
     for part in parts:

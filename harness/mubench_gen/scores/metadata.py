@@ -1,4 +1,4 @@
-"""Fields of records by name: their own, those of the row (`meta`), and the model's facts."""
+"""Looks up fields of records (their own, and the row's `meta`) and facts of models by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ABSENT = "(not given)"
 MODEL = "model."  # before the name of a fact
 _GENERAL = frozenset({"general", "generalist", "web", "web images", "natural", "natural images"})
 _MOST_GROUPS = 1_000
-# What users call a column of μ-Bench's schema, where a row has none of that very name.
+# Aliases of columns of μ-Bench's schema, for rows without a column of that name.
 _ALSO = {
     "organism": "ncbitaxon_name",
     "licence": "license",
@@ -23,21 +23,21 @@ _ALSO = {
 
 
 def split_fields(given: Iterable[str]) -> tuple[str, ...]:
-    """Names given one by one or with commas, each once."""
+    """Split names that are given one by one or with commas; each is returned once."""
     names = (name.strip() for text in given for name in text.split(","))
     return tuple(dict.fromkeys(name for name in names if name))
 
 
 def is_fact(name: str) -> bool:
-    """Whether the name is of a fact about the model, "model.domain"."""
+    """Whether the name is that of a fact about the model, like "model.domain"."""
     return name.startswith(MODEL)
 
 
 def facts_of(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """What is known of a run's model, by name without "model.".
+    """The facts about a run's model, by name without "model.".
 
     The plugin's facts (family, domain, base, …), plugin, id and kind, and `scope`: generalist
-    where the domain is general or the web's images, specialist where it is another.
+    if the domain is general or web images, specialist for any other domain.
     """
     stated = manifest["model"].get("facts") or {}
     facts = {str(name): _text(value) for name, value in stated.items()}
@@ -53,12 +53,12 @@ def facts_of(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def fact_of(manifest: Mapping[str, Any], name: str) -> str:
-    """One fact, by its name with "model." or without; "(not given)" where there is none."""
+    """One fact, by its name with or without "model."; "(not given)" if it is missing."""
     return facts_of(manifest).get(name.removeprefix(MODEL), ABSENT)
 
 
 def check_facts(names: Sequence[str], manifests: Sequence[Mapping[str, Any]]) -> None:
-    """SettingError for a fact that none of the models has."""
+    """Raise SettingError for a fact that none of the models has."""
     known = {fact for manifest in manifests for fact in facts_of(manifest)}
     for name in names:
         if name.removeprefix(MODEL) not in known:
@@ -67,10 +67,10 @@ def check_facts(names: Sequence[str], manifests: Sequence[Mapping[str, Any]]) ->
 
 
 def value_of(record: Record, name: str) -> str:
-    """A field's value as text: the record's own, else the row's, "(not given)" where neither.
+    """A field's value as text: the record's own, else the row's, else "(not given)".
 
-    A dot goes into what is nested: "meta.stain", "usage.prompt_tokens". "organism", "licence"
-    and "scale" stand for the schema's columns.
+    A dot selects a nested field: "meta.stain", "usage.prompt_tokens". "organism", "licence"
+    and "scale" are aliases of the schema's columns.
     """
     if name in record and name != "meta":
         return _text(record[name])
@@ -88,15 +88,15 @@ def value_of(record: Record, name: str) -> str:
 
 
 def field_names(record: Record) -> set[str]:
-    """The names that `value_of` knows of this record, nested ones aside."""
+    """The field names of this record that `value_of` accepts, without nested ones."""
     meta = record["meta"]
     return {*record, *meta, *(name for name, column in _ALSO.items() if column in meta)} - {"meta"}
 
 
 def check_fields(names: Iterable[str], known: Iterable[str], counts: Mapping[str, int]) -> None:
-    """SettingError for a field that no record has, or one of too many values to be a table.
+    """Raise SettingError for a field that no record has, or one with too many values.
 
-    `counts`: how many different values each field has, 0 where no record has it.
+    `counts`: the number of distinct values of each field, 0 if no record has it.
     """
     for name in names:
         if not counts.get(name):

@@ -1,7 +1,7 @@
-"""Metrics: the built-in ones, and those of plugins, by the names that `--metric` gives.
+"""Metrics: finds built-in ones and those of plugins by the names that `--metric` takes.
 
 To add one, put it into BUILT_IN; a plugin lists its own in the hook `mubench_gen_metrics`.
-`measured.py` takes their means.
+`measured.py` computes their means.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ BUILT_IN = (
 
 
 class MetricError(PluginError):
-    """A metric that gave no number for an item; `key` names it."""
+    """A metric that failed on an item; `key` names the metric."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -54,30 +54,30 @@ class MetricError(PluginError):
 
 @dataclass(frozen=True, slots=True)
 class ChosenMetric:
-    """A metric that was asked for, and the plugin that it is of; None where it is built in."""
+    """A chosen metric and the plugin that has it; None for a built-in one."""
 
     metric: Metric
     plugin: Plugin | None = None
 
     @property
     def key(self) -> str:
-        """Its name in tables and files: that of the metric, behind its plugin's."""
+        """Its name in tables and files: METRIC, or PLUGIN:METRIC."""
         return self.metric.name if self.plugin is None else f"{self.plugin.name}:{self.metric.name}"
 
     @property
     def asked(self) -> str:
-        """What `--metric` takes for it, also where the plugin is a file."""
+        """The name that `--metric` takes for it, also if the plugin is a file."""
         if self.plugin is None or self.plugin.path is None:
             return self.key
         return f"{self.plugin.path}:{self.metric.name}"
 
     @property
     def shown(self) -> Shares:
-        """How its values are written."""
+        """The format of its values."""
         return Shares() if self.metric.percent else Plain()
 
     def described(self) -> dict[str, Any]:
-        """What stands in JSON of it beside its numbers."""
+        """The description of the metric that JSON has beside its numbers."""
         plugin = self.plugin
         return {
             "title": self.metric.title,
@@ -90,9 +90,9 @@ class ChosenMetric:
         }
 
     def value(self, record: Record) -> float:
-        """Of an item's record that is no error; NaN where the metric is not defined for it.
+        """The metric of an item's record without an error; NaN if it is not defined for it.
 
-        MetricError names plugin, metric and item where it raises or gives no number.
+        If the metric raises or returns no number, MetricError names plugin, metric and item.
         """
         try:
             given: Any = self.metric.value(_Seen(record, self.metric.needs))
@@ -124,9 +124,9 @@ class _Unasked(KeyError):
 
 
 class _Seen(dict[str, Any]):
-    """A record as a metric gets it: of the long fields those that it needs.
+    """A record as a metric sees it, with only those of the long fields that it declares.
 
-    The others are not there in a large run; a metric that takes them unasked fails everywhere.
+    Large runs are read without the others; reading an undeclared one fails in every run.
     """
 
     def __init__(self, record: Record, needs: Sequence[str]) -> None:
@@ -140,9 +140,9 @@ class _Seen(dict[str, Any]):
 
 
 def choose_metrics(names: Iterable[str], plugins: Plugins | None = None) -> list[ChosenMetric]:
-    """The metrics of these names: a built-in one's, PLUGIN for all of its, PLUGIN:METRIC for one.
+    """The metrics of these names: a built-in name, PLUGIN for all of its metrics, PLUGIN:METRIC.
 
-    Lists with commas too. PluginError says what is wrong with a name.
+    A name may be a list with commas. Raises PluginError for a wrong name.
     """
     chosen: dict[str, ChosenMetric] = {}
     wanted = dict.fromkeys(n.strip() for text in names for n in text.split(",") if n.strip())

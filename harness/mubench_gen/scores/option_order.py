@@ -1,8 +1,8 @@
-"""Items asked under several orders of their options: how much the answer hangs on the place.
+"""Items asked under several orders of their options: how much answers depend on the position.
 
 Consistent accuracy is CircularEval of MMBench (Liu et al. 2023): an item counts as right
-only where it is right under every order. The place bias is the standard deviation of the
-recalls of the places, RStd of Zheng et al. 2024.
+only if it is right under every order. Position bias is the standard deviation of the recalls
+by position of the right option, RStd of Zheng et al. 2024.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from mubench_gen.storage.index import FEW, DiskTable, hashed
 
 _UNANSWERED = -1
 _UNKNOWN = -2
-_BITS = 16  # of a number in a packed item
+_BITS = 16  # per number in a packed item
 _MOST = (1 << _BITS) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the list of options, as shown.
+    """A position in the list of options, as shown.
 
-    gold: how often the right option stood here; recall: the share of those answered right;
-    answered: the share of all answers that name this place; expected: the share of the right
-    options that stood here.
+    gold: the number of items with the right option here; recall: the share of those answered
+    right; answered: the share of all answers that choose this position; expected: the share
+    of the right options that are here.
     """
 
     gold: int
@@ -41,8 +41,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class PlaceBias:
-    """The spread (standard deviation) of the places' recalls, pooled over numbers of options,
-    and what it would be about if places made no difference."""
+    """The standard deviation of the recalls by position, pooled over numbers of options, and
+    its approximate expectation (`noise`) if the position had no effect."""
 
     spread: float
     noise: float
@@ -50,13 +50,14 @@ class PlaceBias:
 
 @dataclass(frozen=True, slots=True)
 class Circular:
-    """items: asked under all their orders without an error; incomplete: those with one, or that
-    an unfinished run has not asked under all of them (as many as others of equally many options).
+    """Consistency and position bias of items asked under several orders.
 
+    items: asked under all their orders without an error; incomplete: items with an error, or
+    with fewer orders than others of equally many options, because the run is unfinished.
     accuracy: the mean over orders; consistent: right under every order, with its 95 % interval
     clustered by image; unmoved: the same option, right or wrong, under every order.
-    place_bias: the standard deviation of the places' recalls among items with equally many
-    options; place_noise: what it would be about if places made no difference.
+    place_bias: the standard deviation of the recalls by position, among items with equally many
+    options; place_noise: its approximate expectation if the position had no effect.
     """
 
     items: int
@@ -73,11 +74,11 @@ class Circular:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """What is known of an item; as one number of 128 bits it stands in a table on the disk.
+    """The state of an item, stored as one number of 128 bits in a table on disk.
 
-    `choice`: the original index of an answer; _UNANSWERED where none was given, _UNKNOWN before.
-    `kind`: which number of options, all and movable, it has; `orders`: how many it was asked
-    under, errors included.
+    `choice`: the original index of the answer; _UNANSWERED without one, _UNKNOWN before it.
+    `kind`: a code of its numbers of options, all and movable; `orders`: the number of orders it
+    was asked under, errors included.
     """
 
     image: int
@@ -95,7 +96,7 @@ class _Item:
         return number << _BITS | min(self.kind, _MOST >> 2) << 2 | self.errors << 1 | self.moved
 
     def is_whole(self, most: Mapping[int, int]) -> bool:
-        """Whether it was asked under all its orders, as `most` of its kind says, without error."""
+        """Whether it was asked under all orders (`most` of its kind) without an error."""
         return not self.errors and self.orders == most[self.kind]
 
 
@@ -148,7 +149,7 @@ class CircularTally:
             self._answered[choice] += 1
 
     def circular(self) -> Circular | None:
-        """None where no item was asked under several orders."""
+        """The result, or None if no item was asked under several orders."""
         items = whole = asked = consistent = unmoved = 0
         by_image, most = Clusters(), self._most()
         for item in map(_unpacked, self._items.values()):
@@ -176,14 +177,14 @@ class CircularTally:
         )
 
     def _most(self) -> dict[int, int]:
-        """The most orders that an item of a kind was asked under."""
+        """The largest number of orders that an item of each kind was asked under."""
         most: dict[int, int] = {}
         for item in map(_unpacked, self._items.values()):
             most[item.kind] = max(most.get(item.kind, 0), item.orders)
         return most
 
     def _shares(self, most: Mapping[int, int]) -> Iterator[float]:
-        """For each whole item, under which share of its orders it was right."""
+        """For each complete item, the share of its orders under which it was right."""
         for item in map(_unpacked, self._items.values()):
             if item.is_whole(most):
                 yield item.right / item.orders
@@ -207,9 +208,10 @@ class CircularTally:
 def place_bias(
     gold: Mapping[int, Counter[int]], right: Mapping[int, Counter[int]]
 ) -> PlaceBias | None:
-    """Of counts by place, for each number of options: right options there, and answered right.
+    """Position bias from counts by position, for each number of options: of right options
+    there (`gold`), and of those answered right.
 
-    None where the right options of no number of options stood at two places.
+    None unless for some number of options the right ones were at two positions or more.
     """
     spread = noise = weight = 0.0
     for options, places in gold.items():
@@ -234,6 +236,6 @@ def _as_given(record: Mapping[str, Any]) -> list[str]:
 
 
 def _without_order(record_id: str) -> str:
-    """What a record's id says beside the order: "ITEM/PROMPT/READOUT/ORDER/REPEAT"."""
+    """A record's id, "ITEM/PROMPT/READOUT/ORDER/REPEAT", without the order."""
     item, _, repeat = record_id.rsplit("/", 2)
     return f"{item}/{repeat}"

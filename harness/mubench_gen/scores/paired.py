@@ -1,7 +1,7 @@
 """Paired statistics on arrays: the same items answered twice or more, clustered by image.
 
-A value is how right an item was: 0 or 1, or the mean over its orders, prompts or repeats.
-docs/statistics.md says what each number means, with the sources.
+An item's value is 0 or 1, or the mean over its orders, prompts or repeats. docs/statistics.md
+explains each number, with the sources.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from mubench_gen.scores.interval import effective_items, student
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-DRAWS = 9_999  # of a permutation test whose distribution is not worked out
+DRAWS = 9_999  # of a permutation test without an exact distribution
 MCNEMAR, SIGN_FLIP = "exact McNemar", "sign-flip permutation by image"
 COCHRAN, PERMUTATION = "Cochran's Q", "permutation by image"
 
 _UNITS = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 30, 36, 40, 48, 60, 72, 120)
-_MOST_STEPS = 100_000_000  # additions that working out a distribution may take
-_LEAST_P = 1e-40  # the distribution is worked out to there
+_MOST_STEPS = 100_000_000  # additions that an exact distribution may take
+_LEAST_P = 1e-40  # the exact distribution is cut off below
 _FEW_IMAGES = 100  # below, an omnibus test draws permutations instead of taking their limit
 _EQUAL = 1e-9
 
@@ -34,12 +34,11 @@ _EQUAL = 1e-9
 class PairedDifference:
     """Two series of values on the same items.
 
-    first, second: their means; difference: first − second, an item weighing as much as any
-    other. ahead, behind: the items on which the first, the second was the better, shares of
-    items where values are means. ci95: of the difference, by Tango's score with the size
-    that clustered data is worth. p: two-sided, of `test`; draws: None where its distribution
-    was worked out. detectable: the smallest true difference that 80 % of such samples would
-    find at 5 %, None where no difference would be.
+    first, second: their means over items; difference: first − second. ahead, behind: the sums
+    over items by which the first, or the second, is better. ci95: of the difference, by Tango's
+    score interval with the effective sample size of clustered data. p: two-sided, of `test`;
+    draws: None if its distribution is exact. detectable: the smallest true difference that 80 %
+    of such samples would find at 5 %; None if there is none.
     """
 
     n: int
@@ -71,7 +70,7 @@ class Omnibus:
 
 @dataclass(frozen=True, slots=True)
 class Probability:
-    """A two-sided p, and how many random draws it rests on; None where on none."""
+    """A two-sided p, and the number of random draws behind it; None if it is exact."""
 
     p: float
     draws: int | None
@@ -82,7 +81,7 @@ def compare_pair(
 ) -> PairedDifference:
     """Compare two series of values between 0 and 1 on the same items, one or more.
 
-    `images` is an item's image, any whole number. ValueError for no item.
+    `images` has each item's image, any integers. Raises ValueError without items.
     """
     one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
     n = len(one)
@@ -123,7 +122,7 @@ def compare_means(
     """Compare two series of values of any size on the same items, of two images or more.
 
     The interval is Student's t with the cluster-robust variance, p by sign flips of images.
-    ValueError where there are fewer than two images.
+    Raises ValueError with fewer than two images.
     """
     one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
     _, image = np.unique(np.asarray(images), return_inverse=True)
@@ -154,7 +153,7 @@ def compare_means(
 
 
 def effective_size(each: Floats, totals: Floats, sizes: Integers) -> float:
-    """How many independent right-or-wrong pairs the differences of items are worth.
+    """The number of independent right-or-wrong pairs with the same information.
 
     `each` are the items' differences, `totals` and `sizes` their sums and numbers by image.
     """
@@ -206,7 +205,7 @@ def detectable(
     """The smallest difference that a paired comparison finds with that power (Connor 1987).
 
     `size` independent pairs, of which the share `discordance` is right in one series alone;
-    a difference needs at least as much discordance as it is itself. None where not even a
+    a difference needs at least as much discordance as its own size. None if not even a
     difference of 1 would be found.
     """
     beta = NormalDist().inv_cdf(power)
@@ -226,17 +225,17 @@ def detectable(
 
 
 def mcnemar(ahead: int, behind: int) -> float:
-    """The exact McNemar test: whether of the pairs that differ half are ahead."""
+    """p of the exact McNemar test: whether half of the discordant pairs are ahead."""
     from scipy.special import bdtr
 
     return min(1.0, 2 * float(bdtr(min(ahead, behind), ahead + behind, 0.5)))
 
 
 def sign_flip(totals: npt.ArrayLike, *, seed: int = 0, draws: int = DRAWS) -> Probability:
-    """Whether sums by image are symmetric about zero: each image's sign is turned or not.
+    """Test whether sums by image are symmetric about zero, by flipping the images' signs.
 
-    The distribution is worked out where the sums are multiples of one unit and that is not
-    too long (as good as always for items asked once), else drawn with the seed.
+    The distribution is exact if the sums are multiples of one unit and that is cheap enough
+    (nearly always for items asked once), else drawn with the seed.
     """
     sums = np.abs(np.asarray(totals, np.float64))
     observed = abs(float(np.asarray(totals, np.float64).sum()))
@@ -256,11 +255,11 @@ def sign_flip(totals: npt.ArrayLike, *, seed: int = 0, draws: int = DRAWS) -> Pr
 def compare_all(
     values: npt.ArrayLike, images: npt.ArrayLike, *, seed: int = 0, shares: bool = True
 ) -> Omnibus:
-    """Whether three or more series differ: values of shape (items, series).
+    """Test whether three or more series differ; values have shape (items, series).
 
-    Cochran's Q where each image has one item that is right or wrong. Otherwise the same
-    statistic on the images' sums, whose series are permuted within the image. `shares` False:
-    the values are not between 0 and 1.
+    Cochran's Q if each image has one item that is right or wrong, else the same statistic on
+    sums by image, with the series permuted within each image. `shares` False: the values are
+    not between 0 and 1.
     """
     from scipy.special import chdtrc
 
@@ -286,7 +285,7 @@ def compare_all(
 
 
 def holm(chances: Sequence[float]) -> list[float]:
-    """p adjusted for being several, in the order given (Holm 1979)."""
+    """p values adjusted for multiple testing (Holm 1979), in the given order."""
     adjusted = [0.0] * len(chances)
     highest = 0.0
     for rank, place in enumerate(sorted(range(len(chances)), key=lambda i: chances[i])):
@@ -300,7 +299,7 @@ def _whole(values: Floats) -> bool:
 
 
 def _window(count: int) -> tuple[int, int]:
-    """The numbers of heads among `count` coins outside of which less than 1e-42 lies."""
+    """The range of heads among `count` coins; less than 1e-42 of the probability is outside."""
     half = math.ceil(7 * math.sqrt(count)) + 1
     return max(0, count // 2 - half), min(count, count - count // 2 + half)
 
@@ -315,9 +314,9 @@ def _steps(sizes: Integers, counts: Integers) -> int:
 
 
 def _two_sided(sizes: Integers, counts: Integers, observed: int) -> float:
-    """P(|Σ ± size| ≥ observed), each size as often as it counts, signs by a coin.
+    """P(|Σ ± size| ≥ observed) for random signs; `counts`: how often each size occurs.
 
-    With U the sum of the sizes that got a plus, the sum of all is 2 U − their total.
+    With U the sum of the sizes with a plus, the signed sum is 2 U − their total.
     """
     from scipy.special import gammaln
 

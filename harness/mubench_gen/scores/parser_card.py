@@ -1,8 +1,8 @@
-"""How often the parser is right: a score card over replies that a person has labelled.
+"""The parser's error rates on replies that a person has labelled.
 
-A labelled file is JSON Lines, one reply a line: `reply`, `options`, `gold` (the index of
-the option that a reader finds in the reply, null where there is none), and where wanted
-`labels`, `regime` and `failure_mode`.
+A labelled file is JSON Lines, one reply per line: `reply`, `options`, `gold` (the index of
+the option that a reader finds in the reply, null for none), and optionally `labels`, `regime`
+and `failure_mode`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["right", "wrong", "unanswered", "left", "read"]
 Parse = Callable[[str, Sequence[str], Sequence[str] | None], Answer]
-_Z = 1.959963984540054  # of a 95 % interval
+_Z = 1.959963984540054  # normal quantile of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class LabelledReply:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`count` of `n`, with the Wilson interval of its rate (0 to 1 where n is 0)."""
+    """`count` of `n`, with the Wilson interval of the rate (0 to 1 if n is 0)."""
 
     count: int
     n: int
@@ -55,10 +55,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class ParserRates:
-    """What the parser made of some replies.
+    """The parser's rates on some replies.
 
-    `right`, `wrong` and `unanswered` are shares of the replies that hold an answer,
-    `left` is the share of those that hold none which it left unanswered.
+    `right`, `wrong` and `unanswered` are shares of the replies with an answer; `left` is the
+    share of the replies without an answer that the parser left unanswered.
     """
 
     right: Share
@@ -69,7 +69,7 @@ class ParserRates:
 
 @dataclass(frozen=True, slots=True)
 class RuleRates:
-    """How often a rule decided, and how often it was right (a reply without an answer: never)."""
+    """How often a rule decided, and was right (never on a reply without an answer)."""
 
     fired: int
     right: Share
@@ -94,7 +94,7 @@ def wilson(count: int, n: int) -> Share:
 
 
 def load_labelled(path: Path) -> list[LabelledReply]:
-    """The replies of a labelled file. DataError names the line that cannot be used."""
+    """The replies of a labelled file. Raises DataError with the number of an invalid line."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
@@ -130,7 +130,7 @@ def _labelled(line: str, where: str) -> LabelledReply:
 
 
 def parser_card(replies: Iterable[LabelledReply], parse: Parse = parse_answer) -> ParserCard:
-    """The card of a parser (by default the project's own) over labelled replies."""
+    """The rates of a parser (by default the project's own) on labelled replies."""
     judged = [(row, answer, _outcome(row, answer)) for row, answer in _read(replies, parse)]
     by_regime: dict[str, list[Outcome]] = {}
     by_mode: dict[str, list[Outcome]] = {}
@@ -180,22 +180,22 @@ def _tally(outcomes: Sequence[Outcome]) -> ParserRates:
 
 
 def card_json(card: ParserCard) -> dict[str, Any]:
-    """The card as plain data for a JSON document."""
+    """The card as a JSON document."""
     return asdict(card)
 
 
 def card_tables(card: ParserCard) -> list[Table]:
-    """The card as rich tables: over all and by regime, by status, by rule."""
+    """The card as rich tables: pooled and by regime, by status, by rule."""
     from rich.table import Table
     from rich.text import Text
 
     regimes = Table(title="Parser, by regime", caption="share [95 % Wilson interval] (count of n)")
-    for heading in ("regime", "right", "wrong", "unanswered", "none held: left unanswered"):
+    for heading in ("regime", "right", "wrong", "unanswered", "without an answer: left unanswered"):
         regimes.add_column(heading)
     for name, tally in {**card.regimes, "all": card.total}.items():
         shares = (tally.right, tally.wrong, tally.unanswered, tally.left)
         regimes.add_row(Text(printable(name)), *map(_percent, shares))
-    statuses = Table("status", "an answer is held", "none is held", title="Parser, by status")
+    statuses = Table("status", "with an answer", "without", title="Parser, by status")
     for name, (held, bare) in card.statuses.items():
         statuses.add_row(name, str(held), str(bare))
     rules = Table("rule", "fired", "right", title="Parser, by rule")

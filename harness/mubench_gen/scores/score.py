@@ -1,4 +1,4 @@
-"""answers → scores: per task, per data set and pooled, with the cheap controls beside them."""
+"""answers → scores: per task, per data set and pooled, with baselines and position bias."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from mubench_gen.storage.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The scores of one group of items; shares are between 0 and 1, None where n is 0.
+    """The scores of one group of items; shares are between 0 and 1, None if n is 0.
 
-    n: items without errors. accuracy: unanswered counted wrong. accuracy_answered: among
+    n: items without errors. accuracy: unanswered counted as wrong. accuracy_answered: among
     the answered. bounds: unanswered all wrong, all right. chance: mean of 1 / options.
     chance_corrected: (accuracy − chance) / (1 − chance). ci95: of accuracy, clustered by
     image. statuses: the share of each status among n.
@@ -43,10 +43,11 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What no look at the images would score, and where the answers stand.
+    """A baseline without the images, and the positions of the answers.
 
-    majority: always the task's commonest right option. answered_at and gold_at: for each
-    place in the list of options, the share of the answers, and of the right ones, there.
+    majority: the majority-class baseline, the task's most frequent right option every time.
+    answered_at and gold_at: the share of the answers, and of the right options, at each
+    position in the list of options.
     """
 
     majority: float | None
@@ -56,13 +57,13 @@ class Controls:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """All the scores of a run. `prompts` and `readouts` where there are several.
+    """All the scores of a run. `prompts` and `readouts` are filled if there are several.
 
     macro: the unweighted mean of the data sets' accuracies; the pooled one is micro.
-    boxes: of the items that ask for boxes, by task behind "pooled"; they are in nothing else.
-    calibration: of the items with probabilities, by task behind "pooled". truncation: of the
-    options that a contrastive model read in part; None where it read all. circular: of items
-    asked under several orders, by task behind "pooled". agreement: of every two read-outs.
+    boxes, calibration and circular: of the items that ask for boxes (which are in nothing
+    else), that have probabilities, and that were asked under several orders; "pooled" and by
+    task. truncation: of the options that a contrastive model truncated; None if it read all.
+    agreement: of every two read-outs.
     """
 
     pooled: Score
@@ -80,7 +81,7 @@ class Scores:
 
     @property
     def n(self) -> int:
-        """Items without errors, those that ask for boxes too."""
+        """The number of items without errors, including those that ask for boxes."""
         return self.pooled.n + (self.boxes["pooled"].n if self.boxes else 0)
 
     @property
@@ -110,7 +111,7 @@ class Scores:
 class ScoreTally:
     """Counts of one group of records, in memory that grows neither with them nor the images.
 
-    The score is the same to the last bit in whatever order the records come.
+    The score is bitwise the same for any order of the records.
     """
 
     __slots__ = ("clusters", "kinds")
@@ -120,7 +121,7 @@ class ScoreTally:
         self.clusters = Clusters()
 
     def add(self, status: str, right: bool, options: int, image: int) -> None:
-        """Count a record; `image` is `hashed` of what names the image."""
+        """Count a record; `image` is the hash (`hashed`) of the image's name."""
         self.kinds[status, right, options] += 1
         if status != "error":
             self.clusters.add(image, right=right)
@@ -152,7 +153,7 @@ class ScoreTally:
 
 
 class AnswerPositions:
-    """Where answers and gold stand, and how often each option text is the right one, by task."""
+    """Counts positions of answers and right options, and right options' texts, by task."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, int, str, int | None]] = Counter()
@@ -161,7 +162,7 @@ class AnswerPositions:
         self._counts[task, gold, gold_text, choice] += 1
 
     def controls(self) -> dict[str, Controls]:
-        """By task, behind "pooled"."""
+        """The controls, "pooled" first and then by task."""
         tasks = sorted({task for task, *_ in self._counts})
         return {"pooled": self._controls(None), **{task: self._controls(task) for task in tasks}}
 
@@ -185,7 +186,7 @@ class AnswerPositions:
 
 
 def score(records: Iterable[Record]) -> Scores:
-    """The scores of records, each id once (`read_records` sees to that)."""
+    """The scores of records with unique ids (`read_records` ensures that)."""
     pooled = ScoreTally()
     groups: dict[str, dict[str, ScoreTally]] = {
         field_: defaultdict(ScoreTally) for field_ in ("task", "dataset", "prompt", "readout")
@@ -230,10 +231,10 @@ def score(records: Iterable[Record]) -> Scores:
 
 
 class Siblings:
-    """Records that belong together: one item under several orders, or by several read-outs.
+    """Counts records that belong together: one item under several orders or read-outs.
 
-    Only where there are any are they counted: that a run asks so shows in its first records,
-    since those of an item stand close together.
+    Counting starts only if the first records show that a run has such items, whose records
+    are always close together; other runs save the time.
     """
 
     _LOOKED_AT = 4_096
@@ -279,9 +280,9 @@ def _calibrations(tallies: Mapping[str, CalibrationTally]) -> dict[str, Calibrat
 
 
 def image_of(record: Record) -> str:
-    """The image that a record is clustered by: what was shown, else the row's.
+    """The image that a record is clustered by: the shown one, else the row's.
 
-    Where none was shown the data set tells rows apart: image ids repeat across data sets.
+    The row's includes the data set, because image ids repeat across data sets.
     """
     return record["image_sha256"] or f"{record['dataset']}/{record['image_id']}"
 

@@ -1,4 +1,4 @@
-"""Options whose captions are longer than a contrastive model's context: counted and named."""
+"""Counts and names options whose captions exceed a contrastive model's context."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _NAMED = 20  # captions in scores.json
 
 @dataclass(frozen=True, slots=True)
 class Truncation:
-    """Of `options` options, `cut` were read in part, in `items` items.
+    """Of `options` options, `cut` were truncated, in `items` items.
 
-    alike: those of which the model read no more than of another option of the same item.
-    captions: the commonest cut captions, at most 20 of `distinct`.
+    alike: truncated options that became identical with another option of their item.
+    captions: the most frequent truncated captions, at most 20 of `distinct`.
     """
 
     options: int
@@ -27,7 +27,7 @@ class Truncation:
 
 
 class TruncationTally:
-    """Counts of a run's records; in memory stay the distinct captions that were cut."""
+    """Counts of a run's records; keeps the distinct truncated captions in memory."""
 
     __slots__ = ("_alike", "_captions", "_items", "_options")
 
@@ -47,7 +47,7 @@ class TruncationTally:
             self._captions.update(parts[option]["text"] for option in cut)
 
     def truncation(self) -> Truncation | None:
-        """None where nothing was cut."""
+        """The result, or None if nothing was truncated."""
         if not self._captions:
             return None
         return Truncation(

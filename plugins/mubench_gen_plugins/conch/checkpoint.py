@@ -16,7 +16,7 @@ from mubench_gen_plugins.openclip.opened import Opened, described, files_digest
 
 _ARCHITECTURE = "conch_ViT-B-16"
 _WEIGHTS = "pytorch_model.bin"
-_CONTEXT = 127  # and a place for the class token behind it
+_CONTEXT = 127  # tokens, plus the class token after them
 
 
 def open_conch(runtime: Runtime) -> Opened:

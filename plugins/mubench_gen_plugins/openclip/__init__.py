@@ -1,4 +1,4 @@
-"""Whatever open_clip opens: ARCHITECTURE/TAG, hf-hub:OWNER/NAME, or a folder of its layout.
+"""Any model of open_clip: ARCHITECTURE/TAG, hf-hub:OWNER/NAME, or a folder in its layout.
 
 Needs the extra `openclip`. Weights in pickle are read with `weights_only=True`.
 """
@@ -60,7 +60,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
 
 
 def biomedclip() -> ModelSpec:
-    """BiomedCLIP, which also has a plugin's name of its own."""
+    """BiomedCLIP, which is also a plugin under its own name."""
     return ModelSpec(
         "hf-hub:microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
         OpenClip,
@@ -75,7 +75,7 @@ def biomedclip() -> ModelSpec:
 
 
 class OpenClipOptions(Options):
-    """What an open_clip model can be told beside the run's own settings."""
+    """Options of an open_clip model, besides the run's settings."""
 
     quick_gelu: bool | None = Field(
         None, description="QuickGELU in place of GELU; by default as the weights were trained"

@@ -51,7 +51,7 @@ def open_checkpoint(runtime: Runtime, *, quick_gelu: bool | None) -> Opened:
             files = _weights_files(name, tag)
     except UsageError:
         raise
-    except Exception as error:  # open_clip raises whatever its parts do
+    except Exception as error:  # open_clip raises any error of its dependencies
         _refuse(runtime.model, error)
     inner = getattr(tokenizer, "tokenizer", None)
     return Opened(
@@ -77,7 +77,7 @@ def _named(runtime: Runtime) -> tuple[str, str | None]:
     if model.startswith(_HUB):
         if runtime.revision is None:
             return model, None
-        # open_clip takes no revision: a snapshot of it is a folder like any other.
+        # open_clip takes no revision, so its snapshot is opened as a folder.
         hub_id = model.removeprefix(_HUB)
         return _FOLDER + snapshot_download(hub_id, revision=runtime.revision), None
     architecture, _, tag = model.partition("/")
@@ -98,7 +98,7 @@ def _quick_gelu(name: str, tag: str | None) -> bool:
 
 
 def _weights_files(name: str, tag: str | None) -> list[Path]:
-    """The file of weights that open_clip read: fetched by now."""
+    """The file of weights that open_clip has read (and fetched)."""
     if name.startswith(_FOLDER):
         found = open_clip.factory._find_checkpoint_in_dir(Path(name.removeprefix(_FOLDER)))
     elif name.startswith(_HUB):
@@ -116,7 +116,7 @@ def _configuration(name: str, files: Sequence[Path]) -> list[Path]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without open_clip's advice, which this module acts upon or raises."""
+    """Suppress open_clip's advice, which this module follows or raises as errors."""
     level = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:

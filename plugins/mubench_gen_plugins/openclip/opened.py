@@ -1,4 +1,4 @@
-"""A model of open_clip's kind in memory, whoever opened it. Imports torch."""
+"""A loaded model with open_clip's interface, shared by several plugins. Imports torch."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Opened:
         return list(rows.float().cpu().numpy())
 
     def read_texts(self, texts: Sequence[str]) -> list[ReadText]:
-        # No tokenizer makes more tokens than a text has bytes, and some marks around it.
+        # A text has at most as many tokens as bytes, plus some special tokens.
         most = max((len(text.encode()) for text in texts), default=0) + 8
         counts = _filled(self.tokenize(texts, max(most, self.context)), self.pad)
         rows = self.tokenize(texts, self.context)[:, : self.context].tolist()
@@ -70,7 +70,7 @@ def described(
     package: str,
     version: str,
 ) -> dict[str, Any]:
-    """What is needed to do it again, for the manifest."""
+    """The facts for the manifest that are needed to reproduce a run."""
     safe = all(file.suffix == ".safetensors" for file in files)
     return {
         "engine": package,
@@ -84,7 +84,7 @@ def described(
 
 
 def _filled(rows: torch.Tensor, pad: int) -> list[int]:
-    """How many ids stand in each row before the padding on its right."""
+    """The number of ids in each row before the padding."""
     places = torch.arange(1, rows.shape[1] + 1)
     counts: list[int] = ((rows != pad) * places).amax(dim=1).tolist()
     return counts

@@ -1,8 +1,8 @@
 """Two very small models that come with mubench-gen: a LLaVA and a CLIP, each with a fine-tune.
 
-They are real models with real weights, trained from nothing on generated micrographs, so
-that the whole way from image to score runs on any computer in a minute. They know the
-demo data alone. How they were made and what they score: README.md beside this file.
+They are real models with real weights, trained from scratch on generated micrographs, so that
+the whole path from image to score runs on any computer in a minute. They know only the demo
+data. README.md in this folder says how they were made and what they score.
 """
 
 from __future__ import annotations

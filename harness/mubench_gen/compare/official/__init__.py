@@ -1,11 +1,11 @@
-"""The official μ-Bench scorer beside ours: its rule, its interval, and where the two part."""
+"""The official μ-Bench scorer compared with ours: its rule, its interval, the differences."""
 
 from mubench_gen.compare.official.bootstrap import basic_bootstrap
 from mubench_gen.compare.official.causes import CAUSES, Cause, cause_of
 from mubench_gen.compare.official.compared import (
+    CauseDifference,
     Compared,
     Count,
-    Difference,
     OfficialScore,
     compare_scorers,
 )
@@ -14,9 +14,9 @@ from mubench_gen.compare.official.rule import hit_of, paper_compat
 __all__ = [
     "CAUSES",
     "Cause",
+    "CauseDifference",
     "Compared",
     "Count",
-    "Difference",
     "OfficialScore",
     "basic_bootstrap",
     "cause_of",

@@ -22,8 +22,8 @@ def basic_bootstrap(
     """Of `right` in `n` items, n ≥ 1. The same seed gives the same interval.
 
     Drawing n of n zeros and ones with replacement and counting the ones is one binomial
-    draw: the resamples have the bootstrap's own distribution at a thousandth of its cost.
-    Items are taken as independent, as the paper takes them; ours is clustered by image.
+    draw: the resamples have the same distribution at a thousandth of the cost. Items count as
+    independent, as in the paper; our own intervals are clustered by image.
     """
     import numpy as np
 

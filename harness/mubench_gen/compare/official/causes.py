@@ -1,7 +1,7 @@
-"""Why the official scorer and ours part on a reply.
+"""Why the official scorer and ours differ on a reply.
 
-A false hit is right by the official rule and not by our reading, a false miss the other
-way about. Each is given the first cause that holds, in the order of `CAUSES`.
+A false hit is right by the official rule and not by our reading; a false miss is the reverse.
+Each gets the first cause that applies, in the order of `CAUSES`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ CAUSES = {
 def cause_of(
     reply: str, options: Sequence[str], gold: int, answer: Answer, labels: Sequence[str]
 ) -> Cause | None:
-    """Why the scorers part on this reply; None where they agree. `answer` is our reading."""
+    """Why the scorers differ on this reply; None if they agree. `answer` is our reading."""
     hit, ours = hit_of(reply, options, gold), answer.index == gold
     if (hit is not None) == ours:
         return None
@@ -93,6 +93,6 @@ def _missed(
 
 
 def _is_a_word_of(option: str, said: str, alone: re.Pattern[str]) -> bool:
-    """Whether the letter stands in `said` as a word of the option alone: "vitamin A"."""
+    """Whether the letter occurs in `said` only as a word of the option, as in "vitamin A"."""
     rest = re.sub(re.escape(option), " ", said, flags=re.IGNORECASE)
     return rest != said and alone.search(rest) is None

@@ -1,4 +1,4 @@
-"""Stored records → both scorers' numbers side by side, and their difference by cause."""
+"""stored records → the numbers of both scorers, and their difference by cause."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EXAMPLES = 3
 
 @dataclass(slots=True)
 class Count:
-    """How many items, and how many of them right by the official rule and by ours."""
+    """Counts of items, and of those right by the official rule and by ours."""
 
     n: int = 0
     right: int = 0
@@ -34,10 +34,10 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class OfficialScore:
-    """One group of items by the official scorer, ours beside it; shares, None where n is 0.
+    """The scores of one group of items by the official scorer and by ours; None if n is 0.
 
-    accuracy: pooled over the items (micro). half_width and ci95: basic bootstrap of it.
-    ours: the accuracy of our reading of the same replies.
+    accuracy: the share right by the official rule (micro); half_width and ci95: its basic
+    bootstrap interval. ours: the share right by our reading of the same replies.
     """
 
     n: int
@@ -48,8 +48,8 @@ class OfficialScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """What one cause adds to the official accuracy (`points`, in %), or takes from it."""
+class CauseDifference:
+    """The points (in %) that one cause adds to the official accuracy, or takes away."""
 
     cause: Cause
     n: int
@@ -61,11 +61,11 @@ class Difference:
 class Compared:
     """Both scorers on the same replies.
 
-    macro: the unweighted mean over data sets of the official accuracy, macro_ours of ours.
-    cells: plain counts by group and data set.
+    macro: the unweighted mean over data sets of the official accuracy; macro_ours: of ours.
+    cells: counts by group and data set.
     differences: largest first; their points sum to the pooled difference.
-    scored: items that had a score an option and no reply, where both take the highest.
-    n_boxes: items that asked for boxes, which stand in nothing here.
+    scored: items with option scores instead of a reply, where both take the highest.
+    n_boxes: items that asked for boxes, which are counted nowhere else.
     """
 
     pooled: OfficialScore
@@ -75,20 +75,20 @@ class Compared:
     datasets: Mapping[str, OfficialScore]
     macro: float | None
     macro_ours: float | None
-    differences: tuple[Difference, ...]
+    differences: tuple[CauseDifference, ...]
     n_errors: int
     scored: int
     n_boxes: int
 
     @property
     def asked(self) -> int:
-        """All the records that there are."""
+        """The number of all records."""
         return self.pooled.n + self.n_errors + self.n_boxes
 
 
 @dataclass(slots=True)
 class _Parting:
-    """The replies of one cause."""
+    """The replies on which the scorers differ for one cause."""
 
     n: int = 0
     examples: list[Mapping[str, Any]] = field(default_factory=list)
@@ -100,7 +100,7 @@ def compare_scorers(
     *,
     seed: int = 0,
 ) -> Compared:
-    """Both scorers on stored records. `group_of` a task: "coarse", "fine", …, or None."""
+    """Apply both scorers to records. `group_of` maps a task to "coarse", "fine", … or None."""
     pooled = Count()
     tasks, datasets = defaultdict[str, Count](Count), defaultdict[str, Count](Count)
     groups, cells = defaultdict[str, Count](Count), defaultdict[tuple[str, str], Count](Count)
@@ -139,7 +139,7 @@ def compare_scorers(
 
 
 def official_right(record: Record) -> bool:
-    """The official rule on a record; where options were scored, the first highest one."""
+    """Whether the official rule calls a record right; option scores: the first highest wins."""
     if record["reply"] is None:
         scores = record["scores"]
         return bool(scores.index(max(scores)) == record["gold"])
@@ -164,12 +164,12 @@ def _note(partings: dict[str, _Parting], record: Record) -> None:
         parting.examples.append(shown)
 
 
-def _differences(partings: Mapping[str, _Parting], n: int) -> tuple[Difference, ...]:
+def _differences(partings: Mapping[str, _Parting], n: int) -> tuple[CauseDifference, ...]:
     found = []
     for name, parting in partings.items():
         sign = 1 if CAUSES[name].effect == "false hit" else -1
         points = sign * 100 * parting.n / n
-        found.append(Difference(CAUSES[name], parting.n, points, tuple(parting.examples)))
+        found.append(CauseDifference(CAUSES[name], parting.n, points, tuple(parting.examples)))
     return tuple(sorted(found, key=lambda d: (-d.n, d.cause.name)))
 
 

@@ -22,16 +22,16 @@ def paper_compat(reply: str, options: Sequence[str], gold: int) -> bool:
 
 
 def hit_of(reply: str, options: Sequence[str], gold: int) -> Hit | None:
-    """Which half of the rule calls the reply right, None where neither does."""
+    """The half of the rule that calls the reply right, None if neither does."""
     if not 0 <= gold < len(options):
-        raise ValueError(f"gold {gold} is no index into {len(options)} options")
+        raise ValueError(f"gold {gold} is not an index into {len(options)} options")
     if lettered(options)[gold] in reply:
         return "lettered"
     return "first" if reply[:1] == letters(len(options))[gold] else None
 
 
 def letters(n: int) -> tuple[str, ...]:
-    """A, B, … of n options."""
+    """The first n letters: A, B, …"""
     return make_labels("A", n)
 
 

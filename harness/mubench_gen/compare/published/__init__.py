@@ -1,14 +1,14 @@
-"""The paper's results as a reference: shown beside a run, never mixed with it."""
+"""The paper's results as a reference, kept separate from the results of runs."""
 
-from mubench_gen.compare.published.beside import Axis, Beside, Cell, beside
+from mubench_gen.compare.published.beside import AxisScore, ColumnScore, OwnResults, beside
 from mubench_gen.compare.published.comparable import reservations
 from mubench_gen.compare.published.table import Column, Published, load_published
 
 __all__ = [
-    "Axis",
-    "Beside",
-    "Cell",
+    "AxisScore",
     "Column",
+    "ColumnScore",
+    "OwnResults",
     "Published",
     "beside",
     "load_published",

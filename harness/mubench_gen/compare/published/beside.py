@@ -1,4 +1,4 @@
-"""A run in the columns of the published tables, and what keeps each from being compared."""
+"""A run's results in the columns of the published tables, and why some are not comparable."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from mubench_gen.tasks.task import load_tasks
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A run's score in one column; `reservations` empty where it can be compared."""
+class ColumnScore:
+    """A run's score in one column; `reservations` is empty if it can be compared."""
 
     score: OfficialScore
     reservations: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
-    """A run on one axis of the weight-merging figure, by the official scorer and by ours."""
+class AxisScore:
+    """A run's accuracy on one axis of the weight-merging figure, official and ours."""
 
     accuracy: float
     ours: float
@@ -32,25 +32,25 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """A run's own numbers. `reservations` are those of the whole run, in every cell too."""
+class OwnResults:
+    """A run's own results. `reservations` apply to the whole run, and are in every score too."""
 
     model: str
     reservations: tuple[str, ...]
-    columns: Mapping[str, Cell]
-    merging: Mapping[str, Axis]
+    columns: Mapping[str, ColumnScore]
+    merging: Mapping[str, AxisScore]
 
 
-def beside(run: Run) -> Beside:
-    """The run in the published columns that it has questions of."""
+def beside(run: Run) -> OwnResults:
+    """The run's results in the published columns for which it has questions."""
     manifest, published = run.manifest, load_published()
     compared = compare_scorers(run.records(), group_of(manifest))
     whole = reservations(manifest, asked=compared.asked, n_errors=compared.n_errors)
-    return Beside(
+    return OwnResults(
         model=f"{manifest['plugin']['name']} {manifest['model']['id']}",
         reservations=tuple(whole),
         columns={
-            name: Cell(score, (*whole, *column_reservations(column, score.n)))
+            name: ColumnScore(score, (*whole, *column_reservations(column, score.n)))
             for name, column in published.columns.items()
             if (score := compared.groups.get(name)) is not None
         },
@@ -59,7 +59,7 @@ def beside(run: Run) -> Beside:
 
 
 def group_of(manifest: Mapping[str, Any]) -> Callable[[str], str | None]:
-    """A task's group, as the run knew it; of an older run, as the shipped tasks know it."""
+    """A function from task to group, by the manifest; for older runs, by the shipped tasks."""
     tasks = manifest.get("tasks")
     groups = (
         {name: task["group"] for name, task in tasks.items()}
@@ -69,8 +69,8 @@ def group_of(manifest: Mapping[str, Any]) -> Callable[[str], str | None]:
     return groups.get
 
 
-def _merging(compared: Compared, whole: list[str]) -> dict[str, Axis]:
-    """fine: unweighted mean over data sets; coarse: pooled. Of H&E, of all."""
+def _merging(compared: Compared, whole: list[str]) -> dict[str, AxisScore]:
+    """The axes, H&E and all data sets. fine: unweighted mean over data sets; coarse: pooled."""
     published = load_published()
     subset = frozenset(published.merging.datasets)
     found = {}
@@ -96,9 +96,9 @@ def _counts(compared: Compared, group: str, datasets: Collection[str] | None) ->
     ]
 
 
-def _axis(counts: list[Count], unweighted: bool, notes: tuple[str, ...]) -> Axis:
+def _axis(counts: list[Count], unweighted: bool, notes: tuple[str, ...]) -> AxisScore:
     if unweighted:
         shares, ours = [c.right / c.n for c in counts], [c.ours / c.n for c in counts]
-        return Axis(fmean(shares), fmean(ours), notes)
+        return AxisScore(fmean(shares), fmean(ours), notes)
     n = sum(c.n for c in counts)
-    return Axis(sum(c.right for c in counts) / n, sum(c.ours for c in counts) / n, notes)
+    return AxisScore(sum(c.right for c in counts) / n, sum(c.ours for c in counts) / n, notes)

@@ -1,4 +1,4 @@
-"""Why a run's numbers cannot be held against the published ones."""
+"""Why a run's numbers cannot be compared with the published ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mubench_gen.compare.published.table import Column, Protocol, load_published
 
 
 def reservations(manifest: Mapping[str, Any], *, asked: int, n_errors: int) -> list[str]:
-    """What keeps the whole run from being comparable; `asked` counts its records so far."""
+    """Why the whole run is not comparable; `asked` counts its records so far."""
     protocol = load_published().protocol
     return [
         *_data(manifest, protocol),
@@ -19,7 +19,7 @@ def reservations(manifest: Mapping[str, Any], *, asked: int, n_errors: int) -> l
 
 
 def column_reservations(column: Column, n: int) -> list[str]:
-    """What keeps one column from being comparable: how many questions stand behind it."""
+    """Why one column is not comparable: its number of questions."""
     if n == column.n:
         return []
     for name, size in column.variants.items():

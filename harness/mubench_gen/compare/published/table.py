@@ -1,4 +1,4 @@
-"""The published numbers, as data: table.toml beside this module, read when it is asked for."""
+"""Reads the published numbers from table.toml in this folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mubench_gen.prompts.toml_files import read_toml
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the table: questions behind it, and other sizes that later tables use."""
+    """A column of the table: its number of questions, and the numbers in later tables."""
 
     title: str
     n: int
@@ -21,7 +21,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How the paper asked and scored: what a run must equal to be compared with it."""
+    """How the paper asked and scored; a comparable run must do the same."""
 
     scorer: str
     generative_prompt: str
@@ -33,7 +33,7 @@ class Protocol:
 class Merging:
     """The weight-merging figure: `read_off` is the error of reading it, in points.
 
-    `models` maps a model to its place on the axes fine_he, fine_all, coarse_he, coarse_all;
+    `models` maps a model to its values on the axes fine_he, fine_all, coarse_he, coarse_all;
     `datasets` are the H&E subset.
     """
 
@@ -45,7 +45,7 @@ class Merging:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """`models` maps a model to (accuracy in %, half-width) a column."""
+    """`models` maps a model to (accuracy in %, half-width) for each column."""
 
     source: str
     protocol: Protocol

@@ -1,4 +1,4 @@
-"""What a server sent with status 200 → a reply, or its item's error. No aiohttp here."""
+"""A server's response with status 200 → a reply, or an error of its item. No aiohttp here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mubench_gen.errors import ItemError, ReplyError
 from mubench_gen.parser.finish_reason import REFUSAL, has_failed, refused_by
 from mubench_gen.types import Reply
 
-_SURE = 1e-3  # the greatest log-probability: 0, and what float16 makes of it
+_SURE = 1e-3  # upper limit of a log-probability: 0 plus float16's rounding
 _PASSING = re.compile(
     r"rate.?limit|overload|time.?out|(server|internal).?error|unavailable|exhausted|temporar",
     re.IGNORECASE,
@@ -29,14 +29,14 @@ _FAULT_SIGNS = (b'"error"', b'"abort', b'"cancel', b'"ABORT', b'"ERROR')
 
 
 class TopLogprobs(NamedTuple):
-    """The listed tokens of a reply's first place with their log-probabilities, and usage."""
+    """The listed first tokens of a reply with their log-probabilities, and usage."""
 
     tokens: list[tuple[str, float]]
     usage: Mapping[str, int] | None
 
 
 def read_reply(content: bytes, names: Names) -> Reply:
-    """The one reply of a chat completion. ReplyError or ItemError for anything else."""
+    """The reply of a chat completion. Raises ReplyError or ItemError for anything else."""
     message, choice, document = _parts(content, names)
     text, refusal = _text(message, content)
     reason = _reason(choice)
@@ -48,7 +48,7 @@ def read_reply(content: bytes, names: Names) -> Reply:
 
 
 def read_logprobs(content: bytes, names: Names) -> TopLogprobs | Reply:
-    """The log-probabilities of a reply's first place; the reply itself where that was refused."""
+    """The log-probabilities of a reply's first token; the reply itself if the model refused."""
     _, choice, document = _parts(content, names)
     reason, usage = _reason(choice), read_usage(document)
     if refused_by(reason):
@@ -62,16 +62,16 @@ def read_logprobs(content: bytes, names: Names) -> TopLogprobs | Reply:
             "the server gave no log-probabilities with its reply; --readout parse needs none"
         ) from None
     if not all(logprob <= _SURE for logprob in found.values()):
-        raise _bad("a log-probability is above 0, or no number", content)
+        raise _bad("a log-probability is above 0 or not a number", content)
     return TopLogprobs(list(found.items()), usage)
 
 
 def failed_for_now(content: bytes) -> bool:
-    """Whether a body that came with 200 says that it is a fault which may pass.
+    """Whether a response with status 200 is a temporary fault.
 
-    An error with such a code, or a reply that the server gave up without more words.
+    That is an error with such a code, or a reply that the server aborted without a reason.
     """
-    if not any(sign in content for sign in _FAULT_SIGNS):  # quicker than to read it
+    if not any(sign in content for sign in _FAULT_SIGNS):  # faster than parsing it
         return False
     document = loaded(content)
     if not isinstance(document, dict):
@@ -82,7 +82,7 @@ def failed_for_now(content: bytes) -> bool:
 
 
 def read_usage(document: Mapping[str, Any]) -> dict[str, int] | None:
-    """Token counts as far as the server tells: prompt, completion, cached, reasoning."""
+    """The token counts that the server reports: prompt, completion, cached, reasoning."""
     usage = document.get("usage")
     if not isinstance(usage, dict):
         return None
@@ -100,21 +100,21 @@ def read_usage(document: Mapping[str, Any]) -> dict[str, int] | None:
 
 
 def _parts(content: bytes, names: Names) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """The message, its choice, and the whole document, of a reply that was not given up."""
+    """The message, its choice, and the whole document of a completed reply."""
     document = loaded(content)
     if not isinstance(document, dict):
-        raise ReplyError(f"the reply is no chat completion but {what_it_is(content)}")
+        raise ReplyError(f"the reply is not a chat completion but {what_it_is(content)}")
     if document.get("error") or first_choice(document).get("error"):
         raise ItemError(f"the server answered with an error: {words(content)}")
     choices = document.get("choices")
     if not isinstance(choices, list):
-        raise ReplyError(f"the reply is no chat completion: {words(content)}")
+        raise ReplyError(f"the reply is not a chat completion: {words(content)}")
     if len(choices) != 1:
         raise _bad(f"the server gave {len(choices)} choices to a request for one", content)
     choice = first_choice(document)
     message, reason = choice.get("message"), _reason(choice)
     if has_failed(reason):
-        raise _bad(f"the server gave the reply up (finish_reason {reason!r:.40})", content)
+        raise _bad(f"the server aborted the reply (finish_reason {reason!r:.40})", content)
     if not isinstance(message, dict):
         raise _bad("the one choice of the reply has no message", content)
     if choice.get("index", 0) not in (0, None):
@@ -125,16 +125,16 @@ def _parts(content: bytes, names: Names) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def _text(message: Mapping[str, Any], content: bytes) -> tuple[str, str]:
-    """What the model wrote, and what it says where it refuses by a field of its own."""
+    """The model's text, and its refusal if that is in a separate field."""
     said, refusal = message.get("content"), message.get("refusal")
     parts = said if isinstance(said, list) else [{"text": said}, {"refusal": refusal}]
     if not isinstance(said, (str, list)) and said is not None:
-        raise _bad(f"the reply is no text but {type(said).__name__}", content)
+        raise _bad(f"the reply is not text but {type(said).__name__}", content)
     return _joined(parts, "text"), _joined(parts, "refusal")
 
 
 def _joined(parts: Sequence[Any], name: str) -> str:
-    """The texts of the parts that have this name, and are of this type where they tell one."""
+    """Join the texts of the parts with this name, and this type if they have one."""
     found = (
         part.get(name)
         for part in parts
@@ -145,13 +145,13 @@ def _joined(parts: Sequence[Any], name: str) -> str:
 
 def _reason(choice: Mapping[str, Any]) -> str | None:
     reason = choice.get("finish_reason")
-    if isinstance(reason, dict):  # as SGLang writes it inside
+    if isinstance(reason, dict):  # SGLang nests it
         reason = reason.get("type")
     return reason if isinstance(reason, str) else None
 
 
 def _passes(error: Any) -> bool:
-    """Whether an error is of a kind that may pass: by its code, as a status or a word."""
+    """Whether an error is temporary, by its code (a status or a word)."""
     if not isinstance(error, dict):
         return False
     codes = [error.get(name) for name in ("code", "status", "type")]

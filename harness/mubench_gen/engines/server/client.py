@@ -1,8 +1,8 @@
-"""Asks servers over HTTP: an event loop in a thread of its own, with retries and deadlines.
+"""Asks servers over HTTP, in an event loop in a thread, with retries and deadlines.
 
-Sent again is what had no answer: a connection that broke, 408, 429, 5xx, a reply that the server
-gave up. What came otherwise is never asked for twice. A connection that a server closed since its
-last answer costs no try: what was asked on it is asked again at once, on a new one.
+Requests without an answer are sent again: after a broken connection, 408, 429, 5xx, or a reply that
+the server aborted. Any other answer is final. If a server closed an idle connection, the request is
+sent again at once on a new one, which does not count as a retry.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _DIRECT = 2**20  # bytes of a body that aiohttp sends in one piece without a warning
 _SHORTEST, _LONGEST = 0.25, 8.0  # seconds between two tries
-_HOPELESS = 16  # requests in a row that failed for good before the servers count as gone
-_NEVER = 100  # requests that were refused, with none that was answered, before the run ends
+_HOPELESS = (
+    16  # consecutive requests that failed after all retries before the servers count as gone
+)
+_NEVER = 100  # refused requests, without any answered one, before the run ends
 _NO_CONNECTION, _LOST = "no connection", "a lost server"
 _STALE = "a connection that had been closed"
 _OUT_OF_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
@@ -63,12 +65,12 @@ class Client:
         self.replicas = replicas
         self.counts: Counter[str] = Counter()
         self.suspicions = Suspicions(self.counts)
-        self.context: int | None = None  # tokens, where a server told
+        self.context: int | None = None  # tokens, if a server reported it
         self._options = options
         self._key = key
         self._timeout = timeout
         self._row = self._refused = self._good = 0
-        self._jitter = random.Random()  # when, not what: no reply depends on it
+        self._jitter = random.Random()  # of waiting times, so that no reply depends on it
         self.loop = asyncio.new_event_loop()
         self.health: Health
         self._session: ClientSession
@@ -78,7 +80,7 @@ class Client:
         )
 
     def start(self) -> None:
-        """MissingExtraError without aiohttp."""
+        """Open the session. Raises MissingExtraError without aiohttp."""
         try:
             import aiohttp
         except ModuleNotFoundError as error:
@@ -101,11 +103,11 @@ class Client:
         asyncio.run_coroutine_threadsafe(self.health.knock(), self.loop)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it in the loop and wait for it."""
+        """Run a coroutine in the loop and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()
 
     def close(self) -> None:
-        """Give up what is under way and end the thread."""
+        """Abandon the requests in flight and end the thread."""
         if self._thread.is_alive():
             self.run(self._shut())
             self.loop.call_soon_threadsafe(self.loop.stop)
@@ -114,7 +116,7 @@ class Client:
             self.loop.close()
 
     async def get(self, endpoint: Endpoint, url: str, *, timeout: float = 30.0) -> HttpResponse:
-        """One try. Raises one of `broken`, as aiohttp does."""
+        """Get a URL, in one try. Raises aiohttp's errors (`broken`)."""
         async with (
             asyncio.timeout(timeout),
             self._fresh.get(url, proxy=endpoint.proxy, allow_redirects=False) as response,
@@ -122,12 +124,12 @@ class Client:
             return await read(response)
 
     async def post(self, path: str, body: bytes, *, about: str, root: bool = False) -> bytes:
-        """The body of a 200. Else ItemError, EngineFault or UsageError, after the retries.
+        """The body of a 200. Raises ItemError, EngineFault or UsageError after the retries.
 
-        `about` is the digest that says which server is asked; `path` goes behind /v1, or with
-        `root` beside it. What servers died of twice, perhaps, is asked alone.
+        `about` is the digest that selects the server; `path` is below /v1, or with `root`
+        beside it. A request that two servers may have died of is asked alone.
         """
-        deaths: set[Death] = set()  # of servers that had been asked this
+        deaths: set[Death] = set()  # of servers that had received this request
         while True:
             replica = self.replicas.choose(about) or await self.health.someone(about)
             at = replica.endpoint.at_root if root else replica.endpoint.at
@@ -148,7 +150,7 @@ class Client:
     async def _insist(
         self, replica: Replica, url: str, body: bytes, *, alone: bool = False
     ) -> bytes:
-        """Ask one server until it answers. `_Gone` where it goes out of reach."""
+        """Ask one server until it answers. Raises `_Gone` if it becomes unreachable."""
         try:
             async with asyncio.timeout(self._timeout) as deadline:
                 return await self._retry(replica, url, body, None if alone else deadline)
@@ -158,7 +160,7 @@ class Client:
     async def _retry(
         self, replica: Replica, url: str, body: bytes, deadline: asyncio.Timeout | None
     ) -> bytes:
-        """As `_insist`. With a deadline others are waited for; its time stands still then."""
+        """Like `_insist`. The deadline does not count waiting for requests that run alone."""
         before, failed, asked, fresh = replica.deaths, 0, False, False
         while True:
             if replica.paused_until:
@@ -185,12 +187,12 @@ class Client:
             if gone:
                 raise _Gone(asked=asked)
             if why == _STALE:
-                fresh = True  # others that were left open may be closed as well
+                fresh = True  # other idle connections may be closed as well
                 continue
             if wait is None:
                 wait = min(_LONGEST, _SHORTEST * 2 ** (failed - 1))
                 wait *= self._jitter.uniform(0.5, 1.0)
-            if why == "429":  # they are all too many
+            if why == "429":  # the limit concerns all requests
                 replica.paused_until = max(replica.paused_until, self.loop.time() + wait)
             await asyncio.sleep(wait)
 
@@ -209,7 +211,7 @@ class Client:
     async def _try(
         self, replica: Replica, url: str, body: bytes, *, fresh: bool
     ) -> tuple[HttpResponse | None, str | None]:
-        """The answer, and why it has to be asked for again; None where it doesn't."""
+        """The answer, and the reason for a retry; None without one."""
         replica.requests += 1
         way = Way(fresh)
         try:
@@ -248,15 +250,15 @@ class Client:
     def _given_up(
         self, failed: int, answered: HttpResponse | None, wait: float | None
     ) -> Exception:
-        """The item's error after the last try; the run's where nothing succeeds any more."""
+        """The item's error after the last try; the run's if nothing succeeds any more."""
         self._row += 1
         if answered is None:
             text = f"the connection to the server broke {failed} times: {self.health.said}"
         elif wait is not None and wait > self._timeout:
-            text = f"the server wants {wait:g} s of peace, which is more than --timeout"
+            text = f"the server asks to wait {wait:g} s, which is more than --timeout"
         else:
             failure = (
-                "gave the reply up" if answered.status == 200 else f"answered {answered.status}"
+                "aborted the reply" if answered.status == 200 else f"answered {answered.status}"
             )
             text = f"the server {failure} {failed} times: {self._said(answered)}"
         if self._row >= _HOPELESS:
@@ -271,7 +273,7 @@ class Client:
     async def _open(self) -> None:
         header = {} if self._key is None else self._key.header
         self._session = open_session(header, keepalive_timeout=60)
-        # An old connection doesn't say who is there.
+        # An open connection would not show that another server listens there now.
         self._fresh = open_session(header, force_close=True)
 
     async def _shut(self) -> None:
@@ -284,7 +286,7 @@ class Client:
         await self.loop.shutdown_default_executor()
 
     def hidden(self, content: bytes) -> bytes:
-        """What a server said, without the key that it may have echoed."""
+        """A server's message, without the key that it may have echoed."""
         if self._key is None:
             return content
         return self._key.hide(content.decode("utf-8", "replace")).encode()
@@ -294,7 +296,7 @@ class Client:
 
 
 class _Gone(Exception):
-    """A server went out of reach. `asked`: it had had the request by then, unanswered."""
+    """A server became unreachable. `asked`: it had received the request."""
 
     def __init__(self, *, asked: bool) -> None:
         self.asked = asked

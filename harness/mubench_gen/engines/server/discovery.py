@@ -1,4 +1,4 @@
-"""The first look at the servers: do they answer, what are they, which model do they serve?"""
+"""Checks the servers before a run: do they answer, and which software and model do they run?"""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _OPENAI = "https://api.openai.com/"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What all servers have in common: the model that is meant, and their version.
+    """The common properties of all servers: the chosen model, and their version.
 
-    `names` are what their lists call it; None where there is no list.
+    `names` are the model's names in their lists; None without a list.
     """
 
     model: Served
@@ -33,7 +33,7 @@ class Seen:
 
 
 class Discovery:
-    """Looks at all servers of a client for one checkpoint; `wish` is an id of the servers'."""
+    """Checks all servers of a client for one checkpoint; `wish` is a model id of the servers."""
 
     def __init__(self, client: Client, checkpoint: Checkpoint, name: str, wish: str | None) -> None:
         self._client = client
@@ -42,9 +42,9 @@ class Discovery:
         self._wish = wish
 
     async def all(self) -> Seen:
-        """UsageError where none answers as one should, or where they differ.
+        """Check all servers. Raises UsageError if none answers as it should, or if they differ.
 
-        Those that are out of reach are asked when they are there, as long as one is now.
+        Unreachable ones may join later, if at least one answers now.
         """
         client = self._client
         endpoints = [replica.endpoint for replica in client.replicas.all]
@@ -82,7 +82,7 @@ class Discovery:
         return Seen(model, await self._version(endpoint, model.kind), (endpoint.url,), names)
 
     async def _is_misplaced(self, endpoint: Endpoint) -> bool:
-        """Whether the list of models is where /v1 ends."""
+        """Whether the list of models is at URL/v1 instead."""
         if endpoint.url.endswith("/v1"):
             return False
         answered = await self._client.get(endpoint, endpoint.at("v1/models"))
@@ -112,14 +112,14 @@ class Discovery:
 
 
 async def check_template(client: Client, model: str) -> None:
-    """UsageError where a vLLM server has no chat template for the model."""
+    """Raise UsageError if a vLLM server has no chat template for the model."""
     question = {"model": model, "messages": [{"role": "user", "content": "?"}]}
     try:
         await client.post("tokenize", orjson.dumps(question), about="", root=True)
     except ItemError as error:
         if "chat template" in str(error):
             raise UsageError(
-                f"{model} has no chat template, so there is no telling how it wants to be asked "
+                f"{model} has no chat template, so its prompt format is unknown "
                 f"({error}). Use the instruction-tuned version of the model, or start the server "
                 "with --chat-template."
             ) from None
@@ -153,5 +153,5 @@ def _nobody(endpoints: Sequence[Endpoint], errors: Sequence[BaseException]) -> s
     )
     return (
         f"No server answers. {reasons}. Is it running, and is this its address? "
-        "`--engine vllm-server` starts one by itself."
+        "`--engine vllm-server` starts one itself."
     )

@@ -1,4 +1,4 @@
-"""What a server says where it gives no reply: an error in its own words. No aiohttp here."""
+"""Reads and explains servers' error responses. No aiohttp here."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import orjson
 
 from mubench_gen.errors import ItemError, MubenchError, UsageError
 
-_SHOWN = 400  # letters of a server's words
-_LOOKED_AT = 10_000  # of what it sent where that is no JSON
+_SHOWN = 400  # characters shown of a server's message
+_LOOKED_AT = 10_000  # characters examined of a response that is not JSON
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TOO_LONG = re.compile(
     r"context[ _](length|size|window)|maximum (model|context|input) length|max_model_len"
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?![\w.]*\d)")
 
 
 def words(content: bytes) -> str:
-    """What an error's body says, in one line: its message where it is JSON, a page's title."""
+    """An error's body in one line: the message of JSON, the title of a web page, or the text."""
     document = loaded(content)
     if isinstance(document, dict):
         error = document.get("error") or first_choice(document).get("error") or document
@@ -40,11 +40,11 @@ def words(content: bytes) -> str:
             if said:
                 return _line(as_text(said))
     text = content[:_LOOKED_AT].decode("utf-8", "replace")
-    return _page(text) or _line(text) or "no word of why"
+    return _page(text) or _line(text) or "without a message"
 
 
 def error_code(content: bytes) -> str:
-    """The code or type of an error's body (`insufficient_quota`); empty where it has none."""
+    """The code or type of an error's body (`insufficient_quota`); empty if it has none."""
     document = loaded(content)
     error = document.get("error") if isinstance(document, dict) else None
     if not isinstance(error, dict):
@@ -53,16 +53,15 @@ def error_code(content: bytes) -> str:
 
 
 def reads_no_images(content: bytes) -> bool:
-    """Whether an error's body says that the model takes none."""
+    """Whether an error's body says that the model reads no images."""
     return bool(_NO_IMAGES.search(words(content)))
 
 
 def refusal(status: int, content: bytes, *, context: int | None) -> MubenchError:
     """The error of a status that trying again won't change.
 
-    A refused key, a redirect, an unknown path or model, and a model of text alone are the
-    user's to fix; anything else is the item's. `context` is the model's length in tokens,
-    where the server told it.
+    A refused key, a redirect, an unknown path or model, and a text-only model are UsageErrors;
+    anything else is an error of the item. `context`: the model's context in tokens, if known.
     """
     said = words(content)
     if status in (401, 403):
@@ -90,14 +89,14 @@ def refusal(status: int, content: bytes, *, context: int | None) -> MubenchError
 
 
 def first_choice(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The first choice; empty where there is none."""
+    """The first choice of a completion; empty if there is none."""
     choices = document.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     return first if isinstance(first, dict) else {}
 
 
 def _too_long(said: str, content: bytes, context: int | None) -> str:
-    """Both lengths by name, from the server's words and what it told of the model."""
+    """A message with both lengths, from the server's message and the known context."""
     document = loaded(content)
     error = document.get("error") if isinstance(document, dict) else None
     facts = error if isinstance(error, dict) else {}
@@ -119,7 +118,7 @@ def _count(value: Any) -> int | None:
 
 
 def loaded(content: bytes) -> Any:
-    """The JSON document; None where it is none."""
+    """The parsed JSON document; None if the text is not JSON."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -127,21 +126,21 @@ def loaded(content: bytes) -> Any:
 
 
 def what_it_is(content: bytes) -> str:
-    """What a body is that is no JSON object."""
+    """Describes a body that is not a JSON object."""
     if not content.strip():
         return "empty"
     text = content[:_LOOKED_AT].decode("utf-8", "replace")
-    kind = "no JSON, or half of it" if loaded(content) is None else "other JSON"
+    kind = "not JSON, or cut off" if loaded(content) is None else "other JSON"
     return _page(text) or f"{kind}: {beginning(content)}"
 
 
 def beginning(content: bytes) -> str:
-    """How a body begins, for a message."""
+    """The beginning of a body, for a message."""
     return repr(_line(content[:_LOOKED_AT].decode("utf-8", "replace"))[:80])
 
 
 def as_text(said: Any) -> str:
-    """A part of a document as text: as JSON where it is none."""
+    """A part of a document as text; anything but a string as JSON."""
     try:
         return said if isinstance(said, str) else orjson.dumps(said).decode()
     except orjson.JSONEncodeError:  # it reads deeper nesting than it writes
@@ -149,7 +148,7 @@ def as_text(said: Any) -> str:
 
 
 def _page(text: str) -> str:
-    """What a web page is about; empty where the text is none."""
+    """Describes a web page by its title; empty if the text is not HTML."""
     if not re.match(r"\s*<(!doctype|html|head|body)", text, re.IGNORECASE):
         return ""
     title = _TITLE.search(text)

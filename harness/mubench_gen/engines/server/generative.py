@@ -1,7 +1,7 @@
 """Generative models behind an OpenAI-compatible server: `--engine server --base-url URL`.
 
-Requests go out as they come, a window of them at once, in an event loop of their own; each
-image as its file's own bytes. aiohttp is imported by `load`, not before.
+A window of requests is in flight, in a separate event loop; images are sent as the bytes of
+their files. `load` imports aiohttp.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.types import Readout, Reply, Request
 
 ServerOutput = Reply | list[float]
-_IN_FLIGHT = 256 * 2**20  # bytes of bodies that are under way at most
+_IN_FLIGHT = 256 * 2**20  # most bytes of bodies in flight
 
 
 class ServerGenerative(StreamingModel):
     """A model that a server runs, or several equal servers."""
 
     reads_pixels = False
-    keeps_time = True  # of a request, without what its server was away
+    keeps_time = True  # a time-out does not count while the server is unreachable
 
     engine = "server"
 
@@ -82,7 +82,7 @@ class ServerGenerative(StreamingModel):
 
     @classmethod
     def at(cls, checkpoint: Checkpoint, runtime: Runtime) -> ServerGenerative:
-        """The model behind `--base-url`. SettingError for a bad URL, key or option."""
+        """The model behind `--base-url`. Raises SettingError for a bad URL, key or option."""
         options = read_server_options(checkpoint, runtime.engine_options)
         endpoints = read_endpoints(hosted_url(checkpoint, runtime))
         key = read_key(options, endpoints)
@@ -93,7 +93,7 @@ class ServerGenerative(StreamingModel):
         return ("parse", "choice", "logprob")
 
     def weights_digest(self) -> str | None:
-        """The id of what is served, where the user names no model: it belongs into the keys."""
+        """The id of the served model if the user names none, because the keys depend on it."""
         if str(self._checkpoint.path) or self.options.served:
             return None
         client = self._connect()
@@ -104,7 +104,7 @@ class ServerGenerative(StreamingModel):
         return self._served
 
     def load(self) -> None:
-        """Ask the servers what they are. UsageError where none answers as one should."""
+        """Check the servers. Raises UsageError if none answers as it should."""
         if self._client is not None:
             return
         client = self._client = self._connect()
@@ -174,7 +174,7 @@ class ServerGenerative(StreamingModel):
         return future
 
     def _take(self) -> None:
-        """In the loop: start on all that came in."""
+        """Start all new requests; runs in the loop."""
         self._awake = False
         loop = asyncio.get_running_loop()
         while self._inbox:
@@ -268,7 +268,7 @@ class ServerGenerative(StreamingModel):
 
 
 def _stopper(task: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> Any:
-    """Ends the work on a request when its future is cancelled from outside."""
+    """A callback that stops the work on a request when its future is cancelled."""
 
     def stop(future: Future[Any]) -> None:
         if future.cancelled() and not task.done() and not loop.is_closed():

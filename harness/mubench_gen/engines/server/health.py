@@ -1,4 +1,4 @@
-"""Which servers can be reached: one that can't is looked at until it is back."""
+"""Tracks which servers are reachable, and polls unreachable ones until they are back."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mubench_gen.errors import EngineFault
 
 Revive = Callable[[], Awaitable[None]]
 Errors = tuple[type[BaseException], ...]
-_PROBES = 1.0  # seconds between two looks at a server that is out of reach
-_SILENCE = 15.0  # seconds without an answer after which a server is looked at
-_FAREWELL = 20.0  # seconds out of reach after which what a server was asked is given up
+_PROBES = 1.0  # seconds between two polls of an unreachable server
+_SILENCE = 15.0  # seconds without an answer after which a server is checked
+_FAREWELL = 20.0  # seconds of unreachability after which a server's requests are abandoned
 
 
 class Get(Protocol):
@@ -28,11 +28,11 @@ class Get(Protocol):
 
 
 class Health:
-    """Looks after the servers of a client, in its loop.
+    """Monitors the servers of a client, in its loop.
 
-    `revive` starts again what died, where it is ours; `expected` is the id of the model that a
-    server must have to be asked again. `lost` are the errors of a connection that could not be
-    made, `broken` all that a request may end in.
+    `revive` restarts a server that this process runs; `expected` is the id of the model that a
+    server must have to be used again. `lost` are the errors of failed connections, `broken` all
+    errors of requests.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class Health:
         self._lost = lost
         self._broken = broken
         self._dead_since: float | None = None
-        self._jitter = random.Random()  # when, not what: no reply depends on it
+        self._jitter = random.Random()  # of waiting times, so that no reply depends on it
 
     async def someone(self, about: str) -> Replica:
-        """A server, as soon as one is back. EngineFault where none is within the patience."""
+        """Wait for a reachable server. Raises EngineFault after the time of `patience`."""
         loop = asyncio.get_running_loop()
         while (replica := self._replicas.choose(about)) is None:
             now = loop.time()
@@ -67,18 +67,17 @@ class Health:
         return replica
 
     def lose(self, replica: Replica, error: BaseException) -> None:
-        """Ask it no more until it is back."""
+        """Mark a server as unreachable, and poll it until it is back."""
         self.said = reason(error)
         if replica.alive:
-            log(f"{replica.endpoint.url} is out of reach: {self.said}")
+            log(f"{replica.endpoint.url} is unreachable: {self.said}")
             replica.deaths += 1
             replica.probe = asyncio.get_running_loop().create_task(self._watch(replica))
 
     async def confirm(self, replica: Replica) -> None:
-        """Look whether a server that broke a connection is still what it was; lose it if not.
+        """Check that a server that broke a connection still has the same model, else lose it.
 
-        One may be ended and started with another model while nobody tries to connect. Until
-        that is known nothing more is asked of it.
+        It may have been restarted with another model. It gets no requests until the check.
         """
         if self.expected is None:
             replica.doubted = False
@@ -93,7 +92,7 @@ class Health:
         replica.doubted = False
 
     async def _models_of(self, replica: Replica, timeout: float) -> HttpResponse | None:
-        """What a server says of its models. One that can't be connected to is lost."""
+        """A server's list of models. Marks the server as lost if it cannot be connected to."""
         try:
             return await self._get(replica.endpoint, replica.endpoint.at("models"), timeout=timeout)
         except self._lost as error:
@@ -103,10 +102,10 @@ class Health:
         return None
 
     async def knock(self) -> None:
-        """For ever: knock at servers that are silent and owe answers.
+        """Forever check silent servers that have open requests.
 
-        One may be gone without a word. Only a connection that can't be made says so; a server
-        that is busy is left in peace.
+        One may be gone without closing its connections. Only a failed connection shows that; a
+        busy server is left alone.
         """
         while True:
             await asyncio.sleep(_SILENCE / 4)
@@ -116,11 +115,11 @@ class Health:
                     await self._models_of(replica, 2 * CONNECT)
 
     async def _watch(self, replica: Replica) -> None:
-        """Look at a server that is out of reach until it answers.
+        """Poll an unreachable server until it answers.
 
-        A machine that lost its power says nothing to those who wait for its answers. They are
-        asked again when it is back, or elsewhere when it has been away for `_FAREWELL`; not at
-        once, since a server that is being stopped may still finish what it has.
+        A machine without power never closes its connections. Its requests are sent again when
+        it is back, or elsewhere after `_FAREWELL` seconds; not at once, because a server that
+        is being stopped may still finish them.
         """
         loop, endpoint = asyncio.get_running_loop(), replica.endpoint
         gone_at = loop.time() + _FAREWELL
@@ -143,7 +142,7 @@ class Health:
         self._dead_since = None
 
     def _is_expected(self, replica: Replica, answered: HttpResponse) -> bool:
-        """Whether a server that is back serves the same model."""
+        """Whether a reachable server still serves the same model."""
         served = read_models(answered.content) if answered.status == 200 else None
         if self.expected is None or served is None or self.expected in (m.id for m in served):
             return True

@@ -1,4 +1,4 @@
-"""Which models a server has, under which ids, and of which its replies say that they are."""
+"""The models of a server, their ids, and the model names in its replies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mubench_gen.engines.server.options import ServerKind
 from mubench_gen.errors import EngineFault, ReplyError, UsageError, did_you_mean
 from mubench_gen.model import Checkpoint
 
-# What /v1/models calls the owner of its models.
+# The `owned_by` of /v1/models, by which servers are recognised.
 _OWNERS: dict[str, ServerKind] = {
     "vllm": "vllm",
     "sglang": "sglang",
@@ -25,8 +25,8 @@ _OWNERS: dict[str, ServerKind] = {
     "openai-internal": "openai",
     "system": "openai",
 }
-_HOPELESS = 16  # replies of another model, with none of the right one, before the run ends
-_DATED = r"[-@](\d{3,4}|\d{8}|\d{4}-\d\d-\d\d)"  # behind an id, of what stands for it by then
+_HOPELESS = 16  # replies by another model, without any by the right one, before the run ends
+_DATED = r"[-@](\d{3,4}|\d{8}|\d{4}-\d\d-\d\d)"  # the suffix of a dated form of an id
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Served:
 
 
 def read_models(content: bytes) -> list[Served] | None:
-    """What /v1/models lists; None where that is no such list."""
+    """The models that /v1/models lists; None if the content is not such a list."""
     try:
         listed = orjson.loads(content)["data"]
         return [_served(one) for one in listed]
@@ -74,11 +74,11 @@ def _texts(values: object) -> list[str]:
 def choose_served(
     served: Sequence[Served], checkpoint: Checkpoint, name: str, wish: str | None, url: str
 ) -> Served:
-    """The model that is meant. UsageError where there is none, or where it is not told which.
+    """The model to use. Raises UsageError if there is none, or if the choice is ambiguous.
 
     `wish` is an id of the server's; without one the checkpoint's path, its last part, or the
-    model's name is looked for, among ids and roots. A checkpoint without a path is whatever
-    is served, if that is one.
+    model's name is searched among ids and roots. A checkpoint without a path stands for the
+    served model, if there is only one.
     """
     ids = [one.id for one in served]
     if wish is None and not str(checkpoint.path):
@@ -105,10 +105,10 @@ def _names(path: str | Path, name: str) -> list[str]:
 
 
 class Names:
-    """What replies may call the model; None as `known`: the server lists no models.
+    """The names that replies may give the model; `known` is None if the server lists no models.
 
-    A reply that names no model claims nothing. A dated form of the id is that model too, and
-    where there is no list, the first reply decides; each is another model than any other form.
+    A reply without a model name is accepted. A dated form of the id is the model too, and
+    without a list the first reply decides; a later reply with another form is refused.
     """
 
     def __init__(self, asked: str, known: Collection[str] | None, also: Sequence[str]) -> None:
@@ -116,10 +116,10 @@ class Names:
         self._known = None if known is None else {asked, *known}
         self._also = also
         self._strange = 0
-        self.first: str | None = None  # what the replies call it, where that is not the id
+        self.first: str | None = None  # the name in the replies, if it is not the id
 
     def check(self, named: Any) -> None:
-        """ReplyError for a reply of another model; EngineFault where all of them are."""
+        """Raise ReplyError for a reply by another model; EngineFault if all replies are."""
         if not isinstance(named, str) or not named or named == self.first:
             return
         means = self._meant(named)
@@ -135,7 +135,7 @@ class Names:
             )
 
     def _meant(self, named: str) -> str | None:
-        """The name that stands for all equal ones; None for another model's."""
+        """The canonical name for equal names; None for another model's."""
         if named in self._also or _is(named, self._known or {self._asked}):
             return self._asked
         dated = re.escape(self._asked.removesuffix("-latest")) + _DATED
@@ -154,7 +154,7 @@ class Names:
         return ReplyError(said)
 
     def _advice(self, *names: str) -> str:
-        """The option that has these names taken for the model's own, ready to be typed."""
+        """Advice with the option, ready to be typed, that accepts these names."""
         wanted = list(dict.fromkeys([*self._also, *names]))
         if not all(name.isprintable() and "," not in name and len(name) < 200 for name in wanted):
             wanted = ["NAME"]
@@ -164,12 +164,12 @@ class Names:
 
 
 def known_names(model: Served, served: Sequence[Served]) -> frozenset[str]:
-    """What a server's list calls the model: its id, what it came from, its aliases."""
+    """The model's names in a server's list: its id, its root, its aliases."""
     same = [one for one in served if model.root is not None and one.root == model.root]
     names = {name for one in (model, *same) for name in (one.id, one.root, *one.aliases)}
     return frozenset(name for name in names if name)
 
 
 def _is(named: str, names: Collection[str]) -> bool:
-    """Whether it is one of the names; a path may stand for its last part, and the other way."""
+    """Whether it is one of the names; a path equals its last part."""
     return named in names or named.rpartition("/")[2] in {n.rpartition("/")[2] for n in names}

@@ -1,4 +1,4 @@
-"""Which servers are asked, with which key, and what the engine can be told (`-o engine.k=v`)."""
+"""The servers to ask, the key, and the options of the engine (`-o engine.k=v`)."""
 
 from __future__ import annotations
 
@@ -26,29 +26,28 @@ _KEY_NAME = re.compile(r".*(key|token|secret|password|authorization|bearer).*", 
 
 
 class ServerOptions(Options):
-    """What the engine `server` can be told."""
+    """Options of the engine `server`."""
 
-    window: int = Field(64, ge=1, description="requests under way at once, a server")
+    window: int = Field(64, ge=1, description="requests in flight at once, per server")
     retries: int = Field(
         6, ge=0, description="how often a request is sent again (broken connection, 429, 5xx)"
     )
     patience: float = Field(
-        60.0, ge=0, description="seconds that all servers may be out of reach before the run ends"
+        60.0, ge=0, description="seconds that all servers may be unreachable before the run ends"
     )
     kind: ServerKind | None = Field(
         None, description="vllm, sglang, llama.cpp, openai, other; by default what the server says"
     )
-    served: str | None = Field(
-        None, description="the id under which the server has the model, where it is another"
-    )
+    served: str | None = Field(None, description="the server's id of the model, if it differs")
     answers_as: tuple[str, ...] = Field(
-        (), description="what its replies may call the model besides, with commas"
+        (), description="other names of the model in its replies, with commas"
     )
     key_env: str | None = Field(
         None, description=f"environment variable that holds the key; {KEY_VARIABLE}"
     )
     limit_field: Literal["max_tokens", "max_completion_tokens"] | None = Field(
-        None, description="what the server calls the longest reply; by default as its kind does"
+        None,
+        description="the field that limits the reply's length; by default the kind's",
     )
     body: dict[str, Any] = Field(
         default_factory=dict,
@@ -81,12 +80,12 @@ class Endpoint:
         return f"{self.url}/{path}"
 
     def at_root(self, path: str) -> str:
-        """A path beside /v1, where servers have what is not of the OpenAI interface."""
+        """A path beside /v1, where servers have endpoints outside the OpenAI interface."""
         return f"{self.url.removesuffix('/v1')}/{path}"
 
 
 class Secret:
-    """A key, which prints as stars."""
+    """A key, which is printed as stars."""
 
     __slots__ = ("_text",)
 
@@ -109,7 +108,7 @@ class Secret:
 def read_server_options(
     checkpoint: Checkpoint, given: Mapping[str, str], *, engine: str = "server"
 ) -> ServerOptions:
-    """The checkpoint's own options under the user's. Raises SettingError, never with a key."""
+    """The user's options over the checkpoint's. A SettingError never shows a key."""
     for name in given:
         if name not in ServerOptions.model_fields and _KEY_NAME.fullmatch(name):
             raise SettingError(
@@ -128,12 +127,12 @@ def read_server_options(
 
 
 def read_endpoints(urls: Sequence[str]) -> tuple[Endpoint, ...]:
-    """The servers of `--base-url`. SettingError for what is no URL, or has a password in it."""
+    """The servers of `--base-url`. Raises SettingError for a bad URL, or one with a password."""
     return tuple(_endpoint(url) for url in dict.fromkeys(u.rstrip("/") for u in urls))
 
 
 def hosted_url(checkpoint: Checkpoint, runtime: Runtime) -> tuple[str, ...]:
-    """The URLs to ask: the user's, else the plugin's hosted one where its key is at hand."""
+    """The URLs to ask: the user's, else the plugin's hosted one if its key is set."""
     if runtime.base_urls:
         return runtime.base_urls
     hosted = checkpoint.engine_arguments.get("server", {}).get("hosted")
@@ -147,10 +146,10 @@ def hosted_url(checkpoint: Checkpoint, runtime: Runtime) -> tuple[str, ...]:
 
 
 def read_key(options: ServerOptions, endpoints: Sequence[Endpoint]) -> Secret | None:
-    """The key from the environment; None where there is none, or none that may go there.
+    """The key from the environment; None without one, or if it may not be sent there.
 
-    A variable that is named goes to every server. OPENAI_API_KEY by itself goes to no server
-    whose connection others could read.
+    A named variable is sent to every server. OPENAI_API_KEY by default is sent only over
+    connections that others cannot read.
     """
     if options.key_env is not None:
         key = os.environ.get(options.key_env, "").strip()
@@ -185,10 +184,10 @@ def _endpoint(url: str) -> Endpoint:
         )
     if parts.query or parts.fragment:
         raise SettingError(
-            f"--base-url {url.split('?')[0].split('#')[0]}: without ? and # and what follows."
+            f"--base-url {url.split('?')[0].split('#')[0]}: leave out ? and # and what follows."
         )
     if parts.scheme not in ("http", "https") or not host or port == 0:
-        raise SettingError(f"--base-url {url!r} is no http:// or https:// URL.")
+        raise SettingError(f"--base-url {url!r} is not an http:// or https:// URL.")
     local = _is_loopback(host)
     bypassed = local or proxy_bypass(host)
     return Endpoint(url, local, None if bypassed else getproxies().get(parts.scheme))

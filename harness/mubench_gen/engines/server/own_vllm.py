@@ -1,4 +1,4 @@
-"""`--engine vllm-server`: a vLLM server of our own on loopback, for as long as the run lasts."""
+"""`--engine vllm-server`: starts a vLLM server on loopback for the duration of a run."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ from mubench_gen.storage.paths import cache_folder
 _KEPT_LOGS = 20
 _FLAGS = (
     "--host", "127.0.0.1",
-    "--generation-config", "vllm",  # a checkpoint's own would bend greedy decoding
+    "--generation-config", "vllm",  # a checkpoint's own would change greedy decoding
     "--disable-uvicorn-access-log",
-    "--enable-prompt-tokens-details",  # tells how many tokens came from the prefix cache
+    "--enable-prompt-tokens-details",  # reports how many tokens came from the prefix cache
 )  # fmt: skip
-# What the log says, in the order of a start, and what it is called here.
+# Lines of the log, in the order of a start, and our names of the phases.
 _PHASES = (
     (re.compile(r"Starting to load model|Loading model"), "loading the weights"),
     (re.compile(r"Loading weights took|Model loading took|loaded model"), "weights loaded"),
@@ -53,14 +53,14 @@ _PHASES = (
 
 
 class VllmServerOptions(ServerOptions):
-    """What the engine `vllm-server` can be told beside vLLM's own arguments."""
+    """Options of the engine `vllm-server`, besides vLLM's own arguments."""
 
     startup: float = Field(1800.0, gt=0, description="seconds that a start may take")
     restarts: int = Field(
-        2, ge=0, description="how often it is started again when it dies of what is not known"
+        2, ge=0, description="how often it is restarted after an unexplained death"
     )
     patience: float = Field(
-        3600.0, ge=0, description="seconds that it may be out of reach before the run ends"
+        3600.0, ge=0, description="seconds that it may be unreachable before the run ends"
     )
 
 
@@ -83,7 +83,7 @@ class VllmServer(ServerGenerative):
         self._arguments = read_arguments(
             checkpoint, runtime, rest, engine=self.engine, images=runtime.images
         )
-        self._secret = Secret(secrets.token_hex(16))  # keeps others on this machine out
+        self._secret = Secret(secrets.token_hex(16))  # keeps other users of this machine out
         self._process: ServerProcess | None = None
         self._started: dict[str, Any] = {}
         self._deaths = 0
@@ -91,7 +91,7 @@ class VllmServer(ServerGenerative):
         self.announces = False
 
     def load(self) -> None:
-        """Start the server and wait for it. UsageError says why it did not start."""
+        """Start the server and wait for it. The UsageError says why it did not start."""
         if self._process is not None:
             return
         if find_spec("vllm") is None:
@@ -128,7 +128,7 @@ class VllmServer(ServerGenerative):
 
     @property
     def process_id(self) -> int | None:
-        """Of the process group that the server runs in; None before and after."""
+        """The id of the server's process group; None if it is not running."""
         return self._process.pid if self._process is not None else None
 
     @property
@@ -136,7 +136,7 @@ class VllmServer(ServerGenerative):
         return {**super().counts, "deaths": self._deaths}
 
     async def revive(self) -> None:
-        """Start the server again where it died. EngineFault after too many deaths."""
+        """Restart a dead server. Raises EngineFault after too many deaths."""
         process = self._process
         if process is None or process.exit_code is None:
             return
@@ -187,7 +187,7 @@ class VllmServer(ServerGenerative):
         return f"{ended}{why} Its log: {process.log}"
 
     def _opening(self) -> Opening:
-        """What an explanation says of the model: vLLM may have fetched it in the meantime."""
+        """Facts for explanations; asked for late, because vLLM may have fetched the model."""
         return opening_of(self._checkpoint, self._resolved, self._given)
 
     def _command(self, start: VllmStart, port: int) -> list[str]:
@@ -199,7 +199,7 @@ class VllmServer(ServerGenerative):
         ]  # fmt: skip
 
     def _environment(self, start: VllmStart) -> dict[str, str]:
-        """The environment that it starts in: its key is nowhere else, and ours are not in it."""
+        """The server's environment, with its own key (which is nowhere else) and none of ours."""
         inherited = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
         key = self._secret.header["Authorization"].removeprefix("Bearer ")
         level = "DEBUG" if inherited.get("VLLM_LOGGING_LEVEL") == "DEBUG" else "INFO"
@@ -208,7 +208,7 @@ class VllmServer(ServerGenerative):
 
 
 def _server_module() -> list[str]:
-    """How Python starts the server: the module that all versions since 0.4 have, else `serve`."""
+    """Python's arguments that start the server: a module that vLLM has since 0.4, or `serve`."""
     package = find_spec("vllm")
     folders = package.submodule_search_locations if package is not None else None
     module = Path((folders or ["."])[0], "entrypoints", "openai", "api_server.py")
@@ -218,7 +218,7 @@ def _server_module() -> list[str]:
 
 
 def _log_file() -> Path:
-    """A new file in the cache folder, where the last few are kept."""
+    """A new log file in the cache folder, which keeps the latest few."""
     folder = cache_folder() / "servers"
     old = sorted(folder.glob("vllm-*.log")) if folder.is_dir() else []
     for path in old[: max(0, len(old) - _KEPT_LOGS + 1)]:

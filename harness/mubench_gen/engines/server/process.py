@@ -1,4 +1,4 @@
-"""A server of our own: a process group on loopback that ends with this process."""
+"""Runs a server as a process group on loopback that ends with this process."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 from mubench_gen.engines.server import watchdog as server_watchdog
 from mubench_gen.engines.vllm.log import end_of
 
-_LOOK = 0.25  # seconds between two looks
+_LOOK = 0.25  # seconds between two checks
 
 
 class ServerProcess:
     """Starts and stops a command that listens on `port` of loopback.
 
-    Its output goes to `log`. It is in a process group of its own, so that Ctrl-C reaches it
-    through `stop` alone, and a watchdog ends the group when this process ends in any way.
+    Its output goes to `log`. It has its own process group, so that Ctrl-C reaches it only
+    through `stop`, and a watchdog ends the group when this process ends in any way.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class ServerProcess:
 
     @property
     def pid(self) -> int | None:
-        """Of the process group."""
+        """The id of the process group."""
         return self._process.pid if self._process is not None else None
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs, or was never started."""
+        """The exit code; None while it runs, or before it is started."""
         return self._process.poll() if self._process is not None else None
 
     def start(self) -> None:
@@ -87,16 +87,16 @@ class ServerProcess:
 
     @property
     def said(self) -> str:
-        """The end of the log, as far as it is of the last start."""
+        """The end of the log since the last start."""
         return end_of(self.log, self._began)
 
     def _tell_from(self, offset: int, tell: Callable[[str], None]) -> int:
-        """Tell the whole lines behind the offset; where the next begin."""
+        """Pass on the complete lines after the offset; returns the next offset."""
         try:
             with self.log.open("rb") as file:
                 file.seek(offset)
                 new = file.read()
-        except OSError:  # what it says is of use, but nothing hangs on it
+        except OSError:  # the log is useful but not essential
             return offset
         whole = new[: new.rfind(b"\n") + 1]
         for line in whole.decode("utf-8", "replace").splitlines():

@@ -1,12 +1,12 @@
-"""Equal servers: which of them is asked what, and what they may have died of.
+"""Distributes requests among equal servers, and finds requests that servers die of.
 
-All that is asked about one image goes to one server (by rendezvous hashing), whose caches then
-know the image. A server that is out of reach gives its images to the others, and has them back
-when it is there again; those of the others stay where they are.
+All requests about one image go to one server (by rendezvous hashing), whose caches then have the
+image. While a server is unreachable, the others take over its images; the images of the others
+stay where they are.
 
-All that a server had been asked when it died is suspect, and is asked again when it is back.
-What was there at two deaths is asked alone: if the server dies once more, it died of that
-request, whose item has an error then, and the others go on.
+All open requests of a server that died are suspects, and are sent again when it is back. Those that
+were open at two deaths are sent alone: if the server dies once more, that request is the cause, its
+item gets an error, and the others go on.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from mubench_gen.console.progress import log
 from mubench_gen.engines.server.options import Endpoint
 from mubench_gen.errors import EngineFault, ItemError
 
-Death = tuple[str, int]  # a server's URL, and which of its deaths it was
+Death = tuple[str, int]  # a server's URL, and the number of the death
 SUSPICIOUS = 2  # deaths after which a request is asked alone
 _GUILTY = 16  # requests that servers may die of before the run ends
 _COUNT = "requests_that_servers_died_of"
 
 
 class Replica:
-    """One server and how it does.
+    """One server and its state.
 
-    `paused_until`: when it wants to be asked again (loop time). `flights`: what it was asked and
-    has not answered, each by the timeout that can end it. `heard_at`: since when it has been
-    silent, if it owes an answer. `doubted`: it broke a connection and nobody looked since;
-    `look` is held by who does. `deaths`: how often it went out of reach.
+    `paused_until`: when it accepts requests again (loop time). `flights`: its open requests, each
+    by the time-out that can end it. `heard_at`: the time of its last answer, if requests are
+    open. `doubted`: it broke a connection and has not been checked since; `look` locks the
+    check. `deaths`: how often it became unreachable.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -47,7 +47,7 @@ class Replica:
         self.flights: set[asyncio.Timeout] = set()
         self.probe: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
-        self._suspects = 0  # requests that are asked alone, or wait to be
+        self._suspects = 0  # requests that are sent alone, or wait for that
         self._open, self._quiet = asyncio.Event(), asyncio.Event()
 
     @property
@@ -56,16 +56,16 @@ class Replica:
 
     @property
     def death(self) -> Death:
-        """Its last."""
+        """Its latest death."""
         return self.endpoint.url, self.deaths
 
     @property
     def closed(self) -> bool:
-        """Whether others have to wait, since something is asked alone."""
+        """Whether others must wait, because a request is being sent alone."""
         return self._suspects > 0
 
     async def admit(self, deadline: asyncio.Timeout) -> None:
-        """Wait until what is asked alone is answered; the time of the request stands still."""
+        """Wait until a request that was sent alone is answered; suspends the deadline."""
         until, loop = deadline.when(), asyncio.get_running_loop()
         if not self.closed or until is None:
             return
@@ -77,7 +77,7 @@ class Replica:
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        """Ask it alone: what it was asked before is answered first, all others wait."""
+        """Send a request alone: open ones are answered first, all others wait."""
         self._suspects += 1
         self._open.clear()
         try:
@@ -92,20 +92,20 @@ class Replica:
                 self._open.set()
 
     def depart(self, flight: asyncio.Timeout) -> None:
-        """It is asked something."""
+        """Note that a request is sent."""
         if not self.flights:
             self.heard_at = asyncio.get_running_loop().time()
         self.flights.add(flight)
 
     def land(self, flight: asyncio.Timeout) -> None:
-        """It answered, or will not."""
+        """Note that a request has ended."""
         self.flights.discard(flight)
         self.heard_at = asyncio.get_running_loop().time()
         if not self.flights:
             self._quiet.set()
 
     def give_up(self) -> None:
-        """Wait no longer for what it was asked."""
+        """Abandon its open requests."""
         now = asyncio.get_running_loop().time()
         while self.flights:
             self.flights.pop().reschedule(now)
@@ -122,7 +122,7 @@ class ServerPool:
         return [replica for replica in self.all if replica.alive]
 
     def choose(self, about: str) -> Replica | None:
-        """The live server for what has this digest; None where none is alive."""
+        """The live server for an image with this digest; None if none is alive."""
         if len(self.all) == 1:
             return self.all[0] if self.all[0].alive else None
         return max(
@@ -132,12 +132,12 @@ class ServerPool:
 
 @lru_cache(maxsize=1024)
 def weight(server: str, about: str) -> int:
-    """The weight of a server for an image; the heaviest has it."""
+    """The weight of a server for an image; the heaviest server gets it."""
     return int.from_bytes(hashlib.blake2b(f"{server}\0{about}".encode(), digest_size=8).digest())
 
 
 class Suspicions:
-    """What the servers of a run died of, as far as that is known."""
+    """Keeps track of the requests that servers of a run died of."""
 
     def __init__(self, counts: Counter[str]) -> None:
         self.explained: set[Death] = set()
@@ -145,16 +145,16 @@ class Suspicions:
         self._arose: Death | None = None
 
     def arises(self, death: Death) -> None:
-        """Tell, once a death, that there are requests that were there at the last two."""
+        """Report, once per death, that some requests were open at the last two deaths."""
         if death != self._arose:
             self._arose = death
             log(
-                "What the server had been asked when it died and when it died before that is asked "
-                "again one by one, to find what it dies of"
+                "The requests that were open at the server's last two deaths are sent again one by "
+                "one, to find the one that it dies of"
             )
 
     def guilty(self, deaths: Set[Death]) -> Exception:
-        """The error of the request that these deaths were of; the run's after too many."""
+        """The error of the request that caused these deaths; the run's after too many."""
         self.explained |= deaths
         self._counts[_COUNT] += 1
         text = (

@@ -1,6 +1,6 @@
-"""A request → the JSON body of a chat completion, and its reply → what was asked for.
+"""request → JSON body of a chat completion; constrained reply → label.
 
-Images go as their files' own bytes in base64, encoded once an image.
+Images are sent as the bytes of their files in base64, encoded once per image.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from mubench_gen.parser.finish_reason import refused_by
 from mubench_gen.types import Image, Message, Reply, Request, Text, as_png
 
 Urls = Mapping[str, orjson.Fragment]  # data URLs as JSON, by the image's SHA-256
-_JSON_TOKENS = 64  # that an answer as JSON may take, at least
-# What bends no reply: a checkpoint's own generation settings would, on servers that apply them.
+_JSON_TOKENS = 64  # least limit of tokens for an answer as JSON
+# Neutral values, which override a checkpoint's generation settings on servers that apply them.
 _PLAIN: Mapping[str, Mapping[str, Any]] = {
     "vllm": {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0},
     "sglang": {"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0},
@@ -97,14 +97,14 @@ class RequestWriter:
         return orjson.dumps(fields)
 
     def messages(self, messages: Sequence[Message], urls: Urls) -> list[dict[str, Any]]:
-        """The messages as the interface has them; one of text alone as a text."""
+        """The messages in the interface's form; one with only text as a string."""
         return [
             {"role": turn.role, "content": _content(turn, urls)}
             for turn in conversation(messages, self._checkpoint)
         ]
 
     def choice(self, labels: Sequence[str]) -> dict[str, Any]:
-        """What has this kind of server write one of the labels and nothing else."""
+        """The fields that constrain the reply to the labels, for this kind of server."""
         if self.kind == "vllm":
             return {"structured_outputs": {"choice": list(labels)}}
         if self.kind == "sglang":
@@ -129,12 +129,12 @@ class RequestWriter:
         }
 
     def choice_limit(self, request: Request) -> int:
-        """How many tokens a choice may take: one written as JSON needs more than a label."""
+        """The limit of tokens for a choice; as JSON it needs more than a label."""
         as_json = self.kind in ("openai", "other")
         return max(request.sampling.max_tokens, _JSON_TOKENS if as_json else 8)
 
     def read_choice(self, reply: Reply, request: Request) -> Reply:
-        """The label that was chosen. ReplyError where the server did not keep to the labels."""
+        """The chosen label. Raises ReplyError if the server did not keep to the labels."""
         if refused_by(reply.finish_reason):
             return reply
         text = reply.text.strip()
@@ -162,7 +162,7 @@ def _content(turn: Message, urls: Urls) -> str | list[dict[str, Any]]:
 
 
 def _answer(text: str) -> str:
-    """The answer in a JSON object; empty where it is none."""
+    """The answer in a JSON object; empty if the text is not one."""
     try:
         answer = orjson.loads(text)["answer"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -171,11 +171,11 @@ def _answer(text: str) -> str:
 
 
 class ImageUrls:
-    """Data URLs of images, as pieces of JSON, of those that were asked for last.
+    """Data URLs of recent images, as fragments of JSON.
 
-    A PNG, JPEG, WebP or GIF file that the image policy changes nothing of goes as it is, but
-    for what some servers apply and others do not: a colour profile, an orientation. Of any
-    other file the decoded pixels go, as a PNG. Used inside one event loop.
+    A PNG, JPEG, WebP or GIF file that the image policy leaves unchanged is sent as it is, unless
+    it has a colour profile or an orientation, which only some servers apply. Otherwise the
+    decoded pixels are sent as a PNG. For use in one event loop.
     """
 
     def __init__(self) -> None:
@@ -185,10 +185,10 @@ class ImageUrls:
         self._pool: ThreadPoolExecutor | None = None
         self._encode = _encoder()
         self.encoded = 0  # images whose base64 was made
-        self.converted = 0  # of them those that were decoded, and encoded as PNG
+        self.converted = 0  # of those, images that were decoded and encoded as PNG
 
     def known(self, image: Image) -> orjson.Fragment | None:
-        """The piece of JSON where it is kept, or made in no time; else None: await `of`."""
+        """The fragment if it is cached or quick to make; else None, and `of` must be awaited."""
         kept = self._kept.get(image.sha256)
         if kept is not None:
             return kept[1]
@@ -201,7 +201,7 @@ class ImageUrls:
         return self._keep(image.sha256, media, content)
 
     async def of(self, image: Image) -> orjson.Fragment:
-        """The piece of JSON. Raises ImageError where the image cannot be decoded."""
+        """The fragment. Raises ImageError if the image cannot be decoded."""
         known = self.known(image)
         if known is not None:
             return known
@@ -225,7 +225,7 @@ class ImageUrls:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _keep(self, digest: str, media: str, content: bytes) -> orjson.Fragment:
-        # Joined, not formatted: that took half as long again as the base64 itself.
+        # Joined, because formatting would take half as long as the base64 itself.
         text = b"".join((b'"data:', media.encode(), b";base64,", self._encode(content), b'"'))
         fragment = orjson.Fragment(text)
         self.encoded += 1
@@ -237,7 +237,7 @@ class ImageUrls:
 
 
 def _encoder() -> Callable[[bytes], bytes]:
-    """base64 by pybase64 where it is there: a tenth of the standard library's time."""
+    """base64 by pybase64 if installed, which takes a tenth of the standard library's time."""
     try:
         from pybase64 import b64encode
     except ImportError:

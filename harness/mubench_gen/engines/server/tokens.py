@@ -1,9 +1,8 @@
 """The read-out `logprob` through a server: one token is asked for, with its alternatives.
 
-vLLM is asked for exactly the labels' tokens, and before for its tokenizer's. Other servers list
-their most probable tokens, 20 at most. A label that is not among them has at most the probability
-of the last that is, and at most what all of them leave: that bound is its score, and how often is
-counted.
+vLLM tokenises the labels, and then returns exactly their tokens' log-probabilities. Other servers
+list at most 20 most probable tokens. A label that is not listed has at most the probability of the
+last listed token, and at most what all of them leave: that bound is its score, and is counted.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from mubench_gen.engines.label_tokens import label_tokens, logsumexp
 from mubench_gen.engines.server.client import Client
 from mubench_gen.errors import ItemError, ReplyError, UsageError
 
-_LISTED = 20  # as many as servers give
+_LISTED = 20  # the most that servers list
 _AS_ID = "token_id:"
 _SPACES = "▁Ġ \n\t"
 
@@ -28,7 +27,7 @@ _ASKED = ({"role": "user", "content": "?"},)
 
 
 class LabelIdsOfServer:
-    """The labels' tokens in the vocabulary of a vLLM server, asked for once a set of labels."""
+    """The labels' tokens in a vLLM server's vocabulary, requested once per set of labels."""
 
     def __init__(self, tokenizer: ServerTokenizer) -> None:
         self._tokenizer = tokenizer
@@ -43,7 +42,7 @@ class LabelIdsOfServer:
         return await asyncio.shield(task)
 
     def _find(self, labels: tuple[str, ...]) -> LabelIds:
-        """Asks the server step by step: not in the loop's own thread."""
+        """Ask the server step by step; must not run in the loop's thread."""
         if self._tail is None:
             self._tail = self._tokenizer.tail()
         return label_tokens(
@@ -55,7 +54,7 @@ class LabelIdsOfServer:
 
 
 def asked_by_id(ids: LabelIds) -> dict[str, Any]:
-    """Fields that have vLLM give the log-probabilities of exactly these tokens."""
+    """Fields that request the log-probabilities of exactly these tokens from vLLM."""
     return {
         "logprobs": True,
         "logprob_token_ids": sorted({token for label in ids for token in label}),
@@ -68,7 +67,7 @@ def asked_by_rank() -> dict[str, Any]:
 
 
 def scores_by_id(listed: Sequence[tuple[str, float]], ids: LabelIds) -> list[float]:
-    """A log-probability a label. ReplyError where one of its tokens was not given."""
+    """A log-probability per label. Raises ReplyError if one of the tokens is missing."""
     given = {token: logprob for token, logprob in listed if token.startswith(_AS_ID)}
     try:
         return [logsumexp([given[f"{_AS_ID}{token}"] for token in label]) for label in ids]
@@ -82,9 +81,9 @@ def scores_by_id(listed: Sequence[tuple[str, float]], ids: LabelIds) -> list[flo
 def scores_by_text(
     listed: Sequence[tuple[str, float]], labels: Sequence[str]
 ) -> tuple[list[float], int]:
-    """A log-probability a label, and how many of them are bounds.
+    """A log-probability per label, and how many of them are upper bounds.
 
-    ItemError where no label is listed, or where the bound reaches the best of those that are.
+    Raises ItemError if no label is listed, or if the bound reaches the best listed one.
     """
     found: dict[str, list[float]] = {label: [] for label in labels}
     for token, logprob in listed:
@@ -110,9 +109,9 @@ def scores_by_text(
 
 
 class ServerTokenizer:
-    """Asks one server. `talk` are the fields of a request that the template gets.
+    """The tokenizer of one server. `talk`: the fields of a request that the template gets.
 
-    Every method waits for the server: none may be called in the client's own loop.
+    Every method waits for the server, so none may be called in the client's loop.
     """
 
     def __init__(self, client: Client, model: str, talk: Mapping[str, Any]) -> None:
@@ -121,7 +120,7 @@ class ServerTokenizer:
         self._talk = talk
 
     def encode(self, text: str, *, special: bool = False) -> list[int]:
-        """The text's tokens; `special`: with what the tokenizer puts around by itself."""
+        """The text's tokens; `special`: with the special tokens that the tokenizer adds."""
         fields = {"prompt": text, "add_special_tokens": special}
         return [int(token) for token in self._ask("tokenize", fields, "tokens")]
 
@@ -131,21 +130,21 @@ class ServerTokenizer:
         return str(self._ask("detokenize", {"tokens": list(tokens)}, "prompt"))
 
     def chat(self, *, reply: bool) -> list[int]:
-        """A short conversation as the template writes it, with or without the reply's start."""
+        """The tokens of a short conversation, with or without the reply's start."""
         fields = {"messages": list(_ASKED), "add_generation_prompt": reply, **self._talk}
         return [int(token) for token in self._ask("tokenize", fields, "tokens")]
 
     def tail(self) -> str:
-        """What the template writes where the reply starts, as far as it is a tail."""
+        """The text that the template adds at the start of the reply."""
         before, whole = self.chat(reply=False), self.chat(reply=True)
         return self.decode(whole[len(before) :]) if whole[: len(before)] == before else ""
 
     def defaults(self, stop: Sequence[str]) -> dict[str, Any]:
-        """Fields without which a server would ask otherwise than the engines in process do.
+        """Fields that make a server ask as the in-process engines do.
 
-        A chat completion never has the tokenizer write the beginning of a prompt, also where
-        the template leaves it to it (LLaVA's); and a stop string that is a token of its own is
-        no text where special tokens are not written. Nothing where the server doesn't tell.
+        In a chat completion the tokenizer never adds the beginning-of-sequence token, even if the
+        template relies on it (LLaVA's); and a stop string that is a special token is not part
+        of the text. Empty if the server doesn't tell.
         """
         try:
             return {**self._beginning(), **self._stops(stop)}

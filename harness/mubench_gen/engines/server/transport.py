@@ -1,4 +1,4 @@
-"""Sockets under the client, the bytes that are under way, and answers as far as is bearable."""
+"""The client's sockets, bytes in flight, and limits on the size of answers."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ from mubench_gen.errors import ReplyError
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
 
-CONNECT = 10.0  # seconds that a connection may take to be made
-_MOST = 16 * 2**20  # bytes of a reply that are read at most
+CONNECT = 10.0  # seconds to establish a connection
+_MOST = 16 * 2**20  # most bytes of a reply
 _DAY = 86_400.0  # seconds
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
-_GZIP, _ZLIB, _ANY = b"\x1f\x8b", 8, 32  # how they begin; what has zlib tell them apart
+_GZIP, _ZLIB, _ANY = (
+    b"\x1f\x8b",
+    8,
+    32,
+)  # their first bytes; the flag that makes zlib detect the format
 _LIFE = {
     "TCP_KEEPIDLE": 30,  # seconds of silence before the first question; then
     "TCP_KEEPINTVL": 10,  # seconds between questions, and
@@ -35,7 +39,7 @@ _LIFE = {
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What a server sent: any status."""
+    """A server's response with any status."""
 
     status: int
     content: bytes
@@ -44,19 +48,19 @@ class HttpResponse:
 
 @dataclass(slots=True)
 class Way:
-    """How a request goes: `made`: on a connection made for it; `answered`: as far as a first byte.
+    """The connection of a request. `made`: it is new; `answered`: a first byte has arrived.
 
-    aiohttp does not tell which connection it took. One is made in the context of the request that
-    it is made for. (Its tracing would tell, for half as much again as a request costs.)
+    aiohttp does not tell which connection it took, but it makes one in the context of its request.
+    (Its tracing would tell, at half the cost of a request.)
     """
 
-    fresh: bool  # whether none may be taken that was left open
+    fresh: bool  # whether idle connections must not be used
     made: bool = False
     answered: bool = False
 
     @property
     def may_have_been_closed(self) -> bool:
-        """Where the connection broke: whether that may have been before the request was sent."""
+        """Whether a broken connection may have been closed before the request was sent."""
         return not self.made and not self.answered
 
 
@@ -79,8 +83,8 @@ def open_session(header: Mapping[str, str], **connections: Any) -> ClientSession
 def lifelike(address: Any) -> socket.socket:
     """A socket for an address (aiohttp's AddrInfoType) that notices when the other end is gone.
 
-    The other end's kernel is asked, not its program: a slow answer may take its time, while a
-    machine without power or a broken network path is noticed within a minute.
+    Keep-alive asks the other end's kernel, not its program: slow answers are fine, but a machine
+    without power or a broken network path is noticed within a minute.
     """
     family, kind, protocol, *_ = address
     made = socket.socket(family, kind, protocol)
@@ -95,7 +99,7 @@ def lifelike(address: Any) -> socket.socket:
 
 
 async def read(response: ClientResponse) -> HttpResponse:
-    """The whole answer, as far as it is bearable, without secrets that it echoes."""
+    """Read the whole answer, within the limit of size."""
     length = response.content_length
     content = bytearray()
     if length is None or length <= _MOST:
@@ -113,9 +117,9 @@ async def read(response: ClientResponse) -> HttpResponse:
 
 
 def unpacked(content: bytes, encoding: str) -> bytes:
-    """A body as it was before a server compressed it, though nobody asked it to.
+    """Decompress a body that a server compressed although it was not asked to.
 
-    ReplyError for one that is damaged, or larger than is bearable.
+    Raises ReplyError if it is damaged or too large.
     """
     if encoding.strip().lower() not in _COMPRESSED and not content.startswith(_GZIP):
         return content
@@ -141,9 +145,9 @@ def _too_large() -> ReplyError:
 
 
 def seconds(retry_after: str | None) -> float | None:
-    """How long a Retry-After header wants one to wait: it holds seconds, or a date.
+    """The seconds to wait by a Retry-After header, which has seconds or a date.
 
-    None for what is neither, and never more than a day.
+    None for anything else, and at most a day.
     """
     if retry_after is None:
         return None
@@ -151,11 +155,11 @@ def seconds(retry_after: str | None) -> float | None:
         wait = float(retry_after)
     except ValueError:
         wait = _until(retry_after)
-    return min(_DAY, max(0.0, wait)) if wait == wait else None  # a NaN is not itself
+    return min(_DAY, max(0.0, wait)) if wait == wait else None  # NaN is not equal to itself
 
 
 def _until(date: str) -> float:
-    """Seconds until a date; NaN where it is none."""
+    """Seconds until a date; NaN if the text is not a date."""
     try:
         then = parsedate_to_datetime(date)
         return (then - datetime.now(then.tzinfo and UTC)).total_seconds()
@@ -164,13 +168,13 @@ def _until(date: str) -> float:
 
 
 def reason(error: BaseException) -> str:
-    """What a network error says, without its classes' names where it says something."""
+    """The message of a network error, or its class's name if it has none."""
     strerror = getattr(error, "strerror", None)
     return str(strerror or error) or type(error).__name__
 
 
 class Room:
-    """Bytes that may be taken at once. What is larger than all of it waits to be alone."""
+    """A budget of bytes. A request larger than the whole budget waits until it is alone."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -178,7 +182,7 @@ class Room:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def take(self, size: int) -> None:
-        """Wait until there is room, in the order of asking."""
+        """Wait for free bytes, first come, first served."""
         if not self._waiting and self._fits(size):
             self._taken += size
             return
@@ -192,7 +196,7 @@ class Room:
             raise
 
     def give(self, size: int) -> None:
-        """What was taken, back."""
+        """Give bytes back."""
         self._taken -= size
         while self._waiting:
             size, turn = self._waiting[0]

@@ -1,10 +1,9 @@
-"""Runs a command, and ends it with all its children when whoever started this is gone.
+"""Runs a command, and ends it with all its children when the starting process is gone.
 
     python server_watchdog.py COMMAND …
 
-Its standard input is a pipe whose other end the starter holds: it closes with the starter,
-however that ends. Run as a file of its own, in a process group of its own: standard library
-alone.
+Its standard input is a pipe from the starting process, which closes however that ends. It runs as
+a script in its own process group, with only the standard library.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _STEP = 0.2
 
 
 def main() -> int:
-    """The command's exit code; 143 where it was ended."""
+    """The command's exit code; 143 if it was ended."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)  # a handler, unlike ignoring, is not inherited
     child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
@@ -32,12 +31,12 @@ def main() -> int:
             _end(child)
             return 143
     code = child.returncode
-    _end(child)  # what it may have left behind
+    _end(child)  # children that it may have left behind
     return code if code >= 0 else 128 - code
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the process group: this process with it, where something holds out."""
+    """End the process group, including this process if some other does not end."""
     group = os.getpgrp()
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGTERM)
@@ -49,7 +48,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _has_others(group: int) -> bool:
-    """Whether processes of the group but this one run, where /proc tells."""
+    """Whether other processes of the group are running, according to /proc."""
     try:
         numbers = [name for name in os.listdir("/proc") if name.isdigit()]
     except OSError:

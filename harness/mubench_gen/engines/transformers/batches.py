@@ -1,4 +1,4 @@
-"""Rows through a model in chunks that fit into memory. Imports torch."""
+"""Runs rows through a model in chunks that fit into memory. Imports torch."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Chunks:
     def run(
         self, rows: Sequence[_Row], step: Callable[[Sequence[_Row]], Sequence[_Result]]
     ) -> list[_Result]:
-        """The step's results, one a row, in order.
+        """The step's results, one per row, in order.
 
-        Raises ItemError where one row alone does not fit into the device's memory, and
-        EngineFault where the device is unusable from now on.
+        Raises ItemError if a single row does not fit into the device's memory, and
+        EngineFault if the device is no longer usable.
         """
         results: list[_Result] = []
         while len(results) < len(rows):
@@ -42,7 +42,7 @@ class Chunks:
                 if _is_fault(error):
                     raise EngineFault(f"The device failed: {error}") from error
                 raise
-            # Outside the handler, whose traceback keeps the step's tensors alive.
+            # Not in the handler, because its traceback keeps the step's tensors alive.
             self._halve(len(chunk), reason)
         return results
 

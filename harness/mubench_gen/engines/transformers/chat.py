@@ -1,4 +1,4 @@
-"""Requests as the tensors that a chat model reads: template, images, left padding."""
+"""requests → the tensors that a chat model reads: template, images, left padding."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mubench_gen.types import Message, Request
 
 
 class Chat:
-    """The way from requests to a model's inputs, with one processor and chat template.
+    """Makes a model's inputs from requests, with one processor and chat template.
 
-    Raises UsageError where there is no template.
+    Raises UsageError without a template.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Chat:
         own = processor.chat_template or getattr(processor.tokenizer, "chat_template", None)
         self.template = choose_template(checkpoint, own, model_type=model_type, name=name)
         processor.image_processor = ImagesOnce(processor.image_processor)
-        # Generation goes on at the right end of each row.
+        # Generation continues at the right end of each row.
         processor.tokenizer.padding_side = "left"
 
     def render(self, messages: Sequence[Message], *, reply: bool = True) -> str:
@@ -52,7 +52,7 @@ class Chat:
             ) from error
 
     def tail(self, messages: Sequence[Message]) -> str:
-        """What the template writes after the messages, where the reply starts."""
+        """The text that the template adds after the messages, at the start of the reply."""
         whole, without = self.render(messages), self.render(messages, reply=False)
         return whole.removeprefix(without) if whole.startswith(without) else ""
 
@@ -64,7 +64,7 @@ class Chat:
         prompts = [self.render(request.messages) for request in requests]
         pictures = [[i.pixels() for i in images_of(request)] for request in requests]
         bos = self._processor.tokenizer.bos_token
-        # As transformers' own apply_chat_template does: never a second beginning of sequence.
+        # Like transformers' apply_chat_template: never add a second beginning-of-sequence token.
         special = {"add_special_tokens": False} if bos and prompts[0].startswith(bos) else {}
         try:
             return self._processor(
@@ -79,10 +79,10 @@ class Chat:
 
 
 class ImagesOnce:
-    """An image processor that prepares an image that stands in several rows only once.
+    """An image processor that prepares an image of several rows only once.
 
-    Holds where each row has one image and each output one entry a row (LLaVA, Idefics, …);
-    anything else goes to the image processor as it came.
+    Works if each row has one image and each output one entry per row (LLaVA, Idefics, …);
+    other inputs are passed on unchanged.
     """
 
     def __init__(self, image_processor: Any) -> None:
@@ -104,7 +104,7 @@ class ImagesOnce:
         return self._image_processor(images, *args, **kwargs)
 
     def _distinct(self, images: Any) -> dict[int, Any] | None:
-        """The distinct images by identity; None where nothing is gained."""
+        """The distinct images by identity; None if there are no repeats."""
         nested = isinstance(images, list) and all(isinstance(row, list) for row in images)
         if not (self._an_entry_a_row and nested and all(len(row) == 1 for row in images)):
             return None

@@ -23,13 +23,13 @@ from mubench_gen.engines.source import CheckpointSource
 from mubench_gen.errors import UsageError
 
 _PACKAGE = re.compile(r"requires the (\S+) library")
-_GLOBAL = re.compile(r"GLOBAL (\S+)")  # in what torch says of a pickle that it refuses
+_GLOBAL = re.compile(r"GLOBAL (\S+)")  # in torch's message about a refused pickle
 _KEYS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What transformers must offer for an architecture: a class with these methods."""
+    """The class and methods that transformers must have for an architecture."""
 
     auto_class: Any
     methods: tuple[str, ...]
@@ -60,7 +60,7 @@ class LoadedCheckpoint:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What is needed to do it again, for the manifest."""
+        """The facts for the manifest that are needed to reproduce a run."""
         digest = digest_checkpoint(self.source.path, self.source.revision)
         config = self.model.config
         return {
@@ -110,8 +110,8 @@ def stored_weights(
     family: Family,
     dtype: torch.dtype | Literal["auto"] = "auto",
 ) -> dict[str, torch.Tensor]:
-    """A checkpoint's weights by their names in the model, in the precision they are stored in
-    (as its configuration says) or in another.
+    """A checkpoint's weights by their names in the model, in the stored precision (as in its
+    configuration) or in another.
     """
     with quiet():
         config = _load_config(source)
@@ -123,7 +123,7 @@ def stored_weights(
 
 
 def resolve_device(wish: str) -> torch.device:
-    """The device wished for; "auto" is CUDA, else MPS, else the CPU."""
+    """The requested device; "auto" is CUDA, else MPS, else the CPU."""
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if wish == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
@@ -138,7 +138,7 @@ def resolve_device(wish: str) -> torch.device:
 
 
 def resolve_dtype(wish: str, device: torch.device) -> torch.dtype:
-    """The dtype wished for; "auto" is bfloat16 on CUDA and float32 elsewhere.
+    """The requested dtype; "auto" is bfloat16 on CUDA and float32 elsewhere.
 
     Float32 on a CPU even for weights in bfloat16: it is faster there, and more exact.
     """
@@ -151,7 +151,7 @@ def resolve_dtype(wish: str, device: torch.device) -> torch.dtype:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without transformers' advice and loading bars; a download's own bar still shows."""
+    """Suppress transformers' advice and loading bars, but not the bars of downloads."""
     logs: Any = transformers_logging
     hub: Any = huggingface_hub.utils
     verbosity, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
@@ -171,7 +171,7 @@ def quiet() -> Iterator[None]:
 
 
 def _weights_format(files: Sequence[str]) -> str | None:
-    """How weights were read. Of a pickle no code runs: torch refuses what is no tensor."""
+    """How weights were read. A pickle runs no code: torch refuses anything but tensors."""
     if not files:
         return None
     safe = all(name.endswith(".safetensors") for name in files)
@@ -189,7 +189,7 @@ def _arguments(source: CheckpointSource) -> dict[str, Any]:
 def _load_config(source: CheckpointSource) -> Any:
     try:
         return transformers.AutoConfig.from_pretrained(source.path, **_arguments(source))
-    except Exception as error:  # transformers raises what it likes on a damaged file
+    except Exception as error:  # transformers raises any kind of error on a damaged file
         _refuse(source, "configuration", error)
 
 
@@ -197,7 +197,7 @@ def _check_architecture(source: CheckpointSource, config: Any, family: Family) -
     """Refuses an architecture that the engine does not serve, before weights are read."""
     auto_class = family.auto_class
     if auto_class.__name__ in (getattr(config, "auto_map", None) or {}):
-        return  # code of the checkpoint's own: its class is known only once it is loaded
+        return  # the checkpoint's own code: its class is known only once it is loaded
     found = type(config) in auto_class._model_mapping
     classes = auto_class._model_mapping[type(config)] if found else ()
     for cls in classes if isinstance(classes, tuple) else (classes,):
@@ -255,7 +255,7 @@ def _load_weights(
         _refuse(source, "weights", error)
     missing = sorted(report["missing_keys"])
     if missing:
-        # transformers would fill these at random and only warn: answers by chance.
+        # transformers would only warn and fill these at random: answers would be random.
         raise UsageError(
             f"{source} lacks {len(missing)} of the weights that {type(model).__name__} needs: "
             f"{_some(missing)}. The files are incomplete or of another architecture."

@@ -1,6 +1,6 @@
-"""Contrastive models on transformers: CLIP, SigLIP and what else embeds images and texts.
+"""Contrastive models on transformers: CLIP, SigLIP and others that embed images and texts.
 
-Torch and transformers are imported by `load`, not before.
+`load` imports torch and transformers.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class TransformersContrastive(HoldsCheckpoint, ContrastiveModel):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """As in Model, with the context in tokens, and how cosines become probabilities."""
+        """As in Model, with the context in tokens, and the scoring of cosines."""
         if self._opened is None:
             return {}
         return {
@@ -75,7 +75,7 @@ class TransformersContrastive(HoldsCheckpoint, ContrastiveModel):
 
         tokenizer = self._ready().processor.tokenizer
         shape = {"padding": False, "return_attention_mask": False}
-        with quiet():  # it warns of the very thing that is looked for here
+        with quiet():  # it would warn of the truncation that is measured here
             whole = tokenizer(list(texts), **shape)["input_ids"]
             read = tokenizer(list(texts), truncation=True, max_length=self._context, **shape)
         return [
@@ -135,7 +135,7 @@ class TransformersContrastive(HoldsCheckpoint, ContrastiveModel):
 
 
 def _text_shape(opened: LoadedCheckpoint) -> tuple[bool | str, int]:
-    """How texts are padded, and the context in tokens: as the model was trained."""
+    """The padding of texts and the context in tokens, as in the model's training."""
     tokenizer, config = opened.processor.tokenizer, opened.model.config
     kwargs = getattr(opened.processor, "valid_processor_kwargs", None)
     trained = getattr(kwargs, "_defaults", {}).get("text_kwargs", {})

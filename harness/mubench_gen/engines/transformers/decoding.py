@@ -1,4 +1,4 @@
-"""How text is drawn row by row, so that a reply never depends on what shares its batch."""
+"""Samples text row by row, so that a reply never depends on the other rows of its batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mubench_gen.types import Reply, Request
 
 
 class RowSampling:
-    """A logits processor that draws each row at its own temperature, from its own generator.
+    """A logits processor that samples each row at its own temperature, from its own generator.
 
     By the Gumbel trick: the argmax of logits / T + Gumbel noise is a draw from
     softmax(logits / T). So decoding stays greedy for transformers, and a row's noise is a
@@ -39,10 +39,10 @@ class RowSampling:
 
 
 class RowChoices:
-    """A logits processor that holds the rows of the read-out `choice` to their labels.
+    """A logits processor that constrains rows of the read-out `choice` to their labels.
 
-    At each step a row may go on with any token that leads to one of its labels, and may end
-    where it has written one: what structured output over the labels is on other engines.
+    At each step a row may continue with any token that leads to one of its labels, and may end
+    after a complete one, like structured output over the labels on other engines.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class RowChoices:
 
 
 class LabelVocabulary:
-    """Which tokens go on with a label. `ends` are the tokens that end a reply.
+    """Finds the tokens that continue a label. `ends` are the tokens that end a reply.
 
-    A label is letters and digits, which byte-level and sentence-piece vocabularies alike
-    write as they are.
+    Labels are letters and digits, which both byte-level and sentence-piece vocabularies
+    represent literally.
     """
 
     def __init__(self, tokenizer: Any, ends: frozenset[int]) -> None:
@@ -76,7 +76,7 @@ class LabelVocabulary:
         self._known: dict[tuple[tuple[int, ...], tuple[str, ...]], list[int]] = {}
 
     def after(self, written: tuple[int, ...], labels: tuple[str, ...]) -> list[int]:
-        """The tokens that may follow; ItemError where no token does."""
+        """The tokens that may follow. Raises ItemError if there is none."""
         key = (written, labels)
         if key not in self._known:
             self._known[key] = self._after("".join(self._texts[t] for t in written), labels)
@@ -147,7 +147,7 @@ class ReplyReader:
 
 
 def _seed(request: Request, seed: int) -> int:
-    """The request's own seed; without one, a seed from the run's and the request's key."""
+    """The request's own seed, or one from the run's seed and the request's key."""
     if request.sampling.seed is not None:
         return request.sampling.seed
     digest = hashlib.sha256(f"{seed}:{request.key}".encode()).digest()

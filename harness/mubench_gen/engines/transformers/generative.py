@@ -1,6 +1,6 @@
 """Generative models on transformers: `--engine transformers`.
 
-Torch and transformers are imported by `load`, not before.
+`load` imports torch and transformers.
 """
 
 from __future__ import annotations
@@ -84,13 +84,13 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         return self._by_images(requests, self._generate)
 
     def label_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[float]]:
-        """As in GenerativeModel; a label's bare and spaced first tokens are added up."""
+        """As in GenerativeModel; adds up a label's first tokens with and without a space."""
         return self._by_images(requests, self._label_logprobs)
 
     def _by_images(
         self, requests: Sequence[Request], step: Callable[[Sequence[Request]], Sequence[_Result]]
     ) -> list[_Result]:
-        """Runs the step on requests with equally many images: processors mix no others."""
+        """Run the step on groups of equally many images, because processors mix no others."""
         from mubench_gen.engines.transformers.checkpoint import quiet
 
         groups: defaultdict[int, list[int]] = defaultdict(list)
@@ -163,7 +163,7 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         return self._chat.tensors(requests).to(device=opened.device, dtype=opened.dtype)
 
     def _limit(self, request: Request, prompt_tokens: int) -> int:
-        """How many tokens the reply may have: what was asked for, as far as there is room."""
+        """The limit of the reply's tokens: the requested one, within the context."""
         config = self._ready().model.config
         text = config.get_text_config(decoder=True)
         context = getattr(text, "max_position_embeddings", None) or float("inf")
@@ -188,11 +188,11 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
 
 
 def _set_plain_generation(opened: LoadedCheckpoint, stops: Sequence[int]) -> frozenset[int]:
-    """Drops what a checkpoint's generation_config brings along; returns the end tokens.
+    """Replace a checkpoint's generation_config, and return the end tokens.
 
     They are those that it declares, the tokenizer's, and the tokens `stops`.
 
-    Its top_p or repetition_penalty would bend greedy decoding without a word.
+    Its top_p or repetition_penalty would silently change greedy decoding.
     """
     import transformers
 

@@ -1,4 +1,4 @@
-"""Which checkpoint a transformers engine is to open, checked before torch is imported."""
+"""The checkpoint for a transformers engine, checked before torch is imported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DEVICE = re.compile(r"(auto|cpu|mps|cuda(:\d+)?)\Z")
 
 
 def read_transformers_source(checkpoint: Checkpoint, runtime: Runtime) -> CheckpointSource:
-    """As `read_source`; SettingError too for a device that torch has no name for."""
+    """Like `read_source`; also raises SettingError for an unknown device."""
     if not _DEVICE.match(runtime.device):
         raise SettingError(f"No device {runtime.device!r}. Known: auto, cpu, cuda, cuda:N, mps.")
     return read_source(checkpoint, runtime)
@@ -37,7 +37,7 @@ def read_options(checkpoint: Checkpoint, runtime: Runtime) -> TransformersOption
 
 
 def require_transformers() -> None:
-    """Imports torch and transformers; raises MissingExtraError where one is not installed."""
+    """Import torch and transformers. Raises MissingExtraError if one is not installed."""
     if "torch" not in sys.modules:
         for name, value in OPENMP.items():
             os.environ.setdefault(name, value)
@@ -51,7 +51,7 @@ def require_transformers() -> None:
 
 
 class HoldsCheckpoint:
-    """What holds a checkpoint that transformers opened, between `load` and `close`."""
+    """A mixin that holds a checkpoint of transformers between `load` and `close`."""
 
     _opened: LoadedCheckpoint | None = None
 

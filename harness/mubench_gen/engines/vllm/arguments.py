@@ -1,7 +1,7 @@
-"""What vLLM is started with: shared by `--engine vllm` and `--engine vllm-server`.
+"""The arguments of vLLM, shared by `--engine vllm` and `--engine vllm-server`.
 
-The names that vLLM knows are read from its source, without importing it, so that a wrong one
-is refused before anything is loaded.
+Their names are read from vLLM's source, without importing it, so that a wrong one is refused
+before anything is loaded.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.user_files import parse_json
 
-# Phones nobody, loads no plugins that happen to be installed. What a user has set stands.
+# No telemetry, no plugins that happen to be installed. A user's own settings take precedence.
 ENVIRONMENT = {"VLLM_PLUGINS": "", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-# Set by flags of ours, or by the engine itself.
+# Arguments that our flags or the engine set.
 _OURS = {
     "model": "--model says which",
     "dtype": "use --dtype",
@@ -32,8 +32,7 @@ _OURS = {
     "trust_remote_code": "use --trust-remote-code with --revision",
     "hf_token": "set the environment variable HF_TOKEN",
 }
-# What gives equal replies where vLLM has no batch invariance: one request at a time, each
-# computed whole.
+# Gives equal replies if vLLM has no batch invariance: one request at a time, each computed whole.
 _ONE_BY_ONE = {"max_num_seqs": 1, "enable_prefix_caching": False}
 
 
@@ -54,7 +53,7 @@ class VllmStart:
         return str(self.arguments["model"])
 
     def flags(self) -> list[str]:
-        """The arguments but `model` as flags of a command line."""
+        """The arguments, except `model`, as flags of a command line."""
         found: list[str] = []
         for name, value in self.arguments.items():
             if name != "model" and value is not None:
@@ -73,7 +72,7 @@ def read_arguments(
     """The arguments of the checkpoint under those of the user (`options`: text by name).
 
     `images` is how many a request holds at most. Raises SettingError for a name that vLLM
-    does not know (where it is installed), a value that is none, remote code without a pinned
+    does not know (if it is installed), an invalid value, remote code without a pinned
     commit, and what a flag of ours sets; UsageError for a folder that isn't there.
     """
     known = known_arguments()
@@ -102,9 +101,9 @@ def read_arguments(
 
 
 def _limits(images: int, given: Any, engine: str) -> dict[str, Any]:
-    """How many of what a prompt holds at most: what the user says of it over what the task says.
+    """The limits of items per prompt by modality: the user's over the task's.
 
-    vLLM takes any name, and 999 of what isn't named.
+    vLLM accepts any name, and allows 999 of a modality that isn't named.
     """
     limits = {"image": images, "video": 0, "audio": 0}
     name = "limit_mm_per_prompt"
@@ -173,7 +172,7 @@ def _of_runtime(checkpoint: Checkpoint, runtime: Runtime) -> dict[str, Any]:
 
 
 def _value(name: str, text: str, annotation: str | None, engine: str) -> Any:
-    """The text of an option as vLLM's annotation wants it; where that is unknown, as it reads."""
+    """Convert an option's text by vLLM's annotation; if that is unknown, by its look."""
     words = set(re.findall(r"\w+", annotation or "bool int float"))
     if text in ("true", "false") and ("bool" in words or "str" not in words):
         return text == "true"

@@ -15,12 +15,12 @@ from mubench_gen.types import Image, Readout, Request, Sampling
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
-_RECENT = 16  # images whose ids are remembered: those of worked examples come again
+_RECENT = 16  # images whose ids are cached, because those of worked examples recur
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An image as the engine gets it: pixels, under an id that stands for them in its caches."""
+    """An image for the engine: pixels, and an id that identifies them in its caches."""
 
     id: str
     pixels: PillowImage.Image | None
@@ -54,10 +54,10 @@ def _part(part: dict[str, Any], images: Iterator[Shown]) -> dict[str, Any]:
 
 
 class Asks:
-    """Makes asks of the requests for one checkpoint.
+    """Converts requests to asks for one checkpoint.
 
-    `preparation` is what is done to an image between its pixels and the model, beside what
-    the checkpoint's own files say: it is part of each image's id, which vLLM trusts.
+    `preparation`: the processing of an image that the checkpoint's own files don't determine.
+    It is part of each image's id, because vLLM's caches trust the id.
     """
 
     def __init__(self, checkpoint: Checkpoint, preparation: Mapping[str, Any]) -> None:
@@ -77,8 +77,8 @@ class Asks:
         )
 
     def _shown(self, image: Image) -> Shown:
-        """The image under its id; requests about one image follow each other."""
-        known = self._recent.get(id(image))  # the image is held, so that its id is its own
+        """The image with its id; requests about one image are consecutive."""
+        known = self._recent.get(id(image))  # the reference to the image keeps its id unique
         if known is None:
             known = self._recent[id(image)] = (image, Shown(self._id(image), image.pixels()))
             if len(self._recent) > _RECENT:

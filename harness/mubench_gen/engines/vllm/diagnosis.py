@@ -1,7 +1,7 @@
-"""Why vLLM did not start, or died, told from what it raised or logged. No vLLM here.
+"""Explains why vLLM did not start, or died, from its errors and log. No vLLM here.
 
-Both engines that run vLLM ask here, so that a failure has one explanation. What no known failure
-explains is passed on in vLLM's words.
+Both engines that run vLLM use it, so that a failure has one explanation. Unknown failures are
+passed on in vLLM's words.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from mubench_gen.engines.vllm.failures import KNOWN, KnownFailure, Opening
 from mubench_gen.errors import UsageError, describe
 from mubench_gen.model import Checkpoint
 
-_LONGEST = 600  # of vLLM's own words
+_LONGEST = 600  # characters shown of vLLM's own message
 _VALUE_ERROR = re.compile(r"Value error, (.{0,999})", re.DOTALL)
 _FIELD_ERROR = re.compile(
     r"^(\w{1,99})(?:\.[\w\-\[\]]{1,99}){0,9}\n[ \t]{1,9}(\S.{0,999}?) \[type=", re.MULTILINE
 )
-# "Value error," is how pydantic begins the line behind that of its error.
+# "Value error," begins the line after pydantic's error.
 _RAISED = re.compile(r"\s{0,9}(?:[\w.]{0,199}(?:Error|Exception)(?::|$)|Value error,)")
 _BEGINS = re.compile(rf"Traceback \(most recent|{_RAISED.pattern}|[\w. ]{{1,99}}: error: ")
-# What an error says whose cause another process logged.
+# Messages of errors whose cause is in another process's log.
 _ELSEWHERE = ("Engine core initialization failed", "EngineCore encountered an issue", "WorkerProc")
-_WORDLESS = "it ended without a word, as where the system runs out of memory"
+_WORDLESS = "it ended without a message, as if the system had run out of memory"
 _PROCESS = re.compile(r"\(\w[^)\n]{0,60}pid=\d{1,9}\) ?")
-# A record as vLLM writes it by itself, and as mubench-gen has it written into a file.
+# A log record in vLLM's own format, and in the format of mubench-gen's log file.
 _RECORD = re.compile(
     r"(?P<own>DEBUG|INFO|WARNING|ERROR|CRITICAL) (?:\d\d-\d\d [\d:]{1,20} )?(?:\[\S{1,199}\] ?)?"
     r"|\d{4}-\d\d-\d\d [\d:,]{1,20} \d{1,9} (?P<file>[A-Z]{1,20}) \S{1,199}: ?"
@@ -39,7 +39,7 @@ _FAILED = ("ERROR", "CRITICAL")
 
 
 def opening_of(checkpoint: Checkpoint, start: VllmStart, options: Mapping[str, str]) -> Opening:
-    """What an explanation says of the model; `options` are the user's for the engine."""
+    """Facts about the model for explanations; `options` are the user's for the engine."""
     folder = local_folder(checkpoint.path, start.arguments.get("revision"))
     dtype = str(start.arguments["dtype"])
     size = None
@@ -50,7 +50,7 @@ def opening_of(checkpoint: Checkpoint, start: VllmStart, options: Mapping[str, s
 
 
 def check_weights(checkpoint: Checkpoint, start: VllmStart, opening: Opening) -> None:
-    """Refuse, before any is read, weights that are not whole or that no memory is left for.
+    """Refuse incomplete weights, or weights too large for the memory, before they are read.
 
     Raises UsageError.
     """
@@ -68,9 +68,9 @@ def check_weights(checkpoint: Checkpoint, start: VllmStart, opening: Opening) ->
 
 
 def check_host_memory(opening: Opening, available: int | None) -> None:
-    """Refuse weights that this machine has no memory for. Only where they go into the host's.
+    """Refuse weights that are too large for the host's memory, if they are loaded there.
 
-    Without this the system would kill vLLM's process while it reads them, without a word.
+    Otherwise the system would kill vLLM's process while it reads them, without a message.
     Raises UsageError.
     """
     if opening.weights is None or available is None or opening.weights <= available:
@@ -86,9 +86,9 @@ def check_host_memory(opening: Opening, available: int | None) -> None:
 
 
 def explain_start(log: str, opening: Opening, error: BaseException | None = None) -> str:
-    """Why vLLM did not start and what to do. `log` is what its processes logged.
+    """Why vLLM did not start and what to do. `log` is the log of its processes.
 
-    `error` is what was raised here, where vLLM runs in this process.
+    `error` is the exception, if vLLM runs in this process.
     """
     told = _known(KNOWN, log, opening, error)
     if told is not None:
@@ -98,7 +98,7 @@ def explain_start(log: str, opening: Opening, error: BaseException | None = None
 
 
 def explain_death(log: str, opening: Opening, error: BaseException | None = None) -> str:
-    """Why vLLM died while it answered, likewise."""
+    """Why vLLM died during a run; arguments as in `explain_start`."""
     told = _known([one for one in KNOWN if one.always], log, opening, error)
     if told is not None:
         return told
@@ -107,7 +107,7 @@ def explain_death(log: str, opening: Opening, error: BaseException | None = None
 
 
 def root_cause(log: str, error: BaseException | None = None) -> str:
-    """The words of the error that began it: in the engine's process, where there is one."""
+    """The message of the original error, from the engine's process if it has one."""
     outer = "" if error is None else describe(error)
     if not outer or _is_elsewhere(outer):
         outer = _last_raised(log) or outer or _WORDLESS
@@ -132,14 +132,14 @@ def _is_elsewhere(words: str) -> bool:
 
 
 def _last_raised(log: str) -> str:
-    """The last error that says more than that another process failed; else what was said last."""
+    """The last error that says more than "another process failed", else the last line."""
     lines = list(_failures(log))
     raised = [n for n, line in enumerate(lines) if _RAISED.match(line)]
     own = [n for n in raised if not _is_elsewhere(lines[n])]
     if not lines:
         return ""
     last = (own or raised or [len(lines) - 1])[-1]
-    # What pydantic found stands in the lines behind.
+    # pydantic's findings are in the following lines.
     return "\n".join(lines[last : last + (3 if "validation error" in lines[last] else 1)])
 
 

@@ -1,4 +1,4 @@
-"""vLLM's engine, as the loop drives it. Imports vllm.
+"""vLLM's engine in the form that the loop drives. Imports vllm.
 
 Of vLLM (0.32) this relies on `LLM.enqueue_chat`, which renders a conversation exactly as
 `LLM.chat` does, and on `LLM.llm_engine.step` and `abort_request`, the loop that `LLM.chat`
@@ -37,14 +37,14 @@ _METRICS = {
     "vllm:mm_cache_queries": "mm_cache_queries",
     "vllm:mm_cache_hits": "mm_cache_hits",
 }
-# In vLLM's words, of a prompt that leaves no room for a reply.
+# Parts of vLLM's message about a prompt that leaves no room for a reply.
 _TOO_LONG = ("maximum context length is", "longer than the maximum model length")
-_PROCESSOR = "Failed to apply "  # vLLM's words where a processor raised
+_PROCESSOR = "Failed to apply "  # begins vLLM's message if a processor raised
 _LENGTH = re.compile(r"prompt \(length (\d+)\)")
 
 
 class VllmEngine:
-    """An `LLM` that asks are handed to, and answers come from, in any order.
+    """An `LLM` that takes asks and gives answers in any order.
 
     Asks of different read-outs share batches: each has its own `SamplingParams`.
     """
@@ -64,7 +64,7 @@ class VllmEngine:
         self._template = template
         self._tokenizer: Any = llm.get_tokenizer()
         self._context = int(llm.model_config.max_model_len)
-        # Mistral's tokenizers tell no added vocabulary.
+        # Mistral's tokenizers do not list an added vocabulary.
         added: dict[str, int] = getattr(self._tokenizer, "get_added_vocab", dict)()
         self._stops = read_stops(checkpoint.stop, added)
         self._labels: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
@@ -76,7 +76,7 @@ class VllmEngine:
         self._counts = {"requests": 0, "prompt_tokens": 0, "cached_prompt_tokens": 0}
 
     def add(self, ask: Ask) -> str:
-        """Render the ask and queue it. Raises ItemError where it can't be asked."""
+        """Render the ask and queue it. Raises ItemError if that is impossible."""
         tokens = self._label_tokens(ask) if ask.readout == "logprob" else ()
         try:
             (queued,) = self._llm.enqueue_chat(
@@ -90,9 +90,9 @@ class VllmEngine:
             )
         except EngineDeadError as error:
             raise self._fault(error) from error
-        except Exception as error:  # vLLM and processors raise what they like on a bad prompt
+        except Exception as error:  # vLLM and processors raise any kind of error on a bad prompt
             raise self._refusal(ask, error) from error
-        # The engine's name of the request is the output's with digits of chance behind it.
+        # The engine's request id is the output's with a random suffix.
         name = str(queued).rpartition("-")[0] or str(queued)
         self._asked[name] = (ask, tokens)
         return name
@@ -111,11 +111,11 @@ class VllmEngine:
     def _stepped(self) -> Sequence[Any]:
         try:
             return list(self._llm.llm_engine.step())
-        except Exception as error:  # vLLM says in many ways that it died
+        except Exception as error:  # vLLM raises various errors when it died
             raise self._fault(error) from error
 
     def _fault(self, error: Exception) -> EngineFault:
-        self._died = True  # its log stays
+        self._died = True  # keeps its log
         where = f" Its log: {self._log.path}" if self._log.text else ""
         why = explain_death(self._log.text, Opening(str(self._checkpoint.path)), error)
         return EngineFault(f"vLLM's engine died: {why}{where}")
@@ -125,7 +125,7 @@ class VllmEngine:
         self._llm.llm_engine.abort_request([name])
 
     def adapt(self, folder: Path) -> None:
-        """Each adapter has a number of its own, which vLLM's prefix cache tells apart."""
+        """Answer through the adapter, under a new number so that the prefix cache is not shared."""
         self._adapters += 1
         self._adapter = LoRARequest(str(folder), self._adapters, str(folder))
 
@@ -152,7 +152,7 @@ class VllmEngine:
         return {**self._counts, **totals}
 
     def lost(self) -> EngineFault | None:
-        """A fault where vLLM noticed that the process of its core ended.
+        """A fault if vLLM noticed that the process of its core ended.
 
         vLLM (0.32) notes it in `engine_dead` and leaves a step that waits for output waiting.
         """
@@ -167,7 +167,7 @@ class VllmEngine:
             self._log.remove()
 
     def _params(self, ask: Ask, tokens: list[int]) -> SamplingParams:
-        """All that bends decoding stands here: nothing of a generation_config comes in."""
+        """All settings of decoding; nothing is taken from a generation_config."""
         sampling = ask.sampling
         if ask.readout == "logprob":
             return SamplingParams(max_tokens=1, temperature=0, logprob_token_ids=tokens)
@@ -199,7 +199,7 @@ class VllmEngine:
         return Reply(completion.text, completion.finish_reason, usage)
 
     def _label_tokens(self, ask: Ask) -> tuple[tuple[int, ...], ...]:
-        """The first tokens of the ask's labels; the same for all with these labels."""
+        """The first tokens of the ask's labels, cached by the labels."""
         if ask.labels not in self._labels:
             tokenizer = self._tokenizer
             self._labels[ask.labels] = label_tokens(
@@ -211,9 +211,9 @@ class VllmEngine:
         return self._labels[ask.labels]
 
     def _beginning(self, ask: Ask) -> dict[str, bool]:
-        """Whether the tokenizer is to write the beginning: where the template does not (LLaVA's).
+        """Whether the tokenizer must add the beginning of sequence, because the template does not.
 
-        As transformers does it; `LLM.chat` by itself never lets it.
+        transformers adds it (for LLaVA), `LLM.chat` by default never does.
         """
         if self._begins is None:
             bos = str(getattr(self._tokenizer, "bos_token", None) or "")
@@ -222,7 +222,7 @@ class VllmEngine:
         return self._begins
 
     def _tail(self, ask: Ask) -> str:
-        """What the template writes after the messages, where the reply starts."""
+        """The text that the template adds after the messages, at the start of the reply."""
         if self._template is None:  # a tokenizer that renders without one (Mistral's)
             return ""
         try:
@@ -243,7 +243,7 @@ class VllmEngine:
         )
 
     def _refusal(self, ask: Ask, error: Exception) -> ItemError:
-        """Why an ask can't be asked: the error of its item."""
+        """The item's error for an ask that vLLM refused."""
         words = describe(error)
         if any(sign in words for sign in _TOO_LONG):
             counted = _LENGTH.search(words)
@@ -252,7 +252,7 @@ class VllmEngine:
                 f"The prompt has {length}, the model's context {self._context}. {self._room}"
             )
         if words.startswith(_PROCESSOR):
-            # vLLM says no more than that; the processor's own words are behind it.
+            # vLLM's message says no more; the processor's own message is in the cause.
             return ItemError(f"The model's processor refuses the request: {_first_cause(error)}")
         if "chat template" in words.lower() or "TemplateError" in words:
             return ItemError(
@@ -263,13 +263,13 @@ class VllmEngine:
 
     @property
     def _room(self) -> str:
-        """What to do for longer prompts."""
+        """Advice for prompts that are too long."""
         if self.facts["arguments"].get("max_model_len") == -1:
             return "Use a shorter prompt: the context is as long as the model and memory allow."
         return "Use a shorter prompt, or a longer context (-o engine.max_model_len=…)."
 
     def _text_length(self, ask: Ask) -> str:
-        """How many tokens the rendered text of an ask has."""
+        """The number of tokens of an ask's rendered text, in words."""
         text = self._rendered(ask, reply=True)
         tokens = self._tokenizer.encode(text, add_special_tokens=False)
         return f"{len(tokens)} tokens without its images"
@@ -282,7 +282,7 @@ def _first_cause(error: BaseException) -> str:
 
 
 def _sums(found: Mapping[int, Any], tokens: tuple[tuple[int, ...], ...]) -> list[float]:
-    """The log of each label's probability: the sum over the tokens that it may begin with."""
+    """Each label's log-probability, summed over the tokens that it may begin with."""
     scores = []
     for ids in tokens:
         values = [float(found[token].logprob) for token in ids]

@@ -1,6 +1,6 @@
-"""The failures of vLLM that are known, each by its words, and what to tell of it. No vLLM here.
+"""A table of known failures of vLLM: patterns of messages, and explanations. No vLLM here.
 
-The sentences that are looked for are vLLM 0.32's, torch's and transformers' own.
+The patterns match messages of vLLM 0.32, torch and transformers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mubench_gen.engines.footprint import GIB
 from mubench_gen.engines.vllm.arguments import known_arguments
 from mubench_gen.errors import did_you_mean
 
-# Packages that are named otherwise than what they are imported by.
+# Packages whose names differ from the modules that they contain.
 _PACKAGES = {
     "cv2": "opencv-python-headless", "PIL": "pillow", "yaml": "pyyaml", "google": "protobuf",
     "skimage": "scikit-image", "sklearn": "scikit-learn",
@@ -23,10 +23,10 @@ _PACKAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What was to be opened: `model` as the user knows it, `weights` in bytes where known.
+    """What was being opened: `model` by the user's name, `weights` in bytes if known.
 
-    `weights` are as many as they take once they are loaded, in the precision `dtype`; `options`
-    are the user's own for the engine; `hint` is the plugin's: how to get access to it, say.
+    `weights`: their size once loaded, in the precision `dtype`; `options`: the user's, for the
+    engine; `hint`: the plugin's advice, for example how to get access.
     """
 
     model: str
@@ -37,7 +37,7 @@ class Opening:
 
     @property
     def size(self) -> str:
-        """How large the weights are, as part of a sentence."""
+        """The size of the weights, as part of a message."""
         if self.weights is None:
             return ""
         precision = "" if self.dtype == "auto" else f" in {self.dtype}"
@@ -45,7 +45,7 @@ class Opening:
 
     @property
     def given(self) -> str:
-        """The engine options that were given, as part of a sentence: one may be the cause."""
+        """The given engine options, as part of a message, because one may be the cause."""
         if not self.options:
             return ""
         told = " ".join(f"-o engine.{name}={value}" for name, value in self.options.items())
@@ -53,7 +53,7 @@ class Opening:
 
 
 class KnownFailure(NamedTuple):
-    """A failure: the words it is known by, and what to tell. `always`: not only of a start."""
+    """A failure: its pattern and its explanation. `always`: not only for failed starts."""
 
     pattern: re.Pattern[str]
     tell: Callable[[re.Match[str], Opening], str]
@@ -62,9 +62,9 @@ class KnownFailure(NamedTuple):
 
 KNOWN: list[
     KnownFailure
-] = []  # in the order of the functions below: the first that is found explains
+] = []  # in the order of the functions below; the first match explains a failure
 _Tell = Callable[[re.Match[str], Opening], str]
-_N = r"(\d{1,9}(?:\.\d{0,9})?)"  # a number, as a log that is not damaged has it
+_N = r"(\d{1,9}(?:\.\d{0,9})?)"  # a number in a log
 
 
 def _known(pattern: str, *, always: bool = False) -> Callable[[_Tell], _Tell]:
@@ -79,7 +79,7 @@ def _known(pattern: str, *, always: bool = False) -> Callable[[_Tell], _Tell]:
 
 
 def no_device(model: str) -> str:
-    """What to say where vLLM finds nothing to run on."""
+    """The message if vLLM finds no device."""
     return (
         f"vLLM finds no GPU for {model}, and its usual build needs one. Use --engine "
         "transformers; if there is a GPU, `mubench-gen doctor` says what is wrong with it."
@@ -229,7 +229,7 @@ def _remote_code(found: re.Match[str], opening: Opening) -> str:
 )
 def _unknown_architecture(found: re.Match[str], opening: Opening) -> str:
     name = next(group for group in found.groups() if group)
-    # Of a model type that transformers does not know, it was transformers that said so.
+    # An unknown model type is transformers' message, so transformers doesn't help either.
     newer = "" if found.group(2) else "; else use --engine transformers"
     return (
         f"vLLM, as it is installed here, does not know the architecture {name} of "

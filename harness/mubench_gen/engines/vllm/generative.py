@@ -1,6 +1,6 @@
 """Generative models on vLLM in this process: `--engine vllm`.
 
-torch and vllm are imported by `load`, not before.
+`load` imports torch and vllm.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from mubench_gen.engines.vllm.replicas import Replicas, read_number
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.types import Readout, Request
 
-# Of an image's preparation, what engine arguments say; the rest is the checkpoint's own.
+# Engine arguments that change an image's preparation; the rest is the checkpoint's own.
 _PREPARATION = ("mm_processor_kwargs", "hf_overrides", "tokenizer", "tokenizer_mode")
 
-_WINDOW = 256  # requests under way at once, a replica: as many as vLLM computes together
+_WINDOW = 256  # requests in flight per replica: as many as vLLM computes together
 
 
 class VllmGenerative(StreamingModel):
     """A chat model that reads images and writes text, run by vLLM.
 
-    Requests go to the engine as they come, up to `window` under way at once; vLLM makes its
-    batches of them. The three read-outs mix in a batch without touching each other.
+    Up to `window` requests are in flight, which vLLM batches itself. The three read-outs can
+    share a batch without affecting each other.
     """
 
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:

@@ -1,4 +1,4 @@
-"""vLLM's log: into a file, so that the screen stays clear and a failure can be explained."""
+"""Redirects vLLM's log to a file, to keep the screen clear and to explain failures."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_READ = 200_000  # bytes from its end that are looked at
+_READ = 200_000  # bytes read from the end of a log
 _OWN = ("VLLM_LOGGING_CONFIG_PATH", "VLLM_CONFIGURE_LOGGING")
 
 
 class VllmLog:
     """A file that vLLM's processes log to, in a folder of its own until `remove`.
 
-    Made before vllm is imported. What a user has set of vLLM's logging stands: then there
-    is no file, and `text` is empty.
+    To be made before vllm is imported. A user's own logging settings take precedence: then
+    there is no file, and `text` is empty.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class VllmLog:
 
     @property
     def text(self) -> str:
-        """The end of what was logged."""
+        """The end of the log."""
         return "" if self.path is None else end_of(self.path)
 
     def remove(self) -> None:
@@ -46,7 +46,7 @@ class VllmLog:
 
 
 def end_of(file: Path, begin: int = 0) -> str:
-    """The end of a log, from that byte on at most; empty where there is none."""
+    """The end of a log, at most from that byte on; empty without a file."""
     try:
         with file.open("rb") as log:
             log.seek(max(begin, log.seek(0, os.SEEK_END) - _READ))
@@ -56,9 +56,9 @@ def end_of(file: Path, begin: int = 0) -> str:
 
 
 def _settings(file: Path) -> dict[str, object]:
-    """For logging.config.dictConfig: errors into the file, on stderr what the user asked for.
+    """Settings for logging.config.dictConfig: errors to the file, the user's level to stderr.
 
-    vLLM logs two warnings a request on a CPU: less than errors would be a large file.
+    vLLM logs two warnings per request on a CPU, so warnings would make the file large.
     """
     asked = os.environ.get("VLLM_LOGGING_LEVEL")
     return {

@@ -1,4 +1,4 @@
-"""A vLLM engine in a thread of its own, that is given asks one by one. No vLLM here."""
+"""Runs a vLLM engine in a thread, which takes asks one by one. No vLLM here."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from mubench_gen.errors import EngineFault, describe
 from mubench_gen.types import Reply
 
 EngineOutput = Reply | Sequence[float]
-_ADMITTED = 32  # asks that are prepared between two steps at most, while others are computed
+_ADMITTED = 32  # most asks that are prepared between two steps, while others are computed
 
-_LOOKS = 0.5  # seconds between two looks whether the engine is alive
-_DEAD = 1.0  # seconds that a dead engine's thread is waited for
+_LOOKS = 0.5  # seconds between two checks that the engine is alive
+_DEAD = 1.0  # seconds to wait for the thread of a dead engine
 
 
 class Engine(Protocol):
-    """What the loop drives. All is called from the loop's thread, where it was opened."""
+    """The engine that the loop drives; all calls are in the loop's thread, which opened it."""
 
     facts: Mapping[str, Any]
 
     def add(self, ask: Ask) -> str:
-        """Hand in an ask, under the name returned. Raises the ask's own error."""
+        """Add an ask, and return its name. Raises the ask's own error."""
         ...
 
     def step(self) -> Sequence[tuple[str, EngineOutput | Exception]]:
-        """Compute on; what was answered meanwhile. Raises where the engine is gone."""
+        """Compute a step; returns new answers. Raises if the engine is gone."""
         ...
 
     def abort(self, name: str) -> None: ...
 
     def reload(self, folder: Path) -> None:
-        """Take the weights of another folder, and forget all that the old ones computed."""
+        """Load the weights of another folder, and empty the caches."""
         ...
 
     def adapt(self, folder: Path) -> None:
@@ -48,7 +48,7 @@ class Engine(Protocol):
     def counts(self) -> Mapping[str, Any]: ...
 
     def lost(self) -> EngineFault | None:
-        """What is wrong where the engine is gone. Asked from another thread, while a step waits."""
+        """The fault if the engine is gone. Called from another thread, while a step waits."""
         ...
 
     def close(self) -> None: ...
@@ -81,10 +81,10 @@ _Message = _Asked | _GivenUp | _Counted | _Reloaded | None
 
 
 class EngineLoop:
-    """Opens the engine in a thread, and keeps there all that was asked under way at once.
+    """Opens the engine in a thread, and keeps all asks in flight there.
 
-    A thread of its own because CPU kernels are bound to the thread that loaded the model,
-    and because asks come while others are computed.
+    It needs a thread because CPU kernels are bound to the thread that loaded the model, and
+    because asks arrive while others are computed.
     """
 
     def __init__(self, open_engine: Callable[[], Engine]) -> None:
@@ -98,12 +98,12 @@ class EngineLoop:
         self._thread = threading.Thread(target=self._run, name="mubench-gen vllm", daemon=True)
 
     def start(self) -> Mapping[str, Any]:
-        """Wait until the engine is open; its facts. Raises what opening raised."""
+        """Wait until the engine is open, and return its facts. Raises the error of opening."""
         self._thread.start()
         return self._opened.result()
 
     def ask(self, ask: Ask) -> Future[Any]:
-        """The answer to come. Where the engine is gone it holds an EngineFault."""
+        """A future of the answer; it holds an EngineFault if the engine is gone."""
         future: Future[Any] = Future()
         future.add_done_callback(self._notice)
         if self._fault is not None:
@@ -113,7 +113,7 @@ class EngineLoop:
         return future
 
     def counts(self, timeout: float = 30.0) -> Mapping[str, Any]:
-        """What the engine counted since it was opened; nothing where it is gone."""
+        """The engine's counts since it was opened; empty if it is gone."""
         if self._fault is not None or not self._thread.is_alive():
             return {}
         future: Future[Mapping[str, Any]] = Future()
@@ -121,11 +121,11 @@ class EngineLoop:
         return future.result(timeout)
 
     def reload(self, folder: Path) -> None:
-        """Take other weights of the same model. Nothing may be under way."""
+        """Load other weights of the same model. No ask may be in flight."""
         self._change(folder, adapter=False)
 
     def adapt(self, folder: Path) -> None:
-        """Answer through a LoRA adapter from now on. Nothing may be under way."""
+        """Answer through a LoRA adapter from now on. No ask may be in flight."""
         self._change(folder, adapter=True)
 
     def _change(self, folder: Path, *, adapter: bool) -> None:
@@ -134,7 +134,7 @@ class EngineLoop:
         future.result()
 
     def close(self, timeout: float = 30.0) -> None:
-        """Close the engine and wait for its thread, as long as that."""
+        """Close the engine and wait for its thread, at most `timeout` seconds."""
         self._closing = True
         self._closed.set()
         self._inbox.put(None)
@@ -166,7 +166,7 @@ class EngineLoop:
             engine.close()
 
     def _watch(self, engine: Engine) -> None:
-        """A step waits for ever where the process that computes was killed: look from outside."""
+        """Check the engine from another thread: a step waits forever if its process was killed."""
         while self._fault is None and not self._closed.wait(_LOOKS):
             fault = engine.lost()
             if fault is not None:
@@ -183,7 +183,7 @@ class EngineLoop:
                         resolve(future, answer)
 
     def _take_in(self, engine: Engine) -> None:
-        """What came in; wait for it where nothing is under way."""
+        """Handle new messages; wait for one if nothing is in flight."""
         for _ in range(_ADMITTED):
             try:
                 message = self._inbox.get(block=not self._under_way)
@@ -220,14 +220,14 @@ class EngineLoop:
                 engine.adapt(message.folder)
             else:
                 engine.reload(message.folder)
-        except Exception as error:  # what the weights are now is not known: nothing goes on
+        except Exception as error:  # the state of the weights is unknown, so nothing can continue
             fault = EngineFault(f"vLLM could not take other weights: {describe(error)}")
             message.future.set_exception(fault)
             raise fault from error
         message.future.set_result(None)
 
     def _refuse_all(self) -> None:
-        """The engine is gone: so says every future, those to come too."""
+        """The engine is gone: fail all futures, including later ones."""
         fault = self._fault or EngineFault("the engine was closed")
         for name in list(self._under_way):
             future = self._under_way.pop(name, None)
@@ -255,5 +255,5 @@ def resolve(future: Future[Any], answer: Any) -> None:
             future.set_exception(answer)
         else:
             future.set_result(answer)
-    except InvalidStateError:  # given up in the meantime
+    except InvalidStateError:  # it was cancelled in the meantime
         pass

@@ -1,4 +1,4 @@
-"""Starts vLLM in this process, or says what keeps it from starting. Imports vllm late."""
+"""Starts vLLM in this process, or explains why it cannot start. Imports vllm late."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from mubench_gen.model import Checkpoint, Runtime
 if TYPE_CHECKING:
     from mubench_gen.engines.vllm.loop import Engine
 
-# Never a fork of a process that has threads. What a user has set stands.
+# Never fork a process that has threads. A user's own setting takes precedence.
 _ENVIRONMENT = {
     **ENVIRONMENT,
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
 }
 _DEFAULTS = {
-    "generation_config": "vllm",  # a checkpoint's own would bend greedy decoding
+    "generation_config": "vllm",  # a checkpoint's own would change greedy decoding
     "disable_log_stats": False,  # cache queries and hits are among them
     # GiB of prepared images (4 by default): what is asked about one comes close together.
     "mm_processor_cache_gb": 1,
@@ -49,7 +49,7 @@ class Phases:
         self.seconds: dict[str, float] = {}
 
     def begin(self, what: str) -> None:
-        """For what may take minutes, so that the wait has a name."""
+        """Announce a phase that may take minutes."""
         self.say(f"{what} …")
 
     def done(self, phase: str) -> None:
@@ -80,7 +80,7 @@ def open_engine(
     except UsageError:
         vllm_log.remove()
         raise
-    except Exception as error:  # vLLM and what it is made of raise what they like
+    except Exception as error:  # vLLM and its dependencies raise any kind of error
         # Asked for only now: vLLM may have fetched the model in the meantime.
         opening = opening_of(checkpoint, start, runtime.engine_options)
         problem = explain_start(vllm_log.text, opening, error)
@@ -102,7 +102,7 @@ def _opened(
 
     phases.done("import")
     _check_device(runtime.device)
-    # All that its configuration tells is told before weights are read.
+    # All problems of the configuration are reported before weights are read.
     engine_arguments = EngineArgs(**start.arguments)
     configure_logging_if_needed(engine_arguments.create_logging_config())
     config = engine_arguments.create_model_config()
@@ -121,7 +121,7 @@ def _opened(
 
 
 def _tell_context(phases: Phases, whole: int, context: int) -> None:
-    """Where memory, not the model, bounds how long a prompt may be (max_model_len=-1)."""
+    """Report if memory, not the model, limits the length of prompts (max_model_len=-1)."""
     if context < whole:
         phases.say(
             f"prompts of up to {context:,} tokens fit into memory; the model's context is {whole:,}"
@@ -129,7 +129,7 @@ def _tell_context(phases: Phases, whole: int, context: int) -> None:
 
 
 def _require(package: str, environment: Mapping[str, str]) -> None:
-    """Set the environment where it is not set, and import; MissingExtraError without it."""
+    """Set unset variables, and import. Raises MissingExtraError without the package."""
     for name, value in environment.items():
         os.environ.setdefault(name, value)
     try:
@@ -141,7 +141,7 @@ def _require(package: str, environment: Mapping[str, str]) -> None:
 
 
 def _check_device(wish: str) -> None:
-    """vLLM runs on what it was built for: refuse another device than that."""
+    """Refuse a device other than the one that vLLM was built for."""
     from vllm.platforms import current_platform
 
     own = str(current_platform.device_type)
@@ -156,7 +156,7 @@ def _check_device(wish: str) -> None:
 
 
 def _check_model(checkpoint: Checkpoint, config: Any, *, images: int) -> None:
-    """Refuse what writes no text, and what reads no images where there are some."""
+    """Refuse a model that writes no text, or that reads no images if there are some."""
     if config.runner_type != "generate":
         raise UsageError(
             f"{checkpoint.path} ({config.architecture}) writes no text, so that it cannot answer."
@@ -199,7 +199,7 @@ def _template(checkpoint: Checkpoint, config: Any) -> ChatTemplate | None:
 def _facts(
     checkpoint: Checkpoint, start: VllmStart, llm: Any, template: ChatTemplate | None
 ) -> dict[str, Any]:
-    """What is needed to do it again, for the manifest."""
+    """The facts for the manifest that are needed to reproduce a run."""
     import torch
 
     config = llm.llm_engine.vllm_config

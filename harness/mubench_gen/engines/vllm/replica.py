@@ -1,4 +1,4 @@
-"""The process of one replica: an engine's loop at the other end of a pipe.
+"""The process of one replica: an engine's loop that is driven through a pipe.
 
 Messages in are (kind, number, content): ("ask", n, Ask), ("give up", n, None), ("counts", n,
 None) and ("end", 0, None). Out come ("answer", n, …) and ("error", n, (type, words)), with the
@@ -23,22 +23,22 @@ from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.errors import MubenchError, UsageError, describe
 from mubench_gen.model import Checkpoint, Runtime
 
-_RECENT = 16  # images that both ends of a pipe remember
+_RECENT = 16  # images that both ends of a pipe cache
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaSetup:
-    """What a replica is to open, and which of how many it is."""
+    """What a replica opens, its number, and the number of replicas."""
 
     checkpoint: Checkpoint
     runtime: Runtime
     arguments: dict[str, Any]
     replica: int
     replicas: int
-    shares_cores: bool = True  # where there is no GPU of its own
+    shares_cores: bool = True  # if it has no GPU of its own
 
     def cores(self) -> set[int]:
-        """The processor cores of the replica: its part of those that there are."""
+        """The processor cores of the replica: its share of all cores."""
         every = sorted(os.sched_getaffinity(0))
         if len(every) < self.replicas:
             return set(every)
@@ -47,7 +47,7 @@ class ReplicaSetup:
 
 
 class Recent:
-    """Pixels that were sent lately: both ends remember the same, as messages stay in order."""
+    """A cache of recently sent pixels, equal at both ends because messages stay in order."""
 
     def __init__(self) -> None:
         self._shown: OrderedDict[str, Shown] = OrderedDict()
@@ -79,7 +79,7 @@ class Recent:
 
 
 def main(descriptor: int) -> None:
-    """Open what the first message says, and answer until the parent hangs up."""
+    """Open what the first message specifies, and answer until the parent closes the pipe."""
     connection: Connection[Any, Any] = Connection(descriptor)
     job: ReplicaSetup = connection.recv()
     if job.shares_cores and hasattr(os, "sched_setaffinity"):

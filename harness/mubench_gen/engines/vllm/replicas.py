@@ -1,4 +1,4 @@
-"""Data parallel: several vLLM engines, a process each, each with devices of its own.
+"""Data parallelism: several vLLM engines, each in a process with its own devices.
 
 An image always goes to the same replica, so that each image is prepared and encoded once.
 No vLLM here.
@@ -26,7 +26,7 @@ from mubench_gen.engines.vllm.replica import Recent, ReplicaSetup
 from mubench_gen.errors import EngineFault, ItemError, ReplyError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 
-# A process that imports what this one does, from the same places.
+# Starts a process with the same import path as this one.
 _CHILD = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
     "from mubench_gen.engines.vllm.replica import main; main(int(sys.argv[1]))"
@@ -35,7 +35,7 @@ _ERRORS = {"ItemError": ItemError, "ReplyError": ReplyError, "UsageError": Usage
 
 
 class Replicas:
-    """Engines in processes of their own, with the face of one `EngineLoop`."""
+    """Engines in separate processes, with the interface of one `EngineLoop`."""
 
     def __init__(
         self, checkpoint: Checkpoint, runtime: Runtime, arguments: Mapping[str, Any], number: int
@@ -51,7 +51,7 @@ class Replicas:
         self._turn = itertools.count()
 
     def start(self) -> Mapping[str, Any]:
-        """Open all of them, side by side; the first one's facts. Raises what one raised."""
+        """Open all in parallel; returns the first one's facts. Raises the error of any."""
         job = self._jobs[0]
         gpus = shares(job.arguments, job.runtime.device, job.replicas)
         self._replicas = [_Replica(job, own) for job, own in zip(self._jobs, gpus, strict=True)]
@@ -61,8 +61,8 @@ class Replicas:
         return {**facts[0], "data_parallel_size": len(facts)}
 
     def ask(self, ask: Ask) -> Future[Any]:
-        """The answer to come, of the replica that has the image."""
-        own = ask.images[-1:]  # worked examples stand before the image that is asked about
+        """A future of the answer, from the replica that has the image."""
+        own = ask.images[-1:]  # worked examples come before the image of the question
         number = int(own[0].id[:8], 16) if own else next(self._turn)
         return self._replicas[number % len(self._replicas)].ask(ask)
 
@@ -117,7 +117,7 @@ class _Replica:
         return self._request("ask", self._known.outgoing(ask))
 
     def counts(self) -> Future[Mapping[str, Any]]:
-        """Empty where the process is gone."""
+        """The process's counts; empty if it is gone."""
         if self._gone:
             nothing: Future[Mapping[str, Any]] = Future()
             nothing.set_result({})
@@ -125,7 +125,7 @@ class _Replica:
         return self._request("counts", None)
 
     def hang_up(self) -> None:
-        """Let the process end: it closes its end of the pipe, which ends the reader too."""
+        """Let the process end; it closes its end of the pipe, which ends the reader too."""
         if self._process is not None:
             self._send(("end", 0, None))
 
@@ -158,7 +158,7 @@ class _Replica:
         self._send(("give up", number, None))
 
     def _send(self, message: tuple[str, int, Any]) -> None:
-        # Where the process is gone, the reader says so.
+        # If the process is gone, the reader reports it.
         with self._sending, suppress(OSError, ValueError):
             self._connection.send(message)
 
@@ -176,7 +176,7 @@ class _Replica:
         else:
             with self._lock:
                 future = self._under_way.pop(number, None)
-        if future is not None:  # else it was given up meanwhile
+        if future is not None:  # else it was cancelled meanwhile
             resolve(future, _error(*content) if kind == "error" else content)
 
     def _lose(self) -> None:
@@ -193,14 +193,14 @@ class _Replica:
 
 
 def _error(name: str, words: str) -> Exception:
-    """An error of the other process. What is none of ours is its item's."""
+    """Rebuild an error of the other process; any class that isn't ours becomes an ItemError."""
     if name == "EngineFault":
         return EngineFault(words)
     return _ERRORS.get(name, ItemError)(words)
 
 
 def shares(arguments: Mapping[str, Any], device: str, number: int) -> list[list[str]]:
-    """The GPUs of each replica, by their names in CUDA_VISIBLE_DEVICES; none on a CPU.
+    """The GPUs of each replica, by their names in CUDA_VISIBLE_DEVICES; empty on a CPU.
 
     Imports torch. Raises UsageError where there are too few for all.
     """
@@ -221,7 +221,7 @@ def shares(arguments: Mapping[str, Any], device: str, number: int) -> list[list[
 
 
 def read_number(arguments: dict[str, Any]) -> int:
-    """How many replicas are asked for; taken out of the arguments, which are one replica's."""
+    """Take the number of replicas out of the arguments, which are for one replica."""
     wish = arguments.pop("data_parallel_size", None)
     number = 1 if wish is None else wish
     if not isinstance(number, int) or number < 1:

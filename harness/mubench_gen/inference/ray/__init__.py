@@ -1,6 +1,5 @@
-"""Asking on a Ray cluster: Ray Data schedules, this package sends and takes back.
+"""Asks on a Ray cluster: Ray Data schedules, this package sends requests and receives answers.
 
-`bundles` → `flow` (the driver) → `feed` (hands out bundles of requests by number) → `worker`
-(holds the model) → `flow`. `sending` is what goes over the network, `nodes` looks at the cluster
-before.
+`bundles` → `flow` (the driver) → `feed` (maps numbers to bundles of requests) → `worker` (holds the
+model) → `flow`. `sending` has the types that go over the network; `nodes` checks the cluster first.
 """

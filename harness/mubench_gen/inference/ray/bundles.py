@@ -1,4 +1,4 @@
-"""Requests in bundles, image by image, and images in Ray's store, each put there once."""
+"""Groups requests into bundles by image, and puts each image into Ray's store once."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from mubench_gen.types import Image, Request
 
-_MOST = 4  # times the size of a bundle that one image's requests may make
+_MOST = 4  # times `size` that a bundle may have, for one image's requests
 _IMAGES_KEPT = 16  # images whose reference is kept for the next bundle
 
 
 class Bundles:
-    """Requests in bundles of about `size`; those about one image are not parted."""
+    """Bundles of about `size` requests; those about one image stay together."""
 
     def __init__(self, requests: Iterator[Request | None], size: int) -> None:
         self._requests = requests
@@ -42,7 +42,7 @@ class Bundles:
         return bundle or None
 
     def resume(self) -> bool:
-        """Go on behind a pause; False at the end."""
+        """Continue after a pause; False at the end."""
         paused, self._paused = self._paused, False
         return paused
 

@@ -1,7 +1,7 @@
-"""Hands out bundles of requests by number, so that Ray Data has numbers to schedule.
+"""Maps numbers to bundles of requests, so that Ray Data schedules only numbers.
 
-A number is deterministic: where a node is lost, and Ray makes its blocks again, the same numbers
-come out, and what has been answered meanwhile is empty.
+The numbers are deterministic: if a node is lost and Ray recreates its blocks, the same numbers come
+out, and bundles that were answered meanwhile are empty.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 class Feed:
     """An actor on the driver's node. Keeps each bundle until it is answered.
 
-    Calls of an asynchronous actor may come out of order: `_there` counts the numbers without a gap.
+    Calls of an asynchronous actor may arrive out of order: `_there` counts numbers without gaps.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Feed:
         self._changed = asyncio.Condition()
 
     async def add(self, number: int, reference: list[Any]) -> None:
-        """The bundle of that number, as a list of one reference: so it stays a reference."""
+        """Add a bundle; Ray does not resolve a reference inside a list, so it stays one."""
         self._bundles[number] = reference
         async with self._changed:
             while self._there in self._bundles:
@@ -35,13 +35,13 @@ class Feed:
             self._changed.notify_all()
 
     async def end(self, total: int) -> None:
-        """There are so many bundles and no more."""
+        """Set the total number of bundles."""
         async with self._changed:
             self._total = total
             self._changed.notify_all()
 
     async def wait(self, number: int) -> int | None:
-        """How many bundles there are, as soon as that one is; None at the end."""
+        """Wait for that bundle, and return the number of bundles; None at the end."""
         async with self._changed:
             await self._changed.wait_for(
                 lambda: self._there > number or (self._total is not None and number >= self._total)
@@ -49,24 +49,24 @@ class Feed:
         return self._there if self._there > number else None
 
     async def get(self, number: int) -> list[Any] | None:
-        """The bundle's reference; None where it is answered."""
+        """The bundle's reference; None if it is answered."""
         return self._bundles.get(number)
 
     async def partly(self, number: int, answers: bytes) -> None:
-        """A part of what is answered of a bundle, pickled: the rest may take its time."""
+        """Add a part of a bundle's answers, pickled, before the rest is ready."""
         async with self._changed:
             self._parts.append((number, answers))
             self._changed.notify_all()
 
     async def parts(self) -> list[tuple[int, bytes]]:
-        """The parts that came since, as soon as there is one; none where it is closed."""
+        """Wait for new parts and return them; empty after `close`."""
         async with self._changed:
             await self._changed.wait_for(lambda: bool(self._parts) or self._closed)
         parts, self._parts = self._parts, []
         return parts
 
     async def close(self) -> None:
-        """Nobody asks for parts any more."""
+        """Stop waiting for parts."""
         async with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -81,7 +81,7 @@ class Feed:
 
 
 def numbers(feed: Any) -> Any:
-    """A source of Ray Data: the bundles' numbers, a block each, as they come."""
+    """A source of Ray Data: the bundles' numbers, one per block, as they arrive."""
     import pyarrow
     import ray
     from ray.data import Datasource, ReadTask

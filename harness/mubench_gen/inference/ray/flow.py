@@ -1,9 +1,8 @@
 """request → response on a Ray cluster: bundles out, answers back, as `respond` and `stream` do.
 
 Ray Data moves the bundles' numbers through a pool of workers of elastic size; requests and images
-are objects that workers fetch. What is under way is bounded, so that memory doesn't grow with the
-data. Ray's own retries and checkpoints are not relied on for what is finished: that is what the
-run folder holds.
+are objects that workers fetch. The number in flight is bounded, so that memory doesn't grow with
+the data. Finished work is known from the run folder, not from Ray's retries and checkpoints.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ from mubench_gen.plan.plan import Plan, batch_size
 from mubench_gen.plan.ray_options import Cluster
 from mubench_gen.types import Request, Response
 
-_WINDOWS = 8  # of a model that streams, a bundle: it runs empty once at the end of each
-_AHEAD = 3  # bundles under way a worker
-_SPARE = 2  # and beside them
+_WINDOWS = 8  # windows of a streaming model per bundle, at the end of which it runs empty
+_AHEAD = 3  # bundles in flight per worker
+_SPARE = 2  # bundles in flight besides those
 _LOOK_AGAIN = 30.0  # seconds after which the cluster's size is looked at again
-_SILENCE = 60.0  # seconds without an answer that are worth a word
+_SILENCE = 60.0  # seconds without an answer after which a message says so
 _CLOSING = 10.0  # seconds that Ray Data may take to end
 _Out = tuple[int, WorkerAnswers] | BaseException  # of Ray Data; the last is always an exception
 Told = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
@@ -60,11 +59,11 @@ def distribute(
     opened: Told,
     counted: Callable[[Mapping[str, Any]], None],
 ) -> Generator[Answered]:
-    """Batches of requests with their responses, as they come. EngineFault or UsageError ends it.
+    """Yield batches of requests with responses, as they arrive. May raise EngineFault, UsageError.
 
-    `opened` is told the model's facts, and what of the cluster they come from, before the first
-    batch; `counted` at the end what the workers' models counted, together. A None among the
-    requests: what stands before it is answered before what stands behind.
+    `opened` is called with the model's facts, and their source in the cluster, before the first
+    batch; `counted` at the end with the sum of the workers' counts. A None among the requests
+    is a barrier: earlier requests are answered before later ones are sent.
     """
     with connected(cluster) as ray:
         needs = needs_of(plan)
@@ -78,7 +77,7 @@ def distribute(
 
 
 class _Flow:
-    """What is under way, by the bundle's number."""
+    """The requests in flight, by the bundle's number."""
 
     def __init__(
         self,
@@ -130,7 +129,7 @@ class _Flow:
         raise self._fault
 
     def counts(self) -> dict[str, float]:
-        """The sums of what the models counted, of workers that are gone too."""
+        """The sums of the models' counts, including workers that are gone."""
         total: dict[str, float] = {}
         for counts in self._counts.values():
             for name, value in counts.items():
@@ -139,15 +138,15 @@ class _Flow:
         return total
 
     def close(self) -> None:
-        """Give up what is under way."""
+        """Abandon the requests in flight."""
         _hush(os.path.dirname(self._ray.__file__))
         self._feed.end.remote(self._sent)
         self._feed.close.remote()
         self._thread.join(_CLOSING if not self._under_way else 0.0)
 
     def _listen(self) -> None:
-        """Take what is answered of a bundle before Ray Data has all of it, in a thread."""
-        with suppress(Exception):  # what is wrong with Ray, its reader tells
+        """Receive parts of bundles, in a thread, before Ray Data has the whole."""
+        with suppress(Exception):  # the reader reports faults of Ray
             while parts := self._ray.get(self._feed.parts.remote()):
                 for number, content in parts:
                     self._results.put((number, pickle.loads(content)))
@@ -165,7 +164,7 @@ class _Flow:
                 yield failed
 
     def _flush(self) -> None:
-        """Ray Data holds back the last number until another follows, or the end: once is enough."""
+        """Send an empty number: Ray Data holds back the last one until another follows."""
         if self._flushed:
             return
         if self._bundles.ended:
@@ -196,7 +195,7 @@ class _Flow:
         self._sent += 1
 
     def _collect(self) -> Answered:
-        """Wait for answers, then take all that are there; what is wrong then is in `_fault`."""
+        """Wait for answers, then take all that have arrived; a fault is stored in `_fault`."""
         batch: Answered = []
         done: list[int] = []
         result: _Out | None = self._wait()
@@ -236,7 +235,7 @@ class _Flow:
                 )
 
     def _fault_of(self, answers: WorkerAnswers) -> MubenchError | None:
-        """Why the run cannot go on with this worker; the first one tells of the model."""
+        """Why the run cannot continue with this worker; the first one's facts are the reference."""
         if answers.fault is not None:
             kind = UsageError if answers.fault.kind == "usage" else EngineFault
             return kind(answers.fault.message)
@@ -249,12 +248,12 @@ class _Flow:
                 raise UsageError(
                     f"Worker {answers.worker} runs the model in another {what}: {fact} is "
                     f"{answers.facts.get(fact)} there and {self._facts.get(fact)} on others. "
-                    "Answers would be of two kinds."
+                    "Answers would come from two different models."
                 )
         return None
 
     def _look_at_cluster(self) -> None:
-        """The window follows the workers that there is room for."""
+        """Adapt the window to the number of workers that the cluster has room for."""
         if self._window and time.monotonic() - self._looked < _LOOK_AGAIN:
             return
         self._looked = time.monotonic()
@@ -262,9 +261,9 @@ class _Flow:
 
 
 def _hush(folder: str) -> None:
-    """From now on threads of the package in that folder may fail without a word.
+    """From now on don't report exceptions in threads of the package in that folder.
 
-    Those of Ray Data fetch ahead, and lose their cluster when a run that is stopped leaves it.
+    Ray Data's threads prefetch, and lose their cluster when a stopped run disconnects.
     """
     before = threading.excepthook
 
@@ -279,7 +278,7 @@ def _hush(folder: str) -> None:
 class _Reader(threading.Thread):
     """Runs Ray Data, and passes on what comes out.
 
-    Named like the thread of a model: where it still runs at the end, the process does not wait.
+    Named like a model's thread, so that the process does not wait for it at the end.
     """
 
     def __init__(self, ray: Any, dataset: Any, results: queue.SimpleQueue[Any]) -> None:
@@ -301,7 +300,7 @@ class _Reader(threading.Thread):
             self._results.put(EngineFault("it ended before all was answered"))
 
     def _received(self, answered: Mapping[str, Any]) -> WorkerAnswers:
-        """What a worker answers, or the fault of a node that is not let work."""
+        """A worker's answers, or a fault if its node was refused."""
         node, refused = answered["node"], answered["refused"]
         if refused or node not in self._nodes:
             self._nodes.add(node)
@@ -310,7 +309,7 @@ class _Reader(threading.Thread):
             tell_clock(name, answered["clock"])
             if refused:
                 told = f"A node that joined the cluster is not ready:\n  {name}: {refused}\n"
-                more = "Mend it or take it away: the same command goes on from here."
+                more = "Repair or remove it: the same command continues from here."
                 return WorkerAnswers(name, node, fault=Fault("usage", told + more))
         received: WorkerAnswers = pickle.loads(answered["answers"])
         return received

@@ -1,7 +1,6 @@
-"""What a node has and lacks: run there by Ray, shipped by value, so that it runs on any version.
+"""Checks what a node has and lacks; Ray runs it there, shipped by value, under any version.
 
-Nothing of mubench-gen is imported at the top, as a node may lack it, and all that is passed is
-plain data.
+It imports nothing of mubench-gen at the top, because a node may lack it, and uses only plain data.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Any
 
 
 def look(plugin: str, paths: list[str]) -> dict[str, Any]:
-    """What this node has: versions, the plugin's code, the clock, and which paths it can see."""
+    """Versions, the plugin's code, the clock, and the visible paths of this node."""
     import os
     import platform
     import time
@@ -46,7 +45,7 @@ def look(plugin: str, paths: list[str]) -> dict[str, Any]:
 
 
 def seen(path: str) -> dict[str, int] | None:
-    """The files there with their sizes; None where there is nothing."""
+    """The files at a path with their sizes; None if it does not exist."""
     import os
 
     if os.path.isfile(path):
@@ -63,7 +62,7 @@ def seen(path: str) -> dict[str, int] | None:
 
 
 def lacks(needs: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """What a node that found this lacks of that, each with what it has and what is needed.
+    """What a node with `found` lacks of `needs`, as texts with what it has and needs.
 
     `needs`: `mubench-gen` (the version), `files` (what `seen` says of each path), and `plugin`
     (its `name`, and `distribution`, `version` and `digest` as in `look`).
@@ -99,10 +98,10 @@ def _version(plugin: Mapping[str, Any]) -> str:
 
 
 class Gate:
-    """Stands before a worker, on nodes too that came when the run had begun.
+    """Checks its node before it opens a worker, also on nodes that join during the run.
 
-    What Ray Data calls. It looks at its node before the worker is opened, and refuses all work
-    where something lacks. `clock`: how many seconds the node's is ahead of the driver's.
+    Ray Data calls it. It refuses all work if the node lacks something. `clock`: how many
+    seconds the node's is ahead of the driver's.
     """
 
     def __init__(self, feed: Any, needs: Mapping[str, Any], job: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The cluster, looked at before work starts: is it there, and can every node do the work?"""
+"""Checks a Ray cluster before work starts: is it reachable, and can every node do the work?"""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _CLOCKS = 5.0  # seconds that two clocks may differ
 
 
 def import_ray() -> Any:
-    """Ray, where it is installed; it is told to send nothing home."""
+    """Import Ray, with its telemetry turned off."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it speaks of its own matters
-    # Or a thread that comes late starts a cluster of its own, after this one was left.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its messages concern only Ray itself
+    # Otherwise a late thread starts another cluster after this one was left.
     os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     try:
         import ray
@@ -44,10 +44,10 @@ def import_ray() -> Any:
 
 @contextlib.contextmanager
 def connected(cluster: Cluster) -> Iterator[Any]:
-    """Ray, connected to the cluster, or to one started here; left again at the end."""
+    """Connect Ray to the cluster, or to one started here; disconnect at the end."""
     ray = import_ray()
     ship_by_value(ray)
-    if ray.is_initialized():  # by whoever called `evaluate`: theirs to end
+    if ray.is_initialized():  # by the caller of `evaluate`, who must end it
         yield ray
         return
     address = cluster.address
@@ -61,7 +61,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         where = f"the Ray cluster at {address!r}" if address else "Ray on this machine"
         raise SettingError(f"{where} cannot be used: {_in_short(error)}") from None
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_term)  # Ray sets one of its own
+        signal.signal(signal.SIGTERM, on_term)  # Ray replaces the handler
     try:
         yield ray
     finally:
@@ -69,7 +69,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
 
 
 def _check_address(address: str) -> None:
-    """A clear word at once: Ray itself tries for a long time."""
+    """Refuse a bad address at once, because Ray itself tries for a long time."""
     if address.startswith("ray://"):
         raise SettingError(
             f"--ray-address {address}: Ray Client is not supported. Run the command on a node of "
@@ -90,7 +90,7 @@ def _check_address(address: str) -> None:
 
 
 def needs_of(plan: Plan) -> dict[str, Any]:
-    """What every node has to have: see `looking.lacks`."""
+    """What every node must have: see `looking.lacks`."""
     plugin = plan.plugin
     return {
         "mubench-gen": __version__,
@@ -106,7 +106,7 @@ def needs_of(plan: Plan) -> dict[str, Any]:
 
 
 def check_nodes(ray: Any, needs: Mapping[str, Any], cluster: Cluster) -> None:
-    """UsageError where a node lacks something, or none has room for a worker. Names the node."""
+    """Raise UsageError if a node lacks something, by name, or if none has room for a worker."""
     nodes = alive(ray)
     _check_room(nodes, cluster)
     problems: list[str] = []
@@ -116,7 +116,7 @@ def check_nodes(ray: Any, needs: Mapping[str, Any], cluster: Cluster) -> None:
             found = ray.get(reference, timeout=_LOOKED_AT)
         except Exception as error:  # whatever Ray raises of a node that can't be asked
             if node["NodeID"] not in {one["NodeID"] for one in alive(ray)}:
-                continue  # it is gone meanwhile
+                continue  # the node has left the cluster
             problems.append(f"{name_of(node)}: cannot be looked at: {_in_short(error)}")
             continue
         problems += [f"{name_of(node)}: {text}" for text in looking.lacks(needs, found)]
@@ -137,7 +137,7 @@ def name_of(node: Mapping[str, Any]) -> str:
 
 
 def ship_by_value(ray: Any) -> None:
-    """Let `looking` travel as it is here: nodes may have another one, or none."""
+    """Ship the code of `looking` itself, because nodes may have another version or none."""
     ray.cloudpickle.register_pickle_by_value(looking)
 
 
@@ -170,7 +170,7 @@ def _check_room(nodes: Sequence[Mapping[str, Any]], cluster: Cluster) -> None:
 
 
 def fitting(nodes: Sequence[Mapping[str, Any]], cluster: Cluster) -> int:
-    """How many workers fit on these nodes, as many as are allowed at most."""
+    """The number of workers that fit on these nodes, within the allowed maximum."""
     options, most = cluster.options, cluster.options.most or 1_000_000
     room = 0
     for node in nodes:
@@ -181,7 +181,7 @@ def fitting(nodes: Sequence[Mapping[str, Any]], cluster: Cluster) -> int:
 
 
 def _paths(plan: Plan) -> list[str]:
-    """What every node has to see: a plugin's file, a local checkpoint, paths among the options."""
+    """Paths that every node must see: a plugin's file, a local checkpoint, paths in options."""
     source = plan.spec.source
     named = [source.path] if isinstance(source, Checkpoint) else []
     named += [value for value in plan.settings.options.values() if os.sep in value]
@@ -191,7 +191,7 @@ def _paths(plan: Plan) -> list[str]:
 
 
 def tell_clock(name: str, off: float) -> None:
-    """Say where a clock is off: nothing depends on it but the times that logs show."""
+    """Report a clock that is off; only the times in logs depend on it."""
     if abs(off) > _CLOCKS:
         log(
             f"{name}: its clock is {abs(off):,.0f} s {'ahead' if off > 0 else 'behind'}. Records "
@@ -200,7 +200,7 @@ def tell_clock(name: str, off: float) -> None:
 
 
 def _in_short(error: BaseException) -> str:
-    """The last line, which says what went wrong; of a mismatch of versions all of them."""
+    """The last line of an error, which has the cause; all lines of a version mismatch."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if lines and lines[0].startswith("Version mismatch"):
         return " ".join(lines)

@@ -1,4 +1,4 @@
-"""Requests and answers as they travel: plain data, images by reference."""
+"""Requests and answers as sent over the network: plain data, images by reference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mubench_gen.types import Image, Message, Readout, Request, Response, Sampli
 class SentImage:
     """An image by its digest; the bytes of its file are sent once, apart.
 
-    `transformed` False: they are to be shown without the run's transform.
+    `transformed` False: the image is shown without the run's transform.
     """
 
     name: str
@@ -24,7 +24,7 @@ class SentImage:
 
 @dataclass(frozen=True, slots=True)
 class SentRequest:
-    """A request whose images are their digests."""
+    """A request with digests in place of images."""
 
     key: str
     messages: tuple[tuple[str, tuple[str | SentImage, ...]], ...]
@@ -45,7 +45,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a worker cannot go on."""
+    """Why a worker cannot continue."""
 
     kind: Literal["usage", "engine"]
     message: str
@@ -55,8 +55,8 @@ class Fault:
 class WorkerAnswers:
     """What a worker sends back: responses by key, and what it knows of itself.
 
-    `facts` are the model's, `counts` what it has counted since it was loaded. Where it is not
-    `whole`, all of the bundle's responses follow, these among them.
+    `facts` are the model's, `counts` its counts since it was loaded. If it is not `whole`, all
+    responses of the bundle follow later, including these.
     """
 
     worker: str

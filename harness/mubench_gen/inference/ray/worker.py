@@ -31,16 +31,16 @@ from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugin, Plugins
 from mubench_gen.types import Image, Request, Response
 
-_PART = 32  # answers that wait for the rest of their bundle at most
-_AGE = 0.25  # seconds that they wait at most
-_IMAGES = 64  # images kept, so that what is asked about one decodes it once
+_PART = 32  # most answers that wait for the rest of their bundle
+_AGE = 0.25  # most seconds that they wait
+_IMAGES = 64  # recent images, so that requests about one decode it once
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
     """What a worker needs to open the model: plain data, no objects.
 
-    `size`: requests (or images) a call of the model, or its window.
+    `size`: requests (or images) per call of the model, or its window.
     """
 
     settings: Mapping[str, Any]
@@ -49,9 +49,9 @@ class WorkerSetup:
 
 
 class RayWorker:
-    """Behind the `Gate` of its node: the number of a bundle in, its answers out.
+    """Takes the number of a bundle, and returns its answers; created by the node's `Gate`.
 
-    What goes wrong is an answer too, so that Ray does not try a model again that cannot be loaded.
+    A fault is an answer too, so that Ray does not retry a model that cannot be loaded.
     """
 
     def __init__(self, feed: Any, job: WorkerSetup) -> None:
@@ -91,7 +91,7 @@ class RayWorker:
 
 
 class _Answered:
-    """What is answered of a bundle, and what of that the driver does not have yet."""
+    """A bundle's answers so far, and those that the driver does not have yet."""
 
     def __init__(self, opened: _Opened, name: str, node: str) -> None:
         self._opened = opened
@@ -104,7 +104,7 @@ class _Answered:
         self._responses += [(request.key, response) for request, response in batch]
 
     def is_due(self) -> bool:
-        """Whether what waits would wait too long for the rest of the bundle."""
+        """Whether waiting answers are to be sent before the rest of the bundle."""
         waits = len(self._responses) - self._sent
         return waits >= _PART or (waits > 0 and time.monotonic() - self._sent_at >= _AGE)
 
@@ -120,11 +120,11 @@ class _Answered:
 
 
 class _Opened:
-    """The model, loaded, and the images that it was shown last."""
+    """The loaded model, and the most recent images."""
 
     def __init__(self, job: WorkerSetup) -> None:
         if os.path.isdir(job.folder):
-            os.chdir(job.folder)  # relative paths mean what they mean for the driver
+            os.chdir(job.folder)  # so that relative paths are the driver's
         settings: Settings = make_settings(job.settings)
         plugin: Plugin = Plugins().load(settings.plugin)
         self.model: Model = open_model(plugin, settings)
@@ -152,7 +152,7 @@ class _Opened:
         return made
 
     def answers(self, requests: Sequence[Request]) -> Iterator[Answered]:
-        """As a run without Ray asks them, with the same isolation and time limits."""
+        """Ask the model as a run without Ray does, with the same isolation and time limits."""
         if isinstance(self.model, StreamingModel):
             return stream(self.model, requests, window=self._size, timeout=self._timeout)
         return respond(self._asker, requests, batch_size=self._size, timeout=self._timeout)

@@ -1,6 +1,6 @@
-"""Weights between a base and its fine-tunes: `merge`, over files, a chunk at a time.
+"""Weights between a base and its fine-tunes: `merge` works on files, a chunk at a time.
 
-numpy alone does the arithmetic; torch comes in where weights are in pickle.
+The arithmetic needs only numpy; torch is imported to read weights in pickle.
 """
 
 from __future__ import annotations

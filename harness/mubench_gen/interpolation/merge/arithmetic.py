@@ -1,7 +1,6 @@
 """The arithmetic of a merge, over bytes of a base and of its fine-tunes, a chunk at a time.
 
-It is in float32 (in float64 for float64 tensors), rounded once, to nearest even, to the stored
-type.
+It uses float32 (float64 for float64 tensors) and rounds once, to nearest even, to the stored type.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class InnerProducts:
 
     @property
     def distance(self) -> float | None:
-        """‖fine-tuned − base‖ / ‖base‖; None where the base is zero and the other isn't."""
+        """‖fine-tuned − base‖ / ‖base‖; None if only the base is zero."""
         if not self.base:
             return None if self.difference else 0.0
         return math.sqrt(self.difference / self.base)
@@ -72,8 +71,8 @@ def coefficients(
 ) -> Coefficients:
     """How a tensor is merged with `count` fine-tunes; see `Recipe`.
 
-    `place`: its block's number and the number of blocks, which lines alone needs, as slerp
-    alone needs `total`, of the whole tensor.
+    `place`: its block's number and the number of blocks, needed only by lines. `total`: of the
+    whole tensor, needed only by slerp.
     """
     if method == "task-arithmetic":
         return Coefficients((alpha,) * count, of_differences=True)
@@ -85,7 +84,7 @@ def coefficients(
 
 
 def _slerp(alpha: float, total: InnerProducts) -> Coefficients:
-    """On the arc; the straight line where both point the same way or one is zero."""
+    """Coefficients on the arc; on the straight line if both are parallel or one is zero."""
     cosine = 1.0 if total.cosine is None else total.cosine
     if abs(cosine) > _ONE_DIRECTION:
         return Coefficients((alpha,), 1 - alpha)
@@ -122,7 +121,7 @@ def decode(raw: Array, dtype: str) -> Array:
 
 
 def encode(numbers: Array, dtype: str) -> Array:
-    """The bytes of the stored type, rounded to nearest even. Warns as numpy does of overflow."""
+    """The bytes in the stored type, rounded to nearest even. numpy warns of an overflow."""
     if dtype == "F64":
         return numbers.astype(np.float64, copy=False).view(np.uint8)
     if dtype == "F32":
@@ -139,7 +138,7 @@ def encode(numbers: Array, dtype: str) -> Array:
 
 
 def combine(how: Coefficients, base: Array, finetuned: Sequence[Array], dtype: str) -> Array:
-    """A merged chunk as bytes of the stored type. Overflow where that cannot hold it."""
+    """A merged chunk as bytes of the stored type. Raises Overflow for too large values."""
     try:
         with np.errstate(over="raise", invalid="raise", under="ignore"):
             return encode(_sum(how, base, finetuned), dtype)
@@ -157,7 +156,7 @@ def _sum(how: Coefficients, base: Array, finetuned: Sequence[Array]) -> Array:
 
 
 def inner_products(base: Array, finetuned: Sequence[Array]) -> InnerProducts:
-    """Those of a chunk. NotFinite where a source holds NaN or Inf."""
+    """The inner products of a chunk. Raises NotFinite if a source holds NaN or Inf."""
     with np.errstate(all="ignore"):
         squares = []
         for source, numbers in enumerate((base, *finetuned)):
@@ -186,7 +185,7 @@ def _mean(finetuned: Sequence[Array]) -> Array:
 
 
 def checksum(raw: Array) -> int:
-    """A sum of 64-bit words: tells damaged chunks, at the speed of memory."""
+    """A sum of 64-bit words, which detects damaged chunks at memory speed."""
     whole = raw.size // 8 * 8
     tail = int.from_bytes(raw[whole:].tobytes(), "little")
     return (int(np.add.reduce(raw[:whole].view(np.uint64), dtype=np.uint64)) + tail) % 2**64

@@ -1,7 +1,7 @@
-"""A folder or hub id → the checkpoint's tensors, found and checked but not read.
+"""A folder or hub id → the checkpoint's tensors, checked but not read yet.
 
-Read are safetensors files (one, or shards with an index) and, where there are none, pickle
-files of torch, with `weights_only=True`.
+Supports safetensors files (one, or shards with an index) and, without those, pickle files of
+torch, with `weights_only=True`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SINGLE = (
     "model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors",
     "open_clip_pytorch_model.bin",
 )  # fmt: skip
-# Names that the usual quantisers give to what they store.
+# Tensor names by which common quantisers are recognised.
 _QUANTISED = re.compile(
     r"\.(qweight|qzeros|g_idx|SCB|weight_format|absmax|quant_map|nested_absmax|nested_quant_map"
     r"|quant_state\.[\w]+|weight_scale|weight_scale_inv|weight_packed|weight_zero_point"
@@ -39,10 +39,10 @@ _QUANTISED = re.compile(
 class OpenCheckpoint:
     """An open checkpoint. `shards` maps a file's name to its tensors, in the order of its bytes.
 
-    `config` is config.json (or open_clip_config.json), empty where there is none;
-    `identity` tells whether the files are still the same (name, size, time of change).
-    `converted`: the tensors' names are those of another layout than the files'; `adapter`: they
-    are a base's with an adapter merged in. `ties`: names that the files say are one tensor.
+    `config` is config.json (or open_clip_config.json), empty without one; `identity` (name,
+    size, time of change) shows whether files have changed. `converted`: the tensors were
+    renamed from another layout; `adapter`: they are a base's with an adapter merged in.
+    `ties`: sets of names that the files declare to be one tensor.
     """
 
     name: str
@@ -116,12 +116,12 @@ def _opened(name: str, folder: Path, files: ExitStack) -> OpenCheckpoint:
 
 
 def is_adapter(name: str) -> bool:
-    """Whether this is a folder of a PEFT adapter (or a hub id of one, fetched)."""
+    """Whether the folder, or the hub id (which is fetched), is a PEFT adapter."""
     return (find_folder(name) / ADAPTER).is_file()
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """config.json, or what open_clip has in its place; empty where there is neither."""
+    """config.json, or open_clip's counterpart; empty if there is neither."""
     for file in (folder / "config.json", folder / "open_clip_config.json"):
         if file.is_file():
             return read_object(file)
@@ -167,7 +167,7 @@ def _weight_files(name: str, folder: Path) -> tuple[list[Path], Path | None]:
 
 
 def _refuse_gaps(files: Sequence[Path]) -> None:
-    """Shards whose index is missing: they must at least be all there."""
+    """Refuse shards without an index unless all that their names count are there."""
     for path in files:
         numbered = re.search(r"-(\d+)-of-(\d+)\.safetensors\Z", path.name)
         if numbered and int(numbered[2]) != len(files):

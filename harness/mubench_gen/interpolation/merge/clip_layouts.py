@@ -1,8 +1,8 @@
 """CLIP's two layouts: that of transformers and that of open_clip (and of OpenAI's own files).
 
-The same weights under other names: open_clip keeps queries, keys and values of a block in one
-matrix, one below the other, and its two projections transposed. Converted tensors are views
-of the stored ones: ranges of their bytes, read when they are needed.
+Both hold the same weights under different names. open_clip stacks queries, keys and values of a
+block in one matrix, and transposes its two projections. Converted tensors are lazy views of the
+stored ones.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ _IN_BLOCK = (
     ("mlp.fc2.", "mlp.c_proj."),
 )
 _SPLIT = ("q_proj", "k_proj", "v_proj")
-_TEXT = "text."  # what open_clip's CustomTextCLIP puts before the text tower's names
+_TEXT = "text."  # prefix of the text tower's names in open_clip's CustomTextCLIP
 
 
 def layout_of(tensors: Mapping[str, Tensor]) -> Layout | None:
-    """Which of the two a CLIP has; None for everything else."""
+    """The layout of a CLIP; None for any other model."""
     if "text_model.embeddings.token_embedding.weight" in tensors and "logit_scale" in tensors:
         return "transformers"
     if "visual.conv1.weight" in tensors and "visual.class_embedding" in tensors:
@@ -65,7 +65,7 @@ def layout_of(tensors: Mapping[str, Tensor]) -> Layout | None:
 
 
 def convert_layout(base: OpenCheckpoint, other: OpenCheckpoint) -> OpenCheckpoint:
-    """The other checkpoint with the base's names, where both are CLIPs of different layouts."""
+    """The other checkpoint in the base's layout, if both are CLIPs of different layouts."""
     ours, theirs = layout_of(base.tensors), layout_of(other.tensors)
     prefixed = [_has_prefix(side.tensors) for side in (base, other)]
     if ours is None or theirs is None or (ours == theirs and prefixed[0] == prefixed[1]):
@@ -81,7 +81,7 @@ def convert_layout(base: OpenCheckpoint, other: OpenCheckpoint) -> OpenCheckpoin
 
 
 def activation_of(checkpoint: OpenCheckpoint) -> dict[str, str]:
-    """What of a CLIP's configuration changes what its weights do, under one name for both."""
+    """The settings of a CLIP that change what its weights compute, named alike for both layouts."""
     config = checkpoint.config
     model = config.get("model_cfg")
     if isinstance(model, dict):
@@ -92,7 +92,7 @@ def activation_of(checkpoint: OpenCheckpoint) -> dict[str, str]:
 
 
 def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """open_clip's tensors under transformers' names; what has no such name keeps its own."""
+    """open_clip's tensors under transformers' names; others keep their own."""
     names = {theirs: (ours, how) for ours, theirs, how in _ENDS}
     found: dict[str, Tensor] = {}
     for stored, tensor in tensors.items():
@@ -119,7 +119,7 @@ def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def to_open_clip(tensors: Mapping[str, Tensor], *, prefix: str = "") -> dict[str, Tensor]:
-    """transformers' tensors under open_clip's names; `prefix` stands before the text tower's."""
+    """transformers' tensors under open_clip's names; `prefix` is put before the text tower's."""
     names = {ours: (theirs, how) for ours, theirs, how in _ENDS}
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -139,9 +139,9 @@ def to_open_clip(tensors: Mapping[str, Tensor], *, prefix: str = "") -> dict[str
 
 
 def _put(found: dict[str, Tensor], name: str, tensor: Tensor) -> None:
-    """A CLIP has no two tensors of one name in the other layout: one would be lost."""
+    """Store a tensor. Refuses a second one of the same name, which would replace the first."""
     if name in found:
-        raise MergeError(f"Two tensors of one checkpoint stand for {name} in the other's layout.")
+        raise MergeError(f"Two tensors of one checkpoint become {name} in the other's layout.")
     found[name] = tensor
 
 
@@ -152,7 +152,7 @@ def _transposed(name: str, tensor: Tensor) -> Tensor:
 
 
 def _stacked(tensors: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
-    """Queries, keys and values as one; all three must be there, and of one kind."""
+    """Stack queries, keys and values; all three must exist, with equal type and shape."""
     missing = [name for name in names if name not in tensors]
     if missing:
         raise MergeError(f"{names[0]} has no {', '.join(missing)} beside it.")

@@ -1,4 +1,4 @@
-"""Files of a checkpoint: what is wrong with one is a MergeError that names it."""
+"""Reads files of a checkpoint; a MergeError names a file that cannot be read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHOWN = 5  # names that a message lists
 
 
 def read_object(file: Path) -> dict[str, Any]:
-    """A JSON file that holds an object. MergeError where it doesn't."""
+    """The object in a JSON file. Raises MergeError if there is none."""
     try:
         document = read_json(file, _LARGEST)
     except (OSError, ValueError) as error:
@@ -30,7 +30,7 @@ def read_object(file: Path) -> dict[str, Any]:
 
 @contextmanager
 def reading(what: object) -> Iterator[None]:
-    """Files that the system cannot read are MergeErrors, which name them."""
+    """Turn errors of reading files into MergeErrors that name the file."""
     try:
         yield
     except OSError as error:

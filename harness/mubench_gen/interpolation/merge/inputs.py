@@ -1,4 +1,4 @@
-"""What is to be merged, and its checkpoints, opened and found to fit each other."""
+"""The settings of a merge, and its opened checkpoints, checked for compatibility."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ Side = Literal["base", "finetuned"]
 
 @dataclass(frozen=True, slots=True)
 class MergeSettings:
-    """What is to be merged into `out`: one α into the folder itself, several into alpha-N in it.
+    """What to merge into `out`: one α into the folder itself, several into alpha-N in it.
 
-    `carried_from`: whose configuration, tokenizer, processor and chat template come along.
-    `unrounded`: what an adapter changes is stored in float32, not in the base's type.
+    `carried_from`: where configuration, tokenizer, processor and chat template come from.
+    `unrounded`: tensors that an adapter changes are stored in float32, not in the base's type.
     """
 
     base: str
@@ -51,9 +51,9 @@ class MergeSettings:
 
 @dataclass(frozen=True, slots=True)
 class MergeInputs:
-    """The checkpoints of a merge, found to fit each other.
+    """The compatible checkpoints of a merge.
 
-    `shards`: the tensors of each file to be written.
+    `shards`: the tensors of each file to write.
     """
 
     base: OpenCheckpoint
@@ -72,15 +72,15 @@ class MergeInputs:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What the headers say; transformers asks for the format."""
+        """The metadata of the headers; transformers requires the format."""
         return {"format": "pt", **self.base.metadata}
 
 
 @reading("A checkpoint")
 def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
-    """Open the checkpoints and pair their tensors. MergeError for what doesn't fit."""
+    """Open the checkpoints and pair their tensors. Raises MergeError if they don't match."""
     if len(settings.finetuned) > 1 and settings.recipe.method == "slerp":
-        raise MergeError("slerp goes between two models: give one fine-tune, or --method linear.")
+        raise MergeError("slerp works between two models: give one fine-tune, or --method linear.")
     base = open_checkpoint(settings.base, files)
     finetuned = tuple(_open_finetuned(name, base, files) for name in settings.finetuned)
     if settings.carried_from == "finetuned" and finetuned[0].adapter:
@@ -118,7 +118,7 @@ def _open_finetuned(name: str, base: OpenCheckpoint, files: ExitStack) -> OpenCh
 
 
 def as_safetensors(file: str) -> str:
-    """What a file of weights is called once it is safetensors."""
+    """The name of a file of weights after conversion to safetensors."""
     if file.endswith(".safetensors"):
         return file
     stem = file.rpartition(".")[0]
@@ -128,7 +128,7 @@ def as_safetensors(file: str) -> str:
 
 
 def identity(settings: MergeSettings, inputs: MergeInputs) -> dict[str, Any]:
-    """What must be equal for a merge to be resumed."""
+    """The facts that must be equal for a merge to be resumed."""
     return {
         **settings.recipe.as_dict(),
         "carried_from": settings.carried_from,

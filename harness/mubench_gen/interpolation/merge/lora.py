@@ -1,8 +1,8 @@
-"""LoRA adapters (PEFT's folders): as fine-tunes, and scaled by α without touching a weight.
+"""LoRA adapters (PEFT's folders): as fine-tunes, and scaled by α without new weights.
 
-An adapter adds s·B·A to a weight, with s = lora_alpha / r (or / √r). So α·s needs another
-lora_alpha and nothing else: `write_scaled_adapters` writes folders of a configuration each, with
-the weights linked. `open_adapter` shows the adapter as a checkpoint of base + s·B·A, for `merge`.
+An adapter adds s·B·A to a weight, with s = lora_alpha / r (or / √r). So α·s needs only
+another lora_alpha: `write_scaled_adapters` writes folders with a new configuration and linked
+weights. `open_adapter` presents the adapter as a checkpoint of base + s·B·A, for `merge`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PARENTS = ("model", "language_model", "transformer")
 
 @dataclass(frozen=True, slots=True)
 class LoraTensor:
-    """base + scale·B·A in float32, a range of rows at a time.
+    """base + scale·B·A in float32, computed for a range of rows at a time.
 
     `down` (A) is (r, in), `up` (B) is (out, r); `transposed`: the base is (in, out).
     """
@@ -71,7 +71,7 @@ class LoraTensor:
         down, up = _matrix(self.down), _matrix(self.up)
         skipped = first - rows.start * width
         weights = decode(self.base.read(first, count), self.base.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks for Inf and NaN
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller checks for Inf and NaN
             added = down[:, rows].T @ up.T if self.transposed else up[rows] @ down
             found = weights + kind(self.scale) * added.reshape(-1)[skipped : skipped + count]
         return found.astype(kind, copy=False).view(np.uint8)
@@ -82,7 +82,7 @@ _Pair = tuple[Tensor, Tensor, bool]  # A, B, and whether of an embedding, whose 
 
 @dataclass(frozen=True, slots=True)
 class _Adapter:
-    """An open one: its configuration, its file of weights, A and B by module."""
+    """An open adapter: its configuration, its file of weights, A and B by module."""
 
     folder: Path
     config: Mapping[str, Any]
@@ -93,8 +93,8 @@ class _Adapter:
 def open_adapter(name: str, base: OpenCheckpoint, files: ExitStack) -> OpenCheckpoint:
     """The base with an adapter merged in, tensor by tensor as they are read.
 
-    MergeError for adapters whose effect is not s·B·A alone (whole modules, biases, DoRA), and
-    for one that fits another base.
+    Raises MergeError if the adapter's effect is not only s·B·A (whole modules, biases, DoRA),
+    or if it belongs to another base.
     """
     adapter = _opened(name, files)
     tensors: dict[str, Tensor] = dict(base.tensors)
@@ -128,16 +128,16 @@ def open_adapter(name: str, base: OpenCheckpoint, files: ExitStack) -> OpenCheck
 
 @reading("An adapter")
 def adapted_modules(name: str) -> dict[str, int]:
-    """The modules that an adapter changes, with their ranks. MergeError as in `open_adapter`."""
+    """The modules that an adapter changes, with ranks. Raises MergeError like `open_adapter`."""
     with ExitStack() as files:
         modules = _opened(name, files).modules
     return {module: down.shape[0] for module, (down, _, _) in modules.items()}
 
 
 def write_scaled_adapters(name: str, folders: Mapping[Decimal, Path]) -> list[str]:
-    """Write the adapter for each α: its configuration scaled, its weights linked.
+    """Write the adapter for each α, with a scaled configuration and linked weights.
 
-    The names of the modules that it changes. MergeError as in `open_adapter`.
+    Returns the names of the modules that it changes. Raises MergeError like `open_adapter`.
     """
     with ExitStack() as files:
         adapter = _opened(name, files)
@@ -164,7 +164,7 @@ def _opened(name: str, files: ExitStack) -> _Adapter:
 
 
 def _link(weights: Path, out: Path) -> None:
-    """A hard link, which outlives the original; across file systems a symbolic one."""
+    """Make a hard link, which outlives the original; across file systems a symbolic one."""
     try:
         os.link(weights, out)
     except OSError:
@@ -191,7 +191,7 @@ def _modules(name: str, tensors: Mapping[str, Tensor]) -> dict[str, _Pair]:
             raise MergeError(f"{name}: the adapter's weights hold {module} twice.")
     if not found:
         raise MergeError(f"{name}: the adapter's weights hold no pair of matrices A and B.")
-    for key, tensor in tensors.items():  # answers of NaN would be answers all the same
+    for key, tensor in tensors.items():  # a model of NaN would still give answers
         if not np.isfinite(_matrix(tensor)).all():
             raise MergeError(f"{name}: {key} holds NaN or Inf. Fetch or train the adapter again.")
     return found
@@ -204,7 +204,7 @@ def _are_pair(down: Tensor, up: Tensor) -> bool:
 
 
 def _key_of(name: str, module: str, base: OpenCheckpoint) -> str:
-    """The base's tensor that a module of the model stands for; files may name its parents else."""
+    """The base's tensor for a module of the model; in files its parents may have other names."""
     exact = f"{module}.weight"
     if exact in base.tensors:
         return exact
@@ -219,7 +219,7 @@ def _key_of(name: str, module: str, base: OpenCheckpoint) -> str:
 
 
 def _plain(name: str) -> tuple[str, ...]:
-    """A name without the parents that versions of transformers give to, or take from, a model."""
+    """A name without the parents that some versions of transformers add to a model."""
     parts = name.split(".")
     dropped = {*_PARENTS, *(("vision_model",) if "vision_tower" in parts else ())}
     return tuple(part for part in parts if part not in dropped)

@@ -1,4 +1,4 @@
-"""What the configuration of a LoRA adapter says: whether α scales it, and what scales B·A."""
+"""Reads a LoRA adapter's configuration: the scale of B·A, and whether α can scale it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mubench_gen.errors import MergeError
 from mubench_gen.interpolation.merge.files import ADAPTER
 
 _NESTED = re.compile(r"\)[*+{]|\\\d")  # a repeated group, or a reference back to one
-_LONGEST = 200  # characters of a module's name that patterns are held against
-# Initialisations that change the base, so that B·A is no difference from the published one.
+_LONGEST = 200  # characters of a module's name that patterns are matched against
+# Initialisations that change the base, so that B·A is not the difference from the published one.
 _OTHER_BASE = ("pissa", "olora", "corda", "loftq")
 
 
 def lora_scaling(config: Mapping[str, Any], module: str, rank: int) -> float:
-    """What B·A is multiplied with: by PEFT's rule, patterns first."""
+    """The scale of B·A by PEFT's rule, patterns first."""
     alpha = config.get("lora_alpha", 8)
     for pattern, value in _patterns(config).items():
         if fits_module(pattern, module):
@@ -29,7 +29,7 @@ def lora_scaling(config: Mapping[str, Any], module: str, rank: int) -> float:
 def fits_module(pattern: str, module: str) -> bool:
     """PEFT's rule for a pattern of modules: a regular expression at the name's end.
 
-    It comes with the adapter, so one that could take for ever is refused.
+    The adapter's author chose it, so patterns that could run for ever are refused.
     """
     if module.endswith(pattern) and module.removesuffix(pattern)[-1:] in ("", "."):
         return True
@@ -63,7 +63,7 @@ def _factor(alpha: Any) -> float:
 
 
 def scaled_config(config: Mapping[str, Any], alpha: float) -> dict[str, Any]:
-    """The configuration of an adapter with α times its effect, without what is not set."""
+    """The configuration of an adapter with α times its effect, without unset fields."""
     return {
         **{name: value for name, value in config.items() if value is not None and value != {}},
         "lora_alpha": alpha * _factor(config.get("lora_alpha", 8)),
@@ -72,7 +72,7 @@ def scaled_config(config: Mapping[str, Any], alpha: float) -> dict[str, Any]:
 
 
 def require_plain_lora(name: str, config: Mapping[str, Any]) -> None:
-    """MergeError for adapters whose effect is not s·B·A alone, so that α does not scale it."""
+    """Raise MergeError if the adapter's effect is not only s·B·A, so that α cannot scale it."""
     kind = str(config.get("peft_type", "LORA")).upper()
     if kind != "LORA":
         raise MergeError(f"{name}: is a PEFT adapter of the kind {kind}; only LoRA scales by α.")

@@ -1,4 +1,4 @@
-"""A base and its fine-tunes → which tensors are merged with which, or why they cannot be."""
+"""a base and its fine-tunes → the pairs of tensors to merge, or why they don't match."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _VOCABULARY = re.compile(r"(embed_tokens|token_embedding|word_embeddings|lm_head
 
 @dataclass(frozen=True, slots=True)
 class OutputTensor:
-    """One tensor of the result. `dtype` is the type it is stored in.
+    """One tensor of the result, stored as `dtype`.
 
-    copied: integers and truth values, which have nothing in between. skipped: left out by the
-    patterns, the base's stays. `finetuned` has one tensor a fine-tune.
+    copied: integers and booleans, which have no values in between. skipped: left out by the
+    patterns, the base's is kept. `finetuned` has one tensor per fine-tune.
     """
 
     name: str
@@ -51,10 +51,10 @@ def match_tensors(
     *,
     unrounded: bool = False,
 ) -> tuple[dict[str, list[OutputTensor]], list[str]]:
-    """The tensors of the result by the base's files, and notes of what was not quite equal.
+    """The tensors of the result by the base's files, and notes on small differences.
 
-    They are paired by name. MergeError for what differs: how many, and the first few.
-    `unrounded`: what an adapter changes is stored in float32, not in the base's type.
+    Tensors are paired by name. Raises MergeError if they differ, with a count and the first few.
+    `unrounded`: tensors that an adapter changes are stored in float32, not in the base's type.
     """
     notes: list[str] = []
     sides = [_paired(base, other, notes) for other in finetuned]
@@ -82,7 +82,7 @@ def match_tensors(
 def _refuse_idle_patterns(
     base: OpenCheckpoint, shards: Mapping[str, Sequence[OutputTensor]], recipe: Recipe
 ) -> None:
-    """A pattern that matches no tensor is a typing error; patterns that leave none, too."""
+    """Refuse patterns that match no tensor or leave none, which are typing errors."""
     known = f"The base's tensors begin: {listed(list(base.tensors))}."
     for flag, globs in (("--include", recipe.include), ("--exclude", recipe.exclude)):
         for glob in globs:
@@ -101,7 +101,7 @@ def _output(
     if not dtypes <= set(FLOATS):
         return OutputTensor(name, "copied", base.dtype, base, tuple(finetuned))
     adapted = any(isinstance(tensor, LoraTensor) for tensor in finetuned)
-    if adapted and not unrounded:  # an adapter has no precision of its own
+    if adapted and not unrounded:  # an adapter's result has the base's type
         return OutputTensor(name, "merged", base.dtype, base, tuple(finetuned))
     return OutputTensor(name, "merged", _widest(dtypes), base, tuple(finetuned))
 
@@ -147,7 +147,7 @@ def _paired(base: OpenCheckpoint, other: OpenCheckpoint, notes: list[str]) -> di
 
 
 def _is_buffer(name: str, tensor: Tensor) -> bool:
-    """Integers that a model can make by itself, which only some versions of a library store."""
+    """Whether a tensor is a constant that only some versions of a library store."""
     return tensor.dtype not in FLOATS and name.rpartition(".")[2] in _BUFFERS
 
 

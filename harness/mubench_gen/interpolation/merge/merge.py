@@ -34,15 +34,15 @@ from mubench_gen.interpolation.merge.tensors import byte_count
 from mubench_gen.storage.run_folder import write_json
 from mubench_gen.storage.scratch import sweep
 
-_ROOM = 4_000_000  # bytes: for one result's report and index
+_ROOM = 4_000_000  # bytes reserved for one result's report and index
 _INDEX = "model.safetensors.index.json"
-_PART = ".part"  # ends the name of a file that is not whole yet
+_PART = ".part"  # suffix of an incomplete file
 
 
 def merge(settings: MergeSettings, progress: Progress | None = None) -> MergeReport:
-    """Do it. MergeError, SettingError: what doesn't fit or cannot be written.
+    """Merge. Raises MergeError or SettingError if inputs don't match or writing fails.
 
-    Interrupted, it leaves a hidden folder, and the same merge goes on from there: finished
+    An interrupted merge leaves a hidden folder, from which the same merge continues: finished
     shards are read again, checked, and kept.
     """
     refuse_existing(settings.out)
@@ -56,16 +56,16 @@ def merge(settings: MergeSettings, progress: Progress | None = None) -> MergeRep
             except OSError as error:
                 raise MergeError(
                     f"{describe_failure(settings.out, error)} What is finished is kept: the same "
-                    "command goes on."
+                    "command continues."
                 ) from None
     return report
 
 
 def scale_adapter(settings: MergeSettings) -> list[str]:
-    """Write folders of the adapter scaled by each α, its weights linked, no weight computed.
+    """Write folders of the adapter scaled by each α, with linked weights.
 
-    The names of the modules that it changes. MergeError where the fine-tune is no adapter, or
-    one that α does not scale.
+    Returns the names of the modules that it changes. Raises MergeError if the fine-tune is not an
+    adapter, or one that α cannot scale.
     """
     if len(settings.finetuned) != 1 or not is_adapter(settings.finetuned[0]):
         raise MergeError("--adapters is for one fine-tune that is a LoRA adapter's folder.")
@@ -75,7 +75,7 @@ def scale_adapter(settings: MergeSettings) -> list[str]:
         raise MergeError("An adapter is scaled as a whole: no --include and no --exclude.")
     refuse_existing(settings.out)
     (name,) = settings.finetuned
-    with ExitStack() as files:  # that it fits the base
+    with ExitStack() as files:  # checks that it fits the base
         open_inputs(settings, files)
     with open_partial(settings.out, {"adapter": name}) as partial:
         try:
@@ -94,7 +94,7 @@ def _write_weights(
     folders = list(settings.folders(partial.folder).values())
     for folder in folders:
         folder.mkdir(exist_ok=True)
-        sweep(folder, (REPORT, _INDEX))  # what a kill left of these
+        sweep(folder, (REPORT, _INDEX))  # leftovers of a killed process
     done, total = 0, sum(math.prod(one.shape) for one in inputs.tensors)
 
     def advance(count: int) -> None:
@@ -108,7 +108,7 @@ def _write_weights(
     try:
         require_space(partial, _needed(settings, inputs, finished.keys()))
     except MergeError:
-        if not finished:  # nothing is lost with what was begun
+        if not finished:  # no finished shard would be lost
             partial.remove()
         raise
     for shard, tensors in inputs.shards.items():
@@ -130,9 +130,9 @@ def _write_weights(
 def _resume(
     inputs: MergeInputs, folders: Sequence[Path], partial: PartialFolder, writer: ShardWriter
 ) -> dict[str, FinishedShard]:
-    """The shards that an interrupted merge finished and that are still what it wrote.
+    """The shards that an interrupted merge finished and that are unchanged since.
 
-    Files of others are removed, since they take the room that is needed.
+    Files of other shards are removed, because their space is needed.
     """
     found: dict[str, FinishedShard] = {}
     for shard, tensors in inputs.shards.items():
@@ -146,21 +146,21 @@ def _resume(
             continue
         if finished is not None:
             log(
-                f"{partial.folder}: {shard} is not what was written any more, and is written again."
+                f"{partial.folder}: {shard} has changed since it was written, and is written again."
             )
         for file in files:
             file.unlink(missing_ok=True)
             file.with_name(f"{shard}{_PART}").unlink(missing_ok=True)
     if found:
         log(
-            f"Resumes: {len(found):,} of {len(inputs.shards):,} shards were finished, and are as "
-            "they were written."
+            f"Resumes: {len(found):,} of {len(inputs.shards):,} shards were finished and are "
+            "unchanged."
         )
     return found
 
 
 def _needed(settings: MergeSettings, inputs: MergeInputs, finished: Collection[str]) -> int:
-    """Bytes that the disk must still have room for."""
+    """The bytes that must be free on the disk."""
     folder = _carried_from(settings, inputs).folder
     each = _ROOM + sum((folder / name).stat().st_size for name in model_files(folder))
     for shard, tensors in inputs.shards.items():
@@ -179,7 +179,7 @@ def _write_beside(
     partial: PartialFolder,
     finished: Sequence[FinishedShard],
 ) -> MergeReport:
-    """All that a folder needs beside its shards; the report."""
+    """Write the other files of each folder, and return the report."""
     source = _carried_from(settings, inputs).folder
     carried = [str(name) for name in model_files(source)]
     report = make_report(settings, inputs, finished, carried)
@@ -192,7 +192,7 @@ def _write_beside(
 
 
 def _write_index(folder: Path, inputs: MergeInputs) -> None:
-    """The index that shards need; one file of the usual name needs none."""
+    """Write the index of several shards; a single file of the usual name needs none."""
     shards = inputs.shards
     if len(shards) == 1 and not re.search(r"-\d+-of-\d+\.", next(iter(shards))):
         return

@@ -1,6 +1,6 @@
-"""What stands beside the weights: configuration, tokenizer, processor, chat template.
+"""The files beside the weights: configuration, tokenizer, processor, chat template.
 
-All of it is taken from one side, the base by default, so that along α the weights alone vary.
+All are copied from one side, by default the base, so that only the weights vary with α.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ REPORT = "merge.json"
 _SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", ".spm", ".bpe"})
 _FOLDERS = ("additional_chat_templates", "chat_templates")
 _NOT = frozenset({REPORT, "trainer_state.json", "all_results.json", "train_results.json"})
-# What may differ between a base and its fine-tune without a model that reads otherwise.
+# Keys that may differ between a base and its fine-tune without changing the model's input.
 _HARMLESS = frozenset(
     {"_name_or_path", "transformers_version", "torch_dtype", "dtype", "use_cache", "_commit_hash",
      "architectures", "initializer_range", "initializer_factor"}
@@ -41,7 +41,7 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def copy_model_files(folder: Path, out: Path) -> list[Path]:
-    """Copy the files beside the weights; the copies."""
+    """Copy the files beside the weights, and return the copies."""
     copies = [out / name for name in model_files(folder)]
     for copy in copies:
         copy.parent.mkdir(exist_ok=True)
@@ -52,7 +52,7 @@ def copy_model_files(folder: Path, out: Path) -> list[Path]:
 def compare_model_files(
     base: OpenCheckpoint, other: OpenCheckpoint, *, accept_vocabulary: bool = False
 ) -> tuple[list[str], list[str]]:
-    """Warnings and notes of what differs. MergeError where token numbers mean other tokens."""
+    """Warnings and notes on differences. Raises MergeError if token ids mean different tokens."""
     _compare_vocabularies(base, other, accept_vocabulary)
     ours, theirs = base.config, other.config
     if other.converted:
@@ -97,7 +97,7 @@ def _compare_vocabularies(base: OpenCheckpoint, other: OpenCheckpoint, accept: b
 
 
 def _vocabulary(folder: Path) -> dict[int, str]:
-    """Token by number, as far as JSON files tell."""
+    """Token id → token, as far as JSON files have them."""
     found: dict[int, str] = {}
     file = folder / "tokenizer.json"
     if file.is_file():
@@ -107,7 +107,7 @@ def _vocabulary(folder: Path) -> dict[int, str]:
         with _reading_tokens(file):
             if isinstance(vocabulary, dict):
                 found |= {int(number): str(token) for token, number in vocabulary.items()}
-            elif isinstance(vocabulary, list):  # of a unigram model: [token, score]
+            elif isinstance(vocabulary, list):  # a unigram model has [token, score]
                 found |= {i: str(one[0]) for i, one in enumerate(vocabulary) if one}
             for token in document.get("added_tokens") or ():
                 found[int(token["id"])] = str(token["content"])

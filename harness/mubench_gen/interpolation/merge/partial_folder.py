@@ -1,7 +1,7 @@
-"""Where an unfinished merge lies, so that nothing that looks complete is ever incomplete.
+"""The folder of an unfinished merge, so that a folder of the final name is always complete.
 
-`.NAME.partial` beside the folder to come holds everything until the end, when it gets its name.
-In its `.progress` are the settings and inputs of the merge, and what each finished shard tells.
+`.NAME.partial`, next to the folder to write, holds everything until it is renamed at the end. Its
+`.progress` holds the settings and inputs of the merge, and a record of each finished shard.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _PROGRESS, _LOCK, _SETTINGS = ".progress", "lock", "settings.json"
 
 @dataclass(frozen=True, slots=True)
 class PartialFolder:
-    """One that this process holds."""
+    """A partial folder that this process has locked."""
 
     out: Path
     folder: Path
 
     def note(self, shard: str, finished: FinishedShard) -> None:
-        """Keep that this shard is finished."""
+        """Record that this shard is finished."""
         write_json(self._record(shard), asdict(finished), sealed=True)
 
     def finished(self, shard: str) -> FinishedShard | None:
-        """What was kept of a shard; None where nothing was, or it is damaged."""
+        """The record of a shard; None if there is none or it is damaged."""
         try:
             record = read_json(self._record(shard))
             if not is_sealed(record):
@@ -53,7 +53,7 @@ class PartialFolder:
             return None
 
     def remove(self) -> None:
-        """Remove what was begun."""
+        """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def clear(self) -> None:
@@ -63,7 +63,7 @@ class PartialFolder:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def complete(self, content: Path | None = None) -> None:
-        """Give the folder its name; or a folder in it, and remove the rest."""
+        """Give the folder (or the folder `content` in it, removing the rest) its final name."""
         if content is None:
             shutil.rmtree(self.folder / _PROGRESS)
         sync_path(content or self.folder)
@@ -80,7 +80,7 @@ class PartialFolder:
 
 
 def refuse_existing(out: Path) -> None:
-    """An output that is there already is left as it is; an empty folder is none."""
+    """Raise MergeError if the output exists already; an empty folder doesn't count."""
     try:
         if out.is_dir() and not any(out.iterdir()):
             return
@@ -95,8 +95,8 @@ def refuse_existing(out: Path) -> None:
 def open_partial(out: Path, settings: Mapping[str, Any]) -> Iterator[PartialFolder]:
     """The partial folder of `out`, with what an interrupted merge of these settings finished.
 
-    What another merge began is removed. It stays when the block is left by an interruption or
-    a full disk.
+    Results of another merge are removed. The folder remains after an interruption or a full
+    disk.
     """
     partial = PartialFolder(out, out.parent / f".{out.name}.partial")
     try:
@@ -107,10 +107,10 @@ def open_partial(out: Path, settings: Mapping[str, Any]) -> Iterator[PartialFold
     try:
         _lock(out, handle)
         try:
-            _settle(partial, settings)
+            _clear_if_other(partial, settings)
         except OSError as error:
             raise MergeError(
-                f"{describe_failure(out, error)} Mend the disk, or remove {partial.folder} "
+                f"{describe_failure(out, error)} Repair the disk, or remove {partial.folder} "
                 "and merge again."
             ) from None
         yield partial
@@ -128,8 +128,8 @@ def _lock(out: Path, handle: int) -> None:
             ) from None
 
 
-def _settle(partial: PartialFolder, settings: Mapping[str, Any]) -> None:
-    """Empty the folder where it holds anything else than this merge."""
+def _clear_if_other(partial: PartialFolder, settings: Mapping[str, Any]) -> None:
+    """Empty the folder if it holds another merge than this one."""
     path = partial.folder / _PROGRESS / _SETTINGS
     if path.exists():
         try:
@@ -138,18 +138,18 @@ def _settle(partial: PartialFolder, settings: Mapping[str, Any]) -> None:
             stored = None
         if stored == blanked(settings):
             return
-        log(f"{partial.folder}: another merge, or one of other inputs, began here: begins anew.")
+        log(f"{partial.folder}: holds another merge, or one of other inputs: starting anew.")
     partial.clear()
     write_json(path, settings)
 
 
 def describe_failure(out: Path, error: OSError) -> str:
-    """What the system did not do, and with which file."""
+    """A message with the file that could not be read or written, and why."""
     return f"--out {out}: {error.filename or 'it'} cannot be written or read: {error.strerror}."
 
 
 def require_space(partial: PartialFolder, needed: int) -> None:
-    """MergeError where the disk has less room than the merge will take."""
+    """Raise MergeError if the disk has less space than the merge needs."""
     free = shutil.disk_usage(partial.folder).free
     if needed > free:
         raise MergeError(
@@ -159,7 +159,7 @@ def require_space(partial: PartialFolder, needed: int) -> None:
 
 
 def sync_path(path: Path) -> None:
-    """Have a file, or the names in a folder, written to the disk now."""
+    """Flush a file, or the entries of a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         sync(handle, path.parent)

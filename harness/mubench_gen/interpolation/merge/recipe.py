@@ -1,4 +1,4 @@
-"""What a merge is to do: method, α, which tensors. Checked before anything is opened."""
+"""The recipe of a merge: method, α, which tensors. Checked before anything is opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mubench_gen.errors import SettingError, did_you_mean
 Method = Literal["linear", "slerp", "task-arithmetic", "lines"]
 METHODS: tuple[str, ...] = get_args(Method)
 _MOST_ALPHAS = 201
-_BETWEEN = ("linear", "slerp")  # methods that go from the base to the fine-tune and no further
+_BETWEEN = ("linear", "slerp")  # methods that are defined only between the base and the fine-tune
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Recipe:
     task-arithmetic: base + α·Σ(fine-tuned − base), α of any size. lines (LiNeS, Wang et al.
     2024, arXiv 2410.17146): base + λ·mean(fine-tuned − base) with λ = α + (1 − α)·(l − 1)/(L − 1)
     in block l of the L of a tower, and α outside the blocks.
-    Tensors that `include` and `exclude` leave out stay the base's.
+    Tensors that `include` and `exclude` leave out are the base's.
     """
 
     alphas: tuple[Decimal, ...]
@@ -54,7 +54,7 @@ def make_recipe(
     include: Iterable[str] = (),
     exclude: Iterable[str] = (),
 ) -> Recipe:
-    """The recipe, checked. SettingError for an α or a method that cannot be."""
+    """The checked recipe. Raises SettingError for an invalid α or method."""
     if method not in METHODS:
         raise SettingError(f"No method {method!r}. {did_you_mean(method, METHODS)}")
     found = parse_alphas(alphas)
@@ -86,7 +86,7 @@ def spelled(alpha: Decimal) -> str:
 
 
 def folder_name(alpha: Decimal) -> str:
-    """The folder of one α of several."""
+    """The folder's name for one of several α."""
     return f"alpha-{spelled(alpha)}"
 
 
@@ -142,7 +142,7 @@ def block_depths(names: Iterable[str]) -> Mapping[str, tuple[int, int]]:
     return {name: (number, counts[tower]) for name, (tower, number) in found.items()}
 
 
-# The first whole number in a name is that of a block: vision_model.encoder.layers.3.mlp.fc1.weight
+# The first integer in a name is its block's: vision_model.encoder.layers.3.mlp.fc1.weight
 BLOCK = re.compile(r"(?P<tower>.*?)\.(?P<number>[0-9]{1,9})\.")
 
 

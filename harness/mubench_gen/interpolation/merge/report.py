@@ -16,8 +16,8 @@ from mubench_gen.interpolation.merge.matching import OutputTensor
 from mubench_gen.interpolation.merge.recipe import Recipe, block_of
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard
 
-# Norm of the difference against that of the base. The fine-tune of the tiny CLIP has 0.12; of two
-# models that were trained apart one expects about 1.4, as of independent vectors of one length.
+# ‖Δ‖ / ‖base‖. The fine-tune of the tiny CLIP has 0.12; two models that were trained separately
+# have about 1.4, like independent vectors of equal length.
 _UNRELATED = 0.7
 
 
@@ -38,7 +38,7 @@ class BlockDistance:
 
 @dataclass(frozen=True, slots=True)
 class MergeReport:
-    """`merged`, `copied`, `skipped` are names; `identical` of the merged are equal in all."""
+    """`merged`, `copied`, `skipped`: names of tensors; `identical`: merged ones equal in all."""
 
     base: str
     finetuned: tuple[str, ...]
@@ -58,7 +58,7 @@ class MergeReport:
     notes: tuple[str, ...]
 
     def as_dict(self, alpha: str | None = None) -> dict[str, Any]:
-        """As JSON; with `alpha` that of one result."""
+        """For JSON; with `alpha`, the report of one result."""
         recipe = self.recipe.as_dict()
         if alpha is not None:
             recipe = {"alpha": alpha, **{k: v for k, v in recipe.items() if k != "alphas"}}
@@ -126,7 +126,7 @@ def make_report(
 def block_distances(
     tensors: Iterable[OutputTensor], products: Mapping[str, InnerProducts]
 ) -> tuple[BlockDistance, ...]:
-    """Merged tensors by block, in the order of the files, numbered ones in theirs."""
+    """Distances by block, in the order of the files; numbered blocks by number."""
     groups: dict[str, list[OutputTensor]] = {}
     for one in tensors:
         if one.action == "merged":
@@ -147,7 +147,7 @@ def block_distances(
 
 
 def warnings_of(total: InnerProducts, base: str, finetuned: Sequence[str]) -> list[str]:
-    """What the distance tells of the two models."""
+    """Warn if the distance shows that the models are unrelated."""
     distance = total.distance
     if distance is not None and distance <= _UNRELATED:
         return []
@@ -155,12 +155,12 @@ def warnings_of(total: InnerProducts, base: str, finetuned: Sequence[str]) -> li
     cosine = "" if total.cosine is None else f", cosine {total.cosine:.2f}"
     return [
         f"{base} and {', '.join(finetuned)} look unrelated: {measured}{cosine}. Weights between "
-        "two models that were trained apart are of no use: check that this is the base"
+        "two models that were trained separately are useless: check that this is the base"
     ]
 
 
 def equality_note(products: Mapping[str, InnerProducts]) -> list[str]:
-    """A note where nothing differs at all."""
+    """A note if nothing differs at all."""
     if any(one.difference for one in products.values()):
         return []
     return [f"base and fine-tune are equal in all that is merged: {listed(list(products))}"]

@@ -1,4 +1,4 @@
-"""Safetensors files: their headers, checked as they are read, and made for files to be written.
+"""Safetensors files: reads and checks headers, and makes the headers of new files.
 
 The format: eight bytes with the header's length (little-endian), the header (JSON: a tensor's
 dtype, shape and byte range, and `__metadata__`), then the tensors without gaps.
@@ -38,7 +38,7 @@ class _Entry:
 def open_safetensors(paths: Sequence[Path], files: ExitStack) -> StateDict:
     """The tensors of safetensors files, which stay open until `files` closes them.
 
-    MergeError where file and header don't fit each other.
+    Raises MergeError if a file contradicts its header.
     """
     shards: dict[str, list[str]] = {}
     tensors: dict[str, Tensor] = {}
@@ -52,7 +52,7 @@ def open_safetensors(paths: Sequence[Path], files: ExitStack) -> StateDict:
             if one.name in tensors:
                 raise MergeError(f"{path}: holds {one.name!r}, which another shard holds too.")
             tensors[one.name] = FileTensor(one.dtype, one.shape, file.fileno(), one.start, path)
-    ties = [  # `save_model` of safetensors notes what it left out, and under which name it is
+    ties = [  # `save_model` of safetensors records each name left out, and the one kept
         frozenset((left, kept))
         for left, kept in metadata.items()
         if kept in tensors and left not in tensors
@@ -63,7 +63,7 @@ def open_safetensors(paths: Sequence[Path], files: ExitStack) -> StateDict:
 def lay_out(
     tensors: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mapping[str, str]
 ) -> tuple[bytes, dict[str, int]]:
-    """The first bytes of a file with these tensors (name, dtype, shape), and where each begins."""
+    """The header of a file with these tensors (name, dtype, shape), and the offset of each."""
     document: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     starts, at = {}, 0
     for name, dtype, shape in tensors:
@@ -114,7 +114,7 @@ def _document(path: Path, text: bytes) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose names differ: of two of one name, readers take the one or the other."""
+    """An object without duplicate names, of which readers would choose one or the other."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name stands twice")

@@ -1,7 +1,7 @@
 """One shard of the base → one shard of each result, a chunk at a time, in a few threads.
 
-Every byte of an input is read once, whatever the number of α, and memory holds some chunks,
-whatever the size of tensors and files.
+Every byte of an input is read once for all α, and memory holds only a few chunks, for any size of
+tensors and files.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _THREADS = min(4, os.cpu_count() or 1)
 class FinishedShard:
     """A shard that is written for every α.
 
-    `checksums`: one a result, by which its file is known again. `products`: of the tensors that
-    were merged; `identical`: which of these are equal in all inputs.
+    `checksums`: one per result, to recognise its file. `products`: of the merged tensors;
+    `identical`: the merged tensors that are equal in all inputs.
     """
 
     checksums: tuple[int, ...]
@@ -49,7 +49,7 @@ class FinishedShard:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A chunk, or the chunks of a tensor, that stand in every file."""
+    """A chunk, or the chunks of a tensor, that every file has."""
 
     checksums: tuple[int, ...]
     products: InnerProducts
@@ -67,7 +67,7 @@ class _Written:
 class ShardWriter:
     """`names`: of the base and the fine-tunes, for messages. `depths`: see `recipe.block_depths`.
 
-    `progress` is told of numbers of elements that are written.
+    `progress` is called with numbers of written elements.
     """
 
     recipe: Recipe
@@ -77,10 +77,10 @@ class ShardWriter:
     progress: Callable[[int], None]
 
     def write(self, tensors: Sequence[OutputTensor], files: Sequence[Path]) -> FinishedShard:
-        """Write the shard of each α to its file, and have it on the disk.
+        """Write the shard of each α to its file, and flush it to the disk.
 
-        MergeError for NaN or Inf in an input and for a value that the type cannot hold, OSError
-        where the disk is full; the files are incomplete then.
+        Raises MergeError for NaN or Inf in an input and for a value that the type cannot hold,
+        OSError if the disk is full; the files are then incomplete.
         """
         header, starts = layout(tensors, self.metadata)
         written: dict[str, _Written] = {}
@@ -99,7 +99,7 @@ class ShardWriter:
         )
 
     def is_intact(self, tensors: Sequence[OutputTensor], file: Path, expected: int) -> bool:
-        """Whether a file is still what was written, by its checksum: all of it is read."""
+        """Whether a file is unchanged since it was written, by the checksum of all of it."""
         header, starts = layout(tensors, self.metadata)
         try:
             with open_regular(file) as opened:
@@ -171,7 +171,7 @@ class ShardWriter:
 def layout(
     tensors: Sequence[OutputTensor], metadata: Mapping[str, str]
 ) -> tuple[bytes, dict[str, int]]:
-    """The header of a result's shard, and where each tensor begins in it."""
+    """The header of a result's shard, and the offset of each tensor."""
     return lay_out(((one.name, one.dtype, one.shape) for one in tensors), metadata)
 
 
@@ -197,9 +197,9 @@ def _write_all(handle: int, left: memoryview, at: int) -> None:
 
 
 def _begin_writing(handle: int, start: int, length: int) -> None:
-    """Have the disk begin while more is computed: Linux lets gigabytes lie in memory otherwise.
+    """Start writing to the disk while more is computed; Linux would buffer gigabytes otherwise.
 
-    A hint alone. What it is named for, that written pages leave the cache, matters less.
+    It is only a hint. That written pages leave the cache, as its name says, matters less.
     """
     if hasattr(os, "posix_fadvise"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""One chunk of one tensor: read from each input, and merged for every α."""
+"""Reads one chunk of one tensor from each input, and merges it for every α."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Chunk = tuple[int, int]  # first element, number of elements
 
 @dataclass(frozen=True, slots=True)
 class MergedChunk:
-    """`results`: the bytes for each α, made as they are asked for. `equal`: in all inputs."""
+    """`results`: the bytes for each α, computed lazily. `equal`: the inputs are equal."""
 
     results: Iterator[Array]
     products: InnerProducts
@@ -40,8 +40,8 @@ def merge_chunk(
 ) -> MergedChunk:
     """The chunk for each α. `names`: the inputs', for messages.
 
-    MergeError for NaN or Inf in an input and, from `results`, for a value that the type cannot
-    hold.
+    Raises MergeError for NaN or Inf in an input and, from `results`, for a value that the type
+    cannot hold.
     """
     inputs = _read(tensor, chunk)
     if tensor.action != "merged":
@@ -56,14 +56,14 @@ def merge_chunk(
 
 
 def products_of(tensor: OutputTensor, names: Sequence[str], chunk: Chunk) -> InnerProducts:
-    """The chunk's inner products alone. MergeError for NaN or Inf."""
+    """Only the chunk's inner products. Raises MergeError for NaN or Inf."""
     return _products(tensor, names, chunk, _decoded(tensor, _read(tensor, chunk)))
 
 
 def _read(tensor: OutputTensor, chunk: Chunk) -> list[Array]:
     base = tensor.base.read(*chunk)
     others = () if tensor.action == "skipped" else tensor.finetuned
-    # Of what an adapter leaves as it is, the fine-tune's tensor is the base's.
+    # For a tensor that an adapter does not change, the fine-tune's is the base's.
     return [base, *(base if one is tensor.base else one.read(*chunk) for one in others)]
 
 

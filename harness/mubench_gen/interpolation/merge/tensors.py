@@ -1,4 +1,4 @@
-"""A checkpoint's tensors as ranges of elements that are read when they are needed."""
+"""Tensors of a checkpoint whose elements are read in ranges, when needed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mubench_gen.errors import MergeError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Bytes an element. What is not in here is quantised or unknown, and never merged.
+# Bytes per element. Other types are quantised or unknown, and never merged.
 SIZES: Mapping[str, int] = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2,
     "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
 }  # fmt: skip
 FLOATS = ("F64", "F32", "F16", "BF16")
-_CHUNK = 1 << 17  # elements: the arrays of one chunk stay in a core's cache
+_CHUNK = 1 << 17  # elements, so that the arrays of one chunk fit into a core's cache
 
 
 class Sized(Protocol):
@@ -45,7 +45,7 @@ class Tensor(Sized, Protocol):
 class StateDict:
     """The tensors of some files by name, and the names by file, in the order of the bytes.
 
-    `ties`: names that the files say are one tensor.
+    `ties`: sets of names that the files declare to be one tensor.
     """
 
     shards: Mapping[str, Sequence[str]]
@@ -63,7 +63,7 @@ def chunks(tensor: Sized) -> Iterator[tuple[int, int]]:
 
 
 def byte_count(tensor: Sized) -> int:
-    """How many bytes a tensor of this type and shape has."""
+    """The number of bytes of a tensor of this type and shape."""
     return SIZES[tensor.dtype] * math.prod(tensor.shape)
 
 
@@ -73,7 +73,7 @@ def read_whole(tensor: Tensor) -> Array:
 
 
 def are_equal(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are the same to the last bit."""
+    """Whether two tensors are bitwise equal."""
     if one.dtype != other.dtype or one.shape != other.shape:
         return False
     return all(np.array_equal(one.read(*chunk), other.read(*chunk)) for chunk in chunks(one))
@@ -83,8 +83,8 @@ def are_equal(one: Tensor, other: Tensor) -> bool:
 class FileTensor:
     """A range of an open file.
 
-    Not mapped into memory: a file that becomes shorter, or a disk that fails, would end the
-    process without a word.
+    Not mapped into memory, because a truncated file or a failing disk would then kill the
+    process without a message.
     """
 
     dtype: str
@@ -100,7 +100,7 @@ class FileTensor:
         while left:
             try:
                 got = os.preadv(self.handle, [left], at)
-            except OSError as error:  # of which file, the system does not say
+            except OSError as error:  # the error itself does not name the file
                 raise OSError(error.errno, error.strerror, str(self.path)) from None
             if not got:
                 raise MergeError(f"{self.path} became shorter while it was read.")
@@ -110,7 +110,7 @@ class FileTensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MemoryTensor:
-    """A tensor that lies in memory, or in a file mapped into it: `content` are its bytes."""
+    """A tensor in memory, or in a memory-mapped file; `content` is its bytes."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -139,7 +139,7 @@ class RowsTensor:
 
 @dataclass(frozen=True, slots=True)
 class StackedTensor:
-    """Tensors of one type and width, one below the other."""
+    """Tensors of one type and width, stacked by rows."""
 
     parts: Sequence[Tensor]
 
@@ -164,7 +164,7 @@ class StackedTensor:
 
 @dataclass(frozen=True, slots=True)
 class TransposedTensor:
-    """A matrix with rows and columns exchanged. Each read reads all of it, so for small ones."""
+    """A transposed matrix. Each read reads all of it, so only for small ones."""
 
     whole: Tensor
 

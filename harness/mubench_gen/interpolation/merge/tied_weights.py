@@ -1,7 +1,7 @@
-"""Which tensors of a checkpoint are one under two names, by what says so: never by their values.
+"""Finds tied tensors (one tensor under two names) by declarations, never by equal values.
 
-That is its configuration (an output layer that is the embedding), the header of a safetensors
-file (`save_model` notes what it left out), and storage that two names of a torch pickle share.
+Ties are declared by the configuration (the output layer is the embedding), the header of a
+safetensors file (`save_model` records names that it left out), and shared storage in a pickle.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HEAD = re.compile(r"(model\.|language_model\.)*lm_head\.weight")
 _EMBEDDING = re.compile(
     r"(model\.|language_model\.|text_model\.|transformer\.)*(embed_tokens|wte)\.weight"
 )
-# Whose output layer is the embedding where config.json says nothing of it.
+# Architectures whose output layer is the embedding if config.json doesn't say.
 TIED_BY_DEFAULT = frozenset(
     {"gemma", "gemma2", "gemma3", "gemma3_text", "gemma3n", "gemma3n_text", "gemma4", "gemma4_text",
      "paligemma", "gpt2"}
@@ -25,9 +25,9 @@ TIED_BY_DEFAULT = frozenset(
 
 
 def tied_name(name: str, stores: OpenCheckpoint, lacks: OpenCheckpoint) -> str | None:
-    """The name under which `lacks` has that tensor of `stores`, where the two names are tied.
+    """The name under which `lacks` has that tensor of `stores`, if the two names are tied.
 
-    `stores`, which has both, must have the same in both: else they are not tied there.
+    `stores` has both names, and both must be equal there: else they are not tied.
     """
     groups = [*stores.ties, *lacks.ties]
     if ties_embeddings(lacks.config):
@@ -40,7 +40,7 @@ def tied_name(name: str, stores: OpenCheckpoint, lacks: OpenCheckpoint) -> str |
 
 
 def has_own_head(base: OpenCheckpoint, other: OpenCheckpoint) -> bool:
-    """Whether the base's output layer is its embedding, and the other's is one of its own."""
+    """Whether the base's output layer is its embedding, and the other's is a separate tensor."""
     if not ties_embeddings(base.config):
         return False
     pair = sorted(embedding_and_head(base.tensors))
@@ -49,7 +49,7 @@ def has_own_head(base: OpenCheckpoint, other: OpenCheckpoint) -> bool:
 
 
 def embedding_and_head(names: Iterable[str]) -> frozenset[str]:
-    """The embedding of the words and the output layer, which a configuration can tie; or none."""
+    """The word embedding and the output layer, which a configuration can tie; empty without."""
     known = list(names)
     heads = [name for name in known if _HEAD.fullmatch(name)]
     words = [name for name in known if _EMBEDDING.fullmatch(name)]

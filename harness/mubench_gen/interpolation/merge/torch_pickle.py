@@ -1,4 +1,4 @@
-"""Weights in pickle: opened by torch with `weights_only=True`, mapped into memory where it can."""
+"""Weights in pickle: opened by torch with `weights_only=True`, memory-mapped if possible."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from mubench_gen.errors import MergeError, MissingExtraError, UsageError, descri
 from mubench_gen.interpolation.merge.files import listed
 from mubench_gen.interpolation.merge.tensors import MemoryTensor, StateDict, Tensor
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model")  # that training scripts put around weights
+_WRAPPERS = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+)  # keys under which training scripts nest the weights
 _DATA_PARALLEL = "module."
-_EXPANDED = 2**24  # bytes that a tensor may take without as many in the file
-_GLOBAL = re.compile(r"(?:GLOBAL|global) ([\w.]+)")  # in what torch says of what it refuses
+_EXPANDED = 2**24  # bytes that a tensor may have without as many in the file
+_GLOBAL = re.compile(r"(?:GLOBAL|global) ([\w.]+)")  # in torch's message about a refused object
 
 
 def open_pickles(paths: Sequence[Path]) -> StateDict:
-    """The tensors of pickle files. MergeError for what `weights_only=True` refuses."""
+    """The tensors of pickle files. Raises MergeError if `weights_only=True` refuses one."""
     shards: dict[str, list[str]] = {}
     tensors: dict[str, Tensor] = {}
     notes: list[str] = []
@@ -33,7 +37,7 @@ def open_pickles(paths: Sequence[Path]) -> StateDict:
             ties += _shared(state)
         except UsageError:
             raise
-        except Exception as error:  # torch raises what it likes on a damaged file, early or late
+        except Exception as error:  # torch raises any kind of error on a damaged file
             raise _unreadable(path, error) from None
         twice = [name for name in found if name in tensors]
         if twice:
@@ -53,10 +57,10 @@ def _load(path: Path) -> Any:
         _refuse_compressed(path)
     try:
         with warnings.catch_warnings(action="ignore"):
-            # Files of torch before 1.6 are no archives, and can't be mapped.
+            # Files of torch before 1.6 are not archives and cannot be mapped.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
     except pickle.UnpicklingError as error:
-        # What torch says goes on to advise reading it without weights_only.
+        # torch's message also advises to read without weights_only, so it is not shown.
         found = _GLOBAL.search(describe(error))
         if found is None:
             raise
@@ -68,7 +72,7 @@ def _load(path: Path) -> Any:
 
 
 def _unreadable(path: Path, error: Exception) -> MergeError:
-    """What torch says of a damaged file, but for its advice to read it without weights_only."""
+    """torch's message about a damaged file, without its advice to drop weights_only."""
     reason = describe(error).strip().partition("\n")[0].strip()
     words = "" if isinstance(error, pickle.UnpicklingError) or not reason else f": {reason[:300]}"
     return MergeError(
@@ -77,7 +81,7 @@ def _unreadable(path: Path, error: Exception) -> MergeError:
 
 
 def _refuse_compressed(path: Path) -> None:
-    """torch stores what it archives as it is: what grows when it is unpacked is no file of its."""
+    """Refuse a compressed archive, which torch never writes and which may be a zip bomb."""
     with zipfile.ZipFile(path) as archive:
         held = archive.infolist()
     if any(one.compress_type for one in held) or sum(one.file_size for one in held) > (
@@ -110,7 +114,7 @@ def _unwrapped(path: Path, loaded: Any, notes: list[str]) -> Mapping[str, Any]:
 
 
 def _shared(state: Mapping[str, Any]) -> list[frozenset[str]]:
-    """The names that stand for one tensor: the same place in the same storage."""
+    """Sets of names with the same position in the same storage, which are one tensor."""
     places: dict[tuple[Any, ...], set[str]] = {}
     for name, value in state.items():
         place = (value.data_ptr(), value.dtype, tuple(value.shape), value.stride())

@@ -1,3 +1,3 @@
-"""Along α from a base to its fine-tune: every α asked the same items, and the frontier."""
+"""Evaluates every α from a base to its fine-tune on the same items, and the frontier."""
 
 from __future__ import annotations

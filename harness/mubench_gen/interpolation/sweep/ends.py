@@ -1,7 +1,7 @@
-"""Models whose weights move between a base's and a fine-tune's: loaded once for all α.
+"""Models that interpolate their weights between a base and a fine-tune, loaded once for all α.
 
-`move(alpha)` says where; `load`, which a run calls before its first request, goes there. So a
-run that has nothing left to ask loads nothing.
+`move(alpha)` sets the target; `load`, which a run calls before its first request, applies it. So
+a run without open requests loads nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Ends:
-    """The way between two checkpoints. A mixin: the engine's own class stands behind it."""
+    """A mixin that interpolates between two checkpoints; the engine's class comes after it."""
 
     finetuned: Checkpoint
     recipe: Recipe
@@ -53,20 +53,20 @@ class Ends:
         scratch: Path,
         digests: tuple[str | None, str | None] | None = None,
     ) -> None:
-        """Between which two and how (by method and patterns); `scratch` is for files that an
-        engine must read. `digests`: what the two are, where they must be that.
+        """Set the fine-tune and how to interpolate (method and patterns). `scratch`: a folder for
+        files that an engine must read. `digests`: of the two checkpoints, to be checked.
         """
         self.finetuned, self.recipe, self.scratch = finetuned, recipe, scratch
         self._digests, self._there = digests, ()
 
     def move(self, alpha: Decimal | None) -> None:
-        """What the next `load` makes of the weights; None: the base, where it is at no α."""
+        """Set the α of the next `load`; None stands for the base if no α gives it."""
         self._wanted = alpha
 
     def load(self) -> None:
         super().load()  # type: ignore[misc]
         if self._there != (self._wanted,):
-            self._there = ()  # until it is there, it is nowhere
+            self._there = ()  # unknown if the move fails
             self._check_unchanged()
             self._go(self._wanted)
             self._there = (self._wanted,)
@@ -79,7 +79,7 @@ class Ends:
         raise NotImplementedError
 
     def _check_unchanged(self) -> None:
-        """That the files are still those that the keys of the answers stand for."""
+        """Check that the files have not changed: the keys of the answers include their digests."""
         sides = ((self._checkpoint, self.runtime.revision), (self.finetuned, None))
         for (side, revision), digest in zip(sides, self._digests or (), strict=False):
             if digest_of(side, revision) != digest:
@@ -90,7 +90,7 @@ class Ends:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """The engine's own, with what is true of weights that no file holds."""
+        """The engine's facts, corrected for interpolated weights, which no file holds."""
         own: Mapping[str, Any] = super().facts  # type: ignore[misc]
         told = {
             "finetuned": str(self.finetuned.path),
@@ -101,7 +101,7 @@ class Ends:
 
 
 def name_of(checkpoint: Checkpoint, revision: str | None = None) -> str:
-    """What `merge` calls a checkpoint: a folder, or OWNER/NAME@REVISION."""
+    """The checkpoint's name for `merge`: a folder, or OWNER/NAME@REVISION."""
     wanted = revision or checkpoint.revision
     if wanted is None or os.path.isdir(user_path(checkpoint.path)):
         return str(checkpoint.path)
@@ -109,16 +109,18 @@ def name_of(checkpoint: Checkpoint, revision: str | None = None) -> str:
 
 
 def digest_of(checkpoint: Checkpoint, revision: str | None = None) -> str | None:
-    """What stands for the weights of a checkpoint; it is fetched where it is not at hand."""
+    """A digest of a checkpoint's weights; fetches the checkpoint if needed."""
     folder = find_folder(name_of(checkpoint, revision))
     digest = digest_checkpoint(folder)
-    if digest is not None and is_adapter(str(folder)):  # its configuration scales it
+    if digest is not None and is_adapter(
+        str(folder)
+    ):  # an adapter's configuration changes its effect
         return f"{digest.weights}-{digest.settings}"
     return None if digest is None else digest.weights
 
 
 def one_of(recipe: Recipe, alpha: Decimal | None) -> Recipe:
-    """The recipe of one place on the way; None: of the base."""
+    """The recipe of one α; None: of the base."""
     if alpha is None:
         return replace(recipe, alphas=(Decimal(0),), method="linear")
     return replace(recipe, alphas=(alpha,))
@@ -127,18 +129,18 @@ def one_of(recipe: Recipe, alpha: Decimal | None) -> Recipe:
 class _InPlace(Ends):
     """θ ← mix(base, fine-tuned), a tensor at a time, in a model of transformers.
 
-    Memory holds both checkpoints in the precision that they are stored in, beside the model.
-    Arithmetic as in `merge`: float32, rounded once to the stored precision.
+    Memory holds both checkpoints in their stored precision, and the model. The arithmetic is
+    that of `merge`: float32, rounded once to the stored precision.
 
-    A fine-tune that transformers cannot open as it is (an adapter, another layout), or of which
-    patterns take a part, is written once as a folder with the base's layout, of the part alone:
-    patterns are those of names in files, which transformers' own names are not.
+    If transformers cannot open the fine-tune directly (an adapter, another layout), or patterns
+    select tensors, the selected part is first written as a folder in the base's layout, because
+    patterns match the names in files, which differ from transformers' names.
     """
 
     _opened: LoadedCheckpoint | None
     options: Any
     _states: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]] | None = None
-    _adapter = False  # whether the fine-tune is one: it has no precision of its own
+    _adapter = False  # whether the fine-tune is an adapter, whose result has the base's precision
 
     def _family(self) -> Family:
         raise NotImplementedError
@@ -183,14 +185,14 @@ class _InPlace(Ends):
     ) -> dict[str, torch.Tensor]:
         from mubench_gen.engines.transformers.checkpoint import stored_weights
 
-        # What was weighed, where the hub has moved on in the meantime.
+        # The revision whose digest was taken, even if the hub has a newer one.
         folder = find_folder(name_of(checkpoint, runtime.revision))
         source = read_source(replace(checkpoint, path=folder), runtime)
         return stored_weights(source, self.options, self._family(), dtype or "auto")
 
     @contextmanager
     def _readable(self) -> Iterator[Checkpoint]:
-        """The fine-tune as transformers opens it; what is written for that goes again."""
+        """Yield the fine-tune in a form that transformers opens, and remove temporary files."""
         whole = MergeSettings(
             base=name_of(self._checkpoint, self.runtime.revision),
             finetuned=(name_of(self.finetuned),),
@@ -214,7 +216,7 @@ class _InPlace(Ends):
 
 
 class InPlaceContrastive(_InPlace, TransformersContrastive):
-    """A CLIP and the like."""
+    """A contrastive model, such as CLIP, whose weights move in place."""
 
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
         TransformersContrastive.__init__(self, checkpoint, runtime)
@@ -227,7 +229,7 @@ class InPlaceContrastive(_InPlace, TransformersContrastive):
 
 
 class InPlaceGenerative(_InPlace, TransformersGenerative):
-    """A chat model that reads images."""
+    """A chat model that reads images, whose weights move in place."""
 
     def _family(self) -> Family:
         from mubench_gen.engines.transformers.checkpoint import GENERATIVE
@@ -241,8 +243,8 @@ def mixed(
     finetuned: torch.Tensor,
     stored: torch.dtype | None = None,
 ) -> torch.Tensor:
-    """One tensor between two, in `stored`, by default a type that holds both; either end is
-    that end itself.
+    """Interpolate one tensor, in type `stored`, by default one that holds both exactly; at
+    either end the result is the tensor of that end.
     """
     import torch
 
@@ -266,19 +268,19 @@ def _products(base: torch.Tensor, finetuned: torch.Tensor) -> InnerProducts:
 
 
 def _is_foreign(settings: MergeSettings) -> bool:
-    """Whether the fine-tune is an adapter, or of another layout than the base."""
+    """Whether the fine-tune is an adapter, or has another layout than the base."""
     with ExitStack() as files:
         (side,) = open_inputs(settings, files).finetuned
         return side.adapter or side.converted
 
 
 def _of_finetuned(runtime: Runtime) -> Runtime:
-    """The revision asked for is the base's."""
+    """The runtime for the fine-tune: without the revision, which is the base's."""
     return replace(runtime, revision=None)
 
 
 def _check_names(base: Mapping[str, torch.Tensor], finetuned: Mapping[str, torch.Tensor]) -> None:
-    """Both went through one class of transformers: what differs now is the files' fault."""
+    """Check that transformers gave both models the same tensors."""
     unlike = [
         name
         for name in sorted(base.keys() | finetuned.keys())
@@ -292,7 +294,7 @@ def _check_names(base: Mapping[str, torch.Tensor], finetuned: Mapping[str, torch
 
 
 def _check_finite(name: str, state: Mapping[str, torch.Tensor]) -> None:
-    """As `merge` does: answers of weights with NaN would be answers all the same."""
+    """Refuse NaN and Inf, as `merge` does: such a model would still give answers."""
     for key, tensor in state.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise UsageError(

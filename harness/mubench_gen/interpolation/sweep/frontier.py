@@ -1,4 +1,4 @@
-"""runs of several α → the frontier: in-domain against the rest, with intervals."""
+"""runs of several α → the frontier: in-domain accuracy against the rest, with intervals."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 IN_DOMAIN, REST, MEAN = "in-domain", "rest", "mean"
-BASE = "base"  # what the base is called where it is at no α
+BASE = "base"  # the base's name if no α gives it
 _EQUAL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """An accuracy minus that of one end, paired by item, clustered by image; in shares."""
+    """The difference from one end's accuracy, paired by item, clustered by image; in shares."""
 
     difference: float
     ci95: tuple[float, float]
@@ -40,8 +40,8 @@ class Gain:
 class Point:
     """One α on one group of items: "in-domain", "rest", "mean" (of those two), or a task.
 
-    `accuracy` counts unanswered items wrong; of the mean it is half of each, however many items
-    they have. `over_base`, `over_finetuned`: against the ends, None at that end.
+    `accuracy` counts unanswered items as wrong; the mean weights both halves equally, whatever
+    their numbers of items. `over_base`, `over_finetuned`: gains over the ends, None at that end.
     """
 
     alpha: str
@@ -54,11 +54,11 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """The best α by the mean on one half of the images, and what it scores on the other.
+class ChosenAlpha:
+    """The best α by the mean on one half of the images, and its score on the other half.
 
     `chosen_on`, `scored_on`: images of the halves; `mean_there`: on the half that chose, which
-    flatters; `points`: of this α on the other half, in-domain, rest and mean.
+    is biased upwards; `points`: of this α on the other half: in-domain, rest and mean.
     """
 
     alpha: str
@@ -70,7 +70,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """What a sweep found. `beats_both`: the α whose mean is above that of both ends."""
+    """The result of a sweep. `beats_both`: the α whose mean is above that of both ends."""
 
     alphas: tuple[str, ...]
     in_domain: tuple[str, ...]
@@ -78,13 +78,13 @@ class Frontier:
     items: int
     n_excluded: int
     points: tuple[Point, ...]
-    chosen: Chosen | None
+    chosen: ChosenAlpha | None
     beats_both: tuple[str, ...]
     notes: tuple[str, ...]
     seed: int
 
     def of(self, part: str) -> list[Point]:
-        """The points of one part, along α."""
+        """The points of one part, by ascending α."""
         return [point for point in self.points if point.part == part]
 
     def as_dict(self) -> dict[str, Any]:
@@ -98,9 +98,9 @@ def frontier(
     *,
     seed: int = 0,
 ) -> Frontier:
-    """Hold the runs of ascending α side by side on the items that all of them answered.
+    """Compare the runs of ascending α on the items that all of them answered.
 
-    The ends are α 0 (or None, the base where it is at no α) and α 1, which must be there.
+    The ends are α 0 (or None: the base if no α gives it) and α 1, both required.
     `in_domain`: names of tasks.
     """
     reading = read_outcomes(runs)
@@ -142,14 +142,14 @@ def frontier(
 
 
 def named(alpha: Decimal | None) -> str:
-    """An α as it is written in tables and results."""
+    """An α as text for tables and results."""
     return BASE if alpha is None else spelled(alpha)
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Items × α; `inside` and `outside` are the items of the domain and the others; `ends` are
-    the places of the base and of the fine-tune.
+    """Values (items, α); `inside` and `outside` mark the items of the domain and the others;
+    `ends` are the indices of the base and of the fine-tune.
     """
 
     values: Floats
@@ -160,7 +160,7 @@ class _Table:
     ends: tuple[int, int]
 
     def points(self, part: str, among: Mask | None = None) -> list[Point]:
-        """Along α, of in-domain, rest or mean, on some of the items."""
+        """The points of in-domain, rest or mean, by ascending α, on some of the items."""
         kept = np.ones(len(self.values), bool) if among is None else among
         if part == IN_DOMAIN:
             return self.points_of(part, self.inside & kept)
@@ -201,8 +201,8 @@ class _Table:
         means: Floats = np.mean(halves, axis=0)
         return means
 
-    def chosen(self, seed: int) -> Chosen | None:
-        """None where a half has no items of one of the two kinds."""
+    def chosen(self, seed: int) -> ChosenAlpha | None:
+        """The chosen α; None if a half lacks items in-domain or of the rest."""
         images = np.unique(self.images[self.inside | self.outside])
         drawn = np.random.default_rng(seed).permutation(images)
         first = np.isin(self.images, drawn[: len(drawn) // 2])
@@ -210,9 +210,9 @@ class _Table:
         if not all((half & part).any() for half in halves for part in (self.inside, self.outside)):
             return None
         means = self.means(first)
-        best = int(np.argmax(np.round(means, 12)))  # of equals the nearest to the base
+        best = int(np.argmax(np.round(means, 12)))  # of equal means the nearest to the base
         points = [self.points(part, ~first)[best] for part in (IN_DOMAIN, REST, MEAN)]
-        return Chosen(
+        return ChosenAlpha(
             alpha=self.names[best],
             chosen_on=len(drawn) // 2,
             scored_on=len(drawn) - len(drawn) // 2,
@@ -227,9 +227,9 @@ class _Table:
         return Gain(found.difference, found.ci95)
 
     def _mean_gain(self, halves: Sequence[Mask], place: int, end: int) -> Gain | None:
-        """Of the mean of two means: linearised, clustered by image, Student's t.
+        """The gain in the mean of two means: linearised, clustered by image, Student's t.
 
-        Where no item says anything of the spread, from the two intervals (Zou & Donner 2008).
+        Without any variance between items, from the two intervals (Zou & Donner 2008).
         """
         if place == end:
             return None

@@ -1,4 +1,4 @@
-"""Which model moves between two checkpoints, by the engine. Nothing is loaded."""
+"""Chooses the model class that interpolates on an engine. Nothing is loaded."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ENGINES = ("transformers", "vllm")
 def open_ends(
     engine: str, base: Checkpoint, runtime: Runtime, *, adapter: str | None = None
 ) -> Model:
-    """The base's model, not loaded yet, that can move. SettingError for another engine.
+    """The base's model, not loaded yet, that can interpolate. Raises SettingError for others.
 
-    `adapter`: the fine-tune's folder, where it is a LoRA adapter.
+    `adapter`: the fine-tune's folder, if it is a LoRA adapter.
     """
     if engine not in ENGINES:
         raise SettingError(

@@ -17,7 +17,7 @@ from mubench_gen.interpolation.sweep.frontier import (
 from mubench_gen.report.html.static import drawing, html_table, static_page
 from mubench_gen.report.html.svg import tag, text, titled
 
-_SIDE, _EDGE = 360, 56  # pixels: of a drawing, and of the margin for its numbers
+_SIDE, _EDGE = 360, 56  # pixels of a drawing, and of the margin for its numbers
 _HEADS = (
     "α", "in-domain", "rest", "mean", "in-domain − base", "rest − base", "mean − base",
     "in-domain − fine-tune", "rest − fine-tune", "mean − fine-tune",
@@ -36,7 +36,7 @@ def page(found: Frontier, title: str) -> str:
 
 
 def explained(found: Frontier) -> list[str]:
-    """What the numbers are, and which α to take, in sentences."""
+    """Sentences that explain the numbers and recommend an α."""
     lines = [
         f"In-domain: {', '.join(found.in_domain)}. Rest: {', '.join(found.rest)}. Mean: of the "
         f"two, half each. On {found.items:,} items that every α answered"
@@ -46,9 +46,11 @@ def explained(found: Frontier) -> list[str]:
     if found.beats_both:
         lines.append(f"The mean is above that of both ends at α {', '.join(found.beats_both)}.")
     else:
-        lines.append("No α between has a mean above that of both ends.")
+        lines.append("No α between the ends has a mean above both.")
     if found.chosen is None:
-        lines.append("No α is recommended: half the images hold no items of both kinds.")
+        lines.append(
+            "No α is recommended: a half of the images lacks items in-domain or of the rest."
+        )
         return lines
     chosen = found.chosen
     mean = next(point for point in chosen.points if point.part == MEAN)
@@ -67,9 +69,9 @@ def explained(found: Frontier) -> list[str]:
 
 
 def svg(found: Frontier, title: str, *, alone: bool = False) -> str:
-    """To the left the frontier, a point an α; to the right accuracy along α.
+    """The frontier at the left, a point per α; accuracy by α at the right.
 
-    `alone`: for a file of its own, with a white ground.
+    `alone`: for a separate file, with a white background.
     """
     width, height = 2 * (_SIDE + _EDGE) + 70, _SIDE + _EDGE + 36
     ground = tag("rect", width=width, height=height, fill="white") if alone else ""
@@ -170,7 +172,7 @@ def _ticks(left: int, across: _Scale, up: _Scale) -> list[str]:
 
 
 def ends_rows(found: Frontier) -> list[list[str]]:
-    """A row an α: the three accuracies, and each against both ends."""
+    """A row per α: the three accuracies, and their differences from both ends."""
     parts = [found.of(part) for part in (IN_DOMAIN, REST, MEAN)]
     return [
         [
@@ -184,7 +186,7 @@ def ends_rows(found: Frontier) -> list[list[str]]:
 
 
 def task_rows(found: Frontier) -> list[list[str]]:
-    """A row a task: the number of items, and the accuracy at each α."""
+    """A row per task: the number of items, and the accuracy at each α."""
     rows = []
     for task in (*found.in_domain, *found.rest):
         points: Sequence[Point] = found.of(task)
@@ -197,7 +199,7 @@ def task_rows(found: Frontier) -> list[list[str]]:
 
 
 def signed_interval(gain: Gain | None) -> str:
-    """A difference in points with its interval; a dash where it is the end itself."""
+    """A difference in points with its interval; a dash at the end itself."""
     if gain is None:
         return "–"
     low, high = gain.ci95

@@ -1,6 +1,6 @@
 """A sweep: its folder, its runs, its frontier.
 
-SWEEP/alpha-A is a run folder like any other; SWEEP/sweep.json holds what was swept and found.
+SWEEP/alpha-A is a run folder like any other; SWEEP/sweep.json holds the settings and results.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ from mubench_gen.tasks.task import load_tasks
 SWEEP = "sweep.json"
 FORMAT = 1
 _SCRATCH = ".scratch"
-_SETTLED = ("settings", "sweep")
+_FIXED = ("settings", "sweep")
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A sweep with everything found, opened and checked, and nothing asked yet.
+    """A sweep that is opened and checked, before anything is asked.
 
-    `digests`: of the base's weights and of the fine-tune's. `plans`: by α, ascending; under
-    None, first, that of the base where no α is the base (lines).
+    `digests`: of the base's weights and of the fine-tune's. `plans`: by ascending α; if no α
+    gives the base (lines), its plan is first, under None.
     """
 
     folder: Path
@@ -75,8 +75,8 @@ class Sweep:
     def settings(self) -> Settings:
         return self.plan.settings
 
-    def settled(self) -> dict[str, Any]:
-        """What must be the same for the sweep to be resumed; α may be added."""
+    def fixed_settings(self) -> dict[str, Any]:
+        """The settings that must be equal for the sweep to be resumed; α may be added."""
         return {
             "settings": self.settings.identity(),
             "sweep": {
@@ -90,7 +90,7 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """A sweep that was run: a run an α, and what they say together."""
+    """A finished sweep: a run per α, and their frontier."""
 
     sweep: Sweep
     runs: Mapping[Decimal | None, Run]
@@ -121,9 +121,9 @@ def open_sweep(
     exclude: Sequence[str] = (),
     accept_vocabulary: bool = False,
 ) -> Sweep:
-    """Find, open and check all that a sweep needs. UsageError says what is wrong.
+    """Open and check all that a sweep needs. Raises UsageError if something is wrong.
 
-    `settings`: those of `eval`, for every α alike; `base` and `finetuned` are models of its
+    `settings`: those of `eval`, the same for every α; `base` and `finetuned` are models of its
     plugin. `in_domain`: tasks as `--tasks` names them. The ends, α 0 and 1, are always asked.
     """
     _refuse_elsewhere(settings)
@@ -146,22 +146,22 @@ def open_sweep(
         plans={None: plan},
     )
     if settings.run_dir is None:
-        named = {**sweep.settled(), "alphas": recipe.as_dict()["alphas"]}
+        named = {**sweep.fixed_settings(), "alphas": recipe.as_dict()["alphas"]}
         sweep = replace(sweep, folder=Path("sweeps", f"{name}-{settings_hash(named)}"))
     sweep = replace(sweep, folder=choose_folder(sweep.folder, fresh=settings.fresh))
     _check_fit(sweep)
     added = [spelled(alpha) for alpha in recipe.alphas if alpha not in given.alphas]
     if added:
-        log(f"Asked too: α {' and '.join(added)}; every α is held against both ends.")
+        log(f"Added α {' and '.join(added)}; every α is compared with both ends.")
     return replace(sweep, plans=_plans(sweep, plan, other))
 
 
 def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepResult:
-    """Ask what is not answered yet, α by α, and say what was found.
+    """Ask what is not answered yet, α by α, and compute the frontier.
 
-    RunFolderError where the folder holds another sweep; it is left as it is.
+    Raises RunFolderError if the folder holds another sweep, which is left unchanged.
     """
-    with _held(sweep, command) as document:
+    with _locked_document(sweep, command) as document:
         model = sweep.plan.model
         assert isinstance(model, Ends)
         model.aim(sweep.finetuned, sweep.recipe, sweep.folder / _SCRATCH, sweep.digests)
@@ -179,7 +179,7 @@ def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepR
 
 
 def _refuse_elsewhere(settings: Settings) -> None:
-    """Only weights in this process move: what asks others would ask the base's under every α."""
+    """Refuse engines in other processes, whose weights don't move: every α would ask the base."""
     if settings.engine == RAY:
         raise SettingError(
             "sweep moves weights in one process, and --engine ray asks workers that open the base: "
@@ -207,7 +207,7 @@ def _checkpoint(plugin: Plugin, name: str | None) -> tuple[ModelSpec, Checkpoint
 def _in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
     """The tasks of the domain, among those that are asked."""
     if not names:
-        raise SettingError("Which tasks was the fine-tune made for? Give --in-domain TASKS.")
+        raise SettingError("Which tasks was the fine-tune trained for? Give --in-domain TASKS.")
     meant = tasks_to_ask(load_tasks(tuple(names), beside=plan.dataset.path), named=True)
     asked = {task.name for task in plan.tasks}
     inside = tuple(task.name for task in meant if task.name in asked)
@@ -224,7 +224,7 @@ def _with_ends(recipe: Recipe) -> Recipe:
 
 
 def _plans(sweep: Sweep, plan: Plan, finetuned: ModelSpec) -> dict[Decimal | None, Plan]:
-    """A plan an α, all with the one model that moves."""
+    """A plan per α, all with the same interpolating model."""
     runtime = runtime_of(plan.spec, plan.settings)
     path, recipe = name_of(sweep.finetuned), sweep.recipe
     as_a_whole = recipe.method in ("linear", "task-arithmetic") and not _patterns(recipe)
@@ -249,13 +249,13 @@ def _plans(sweep: Sweep, plan: Plan, finetuned: ModelSpec) -> dict[Decimal | Non
 
 
 def _patterns(recipe: Recipe) -> dict[str, list[str]]:
-    """Those that were given."""
+    """The include and exclude patterns that were given."""
     told = {"include": list(recipe.include), "exclude": list(recipe.exclude)}
     return {name: globs for name, globs in told.items() if globs}
 
 
 def _mixed_digest(ends: Sequence[str | None], recipe: Recipe, alpha: Decimal | None) -> str:
-    """Stands for the digest of weights that no file holds: it follows from all they come of."""
+    """A digest of interpolated weights, which no file holds, from all that determines them."""
     one = one_of(recipe, alpha)
     parts: list[Any] = [*ends, one.method, spelled(one.alphas[0])]
     if _patterns(one):
@@ -264,7 +264,7 @@ def _mixed_digest(ends: Sequence[str | None], recipe: Recipe, alpha: Decimal | N
 
 
 def _check_fit(sweep: Sweep) -> None:
-    """That the two can be merged. MergeError for what doesn't fit."""
+    """Check that the two can be merged. Raises MergeError if they don't match."""
     wanted = MergeSettings(
         name_of(sweep.base, sweep.settings.revision),
         (name_of(sweep.finetuned),),
@@ -278,23 +278,23 @@ def _check_fit(sweep: Sweep) -> None:
 
 
 @contextmanager
-def _held(sweep: Sweep, command: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The sweep's document, its folder held for this process."""
+def _locked_document(sweep: Sweep, command: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Lock the sweep's folder, and yield its document."""
     path = sweep.folder / SWEEP
     with locked(sweep.folder, file=SWEEP, what="sweep"):
-        settled = sweep.settled()
+        fixed = sweep.fixed_settings()
         stored: dict[str, Any] = {"sessions": []}
         if path.exists():
             stored = _read(path)
-            changed = list(differences(stored, blanked(settled), _SETTLED))
+            changed = list(differences(stored, blanked(fixed), _FIXED))
             if changed:
                 raise RunFolderError(
                     f"{sweep.folder} holds another sweep:\n  " + "\n  ".join(changed) + "\n"
-                    "Use --fresh (or another --run-dir) to start another, or the settings of that."
+                    "Use --fresh (or another --run-dir) to start another, or that sweep's settings."
                 )
         document = {
             "format": FORMAT,
-            **settled,
+            **fixed,
             "in_domain": list(sweep.in_domain),
             "alphas": sweep.recipe.as_dict()["alphas"],
             "sessions": [*stored["sessions"], session(command)],
@@ -310,7 +310,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path}: cannot be read: {error}.") from None
     parts: dict[str, Any] = stored if isinstance(stored, dict) else {}
-    whole = all(isinstance(parts.get(part), dict) for part in _SETTLED)
+    whole = all(isinstance(parts.get(part), dict) for part in _FIXED)
     if not whole or not isinstance(parts.get("sessions"), list):
-        raise RunFolderError(f"{path}: is no document of a sweep.")
+        raise RunFolderError(f"{path}: is not a sweep's document.")
     return parts

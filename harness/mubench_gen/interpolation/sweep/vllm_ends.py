@@ -1,4 +1,4 @@
-"""Weights that move under vLLM, in this process: read from files again, or an adapter scaled."""
+"""Interpolation in an in-process vLLM: reloads weights from files, or scales an adapter."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from mubench_gen.interpolation.sweep.ends import Ends, name_of, one_of
 from mubench_gen.model import Checkpoint, Runtime
 
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM (0.32) serves
-# Options with which answers would be of other weights than those that were moved: weights from
-# elsewhere or of another form, and caches that outlive a reload or are not in this process.
+# Options with which answers would come from other weights: weights from elsewhere or in another
+# form, and caches that outlive a reload or are in another process.
 _ELSEWHERE = re.compile(
     r"model_weights|load_format|model_loader_extra_config|ignore_patterns|quantization(_config)?"
     r"|model_class_overrides|worker_(extension_)?cls|weight_transfer_config|enable_lora"
     r"|default_mm_loras|kv_transfer_config|kv_offloading_\w+|ec_\w+_config|data_parallel_(?!size\Z)\w+"
 )
-# Where a model's text tower is. vLLM leaves out what an adapter adds to the others.
+# Prefixes of a model's text tower. vLLM ignores what an adapter changes elsewhere.
 _SPOKEN = re.compile(r"(model\.)?(language_model|text_model|layers\.\d+)\.")
 
 
 def check_options(base: Checkpoint, runtime: Runtime) -> None:
-    """Refuse options with which vLLM answers by other weights than those that it was given last."""
+    """Refuse options with which vLLM would answer from other weights than the latest."""
     for name in (*base.engine_arguments.get("vllm", {}), *runtime.engine_options):
         if _ELSEWHERE.fullmatch(name):
             raise SettingError(
@@ -43,8 +43,8 @@ def check_options(base: Checkpoint, runtime: Runtime) -> None:
 
 
 class _Vllm(Ends, VllmGenerative):
-    """vLLM in this process. What it reads stays in the scratch folder until others are read:
-    vLLM reads more of it later (the processor).
+    """vLLM in this process. Its files stay in the scratch folder until the next α, because vLLM
+    reads some of them later (the processor).
     """
 
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
@@ -75,7 +75,7 @@ class _Vllm(Ends, VllmGenerative):
 
 
 class ReloadingVllm(_Vllm):
-    """Reads weights from files: those of one α at a time are written for it."""
+    """Reloads weights from files, which are written for one α at a time."""
 
     def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
         merge(
@@ -91,7 +91,7 @@ class ReloadingVllm(_Vllm):
 
 
 class AdaptingVllm(_Vllm):
-    """Serves a LoRA adapter scaled by α, whose weights are linked: nothing is reloaded."""
+    """Serves a LoRA adapter scaled by α, with linked weights; the base is not reloaded."""
 
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime, rank: int) -> None:
         served = next((size for size in _RANKS if size >= rank), None)
@@ -113,5 +113,5 @@ class AdaptingVllm(_Vllm):
 
 
 def is_spoken(modules: Iterable[str]) -> bool:
-    """Whether an adapter changes nothing but the text tower, so that vLLM serves all of it."""
+    """Whether an adapter changes only the text tower, so that vLLM serves all of it."""
     return all(_SPOKEN.match(module) for module in modules)

@@ -1,7 +1,8 @@
 """runs → one HTML file that needs nothing else: no server, no network, no other file.
 
-`write_page` is the way in. `study` reads a run's statistics, `gallery` its items, `pictures`
-their images; `plots` and `tables` draw, `document` puts them into the template beside it.
+`write_page` is the entry point. `study` reads a run's statistics, `gallery` its items, `pictures`
+their images; `plots` draws, `sections` and `runs` fill the variables of the template,
+`document` writes the file.
 """
 
 from mubench_gen.report.html.document import MOST_ITEMS, Written, write_page

@@ -1,4 +1,4 @@
-"""The files beside this module that go into pages: the style sheet, the scripts, the template."""
+"""Reads the files of this package that go into pages: style sheet, scripts, template."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ FOLDER = Path(__file__).parent
 
 
 def asset(name: str) -> str:
-    """A file's text."""
+    """The text of a file."""
     return (FOLDER / name).read_text(encoding="utf-8")

@@ -19,15 +19,15 @@ function showGallery(data, items, open) {
   options("verdict", "right or wrong", [["right", "right"], ["wrong", "wrong"], ["unanswered", "unanswered"], ["failed", "failed (an error)"]]);
   const agreement = items.several
     ? [["disagree", "disagree"], ["split", "some right, some wrong"], ["right", "all right"], ["wrong", "all wrong"]] : [];
-  if (items.torn) agreement.push(["torn", "one answers in several ways"]);
+  if (items.torn) agreement.push(["torn", "a model gives several answers"]);
   options("agree", "agree or not", agreement);
   document.getElementById("agree-label").hidden = !agreement.length;
   const note = document.getElementById("agree-note");
   note.hidden = items.several;
   note.hidden ||= !items.all.length;
   note.textContent = data.runs.length < 2
-    ? "One run: there is no other to disagree with. Give several runs for a choice by disagreement."
-    : "These runs share no item that two of them answered: there is no choice by disagreement.";
+    ? "One run: nothing to disagree with. With several runs items can be filtered by disagreement."
+    : "No item was answered by two of these runs: items cannot be filtered by disagreement.";
 
   let state = readState(), left = [];
 
@@ -54,7 +54,7 @@ function showGallery(data, items, open) {
   function chips() {
     return ["gold", "answer"].filter((key) => state[key]).map((key) => {
       const words = key === "gold" ? `right option: ${state.gold}` : state.answer === "-" ? "no answer" : `answered: ${state.answer}`;
-      return el("button", { class: "chip", type: "button", title: "Remove this choice", onclick: () => goTo({ ...readState(), [key]: "", page: "" }) }, `${words}  ×`);
+      return el("button", { class: "chip", type: "button", title: "Remove this filter", onclick: () => goTo({ ...readState(), [key]: "", page: "" }) }, `${words}  ×`);
     });
   }
 
@@ -64,7 +64,7 @@ function showGallery(data, items, open) {
     list.replaceChildren(...left.slice((page - 1) * A_PAGE, page * A_PAGE).map(card));
     const many = (n) => n.toLocaleString("en");
     found.replaceChildren(
-      !items.all.length ? "No item has been recorded yet." : left.length ? `${many(left.length)} of ${many(items.all.length)} items` : `None of ${many(items.all.length)} items is left by these choices.`,
+      !items.all.length ? "No item has been recorded yet." : left.length ? `${many(left.length)} of ${many(items.all.length)} items` : `None of ${many(items.all.length)} items match these filters.`,
       ...chips());
     const turn = (to, words, name) => el("button", { type: "button", disabled: to < 1 || to > last, "aria-label": name,
       onclick: () => { goTo({ ...readState(), page: String(to) }); document.getElementById("gallery").scrollIntoView(); } }, words);
@@ -112,7 +112,7 @@ function showGallery(data, items, open) {
 function pictureOf(data, number, row) {
   const found = picture(number);
   if (!found) {
-    const words = number < 0 ? "No image was shown" : "The image is not at hand";
+    const words = number < 0 ? "No image was shown" : "The image is missing";
     return el("span", { class: "pic none", role: "img", "aria-label": words }, words);
   }
   const meta = metaOf(data, row);

@@ -1,4 +1,4 @@
-// Confusion matrices: right options × answers, each cell a way into the gallery.
+// Confusion matrices: right options × answers, each cell links to its items in the gallery.
 
 const MOST_CLASSES = 24;
 
@@ -47,5 +47,5 @@ function matrix(data, counts, model, task) {
     el("thead", {}, el("tr", {}, el("td", {}), ...columns.map((code) => el("th", { scope: "col", title: name(code) }, el("span", {}, ...visible(name(code))))), el("th", { scope: "col" }, el("span", {}, "items")))),
     el("tbody", {}, ...rows.map((gold) => el("tr", {}, el("th", { scope: "row", title: name(gold) }, ...visible(name(gold))),
       ...columns.map((answer) => cell(gold, answer)), el("td", {}, String(golds.get(gold))))))),
-    left ? el("p", { class: "note" }, `${left.toLocaleString("en")} further answers are of rarer options than these.`) : "");
+    left ? el("p", { class: "note" }, `${left.toLocaleString("en")} further answers chose rarer options.`) : "");
 }

@@ -1,4 +1,4 @@
-// The items as the page holds them: base64 of deflated JSON.
+// Unpacks the items of the page: base64 of deflated JSON.
 
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
@@ -8,7 +8,7 @@ async function unpacked(base64) {
   return new Response(stream).json();
 }
 
-// Pictures: [name, width, height, base64 of JPEG], null where the image is not at hand.
+// Pictures: [name, width, height, base64 of JPEG], null for a missing image.
 let album = null;
 function picture(number) {
   album ??= JSON.parse(document.getElementById("pictures").textContent);

@@ -25,7 +25,7 @@ from mubench_gen.report.html.pictures import Album, find_pictures
 from mubench_gen.report.html.place import write_text
 from mubench_gen.report.html.replies import choose_cap
 from mubench_gen.report.html.sections import Sections
-from mubench_gen.report.html.study import NO_ANSWER, Study, rank, study_run
+from mubench_gen.report.html.study import NO_ANSWER, RunStatistics, rank, study_run
 from mubench_gen.report.html.thumbnails import bytes_a_picture
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import check_tallies
@@ -35,7 +35,7 @@ _SCRIPTS = (
     "data.js", "dom.js", "state.js", "items.js", "cards.js", "item.js", "confusion.js", "start.js",
 )  # fmt: skip
 MOST_ITEMS = 10_000
-_FRAME = 250_000  # bytes of the page about its items and pictures, about
+_FRAME = 250_000  # bytes, roughly, of a page without its items and pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,12 @@ def write_page(
 ) -> Written:
     """Write the report of the runs as one file.
 
-    `by`: fields of the items that break the scores down. `metrics`: these beside the accuracy;
-    without any those that the runs were scored with. `group`: the fact that groups models; else
-    scope, where there are generalists and specialists. `told`: sections of plugins, by the
-    plugin's name; what they say stands there as plain text.
-    `data`: where the data are, if not where the runs had them. Without `images` placeholders
-    stand for all of them. Beyond `most_items` the gallery shows a drawn sample. SettingError
-    where the file cannot be written.
+    `by`: fields of the items that break the scores down. `metrics`: further scores; without any,
+    those that the runs were scored with. `group`: the fact that groups models; without it scope,
+    if there are generalists and specialists. `told`: sections of plugins, by the plugin's name,
+    shown as plain text. `data`: where the data are, if not where the runs had them. Without
+    `images` the page has placeholders. Of more than `most_items` items the gallery shows a
+    random sample. Raises SettingError if the file cannot be written.
     """
     labels = [printable(label) for label in label_runs(runs)]
     studies = [
@@ -92,8 +91,8 @@ def write_page(
     return Written(path, len(runs), len(gallery), len(album.pictures), path.stat().st_size)
 
 
-def _gallery(studies: Sequence[Study], most: int) -> tuple[Gallery, int]:
-    """The gallery and how many items there are; beyond `most` those of the smallest ranks."""
+def _gallery(studies: Sequence[RunStatistics], most: int) -> tuple[Gallery, int]:
+    """The gallery and the number of all items; of more than `most`, those of lowest rank."""
     ranks = set[int]().union(*(study.items for study in studies))
     chosen = set(heapq.nsmallest(most, ranks)) if len(ranks) > most else None
     lengths: dict[int, int] = {}
@@ -126,11 +125,11 @@ def _render(sections: Sections, items: str, pictures: str, notes: Sequence[str])
 
 
 def _breakable(name: str) -> Markup:
-    """A name that a narrow column may break behind its underlines, hyphens and slashes."""
+    """A name that a narrow column may break after its underscores, hyphens and slashes."""
     return Markup(re.sub(r"([_/]|-(?=\w))", r"\1<wbr>", str(escape(name))))
 
 
-def _items(studies: Sequence[Study], gallery: Gallery) -> dict[str, Any]:
+def _items(studies: Sequence[RunStatistics], gallery: Gallery) -> dict[str, Any]:
     runs = [
         {"label": study.label, "colour": study.colour, "control": study.control}
         for study in studies
@@ -149,7 +148,7 @@ def _items(studies: Sequence[Study], gallery: Gallery) -> dict[str, Any]:
 
 
 def _pictures(gallery: Gallery, album: Album) -> str:
-    """[name, width, height, base64] an image, null where it is not at hand."""
+    """JSON with [name, width, height, base64] per image, null for a missing one."""
     found = []
     for digest in gallery.picture_digests():
         one = album.pictures.get(digest)
@@ -159,14 +158,14 @@ def _pictures(gallery: Gallery, album: Album) -> str:
 
 
 def _packed(content: dict[str, Any]) -> str:
-    """JSON, deflated (RFC 1951), in base64: no text in it can be taken for HTML."""
+    """JSON, deflated (RFC 1951), in base64, so that none of it can be parsed as HTML."""
     packer = zlib.compressobj(level=7, wbits=-15)
     plain = json.dumps(blanked(content), separators=(",", ":")).encode()
     return base64.b64encode(packer.compress(plain) + packer.flush()).decode()
 
 
 def _policy(script: str) -> str:
-    """What the browser lets the page do: run this one script, and ask nobody for anything."""
+    """The content security policy: the page may run this one script and load nothing."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
@@ -178,6 +177,6 @@ def _sampled(shown: int, asked: int) -> list[str]:
     if shown >= asked:
         return []
     return [
-        f"The gallery shows {shown:,} of {asked:,} items, drawn by a hash of their names; "
+        f"The gallery shows {shown:,} of {asked:,} items, chosen by a hash of their ids; "
         "everything above counts all of them. --items N shows more."
     ]

@@ -1,4 +1,4 @@
-// Elements are made here, and texts put in as texts: nothing is ever read as HTML.
+// Makes elements; text is always inserted as text nodes, never parsed as HTML.
 
 function el(name, attributes = {}, ...children) {
   const element = document.createElement(name);
@@ -19,7 +19,7 @@ function svg(name, attributes, ...children) {
   return element;
 }
 
-// Characters that a terminal would obey, or that turn text around, are shown as their escapes.
+// Shows control characters and those that reverse the text direction as escapes.
 const UNSEEN = /([\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+)/u;
 function visible(text) {
   return text.split(UNSEEN).map((part, i) => {

@@ -1,4 +1,4 @@
-"""records → the gallery's items: columns of numbers, and every text once."""
+"""records → the gallery's items, as columns of numbers and a table of distinct texts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NONE = -1
 
 
 class Table:
-    """Things in the order in which they first came, each once."""
+    """Numbers distinct values in the order in which they first appear."""
 
     def __init__(self) -> None:
         self.codes: dict[Any, int] = {}
@@ -40,10 +40,10 @@ class Table:
 
 
 class Gallery:
-    """The items of several runs, and what each run made of them.
+    """The items of several runs, and each run's answers to them.
 
-    Items of one id are one item where the options and the right one are the same. `cap`:
-    characters of a reply at most. `pictures`: digest → the keys of rows that may have it.
+    Items of one id count as one if their options and right option are the same. `cap`: most
+    characters of a reply. `pictures`: digest → the keys of rows that may have it.
     """
 
     def __init__(self, cap: int) -> None:
@@ -60,7 +60,7 @@ class Gallery:
         self._picture_codes = Table()
 
     def add(self, record: Record, run: int) -> None:
-        """One record of the run of that number."""
+        """Add one record of the run of that number."""
         item = self._item_of(record)
         self._runs_of[item] = self._runs_of.get(item, 0) | 1 << run
         number = len(self._record["item"])
@@ -107,15 +107,15 @@ class Gallery:
         return len(self._items)
 
     def text(self, text: str) -> int:
-        """The text's place among the strings."""
+        """The text's index in the table of strings."""
         return self._strings(text)
 
     def picture_digests(self) -> list[str]:
-        """The digests of the images, by their number."""
+        """The digests of the images, in the order of their numbers."""
         return self._picture_codes.all()
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, for the page."""
+        """The whole gallery as JSON values, for the page."""
         return {
             "statuses": STATUSES,
             "options": self._options.all(),
@@ -156,7 +156,7 @@ class Gallery:
         return self._metas(tuple(self._strings(text) for pair in texts for text in pair))
 
     def _parts(self, record: Record) -> tuple[tuple[int, ...], ...]:
-        """Messages as (role, part, …): a part is a text's number, −1 an image."""
+        """Messages as (role, part, …): a part is the number of a text, or −1 for an image."""
         return tuple(
             (
                 self._strings(message["role"]),

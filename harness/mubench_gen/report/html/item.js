@@ -1,4 +1,4 @@
-// One item: its image and facts, and of each run the prompt, the reply and what was read in it.
+// One item: its image and facts, and for each run the prompt, the reply and the parsed answer.
 
 function itemDialog(data, items) {
   const dialog = document.getElementById("item");
@@ -129,6 +129,6 @@ function prompt(data, record) {
 function overlay(boxes) {
   const [width, height] = boxes.size;
   const rectangles = (found, name) => (found ?? []).map(([x0, y0, x1, y1]) => svg("rect", { class: name, x: x0, y: y0, width: Math.max(0, x1 - x0), height: Math.max(0, y1 - y0) }));
-  return svg("svg", { class: "overlay", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": "White: the right boxes; orange, dashed: those found" },
+  return svg("svg", { class: "overlay", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": "White: the right boxes; orange, dashed: the model's boxes" },
     ...rectangles(boxes.gold, "gold"), ...rectangles(boxes.found, "found"));
 }

@@ -1,4 +1,4 @@
-// The items with what each run made of them, and which of them a choice leaves.
+// The items with each run's answers, and the filters on them.
 
 function makeItems(data) {
   const { strings, items, records, statuses } = data;
@@ -20,7 +20,7 @@ function makeItems(data) {
   });
   const byKey = new Map(all.map((item) => [item.key, item]));
 
-  // What a run made of an item: how many of its answers are right, and the commonest.
+  // A run's result on an item: how many of its answers are right, and the most frequent one.
   const verdict = (item, run) => {
     const found = item.runs.get(run);
     if (!found) return null;

@@ -1,7 +1,7 @@
 """digests of images → thumbnails, from the data that the runs' manifests name.
 
-Data that are not at hand, or whose images are others now, leave placeholders: the page never
-shows an image that the model was not shown.
+Missing or changed images become placeholders: the page never shows an image that the model was
+not shown.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Picture:
 
 @dataclass(slots=True)
 class Album:
-    """Pictures by digest; `notes`: why some are not there."""
+    """Pictures by digest; `notes`: why some are missing."""
 
     pictures: dict[str, Picture] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -56,8 +56,8 @@ def find_pictures(
 ) -> Album:
     """The pictures of these digests; `wanted` gives the keys of rows that may have each.
 
-    `most`: the bytes of a picture on average, at most. `data`: where the data are, if not where
-    the manifests say.
+    `most`: upper bound of the mean size of a picture in bytes. `data`: where the data are, if
+    not where the manifests say.
     """
     album, step = Album(), first_step(most)
     if not wanted:
@@ -76,20 +76,20 @@ def find_pictures(
     lost = len(wanted) - len(album.pictures)
     if lost and not album.notes:
         album.notes.append(
-            f"{lost:,} of {len(wanted):,} images are no longer in the data, or are others there "
-            "now: placeholders stand for them."
+            f"{lost:,} of {len(wanted):,} images are missing from the data or have changed: "
+            "placeholders stand for them."
         )
     transforms = {_transform(settings) or "none": None for settings in sources}
     if len(transforms) > 1:
         album.notes.append(
             f"The runs were shown the images under several transforms ({', '.join(transforms)}): "
-            "each image is shown here under the first of them that has it."
+            "the page shows each image under the first of them that has it."
         )
     return album
 
 
 def _sources(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, Any]]:
-    """The different ways in which the runs opened their data; shuffled ones last."""
+    """The distinct settings with which the runs opened their data; shuffled ones last."""
     seen: dict[str, dict[str, Any]] = {}
     for run in runs:
         settings = run.manifest["settings"]
@@ -110,7 +110,7 @@ def _sources(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, Any]]:
 
 
 def _transform(settings: Mapping[str, Any]) -> str:
-    """What the images were changed by, "" where by nothing: those runs' images come first."""
+    """The image transform, or "" without one, so that untransformed images sort first."""
     return str(settings["image_set"].get("transform", ""))
 
 
@@ -123,7 +123,7 @@ def _opened(settings: Mapping[str, Any]) -> Dataset:
 def _look(
     dataset: Dataset, wanted: Mapping[str, set[str]], album: Album, step: Step, *, shuffled: bool
 ) -> None:
-    """Look at the rows that may have a wanted image; of shuffled runs that is any row."""
+    """Search the rows that may have a wanted image; for shuffled runs, all rows."""
     rows_of: dict[str, set[str]] = {}
     for digest, keys in wanted.items():
         for key in keys:
@@ -149,7 +149,7 @@ def _look(
 
 
 def _images(row: Row) -> Iterator[Image]:
-    """The row's image, and those that its questions draw of it."""
+    """The row's image, and the images that its questions derive from it."""
     yield row.image
     for question in recast(row).questions.values():
         if question.draw is not None:
@@ -164,7 +164,7 @@ def _picture(image: Image, step: Step) -> Picture:
 
 
 def _drafted(image: Image, step: Step) -> Picture:
-    """Of a plain JPEG only so much is decoded as the thumbnail shows."""
+    """A plain JPEG, decoded only at the resolution that the thumbnail needs."""
     from PIL import Image as Pillow
 
     with Pillow.open(io.BytesIO(image.data)) as opened:
@@ -178,7 +178,7 @@ def _drafted(image: Image, step: Step) -> Picture:
 
 
 def _fit(album: Album, room: int) -> None:
-    """Make the largest pictures smaller, so that all of them take so many bytes at most."""
+    """Shrink the largest pictures until all together take at most `room` bytes."""
     cap = fair_cap((len(one.content) for one in album.pictures.values()), room)
     large = [digest for digest, one in album.pictures.items() if len(one.content) > cap]
 
@@ -190,9 +190,9 @@ def _fit(album: Album, room: int) -> None:
 
 
 def _in_threads(work: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
-    """The results in the order of the things, of which few are at work at once.
+    """Map in threads, in order, with a bounded number of calls at once.
 
-    Pillow and hashlib let other threads run while they work.
+    Threads suffice because Pillow and hashlib release the interpreter lock.
     """
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     waiting: deque[Future[R]] = deque()

@@ -1,4 +1,4 @@
-"""Where a page is written."""
+"""Checks the path of a page, and writes it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _PAGE = (".html", ".htm")
 
 
 def check_page_path(path: Path, *, flag: str = "--html", suffixes: Sequence[str] = _PAGE) -> None:
-    """SettingError where no page can stand at this path, or where something else would be lost."""
+    """Raise SettingError if no page can be written to this path, or if it would lose a file."""
     if os.path.isdir(path):
         raise SettingError(
-            f"{flag} {path}: is a folder. Give a file's name, or put {flag} behind the run."
+            f"{flag} {path}: is a folder. Give the name of a file, or put {flag} after the run."
         )
     if os.path.exists(path) and path.suffix.casefold() not in suffixes:
         raise SettingError(
-            f"{flag} {path}: is there already and no {suffixes[0]} file; it would be lost. "
+            f"{flag} {path}: already exists and is not a {suffixes[0]} file; it would be lost. "
             "Give another name."
         )
     folder = os.path.dirname(os.path.realpath(path))
@@ -35,7 +35,7 @@ def check_page_path(path: Path, *, flag: str = "--html", suffixes: Sequence[str]
 
 
 def write_text(path: Path, content: str, *, flag: str = "--html") -> None:
-    """Write a page, as `visible` has it. SettingError where that fails."""
+    """Write a page, control characters made visible. Raises SettingError if that fails."""
     try:
         path.write_text(visible(content), encoding="utf-8", errors="replace")
     except OSError as error:

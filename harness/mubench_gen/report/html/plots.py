@@ -1,4 +1,4 @@
-"""The plots of the page: bars of accuracy, places of answers, reliability, prompts."""
+"""The plots of the page: accuracy, position bias, reliability, prompts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BAR, _GAP, _AXIS, _TICKS = 15, 4, 26, 18  # pixels
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One run's accuracy on some items, in the run's colour; of an unfinished run drawn open."""
+    """One run's accuracy on some items, in the run's colour; hollow for an unfinished run."""
 
     label: str
     colour: int
@@ -24,7 +24,7 @@ class Bar:
 
 
 def bars(bars_: Sequence[Bar], *, title: str, majority: float | None = None) -> str:
-    """Accuracies from 0 to 100 %, with their intervals and the line of chance."""
+    """Accuracies from 0 to 100 %, with their intervals and a line at chance."""
     drawn = [bar for bar in bars_ if bar.score.accuracy is not None]
     if not drawn:
         return ""
@@ -34,7 +34,7 @@ def bars(bars_: Sequence[Bar], *, title: str, majority: float | None = None) -> 
         parts.append(_bar(bar, _GAP + place * (_BAR + _GAP)))
     chance = drawn[0].score.chance
     if majority is not None:
-        parts.append(_rule("majority", majority, height, "Always the commonest right option"))
+        parts.append(_rule("majority", majority, height, "Majority-class baseline"))
     if chance is not None:
         parts.append(_rule("chance", chance, height, "Chance"))
     told = "; ".join(
@@ -51,9 +51,9 @@ def bars(bars_: Sequence[Bar], *, title: str, majority: float | None = None) -> 
 def places(
     answered: Sequence[float], gold: Sequence[float], *, top: float, colour: int, title: str
 ) -> str:
-    """For each place in the list of options the share of the answers, and of the right ones.
+    """The share of the answers and of the right options at each position in the list.
 
-    `top`: the share that is drawn at full height, the same for plots to be compared.
+    `top`: the share drawn at full height, the same in all plots of a page.
     """
     width, height = max(len(answered), 1), 120
     parts = []
@@ -63,7 +63,7 @@ def places(
         name = chr(ord("A") + place) if place < 26 else str(place + 1)
         parts.append(
             titled(
-                f"{name}: {percent(share)} % of the answers, {percent(right)} % of the right ones",
+                f"{name}: {percent(share)} % of answers, {percent(right)} % of right options",
                 tag(
                     "rect", x=at(left), y=_AXIS / 2 + height - tall, width=at(wide), height=tall,
                     class_=f"bar c{colour}", rx=1.5,
@@ -83,14 +83,14 @@ def places(
             )
         )  # fmt: skip
     told = ", ".join(
-        f"{chr(ord('A') + place)} {percent(share)} (right ones {percent(right)})"
+        f"{chr(ord('A') + place)} {percent(share)} (right options {percent(right)})"
         for place, (share, right) in enumerate(zip(answered, gold, strict=True))
     )
     return figure(parts, height=height + _AXIS + 22, title=f"{title}: {told} per cent")
 
 
 def reliability(calibration: Calibration, *, colour: int, title: str) -> str:
-    """How often right against how sure; on the diagonal a model is as sure as it is right."""
+    """Accuracy against confidence; on the diagonal a model is calibrated."""
     side = 220.0
     most = max((one.n for one in calibration.bins), default=1) or 1
     parts = [
@@ -102,8 +102,8 @@ def reliability(calibration: Calibration, *, colour: int, title: str) -> str:
         if one.confidence is None or one.accuracy is None:
             continue
         words = (
-            f"{percent(one.low)}–{percent(one.high)} % sure: right in {percent(one.accuracy)} % "
-            f"of {one.n:,}"
+            f"confidence {percent(one.low)}–{percent(one.high)} %: right in "
+            f"{percent(one.accuracy)} % of {one.n:,}"
         )
         told.append(words)
         x, y = side * one.confidence, side * (1 - one.accuracy)
@@ -124,8 +124,8 @@ def reliability(calibration: Calibration, *, colour: int, title: str) -> str:
                  text_anchor="end"),
         ]  # fmt: skip
     parts += [
-        text("how sure, %", x=side / 2, y=side + 33, class_="tick", text_anchor="middle"),
-        text("right, %", transform=f"translate(-36 {side / 2:.0f}) rotate(-90)", class_="tick",
+        text("confidence, %", x=side / 2, y=side + 33, class_="tick", text_anchor="middle"),
+        text("accuracy, %", transform=f"translate(-36 {side / 2:.0f}) rotate(-90)", class_="tick",
              text_anchor="middle"),
     ]  # fmt: skip
     return tag(
@@ -180,5 +180,5 @@ def _rule(name: str, share: float, height: float, words: str) -> str:
 
 
 def _plotted(parts: Sequence[str], height: float) -> str:
-    """The area of the bars: room for a number stands to its right."""
+    """The area of the bars, with room for a number at its right."""
     return tag("svg", "".join(parts), x="0.5%", width="89%", height=height, overflow="visible")

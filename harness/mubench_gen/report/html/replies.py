@@ -1,4 +1,4 @@
-"""Replies as the page shows them: at most so long, and marked in the browser's own units."""
+"""Shortens replies for the page, and converts spans to the browser's units."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _AROUND = 120  # characters kept on either side of the deciding span
 
 @dataclass(frozen=True, slots=True)
 class ShownReply:
-    """`text`: what is shown; `span`: (start, end) of the deciding text in UTF-16 units, as
-    JavaScript counts; `left_out`: characters that are not shown.
+    """`text`: what is shown; `span`: (start, end) of the text that decided, in UTF-16 units as
+    in JavaScript; `left_out`: characters that are not shown.
     """
 
     text: str
@@ -22,7 +22,7 @@ class ShownReply:
 
 
 def choose_cap(lengths: Iterable[int]) -> int:
-    """How many characters a reply may have so that all different ones fit on the page."""
+    """The most characters of a reply such that all distinct ones fit on the page."""
     known = list(lengths)
     for cap in _CAPS:
         if sum(min(length, cap) for length in known) <= _BUDGET:
@@ -31,7 +31,7 @@ def choose_cap(lengths: Iterable[int]) -> int:
 
 
 def shown_reply(reply: str, span: tuple[int, int] | None, cap: int) -> ShownReply:
-    """The reply, of a long one its beginning, its end and what is around the span."""
+    """The reply, or of a long one its beginning, its end and the text around the span."""
     if len(reply) <= cap:
         return ShownReply(reply, _in_utf16(reply, span), 0)
     kept = _kept(len(reply), span, cap)

@@ -1,4 +1,4 @@
-"""A run on the page: its card, its whole table, and where it came from."""
+"""The template's variables of a run: its card, its table, its provenance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from mubench_gen.console.numbers import interval, percent
 from mubench_gen.console.outlet import printable
-from mubench_gen.report.html.study import Study
+from mubench_gen.report.html.study import RunStatistics
 from mubench_gen.report.text import (
     COLUMNS,
     box_cells,
@@ -24,7 +24,7 @@ HEADINGS = {"tasks": "tasks", "datasets": "data sets", "prompts": "prompts",
             "readouts": "read-outs"}  # fmt: skip
 
 
-def run_shown(study: Study) -> dict[str, Any]:
+def run_shown(study: RunStatistics) -> dict[str, Any]:
     """What the template shows of a run."""
     scores = study.scores
     pooled = scores.pooled
@@ -58,7 +58,7 @@ def run_shown(study: Study) -> dict[str, Any]:
     }
 
 
-def _parts(study: Study) -> Iterator[dict[str, Any]]:
+def _parts(study: RunStatistics) -> Iterator[dict[str, Any]]:
     rows = table_rows(study.scores, study.by)
     for part in dict.fromkeys(row.part for row in rows):
         found = [cells(row) for row in rows if row.part == part]
@@ -71,12 +71,12 @@ def _parts(study: Study) -> Iterator[dict[str, Any]]:
 
 
 def number(cell: str) -> str:
-    """A cell of a table, printable and with a minus sign where a hyphen stands for it."""
+    """A printable table cell, with a minus sign instead of a hyphen."""
     return _MINUS.sub("−", printable(cell))
 
 
 def _provenance(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a reader looks for first; the whole manifest stands below it."""
+    """The facts that readers look for first; the page has the whole manifest below."""
     plugin, model, data = manifest["plugin"], manifest["model"], manifest["data"]
     engine, sampling = manifest.get("engine") or {}, manifest.get("sampling") or {}
     first, last = manifest["sessions"][0], manifest["sessions"][-1]

@@ -23,13 +23,13 @@ from mubench_gen.report.group_tables import (
 from mubench_gen.report.html.plots import Bar, bars, places, reliability
 from mubench_gen.report.html.replies import shown_reply
 from mubench_gen.report.html.runs import HEADINGS, number, run_shown
-from mubench_gen.report.html.study import Study
+from mubench_gen.report.html.study import RunStatistics
 from mubench_gen.report.metric_table import beside_tables
 from mubench_gen.report.text import BOX_COLUMNS, COLUMNS
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score
 
-_MOST_TOLD = 100_000  # characters of a plugin's section
+_MOST_TOLD = 100_000  # characters shown of a plugin's section
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Sections:
     where it makes two groups; `told`: sections of plugins, by the plugin's name.
     """
 
-    studies: Sequence[Study]
+    studies: Sequence[RunStatistics]
     group: str | None
     told: Mapping[str, Section]
 
@@ -100,7 +100,7 @@ class Sections:
             if not study.finished:
                 yield (
                     f"{study.label} is unfinished: {study.recorded:,} of {study.planned:,} items. "
-                    "Its numbers are of those alone, and it is in no mean with others."
+                    "Its numbers cover only those, and no mean with other runs includes it."
                 )
             if study.scores.n_errors:
                 yield (
@@ -110,7 +110,7 @@ class Sections:
         if len(self.studies) > 1:
             several = self._shared
             if not several:
-                yield "These runs share no item: their numbers are of different questions."
+                yield "These runs share no item: their numbers come from different questions."
 
     @cached_property
     def _shared(self) -> bool:
@@ -122,8 +122,8 @@ class Sections:
         return False
 
     @cached_property
-    def _alike(self) -> list[Study]:
-        """The runs whose numbers are of the same questions: finished, no control, same items."""
+    def _alike(self) -> list[RunStatistics]:
+        """The runs with comparable numbers: finished, no control, the same items."""
         fair = [study for study in self.studies if study.finished and study.control == "none"]
         return fair if all(study.items == fair[0].items for study in fair) else []
 
@@ -215,8 +215,8 @@ class Sections:
                 continue
             plot = reliability(found, colour=study.colour, title=f"Calibration of {study.label}")
             words = (
-                f"expected error {percent(found.ece)} points; sure by "
-                f"{percent(found.confidence)}\N{NO-BREAK SPACE}%, right in "
+                f"expected error {percent(found.ece)} points; mean confidence "
+                f"{percent(found.confidence)}\N{NO-BREAK SPACE}%, accuracy "
                 f"{percent(found.accuracy)}\N{NO-BREAK SPACE}%"
             )
             yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
@@ -231,9 +231,9 @@ class Sections:
                 continue
             circular = study.scores.circular.get("pooled")
             words = "" if circular is None else (
-                f"under every order right in {percent(circular.consistent)}\N{NO-BREAK SPACE}% of "
-                f"{circular.items:,} items; recalls by place spread by "
-                f"{percent(circular.place_bias)} points, by chance alone about "
+                f"right under every order in {percent(circular.consistent)}\N{NO-BREAK SPACE}% of "
+                f"{circular.items:,} items; recalls by position have an SD of "
+                f"{percent(circular.place_bias)} points, by chance about "
                 f"{percent(circular.place_noise)}"
             )  # fmt: skip
             plot = places(
@@ -241,19 +241,19 @@ class Sections:
                 controls.gold_at,
                 top=top,
                 colour=study.colour,
-                title=f"Places of the answers of {study.label}",
+                title=f"Position bias of {study.label}",
             )
             yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
                    "words": words}  # fmt: skip
 
     def _prompts(self) -> Iterator[dict[str, Any]]:
-        models: dict[tuple[str, str], list[Study]] = {}
+        models: dict[tuple[str, str], list[RunStatistics]] = {}
         for study in self.studies:
             identity = study.manifest["plugin"]["name"], study.manifest["model"]["id"]
             if study.control == "none":
                 models.setdefault((str(identity[0]), str(identity[1])), []).append(study)
         for (plugin, model), studies in models.items():
-            found: dict[str, list[tuple[Study, Score]]] = {}
+            found: dict[str, list[tuple[RunStatistics, Score]]] = {}
             for study in studies:
                 for name, one in study.scores.prompts.items():
                     found.setdefault(name, []).append((study, one))
@@ -277,12 +277,12 @@ class Sections:
             }  # fmt: skip
 
     def _metrics(self) -> list[dict[str, Any]]:
-        """A table a metric, the runs side by side."""
+        """A table per metric, the runs side by side."""
         several = [(study.label, study.measured) for study in self.studies]
         return [_shown_table(table) for table in beside_tables(several)]
 
     def _groups(self) -> dict[str, Any] | None:
-        """Groups of models; where not asked for, only generalists against specialists."""
+        """Groups of models; without `group`, only generalists against specialists."""
         fact = self.group or "scope"
         if self.group is None and len(self._scopes()) < 2:
             return None
@@ -297,7 +297,7 @@ class Sections:
         }  # fmt: skip
 
     def _told(self) -> Iterator[dict[str, Any]]:
-        """Plain text: the template escapes it, whatever a plugin says."""
+        """The sections of plugins, as plain text that the template escapes."""
         for plugin, section in self.told.items():
             shown = shown_reply(section.text.rstrip(), None, _MOST_TOLD)
             yield {
@@ -324,8 +324,8 @@ def _shown_table(table: TextTable) -> dict[str, Any]:
     }
 
 
-def _spread(studies: Sequence[Study], prompts: int) -> str:
-    """How far apart the prompts are, where that is a question of the prompts alone."""
+def _spread(studies: Sequence[RunStatistics], prompts: int) -> str:
+    """The spread of the prompts, if all of them were asked of the same items."""
     finished = [study for study in studies if study.finished]
     several = [study for study in finished if len(study.scores.prompts) > 1]
     same = all(study.items == finished[0].items for study in finished)
@@ -336,16 +336,16 @@ def _spread(studies: Sequence[Study], prompts: int) -> str:
     words = f"{prompts} prompts"
     if spreads:
         return f"{words}, {100 * max(spreads):.1f} points between the best and the worst"
-    return f"{words}, asked of different items"
+    return f"{words}, asked about different items"
 
 
-def _by_prompt(study: Study) -> list[float]:
+def _by_prompt(study: RunStatistics) -> list[float]:
     """The accuracies by prompt."""
     return [one.accuracy for one in study.scores.prompts.values() if one.accuracy is not None]
 
 
 def _shortened(title: str) -> str:
-    """A title as the bar of sections has room for."""
+    """A title short enough for the navigation bar."""
     return title if len(title) <= 28 else f"{title[:26].rstrip()} …"
 
 
@@ -353,7 +353,7 @@ def _many(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
-def _bar(study: Study, one: Score) -> Bar:
+def _bar(study: RunStatistics, one: Score) -> Bar:
     return Bar(study.shown, study.colour, one, finished=study.finished)
 
 
@@ -362,6 +362,6 @@ def _unanswered(score: Score) -> str:
 
 
 def _told(values: set[str]) -> str:
-    """Values of several runs as one: "16.7", or "16.7–20.0" where they differ."""
+    """Join the values of several runs: "16.7", or "16.7–20.0" if they differ."""
     known = sorted(values, key=lambda text: float(text) if text != "–" else -1.0)
     return "–" if not known else known[0] if len(known) == 1 else f"{known[0]}–{known[-1]}"

@@ -26,7 +26,7 @@ addEventListener("keydown", (event) => {
   document.forms.filters.elements.q.focus();
 });
 
-// The way to a section leaves the address, and what is chosen in it, as it is.
+// Links to a section keep the address, which holds the chosen filters.
 document.querySelector(".bar nav").addEventListener("click", (event) => {
   const section = event.target.hash && document.getElementById(event.target.hash.slice(1));
   if (!section || event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -1,4 +1,4 @@
-// What is chosen stands in the address behind "#", so that a link brings all of it back.
+// The chosen filters are in the address after "#", so that a link restores them.
 
 const KEYS = ["task", "dataset", "model", "status", "verdict", "agree", "gold", "answer", "q", "page", "item"];
 
@@ -16,7 +16,7 @@ function hashOf(state) {
   return "#" + (given.toString() || "gallery");
 }
 
-// `keep`: as a step of its own, so that the browser's Back undoes it.
+// `keep`: add a history entry, so that the browser's Back undoes it.
 function goTo(state, keep = false) {
   const hash = hashOf(state);
   if (hash === location.hash) return;

@@ -1,4 +1,4 @@
-"""A page of figures and tables without a script: what sweeps and forgetting are shown on."""
+"""A page of figures and tables without a script, for sweeps and forgetting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mubench_gen.report.html.svg import tag
 
 
 def static_page(title: str, parts: Sequence[str], notes: Sequence[str], *, by: str) -> str:
-    """The whole page as text; `parts` are HTML, title and notes plain texts; `by`: the command."""
+    """The page as text; `parts` are HTML, title and notes plain text; `by`: the command."""
     body = [f"<h1>{escape(title)}</h1>", *parts, *(f"<p class=note>{escape(n)}</p>" for n in notes)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -23,7 +23,7 @@ def static_page(title: str, parts: Sequence[str], notes: Sequence[str], *, by: s
 
 
 def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of texts that is scrolled where it is wider than the page; first column: names."""
+    """A scrollable table of text cells; the first column has the names."""
     shown = [_row("th", heads), *(_row("td", row) for row in rows)]
     return f'<div class=scroll><table class="plain">{"".join(shown)}</table></div>'
 
@@ -31,7 +31,7 @@ def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def drawing(
     parts: Sequence[str], *, width: float, height: float, title: str, class_: str | None = None
 ) -> str:
-    """An SVG picture of a size of its own."""
+    """An SVG picture of fixed size in pixels."""
     return tag(
         "svg",
         tag("title", escape(title)) + "".join(parts),

@@ -1,4 +1,4 @@
-"""A run's records read once: its scores, and what else the page tells of it."""
+"""Reads a run's records once, for its scores and the other statistics of the page."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from mubench_gen.scores.score import Score, Scores, score
 from mubench_gen.storage.records import Record
 
 _COLOURS = 8
-NO_ANSWER = ""  # in a confusion: what is no option's text
+NO_ANSWER = ""  # in a confusion matrix: no option has this text
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class RunStatistics:
     """A run with its statistics.
 
-    number: its place on the page. confusions: by task, how often (right option, answer) came,
-    NO_ANSWER where none was given. by: scores by the values of fields, counted by
-    `fields`. items: the
-    ranks of its items; replies: the length of each different reply, by its hash.
+    number: its position on the page. confusions: by task, the count of each (right option,
+    answer), with NO_ANSWER if unanswered. by: scores by the values of fields, from the tally
+    `fields`. items: the ranks of its items. replies: the length of each distinct reply, by its
+    hash.
     """
 
     number: int
@@ -53,7 +53,7 @@ class Study:
 
     @property
     def shown(self) -> str:
-        """The label, and that it is unfinished."""
+        """The label, marked if the run is unfinished."""
         return self.label if self.finished else f"{self.label} (unfinished)"
 
     @property
@@ -79,7 +79,7 @@ class Study:
 
 
 def rank(item: str) -> int:
-    """A number that the item's id alone decides: the smallest ones are a sample."""
+    """A hash of the item's id: the items with the smallest ones are a random sample."""
     return int.from_bytes(blake2b(item.encode("utf-8", "replace"), digest_size=8).digest(), "big")
 
 
@@ -93,7 +93,7 @@ class _Tally:
     replies: dict[int, int] = field(default_factory=dict)
 
     def watched(self, records: Iterator[Record]) -> Iterator[Record]:
-        """The records, counted on their way."""
+        """Yield the records, and count them."""
         for record in records:
             self._add(record)
             yield record
@@ -119,11 +119,11 @@ def study_run(
     label: str,
     by: Sequence[str] = (),
     metrics: Sequence[ChosenMetric] = (),
-) -> Study:
-    """Read a run; whether its records have the fields `by` is not checked."""
+) -> RunStatistics:
+    """Read a run. Does not check that its records have the fields `by`."""
     tally = _Tally(BreakdownTally(by))
     scores = score(tally.watched(run.records()))
-    return Study(
+    return RunStatistics(
         number=number,
         run=run,
         label=label,

@@ -1,7 +1,7 @@
 """SVG as text: every attribute and text escaped, lengths in pixels or per cent.
 
-Plots are as wide as what holds them: x is in per cent and y in pixels, so that their text
-keeps its size on a phone.
+Plots are as wide as their container: x is in per cent and y in pixels, so that text keeps its
+size on a phone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def text(words: str, **attributes: object) -> str:
 
 
 def titled(title: str, *parts: str, **attributes: object) -> str:
-    """A group with a title: its tool tip, and what a screen reader says."""
+    """A group with a title, which is its tool tip and what a screen reader says."""
     return tag("g", tag("title", escape(title)) + "".join(parts), **attributes)
 
 
@@ -33,7 +33,7 @@ def figure(parts: list[str], *, height: float, title: str, class_: str = "plot")
     """The whole picture. `title` says in words what it shows."""
     return tag(
         "svg",
-        "".join(parts),  # a title of the whole would be a tool tip everywhere
+        "".join(parts),  # no <title> here: it would be a tool tip everywhere
         xmlns="http://www.w3.org/2000/svg",
         class_=class_,
         width="100%",

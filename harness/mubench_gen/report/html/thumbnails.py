@@ -1,7 +1,7 @@
-"""An image as a small JPEG picture, and many of them within so many bytes.
+"""Makes small JPEG pictures of images, within a budget of bytes.
 
-JPEG rather than WebP: at this size it looks the same, takes a third more bytes, and is made in
-a quarter of the time, which for thousands of pictures is most of what a page takes.
+JPEG rather than WebP: at this size it looks the same, takes a third more bytes, and a quarter of
+the time, which for thousands of pictures is most of the time of a page.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """side: the longest one, in pixels; quality: JPEG's; typical: bytes of a micrograph."""
+    """side: the longest one in pixels; quality: of the JPEG; typical: bytes of a micrograph."""
 
     side: int
     quality: int
     typical: int
 
     def cost(self, longest: int) -> float:
-        """About the bytes, in a unit of its own, of an image whose longest side is that."""
+        """The approximate size, in arbitrary units, of an image with that longest side."""
         return min(self.side, longest) ** 2 * (self.quality + 25.0)
 
 
@@ -44,9 +44,9 @@ _KEPT_FREE = 0.85  # of the room, for images that resist more than those of the 
 
 
 def bytes_a_picture(pictures: int, *, taken: int) -> int:
-    """What each of so many pictures may take on average where the rest takes `taken`."""
+    """The bytes that a picture may take on average if the rest of the page takes `taken`."""
     page = _PAGE + _A_FURTHER * max(0, pictures - _SMALL_PAGE)
-    room = (page - taken) * 3 // 4  # they stand in base64
+    room = (page - taken) * 3 // 4  # base64 makes 4 bytes of 3
     return min(_MOST, max(_LEAST, room // max(1, pictures)))
 
 
@@ -57,14 +57,14 @@ def first_step(most: int) -> Step:
 
 
 def thumbnail(pixels: PillowImage.Image, step: Step) -> bytes:
-    """A JPEG of that size and quality; never larger than the image."""
+    """A JPEG of that size and quality, never larger than the image."""
     from PIL import Image as Pillow
 
     small = pixels
     longest = max(pixels.size)
     if longest > step.side:
         width, height = (max(1, round(edge * step.side / longest)) for edge in pixels.size)
-        # Of a far larger image whole blocks of pixels first, which is the quick part.
+        # A far larger image is first reduced by whole blocks of pixels, which is fast.
         small = pixels.resize((width, height), Pillow.Resampling.BILINEAR, reducing_gap=2.0)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=step.quality, optimize=True)
@@ -72,7 +72,7 @@ def thumbnail(pixels: PillowImage.Image, step: Step) -> bytes:
 
 
 def shrunk(content: bytes, most: int) -> bytes:
-    """The thumbnail smaller, so that it takes `most` bytes; where none does, the smallest."""
+    """The thumbnail in at most `most` bytes, or the smallest one if none fits."""
     from PIL import Image as Pillow
 
     with Pillow.open(io.BytesIO(content)) as opened:
@@ -81,7 +81,7 @@ def shrunk(content: bytes, most: int) -> bytes:
     steps = [step for step in STEPS if step.side < longest] or [STEPS[-1]]
     whole, found = Step(longest, steps[0].quality, 0).cost(longest), content
     while steps and len(found) > most:
-        # Bytes go about with the pixels and the quality: try next what should then fit.
+        # Bytes are roughly proportional to pixels and quality: try next what should fit.
         target = whole * most / len(found)
         steps = [step for step in steps if step.cost(longest) <= target] or steps[-1:]
         whole = steps[0].cost(longest)
@@ -90,9 +90,9 @@ def shrunk(content: bytes, most: int) -> bytes:
 
 
 def fair_cap(sizes: Iterable[int], room: int) -> int:
-    """The number that no size may exceed for all of them to fit into the room.
+    """The upper bound on each size such that all together fit into the room.
 
-    What small ones leave goes to the others; where all fit as they are, the largest size.
+    Sizes below it leave their share to the others. If all fit unchanged, the largest size.
     """
     ordered = sorted(sizes)
     for place, size in enumerate(ordered):

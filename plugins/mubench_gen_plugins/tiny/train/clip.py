@@ -80,7 +80,7 @@ def processor(tokenizer: PreTrainedTokenizerFast) -> CLIPProcessor:
 
 
 class Captions:
-    """The captions of all that a question may be answered with, one template a draw."""
+    """The captions of all answers to a question, with one random template per draw."""
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(f"{seed}/captions")
@@ -103,7 +103,7 @@ class Captions:
         return [*(t.replace("{class}", c) for t, c in pairs), NONE_OF_THE_ABOVE]
 
     def target(self, name: str, row: dict[str, Any]) -> int:
-        """The place of the row's answer among the captions."""
+        """The index of the row's answer among the captions."""
         return self.answers[name].index(row["questions"][name]["answer"])
 
 

@@ -1,7 +1,7 @@
 """Fine-tuning: the shipped models taught more of some data sets, and nothing of the others.
 
-What is not asked about any more is forgotten, as it is in the fine-tunes of the paper: that is
-what these weights are for.
+The model forgets what it is no longer trained on, like the fine-tunes of the paper: that is the
+purpose of these weights.
 """
 
 from __future__ import annotations

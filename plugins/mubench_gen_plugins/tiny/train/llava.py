@@ -144,7 +144,7 @@ def instruct(
 
 
 def _groups(model: LlavaForConditionalGeneration, plan: Plan) -> list[dict[str, Any]]:
-    """The pre-trained tower moves more slowly than what is new."""
+    """Parameter groups: the pre-trained tower has a lower learning rate than the rest."""
     tower = list(model.model.vision_tower.parameters())
     known = {id(p) for p in tower}
     new = [p for p in model.parameters() if id(p) not in known]
