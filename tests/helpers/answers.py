@@ -165,7 +165,7 @@ AGAINS = (
     Answer("headers without end", AGAIN, endless(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 1_000)),
 )
 ERRORS = (
-    Answer("no body", ERROR, http(""), "no chat completion but empty"),
+    Answer("no body", ERROR, http(""), "not a chat completion but empty"),
     Answer("half the JSON", ERROR, http(SOUND[:50]), '"chat.completion"'),
     Answer("a page", ERROR, http(PAGE), "a web page, 'Sign in'"),
     Answer("a list", ERROR, http([1, 2]), "other JSON: '[1, 2]'"),
@@ -182,8 +182,8 @@ ERRORS = (
     Answer("no message", ERROR, whole(choices=[{"index": 0}]), "has no message"),
     Answer("a list for a message", ERROR, choice(message=["A"]), "has no message"),
     Answer("index: 5", ERROR, choice(index=5), "has the index 5"),
-    Answer("content: 7", ERROR, message(content=7), "is no text but int"),
-    Answer("content: {}", ERROR, message(content={}), "is no text but dict"),
+    Answer("content: 7", ERROR, message(content=7), "is not text but int"),
+    Answer("content: {}", ERROR, message(content={}), "is not text but dict"),
     Answer("a tool call", ERROR, message(content=None, tool_calls=TOOL), "for a tool call"),
     Answer("a function call", ERROR, message(content="", function_call={"name": "f"}), "tool call"),
     Answer("another model", ERROR, whole(model="other"), "of the model 'other', asked was 'mock'"),
