@@ -121,7 +121,7 @@ def test_no_base_url_is_the_users_to_fix(here: Here, cells: Path) -> None:
         ("ftp://host/v1", "is not an http:// or https:// URL"),
         ("http://host:port/v1", "is not an http:// or https:// URL"),
         (f"http://me:{KEY}@host/v1", "holds a user or a password"),
-        (f"https://host/v1?api_key={KEY}", "without ? and #"),
+        (f"https://host/v1?api_key={KEY}", "leave out ? and #"),
     ],
 )
 def test_a_bad_url_is_refused_without_what_is_secret_in_it(
@@ -299,8 +299,8 @@ def test_a_quota_that_is_used_up_ends_the_run(here: Here, cells: Path) -> None:
         (always(400, '{"error": {"message": "bad image"}}'), "ItemError", "(400): bad image"),
         (always(422, '{"detail": [{"msg": "no"}]}'), "ItemError", "refuses the request (422)"),
         (always(413, "<html><title>Too Large</title>"), "ItemError", "a web page, 'Too Large'"),
-        (always(200, '{"choices": [{"index": 0, "mess'), "ReplyError", "half of it"),
-        (always(200, ""), "ReplyError", "no chat completion but empty"),
+        (always(200, '{"choices": [{"index": 0, "mess'), "ReplyError", "cut off"),
+        (always(200, ""), "ReplyError", "not a chat completion but empty"),
         (always(200, "<html><title>Sign in</title>"), "ReplyError", "a web page, 'Sign in'"),
         (always(200, "[1, 2]"), "ReplyError", "not a chat completion"),
         (always(200, '{"choices": []}'), "ReplyError", "0 choices to a request for one"),
@@ -315,7 +315,7 @@ def test_a_quota_that_is_used_up_ends_the_run(here: Here, cells: Path) -> None:
             "ReplyError",
             "has the index 5",
         ),
-        (always(200, json.dumps(completion(7))), "ReplyError", "is no text but int"),  # type: ignore[arg-type]
+        (always(200, json.dumps(completion(7))), "ReplyError", "is not text but int"),  # type: ignore[arg-type]
         (
             always(200, '{"error": {"message": "provider is down"}}'),
             "ItemError",
