@@ -286,7 +286,7 @@ def test_options_that_only_look_different_are_told_of_once(
         alike._tell.cache_clear()
         outcome = here(*command)
         assert outcome.code == 0
-        assert outcome.err.count("2 rows have options that are equal but for case") == 1
+        assert outcome.err.count("2 rows have options that are equal except for case") == 1
         assert f"row 2: {options[0]!r} and {options[1]!r}" in outcome.err
 
 
@@ -296,7 +296,7 @@ def test_options_of_a_table_that_only_look_different_are_told_of(here: Any, tmp_
     (tmp_path / "photos/t.csv").write_text(TABLE + "a.png,Q,DAPI|dapi,B\n")
     outcome = here("data", "import", "photos", "--out", "out")
     assert outcome.code == 0
-    assert "1 row has options that are equal but for case" in outcome.err
+    assert "1 row has options that are equal except for case" in outcome.err
     assert "(row 2: 'DAPI' and 'dapi')" in outcome.err
 
 

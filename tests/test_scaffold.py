@@ -106,8 +106,8 @@ def test_a_folder_that_holds_something_is_left_alone(here: Here, tmp_path: Path)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["My Model"], "no name for a plugin"),
-        (["class"], "no name for a plugin"),
+        (["My Model"], "not a valid name of a plugin"),
+        (["class"], "not a valid name of a plugin"),
         (["mubench-gen-mine"], "The name is the part behind mubench-gen-: 'mine'"),
         (["mine", "--kind", "generativ"], "Did you mean 'generative'"),
         (["mine", "--licence", "Apache"], "Did you mean 'Apache-2.0'"),

@@ -97,7 +97,7 @@ def test_a_caption_template_is_filled_with_each_option(photos: Path) -> None:
         ("a.png,Q,[1,a,t", "no valid JSON list"),
         ("a.png,Q,a|b,c,t", "column answer: 'c' is neither"),
         ("a.png,Q,a|b,,t", "column answer: '' is neither"),
-        ("a.png,Q,a|b,a,../t", "column task: no name"),
+        ("a.png,Q,a|b,a,../t", "column task: not a valid name"),
         ("bad.png,Q,a|b,a,t", "column image: bad.png"),
         ("a.png,Q,a|b,a,t,more", "more cells than columns"),
     ],
