@@ -154,7 +154,7 @@ def test_a_damaged_file_of_embeddings_is_passed_over_and_told(
     (file,) = (tmp_path / "kept").iterdir()
     file.write_bytes(file.read_bytes()[:-5])
     assert len(EmbeddingStore(tmp_path / "kept")) == 0
-    assert "passed over" in capsys.readouterr().err
+    assert "skipped" in capsys.readouterr().err
 
 
 def test_records_hold_similarities_and_probabilities(

@@ -540,7 +540,7 @@ def test_a_server_that_comes_back_in_time_goes_on_in_the_same_run(
 
     async def behave(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
         if len(server.bodies) == 5:
-            threading.Thread(target=restart).start()
+            server.in_background(restart)
             await asyncio.sleep(30)
         return web.json_response(completion())
 
@@ -564,7 +564,7 @@ def mortal(server: FakeServer, word: str, under_way: list[int], *, away: float) 
         await asyncio.sleep(0.05)
         if word in json.dumps(body):
             under_way.append(server.now)
-            threading.Thread(target=restart).start()
+            server.in_background(restart)
             await asyncio.sleep(30)
         return web.json_response(completion())
 

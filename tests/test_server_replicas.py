@@ -165,13 +165,13 @@ def test_a_server_that_dies_gives_its_images_to_the_others_and_has_them_again(
 
     async def dies(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
         if len(dying.bodies) == 5:
-            threading.Thread(target=dying.down).start()
+            dying.in_background(dying.down)
             await asyncio.sleep(30)
         return web.json_response(completion())
 
     async def waits(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
         if len(other.bodies) == 40 and not back.is_set():
-            threading.Thread(target=restart).start()
+            dying.in_background(restart)
         while back.is_set() and not looked_at.is_set():
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.01)

@@ -11,7 +11,7 @@ import pytest
 
 from mubench_gen.cli import cli
 from mubench_gen.cli.user_path import PATH, expanded
-from mubench_gen.doctor.examination import Asked, _data
+from mubench_gen.doctor.examination import Expectations, _data
 from mubench_gen.errors import UsageError
 from mubench_gen.plan.settings import make_settings, read_config
 from mubench_gen.storage.paths import user_path
@@ -89,7 +89,7 @@ def test_the_home_of_nobody_is_one_message(words: list[str], here: Here) -> None
 
 
 def test_for_the_doctor_it_is_a_finding_like_any_other(here: Here) -> None:
-    findings = {finding.name: finding for finding in _data(Asked(data=NOBODYS))}
+    findings = {finding.name: finding for finding in _data(Expectations(data=NOBODYS))}
     assert findings[f"data {NOBODYS}"].found == "no such file or folder"
 
 

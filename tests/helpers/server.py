@@ -51,6 +51,7 @@ class FakeServer:
         self._loop = asyncio.new_event_loop()
         self._thread: threading.Thread | None = None
         self._runners: list[web.AppRunner] = []
+        self._restarting: list[threading.Thread] = []
 
     @property
     def url(self) -> str:
@@ -73,6 +74,8 @@ class FakeServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for restarting in self._restarting:
+            restarting.join(240)
         self.down()
         assert self._thread is not None
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -86,6 +89,11 @@ class FakeServer:
     def down(self) -> None:
         """Be gone: connections break, new ones are refused."""
         asyncio.run_coroutine_threadsafe(self._down(), self._loop).result(10)
+
+    def in_background(self, restart: Callable[[], None]) -> None:
+        """Take the server down and up again; its end waits for that."""
+        self._restarting.append(threading.Thread(target=restart))
+        self._restarting[-1].start()
 
     async def _up(self) -> None:
         app = web.Application(client_max_size=2**30)

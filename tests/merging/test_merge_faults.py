@@ -89,7 +89,7 @@ def test_what_is_finished_outlives_an_input_that_cannot_be_read(
         done = here("merge", base, tuned, *FLAGS)
     assert done.code == 2
     assert f"{tmp_path / bad} cannot be written or read: Input/output error" in done.err
-    assert "the same command goes on" in done.err
+    assert "the same command continues" in done.err
     again = here("merge", base, tuned, *FLAGS)
     assert "2 of 3 shards were finished" in again.err
     assert here("merge", base, tuned, "--alpha", "0.5", "--out", "whole").code == 0

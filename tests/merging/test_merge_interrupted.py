@@ -1,4 +1,4 @@
-"""A merge that is killed: nothing looks complete, and the same command goes on."""
+"""A merge that is killed: nothing looks complete, and the same command continues."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ def test_a_write_that_fails_for_real_is_one_message_and_resumes(
     )  # fmt: skip
     assert left.returncode == 2
     assert "File too large" in left.stderr
-    assert "the same command goes on" in left.stderr
+    assert "the same command continues" in left.stderr
     assert not (tmp_path / "m").exists()
     assert here("merge", *sides, *FLAGS).code == 0
     assert_same(read(tmp_path / "m/alpha-0.5"), undisturbed)

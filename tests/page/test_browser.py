@@ -368,7 +368,7 @@ def test_runs_that_share_no_item_have_no_choice_by_disagreement(
     write_page([study.runs[0], other], page)
     browser.open(page)
     assert not browser.run(SEEN, "#agree-label")
-    assert "share no item" in browser.text("#agree-note")
+    assert "No item was answered by two" in browser.text("#agree-note")
     assert any("share no item" in warning for warning in browser.texts(".warnings"))
     assert browser.messages() == []
 
