@@ -308,6 +308,7 @@ def test_a_node_that_goes_loses_nothing(
     check_counts(tmp_path, folder, cells, in_flight=4 * 4 * TASK)
 
 
+@pytest.mark.exhaustive
 @needs_ray
 def test_a_driver_that_is_killed_goes_on_where_it_was(
     tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
