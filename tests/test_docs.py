@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import importlib
 import importlib.util
 import os
 import re
@@ -211,6 +212,7 @@ def prepare(page: Path, folder: Path) -> None:
         (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mubench-gen-lab\n")
         (metadata / "entry_points.txt").write_text("[mubench_gen.tasks]\nlab = mubench_gen_lab\n")
         (site / "mubench_gen_lab/__init__.py").write_text("")
+        importlib.invalidate_caches()  # Python may have looked for the folder before it was there
 
 
 @pytest.fixture(scope="module")
