@@ -127,6 +127,15 @@ def test_the_listing_tells_on_request_what_an_import_really_does(mubench: Comman
     assert "broken: it was ended by SIGSEGV" in lines["crashes"]
 
 
+def test_what_a_plugin_offers_has_one_name_before_and_after_its_import() -> None:
+    shipped = ("echo", "blur", "probability", "lm-eval")
+    listed = {plugin.name: plugin.kind for plugin in Plugins().list() if plugin.name in shipped}
+    assert listed == {
+        "echo": "generative", "blur": "transform", "probability": "metrics", "lm-eval": "export",
+    }  # fmt: skip
+    assert {name: found.kind for name, found in import_each([*listed]).items()} == listed
+
+
 def test_an_entry_point_to_what_its_module_lacks_is_told_by_an_import(site: Path) -> None:
     write_distribution(
         site, "mubench-gen-odd", entries=["odd = mubench_gen_odd:nothing"],

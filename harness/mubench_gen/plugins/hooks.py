@@ -21,6 +21,7 @@ from mubench_gen.errors import (
     describe,
 )
 from mubench_gen.plugins.entry_points import GROUP
+from mubench_gen.plugins.modules import BESIDE_MODELS
 
 if TYPE_CHECKING:
     import pluggy
@@ -40,14 +41,14 @@ _METHODS = {
 }
 
 
-_EXTENSIONS = (
-    "mubench_gen_transforms",
-    "mubench_gen_metrics",
-    "mubench_gen_exports",
-    "mubench_gen_judge",
-    "mubench_gen_score",
-    "mubench_gen_section",
-)
+_WORDS = {
+    "transform": "an image transform",
+    "judge": "a judge",
+    "scorer": "a scorer",
+    "section": "a section",
+    "metrics": "metrics",
+    "export": "an export format",
+}  # of each of BESIDE_MODELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +64,23 @@ class Offers:
     exports: Sequence[Export] = ()
 
     @property
+    def beside_models(self) -> list[str]:
+        """The kinds of what it offers beside models, those of BESIDE_MODELS in their order."""
+        offered = {
+            "transform": self.transforms,
+            "metrics": self.metrics,
+            "export": self.exports,
+            "judge": self.judge,
+            "scorer": self.score,
+            "section": self.section,
+        }
+        return [kind for kind in BESIDE_MODELS if offered[kind]]
+
+    @property
     def kinds(self) -> str:
         """What it offers beside models, in words: "a judge and a scorer"."""
-        offered = {
-            "an image transform": self.transforms or None,
-            "a judge": self.judge,
-            "a scorer": self.score,
-            "a section": self.section,
-            "metrics": self.metrics or None,
-            "an export format": self.exports or None,
-        }
-        return " and ".join(name for name, what in offered.items() if what is not None)
+        found = self.beside_models
+        return " and ".join(words for kind, words in _WORDS.items() if kind in found)
 
 
 def offers_of(module: ModuleType, where: str) -> Offers:
@@ -96,7 +103,7 @@ def _models(manager: pluggy.PluginManager, where: str) -> Sequence[ModelSpec]:
     from mubench_gen.model import ModelSpec
 
     if not manager.hook.mubench_gen_models.get_hookimpls():
-        if any(getattr(manager.hook, name).get_hookimpls() for name in _EXTENSIONS):
+        if any(getattr(manager.hook, name).get_hookimpls() for name in BESIDE_MODELS.values()):
             return []  # a judge or a scorer needs no models
         raise PluginError(
             f"{where} has no hook mubench_gen_models: define it and mark it @mubench_gen.hookimpl."

@@ -50,7 +50,7 @@ class Imported:
     """What the import did, and what it registered.
 
     `heavy` are the packages it brought in that take seconds; `kind` says what the plugin
-    offers: kinds of models, "judge", "scorer", "section".
+    offers: kinds of models, and those of BESIDE_MODELS.
     """
 
     error: str | None = None
@@ -152,6 +152,4 @@ def _registered(spec: ModelSpec) -> Registered:
 
 
 def _kind(offers: Offers, models: Sequence[Registered]) -> str:
-    beside = {"judge": offers.judge, "scorer": offers.score, "section": offers.section}
-    kinds = dict.fromkeys(one.kind for one in models)
-    return ", ".join([*kinds, *(name for name, what in beside.items() if what is not None)])
+    return ", ".join([*dict.fromkeys(one.kind for one in models), *offers.beside_models])

@@ -7,16 +7,20 @@ import re
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
+# What a plugin may offer beside models: a kind's label → its hook.
+BESIDE_MODELS = {
+    "transform": "mubench_gen_transforms",
+    "metrics": "mubench_gen_metrics",
+    "export": "mubench_gen_exports",
+    "judge": "mubench_gen_judge",
+    "scorer": "mubench_gen_score",
+    "section": "mubench_gen_section",
+}
 # The names that a plugin of a kind needs: one that has none of them is of no kind that shows.
 _SIGNS = {
     "generative": ("GenerativeModel", "StreamingModel", 'kind="generative"', "kind='generative'"),
     "contrastive": ("ContrastiveModel", 'kind="contrastive"', "kind='contrastive'"),
-    "transform": ("def mubench_gen_transforms",),
-    "metrics": ("def mubench_gen_metrics",),
-    "export": ("def mubench_gen_exports",),
-    "judge": ("def mubench_gen_judge",),
-    "scorer": ("def mubench_gen_score",),
-    "section": ("def mubench_gen_section",),
+    **{kind: (f"def {hook}",) for kind, hook in BESIDE_MODELS.items()},
 }
 _MOST_FILES = 64  # of a package that are looked at
 
