@@ -46,12 +46,8 @@ _REFUSED = {
     "base_url": "it says where a model is, not what is asked of it",
     "trust_remote_code": "it says what may be run, not what is asked",
 }  # fmt: skip
-_OF_A_FILE = (
-    "title",
-    "source",
-    "kind",
-    "boxes",
-)  # of a prompt file: these describe it and change no request
+# Of a prompt file: these describe it and change no request.
+_OF_A_FILE = ("title", "source", "kind", "boxes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +267,6 @@ def _in_a_path(level: str) -> str:
 
 KEYS = tuple(
     sorted(
-        {*NAMED, *_OTHER_NAMES, "transform", *Settings.model_fields}
-        - {*_REFUSED, *NOT_IDENTITY, "prompt_set", "image_set", "options"}
+        {*NAMED, *_OTHER_NAMES, "transform", *Settings.model_fields} - {*_REFUSED, *NOT_IDENTITY}
     )
 )

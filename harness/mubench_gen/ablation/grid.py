@@ -32,27 +32,17 @@ class StudySettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    plugin: tuple[str, ...] = Field((), description="model plugins")
-    model: tuple[str, ...] = Field(
-        (), description="models of the plugin; PLUGIN=MODEL where there are several plugins"
-    )
-    prompt: tuple[str, ...] = Field((), description="prompt styles: names or files")
-    labels: tuple[str, ...] = Field((), description="label styles: A) a. (1) i …")
-    orders: tuple[str, ...] = Field(
-        (), description="orders of the options: given, reversed, shuffled, cyclic:K, random:K, all"
-    )
-    system: tuple[str, ...] = Field((), description='system prompts; "" for none')
-    image: tuple[Literal["before", "after"], ...] = Field(
-        (), description="image before or after the text"
-    )
-    readout: tuple[Readout, ...] = Field((), description="read-outs: parse, choice, logprob")
-    shots: tuple[int, ...] = Field((), description="how many worked examples: 0,2,4")
-    axis: tuple[Axis, ...] = Field(
-        (), description="further axes: any key of the settings with its values"
-    )
-    budget: int | None = Field(
-        None, ge=1, description="ask a model this many (item, cell) pairs, estimate the rest"
-    )
+    plugin: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()  # of several plugins: PLUGIN=MODEL
+    prompt: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    orders: tuple[str, ...] = ()
+    system: tuple[str, ...] = ()
+    image: tuple[Literal["before", "after"], ...] = ()
+    readout: tuple[Readout, ...] = ()
+    shots: tuple[int, ...] = ()
+    axis: tuple[Axis, ...] = ()
+    budget: int | None = Field(None, ge=1)
 
     @field_validator("axis", mode="before")
     @classmethod

@@ -147,13 +147,14 @@ def run_study(
         study.folder, study.fixed_settings(), facts, redact_command(command, secret)
     ) as document:
         runs: list[Run] = []
+        identities = [model_identity(part.plan) for part in study.parts]
         for number, part in enumerate(study.parts):
             plan = part.plan
             if part.condition.name:
                 log(f"Run {number + 1} of {len(study.parts)}: {part.folder}")
             settings = {
                 "run_dir": study.folder / part.folder,
-                "reuse": (*study.reuse, *_alike(study.parts[:number], runs, plan)),
+                "reuse": (*study.reuse, *_alike(runs, identities)),
             }
             own = replace(plan, settings=plan.settings.model_copy(update=settings))
             try:
@@ -191,11 +192,7 @@ class StudyResult:
 
 def findings(study: Study, runs: Sequence[Run]) -> Findings:
     """Analyse the runs' records."""
-    run_of = dict(zip((part.folder for part in study.parts), runs, strict=True))
-    found = [
-        answers(study.grid, [(part.number, run_of[part.folder]) for part in model])
-        for model in study.models
-    ]
+    found = [answers(study.grid, own) for own in _runs_of_models(study, runs)]
     plans = [model[0].plan for model in study.models]
     names = [plan.name for plan in plans]
     folders = [str(Path("runs", name)) for name in names]
@@ -207,15 +204,19 @@ def findings(study: Study, runs: Sequence[Run]) -> Findings:
 
 def measured(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, MetricFindings]]:
     """Analyse the runs' records by further metrics, by model."""
-    run_of = dict(zip((part.folder for part in study.parts), runs, strict=True))
     found = {}
     with results_only():
-        for model in study.models:
+        for model, own in zip(study.models, _runs_of_models(study, runs), strict=True):
             plan = model[0].plan
-            own = [(part.number, run_of[part.folder]) for part in model]
-            parts = _placed(study.grid, own, needs_of(plan.metrics)) if plan.metrics else []
+            parts = _placed(study.grid, own, needs_of(plan.metrics))
             found[plan.name] = metric_findings(study.grid, parts, plan.metrics, seed=study.seed)
     return found
+
+
+def _runs_of_models(study: Study, runs: Sequence[Run]) -> list[list[tuple[int, Run]]]:
+    """The runs of each model, each with the number of its condition."""
+    left = iter(runs)
+    return [[(part.number, next(left)) for part in model] for model in study.models]
 
 
 def answers(grid: Grid, runs: Sequence[tuple[int, Run]]) -> Answers:
@@ -233,9 +234,7 @@ def _placed(
     return [(run.outcomes(needs), places[number]) for number, run in runs]
 
 
-def _alike(parts: Sequence[Part], runs: Sequence[Run], plan: Plan) -> list[Path]:
-    """Earlier runs that may hold a reply to one of the plan's requests."""
-    model = model_identity(plan)
-    return [
-        run.dir for part, run in zip(parts, runs, strict=True) if model_identity(part.plan) == model
-    ]
+def _alike(runs: Sequence[Run], identities: Sequence[str]) -> list[Path]:
+    """The finished runs that may hold a reply to a request of the next part."""
+    wanted = identities[len(runs)]
+    return [run.dir for run, one in zip(runs, identities, strict=False) if one == wanted]

@@ -41,10 +41,6 @@ class Survey:
     exact: bool
     detectable: tuple[float | None, float | None]
 
-    @property
-    def to_ask(self) -> int:
-        return self.requests - self.answered
-
 
 def survey(plans: Sequence[Plan], *, cells: int, answered: Sequence[AnsweredKeys]) -> Survey:
     """Count what a model's plans ask, by rendering every prompt and hashing every image."""

@@ -7,7 +7,6 @@ from typing import Literal, TypeVar
 
 from mubench_gen.errors import PluginError, did_you_mean
 from mubench_gen.plugins.extension import Export, Metric
-from mubench_gen.plugins.listing import Listed
 from mubench_gen.plugins.registry import Plugin, Plugins
 
 Offered = TypeVar("Offered", Metric, Export)
@@ -27,12 +26,12 @@ def offered(
     plugins: Plugins,
 ) -> tuple[Plugin, Sequence[Offered]]:
     """What a plugin offers under the name PLUGIN or PLUGIN:NAME; `known` are built-in names."""
-    listed: Sequence[Listed] = plugins.list()
+    installed = plugins.names()
     own, colon, one = name.rpartition(":")
-    if not colon or name in {p.name for p in listed}:
+    if not colon or name in installed:
         own, one = name, ""
-    if not names_file(own) and own not in {p.name for p in listed}:
-        near = did_you_mean(name, [*known, *(p.name for p in listed if noun in p.kind)])
+    if not names_file(own) and own not in installed:
+        near = did_you_mean(name, [*known, *(p.name for p in plugins.list() if noun in p.kind)])
         raise PluginError(f"There is no {_WORDS[noun]} {name!r}. {near}")
     plugin = plugins.load(own)
     all_of = of(plugin)

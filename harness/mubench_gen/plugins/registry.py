@@ -86,6 +86,10 @@ class Plugins:
         """Every plugin by name; none is imported."""
         return list(list_plugins(self._installed()))
 
+    def names(self) -> Sequence[str]:
+        """Their names alone: no file of a plugin is looked at."""
+        return [entry.name for entry in self._installed().entries]
+
     def load(self, name: str) -> Plugin:
         """The plugin of that name, or in that file. PluginError says what is wrong with it."""
         if name.endswith(".py") or "/" in name:

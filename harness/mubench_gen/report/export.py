@@ -195,35 +195,19 @@ def _tidy(one: Reported) -> list[dict[str, Any]]:
     }
     shown = table_rows(scores, one.by)
     rows = [
-        {
-            **dict.fromkeys(TIDY),
-            **of_run,
-            **_score(row),
-            **flat_scores(one.metrics, row.part, row.name),
-        }
-        for row in shown
+        {**of_run, **_score(row), **flat_scores(one.metrics, row.part, row.name)} for row in shown
     ]
     known = {(row.part, row.name) for row in shown}
     for part, name in rows_of(one.metrics.metrics.values()):  # of tasks that ask for boxes
         if (part, name) not in known:
             scored = flat_scores(one.metrics, part, name)
             n = max(found.groups[part][name].n for found in one.metrics.metrics.values())
-            rows.append(
-                {
-                    **dict.fromkeys(TIDY),
-                    **of_run,
-                    "part": part,
-                    "name": name,
-                    "n": n,
-                    "n_errors": 0,
-                    **scored,
-                }
-            )
+            rows.append({**of_run, "part": part, "name": name, "n": n, "n_errors": 0, **scored})
     for name, box in scores.boxes.items():
         low, high = box.ci95 or (None, None)
         rows.append(
             {
-                **dict.fromkeys(TIDY), **of_run, "part": "boxes", "name": name, "n": box.n,
+                **of_run, "part": "boxes", "name": name, "n": box.n,
                 "n_errors": box.n_errors, "ci95_low": low, "ci95_high": high, "grit": box.grit,
                 "answered": box.statuses.get("answered", 0.0) if box.n else None,
             }

@@ -28,11 +28,6 @@ def split_fields(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def is_fact(name: str) -> bool:
-    """Whether the name is that of a fact about the model, like "model.domain"."""
-    return name.startswith(MODEL)
-
-
 def facts_of(manifest: Mapping[str, Any]) -> dict[str, str]:
     """The facts about a run's model, by name without "model.".
 

@@ -24,11 +24,8 @@ CONNECT = 10.0  # seconds to establish a connection
 _MOST = 16 * 2**20  # most bytes of a reply
 _DAY = 86_400.0  # seconds
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
-_GZIP, _ZLIB, _ANY = (
-    b"\x1f\x8b",
-    8,
-    32,
-)  # their first bytes; the flag that makes zlib detect the format
+_GZIP, _ZLIB = b"\x1f\x8b", 8  # how such content begins
+_ANY = 32  # the flag that makes zlib detect the format
 _LIFE = {
     "TCP_KEEPIDLE": 30,  # seconds of silence before the first question; then
     "TCP_KEEPINTVL": 10,  # seconds between questions, and

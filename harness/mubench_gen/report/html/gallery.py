@@ -55,14 +55,12 @@ class Gallery:
         self._sparse: dict[str, dict[int, Any]] = {
             name: {} for name in ("error", "scores", "boxes", "cut")
         }
-        self._runs_of: dict[int, int] = {}  # item → the bits of its runs
         self.pictures: dict[str, set[str]] = {}
         self._picture_codes = Table()
 
     def add(self, record: Record, run: int) -> None:
         """Add one record of the run of that number."""
         item = self._item_of(record)
-        self._runs_of[item] = self._runs_of.get(item, 0) | 1 << run
         number = len(self._record["item"])
         error = record["error"]
         reply, span, cut = self._reply(record)
@@ -97,11 +95,6 @@ class Gallery:
         }
         for name, column in self._record.items():
             column.append(row[name])
-
-    @property
-    def shares_items(self) -> bool:
-        """Whether any item was asked in more than one run."""
-        return any(bits & (bits - 1) for bits in self._runs_of.values())
 
     def __len__(self) -> int:
         return len(self._items)
