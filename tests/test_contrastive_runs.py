@@ -11,8 +11,8 @@ import pytest
 
 from mubench_gen import Run
 from mubench_gen.errors import DefinitionError, SettingError
-from mubench_gen.inference.contrastive import probabilities
-from mubench_gen.inference.embeddings import EmbeddingStore
+from mubench_gen.host.contrastive import probabilities
+from mubench_gen.host.embeddings import EmbeddingStore
 from mubench_gen.model import Scoring
 from mubench_gen.scores.calibration import BINS, CalibrationTally, confidence
 

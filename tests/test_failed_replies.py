@@ -14,7 +14,7 @@ from aiohttp import web
 import mubench_gen
 from mubench_gen.engines.server.models import Names, Served, known_names
 from mubench_gen.errors import ReplyError
-from mubench_gen.inference.generative import from_reply, from_scores
+from mubench_gen.host.generative import from_reply, from_scores
 from mubench_gen.scores.localization import reread_boxes
 from mubench_gen.types import Reply, Request, Sampling
 

@@ -17,7 +17,7 @@ from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.inference.ray import looking, nodes, worker
 from mubench_gen.inference.ray.bundles import Bundles, References
 from mubench_gen.inference.ray.feed import Feed
-from mubench_gen.inference.ray.sending import images_of, pack, received_image, unpack
+from mubench_gen.host.messages import images_of, pack, received_image, unpack
 from mubench_gen.plan.plan import make_plan
 from mubench_gen.plan.ray_options import Cluster, RayOptions, split_cluster
 from mubench_gen.plan.settings import make_settings

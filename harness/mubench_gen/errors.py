@@ -13,6 +13,7 @@ MubenchError                  every error raised on purpose
 │   ├── ImageError            corrupt, truncated, too large, or refused by the policy
 │   ├── QuestionError         longer than a prompt may be
 │   ├── ItemTimeout           the model did not answer in time
+│   ├── ModelDied             the model's process ended while it was asked
 │   └── ReplyError            too few or too many replies, or one that is not a str
 └── EngineFault               the engine is gone: the run ends, resumable, exit code 3
 """
@@ -84,6 +85,10 @@ class QuestionError(ItemError):
 
 class ItemTimeout(ItemError):
     """The model did not answer within the timeout."""
+
+
+class ModelDied(ItemError):
+    """The process of the model ended, each time that the request was asked."""
 
 
 class ReplyError(ItemError):

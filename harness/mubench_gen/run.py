@@ -15,21 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.console.progress import Progress, bar, log
-from mubench_gen.errors import RunFolderError, describe
-from mubench_gen.inference.contrastive import Similarities
-from mubench_gen.inference.embeddings import EmbeddingStore
-from mubench_gen.inference.generative import Answered
+from mubench_gen.errors import RunFolderError, UsageError
+from mubench_gen.host.serving import RunSetup
+from mubench_gen.inference.batches import Answered
+from mubench_gen.inference.breaker import Breaker
+from mubench_gen.inference.flow import ask
 from mubench_gen.inference.request_limit import Allowance, announced
-from mubench_gen.inference.response import Asker, make_asker, respond
-from mubench_gen.inference.streaming import stream
-from mubench_gen.model import Checkpoint, StreamingModel
-from mubench_gen.plan.fingerprint import isolated_model
+from mubench_gen.model import Checkpoint
 from mubench_gen.plan.identity import model_identity, run_id, run_identity
 from mubench_gen.plan.items import items_of, planned
-from mubench_gen.plan.manifest import hardware, make_manifest
-from mubench_gen.plan.plan import Plan, batch_size, close_model, make_plan
+from mubench_gen.plan.manifest import make_manifest
+from mubench_gen.plan.plan import Plan, make_plan
 from mubench_gen.plan.settings import make_settings
-from mubench_gen.plugins.process_state import WorkingFolder
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.runs.recorder import Recorder
 from mubench_gen.runs.results import Run, load_run
@@ -66,7 +63,7 @@ def evaluate(
     try:
         return run_plan(plan, command or [Path(sys.argv[0]).name, *sys.argv[1:]], progress=progress)
     finally:
-        close_model(plan)
+        plan.model.close()
 
 
 def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
@@ -126,20 +123,21 @@ def _fewer_collections() -> Iterator[None]:
 def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str, Any]) -> None:
     total = manifest["planned"]
     progress.at(recorder.done, total)  # the rate counts from here
-    requests = recorder.requests(items_of(plan, recorder))
-    first = next(requests, None)
+    open_requests = recorder.requests(items_of(plan, recorder))
+    first = next(open_requests, None)
     if first is not None:
         remove(recorder.folder / SCORES)  # new answers make them outdated
-        allowed = Allowance(chain([first], requests), plan.settings.max_requests)
+        allowed = Allowance(chain([first], open_requests), plan.settings.max_requests)
         folder, left = recorder.folder, total - recorder.done
-        ask = _here if plan.cluster is None else _on_cluster
-        with closing(ask(plan, allowed, left, folder, manifest)) as batches:
-            here = WorkingFolder()
+        requests = announced(allowed, left) if plan.model.card.announces else allowed
+        asked = _here if plan.cluster is None else _on_cluster
+        breaker = Breaker(plan.settings.max_errors)
+        with closing(asked(plan, requests, folder, manifest)) as batches:
             try:
                 for batch in batches:
-                    here.back()
                     recorder.answered(batch)
                     progress.at(recorder.done, total, recorder.note)
+                    breaker.check(batch)
             finally:
                 recorder.flush()
         allowed.check()
@@ -147,35 +145,31 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
     progress.at(recorder.done, total, recorder.note)
 
 
+def run_setup(plan: Plan) -> RunSetup:
+    """What the model is told of this run."""
+    settings = plan.settings
+    policy, transform = plan.policy.untransformed(), settings.image_set.get("transform")
+    return RunSetup(policy, transform, settings.seed, plan.model.alpha)
+
+
 def _here(
-    plan: Plan,
-    requests: Iterator[Request | None],
-    left: int,
-    folder: Path,
-    manifest: dict[str, Any],
+    plan: Plan, requests: Iterator[Request | None], folder: Path, manifest: dict[str, Any]
 ) -> Generator[Answered]:
-    """Batches that a model in this process answers."""
-    here = WorkingFolder()  # the user's relative paths start here: a model's chdir is undone
-    with isolated_model(plan.plugin, plan.spec):
-        plan.model.load()
-        facts = dict(plan.model.facts)
-    here.back()
+    """Batches that models on this machine answer."""
+    model, settings = plan.model, plan.settings
+    facts = model.load(run_setup(plan))
     _check_weights(plan, facts)
-    _note_facts(facts, folder, manifest)
-    asker = make_asker(plan.model, store=_store(plan))
+    _note_facts(facts, model.hardware, folder, manifest)
+    if (kept := _embeddings_folder(plan)) is not None:
+        model.keep(kept)
     try:
-        yield from _answers(plan, asker, requests, left)
+        yield from ask(model, requests, size=model.card.size, timeout=settings.timeout)
     finally:
-        here.back()
-        _note_counts(plan, asker, folder, manifest)
+        _note_counts(plan, folder, manifest)
 
 
 def _on_cluster(
-    plan: Plan,
-    requests: Iterator[Request | None],
-    left: int,
-    folder: Path,
-    manifest: dict[str, Any],
+    plan: Plan, requests: Iterator[Request | None], folder: Path, manifest: dict[str, Any]
 ) -> Generator[Answered]:
     """Batches that models in the workers of a Ray cluster answer."""
     from mubench_gen.inference.ray.flow import distribute
@@ -185,35 +179,28 @@ def _on_cluster(
     def opened(facts: Mapping[str, Any], ray: Mapping[str, Any]) -> None:
         _check_weights(plan, facts)
         manifest["sessions"][-1] |= {"ray": dict(ray)}
-        _note_facts(facts, folder, manifest)
+        _note_facts(facts, {}, folder, manifest)
 
     def counted(counts: Mapping[str, Any]) -> None:
         if counts:
             manifest["sessions"][-1] |= {"counts": dict(counts)}
             write_manifest(folder, manifest)
 
-    if isinstance(plan.model, StreamingModel) and plan.model.announces:
-        requests = announced(requests, left)
-    return distribute(plan, plan.cluster, requests, opened=opened, counted=counted)
+    setup = run_setup(plan)
+    return distribute(plan, plan.cluster, setup, requests, opened=opened, counted=counted)
 
 
-def _answers(
-    plan: Plan, asker: Asker, requests: Iterator[Request | None], left: int
-) -> Iterator[Answered]:
-    """Batches of requests with their responses; streaming models get requests one by one."""
-    size, timeout, model = batch_size(plan), plan.settings.timeout, plan.model
-    if not isinstance(model, StreamingModel):
-        return respond(asker, requests, batch_size=size, timeout=timeout)
-    if model.announces:
-        requests = announced(requests, left)
-    return stream(model, requests, window=size, timeout=timeout)
-
-
-def _note_facts(facts: Mapping[str, Any], folder: Path, manifest: dict[str, Any]) -> None:
-    """Note the loaded model's facts in the manifest."""
+def _note_facts(
+    facts: Mapping[str, Any],
+    hardware: Mapping[str, Any],
+    folder: Path,
+    manifest: dict[str, Any],
+) -> None:
+    """Note the loaded model's facts in the manifest, and the hardware that it sees."""
     for earlier in manifest["sessions"][:-1]:
         _check_precision(earlier.get("model", {}), facts, folder)
-    manifest["sessions"][-1] |= {"model": dict(facts), "hardware": hardware()}
+    manifest["sessions"][-1] |= {"model": dict(facts)}
+    manifest["sessions"][-1]["hardware"] |= dict(hardware)
     write_manifest(folder, manifest)
 
 
@@ -229,8 +216,8 @@ def _check_weights(plan: Plan, facts: Mapping[str, Any]) -> None:
         )
 
 
-def _store(plan: Plan) -> EmbeddingStore | None:
-    """The cache of the images' embeddings; None where the user or the weights allow none."""
+def _embeddings_folder(plan: Plan) -> Path | None:
+    """Where embeddings of images are kept; None where the user or the weights allow none."""
     if not plan.settings.keep_embeddings:
         return None
     if plan.weights.weights is None:
@@ -238,24 +225,18 @@ def _store(plan: Plan) -> EmbeddingStore | None:
         return None
     precision = plan.model.facts.get("dtype", "")  # "auto" depends on the device
     name = hashlib.sha256(f"{model_identity(plan)}\0{precision}".encode()).hexdigest()[:32]
-    return EmbeddingStore(cache_folder() / "embeddings" / name)
+    return cache_folder() / "embeddings" / name
 
 
-def _note_counts(plan: Plan, asker: Asker, folder: Path, manifest: dict[str, Any]) -> None:
+def _note_counts(plan: Plan, folder: Path, manifest: dict[str, Any]) -> None:
     """Note in the manifest what was encoded or found in caches in this session."""
-    noted: dict[str, Any] = {}
-    if isinstance(asker, Similarities):
-        asker.close()
-        noted["encoded"] = asker.counts
     try:
-        counts = dict(plan.model.counts)
-    except Exception as error:  # an edge of isolation: one plugin's own code, at the end
-        log(f"The model {plan.spec.name!r} does not say what it counted: {describe(error)}")
-        counts = {}
+        counts = plan.model.counts()
+    except UsageError as error:  # of the plugin's own code, at the end
+        log(f"The model {plan.spec.name!r} does not say what it counted: {error}")
+        return
     if counts:
-        noted["counts"] = counts
-    if noted:
-        manifest["sessions"][-1] |= noted
+        manifest["sessions"][-1] |= counts
         write_manifest(folder, manifest)
 
 

@@ -16,7 +16,7 @@ from mubench_gen.engines import open_checkpoint
 from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.errors import UsageError
 from mubench_gen.images.policy import StandardPolicy, open_image
-from mubench_gen.inference.contrastive import Similarities, probabilities
+from mubench_gen.host.contrastive import Similarities, probabilities
 from mubench_gen.inference.response import respond
 from mubench_gen.model import Checkpoint, Runtime
 

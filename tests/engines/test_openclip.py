@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from mubench_gen.errors import UsageError
-from mubench_gen.inference.contrastive import Similarities, probabilities
+from mubench_gen.host.contrastive import Similarities, probabilities
 from mubench_gen.model import Runtime
 from mubench_gen_plugins.openclip import OpenClip, OpenClipOptions
 

@@ -22,7 +22,7 @@ from mubench_gen.engines.server.models import Names, read_models
 from mubench_gen.engines.server.tokens import scores_by_id, scores_by_text
 from mubench_gen.engines.server.transport import seconds, unpacked
 from mubench_gen.errors import MubenchError
-from mubench_gen.inference.generative import from_reply, from_scores
+from mubench_gen.host.generative import from_reply, from_scores
 from mubench_gen.types import Request, Response, Sampling
 
 LABELS = ("A", "B", "C")

@@ -22,9 +22,10 @@ from mubench_gen.ablation.grid import (
 from mubench_gen.console.progress import log
 from mubench_gen.data.recast import BOXES
 from mubench_gen.errors import SettingError
+from mubench_gen.host.client import HostedModel
 from mubench_gen.plan.items import samples_of
 from mubench_gen.plan.plan import Plan, Selection, make_plan
-from mubench_gen.plan.settings import Settings, make_settings
+from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 
 _OF_CHATS = ("labels", "system", "image", "shots")
@@ -50,26 +51,23 @@ def open_parts(
     """The grid, and a part for each model and condition, ordered by model."""
     _check_constant(axes, given)
     asked = {**given, "prompt": axes.prompt, "readout": axes.readout}
-    parts = [
-        _part(axes, condition, number, {**asked, "plugin": plugin, "model": model}, plugins)
-        for plugin, model in _models(axes)
-        for number, condition in enumerate(conditions_of(run_axes(axes)))
-    ]
+    opened: dict[str, HostedModel] = {}  # a model that several runs ask is opened once
+    parts = []
+    try:
+        for plugin, model in _models(axes):
+            named = {**asked, "plugin": plugin, "model": model}
+            for number, condition in enumerate(conditions_of(run_axes(axes))):
+                settings = make_settings(condition.settings(named))
+                plan = make_plan(settings, plugins, variants=variants(axes), models=opened)
+                parts.append(Part(plan, condition, number))
+                _check_kind(axes, plan)
+    except BaseException:
+        for one in opened.values():
+            one.close()
+        raise
     grids = [make_grid(axes, part.plan.prompts, part.plan.readouts) for part in parts]
     _check_parts(parts, grids)
     return grids[0], parts
-
-
-def _part(
-    axes: StudySettings,
-    condition: Condition,
-    number: int,
-    given: Mapping[str, Any],
-    plugins: Plugins,
-) -> Part:
-    settings = make_settings(condition.settings(given))
-    _check_kind(axes, settings, plugins)
-    return Part(make_plan(settings, plugins, variants=variants(axes)), condition, number)
 
 
 def within(budget: int, parts: Sequence[Part], grid: Grid) -> Sequence[Part]:
@@ -131,15 +129,13 @@ def _check_constant(axes: StudySettings, given: Mapping[str, Any]) -> None:
         )
 
 
-def _check_kind(axes: StudySettings, settings: Settings, plugins: Plugins) -> None:
-    plugin = plugins.load(settings.plugin)
-    spec = plugin.spec(settings.model)
+def _check_kind(axes: StudySettings, plan: Plan) -> None:
     varied = [axis for axis in _OF_CHATS if getattr(axes, axis)]
-    if spec.kind == "contrastive" and varied:
+    if plan.spec.kind == "contrastive" and varied:
         raise SettingError(
-            f"The axes {', '.join(varied)} are for chat prompts; the model {spec.name!r} of the "
-            f"plugin {plugin.name!r} is contrastive and compares an image with captions. Vary "
-            "--prompt (caption prompts) for it, in a separate study."
+            f"The axes {', '.join(varied)} are for chat prompts; {plan.model.card.label} is "
+            "contrastive and compares an image with captions. Vary --prompt (caption prompts) "
+            "for it, in a separate study."
         )
 
 

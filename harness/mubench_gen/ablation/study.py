@@ -27,7 +27,7 @@ from mubench_gen.console.stdout import results_only
 from mubench_gen.errors import SettingError
 from mubench_gen.plan.identity import model_identity
 from mubench_gen.plan.items import samples_of
-from mubench_gen.plan.plan import Plan, close_model
+from mubench_gen.plan.plan import Plan
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
@@ -160,7 +160,8 @@ def run_study(
             try:
                 runs.append(run_plan(own, command, progress=progress))
             finally:
-                close_model(plan)
+                if all(later.plan.model is not plan.model for later in study.parts[number + 1 :]):
+                    plan.model.close()
         result = StudyResult(
             study, tuple(found), tuple(runs), findings(study, runs), measured(study, runs)
         )

@@ -145,7 +145,7 @@ def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
     from collections import Counter
 
     from mubench_gen.errors import SettingError
-    from mubench_gen.plan.plan import close_model, make_plan
+    from mubench_gen.plan.plan import make_plan
     from mubench_gen.plan.settings import make_settings
     from mubench_gen.plugins.registry import Plugins
     from mubench_gen.run import run_plan
@@ -165,5 +165,5 @@ def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
         try:
             runs.append(run_plan(plan, ["mubench-gen", *sys.argv[1:]], progress=True))
         finally:
-            close_model(plan)
+            plan.model.close()
     return runs

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from mubench_gen.console.outlet import MASK, know
@@ -94,16 +94,21 @@ def secret_fields(options: type[Any]) -> frozenset[str]:
 
 def know_typed(value: Any) -> None:
     """Register every SecretStr and the like in a pydantic model."""
+    know(*typed_secrets(value))
+
+
+def typed_secrets(value: Any) -> Iterator[str]:
+    """What every SecretStr and the like in a pydantic model holds."""
     if hasattr(value, "get_secret_value"):
         secret = value.get_secret_value()
-        know(secret.decode("utf-8", "replace") if isinstance(secret, bytes) else str(secret))
+        yield secret.decode("utf-8", "replace") if isinstance(secret, bytes) else str(secret)
     elif hasattr(value, "model_fields_set"):
-        know_typed(vars(value))
+        yield from typed_secrets(vars(value))
     elif isinstance(value, Mapping):
-        know_typed([*value, *value.values()])
+        yield from typed_secrets([*value, *value.values()])
     elif isinstance(value, (list, tuple, set, frozenset)):
         for one in value:
-            know_typed(one)
+            yield from typed_secrets(one)
 
 
 def _is_secret(kind: Any) -> bool:

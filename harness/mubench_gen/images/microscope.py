@@ -208,18 +208,20 @@ def make_policy(
         if key not in readers:
             raise SettingError(f"--image-set {key}: unknown. {did_you_mean(key, readers)}")
     chosen = {key: readers[key](key, value) for key, value in settings.items()}
-    if "max_pixels" in chosen:
-        _lift_pillows_limit(chosen["max_pixels"])
     kind = StandardPolicy if chosen.keys() <= standard.keys() else ScientificPolicy
-    return kind(seconds=seconds, **chosen)
+    policy = kind(seconds=seconds, **chosen)
+    lift_limit(policy)
+    return policy
 
 
-def _lift_pillows_limit(pixels: int) -> None:
-    """Raise Pillow's own limit, which holds for the whole process."""
+def lift_limit(policy: StandardPolicy) -> None:
+    """Raise Pillow's own limit, which holds for the whole process, to the policy's."""
+    if policy.max_pixels <= StandardPolicy().max_pixels:
+        return  # equal to Pillow's
     from PIL import Image
 
     if Image.MAX_IMAGE_PIXELS is not None:
-        Image.MAX_IMAGE_PIXELS = max(pixels, Image.MAX_IMAGE_PIXELS)
+        Image.MAX_IMAGE_PIXELS = max(policy.max_pixels, Image.MAX_IMAGE_PIXELS)
 
 
 def _count(key: str, value: str) -> int:

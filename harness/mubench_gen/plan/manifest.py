@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,6 +13,7 @@ from mubench_gen._version import __version__
 from mubench_gen.console.secrets import redact_command, without_secrets
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.image_files import combined
+from mubench_gen.host.hardware import hardware
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.identity import run_id
 from mubench_gen.plan.plan import Plan
@@ -143,32 +142,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def hardware() -> dict[str, Any]:
-    """Processor, cores, memory (bytes) and, where torch is loaded already, accelerators."""
-    described: dict[str, Any] = {
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-    }
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        described["memory"] = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    torch: Any = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        count = torch.cuda.device_count()
-        described["gpus"] = [torch.cuda.get_device_name(i) for i in range(count)]
-    return described
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -1,22 +1,119 @@
-"""The model that the settings name, opened and not loaded yet."""
+"""Opens the model that the settings name, not loaded yet: in a host, or in this process."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
+from mubench_gen.console.outlet import know
+from mubench_gen.console.secrets import secret_fields, typed_secrets, without_secrets
 from mubench_gen.engines import check_engine, choose_engine, open_checkpoint
+from mubench_gen.host.card import ModelCard, PluginCard, make_card
+from mubench_gen.host.client import HostedModel
+from mubench_gen.host.serving import Opened
+from mubench_gen.host.setup import HostSetup
 from mubench_gen.model import Checkpoint, Model, ModelSpec, Runtime
-from mubench_gen.plan.fingerprint import isolated_model
-from mubench_gen.plan.settings import Settings
-from mubench_gen.plugins.registry import Plugin, check_options
+from mubench_gen.plan.fingerprint import digest_model, isolated_model
+from mubench_gen.plan.settings import Settings, make_settings
+from mubench_gen.plugins.registry import Plugin, Plugins, check_options
 from mubench_gen.prompts.render import load_prompt
+
+# The settings that make a model: runs in which these are equal can share one.
+_OF_THE_MODEL = {
+    "plugin",
+    "model",
+    "options",
+    "engine",
+    "base_url",
+    "deterministic",
+    "seed",
+    "device",
+    "dtype",
+    "revision",
+    "trust_remote_code",
+    "batch_size",
+    "timeout",
+}
+
+
+def host_of(
+    settings: Settings,
+    plugins: Plugins,
+    variants: Sequence[Mapping[str, str]] = ({},),
+    *,
+    opener: str = "mubench_gen.plan.opening:open_hosted",
+    **arguments: Any,
+) -> HostedModel:
+    """The model that the settings name. Its process starts when it is needed.
+
+    `variants` as in `make_plan`. `opener`, `arguments`: another function that opens it, as
+    `open_hosted` does, and what it gets beside the settings.
+    """
+    entry_points = plugins.entry_points
+    plain: dict[str, Any] = {
+        "given": settings.model_dump(mode="json", include=_OF_THE_MODEL),
+        "images": images_shown(settings, variants),
+        "entry_points": None if entry_points is None else tuple(entry_points),
+        **arguments,
+    }
+    setup = HostSetup(opener, f"the plugin {settings.plugin!r}", plain, settings.load_timeout)
+    return HostedModel(setup, in_process=settings.in_process)
+
+
+def open_hosted(
+    given: Mapping[str, Any], images: int, entry_points: Iterable[Any] | None
+) -> Opened:
+    """Open the plugin's model. Runs where the model runs."""
+    settings, plugin, spec = found(given, entry_points)
+    engine = engine_of(spec, settings)
+    model = make_model(plugin, spec, engine, runtime_of(spec, settings, images), settings)
+    return opened(settings, plugin, spec, engine, model)
+
+
+def found(
+    given: Mapping[str, Any], entry_points: Iterable[Any] | None
+) -> tuple[Settings, Plugin, ModelSpec]:
+    """The settings again, their plugin and its model."""
+    settings = make_settings(given)
+    plugin = Plugins(entry_points).load(settings.plugin)
+    return settings, plugin, plugin.spec(settings.model)
+
+
+def opened(
+    settings: Settings, plugin: Plugin, spec: ModelSpec, engine: str, model: Model
+) -> Opened:
+    """The model with its card, for a host."""
+    isolated = partial(isolated_model, plugin, spec)
+    with isolated():
+        card = make_card(
+            PluginCard(
+                plugin.name, plugin.distribution, plugin.version, plugin.digest, plugin.path
+            ),
+            spec,
+            engine,
+            model,
+            size=settings.batch_size,
+            secret=_secret(spec),
+            secrets=tuple(typed_secrets(getattr(model, "options", None))),
+        )
+    digest = partial(digest_model, plugin, spec, engine, model, settings.revision, settings.options)
+    return Opened(card, model, isolated, digest, plugin.spec)
+
+
+def known_card(model: HostedModel, settings: Settings) -> ModelCard:
+    """The model's card; values of options that are secret by their type are masked from now on."""
+    card = model.card
+    without_secrets(settings.plugin_options, card.secret)
+    know(*card.secrets)
+    return card
 
 
 def open_model(plugin: Plugin, settings: Settings) -> Model:
-    """The plugin's model that the settings name, not loaded yet."""
+    """The plugin's model that the settings name, in this process and not loaded yet."""
     spec = plugin.spec(settings.model)
-    engine = engine_of(spec, settings)
-    return make_model(plugin, spec, engine, runtime_of(spec, settings), settings)
+    runtime = runtime_of(spec, settings, images_shown(settings))
+    return make_model(plugin, spec, engine_of(spec, settings), runtime, settings)
 
 
 def engine_of(spec: ModelSpec, settings: Settings) -> str:
@@ -27,10 +124,8 @@ def engine_of(spec: ModelSpec, settings: Settings) -> str:
     return settings.engine or "transformers"
 
 
-def runtime_of(
-    spec: ModelSpec, settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)
-) -> Runtime:
-    """What the settings tell the model; `variants` as in `make_plan`."""
+def runtime_of(spec: ModelSpec, settings: Settings, images: int) -> Runtime:
+    """What the settings tell the model; `images` is how many a request shows at most."""
     return Runtime(
         model=spec.name,
         device=settings.device,
@@ -43,7 +138,7 @@ def runtime_of(
         base_urls=settings.base_url,
         timeout=settings.timeout,
         deterministic=settings.deterministic,
-        images=_images(settings, variants),
+        images=images,
     )
 
 
@@ -59,7 +154,7 @@ def make_model(
         return spec.source(options, runtime)
 
 
-def _images(settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)) -> int:
+def images_shown(settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)) -> int:
     """How many images a request shows at most: its own and its worked examples'."""
     if settings.control == "blind":
         return 0
@@ -70,3 +165,8 @@ def _images(settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)) -
         named = [load_prompt(name, given).settings.shots for name in settings.prompt]
         most = max([most, int(shots) if shots.isdecimal() else 0, *named])
     return 1 + most
+
+
+def _secret(spec: ModelSpec) -> frozenset[str]:
+    source = spec.source
+    return frozenset() if isinstance(source, Checkpoint) else secret_fields(source.Options)

@@ -95,6 +95,15 @@ HEADINGS = {
         "timeout": Option(
             "S", "Seconds that one call of the model, or one request, may take. [600]"
         ),
+        "load_timeout": Option("S", "Seconds that opening and loading the model may take. [3600]"),
+        "in_process": Option(
+            "", "Run the model in this process, for a debugger: nothing ends it where it hangs."
+        ),
+        "max_errors": Option(
+            "N",
+            "Stop, resumable, where N requests in a row fail with one cause; 0: never. "
+            "[the first 20, later 50]",
+        ),
         "max_requests": Option("N", "Stop, resumable, after N requests. [none]"),
         "deterministic": Option(
             "", "All that the engine offers for reproducible replies, at the price of speed."

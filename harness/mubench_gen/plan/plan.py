@@ -8,22 +8,24 @@ from itertools import product
 from pathlib import Path
 
 from mubench_gen.console.progress import log
-from mubench_gen.console.secrets import know_environment, secret_fields
+from mubench_gen.console.secrets import know_environment
 from mubench_gen.data import open_dataset
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.recast import BOXES, WHICH_BOX
 from mubench_gen.data.shard import Shard, parse_shard, rows_of
-from mubench_gen.errors import PluginError, SettingError, describe
+from mubench_gen.errors import PluginError, SettingError
+from mubench_gen.host.card import ModelCard, PluginCard
+from mubench_gen.host.client import HostedModel
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy
-from mubench_gen.model import Checkpoint, Model, ModelSpec, StreamingModel
+from mubench_gen.model import ModelSpec
 from mubench_gen.parser.judge import JudgeCaller
-from mubench_gen.plan.fingerprint import Weights, digest_model, isolated_model
-from mubench_gen.plan.opening import engine_of, make_model, runtime_of
+from mubench_gen.plan.fingerprint import Weights
+from mubench_gen.plan.opening import host_of, known_card
 from mubench_gen.plan.ray_options import Cluster, split_cluster
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.hooks import Isolated
-from mubench_gen.plugins.registry import Plugin, Plugins
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.prompts.render import Prompt, load_prompt
 from mubench_gen.scores.metrics import ChosenMetric, choose_metrics
 from mubench_gen.storage.run_folder import run_name
@@ -63,10 +65,10 @@ class Plan:
     """
 
     settings: Settings
-    plugin: Plugin
+    plugin: PluginCard
     spec: ModelSpec
     engine: str
-    model: Model
+    model: HostedModel
     dataset: Dataset
     tasks: Sequence[Task]
     prompts: Sequence[Prompt]
@@ -87,8 +89,7 @@ class Plan:
     @property
     def secret(self) -> frozenset[str]:
         """The plugin's options that are secret by their type, whatever their name."""
-        source = self.spec.source
-        return frozenset() if isinstance(source, Checkpoint) else secret_fields(source.Options)
+        return self.model.card.secret
 
     @property
     def shard(self) -> Shard | None:
@@ -114,27 +115,39 @@ def make_plan(
     *,
     variants: Sequence[Mapping[str, str]] = ({},),
     with_weights: bool = True,
+    models: dict[str, HostedModel] | None = None,
 ) -> Plan:
     """Find, open and check all that a run needs. UsageError says what is wrong.
 
     `variants`: each prompt is asked under each of these settings of it, over `prompt_set`.
     `with_weights` False: the weights are not digested, and the plan's keys are not a run's.
+    `models`: those of other plans, which this one shares where the settings make the same model.
     """
     know_environment()
     settings, cluster = split_cluster(settings)
-    plugin = plugins.load(settings.plugin)
-    spec = plugin.spec(settings.model)
-    engine = engine_of(spec, settings)
-    runtime = runtime_of(spec, settings, variants)
-    model = make_model(plugin, spec, engine, runtime, settings)
+    model = host_of(settings, plugins, variants)
+    if models is not None:
+        model = models.setdefault(repr(model.setup), model)
+    model.begin()  # its process starts while the data are opened
+    try:
+        return _planned(settings, cluster, model, plugins, variants, with_weights)
+    except BaseException:
+        model.close()
+        raise
+
+
+def _planned(
+    settings: Settings,
+    cluster: Cluster | None,
+    model: HostedModel,
+    plugins: Plugins,
+    variants: Sequence[Mapping[str, str]],
+    with_weights: bool,
+) -> Plan:
+    """The plan of a run whose model is this one."""
     policy = make_policy(
         settings.image_set, seconds=settings.timeout, seed=settings.seed, plugins=plugins
     )
-    if settings.control == "blind" and spec.kind == "contrastive":
-        raise SettingError(
-            "The control 'blind' is for generative models: a contrastive model compares an image "
-            "with captions. Use --control shuffled."
-        )
     dataset = open_dataset(
         settings.data,
         policy,
@@ -147,28 +160,33 @@ def make_plan(
         load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks)
     )
     dataset = with_recasts(dataset, tasks)
+    card = known_card(model, settings)
+    spec = card.spec
+    if settings.control == "blind" and spec.kind == "contrastive":
+        raise SettingError(
+            "The control 'blind' is for generative models: a contrastive model compares an image "
+            "with captions. Use --control shuffled."
+        )
     tasks = answerable_tasks(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks))
     _check_boxes_stay(tasks, policy)
     prompts = _prompts(settings, default_prompts(tasks, spec.kind), variants)
-    _check_kinds(prompts, plugin, spec)
-    readouts = _readouts(settings, model, plugin, spec)
+    _check_kinds(prompts, card)
+    readouts = _readouts(settings, card)
     check_pairs(prompts, tasks, readouts)
     shard = None if settings.shard is None else parse_shard(settings.shard)
     shots = _shots(prompts, tasks, dataset, settings)
     return Plan(
         settings=settings,
-        plugin=plugin,
+        plugin=card.plugin,
         spec=spec,
-        engine=engine,
+        engine=card.engine,
         model=model,
         dataset=dataset,
         tasks=tasks,
         prompts=prompts,
         readouts=readouts,
         policy=policy,
-        weights=digest_model(plugin, spec, engine, model, settings.revision, settings.options)
-        if with_weights
-        else Weights(None, None),
+        weights=model.digest() if with_weights else Weights(None, None),
         judge=open_judge(settings.judge, plugins) if settings.judge is not None else None,
         metrics=choose_metrics(settings.metric, plugins),
         shots=shots,
@@ -199,27 +217,6 @@ def open_judge(name: str, plugins: Plugins) -> JudgeCaller:
         )
     with Isolated(f"The judge of the plugin {name!r}"):
         return JudgeCaller(plugin.name, plugin.judge(), plugin.digest)
-
-
-def batch_size(plan: Plan) -> int:
-    """The user's batch size, or else the model's: of a streaming model its window."""
-    name = "window" if isinstance(plan.model, StreamingModel) else "batch_size"
-    with isolated_model(plan.plugin, plan.spec):
-        size = plan.settings.batch_size or getattr(plan.model, name)
-    if not isinstance(size, int) or size < 1:
-        raise PluginError(
-            f"The model {plan.spec.name!r} of the plugin {plan.plugin.name!r} has the {name} "
-            f"{size!r}; a whole number from 1 on is needed. --batch-size overrides it."
-        )
-    return size
-
-
-def close_model(plan: Plan) -> None:
-    """Let the model free what it took; a failure is only logged."""
-    try:
-        plan.model.close()
-    except (Exception, SystemExit) as error:  # an edge of isolation: one plugin's own code
-        log(f"The model {plan.spec.name!r} could not be closed: {describe(error)}")
 
 
 def _prompts(
@@ -270,25 +267,21 @@ def _row_mask(rows: bytes | None, shots: Shots | None) -> bytes | None:
     return asked if rows is None else bytes(a and b for a, b in zip(rows, asked, strict=True))
 
 
-def _check_kinds(prompts: Sequence[Prompt], plugin: Plugin, spec: ModelSpec) -> None:
+def _check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:
     for prompt in prompts:
-        if prompt.settings.kind != _PROMPT_KIND[spec.kind]:
+        if prompt.settings.kind != _PROMPT_KIND[card.spec.kind]:
             raise SettingError(
-                f"The prompt {prompt.name!r} is a {prompt.settings.kind} prompt; the model "
-                f"{spec.name!r} of the plugin {plugin.name!r} is {spec.kind} and takes "
-                f"{_PROMPT_KIND[spec.kind]} prompts. `mubench-gen prompts` lists them."
+                f"The prompt {prompt.name!r} is a {prompt.settings.kind} prompt; {card.label} is "
+                f"{card.spec.kind} and takes {_PROMPT_KIND[card.spec.kind]} prompts. "
+                "`mubench-gen prompts` lists them."
             )
 
 
-def _readouts(
-    settings: Settings, model: Model, plugin: Plugin, spec: ModelSpec
-) -> Sequence[Readout]:
-    with isolated_model(plugin, spec):
-        offered = tuple(model.readouts)
+def _readouts(settings: Settings, card: ModelCard) -> Sequence[Readout]:
     for readout in settings.readout:
-        if readout not in offered:
+        if readout not in card.readouts:
             raise SettingError(
-                f"The read-out {readout!r} is not offered by the plugin {plugin.name!r} here; "
-                f"it offers {', '.join(offered)}."
+                f"The read-out {readout!r} is not offered by the plugin {card.plugin.name!r} here; "
+                f"it offers {', '.join(card.readouts)}."
             )
-    return settings.readout or offered[:1]
+    return settings.readout or card.readouts[:1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -33,6 +34,9 @@ NOT_IDENTITY = frozenset(
         "max_requests",
         "metric",
         "ray_address",
+        "load_timeout",
+        "max_errors",
+        "in_process",
     }
 )
 _ONLY_WHERE_SET = (
@@ -41,6 +45,11 @@ _ONLY_WHERE_SET = (
     "shard",
     "allow_outside",
 )  # in the identity only then, so that runs without them keep theirs
+
+
+def _in_process() -> bool:
+    """The default of `in_process`: on where MUBENCH_GEN_IN_PROCESS is set to anything but 0."""
+    return os.environ.get("MUBENCH_GEN_IN_PROCESS", "0") not in ("", "0")
 
 
 class Settings(BaseModel):
@@ -81,6 +90,9 @@ class Settings(BaseModel):
     trust_remote_code: bool = False
     batch_size: int | None = Field(None, ge=1)
     timeout: float = Field(600.0, gt=0)
+    load_timeout: float = Field(3600.0, gt=0)
+    max_errors: int | None = Field(None, ge=0)
+    in_process: bool = Field(default_factory=_in_process)
     keep_embeddings: bool = False
     run_dir: Path | None = None
     fresh: bool = False

@@ -14,7 +14,7 @@ from mubench_gen.engines.vllm.arguments import read_arguments
 from mubench_gen.engines.vllm.asks import Asks
 from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.engines.vllm.opening import open_engine
-from mubench_gen.engines.vllm.replicas import Replicas, read_number
+from mubench_gen.engines.vllm.replicas import gpu_shares, read_number
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.types import Readout, Request
 
@@ -37,11 +37,11 @@ class VllmGenerative(StreamingModel):
         self._arguments = read_arguments(
             checkpoint, runtime, runtime.engine_options, engine="vllm", images=runtime.images
         )
-        self._replicas = read_number(self._arguments)
-        self.window = _WINDOW * self._replicas
+        self.replicas = read_number(self._arguments)  # hosts that each open one engine
+        self.window = _WINDOW * self.replicas
         kept = {name: self._arguments.get(name) for name in _PREPARATION}
         self._asks = Asks(checkpoint, kept)
-        self._engine: EngineLoop | Replicas | None = None
+        self._engine: EngineLoop | None = None
         self._facts: Mapping[str, Any] = {}
 
     @property
@@ -52,18 +52,17 @@ class VllmGenerative(StreamingModel):
         """Raises UsageError for what the user must fix, MissingExtraError without vLLM."""
         if self._engine is not None:
             return
-        given = (self._checkpoint, self.runtime, self._arguments)
-        engine: EngineLoop | Replicas
-        if self._replicas == 1:
-            engine = EngineLoop(partial(open_engine, *given))
-        else:
-            engine = Replicas(*given, self._replicas)
+        engine = EngineLoop(partial(open_engine, self._checkpoint, self.runtime, self._arguments))
         try:
             self._facts = engine.start()
         except BaseException:
             engine.close()
             raise
         self._engine = engine
+
+    def devices(self) -> list[list[str]]:
+        """The GPUs of each replica, by their names in CUDA_VISIBLE_DEVICES."""
+        return gpu_shares(self._arguments, self.runtime.device, self.replicas)
 
     def close(self) -> None:
         if self._engine is not None:

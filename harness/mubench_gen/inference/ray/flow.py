@@ -20,7 +20,9 @@ from typing import Any
 
 from mubench_gen.console.progress import log
 from mubench_gen.errors import EngineFault, ImageError, MubenchError, UsageError, failure
-from mubench_gen.inference.generative import Answered
+from mubench_gen.host.messages import images_of, pack
+from mubench_gen.host.serving import RunSetup
+from mubench_gen.inference.batches import Answered
 from mubench_gen.inference.ray.bundles import Bundles, References
 from mubench_gen.inference.ray.feed import Feed, numbers
 from mubench_gen.inference.ray.looking import Gate
@@ -33,11 +35,9 @@ from mubench_gen.inference.ray.nodes import (
     needs_of,
     tell_clock,
 )
-from mubench_gen.inference.ray.sending import Bundle, Fault, WorkerAnswers, images_of, pack
+from mubench_gen.inference.ray.sending import Bundle, Fault, WorkerAnswers
 from mubench_gen.inference.ray.worker import WorkerSetup
-from mubench_gen.inference.response import WORKER
-from mubench_gen.model import StreamingModel
-from mubench_gen.plan.plan import Plan, batch_size
+from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.ray_options import Cluster
 from mubench_gen.types import Request, Response
 
@@ -46,6 +46,7 @@ _AHEAD = 3  # bundles in flight per worker
 _SPARE = 2  # bundles in flight besides those
 _LOOK_AGAIN = 30.0  # seconds after which the cluster's size is looked at again
 _SILENCE = 60.0  # seconds without an answer after which a message says so
+_THREAD = "mubench-gen ray"  # the name of the threads that listen to the cluster
 _CLOSING = 10.0  # seconds that Ray Data may take to end
 _Out = tuple[int, WorkerAnswers] | BaseException  # of Ray Data; the last is always an exception
 Told = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
@@ -54,6 +55,7 @@ Told = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
 def distribute(
     plan: Plan,
     cluster: Cluster,
+    run: RunSetup,
     requests: Iterable[Request | None],
     *,
     opened: Told,
@@ -68,7 +70,8 @@ def distribute(
     with connected(cluster) as ray:
         needs = needs_of(plan)
         check_nodes(ray, needs, cluster)
-        flow = _Flow(ray, plan, cluster, needs, iter(requests), opened)
+        setup = WorkerSetup(plan.model.setup, run, os.getcwd(), plan.settings.timeout)
+        flow = _Flow(ray, plan, cluster, needs, setup, iter(requests), opened)
         try:
             yield from flow.batches()
         finally:
@@ -85,6 +88,7 @@ class _Flow:
         plan: Plan,
         cluster: Cluster,
         needs: Mapping[str, Any],
+        setup: WorkerSetup,
         requests: Iterator[Request | None],
         opened: Told,
     ) -> None:
@@ -93,9 +97,8 @@ class _Flow:
         self._opened = opened
         self._facts: Mapping[str, Any] | None = None
         self._counts: dict[str, Mapping[str, Any]] = {}
-        size = batch_size(plan)
-        streams = isinstance(plan.model, StreamingModel)
-        per_task = max(cluster.options.batch, _WINDOWS * size if streams else 1)
+        card = plan.model.card
+        per_task = max(cluster.options.batch, _WINDOWS * card.size if card.streams else 1)
         self._bundles = Bundles(requests, per_task)
         self._references = References(ray)
         self._under_way: dict[int, dict[str, Request]] = {}
@@ -106,15 +109,10 @@ class _Flow:
         self._fault: MubenchError | None = None
         self._results: queue.SimpleQueue[_Out] = queue.SimpleQueue()
         self._feed = _start_feed(ray)
-        job = WorkerSetup(
-            settings=plan.settings.model_dump(mode="json", exclude={"reuse", "run_dir"}),
-            folder=os.getcwd(),
-            size=size,
-        )
-        dataset = _dataset(ray, self._feed, needs, job, cluster)
+        dataset = _dataset(ray, self._feed, needs, setup, cluster)
         self._thread = _Reader(ray, dataset, self._results)
         self._thread.start()
-        threading.Thread(target=self._listen, name=WORKER, daemon=True).start()
+        threading.Thread(target=self._listen, name=_THREAD, daemon=True).start()
 
     def batches(self) -> Iterator[Answered]:
         while self._fault is None:
@@ -276,13 +274,10 @@ def _hush(folder: str) -> None:
 
 
 class _Reader(threading.Thread):
-    """Runs Ray Data, and passes on what comes out.
-
-    Named like a model's thread, so that the process does not wait for it at the end.
-    """
+    """Runs Ray Data, and passes on what comes out."""
 
     def __init__(self, ray: Any, dataset: Any, results: queue.SimpleQueue[Any]) -> None:
-        super().__init__(name=WORKER, daemon=True)
+        super().__init__(name=_THREAD, daemon=True)
         self._ray = ray
         self._nodes: set[str] = set()  # that have answered
         self._dataset = dataset

@@ -1,4 +1,4 @@
-"""A worker: holds the model, opened from plain data, and answers bundles of requests."""
+"""A worker: has a host for the model on its node, and answers bundles of requests."""
 
 from __future__ import annotations
 
@@ -12,23 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mubench_gen.errors import EngineFault, MubenchError, UsageError, describe, encodable
-from mubench_gen.images.microscope import make_policy
-from mubench_gen.inference.generative import Answered
-from mubench_gen.inference.ray.sending import (
-    Bundle,
-    Fault,
-    SentImage,
-    WorkerAnswers,
-    received_image,
-    unpack,
-)
-from mubench_gen.inference.response import make_asker, respond
-from mubench_gen.inference.streaming import stream
-from mubench_gen.model import Model, StreamingModel
-from mubench_gen.plan.fingerprint import isolated_model
-from mubench_gen.plan.opening import open_model
-from mubench_gen.plan.settings import Settings, make_settings
-from mubench_gen.plugins.registry import Plugin, Plugins
+from mubench_gen.host.client import HostedModel
+from mubench_gen.host.messages import SentImage, received_image, unpack
+from mubench_gen.host.serving import RunSetup
+from mubench_gen.host.setup import HostSetup
+from mubench_gen.inference.batches import Answered
+from mubench_gen.inference.flow import ask
+from mubench_gen.inference.ray.sending import Bundle, Fault, WorkerAnswers
 from mubench_gen.types import Image, Request, Response
 
 _PART = 32  # most answers that wait for the rest of their bundle
@@ -38,14 +28,12 @@ _IMAGES = 64  # recent images, so that requests about one decode it once
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker needs to open the model: plain data, no objects.
+    """What a worker needs: plain data, no objects. `timeout`: seconds that a call may take."""
 
-    `size`: requests (or images) per call of the model, or its window.
-    """
-
-    settings: Mapping[str, Any]
+    host: HostSetup
+    run: RunSetup
     folder: str
-    size: int
+    timeout: float
 
 
 class RayWorker:
@@ -61,7 +49,7 @@ class RayWorker:
         self._fault: Fault | None = None
         try:
             self._opened = _Opened(job)
-        except (Exception, SystemExit) as error:  # an edge of isolation: one plugin's own code
+        except Exception as error:  # reported, so that Ray does not try again
             self._fault = _fault(error, self._name)
 
     def answer(self, number: int) -> bytes:
@@ -115,7 +103,7 @@ class _Answered:
 
     def whole(self, fault: Fault | None = None) -> WorkerAnswers:
         model = self._opened.model
-        facts, counts = self._opened.facts, _counts(model)
+        facts, counts = model.facts, _counts(model)
         return WorkerAnswers(*self._worker, self._responses, facts, counts, fault)
 
 
@@ -125,16 +113,10 @@ class _Opened:
     def __init__(self, job: WorkerSetup) -> None:
         if os.path.isdir(job.folder):
             os.chdir(job.folder)  # so that relative paths are the driver's
-        settings: Settings = make_settings(job.settings)
-        plugin: Plugin = Plugins().load(settings.plugin)
-        self.model: Model = open_model(plugin, settings)
-        with isolated_model(plugin, plugin.spec(settings.model)):
-            self.model.load()
-            self.facts = dict(self.model.facts)
-        self._size = job.size
-        self._timeout = settings.timeout
-        self._asker = make_asker(self.model)
-        self._policy = make_policy(settings.image_set, seconds=settings.timeout, seed=settings.seed)
+        self.model = HostedModel(job.host)
+        self.model.load(job.run)
+        self._timeout = job.timeout
+        self._policy = job.run.whole_policy()
         self._images: OrderedDict[str, Image] = OrderedDict()
 
     def requests(self, bundle: Bundle, contents: Mapping[str, bytes]) -> Sequence[Request]:
@@ -153,15 +135,14 @@ class _Opened:
 
     def answers(self, requests: Sequence[Request]) -> Iterator[Answered]:
         """Ask the model as a run without Ray does, with the same isolation and time limits."""
-        if isinstance(self.model, StreamingModel):
-            return stream(self.model, requests, window=self._size, timeout=self._timeout)
-        return respond(self._asker, requests, batch_size=self._size, timeout=self._timeout)
+        return ask(self.model, requests, size=self.model.card.size, timeout=self._timeout)
 
 
-def _counts(model: Model) -> dict[str, Any]:
+def _counts(model: HostedModel) -> dict[str, Any]:
+    """The model's own counts; what a worker encoded is of no use to the driver."""
     try:
-        return dict(model.counts)
-    except Exception:  # an edge of isolation: one plugin's own code; counts are no answers
+        return dict(model.counts().get("counts", {}))
+    except MubenchError:  # of the plugin's own code; counts are no answers
         return {}
 
 

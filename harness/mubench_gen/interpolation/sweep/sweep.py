@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -20,16 +21,14 @@ from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.interpolation.merge.checkpoint import is_adapter
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.recipe import Recipe, folder_name, make_recipe, spelled
-from mubench_gen.interpolation.sweep.ends import Ends, digest_of, name_of, one_of
+from mubench_gen.interpolation.sweep.ends import digest_of, name_of, one_of
 from mubench_gen.interpolation.sweep.frontier import BASE, Frontier, frontier, named
-from mubench_gen.interpolation.sweep.opening import open_ends
 from mubench_gen.model import Checkpoint, ModelSpec
 from mubench_gen.plan.manifest import session
-from mubench_gen.plan.opening import runtime_of
-from mubench_gen.plan.plan import Plan, close_model, make_plan
-from mubench_gen.plan.ray_options import RAY
+from mubench_gen.plan.opening import host_of, known_card
+from mubench_gen.plan.plan import Plan, make_plan
 from mubench_gen.plan.settings import Settings
-from mubench_gen.plugins.registry import Plugin, Plugins
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
 from mubench_gen.storage.run_folder import (
@@ -129,12 +128,15 @@ def open_sweep(
     _refuse_elsewhere(settings)
     given = make_recipe(alphas, method=method, include=include, exclude=exclude)
     recipe = _with_ends(given)
-    plugin = plugins.load(settings.plugin)
-    _, start = _checkpoint(plugin, base)
-    other, end = _checkpoint(plugin, finetuned)
     plan = make_plan(settings.model_copy(update={"model": base, "run_dir": None}), plugins)
+    try:
+        start = _checkpoint(plan, plan.spec)
+        other = plan.model.spec(finetuned)
+        end = _checkpoint(plan, other)
+    finally:
+        plan.model.close()  # `_plans` opens the one that interpolates
     inside = _in_domain(plan, in_domain)
-    name = run_name(plugin.name, other.name)
+    name = run_name(plan.plugin.name, other.name)
     sweep = Sweep(
         folder=settings.run_dir or Path(),
         base=start,
@@ -153,7 +155,7 @@ def open_sweep(
     added = [spelled(alpha) for alpha in recipe.alphas if alpha not in given.alphas]
     if added:
         log(f"Added α {' and '.join(added)}; every α is compared with both ends.")
-    return replace(sweep, plans=_plans(sweep, plan, other))
+    return replace(sweep, plans=_plans(sweep, plan, other, plugins))
 
 
 def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepResult:
@@ -163,15 +165,14 @@ def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepR
     """
     with _locked_document(sweep, command) as document:
         model = sweep.plan.model
-        assert isinstance(model, Ends)
-        model.aim(sweep.finetuned, sweep.recipe, sweep.folder / _SCRATCH, sweep.digests)
         runs: dict[Decimal | None, Run] = {}
         try:
             for alpha, plan in sweep.plans.items():
                 model.move(alpha)
                 runs[alpha] = run_plan(plan, command, progress=progress)
         finally:
-            close_model(sweep.plan)
+            model.close()
+            shutil.rmtree(sweep.folder / _SCRATCH, ignore_errors=True)
         found = frontier(list(runs.values()), list(runs), sweep.in_domain, seed=sweep.settings.seed)
         result = SweepResult(sweep, runs, found)
         write_json(sweep.folder / SWEEP, {**document, "results": result.as_dict()})
@@ -179,29 +180,23 @@ def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepR
 
 
 def _refuse_elsewhere(settings: Settings) -> None:
-    """Refuse engines in other processes, whose weights don't move: every α would ask the base."""
-    if settings.engine == RAY:
-        raise SettingError(
-            "sweep moves weights in one process, and --engine ray asks workers that open the base: "
-            "run the sweep with --engine transformers or vllm, or make the folders with "
-            "mubench-gen merge and evaluate each with --engine ray."
-        )
+    """Refuse a server, whose weights don't move: every α would ask the base."""
     if settings.base_url:
         raise SettingError(
-            "sweep moves weights in one process, and --base-url asks another: leave it out, or "
-            "make the folders with mubench-gen merge, serve and evaluate them one by one."
+            "sweep moves the weights of a model that it opens, and --base-url asks another: leave "
+            "it out, or make the folders with mubench-gen merge, serve and evaluate them one by "
+            "one."
         )
 
 
-def _checkpoint(plugin: Plugin, name: str | None) -> tuple[ModelSpec, Checkpoint]:
-    spec = plugin.spec(name)
+def _checkpoint(plan: Plan, spec: ModelSpec) -> Checkpoint:
     if not isinstance(spec.source, Checkpoint):
         raise SettingError(
-            f"The model {spec.name!r} of the plugin {plugin.name!r} is opened by the plugin's own "
-            "code, into which a sweep cannot reach: make the folders with mubench-gen merge and "
-            "evaluate them one by one."
+            f"The model {spec.name!r} of the plugin {plan.plugin.name!r} is opened by the plugin's "
+            "own code, into which a sweep cannot reach: make the folders with mubench-gen merge "
+            "and evaluate them one by one."
         )
-    return spec, spec.source
+    return spec.source
 
 
 def _in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
@@ -223,13 +218,28 @@ def _with_ends(recipe: Recipe) -> Recipe:
     return replace(recipe, alphas=tuple(sorted({*recipe.alphas, Decimal(0), Decimal(1)})))
 
 
-def _plans(sweep: Sweep, plan: Plan, finetuned: ModelSpec) -> dict[Decimal | None, Plan]:
+def _plans(
+    sweep: Sweep, plan: Plan, finetuned: ModelSpec, plugins: Plugins
+) -> dict[Decimal | None, Plan]:
     """A plan per α, all with the same interpolating model."""
-    runtime = runtime_of(plan.spec, plan.settings)
     path, recipe = name_of(sweep.finetuned), sweep.recipe
     as_a_whole = recipe.method in ("linear", "task-arithmetic") and not _patterns(recipe)
     adapter = path if is_adapter(path) and as_a_whole else None
-    model = open_ends(plan.engine, sweep.base, runtime, adapter=adapter)
+    model = host_of(
+        plan.settings,
+        plugins,
+        opener="mubench_gen.interpolation.sweep.opening:open_hosted",
+        finetuned=sweep.finetuned,
+        recipe=recipe,
+        digests=sweep.digests,
+        adapter=adapter,
+        scratch=None if plan.cluster is not None else (sweep.folder / _SCRATCH).absolute(),
+    )
+    try:
+        known_card(model, plan.settings)
+    except BaseException:
+        model.close()
+        raise
     plans: dict[Decimal | None, Plan] = {}
     for alpha in (*([None] if recipe.method == "lines" else []), *recipe.alphas):
         weights = replace(plan.weights, weights=_mixed_digest(sweep.digests, recipe, alpha))

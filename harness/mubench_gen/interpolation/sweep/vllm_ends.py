@@ -43,17 +43,9 @@ def check_options(base: Checkpoint, runtime: Runtime) -> None:
 
 
 class _Vllm(Ends, VllmGenerative):
-    """vLLM in this process. Its files stay in the scratch folder until the next α, because vLLM
+    """vLLM, one engine. Its files stay in the scratch folder until the next α, because vLLM
     reads some of them later (the processor).
     """
-
-    def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
-        super().__init__(checkpoint, runtime)
-        if self._replicas > 1:
-            raise SettingError(
-                f"A sweep moves the weights of one engine, not of {self._replicas} replicas: leave "
-                "-o engine.data_parallel_size out."
-            )
 
     def close(self) -> None:
         super().close()
@@ -61,7 +53,7 @@ class _Vllm(Ends, VllmGenerative):
             shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _go(self, alpha: Decimal | None) -> None:
-        assert isinstance(self._engine, EngineLoop), "one replica"
+        assert self._engine is not None, "load comes first"
         recipe = one_of(self.recipe, alpha)
         folder = self.scratch / ("base" if alpha is None else folder_name(alpha))
         before = [path for path in self.scratch.glob("*") if path != folder]

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ItemError, ReplyError, UsageError, failure
-from mubench_gen.inference.embeddings import EmbeddingStore
+from mubench_gen.host.embeddings import EmbeddingStore
 from mubench_gen.model import ContrastiveModel, ReadText, Scoring
 from mubench_gen.types import Image, Request, Response
 

@@ -1,0 +1,62 @@
+"""What a host writes to its stderr: passed on, and its last lines kept for messages."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import IO
+
+from mubench_gen.console.outlet import tell
+
+_KEPT = 60  # lines
+_LONGEST = 2_000  # characters of a line that are shown
+_SAID = 300  # characters in a message
+_CRASH = "Fatal Python error: "
+_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<name>\S+)')
+_END = 2.0  # seconds for what was written before the end to arrive
+
+
+class LastWords:
+    """Passes on each line, and remembers the last ones."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=_KEPT)
+        self._thread: threading.Thread | None = None
+
+    def listen(self, stream: IO[bytes]) -> None:
+        """Read the stream in a thread until it ends."""
+        self._lines.clear()
+        self._thread = threading.Thread(
+            target=self._read, args=(stream,), name="mubench-gen stderr", daemon=True
+        )
+        self._thread.start()
+
+    def told(self) -> str:
+        """What was said last, as the end of a sentence; empty if nothing was."""
+        if self._thread is not None:
+            self._thread.join(_END)
+        said = _crash(list(self._lines)) or next(
+            (line.strip() for line in reversed(self._lines) if line.strip()), ""
+        )
+        return f" (it said last: {said[:_SAID]})" if said else ""
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with suppress(OSError, ValueError), stream:
+            while line := stream.readline(_LONGEST):
+                text = line.decode("utf-8", "replace").rstrip("\r\n")
+                shown = text.rpartition("\r")[2]  # of a bar that redraws itself, its last state
+                self._lines.append(shown)
+                tell(shown)
+
+
+def _crash(lines: list[str]) -> str:
+    """What Python's fault handler wrote: the fault, and the line that was running."""
+    for place, line in enumerate(lines):
+        if line.startswith(_CRASH):
+            frames = filter(None, map(_FRAME.match, lines[place:]))
+            frame = next(frames, None)
+            where = "" if frame is None else f" at {frame['file']}:{frame['line']}"
+            return line.removeprefix(_CRASH) + where
+    return ""

@@ -1,0 +1,73 @@
+"""A model in this process, asked as a host is: for debuggers, and where no process is wanted.
+
+A batch is answered in the caller's own thread, where a debugger can stop it and nothing ends it.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from mubench_gen.errors import describe
+from mubench_gen.host.serving import Event, Serving
+from mubench_gen.host.setup import HostSetup
+from mubench_gen.types import Request
+
+
+class LocalHost:
+    """What `HostProcess` does, without a process."""
+
+    is_running, is_busy = True, False
+
+    def __init__(self, setup: HostSetup) -> None:
+        self._setup = setup
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._serving: Serving | None = None
+        self._begun: tuple[Any, ...] = ()
+        self.label = setup.label
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        self.begin(name, *arguments)
+        return self.result(name)
+
+    def begin(self, name: str, *arguments: Any) -> None:
+        """Note a call, which `result` makes."""
+        self._begun = arguments
+
+    def result(self, name: str) -> Any:
+        if self._serving is None:
+            place, _, opener = self._setup.opener.partition(":")
+            opened = getattr(import_module(place), opener)(**self._setup.arguments)
+            self._serving = Serving(opened, self._events.put)
+        return self._serving.call(name, self._begun)
+
+    def send(self, number: int, requests: Sequence[Request]) -> None:
+        assert self._serving is not None, "load comes first"
+        self._serving.ask(number, requests)
+
+    def give_up(self, number: int) -> None:
+        assert self._serving is not None, "load comes first"
+        self._serving.give_up(number)
+
+    def wait(self, seconds: float) -> Event | None:
+        """The next event, None where none comes in time."""
+        try:
+            return self._events.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def rest(self) -> None:
+        """Nothing is to be noted here."""
+
+    def kill(self) -> None:
+        """Nothing ends what runs in this process."""
+
+    def close(self) -> str | None:
+        try:
+            if self._serving is not None:
+                self._serving.close()
+        except (Exception, SystemExit) as error:  # an edge of isolation: one plugin's own code
+            return describe(error)
+        return None

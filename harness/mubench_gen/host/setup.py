@@ -1,0 +1,28 @@
+"""What a host opens, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+IMPORTED = 300.0  # seconds that importing a plugin may take
+
+
+@dataclass(frozen=True, slots=True)
+class HostSetup:
+    """What opens the model in the host: a function, named "module:function", and its arguments.
+
+    It returns a `serving.Opened`. A name, because what is above this package opens models, and a
+    process that is just starting has only names. `label` is how messages call the model before
+    it is opened.
+    """
+
+    opener: str
+    label: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    load_timeout: float = 3600.0
+
+    def patience(self, call: str) -> float:
+        """The seconds that a call of the host may take."""
+        return min(IMPORTED, self.load_timeout) if call == "card" else self.load_timeout
