@@ -242,7 +242,7 @@ def ask_ours(url: str, data: str, folder: str, repeats: str = "1") -> None:
     n = done.scores.pooled.n
     assert done.scores.pooled.n_errors == 0
     _report(n, wall, cpu)
-    plan.close_model(planned)
+    planned.model.close()
 
 
 def _report(n: int, wall: float, cpu: float) -> None:

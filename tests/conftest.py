@@ -6,11 +6,13 @@ and lets a bug's own exception through.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,9 @@ from .helpers.command import Command, Outcome
 from .helpers.data import write_data
 
 Here = Callable[..., Outcome]
+# A model's process for each of a thousand small runs would double the time of the tests; what only
+# a process shows is tested with the fixture `hosted`.
+os.environ.setdefault("MUBENCH_GEN_IN_PROCESS", "1")
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
@@ -55,6 +60,20 @@ def here(
         return Outcome(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def opened() -> Callable[..., Any]:
+    """Makes a model object into what a run asks; for folders that cannot import the helper."""
+    from .helpers.asking import opened
+
+    return opened
+
+
+@pytest.fixture
+def hosted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models run as users have them: each in a process of its own."""
+    monkeypatch.delenv("MUBENCH_GEN_IN_PROCESS")
 
 
 @pytest.fixture(autouse=True)

@@ -19,12 +19,11 @@ from aiohttp import web
 
 import mubench_gen
 from mubench_gen.errors import EngineFault
-from mubench_gen.inference import response, streaming
-from mubench_gen.inference.response import respond
-from mubench_gen.inference.streaming import stream
-from mubench_gen.model import StreamingModel
-from mubench_gen.types import Image, Request, Response, Sampling
+from mubench_gen.inference import flow
+from mubench_gen.model import GenerativeModel, StreamingModel
+from mubench_gen.types import Request, Sampling
 
+from .helpers.asking import asked
 from .helpers.command import Command
 from .helpers.data import write_data
 from .helpers.server import FakeServer, completion
@@ -47,23 +46,23 @@ class Instant(StreamingModel):
         return future
 
 
-class Asker:
+class Batched(GenerativeModel):
     """Answers all at once, or fails where more than one is asked."""
 
+    reads_pixels = False
+
     def __init__(self, *, alone: bool = False, most: int = 10**9) -> None:
+        super().__init__()
         self.alone = alone
         self.left = most
 
-    def needs_pixels(self, image: Image) -> bool:
-        return False
-
-    def ask(self, requests: Sequence[Request]) -> list[Response]:
+    def generate(self, requests: Sequence[Request]) -> list[str]:
         if self.alone and len(requests) > 1:
             raise ValueError("one by one, please")
         self.left -= len(requests)
         if self.left < 0:
             raise EngineFault("gone")
-        return [Response(reply="A") for _ in requests]
+        return ["A" for _ in requests]
 
 
 def test_no_more_than_32_answers_wait_to_be_written() -> None:
@@ -75,7 +74,7 @@ def test_no_more_than_32_answers_wait_to_be_written() -> None:
             yield request(number)
 
     written = 0
-    for batch in stream(Instant(), requests(), window=WINDOW, timeout=60):
+    for batch in asked(Instant(), requests(), size=WINDOW):
         assert len(batch) <= HELD
         assert len(sent) - written <= HELD + WINDOW + 1  # one is made ahead
         written += len(batch)
@@ -84,7 +83,7 @@ def test_no_more_than_32_answers_wait_to_be_written() -> None:
 
 def test_an_answer_that_took_long_is_handed_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(streaming.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(flow.time, "perf_counter", lambda: clock[0])
 
     class Slow(Instant):
         def submit(self, request: Request) -> Future[Any]:
@@ -92,13 +91,13 @@ def test_an_answer_that_took_long_is_handed_on_at_once(monkeypatch: pytest.Monke
             clock[0] += 0.6
             return future
 
-    batches = stream(Slow(), map(request, range(20)), window=1, timeout=60)
+    batches = asked(Slow(), map(request, range(20)), size=1)
     assert [len(batch) for batch in batches] == [1] * 20
 
 
 def test_an_answer_waits_a_quarter_of_a_second_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(streaming.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(flow.time, "perf_counter", lambda: clock[0])
 
     class Steady(Instant):
         def submit(self, request: Request) -> Future[Any]:
@@ -106,7 +105,7 @@ def test_an_answer_waits_a_quarter_of_a_second_for_others(monkeypatch: pytest.Mo
             clock[0] += 0.1
             return future
 
-    batches = stream(Steady(), map(request, range(40)), window=1, timeout=60)
+    batches = asked(Steady(), map(request, range(40)), size=1)
     assert max(len(batch) for batch in batches) <= 4
 
 
@@ -121,23 +120,24 @@ def test_an_answered_batch_does_not_wait_for_the_next_to_be_prepared() -> None:
                 time.sleep(0.004)
             yield request(number)
 
-    batches = respond(Asker(), requests(), batch_size=500, timeout=60)
+    batches = asked(Batched(), requests(), size=500)
     assert len(next(batches)) == 500
     assert pulled < 1_000
     assert [len(batch) for batch in batches] == [500]
 
 
 def test_what_is_asked_one_by_one_is_handed_on_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response, "_AGE", 0.0)
-    asked = respond(Asker(alone=True), map(request, range(6)), batch_size=6, timeout=60)
-    assert [len(batch) for batch in asked if batch] == [1] * 6
+    monkeypatch.setattr(flow, "_AGE", 0.0)
+    answers = asked(Batched(alone=True), map(request, range(6)), size=6)
+    assert [len(batch) for batch in answers] == [1] * 6
 
 
 def test_what_was_answered_one_by_one_before_a_fault_is_handed_on() -> None:
-    asked = respond(Asker(alone=True, most=4), map(request, range(6)), batch_size=6, timeout=60)
-    assert [q.key for q, _ in next(asked)] == ["key0", "key1", "key2", "key3"]
+    answers = asked(Batched(alone=True, most=4), map(request, range(6)), size=6)
+    kept: list[str] = []
     with pytest.raises(EngineFault):
-        next(asked)
+        kept.extend(q.key for batch in answers for q, _ in batch)
+    assert kept == ["key0", "key1", "key2", "key3"]
 
 
 def test_what_stands_behind_a_pause_is_not_looked_at_before_the_rest_is_answered() -> None:
@@ -151,7 +151,7 @@ def test_what_stands_behind_a_pause_is_not_looked_at_before_the_rest_is_answered
         yield request(1)
         yield None
 
-    batches = respond(Asker(), requests(), batch_size=4, timeout=60)
+    batches = asked(Batched(), requests(), size=4)
     assert [q.key for q, _ in next(batches)] == ["key0"]
     assert pulled == []
     assert [q.key for q, _ in next(batches)] == ["key1"]

@@ -13,11 +13,11 @@ import pytest
 
 from mubench_gen import __version__
 from mubench_gen.errors import SettingError
+from mubench_gen.host.messages import images_of, pack, received_image, unpack
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.inference.ray import looking, nodes, worker
 from mubench_gen.inference.ray.bundles import Bundles, References
 from mubench_gen.inference.ray.feed import Feed
-from mubench_gen.host.messages import images_of, pack, received_image, unpack
 from mubench_gen.plan.plan import make_plan
 from mubench_gen.plan.ray_options import Cluster, RayOptions, split_cluster
 from mubench_gen.plan.settings import make_settings
@@ -158,7 +158,7 @@ def test_what_is_answered_of_a_bundle_is_sent_before_the_rest_of_it(
 ) -> None:
     clock = [0.0]
     monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
-    opened = SimpleNamespace(model=SimpleNamespace(counts={}), facts={})
+    opened = SimpleNamespace(model=SimpleNamespace(counts=dict, facts={}))
     answered = worker._Answered(opened, "w", "n")
     asked = [(request(number), Response(reply="A")) for number in range(40)]
     assert not answered.is_due()

@@ -15,10 +15,10 @@ import mubench_gen
 from mubench_gen.errors import EngineFault
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.inference.request_limit import Allowance
-from mubench_gen.inference.streaming import stream
 from mubench_gen.model import StreamingModel
 from mubench_gen.types import Image, Request, Response, Sampling
 
+from .helpers.asking import asked
 from .helpers.command import Command, Outcome
 from .helpers.data import make_png, write_data
 from .helpers.plugin import write_plugin
@@ -53,8 +53,8 @@ def in_reverse(size: int) -> Callable[[list[tuple[Request, Answered]]], None]:
     def answer(waiting: list[tuple[Request, Answered]]) -> None:
         if len(waiting) == size:
             while waiting:
-                asked, future = waiting.pop()
-                future.set_result(f"A {asked.key}")
+                request, future = waiting.pop()
+                future.set_result(f"A {request.key}")
 
     return answer
 
@@ -66,7 +66,7 @@ def run(
     window: int = 4,
     timeout: float = 60.0,
 ) -> Iterator[tuple[Request, Response]]:
-    for batch in stream(model, iter(requests), window=window, timeout=timeout):
+    for batch in asked(model, iter(requests), size=window, timeout=timeout):
         yield from batch
 
 
@@ -95,7 +95,7 @@ def test_what_stands_before_a_pause_is_answered_before_what_stands_behind_is_ask
             yield request(n)
 
     model = Held(in_reverse(3))
-    batches = stream(model, pulled(), window=10, timeout=60)
+    batches = asked(model, pulled(), size=10)
     assert {q.key for q, _ in next(batches)} == {"key0", "key1", "key2"}
     assert seen == []
     assert len(next(batches)) == 3
@@ -103,10 +103,10 @@ def test_what_stands_before_a_pause_is_answered_before_what_stands_behind_is_ask
 
 def test_an_item_that_fails_costs_itself_alone() -> None:
     def answer(waiting: list[tuple[Request, Answered]]) -> None:
-        asked, future = waiting.pop()
-        if asked.key == "key1":
+        request, future = waiting.pop()
+        if request.key == "key1":
             future.set_exception(ValueError("no"))
-        elif asked.key == "key2":
+        elif request.key == "key2":
             raise RuntimeError("not even taken")
         else:
             future.set_result("B")
@@ -122,8 +122,8 @@ def test_an_answer_that_never_comes_is_its_items_error_and_its_future_is_cancell
     lost: list[Answered] = []
 
     def answer(waiting: list[tuple[Request, Answered]]) -> None:
-        asked, future = waiting.pop()
-        if asked.key == "key1":
+        request, future = waiting.pop()
+        if request.key == "key1":
             lost.append(future)
         else:
             future.set_result("A")
@@ -142,15 +142,15 @@ def test_a_model_that_never_answers_again_ends_the_run() -> None:
 
     answers = run(Held(answer), [request(n) for n in range(50)], window=20, timeout=0.1)
     failed: list[Response] = []
-    with pytest.raises(EngineFault, match="in a row had no answer within"):
+    with pytest.raises(EngineFault, match="9 requests in a row without an answer"):
         failed.extend(response for _, response in answers)
     assert len(failed) == 9
 
 
 def test_what_was_answered_before_a_fault_is_not_lost() -> None:
     def answer(waiting: list[tuple[Request, Answered]]) -> None:
-        asked, future = waiting.pop()
-        if asked.key == "key3":
+        request, future = waiting.pop()
+        if request.key == "key3":
             future.set_exception(EngineFault("the server is down"))
         else:
             future.set_result("A")
@@ -158,7 +158,7 @@ def test_what_was_answered_before_a_fault_is_not_lost() -> None:
     kept: list[str] = []
     answers = run(Held(answer), [request(n) for n in range(9)])
     with pytest.raises(EngineFault, match="the server is down"):
-        kept.extend(asked.key for asked, _ in answers)
+        kept.extend(q.key for q, _ in answers)
     assert {"key0", "key1", "key2"} <= set(kept)
     assert "key3" not in kept
 
@@ -183,7 +183,7 @@ def test_a_reply_waits_for_the_disk_no_longer_than_a_moment() -> None:
         if len(waiting) == 2:
             waiting[0][1].set_result("A")
 
-    batches = stream(Held(answer), iter([request(0), request(1)]), window=2, timeout=60)
+    batches = asked(Held(answer), iter([request(0), request(1)]), size=2)
     began = time.monotonic()
     assert [q.key for q, _ in next(batches)] == ["key0"]
     assert time.monotonic() - began < 30

@@ -29,9 +29,6 @@ LLAVA = Checkpoint(WEIGHTS / "llava", "generative")
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (("--engine", "ray"), "with --engine transformers or vllm, or make the folders with"),
-        (("--engine", "ray", "-o", "engine.engine=vllm"), "asks workers that open the base"),
-        (("--engine", "ray", "--ray-address", "127.0.0.1:9"), "asks workers that open the base"),
         (("--ray-address", "127.0.0.1:9"), "--ray-address goes with --engine ray"),
         (("--base-url", "http://127.0.0.1:9/v1"), "--base-url asks another"),
         (("--engine", "transformers", "-o", "engine.model=other"), "no option 'model'"),
@@ -65,12 +62,6 @@ def test_options_by_which_vllm_would_read_other_weights_or_keep_old_answers_are_
     for base, runtime in ((LLAVA, given), (own, Runtime("", device="cpu"))):
         with pytest.raises(SettingError, match=f"engine.{name}: with it vLLM would not answer"):
             open_ends("vllm", base, runtime)
-
-
-def test_replicas_are_refused() -> None:
-    runtime = Runtime("", device="cpu", engine_options={"data_parallel_size": "2"})
-    with pytest.raises(SettingError, match="one engine, not of 2 replicas"):
-        open_ends("vllm", LLAVA, runtime)
 
 
 def test_an_adapter_of_other_towers_than_the_text_is_merged_since_vllm_would_leave_it_out(

@@ -17,9 +17,9 @@ from PIL import Image as Pillow
 
 from mubench_gen import Image, ImageError, PluginError, SettingError, load_run
 from mubench_gen.engines.server.requests import ImageUrls
+from mubench_gen.host.messages import pack, received_image, unpack
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy, open_image
-from mubench_gen.host.messages import pack, received_image, unpack
 from mubench_gen.types import Message, Request, Sampling
 
 from .helpers.command import Outcome

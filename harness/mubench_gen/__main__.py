@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import signal
 import sys
-import threading
-import time
 from types import FrameType
 from typing import NoReturn
 
@@ -17,7 +14,6 @@ from mubench_gen.console.outlet import tell
 from mubench_gen.console.secrets import know_environment, redact_command
 from mubench_gen.errors import Terminated
 
-_PATIENCE = 5.0  # seconds for a plugin's threads to end when all is done
 _OF_A_DISK = frozenset({errno.EIO, errno.EROFS, errno.EDQUOT, errno.ESTALE})
 FINE, USER_MUST_FIX, FAILED_ITEMS, INTERRUPTED, TERMINATED = 0, 2, 3, 130, 143
 
@@ -35,22 +31,7 @@ def main() -> NoReturn:
     sys.stdout.flush()
     code = standard_streams.exit_code(code)
     sys.stderr.flush()
-    if _model_still_runs():
-        os._exit(code)  # a thread inside a model's call would crash while Python shuts down
-    with contextlib.suppress(OSError, ValueError):  # what a plugin prints at exit is not a result
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    threading.Thread(target=_end_in_time, args=(code,), daemon=True).start()
     sys.exit(code)
-
-
-def _end_in_time(code: int) -> None:
-    """End the process although threads that a plugin left running would keep it alive."""
-    time.sleep(_PATIENCE)
-    main = threading.main_thread()
-    names = [t.name for t in threading.enumerate() if not t.daemon and t is not main]
-    if names:
-        tell(f"mubench-gen: ended while these threads still ran: {', '.join(names)}.")
-        os._exit(code)
 
 
 def _run() -> int:
@@ -100,13 +81,6 @@ def _unusable(error: OSError) -> int:
 def _on_term(number: int, frame: FrameType | None) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Terminated
-
-
-def _model_still_runs() -> bool:
-    response = sys.modules.get("mubench_gen.inference.response")
-    if response is None:
-        return False
-    return any(thread.name == response.WORKER for thread in threading.enumerate())
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from PIL import Image as PillowImage
 from mubench_gen.engines import open_checkpoint
 from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.errors import UsageError
-from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.host.contrastive import Similarities, probabilities
-from mubench_gen.inference.response import respond
+from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.inference.flow import ask
 from mubench_gen.model import Checkpoint, Runtime
 
 from .conftest import Trap, make_caption_request, make_image
@@ -208,7 +208,7 @@ def test_an_image_of_one_grey_channel_is_shown_in_three(clip: Path) -> None:
 
 
 def test_an_image_that_the_processor_refuses_is_its_items_error(
-    clip: Path, monkeypatch: pytest.MonkeyPatch
+    clip: Path, monkeypatch: pytest.MonkeyPatch, opened: Callable[..., Any]
 ) -> None:
     model = load(clip)
     processor = type(model._ready().processor)
@@ -221,14 +221,15 @@ def test_an_image_that_the_processor_refuses_is_its_items_error(
 
     monkeypatch.setattr(processor, "__call__", strict)
     requests = [make_caption_request(make_image(n, width=6 + n), "cells", "A") for n in range(3)]
-    similarities = Similarities(model)
-    batches = respond(similarities, requests, batch_size=3, timeout=60)
+    hosted = opened(model, 3)
+    batches = ask(hosted, requests, size=3, timeout=60)
     first, second, third = [response for batch in batches for _, response in batch]
     assert first.error is None
     assert third.error is None
     assert second.error is not None
     assert second.error.message == "The model's image processor refuses the image: no seven columns"
-    assert (similarities.counts["images"], similarities.counts["texts"]) == (2, 2)
+    encoded = hosted.counts()["encoded"]
+    assert (encoded["images"], encoded["texts"]) == (2, 2)
 
 
 def test_nothing_is_printed(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

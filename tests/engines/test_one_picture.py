@@ -19,9 +19,9 @@ from PIL import ImageCms, ImageOps
 
 from mubench_gen.engines.server.requests import ImageUrls
 from mubench_gen.engines.vllm.asks import Asks
+from mubench_gen.host.embeddings import EmbeddingStore
 from mubench_gen.images.files import bare
 from mubench_gen.images.policy import StandardPolicy, open_image
-from mubench_gen.host.embeddings import EmbeddingStore
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Image
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from PIL import Image as PillowImage
 from mubench_gen.engines import open_checkpoint
 from mubench_gen.engines.vllm.asks import Asks
 from mubench_gen.engines.vllm.generative import VllmGenerative
-from mubench_gen.engines.vllm.replica import Recent, ReplicaSetup
 from mubench_gen.engines.vllm.replicas import read_number
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
@@ -89,27 +87,6 @@ def test_images_of_worked_examples_stand_where_their_messages_show_them() -> Non
         image_id(two),
     )
     assert answer["content"] == [{"type": "text", "text": "A"}]
-
-
-def test_a_replica_gets_an_image_s_pixels_once() -> None:
-    ours, theirs = Recent(), Recent()
-    asks = Asks(CHECKPOINT, {})
-    for number in (1, 1, 2, 1, *range(3, 40), 1, 39):
-        ask = asks.make(make_request(image=make_image(number)))
-        sent = pickle.loads(pickle.dumps(ours.outgoing(ask)))
-        got = theirs.incoming(sent)
-        (shown,) = got.images
-        assert shown.pixels.tobytes() == make_image(number).pixels().tobytes()
-    ask = asks.make(make_request(image=make_image(39)))
-    assert [shown.pixels for shown in ours.outgoing(ask).images] == [None]
-
-
-def test_replicas_share_the_cores() -> None:
-    job = ReplicaSetup(CHECKPOINT, Runtime(""), {}, 0, 1)
-    assert job.cores()
-    halves = [ReplicaSetup(CHECKPOINT, Runtime(""), {}, n, 2).cores() for n in range(2)]
-    assert all(halves)
-    assert len(halves[0] | halves[1]) <= len(job.cores())
 
 
 def test_the_number_of_replicas_is_the_engine_s_own_and_not_vllm_s() -> None:

@@ -105,9 +105,9 @@ def tiny(open_vllm: Open) -> VllmGenerative:
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path) -> Evaluate:
+def evaluate(tmp_path: Path, opened: Callable[..., Any]) -> Evaluate:
     """Runs the plugin `tiny`, by the model given or by the engine that the settings name."""
-    from mubench_gen.plan.plan import close_model, make_plan
+    from mubench_gen.plan.plan import make_plan
     from mubench_gen.plan.settings import make_settings
     from mubench_gen.plugins.registry import Plugins
     from mubench_gen.run import run_plan
@@ -117,9 +117,9 @@ def evaluate(tmp_path: Path) -> Evaluate:
         wanted = {"plugin": "tiny", "dtype": "float32", "run_dir": tmp_path / f"run-{number}"}
         plan = make_plan(make_settings({**wanted, **settings}), Plugins())
         try:
-            used = plan if model is None else replace(plan, model=model)
+            used = plan if model is None else replace(plan, model=opened(model, model.window))
             return run_plan(used, ["mubench-gen"], progress=False)
         finally:
-            close_model(plan)
+            plan.model.close()
 
     return run

@@ -4,65 +4,61 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from mubench_gen.engines.vllm.generative import VllmGenerative
-from mubench_gen.engines.vllm.replicas import Replicas
-from mubench_gen.errors import EngineFault
-from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.host.client import HostedModel
+from mubench_gen.host.process import HostProcess
 
-from .asked import answers, demo_requests
-from .conftest import QUICK, tiny_weights
+from .conftest import QUICK, Evaluate
 
-
-@pytest.fixture(scope="module")
-def two(_environment: None) -> Iterator[VllmGenerative]:
-    options = {**QUICK, "data_parallel_size": "2"}
-    runtime = Runtime("", device="cpu", dtype="float32", engine_options=options)
-    model = VllmGenerative(Checkpoint(tiny_weights(), "generative"), runtime)
-    model.load()
-    yield model
-    model.close()
+pytestmark = pytest.mark.usefixtures("hosted")
+TWO: dict[str, Any] = {
+    "engine": "vllm",
+    "device": "cpu",
+    "limit": 6,
+    "readout": "logprob",
+    "options": {f"engine.{key}": value for key, value in QUICK.items()},
+}
 
 
-def test_replicas_answer_as_one_engine_does(two: VllmGenerative, tiny: VllmGenerative) -> None:
-    requests = demo_requests(limit=6, readout=["parse", "choice", "logprob"])
-    for request, one, other in zip(
-        requests, answers(two, requests), answers(tiny, requests), strict=True
-    ):
-        if request.readout == "logprob":
-            assert one == pytest.approx(other, abs=1e-4)
-        else:
-            assert one.text == other.text
-    assert two.facts["data_parallel_size"] == 2
-    assert two.window == 2 * tiny.window
+def two(**more: str) -> dict[str, Any]:
+    return {**TWO, "options": {**TWO["options"], "engine.data_parallel_size": "2"}, **more}
 
 
-def test_an_image_s_questions_go_to_one_replica(two: VllmGenerative) -> None:
-    """So that the two prepare each image once between them."""
-    requests = demo_requests(limit=8, readout=["logprob"], seed=5)
-    before = dict(two.counts)
-    answers(two, requests)
-    counts = {name: value - before[name] for name, value in two.counts.items()}
-    images = {request.image.sha256 for request in requests if request.image is not None}
-    assert counts["requests"] == len(requests)
+def scores(run: Any) -> dict[str, Any]:
+    return {record["item"]: record["scores"] for record in run.records()}
+
+
+def test_replicas_answer_as_one_engine_does(evaluate: Evaluate) -> None:
+    one, both = evaluate(**TWO), evaluate(**two())
+    assert scores(both).keys() == scores(one).keys()
+    for item, found in scores(one).items():
+        assert scores(both)[item] == pytest.approx(found, abs=1e-4)
+    session = both.manifest["sessions"][-1]
+    assert session["model"]["data_parallel_size"] == 2
+    counts = session["counts"]
+    images = {record["image_sha256"] for record in both.records()}
+    assert counts["requests"] == len(scores(both))
+    # The two prepare each image once between them.
     assert counts["mm_cache_queries"] - counts["mm_cache_hits"] <= len(images)
 
 
-def test_a_replica_that_dies_is_the_engine_s_fault_and_hangs_nothing(two: VllmGenerative) -> None:
-    requests = demo_requests(limit=8, readout=["parse"], seed=7)
-    engine = two._engine
-    assert isinstance(engine, Replicas)
-    process = engine._replicas[1]._process
-    assert process is not None
-    futures = [two.submit(request) for request in requests]
+def test_a_replica_that_dies_is_started_again_and_costs_nothing(
+    evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    send, killed = HostedModel.send, []
 
-    os.kill(process.pid, signal.SIGKILL)
+    def kills(self: HostedModel, host: int, *args: Any) -> None:
+        send(self, host, *args)
+        replica = self.hosts[host]
+        if not killed and isinstance(replica, HostProcess) and replica.pid is not None:
+            killed.append(replica.pid)
+            os.kill(replica.pid, signal.SIGKILL)
 
-    errors = [future.exception(timeout=120) for future in futures]
-    assert any(isinstance(error, EngineFault) for error in errors)
-    assert all(error is None or isinstance(error, EngineFault) for error in errors)
-    late = [two.submit(request).exception(timeout=120) for request in requests]
-    assert any(isinstance(error, EngineFault) for error in late)
+    monkeypatch.setattr(HostedModel, "send", kills)
+    run = evaluate(**two())
+    assert len(killed) == 1
+    assert {record["status"] for record in run.records()} == {"answered"}
+    assert "was killed by SIGKILL" in capsys.readouterr().err

@@ -36,7 +36,7 @@ class HostedModel:
         self.hardware: Mapping[str, Any] = {}
         self.alpha: Any = None
         self.deaths = 0
-        self._hosts: list[LocalHost | HostProcess] = []
+        self.hosts: list[LocalHost | HostProcess] = []
         self._shown: list[dict[str, str]] = []
         self._card: ModelCard | None = None
         self._run: RunSetup | None = None
@@ -77,11 +77,11 @@ class HostedModel:
     def load(self, run: RunSetup) -> Mapping[str, Any]:
         """Load the model in all hosts, for a run; returns its facts."""
         self._run = run
-        if self.card.hosts > 1 and len(self._hosts) == 1:
+        if self.card.hosts > 1 and len(self.hosts) == 1:
             self._multiply()
-        for host in self._hosts:
+        for host in self.hosts:
             host.begin("load", run)
-        loaded = [host.result("load") for host in self._hosts]
+        loaded = [host.result("load") for host in self.hosts]
         self.facts, self.hardware = loaded[0]["facts"], loaded[0]["hardware"]
         if len(loaded) > 1:
             self.facts = {**self.facts, "data_parallel_size": len(loaded)}
@@ -90,14 +90,14 @@ class HostedModel:
     def keep(self, folder: Path) -> None:
         """Keep embeddings of images in that folder."""
         self._kept = folder
-        for host in self._hosts:
+        for host in self.hosts:
             host.call("keep", folder)
 
     def counts(self) -> dict[str, Any]:
         """What was counted since the model was loaded, summed over the hosts."""
-        if any(host.is_busy for host in self._hosts):
+        if any(host.is_busy for host in self.hosts):
             return {}  # it would answer only when it is done
-        counts = [host.call("counts") for host in self._hosts if host.is_running]
+        counts = [host.call("counts") for host in self.hosts if host.is_running]
         if len(counts) < 2:
             return counts[0] if counts else {}
         total: Counter[str] = Counter()
@@ -108,14 +108,14 @@ class HostedModel:
     @property
     def size(self) -> int:
         """How many hosts there are."""
-        return max(1, len(self._hosts))
+        return max(1, len(self.hosts))
 
     def send(self, host: int, number: int, requests: Sequence[Request]) -> None:
         """Have a host asked; its answer is an event with that number. May raise ImageError."""
-        self._hosts[host].send(number, requests)
+        self.hosts[host].send(number, requests)
 
     def give_up(self, host: int, number: int) -> None:
-        self._hosts[host].give_up(number)
+        self.hosts[host].give_up(number)
 
     def wait(self, seconds: float) -> list[tuple[int, Event]]:
         """The events that have come, with their hosts; waits for the first, `seconds` at most."""
@@ -125,27 +125,27 @@ class HostedModel:
             return [] if event is None else [(0, event)]
         there = {
             host.connection: number
-            for number, host in enumerate(self._hosts)
+            for number, host in enumerate(self.hosts)
             if isinstance(host, HostProcess) and host.is_running
         }
         ready = wait(list(there), seconds)
-        return [(there[one], self._hosts[there[one]].receive()) for one in ready]  # type: ignore[index, union-attr]
+        return [(there[one], self.hosts[there[one]].receive()) for one in ready]  # type: ignore[index, union-attr]
 
     def rest(self) -> None:
         """Note that nothing is asked at present."""
-        for host in self._hosts:
+        for host in self.hosts:
             host.rest()
 
     def kill(self, host: int) -> None:
         """End a host that hangs; `reopen` starts it again."""
-        self._hosts[host].kill()
+        self.hosts[host].kill()
 
     def is_running(self, host: int) -> bool:
-        return self._hosts[host].is_running
+        return self.hosts[host].is_running
 
     def reopen(self, host: int) -> None:
         """Start a host again that ended, with its model as it was."""
-        again = self._hosts[host]
+        again = self.hosts[host]
         assert isinstance(again, HostProcess)
         again.start()
         facts = again.call("load", self._run)["facts"]
@@ -157,28 +157,28 @@ class HostedModel:
 
     def close(self) -> None:
         """End all hosts; a failure is only logged."""
-        for host in self._hosts:
+        for host in self.hosts:
             fault = host.close()
             if fault is not None:
                 log(f"{host.label[:1].upper()}{host.label[1:]} could not be closed: {fault}")
-        self._hosts.clear()
+        self.hosts.clear()
 
     @property
     def _first(self) -> LocalHost | HostProcess:
-        if not self._hosts:
-            self._hosts = [LocalHost(self.setup) if self.in_process else HostProcess(self.setup)]
-        return self._hosts[0]
+        if not self.hosts:
+            self.hosts = [LocalHost(self.setup) if self.in_process else HostProcess(self.setup)]
+        return self.hosts[0]
 
     def _multiply(self) -> None:
         """Start a host for each share of the GPUs, or of the processor's cores without any."""
         shares = self._first.call("devices")
         self._first.close()
         cores = _core_shares(len(shares)) if not any(shares) else [None] * len(shares)
-        self._hosts = [
+        self.hosts = [
             HostProcess(self.setup, gpus=gpus, cores=own)
             for gpus, own in zip(shares, cores, strict=True)
         ]
-        for host in self._hosts:
+        for host in self.hosts:
             host.label = self.card.label
 
 

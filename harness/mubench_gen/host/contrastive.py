@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.errors import ItemError, ReplyError, UsageError, failure
+from mubench_gen.errors import ItemError, PluginError, ReplyError, UsageError, failure
 from mubench_gen.host.embeddings import EmbeddingStore
 from mubench_gen.model import ContrastiveModel, ReadText, Scoring
 from mubench_gen.types import Image, Request, Response
@@ -35,6 +35,7 @@ class Similarities:
         self._ensembles: dict[tuple[str, ...], Vector] = {}
         self._read: dict[str, ReadText] = {}
         self._cuts = 0
+        self._width: int | None = None
         self._counts = {"images": 0, "images_from_disk": 0, "texts": 0}
         self._seconds = {"images": 0.0, "texts": 0.0}
 
@@ -117,12 +118,24 @@ class Similarities:
             i for i in cut if any(read[i] == read[j] and captions[i] != captions[j] for j in others)
         )
 
+    def _unit(self, embeddings: Any, n: int, what: str) -> Vector:
+        """Unit vectors of embeddings, which must all have one width."""
+        vectors = _unit(embeddings, n)
+        width = vectors.shape[1]
+        if width != (known := self._width or width):
+            raise ReplyError(
+                f"embeddings of {n} {what} have the shape {vectors.shape}, and those before had "
+                f"the width {known}: images and texts need one width"
+            )
+        self._width = width
+        return vectors
+
     def _encode_texts(self, texts: Sequence[str]) -> None:
         new = list(dict.fromkeys(text for text in texts if text not in self._texts))
         if not new:
             return
         began = time.perf_counter()
-        vectors = _unit(self._model.embed_texts(new), len(new))
+        vectors = self._unit(self._model.embed_texts(new), len(new), "texts")
         read = self._model.read_texts(new)
         if read is not None:
             self._read.update(zip(new, read, strict=True))
@@ -141,7 +154,7 @@ class Similarities:
         if not new:
             return
         began = time.perf_counter()
-        vectors = _unit(self._model.embed_images(list(new.values())), len(new))
+        vectors = self._unit(self._model.embed_images(list(new.values())), len(new), "images")
         encoded = dict(zip(new, vectors, strict=True))
         self._images.update(encoded)
         self._counts["images"] += len(new)
@@ -168,7 +181,14 @@ def _sigmoid(logit: float) -> float:
 
 
 def _checked(scoring: Scoring | None) -> Scoring | None:
-    if scoring is not None and not (math.isfinite(scoring.scale) and math.isfinite(scoring.bias)):
+    if scoring is None:
+        return None
+    if scoring.kind not in ("softmax", "sigmoid") or scoring.scale <= 0:
+        raise PluginError(
+            f"The model's scoring is {scoring.kind!r} with the scale {scoring.scale}: softmax or "
+            "sigmoid with a scale above 0 is needed."
+        )
+    if not (math.isfinite(scoring.scale) and math.isfinite(scoring.bias)):
         raise UsageError(
             f"The model's scale of scores is not finite (scale {scoring.scale}, bias "
             f"{scoring.bias}): its weights are damaged."

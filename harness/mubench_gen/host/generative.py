@@ -16,6 +16,8 @@ from mubench_gen.parser.finish_reason import has_failed, refused_by
 from mubench_gen.types import Image, Reply, Request, Response
 
 Answered = list[tuple[Request, Response]]
+_LONGEST = 1_000_000  # bytes of a reply that are kept
+_ABOVE_ZERO = 1e-3  # by which rounding may lift a log-probability above 0
 _LEAST = -sys.float_info.max  # stands for log 0 in records, because JSON has no infinity
 
 
@@ -81,12 +83,24 @@ def from_reply(reply: Any, request: Request, seconds: float) -> Response:
     if has_failed(reason):
         error = ReplyError(f"the model aborted the reply (finish_reason {reason!r:.40})")
         return Response(error=failure(error), seconds=seconds)
+    if min((usage or {}).values(), default=0) < 0:
+        error = ReplyError(f"usage has a negative number: {usage}")
+        return Response(error=failure(error), seconds=seconds)
+    text = _shortened(reply.text)
     return Response(
-        reply=reply.text,
-        finish_reason=reason,
+        reply=text,
+        finish_reason=reason if text is reply.text else "length",
         usage=usage,
         seconds=seconds,
     )
+
+
+def _shortened(text: str) -> str:
+    """The text itself, or as much of it as is kept."""
+    if len(text) * 4 <= _LONGEST:
+        return text
+    content = text.encode("utf-8", "replace")
+    return text if len(content) <= _LONGEST else content[:_LONGEST].decode("utf-8", "ignore")
 
 
 def _counts(usage: Mapping[str, Any]) -> dict[str, int]:
@@ -108,5 +122,8 @@ def from_scores(scores: Any, request: Request, seconds: float) -> Response:
         return Response(error=failure(error), seconds=seconds)
     if any(math.isnan(value) for value in values) or math.inf in values:
         error = ReplyError("a score is not a finite number")
+        return Response(error=failure(error), seconds=seconds)
+    if max(values) > _ABOVE_ZERO:
+        error = ReplyError(f"a log-probability is above 0: {max(values):g}")
         return Response(error=failure(error), seconds=seconds)
     return Response(scores=tuple(max(value, _LEAST) for value in values), seconds=seconds)

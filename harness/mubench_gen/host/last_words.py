@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
+import sysconfig
 import threading
 from collections import deque
 from contextlib import suppress
@@ -15,6 +18,7 @@ _LONGEST = 2_000  # characters of a line that are shown
 _SAID = 300  # characters in a message
 _CRASH = "Fatal Python error: "
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<name>\S+)')
+_PYTHONS = sysconfig.get_path("stdlib") + os.sep  # code in which no fault is looked for
 _END = 2.0  # seconds for what was written before the end to arrive
 
 
@@ -53,10 +57,10 @@ class LastWords:
 
 def _crash(lines: list[str]) -> str:
     """What Python's fault handler wrote: the fault, and the line that was running."""
-    for place, line in enumerate(lines):
-        if line.startswith(_CRASH):
-            frames = filter(None, map(_FRAME.match, lines[place:]))
-            frame = next(frames, None)
-            where = "" if frame is None else f" at {frame['file']}:{frame['line']}"
-            return line.removeprefix(_CRASH) + where
-    return ""
+    fault = next((line for line in lines if line.startswith(_CRASH)), None)
+    if fault is None:
+        return ""
+    running = itertools.dropwhile(lambda line: not line.startswith("Current thread"), lines)
+    frames = [f"{at['file']}:{at['line']}" for at in map(_FRAME.match, running) if at]
+    own = [frame for frame in frames if not frame.startswith(_PYTHONS)]
+    return " at ".join([fault.removeprefix(_CRASH), *(own or frames)[:1]])

@@ -23,8 +23,8 @@ class LocalHost:
 
     def __init__(self, setup: HostSetup) -> None:
         self._setup = setup
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._serving: Serving | None = None
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.serving: Serving | None = None
         self._begun: tuple[Any, ...] = ()
         self.label = setup.label
 
@@ -37,24 +37,24 @@ class LocalHost:
         self._begun = arguments
 
     def result(self, name: str) -> Any:
-        if self._serving is None:
+        if self.serving is None:
             place, _, opener = self._setup.opener.partition(":")
             opened = getattr(import_module(place), opener)(**self._setup.arguments)
-            self._serving = Serving(opened, self._events.put)
-        return self._serving.call(name, self._begun)
+            self.serving = Serving(opened, self.events.put)
+        return self.serving.call(name, self._begun)
 
     def send(self, number: int, requests: Sequence[Request]) -> None:
-        assert self._serving is not None, "load comes first"
-        self._serving.ask(number, requests)
+        assert self.serving is not None, "load comes first"
+        self.serving.ask(number, requests)
 
     def give_up(self, number: int) -> None:
-        assert self._serving is not None, "load comes first"
-        self._serving.give_up(number)
+        assert self.serving is not None, "load comes first"
+        self.serving.give_up(number)
 
     def wait(self, seconds: float) -> Event | None:
         """The next event, None where none comes in time."""
         try:
-            return self._events.get(timeout=seconds)
+            return self.events.get(timeout=seconds)
         except queue.Empty:
             return None
 
@@ -66,8 +66,8 @@ class LocalHost:
 
     def close(self) -> str | None:
         try:
-            if self._serving is not None:
-                self._serving.close()
+            if self.serving is not None:
+                self.serving.close()
         except (Exception, SystemExit) as error:  # an edge of isolation: one plugin's own code
             return describe(error)
         return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -53,11 +52,8 @@ class _Served:
                 if message[0] == "ask":
                     message = ("ask", message[1], self._requests(*message[2:]))
                 self._inbox.put(message)
-        except BaseException as error:
-            if not isinstance(error, (EOFError, OSError)):
-                traceback.print_exc()
-            with suppress(OSError):
-                os.killpg(0, signal.SIGKILL)  # the parent is gone: nothing that runs here stays
+        except (EOFError, OSError):
+            os._exit(1)  # the parent is gone
 
     def obey(self) -> None:
         while (message := self._inbox.get())[0] != "close":
@@ -89,7 +85,7 @@ class _Served:
             self._send(("error", type(error).__name__, describe(error)))
 
     def _send(self, message: Message) -> None:
-        with self._sending, suppress(OSError):  # the parent is gone: `read` ends the process
+        with self._sending, suppress(OSError):  # the parent is gone: `read` notices
             self._connection.send(message)
 
     def _requests(

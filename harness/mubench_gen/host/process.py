@@ -28,9 +28,11 @@ from mubench_gen.host.wire import as_error, as_event
 from mubench_gen.types import Request
 
 _PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
-    "from mubench_gen.host.program import main; main(int(sys.argv[1]), int(sys.argv[2]))"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
+    "from mubench_gen.host.program import main; main(int(sys.argv[1]))"
 )
+# Ends the host with all that it started when its standard input ends, as it does with the parent.
+_GUARD = ["/bin/sh", "-c", 'read -r _; kill -9 "-$0"']
 _IMAGES = 32  # recent images that the host keeps, because requests about one follow each other
 _CLOSING = 10.0  # seconds that an idle model has to free what it took
 _DOING = {
@@ -66,6 +68,11 @@ class HostProcess:
         return self._process is not None
 
     @property
+    def pid(self) -> int | None:
+        """The number of the process while it runs."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def is_busy(self) -> bool:
         """Whether something was asked that is not answered."""
         return self._busy
@@ -74,8 +81,7 @@ class HostProcess:
         """Start the process; it opens its model with the first call."""
         self._connection, theirs = Pipe()
         self._process = process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), str(os.getpid()),
-             json.dumps(sys.path)],
+            [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), json.dumps(sys.path)],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -84,6 +90,13 @@ class HostProcess:
             env={**os.environ, **self._shown},
         )  # fmt: skip
         theirs.close()
+        guard = subprocess.Popen(
+            [*_GUARD, str(process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         if self._cores is not None:
             os.sched_setaffinity(process.pid, self._cores)
         assert process.stderr is not None
@@ -91,7 +104,7 @@ class HostProcess:
         self._outbox = _Outbox(self._connection)
         self._known.clear()
         self._busy = False
-        self._end = weakref.finalize(self, _end, process, self._connection, self._outbox)
+        self._end = weakref.finalize(self, _end, process, guard, self._connection, self._outbox)
         self._outbox.put(self._setup)
 
     def call(self, name: str, *arguments: Any) -> Any:
@@ -222,10 +235,20 @@ class _Outbox:
                 self._connection.send_bytes(message)
 
 
-def _end(process: subprocess.Popen[bytes], connection: Any, outbox: _Outbox) -> None:
+def _end(
+    process: subprocess.Popen[bytes],
+    guard: subprocess.Popen[bytes],
+    connection: Connection[Any, Any],
+    outbox: _Outbox,
+) -> None:
+    """End the process with all that it started, unless it has ended, and let go of what it took."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    guard.kill()
+    guard.wait()
+    assert guard.stdin is not None
+    guard.stdin.close()
     outbox.end()
     connection.close()
 

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
 import signal
-from contextlib import suppress
-
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
+import sys
 
 
-def main(descriptor: int, parent: int) -> None:
-    """Serve what comes through the pipe of that file descriptor, for the process `parent`."""
-    _settle_in(parent)
+def main(descriptor: int) -> None:
+    """Serve what comes through the pipe of that file descriptor."""
+    os.dup2(2, 1)  # stdout is for the results of a run
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    faulthandler.enable()  # names the line in which a crash happens
+    for number in (signal.SIGINT, signal.SIGHUP):  # for the parent, which ends this process
+        signal.signal(number, signal.SIG_IGN)
     from mubench_gen.host.loop import serve
 
     serve(descriptor)
+    sys.stdout.flush()
     os._exit(0)  # threads that a plugin left running would keep the process alive
-
-
-def _settle_in(parent: int) -> None:
-    """End with the parent, whatever happens; leave stdout to results, and Ctrl-C to the parent."""
-    with suppress(OSError, AttributeError):  # not on Linux: then the end of the pipe tells
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-    os.dup2(2, 1)
-    faulthandler.enable()  # names the line in which a crash happened
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)

@@ -80,6 +80,8 @@ class _Flow:
         self._back: deque[list[Request]] = deque()  # to be asked again, as they were
         self._alone: deque[Request] = deque()  # to be asked again, one at a time
         self._deaths: Counter[str] = Counter()
+        self._calls: Counter[int] = Counter()  # answered by each host since it was started
+        self._died_at = 0  # after how many calls a host died last
         self._answered: Answered = []
         self._due = math.inf  # when waiting answers are to be passed on
         self._hung = 0
@@ -172,6 +174,7 @@ class _Flow:
                 self._answer(sent, event)
 
     def _answer(self, sent: _Sent, event: AnsweredEvent | Failed) -> None:
+        self._calls[sent.host] += 1
         for later in self._under_way.values():  # the next batch of that host begins now
             if not self._streams and later.host == sent.host:
                 later.began = time.perf_counter()
@@ -252,6 +255,11 @@ class _Flow:
         # A model that streams works on all; another on one batch, and the next one waits.
         suspects = [] if not guilty else lost if self._streams else lost[:1]
         self._back.extendleft(reversed(lost[len(suspects) :]))
+        # One that dies again after as many calls dies of the calls, not of this request.
+        calls, again = self._calls.pop(host, 0), self._died_at
+        self._died_at = calls
+        if 0 < calls == again and not killed:
+            suspects, self._back = [], deque([*suspects, *self._back])
         for request in itertools.chain.from_iterable(suspects):
             self._suspect(request, how, alone=sum(map(len, suspects)) == 1, killed=killed)
         log(f"{self._told(how)} {self._next}")
@@ -262,9 +270,10 @@ class _Flow:
 
     @property
     def _next(self) -> str:
+        many = len(self._alone)
         return (
-            f"It is started again, and asked {len(self._alone):,} requests one by one."
-            if self._alone
+            f"It is started again, to be asked {many:,} request{'s' * (many > 1)} one by one."
+            if many
             else "It is started again."
         )
 

@@ -7,7 +7,11 @@ line here and a line in the CHANGELOG; the test of the API refuses a removal wit
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from mubench_gen.console.progress import log
 
 
 class MubenchDeprecationWarning(DeprecationWarning):
@@ -35,3 +39,16 @@ def warn(what: str, deprecation: Deprecation, *, stacklevel: int = 3) -> None:
         MubenchDeprecationWarning,
         stacklevel=stacklevel,
     )
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Tell on stderr which deprecated names the block uses; other warnings go their way."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", MubenchDeprecationWarning)
+        yield
+    for one in caught:
+        if issubclass(one.category, MubenchDeprecationWarning):
+            log(f"{where}: {one.message}")
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import locale
+import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -116,28 +122,55 @@ def report(plugin: str) -> NoReturn:
 
     The report is all that goes to stdout: what a plugin writes there is caught in a file.
     """
-    from mubench_gen.plugins.import_effects import effects
     from mubench_gen.plugins.registry import Plugins
 
     write, leave, dumps = os.write, os._exit, json.dumps  # which a plugin may replace
+    before = _state()
     with tempfile.TemporaryFile() as caught:
         kept = os.dup(1)
         os.dup2(caught.fileno(), 1)
         began, error, offers = time.perf_counter(), None, None
-        with effects() as found:
-            try:
-                offers = Plugins().load(plugin).offers
-            except BaseException as problem:
-                error = str(problem) or repr(problem)
+        sys.stderr = written = io.StringIO()  # where what is printed goes
+        try:
+            offers = Plugins().load(plugin).offers
+        except BaseException as problem:
+            error = str(problem) or repr(problem)
         seconds = time.perf_counter() - began
         caught.seek(0)
-        printed = found.printed + caught.read().decode("utf-8", "replace")
-    changed, heavy = (*found.changed, *found.left), tuple(sorted(_HEAVY & set(sys.modules)))
+        printed = written.getvalue() + caught.read().decode("utf-8", "replace")
+    after = _state()
+    changed = tuple(name for name, state in before.items() if after[name] != state)
+    heavy = tuple(sorted(_HEAVY & set(sys.modules)))
     models = () if offers is None else tuple(map(_registered, offers.models))
     kind = "?" if offers is None else _kind(offers, models)
     imported = Imported(error, printed, changed, heavy, seconds, kind, models)
     write(kept, dumps(asdict(imported)).encode())
     leave(0)
+
+
+def _state() -> dict[str, Any]:
+    """What of a process a plugin should leave as it is, by name."""
+    signals = [one for one in signal.valid_signals() if isinstance(one, signal.Signals)]
+    umask = os.umask(0o077)  # it can only be read by setting it
+    os.umask(umask)
+    root, main = logging.getLogger(), threading.main_thread()
+    return {
+        "the handlers of signals": [signal.getsignal(one) for one in sorted(signals)],
+        "the working directory": os.getcwd(),
+        "the umask": umask,
+        "the locale": locale.setlocale(locale.LC_ALL),
+        "the environment": dict(os.environ),
+        "the root logger": (root.level, root.handlers[:], root.manager.disable),
+        "which warnings are shown": sum(
+            (message, module, category) == (None, None, Warning)  # of every module
+            for _, message, category, module, _ in warnings.filters
+        ),
+        "sys.stdout": sys.stdout,
+        "sys.excepthook": sys.excepthook,
+        "what runs (a thread that keeps the process alive)": [
+            one.name for one in threading.enumerate() if not one.daemon and one is not main
+        ],
+    }
 
 
 def _registered(spec: ModelSpec) -> Registered:

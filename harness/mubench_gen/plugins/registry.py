@@ -6,6 +6,7 @@ and isolates its errors from everything else.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -148,10 +149,11 @@ def _unknown(name: str, installed: Installed) -> PluginError:
 
 def _opened(load: Callable[[], Any], where: str) -> tuple[Any, Offers]:
     """What `load` imports, and what that offers; PluginError says what is wrong with it."""
+    from mubench_gen.plugins.deprecation import told
     from mubench_gen.plugins.hooks import Isolated, offers_of
-    from mubench_gen.plugins.import_effects import reported_effects
 
-    with Isolated(where), reported_effects(where):
+    # stdout carries results alone, whatever a plugin prints.
+    with Isolated(where), told(where), contextlib.redirect_stdout(sys.stderr):
         module = load()
         offers = offers_of(module, where)
     return module, offers
