@@ -30,6 +30,7 @@ from mubench_gen.images.microscope import lift_limit
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.transform import read_transform
 from mubench_gen.model import ContrastiveModel, Model, ModelSpec
+from mubench_gen.plugins.hooks import of_a_signal
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.types import Failure, Image, Request, Response
 
@@ -209,6 +210,8 @@ class Serving:
         except (EngineFault, UsageError) as error:
             self._emit(Broken(error))
         except BaseException as error:  # an edge of isolation: one batch of one plugin
+            if of_a_signal(error):
+                raise
             self._emit(Failed(number, failure(error)))
 
     def give_up(self, number: int) -> None:

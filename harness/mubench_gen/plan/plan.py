@@ -128,7 +128,7 @@ def make_plan(
     model = host_of(settings, plugins, variants)
     if models is not None:
         model = models.setdefault(repr(model.setup), model)
-    model.begin()  # its process starts while the data are opened
+    model.begin()  # its process starts meanwhile
     try:
         return _planned(settings, cluster, model, plugins, variants, with_weights)
     except BaseException:
@@ -148,6 +148,13 @@ def _planned(
     policy = make_policy(
         settings.image_set, seconds=settings.timeout, seed=settings.seed, plugins=plugins
     )
+    card = known_card(model, settings)
+    spec = card.spec
+    if settings.control == "blind" and spec.kind == "contrastive":
+        raise SettingError(
+            "The control 'blind' is for generative models: a contrastive model compares an image "
+            "with captions. Use --control shuffled."
+        )
     dataset = open_dataset(
         settings.data,
         policy,
@@ -160,13 +167,6 @@ def _planned(
         load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks)
     )
     dataset = with_recasts(dataset, tasks)
-    card = known_card(model, settings)
-    spec = card.spec
-    if settings.control == "blind" and spec.kind == "contrastive":
-        raise SettingError(
-            "The control 'blind' is for generative models: a contrastive model compares an image "
-            "with captions. Use --control shuffled."
-        )
     tasks = answerable_tasks(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks))
     _check_boxes_stay(tasks, policy)
     prompts = _prompts(settings, default_prompts(tasks, spec.kind), variants)

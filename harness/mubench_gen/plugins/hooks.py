@@ -293,9 +293,7 @@ class Isolated(contextlib.AbstractContextManager[None]):
         self._where = where
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if error is None or isinstance(error, (UsageError, EngineFault, Terminated)):
-            return
-        if isinstance(error, KeyboardInterrupt) and not _raised_by_hand(trace):
+        if error is None or isinstance(error, (UsageError, EngineFault)) or of_a_signal(error):
             return
         place = _place(error, trace)
         what = error.msg if isinstance(error, SyntaxError) else describe(error)
@@ -304,10 +302,13 @@ class Isolated(contextlib.AbstractContextManager[None]):
         raise PluginError(f"{self._where} is broken: {said}{place}.") from None
 
 
-def _raised_by_hand(trace: Any) -> bool:
-    """Whether a `raise` statement raised it, and not Ctrl-C, which is no fault of a plugin."""
-    last = traceback.extract_tb(trace)[-1:]
-    return bool(last) and (last[0].line or "").lstrip().startswith("raise ")
+def of_a_signal(error: BaseException) -> bool:
+    """Whether Ctrl-C or SIGTERM raised it, which is no fault of a plugin; a `raise` statement of a
+    KeyboardInterrupt is."""
+    if not isinstance(error, KeyboardInterrupt):
+        return isinstance(error, Terminated)
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    return not last or not (last[0].line or "").lstrip().startswith("raise ")
 
 
 def _place(error: BaseException, trace: Any) -> str:

@@ -12,7 +12,6 @@ import sys
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -161,10 +160,6 @@ def _state() -> dict[str, Any]:
         "the locale": locale.setlocale(locale.LC_ALL),
         "the environment": dict(os.environ),
         "the root logger": (root.level, root.handlers[:], root.manager.disable),
-        "which warnings are shown": sum(
-            (message, module, category) == (None, None, Warning)  # of every module
-            for _, message, category, module, _ in warnings.filters
-        ),
         "sys.stdout": sys.stdout,
         "sys.excepthook": sys.excepthook,
         "what runs (a thread that keeps the process alive)": [

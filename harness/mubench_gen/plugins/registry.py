@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
+import io
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -152,11 +153,20 @@ def _opened(load: Callable[[], Any], where: str) -> tuple[Any, Offers]:
     from mubench_gen.plugins.deprecation import told
     from mubench_gen.plugins.hooks import Isolated, offers_of
 
-    # stdout carries results alone, whatever a plugin prints.
-    with Isolated(where), told(where), contextlib.redirect_stdout(sys.stderr):
+    with Isolated(where), told(where), contextlib.redirect_stdout(_Prints()):
         module = load()
         offers = offers_of(module, where)
     return module, offers
+
+
+class _Prints(io.TextIOBase):
+    """What a plugin prints when it is imported, for stderr: stdout carries results alone."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def close(self) -> None:
+        """Does nothing: a plugin must not close the run's stderr."""
 
 
 def _digest(module: ModuleType) -> str | None:
