@@ -134,7 +134,8 @@ def used() -> float | None:
 @contextmanager
 def watched() -> Iterator[dict[str, float | None]]:
     """The most memory that is in use meanwhile, and what is left after, above what was before."""
-    before, found, over = used(), {"peak": None, "left": None}, threading.Event()
+    before, over = used(), threading.Event()
+    found: dict[str, float | None] = {"peak": None, "left": None}
 
     def look() -> None:
         while not over.wait(LOOK):

@@ -400,7 +400,8 @@ def test_small_studies_and_those_of_which_all_failed_are_told_too(
 ) -> None:
     """One cell, one image, no answer at all."""
     data = write_data(tmp_path / "slides", [make_row(i) for i in range(rows)])
-    study = ["ablate", "--plugin", "echo", "--data", data, "-o", f"fail={fail}", *grid, *budget]
+    study = ["ablate", "--plugin", "echo", "--data", data, "-o", f"fail={fail}", *grid, *budget,
+             "--max-errors", "0"]  # fmt: skip
     for flags in ([], ["--json"]):
         done = here(*study, *flags)
         assert done.code == (3 if fail == "1" else 0), done.err

@@ -44,8 +44,9 @@ def states() -> dict[str, str]:
     ],
 )
 def test_entry_points_that_cannot_be_read_hide_no_other_distributions(
-    site: Path, content: bytes, reason: str
+    site: Path, content: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "__all__")  # as the command does
     (install(site, "bad") / "entry_points.txt").write_bytes(content)
     install(site, "good")
     listed = states()

@@ -310,6 +310,28 @@ def test_a_node_that_goes_loses_nothing(
 
 @pytest.mark.exhaustive
 @needs_ray
+def test_a_sweep_asks_each_alpha_of_its_own_weights(tmp_path: Path, cluster: Nodes) -> None:
+    from mubench_gen_plugins.tiny import WEIGHTS
+
+    ends = ("--base", WEIGHTS / "clip", "--finetuned", WEIGHTS / "clip-finetuned", "--alpha", "0.5")
+    tasks = ("--tasks", "demo-texture,modality", "--limit", "6", "--in-domain", "demo-texture")
+    ray = ("--engine", "ray", "--ray-address", cluster.address, "-o", "engine.actors=1")
+    found = []
+    for name, more in (("ray", ray), ("here", ())):
+        words = ("sweep", "--plugin", "clip", *ends, *tasks, "--run-dir", tmp_path / name, *more)
+        done = run(command_line(*words))
+        assert done.returncode == 0, done.stderr
+        runs = [load_run(tmp_path / name / f"alpha-{alpha}") for alpha in ("0", "0.5", "1")]
+        found.append([{r["id"]: r["scores"] for r in one.records()} for one in runs])
+    for on_cluster, here in zip(*found, strict=True):
+        assert on_cluster.keys() == here.keys()
+        for item, scores in here.items():
+            assert on_cluster[item] == pytest.approx(scores, abs=1e-5)
+    assert found[0][0] != found[0][1] != found[0][2]
+
+
+@pytest.mark.exhaustive
+@needs_ray
 def test_a_driver_that_is_killed_goes_on_where_it_was(
     tmp_path: Path, cluster: Nodes, cells: Path, noting: Path
 ) -> None:

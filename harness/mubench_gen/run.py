@@ -131,7 +131,8 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
         folder, left = recorder.folder, total - recorder.done
         requests = announced(allowed, left) if plan.model.card.announces else allowed
         asked = _here if plan.cluster is None else _on_cluster
-        breaker = Breaker(plan.settings.max_errors)
+        known = recorder.failed_before if recorder.done else None
+        breaker = Breaker(plan.settings.max_errors, known)
         with closing(asked(plan, requests, folder, manifest)) as batches:
             try:
                 for batch in batches:

@@ -22,9 +22,12 @@ from mubench_gen.ablation.grid import (
 from mubench_gen.console.progress import log
 from mubench_gen.data.recast import BOXES
 from mubench_gen.errors import SettingError
+from mubench_gen.host.card import ModelCard
 from mubench_gen.host.client import HostedModel
 from mubench_gen.plan.items import samples_of
+from mubench_gen.plan.opening import shared_model
 from mubench_gen.plan.plan import Plan, Selection, make_plan
+from mubench_gen.plan.ray_options import split_cluster
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 
@@ -58,9 +61,10 @@ def open_parts(
             named = {**asked, "plugin": plugin, "model": model}
             for number, condition in enumerate(conditions_of(run_axes(axes))):
                 settings = make_settings(condition.settings(named))
+                asks = shared_model(split_cluster(settings)[0], plugins, variants(axes), opened)
+                _check_kind(axes, asks.card)
                 plan = make_plan(settings, plugins, variants=variants(axes), models=opened)
                 parts.append(Part(plan, condition, number))
-                _check_kind(axes, plan)
     except BaseException:
         for one in opened.values():
             one.close()
@@ -129,11 +133,11 @@ def _check_constant(axes: StudySettings, given: Mapping[str, Any]) -> None:
         )
 
 
-def _check_kind(axes: StudySettings, plan: Plan) -> None:
+def _check_kind(axes: StudySettings, card: ModelCard) -> None:
     varied = [axis for axis in _OF_CHATS if getattr(axes, axis)]
-    if plan.spec.kind == "contrastive" and varied:
+    if card.spec.kind == "contrastive" and varied:
         raise SettingError(
-            f"The axes {', '.join(varied)} are for chat prompts; {plan.model.card.label} is "
+            f"The axes {', '.join(varied)} are for chat prompts; {card.label} is "
             "contrastive and compares an image with captions. Vary --prompt (caption prompts) "
             "for it, in a separate study."
         )

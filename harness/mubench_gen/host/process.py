@@ -87,7 +87,7 @@ class HostProcess:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for this process, which ends the host
-            env={**os.environ, **self._shown},
+            env={"PYDANTIC_DISABLE_PLUGINS": "__all__", **os.environ, **self._shown},
         )  # fmt: skip
         theirs.close()
         guard = subprocess.Popen(

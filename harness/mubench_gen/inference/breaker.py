@@ -16,12 +16,14 @@ class Breaker:
     """Counts requests in a row that failed with one cause.
 
     The run ends after the first 20, or after 50 once one had an answer; `most` stands for both,
-    0 for never.
+    0 for never. `known`: how many failed before in a run that has answers, which may fail again.
     """
 
-    def __init__(self, most: int | None) -> None:
-        self._most = most
+    def __init__(self, most: int | None, known: int | None = None) -> None:
+        self._later = _LATER if most is None else most
         self._limit = _AT_FIRST if most is None else most
+        if known is not None and self._limit:
+            self._later = self._limit = self._later + known
         self._cause: str | None = None
         self._failed = 0
 
@@ -39,7 +41,7 @@ class Breaker:
     def _note(self, error: Failure | None) -> None:
         if error is None:
             self._cause, self._failed = None, 0
-            self._limit = _LATER if self._most is None else self._most
+            self._limit = self._later
             return
         cause = f"{error.type} {_PARTICULARS.sub('', error.message)}"
         self._failed = self._failed + 1 if cause == self._cause else 1

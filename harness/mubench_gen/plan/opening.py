@@ -61,6 +61,17 @@ def host_of(
     return HostedModel(setup, in_process=settings.in_process)
 
 
+def shared_model(
+    settings: Settings,
+    plugins: Plugins,
+    variants: Sequence[Mapping[str, str]],
+    models: dict[str, HostedModel],
+) -> HostedModel:
+    """The model that the settings name; one of `models` where that is made by the same settings."""
+    model = host_of(settings, plugins, variants)
+    return models.setdefault(repr(model.setup), model)
+
+
 def open_hosted(
     given: Mapping[str, Any], images: int, entry_points: Iterable[Any] | None
 ) -> Opened:

@@ -21,7 +21,7 @@ from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.model import ModelSpec
 from mubench_gen.parser.judge import JudgeCaller
 from mubench_gen.plan.fingerprint import Weights
-from mubench_gen.plan.opening import host_of, known_card
+from mubench_gen.plan.opening import known_card, shared_model
 from mubench_gen.plan.ray_options import Cluster, split_cluster
 from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.hooks import Isolated
@@ -125,9 +125,7 @@ def make_plan(
     """
     know_environment()
     settings, cluster = split_cluster(settings)
-    model = host_of(settings, plugins, variants)
-    if models is not None:
-        model = models.setdefault(repr(model.setup), model)
+    model = shared_model(settings, plugins, variants, {} if models is None else models)
     model.begin()  # its process starts meanwhile
     try:
         return _planned(settings, cluster, model, plugins, variants, with_weights)

@@ -63,6 +63,7 @@ class Recorder:
         self._right = self._scored = self._errors = 0
         self._conversions: set[str] = set()
         self.done = records.finished
+        self.failed_before = records.failures
         self.folder = records.path.parent
 
     def __contains__(self, item_id: object) -> bool:

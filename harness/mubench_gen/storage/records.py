@@ -260,13 +260,15 @@ class RecordFile:
     """The records file of a run that is being made: appends, and knows what it holds.
 
     `finished`: how many items were finished when it was opened. `in` looks for these alone: no
-    run asks an item twice, so that nobody looks for later ones.
+    run asks an item twice, so that nobody looks for later ones. `failures`: how many records of
+    failed items there were then.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.answered = AnsweredKeys(path)
         self._finished = Ids(path.parent)
+        self.failures = 0
         self._size = self._index()
         self.finished = len(self._finished)
         try:
@@ -308,6 +310,8 @@ class RecordFile:
         for stored in stored_lines(self.path):
             if stored.record["status"] != "error":
                 self._finished.add(stored.record["id"])
+            else:
+                self.failures += 1
             self.answered.note(stored.record, stored.offset)
         if self.path.is_file():
             with self.path.open("rb") as file:
