@@ -1,6 +1,6 @@
 """What the harness costs beside the model: CPU an item, memory, replies read again a second.
 
-    python benchmarks/overhead.py [--items 10000 100000] [--images 1700] [--plugin echo] [--served]
+    python benchmarks/overhead.py [--items 10000 100000] [--images 1700] [--plugin tiny=clip] [--served]
 
 With --served (alone: `python benchmarks/served.py`) also over HTTP, beside a raw client.
 
@@ -45,9 +45,11 @@ def measure(
     from mubench_gen.plugins.registry import Plugins
 
     repeats = max(1, round(items / (images * QUESTIONS)))
-    given: dict[str, Any] = {"plugin": plugin, "data": str(data), "repeats": repeats}
+    name, _, model = plugin.partition("=")
+    given: dict[str, Any] = {"plugin": name, "data": str(data), "repeats": repeats}
+    given |= {"model": model} if model else {}
     settings = make_settings({**given, "run_dir": folder, "in_process": not hosted})
-    Plugins().load(plugin)
+    Plugins().load(name)
     began, wall = time.process_time(), time.perf_counter()
     planned = plan.make_plan(settings, Plugins())
     host = _Host(planned.model)
@@ -104,7 +106,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--images", type=int, default=1_700)
     parser.add_argument("--served", action="store_true", help="also over HTTP: served.py")
-    parser.add_argument("--plugin", default="echo")
+    parser.add_argument("--plugin", default="echo", help="PLUGIN or PLUGIN=MODEL [echo]")
     parser.add_argument("--child", nargs=6, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:

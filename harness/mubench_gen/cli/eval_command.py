@@ -131,8 +131,13 @@ def _plan(
 
     with results_only():
         chosen = [make_settings({"plugin": name, **given}) for name in names]
-        plans = [make_plan(settings, Plugins(), with_weights=False) for settings in chosen]
-        estimates = [estimate(plan, **assumed) for plan in plans]
+        estimates = []
+        for settings in chosen:
+            plan = make_plan(settings, Plugins(), with_weights=False)
+            try:
+                estimates.append(estimate(plan, **assumed))
+            finally:
+                plan.model.close()
     if as_json:
         found = [one.as_dict() for one in estimates]
         print_json(found[0] if len(found) == 1 else {"plans": found})

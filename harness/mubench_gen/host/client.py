@@ -12,9 +12,10 @@ from typing import Any
 from mubench_gen.console.progress import log
 from mubench_gen.errors import EngineFault, SettingError
 from mubench_gen.host.card import ModelCard
+from mubench_gen.host.events import Event
 from mubench_gen.host.local import LocalHost
 from mubench_gen.host.process import HostProcess
-from mubench_gen.host.serving import Event, RunSetup
+from mubench_gen.host.serving import RunSetup
 from mubench_gen.host.setup import HostSetup
 from mubench_gen.model import ModelSpec
 from mubench_gen.types import Request

@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import Any
 
 from mubench_gen.errors import describe
-from mubench_gen.host.serving import Event, Serving
+from mubench_gen.host.events import Event
+from mubench_gen.host.serving import Serving
 from mubench_gen.host.setup import HostSetup
 from mubench_gen.types import Request
 

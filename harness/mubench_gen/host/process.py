@@ -20,9 +20,9 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from mubench_gen.errors import PluginError
+from mubench_gen.host.events import Died, Event
 from mubench_gen.host.last_words import LastWords
 from mubench_gen.host.messages import images_of, pack
-from mubench_gen.host.serving import Died, Event
 from mubench_gen.host.setup import HostSetup
 from mubench_gen.host.wire import as_error, as_event
 from mubench_gen.types import Request

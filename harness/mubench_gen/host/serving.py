@@ -16,7 +16,6 @@ from typing import Any, Protocol
 from mubench_gen.errors import (
     EngineFault,
     ImageError,
-    MubenchError,
     ReplyError,
     UsageError,
     failure,
@@ -24,6 +23,7 @@ from mubench_gen.errors import (
 from mubench_gen.host.card import ModelCard, plain_spec
 from mubench_gen.host.contrastive import Similarities
 from mubench_gen.host.embeddings import EmbeddingStore
+from mubench_gen.host.events import Answered, Broken, Event, Failed, GivenUp
 from mubench_gen.host.generative import Replies, from_reply, from_scores
 from mubench_gen.host.hardware import hardware
 from mubench_gen.images.microscope import lift_limit
@@ -33,46 +33,6 @@ from mubench_gen.model import ContrastiveModel, Model, ModelSpec
 from mubench_gen.plugins.hooks import of_a_signal
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.types import Failure, Image, Request, Response
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The responses to the batch of that number, in the order of its requests."""
-
-    number: int
-    responses: Sequence[Response]
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The batch of that number failed as a whole."""
-
-    number: int
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUp:
-    """The request of that number was cancelled."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """The model cannot go on."""
-
-    error: MubenchError
-
-
-@dataclass(frozen=True, slots=True)
-class Died:
-    """The process of the model is gone; `how` says what became of it."""
-
-    how: str
-
-
-Event = Answered | Failed | GivenUp | Broken | Died
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import mubench_gen.errors
 from mubench_gen.errors import EngineFault, MubenchError
-from mubench_gen.host.serving import Answered, Broken, Event, Failed, GivenUp
+from mubench_gen.host.events import Answered, Broken, Event, Failed, GivenUp
 from mubench_gen.types import Failure, Response
 
 Message = tuple[Any, ...]

@@ -26,8 +26,8 @@ from mubench_gen.errors import (
     failure,
 )
 from mubench_gen.host.client import HostedModel
-from mubench_gen.host.serving import Answered as AnsweredEvent
-from mubench_gen.host.serving import Broken, Died, Event, Failed, GivenUp
+from mubench_gen.host.events import Answered as AnsweredEvent
+from mubench_gen.host.events import Broken, Died, Event, Failed, GivenUp
 from mubench_gen.inference.batches import Answered, Batches
 from mubench_gen.types import Failure, Request, Response
 

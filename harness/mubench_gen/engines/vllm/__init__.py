@@ -1,1 +1,1 @@
-"""Checkpoints opened by vLLM in this process."""
+"""Checkpoints opened by vLLM's engine."""

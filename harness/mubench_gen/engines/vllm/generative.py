@@ -1,4 +1,4 @@
-"""Generative models on vLLM in this process: `--engine vllm`.
+"""Generative models on vLLM's engine: `--engine vllm`.
 
 `load` imports torch and vllm.
 """

@@ -1,4 +1,4 @@
-"""Starts vLLM in this process, or explains why it cannot start. Imports vllm late."""
+"""Starts vLLM's engine, or explains why it cannot start. Imports vllm late."""
 
 from __future__ import annotations
 

@@ -112,7 +112,8 @@ class _Flow:
         dataset = _dataset(ray, self._feed, needs, setup, cluster)
         self._thread = _Reader(ray, dataset, self._results)
         self._thread.start()
-        threading.Thread(target=self._listen, name=_THREAD, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name=_THREAD, daemon=True)
+        self._listener.start()
 
     def batches(self) -> Iterator[Answered]:
         while self._fault is None:
@@ -141,6 +142,7 @@ class _Flow:
         self._feed.end.remote(self._sent)
         self._feed.close.remote()
         self._thread.join(_CLOSING if not self._under_way else 0.0)
+        self._listener.join(_CLOSING)  # a call under way when Ray is left crashes the process
 
     def _listen(self) -> None:
         """Receive parts of bundles, in a thread, before Ray Data has the whole."""
