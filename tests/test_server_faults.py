@@ -201,7 +201,7 @@ class Forgetful(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         for number in itertools.count():
-            head = b"".join(iter(self.rfile.readline, b"\r\n"))
+            head = b"".join(itertools.takewhile(lambda line: line.strip(), self.rfile))
             if not head:
                 return
             length = re.search(rb"(?i)content-length: (\d+)", head)
