@@ -381,6 +381,7 @@ def test_an_item_that_hangs_is_its_own_error_and_the_others_are_answered(
     assert "--timeout" in message
 
 
+@pytest.mark.exhaustive  # each request that hangs costs its time-out
 def test_a_model_that_always_hangs_ends_the_run_with_what_was_finished(
     mubench: Command, tmp_path: Path
 ) -> None:

@@ -280,7 +280,7 @@ def test_a_stopped_command_says_so_and_goes_on_when_it_is_given_again(
     while not records.exists() or not records.stat().st_size:
         time.sleep(0.001)
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=240)
     assert process.returncode == code
     assert "Traceback" not in said
     assert "same command" in said
