@@ -4,7 +4,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --no-compile  # bytecode is compiled where it is needed
 WHEEL_TESTS := build/wheel
-AT_ONCE := -n 3  # on two cores too, since many tests wait
+# On two cores too, since many tests wait; a file to a process, for what its tests share.
+AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
 APART := --ignore tests/vllm --ignore tests/test_ray_runs.py
 VLLM := tests/vllm/test_parity.py
 VLLM_ALL := tests/vllm/test_*.py tests/test_architectures.py
@@ -14,6 +15,8 @@ VLLM_ALL := tests/vllm/test_*.py tests/test_architectures.py
 # The models are tiny: of several torch threads in each of several processes, most of the time of
 # each goes to waiting for the others.
 unit checkout ray wheel: export OMP_NUM_THREADS := 1
+# And each process of the hundreds would compile all anew if bytecode were not kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 demo: .venv/demo-ready
 	$(BIN)/mubench-gen eval --plugin tiny

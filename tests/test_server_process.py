@@ -370,7 +370,7 @@ def test_a_server_that_is_never_ready_is_given_up(tmp_path: Path) -> None:
     )
     process.start()
     told: list[str] = []
-    assert not process.wait_until_ready(2.0, told.append)
+    assert not process.wait_until_ready(6.0, told.append)
     process.stop()
     assert told == ["hello"]
 
