@@ -4,11 +4,19 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --no-compile  # bytecode is compiled where it is needed
 WHEEL_TESTS := build/wheel
+# On two cores too, since many tests wait; a file to a process, for what its tests share.
+AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
 APART := --ignore tests/vllm --ignore tests/test_ray_runs.py
 VLLM := tests/vllm/test_parity.py
 VLLM_ALL := tests/vllm/test_*.py tests/test_architectures.py
 
 .PHONY: demo test test-all lint unit checkout ray wheel vllm docs clean
+
+# The models are tiny: of several torch threads in each of several processes, most of the time of
+# each goes to waiting for the others.
+unit checkout ray wheel: export OMP_NUM_THREADS := 1
+# And each process of the hundreds would compile all anew if bytecode were not kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 demo: .venv/demo-ready
 	$(BIN)/mubench-gen eval --plugin tiny
@@ -32,11 +40,11 @@ lint: .venv/test-ready
 
 # All of them against the checkout, which is quicker to set up than the wheel.
 unit: .venv/test-ready
-	$(BIN)/python -m pytest -n 2 $(APART)
+	$(BIN)/python -m pytest $(AT_ONCE) $(APART)
 
 # What is found elsewhere in a checkout than in a wheel, or is there alone.
 checkout: .venv/test-ready
-	$(BIN)/python -m pytest -n 2 tests/test_cli.py tests/test_imports.py tests/test_plugins.py \
+	$(BIN)/python -m pytest $(AT_ONCE) tests/test_cli.py tests/test_imports.py tests/test_plugins.py \
 	  tests/test_api.py tests/test_docs.py tests/test_release.py tests/test_extending.py
 
 # Real clusters on this machine, one at a time.
@@ -55,7 +63,7 @@ wheel: .venv/test-ready
 	  > "$$(.venv-wheel/bin/python -c 'import site; print(site.getsitepackages()[0])')/borrowed.pth"
 	cp -r tests docs benchmarks pyproject.toml plugins/example $(WHEEL_TESTS)
 	cd $(WHEEL_TESTS) && MUBENCH_GEN_TEST_WHEEL="$$PWD/dist" \
-	  ../../.venv-wheel/bin/python -m pytest -n 2 $(APART)
+	  ../../.venv-wheel/bin/python -m pytest $(AT_ONCE) $(APART)
 	@command -v chromedriver > /dev/null || echo "NO BROWSER: the report's page was NOT tested." \
 	  "Type: apt-get install chromium chromium-driver" >&2
 

@@ -15,6 +15,7 @@ from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.plan.settings import NOT_IDENTITY, Settings, read_config
 
 from .conftest import Here
+from .helpers.demo import small_demo
 from .spine import ASKED, asked_keys, make_row, write_data
 
 SEES_COLOUR = """
@@ -310,6 +311,7 @@ def test_a_wrong_axis_in_a_file_is_told_with_its_line(tmp_path: Path, text: str,
 
 def test_a_study_that_was_made_before_keeps_its_folder(here: Here, tmp_path: Path) -> None:
     """The name is a hash of all that must be the same for a study to be resumed."""
+    small_demo(tmp_path / "cache")
     done = here(
         "ablate", "--plugin", "echo", "--prompt", "letter,plain", "--labels", "A),1.",
         "--orders", "given,reversed", "--shots", "2,0", "--system", "", "--system", "Look,well.",

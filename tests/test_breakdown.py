@@ -11,7 +11,8 @@ import mubench_gen
 from mubench_gen import SettingError
 from mubench_gen.scores.breakdown import breakdowns, value_order
 
-from .spine import command, evaluate, make_row, plain_record, write_data
+from .conftest import Here
+from .spine import evaluate, make_row, plain_record, write_data
 
 SCALES = (0.25, 10.0, 2.0)
 
@@ -64,23 +65,25 @@ def test_fields_go_by_the_names_that_users_have_for_them(
     assert found[said] == found[column]
 
 
-def test_the_table_and_the_document_have_the_breakdown(run: mubench_gen.Run) -> None:
-    printed = command("report", run.dir, "--by", "stain,organism", "--by", "synthetic")
-    assert printed.returncode == 0, printed.stderr
+def test_the_table_and_the_document_have_the_breakdown(here: Here, run: mubench_gen.Run) -> None:
+    printed = here("report", run.dir, "--by", "stain,organism", "--by", "synthetic")
+    assert printed.code == 0, printed.err
     for words in ("by stain", "H&E", "by organism", "Mus musculus", "by synthetic"):
-        assert words in printed.stdout
-    document = json.loads(command("report", run.dir, "--by", "stain", "--json").stdout)
+        assert words in printed.out
+    document = json.loads(here("report", run.dir, "--by", "stain", "--json").out)
     assert document["by"]["stain"]["Gram"]["n"] == 20
     assert document["scores"]["pooled"]["n"] == 60
 
 
-def test_a_field_that_is_not_there_is_refused_with_near_names(run: mubench_gen.Run) -> None:
+def test_a_field_that_is_not_there_is_refused_with_near_names(
+    here: Here, run: mubench_gen.Run
+) -> None:
     for words in ([], ["--format", "csv"], ["--json"], ["--html", str(run.dir / "x.html")]):
-        refused = command("report", run.dir, "--by", "stian", *words)
-        assert refused.returncode == 2
-        assert "'stian'" in refused.stderr
-        assert "'stain'" in refused.stderr
-        assert "Traceback" not in refused.stderr
+        refused = here("report", run.dir, "--by", "stian", *words)
+        assert refused.code == 2
+        assert "'stian'" in refused.err
+        assert "'stain'" in refused.err
+        assert "Traceback" not in refused.err
 
 
 def test_a_field_that_one_of_the_runs_has_is_enough() -> None:

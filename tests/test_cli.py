@@ -352,6 +352,7 @@ def test_a_signal_ends_the_run_with_its_code_and_the_same_command_resumes(
     assert (tmp_path / "run/records.jsonl").read_bytes().startswith(finished)
 
 
+@pytest.mark.first(2)
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
 )

@@ -261,6 +261,7 @@ def test_every_check_is_documented_with_its_reason() -> None:
         assert check.remedy in page
 
 
+@pytest.mark.exhaustive  # `echo` does, below, and so does what `plugins new` writes
 def test_a_sound_generative_plugin_passes_all(tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path / "mine.py", SOUND)
     results = list(check_plugin(str(plugin)))

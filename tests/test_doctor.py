@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mubench_gen.doctor import hub
+from mubench_gen.doctor import hub, machine
 from mubench_gen.doctor.machine import driver_gpus
 from mubench_gen.engines.footprint import GIB
 from mubench_gen.plugins.requirements import needs
 
+from .conftest import Here
 from .helpers.command import Command, Outcome
 from .helpers.plugin import write_distribution
 
@@ -22,7 +24,6 @@ print("NVIDIA H100, 81559, 81000, 550.54")
 print("NVIDIA, the second, 24576, 1024, 550.54")
 print("[GPU is lost]")
 """
-FEW = {"MUBENCH_GEN_PLUGINS": "echo"}  # beside those of a path: each is imported in a process
 PLUGIN = """
 import mubench_gen
 
@@ -56,8 +57,21 @@ def write_checkpoint(home: Path, name: str = "org/model-7b", *, whole: bool = Tr
     return snapshot
 
 
+@pytest.fixture
+def doctor(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    """The command in this process, with a plugin beside those of a path: each is imported in a
+    process of its own."""
+    monkeypatch.setenv("MUBENCH_GEN_PLUGINS", "echo")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+
+    def run(*words: str | Path) -> Outcome:
+        return here("doctor", *words)
+
+    return run
+
+
 def test_everything_is_told_in_lines_and_nothing_asked_for_is_fine(mubench: Command) -> None:
-    done = mubench("doctor", env={"HF_HOME": str(mubench.folder)})
+    done = mubench("doctor", env={"HF_HOME": str(mubench.folder), "MUBENCH_GEN_PLUGINS": "echo"})
     assert done.code == 0, done.out
     for part in ("ok     python: CPython", "platform: ", "mubench-gen: ", "plugin echo: echo",
                  "hub cache: ", "disk: ", "note   data ubench: 0 of 7 files are there",
@@ -66,12 +80,12 @@ def test_everything_is_told_in_lines_and_nothing_asked_for_is_fine(mubench: Comm
     assert done.err == ""
 
 
-def test_what_was_asked_for_and_does_not_hold_is_a_fault(mubench: Command) -> None:
-    plugin = write_plugin(mubench.folder, "('vllm',)")
-    site = mubench.folder / "site"
+def test_what_was_asked_for_and_does_not_hold_is_a_fault(
+    doctor: Here, tmp_path: Path, site: Path
+) -> None:
+    plugin = write_plugin(tmp_path, "('vllm',)")
     write_distribution(site, "vllm", version="0.10.0", requires=["torch==0.1"])
-    env = {**FEW, "HF_HOME": str(mubench.folder), "PYTHONPATH": str(site)}
-    done = mubench("doctor", "--plugin", plugin, "--data", "ubench", "--json", env=env)
+    done = doctor("--plugin", plugin, "--data", "ubench", "--json")
     assert done.code == 1
     found = findings(done)
     asked = found[f"plugin {plugin}"]
@@ -81,22 +95,19 @@ def test_what_was_asked_for_and_does_not_hold_is_a_fault(mubench: Command) -> No
     assert "wants torch==0.1 (have " in found["vllm 0.10.0"]["found"]
     assert found["data ubench"]["state"] == "fault"
     assert done.document["holds"] is False
-    engine = mubench("doctor", "--engine", "vllm", "--json", env=env)
+    engine = doctor("--engine", "vllm", "--json")
     assert findings(engine)["engine vllm"]["state"] == "fault"
 
 
 @pytest.mark.parametrize(("version", "fits"), [("99.0.0", False), ("99.0.0+cpu", True)])
 def test_a_vllm_for_gpus_where_there_is_none_is_no_fit(
-    mubench: Command, version: str, fits: bool
+    doctor: Here, tmp_path: Path, site: Path, version: str, fits: bool
 ) -> None:
-    from mubench_gen.doctor.machine import ask_torch
-
-    if driver_gpus()[0] or ask_torch().gpus:
+    if driver_gpus()[0] or (machine.may_have_gpu() and machine.ask_torch().gpus):
         pytest.skip("there is a GPU here")
-    plugin = write_plugin(mubench.folder, "('vllm', 'transformers')")
-    write_distribution(mubench.folder / "site", "vllm", version=version)
-    env = {**FEW, "HF_HOME": str(mubench.folder), "PYTHONPATH": str(mubench.folder / "site")}
-    done = mubench("doctor", "--engine", "vllm", "--plugin", plugin, "--json", env=env)
+    plugin = write_plugin(tmp_path, "('vllm', 'transformers')")
+    write_distribution(site, "vllm", version=version)
+    done = doctor("--engine", "vllm", "--plugin", plugin, "--json")
     found = findings(done)
     for name in ("engine vllm", f"plugin {plugin}"):
         if fits:
@@ -107,28 +118,31 @@ def test_a_vllm_for_gpus_where_there_is_none_is_no_fit(
             assert found[name]["to_do"].endswith("--engine transformers")
 
 
-def test_weights_are_at_hand_or_must_be_fetched_or_are_a_fault_offline(mubench: Command) -> None:
-    plugin = write_plugin(mubench.folder)
-    env = {**FEW, "HF_HOME": str(mubench.folder / "hf")}
-    asked = ("doctor", "--plugin", plugin, "--json")
-    weights = findings(mubench(*asked, env=env))["weights model-7b"]
+def test_weights_are_at_hand_or_must_be_fetched_or_are_a_fault_offline(
+    doctor: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("--plugin", write_plugin(tmp_path), "--json")
+    weights = findings(doctor(*asked))["weights model-7b"]
     assert (weights["state"], weights["to_do"]) == ("note", "hf download org/model-7b")
     for more in ((), ("--offline",)):
-        offline = mubench(*asked, *more, env={**env, **({} if more else {"HF_HUB_OFFLINE": "1"})})
+        with monkeypatch.context() as patch:
+            if not more:
+                patch.setenv("HF_HUB_OFFLINE", "1")
+            offline = doctor(*asked, *more)
         assert offline.code == 1
         assert findings(offline)["weights model-7b"]["state"] == "fault"
-    write_checkpoint(mubench.folder / "hf")
-    done = mubench(*asked, "--offline", env=env)
+    write_checkpoint(tmp_path / "hf")
+    done = doctor(*asked, "--offline")
     assert findings(done)["weights model-7b"]["state"] == "ok"
     assert "1 checkpoints (org/model-7b)" in findings(done)["hub cache"]["found"]
-    other = mubench(*asked, "--model", "org/other", "--offline", env=env)
+    other = doctor(*asked, "--model", "org/other", "--offline")
     assert findings(other)["weights org/other"]["state"] == "fault"
 
 
 def test_a_plugin_that_cannot_be_used_is_a_fault_only_where_it_is_asked_for(
-    mubench: Command,
+    doctor: Here, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site = mubench.folder / "site"
+    monkeypatch.setenv("MUBENCH_GEN_PLUGINS", "echo,bad,needy")
     write_distribution(
         site, "mubench-gen-bad", entries=["bad = mubench_gen_bad"],
         modules={"mubench_gen_bad": "import os\nleave = os._exit\nleave(9)"},
@@ -138,16 +152,15 @@ def test_a_plugin_that_cannot_be_used_is_a_fault_only_where_it_is_asked_for(
         requires=["mubench-gen", "no-such-thing>=2"],
         modules={"mubench_gen_needy": "from mubench_gen_plugins.echo import *"},
     )  # fmt: skip
-    env = {"PYTHONPATH": str(site)}
-    done = mubench("doctor", "--json", env=env)
+    done = doctor("--json")
     assert done.code == 0
     found = findings(done)
     assert "ended the process with exit code 9" in found["plugin bad"]["found"]
     assert found["plugin needy"]["found"] == "broken: it lacks no-such-thing>=2 (not installed)"
     assert found["plugin needy"]["to_do"] == "pip install -U mubench-gen-needy"
     assert found["plugin echo"]["state"] == "ok"
-    assert mubench("doctor", "--plugin", "needy", env=env).code == 1
-    unknown = mubench("doctor", "--plugin", "ehco", env=env)
+    assert doctor("--plugin", "needy").code == 1
+    unknown = doctor("--plugin", "ehco")
     assert unknown.code == 1
     assert "Did you mean 'echo'" in unknown.out
 
@@ -168,18 +181,20 @@ def test_the_drivers_gpus_are_read_with_their_memory(
 
 
 def test_without_a_gpu_asking_for_one_is_a_fault_and_checking_on_one_refused(
-    mubench: Command,
+    doctor: Here, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    env = {**FEW, "CUDA_VISIBLE_DEVICES": "", "PATH": str(mubench.folder)}
-    done = mubench("doctor", "--gpu", "--json", env=env)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(machine, "ask_torch", cache(machine.ask_torch))  # it imports torch
+    done = doctor("--gpu", "--json")
     assert done.code == 1
-    checked = mubench("plugins", "check", "echo", "--gpu", env=env)
+    checked = here("plugins", "check", "echo", "--gpu")
     assert checked.code == 2
     assert "there is no GPU here" in checked.err
 
 
-def test_an_unknown_engine_is_refused_with_near_names(mubench: Command) -> None:
-    done = mubench("doctor", "--engine", "vlm")
+def test_an_unknown_engine_is_refused_with_near_names(doctor: Here) -> None:
+    done = doctor("--engine", "vlm")
     assert done.code == 2
     assert "Did you mean 'vllm'" in done.err
 

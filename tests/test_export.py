@@ -18,7 +18,7 @@ from mubench_gen.report.export import TIDY, reported, tidy_frame, tidy_rows
 from mubench_gen_plugins import lm_eval
 
 from .conftest import Here
-from .spine import command, environment, evaluate, make_row, write_data
+from .spine import environment, evaluate, make_row, write_data
 
 
 @pytest.fixture
@@ -32,11 +32,12 @@ def runs(tmp_path: Path) -> list[mubench_gen.Run]:
 
 
 def test_csv_has_a_row_a_run_and_group_with_the_scores_as_they_are(
+    here: Here,
     runs: list[mubench_gen.Run],
 ) -> None:
-    printed = command("report", *(run.dir for run in runs), "--format", "csv", "--by", "stain")
-    assert printed.returncode == 0, printed.stderr
-    rows = list(csv.DictReader(io.StringIO(printed.stdout)))
+    printed = here("report", *(run.dir for run in runs), "--format", "csv", "--by", "stain")
+    assert printed.code == 0, printed.err
+    rows = list(csv.DictReader(io.StringIO(printed.out)))
     assert tuple(rows[0]) == TIDY
     for run in runs:
         mine = [row for row in rows if row["run"] == str(run.dir)]
@@ -52,21 +53,23 @@ def test_csv_has_a_row_a_run_and_group_with_the_scores_as_they_are(
     assert {row["name"] for row in rows if row["part"] == "prompts"} == {"plain", "letter"}
 
 
-def test_an_unfinished_run_says_so_in_every_format(runs: list[mubench_gen.Run]) -> None:
+def test_an_unfinished_run_says_so_in_every_format(here: Here, runs: list[mubench_gen.Run]) -> None:
     records = runs[0].dir / "records.jsonl"
     records.write_bytes(b"".join(records.read_bytes().splitlines(keepends=True)[:7]))
     (row, *_) = tidy_rows(reported([mubench_gen.load_run(runs[0].dir)]))
     assert row["finished"] is False
     assert row["planned"] == 30
     for form in ("md", "latex"):
-        assert "Unfinished" in command("report", runs[0].dir, "--format", form).stdout
+        assert "Unfinished" in here("report", runs[0].dir, "--format", form).out
 
 
-def test_parquet_reads_back_as_the_same_frame(runs: list[mubench_gen.Run], tmp_path: Path) -> None:
+def test_parquet_reads_back_as_the_same_frame(
+    here: Here, runs: list[mubench_gen.Run], tmp_path: Path
+) -> None:
     pytest.importorskip("pyarrow")
     out = tmp_path / "scores.parquet"
-    done = command("report", *(run.dir for run in runs), "--format", "parquet", "--out", out)
-    assert (done.returncode, done.stdout) == (0, "")
+    done = here("report", *(run.dir for run in runs), "--format", "parquet", "--out", out)
+    assert (done.code, done.out) == (0, "")
     frame = pd.read_parquet(out)
     pd.testing.assert_frame_equal(frame, tidy_frame(reported(runs)), check_dtype=False)
     assert frame.dtypes["accuracy"] == "float64"
@@ -89,8 +92,10 @@ def test_without_pyarrow_parquet_says_what_to_install(
         choose_export("parquet", {}).write(reported(runs), io.BytesIO())
 
 
-def test_markdown_is_a_table_whose_cells_cannot_break_out(runs: list[mubench_gen.Run]) -> None:
-    printed = command("report", runs[0].dir, "--format", "md", "--by", "stain").stdout
+def test_markdown_is_a_table_whose_cells_cannot_break_out(
+    here: Here, runs: list[mubench_gen.Run]
+) -> None:
+    printed = here("report", runs[0].dir, "--format", "md", "--by", "stain").out
     lines = [line for line in printed.splitlines() if line.startswith("|")]
     widths = {line.replace("\\|", "").count("|") for line in lines}
     assert widths == {11}
@@ -100,9 +105,9 @@ def test_markdown_is_a_table_whose_cells_cannot_break_out(runs: list[mubench_gen
     assert f"| {100 * accuracy:.1f} |" in printed
 
 
-def test_latex_escapes_what_latex_would_obey(runs: list[mubench_gen.Run]) -> None:
-    printed = command("report", *(run.dir for run in runs), "--format", "latex", "--by", "stain")
-    text = printed.stdout
+def test_latex_escapes_what_latex_would_obey(here: Here, runs: list[mubench_gen.Run]) -> None:
+    printed = here("report", *(run.dir for run in runs), "--format", "latex", "--by", "stain")
+    text = printed.out
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2
     assert text.count("{") == text.count("}")
     assert r"H|E \& 50 \%" in text
@@ -133,22 +138,22 @@ def test_control_characters_are_shown_and_not_obeyed() -> None:
     ],
 )
 def test_what_does_not_go_together_is_refused(
-    runs: list[mubench_gen.Run], words: list[str], message: str
+    here: Here, runs: list[mubench_gen.Run], words: list[str], message: str
 ) -> None:
-    refused = command("report", runs[0].dir, *words)
-    assert refused.returncode == 2
-    assert message in refused.stderr
-    assert "Traceback" not in refused.stderr
+    refused = here("report", runs[0].dir, *words)
+    assert refused.code == 2
+    assert message in refused.err
+    assert "Traceback" not in refused.err
 
 
-def test_a_run_of_a_newer_version_is_refused(runs: list[mubench_gen.Run]) -> None:
+def test_a_run_of_a_newer_version_is_refused(here: Here, runs: list[mubench_gen.Run]) -> None:
     manifest = runs[0].dir / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 99'))
     for words in ([], ["--format", "md"], ["--html", str(runs[0].dir / "x.html")]):
-        refused = command("report", *(run.dir for run in runs), *words)
-        assert refused.returncode == 2
-        assert "format 99" in refused.stderr
-        assert "pip install -U" in refused.stderr
+        refused = here("report", *(run.dir for run in runs), *words)
+        assert refused.code == 2
+        assert "format 99" in refused.err
+        assert "pip install -U" in refused.err
     assert not (runs[0].dir / "x.html").exists()
 
 

@@ -14,7 +14,8 @@ from mubench_gen.compare.comparison import compare
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.compare.model_groups import Grouping, group_runs
 
-from .spine import command, evaluate, make_row, write_data, write_plugin
+from .conftest import Here
+from .spine import evaluate, make_row, write_data, write_plugin
 
 PLUGIN = """
 import mubench_gen
@@ -117,7 +118,7 @@ def test_several_runs_of_a_model_weigh_as_one(
 
 
 def test_unfinished_runs_and_controls_are_in_no_mean(
-    runs: list[mubench_gen.Run], data: Path, tmp_path: Path
+    here: Here, runs: list[mubench_gen.Run], data: Path, tmp_path: Path
 ) -> None:
     blind = evaluate(
         tmp_path / "models.py", tmp_path / "blind", data=data, model="third", control="blind"
@@ -134,30 +135,32 @@ def test_unfinished_runs_and_controls_are_in_no_mean(
         one for one in found.scores if (one.group, one.part) == ("specialist", "pooled")
     ]
     assert specialist.accuracy == runs[2].scores.pooled.accuracy
-    printed = command("report", *(run.dir for run in several), "--group", "scope").stdout
+    printed = here("report", *(run.dir for run in several), "--group", "scope").out
     assert "unfinished: 20 of 150 items" in printed
 
 
 def test_runs_that_share_no_item_are_not_held_side_by_side(
-    runs: list[mubench_gen.Run], tmp_path: Path
+    here: Here, runs: list[mubench_gen.Run], tmp_path: Path
 ) -> None:
     other = write_data(tmp_path / "other", [make_row(i, dataset="other") for i in range(4)])
     apart = evaluate(tmp_path / "models.py", tmp_path / "apart", data=other, model="half")
     found = grouped([runs[0], apart])
     assert (found.items, found.scores, found.differences) == (0, (), ())
     assert any("share no item" in note for note in found.notes)
-    printed = command("report", runs[0].dir, apart.dir, "--group", "scope")
-    assert printed.returncode == 0
-    assert "share no item" in printed.stdout
+    printed = here("report", runs[0].dir, apart.dir, "--group", "scope")
+    assert printed.code == 0
+    assert "share no item" in printed.out
 
 
-def test_the_command_prints_the_groups_and_their_difference(runs: list[mubench_gen.Run]) -> None:
-    printed = command("report", *(run.dir for run in runs), "--group", "scope")
-    assert printed.returncode == 0, printed.stderr
-    assert "generalist − specialist" in printed.stdout
-    assert "Left out of the groups: silent (its plugin states no domain)." in printed.stdout
+def test_the_command_prints_the_groups_and_their_difference(
+    here: Here, runs: list[mubench_gen.Run]
+) -> None:
+    printed = here("report", *(run.dir for run in runs), "--group", "scope")
+    assert printed.code == 0, printed.err
+    assert "generalist − specialist" in printed.out
+    assert "Left out of the groups: silent (its plugin states no domain)." in printed.out
     document = json.loads(
-        command("report", *(run.dir for run in runs), "--group", "scope", "--json").stdout
+        here("report", *(run.dir for run in runs), "--group", "scope", "--json").out
     )
     assert len(document["runs"]) == 4
     assert [group["name"] for group in document["groups"]["groups"]] == ["generalist", "specialist"]
@@ -165,15 +168,18 @@ def test_the_command_prints_the_groups_and_their_difference(runs: list[mubench_g
 
 
 def test_one_group_alone_says_that_there_is_nothing_to_compare(
+    here: Here,
     runs: list[mubench_gen.Run],
 ) -> None:
-    printed = command("report", runs[1].dir, runs[2].dir, "--group", "scope").stdout
+    printed = here("report", runs[1].dir, runs[2].dir, "--group", "scope").out
     assert "in one group (specialist)" in printed
 
 
-def test_an_unknown_fact_is_refused_with_near_names(runs: list[mubench_gen.Run]) -> None:
+def test_an_unknown_fact_is_refused_with_near_names(
+    here: Here, runs: list[mubench_gen.Run]
+) -> None:
     with pytest.raises(SettingError, match=r"model\.family"):
         grouped(runs, "famly")
-    refused = command("report", runs[0].dir, "--group", "famly")
-    assert refused.returncode == 2
-    assert "model.family" in refused.stderr
+    refused = here("report", runs[0].dir, "--group", "famly")
+    assert refused.code == 2
+    assert "model.family" in refused.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,42 +13,49 @@ import pytest
 from .helpers.command import Command
 
 HEAVY = ("torch", "transformers", "vllm", "pandas", "numpy", "scipy")
-# Runs the command line and prints, on stderr's last line, what of HEAVY came in.
+# Runs command lines and prints, on a line of stderr each, what came in with it.
 WATCH = """
 import json, sys
 from mubench_gen.__main__ import _run
-code = _run()
-print(json.dumps([code, sorted(set(sys.modules))]), file=sys.stderr)
+for command in json.loads(sys.argv[1]):
+    sys.argv[1:] = command
+    code = _run()
+    print(json.dumps([code, sorted(set(sys.modules))]), file=sys.stderr)
 """
 
 
 def modules_after(folder: Path, *args: str) -> set[str]:
+    ((_, modules),) = modules_after_each(folder, [list(args)])
+    return modules
+
+
+def modules_after_each(
+    folder: Path, commands: list[list[str]]
+) -> Iterator[tuple[list[str], set[str]]]:
+    """The commands, one after the other in one process, each with the modules there after it."""
     done = subprocess.run(
-        [sys.executable, "-c", WATCH, *args],
+        [sys.executable, "-c", WATCH, json.dumps(commands)],
         capture_output=True,
         encoding="utf-8",
         cwd=folder,
-        env=Command(folder).environment(None),
-        timeout=60,
+        env=Command(folder).environment({"MUBENCH_GEN_PLUGINS": "echo,tiny"}),
+        timeout=240,
         check=True,
     )
-    code, modules = json.loads(done.stderr.splitlines()[-1])
-    assert code == 0, done.stderr
-    return set(modules)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("[0, ")]
+    for command, line in zip(commands, lines, strict=True):
+        yield command, set(json.loads(line)[1])
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
+def test_help_and_listings_import_nothing_heavy(tmp_path: Path) -> None:
+    commands = [
         "--help", "--version", "plugins", "plugins --json", "plugins show echo",
         "plugins show tiny", "tasks", "tasks --json", "prompts", "prompts --json",
         "eval --help", "score --help", "report --help", "data --help", "compare --help",
-        "doctor",
-        "ablate --help",
-    ],
-)  # fmt: skip
-def test_help_and_listings_import_nothing_heavy(tmp_path: Path, command: str) -> None:
-    assert not modules_after(tmp_path, *command.split()) & set(HEAVY)
+        "ablate --help", "doctor",
+    ]  # fmt: skip
+    for command, modules in modules_after_each(tmp_path, [c.split() for c in commands]):
+        assert not modules & set(HEAVY), command
 
 
 def test_the_list_of_plugins_imports_no_plugin(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from mubench_gen import load_run
 
-from .spine import command, evaluate, make_row, write_data
+from .conftest import Here
+from .spine import evaluate, make_row, write_data
 
 
 @pytest.fixture
@@ -23,11 +24,11 @@ def rows(table: str) -> dict[str, list[str]]:
     return {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in lines}
 
 
-def test_the_table_shows_the_scores_in_percent(cells: Path, tmp_path: Path) -> None:
+def test_the_table_shows_the_scores_in_percent(here: Here, cells: Path, tmp_path: Path) -> None:
     run = evaluate("echo", tmp_path / "run", data=cells)
-    printed = command("report", run.dir)
-    assert printed.returncode == 0, printed.stderr
-    table = rows(printed.stdout)
+    printed = here("report", run.dir)
+    assert printed.code == 0, printed.err
+    table = rows(printed.out)
     assert {"pooled", "stain", "modality", "set0", "set1"} <= table.keys()
     scores = run.scores
     for name, score in (("pooled", scores.pooled), ("set1", scores.datasets["set1"])):
@@ -42,14 +43,14 @@ def test_the_table_shows_the_scores_in_percent(cells: Path, tmp_path: Path) -> N
         assert (answered, of_those) == ("100.0", accuracy)
 
 
-def test_an_unfinished_run_says_so(cells: Path, tmp_path: Path) -> None:
+def test_an_unfinished_run_says_so(here: Here, cells: Path, tmp_path: Path) -> None:
     run = evaluate("echo", tmp_path / "run", data=cells)
     records = run.dir / "records.jsonl"
     records.write_bytes(b"".join(records.read_bytes().splitlines(keepends=True)[:20]))
-    printed = command("report", run.dir)
-    assert printed.returncode == 0
-    assert "Unfinished: 20 of 50 items." in printed.stdout
-    document = json.loads(command("report", run.dir, "--json").stdout)
+    printed = here("report", run.dir)
+    assert printed.code == 0
+    assert "Unfinished: 20 of 50 items." in printed.out
+    document = json.loads(here("report", run.dir, "--json").out)
     assert document["complete"] is False
     assert document["planned"] == 50
     assert document["scores"]["pooled"]["n"] == 20
@@ -57,58 +58,60 @@ def test_an_unfinished_run_says_so(cells: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_killed_before_its_first_record_is_reported(
-    cells: Path, tmp_path: Path
+    here: Here, cells: Path, tmp_path: Path
 ) -> None:
     run = evaluate("echo", tmp_path / "run", data=cells)
     for name in ("records.jsonl", "scores.json"):
         (run.dir / name).unlink()
-    printed = command("report", run.dir)
-    assert printed.returncode == 0, printed.stderr
-    assert "Unfinished: 0 of 50 items." in printed.stdout
-    assert command("score", run.dir).returncode == 0
+    printed = here("report", run.dir)
+    assert printed.code == 0, printed.err
+    assert "Unfinished: 0 of 50 items." in printed.out
+    assert here("score", run.dir).code == 0
 
 
-def test_a_finished_run_does_not_say_unfinished(cells: Path, tmp_path: Path) -> None:
+def test_a_finished_run_does_not_say_unfinished(here: Here, cells: Path, tmp_path: Path) -> None:
     run = evaluate("echo", tmp_path / "run", data=cells)
-    assert "Unfinished" not in command("report", run.dir).stdout
+    assert "Unfinished" not in here("report", run.dir).out
 
 
-def test_errors_and_unanswered_are_told(cells: Path, tmp_path: Path) -> None:
+def test_errors_and_unanswered_are_told(here: Here, cells: Path, tmp_path: Path) -> None:
     run = evaluate("echo", tmp_path / "run", data=cells, options={"fail": "0.3"})
-    printed = command("report", run.dir).stdout
+    printed = here("report", run.dir).out
     n = run.scores.pooled.n_errors
     assert n
     assert f"{n} items failed and are in no score" in printed
     assert rows(printed)["pooled"][-1] == str(n)
 
 
-def test_several_runs_are_several_tables_and_one_document(cells: Path, tmp_path: Path) -> None:
+def test_several_runs_are_several_tables_and_one_document(
+    here: Here, cells: Path, tmp_path: Path
+) -> None:
     one = evaluate("echo", tmp_path / "one", data=cells)
     two = evaluate("echo", tmp_path / "two", data=cells, control="shuffled")
-    printed = command("report", one.dir, two.dir)
-    assert printed.stdout.count("pooled") == 2
-    assert "control: shuffled" in printed.stdout
-    document = json.loads(command("report", one.dir, two.dir, "--json").stdout)
+    printed = here("report", one.dir, two.dir)
+    assert printed.out.count("pooled") == 2
+    assert "control: shuffled" in printed.out
+    document = json.loads(here("report", one.dir, two.dir, "--json").out)
     assert [run["run_dir"] for run in document["runs"]] == [str(one.dir), str(two.dir)]
-    single = json.loads(command("report", one.dir, "--json").stdout)
+    single = json.loads(here("report", one.dir, "--json").out)
     assert single == json.loads((one.dir / "scores.json").read_text())
 
 
-def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path) -> None:
+def test_names_in_brackets_are_printed_as_they_are(here: Here, tmp_path: Path) -> None:
     rows_ = [make_row(i, dataset="set [/b] [red]x") for i in range(2)]
     rows_ += [make_row(i + 2, dataset="[bold]y") for i in range(2)]
     data = write_data(tmp_path / "data", rows_)
     run = evaluate("echo", tmp_path / "run", data=data, prompt="plain", prompt_set={"labels": "1"})
-    printed = command("report", run.dir)
-    assert printed.returncode == 0, printed.stderr
-    assert "plain[labels=1]" in printed.stdout
-    assert "[bold]y" in printed.stdout
-    assert "set [/b] [red]x" in printed.stdout
+    printed = here("report", run.dir)
+    assert printed.code == 0, printed.err
+    assert "plain[labels=1]" in printed.out
+    assert "[bold]y" in printed.out
+    assert "set [/b] [red]x" in printed.out
 
 
-def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_run_is_refused(here: Here, tmp_path: Path) -> None:
     for words in (("report", tmp_path), ("score", tmp_path), ("report", tmp_path / "nowhere")):
-        refused = command(*words)
-        assert refused.returncode == 2
-        assert "no run folder" in refused.stderr
-        assert "Traceback" not in refused.stderr
+        refused = here(*words)
+        assert refused.code == 2
+        assert "no run folder" in refused.err
+        assert "Traceback" not in refused.err

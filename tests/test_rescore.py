@@ -11,7 +11,8 @@ from mubench_gen import load_run
 from mubench_gen.runs.rescore import rescore, save
 from mubench_gen.storage.records import RecordFile, stored_lines
 
-from .spine import by_id, command, evaluate, make_row, write_data, write_plugin
+from .conftest import Here
+from .spine import by_id, evaluate, make_row, write_data, write_plugin
 
 MINUS_INFINITY = """
 import math
@@ -64,20 +65,20 @@ def test_reading_again_what_was_just_read_changes_nothing(
     assert json.loads(json.dumps(found.scores.as_dict())) == stored["scores"]
 
 
-def test_score_prints_the_scores_that_eval_stored(cells: Path, tmp_path: Path) -> None:
+def test_score_prints_the_scores_that_eval_stored(here: Here, cells: Path, tmp_path: Path) -> None:
     run = evaluate("echo", tmp_path / "run", data=cells)
-    printed = command("score", run.dir, "--json")
-    assert printed.returncode == 0, printed.stderr
-    document, stored = json.loads(printed.stdout), json.loads((run.dir / "scores.json").read_text())
+    printed = here("score", run.dir, "--json")
+    assert printed.code == 0, printed.err
+    document, stored = json.loads(printed.out), json.loads((run.dir / "scores.json").read_text())
     assert {k: document[k] for k in stored} == stored
     assert document["changed"] == []
     assert document["saved"] is False
-    table = command("score", run.dir)
-    assert "No answer differs from the stored one." in table.stdout
+    table = here("score", run.dir)
+    assert "No answer differs from the stored one." in table.out
 
 
 def test_a_record_that_was_tampered_with_is_shown_and_mended_by_save(
-    cells: Path, tmp_path: Path
+    here: Here, cells: Path, tmp_path: Path
 ) -> None:
     run = evaluate("echo", tmp_path / "run", data=cells)
     whole, content = by_id(run), run.dir / "records.jsonl"
@@ -87,7 +88,7 @@ def test_a_record_that_was_tampered_with_is_shown_and_mended_by_save(
                      correct=False)  # fmt: skip
     before = content.read_bytes()
 
-    shown = json.loads(command("score", run.dir, "--json").stdout)
+    shown = json.loads(here("score", run.dir, "--json").out)
     (change,) = shown["changed"]
     assert change["id"] == changed
     assert change["before"]["status"] == "refused"
@@ -96,27 +97,27 @@ def test_a_record_that_was_tampered_with_is_shown_and_mended_by_save(
     }
     assert shown["scores"]["pooled"]["accuracy"] == len(right) / 50
     assert content.read_bytes() == before, "nothing changes without --save"
-    table = command("score", run.dir).stdout
+    table = here("score", run.dir).out
     assert "1 answers read differently (not saved: --save)" in table
     assert "refused" in table
     assert "✗ → ✓" in table
 
-    saved = command("score", run.dir, "--save", "--json")
-    assert saved.returncode == 0, saved.stderr
-    assert json.loads(saved.stdout)["saved"] is True
+    saved = here("score", run.dir, "--save", "--json")
+    assert saved.code == 0, saved.err
+    assert json.loads(saved.out)["saved"] is True
     assert by_id(load_run(run.dir)) == whole
     assert len(list(stored_lines(content))) == 52
     stored = json.loads((run.dir / "scores.json").read_text())
     assert stored["scores"]["pooled"]["accuracy"] == len(right) / 50
-    assert json.loads(command("score", run.dir, "--json").stdout)["changed"] == []
+    assert json.loads(here("score", run.dir, "--json").out)["changed"] == []
 
 
-def test_the_controls_are_those_of_todays_reading(cells: Path, tmp_path: Path) -> None:
+def test_the_controls_are_those_of_todays_reading(here: Here, cells: Path, tmp_path: Path) -> None:
     run = evaluate("echo", tmp_path / "run", data=cells)
     controls = json.loads((run.dir / "scores.json").read_text())["controls"]
     for number in range(5):
         tamper(run.dir, number, choice=None, status="none", rule=None, span=None, correct=False)
-    assert json.loads(command("score", run.dir, "--json").stdout)["controls"] == controls
+    assert json.loads(here("score", run.dir, "--json").out)["controls"] == controls
 
 
 def test_a_run_whose_answers_were_saved_again_still_resumes(cells: Path, tmp_path: Path) -> None:

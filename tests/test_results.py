@@ -11,7 +11,8 @@ import pytest
 import mubench_gen
 from mubench_gen import RunFolderError, load_run
 
-from .spine import command, evaluate, make_row, write_data, write_plugin
+from .conftest import Here
+from .spine import evaluate, make_row, write_data, write_plugin
 
 
 @pytest.fixture
@@ -84,29 +85,35 @@ def test_fresh_leaves_a_named_folder_alone(cells: Path, tmp_path: Path) -> None:
     assert evaluate("echo", tmp_path / "new", data=cells, fresh=True).dir == tmp_path / "new"
 
 
-def test_several_plugins_with_one_run_dir_have_a_folder_each(cells: Path, tmp_path: Path) -> None:
+def test_several_plugins_with_one_run_dir_have_a_folder_each(
+    here: Here, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plugin = write_plugin(tmp_path)
+    monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
     words = ("eval", "--plugin", f"echo,{plugin}", "--data", cells, "--run-dir", tmp_path / "D")
-    done = command(*words, "--json", ASKED=tmp_path / "asked")
-    assert done.returncode == 0, done.stderr
+    done = here(*words, "--json")
+    assert done.code == 0, done.err
     assert sorted(p.name for p in (tmp_path / "D").iterdir()) == ["asked-asked", "echo-echo"]
-    document = json.loads(done.stdout)
+    document = done.document
     assert [run["run_dir"] for run in document["runs"]] == [
         str(tmp_path / "D" / "echo-echo"),
         str(tmp_path / "D" / "asked-asked"),
     ]
     for name in ("asked-asked", "echo-echo"):
         assert load_run(tmp_path / "D" / name).complete
-    again = command(*words, "--json", ASKED=tmp_path / "asked-again")
-    assert json.loads(again.stdout) == document
+    monkeypatch.setenv("ASKED", str(tmp_path / "asked-again"))
+    assert here(*words, "--json").document == document
     assert not (tmp_path / "asked-again").exists()
 
 
-def test_two_models_of_one_name_do_not_share_a_folder(cells: Path, tmp_path: Path) -> None:
+def test_two_models_of_one_name_do_not_share_a_folder(
+    here: Here, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
     one, other = write_plugin(tmp_path / "a"), write_plugin(tmp_path / "b")
     other.write_text(other.read_text() + "# another\n")
     words = ("eval", "--plugin", f"{one},{other}", "--data", cells, "--run-dir", tmp_path / "D")
-    refused = command(*words, ASKED=tmp_path / "asked")
-    assert refused.returncode == 2
-    assert "asked-asked" in refused.stderr
+    refused = here(*words)
+    assert refused.code == 2
+    assert "asked-asked" in refused.err
     assert not (tmp_path / "asked").exists(), "it is refused before anything is asked"

@@ -14,6 +14,7 @@ import pytest
 from mubench_gen.plugins.scaffold import KINDS, LICENCES
 
 from .helpers.command import Outcome
+from .helpers.demo import small_demo
 
 Here = Callable[..., Outcome]
 
@@ -23,6 +24,7 @@ Here = Callable[..., Outcome]
 def test_a_new_plugin_installs_and_passes_its_own_tests(
     here: Here, kind: str, tmp_path: Path
 ) -> None:
+    small_demo(tmp_path / "cache", images=18)
     folder = tmp_path / "new"
     outcome = here("plugins", "new", "my-model", "--kind", kind, "--to", folder)
     assert outcome.code == 0, outcome.err

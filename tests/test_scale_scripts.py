@@ -44,7 +44,7 @@ def sky() -> dict[str, Any]:
 
 def finish(processes: list[subprocess.Popen[str]]) -> None:
     for process in processes:
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=240)
         assert process.returncode == 0, told
 
 
@@ -99,7 +99,7 @@ def test_the_sbatch_script_says_what_is_missing_outside_an_array(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     process = start(["bash", str(SBATCH), "--plugin", "echo"], tmp_path, environment)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=240)
     assert process.returncode != 0
     assert "--array=1-8" in told
 

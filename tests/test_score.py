@@ -15,7 +15,8 @@ import pytest
 from mubench_gen.scores.score import Score, score
 from mubench_gen.storage.records import Record
 
-from .spine import command, evaluate, make_row, plain_record, write_data
+from .conftest import Here
+from .spine import evaluate, make_row, plain_record, write_data
 
 STATUSES = ("answered", "ambiguous", "refused", "out_of_range", "truncated", "empty", "none")
 TEXTS = ("a cat", "a dog", "a cow", "a pig", "a hen")
@@ -193,22 +194,22 @@ def test_none_answered_is_an_accuracy_of_0_with_open_bounds() -> None:
     assert pooled.statuses == {"none": 1}
 
 
-def test_a_run_of_errors_alone_exits_3_and_is_reported(tmp_path: Path) -> None:
+def test_a_run_of_errors_alone_exits_3_and_is_reported(here: Here, tmp_path: Path) -> None:
     data = write_data(tmp_path / "cells", [make_row(i) for i in range(2)])
     run = tmp_path / "run"
     words = ("eval", "--plugin", "echo", "-o", "fail=1", "--data", data, "--run-dir", run)
-    table = command(*words)
-    assert table.returncode == 3, table.stderr
-    assert "Traceback" not in table.stderr
-    assert "10 items failed" in table.stdout
-    document = command(*words, "--json")
-    assert document.returncode == 3
-    pooled = json.loads(document.stdout)["scores"]["pooled"]
+    table = here(*words)
+    assert table.code == 3, table.err
+    assert "Traceback" not in table.err
+    assert "10 items failed" in table.out
+    document = here(*words, "--json")
+    assert document.code == 3
+    pooled = json.loads(document.out)["scores"]["pooled"]
     assert (pooled["n"], pooled["n_errors"], pooled["accuracy"], pooled["ci95"]) == (
         0, 10, None, None,
     )  # fmt: skip
     for words_again in (("report", run), ("score", run), ("score", run, "--json")):
-        assert command(*words_again).returncode == 0
+        assert here(*words_again).code == 0
 
 
 CONTRACT = [
@@ -224,19 +225,20 @@ def fields(document: dict[str, Any]) -> Sequence[Sequence[str]]:
 
 
 def test_the_scores_file_is_what_eval_prints_and_has_the_fields_of_the_contract(
+    here: Here,
     tmp_path: Path,
 ) -> None:
     rows = [make_row(i, dataset=f"set{i % 2}") for i in range(6)]
     data, run = write_data(tmp_path / "cells", rows), tmp_path / "run"
     words = ("eval", "--plugin", "echo", "--data", data, "--run-dir", run, "--json")
-    printed = json.loads(command(*words).stdout)
+    printed = json.loads(here(*words).out)
     assert printed == json.loads((run / "scores.json").read_text())
     assert printed["run_dir"] == str(run)
     assert {"pooled", "tasks", "datasets"} <= printed["scores"].keys()
     assert fields(printed) == [CONTRACT] * 8
     assert printed["scores"]["datasets"].keys() == {"set0", "set1"}
     assert sum(s["n"] for s in printed["scores"]["tasks"].values()) == 30
-    assert printed == json.loads(command(*words).stdout)
+    assert printed == json.loads(here(*words).out)
 
 
 def test_images_of_one_name_in_two_data_sets_are_two_images() -> None:

@@ -162,7 +162,7 @@ def is_running(pid: int) -> bool:
     return state != "Z"
 
 
-def gone(pids: list[int], seconds: float = 20.0) -> bool:
+def gone(pids: list[int], seconds: float = 240.0) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if not any(is_running(pid) for pid in pids):
@@ -339,7 +339,7 @@ def test_the_server_does_not_outlive_the_run_however_that_ends(
     running = mubench.start(*evaluation(plugin, cells, "--repeats", "5000"))
     pids = pids_of(fake)
     running.send_signal(how)
-    running.communicate(timeout=60)
+    running.communicate(timeout=240)
     assert gone(pids)
 
 
@@ -358,7 +358,7 @@ def test_stopping_reaches_children_and_what_does_not_want_to_end(tmp_path: Path)
     pids = pids_of(tmp_path)
     assert process.exit_code is None
     process.stop()
-    assert gone(pids, 1)
+    assert gone(pids)
 
 
 def test_a_server_that_is_never_ready_is_given_up(tmp_path: Path) -> None:
@@ -370,7 +370,7 @@ def test_a_server_that_is_never_ready_is_given_up(tmp_path: Path) -> None:
     )
     process.start()
     told: list[str] = []
-    assert not process.wait_until_ready(2.0, told.append)
+    assert not process.wait_until_ready(6.0, told.append)
     process.stop()
     assert told == ["hello"]
 

@@ -51,7 +51,7 @@ def run(place: Command, words: str, **streams: Any) -> subprocess.CompletedProce
         stdin=subprocess.DEVNULL,
         encoding="utf-8",
         check=False,
-        timeout=60,
+        timeout=240,
         **(captured | streams),
     )
 
@@ -178,7 +178,7 @@ def test_a_slow_reader_that_asks_for_no_waiting_gets_all_results(place: Command)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         assert json.loads(pipe.read())
-    assert process.communicate(timeout=60)[1] == b""
+    assert process.communicate(timeout=240)[1] == b""
     assert process.returncode == 0
 
 
@@ -213,7 +213,7 @@ def test_a_terminal_shows_a_bar_and_its_end_is_no_runs_end(place: Command, tmp_p
             if hangs_up and b"echo" in shown:
                 break
         os.close(ours)
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
         assert process.returncode == 0
         assert (folder / "records.jsonl").read_bytes().count(b"\n") == 6
         assert b"\x1b[" in shown

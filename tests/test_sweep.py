@@ -320,6 +320,7 @@ def test_a_sweep_by_depth_has_the_base_beside_its_alphas(here: Here, demo: Path)
     assert here("report", "--forgetting", "l", "--json").document["base"] == "clip-finetuned@base"
 
 
+@pytest.mark.exhaustive
 def test_a_folder_with_another_sweep_is_left_as_it_is(here: Here, demo: Path) -> None:
     flags = ("sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--run-dir", "s")
     assert here(*flags, "--alpha", "0,1", "--limit", "4").code == 0
@@ -329,6 +330,7 @@ def test_a_folder_with_another_sweep_is_left_as_it_is(here: Here, demo: Path) ->
     assert "limit: there 4, now 5" in done.err
 
 
+@pytest.mark.exhaustive
 def test_an_adapter_is_swept_as_the_weights_that_it_makes(
     here: Here, demo: Path, tmp_path: Path
 ) -> None:

@@ -152,6 +152,7 @@ def test_replies_that_a_sweep_had_on_ray_are_neither_resumed_nor_reused(
     assert here(*run, "--run-dir", "r", "--reuse", "base").code == 0
 
 
+@pytest.mark.exhaustive
 def test_a_checkpoint_that_changed_since_it_was_weighed_is_not_asked(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

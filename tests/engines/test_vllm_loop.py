@@ -102,7 +102,7 @@ def test_asks_are_under_way_together_and_all_in_one_thread(
     while engine.most < 100:
         go.wait(0.001)
     go.set()
-    assert [future.result(10).text for future in futures] == [str(n) for n in range(100)]
+    assert [future.result(240).text for future in futures] == [str(n) for n in range(100)]
     assert len(engine.threads) == 1
     assert threading.get_ident() not in engine.threads
 
@@ -112,7 +112,7 @@ def test_an_ask_s_error_is_its_own(opened: Opened, go: threading.Event) -> None:
     go.set()
     good, bad, after = (loop.ask(ask(text)) for text in ("one", "refuse", "two"))
     assert isinstance(bad.exception(10), ItemError)
-    assert (good.result(10).text, after.result(10).text) == ("one", "two")
+    assert (good.result(240).text, after.result(240).text) == ("one", "two")
 
 
 def test_an_engine_that_dies_is_a_fault_of_all_that_is_asked(
@@ -154,7 +154,7 @@ def test_what_is_given_up_is_aborted(opened: Opened, go: threading.Event) -> Non
         go.wait(0.001)
     go.set()
     assert engine.aborted == ["slow"]
-    assert other.result(10).text == "other"
+    assert other.result(240).text == "other"
 
 
 def test_counts_are_had_while_asks_are_under_way(opened: Opened, go: threading.Event) -> None:

@@ -79,16 +79,16 @@ class FakeServer:
         self.down()
         assert self._thread is not None
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(240)
         self._loop.close()
 
     def up(self) -> None:
         """Listen, on the port that it had."""
-        asyncio.run_coroutine_threadsafe(self._up(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._up(), self._loop).result(240)
 
     def down(self) -> None:
         """Be gone: connections break, new ones are refused."""
-        asyncio.run_coroutine_threadsafe(self._down(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._down(), self._loop).result(240)
 
     def in_background(self, restart: Callable[[], None]) -> None:
         """Take the server down and up again; its end waits for that."""
@@ -110,7 +110,7 @@ class FakeServer:
 
     def vanish(self) -> None:
         """Be gone as a machine without power: new connections fail, the old ones stay silent."""
-        asyncio.run_coroutine_threadsafe(self._deafen(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._deafen(), self._loop).result(240)
 
     async def _deafen(self) -> None:
         """Take no more connections. Those being taken are given time: Python 3.11 forgets a

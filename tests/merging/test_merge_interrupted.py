@@ -67,7 +67,7 @@ def stopped(
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 
@@ -263,7 +263,7 @@ def test_a_write_that_fails_for_real_is_one_message_and_resumes(
 
     left = subprocess.run(
         [sys.executable, "-m", "mubench_gen", "merge", *map(str, sides), *FLAGS],
-        cwd=tmp_path, capture_output=True, text=True, preexec_fn=no_large_files, timeout=60,
+        cwd=tmp_path, capture_output=True, text=True, preexec_fn=no_large_files, timeout=240,
         check=False,
     )  # fmt: skip
     assert left.returncode == 2

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from tests.conftest import Here
 from tests.page.conftest import TOLD, Study
-from tests.spine import command, evaluate, make_row, write_data
+from tests.spine import evaluate, make_row, write_data
 
 import mubench_gen
 from mubench_gen.report.html import write_page
@@ -287,17 +288,19 @@ def test_of_a_large_jpeg_only_what_is_shown_is_decoded(
     assert decoded[0] == (400, 400)
 
 
-def test_the_command_writes_the_page_where_it_is_told(study: Study, tmp_path: Path) -> None:
+def test_the_command_writes_the_page_where_it_is_told(
+    here: Here, study: Study, tmp_path: Path
+) -> None:
     one = study.runs[0]
-    done = command("report", one.dir, "--html")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "60 items, 12 images" in done.stderr
+    done = here("report", one.dir, "--html")
+    assert (done.code, done.out) == (0, "")
+    assert "60 items, 12 images" in done.err
     assert (one.dir / "report.html").stat().st_size > 20_000
     assert mubench_gen.load_run(one.dir).scores == one.scores
     page = tmp_path / "all.html"
-    assert command("report", *(r.dir for r in study.runs), "--html", page).returncode == 0
+    assert here("report", *(r.dir for r in study.runs), "--html", page).code == 0
     assert len(items_of(page)["runs"]) == 3
-    assert command("report", one.dir, "--html", page).returncode == 0  # written again
+    assert here("report", one.dir, "--html", page).code == 0  # written again
 
 
 @pytest.mark.parametrize(
@@ -309,19 +312,19 @@ def test_the_command_writes_the_page_where_it_is_told(study: Study, tmp_path: Pa
     ],
 )
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(
-    study: Study, tmp_path: Path, words: list[str], message: str
+    here: Here, study: Study, tmp_path: Path, words: list[str], message: str
 ) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    refused = command("report", study.runs[0].dir, *(w.format(folder=tmp_path) for w in words))
-    assert refused.returncode == 2
-    assert message in refused.stderr
+    refused = here("report", study.runs[0].dir, *(w.format(folder=tmp_path) for w in words))
+    assert refused.code == 2
+    assert message in refused.err
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_several_runs_need_a_files_name(study: Study) -> None:
-    refused = command("report", *(run.dir for run in study.runs), "--html")
-    assert refused.returncode == 2
-    assert "--html report.html" in refused.stderr
+def test_several_runs_need_a_files_name(here: Here, study: Study) -> None:
+    refused = here("report", *(run.dir for run in study.runs), "--html")
+    assert refused.code == 2
+    assert "--html report.html" in refused.err
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -48,6 +48,7 @@ def _seconds(reply: str) -> float:
     return best
 
 
+@pytest.mark.first(24)
 @pytest.mark.parametrize("piece", PIECES, ids=repr)
 def test_time_grows_with_the_length_alone(piece: str) -> None:
     for _ in range(3):  # a busy machine may disturb one measurement, not three
