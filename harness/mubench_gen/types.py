@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 Kind = Literal["generative", "contrastive"]
 Readout = Literal["parse", "choice", "logprob", "similarity"]
 Status = Literal[
-    "answered", "ambiguous", "refused", "out_of_range", "truncated", "empty", "none", "error"
+    "answered",
+    "ambiguous",
+    "contradiction",
+    "refused",
+    "out_of_range",
+    "truncated",
+    "empty",
+    "none",
+    "error",
 ]
 Control = Literal["none", "blind", "shuffled"]
 
@@ -386,7 +394,8 @@ class Answer:
 
     `index` is the option's index when `status` is "answered", else None. `rule` names the
     rule that decided and `span` is the (start, end) of the deciding text in code points of
-    the reply as given; both None when not answered. `tied`: options scored equal.
+    the reply as given; both None when not answered. `tied`: options scored equal. `alias`: the
+    alias that the reply named the option by, where it did not write the option's text.
     """
 
     status: Status
@@ -394,6 +403,7 @@ class Answer:
     rule: str | None = None
     span: tuple[int, int] | None = None
     tied: bool = False
+    alias: str | None = None
 
 
 def options_text(labels: Sequence[str], options: Sequence[str]) -> str:

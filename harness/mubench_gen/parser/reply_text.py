@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from mubench_gen.parser.choices import Choices, Tokens, tokenize
+from mubench_gen.parser.choices import Choices
+from mubench_gen.parser.mentions import mentions
 from mubench_gen.parser.text import lower, strip_markup
+from mubench_gen.parser.tokens import Tokens, tokenize
 from mubench_gen.types import Status
 
 Stance = Literal["asserted", "denied", "contrasted", "open", "supposed"]
@@ -58,6 +60,7 @@ class ReplyText:
         "_tokens",
         "choices",
         "claims",
+        "cut",
         "floor",
         "labels",
         "low",
@@ -66,6 +69,7 @@ class ReplyText:
     )
 
     def __init__(self, marked: str, choices: Choices) -> None:
+        self.cut = False  # whether the reply ends before it was finished
         self.marked = marked
         self.text = strip_markup(marked)
         self.low = lower(self.text)
@@ -89,7 +93,8 @@ class ReplyText:
         if self._mentions is None:
             # Most replies mention no text, so that tokenising them would be wasted.
             near = any(head in self.low for head in self.choices.heads)
-            self._mentions = self.choices.mentions(self.tokens, self.low) if near else []
+            found = mentions(self.choices, self.tokens, self.text, self.low) if near else []
+            self._mentions = found
         return self._mentions
 
 
