@@ -216,7 +216,8 @@ class Task:
     `datasets` are names or globs; one that begins with "!" keeps a data set out. `question`
     is the key in a row's `questions`; `fields` are the author's own entries, seen by
     templates as `task.NAME`; `sha256` digests the definition; `tags` name the subsets that
-    it belongs to; `expected` is what its published data has (questions, options).
+    it belongs to; `expected` is what its published data has (questions, options); `aliases` are
+    pairs of an option's text and the further words that mean it, for reading replies.
     """
 
     name: str
@@ -229,6 +230,7 @@ class Task:
     fields: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     expected: Mapping[str, Any] = field(default_factory=dict)
+    aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def asks(self, dataset: str) -> bool:
         """Whether the task is about the data set of that name."""
@@ -352,12 +354,14 @@ class Reply:
     """What a generative model answers to one request. A plain str stands for Reply(text).
 
     `finish_reason` "length": the reply was cut; "error" or "abort": the item failed, whatever
-    the text is; "content_filter" or "refusal": it counts as refused.
+    the text is; "content_filter" or "refusal": it counts as refused. `reasoning`: what the model
+    thought before it answered, where that is not in the text; it is stored and never read.
     """
 
     text: str
     finish_reason: str | None = None
     usage: Mapping[str, int] | None = None
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +390,7 @@ class Response:
     usage: Mapping[str, int] | None = None
     seconds: float | None = None
     error: Failure | None = None
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ def from_reply(reply: Any, request: Request, seconds: float) -> Response:
         finish_reason=reason,
         usage=usage,
         seconds=seconds,
+        reasoning=reply.reasoning if isinstance(reply.reasoning, str) else None,
     )
 
 

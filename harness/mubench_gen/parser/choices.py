@@ -50,6 +50,11 @@ def _short(key: str) -> str:
     return squeezed(key.split())
 
 
+def text_key(text: str) -> str:
+    """What texts have in common that are read as one: "Bright-field" and "bright field"."""
+    return _short(_key(text))
+
+
 @lru_cache(maxsize=8192)
 def _heads(key: str) -> tuple[str, ...]:
     """How a key begins as a reply would write it; nothing for numbers, which may be words."""

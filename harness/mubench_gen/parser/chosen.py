@@ -23,6 +23,10 @@ _THAT = re.compile(
     r"[,:]?\s+(?:it is|it's|it must be|it would be|it should be|this is|that is)(?=\s)|述|择|[,:]"
 )
 _LIKEWISE = re.compile(r"\s+(?:is|are|was|does|can|would|will)\b")  # "and so is B"
+# "If it is on the right, we should choose C": a choice for each case is none.
+_CASE = re.compile(
+    r"(?:^|[.\n:;]\s|, (?:and|but) )\s*if (?:it|they|there|the \w{1,20})\b[^.\n]{0,100}$"
+)
 _MISTAKEN = re.compile(
     r"\b(?:mistake|tempt\w*|avoid|wrong|wrongly|don't|not|never|can't|cannot|many|some|others|people"
     r"|students)\b[^.\n;,]{0,30}$"
@@ -62,6 +66,8 @@ def chosen(reply: ReplyText) -> Iterator[Verdict]:
             if cue.isascii() and _inside_word(low, start, end):
                 continue
             if _MISTAKEN.search(low, max(0, start - 48), start):
+                continue
+            if _CASE.search(low, max(0, start - 120), start):
                 continue
             if cue == "so" and _LIKEWISE.match(low, end):
                 continue

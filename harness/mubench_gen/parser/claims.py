@@ -32,9 +32,12 @@ _DENIAL = re.compile(
     r"|irrelevant|unlikely|invalid|eliminated?|ruled? out|rules out|exclud\w{1,3}|discard\w{0,2}"
     r"|reject(?:ed|s)?|out of the question|absent|no longer"
     r"|fails?|lacks?|lacking|unrelated|inappropriate|unsuitable|distractors?|less|nicht|kein\w{0,2}"
-    r"|falsch|weder|noch|scheide[nt]|ausgeschlossen|pas|ni|faux|fausse|incorrecte|exclue?s?"
+    r"|falsch|weder|noch|scheide[nt]|ausgeschlossen|faux|fausse|incorrecte|exclue?s?"
     r"|écartée?s?|éliminée?s?|incorrect[oa]|falso|descartad[oa]s?|excluid[oa]s?|n[aã]o|nem"
-    r"|не|ni|nie|niet|errad[oa]|eliminad[oa]s?|esclus[oaie]|né|non è)\b"
+    r"|не|nie|niet|errad[oa]|eliminad[oa]s?|esclus[oaie]|né|non è)\b"
+    # PAS is a stain, and Ni an element.
+    r"|(?:n'\w+|ne \w+) pas\b|\b(?:pas|ni) (?:(?:une?|l[ae]s?|el|los|una?|option|[a-z])\b"
+    r"|[(l]['\w])"
     r"|不|错|非|排除|没有|誤|ない|ではなく|じゃなく"
 )
 # An apposition between an option and its verb: "C, the nucleus, cannot be", "(B), which …, is".
