@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 
@@ -23,6 +23,7 @@ _SKIP = re.compile(
     r"[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}(?:[-.](?!\.?\d)[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}){0,4}"
 )
 _ARTICLE = re.compile(r"(?:the|an?)\s+")
+_ARTICLE_LETTERS = ("t", "a")
 # A species, which replies abbreviate ("E. coli"): the second word has a Latin ending.
 SPECIES = re.compile(r"([A-Z])[a-z]{2,} ([a-z]{2,}(?:us|is|i|um|ae|ens|ans|ys|a|e|es|o|on|er|x))")
 _ACRONYM = 4  # an alias of so few capitals counts only in capitals: "IF" is no "if"
@@ -50,6 +51,28 @@ def _short(key: str) -> str:
     return squeezed(key.split())
 
 
+class _Anything:
+    """Contains every character."""
+
+    def __contains__(self, character: object) -> bool:
+        return True
+
+
+def _initials(texts: Iterable[str]) -> Container[str]:
+    """The first letters that replies may write these texts with."""
+    found = set()
+    for text in texts:
+        letter = text[0].lower()
+        if letter in "at" and text[:4].lower().startswith(("a ", "an ", "the ")):
+            letter = ""
+        if not ("a" <= letter <= "z"):  # numbers, marks and articles need a closer look
+            return _Anything()
+        found.add(letter)
+        if letter == "e":
+            found.add("o")  # oedema
+    return found
+
+
 def text_key(text: str) -> str:
     """What texts have in common that are read as one: "Bright-field" and "bright field"."""
     return _short(_key(text))
@@ -75,7 +98,9 @@ class Choices:
         "_aliases",
         "_by_length",
         "_cased",
+        "_further",
         "_heads",
+        "_initials",
         "_keys",
         "_owned",
         "_squeezed",
@@ -95,6 +120,8 @@ class Choices:
         self._aliases = aliases
         self._cased: dict[str, str] = {}  # key → what a text must begin with: "IF", "E."
         self._heads: tuple[str, ...] | None = None
+        self._initials: Container[str] | None = None
+        self._further: bool | None = None
         self._keys: tuple[str, ...] | None = None
         self._texts: dict[str, int] | None = None
         self._owned: dict[int, list[str]] = {}
@@ -159,14 +186,17 @@ class Choices:
         if found is None:
             key = self.key(index)
             found = [_short(key)] if key else []
-            if self._further(index):
+            if self.further:
                 found += [k for k in self.by_length if self.squeezed[k] == index and k not in found]
             self._owned[index] = found
         return found
 
-    def _further(self, index: int) -> bool:
-        """Whether the option may be written otherwise than by its text."""
-        return bool(self._aliases) or SPECIES.fullmatch(self.options[index]) is not None
+    @property
+    def further(self) -> bool:
+        """Whether an option may be written otherwise than by its text."""
+        if self._further is None:
+            self._further = bool(self._aliases) or any(map(SPECIES.fullmatch, self.options))
+        return self._further
 
     def read(self, tokens: Tokens) -> int | None:
         """The option that these tokens are the text of, -1 if they are of several, else None."""
@@ -200,16 +230,28 @@ class Choices:
             self._heads = tuple({head for key in self.texts for head in _heads(key)})
         return self._heads
 
+    @property
+    def initials(self) -> Container[str]:
+        """What an option's text may begin with, at a glance."""
+        if self._initials is None:
+            self._initials = _initials(chain(self.options, *self._aliases))
+        return self._initials
+
     def may_start(self, lowered: str, at: int, index: int | None = None) -> bool:
         """Whether the text of an option (of `index`, or of any) may begin at `at`."""
         skipped = _SKIP.match(lowered, at)
         at = skipped.end() if skipped else at
-        one = index is not None and not self._further(index)
-        heads = _heads(self.key(index)) if one and index is not None else self.heads
-        if lowered.startswith(heads, at):
+        letter = lowered[at : at + 1]
+        initials = self._initials or self.initials
+        if letter in initials and lowered.startswith(self._heads_of(index), at):
             return True
-        article = _ARTICLE.match(lowered, at)
-        return article is not None and lowered.startswith(heads, article.end())
+        article = _ARTICLE.match(lowered, at) if letter in _ARTICLE_LETTERS else None
+        if article is None or lowered[article.end() : article.end() + 1] not in initials:
+            return False
+        return lowered.startswith(self._heads_of(index), article.end())
+
+    def _heads_of(self, index: int | None) -> tuple[str, ...]:
+        return self.heads if index is None or self.further else _heads(self.key(index))
 
     def opposite(self, index: int) -> int | None:
         """The option that is the denial of this one: "not X" of "X"."""

@@ -43,7 +43,7 @@ _CHANGED = re.compile(
     r"|now (?:i )?(?:say|think|believe|choose|pick|prefer|go with)"
     r"|(?:i'd|i would|i) rather say)(?:,? (?:it is|it's|that it is|this is))?\s"
 )
-_CHANGE_WORDS = ("chang", "revis", "correct", "switch", "updat", "amend", "now ", "rather say")
+_CHANGE_WORDS = re.compile("chang|revis|correct|switch|updat|amend|now |rather say")
 _CJK_RETRACTS = ("不对", "不對", "等等", "更正", "いや", "訂正")
 # What may come between a retraction and the label: pauses, and words that introduce it.
 _POINTING = re.compile(
@@ -96,7 +96,7 @@ def corrected(reply: ReplyText) -> Iterator[Verdict]:
 
 def _changed(reply: ReplyText) -> Iterator[Verdict]:
     """ "I change it to Masson's trichrome", "now I say B"."""
-    if not any(word in reply.low for word in _CHANGE_WORDS):
+    if not _CHANGE_WORDS.search(reply.low):
         return
     for cue in _CHANGED.finditer(reply.low):
         found = target_at(reply, cue.end())

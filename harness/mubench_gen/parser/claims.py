@@ -104,7 +104,9 @@ def stance(reply: ReplyText, start: int, end: int) -> Stance:
     last = None
     for last in _BOUNDARY.finditer(low, left, start):
         left = last.end()
-    if _SUPPOSED.search(low, left, start) or _IF_SO.search(low, max(0, start - _REACH), start):
+    if _SUPPOSED.search(low, left, start):
+        return "supposed"
+    if "if " in low and _IF_SO.search(low, max(0, start - _REACH), start):
         return "supposed"
     if (
         last

@@ -114,8 +114,9 @@ def _owns_text(reply: ReplyText, start: int, end: int) -> bool:
 
 def _is_sized(reply: ReplyText, end: int) -> bool:
     """ "(A) 10 µm", a panel with its scale; not where the options are numbers."""
-    numbers = any(key[1:2].isdigit() for key in reply.choices.keys)
-    return not numbers and _SIZE.match(reply.text, end) is not None
+    if _SIZE.match(reply.text, end) is None:
+        return False
+    return not any(key[1:2].isdigit() for key in reply.choices.keys)
 
 
 def _is_abbreviation(reply: ReplyText, start: int) -> bool:

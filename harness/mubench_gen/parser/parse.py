@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mubench_gen.parser.choices import Choices, choices_for
-from mubench_gen.parser.completeness import looks_cut
+from mubench_gen.parser.plain import read_plainly
 from mubench_gen.parser.refusals import refuses
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.rules import OF_WHOLE, STRONG, WEAK, Tiers
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import fold, hide_thinking, strip_special
 from mubench_gen.types import Answer
-
-_AROUND = " \t\r\n.,:;!?()[]*"
 
 
 def parse_answer(
@@ -34,13 +32,7 @@ def parse_answer(
     that collide, or another number of labels or aliases than of options.
     """
     choices = choices_for(options, labels, aliases)
-    sole = reply.strip(_AROUND)
-    if len(sole) <= choices.labels.longest:
-        index = choices.labels.index_of.get(sole.lower())
-        if index is not None:
-            start = reply.find(sole)
-            return Answer("answered", index, "sole_label", (start, start + len(sole)))
-    answer = _read(reply, choices, complete)
+    answer = read_plainly(reply, choices) or _read(reply, choices, complete)
     if aliases is not None and answer.span is not None and answer.index is not None:
         alias = choices.alias_in(reply[slice(*answer.span)], answer.index)
         return answer if alias is None else replace(answer, alias=alias)
@@ -54,9 +46,8 @@ def _read(reply: str, choices: Choices, complete: bool | None) -> Answer:
     parts = [part for part in map(strip_special, segments(visible, choices)) if part.strip()]
     if not parts:
         return Answer("truncated" if unclosed else "empty")
-    cut = looks_cut(parts[-1]) if complete is None else not complete
     texts = [ReplyText(part, choices) for part in parts]
-    texts[-1].cut = cut
+    texts[-1].complete = complete
     out_of_range = False
     for tiers in (STRONG, WEAK):
         for text in texts:
@@ -78,7 +69,7 @@ def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
         text.floor = 0
         best: tuple[Verdict, str] | None = None
         for rule in tier:
-            if text.cut and rule in OF_WHOLE:
+            if rule in OF_WHOLE and text.cut:
                 continue
             for verdict in rule(text):
                 if best is None or _overrules(verdict, best[0]):

@@ -36,9 +36,14 @@ _WINDOW = 400
 
 def own_text_end(reply: ReplyText, index: int, end: int) -> int | None:
     """The end of option `index`'s text if it follows a label that ends at `end`, else None."""
-    if end >= len(reply.low):
-        return None
-    if not reply.choices.may_start(reply.low, end, index):
+    known = reply.own.get((index, end), -1)
+    if known == -1:
+        known = reply.own[index, end] = _own_text_end(reply, index, end)
+    return known
+
+
+def _own_text_end(reply: ReplyText, index: int, end: int) -> int | None:
+    if end >= len(reply.low) or not reply.choices.may_start(reply.low, end, index):
         return None
     limit = end + reply.choices.room
     article = _ARTICLE.match(reply.low, end)

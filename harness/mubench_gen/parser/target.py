@@ -144,11 +144,16 @@ def _label_before_words(reply: ReplyText, at: int, end: int) -> bool:
     token = reply.text[at:end]
     words = tokenize(reply.low, end, min(len(reply.low), end + WINDOW)).joined
     whole = f" {token.lower()}{words}"
-    keys = reply.choices.texts
-    index = reply.choices.labels.index_of.get(token.lower())
-    if index is not None and any(keys[key] == index and words.startswith(key) for key in keys):
+    choices = reply.choices
+    index = choices.labels.index_of.get(token.lower())
+    if index is not None and words.startswith(choices.key(index) or "\0"):
         return True
-    if any(key and len(key) > len(token) + 2 and whole.startswith(key) for key in keys):
+    # What begins as the label does, or as what follows it: "B cells", "A mitochondrion".
+    letters = (token[0].lower(), words[1:2])
+    keys = choices.texts if any(letter in choices.initials for letter in letters) else {}
+    if any(keys[key] == index and words.startswith(key) for key in keys):
+        return True
+    if any(len(key) > len(token) + 2 and whole.startswith(key) for key in keys):
         return False
     separator = reply.text[end]
     if separator == "." or reply.text.startswith(" (", end):
@@ -159,7 +164,7 @@ def _label_before_words(reply: ReplyText, at: int, end: int) -> bool:
         return words == " "
     if token not in "Aa" or words == " " or reply.text[at - 1 : at] in ("(", "["):
         return True
-    if any(key and words.startswith(key) for key in keys):
+    if any(words.startswith(key) for key in keys):
         return False
     return token != "a" and bool(_AFTER_ARTICLE_LETTER.match(reply.low, end))
 

@@ -23,7 +23,6 @@ _OF = re.compile(
 _LABEL_BEFORE = re.compile(r"([A-Za-z0-9]{1,3})[)\]\"']?[ ]{0,2}[:=(-]?[ ]{0,2}(?:is |at )?$")
 _BOX = re.compile(r"(?:[\[(][xX✓✔✗☑✅][\])]|☑|☒|🗹|✅|✔|✓)[ ]{0,3}(?=[^\s\])])")
 _EMPTY = re.compile(r"\[ {0,2}\]|\( \)|☐|□|○|◯|❌|✗|✘|⬜")
-MARKS = "☑☒✅✔✓✗✘❌☐"
 
 
 class _Weights:
@@ -94,8 +93,6 @@ def _before(reply: ReplyText, left: int, end: int) -> int | None:
 def checked(reply: ReplyText) -> Iterator[Verdict]:
     """The one box that is checked: "[ ] A\n[x] B", "☐ A ☑ B", "✅ B"."""
     text = reply.text
-    if "[" not in text and "(" not in text and not any(mark in text for mark in MARKS):
-        return
     found = {}
     for box in islice(_BOX.finditer(text), MANY):
         at = skip_fillers(reply, box.end())

@@ -36,6 +36,7 @@ _BRITISH = re.compile(
     r"|sulph()|(?<=[aeiou]l)l()(?=(?:ed|ing|er)$)"  # sulphate, labelled
     r"|(?<=[a-z]{3})is()(?=(?:e|ed|es|ing|ation|ations)$)|(?<=al)ys()(?=(?:e|ed|ing)$)"
 )
+_BRITISH_SIGNS = ("our", "re", "ulp", "ll", "is", "ys")  # one is in every match
 _SIS = re.compile(r"(?<=[a-z]{3}[oey])ses$")  # diagnoses, hypotheses, analyses
 _ES = re.compile(r"(?:x|ch|sh|ss|zz)es$")  # boxes, masses
 _PREFIXES = ("multi", "anti", "semi", "hemi")  # of hyphenated words
@@ -58,11 +59,17 @@ def normal(token: str) -> str:
     token = _IRREGULAR.get(token, token)
     if len(token) < _LONG:
         return token[:-1] if len(token) > 3 and token[-1] == "s" and token[-2] != "s" else token
-    token = _singular(token)
+    if token[-1] in "aies":
+        token = _singular(token)
     if not token.isascii():
         return token
-    token = _BRITISH.sub(_american, token)
-    return token.replace("ae", "e").replace("oe", "e")  # oedema, haem, leukaemia
+    for sign in _BRITISH_SIGNS:
+        if sign in token:
+            token = _BRITISH.sub(_american, token)
+            break
+    if "ae" in token or "oe" in token:  # oedema, haem, leukaemia
+        token = token.replace("ae", "e").replace("oe", "e")
+    return token
 
 
 def _singular(token: str) -> str:
@@ -75,13 +82,14 @@ def _singular(token: str) -> str:
         return f"{token[:-1]}um"  # bacteria, cilia
     if token.endswith("ies") and token != "species":
         return f"{token[:-3]}y"  # biopsies
-    if _SIS.search(token):
-        return f"{token[:-2]}i"  # diagnoses → diagnosi, as diagnosis
-    if _ES.search(token):
-        return token[:-2]
-    if token[-1] == "s" and token[-2] != "s":
-        return token[:-1]
-    return token
+    if token[-1] != "s" or token[-2] == "s":
+        return token
+    if token[-2] == "e":
+        if _SIS.search(token):
+            return f"{token[:-2]}i"  # diagnoses → diagnosi, as diagnosis
+        if _ES.search(token):
+            return token[:-2]
+    return token[:-1]
 
 
 def _number(token: str) -> str:
