@@ -8,7 +8,7 @@ APART := --ignore tests/vllm --ignore tests/test_ray_runs.py
 VLLM := tests/vllm/test_parity.py
 VLLM_ALL := tests/vllm/test_*.py tests/test_architectures.py
 
-.PHONY: demo test test-all lint unit checkout ray wheel vllm docs clean
+.PHONY: demo test test-all lint unit checkout ray wheel vllm docs clean parser-rates
 
 demo: .venv/demo-ready
 	$(BIN)/mubench-gen eval --plugin tiny
@@ -91,6 +91,10 @@ vllm: .venv-vllm
 # The site, strictly, into build/site.
 docs: .venv/test-ready
 	$(BIN)/python -m mkdocs build --strict
+
+# The answer parser's error rates on labelled replies: SETS="FILE …", by default the project's own.
+parser-rates: .venv/test-ready
+	$(BIN)/python -m mubench_gen.parser.conformance --rules $(SETS)
 
 clean:
 	rm -rf .venv .venv-wheel .venv-vllm build dist

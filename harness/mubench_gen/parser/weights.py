@@ -11,10 +11,9 @@ from mubench_gen.parser.target import label_at, skip_fillers, target_at
 from mubench_gen.parser.text import lower
 from mubench_gen.parser.tokens import tokenize
 
-_PAIR = re.compile(
-    r"[\"']?([^\"'\n{}:,]{1,120})[\"']?[ ]{0,2}:"
-    r"[ ]{0,2}(\d{1,3}(?:\.\d{1,9})?)[ ]?%?(?=\s{0,9}[,}\n])"
-)
+_NUMBER = re.compile(r":[ ]{0,2}(\d{1,3}(?:\.\d{1,9})?)[ ]?%?(?=\s{0,9}[,}\n])")
+_NAME_ROOM = 128
+_SHORT = 600  # characters; a longer reply is not searched for texts before percentages
 _PERCENT = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{1,3})?)[ ]?%")
 _OF = re.compile(
     r"[ ,]{0,2}(?:(?:sure|confident|certain|confidence|likely|likelihood|chance|probability|for"
@@ -52,15 +51,30 @@ def weighed(reply: ReplyText) -> Iterator[Verdict]:
     """Each option with a number: `{"A": 0.02, "B": 0.91}`, "A: 10%, B: 90%", "70 % B, 20 % A"."""
     if "{" in reply.marked:
         weights = _Weights()
-        for pair in islice(_PAIR.finditer(reply.marked), MANY):
-            weights.add(_named(reply, pair[1]), pair[2], *pair.span(1))
+        for number in islice(_NUMBER.finditer(reply.marked), MANY):
+            start = _name_start(reply.marked, number.start())
+            weights.add(
+                _named(reply, reply.marked[start : number.start()]),
+                number[1],
+                start,
+                number.start(),
+            )
         yield from weights.best()
-    if "%" in reply.low and not any("%" in option for option in reply.choices.options):
+    if reply.low.count("%") > 1 and not any("%" in option for option in reply.choices.options):
         yield from _percentages(reply).best()
 
 
+def _name_start(text: str, colon: int) -> int:
+    """Where the name before a colon begins: behind the brace, comma, colon or line before it."""
+    left = max(0, colon - _NAME_ROOM)
+    start = max(left, *(text.rfind(sign, left, colon) + 1 for sign in "{,:\n"))
+    while start < colon and text[start] in " \"'":
+        start += 1
+    return start
+
+
 def _named(reply: ReplyText, name: str) -> int | None:
-    low = lower(name.strip())
+    low = lower(name.rstrip(" \"'"))
     option = reply.choices.labels.index_of.get(low)
     return reply.choices.read(tokenize(low)) if option is None else option
 
@@ -86,6 +100,8 @@ def _before(reply: ReplyText, left: int, end: int) -> int | None:
     label = _LABEL_BEFORE.search(reply.text, left, end)
     if label is not None and label[1] in reply.choices.labels.labels:
         return reply.choices.labels.index_of.get(label[1].lower())
+    if len(reply.low) > _SHORT:
+        return None
     named = [option for start, stop, option in reply.mentions if left <= start and stop <= end]
     return named[-1] if named else None
 
