@@ -19,10 +19,10 @@ from mubench_gen.scores.option_order import Circular
 from mubench_gen.scores.score import Controls, Score, Scores
 
 COLUMNS = (
-    "", "n", "accuracy", "95 % CI", "answered", "contradiction", "of answered", "chance",
-    "majority", "corrected", "errors",
+    "", "n", "accuracy", "95 % CI", "answered", "of answered", "chance", "majority", "corrected",
+    "errors",
 )  # fmt: skip
-_SHORT = {"accuracy": "acc.", "answered": "answ.", "contradiction": "contr.", "majority": "maj.",
+_SHORT = {"accuracy": "acc.", "answered": "answ.", "majority": "maj.",
           "corrected": "corr.", "errors": "err.", "of answered": "of ans."}  # fmt: skip
 _WIDTH = 120  # characters, if stdout is not a terminal
 BOX_COLUMNS = ("", "n", "GRIT", "95 % CI", "read", "found", "right ones", "errors")
@@ -65,7 +65,6 @@ def cells(row: ScoreRow) -> list[str]:
         percent(score.accuracy),
         interval(score.ci95),
         percent(score.statuses.get("answered", 0.0) if score.n else None),
-        percent(score.statuses.get("contradiction", 0.0) if score.n else None),
         percent(score.accuracy_answered),
         percent(score.chance),
         percent(controls.majority) if controls is not None else "",

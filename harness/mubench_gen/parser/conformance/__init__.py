@@ -9,6 +9,6 @@ the option that the reply names, its label, or None. The replies are Apache-2.0,
 """
 
 from mubench_gen.parser.conformance.corpus import FILES, LabelledText, load, shipped
-from mubench_gen.parser.conformance.runner import Reader, Tally, tallies
+from mubench_gen.parser.conformance.runner import Reader, ReadingTally, tallies
 
-__all__ = ["FILES", "LabelledText", "Reader", "Tally", "load", "shipped", "tallies"]
+__all__ = ["FILES", "LabelledText", "Reader", "ReadingTally", "load", "shipped", "tallies"]

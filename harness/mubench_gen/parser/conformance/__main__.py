@@ -13,7 +13,7 @@ from mubench_gen.console.outlet import say
 from mubench_gen.console.progress import log
 from mubench_gen.errors import MubenchError
 from mubench_gen.parser import conformance
-from mubench_gen.parser.conformance.runner import Tally, adapted, own_reader, tallies, wilson
+from mubench_gen.parser.conformance.runner import ReadingTally, adapted, own_reader, tallies, wilson
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _said(tally: Tally) -> str:
+def _said(tally: ReadingTally) -> str:
     held = tally.right + tally.wrong + tally.unanswered
     bare = tally.left + tally.invented
     return (
@@ -66,7 +66,7 @@ def _share(count: int, n: int) -> str:
     return f"{100 * count / n:.1f} % [{100 * low:.1f}, {100 * high:.1f}] ({count}/{n})"
 
 
-def _print_rules(found: Sequence[Tally]) -> None:
+def _print_rules(found: Sequence[ReadingTally]) -> None:
     rules: dict[str, list[int]] = {}
     for tally in found:
         for rule, counts in tally.rules.items():

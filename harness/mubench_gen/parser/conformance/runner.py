@@ -20,7 +20,7 @@ _Z = 1.959963984540054  # normal quantile of a 95 % interval
 
 
 @dataclass(slots=True)
-class Tally:
+class ReadingTally:
     """Counts of some replies: right, wrong and unanswered of those with an answer; of those
     without, `left` unanswered or read all the same. `rules`: (right, read) by rule.
     """
@@ -50,9 +50,9 @@ class Tally:
 
 def tallies(
     rows: Iterable[LabelledText], read: Reader
-) -> tuple[Tally, list[tuple[LabelledText, int | None]]]:
+) -> tuple[ReadingTally, list[tuple[LabelledText, int | None]]]:
     """The counts, and each reply that was read otherwise than labelled."""
-    tally, missed = Tally(), []
+    tally, missed = ReadingTally(), []
     for row in rows:
         index, rule = read(row)
         if not tally.add(row, index, rule):
