@@ -249,6 +249,8 @@ def test_a_denied_declaration_in_another_language_is_none() -> None:
         ("Bacteria in clusters", ("fungus", "bacterium"), 1), ("fungi", ("fungus", "bacterium"), 0),
         ("cilia", ("flagellum", "cilium"), 1), ("flagella", ("flagellum", "cilium"), 0),
         ("hyphae", ("spore", "hypha"), 1), ("metastases", ("metastasis", "fibrosis"), 0),
+        ("2 nuclei", ("two nuclei", "three nuclei"), 0),
+        ("three", ("(3)", "(4)"), 0),
         ("ova", ("ovum", "spermatozoon"), 0), ("biopsies", ("biopsy", "smear"), 0),
         ("bright-field microscopy", ("brightfield microscopy", "darkfield microscopy"), 0),
         ("dark field microscopy", ("brightfield microscopy", "darkfield microscopy"), 1),

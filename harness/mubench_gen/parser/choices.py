@@ -10,7 +10,7 @@ from itertools import chain
 from mubench_gen.parser.labels import LabelSet, default_labels, label_set
 from mubench_gen.parser.text import fold, lower, strip_markup
 from mubench_gen.parser.tokens import Tokens, join, squeezed, words_of
-from mubench_gen.parser.words import beginnings
+from mubench_gen.parser.words import NUMBERS, beginnings
 
 _PLAIN = re.compile(r"[A-Za-z ]+")  # an option of words alone is split without `_TOKEN`
 _ARTICLES = ("the", "a", "an")
@@ -60,16 +60,16 @@ class _Anything:
 
 def _initials(texts: Iterable[str]) -> Container[str]:
     """The first letters that replies may write these texts with."""
-    found = set()
+    found: set[str] = set()
     for text in texts:
-        letter = text[0].lower()
+        text = text.lstrip(" ([{\"'*")
+        letter = text[:1].lower()
         if letter in "at" and text[:4].lower().startswith(("a ", "an ", "the ")):
             letter = ""
-        if not ("a" <= letter <= "z"):  # numbers, marks and articles need a closer look
+        numbered = text.split(" ", 1)[0].lower() in NUMBERS
+        if numbered or not ("a" <= letter <= "z"):  # marks and articles need a closer look, too
             return _Anything()
-        found.add(letter)
-        if letter == "e":
-            found.add("o")  # oedema
+        found.update("eoa" if letter == "e" else letter)  # oedema, aesthetic
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mubench_gen.parser.option_text import any_text_at
 from mubench_gen.parser.repeated_options import own_text_end
 from mubench_gen.parser.reply_text import ReplyText
 
@@ -77,11 +78,10 @@ def is_name(reply: ReplyText, start: int, end: int) -> bool:
     if after in ("+", "-") and text[end + 1 : end + 2] in ("]", ")"):
         return True  # an ion
     if after in (")", "]") and start and text[start - 1] in "([":
-        return not _owns_text(reply, start, end) and (
-            _is_abbreviation(reply, start) or _is_sized(reply, end)
-        )
+        named = _is_abbreviation(reply, start) or _is_sized(reply, end)
+        return named and not _owns_text(reply, start, end)
     if after in (" ", "-") and _CELLS.match(reply.low, end):
-        return not _begins_option(reply, start)
+        return any_text_at(reply, start) is None
     return False
 
 
@@ -127,8 +127,3 @@ def _is_abbreviation(reply: ReplyText, start: int) -> bool:
     letter = reply.low[start]
     lettered = reply.choices.labels.lettered
     return word[1] == letter and lettered and word[0].rstrip(" ([") not in LEADS
-
-
-def _begins_option(reply: ReplyText, start: int) -> bool:
-    """Whether an option's text that begins with the letter stands there."""
-    return any(begin == start for begin, _, _ in reply.mentions[:64])

@@ -78,14 +78,14 @@ def contradicts(reply: ReplyText, index: int, end: int) -> bool:
     "B. nucleus", where the nucleus is A. A sentence about another option contradicts nothing:
     "B. The nucleus is visible, too".
     """
+    if own_text_end(reply, index, end) is not None:
+        return False
     gap = _GAP.match(reply.low, end)
     over, at = _TEXT_IS_OVER, gap.end() if gap else end
     lines = _LINES.match(reply.low, end)
     if lines:
         over, at = _LINE_IS_OVER, lines.end()
-    if at == end or own_text_end(reply, index, end) is not None:
-        return False
-    named = any_text_at(reply, at)
+    named = any_text_at(reply, at) if end < at < len(reply.low) else None
     if named is None or named.option in (index, None):
         return False
     if reply.choices.labels.index_of.get(reply.low[named.start : named.end].strip()) == index:

@@ -69,9 +69,9 @@ def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
         text.floor = 0
         best: tuple[Verdict, str] | None = None
         for rule in tier:
-            if rule in OF_WHOLE and text.cut:
-                continue
             for verdict in rule(text):
+                if rule in OF_WHOLE and text.cut:
+                    break
                 if best is None or _overrules(verdict, best[0]):
                     best = verdict, rule.__name__
                     text.floor = verdict.start if verdict.status != "out_of_range" else 0

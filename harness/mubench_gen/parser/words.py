@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 # Plurals that no ending tells, and spellings that no rule does. "one" is a pronoun more often
 # than a number.
-_IRREGULAR = {word: str(k) for k, word in enumerate(_NUMBERS) if word != "one"} | dict(
+_IRREGULAR = {word: str(k) for k, word in enumerate(NUMBERS) if word != "one"} | dict(
     pair.split("=")
     for line in (
         "mitochondria=mitochondrion ganglia=ganglion criteria=criterion phenomena=phenomenon",
