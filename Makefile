@@ -10,7 +10,7 @@ APART := --ignore tests/vllm --ignore tests/test_ray_runs.py
 VLLM := tests/vllm/test_parity.py
 VLLM_ALL := tests/vllm/test_*.py tests/test_architectures.py
 
-.PHONY: demo test test-all lint unit checkout ray wheel vllm docs clean
+.PHONY: demo test test-all lint unit checkout ray wheel vllm docs clean parser-rates
 
 # The models are tiny: of several torch threads in each of several processes, most of the time of
 # each goes to waiting for the others.
@@ -99,6 +99,10 @@ vllm: .venv-vllm
 # The site, strictly, into build/site.
 docs: .venv/test-ready
 	$(BIN)/python -m mkdocs build --strict
+
+# The answer parser's error rates on labelled replies: SETS="FILE …", by default the project's own.
+parser-rates: .venv/test-ready
+	$(BIN)/python -m mubench_gen.parser.conformance --rules $(SETS)
 
 clean:
 	rm -rf .venv .venv-wheel .venv-vllm build dist

@@ -11,6 +11,7 @@ are prepared, is printed beside it.
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import os
 import sys
@@ -20,9 +21,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mubench_gen.parser import parse_answer
+from mubench_gen.parser.conformance.corpus import HERE
 
-REPOSITORY = Path(__file__).parents[1]
 PASSES = 5
+_SYLLABLES = [f"{a}{b}" for a in "bcdfghklmnprstvz" for b in "aeiou"]
 
 
 class Item(NamedTuple):
@@ -55,7 +57,17 @@ def corpus_items() -> list[Item]:
     return [
         Item(row["reply"], tuple(row["options"]), tuple(row["labels"]) if "labels" in row else None)
         for half in ("dev", "held")
-        for row in _rows(REPOSITORY / "tests" / "parser" / f"corpus-{half}.jsonl")
+        for row in _rows(HERE / f"{half}.jsonl")
+    ]
+
+
+def changed(items: list[Item]) -> list[Item]:
+    """The same replies with options that nobody has seen: a new word stands after each."""
+    new = (f"{a}{b}{c}" for a in _SYLLABLES for b in _SYLLABLES for c in _SYLLABLES)
+    words = itertools.cycle(new)
+    return [
+        item._replace(options=tuple(f"{option} {next(words)}" for option in item.options))
+        for item in items
     ]
 
 
@@ -85,6 +97,9 @@ def main() -> None:
     report("under 200 characters", [item for item in items if len(item.reply) < 200])
     report("1,500 to 2,600 characters", [i for i in items if 1500 <= len(i.reply) <= 2600])
     report("all", items)
+    short = [item for item in items if len(item.reply) < 200]
+    rates = [_rate(changed(short)) for _ in range(PASSES)]
+    print(f"{'under 200, other options':<28} {len(short):>5} {max(rates):>10,.0f} /s")
 
 
 if __name__ == "__main__":

@@ -249,3 +249,14 @@ def test_a_run_of_before_orientations_were_applied_is_compared_and_said(
     outcome = here("compare", one, other)
     assert outcome.code == 0, outcome.err
     assert "EXIF orientation as they are stored" in " ".join((outcome.out + outcome.err).split())
+
+
+def test_what_was_left_unread_bounds_a_difference(here: Here, make: Make, tmp_path: Path) -> None:
+    body = "def generate(self, requests): return ['?' for _ in requests]"
+    write_plugin(tmp_path / "mute.py", body)
+    one, other = make("first"), make("mute")
+    row = here("compare", one, other, "--json").document["differences"][0]
+    assert row["bounds"] == pytest.approx([row["difference"] - 1, row["difference"]])
+    told = here("compare", one, other).out
+    assert "the difference is within what was left unread" in told
+    assert "contradiction" in told

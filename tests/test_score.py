@@ -18,7 +18,10 @@ from mubench_gen.storage.records import Record
 from .conftest import Here
 from .spine import evaluate, make_row, plain_record, write_data
 
-STATUSES = ("answered", "ambiguous", "refused", "out_of_range", "truncated", "empty", "none")
+STATUSES = (
+    "answered", "ambiguous", "contradiction", "refused", "out_of_range", "truncated", "empty",
+    "none",
+)  # fmt: skip
 TEXTS = ("a cat", "a dog", "a cow", "a pig", "a hen")
 
 

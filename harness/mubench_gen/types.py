@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 Kind = Literal["generative", "contrastive"]
 Readout = Literal["parse", "choice", "logprob", "similarity"]
 Status = Literal[
-    "answered", "ambiguous", "refused", "out_of_range", "truncated", "empty", "none", "error"
+    "answered",
+    "ambiguous",
+    "contradiction",
+    "refused",
+    "out_of_range",
+    "truncated",
+    "empty",
+    "none",
+    "error",
 ]
 Control = Literal["none", "blind", "shuffled"]
 
@@ -208,7 +216,8 @@ class Task:
     `datasets` are names or globs; one that begins with "!" keeps a data set out. `question`
     is the key in a row's `questions`; `fields` are the author's own entries, seen by
     templates as `task.NAME`; `sha256` digests the definition; `tags` name the subsets that
-    it belongs to; `expected` is what its published data has (questions, options).
+    it belongs to; `expected` is what its published data has (questions, options); `aliases` are
+    pairs of an option's text and the further words that mean it, for reading replies.
     """
 
     name: str
@@ -221,6 +230,7 @@ class Task:
     fields: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     expected: Mapping[str, Any] = field(default_factory=dict)
+    aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def asks(self, dataset: str) -> bool:
         """Whether the task is about the data set of that name."""
@@ -344,12 +354,14 @@ class Reply:
     """What a generative model answers to one request. A plain str stands for Reply(text).
 
     `finish_reason` "length": the reply was cut; "error" or "abort": the item failed, whatever
-    the text is; "content_filter" or "refusal": it counts as refused.
+    the text is; "content_filter" or "refusal": it counts as refused. `reasoning`: what the model
+    thought before it answered, where that is not in the text; it is stored and never read.
     """
 
     text: str
     finish_reason: str | None = None
     usage: Mapping[str, int] | None = None
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +390,7 @@ class Response:
     usage: Mapping[str, int] | None = None
     seconds: float | None = None
     error: Failure | None = None
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,7 +399,8 @@ class Answer:
 
     `index` is the option's index when `status` is "answered", else None. `rule` names the
     rule that decided and `span` is the (start, end) of the deciding text in code points of
-    the reply as given; both None when not answered. `tied`: options scored equal.
+    the reply as given; both None when not answered. `tied`: options scored equal. `alias`: the
+    alias that the reply named the option by, where it did not write the option's text.
     """
 
     status: Status
@@ -394,6 +408,7 @@ class Answer:
     rule: str | None = None
     span: tuple[int, int] | None = None
     tied: bool = False
+    alias: str | None = None
 
 
 def options_text(labels: Sequence[str], options: Sequence[str]) -> str:

@@ -123,11 +123,6 @@ def test_several_asserted_options_are_ambiguous(reply: str) -> None:
     assert status(reply) == "ambiguous"
 
 
-def test_a_label_and_a_text_that_disagree_are_ambiguous_unless_one_is_declared() -> None:
-    assert status("C. mitochondrion") == "ambiguous"
-    assert letter("The answer is C. mitochondrion") == "C"
-
-
 def test_thinking_is_not_read() -> None:
     assert letter("<think>The answer is A.</think>B") == "B"
     assert letter("It may be A.</think>\n\n**B**") == "B"

@@ -31,6 +31,16 @@ PIECES = [
         "no, ",
         "The nucleus is round. Mitochondrion. ",
     ),
+    *('{"A": 0.1, ', '"nucleus": 1, ', "50 % B, ", "A: 10%, ", "[x] B ", "☐ A ", "(A) 10 µm "),
+    *("E. coli ", "ответ ", "ответ: B ", "B, x, is ", "if it is a, ", "no ", "Panel A "),
+    *(
+        "although nucleus, ",
+        "change to ",
+        "now i say ",
+        ': "nucleus", ',
+        "B (nucleus) ",
+        "brightfield ",
+    ),
     *("The nucleus is shown. ", "".join(map(chr, range(0x2460, 0x2500)))),
 ]
 

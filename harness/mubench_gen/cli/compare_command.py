@@ -109,10 +109,10 @@ def _show(found: Comparison, missing: Sequence[str]) -> None:
     from mubench_gen.cli.tables import print_table
 
     print_table(
-        ["", "models", "records", "unanswered", "errors", "run"],
+        ["", "models", "records", "unanswered", "contradiction", "errors", "run"],
         [_side(side) for side in found.sides],
         title="What is compared",
-        right=(2, 3, 4),
+        right=(2, 3, 4, 5),
     )
     _show_pairs(found.differences, "accuracy", Shares())
     _show_overall(found, found.overall, "")
@@ -151,13 +151,16 @@ def _show_overall(found: Comparison, overall: Sequence[Overall], what: str) -> N
 
 
 def _side(side: Side) -> Sequence[str]:
-    answered = f"{side.unanswered / side.n:.1%}" if side.n else "–"
+    shares = [
+        f"{count / side.n:.1%}" if side.n else "–"
+        for count in (side.unanswered, side.contradictions)
+    ]
     state = "" if side.finished else f" (unfinished: of {side.planned:,})"
     return [
         side.label,
         ", ".join(dict.fromkeys(side.models)),
         f"{side.n:,}{state}",
-        answered,
+        *shares,
         f"{side.n_errors:,}" if side.n_errors else "",
         ", ".join(side.runs),
     ]
@@ -211,6 +214,7 @@ def _notes(found: Comparison) -> list[str]:
     lines.append(
         f"Compared on {shared}; unanswered is wrong, items that failed in one run are left out."
     )
+    lines += _unread_notes(found)
     lines.append(
         "Intervals and tests are clustered by image. p (Holm) is adjusted for all differences of "
         "its part (pooled, tasks, data sets, each field). Detectable: the smallest true "
@@ -227,6 +231,21 @@ def _notes(found: Comparison) -> list[str]:
     if any(one.draws is not None for one in _tested(found)):
         lines.append(f"Drawn permutations: {found.draws:,}, seed {found.seed}.")
     return [printable(line) for line in lines]
+
+
+def _unread_notes(found: Comparison) -> list[str]:
+    """For each two sides, whether the replies that were left unread could turn the difference."""
+    shown, told = Shares(), []
+    for one in found.differences:
+        if one.part != "pooled" or one.bounds is None or one.bounds[0] == one.bounds[1]:
+            continue
+        reach = f"{shown.signed(one.bounds[0])} to {shown.signed(one.bounds[1])}"
+        says = "is within what was left unread" if one.may_turn else "stands whatever they said"
+        told.append(
+            f"{one.first} − {one.second}: {reach} points, if all unread replies of one were right "
+            f"and of the other wrong; the difference {says}."
+        )
+    return told
 
 
 def _tested(found: Comparison) -> list[PairedDifference | Omnibus]:

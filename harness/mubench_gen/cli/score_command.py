@@ -13,7 +13,7 @@ from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
-    from mubench_gen.runs.rescore import ChangedAnswer
+    from mubench_gen.runs.rescore import ChangedAnswer, Rescored
     from mubench_gen.runs.results import Run
     from mubench_gen.scores.metrics import ChosenMetric
 
@@ -22,6 +22,9 @@ _EXAMPLES = """
 Examples:
   mubench-gen score runs/tiny-llava-1a2b3c4d
   mubench-gen score runs/tiny-llava-1a2b3c4d --save
+  mubench-gen score runs/tiny-llava-1a2b3c4d --no-aliases
+  mubench-gen score runs/tiny-llava-1a2b3c4d --strict
+  mubench-gen score runs/tiny-llava-1a2b3c4d --tasks ./mine.toml
   mubench-gen score runs/clip-1a2b3c4d --metric probability --save
   mubench-gen score runs/tiny-llava-1a2b3c4d --scorer paper-compat
   mubench-gen score runs/tiny-llava-1a2b3c4d --scorer my-plugin
@@ -42,6 +45,18 @@ _SHOWN = 20
     default="ours",
     metavar="NAME",
     help="paper-compat: compare with the official μ-Bench scorer; or a plugin's scorer. [ours]",
+)
+@click.option(
+    "--strict", is_flag=True, help="Count only rules that are right in 99 of 100 readings."
+)
+@click.option(
+    "--no-aliases", is_flag=True, help="Read options by their own texts, not by a task's aliases."
+)
+@click.option(
+    "--tasks",
+    multiple=True,
+    metavar="FILES",
+    help="Task files whose aliases count here.",
 )
 @metric_option
 @click.option(
@@ -68,6 +83,9 @@ def command(
     run: Path | None,
     save: bool,
     scorer: str,
+    strict: bool,
+    no_aliases: bool,
+    tasks: tuple[str, ...],
     metric: tuple[str, ...],
     parser_card: Path | None,
     audit: int | None,
@@ -97,8 +115,13 @@ def command(
         show_audit(loaded, audited, as_json=as_json)
         return
     if scorer == "ours":
-        _score(loaded, chosen(metric), save=save, as_json=as_json)
+        if save and (strict or no_aliases):
+            raise SettingError("--save stores the full reading: leave out --strict, --no-aliases.")
+        rescored = _read_again(loaded, strict=strict, aliases=not no_aliases, tasks=tasks)
+        _score(loaded, rescored, chosen(metric), save=save, as_json=as_json)
         return
+    if strict or no_aliases or tasks:
+        raise SettingError("--strict, --no-aliases and --tasks go with our own reading.")
     if metric:
         raise SettingError("--metric goes with our own reading: leave --scorer out.")
     if save:
@@ -113,12 +136,26 @@ def command(
     plugin_scorer.show(loaded, scorer, as_json=as_json)
 
 
-def _score(loaded: Run, metrics: Sequence[ChosenMetric], *, save: bool, as_json: bool) -> None:
+def _read_again(loaded: Run, *, strict: bool, aliases: bool, tasks: Sequence[str]) -> Rescored:
+    from mubench_gen.runs.rescore import rescore
+    from mubench_gen.tasks.task import load_tasks
+
+    given = load_tasks(tasks) if tasks else ()
+    return rescore(loaded, aliases=aliases, strict=strict, tasks=given)
+
+
+def _score(
+    loaded: Run,
+    rescored: Rescored,
+    metrics: Sequence[ChosenMetric],
+    *,
+    save: bool,
+    as_json: bool,
+) -> None:
     from mubench_gen.cli.tables import print_json
     from mubench_gen.report.text import print_scores
     from mubench_gen.runs import rescore as again
 
-    rescored = again.rescore(loaded)
     measured = again.measured(loaded, rescored.changes, metrics)
     if save:
         again.save(loaded, rescored.changes, metrics)

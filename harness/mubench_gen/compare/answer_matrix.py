@@ -23,6 +23,7 @@ Codes = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 
 ERROR = -1  # in `right`
+UNREAD = "\0unread"  # as a metric: which replies name no option
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Outcomes:
 
     `item`, `variant` (prompt, read-out, order and repeat), `image` (the cluster) and `answer`
     (the right option's original position and the number of options) are codes that all runs
-    of one reading share; `right` is 1, 0 or ERROR. `measured` holds further metrics by their
+    of one reading share; `right` is 1, 0 or ERROR; `unread` is 1
+    where a reply names no option. `measured` holds further metrics by their
     keys, NaN for a missing value.
     """
 
@@ -41,15 +43,25 @@ class Outcomes:
     image: Codes
     answer: Codes
     right: npt.NDArray[np.int8]
-    unanswered: int
+    unread: npt.NDArray[np.int8]
+    contradictions: int
     boxes: int
     measured: Mapping[str, Values]
 
     def values(self, metric: str | None) -> Values:
-        """1 or 0 for each record, or its value of that metric; NaN for a missing value."""
+        """1 or 0 for each record, or its value of that metric; NaN for a missing value.
+
+        The metric UNREAD is 1 where a reply names no option.
+        """
+        if metric == UNREAD:
+            return np.where(self.right == ERROR, np.nan, self.unread)
         if metric is not None:
             return self.measured[metric]
         return np.where(self.right == ERROR, np.nan, self.right)
+
+    @property
+    def unanswered(self) -> int:
+        return int(self.unread.sum())
 
     @property
     def errors(self) -> int:
@@ -121,9 +133,9 @@ def read_outcomes(
     found = []
     for run in runs:
         columns = [array("q") for _ in range(4)]
-        rights = array("b")
+        rights, unread = array("b"), array("b")
         measured = [array("d") for _ in metrics]
-        unanswered = boxes = 0
+        contradictions = boxes = 0
         for record in run.outcomes((*fields, *needs_of(metrics))):
             if is_box_record(record):
                 boxes += 1
@@ -141,7 +153,8 @@ def read_outcomes(
             for column, code in zip(columns, row, strict=True):
                 column.append(code)
             status = record["status"]
-            unanswered += status not in ("answered", "error")
+            unread.append(status not in ("answered", "error"))
+            contradictions += status == "contradiction"
             rights.append(ERROR if status == "error" else bool(record["correct"]))
             for metric, values in zip(metrics, measured, strict=True):
                 values.append(np.nan if status == "error" else metric.value(record))
@@ -154,7 +167,8 @@ def read_outcomes(
                 image,
                 right_answer,
                 _small(rights),
-                unanswered,
+                _small(unread),
+                contradictions,
                 boxes,
                 {m.key: np.array(v, np.float64) for m, v in zip(metrics, measured, strict=True)},
             )

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from mubench_gen.compare.answer_matrix import Codes, Reading, Values, read_outcomes
+from mubench_gen.compare.answer_matrix import UNREAD, Codes, Reading, Values, read_outcomes
 from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, side_values, sides_of
 from mubench_gen.compare.preconditions import Comparability, comparability
 from mubench_gen.errors import RunFolderError, SettingError
@@ -34,7 +34,8 @@ class Difference:
 
     part: "pooled", "tasks", "datasets" or the field that groups them; name: of the group.
     n_excluded: items of both sides that failed on one. p_holm: p adjusted for the `family`
-    differences of this part.
+    differences of this part. bounds: of the difference in accuracy, if all unread replies of one
+    side were right and all of the other wrong; None of other metrics.
     """
 
     part: str
@@ -45,6 +46,13 @@ class Difference:
     paired: PairedDifference
     p_holm: float
     family: int
+    bounds: tuple[float, float] | None = None
+
+    @property
+    def may_turn(self) -> bool:
+        """Whether unread replies could make the difference one of the other sign."""
+        low, high = self.bounds or (0.0, 0.0)
+        return low < 0 < high or (low < high and self.paired.difference == 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +251,7 @@ def _compared(
     left_out: dict[str, None] = {}
     for first, second in pairing.pairs:
         both = pairing.values((first, second), metric)
+        unread = None if metric else pairing.values((first, second), UNREAD)
         for one, items in _with_values(groups, both):
             if len(np.unique(images[items])) < least:
                 left_out[one.name] = None
@@ -252,7 +261,10 @@ def _compared(
             )
             labels = pairing.sides[first].label, pairing.sides[second].label
             excluded = len(one.items) - len(items)
-            differences.append(Difference(one.part, one.name, *labels, excluded, paired, 1, 1))
+            reach = None if unread is None else _bounds(both[items], unread[items])
+            differences.append(
+                Difference(one.part, one.name, *labels, excluded, paired, 1, 1, reach)
+            )
     overall: list[Overall] = []
     if len(pairing.sides) > 2:
         every = pairing.values(range(len(pairing.sides)), metric)
@@ -267,6 +279,13 @@ def _compared(
         adjusted(overall, lambda one: one.omnibus.p),
         tuple(left_out),
     )
+
+
+def _bounds(right: Values, unread: Values) -> tuple[float, float]:
+    """The least and greatest difference of two sides; (items, sides), unread ones as shares."""
+    difference = right[:, 0] - right[:, 1]
+    low, high = difference - unread[:, 1], difference + unread[:, 0]
+    return float(low.mean()), float(high.mean())
 
 
 def _with_values(groups: Sequence[_Group], values: Values) -> Iterator[tuple[_Group, Codes]]:

@@ -24,7 +24,8 @@ class Side:
     """One side of a comparison: a run, or the runs of a group of models.
 
     A group's value is the mean over its models, a model's the mean over its runs. n: records
-    without errors; n, n_errors, unanswered (counted as wrong) and planned are sums over runs.
+    without errors; n, n_errors, unanswered (counted as wrong; contradictions are some of
+    them) and planned are sums over runs.
     """
 
     label: str
@@ -34,6 +35,7 @@ class Side:
     n: int
     n_errors: int
     unanswered: int
+    contradictions: int
     planned: int
     finished: bool
 
@@ -130,6 +132,7 @@ def _side(label: str, runs: Sequence[Outcomes]) -> Side:
         n=sum(len(run.right) for run in runs) - errors,
         n_errors=errors,
         unanswered=sum(run.unanswered for run in runs),
+        contradictions=sum(run.contradictions for run in runs),
         planned=sum(run.planned for run in runs),
         finished=all(run.finished for run in runs),
     )

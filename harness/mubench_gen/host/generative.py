@@ -86,12 +86,14 @@ def from_reply(reply: Any, request: Request, seconds: float) -> Response:
     if min((usage or {}).values(), default=0) < 0:
         error = ReplyError(f"usage has a negative number: {usage}")
         return Response(error=failure(error), seconds=seconds)
-    text = _shortened(reply.text)
+    whole = str.__str__(reply.text)  # of a subclass only the text itself crosses to the run
+    text = _shortened(whole)
     return Response(
         reply=text,
-        finish_reason=reason if text is reply.text else "length",
+        finish_reason=reason if text is whole else "length",
         usage=usage,
         seconds=seconds,
+        reasoning=reply.reasoning if isinstance(reply.reasoning, str) else None,
     )
 
 

@@ -66,8 +66,15 @@ class _Served:
                 self._serving.ask(*rest)
             else:
                 self._serving.give_up(*rest)
-        if self._serving is not None:
-            self._result(self._serving.close)
+        self._close()
+
+    def _close(self) -> None:
+        try:
+            if self._serving is not None:
+                self._serving.close()
+            self._send(("result", None))
+        except BaseException as error:  # an edge of isolation: the plugin's own code
+            self._send(("error", type(error).__name__, describe(error)))
 
     def _call(self, name: str, arguments: tuple[Any, ...]) -> Any:
         if self._serving is None:
@@ -79,7 +86,7 @@ class _Served:
     def _result(self, call: Callable[..., Any], *arguments: Any) -> None:
         try:
             self._send(("result", call(*arguments)))
-        except BaseException as error:  # an edge of isolation: the plugin's own code
+        except BaseException as error:  # one that is not of mubench-gen is a bug in it
             if not isinstance(error, MubenchError):
                 traceback.print_exception(error)
             self._send(("error", type(error).__name__, describe(error)))

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-IMPORTED = 300.0  # seconds that importing a plugin may take
+# Seconds that importing a plugin, and counting, may take.
+_PATIENCE = {"card": 300.0, "counts": 30.0}
 _LONGEST = 1e7  # seconds that can be waited for
 
 
@@ -26,4 +27,4 @@ class HostSetup:
 
     def patience(self, call: str) -> float:
         """The seconds that a call of the host may take."""
-        return min(IMPORTED if call == "card" else _LONGEST, self.load_timeout)
+        return min(_PATIENCE.get(call, _LONGEST), self.load_timeout)

@@ -164,6 +164,7 @@ class _Flow:
     def _take_in(self, host: int, event: Event) -> None:
         if isinstance(event, Broken):
             self._fault = event.error  # its items are asked again when the run is resumed
+            self._model.rest()  # it can still say what it counted
         elif isinstance(event, Died):
             self._bury(host, event.how)
         elif isinstance(event, GivenUp):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mubench_gen.parser import parse_answer
-from mubench_gen.parser.finish_reason import refused_by
+from mubench_gen.parser.finish_reason import is_complete, refused_by
+from mubench_gen.parser.vocabulary import aliases_for
 from mubench_gen.types import Answer, Readout, RenderedPrompt, Response
 
 
@@ -18,6 +17,7 @@ def read_answer(response: Response, readout: Readout, rendered: RenderedPrompt) 
         readout=readout,
         options=rendered.options,
         labels=rendered.labels,
+        vocabulary=rendered.sample.task.aliases,
         failed=response.error is not None,
     )
 
@@ -30,6 +30,7 @@ def answer_of(
     readout: Readout,
     options: tuple[str, ...],
     labels: tuple[str, ...],
+    vocabulary: tuple[tuple[str, tuple[str, ...]], ...] = (),
     failed: bool = False,
 ) -> Answer:
     """Like `read_answer`, from the fields of a stored record."""
@@ -42,10 +43,10 @@ def answer_of(
     if readout == "choice" and reply is not None and (label := reply.strip()) in labels:
         start = reply.index(label)
         return Answer("answered", labels.index(label), "choice", (start, start + len(label)))
-    answer = parse_answer(reply or "", options, labels)
-    if answer.status == "none" and finish_reason == "length":
-        return replace(answer, status="truncated")
-    return answer
+    aliases = aliases_for(vocabulary, options) if vocabulary else None
+    return parse_answer(
+        reply or "", options, labels, aliases=aliases, complete=is_complete(finish_reason)
+    )
 
 
 def _best(scores: tuple[float, ...], readout: Readout) -> Answer:

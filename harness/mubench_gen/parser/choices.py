@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate, islice
-from typing import NamedTuple
+from itertools import chain
 
 from mubench_gen.parser.labels import LabelSet, default_labels, label_set
 from mubench_gen.parser.text import fold, lower, strip_markup
+from mubench_gen.parser.tokens import Tokens, join, squeezed, words_of
+from mubench_gen.parser.words import NUMBERS, beginnings
 
-_CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff"
-# Words, numbers, single CJK characters, and the signs that distinguish formulas. A hyphen
-# is a minus sign only before a number.
-_TOKEN = re.compile(
-    rf"\d+(?:[.,]\d+)*|[^\W\d_{_CJK}]+|[{_CJK}]|-(?<![\w)\]]-)(?=\.?\d)|[+/=<>^%≤≥≠±×÷√∞°]"
-)
+_PLAIN = re.compile(r"[A-Za-z ]+")  # an option of words alone is split without `_TOKEN`
 _ARTICLES = ("the", "a", "an")
 _VERBS = ("is", "are", "was", "has", "and", "or")  # "A is closer": no article
 _META = re.compile(
@@ -28,90 +23,109 @@ _SKIP = re.compile(
     r"[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}(?:[-.](?!\.?\d)[^\w+/=<>^%≤≥≠±×÷√∞°.-]{0,40}){0,4}"
 )
 _ARTICLE = re.compile(r"(?:the|an?)\s+")
-TEXT_CAP = 64  # mentions of one option to examine; a reply that loops has thousands
-
-
-_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-# "one" is a pronoun more often than a number.
-_NUMBER_WORDS = {word: str(k) for k, word in enumerate(_NUMBERS) if word != "one"}
-
-
-def _normal(token: str) -> str:
-    """Normalise a token: no plural s, no commas in numbers, number words as digits."""
-    if len(token) > 3 and token[-1] == "s" and token[-2] != "s":
-        token = token[:-1]
-    if "," in token:
-        first, *groups = token.split(",")
-        if len(first) < 4 and all(len(group) == 3 for group in groups):
-            return token.replace(",", "")
-    return _NUMBER_WORDS.get(token, token)
-
-
-class Tokens(NamedTuple):
-    """A text as normalised tokens; `joined`, " token token ", is searched with str.find."""
-
-    spans: list[tuple[int, int]]
-    joined: str
-
-
-def tokenize(lowered: str, start: int = 0, end: int | None = None) -> Tokens:
-    """The tokens of a folded, lower-case text."""
-    found = list(_TOKEN.finditer(lowered, start, len(lowered) if end is None else end))
-    return Tokens([match.span() for match in found], _join([match[0] for match in found]))
-
-
-def _join(tokens: list[str]) -> str:
-    return " " + " ".join(map(_normal, tokens)) + " " if tokens else " "
-
-
-def first_tokens(lowered: str, count: int) -> list[re.Match[str]]:
-    """The first tokens of a text."""
-    return list(islice(_TOKEN.finditer(lowered), count))
-
-
-def text_ends(lowered: str, at: int, words: tuple[str, ...], limit: int) -> int | None:
-    """The end of the words if they are the next tokens after `at`, else None."""
-    for word in words:
-        found = _TOKEN.search(lowered, at, limit)
-        if found is None or (found[0] != word and _normal(found[0]) != word):
-            return None
-        at = found.end()
-    return at
+_ARTICLE_LETTERS = ("t", "a")
+# A species, which replies abbreviate ("E. coli"): the second word has a Latin ending.
+SPECIES = re.compile(r"([A-Z])[a-z]{2,} ([a-z]{2,}(?:us|is|i|um|ae|ens|ans|ys|a|e|es|o|on|er|x))")
+_ACRONYM = 4  # an alias of so few capitals counts only in capitals: "IF" is no "if"
 
 
 @lru_cache(maxsize=8192)
 def _key(option: str) -> str:
     """An option as " token token ", without a leading article."""
-    words = _TOKEN.findall(lower(strip_markup(fold(option))))
+    if _PLAIN.fullmatch(option):
+        words = option.lower().split()
+    else:
+        words = words_of(lower(strip_markup(fold(option))))
     if len(words) > 1 and words[0] in _ARTICLES and words[1] not in _VERBS:
         words = words[1:]
-    return _join(words) if words else ""
+    return join(words) if words else ""
+
+
+def _denials(key: str) -> Iterator[str]:
+    return (f" {word}{key}" for word in ("not", "no", "non", "absence of"))
 
 
 @lru_cache(maxsize=8192)
-def _head(key: str) -> str:
-    """The first letters of a key as a reply would write them; only a digit for numbers."""
+def _short(key: str) -> str:
+    """A key squeezed."""
+    return squeezed(key.split())
+
+
+class _Anything:
+    """Contains every character."""
+
+    def __contains__(self, character: object) -> bool:
+        return True
+
+
+def _initials(texts: Iterable[str]) -> Container[str]:
+    """The first letters that replies may write these texts with."""
+    found: set[str] = set()
+    for text in texts:
+        text = text.lstrip(" ([{\"'*")
+        letter = text[:1].lower()
+        if letter in "at" and text[:4].lower().startswith(("a ", "an ", "the ")):
+            letter = ""
+        numbered = text.split(" ", 1)[0].lower() in NUMBERS
+        if numbered or not ("a" <= letter <= "z"):  # marks and articles need a closer look, too
+            return _Anything()
+        found.update("eoa" if letter == "e" else letter)  # oedema, aesthetic
+    return found
+
+
+def text_key(text: str) -> str:
+    """What texts have in common that are read as one: "Bright-field" and "bright field"."""
+    return _short(_key(text))
+
+
+@lru_cache(maxsize=8192)
+def _heads(key: str) -> tuple[str, ...]:
+    """How a key begins as a reply would write it; nothing for numbers, which may be words."""
     if not key:
-        return "\0"
+        return ("\0",)
     if key[1].isdigit():
-        return ""  # the number may be written as a word
-    return key[1:4].split(" ")[0]
+        return ("",)
+    return beginnings(key.split(" ", 2)[1])
 
 
 class Choices:
-    """Options and labels of one question. The texts are prepared when first needed."""
+    """Options and labels of one question. The texts are prepared when first needed.
 
-    __slots__ = ("_by_length", "_heads", "_keys", "_texts", "_words", "labels", "options", "room")
+    An option may be written as its text or as one of its aliases.
+    """
 
-    def __init__(self, options: tuple[str, ...], labels: LabelSet) -> None:
+    __slots__ = (
+        "_aliases",
+        "_by_length",
+        "_cased",
+        "_further",
+        "_heads",
+        "_initials",
+        "_keys",
+        "_owned",
+        "_squeezed",
+        "_texts",
+        "labels",
+        "options",
+        "room",
+    )
+
+    def __init__(
+        self, options: tuple[str, ...], labels: LabelSet, aliases: tuple[tuple[str, ...], ...] = ()
+    ) -> None:
         self.options = options
         self.labels = labels
-        # How many characters the longest option may take up in a reply.
-        self.room = max(map(len, options)) * 2 + 40
-        self._words: dict[str, tuple[str, ...]] = {}
+        # How many characters the longest text may take up in a reply.
+        self.room = max(map(len, chain(options, *aliases))) * 2 + 40
+        self._aliases = aliases
+        self._cased: dict[str, str] = {}  # key → what a text must begin with: "IF", "E."
         self._heads: tuple[str, ...] | None = None
+        self._initials: Container[str] | None = None
+        self._further: bool | None = None
         self._keys: tuple[str, ...] | None = None
         self._texts: dict[str, int] | None = None
+        self._owned: dict[int, list[str]] = {}
+        self._squeezed: dict[str, int] | None = None
         self._by_length: list[str] | None = None
 
     @property
@@ -127,44 +141,122 @@ class Choices:
 
     @property
     def texts(self) -> dict[str, int]:
-        """Key → option, or -1 if several options share the text."""
+        """Key → option, or -1 if several options share the text. Aliases included."""
         if self._texts is None:
             texts: dict[str, int] = {}
             for index, key in enumerate(self.keys):
                 if key:
                     texts[key] = -1 if key in texts else index
-            self._texts = texts
+            self._texts = texts | self._further_texts(texts)
         return self._texts
+
+    def _further_texts(self, texts: dict[str, int]) -> dict[str, int]:
+        """The aliases' keys, and the abbreviated species; each means one option alone."""
+        further: dict[str, set[int]] = {}
+        for index, aliases in enumerate(self._aliases):
+            for alias in aliases:
+                key = _key(alias)
+                if key and key not in texts:
+                    further.setdefault(key, set()).add(index)
+                    if alias.isupper() and alias.isalpha() and len(alias) <= _ACRONYM:
+                        self._cased[_short(key)] = alias
+        for index, option in enumerate(self.options):
+            species = SPECIES.fullmatch(option)
+            key = join([species[1].lower(), species[2]]) if species else ""
+            if species and key not in texts:
+                further.setdefault(key, set()).add(index)
+                self._cased[_short(key)] = f"{species[1]}."
+        return {key: min(named) for key, named in further.items() if len(named) == 1}
+
+    @property
+    def squeezed(self) -> dict[str, int]:
+        """Squeezed key → option, or -1 if several options share it."""
+        if self._squeezed is None:
+            self._squeezed = {}
+            for key, index in self.texts.items():
+                short = _short(key)
+                known = self._squeezed.setdefault(short, index)
+                if known != index and key in self.keys:
+                    self._squeezed[short] = -1
+        return self._squeezed
+
+    def owned(self, index: int) -> Sequence[str]:
+        """The squeezed keys of an option's text and aliases, the text first."""
+        found = self._owned.get(index)
+        if found is None:
+            key = self.key(index)
+            found = [_short(key)] if key else []
+            if self.further:
+                found += [k for k in self.by_length if self.squeezed[k] == index and k not in found]
+            self._owned[index] = found
+        return found
+
+    @property
+    def further(self) -> bool:
+        """Whether an option may be written otherwise than by its text."""
+        if self._further is None:
+            self._further = bool(self._aliases) or any(map(SPECIES.fullmatch, self.options))
+        return self._further
+
+    def read(self, tokens: Tokens) -> int | None:
+        """The option that these tokens are the text of, -1 if they are of several, else None."""
+        if tokens.joined in self.texts:
+            return self.texts[tokens.joined]
+        return self.squeezed.get(_short(tokens.joined))
+
+    def alias_in(self, text: str, index: int) -> str | None:
+        """The alias by which a text names the option, None if it is the option's own text."""
+        key = _short(_key(text))
+        for alias in self._aliases[index] if self._aliases else ():
+            if _short(_key(alias)) == key != _short(self.key(index)):
+                return alias
+        return None
+
+    def miscased(self, key: str, text: str) -> bool:
+        """Whether the text is an acronym not in capitals, or an abbreviation without its dot."""
+        return key in self._cased and not text.startswith(self._cased[key])
 
     @property
     def by_length(self) -> list[str]:
-        """Distinct keys, longest first, so that a text inside a longer one is found last."""
+        """Distinct squeezed keys, longest first, so that a text in a longer one comes later."""
         if self._by_length is None:
-            self._by_length = sorted(self.texts, key=len, reverse=True)
+            self._by_length = sorted(self.squeezed, key=len, reverse=True)
         return self._by_length
-
-    def words(self, key: str) -> tuple[str, ...]:
-        """The tokens of a key."""
-        if key not in self._words:
-            self._words[key] = tuple(key.split())
-        return self._words[key]
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """The beginning of each key: a cheap test before a reply is tokenised."""
+        """The beginnings of all texts: a cheap test before a reply is tokenised."""
         if self._heads is None:
-            self._heads = tuple(map(_head, self.keys))
+            self._heads = tuple({head for key in self.texts for head in _heads(key)})
         return self._heads
+
+    @property
+    def initials(self) -> Container[str]:
+        """What an option's text may begin with, at a glance."""
+        if self._initials is None:
+            self._initials = _initials(chain(self.options, *self._aliases))
+        return self._initials
 
     def may_start(self, lowered: str, at: int, index: int | None = None) -> bool:
         """Whether the text of an option (of `index`, or of any) may begin at `at`."""
         skipped = _SKIP.match(lowered, at)
         at = skipped.end() if skipped else at
-        heads = self.heads if index is None else _head(self.key(index))
-        if lowered.startswith(heads, at):
+        letter = lowered[at : at + 1]
+        initials = self._initials or self.initials
+        if letter in initials and lowered.startswith(self._heads_of(index), at):
             return True
-        article = _ARTICLE.match(lowered, at)
-        return article is not None and lowered.startswith(heads, article.end())
+        article = _ARTICLE.match(lowered, at) if letter in _ARTICLE_LETTERS else None
+        if article is None or lowered[article.end() : article.end() + 1] not in initials:
+            return False
+        return lowered.startswith(self._heads_of(index), article.end())
+
+    def _heads_of(self, index: int | None) -> tuple[str, ...]:
+        return self.heads if index is None or self.further else _heads(self.key(index))
+
+    def opposite(self, index: int) -> int | None:
+        """The option that is the denial of this one: "not X" of "X"."""
+        known = [self.texts[key] for key in _denials(self.key(index)) if key in self.texts]
+        return known[0] if len(known) == 1 and known[0] >= 0 else None
 
     def meta_option(self, word: str) -> int | None:
         """The option that says "none of the above" (or "all"), if exactly one does."""
@@ -172,56 +264,13 @@ class Choices:
         named = [k for k in found if self.keys[k].startswith(" all ") == (word == "all")]
         return named[0] if len(named) == 1 else None
 
-    def mentions(self, tokens: Tokens, lowered: str) -> list[tuple[int, int, int]]:
-        """(start, end, option or -1) of every option's text, in order, longest first."""
-        taken: list[tuple[int, int, int]] = []
-        used: set[int] = set()
-        words = tokens.joined.split()
-        starts = list(accumulate((len(word) + 1 for word in words), initial=1))
-        for key in self.by_length:
-            for first, last in _find(key, tokens, starts, lowered):
-                if first in used or last in used:
-                    continue
-                used.update(range(first, last + 1))
-                taken.append((tokens.spans[first][0], tokens.spans[last][1], self.texts[key]))
-        taken.sort()
-        return taken
-
-
-def _find(key: str, tokens: Tokens, starts: list[int], lowered: str) -> Iterator[tuple[int, int]]:
-    """First and last token of each occurrence of `key`; `starts`: of tokens in `joined`."""
-    width = key.count(" ") - 1
-    at = tokens.joined.find(key)
-    seen = 0
-    while at >= 0 and seen < TEXT_CAP:
-        first = bisect_right(starts, at + 1) - 1
-        last = first + width - 1
-        start, end = tokens.spans[first][0], tokens.spans[last][1]
-        signed = first > 0 and tokens.joined[at - 1] == "-"  # "-1" is not 1
-        part = signed or _split(lowered, tokens, first, last) or _hyphened(lowered, start, end)
-        if not part:
-            yield first, last
-        seen += 1
-        at = tokens.joined.find(key, at + len(key) - 1)
-
-
-def _split(lowered: str, tokens: Tokens, first: int, last: int) -> bool:
-    """Whether the text's last word is a letter after a comma: "the points, A, B and C"."""
-    start, end = tokens.spans[last]
-    return last > first and end - start == 1 and lowered[tokens.spans[last - 1][1]] in ",:;("
-
-
-def _hyphened(lowered: str, start: int, end: int) -> bool:
-    """Whether the text is a part of a longer, hyphenated word: "cryo-" before "electron"."""
-    before = lowered[max(0, start - 2) : start]
-    after = lowered[end : end + 2]
-    return (len(before) == 2 and before[1] == "-" and before[0].isalpha()) or (
-        len(after) == 2 and after[0] == "-" and after[1].isalpha()
-    )
-
 
 @lru_cache(maxsize=4096)
-def _choices(options: tuple[str, ...], labels: tuple[str, ...] | None) -> Choices:
+def _choices(
+    options: tuple[str, ...],
+    labels: tuple[str, ...] | None,
+    aliases: tuple[tuple[str, ...], ...] | None,
+) -> Choices:
     if not options:
         raise ValueError("no options: parse_answer needs at least one")
     for index, option in enumerate(options):
@@ -231,9 +280,18 @@ def _choices(options: tuple[str, ...], labels: tuple[str, ...] | None) -> Choice
         labels = default_labels(len(options))
     if len(labels) != len(options):
         raise ValueError(f"{len(labels)} labels for {len(options)} options")
-    return Choices(options, label_set(labels))
+    if aliases is not None and len(aliases) != len(options):
+        raise ValueError(
+            f"aliases for {len(aliases)} of {len(options)} options: give one list per option"
+        )
+    return Choices(options, label_set(labels), aliases or ())
 
 
-def choices_for(options: Sequence[str], labels: Sequence[str] | None) -> Choices:
-    """Options and labels, checked. The ValueError names the wrong one."""
-    return _choices(tuple(options), None if labels is None else tuple(labels))
+def choices_for(
+    options: Sequence[str],
+    labels: Sequence[str] | None,
+    aliases: Sequence[Sequence[str]] | None = None,
+) -> Choices:
+    """Options, labels and aliases, checked. The ValueError names the wrong one."""
+    further = None if aliases is None else tuple(map(tuple, aliases))
+    return _choices(tuple(options), None if labels is None else tuple(labels), further)

@@ -12,14 +12,21 @@ from mubench_gen.parser.target import NOT, target_at
 
 _CHOOSES = (
     "choose", "chose", "select", "selected", "pick", "picked", "go with", "going with", "opt for",
-    "go for", "vote for", "answer with", "i'd say", "would say", "therefore", "thus", "hence",
-    "so", "conclusion", "likely", "probably", "wähle", "wählen", "choisis", "elijo", "escolho",
+    "go for", "vote for", "prefer", "settle on", "settle for", "decide on", "decide for",
+    "lean towards", "leaning towards", "lean toward", "in favor of", "in favour of",
+    "answer with", "i'd say", "would say", "therefore", "thus", "hence", "so", "conclusion",
+    "likely", "probably", "wähle", "wählen", "choisis", "elijo", "escolho", "donc", "deshalb",
+    "daher", "portanto", "por lo tanto", "quindi", "dunque", "scelgo",
 )  # fmt: skip
 _CJK_CHOOSES = ("选", "選", "因此", "所以", "综上", "故")
 _THAT = re.compile(
     r"[,:]?\s+(?:it is|it's|it must be|it would be|it should be|this is|that is)(?=\s)|述|择|[,:]"
 )
 _LIKEWISE = re.compile(r"\s+(?:is|are|was|does|can|would|will)\b")  # "and so is B"
+# "If it is on the right, we should choose C": a choice for each case is none.
+_CASE = re.compile(
+    r"(?:^|[.\n:;]\s|, (?:and|but) )\s*if (?:it|they|there|the \w{1,20})\b[^.\n]{0,100}$"
+)
 _MISTAKEN = re.compile(
     r"\b(?:mistake|tempt\w*|avoid|wrong|wrongly|don't|not|never|can't|cannot|many|some|others|people"
     r"|students)\b[^.\n;,]{0,30}$"
@@ -28,6 +35,15 @@ _RETRACTS = (
     "wait", "actually", "correction", "scratch that", "second thought", "i mean", "i meant",
     "correct myself", "correct that", "no,", "moment", "pardon", "perdón",
 )  # fmt: skip
+# After these a new answer follows, as a label or as a text.
+_CHANGED = re.compile(
+    r"\b(?:(?:change|changed|changing|revise|revised|revising|correct|corrected|correcting|switch"
+    r"|switched|switching|update|updated|amend|amended)(?: it| that| this| my (?:\w+ )?answer| to"
+    r"| myself| from [^.;\n]{1,60}?){0,2}? to"
+    r"|now (?:i )?(?:say|think|believe|choose|pick|prefer|go with)"
+    r"|(?:i'd|i would|i) rather say)(?:,? (?:it is|it's|that it is|this is))?\s"
+)
+_CHANGE_WORDS = re.compile("chang|revis|correct|switch|updat|amend|now |rather say")
 _CJK_RETRACTS = ("不对", "不對", "等等", "更正", "いや", "訂正")
 # What may come between a retraction and the label: pauses, and words that introduce it.
 _POINTING = re.compile(
@@ -51,6 +67,8 @@ def chosen(reply: ReplyText) -> Iterator[Verdict]:
                 continue
             if _MISTAKEN.search(low, max(0, start - 48), start):
                 continue
+            if _CASE.search(low, max(0, start - 120), start):
+                continue
             if cue == "so" and _LIKEWISE.match(low, end):
                 continue
             found = _label_after(reply, end)
@@ -73,6 +91,17 @@ def corrected(reply: ReplyText) -> Iterator[Verdict]:
             if found is not None:
                 yield found
                 break
+    yield from _changed(reply)
+
+
+def _changed(reply: ReplyText) -> Iterator[Verdict]:
+    """ "I change it to Masson's trichrome", "now I say B"."""
+    if not _CHANGE_WORDS.search(reply.low):
+        return
+    for cue in _CHANGED.finditer(reply.low):
+        found = target_at(reply, cue.end())
+        if found is not None and found.status == "answered":
+            yield found
 
 
 def _inside_word(low: str, start: int, end: int) -> bool:
@@ -90,7 +119,8 @@ def _label_after(reply: ReplyText, end: int) -> Verdict | None:
     between = reply.low[end : found.start]
     if "\n" in between and ":" not in between:
         return None
-    if stance(reply, found.start, found.end) == "denied":
+    own = found.option is not None and own_text_end(reply, found.option, found.end)
+    if stance(reply, found.start, own or found.end) == "denied":
         return None
     wrapped = reply.text[found.start - 1 : found.start] in ("(", "[")
     named = reply.text[found.start : found.end] in reply.choices.labels.labels

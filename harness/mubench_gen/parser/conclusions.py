@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from mubench_gen.parser.claims import SENTENCE, answering_claims, by_sentence, sole_claim, stance
 from mubench_gen.parser.labels_in_prose import labels_named
+from mubench_gen.parser.option_text import COMMON, contradicts
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
-from mubench_gen.parser.target import COMMON, LABEL_BEHIND
+from mubench_gen.parser.target import LABEL_BEHIND
 
 _SENTENCE_BACK = 240
 _THEREFORE = re.compile(
@@ -38,9 +39,16 @@ def pointed_label(reply: ReplyText) -> Iterator[Verdict]:
     """ "The corresponding point is (D) Point D.", "It's B." """
     for label in reversed(labels_named(reply)[-MANY:]):
         if _is_pointed(reply, label):
-            end = own_text_end(reply, label.option, label.end) or label.end
-            yield Verdict.of(label.option, label.start, end)
+            yield _read(reply, label)
             return
+
+
+def _read(reply: ReplyText, label: Label) -> Verdict:
+    """The label's option, or a contradiction where it is given another option's text."""
+    if contradicts(reply, label.option, label.end):
+        return Verdict("contradiction", None, label.start, label.end)
+    end = own_text_end(reply, label.option, label.end) or label.end
+    return Verdict.of(label.option, label.start, end)
 
 
 def _is_pointed(reply: ReplyText, label: Label) -> bool:
@@ -70,7 +78,7 @@ def only_marked_label(reply: ReplyText) -> Iterator[Verdict]:
         if _contradicted(reply, label) or in_list(reply, label.option, label.start, label.end):
             return
         if (own or wrapped) and stance(reply, label.start, own or label.end) == "asserted":
-            yield Verdict.of(label.option, label.start, own or label.end)
+            yield _read(reply, label)
             return
 
 

@@ -31,6 +31,21 @@ _CORRECT_WORDS = (
 )  # fmt: skip
 _UNLESS = re.compile(
     r"(?:\bif|\bnot|n't|whether|unless|why|neither|nor|only|both)\s+(?:\w+\s+)?[(\[\"']*$"
+    r"|\bnone of\b[^.\n;]{0,40}$"
+)
+
+
+# A remark on what an option is right for: "is correct for lipids", "is right only if …".
+_LIMITED = re.compile(
+    r"(?: (?:answer|option|choice|one))?,? (?:only\b|(?:for|if|when|where|with respect to"
+    r"|in the (?:case|context|sense) of|as far as)\b(?! (?:this|the (?:image|question|picture"
+    r"|micrograph|following|given|above|reasons?)|these|that reason|several|two|three|it\b)))"
+)
+# What lets "B is correct" stand against a declaration before it.
+_RETURNS = re.compile(
+    r"\b(?:therefore|thus|hence|so|wait|actually|hmm|no|correction|but|however|instead|again"
+    r"|reflection|second thought|conclusion|overall|finally|in fact|sorry)\b[^\n]{0,60}$"
+    r"|因此|所以|综上|不对|应该"
 )
 
 
@@ -53,7 +68,10 @@ def said_correct(reply: ReplyText) -> Iterator[Verdict]:
             continue  # "A and B are correct"; but "of A and B, B is correct"
         own = own_text_end(reply, label.option, label.end)
         ends = (label.end,) if own is None else (label.end, own)
-        if not any(_CORRECT.match(reply.low, end) for end in ends):
+        said = next(filter(None, (_CORRECT.match(low, end) for end in ends)), None)
+        if said is None or _LIMITED.match(low, said.end()):
+            continue
+        if floor and not _RETURNS.search(low, max(0, label.start - 80), label.start):
             continue
         if not _UNLESS.search(reply.low, max(0, label.start - 30), label.start):
             yield Verdict.of(label.option, label.start, own or label.end)
@@ -62,6 +80,7 @@ def said_correct(reply: ReplyText) -> Iterator[Verdict]:
 
 _AGAINST = (
     "incorrect", "wrong", "false", "not", "no", "错", "不", "✗", "✘", "❌", "falsch", "faux",
+    "✓", "✔", "✅",
 )  # fmt: skip
 _ITEM = re.compile(r"^[ \t(\[*-]*(?:(?:option|choice|选项)\s+)?[(\[]?", re.MULTILINE)
 _RIGHT = re.compile(
@@ -79,9 +98,8 @@ _NAMED_CORRECT = re.compile(
     r" (?:answer|option|choice)"
 )
 _MARK_AT_END = re.compile(
-    r"[-:(>]\s?(?:this is )?"
-    r"(?:(no|false|wrong|incorrect|not correct|✗|✘|❌)|(?:yes|true|right|correct|✓|✔|✅))"
-    r"[.!)]?\s*$"
+    r"(?:[-:(>]\s?(?:this is )?(?:(no|false|wrong|incorrect|not correct)|yes|true|right|correct)"
+    r"|(✗|✘|❌)|✓|✔|✅)[.!)]?\s*$"
 )
 
 
@@ -96,7 +114,7 @@ def _marked(reply: ReplyText, end: int) -> bool | None:
     if _NAMED_CORRECT.search(reply.low, end, line):
         return True
     mark = _MARK_AT_END.search(reply.low, max(end, line - 24), line)
-    return None if mark is None else mark[1] is None
+    return None if mark is None else mark[1] is None and mark[2] is None
 
 
 def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from mubench_gen.parser.repeated_options import listed
+from mubench_gen.parser.claims import denied_on_line
+from mubench_gen.parser.repeated_options import listed, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict, occurrences
 from mubench_gen.parser.target import NOT, label_at, target_at
 
@@ -33,7 +34,9 @@ _COPULA = re.compile(
 _TAIL = re.compile(r"(?:s|\(s\))?(?:\s+(?:choice|option|letter|key))?")
 _PLURAL = re.compile(r"s\b|\s+(?:choices|options)\b")
 _DOUBT = re.compile(
-    r"(?:incorrect|wrong|if the|if|whether the|whether|why the|next|other|possible|each|falsche"
+    r"(?:incorrect|wrong|initial|first|original|previous|earlier"
+    r"|old|erste|première|primera|if the|if|whether the|whether|why the"
+    r"|next|other|possible|each|falsche"
     r"|mauvaise|incorrecta|incorreta|both|any|every|these|those|no)\s+(?:correct\s+)?$"
 )
 _BUT = re.compile(r"\bbut(?:\s+rather)?\b|\bsondern\b|\bmais\b|\bsino\b|\bmas\b|而是")
@@ -42,6 +45,7 @@ _OTHERS = re.compile(r"\b(?:people|students?|many|some|others)\b[^.\n;,]{0,30}$"
 _NOT_BEFORE = re.compile(r"\b(?:no|não) $")  # "la respuesta no es A"
 _NAMES = ("option", "choice", "answer", "antwort", "réponse", "reponse", "respuesta", "resposta")
 _SPACE = re.compile(r"\s{1,3}[(\[\"']{0,2}")
+_ITEM = re.compile(r"\n[ \t(\[*>-]{0,8}")
 _REACH = 200
 _COPULAS = 4
 
@@ -61,9 +65,26 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
                 continue
             found = _after_noun(reply, noun, end)
             if found is not None and not listed(reply, found):
+                if _goes_on(reply, end, found):
+                    found = Verdict("ambiguous", None, found.start, found.end)
                 yield found
                 if found.status != "out_of_range":
                     break  # of several declarations the last counts
+
+
+def _goes_on(reply: ReplyText, end: int, found: Verdict) -> bool:
+    """Whether another option, with its text, is on the line after one on its own line."""
+    low, labels = reply.low, reply.choices.labels
+    if found.status != "answered" or "\n" not in low[end : found.start]:
+        return False
+    line = low.find("\n", found.end)
+    item = _ITEM.match(low, line) if line >= 0 else None
+    label = labels.token.match(reply.text, item.end()) if item else None
+    option = labels.index_of.get(label[0].lower()) if label else None
+    if label is None or option in (None, found.option):
+        return False
+    own = own_text_end(reply, option, label.end()) if option is not None else None
+    return own is not None and not denied_on_line(reply, own)
 
 
 def _after_noun(reply: ReplyText, noun: str, end: int) -> Verdict | None:

@@ -6,6 +6,8 @@ _FAILED = frozenset(
     {"error", "abort", "aborted", "cancelled", "canceled", "malformed_function_call"}
 )
 _FILTERED = frozenset({"safety", "recitation", "blocklist", "prohibited_content", "spii"})
+_CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+_WHOLE = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "stop_token"})
 _FILTER, REFUSAL = "content_filter", "refusal"
 
 
@@ -26,6 +28,14 @@ def refused_by(reason: str | None) -> str | None:
     if word == REFUSAL:
         return REFUSAL
     return _FILTER if word.startswith(_FILTER) or word in _FILTERED else None
+
+
+def is_complete(reason: str | None) -> bool | None:
+    """Whether a reply that ended so is whole; None if that is not known."""
+    word = "" if reason is None else _word(reason)
+    if word in _CUT:
+        return False
+    return True if word in _WHOLE else None
 
 
 def _word(reason: str) -> str:

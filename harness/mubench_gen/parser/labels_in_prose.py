@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mubench_gen.parser.names import LEADS, is_name, is_panel
 from mubench_gen.parser.reply_text import Label, ReplyText
 
 # Words before a letter that make it a label, not an article, a pronoun or part of a name.
@@ -16,33 +17,14 @@ _PREFIX = re.compile(
 _VERB = re.compile(
     r"\s+(?:is|are|was|would|seems|appears|looks|can|cannot|could|does|doesn't|isn't|has|have|and"
     r"|or|because|since|as|mentions|states|says|describes|suggests|refers|also|must|should|will"
-    r"|may|might|not|represents|provides|best|accurately|correctly|incorrectly)\b"
+    r"|may|might|not|represents|provides|best|accurately|correctly|incorrectly"
+    r"|fits|matches|corresponds|remains|wins|works|stands|fails|lacks|ist|passt|stimmt|entspricht"
+    r"|scheidet|est|n'est|convient|semble|correspond|es|é|parece|corresponde|è)\b"
 )
 # A letter in a formula is a quantity.
 _FORMULA = re.compile(r" ?[=+^×÷≤≥≈]|[ ][*/<>-][ ]?[A-Za-z0-9]|\(")
 _FORMULA_BEFORE = re.compile(r"[+^×÷≤≥≈] ?$")
 _WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \"']{1,3}$")
-# Words that lead to an answer, and nouns that images are marked with. Any other noun makes
-# the letter a part of a name: "vitamin C", "hepatitis B", "angle A".
-_LEADS = frozenset(
-    word
-    for line in (
-        "from take taking vote mark tick write give gives get got have also indeed namely here",
-        "is are be was were as to for with say says said choose chose choosing pick picked select",
-        "selected go going opt prefer guess think believe only just maybe perhaps probably likely",
-        "definitely clearly certainly and or not than between of both either neither nor that it",
-        "s its therefore so thus hence but then rather by labeled labelled marked called named",
-        "letter leaves leaving favor favour in on the eliminate exclude rule out discard while",
-        "whereas because if answer answers answered ans option options choice choices correct",
-        "right wrong incorrect yes no okay well sure hmm since would must should correspond",
-        "corresponds matches match mean means suggest suggests indicate indicates support",
-        "supports remain remains final assistant unlike ist est es ser und oder et ou y o e nicht",
-        "pas sino mas mais sondern wähle wählen würde ich la le el die das der point points image",
-        "picture photo photograph box panel region structure arrow marker object statement",
-        "number alternative",
-    )
-    for word in line.split()
-)
 _TITLE = re.compile(r"\b(?:dr|mrs?|ms|prof|st)\. $")
 _INSIDE = tuple("_&+/-.")  # before a letter, they make it a part of something longer
 
@@ -71,6 +53,8 @@ def _labels_in_prose(reply: ReplyText) -> list[tuple[int, int, int]]:
         if _TITLE.search(reply.low, max(0, start - 6), start):
             continue
         if before == "'" and text[end : end + 1] != "'":
+            continue
+        if is_name(reply, start, end) or is_panel(reply, start):
             continue
         if _is_label_in_prose(reply, start, end):
             found.append((start, end, labels.index_of[match[0].lower()]))
@@ -122,7 +106,7 @@ def _is_label_in_prose(reply: ReplyText, start: int, end: int) -> bool:
 def _free_standing(reply: ReplyText, start: int) -> bool:
     """Whether the word before can lead to an answer: not so in "vitamin C"."""
     word = _WORD_BEFORE.search(reply.low, max(0, start - 24), start)
-    if word is None or not word[1].isascii() or word[1] in _LEADS:
+    if word is None or not word[1].isascii() or word[1] in LEADS:
         return True
     return word[1].endswith("ly")
 

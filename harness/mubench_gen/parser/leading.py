@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.choices import first_tokens, tokenize
+from mubench_gen.parser.claims import denied_behind
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.refusals import REFUSAL
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict
-from mubench_gen.parser.target import label_at, skip_fillers, text_at
+from mubench_gen.parser.target import label_at, skip_fillers
+from mubench_gen.parser.tokens import first_tokens, tokenize
 
 _OPENING = re.compile(r"(?:sure|okay|ok|certainly|of course|yes|well)[,!.:\s]+")
 _DELIMITER = re.compile(r"[)\]\"'>]*\s*(?:[.:,;)\]-]|\n|$)")
@@ -23,9 +24,9 @@ _BOTH_WRONG = re.compile(
     r"[)\]]?(?:,? ?[(\[]?[a-z][)\]]?){0,6},? (?:and|or|nor) [(\[]?[a-z][)\]]? (?:are|is|can be)"
     r" (?:both |all )?(?:incorrect|wrong|false|not|eliminated|excluded|ruled out)\b"
 )
+_MARKED = re.compile("[☑☒✅✔✓✗✘❌☐%]")  # labels with marks or shares are no bare list
 _MARKS = re.compile(r"[\s(\[\"']*")
 OPERATOR = re.compile(r" ?(?:[+*/×÷=^]|(?:-|times|plus|minus)(?!\w))")
-_LINE_END = re.compile(r"[ .)]*(?:\n|$)")
 _SAME_LINE = re.compile(r"[ .,;]{1,4}[(\[]?")
 _ITEM_END = re.compile(r"[ .,;]*(?:\n|$)")
 _STOPS = ("\n", ". ", "? ", "! ")
@@ -36,13 +37,13 @@ def sole_text(reply: ReplyText) -> Iterator[Verdict]:
     """The reply is exactly an option's text."""
     if len(reply.low) > reply.choices.room or not reply.choices.may_start(reply.low, 0):
         return
-    texts = reply.choices.texts
-    tokens = reply.tokens
+    tokens, read = reply.tokens, reply.choices.read
     opening = _ARTICLE.match(reply.low)
-    if opening and tokens.joined not in texts:
+    if opening and read(tokens) is None:
         tokens = tokenize(reply.low, opening.end())
-    if tokens.joined in texts:
-        yield Verdict.of(texts[tokens.joined], tokens.spans[0][0], tokens.spans[-1][1])
+    option = read(tokens)
+    if option is not None:
+        yield Verdict.of(option, tokens.spans[0][0], tokens.spans[-1][1])
 
 
 def label_with_text(reply: ReplyText) -> Iterator[Verdict]:
@@ -67,13 +68,13 @@ def _past_marks(low: str) -> int:
 def sole_labels(reply: ReplyText) -> Iterator[Verdict]:
     """The reply is only labels: one repeated, or several."""
     known = reply.choices.labels.index_of
-    if _ANSWER_MARK.match(reply.text):
+    if _ANSWER_MARK.match(reply.text) or _MARKED.search(reply.text):
         return
     if not all(match[0] in known for match in first_tokens(reply.low, 2)):
         return
     tokens = reply.tokens
     named = {known.get(word) for word in tokens.joined.split()}
-    if None in named or len(tokens.spans) < 2 or tokens.joined in reply.choices.texts:
+    if None in named or len(tokens.spans) < 2 or reply.choices.read(tokens) is not None:
         return
     start, end = tokens.spans[0]
     option = named.pop()
@@ -102,7 +103,7 @@ def leading_label(reply: ReplyText) -> Iterator[Verdict]:
         found = label_at(reply, at)
         if found is None or found.status != "answered":
             return
-    if _BOTH_WRONG.match(reply.low, found.end):
+    if _BOTH_WRONG.match(reply.low, found.end) or denied_behind(reply, _end(reply, found)):
         return
     if _WRONG_AFTER.match(reply.low, found.end) and not _own_text(reply, found):
         return
@@ -111,10 +112,16 @@ def leading_label(reply: ReplyText) -> Iterator[Verdict]:
         return
     if not _DELIMITER.match(reply.text, found.end) and not _own_text(reply, found):
         return
-    if _other_text(reply, found) or _second_item(reply, found):
+    if _second_item(reply, found):
         yield Verdict("ambiguous", None, found.start, found.end)
         return
     yield found
+
+
+def _end(reply: ReplyText, label: Verdict) -> int:
+    """The end of the label, or of its own text behind it."""
+    assert label.option is not None
+    return own_text_end(reply, label.option, label.end) or label.end
 
 
 def _next_line_is_another(reply: ReplyText, label: Verdict) -> bool:
@@ -158,18 +165,6 @@ def _own_text(reply: ReplyText, label: Verdict) -> bool:
     return own_text_end(reply, label.option, label.end) is not None
 
 
-def _other_text(reply: ReplyText, label: Verdict) -> bool:
-    """Whether the words after the label are the text of another option."""
-    if _own_text(reply, label):
-        return False
-    at = skip_fillers(reply, label.end)
-    named = text_at(reply, at)
-    if named is None or named.option == label.option or OPERATOR.match(reply.low, named.end):
-        return False
-    # On a new line an explanation may begin with an option's text.
-    return "\n" not in reply.low[label.end : at] or bool(_LINE_END.match(reply.low, named.end))
-
-
 def _follows_item(reply: ReplyText, line: int) -> bool:
     """Whether the line before begins with a label too, as in a list of the options."""
     text = reply.text
@@ -191,14 +186,15 @@ def final_text(reply: ReplyText) -> Iterator[Verdict]:
     stop = _last_stop(low, max(0, end - choices.room), end)
     if stop <= 0 or not choices.may_start(low, stop + 1):
         return
-    texts, tokens = choices.texts, tokenize(low, stop + 1, end)
-    if tokens.joined not in texts:
+    tokens = tokenize(low, stop + 1, end)
+    option = choices.read(tokens)
+    if option is None:
         return
     earlier = _last_stop(low, max(0, stop - choices.room), len(low[:stop].rstrip()))
-    before = tokenize(low, max(0, earlier), stop).joined
-    last_word = before.rstrip().rpartition(" ")[2]  # the mark of an item, "D."
-    if before not in texts and last_word not in choices.labels.index_of:
-        yield Verdict.of(texts[tokens.joined], tokens.spans[0][0], tokens.spans[-1][1])
+    before = tokenize(low, max(0, earlier), stop)
+    last_word = before.joined.rstrip().rpartition(" ")[2]  # the mark of an item, "D."
+    if choices.read(before) is None and last_word not in choices.labels.index_of:
+        yield Verdict.of(option, tokens.spans[0][0], tokens.spans[-1][1])
 
 
 def _last_stop(low: str, left: int, end: int) -> int:

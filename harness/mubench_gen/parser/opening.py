@@ -31,12 +31,14 @@ def leading_text(reply: ReplyText) -> Iterator[Verdict]:
         return
     if OPERATOR.match(reply.low, found.end) or _has_rival(reply, found):
         return
+    if reply.low[found.end : found.end + 1] == "?":
+        return
     others = [c for c in answering_claims(reply) if c.option != found.option and _begins(reply, c)]
     if _ENDS.match(reply.low, found.end):
         if any(_next_line(reply, found, claim) for claim in others):
             yield Verdict("ambiguous", None, found.start, found.end)
             return
-    elif _told_in_turn(reply, found, others):
+    elif reply.cut or _told_in_turn(reply, found, others):
         return
     if stance(reply, found.start, found.end) == "asserted":
         yield found

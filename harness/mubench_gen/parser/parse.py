@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mubench_gen.parser.choices import Choices, choices_for
+from mubench_gen.parser.plain import read_plainly
 from mubench_gen.parser.refusals import refuses
 from mubench_gen.parser.reply_text import ReplyText, Verdict
-from mubench_gen.parser.rules import STRONG, WEAK, Tiers
+from mubench_gen.parser.rules import OF_WHOLE, STRONG, WEAK, Tiers
 from mubench_gen.parser.segments import segments
 from mubench_gen.parser.text import fold, hide_thinking, strip_special
 from mubench_gen.types import Answer
 
-_AROUND = " \t\r\n.,:;!?()[]*"
 
-
-def parse_answer(reply: str, options: Sequence[str], labels: Sequence[str] | None = None) -> Answer:
+def parse_answer(
+    reply: str,
+    options: Sequence[str],
+    labels: Sequence[str] | None = None,
+    *,
+    aliases: Sequence[Sequence[str]] | None = None,
+    complete: bool | None = None,
+) -> Answer:
     """Which option a reply names, or why none can be read. Pure; never raises on a reply.
 
-    ValueError where the options or labels cannot be used: none, an empty one, labels that
-    collide or differ from the options in number.
+    `aliases`: for each option further texts that mean it. `complete`: False if the reply was
+    cut off, so that only what it says outright counts; None if that is not known.
+
+    ValueError where the options, labels or aliases cannot be used: none, an empty one, labels
+    that collide, or another number of labels or aliases than of options.
     """
-    choices = choices_for(options, labels)
-    sole = reply.strip(_AROUND)
-    if len(sole) <= choices.labels.longest:
-        index = choices.labels.index_of.get(sole.lower())
-        if index is not None:
-            start = reply.find(sole)
-            return Answer("answered", index, "sole_label", (start, start + len(sole)))
-    return _read(reply, choices)
+    choices = choices_for(options, labels, aliases)
+    answer = read_plainly(reply, choices) or _read(reply, choices, complete)
+    if aliases is not None and answer.span is not None and answer.index is not None:
+        alias = choices.alias_in(reply[slice(*answer.span)], answer.index)
+        return answer if alias is None else replace(answer, alias=alias)
+    if complete is False and answer.status in ("none", "empty"):
+        return replace(answer, status="truncated")
+    return answer
 
 
-def _read(reply: str, choices: Choices) -> Answer:
-    visible, cut = hide_thinking(fold(reply))
-    parts = [strip_special(part) for part in segments(visible, choices)]
-    texts = [ReplyText(part, choices) for part in parts if part.strip()]
-    if not texts:
-        return Answer("truncated" if cut else "empty")
+def _read(reply: str, choices: Choices, complete: bool | None) -> Answer:
+    visible, unclosed = hide_thinking(fold(reply))
+    parts = [part for part in map(strip_special, segments(visible, choices)) if part.strip()]
+    if not parts:
+        return Answer("truncated" if unclosed else "empty")
+    texts = [ReplyText(part, choices) for part in parts]
+    texts[-1].complete = complete
     out_of_range = False
     for tiers in (STRONG, WEAK):
         for text in texts:
@@ -47,7 +58,7 @@ def _read(reply: str, choices: Choices) -> Answer:
                 out_of_range = True
         if out_of_range:
             return Answer("out_of_range")
-    if cut:
+    if unclosed:
         return Answer("truncated")
     return Answer("refused" if any(map(refuses, texts)) else "none")
 
@@ -59,6 +70,8 @@ def _decide(text: ReplyText, tiers: Tiers) -> Answer | None:
         best: tuple[Verdict, str] | None = None
         for rule in tier:
             for verdict in rule(text):
+                if rule in OF_WHOLE and text.cut:
+                    break
                 if best is None or _overrules(verdict, best[0]):
                     best = verdict, rule.__name__
                     text.floor = verdict.start if verdict.status != "out_of_range" else 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.choices import tokenize
+from mubench_gen.parser.option_text import COMMON
 from mubench_gen.parser.reply_text import ReplyText, Verdict
-from mubench_gen.parser.target import COMMON, label_at, skip_fillers
+from mubench_gen.parser.target import label_at, skip_fillers
+from mubench_gen.parser.text import lower
+from mubench_gen.parser.tokens import tokenize
 
 _CUE = re.compile(
     r"\b(?:answer|option|choice|conclusion)(?: to [^.:\n]{1,80})?(?: is| would be|:)\s*"
@@ -41,21 +43,23 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
     tokens = tokenize(reply.low, at, end)
     if not tokens.spans or len(tokens.spans) > _WORDS:
         return
-    index = _quoted(reply, tokens.joined)
+    start, end = tokens.spans[0][0], tokens.spans[-1][1]
+    index = _quoted(reply, tokens.joined, reply.low[start:end])
     if index is None:
         index = _overlapping(reply, tokens.joined)
     if index is not None:
-        yield Verdict.of(index, tokens.spans[0][0], tokens.spans[-1][1])
+        yield Verdict.of(index, start, end)
 
 
-def _quoted(reply: ReplyText, joined: str) -> int | None:
+def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
     """The only option whose text contains these words, adjacent or in another order."""
     if joined in COMMON or (len(joined) < 5 and not joined.strip().isdigit()):
         return None
     keys = reply.choices.keys
     holding = [index for index, key in enumerate(keys) if joined in key]
     if not holding and len(joined) > _CUT_SHORT:
-        holding = [index for index, key in enumerate(keys) if key.startswith(joined.rstrip())]
+        options = reply.choices.options
+        holding = [k for k, option in enumerate(options) if lower(option).startswith(written)]
     if not holding and joined.count(" ") > _IN_ANY_ORDER:
         words = joined.split()
         if len(set(words)) == len(words):

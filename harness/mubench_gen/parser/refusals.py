@@ -10,6 +10,7 @@ _CANNOT = (
     r"can ?not|can't|could ?n[o']t|unable to|not able to|not possible to|impossible to"
     r"|difficult to|hard to|challenging to"
 )
+_IMAGE = "image|picture|photo|photograph|micrograph|figure|attachment|slide|file"
 _ANSWERING = (
     r"determin|identif|answer|see|view|provid|assist|help|analy[sz]|say|tell|choose|select|pick"
     r"|decid|access|diagnos|assess|confidently|ascertain|conclude|know|make|confirm|give|judge"
@@ -17,14 +18,23 @@ _ANSWERING = (
 )
 REFUSAL = re.compile(
     rf"\b(?:(?:{_CANNOT})\s{{1,3}}(?:\w{{1,20}}\s{{1,3}}){{0,4}}?(?:{_ANSWERING})\w*"
-    r"|i'm sorry|i am sorry|i apologi[sz]e|i (?:do not|don't) (?:know|have)|no idea|not sure"
+    r"|i (?:do not|don't) (?:know|have)|no idea|not sure"
     r"|(?:not|n't) (?:enough|sufficient) (?:\w+ )?(?:information|context|detail|evidence)"
-    r"|insufficient (?:information|context|detail)|as an ai|as a (?:text-based|language)"
+    r"|insufficient (?:information|context|detail)"
+    rf"|no (?:{_IMAGE})s? (?:was|is|were|are|has been|have been|(?:seems?|appears?) to be"
+    r"|could be)? ?(?:provided|attached|given|uploaded|visible|included"
+    r"|shared|available|present|found|here)"
+    r"|(?:please|could you|can you|kindly) (?:\w+ )?(?:share|provide|upload|attach|send|re-?upload)"
+    r"|(?:do not|don't|did not|didn't) (?:see|receive|find) (?:an|any|the|your)"
     r"|ich kann .{0,20}nicht|weiß nicht|je ne (?:peux|sais)|no puedo|no sé|não posso|não sei)\b"
     r"|无法(?:确定|判断|回答|识别|看到|提供)|不能确定|不知道|抱歉|对不起|わかりません|申し訳"
 )
 
 
+# How refusals begin, and answers as well: "I'm sorry for the confusion; it is B."
+_POLITE = re.compile(r"\b(?:sorry|apologi[sz]e|as an ai|as a (?:text-based|language))\b")
+
+
 def refuses(reply: ReplyText) -> bool:
     """Whether the reply says that it cannot or will not answer."""
-    return bool(REFUSAL.search(reply.low))
+    return bool(REFUSAL.search(reply.low) or _POLITE.search(reply.low))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from mubench_gen.parser.choices import text_ends, tokenize
 from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.tokens import text_ends, tokenize
 
 _GAP = re.compile(
     r"[\s()\[\].,:;\"'>/\-]*(?:(?:and|or|und|et|y|e|ou|o|和|或|options?|choices?)\s+)?[\s(\[\"']*"
@@ -36,18 +36,24 @@ _WINDOW = 400
 
 def own_text_end(reply: ReplyText, index: int, end: int) -> int | None:
     """The end of option `index`'s text if it follows a label that ends at `end`, else None."""
-    if end >= len(reply.low):
+    known = reply.own.get((index, end), -1)
+    if known == -1:
+        known = reply.own[index, end] = _own_text_end(reply, index, end)
+    return known
+
+
+def _own_text_end(reply: ReplyText, index: int, end: int) -> int | None:
+    if end >= len(reply.low) or not reply.choices.may_start(reply.low, end, index):
         return None
-    key = reply.choices.key(index)
-    if not key or not reply.choices.may_start(reply.low, end, index):
-        return None
-    words = reply.choices.words(key)
     limit = end + reply.choices.room
-    own = text_ends(reply.low, end, words, limit)
-    if own is None:
-        article = _ARTICLE.match(reply.low, end)
-        own = text_ends(reply.low, article.end(), words, limit) if article else None
-    return own
+    article = _ARTICLE.match(reply.low, end)
+    for key in reply.choices.owned(index):
+        own = text_ends(reply.low, end, key, limit)
+        if own is None and article:
+            own = text_ends(reply.low, article.end(), key, limit)
+        if own is not None:
+            return own
+    return None
 
 
 def _is_next_item(reply: ReplyText, at: int, index: int) -> bool:

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from mubench_gen.parser.choices import Choices, Tokens, tokenize
+from mubench_gen.parser.choices import Choices
+from mubench_gen.parser.completeness import looks_cut
+from mubench_gen.parser.mentions import mentions
 from mubench_gen.parser.text import lower, strip_markup
+from mubench_gen.parser.tokens import Tokens, tokenize
 from mubench_gen.types import Status
 
 Stance = Literal["asserted", "denied", "contrasted", "open", "supposed"]
@@ -54,18 +57,23 @@ class ReplyText:
     """A folded reply, its text without markup, and that in lower case: all of one length."""
 
     __slots__ = (
+        "_cut",
         "_mentions",
         "_tokens",
         "choices",
         "claims",
+        "complete",
         "floor",
         "labels",
         "low",
         "marked",
+        "own",
         "text",
     )
 
     def __init__(self, marked: str, choices: Choices) -> None:
+        self.complete: bool | None = True  # None: told by how the reply ends
+        self._cut: bool | None = None
         self.marked = marked
         self.text = strip_markup(marked)
         self.low = lower(self.text)
@@ -73,8 +81,16 @@ class ReplyText:
         self.floor = 0  # start of the last declaration found so far: earlier ones don't count
         self.labels: list[Label] | None = None  # filled by `labels_in_prose.labels_named`
         self.claims: list[Claim] | None = None  # filled by the rules that weigh claims
+        self.own: dict[tuple[int, int], int | None] = {}  # kept by `own_text_end`
         self._tokens: Tokens | None = None
         self._mentions: list[tuple[int, int, int]] | None = None
+
+    @property
+    def cut(self) -> bool:
+        """Whether the reply ends before it was finished."""
+        if self._cut is None:
+            self._cut = looks_cut(self.marked) if self.complete is None else not self.complete
+        return self._cut
 
     @property
     def tokens(self) -> Tokens:
@@ -89,7 +105,8 @@ class ReplyText:
         if self._mentions is None:
             # Most replies mention no text, so that tokenising them would be wasted.
             near = any(head in self.low for head in self.choices.heads)
-            self._mentions = self.choices.mentions(self.tokens, self.low) if near else []
+            found = mentions(self.choices, self.tokens, self.text, self.low) if near else []
+            self._mentions = found
         return self._mentions
 
 

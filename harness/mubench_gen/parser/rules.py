@@ -18,6 +18,7 @@ from mubench_gen.parser.conclusions import (
 )
 from mubench_gen.parser.correct import item_marked_correct, said_correct
 from mubench_gen.parser.declared import declared_answer, declared_cjk
+from mubench_gen.parser.declared_abroad import declared_abroad
 from mubench_gen.parser.leading import (
     final_line,
     final_text,
@@ -32,6 +33,7 @@ from mubench_gen.parser.partial import partial_text
 from mubench_gen.parser.quantities import counted, result
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
+from mubench_gen.parser.weights import checked, weighed
 
 Rule = Callable[[ReplyText], Iterator[Verdict]]
 Tiers = tuple[tuple[Rule, ...], ...]
@@ -42,10 +44,13 @@ STRONG: Tiers = (
     (sole_text, sole_labels),
     (
         json_answer,
+        weighed,
+        checked,
         answer_tag,
         boxed,
         declared_answer,
         declared_cjk,
+        declared_abroad,
         chosen,
         corrected,
         said_correct,
@@ -53,6 +58,25 @@ STRONG: Tiers = (
     ),
     (leading_label,),
     (final_line,),
+)
+# These read how a reply ends or what it leaves unsaid, so that they need the whole of it.
+OF_WHOLE: frozenset[Rule] = frozenset(
+    (
+        item_marked_correct,
+        final_line,
+        final_text,
+        only_marked_label,
+        result,
+        only_option,
+        counted,
+        true_or_false,
+        text_then_label,
+        therefore,
+        concluded,
+        ordinal,
+        eliminated,
+        partial_text,
+    )
 )
 WEAK: Tiers = (
     (pointed_label,),

@@ -6,8 +6,9 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.choices import Choices, tokenize
+from mubench_gen.parser.choices import Choices
 from mubench_gen.parser.text import lower
+from mubench_gen.parser.tokens import tokenize
 
 _NEXT = re.compile(
     r"\n[ \t#*]*(?:(?:next )?question|q|problem|exercise|passage|context|human|user|instruction"

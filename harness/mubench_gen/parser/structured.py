@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
-from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
 from mubench_gen.parser.target import target_at
+from mubench_gen.parser.text import fold, lower
+from mubench_gen.parser.tokens import tokenize
 
 _BOX = re.compile(r"\\f?boxed\s*\{")
 _TAG = re.compile(r"<(?:answer|final_answer|ans)>", re.IGNORECASE)
 _JSON = re.compile(
     r"[\"'](?:final_?|correct_?|selected_?|predicted_?)?(?:answer|choice|option|label|letter"
-    r"|prediction|selection)(?:_[a-z]{1,12})?[\"']\s*:\s*",
+    r"|prediction|selection|result|class|category|diagnosis|pick|response|output|final)(?:_[a-z]{1,12})?[\"']\s*:\s*",
     re.IGNORECASE,
 )
+_VALUE = re.compile(r":\s{0,4}([\"'])(.{1,200}?)\1(?=\s{0,4}[,}\]\n])")
 
 
 def _after_marks(reply: ReplyText, pattern: re.Pattern[str]) -> Iterator[Verdict]:
@@ -38,5 +42,18 @@ def answer_tag(reply: ReplyText) -> Iterator[Verdict]:
 
 def json_answer(reply: ReplyText) -> Iterator[Verdict]:
     """{"answer": "B"}, whole or in a fence."""
-    if "{" in reply.marked:
-        yield from _after_marks(reply, _JSON)
+    if "{" not in reply.marked:
+        return
+    found = list(_after_marks(reply, _JSON))
+    yield from found or _only_value(reply)
+
+
+def _only_value(reply: ReplyText) -> Iterator[Verdict]:
+    """The one option whose text is a whole value: {"tissue": "mucus", "why": "…"}."""
+    found = {}
+    for value in islice(_VALUE.finditer(reply.marked), MANY):
+        option = reply.choices.read(tokenize(lower(fold(value[2]))))
+        if option is not None and option >= 0:
+            found[option] = Verdict.of(option, *value.span(2))
+    if len(found) == 1:
+        yield from found.values()

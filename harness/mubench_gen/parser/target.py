@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-from mubench_gen.parser.choices import text_ends, tokenize
+from mubench_gen.parser.names import is_name
+from mubench_gen.parser.option_text import any_text_at, contradicts
 from mubench_gen.parser.repeated_options import own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.tokens import tokenize
 
 _LEAD = re.compile(r"(?:[\s:=>\"'(\[<,\\]|-(?!\.?\d)|\.(?!\d))*")
 _FILLER = re.compile(
@@ -35,21 +37,11 @@ _JOIN_BACK = re.compile(
     r"\s*(?:is|was|does|has|would|seems?|不|是错)\b|[^.\n]{0,40}\b(?:wrong|incorrect|not|false)\b"
 )
 _SEVERAL = re.compile(r"[A-Z]{2,6}(?![0-9A-Za-z_])")
-_ARTICLE = re.compile(r"(?:an?|the)\s+")
-_META = re.compile(
-    r"(?:none|neither|all) of (?:(?:the|these|those|them) ?)+"
-    r"(?:above|options?|choices?|answers?|given|listed)*"
-)
 _PART = re.compile(r"['-][^\W\d_]")  # "D'accord", "B-cell"
 _INITIAL = re.compile(r"\.[A-Z]\.")  # "W.E.B. …": a name's initials
 LABEL_BEHIND = re.compile(r"[\"']?\s?[(\[](?:option |choice )?([A-Za-z0-9]{1,3})[)\]]")
 NOT = re.compile(r"[\s:]*(?:not|n't|never|neither|nicht|pas|no|não|不)\b")
-# An option may be the letter A itself; "a cell" is an article, "a is the type" is not.
-ARTICLE_A = re.compile(r"a (?!(?:is|are|has|and|or|would|can|antigens?)\b)[a-z]")
 WINDOW = 160
-DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "]", '"', "'", "-")
-# Words that may be options, or just fill a sentence.
-COMMON = {" yes ", " no ", " true ", " false ", " none ", " both ", " all ", " not ", " neither "}
 
 
 def skip_fillers(reply: ReplyText, at: int) -> int:
@@ -90,6 +82,8 @@ def label_at(reply: ReplyText, at: int) -> Verdict | None:
     end = match.end()
     if _joined(reply, end, index):
         return Verdict("ambiguous", None, at, end)
+    if contradicts(reply, index, end):
+        return Verdict("contradiction", None, at, end)
     return Verdict.of(index, at, end)
 
 
@@ -128,6 +122,8 @@ def _out_of_range(reply: ReplyText, at: int, end: int) -> Verdict | None:
 def _stands_as_label(reply: ReplyText, at: int, end: int) -> bool:
     """Whether the token is a label, not an article, a quantity or a part of a word."""
     text = reply.text
+    if is_name(reply, at, end):
+        return False
     after = text[end : end + 2]
     if not after or after[0] == "\n":
         return True
@@ -148,15 +144,19 @@ def _label_before_words(reply: ReplyText, at: int, end: int) -> bool:
     token = reply.text[at:end]
     words = tokenize(reply.low, end, min(len(reply.low), end + WINDOW)).joined
     whole = f" {token.lower()}{words}"
-    keys = reply.choices.keys
-    index = reply.choices.labels.index_of.get(token.lower())
-    own = keys[index] if index is not None else ""
-    if own and words.startswith(own):
+    choices = reply.choices
+    index = choices.labels.index_of.get(token.lower())
+    if index is not None and words.startswith(choices.key(index) or "\0"):
         return True
-    if any(key and len(key) > len(token) + 2 and whole.startswith(key) for key in keys):
+    # What begins as the label does, or as what follows it: "B cells", "A mitochondrion".
+    letters = (token[0].lower(), words[1:2])
+    keys = choices.texts if any(letter in choices.initials for letter in letters) else {}
+    if any(keys[key] == index and words.startswith(key) for key in keys):
+        return True
+    if any(len(key) > len(token) + 2 and whole.startswith(key) for key in keys):
         return False
     separator = reply.text[end]
-    if separator == ".":
+    if separator == "." or reply.text.startswith(" (", end):
         return True
     if separator == "-":
         return not reply.text[end + 1 : end + 2].isalpha()
@@ -164,7 +164,7 @@ def _label_before_words(reply: ReplyText, at: int, end: int) -> bool:
         return words == " "
     if token not in "Aa" or words == " " or reply.text[at - 1 : at] in ("(", "["):
         return True
-    if any(key and words.startswith(key) for key in keys):
+    if any(words.startswith(key) for key in keys):
         return False
     return token != "a" and bool(_AFTER_ARTICLE_LETTER.match(reply.low, end))
 
@@ -210,51 +210,19 @@ def _past_own_text(reply: ReplyText, end: int, index: int) -> int:
 def text_at(reply: ReplyText, at: int) -> Verdict | None:
     """The longest option whose text begins at `at`, after an optional article.
 
-    Ambiguous if another option is named along with it: "heat and light", "oxygen (B)".
+    Ambiguous if another option is named along with it: "heat and light"; a contradiction if
+    another option's label is behind it: "oxygen (B)".
     """
-    found = _any_text_at(reply, at)
+    found = any_text_at(reply, at)
     if found is None or found.option is None:
         return found
     label = LABEL_BEHIND.match(reply.text, found.end)
-    if label:
+    if label and not is_name(reply, *label.span(1)):
         option = reply.choices.labels.index_of.get(label[1].lower(), found.option)
         if option != found.option:
-            return Verdict("ambiguous", None, found.start, found.end)
+            return Verdict("contradiction", None, found.start, found.end)
     join = _JOIN.match(reply.low, found.end)
-    other = _any_text_at(reply, join.end()) if join else None
+    other = any_text_at(reply, join.end()) if join else None
     if other is None or other.option == found.option or _JOIN_BACK.match(reply.low, other.end):
         return found
     return Verdict("ambiguous", None, found.start, found.end)
-
-
-def _any_text_at(reply: ReplyText, at: int) -> Verdict | None:
-    found = _text_from(reply, at)
-    if found is None:
-        article = _ARTICLE.match(reply.low, at)
-        found = _text_from(reply, article.end()) if article else None
-    return found or _meta_from(reply, at)
-
-
-def _meta_from(reply: ReplyText, at: int) -> Verdict | None:
-    """ "None of these" if "none of the above" is offered; the same for "all"."""
-    said = _META.match(reply.low, at)
-    option = reply.choices.meta_option(said[0].split()[0]) if said else None
-    return Verdict.of(option, at, said.end()) if said and option is not None else None
-
-
-def _text_from(reply: ReplyText, at: int) -> Verdict | None:
-    choices, low = reply.choices, reply.low
-    if not choices.may_start(low, at):
-        return None
-    for key in choices.by_length:
-        end = text_ends(low, at, choices.words(key), at + choices.room)
-        if end is None:
-            continue
-        if low[end : end + 1] == "-" and low[end + 1 : end + 2].isalpha():
-            continue
-        if key == " a " and ARTICLE_A.match(low, end - 1):
-            continue
-        if key in COMMON and low[end : end + 1] not in DELIMITERS:
-            continue
-        return Verdict.of(choices.texts[key], at, end)
-    return None

@@ -57,6 +57,7 @@ def make_manifest(
             **_beside(plan),
         },
         "tasks": {task.name: {"title": task.title, "group": task.group} for task in plan.tasks},
+        **_aliases(plan),
         "plugin": {
             "name": plan.plugin.name,
             "distribution": plan.plugin.distribution,
@@ -97,6 +98,12 @@ def _beside(plan: Plan) -> dict[str, Any]:
     """Digests that only some runs have: of files that options name, of a judge."""
     files = {"files": dict(plan.weights.files)} if plan.weights.files else {}
     return {**files, **({"judge": plan.judge.digest} if plan.judge is not None else {})}
+
+
+def _aliases(plan: Plan) -> dict[str, Any]:
+    """The words that replies may name options by, of the tasks that have any."""
+    found = {task.name: dict(task.aliases) for task in plan.tasks if task.aliases}
+    return {"aliases": found} if found else {}
 
 
 def _image_files(dataset: Dataset) -> dict[str, Any]:

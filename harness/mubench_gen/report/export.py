@@ -45,8 +45,9 @@ if TYPE_CHECKING:
 _TEXTS = ("run", "plugin", "model", "data", "prompt", "control", "part", "name")
 _COUNTS = ("n", "n_errors", "planned")
 _SHARES = (
-    "accuracy", "ci95_low", "ci95_high", "answered", "accuracy_answered", "bound_low",
-    "bound_high", "chance", "majority", "chance_corrected", "grit",
+    "accuracy", "ci95_low", "ci95_high", "answered", "contradiction", "accuracy_strict",
+    "answered_strict", "accuracy_answered", "bound_low", "bound_high", "chance", "majority",
+    "chance_corrected", "grit",
 )  # fmt: skip
 TIDY = ("run", "plugin", "model", "data", "prompt", "control", "finished", "part", "name",
         *_COUNTS, *_SHARES)  # fmt: skip
@@ -228,6 +229,9 @@ def _score(row: ScoreRow) -> dict[str, Any]:
         "ci95_low": low,
         "ci95_high": high,
         "answered": score.statuses.get("answered", 0.0) if score.n else None,
+        "contradiction": score.statuses.get("contradiction", 0.0) if score.n else None,
+        "accuracy_strict": score.accuracy_strict,
+        "answered_strict": score.answered_strict,
         "accuracy_answered": score.accuracy_answered,
         "bound_low": worst,
         "bound_high": best,

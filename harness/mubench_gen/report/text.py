@@ -171,6 +171,11 @@ def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
     if unanswered:
         shares = ", ".join(f"{status} {percent(share)}" for status, share in unanswered.items())
         told.append(f"Unanswered, counted wrong: {shares}.")
+    if pooled.answered_strict not in (None, pooled.statuses.get("answered", 0.0)):
+        told.append(
+            f"Read strictly, by rules that are right in 99 of 100 readings: accuracy "
+            f"{percent(pooled.accuracy_strict)}, answered {percent(pooled.answered_strict)}."
+        )
     places = scores.controls["pooled"]
     if places.answered_at:
         answers = " ".join(percent(share) for share in places.answered_at)

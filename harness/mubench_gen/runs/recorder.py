@@ -62,6 +62,7 @@ class Recorder:
         self._flushed = time.monotonic()
         self._right = self._scored = self._errors = 0
         self._conversions: set[str] = set()
+        self._told_cut = False
         self.done = records.finished
         self.failed_before = records.failures
         self.folder = records.path.parent
@@ -132,6 +133,7 @@ class Recorder:
                     finish_reason=record["finish_reason"],
                     usage=record["usage"],
                     seconds=record["seconds"],
+                    reasoning=blanked(record.get("reasoning")),
                 )
         return None
 
@@ -142,7 +144,10 @@ class Recorder:
             read = self._read.pop(item.id, None)
             answer = read or read_answer(response, item.readout, item.rendered)
             boxes = None
+            if answer.status == "truncated" and not (response.reply or "").strip():
+                self._tell_cut(item)
         record = make_record(item, response, answer, plugin=self._plugin, model=self._model)
+        record |= _rare_fields(response, answer)
         if boxes is not None:
             record |= {"correct": None, "boxes": boxes}
         if item.readout == "similarity":
@@ -183,6 +188,16 @@ class Recorder:
             self._conversions.add(conversion)
             log(f"Image policy: {conversion} ({image.name} is the first)")
 
+    def _tell_cut(self, item: Item) -> None:
+        """Say once that a model was cut off before it began to answer."""
+        if not self._told_cut:
+            self._told_cut = True
+            limit = item.request.sampling.max_tokens if item.request else item.rendered.max_tokens
+            log(
+                f"{item.id}: the reply was cut off at {limit:,} tokens, before its answer began. "
+                "Give more room with --max-tokens; records keep what the model thought."
+            )
+
     def _tell(self, item: Item, error: Failure) -> None:
         if self._errors <= _SHOWN_ERRORS:
             said = error.message.removeprefix(f"{error.type}: ")
@@ -203,6 +218,12 @@ def _read_boxes(
     return response, Answer("error"), unread_boxes(rendered)
 
 
+def _rare_fields(response: Response, answer: Answer) -> dict[str, Any]:
+    """The fields that only some records have: what the model thought, and the deciding alias."""
+    found = {"reasoning": response.reasoning, "alias": answer.alias}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _similarity_fields(record: Record) -> dict[str, Any]:
     """The fields of a similarity read-out; records of older runs lack some of them."""
     found = {name: record.get(name) for name in _SIMILARITY_FIELDS}
@@ -211,8 +232,12 @@ def _similarity_fields(record: Record) -> dict[str, Any]:
 
 def _blanked(response: Response) -> Response:
     """Masks secrets before the reply is parsed, so that spans fit the recorded reply."""
-    reply = None if response.reply is None else blank(response.reply)
-    return response if reply == response.reply else replace(response, reply=reply)
+    reply, reasoning = (
+        None if text is None else blank(text) for text in (response.reply, response.reasoning)
+    )
+    if (reply, reasoning) == (response.reply, response.reasoning):
+        return response
+    return replace(response, reply=reply, reasoning=reasoning)
 
 
 def _unread(item: Item, response: Response) -> Unread:

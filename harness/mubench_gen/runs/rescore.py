@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from mubench_gen.errors import DefinitionError
 from mubench_gen.parser.answer import answer_of
 from mubench_gen.parser.judge import is_judged
+from mubench_gen.parser.strictness import is_strict
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record, reread_boxes
 from mubench_gen.scores.measured import Measured
@@ -15,9 +18,11 @@ from mubench_gen.scores.metrics import ChosenMetric
 from mubench_gen.scores.score import Scores, score
 from mubench_gen.storage.records import Record, RecordFile
 from mubench_gen.storage.run_folder import RECORDS, locked
-from mubench_gen.types import Answer
+from mubench_gen.tasks.task import load_task
+from mubench_gen.types import Answer, Task
 
 _ANSWER_FIELDS = ("status", "choice", "rule", "span", "tied", "correct")
+Vocabularies = Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]  # by task
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +46,31 @@ class Rescored:
     changes: list[ChangedAnswer]
 
 
-def rescore(run: Run) -> Rescored:
-    """Read all the replies of a run again."""
+def rescore(
+    run: Run, *, aliases: bool = True, strict: bool = False, tasks: Sequence[Task] = ()
+) -> Rescored:
+    """Read all the replies of a run again.
+
+    aliases: whether the tasks' aliases count, those of `tasks` before today's of the same name.
+    strict: whether only rules count that are hardly ever wrong (`parser.strictness`).
+    """
     changes: list[ChangedAnswer] = []
-    return Rescored(score(_read_again(run, changes)), changes)
+    known = vocabularies(run, tasks) if aliases else {}
+    return Rescored(score(_read_again(run, changes, known, strict=strict)), changes)
+
+
+def vocabularies(run: Run, tasks: Sequence[Task] = ()) -> Vocabularies:
+    """The aliases of a run's tasks: given ones, today's, or else those that it was read with."""
+    found = {
+        name: tuple((option, tuple(words)) for option, words in known.items())
+        for name, known in run.manifest.get("aliases", {}).items()
+    }
+    for name in run.manifest.get("tasks") or {}:
+        with suppress(DefinitionError):
+            today = load_task(name)
+            if today.sha256 == (run.manifest.get("content") or {}).get("tasks", {}).get(name):
+                found[name] = today.aliases
+    return found | {task.name: task.aliases for task in tasks}
 
 
 def measured(
@@ -66,27 +92,32 @@ def save(run: Run, changes: list[ChangedAnswer], metrics: Sequence[ChosenMetric]
         Run(Path(run.dir)).write_scores(metrics)
 
 
-def _read_again(run: Run, changes: list[ChangedAnswer]) -> Iterator[Record]:
+def _read_again(
+    run: Run, changes: list[ChangedAnswer], known: Vocabularies, *, strict: bool
+) -> Iterator[Record]:
     for record in run.records():
         if record["status"] == "error":
             yield record
             continue
-        again = _again(record)
-        if any(again.get(f) != record.get(f) for f in (*_ANSWER_FIELDS, "boxes")):
+        again = _again(record, known, strict=strict)
+        if any(again.get(f) != record.get(f) for f in (*_ANSWER_FIELDS, "alias", "boxes")):
             changes.append(ChangedAnswer(record, again))
         yield again
 
 
-def _again(record: Record) -> Record:
+def _again(record: Record, known: Vocabularies, *, strict: bool) -> Record:
     if is_box_record(record):
         return _boxes(record)
-    answer = _answer(record)
+    answer = _answer(record, known)
+    if strict and not is_strict(answer.rule):
+        answer = Answer("none" if answer.status == "answered" else answer.status)
+        return _answered(record, answer)
     if answer.status != "answered" and is_judged(record["rule"]):
         return record  # a judge read what the rules still cannot
     return _answered(record, answer)
 
 
-def _answer(record: Record) -> Answer:
+def _answer(record: Record, known: Vocabularies) -> Answer:
     scores = record["scores"]
     return answer_of(
         record["reply"],
@@ -95,6 +126,7 @@ def _answer(record: Record) -> Answer:
         readout=record["readout"],
         options=tuple(record["options"]),
         labels=tuple(record["labels"]),
+        vocabulary=known.get(record["task"], ()),
     )
 
 
@@ -104,8 +136,10 @@ def _boxes(record: Record) -> Record:
 
 
 def _answered(record: Record, answer: Answer) -> Record:
+    kept = {name: value for name, value in record.items() if name != "alias"}
     return {
-        **record,
+        **kept,
+        **({} if answer.alias is None else {"alias": answer.alias}),
         "tied": answer.tied,
         "status": answer.status,
         "choice": answer.index,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from mubench_gen.parser.strictness import is_strict
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
 from mubench_gen.scores.score import Score, ScoreTally, image_of
@@ -35,11 +36,11 @@ class BreakdownTally:
         if self._seen <= _LOOKED_AT:
             self._known |= field_names(record)
         right, options = bool(record["correct"]), len(record["options"])
-        image = hashed(image_of(record))
+        image, firm = hashed(image_of(record)), is_strict(record["rule"])
         for name, tallies in self._tallies.items():
             value = value_of(record, name)
             if value in tallies or len(tallies) < _MOST_VALUES:
-                tallies[value].add(record["status"], right, options, image)
+                tallies[value].add(record["status"], right, options, image, strict=firm)
 
     def scores(self) -> dict[str, dict[str, Score]]:
         """The scores by field and value, in the order of `value_order`."""

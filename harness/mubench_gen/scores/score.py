@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
+from mubench_gen.parser.strictness import is_strict
 from mubench_gen.scores.agreement import Agreement, AgreementTally
 from mubench_gen.scores.calibration import Calibration, CalibrationTally, probabilities_of
 from mubench_gen.scores.clusters import Clusters
@@ -27,7 +28,8 @@ class Score:
     n: items without errors. accuracy: unanswered counted as wrong. accuracy_answered: among
     the answered. bounds: unanswered all wrong, all right. chance: mean of 1 / options.
     chance_corrected: (accuracy − chance) / (1 − chance). ci95: of accuracy, clustered by
-    image. statuses: the share of each status among n.
+    image. statuses: the share of each status among n. accuracy_strict and answered_strict: where
+    only the rules of `parser.strictness` count, and what others read is unanswered.
     """
 
     n: int
@@ -39,6 +41,8 @@ class Score:
     chance_corrected: float | None
     ci95: tuple[float, float] | None
     statuses: Mapping[str, float]
+    accuracy_strict: float | None = None
+    answered_strict: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +94,13 @@ class Scores:
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's `scores` object."""
-        plain: dict[str, Any] = {"pooled": asdict(self.pooled), "macro": self.macro}
+        plain: dict[str, Any] = {"pooled": _plain(self.pooled), "macro": self.macro}
+        pooled = self.pooled
+        plain["strict"] = {"accuracy": pooled.accuracy_strict, "answered": pooled.answered_strict}
         for part in ("tasks", "datasets", "prompts", "readouts"):
             groups: Mapping[str, Score] = getattr(self, part)
             if part in ("tasks", "datasets") or len(groups) > 1:
-                plain[part] = {name: asdict(score) for name, score in groups.items()}
+                plain[part] = {name: _plain(score) for name, score in groups.items()}
         if self.boxes:
             plain["boxes"] = {name: asdict(score) for name, score in self.boxes.items()}
         if self.calibration:
@@ -108,6 +114,11 @@ class Scores:
         return plain
 
 
+def _plain(score: Score) -> dict[str, Any]:
+    """The contract's object of one group; `strict` stands beside the groups."""
+    return {k: v for k, v in asdict(score).items() if not k.endswith("_strict")}
+
+
 class ScoreTally:
     """Counts of one group of records, in memory that grows neither with them nor the images.
 
@@ -117,24 +128,32 @@ class ScoreTally:
     __slots__ = ("clusters", "kinds")
 
     def __init__(self) -> None:
-        self.kinds: Counter[tuple[str, bool, int]] = Counter()  # (status, right, options)
+        self.kinds: Counter[tuple[str, bool, int, bool]] = Counter()
         self.clusters = Clusters()
 
-    def add(self, status: str, right: bool, options: int, image: int) -> None:
-        """Count a record; `image` is the hash (`hashed`) of the image's name."""
-        self.kinds[status, right, options] += 1
+    def add(
+        self, status: str, right: bool, options: int, image: int, *, strict: bool = True
+    ) -> None:
+        """Count a record; `image` is the hash (`hashed`) of the image's name.
+
+        strict: whether the rule that read it is one of `parser.strictness`.
+        """
+        self.kinds[status, right, options, strict] += 1
         if status != "error":
             self.clusters.add(image, right=right)
 
     def score(self) -> Score:
         statuses, options, errors, right = Counter[str](), Counter[int](), 0, 0
-        for (status, is_right, count), k in self.kinds.items():
+        firm = firm_right = 0
+        for (status, is_right, count, strict), k in self.kinds.items():
             if status == "error":
                 errors += k
                 continue
             statuses[status] += k
             options[count] += k
             right += is_right * k
+            firm += strict * (status == "answered") * k
+            firm_right += strict * is_right * k
         n, answered = statuses.total(), statuses["answered"]
         if not n:
             return Score(0, errors, None, None, None, None, None, None, {})
@@ -149,6 +168,8 @@ class ScoreTally:
             chance_corrected=(accuracy - chance) / (1 - chance) if chance < 1 else None,
             ci95=clustered_interval(self.clusters),
             statuses={status: k / n for status, k in sorted(statuses.items()) if k},
+            accuracy_strict=firm_right / n,
+            answered_strict=firm / n,
         )
 
 
@@ -201,9 +222,10 @@ def score(records: Iterable[Record]) -> Scores:
         status, gold, options = record["status"], record["gold"], record["options"]
         right, image = bool(record["correct"]), image_of(record)
         number = hashed(image)
-        pooled.add(status, right, len(options), number)
+        firm = is_strict(record["rule"])
+        pooled.add(status, right, len(options), number, strict=firm)
         for field_, tallies in groups.items():
-            tallies[record[field_]].add(status, right, len(options), number)
+            tallies[record[field_]].add(status, right, len(options), number, strict=firm)
         siblings.add(record, image)
         if status != "error":
             task = record["task"]

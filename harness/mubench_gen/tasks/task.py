@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from datetime import date, time
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mubench_gen.errors import DefinitionError, did_you_mean
+from mubench_gen.parser.vocabulary import shared_aliases
 from mubench_gen.plugins import task_packages as packaged
 from mubench_gen.prompts.toml_files import (
     first_problem,
@@ -25,6 +27,7 @@ from mubench_gen.storage.paths import user_path
 from mubench_gen.types import Task
 
 SUFFIX = ".toml"
+_ALIASES = re.compile(r"\n^\[aliases\]\n.*?(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
 
 
 class TaskFile(BaseModel):
@@ -43,6 +46,10 @@ class TaskFile(BaseModel):
     fields: dict[str, Any] = Field(
         default_factory=dict, description="entries of your own, for templates as task.NAME"
     )
+    aliases: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="for an option, further words that mean it in replies, and no other option",
+    )
     expected: dict[Literal["questions", "options", "approximate"], int] = Field(
         default_factory=dict, description="what the published data has, for the listing"
     )
@@ -51,6 +58,13 @@ class TaskFile(BaseModel):
     @classmethod
     def _without_dates(cls, fields: dict[str, Any]) -> dict[str, Any]:
         return {key: _dateless(value) for key, value in fields.items()}
+
+    @field_validator("aliases")
+    @classmethod
+    def _of_one_option_each(cls, aliases: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for alias, option, other in shared_aliases(list(aliases.items())):
+            raise ValueError(f"{alias!r} means both {option!r} and {other!r}; leave it out")
+        return aliases
 
 
 def _dateless(value: Any) -> Any:
@@ -164,6 +178,8 @@ def _read(path: Path) -> Task:
         ) from None
     return Task(
         name=path.stem,
-        sha256=hashlib.sha256(source.encode()).hexdigest(),
-        **{key: getattr(definition, key) for key in TaskFile.model_fields},
+        # Aliases change how replies are read, not what is asked: a run can go on with new ones.
+        sha256=hashlib.sha256(_ALIASES.sub("", source).encode()).hexdigest(),
+        **{key: getattr(definition, key) for key in TaskFile.model_fields if key != "aliases"},
+        aliases=tuple(definition.aliases.items()),
     )

@@ -44,7 +44,9 @@ def read_reply(content: bytes, names: Names) -> Reply:
         text, reason = refusal, REFUSAL
     if not text and (message.get("tool_calls") or message.get("function_call")):
         raise _bad("the server took the reply for a tool call, though no tool was offered", content)
-    return Reply(text, finish_reason=reason, usage=read_usage(document))
+    return Reply(
+        text, finish_reason=reason, usage=read_usage(document), reasoning=_reasoning(message)
+    )
 
 
 def read_logprobs(content: bytes, names: Names) -> TopLogprobs | Reply:
@@ -131,6 +133,15 @@ def _text(message: Mapping[str, Any], content: bytes) -> tuple[str, str]:
     if not isinstance(said, (str, list)) and said is not None:
         raise _bad(f"the reply is not text but {type(said).__name__}", content)
     return _joined(parts, "text"), _joined(parts, "refusal")
+
+
+def _reasoning(message: Mapping[str, Any]) -> str | None:
+    """What the model thought, in the field that vLLM and SGLang, or OpenRouter, give it in."""
+    for name in ("reasoning_content", "reasoning"):
+        thought = message.get(name)
+        if isinstance(thought, str) and thought.strip():
+            return thought
+    return None
 
 
 def _joined(parts: Sequence[Any], name: str) -> str:

@@ -11,6 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -146,7 +147,7 @@ class RequestWriter:
                 f"{reply.text[:80]!r}. It does not do structured output as a server of the kind "
                 f"{self.kind} does: use --readout parse, or another -o engine.kind"
             )
-        return Reply(text, reply.finish_reason, reply.usage)
+        return replace(reply, text=text)
 
 
 def _content(turn: Message, urls: Urls) -> str | list[dict[str, Any]]:

@@ -13,7 +13,8 @@ from mubench_gen.scores.localization import is_box_record
 from mubench_gen.storage.records import Record
 
 STATUSES = (
-    "answered", "ambiguous", "refused", "out_of_range", "truncated", "empty", "none", "error",
+    "answered", "ambiguous", "contradiction", "refused", "out_of_range", "truncated", "empty",
+    "none", "error",
 )  # fmt: skip
 _ITEM = ("id", "task", "dataset", "options", "gold", "meta")
 _RECORD = (

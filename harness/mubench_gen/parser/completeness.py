@@ -1,0 +1,37 @@
+"""Whether a reply was cut off, told by its end where nothing else tells it."""
+
+from __future__ import annotations
+
+import re
+
+_CLOSING = " \t\r\n*_`#"
+_OPEN_ENDS = ",-(/=+&["  # nobody ends a reply with these
+_NO_ENDS = (
+    "an and are as be because between but by could das der die el es est et for from had "
+    "has have hence if in is ist its le les los oder of on or porque que sind sont than "
+    "that the their therefore thus to und une was weil were which with would y é"
+)
+_DANGLING = frozenset(_NO_ENDS.split())
+_LAST_WORD = re.compile(r"([^\W\d_]+)$")
+_SENTENCE_END = re.compile(r"(?<=[^\W\d_]{2})[.!?;]\s|(?<=[)\"'\d])[.!?]\s(?=[A-Z])|[。！？]")
+_LONG_LINE = 80
+_REACH = 400
+
+
+def looks_cut(reply: str) -> bool:
+    """Whether a reply ends in the middle of a sentence: no end mark, though others have one."""
+    text = reply[-_REACH:].rstrip(_CLOSING)
+    if not text:
+        return False
+    last = text[-1]
+    if last in _OPEN_ENDS:
+        return True
+    if not last.isalnum():
+        return False
+    word = _LAST_WORD.search(text)
+    if word and word[1] in _DANGLING:
+        return True
+    head, _, line = text.rpartition("\n")
+    if _SENTENCE_END.search(line):
+        return True
+    return len(line) > _LONG_LINE and head.rstrip(_CLOSING).endswith((".", "。"))

@@ -1,0 +1,129 @@
+"""Tells labels from other letters that stand alone: species, abbreviations, panels, ions, cells."""
+
+from __future__ import annotations
+
+import re
+
+from mubench_gen.parser.option_text import any_text_at
+from mubench_gen.parser.repeated_options import own_text_end
+from mubench_gen.parser.reply_text import ReplyText
+
+# Words that lead to an answer, and nouns that images are marked with. Any other noun makes
+# the letter a part of a name: "vitamin C", "hepatitis B", "angle A".
+LEADS = frozenset(
+    word
+    for line in (
+        "from take taking vote mark tick write give gives get got have also indeed namely here",
+        "is are be was were as to for with say says said choose chose choosing pick picked select",
+        "selected go going opt prefer guess think believe only just maybe perhaps probably likely",
+        "definitely clearly certainly and or not than between of both either neither nor that it",
+        "s its therefore so thus hence but then rather by labeled labelled marked called named",
+        "letter leaves leaving favor favour in on the eliminate exclude rule out discard while",
+        "best category class diagnosis",
+        "whereas because if answer answers answered ans option options choice choices correct",
+        "right wrong incorrect yes no okay well sure hmm since would must should correspond",
+        "corresponds matches match mean means suggest suggests indicate indicates support",
+        "supports remain remains final assistant unlike ist est es ser und oder et ou y o e nicht",
+        "pas sino mas mais sondern wähle wählen würde ich la le el die das der point points image",
+        "picture photo photograph box panel region structure arrow marker object statement",
+        "number alternative donc weder noch ni sondern pero portanto dunque quindi allora ma",
+    )
+    for word in line.split()
+)
+_KNOWN_EPITHETS = (
+    "aeruginosa albicans anthracis aureus briggsae brucei burgdorferi cereus cerevisiae "
+    "cholerae coli crassa cruzi difficile discoideum domestica elegans epidermidis faecalis "
+    "falciparum fumigatus gallus gondii histolytica intestinalis jejuni laevis lamblia "
+    "mansoni mays melanogaster musculus neoformans nidulans niger norvegicus officinalis "
+    "oryzae pneumoniae pombe purpuratus pylori pyogenes reinhardtii rerio sapiens sativa "
+    "simulans subtilis tabacum thaliana trachomatis tropicalis tuberculosis typhimurium "
+    "virilis vivax vulgaris"
+)
+_EPITHETS = frozenset(_KNOWN_EPITHETS.split())
+# Of an epithet that is not in the list, where a small letter follows: "A. alba leaves".
+_LATIN = re.compile(r"[a-z]{3,}(?:us|ae|ii|ens|ans|ensis|oides|osa|ata|ica|alis|aris|aster)")
+_LATIN_WORDS = (
+    "focus",
+    "lens",
+    "nucleus",
+    "previous",
+    "status",
+    "this",
+    "thus",
+    "various",
+    "versus",
+)
+_SPECIES = re.compile(r"\. ?([a-z]{3,})(?![^\W_])(?= [a-z]|)")
+_WORD_BEFORE = re.compile(r"([^\W\d_])[^\W\d_]{2,}[ ]?[(\[]$")
+_SIZE = re.compile(
+    r"[)\]]\s?\d+(?:[.,]\d+)?\s?(?:[µμn]m\b|um\b|mm\b|cm\b|[x×%]|kv\b)", re.IGNORECASE
+)
+_FIGURE = re.compile(
+    r"\b(?:fig(?:ure|s|\.)?|panels?|insets?|lanes?|subfigures?|plates?)\.? ?\d{0,2}[ (\[]{0,2}$"
+)
+_NOUNS = ("fig", "panel", "inset", "lane", "plate")
+_CELLS = re.compile(
+    r"[ -](?:cells?|lymphocytes?|fib(?:er|re)s?|bands?|dis[ck]s?|proteins?|subunits?|viruses|virus"
+    r"|rays?|termin\w+|helix|helices)\b"
+)
+
+
+def is_name(reply: ReplyText, start: int, end: int) -> bool:
+    """Whether the letter from `start` to `end` is a part of a name or formula, so no label."""
+    text, after = reply.text, reply.text[end : end + 1]
+    if end - start > 1 or not text[start:end].isalpha():
+        return False
+    if after == ".":
+        return _is_species(reply, start, end)
+    if after in ("+", "-") and text[end + 1 : end + 2] in ("]", ")"):
+        return True  # an ion
+    if after in (")", "]") and start and text[start - 1] in "([":
+        named = _is_abbreviation(reply, start) or _is_sized(reply, end)
+        return named and not _owns_text(reply, start, end)
+    if after in (" ", "-") and _CELLS.match(reply.low, end):
+        return any_text_at(reply, start) is None
+    return False
+
+
+def is_panel(reply: ReplyText, start: int) -> bool:
+    """Whether a panel of a figure is meant; not where the options speak of panels or letters."""
+    if _FIGURE.search(reply.low, max(0, start - 14), start) is None:
+        return False
+    options = [option.lower() for option in reply.choices.options]
+    return not any(len(option) == 1 or any(map(option.count, _NOUNS)) for option in options)
+
+
+def _is_species(reply: ReplyText, start: int, end: int) -> bool:
+    """ "E. coli"; "B. nucleus" is a label with a text."""
+    text = reply.text
+    found = _SPECIES.match(text, end)
+    if found is None or not text[start].isupper():
+        return False
+    word = found[1]
+    if word in _EPITHETS:
+        return True
+    known = any(word in option.lower() for option in reply.choices.options)
+    goes_on = text[found.end() : found.end() + 2].strip(" ").islower()
+    return bool(_LATIN.fullmatch(word)) and goes_on and not known and word not in _LATIN_WORDS
+
+
+def _owns_text(reply: ReplyText, start: int, end: int) -> bool:
+    option = reply.choices.labels.index_of.get(reply.low[start:end])
+    return option is not None and own_text_end(reply, option, end) is not None
+
+
+def _is_sized(reply: ReplyText, end: int) -> bool:
+    """ "(A) 10 µm", a panel with its scale; not where the options are numbers."""
+    if _SIZE.match(reply.text, end) is None:
+        return False
+    return not any(key[1:2].isdigit() for key in reply.choices.keys)
+
+
+def _is_abbreviation(reply: ReplyText, start: int) -> bool:
+    """ "carbon (C)": the letter in brackets begins the word before it."""
+    word = _WORD_BEFORE.search(reply.low, max(0, start - 40), start)
+    if word is None:
+        return False
+    letter = reply.low[start]
+    lettered = reply.choices.labels.lettered
+    return word[1] == letter and lettered and word[0].rstrip(" ([") not in LEADS

@@ -1,0 +1,93 @@
+"""Reads an option's text at a given position, or one that contradicts a label before it."""
+
+from __future__ import annotations
+
+import re
+
+from mubench_gen.parser.repeated_options import own_text_end
+from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.tokens import text_ends
+
+_ARTICLE = re.compile(r"(?:an?|the)\s+")
+_WORD = re.compile(r"\w")
+_META = re.compile(
+    r"(?:none|neither|all) of (?:(?:the|these|those|them) ?)+"
+    r"(?:above|options?|choices?|answers?|given|listed)*"
+)
+# An option may be the letter A itself; "a cell" is an article, "a is the type" is not.
+ARTICLE_A = re.compile(r"a (?!(?:is|are|has|and|or|would|can|antigens?)\b)[a-z]")
+DELIMITERS = ("", ".", ",", ";", ":", "!", "\n", ")", "]", '"', "'", "-")
+# Words that may be options, or just fill a sentence.
+COMMON = {" yes ", " no ", " true ", " false ", " none ", " both ", " all ", " not ", " neither "}
+# What may come between a label and the text that it is given: "B. ", "(B) - the ".
+_GAP = re.compile(
+    r"[)\]\"'>*]{0,3}[ ]{0,3}[.:,;)\]|>=-]{0,2}[ ]{0,3}[(\[\"'*]{0,2}[ ]{0,2}"
+    r"(?:(?:the|an?|i\.e\.,?|namely|which is|meaning)[ ]+)?"
+)
+_LINES = re.compile(r"[)\]\"'*. :]{0,4}\n[ \n(\[\"'*-]{0,6}")
+_TEXT_IS_OVER = re.compile(
+    r"[)\]\"'*]{0,3}[ ]{0,2}(?:[.:;!?)<\n]|-[ ]|$"
+    r"|,? ?(?:because|since|due to|as (?:it|the|this|shown|indicated|seen)|given|based on|\())"
+)
+_LINE_IS_OVER = re.compile(r"[)\]\"'*.!]{0,3}[ ]*(?:\n|$)")
+
+
+def any_text_at(reply: ReplyText, at: int) -> Verdict | None:
+    """The longest option whose text begins at `at`, after an optional article."""
+    found = _text_from(reply, at)
+    if found is None:
+        article = _ARTICLE.match(reply.low, at)
+        found = _text_from(reply, article.end()) if article else None
+    return found or _meta_from(reply, at)
+
+
+def _meta_from(reply: ReplyText, at: int) -> Verdict | None:
+    """ "None of these" if "none of the above" is offered; the same for "all"."""
+    said = _META.match(reply.low, at)
+    option = reply.choices.meta_option(said[0].split()[0]) if said else None
+    return Verdict.of(option, at, said.end()) if said and option is not None else None
+
+
+def _text_from(reply: ReplyText, at: int) -> Verdict | None:
+    choices, low = reply.choices, reply.low
+    if not choices.may_start(low, at):
+        return None
+    for key in choices.by_length:
+        end = text_ends(low, at, key, at + choices.room)
+        if end is None or choices.miscased(key, reply.text[_word(low, at) : end]):
+            continue
+        if low[end : end + 1] == "-" and low[end + 1 : end + 2].isalpha():
+            continue
+        if key == " a" and ARTICLE_A.match(low, end - 1):
+            continue
+        if f" {key} " in COMMON and low[end : end + 1] not in DELIMITERS:
+            continue
+        return Verdict.of(choices.squeezed[key], at, end)
+    return None
+
+
+def _word(low: str, at: int) -> int:
+    """Where the next word begins."""
+    word = _WORD.search(low, at)
+    return word.start() if word else at
+
+
+def contradicts(reply: ReplyText, index: int, end: int) -> bool:
+    """Whether the label of `index` that ends at `end` is given another option's text.
+
+    "B. nucleus", where the nucleus is A. A sentence about another option contradicts nothing:
+    "B. The nucleus is visible, too".
+    """
+    if own_text_end(reply, index, end) is not None:
+        return False
+    gap = _GAP.match(reply.low, end)
+    over, at = _TEXT_IS_OVER, gap.end() if gap else end
+    lines = _LINES.match(reply.low, end)
+    if lines:
+        over, at = _LINE_IS_OVER, lines.end()
+    named = any_text_at(reply, at) if end < at < len(reply.low) else None
+    if named is None or named.option in (index, None):
+        return False
+    if reply.choices.labels.index_of.get(reply.low[named.start : named.end].strip()) == index:
+        return False  # the label once more, where other options are letters: "(G) G"
+    return over.match(reply.low, named.end) is not None

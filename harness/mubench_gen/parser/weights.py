@@ -1,0 +1,122 @@
+"""Options with numbers or marks: `{"A": 0.1, "B": 0.9}`, "70 % B, 20 % A", "[x] B"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
+from mubench_gen.parser.target import label_at, skip_fillers, target_at
+from mubench_gen.parser.text import lower
+from mubench_gen.parser.tokens import tokenize
+
+_NUMBER = re.compile(r":[ ]{0,2}(\d{1,3}(?:\.\d{1,9})?)[ ]?%?(?=\s{0,9}[,}\n])")
+_NAME_ROOM = 128
+_SHORT = 600  # characters; a longer reply is not searched for texts before percentages
+_PERCENT = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{1,3})?)[ ]?%")
+_OF = re.compile(
+    r"[ ,]{0,2}(?:(?:sure|confident|certain|confidence|likely|likelihood|chance|probability|for"
+    r"|that|it is|it's|it|is|of|on|in|to|be|option)\b[ ]?){0,6}[:=(-]?[ ]?"
+)
+_LABEL_BEFORE = re.compile(r"([A-Za-z0-9]{1,3})[)\]\"']?[ ]{0,2}[:=(-]?[ ]{0,2}(?:is |at )?$")
+_BOX = re.compile(r"(?:[\[(][xX✓✔✗☑✅][\])]|☑|☒|🗹|✅|✔|✓)[ ]{0,3}(?=[^\s\])])")
+_EMPTY = re.compile(r"\[ {0,2}\]|\( \)|☐|□|○|◯|❌|✗|✘|⬜")
+
+
+class _Weights:
+    """The numbers that a reply gives to options, and where."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, tuple[float, int, int]] = {}
+
+    def add(self, option: int | None, number: str, start: int, end: int) -> None:
+        if option is not None and option >= 0:
+            self.found[option] = (float(number), start, end)
+
+    def best(self) -> Iterator[Verdict]:
+        """The option of the highest number if two or more have one; equal ones are ambiguous."""
+        if len(self.found) < 2:
+            return
+        most = max(weight for weight, _, _ in self.found.values())
+        first = [(option, *place) for option, (w, *place) in self.found.items() if w == most]
+        option, start, end = first[0]
+        if len(first) == 1:
+            yield Verdict.of(option, start, end)
+        else:
+            yield Verdict("ambiguous", None, start, end)
+
+
+def weighed(reply: ReplyText) -> Iterator[Verdict]:
+    """Each option with a number: `{"A": 0.02, "B": 0.91}`, "A: 10%, B: 90%", "70 % B, 20 % A"."""
+    if "{" in reply.marked:
+        weights = _Weights()
+        for number in islice(_NUMBER.finditer(reply.marked), MANY):
+            start = _name_start(reply.marked, number.start())
+            weights.add(
+                _named(reply, reply.marked[start : number.start()]),
+                number[1],
+                start,
+                number.start(),
+            )
+        yield from weights.best()
+    if reply.low.count("%") > 1 and not any("%" in option for option in reply.choices.options):
+        yield from _percentages(reply).best()
+
+
+def _name_start(text: str, colon: int) -> int:
+    """Where the name before a colon begins: behind the brace, comma, colon or line before it."""
+    left = max(0, colon - _NAME_ROOM)
+    start = max(left, *(text.rfind(sign, left, colon) + 1 for sign in "{,:\n"))
+    while start < colon and text[start] in " \"'":
+        start += 1
+    return start
+
+
+def _named(reply: ReplyText, name: str) -> int | None:
+    low = lower(name.rstrip(" \"'"))
+    option = reply.choices.labels.index_of.get(low)
+    return reply.choices.read(tokenize(low)) if option is None else option
+
+
+def _percentages(reply: ReplyText) -> _Weights:
+    """By what stands before each number, or else by what stands behind it."""
+    numbers = list(islice(_PERCENT.finditer(reply.low), MANY))
+    before, behind = _Weights(), _Weights()
+    end = 0
+    for number in numbers:
+        option = _before(reply, end, number.start())
+        before.add(option, number[1], *number.span())
+        of = _OF.match(reply.low, number.end())
+        found = target_at(reply, of.end() if of else number.end())
+        if found is not None and found.status == "answered":
+            behind.add(found.option, number[1], found.start, found.end)
+        end = number.end()
+    return before if len(before.found) >= len(behind.found) else behind
+
+
+def _before(reply: ReplyText, left: int, end: int) -> int | None:
+    left = max(left, end - reply.choices.room)
+    label = _LABEL_BEFORE.search(reply.text, left, end)
+    if label is not None and label[1] in reply.choices.labels.labels:
+        return reply.choices.labels.index_of.get(label[1].lower())
+    if len(reply.low) > _SHORT:
+        return None
+    named = [option for start, stop, option in reply.mentions if left <= start and stop <= end]
+    return named[-1] if named else None
+
+
+def checked(reply: ReplyText) -> Iterator[Verdict]:
+    """The one box that is checked: "[ ] A\n[x] B", "☐ A ☑ B", "✅ B"."""
+    text = reply.text
+    found = {}
+    for box in islice(_BOX.finditer(text), MANY):
+        at = skip_fillers(reply, box.end())
+        verdict = label_at(reply, at) or target_at(reply, at)
+        if verdict is not None and verdict.status == "answered":
+            found[verdict.option] = verdict
+    if len(found) == 1 and (_EMPTY.search(text) or len(text) < reply.choices.room):
+        yield from found.values()
+    elif len(found) > 1:
+        verdict = next(iter(found.values()))
+        yield Verdict("ambiguous", None, verdict.start, verdict.end)
