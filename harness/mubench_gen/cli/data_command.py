@@ -200,7 +200,7 @@ def _described(dataset: Dataset, found: DatasetCounts) -> dict[str, Any]:
         "datasets": {
             name: {
                 "rows": group.rows,
-                "images": len(group.images),
+                "images": group.images,
                 "questions": dict(sorted(group.questions.items())),
                 "licences": dict(sorted(group.licences.items())),
             }
@@ -220,7 +220,7 @@ def _print_survey(dataset: Dataset, found: DatasetCounts) -> None:
             [
                 name,
                 f"{group.rows:,}",
-                f"{len(group.images):,}",
+                f"{group.images:,}",
                 f"{group.questions.total():,}",
                 ", ".join(sorted(group.questions)),
                 ", ".join(sorted(group.licences)),

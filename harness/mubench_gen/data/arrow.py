@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
@@ -21,8 +21,6 @@ from mubench_gen.storage.digests import files_digest
 from mubench_gen.types import Row
 
 _ROWS_AT_ONCE = 256
-# Fields of questions and captions that nothing depends on.
-_UNREAD = frozenset({"id", "name", "tags"})
 _STREAM = b"\xff\xff\xff\xff"
 _PARQUET = b"PAR1"
 
@@ -99,13 +97,19 @@ class ArrowDataset:
         return self._rows(self._sources[number], first, index - first, 1)[0]
 
     def __iter__(self) -> Iterator[Row]:
+        for _, make in self.batches():
+            yield from make()
+
+    def batches(self) -> Iterator[tuple[Any, Callable[[], list[Row]]]]:
+        """Record batches of all files in order, and what makes the rows of each."""
         for source, end in zip(self._sources, self._ends, strict=True):
             row = 0
             while row < len(source):
-                found = self._rows(source, end - len(source), row, _ROWS_AT_ONCE)
-                row += len(found)
+                window = source.window(row)
+                batch = window.batch.slice(row - window.start, _ROWS_AT_ONCE)
+                yield batch, partial(self._rows, source, end - len(source), row, _ROWS_AT_ONCE)
+                row += batch.num_rows
                 source.release()
-                yield from found
 
     def cells(self, index: int, *columns: str) -> dict[str, Any]:
         """Columns of one row as they stand in the file: `bbox`, `polygon`, …"""
@@ -122,7 +126,7 @@ class ArrowDataset:
         """The rows from number `row` of a file on; `first` is the index of its first one."""
         window = source.window(row)
         batch = window.batch.slice(row - window.start, at_most)
-        columns = columnar.Columns(source.path, batch, text_columns(batch.schema), _UNREAD)
+        columns = columnar.Columns(source.path, batch, text_columns(batch.schema), columnar.UNREAD)
         images = source.images(row, batch.num_rows)
         return [
             self._row(first + row + i, source, row + i, columnar.Cells(columns, i), load)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+# Fields of questions and captions that nothing depends on.
+UNREAD = frozenset({"id", "name", "tags"})
+
 
 def need_pyarrow(purpose: str) -> Any:
     """The pyarrow module, or the error that says which extra brings it."""
