@@ -1,7 +1,7 @@
 """Scientific image files as named axes, of which one plane is read at a time.
 
 A format is a `Reader`: it knows its files by their first bytes or their name, and opens one as
-a `Source`. What is shown of it is the image policy's choice (`images/auto.py`).
+one `Source` or several. What is shown of it is the image policy's choice (`images/auto.py`).
 """
 
 from __future__ import annotations
@@ -77,14 +77,15 @@ class Source(Protocol):
 @dataclass(frozen=True, slots=True)
 class Reader:
     """A format: `accepts(first bytes, name)` says whether a file is of it, and `open(content,
-    name)` gives its Source: ImageError for a damaged file, MissingExtraError without its package.
+    name)` gives its pictures (scenes, series), one or more: ImageError for a damaged file,
+    MissingExtraError where a package is missing.
 
-    `is_common`: the format is one of Pillow's too, which shows its plain 8-bit pictures.
+    `is_common`: Pillow reads the format too, and shows its plain 8-bit pictures.
     """
 
     format: str
     accepts: Callable[[bytes, str], bool]
-    open: Callable[[bytes, str], AbstractContextManager[Source]]
+    open: Callable[[bytes, str], AbstractContextManager[Sequence[Source]]]
     is_common: bool = False
 
 
