@@ -5,9 +5,12 @@ To add one, write a module with its `Source` and its `Reader`, and name the read
 
 from __future__ import annotations
 
+from mubench_gen.images.deep import DEEP
+from mubench_gen.images.jpeg_xl import JPEG_XL
 from mubench_gen.images.source import HEAD, Reader
+from mubench_gen.images.tiff import TIFF
 
-READERS: tuple[Reader, ...] = ()
+READERS: tuple[Reader, ...] = (TIFF, DEEP, JPEG_XL)
 
 
 def reader_of(content: bytes, name: str) -> Reader | None:

@@ -80,13 +80,13 @@ class Reader:
     name)` gives its pictures (scenes, series), one or more: ImageError for a damaged file,
     MissingExtraError where a package is missing.
 
-    `is_common`: Pillow reads the format too, and shows its plain 8-bit pictures.
+    `is_plain`, of a format that Pillow reads too: whether it shows a picture of it as it is.
     """
 
     format: str
     accepts: Callable[[bytes, str], bool]
     open: Callable[[bytes, str], AbstractContextManager[Sequence[Source]]]
-    is_common: bool = False
+    is_plain: Callable[[Source], bool] | None = None
 
 
 HEAD = 512  # bytes of a file that `accepts` gets
