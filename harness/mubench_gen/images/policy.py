@@ -94,6 +94,17 @@ class StandardPolicy:
             notes = _depth_note(picture), _mode_note(picture), _page_note(pages)
             return joined(*notes, turn_note(orientation(picture)))
 
+    def variant(self, conversion: str) -> str:
+        """What the key of an image says beside its file's digest and the policy, by what decoding
+        changes: nothing where that is the same for all files."""
+        return TURNED if TURNED in conversion else ""
+
+    def size(self, content: bytes, name: str) -> tuple[int, int]:
+        """Width and height of the picture without the transform, by the file's header."""
+        with opened(content, name) as picture:
+            width, height = picture.size
+            return (height, width) if orientation(picture) > 4 else (width, height)
+
     def verify(self, content: bytes, name: str) -> None:
         """Check a file that goes to a model undecoded: ImageError for damage that `check` does
         not see and a decoder does not report."""
@@ -192,6 +203,7 @@ class _Timed:
         self._policy = policy
         self._seconds = seconds
         self._hung = False
+        self.name = policy.name
         self.transforms = policy.transforms
         self._checked: str | ImageError | None = None
 
@@ -210,6 +222,12 @@ class _Timed:
         except ImageError as error:
             self._checked = error
         return content
+
+    def variant(self, conversion: str) -> str:
+        return self._policy.variant(conversion)
+
+    def size(self, content: bytes, name: str) -> tuple[int, int]:
+        return self._within(lambda: self._policy.size(content, name))
 
     def verify(self, content: bytes, name: str) -> None:
         if is_jpeg(content):  # nothing else is decoded for it

@@ -1,0 +1,19 @@
+"""The formats of scientific images, in the order in which they are tried.
+
+To add one, write a module with its `Source` and its `Reader`, and name the reader here.
+"""
+
+from __future__ import annotations
+
+from mubench_gen.images.deep import DEEP
+from mubench_gen.images.jpeg_xl import JPEG_XL
+from mubench_gen.images.source import HEAD, Reader
+from mubench_gen.images.tiff import TIFF
+
+READERS: tuple[Reader, ...] = (TIFF, DEEP, JPEG_XL)
+
+
+def reader_of(content: bytes, name: str) -> Reader | None:
+    """The reader of a file, by its first bytes or its name; None if no format is its own."""
+    head = content[:HEAD]
+    return next((reader for reader in READERS if reader.accepts(head, name)), None)
