@@ -8,10 +8,16 @@ from pathlib import Path
 
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import DataError, did_you_mean
+from mubench_gen.images.choices import AUTO, STANDARD
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.storage.paths import user_path
 
 NAMES = ("demo", "ubench")
+
+
+def default_policy(name: str) -> str:
+    """The image policy of a data set, where `--image-set` names none: `auto` for one's own."""
+    return STANDARD if name in NAMES else AUTO
 
 
 def open_dataset(

@@ -17,8 +17,9 @@ from mubench_gen.data.image_files import ImageFiles
 from mubench_gen.data.json_lines import check_keys, lines_of, open_lines, read_object
 from mubench_gen.data.schema import COLUMNS, check_row, to_row
 from mubench_gen.errors import DataError, ImageError
-from mubench_gen.images.microscope import ScientificPolicy, is_tiff
-from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.images.choices import AUTO
+from mubench_gen.images.microscope import make_policy
+from mubench_gen.images.policy import open_image
 
 SUFFIXES = (".csv", ".jsonl")
 NEEDED = ("image", "question", "options", "answer")
@@ -158,7 +159,7 @@ def _captions(task: str, template: Any, options: list[str], where: str) -> dict[
 
 
 def _check(entry: Entry, folder: Path, name: str, where: str) -> None:
-    policy = StandardPolicy()
+    policy = make_policy({}, default=AUTO)
     files = ImageFiles(folder, outside=False)
     image = open_image(entry.image, lambda: files.read(entry.image), policy)
     columns = {
@@ -170,18 +171,6 @@ def _check(entry: Entry, folder: Path, name: str, where: str) -> None:
     }
     check_row(to_row(0, columns, image, where=where, repeated=False))
     try:
-        content = image.data
-        if is_tiff(content):
-            _check_tiff(content, entry.image, policy)
-        else:
-            policy.check(content, entry.image)
+        _ = image.conversion
     except ImageError as error:
         raise DataError(f"{where}, column image: {error}.") from None
-
-
-def _check_tiff(content: bytes, name: str, policy: StandardPolicy) -> None:
-    """Check it under the standard policy, or else under the one that --image-set selects."""
-    try:
-        policy.check(content, name)
-    except ImageError:
-        ScientificPolicy().check(content, name)

@@ -214,20 +214,16 @@ class TiffSource:
         """Values of which the larger number is more light."""
         import numpy as np
 
-        page = self._page
+        page, found = self._page, values
         if self._is_palette:
-            colours: NDArray[Any] = page.colormap.T
-            return colours[np.minimum(values, len(colours) - 1)]
-        if int(page.photometric) != _MINISWHITE:
-            return values
-        if values.dtype.kind == "f":
-            found: NDArray[Any] = -values
-            return found
-        if values.dtype.kind == "u":
-            values = values.dtype.type(2**page.bitspersample - 1) - values
-        else:
-            values = ~values
-        return values
+            found = page.colormap.T[np.minimum(values, page.colormap.shape[1] - 1)]
+        elif int(page.photometric) == _MINISWHITE and values.dtype.kind == "f":
+            found = -values
+        elif int(page.photometric) == _MINISWHITE and values.dtype.kind == "u":
+            found = values.dtype.type(2**page.bitspersample - 1) - values
+        elif int(page.photometric) == _MINISWHITE:
+            found = ~values
+        return found
 
 
 def _cut(page: NDArray[Any], axes: str, region: Region | None) -> NDArray[Any]:
