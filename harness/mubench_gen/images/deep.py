@@ -127,12 +127,14 @@ def _open(content: bytes, name: str) -> Iterator[Sequence[ArraySource]]:
     def decode() -> NDArray[Any]:
         import numpy as np
 
+        found: NDArray[Any]
         if kind == "JPEG2000":
-            found: NDArray[Any] = codecs("Reading JPEG 2000 of 16 bits").jpeg2k_decode(content)
-            return found
-        if kind == "PNG" and content[25] != _PNG_GREY:
-            return codecs("Reading PNG files of 16-bit colour").png_decode(content)
-        return np.asarray(loaded(content, name))
+            found = codecs("Reading JPEG 2000 of 16 bits").jpeg2k_decode(content)
+        elif kind == "PNG" and content[25] != _PNG_GREY:
+            found = codecs("Reading PNG files of 16-bit colour").png_decode(content)
+        else:
+            found = np.asarray(loaded(content, name))
+        return found
 
     yield [ArraySource(kind, size, turn, decode, name)]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_LOG = logging.getLogger("tifffile")
 _HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _PHOTOMETRICS = (_MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _CMYK, _YCBCR)
@@ -41,7 +42,8 @@ def tiff_file(content: bytes, name: str) -> Iterator[Any]:
         import tifffile
     except ImportError:
         raise MissingExtraError("tifffile", "tiff", "Reading microscope files") from None
-    logging.getLogger("tifffile").propagate = False
+    _LOG.propagate = False
+    _LOG.handlers = _LOG.handlers or [logging.NullHandler()]  # without one, Python prints them
     try:
         with tifffile.TiffFile(io.BytesIO(content)) as file:
             _ = len(file.pages)  # finds a chain of pages that leads back to itself
@@ -214,20 +216,16 @@ class TiffSource:
         """Values of which the larger number is more light."""
         import numpy as np
 
-        page = self._page
+        page, found = self._page, values
         if self._is_palette:
-            colours: NDArray[Any] = page.colormap.T
-            return colours[np.minimum(values, len(colours) - 1)]
-        if int(page.photometric) != _MINISWHITE:
-            return values
-        if values.dtype.kind == "f":
-            found: NDArray[Any] = -values
-            return found
-        if values.dtype.kind == "u":
-            values = values.dtype.type(2**page.bitspersample - 1) - values
-        else:
-            values = ~values
-        return values
+            found = page.colormap.T[np.minimum(values, page.colormap.shape[1] - 1)]
+        elif int(page.photometric) == _MINISWHITE and values.dtype.kind == "f":
+            found = -values
+        elif int(page.photometric) == _MINISWHITE and values.dtype.kind == "u":
+            found = values.dtype.type(2**page.bitspersample - 1) - values
+        elif int(page.photometric) == _MINISWHITE:
+            found = ~values
+        return found
 
 
 def _cut(page: NDArray[Any], axes: str, region: Region | None) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mubench_gen.console.progress import log
 from mubench_gen.console.secrets import know_environment, secret_fields
-from mubench_gen.data import open_dataset
+from mubench_gen.data import default_policy, open_dataset
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.recast import BOXES, WHICH_BOX
 from mubench_gen.data.shard import Shard, parse_shard, rows_of
@@ -103,6 +103,12 @@ class Plan:
             self, row_mask=row_mask, settings=self.settings.model_copy(update={"shard": None})
         )
 
+    def with_policy(self, policy: StandardPolicy) -> Plan:
+        """The same plan, its images shown by another policy."""
+        dataset = with_recasts(_opened(self.settings, policy), self.tasks)
+        shots = _shots(self.prompts, self.tasks, dataset, self.settings)
+        return replace(self, policy=policy, dataset=dataset, shots=shots)
+
     def in_folder(self, folder: Path) -> Plan:
         """The same plan with another run folder."""
         return replace(self, settings=self.settings.model_copy(update={"run_dir": folder}))
@@ -127,22 +133,13 @@ def make_plan(
     engine = engine_of(spec, settings)
     runtime = runtime_of(spec, settings, variants)
     model = make_model(plugin, spec, engine, runtime, settings)
-    policy = make_policy(
-        settings.image_set, seconds=settings.timeout, seed=settings.seed, plugins=plugins
-    )
+    policy = policy_of(settings, default_policy(settings.data), plugins)
     if settings.control == "blind" and spec.kind == "contrastive":
         raise SettingError(
             "The control 'blind' is for generative models: a contrastive model compares an image "
             "with captions. Use --control shuffled."
         )
-    dataset = open_dataset(
-        settings.data,
-        policy,
-        partial=settings.partial,
-        licenses=settings.licenses,
-        checked=True,
-        outside=settings.allow_outside,
-    )
+    dataset = _opened(settings, policy)
     tasks = tasks_to_ask(
         load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks)
     )
@@ -174,6 +171,28 @@ def make_plan(
         shots=shots,
         row_mask=_row_mask(None if shard is None else rows_of(shard, dataset), shots),
         cluster=cluster,
+    )
+
+
+def policy_of(settings: Settings, default: str, plugins: Plugins | None = None) -> StandardPolicy:
+    """The image policy of these settings; of the family `default` where they name none."""
+    return make_policy(
+        settings.image_set,
+        seconds=settings.timeout,
+        seed=settings.seed,
+        plugins=plugins,
+        default=default,
+    )
+
+
+def _opened(settings: Settings, policy: StandardPolicy) -> Dataset:
+    return open_dataset(
+        settings.data,
+        policy,
+        partial=settings.partial,
+        licenses=settings.licenses,
+        checked=True,
+        outside=settings.allow_outside,
     )
 
 

@@ -31,6 +31,7 @@ _FLUSH = 256  # records without a new reply that wait at most to be written
 _AGE = 0.5  # seconds that they wait at most
 _WAITING = 4_096  # items that wait at most for a request that another item asked
 _SHOWN_ERRORS = 5
+_SHOWN_CONVERSIONS = 12
 _SIMILARITY_FIELDS = ("probabilities", "cut", "alike")  # of a Response; in its records alone
 
 
@@ -178,9 +179,13 @@ class Recorder:
             conversion = image.conversion
         except ImageError:  # the record's `error` says it
             return
-        if conversion is not None and conversion not in self._conversions:
-            self._conversions.add(conversion)
+        if conversion is None or conversion in self._conversions:
+            return
+        self._conversions.add(conversion)
+        if len(self._conversions) <= _SHOWN_CONVERSIONS:
             log(f"Image policy: {conversion} ({image.name} is the first)")
+        if len(self._conversions) == _SHOWN_CONVERSIONS:
+            log("Further conversions of images are in the records alone.")
 
     def _tell(self, item: Item, error: Failure) -> None:
         if self._errors <= _SHOWN_ERRORS:
@@ -270,8 +275,10 @@ def plain_message(message: Message) -> dict[str, Any]:
 def _plain_part(part: Text | Image) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
-    described = {"type": "image", "sha256": _digest(part)}
+    described: dict[str, Any] = {"type": "image", "sha256": _digest(part)}
     try:
+        described["width"], described["height"] = part.size
+        described["policy"] = part.policy
         if part.conversion is not None:
             described["conversion"] = part.conversion
     except ImageError:  # the record's `error` says it

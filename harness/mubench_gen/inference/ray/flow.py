@@ -20,6 +20,7 @@ from typing import Any
 
 from mubench_gen.console.progress import log
 from mubench_gen.errors import EngineFault, ImageError, MubenchError, UsageError, failure
+from mubench_gen.images.microscope import family_of
 from mubench_gen.inference.generative import Answered
 from mubench_gen.inference.ray.bundles import Bundles, References
 from mubench_gen.inference.ray.feed import Feed, numbers
@@ -107,7 +108,7 @@ class _Flow:
         self._results: queue.SimpleQueue[_Out] = queue.SimpleQueue()
         self._feed = _start_feed(ray)
         job = WorkerSetup(
-            settings=plan.settings.model_dump(mode="json", exclude={"reuse", "run_dir"}),
+            settings=_sent(plan),
             folder=os.getcwd(),
             size=size,
         )
@@ -273,6 +274,13 @@ def _hush(folder: str) -> None:
             before(failed)
 
     threading.excepthook = told
+
+
+def _sent(plan: Plan) -> dict[str, Any]:
+    """The settings that a worker opens the model with; they name the image policy."""
+    settings = plan.settings.model_dump(mode="json", exclude={"reuse", "run_dir"})
+    family = family_of(plan.policy.as_dict())
+    return {**settings, "image_set": {"policy": family, **plan.settings.image_set}}
 
 
 class _Reader(threading.Thread):
