@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -156,3 +157,22 @@ def test_an_import_says_what_to_look_at(here: Any, tmp_path: Path) -> None:
     assert outcome.code == 0
     assert "Look at it: b.png: the same picture as a.png." in outcome.err
     assert "Look at it: c.png: nearly constant" in outcome.err
+
+
+def test_a_report_counts_the_items_whose_picture_was_nearly_constant(
+    here: Any, tmp_path: Path
+) -> None:
+    data = written(
+        tmp_path / "data",
+        {f"{i}.png": file_of(flat(9, 1) if i % 2 else structured(i)) for i in range(6)},
+    )
+    (data / "tasks").mkdir()
+    keys = {"title": "t", "group": "own", "question": "t", "datasets": ["d"], "source": "d"}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    (data / "tasks/t.toml").write_text("\n".join(lines))
+    words = ["--plugin", "echo", "--data", data, "--run-dir", "run"]
+    assert here("eval", *words).code == 0
+    assert "3 of 6 items were asked about one" in " ".join(here("report", "run").out.split())
+    assert here("report", "run", "--json").document["scores"]["nearly_constant"] == 3
+    assert here("report", "run", "--html", "page.html").code == 0
+    assert "3 of 6 items were asked about one" in (tmp_path / "page.html").read_text()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.cli.preview_options import preview_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say, tell
 
@@ -25,6 +26,9 @@ Examples:
   mubench-gen data verify ubench
   mubench-gen data info ubench --licenses commercial
   mubench-gen data import photos --out data/photos
+  mubench-gen data preview data/photos
+  mubench-gen data preview photos/cell.czi --image-set z=max
+  mubench-gen data preview ubench --items 100 --model llava-hf/llava-1.5-7b-hf
   mubench-gen data prepare demo --images 1700 --seed 7 --out data/larger
   mubench-gen data join runs/echo-echo-0a1b2c3d-*-of-5
 """
@@ -132,6 +136,25 @@ def verify(name: str, allow_outside: bool, image_set: tuple[str, ...], as_json: 
     else:
         _print_findings(findings)
     return 1 if any(finding.problem for finding in findings) else 0
+
+
+@command.command("preview", epilog=examples_of(_EXAMPLES, "data preview"))
+@click.argument("path", metavar="NAME|PATH")
+@_image_set
+@preview_options
+@click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
+def preview(path: str, image_set: tuple[str, ...], allow_outside: bool, **given: Any) -> None:
+    """Write a page and a contact sheet of what a model is given.
+
+    Of a data set, a folder of image files, or one image file: each picture with its histogram,
+    the channels and planes that were chosen, the policy in words, and warnings first. No model is
+    asked; --model opens a checkpoint's processor alone, and shows the size, tiles and image
+    tokens that it makes.
+    """
+    from mubench_gen.cli.preview_view import PreviewOptions, preview_of
+    from mubench_gen.plan.settings import pairs
+
+    preview_of(path, pairs(image_set), PreviewOptions(**given), outside=allow_outside)
 
 
 @command.command("import", epilog=examples_of(_EXAMPLES, "data import"))

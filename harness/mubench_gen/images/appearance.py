@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image as PillowImage
 
+    from mubench_gen.types import Image
+
 _CONSTANT = 3.0  # standard deviation of the brightness, of 255 levels
 _SATURATED = 0.1  # share of the pixels
 _SMALL = 32  # pixels of the shorter side
@@ -22,7 +24,7 @@ _HASHED = 32  # pixels a side of what is hashed
 _KEPT = 16  # pixels a side of what is compared at last
 _WAVES = 8  # a side, of the 32: the hash has 63 bits
 _BITS_APART, _LEVELS_APART = 6, 3.0
-_PIXELS_A_BYTE = 1.0  # a file of more bytes a pixel is of no nearly constant picture
+_BYTES_A_PIXEL = 1.2  # a file of more is of no nearly constant picture: those are compressed well
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,19 @@ def appearance(picture: PillowImage.Image) -> Appearance:
     )
 
 
-def may_be_constant(size: tuple[int, int], file_bytes: int) -> bool:
-    """Whether a picture in a file of so many bytes can be nearly constant: such files are small."""
-    return file_bytes <= _PIXELS_A_BYTE * size[0] * size[1]
+def is_nearly_constant(image: Image) -> bool:
+    """Whether the picture that is shown is nearly constant. ImageError if it cannot be decoded.
+
+    A picture that is shown as its file is gets decoded only if the file is small for it.
+    """
+    width, height = image.size
+    if image.conversion is None and len(image.file_bytes) > _BYTES_A_PIXEL * width * height:
+        return False
+    counts = image.pixels().convert("L").histogram()
+    pixels = sum(counts)
+    mean = sum(level * count for level, count in enumerate(counts)) / pixels
+    squares = sum(level * level * count for level, count in enumerate(counts)) / pixels
+    return bool(squares - mean * mean < _CONSTANT**2)
 
 
 def look_alike(found: Sequence[Appearance]) -> Iterator[tuple[int, int]]:

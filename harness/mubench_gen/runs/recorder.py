@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 from typing import Any
 
 from mubench_gen.console.outlet import blank, blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import ImageError
+from mubench_gen.images.appearance import is_nearly_constant
 from mubench_gen.parser.answer import read_answer
 from mubench_gen.parser.judge import JudgeCaller, is_unread
 from mubench_gen.plan.items import Item
@@ -231,9 +233,12 @@ def _unread(item: Item, response: Response) -> Unread:
 def make_record(
     item: Item, response: Response, answer: Answer, *, plugin: str, model: str
 ) -> Record:
-    """The record of one item, fields in the documented order."""
+    """The record of one item, fields in the documented order.
+
+    `nearly_constant` is there only where the picture was.
+    """
     rendered, sample, error = item.rendered, item.rendered.sample, response.error
-    return {
+    record = {
         "id": item.id,
         "key": item.request.key if item.request is not None else None,
         "item": sample.id,
@@ -265,6 +270,17 @@ def make_record(
         "usage": response.usage,
         "seconds": response.seconds,
     }
+    if sample.image is not None and _is_nearly_constant(sample.image):
+        record["nearly_constant"] = True
+    return record
+
+
+@lru_cache(maxsize=2)  # items with one image follow each other
+def _is_nearly_constant(image: Image) -> bool:
+    try:
+        return is_nearly_constant(image)
+    except ImageError:  # the record's `error` says it
+        return False
 
 
 def plain_message(message: Message) -> dict[str, Any]:

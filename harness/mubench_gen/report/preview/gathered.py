@@ -1,0 +1,273 @@
+"""Pictures of a data set, a folder or a file, as a model is given them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mubench_gen.data.examine import Examined, duplicates, examine
+from mubench_gen.data.image_files import ImageFiles
+from mubench_gen.errors import DataError, ImageError, UsageError
+from mubench_gen.images.formats import SUFFIXES
+from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.report.html.thumbnails import Step, thumbnail
+from mubench_gen.report.preview.words import policy_words
+from mubench_gen.types import Image, Row, Task
+
+if TYPE_CHECKING:
+    from mubench_gen.data.dataset import Dataset
+    from mubench_gen.engines.transformers.image_input import ImageInput, ModelInput
+
+_STEP = Step(384, 85, 0)
+_BINS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One picture: `content` (JPEG) is a small copy of what a model gets; `histogram`: the share
+    of pixels in each of 64 bins, of red, green and blue. `fault`: why there is no picture."""
+
+    number: int
+    name: str
+    where: str
+    file_bytes: int = 0
+    width: int = 0
+    height: int = 0
+    content: bytes = b""
+    histogram: tuple[tuple[float, ...], ...] = ()
+    conversion: str | None = None
+    facts: Mapping[str, Any] | None = None
+    model: str = ""
+    questions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`total`: the pictures that there are, of which `shown` are shown, in order. `conversions`:
+    what is changed, and of how many. `policy`: sentences. `warnings` stand first."""
+
+    title: str
+    path: str
+    total: int
+    shown: Sequence[Shown]
+    conversions: Mapping[str, int]
+    policy: Sequence[str]
+    warnings: Sequence[str]
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _One:
+    """A picture that was chosen, and what is asked about it."""
+
+    where: str
+    image: Image
+    questions: tuple[str, ...] = ()
+
+
+def gather(
+    source: Dataset | Path,
+    policy: StandardPolicy,
+    *,
+    title: str,
+    most: int,
+    seed: int = 0,
+    task: Task | None = None,
+    model: ImageInput | None = None,
+) -> Preview:
+    """Decode `most` pictures of a data set, of an image file, or of a folder of these.
+
+    Of more, a sample is drawn by the seed. `task`: only the rows that it asks about, with the
+    images that it shows. `model`: the processor that says what a model makes of each. DataError
+    where there is no picture.
+    """
+    if isinstance(source, Path):
+        total, chosen = _files(source, policy, most, seed)
+    else:
+        total, chosen = _rows(source, most, seed, task)
+    looked = list(examine(((one.where, one.image) for one in chosen), len(chosen)))
+    same = {id(later): first for first, later in duplicates(looked)}
+    shown = [
+        _shown(number, one, seen, same.get(id(seen)), policy, model)
+        for number, (one, seen) in enumerate(zip(chosen, looked, strict=True), 1)
+    ]
+    conversions = Counter(one.conversion or "" for one in shown if one.fault is None)
+    return Preview(
+        title,
+        str(source if isinstance(source, Path) else source.path),
+        total,
+        shown,
+        dict(conversions.most_common()),
+        policy_words(policy),
+        _warnings(shown),
+        None if model is None else model.model,
+    )
+
+
+def _files(path: Path, policy: StandardPolicy, most: int, seed: int) -> tuple[int, list[_One]]:
+    folder = path if path.is_dir() else path.parent
+    names = (
+        sorted(
+            file.relative_to(path).as_posix()
+            for file in path.rglob("*")
+            if file.suffix.lower() in SUFFIXES and file.is_file()
+        )
+        if path.is_dir()
+        else [path.name]
+    )
+    if not names:
+        raise DataError(
+            f"{path}: holds no data set (rows.jsonl, Arrow or Parquet files) and no image file "
+            f"whose name ends in one of {', '.join(sorted(SUFFIXES))}."
+        )
+    files = ImageFiles(folder, outside=False)
+    chosen = (names[number] for number in _drawn(len(names), most, seed))
+    return len(names), [
+        _One("", open_image(name, partial(files.read, name), policy)) for name in chosen
+    ]
+
+
+def _rows(dataset: Dataset, most: int, seed: int, task: Task | None) -> tuple[int, list[_One]]:
+    meant: Sequence[int] = range(len(dataset))
+    if task is not None:
+        meant = [row.index for row in dataset if task.questions_of(row)]
+    if not meant:
+        raise DataError(
+            f"No row of {dataset.name!r} has a question of the task {task.name!r}."
+            if task is not None
+            else f"{dataset.name!r} holds no rows."
+        )
+    rows = (dataset[meant[number]] for number in _drawn(len(meant), most, seed))
+    return len(meant), [_of_row(row, task) for row in rows]
+
+
+def _of_row(row: Row, task: Task | None) -> _One:
+    """The row's image, or the one that the task's question derives from it."""
+    names = list(row.questions) if task is None else task.questions_of(row)
+    draw = None if task is None else row.questions[names[0]].draw
+    image = row.image if draw is None else draw(row.image)
+    return _One(f"row {row.index + 1}", image, tuple(_questions(row, names)))
+
+
+def _drawn(count: int, most: int, seed: int) -> list[int]:
+    if count <= most:
+        return list(range(count))
+    return sorted(random.Random(seed).sample(range(count), most))
+
+
+def _questions(row: Row, names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        one = row.questions[name]
+        answer = f" ({' | '.join(one.options)}) → {one.options[one.gold]}" if one.options else ""
+        yield f"{name}: {one.text}{answer}"
+
+
+def _shown(
+    number: int,
+    one: _One,
+    seen: Examined,
+    same: Examined | None,
+    policy: StandardPolicy,
+    model: ImageInput | None,
+) -> Shown:
+    image = one.image
+    if seen.looks is None:
+        return Shown(number, image.name, one.where, questions=one.questions, fault=seen.fault)
+    picture = image.pixels()
+    warnings = seen.looks.warnings()
+    if same is not None:
+        there = f" ({same.where})" if same.where else ""
+        warnings.append(f"the same picture as {same.image}{there}")
+    return Shown(
+        number=number,
+        name=image.name,
+        where=one.where,
+        file_bytes=len(image.file_bytes),
+        width=picture.width,
+        height=picture.height,
+        content=thumbnail(picture, _STEP),
+        histogram=_histogram(picture),
+        conversion=seen.conversion,
+        facts=_facts(image, policy),
+        model=_of_model(model, picture),
+        questions=one.questions,
+        warnings=tuple(warnings),
+    )
+
+
+def _of_model(model: ImageInput | None, picture: Any) -> str:
+    if model is None:
+        return ""
+    try:
+        found: ModelInput = model.of(picture)
+    except UsageError as error:
+        return str(error)
+    return found.words()
+
+
+def _facts(image: Image, policy: StandardPolicy) -> Mapping[str, Any]:
+    """What the policy chose by the file's values."""
+    told = getattr(policy, "facts", None)
+    if told is None or image.conversion is None:
+        return {}
+    try:
+        found: Mapping[str, Any] = told(image.file_bytes, image.name)
+    except ImageError:
+        return {}
+    return found
+
+
+def _histogram(picture: Any) -> tuple[tuple[float, ...], ...]:
+    counts = picture.histogram()
+    wide = 256 // _BINS
+    pixels = picture.width * picture.height
+    return tuple(
+        tuple(
+            sum(counts[band * 256 + at : band * 256 + at + wide]) / pixels
+            for at in range(0, 256, wide)
+        )
+        for band in range(3)
+    )
+
+
+def _warnings(shown: Sequence[Shown]) -> list[str]:
+    """Counts of what is wrong or strange, the worst first."""
+    faults = [one for one in shown if one.fault is not None]
+    found = []
+    if faults:
+        found.append(
+            f"{_many(len(faults))} cannot be shown, and items about them would fail: "
+            f"{_numbers(faults)}."
+        )
+    kinds: dict[str, list[Shown]] = {}
+    for one in shown:
+        for told in one.warnings:
+            kinds.setdefault(told.partition(":")[0].partition(" as ")[0], []).append(one)
+    words = {
+        "nearly constant": "nearly constant (one grey or colour): a model sees nothing on them",
+        "saturated, or on white": "at full brightness over a tenth of their pixels: saturated, "
+        "or on a white background",
+        "very small": "smaller than 32 pixels on a side: a model's processor enlarges them",
+        "the same picture": "the same to the eye as another one here",
+    }
+    for kind, text in words.items():
+        if kind in kinds:
+            found.append(f"{_many(len(kinds[kind]))}, {text}: {_numbers(kinds[kind])}.")
+    return found
+
+
+def _many(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count:,} pictures"
+
+
+def _numbers(some: Sequence[Shown]) -> str:
+    most = 12
+    told = ", ".join(f"no. {one.number}" for one in some[:most])
+    return told + (f" and {len(some) - most} more" if len(some) > most else "")
