@@ -50,6 +50,9 @@ class AutoPolicy(StandardPolicy):
         so that the others keep their keys."""
         return StandardPolicy(transform=self.transform).identity()
 
+    def may_change(self, content: bytes) -> bool:
+        return reader_of(content, "") is not None or StandardPolicy.may_change(self, content)
+
     def variant(self, conversion: str) -> str:
         """The words of the conversion stand in the image's key: other words need another name of
         the policy."""
@@ -115,6 +118,7 @@ class AutoPolicy(StandardPolicy):
         return fits and reader.is_plain(source)
 
     def _look(self, source: Source, name: str) -> Look:
+        """What is to be shown, checked against the limits before anything is decoded."""
         level = self._level(source, name)
         width, height = source.levels[level]
         if self.region is not None:
@@ -126,6 +130,8 @@ class AutoPolicy(StandardPolicy):
                 )
             width, height = across, down
         self._check_size((width, height), 1, name)
+        if source.dtype.kind not in "biuf":
+            raise ImageError(f"{name}: {source.dtype.name} values have no rule in the image policy")
         needed = width * height * _bytes_a_pixel(source)
         self._check_bytes(needed, f"{width:,} × {height:,} pixels", name)
         return Look(self.range, self.z, self.t, self.channels, level, self.region)

@@ -58,6 +58,17 @@ def declared(value: object) -> int:
     return value if isinstance(value, int) and 2 <= value <= 8 else 1
 
 
+def may_be_turned(content: bytes) -> bool:
+    """Whether a PNG, JPEG or WebP file may declare an orientation; it is not looked through."""
+    if is_png(content):
+        return any(kind == b"eXIf" or kind in _PNG_TEXT for kind, _, _ in _png_spans(content))
+    if jpeg.is_jpeg(content):
+        return jpeg.has_about(content)
+    if content[12:16] == b"VP8X":
+        return bool(content[20] & _WEBP_ABOUT)
+    return False
+
+
 def is_png(content: bytes) -> bool:
     """Whether it is a PNG file, by its first bytes."""
     return content.startswith(_PNG)
