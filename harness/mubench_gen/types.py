@@ -48,8 +48,9 @@ class Image:
     `file_bytes` are the file's (PNG, JPEG, TIFF, …); `sha256` is their digest in hexadecimal;
     `conversion` says what decoding has to change ("16-bit to 8-bit, minmax"), None for nothing;
     `data` is a file of the picture that is shown: `file_bytes`, or a PNG where other programs
-    may show these in another way (turned; 16-bit, several planes); `pixels()` is that picture as an 8-bit RGB `PIL.Image.Image`, turned as the
-    file declares; `size` is its width and height. All but `name` may raise `ImageError`.
+    may show these in another way (turned; 16-bit, several planes); `pixels()` is that picture as
+    an 8-bit RGB `PIL.Image.Image`, turned as the file declares; `size` is its width and height.
+    All but `name` may raise `ImageError`.
     """
 
     __slots__ = (

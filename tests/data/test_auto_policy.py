@@ -236,7 +236,8 @@ def test_a_time_series_is_not_projected_and_pages_without_a_meaning_are_told() -
     assert "z max of 5 pages (of what" in str(note(pages, {"z": "max"}))
 
 
-CHANNELS = np.stack([np.where(COLUMNS // 32 == i, 3000, 100) for i in range(3)]).astype(np.uint16)
+BAND = COLUMNS // 32
+CHANNELS = np.stack([np.where(i == BAND, 3000, 100) for i in range(3)]).astype(np.uint16)
 
 
 def colours(content: bytes, settings: Mapping[str, str] | None = None) -> list[list[int]]:
@@ -279,12 +280,10 @@ def test_a_file_s_own_colours_come_first() -> None:
 
 def test_imagej_s_tables_and_display_ranges_are_used() -> None:
     ramp = np.arange(256, dtype=np.uint8)
-    table = np.stack([ramp, ramp, ramp * 0])
-    content = tiff(
-        CHANNELS[:2], imagej=True,
-        metadata={"axes": "CYX", "mode": "composite", "LUTs": [table, np.stack([ramp * 0, ramp * 0, ramp])],
-                  "Ranges": (100.0, 3000.0, 100.0, 5900.0)},
-    )  # fmt: skip
+    tables = [np.stack([ramp, ramp, ramp * 0]), np.stack([ramp * 0, ramp * 0, ramp])]
+    ranges = (100.0, 3000.0, 100.0, 5900.0)
+    about = {"axes": "CYX", "mode": "composite", "LUTs": tables, "Ranges": ranges}
+    content = tiff(CHANNELS[:2], imagej=True, metadata=about)
     assert colours(content)[:2] == [[255, 255, 0], [0, 0, 128]]
     assert colours(content, {"range": "minmax"})[:2] == [[255, 255, 0], BLUE]
 

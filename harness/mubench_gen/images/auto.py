@@ -23,7 +23,7 @@ from mubench_gen.images.source import Reader, Region, Source
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
-AUTO = "auto-1"
+AUTO_NAME = "auto-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class AutoPolicy(StandardPolicy):
     `z`, `t`, `channels` (number, colour; "" for its own), `level`, `region`, `scene`.
     """
 
-    name: str = AUTO
+    name: str = AUTO_NAME
     depth: str = "auto"
     pages: str = "auto"
     range: str = "auto"
@@ -56,7 +56,7 @@ class AutoPolicy(StandardPolicy):
     def variant(self, conversion: str) -> str:
         """The words of the conversion stand in the image's key: other words need another name of
         the policy."""
-        if conversion.startswith(AUTO):
+        if conversion.startswith(AUTO_NAME):
             return conversion
         return StandardPolicy.variant(self, conversion)
 
@@ -76,7 +76,7 @@ class AutoPolicy(StandardPolicy):
         with self._opened(content, name) as found:
             if found is None:
                 return StandardPolicy._conversion(self, content, name)
-            return joined(f"{AUTO}: {_words(found)}", turn_note(found.source.orientation))
+            return joined(f"{AUTO_NAME}: {_words(found)}", turn_note(found.source.orientation))
 
     def _decoded(self, content: bytes, name: str) -> PillowImage.Image:
         with self._opened(content, name) as found:

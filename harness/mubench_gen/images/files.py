@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 # Formats that Pillow decodes itself: it hands others (EPS) to programs on the machine.
-FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")
+FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM", "JPEG2000", "AVIF")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR = frozenset({b"iCCP", b"gAMA", b"cHRM", b"cICP", b"mDCV", b"cLLI"})
 _PNG_TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
@@ -35,6 +35,8 @@ def opened(content: bytes, name: str) -> PillowImage.Image:
     for kind in FORMATS:
         if kind not in Pillow.OPEN:
             Pillow.init()
+        if kind not in Pillow.OPEN:  # AVIF came with Pillow 11.3
+            continue
         # Pillow.open would compare the size with a limit of its own, and warn.
         make, accepts = Pillow.OPEN[kind]
         try:
