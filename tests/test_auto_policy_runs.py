@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.data import NAMES, default_policy
+from mubench_gen.images.microscope import make_policy
 
 from .helpers.command import Outcome
 from .helpers.data import make_png, write_data
@@ -127,6 +128,6 @@ def test_one_s_own_plain_pictures_can_be_compared_with_a_run_of_before(
     assert "image policies differ: name standard-1 and auto-1" in " ".join(done.err.split())
 
 
-def test_published_data_keeps_the_standard_policy(here: Here) -> None:
-    here("eval", "--plugin", "echo", "--limit", "1", "--run-dir", "demo")
-    assert manifest("demo")["image_policy"] == StandardPolicy().as_dict()
+def test_published_data_keeps_the_standard_policy_and_one_s_own_gets_the_automatic() -> None:
+    names = {name: make_policy({}, default=default_policy(name)).name for name in (*NAMES, "mine")}
+    assert names == {"demo": "standard-1", "ubench": "standard-1", "mine": "auto-1"}
