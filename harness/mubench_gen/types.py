@@ -31,8 +31,8 @@ TURNED = "turned by its EXIF orientation"  # in the `conversion` of an image tha
 class ImagePolicy(Protocol):
     """How files become 8-bit RGB; `images.policy.StandardPolicy` is the harness's own.
 
-    It may have more: `name`, `transforms`, `variant(conversion)` for the image's key, and
-    `size(content, name)`.
+    It may have more: `name`, `transforms`, `may_change(content)`, `variant(conversion)` for the
+    image's key, and `size(content, name)`.
     """
 
     def check(self, content: bytes, name: str) -> str | None: ...
@@ -47,9 +47,10 @@ class Image:
 
     `file_bytes` are the file's (PNG, JPEG, TIFF, …); `sha256` is their digest in hexadecimal;
     `conversion` says what decoding has to change ("16-bit to 8-bit, minmax"), None for nothing;
-    `data` is a file of the picture that is shown: `file_bytes`, or where something has to be
-    changed, a PNG; `pixels()` is that picture as an 8-bit RGB `PIL.Image.Image`, turned as the
-    file declares; `size` is its width and height. All but `name` may raise `ImageError`.
+    `data` is a file of the picture that is shown: `file_bytes`, or a PNG where other programs
+    may show these in another way (turned; 16-bit, several planes); `pixels()` is that picture as
+    an 8-bit RGB `PIL.Image.Image`, turned as the file declares; `size` is its width and height.
+    All but `name` may raise `ImageError`.
     """
 
     __slots__ = (
@@ -88,13 +89,20 @@ class Image:
 
     @property
     def data(self) -> bytes:
-        """What a model may read in place of the pixels: `file_bytes`, or where decoding or a
-        transform changes the picture, a PNG of it."""
-        if not self.is_transformed and self.conversion is None:
+        """What a model may read in place of the pixels: `file_bytes`, or a PNG of the picture
+        where a transform changes it, or other programs may show the file in another way."""
+        if not self.is_transformed and not self._is_redrawn:
             return self.file_bytes
         if self._png is None:
             self._png = as_png(self.pixels())
         return self._png
+
+    @property
+    def _is_redrawn(self) -> bool:
+        may_change = getattr(self._policy, "may_change", None)
+        if may_change is None or not may_change(self.file_bytes):
+            return False
+        return self.conversion is not None
 
     @property
     def sha256(self) -> str:

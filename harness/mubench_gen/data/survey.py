@@ -14,6 +14,7 @@ import orjson
 
 from mubench_gen._version import __version__
 from mubench_gen.data.arrow import ArrowDataset
+from mubench_gen.data.columnar import damage_told
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.licenses import allows_commercial_use
 from mubench_gen.data.schema import check_row
@@ -137,7 +138,7 @@ def _skimmed(dataset: ArrowDataset) -> Iterator[_Part]:
         sound = checked.sound & imaged
         names = batch.column("dataset").to_pylist()
         if not sound.all() or not all(names):  # the stain may tell which it is
-            rows = make()
+            rows = list(make())
             for at in (~sound).nonzero()[0]:
                 check_row(rows[at])
             names = [row.dataset for row in rows]
@@ -158,12 +159,14 @@ def _skimmed(dataset: ArrowDataset) -> Iterator[_Part]:
             )
 
 
-def _bundles(dataset: ArrowDataset) -> Iterator[tuple[Any, Any, Callable[[], list[Row]]]]:
+def _bundles(dataset: ArrowDataset) -> Iterator[tuple[Any, Any, Callable[[], Iterator[Row]]]]:
     """The texts of a few thousand rows as one record batch, which of them have an image, and what
     makes the rows."""
-    pending: list[tuple[Any, Any, Callable[[], list[Row]]]] = []
-    for batch, make in dataset.batches():
+    pending: list[tuple[Any, Any, Callable[[], Iterator[Row]]]] = []
+    for path, batch, make in dataset.batches():
         texts = [name for name in batch.schema.names if name != "image"]
+        with damage_told(path):
+            batch.select(texts).validate(full=True)
         if pending and pending[0][0].schema.names != texts:
             yield _bundle(pending)
             pending = []
@@ -176,14 +179,14 @@ def _bundles(dataset: ArrowDataset) -> Iterator[tuple[Any, Any, Callable[[], lis
 
 
 def _bundle(
-    parts: Sequence[tuple[Any, Any, Callable[[], list[Row]]]],
-) -> tuple[Any, Any, Callable[[], list[Row]]]:
+    parts: Sequence[tuple[Any, Any, Callable[[], Iterator[Row]]]],
+) -> tuple[Any, Any, Callable[[], Iterator[Row]]]:
     import numpy as np
     import pyarrow as pa
 
     batches, imaged, makers = zip(*parts, strict=True)
     whole = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-    return whole, np.concatenate(imaged), lambda: [row for make in makers for row in make()]
+    return whole, np.concatenate(imaged), lambda: (row for make in makers for row in make())
 
 
 def _place(dataset: ArrowDataset, tasks: Sequence[Task]) -> Path:

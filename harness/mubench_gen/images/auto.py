@@ -23,7 +23,7 @@ from mubench_gen.images.source import Reader, Region, Source
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
-AUTO = "auto-1"
+AUTO_NAME = "auto-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class AutoPolicy(StandardPolicy):
     `z`, `t`, `channels` (number, colour; "" for its own), `level`, `region`, `scene`.
     """
 
-    name: str = AUTO
+    name: str = AUTO_NAME
     depth: str = "auto"
     pages: str = "auto"
     range: str = "auto"
@@ -50,10 +50,13 @@ class AutoPolicy(StandardPolicy):
         so that the others keep their keys."""
         return StandardPolicy(transform=self.transform).identity()
 
+    def may_change(self, content: bytes) -> bool:
+        return reader_of(content, "") is not None or StandardPolicy.may_change(self, content)
+
     def variant(self, conversion: str) -> str:
         """The words of the conversion stand in the image's key: other words need another name of
         the policy."""
-        if conversion.startswith(AUTO):
+        if conversion.startswith(AUTO_NAME):
             return conversion
         return StandardPolicy.variant(self, conversion)
 
@@ -73,7 +76,7 @@ class AutoPolicy(StandardPolicy):
         with self._opened(content, name) as found:
             if found is None:
                 return StandardPolicy._conversion(self, content, name)
-            return joined(f"{AUTO}: {_words(found)}", turn_note(found.source.orientation))
+            return joined(f"{AUTO_NAME}: {_words(found)}", turn_note(found.source.orientation))
 
     def _decoded(self, content: bytes, name: str) -> PillowImage.Image:
         with self._opened(content, name) as found:
@@ -115,6 +118,7 @@ class AutoPolicy(StandardPolicy):
         return fits and reader.is_plain(source)
 
     def _look(self, source: Source, name: str) -> Look:
+        """What is to be shown, checked against the limits before anything is decoded."""
         level = self._level(source, name)
         width, height = source.levels[level]
         if self.region is not None:
@@ -126,6 +130,8 @@ class AutoPolicy(StandardPolicy):
                 )
             width, height = across, down
         self._check_size((width, height), 1, name)
+        if source.dtype.kind not in "biuf":
+            raise ImageError(f"{name}: {source.dtype.name} values have no rule in the image policy")
         needed = width * height * _bytes_a_pixel(source)
         self._check_bytes(needed, f"{width:,} × {height:,} pixels", name)
         return Look(self.range, self.z, self.t, self.channels, level, self.region)

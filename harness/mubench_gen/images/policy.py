@@ -12,7 +12,14 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.errors import ImageError
-from mubench_gen.images.files import is_png, is_png_exif, opened, orientation, png_chunks
+from mubench_gen.images.files import (
+    is_png,
+    is_png_exif,
+    may_be_turned,
+    opened,
+    orientation,
+    png_chunks,
+)
 from mubench_gen.images.jpeg import is_jpeg
 from mubench_gen.images.pixels import BYTES_A_VALUE, DEEP, is_clear, loaded, to_rgb, upright
 from mubench_gen.images.transform import ChosenTransform
@@ -93,6 +100,10 @@ class StandardPolicy:
                 raise ImageError(f"{name}: the JPEG file is truncated (it has no end marker)")
             notes = _depth_note(picture), _mode_note(picture), _page_note(pages)
             return joined(*notes, turn_note(orientation(picture)))
+
+    def may_change(self, content: bytes) -> bool:
+        """Whether another program may show the file in another way; a quick look, not a check."""
+        return may_be_turned(content)
 
     def variant(self, conversion: str) -> str:
         """What the key of an image says beside its file's digest and the policy, by what decoding
@@ -222,6 +233,9 @@ class _Timed:
         except ImageError as error:
             self._checked = error
         return content
+
+    def may_change(self, content: bytes) -> bool:
+        return self._policy.may_change(content)
 
     def variant(self, conversion: str) -> str:
         return self._policy.variant(conversion)
