@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mubench_gen.console.progress import bar
-from mubench_gen.errors import DataError, ImageError
+from mubench_gen.errors import ImageError, UsageError
 from mubench_gen.images.appearance import Appearance, appearance, look_alike
 from mubench_gen.types import Image
 
@@ -69,7 +69,7 @@ def duplicates(found: Iterable[Examined]) -> Iterator[tuple[Examined, Examined]]
 
 
 def _read(image: Image) -> None:
-    with contextlib.suppress(DataError, ImageError):  # decoding says it
+    with contextlib.suppress(UsageError, ImageError):  # decoding says it
         _ = image.file_bytes
 
 
@@ -78,5 +78,5 @@ def _examined(where: str, image: Image) -> Examined:
         picture = image.pixels()
         image.verify()
         return Examined(where, image.name, image.sha256, appearance(picture), image.conversion)
-    except (DataError, ImageError) as error:
-        return Examined(where, image.name, fault=str(error))
+    except (UsageError, ImageError) as error:  # UsageError: a package is missing
+        return Examined(where, image.name, fault=str(error).rstrip("."))

@@ -15,6 +15,7 @@ from mubench_gen.data.examine import Examined, duplicates, examine
 from mubench_gen.data.table import SUFFIXES, Entry, image_of, read_entry, read_table
 from mubench_gen.errors import DataError
 from mubench_gen.images.choices import AUTO
+from mubench_gen.images.formats.ome_zarr import is_zarr_folder, packed
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.storage.scratch import Scratch, sweep
@@ -57,7 +58,7 @@ def import_folder(
     chosen = name or folder.resolve().name
     policy = make_policy(image_set or {}, seconds=_SECONDS, default=AUTO)
     entries, warnings = _read(table, folder, chosen, policy)
-    rows = _rows(entries, chosen, license_name)
+    rows = _rows(folder, entries, chosen, license_name)
     try:
         _write(folder, out, entries, rows, _new_tasks(entries, rows, chosen, known))
     except OSError as error:
@@ -114,7 +115,14 @@ def _warnings(seen: Sequence[Examined]) -> Iterator[str]:
         yield f"{later.image}: the same picture as {first.image}"
 
 
-def _rows(entries: Sequence[Entry], name: str, license_name: str | None) -> list[dict[str, Any]]:
+def _file_name(folder: Path, image: str) -> str:
+    """The name in the data set: a folder of OME-Zarr becomes one file."""
+    return f"{image}.ozx" if is_zarr_folder(folder / image) else image
+
+
+def _rows(
+    folder: Path, entries: Sequence[Entry], name: str, license_name: str | None
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     of_image: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for entry in entries:
@@ -124,7 +132,7 @@ def _rows(entries: Sequence[Entry], name: str, license_name: str | None) -> list
         if row is None:
             row = {
                 "image_id": entry.image,
-                "image": {"bytes": None, "path": f"images/{entry.image}"},
+                "image": {"bytes": None, "path": f"images/{_file_name(folder, entry.image)}"},
                 "dataset": dataset,
                 "license": license_name,
                 "questions": {},
@@ -151,9 +159,12 @@ def _write(
     with Scratch(out, is_folder=True) as scratch:
         with bar("copying images", len(images)) as shown:
             for done, image in enumerate(images, 1):
-                target = scratch.path / "images" / image
+                target = scratch.path / "images" / _file_name(folder, image)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / image, target)
+                if target.name == Path(image).name:
+                    shutil.copyfile(folder / image, target)
+                else:
+                    target.write_bytes(packed(folder / image))
                 shown.at(done, len(images))
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (scratch.path / "rows.jsonl").write_text(lines, "utf-8")

@@ -17,6 +17,7 @@ from mubench_gen.data.image_files import ImageFiles
 from mubench_gen.data.json_lines import check_keys, lines_of, open_lines, read_object
 from mubench_gen.data.schema import COLUMNS, check_row, to_row
 from mubench_gen.errors import DataError
+from mubench_gen.images.formats.ome_zarr import is_zarr_folder
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.types import Image
 
@@ -144,7 +145,7 @@ def _image(value: Any, folder: Path, where: str) -> str:
     real, base = os.path.realpath(folder / value.strip()), os.path.realpath(folder)
     if not Path(real).is_relative_to(base):
         raise DataError(f"{where}, column image: {value!r} is not in the folder {folder}.")
-    if not os.path.isfile(real):
+    if not os.path.isfile(real) and not is_zarr_folder(Path(real)):
         raise DataError(f"{where}, column image: there is no file {value!r} in {folder}.")
     return Path(real).relative_to(base).as_posix()
 

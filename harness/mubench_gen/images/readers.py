@@ -6,11 +6,17 @@ To add one, write a module with its `Source` and its `Reader`, and name the read
 from __future__ import annotations
 
 from mubench_gen.images.deep import DEEP
+from mubench_gen.images.formats.czi import CZI
+from mubench_gen.images.formats.dicom import DICOM
+from mubench_gen.images.formats.lif import LIF
+from mubench_gen.images.formats.nikon import ND2
+from mubench_gen.images.formats.ome_zarr import ZARR
+from mubench_gen.images.formats.unread import UNREAD
 from mubench_gen.images.jpeg_xl import JPEG_XL
 from mubench_gen.images.source import HEAD, Reader
 from mubench_gen.images.tiff import TIFF
 
-READERS: tuple[Reader, ...] = (TIFF, DEEP, JPEG_XL)
+READERS: tuple[Reader, ...] = (UNREAD, DICOM, TIFF, DEEP, JPEG_XL, CZI, ND2, LIF, ZARR)
 
 
 def reader_of(content: bytes, name: str) -> Reader | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from mubench_gen.data.examine import Examined, duplicates, examine
 from mubench_gen.data.image_files import ImageFiles
 from mubench_gen.errors import DataError, ImageError, UsageError
 from mubench_gen.images.formats import SUFFIXES
+from mubench_gen.images.formats.ome_zarr import is_zarr_folder
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.report.html.thumbnails import Step, thumbnail
 from mubench_gen.report.preview.words import policy_words
@@ -112,16 +114,9 @@ def gather(
 
 
 def _files(path: Path, policy: StandardPolicy, most: int, seed: int) -> tuple[int, list[_One]]:
-    folder = path if path.is_dir() else path.parent
-    names = (
-        sorted(
-            file.relative_to(path).as_posix()
-            for file in path.rglob("*")
-            if file.suffix.lower() in SUFFIXES and file.is_file()
-        )
-        if path.is_dir()
-        else [path.name]
-    )
+    is_one = not path.is_dir() or is_zarr_folder(path)
+    folder = path.parent if is_one else path
+    names = [path.name] if is_one else sorted(_pictures_in(path))
     if not names:
         raise DataError(
             f"{path}: holds no data set (rows.jsonl, Arrow or Parquet files) and no image file "
@@ -132,6 +127,16 @@ def _files(path: Path, policy: StandardPolicy, most: int, seed: int) -> tuple[in
     return len(names), [
         _One("", open_image(name, partial(files.read, name), policy)) for name in chosen
     ]
+
+
+def _pictures_in(folder: Path) -> Iterator[str]:
+    """The image files in a folder and below, and the folders of OME-Zarr."""
+    for place, folders, files in os.walk(folder):
+        here = Path(place).relative_to(folder)
+        inner = [name for name in folders if is_zarr_folder(Path(place) / name)]
+        folders[:] = [name for name in folders if name not in inner]
+        named = [name for name in files if Path(name).suffix.lower() in SUFFIXES]
+        yield from ((here / name).as_posix() for name in (*inner, *named))
 
 
 def _rows(dataset: Dataset, most: int, seed: int, task: Task | None) -> tuple[int, list[_One]]:

@@ -1,4 +1,7 @@
-"""Names of image files."""
+"""Formats of microscopes and scanners, through the readers that their communities keep.
+
+Each module has a `Reader` whose package is an extra; `unread` names those that none here reads.
+"""
 
 from __future__ import annotations
 
@@ -6,5 +9,5 @@ from __future__ import annotations
 SUFFIXES = frozenset({
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".btf", ".gif", ".webp", ".bmp", ".pgm", ".ppm",
     ".pnm", ".jp2", ".j2k", ".jxl", ".avif", ".lsm", ".stk", ".svs", ".ndpi", ".scn", ".qptiff",
-    ".bif", ".czi", ".nd2", ".lif", ".dcm", ".ozx",
+    ".bif", ".czi", ".nd2", ".lif", ".dcm", ".ozx", ".vsi", ".oib", ".ims", ".mrxs", ".dv",
 })  # fmt: skip
