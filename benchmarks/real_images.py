@@ -59,7 +59,7 @@ def read(path: Path) -> Any:
     return values
 
 
-def stretched(values: Any, low: float = 0.3, high: float = 99.7) -> Any:
+def stretched(values: Any, low: float = 0.5, high: float = 99.5) -> Any:
     """Grey by percentiles, as 8-bit RGB."""
     least, most = np.percentile(values, [low, high])
     scaled = (np.asarray(values, np.float64) - least) / (most - least)
