@@ -26,7 +26,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 from skimage import color, transform
-from skimage import io as pictures
+from skimage.io import imread
 
 LIST = Path(__file__).with_suffix(".json")
 ALIKE = 1  # levels that rounding may differ by
@@ -51,7 +51,7 @@ def tiff(values: Any, **options: Any) -> bytes:
 
 def read(path: Path) -> Any:
     """8-bit RGB of a plain picture, transparent pixels over white."""
-    values = tifffile.imread(path, key=0) if path.suffix == ".svs" else pictures.imread(path)
+    values = tifffile.imread(path, key=0) if path.suffix == ".svs" else imread(path)
     if values.ndim == 2:
         return color.gray2rgb(values)
     if values.shape[2] == 4:
@@ -59,7 +59,7 @@ def read(path: Path) -> Any:
     return values
 
 
-def stretched(values: Any, low: float = 0.3, high: float = 99.7) -> Any:
+def stretched(values: Any, low: float = 0.5, high: float = 99.5) -> Any:
     """Grey by percentiles, as 8-bit RGB."""
     least, most = np.percentile(values, [low, high])
     scaled = (np.asarray(values, np.float64) - least) / (most - least)
@@ -102,7 +102,7 @@ def of_colour(name: str, plain: Any) -> Iterator[Case]:
         "WebP": imagecodecs.webp_encode(plain, lossless=True),
     }
     for kind, content in files.items():
-        yield f"{name}, {kind}", content, {}, plain
+        yield f"{name}, {kind}", bytes(content), {}, plain
     for number in range(2, 9):
         tag = [(274, 3, 1, number, True)]
         content = tiff(deep * 257, photometric="rgb", extratags=tag)

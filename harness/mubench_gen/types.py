@@ -99,10 +99,8 @@ class Image:
 
     @property
     def _is_redrawn(self) -> bool:
-        may_change = getattr(self._policy, "may_change", None)
-        if may_change is None or not may_change(self.file_bytes):
-            return False
-        return self.conversion is not None
+        may_change = getattr(self._policy, "may_change", None)  # other policies may lack it
+        return bool(may_change and may_change(self.file_bytes) and self.conversion is not None)
 
     @property
     def sha256(self) -> str:

@@ -9,7 +9,7 @@ from mubench_gen.images.ranges import percentile, spread
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_USUAL, _WIDE = (0.3, 99.7), (0.03, 99.97)  # percentiles
+_USUAL, _WIDE = (0.5, 99.5), (0.03, 99.97)  # percentiles
 _NOISY = 12  # a window of fewer standard deviations of the noise holds mostly noise
 _WIDENED = 8  # what a window of nothing but noise is multiplied by
 _BLOCK = 8  # pixels a side of which means are taken

@@ -50,7 +50,7 @@ def _median_place(plane: NDArray[Any]) -> float:
 
     if not np.isfinite(plane).any():
         return 0.0
-    low, middle, high = (percentile(plane, share) for share in (0.3, 50, 99.7))
+    low, middle, high = (percentile(plane, share) for share in (0.5, 50, 99.5))
     return (middle - low) / (high - low) if high > low else 0.0
 
 
