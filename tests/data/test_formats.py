@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,23 @@ def test_a_folder_of_ome_zarr_is_imported_as_one_file(here: Any, tmp_path: Path)
     assert [one["name"] for one in previewed["shown"]] == ["a.zarr"]
 
 
+def test_a_region_of_a_slide_in_tiles_of_jpeg() -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pytest.importorskip("imagecodecs", reason="needs mubench-gen[slides]: imagecodecs")
+    y, x = np.mgrid[:300, :400]
+    slide = np.stack([(x / 2), (y / 2), (x + y) / 4], axis=2).astype(np.uint8)
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as file:
+        how = {"tile": (64, 64), "photometric": "rgb", "compression": "jpeg"}
+        file.write(slide, subifds=1, **how)
+        file.write(slide[::2, ::2], subfiletype=1, **how)
+    content = stream.getvalue()
+    found = shown(content, level="0", region=(100, 50, 90, 70)).astype(int)
+    assert abs(found - slide[50:120, 100:190]).max() < 12
+    small = shown(content, level="1", region=(70, 60, 30, 20)).astype(int)
+    assert abs(small - slide[120:160:2, 140:200:2]).max() < 12
+
+
 def dicom_file(name: str) -> bytes:
     from pydicom.data import get_testdata_file
 
@@ -184,8 +202,6 @@ def dicom_file(name: str) -> bytes:
 @DICOM
 @pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm", "MR_small_bigendian.dcm"])
 def test_dicom_of_grey_values(name: str) -> None:
-    import io
-
     import pydicom
 
     content = dicom_file(name)

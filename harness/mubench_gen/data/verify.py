@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from mubench_gen.storage.digests import DigestCache, sha256_of
 from mubench_gen.storage.paths import user_path
 from mubench_gen.types import Image
 
+_ROW = re.compile(r"\brows? (\d+)")
 _SECONDS = 600.0  # for one image, as `eval --timeout` has it where nothing else is said
 
 
@@ -164,9 +166,15 @@ def _each_once(dataset: JsonlDataset, found: _Found) -> Iterator[tuple[str, Imag
 
 
 def _check(check: FileCheck, found: _Found) -> FileCheck:
-    problems = tuple(found.faults)
+    problems = tuple(sorted(found.faults, key=_row_number))
     told = "; ".join(problems) or None
     return replace(check, problem=told, problems=problems, warnings=tuple(found.warnings))
+
+
+def _row_number(fault: str) -> int:
+    """The row that a fault is about; 0 for one about the whole file."""
+    found = _ROW.search(fault)
+    return int(found[1]) if found else 0
 
 
 def _with_duplicates(

@@ -249,6 +249,7 @@ def _tiles(page: Any, region: Region) -> NDArray[Any]:
     )
     across = -(-whole.imagewidth // wide)
     found = np.zeros((height, width, whole.samplesperpixel), whole.dtype)
+    decode = whole.decode  # made when it is first looked at, by reading elsewhere in the file
     more = {"jpegtables": page.jpegtables, "jpegheader": whole.jpegheader} if (
         whole.compression in _JPEG
     ) else {}  # fmt: skip
@@ -258,7 +259,7 @@ def _tiles(page: Any, region: Region) -> NDArray[Any]:
             start, count = page.dataoffsets[number], page.databytecounts[number]
             handle = page.parent.filehandle
             handle.seek(start)
-            tile = whole.decode(handle.read(count) if count else None, number, **more)[0]
+            tile = decode(handle.read(count) if count else None, number, **more)[0]
             if tile is not None:
                 _paste(found, tile[0], right * wide - x, down * high - y)
     return found[..., 0] if whole.axes == "YX" else found
