@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ def tiff_file(content: bytes, name: str) -> Iterator[Any]:
         import tifffile
     except ImportError:
         raise MissingExtraError("tifffile", "tiff", "Reading microscope files") from None
-    logging.getLogger("tifffile").propagate = False
+    _keep_logs_inside()
     try:
         with tifffile.TiffFile(io.BytesIO(content)) as file:
             _ = len(file.pages)  # finds a chain of pages that leads back to itself
@@ -50,6 +50,14 @@ def tiff_file(content: bytes, name: str) -> Iterator[Any]:
         raise
     except Exception as error:  # decoders raise what they like on damaged files
         raise ImageError(f"{name}: cannot be read as TIFF: {error}") from None
+
+
+@cache
+def _keep_logs_inside() -> None:
+    """tifffile tells damage in log lines; here an ImageError does."""
+    logger = logging.getLogger("tifffile")
+    logger.propagate = False
+    logger.addHandler(logging.NullHandler())  # without one, the last resort writes to stderr
 
 
 @contextmanager
