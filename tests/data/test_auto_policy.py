@@ -434,6 +434,14 @@ def test_what_has_no_rule_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -
         shown(tiff_of_before())
 
 
+def test_tifffile_s_log_lines_stay_inside(capfd: pytest.CaptureFixture[str]) -> None:
+    content = bytearray(tiff(CHANNELS, ome=True, metadata={"axes": "CYX"}))
+    at = content.index(b"<OME")
+    content[at : at + 4] = b"XXXX"
+    shown(bytes(content))
+    assert capfd.readouterr() == ("", "")
+
+
 def tiff_of_before() -> bytes:
     return saved(Image.fromarray(CHANNELS[0]), "TIFF")
 

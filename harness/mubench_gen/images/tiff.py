@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_LOG = logging.getLogger("tifffile")
 _HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _PHOTOMETRICS = (_MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _CMYK, _YCBCR)
@@ -42,8 +41,7 @@ def tiff_file(content: bytes, name: str) -> Iterator[Any]:
         import tifffile
     except ImportError:
         raise MissingExtraError("tifffile", "tiff", "Reading microscope files") from None
-    _LOG.propagate = False
-    _LOG.handlers = _LOG.handlers or [logging.NullHandler()]  # without one, Python prints them
+    _keep_logs_inside()
     try:
         with tifffile.TiffFile(io.BytesIO(content)) as file:
             _ = len(file.pages)  # finds a chain of pages that leads back to itself
@@ -52,6 +50,15 @@ def tiff_file(content: bytes, name: str) -> Iterator[Any]:
         raise
     except Exception as error:  # decoders raise what they like on damaged files
         raise ImageError(f"{name}: cannot be read as TIFF: {error}") from None
+
+
+@cache
+def _keep_logs_inside() -> None:
+    """tifffile tells damage in log lines; here an ImageError does."""
+    logger = logging.getLogger("tifffile")
+    logger.propagate = False
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())  # without one, the last resort writes to stderr
 
 
 @contextmanager
