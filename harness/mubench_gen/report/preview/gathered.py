@@ -30,7 +30,7 @@ _BINS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Previewed:
     """One picture: `content` (JPEG) is a small copy of what a model gets; `histogram`: the share
     of pixels in each of 64 bins, of red, green and blue. `fault`: why there is no picture."""
 
@@ -58,7 +58,7 @@ class Preview:
     title: str
     path: str
     total: int
-    shown: Sequence[Shown]
+    shown: Sequence[Previewed]
     conversions: Mapping[str, int]
     policy: Sequence[str]
     warnings: Sequence[str]
@@ -181,16 +181,16 @@ def _shown(
     same: Examined | None,
     policy: StandardPolicy,
     model: ImageInput | None,
-) -> Shown:
+) -> Previewed:
     image = one.image
     if seen.looks is None:
-        return Shown(number, image.name, one.where, questions=one.questions, fault=seen.fault)
+        return Previewed(number, image.name, one.where, questions=one.questions, fault=seen.fault)
     picture = image.pixels()
     warnings = seen.looks.warnings()
     if same is not None:
         there = f" ({same.where})" if same.where else ""
         warnings.append(f"the same picture as {same.image}{there}")
-    return Shown(
+    return Previewed(
         number=number,
         name=image.name,
         where=one.where,
@@ -242,7 +242,7 @@ def _histogram(picture: Any) -> tuple[tuple[float, ...], ...]:
     )
 
 
-def _warnings(shown: Sequence[Shown]) -> list[str]:
+def _warnings(shown: Sequence[Previewed]) -> list[str]:
     """Counts of what is wrong or strange, the worst first."""
     faults = [one for one in shown if one.fault is not None]
     found = []
@@ -251,7 +251,7 @@ def _warnings(shown: Sequence[Shown]) -> list[str]:
             f"{_many(len(faults))} cannot be shown, and items about them would fail: "
             f"{_numbers(faults)}."
         )
-    kinds: dict[str, list[Shown]] = {}
+    kinds: dict[str, list[Previewed]] = {}
     for one in shown:
         for told in one.warnings:
             kinds.setdefault(told.partition(":")[0].partition(" as ")[0], []).append(one)
@@ -272,7 +272,7 @@ def _many(count: int) -> str:
     return "1 picture" if count == 1 else f"{count:,} pictures"
 
 
-def _numbers(some: Sequence[Shown]) -> str:
+def _numbers(some: Sequence[Previewed]) -> str:
     most = 12
     told = ", ".join(f"no. {one.number}" for one in some[:most])
     return told + (f" and {len(some) - most} more" if len(some) > most else "")

@@ -12,7 +12,7 @@ from mubench_gen.console.outlet import blank, printable
 from mubench_gen.report.html.place import check_page_path, write_text
 from mubench_gen.report.html.static import html_table, static_page
 from mubench_gen.report.html.svg import tag
-from mubench_gen.report.preview.gathered import Preview, Shown
+from mubench_gen.report.preview.gathered import Preview, Previewed
 
 _AS_THEY_ARE = "nothing: shown as the file is"
 _COLOURS = ("r", "g", "b")
@@ -66,7 +66,7 @@ def _conversions(preview: Preview) -> str:
     return html_table(["what is changed", "pictures"], rows) if rows else ""
 
 
-def _card(one: Shown) -> str:
+def _card(one: Previewed) -> str:
     head = f"<p class=gold>{one.number}. {_text(one.name)}</p><p class=task>{_text(one.where)}</p>"
     if one.fault is not None:
         box = "<span class='pic none'>cannot be shown</span>"
@@ -87,7 +87,7 @@ def _card(one: Shown) -> str:
     )
 
 
-def _facts(one: Shown) -> Iterator[tuple[str, str]]:
+def _facts(one: Previewed) -> Iterator[tuple[str, str]]:
     yield "given", f"{one.width:,} × {one.height:,} pixels, 8-bit RGB"
     if one.model:
         yield "in the model", one.model
@@ -111,7 +111,7 @@ def _plain(conversion: str | None) -> str:
     return rest if colon and " " not in head else conversion or ""
 
 
-def _histogram(one: Shown) -> str:
+def _histogram(one: Previewed) -> str:
     """Three filled lines, one a colour; grey where they are equal."""
     equal = one.histogram[0] == one.histogram[1] == one.histogram[2]
     bands = [("grey", one.histogram[0])] if equal else zip(_COLOURS, one.histogram, strict=True)

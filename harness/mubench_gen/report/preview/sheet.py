@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mubench_gen.console.outlet import printable
 from mubench_gen.errors import SettingError
-from mubench_gen.report.preview.gathered import Preview, Shown
+from mubench_gen.report.preview.gathered import Preview, Previewed
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -44,7 +44,7 @@ def write_sheet(preview: Preview, path: Path) -> None:
         raise SettingError(f"--out {path}: cannot be written: {error.strerror or error}.") from None
 
 
-def _draw(sheet: PillowImage.Image, one: Shown, left: int, top: int) -> None:
+def _draw(sheet: PillowImage.Image, one: Previewed, left: int, top: int) -> None:
     from PIL import Image as Pillow
     from PIL import ImageDraw
 
@@ -58,7 +58,7 @@ def _draw(sheet: PillowImage.Image, one: Shown, left: int, top: int) -> None:
         )
 
 
-def _caption(one: Shown) -> str:
+def _caption(one: Previewed) -> str:
     name = f"{one.number}. {printable(one.name)}"
     short = name if len(name) <= _LETTERS else f"{name[:14]}…{name[-13:]}"
     return short.encode("latin-1", "replace").decode("latin-1")
