@@ -48,7 +48,13 @@ def note(content: bytes, settings: Mapping[str, str] | None = None) -> str | Non
     return make_policy(settings or {}, default=AUTO).check(content, "x")
 
 
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
 PLAIN = {
+    **{
+        f"turned {kind}": saved(Image.fromarray(STAIN), kind, exif=TURNED)
+        for kind in ("JPEG", "PNG", "WEBP", "TIFF")
+    },
     "PNG": saved(Image.fromarray(STAIN), "PNG"),
     "JPEG": saved(Image.fromarray(STAIN), "JPEG"),
     "palette": saved(Image.fromarray(STAIN).quantize(16), "PNG"),
@@ -414,9 +420,8 @@ def test_an_orientation_is_applied_to_16_bits_as_to_8(number: int) -> None:
 
 
 def test_what_a_plugin_reads_in_place_of_the_pixels_is_the_same_picture() -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    for content in (saved(Image.fromarray(STAIN), "JPEG", exif=exif), tiff(CHANNELS[0])):
+    files = [content for kind, content in PLAIN.items() if "turned" in kind]
+    for content in (*files, tiff(CHANNELS[0])):
         image = open_image("x", lambda content=content: content, make_policy({}, default=AUTO))
         with Image.open(io.BytesIO(image.data)) as file:
             assert file.convert("RGB").tobytes() == image.pixels().tobytes()
