@@ -12,6 +12,7 @@ from PIL import Image
 
 from mubench_gen.errors import ImageError, MissingExtraError, SettingError
 from mubench_gen.images.choices import AUTO
+from mubench_gen.images.geometry import require_one_frame
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy, open_image
 
@@ -385,6 +386,10 @@ def test_one_level_or_region_of_a_pyramid_is_shown() -> None:
     assert (found == STAIN[10:50, 30:80]).all()
     found = shown(content, {"region": "3:5:20:30", "level": "1"})
     assert (found == STAIN[::2, ::2][5:35, 3:23]).all()
+    for settings in ({"level": "1"}, {"region": "0:0:9:9"}, {"max_pixels": "9000"}):
+        policy = make_policy(settings, default=AUTO)
+        with pytest.raises(ImageError, match="boxes are at places of the whole file"):
+            require_one_frame(open_image("x", lambda: content, policy))
     for settings, message in (
         ({"level": "3"}, "no level 3, it has 3"),
         ({"region": "100:0:50:40"}, "is not within its 128 × 96 pixels"),
