@@ -14,6 +14,9 @@ from PIL import Image
 
 from mubench_gen.data import NAMES, default_policy
 from mubench_gen.images.microscope import make_policy
+from mubench_gen.plan.plan import make_plan
+from mubench_gen.plan.settings import make_settings
+from mubench_gen.plugins.registry import Plugins
 
 from .helpers.command import Outcome
 from .helpers.data import make_png, write_data
@@ -126,6 +129,15 @@ def test_one_s_own_plain_pictures_can_be_compared_with_a_run_of_before(
         asked(here, scientific, folder, *more)
     done = here("compare", "old2", "new2")
     assert "image policies differ: name standard-1 and auto-1" in " ".join(done.err.split())
+
+
+def test_workers_of_a_cluster_show_what_the_driver_would(data: Path) -> None:
+    from mubench_gen.inference.ray.flow import _sent
+
+    settings = make_settings({"plugin": "echo", "data": str(data), "image_set": ["z=max"]})
+    sent = make_settings(_sent(make_plan(settings, Plugins(), with_weights=False)))
+    policy = make_policy(sent.image_set)
+    assert (policy.as_dict()["name"], policy.as_dict()["z"]) == ("auto-1", "max")
 
 
 def test_published_data_keeps_the_standard_policy_and_one_s_own_gets_the_automatic() -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from mubench_gen.errors import ImageError, MissingExtraError, SettingError
 from mubench_gen.images.choices import AUTO
+from mubench_gen.images.geometry import require_one_frame
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy, open_image
 
@@ -48,7 +49,13 @@ def note(content: bytes, settings: Mapping[str, str] | None = None) -> str | Non
     return make_policy(settings or {}, default=AUTO).check(content, "x")
 
 
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
 PLAIN = {
+    **{
+        f"turned {kind}": saved(Image.fromarray(STAIN), kind, exif=TURNED)
+        for kind in ("JPEG", "PNG", "WEBP", "TIFF")
+    },
     "PNG": saved(Image.fromarray(STAIN), "PNG"),
     "JPEG": saved(Image.fromarray(STAIN), "JPEG"),
     "palette": saved(Image.fromarray(STAIN).quantize(16), "PNG"),
@@ -379,6 +386,10 @@ def test_one_level_or_region_of_a_pyramid_is_shown() -> None:
     assert (found == STAIN[10:50, 30:80]).all()
     found = shown(content, {"region": "3:5:20:30", "level": "1"})
     assert (found == STAIN[::2, ::2][5:35, 3:23]).all()
+    for settings in ({"level": "1"}, {"region": "0:0:9:9"}, {"max_pixels": "9000"}):
+        policy = make_policy(settings, default=AUTO)
+        with pytest.raises(ImageError, match="boxes are at places of the whole file"):
+            require_one_frame(open_image("x", lambda: content, policy))
     for settings, message in (
         ({"level": "3"}, "no level 3, it has 3"),
         ({"region": "100:0:50:40"}, "is not within its 128 × 96 pixels"),
@@ -414,9 +425,8 @@ def test_an_orientation_is_applied_to_16_bits_as_to_8(number: int) -> None:
 
 
 def test_what_a_plugin_reads_in_place_of_the_pixels_is_the_same_picture() -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    for content in (saved(Image.fromarray(STAIN), "JPEG", exif=exif), tiff(CHANNELS[0])):
+    files = [content for kind, content in PLAIN.items() if "turned" in kind]
+    for content in (*files, tiff(CHANNELS[0])):
         image = open_image("x", lambda content=content: content, make_policy({}, default=AUTO))
         with Image.open(io.BytesIO(image.data)) as file:
             assert file.convert("RGB").tobytes() == image.pixels().tobytes()

@@ -32,6 +32,7 @@ def open_dataset(
 ) -> Dataset:
     """The data set of that name, or in that folder or file. DataError says what is wrong.
 
+    `policy`: how images are shown; by default as a run without `--image-set` shows them.
     `partial`: files of it that are missing or damaged are left out, and named. `licenses`: only
     rows under these, by name or glob, or "commercial" for all that allow commercial use.
     `checked`: check every row now, so that none stops a run halfway; with `partial`, faulty
@@ -41,8 +42,11 @@ def open_dataset(
     """
     from mubench_gen.data.jsonl import JsonlDataset
 
-    chosen = policy or StandardPolicy()
-    dataset = _open(name, chosen, partial=partial, outside=outside, faults=faults)
+    if policy is None:
+        from mubench_gen.images.microscope import make_policy
+
+        policy = make_policy({}, default=default_policy(name))
+    dataset = _open(name, policy, partial=partial, outside=outside, faults=faults)
     if checked and not isinstance(dataset, JsonlDataset):  # opening one checks it
         from mubench_gen.data.chosen import sound_rows
 

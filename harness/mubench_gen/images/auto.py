@@ -7,6 +7,7 @@ key.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ImageError, MissingExtraError
 from mubench_gen.images.colours import name_of
+from mubench_gen.images.notes import joined, turn_note
 from mubench_gen.images.pixels import turned
-from mubench_gen.images.policy import StandardPolicy, joined, turn_note
+from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.readers import reader_of
 from mubench_gen.images.render import STACKED, Look, Rendering
 from mubench_gen.images.source import Reader, Region, Source
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 AUTO_NAME = "auto-1"
+_OTHER_FRAME = re.compile(r"; (?:level [1-9]\d*|region) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,11 @@ class AutoPolicy(StandardPolicy):
     def _fits(self, source: Source, size: tuple[int, int]) -> bool:
         pixels = size[0] * size[1]
         return pixels <= self.max_pixels and pixels * _bytes_a_pixel(source) <= self.max_bytes
+
+
+def is_another_frame(conversion: str) -> bool:
+    """Whether a picture has other places than its file: a coarser level, or a region."""
+    return conversion.startswith(AUTO_NAME) and _OTHER_FRAME.search(conversion) is not None
 
 
 def _bytes_a_pixel(source: Source) -> int:

@@ -19,8 +19,9 @@ from mubench_gen.images.bands import bands
 from mubench_gen.images.choices import AUTO, AUTO_READERS, STANDARD, STANDARD_READERS, count
 from mubench_gen.images.colours import NAMED
 from mubench_gen.images.files import declared, orientation
+from mubench_gen.images.notes import joined, turn_note
 from mubench_gen.images.pixels import loaded, turned
-from mubench_gen.images.policy import StandardPolicy, joined, turn_note
+from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.ranges import percentile, shares, spread
 from mubench_gen.images.tiff import is_tiff, tiff_file
 from mubench_gen.images.transform import read_transform

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from importlib.util import find_spec
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ def tiff_file(content: bytes, name: str) -> Iterator[Any]:
     except ImageError:
         raise
     except Exception as error:  # decoders raise what they like on damaged files
+        if "imagecodecs" in str(error) and find_spec("imagecodecs") is None:
+            raise MissingExtraError("imagecodecs", "tiff", f"Decompressing {name}") from None
         raise ImageError(f"{name}: cannot be read as TIFF: {error}") from None
 
 
