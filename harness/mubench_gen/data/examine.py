@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,8 @@ _MOST_THREADS = 16
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A picture, decoded: how it looks, and what was changed to show it; or why it cannot be."""
+    """A picture, decoded: how it looks, and what was changed to show it; or why it cannot be.
+    `found`: what the caller's own look at it gave."""
 
     where: str
     image: str
@@ -29,15 +30,20 @@ class Examined:
     looks: Appearance | None = None
     conversion: str | None = None
     fault: str | None = None
+    found: Any = None
 
 
 def examine(
-    images: Iterable[tuple[str, Image]], total: int, title: str = "images decoded"
+    images: Iterable[tuple[str, Image]],
+    total: int,
+    title: str = "images decoded",
+    look: Callable[[Image], Any] = lambda image: None,
 ) -> Iterator[Examined]:
     """Decode each image, in order; the first of each pair says where it is, for messages.
 
     The files are read here, one after the other, and decoded in threads: decoders let go of the
-    interpreter. Few pictures are in memory at a time.
+    interpreter. Few pictures are in memory at a time. `look` is called with each decoded image, in
+    its thread.
     """
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
     waiting: deque[Future[Examined]] = deque()
@@ -46,7 +52,7 @@ def examine(
             done = 0
             for where, image in images:
                 _read(image)
-                waiting.append(pool.submit(_examined, where, image))
+                waiting.append(pool.submit(_examined, where, image, look))
                 del image
                 if len(waiting) >= threads * _WAITING:
                     yield waiting.popleft().result()
@@ -73,10 +79,11 @@ def _read(image: Image) -> None:
         _ = image.file_bytes
 
 
-def _examined(where: str, image: Image) -> Examined:
+def _examined(where: str, image: Image, look: Callable[[Image], Any]) -> Examined:
     try:
         picture = image.pixels()
         image.verify()
-        return Examined(where, image.name, image.sha256, appearance(picture), image.conversion)
+        looks = appearance(picture)
+        return Examined(where, image.name, image.sha256, looks, image.conversion, found=look(image))
     except (UsageError, ImageError) as error:  # UsageError: a package is missing
         return Examined(where, image.name, fault=str(error).rstrip("."))

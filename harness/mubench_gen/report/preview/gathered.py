@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,11 +95,14 @@ def gather(
         total, chosen = _files(source, policy, most, seed)
     else:
         total, chosen = _rows(source, most, seed, task)
-    looked = list(examine(((one.where, one.image) for one in chosen), len(chosen)))
+    asked: list[tuple[str, ...]] = []
+    images = _in_turn(chosen, asked)
+    look = partial(_copied, policy=policy, model=model, alone=threading.Lock())
+    looked = list(examine(images, min(total, most), look=look))
     same = {id(later): first for first, later in duplicates(looked)}
     shown = [
-        _shown(number, one, seen, same.get(id(seen)), policy, model)
-        for number, (one, seen) in enumerate(zip(chosen, looked, strict=True), 1)
+        _shown(number, seen, questions, same.get(id(seen)))
+        for number, (seen, questions) in enumerate(zip(looked, asked, strict=True), 1)
     ]
     conversions = Counter(one.conversion or "" for one in shown if one.fault is None)
     return Preview(
@@ -113,7 +117,14 @@ def gather(
     )
 
 
-def _files(path: Path, policy: StandardPolicy, most: int, seed: int) -> tuple[int, list[_One]]:
+def _in_turn(chosen: Iterator[_One], asked: list[tuple[str, ...]]) -> Iterator[tuple[str, Image]]:
+    """The images, none of which is kept, and what is asked about each."""
+    for one in chosen:
+        asked.append(one.questions)
+        yield one.where, one.image
+
+
+def _files(path: Path, policy: StandardPolicy, most: int, seed: int) -> tuple[int, Iterator[_One]]:
     is_one = not path.is_dir() or is_zarr_folder(path)
     folder = path.parent if is_one else path
     names = [path.name] if is_one else sorted(_pictures_in(path))
@@ -124,9 +135,9 @@ def _files(path: Path, policy: StandardPolicy, most: int, seed: int) -> tuple[in
         )
     files = ImageFiles(folder, outside=False)
     chosen = (names[number] for number in _drawn(len(names), most, seed))
-    return len(names), [
+    return len(names), (
         _One("", open_image(name, partial(files.read, name), policy)) for name in chosen
-    ]
+    )
 
 
 def _pictures_in(folder: Path) -> Iterator[str]:
@@ -139,7 +150,7 @@ def _pictures_in(folder: Path) -> Iterator[str]:
         yield from ((here / name).as_posix() for name in (*inner, *named))
 
 
-def _rows(dataset: Dataset, most: int, seed: int, task: Task | None) -> tuple[int, list[_One]]:
+def _rows(dataset: Dataset, most: int, seed: int, task: Task | None) -> tuple[int, Iterator[_One]]:
     meant: Sequence[int] = range(len(dataset))
     if task is not None:
         meant = [row.index for row in dataset if task.questions_of(row)]
@@ -150,7 +161,7 @@ def _rows(dataset: Dataset, most: int, seed: int, task: Task | None) -> tuple[in
             else f"{dataset.name!r} holds no rows."
         )
     rows = (dataset[meant[number]] for number in _drawn(len(meant), most, seed))
-    return len(meant), [_of_row(row, task) for row in rows]
+    return len(meant), (_of_row(row, task) for row in rows)
 
 
 def _of_row(row: Row, task: Task | None) -> _One:
@@ -175,35 +186,39 @@ def _questions(row: Row, names: Sequence[str]) -> Iterator[str]:
 
 
 def _shown(
-    number: int,
-    one: _One,
-    seen: Examined,
-    same: Examined | None,
-    policy: StandardPolicy,
-    model: ImageInput | None,
+    number: int, seen: Examined, questions: tuple[str, ...], same: Examined | None
 ) -> Previewed:
-    image = one.image
     if seen.looks is None:
-        return Previewed(number, image.name, one.where, questions=one.questions, fault=seen.fault)
-    picture = image.pixels()
+        return Previewed(number, seen.image, seen.where, questions=questions, fault=seen.fault)
     warnings = seen.looks.warnings()
     if same is not None:
         there = f" ({same.where})" if same.where else ""
         warnings.append(f"the same picture as {same.image}{there}")
+    copied: Previewed = seen.found
+    return replace(
+        copied, number=number, where=seen.where, questions=questions, warnings=tuple(warnings)
+    )
+
+
+def _copied(
+    image: Image, *, policy: StandardPolicy, model: ImageInput | None, alone: threading.Lock
+) -> Previewed:
+    """What the page shows of a decoded image; the processor is asked by one thread at a time."""
+    picture = image.pixels()
+    with alone:
+        in_model = _of_model(model, picture)
     return Previewed(
-        number=number,
+        number=0,
         name=image.name,
-        where=one.where,
+        where="",
         file_bytes=len(image.file_bytes),
         width=picture.width,
         height=picture.height,
         content=thumbnail(picture, _STEP),
         histogram=_histogram(picture),
-        conversion=seen.conversion,
+        conversion=image.conversion,
         facts=_facts(image, policy),
-        model=_of_model(model, picture),
-        questions=one.questions,
-        warnings=tuple(warnings),
+        model=in_model,
     )
 
 
