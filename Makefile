@@ -93,7 +93,7 @@ vllm: .venv-vllm
 	touch $@
 
 .venv/test-ready: .venv/bin/python pyproject.toml constraints.txt
-	$(INSTALL) --constraint constraints.txt --editable '.[transformers,server,ray,ubench,tiff,docs,dev]'
+	$(INSTALL) --constraint constraints.txt --editable '.[transformers,server,ray,ubench,tiff,dicom,lif,docs,dev]'
 	touch $@
 
 # The site, strictly, into build/site.

@@ -3,6 +3,7 @@
 python benchmarks/data.py               # seven files, 17,315 rows, 3.5 GB
 python benchmarks/data.py --scale 0.1   # a tenth of it
 python benchmarks/data.py --folder DIR  # keep the files, or measure those that are there
+python benchmarks/data.py --paired 7 --image-bytes 58000  # CPU of 1 GB of images by pyarrow's
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +41,22 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--scale", type=float, default=1.0)
     arguments.add_argument("--folder", type=Path)
+    arguments.add_argument(
+        "--image-bytes", type=int, default=IMAGE_BYTES, help="of one, on average"
+    )
+    arguments.add_argument("--paired", type=int, metavar="N", help="only compare CPU, N times")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.folder or Path(scratch)
         if not list(folder.glob("*.arrow")):
-            write(folder, int(ROWS * given.scale))
-        measure(folder)
+            write(folder, int(ROWS * given.scale), given.image_bytes)
+        if given.paired:
+            compare_cpu(folder, given.paired)
+        else:
+            measure(folder)
 
 
-def write(folder: Path, rows: int) -> None:
+def write(folder: Path, rows: int, image_bytes: int) -> None:
     """Seven Arrow stream files in the schema of the release, images of random bytes."""
     import pyarrow as pa
     from pyarrow import ipc
@@ -66,13 +75,52 @@ def write(folder: Path, rows: int) -> None:
             for first in range(0, len(indexes), BATCH):
                 found = [row(plan(1, i)) for i in indexes[first : first + BATCH]]
                 for one in found:
-                    size = generator.randint(IMAGE_BYTES // 2, IMAGE_BYTES * 3 // 2)
+                    size = generator.randint(image_bytes // 2, image_bytes * 3 // 2)
                     one["image"] = {"bytes": os.urandom(size), "path": None}
                 table = pa.Table.from_pylist(found, schema=schema)
                 schema = table.schema
                 writer = writer or ipc.new_stream(file, schema)
                 writer.write_table(table)
             writer.close()
+
+
+def compare_cpu(folder: Path, times: int) -> None:
+    """CPU of the images' bytes row by row, in turns with pyarrow's own values of that column."""
+    from mubench_gen.data import open_dataset
+
+    dataset = open_dataset(str(folder))
+    pairs = [
+        (
+            _cpu(lambda: _by_pyarrow(folder)),
+            _cpu(lambda: sum(len(i.data) for i in _images(dataset))),
+        )
+        for _ in range(times)
+    ]
+    ratios = sorted(ours / theirs for theirs, ours in pairs)
+    theirs, ours = (min(column) for column in zip(*pairs, strict=True))
+    print(
+        f"image bytes of {len(dataset):,} rows, CPU: pyarrow {theirs:.2f} s, here {ours:.2f} s; "
+        f"{ratios[len(ratios) // 2]:.2f} × in the median of {times} pairs (goal 2)"
+    )
+
+
+def _by_pyarrow(folder: Path) -> int:
+    import pyarrow as pa
+    from pyarrow import ipc
+
+    total = 0
+    for path in sorted(folder.glob("*.arrow")):
+        with pa.memory_map(str(path)) as file:
+            for batch in ipc.open_stream(file):
+                column = batch.column("image").field("bytes")
+                total += sum(len(value.as_py()) for value in column)
+    return total
+
+
+def _cpu(call: Callable[[], Any]) -> float:
+    began = time.process_time()
+    call()
+    return time.process_time() - began
 
 
 def measure(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What the harness costs beside the model: CPU an item, memory, replies read again a second.
 
-    python benchmarks/overhead.py [--items 10000 100000] [--images 1700] [--plugin tiny=clip] [--served]
+    python benchmarks/overhead.py [--items 10000 100000] [--images 1700] [--plugin tiny=clip]
+        [--served]
 
 With --served (alone: `python benchmarks/served.py`) also over HTTP, beside a raw client.
 

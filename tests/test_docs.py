@@ -36,13 +36,14 @@ PROGRAM = "mubench-gen"
 # What can't be run here, by the words that say so. A block can also carry its reason in the
 # page's source: <!-- not run: … -->. All of them are parsed by the command's own flags.
 NOT_HERE = {
-    r"--data ubench|data (info|verify|prepare) ubench": "needs 3.6 GB of data from the hub",
+    r"--data ubench|data (info|verify|prepare|preview) ubench": "needs 3.6 GB of data from the hub",
     r"--base-url|--engine (vllm-server|server)|--plugin openai": "needs a server",
     r"--engine (vllm|ray)|--gpu\b|--device cuda": "needs a GPU, or vLLM",
     r"--plugin (?!echo\b|tiny\b|\./)\S+": "needs weights from the hub",
     r"(?<![\w./-])[A-Z]{3,}(?![\w=])|…|\bA B\b": "has a name that stands for the reader's own",
     r"\[--": "is a synopsis",
-    r"data/photos|data import photos|my-(plugin|service)|study/": "is about the reader's own files",
+    r"data/photos|data (import|preview) photos": "is about the reader's own files",
+    r"my-(plugin|service)|study/": "is about the reader's own files",
     r"grid\.toml": "is about the reader's own grid",
     r"\bmerge\b|\bsweep\b": "needs fine-tunes: its own tests run it",
     r"\*-of-\d|--forgetting|compare .*--group": "needs runs of its own: its tests make them",

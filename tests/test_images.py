@@ -394,11 +394,12 @@ def test_records_tell_the_conversion_and_the_manifest_the_policy(
         ]
         for record in records_of(tmp_path / "run").values()
     }
-    assert told == {"cell-0": ["16-bit grey to 8-bit, minmax"], "cell-1": [None]}
-    assert outcome.err.count("16-bit grey to 8-bit, minmax") == 1
+    conversion = "auto-1: PNG uint16 to 8-bit, range auto"
+    assert told == {"cell-0": [conversion], "cell-1": [None]}
+    assert outcome.err.count(conversion) == 1
     policy = json.loads((tmp_path / "run/manifest.json").read_text("utf-8"))["image_policy"]
-    assert policy["name"] == "standard-1"
-    assert policy["depth"] == "minmax"
+    assert policy["name"] == "auto-1"
+    assert policy["range"] == "auto"
     assert policy["max_bytes"] == 256 * 2**20
 
 

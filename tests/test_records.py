@@ -69,7 +69,13 @@ def test_a_record_says_what_was_shown_and_what_was_chosen(lines: list[bytes]) ->
         record = json.loads(line)
         (message,) = record["messages"]
         image, text = message["content"]
-        assert image == {"type": "image", "sha256": record["image_sha256"]}
+        assert image == {
+            "type": "image",
+            "sha256": record["image_sha256"],
+            "width": 8,
+            "height": 8,
+            "policy": "auto-1",
+        }
         assert all(option in text["text"] for option in record["options"])
         assert sorted(record["order"]) == list(range(len(record["options"])))
         assert record["labels"][record["choice"]] == record["reply"]

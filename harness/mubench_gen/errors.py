@@ -62,12 +62,12 @@ class MergeError(UsageError):
 
 
 class MissingExtraError(UsageError):
-    """A package is missing that one of the extras installs."""
+    """A package is missing that one of the extras installs; `otherwise`: what else helps."""
 
-    def __init__(self, needs: str, extra: str, purpose: str) -> None:
+    def __init__(self, needs: str, extra: str, purpose: str, otherwise: str = "") -> None:
         super().__init__(
             f"{purpose} needs {needs}, which is not installed. "
-            f"Type: pip install 'mubench-gen[{extra}]'"
+            f"Type: pip install 'mubench-gen[{extra}]'" + (f". {otherwise}" if otherwise else "")
         )
 
 

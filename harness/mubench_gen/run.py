@@ -30,7 +30,7 @@ from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.runs.recorder import Recorder
 from mubench_gen.runs.results import Run, load_run
-from mubench_gen.runs.resuming import start_or_resume
+from mubench_gen.runs.resuming import as_begun, start_or_resume
 from mubench_gen.storage.paths import cache_folder
 from mubench_gen.storage.records import AnsweredKeys, RecordFile
 from mubench_gen.storage.run_folder import (
@@ -75,6 +75,7 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
     reused = [AnsweredKeys.from_file(_sound(path) / RECORDS) for path in settings.reuse]
     if settings.repeats > 1 and settings.temperature == 0:
         log(f"At temperature 0 the {settings.repeats} repeats ask the same greedy request again.")
+    plan = as_begun(plan, folder)
     with locked(folder), _fewer_collections():
         run = Run(folder)
         recorded = run.recorded_metrics()

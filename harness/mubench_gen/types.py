@@ -37,7 +37,11 @@ TURNED = "turned by its EXIF orientation"  # in the `conversion` of an image tha
 
 
 class ImagePolicy(Protocol):
-    """How files become 8-bit RGB; `images.policy.StandardPolicy` is the harness's own."""
+    """How files become 8-bit RGB; `images.policy.StandardPolicy` is the harness's own.
+
+    It may have more: `name`, `transforms`, `may_change(content)`, `variant(conversion)` for the
+    image's key, and `size(content, name)`.
+    """
 
     def check(self, content: bytes, name: str) -> str | None: ...
 
@@ -50,9 +54,11 @@ class Image:
     """One image of a data set: its file's own bytes, read, checked and decoded at most once.
 
     `file_bytes` are the file's (PNG, JPEG, TIFF, …); `sha256` is their digest in hexadecimal;
-    `data` are the same, or a PNG of the pixels where a transform changes these; `conversion` says
-    what decoding has to change ("16-bit to 8-bit, minmax"), None for nothing; `pixels()` is an
-    8-bit RGB `PIL.Image.Image`, turned as the file declares. All but `name` may raise `ImageError`.
+    `conversion` says what decoding has to change ("16-bit to 8-bit, minmax"), None for nothing;
+    `data` is a file of the picture that is shown: `file_bytes`, or a PNG where other programs
+    may show these in another way (turned; 16-bit, several planes); `pixels()` is that picture as
+    an 8-bit RGB `PIL.Image.Image`, turned as the file declares; `size` is its width and height.
+    All but `name` may raise `ImageError`.
     """
 
     __slots__ = (
@@ -64,6 +70,7 @@ class Image:
         "_png",
         "_policy",
         "_sha256",
+        "_size",
         "_verified",
         "name",
     )
@@ -75,6 +82,7 @@ class Image:
         self._data: bytes | None = None
         self._png: bytes | None = None
         self._sha256: str | None = None
+        self._size: tuple[int, int] | None = None
         self._checked = False
         self._conversion: str | None = None
         self._pixels: PillowImage.Image | None = None
@@ -89,13 +97,18 @@ class Image:
 
     @property
     def data(self) -> bytes:
-        """What a model may read in place of the pixels: `file_bytes`, or where a transform changes
-        the picture, a PNG of it."""
-        if not self.is_transformed:
+        """What a model may read in place of the pixels: `file_bytes`, or a PNG of the picture
+        where a transform changes it, or other programs may show the file in another way."""
+        if not self.is_transformed and not self._is_redrawn:
             return self.file_bytes
         if self._png is None:
             self._png = as_png(self.pixels())
         return self._png
+
+    @property
+    def _is_redrawn(self) -> bool:
+        may_change = getattr(self._policy, "may_change", None)  # other policies may lack it
+        return bool(may_change and may_change(self.file_bytes) and self.conversion is not None)
 
     @property
     def sha256(self) -> str:
@@ -118,16 +131,35 @@ class Image:
         return bool(getattr(self._policy, "transforms", False))  # other policies may lack it
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of what is shown, by the file's header where that tells."""
+        if self._size is None:
+            by_header = getattr(self._policy, "size", None)
+            if self._pixels is not None or self.is_transformed or by_header is None:
+                self._size = self.pixels().size
+            else:
+                self._size = by_header(self.file_bytes, self.name)
+        return self._size
+
+    @property
+    def policy(self) -> str:
+        """The name of the image policy; empty for one without a name."""
+        return str(getattr(self._policy, "name", ""))
+
+    @property
     def is_turned(self) -> bool:
         """Whether the file declares an orientation that is applied."""
         return TURNED in (self.conversion or "")
 
     @property
     def identity(self) -> str:
-        """The digest of what is shown, in hexadecimal: `sha256` where the image is not turned."""
-        if not self.is_turned:
+        """The digest of what is shown, in hexadecimal: `sha256` where the image is neither turned
+        nor shown in a way that depends on what its file is."""
+        variant_of = getattr(self._policy, "variant", lambda told: TURNED if self.is_turned else "")
+        variant = variant_of(self.conversion or "")
+        if not variant:
             return self.sha256
-        return hashlib.sha256(f"{self.sha256} {TURNED}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.sha256} {variant}".encode()).hexdigest()
 
     def verify(self) -> None:
         """Look for damage as closely as decoding does, where the file goes elsewhere undecoded."""

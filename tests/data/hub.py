@@ -19,9 +19,10 @@ _RANGE = re.compile(r"bytes=(\d+)-")
 class Hub:
     """Its files by path, and how it misbehaves.
 
-    `breaks`: after so many bytes of a body the connection is cut, that many times.
-    `etags`: instead of the files' own. `answer`, given the handler and the first byte that is
-    asked for, answers instead of the host that has the files. `served` counts bytes of bodies.
+    `breaks`: after so many bytes of a body the connection is cut, that many times. `refusals`:
+    status and headers of its first answers. `etags`: instead of the files' own. `answer`, given
+    the handler and the first byte that is asked for, answers instead of the host that has the
+    files. `served` counts bytes of bodies.
     """
 
     repo: str
@@ -30,6 +31,7 @@ class Hub:
     etags: dict[str, str] = field(default_factory=dict)
     breaks: list[int] = field(default_factory=list)
     delay: float = 0.0
+    refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     answer: Callable[[BaseHTTPRequestHandler, int], None] | None = None
     served: int = 0
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
@@ -55,7 +57,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, body: bool) -> None:
         hub = self.hub
         hub.asked.append((self.command, self.path, self.headers.get("Range")))
-        if self.path.startswith("/cdn/") and hub.answer is not None:
+        if hub.refusals:
+            self._refuse(*hub.refusals.pop(0))
+        elif self.path.startswith("/cdn/") and hub.answer is not None:
             wanted = _RANGE.fullmatch(self.headers.get("Range") or "")
             with suppress(OSError):  # a client that has enough
                 hub.answer(self, int(wanted[1]) if wanted else 0)
@@ -88,8 +92,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _fail(self, code: str) -> None:
-        self.send_response(404)
-        self.send_header("X-Error-Code", code)
+        self._refuse(404, {"X-Error-Code": code})
+
+    def _refuse(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

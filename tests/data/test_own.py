@@ -109,12 +109,18 @@ def test_a_faulty_row_is_named_with_its_number(photos: Path, line: str, message:
     assert not (photos.parent / "out").exists()
 
 
-def test_all_faulty_rows_are_listed_up_to_ten(photos: Path) -> None:
+def test_all_faulty_rows_are_listed_and_all_pictures_that_cannot_be_shown(photos: Path) -> None:
+    cut = (photos / "a.png").read_bytes()[:-20]
+    for name in ("cut.png", "cut too.png"):
+        (photos / name).write_bytes(cut)
+    lines = ["x.png,Q,a|b,a,t", "cut.png,Q,a|b,a,t", "a.png,Q,a|b,a,t", "cut.png,R,a|b,a,t"]
+    lines += ["x.png,Q,a|b,a,t"] * 12 + ["cut too.png,Q,a|b,a,t"]
     with pytest.raises(DataError) as caught:
-        imported(photos, HEADER + "x.png,Q,a|b,a,t\n" * 12)
-    lines = str(caught.value).splitlines()
-    assert [f"row {i}," in line for i, line in enumerate(lines[:10], 2)] == [True] * 10
-    assert lines[10] == "… and 2 more rows."
+        imported(photos, HEADER + "\n".join(lines) + "\n")
+    told = str(caught.value)
+    for row in (2, *range(6, 18), 3, 18):  # row 5 has the picture of row 3
+        assert f"table.csv, row {row}, column image" in told
+    assert len(told.splitlines()) == 15
 
 
 def test_a_table_without_its_columns_is_told(photos: Path) -> None:

@@ -134,7 +134,14 @@ def test_greedy_replies_equal_those_of_transformers(llava: Path) -> None:
     prompt = inputs["input_ids"].shape[1]
     [reply] = load(llava).generate([asked])
     assert reply.text == processor.decode(tokens[0, prompt:], skip_special_tokens=True)
-    assert reply.usage == {"prompt_tokens": prompt, "completion_tokens": tokens.shape[1] - prompt}
+    assert reply.usage == {
+        "prompt_tokens": prompt,
+        "completion_tokens": tokens.shape[1] - prompt,
+        "image_tokens": int((inputs["input_ids"] == plain.config.image_token_id).sum()),
+        "image_width": 32,
+        "image_height": 32,
+    }
+    assert reply.usage["image_tokens"] > 0
 
 
 def test_the_image_is_seen(tiny: TransformersGenerative) -> None:

@@ -16,6 +16,7 @@ from itertools import product
 from typing import Any
 
 from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.images.choices import AUTO
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.transform import NONE
 from mubench_gen.plan.settings import NOT_IDENTITY, Settings, joined, make_settings, validated
@@ -217,7 +218,7 @@ def _checked(field: str, key: str, text: Any) -> tuple[Any, Any]:
     value = None if text is None else _words(text)
     if field == "image_set":
         value = None if (key, value) == ("transform", NONE) else value
-        return value, make_policy({} if value is None else {key: value}).as_dict()
+        return value, make_policy({} if value is None else {key: value}, default=AUTO).as_dict()
     if field == "prompt_set":
         if value is None:
             raise SettingError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.cli.preview_options import preview_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say, tell
 
@@ -25,6 +26,9 @@ Examples:
   mubench-gen data verify ubench
   mubench-gen data info ubench --licenses commercial
   mubench-gen data import photos --out data/photos
+  mubench-gen data preview data/photos
+  mubench-gen data preview photos/cell.czi --image-set z=max
+  mubench-gen data preview ubench --items 100 --model llava-hf/llava-1.5-7b-hf
   mubench-gen data prepare demo --images 1700 --seed 7 --out data/larger
   mubench-gen data join runs/echo-echo-0a1b2c3d-*-of-5
 """
@@ -98,23 +102,59 @@ def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -
     say(str(out))
 
 
+def _image_set(function: Any) -> Any:
+    """The option --image-set, as `eval` has it."""
+    return click.option(
+        "--image-set",
+        "image_set",
+        multiple=True,
+        metavar="K=V",
+        help="How microscope files are shown, as in `eval`: z=max, range=percentile:1:99, …",
+    )(function)
+
+
 @command.command("verify", epilog=examples_of(_EXAMPLES, "data verify"))
 @click.argument("name", default="ubench", metavar="[NAME|PATH]")
 @click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
+@_image_set
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def verify(name: str, allow_outside: bool, as_json: bool) -> int:
-    """Read all of a data set: sizes, SHA-256, every row, every image. Exit code 1 if not sound."""
+def verify(name: str, allow_outside: bool, image_set: tuple[str, ...], as_json: bool) -> int:
+    """Read all of a data set: sizes, SHA-256, every row; decode every image as a run would.
+
+    Every fault is listed by file and row, and pictures that somebody should look at: nearly
+    constant, saturated or very small ones, and duplicates. Exit code 1 if it is not sound.
+    """
     from dataclasses import asdict
 
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data.verify import verify as check
+    from mubench_gen.plan.settings import pairs
 
-    findings = check(name, outside=allow_outside)
+    findings = check(name, outside=allow_outside, image_set=pairs(image_set))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
         _print_findings(findings)
     return 1 if any(finding.problem for finding in findings) else 0
+
+
+@command.command("preview", epilog=examples_of(_EXAMPLES, "data preview"))
+@click.argument("path", metavar="NAME|PATH")
+@_image_set
+@preview_options
+@click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
+def preview(path: str, image_set: tuple[str, ...], allow_outside: bool, **given: Any) -> None:
+    """Write a page and a contact sheet of what a model is given.
+
+    Of a data set, a folder of image files, or one image file: each picture with its histogram,
+    the channels and planes that were chosen, the policy in words, and warnings first. No model is
+    asked; --model opens a checkpoint's processor alone, and shows the size, tiles and image
+    tokens that it makes.
+    """
+    from mubench_gen.cli.preview_view import PreviewOptions, preview_of
+    from mubench_gen.plan.settings import pairs
+
+    preview_of(path, pairs(image_set), PreviewOptions(**given), outside=allow_outside)
 
 
 @command.command("import", epilog=examples_of(_EXAMPLES, "data import"))
@@ -130,20 +170,36 @@ def verify(name: str, allow_outside: bool, as_json: bool) -> int:
 @click.option(
     "--license", "licence", metavar="NAME", help="Licence of rows for which the table gives none."
 )
+@_image_set
 def import_(
-    folder: Path, out: Path, table: Path | None, name: str | None, licence: str | None
+    folder: Path,
+    out: Path,
+    table: Path | None,
+    name: str | None,
+    licence: str | None,
+    image_set: tuple[str, ...],
 ) -> None:
     """Make a data set of a folder of images and a CSV or JSONL.
 
-    Columns: image, question, options, answer, task; see docs/data.md.
+    Columns: image, question, options, answer, task; see docs/data.md. Every image is decoded as
+    a run would show it.
     """
     from mubench_gen.data.importing import import_folder
+    from mubench_gen.plan.settings import pairs
     from mubench_gen.tasks.task import load_tasks
 
     made = import_folder(
-        folder, out, known=load_tasks(), table=table, name=name, license_name=licence
+        folder,
+        out,
+        known=load_tasks(),
+        table=table,
+        name=name,
+        license_name=licence,
+        image_set=pairs(image_set),
     )
     say(str(out))
+    for warning in made.warnings:
+        tell(f"Look at it: {warning}.")
     tell(
         f"{made.rows:,} rows, {made.questions:,} questions. "
         f"Type: mubench-gen eval --plugin NAME --data {out}"
@@ -200,7 +256,7 @@ def _described(dataset: Dataset, found: DatasetCounts) -> dict[str, Any]:
         "datasets": {
             name: {
                 "rows": group.rows,
-                "images": len(group.images),
+                "images": group.images,
                 "questions": dict(sorted(group.questions.items())),
                 "licences": dict(sorted(group.licences.items())),
             }
@@ -220,7 +276,7 @@ def _print_survey(dataset: Dataset, found: DatasetCounts) -> None:
             [
                 name,
                 f"{group.rows:,}",
-                f"{len(group.images):,}",
+                f"{group.images:,}",
                 f"{group.questions.total():,}",
                 ", ".join(sorted(group.questions)),
                 ", ".join(sorted(group.licences)),
@@ -259,7 +315,7 @@ def _print_findings(findings: list[FileCheck]) -> None:
     from mubench_gen.cli.tables import print_table
 
     print_table(
-        ["file", "bytes", "rows", "SHA-256", "published", "found"],
+        ["file", "bytes", "rows", "SHA-256", "published", "faults", "warnings"],
         [
             [
                 one.path.name,
@@ -267,9 +323,21 @@ def _print_findings(findings: list[FileCheck]) -> None:
                 f"{one.rows:,}",
                 (one.sha256 or "")[:16],
                 "–" if one.expected is None else "yes" if one.expected == one.sha256 else "NO",
-                one.problem or "sound",
+                f"{len(one.problems):,}" if one.problems else "sound",
+                f"{len(one.warnings):,}" if one.warnings else "",
             ]
             for one in findings
         ],
-        right=[1, 2],
+        right=[1, 2, 5, 6],
     )
+    for one in findings:
+        _print_lines("Faults", one.path, one.problems)
+    for one in findings:
+        _print_lines("Look at", one.path, one.warnings)
+
+
+def _print_lines(title: str, path: Path, lines: tuple[str, ...]) -> None:
+    if lines:
+        say(f"\n{title}, {path.name}:")
+    for line in lines:
+        say(f"  {line}")

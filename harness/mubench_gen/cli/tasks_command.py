@@ -1,13 +1,17 @@
-"""`mubench-gen tasks`: what can be asked."""
+"""`mubench-gen tasks`: what can be asked, and `tasks show`: one task with pictures."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from mubench_gen.cli.help_texts import examples_of
+from mubench_gen.cli.preview_options import preview_options
+from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
     from mubench_gen.types import Task
@@ -19,7 +23,10 @@ Examples:
   mubench-gen tasks coarse
   mubench-gen tasks pathology --data ubench
   mubench-gen tasks 'demo-*' --data demo --json
+  mubench-gen tasks show modality
+  mubench-gen tasks show modality --data demo --items 20
 """
+_SHOW = "show"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,22 @@ class _Size:
     approximate: bool = False
 
 
-@click.command("tasks", epilog=_EXAMPLES)
+class _Tasks(click.Command):
+    """Lists tasks; with `show` as its first word it is another command."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        if args[:1] == [_SHOW]:
+            return show.make_context(f"{info_name} {_SHOW}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command("tasks", cls=_Tasks, epilog=_EXAMPLES)
 @click.argument("names", nargs=-1)
 @click.option(
     "--data",
@@ -40,7 +62,7 @@ class _Size:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
-    """List the tasks, by name, group, tag or glob."""
+    """List the tasks, by name, group, tag or glob; `tasks show NAME` shows one."""
     from mubench_gen.cli import packages_view
     from mubench_gen.cli.tables import print_json
     from mubench_gen.tasks.task import SUFFIX, load_tasks
@@ -56,6 +78,70 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
     _print(tasks, sizes, data)
     if not names and data is None:
         packages_view.show("tasks", SUFFIX)
+
+
+@click.command(_SHOW, epilog=examples_of(_EXAMPLES, "tasks show"))
+@click.argument("name")
+@click.option(
+    "--data",
+    metavar="NAME|PATH",
+    help="Write a page of pictures of this data set that it is about.",
+)
+@preview_options
+def show(name: str, data: str | None, **given: Any) -> None:
+    """Show a task: its question, options, data sets and chance; with --data, pictures too.
+
+    The page is that of `data preview`, of the rows that have the task's question.
+    """
+    from mubench_gen.cli.preview_view import PreviewOptions, preview_of
+    from mubench_gen.errors import SettingError
+    from mubench_gen.tasks.task import load_tasks
+
+    options = PreviewOptions(**given)
+    if data is None and (options.out is not None or options.model is not None):
+        raise SettingError("--out and --model are for the page of pictures: give --data too.")
+    found = load_tasks([name], beside=None if data is None else _folder(data))
+    if len(found) != 1:
+        names = ", ".join(task.name for task in found)
+        raise SettingError(f"{name!r} is no single task. `tasks show` takes one of: {names}.")
+    (task,) = found
+    if options.as_json and data is None:
+        from mubench_gen.cli.tables import print_json
+
+        print_json({**asdict(task), **asdict(_expected(task))})
+        return
+    if not options.as_json:
+        _describe(task)
+    if data is not None:
+        preview_of(data, {}, options, task=task)
+
+
+def _folder(data: str) -> Any:
+    """Where tasks of the data's own may lie."""
+    from mubench_gen.data import open_dataset
+
+    return open_dataset(data, outside=True).path
+
+
+def _describe(task: Task) -> None:
+    """A task as lines of text, each with its name first."""
+    size = _expected(task)
+    lines = {
+        "task": task.name,
+        "title": task.title,
+        "group": task.group,
+        "tags": ", ".join(task.tags),
+        "question": f"the question {task.question!r} of each row",
+        "data sets": ", ".join(task.datasets) or "all",
+        "questions": f"{_questions(size)} as published" if size.questions else "",
+        "chance": f"{size.chance:.1%}" if size.chance else "",
+        "source": task.source,
+        "definition": f"SHA-256 {task.sha256}",
+        **{key: str(value) for key, value in task.fields.items()},
+    }
+    for key, value in lines.items():
+        if value:
+            say(f"{key}: {value}")
 
 
 def _expected(task: Task) -> _Size:

@@ -10,6 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.compare.answer_matrix import Reading
+from mubench_gen.images.choices import AUTO
+from mubench_gen.images.microscope import family_of
+from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.runs.results import Run
+from mubench_gen.runs.shown_images import shows_scientific_files
 
 Manifest = Mapping[str, Any]
 _DESIGN = ("prompt", "readout", "orders", "repeats")
@@ -41,7 +46,7 @@ class Comparability:
 def comparability(reading: Reading, labels: Sequence[str]) -> Comparability:
     """Compare the manifests and items of all runs with the first."""
     runs = reading.runs
-    manifests = [run.run.manifest for run in runs]
+    manifests = _with_policies_in_use([run.run for run in runs])
     obstacles: list[str] = []
     notes: list[str] = []
     for place in range(1, len(runs)):
@@ -222,10 +227,29 @@ def _data(manifest: Manifest) -> str:
     return f"{data['name']}{revision} (digest {str(data.get('digest'))[:12]})"
 
 
+def _with_policies_in_use(runs: Sequence[Run]) -> list[Manifest]:
+    """The manifests of all runs. Where policies differ, a run under the automatic one that was
+    shown plain pictures alone counts as one under the standard policy: its pictures are the same.
+    """
+    manifests: list[Manifest] = [run.manifest for run in runs]
+    if len({family_of(one.get("image_policy")) for one in manifests}) < 2:
+        return manifests
+    found: list[Manifest] = []
+    for run, one in zip(runs, manifests, strict=True):
+        policy = one.get("image_policy") or {}
+        if family_of(policy) == AUTO and not shows_scientific_files(run.dir):
+            kept = {name: policy[name] for name in (*_NO_PICTURE, _TRANSFORM) if name in policy}
+            policy = {**StandardPolicy().as_dict(), **kept}
+        found.append({**one, "image_policy": policy})
+    return found
+
+
 def _policies(one: Manifest, other: Manifest) -> list[str]:
     """The differences between image policies that change the pixels of an image."""
     mine, theirs = one.get("image_policy") or {}, other.get("image_policy") or {}
     names = sorted(n for n in mine.keys() | theirs.keys() if mine.get(n) != theirs.get(n))
+    if "name" in names:
+        names = ["name"]
     return [
         f"{n} {_told(mine.get(n))} and {_told(theirs.get(n))}"
         for n in names

@@ -8,10 +8,16 @@ from pathlib import Path
 
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import DataError, did_you_mean
+from mubench_gen.images.choices import AUTO, STANDARD
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.storage.paths import user_path
 
 NAMES = ("demo", "ubench")
+
+
+def default_policy(name: str) -> str:
+    """The image policy of a data set, where `--image-set` names none: `auto` for one's own."""
+    return STANDARD if name in NAMES else AUTO
 
 
 def open_dataset(
@@ -22,18 +28,25 @@ def open_dataset(
     licenses: Sequence[str] = (),
     checked: bool = False,
     outside: bool = False,
+    faults: list[str] | None = None,
 ) -> Dataset:
     """The data set of that name, or in that folder or file. DataError says what is wrong.
 
+    `policy`: how images are shown; by default as a run without `--image-set` shows them.
     `partial`: files of it that are missing or damaged are left out, and named. `licenses`: only
     rows under these, by name or glob, or "commercial" for all that allow commercial use.
     `checked`: check every row now, so that none stops a run halfway; with `partial`, faulty
     rows of Arrow and Parquet files are left out too. `outside`: images may lie outside of
-    the data's folder.
+    the data's folder. `faults`: takes what is wrong with each row of a rows.jsonl, of which
+    otherwise the first fault is raised.
     """
     from mubench_gen.data.jsonl import JsonlDataset
 
-    dataset = _open(name, policy or StandardPolicy(), partial=partial, outside=outside)
+    if policy is None:
+        from mubench_gen.images.microscope import make_policy
+
+        policy = make_policy({}, default=default_policy(name))
+    dataset = _open(name, policy, partial=partial, outside=outside, faults=faults)
     if checked and not isinstance(dataset, JsonlDataset):  # opening one checks it
         from mubench_gen.data.chosen import sound_rows
 
@@ -45,7 +58,9 @@ def open_dataset(
     return with_licenses(dataset, licenses)
 
 
-def _open(name: str, policy: StandardPolicy, *, partial: bool, outside: bool) -> Dataset:
+def _open(
+    name: str, policy: StandardPolicy, *, partial: bool, outside: bool, faults: list[str] | None
+) -> Dataset:
     from mubench_gen.data.jsonl import JsonlDataset
 
     if name == "demo":
@@ -62,9 +77,9 @@ def _open(name: str, policy: StandardPolicy, *, partial: bool, outside: bool) ->
             f"There is no data set {name!r}, nor a file or folder. {did_you_mean(name, NAMES)}"
         )
     if path.is_dir() and (path / "rows.jsonl").is_file():
-        return JsonlDataset(path.name, path / "rows.jsonl", policy, outside=outside)
+        return JsonlDataset(path.name, path / "rows.jsonl", policy, outside=outside, faults=faults)
     if path.is_file() and path.suffix == ".jsonl":
-        return JsonlDataset(path.stem, path, policy, outside=outside)
+        return JsonlDataset(path.stem, path, policy, outside=outside, faults=faults)
     from mubench_gen.data.shards import find_shards, open_shards
 
     shards = find_shards(path)

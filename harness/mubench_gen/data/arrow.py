@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
@@ -21,8 +21,6 @@ from mubench_gen.storage.digests import files_digest
 from mubench_gen.types import Row
 
 _ROWS_AT_ONCE = 256
-# Fields of questions and captions that nothing depends on.
-_UNREAD = frozenset({"id", "name", "tags"})
 _STREAM = b"\xff\xff\xff\xff"
 _PARQUET = b"PAR1"
 
@@ -96,16 +94,28 @@ class ArrowDataset:
         index = range(len(self))[index]
         number = bisect_right(self._ends, index)
         first = self._ends[number] - len(self._sources[number])
-        return self._rows(self._sources[number], first, index - first, 1)[0]
+        return next(self._rows(self._sources[number], first, index - first, 1))
 
     def __iter__(self) -> Iterator[Row]:
+        # One at a time: rows that wait would cost memory, and be looked at for garbage.
+        for _, _, make in self.batches():
+            yield from make()
+
+    def batches(self) -> Iterator[tuple[Path, Any, Callable[[], Iterator[Row]]]]:
+        """Record batches of all files in order, of which the image alone was checked for damage,
+        with their files and what makes the rows of each."""
         for source, end in zip(self._sources, self._ends, strict=True):
             row = 0
             while row < len(source):
-                found = self._rows(source, end - len(source), row, _ROWS_AT_ONCE)
-                row += len(found)
+                window = source.window(row)
+                batch = window.batch.slice(row - window.start, _ROWS_AT_ONCE)
+                yield (
+                    source.path,
+                    batch,
+                    partial(self._rows, source, end - len(source), row, _ROWS_AT_ONCE),
+                )
+                row += batch.num_rows
                 source.release()
-                yield from found
 
     def cells(self, index: int, *columns: str) -> dict[str, Any]:
         """Columns of one row as they stand in the file: `bbox`, `polygon`, …"""
@@ -118,24 +128,29 @@ class ArrowDataset:
         found = columnar.Columns(source.path, cell, names, frozenset())
         return {name: found[name][0] for name in names}
 
-    def _rows(self, source: Source, first: int, row: int, at_most: int) -> list[Row]:
+    def _rows(self, source: Source, first: int, row: int, at_most: int) -> Iterator[Row]:
         """The rows from number `row` of a file on; `first` is the index of its first one."""
         window = source.window(row)
         batch = window.batch.slice(row - window.start, at_most)
-        columns = columnar.Columns(source.path, batch, text_columns(batch.schema), _UNREAD)
+        columns = columnar.Columns(source.path, batch, text_columns(batch.schema), columnar.UNREAD)
         images = source.images(row, batch.num_rows)
-        return [
-            self._row(first + row + i, source, row + i, columnar.Cells(columns, i), load)
-            for i, load in enumerate(images)
-        ]
+        names = str(source.path), source.path.name
+        for i, load in enumerate(images):
+            cells = columnar.Cells(columns, i)
+            yield self._row(first + row + i, names, row + i + 1, cells, load)
 
     def _row(
-        self, index: int, source: Source, row: int, columns: columnar.Cells, load: Load | None
+        self,
+        index: int,
+        names: tuple[str, str],
+        number: int,
+        columns: columnar.Cells,
+        load: Load | None,
     ) -> Row:
-        where = f"{source.path}, row {row + 1}"
+        where = f"{names[0]}, row {number}"
         if load is None:
             raise DataError(f"{where}{row_name(columns)}, column image.bytes: NULL.")
-        image = open_image(f"{source.path.name} row {row + 1}", load, self._policy)
+        image = open_image(f"{names[1]} row {number}", load, self._policy)
         repeated = bool(self._repeated[index])
         regions = partial(self.cells, index, "bbox", "polygon")
         return to_row(index, columns, image, where=where, repeated=repeated, regions=regions)

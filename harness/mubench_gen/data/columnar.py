@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+# Fields of questions and captions that nothing depends on.
+UNREAD = frozenset({"id", "name", "tags"})
+
 
 def need_pyarrow(purpose: str) -> Any:
     """The pyarrow module, or the error that says which extra brings it."""
@@ -74,7 +77,9 @@ class Columns(dict[str, list[Any]]):
         if name not in self.names:
             raise KeyError(name)
         with damage_told(self._path, f", column {name}"):
-            self[name] = found = values(self._batch.column(name), self._unread)
+            column = self._batch.column(name)
+            column.validate(full=True)
+            self[name] = found = values(column, self._unread)
         return found
 
 
@@ -89,6 +94,11 @@ class Cells(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         return self._columns[name][self._row]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As Mapping's, in a third of its time: it is called for every row."""
+        found = self._columns
+        return found[name][self._row] if name in found or name in found.names else default
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns.names)

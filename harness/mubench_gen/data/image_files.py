@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mubench_gen.errors import DataError, ImageError
+from mubench_gen.images.formats.ome_zarr import is_zarr_folder, packed
 from mubench_gen.storage.digests import DigestCache, FileDigest, digests_within, stamp_of
 from mubench_gen.storage.user_files import open_regular
 
@@ -36,8 +37,14 @@ class ImageFiles:
         return os.path.isabs(name) or os.path.normpath(name).split(os.sep, 1)[0] == os.pardir
 
     def read(self, name: str) -> bytes:
-        """The file's bytes. DataError if they have changed since their digest was taken."""
+        """The file's bytes; of a folder of OME-Zarr, those of one file with all of it.
+
+        DataError if they have changed since their digest was taken.
+        """
         self._check_place(name)
+        folder = Path(os.path.join(self._real, name))
+        if "\0" not in name and is_zarr_folder(folder):
+            return packed(folder)
         with open_regular(os.path.join(self._real, name)) as file:
             stamp = stamp_of(os.fstat(file.fileno()))
             if stamp[2] > _MOST_BYTES:

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.console.progress import bar
 from mubench_gen.data.alike import Alike
-from mubench_gen.data.table import SUFFIXES, Entry, read_entry, read_table
+from mubench_gen.data.examine import Examined, duplicates, examine
+from mubench_gen.data.table import SUFFIXES, Entry, image_of, read_entry, read_table
 from mubench_gen.errors import DataError
+from mubench_gen.images.choices import AUTO
+from mubench_gen.images.formats.ome_zarr import is_zarr_folder, packed
+from mubench_gen.images.microscope import make_policy
+from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.storage.scratch import Scratch, sweep
 from mubench_gen.types import Task
 
-_SHOWN_PROBLEMS = 10
+_SECONDS = 600.0  # for one image, as `eval --timeout` has it where nothing else is said
 
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
-    """How many rows and questions were written."""
+    """How many rows and questions were written. `warnings`: pictures to look at."""
 
     rows: int
     questions: int
+    warnings: tuple[str, ...] = ()
 
 
 def import_folder(
@@ -35,12 +41,14 @@ def import_folder(
     table: Path | None = None,
     name: str | None = None,
     license_name: str | None = None,
+    image_set: Mapping[str, str] | None = None,
 ) -> ImportCounts:
     """Write the data set to `out`, a new folder: all of it or nothing.
 
     Questions about one image become one row; a second question of one task, another row of
     that image. A task that is not among the `known` ones gets a definition beside the rows.
-    DataError lists the rows of the table that are wrong.
+    Every image is decoded as a run would show it, or one with this `image_set`. DataError lists
+    the rows of the table that are wrong, and those whose images cannot be shown.
     """
     if not folder.is_dir():
         raise DataError(f"There is no folder {str(folder)!r}.")
@@ -48,13 +56,14 @@ def import_folder(
         raise DataError(f"{out}: exists already; give a folder that doesn't.")
     table = table or _find_table(folder)
     chosen = name or folder.resolve().name
-    entries = _read(table, folder, chosen)
-    rows = _rows(entries, chosen, license_name)
+    policy = make_policy(image_set or {}, seconds=_SECONDS, default=AUTO)
+    entries, warnings = _read(table, folder, chosen, policy)
+    rows = _rows(folder, entries, chosen, license_name)
     try:
         _write(folder, out, entries, rows, _new_tasks(entries, rows, chosen, known))
     except OSError as error:
         raise DataError(f"{out}: cannot be written: {error.strerror}.") from None
-    return ImportCounts(len(rows), len(entries))
+    return ImportCounts(len(rows), len(entries), tuple(warnings))
 
 
 def _find_table(folder: Path) -> Path:
@@ -67,25 +76,53 @@ def _find_table(folder: Path) -> Path:
     raise DataError(f"{folder}: holds no .csv and no .jsonl with the questions; give --table.")
 
 
-def _read(table: Path, folder: Path, name: str) -> list[Entry]:
-    entries, problems, alike = [], [], Alike(table)
+def _read(
+    table: Path, folder: Path, name: str, policy: StandardPolicy
+) -> tuple[list[Entry], list[str]]:
+    """The entries of the table, and what to look at in their pictures."""
+    entries: list[Entry] = []
+    problems: list[str] = []
+    first_rows: dict[str, tuple[int, Entry]] = {}  # by image
+    alike = Alike(table)
     for number, columns in read_table(table):
         try:
-            entries.append(read_entry(columns, folder, name, f"{table}, row {number}"))
-            alike.note_options(number, [entries[-1].cell["options"]])
+            entry = read_entry(columns, folder, name, f"{table}, row {number}")
         except DataError as error:
             problems.append(str(error))
+            continue
+        entries.append(entry)
+        alike.note_options(number, [entry.cell["options"]])
+        first_rows.setdefault(entry.image, (number, entry))
+    images = (
+        (f"{table}, row {number}, column image", image_of(entry, folder, policy))
+        for number, entry in first_rows.values()
+    )
+    seen = list(examine(images, len(first_rows)))
+    problems += [f"{one.where}: {one.fault}." for one in seen if one.fault is not None]
     if problems:
-        more = len(problems) - _SHOWN_PROBLEMS
-        rest = [f"… and {more} more rows."] if more > 0 else []
-        raise DataError("\n".join([*problems[:_SHOWN_PROBLEMS], *rest]))
+        raise DataError("\n".join(problems))
     if not entries:
         raise DataError(f"{table}: holds no question.")
     alike.tell()
-    return entries
+    return entries, list(_warnings(seen))
 
 
-def _rows(entries: Sequence[Entry], name: str, license_name: str | None) -> list[dict[str, Any]]:
+def _warnings(seen: Sequence[Examined]) -> Iterator[str]:
+    for one in seen:
+        for told in one.looks.warnings() if one.looks else ():
+            yield f"{one.image}: {told}"
+    for first, later in duplicates(seen):
+        yield f"{later.image}: the same picture as {first.image}"
+
+
+def _file_name(folder: Path, image: str) -> str:
+    """The name in the data set: a folder of OME-Zarr becomes one file."""
+    return f"{image}.ozx" if is_zarr_folder(folder / image) else image
+
+
+def _rows(
+    folder: Path, entries: Sequence[Entry], name: str, license_name: str | None
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     of_image: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for entry in entries:
@@ -95,7 +132,7 @@ def _rows(entries: Sequence[Entry], name: str, license_name: str | None) -> list
         if row is None:
             row = {
                 "image_id": entry.image,
-                "image": {"bytes": None, "path": f"images/{entry.image}"},
+                "image": {"bytes": None, "path": f"images/{_file_name(folder, entry.image)}"},
                 "dataset": dataset,
                 "license": license_name,
                 "questions": {},
@@ -122,9 +159,12 @@ def _write(
     with Scratch(out, is_folder=True) as scratch:
         with bar("copying images", len(images)) as shown:
             for done, image in enumerate(images, 1):
-                target = scratch.path / "images" / image
+                target = scratch.path / "images" / _file_name(folder, image)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / image, target)
+                if target.name == Path(image).name:
+                    shutil.copyfile(folder / image, target)
+                else:
+                    target.write_bytes(packed(folder / image))
                 shown.at(done, len(images))
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (scratch.path / "rows.jsonl").write_text(lines, "utf-8")

@@ -25,11 +25,17 @@ class JsonlDataset:
     """Rows by index. The file is read through once when opened, and every row checked.
 
     `rows_digest` is of that file, `digest` of it and of the image files. `outside`: images may
-    lie anywhere.
+    lie anywhere. `faults`: takes what is wrong with each row; without it, the first is raised.
     """
 
     def __init__(
-        self, name: str, path: Path, policy: StandardPolicy, *, outside: bool = False
+        self,
+        name: str,
+        path: Path,
+        policy: StandardPolicy,
+        *,
+        outside: bool = False,
+        faults: list[str] | None = None,
     ) -> None:
         self.name = name
         self.path = path
@@ -42,7 +48,7 @@ class JsonlDataset:
         self._repeated: set[int] = set()
         self._names: dict[str, None] = {}
         self._stamp: Stamp | None = None
-        self.rows_digest = self._scan()
+        self.rows_digest = self._scan(faults)
         self._alike.tell()
 
     @cached_property
@@ -80,20 +86,27 @@ class JsonlDataset:
             )
         return file
 
-    def _scan(self) -> str:
+    def _scan(self, faults: list[str] | None) -> str:
         seen: set[str] = set()
         with self._open() as file:
             digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
             file.seek(0)
             for _, offset, line in lines_of(file, self.path):
                 self._offsets.append(offset)
-                index = len(self._offsets) - 1
-                columns = read_object(line, self._where(index))
-                check_keys(line, columns, self._where(index))
-                self._check(self._made(index, columns), seen)
+                try:
+                    self._scan_row(len(self._offsets) - 1, line, seen)
+                except DataError as error:
+                    if faults is None:
+                        raise
+                    faults.append(str(error))
         if not self._offsets:
             raise DataError(f"{self.path}: holds no rows.")
         return digest.hexdigest()
+
+    def _scan_row(self, index: int, line: bytes, seen: set[str]) -> None:
+        columns = read_object(line, self._where(index))
+        check_keys(line, columns, self._where(index))
+        self._check(self._made(index, columns), seen)
 
     def _check(self, row: Row, seen: set[str]) -> None:
         """Check all of a row when it is first read, and note what is kept about all rows."""

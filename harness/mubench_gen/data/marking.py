@@ -54,6 +54,10 @@ class _Marked:
 
     original: Image
 
+    @property
+    def name(self) -> str:
+        return self.original.policy
+
     def check(self, content: bytes, name: str) -> str | None:
         return self.original.conversion
 

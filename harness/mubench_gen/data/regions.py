@@ -20,17 +20,19 @@ _PAIRS = (("x1", "y1", "x2", "y2"), ("x0", "y0", "x1", "y1"), ("xmin", "ymin", "
 
 
 class LazyList(Sequence[T]):
-    """A sequence that is made when it is first looked at."""
+    """A sequence that `make(*arguments)` makes when it is first looked at."""
 
-    __slots__ = ("_found", "_make")
+    __slots__ = ("_arguments", "_found", "_make")
 
-    def __init__(self, make: Callable[[], Sequence[T]]) -> None:
+    def __init__(self, make: Callable[..., Sequence[T]], *arguments: Any) -> None:
         self._make = make
+        self._arguments = arguments
         self._found: Sequence[T] | None = None
 
     def _made(self) -> Sequence[T]:
         if self._found is None:
-            self._found = self._make()
+            self._found = self._make(*self._arguments)
+            self._arguments = ()
         return self._found
 
     @overload
@@ -49,14 +51,14 @@ class LazyList(Sequence[T]):
         return repr(self._made())
 
 
-def lazy_boxes(cells: Callable[[], Mapping[str, Any]], where: str) -> Sequence[Box]:
+def boxes_of(cells: Callable[[], Mapping[str, Any]], where: str) -> Sequence[Box]:
     """The boxes of a row. `cells` gives its columns, `where` names file and row."""
-    return LazyList(lambda: _read(cells().get("bbox"), _box, f"{where}, column bbox"))
+    return _read(cells().get("bbox"), _box, f"{where}, column bbox")
 
 
-def lazy_polygons(cells: Callable[[], Mapping[str, Any]], where: str) -> Sequence[Polygon]:
-    """The polygons of a row, as `lazy_boxes`."""
-    return LazyList(lambda: _read(cells().get("polygon"), _polygon, f"{where}, column polygon"))
+def polygons_of(cells: Callable[[], Mapping[str, Any]], where: str) -> Sequence[Polygon]:
+    """The polygons of a row, as `boxes_of`."""
+    return _read(cells().get("polygon"), _polygon, f"{where}, column polygon")
 
 
 def _read(cell: Any, read: Callable[[Any, str, str], T], where: str) -> tuple[T, ...]:

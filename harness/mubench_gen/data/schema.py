@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from mubench_gen.data.regions import lazy_boxes, lazy_polygons
+from mubench_gen.data.regions import LazyList, boxes_of, polygons_of
 from mubench_gen.errors import DataError
 from mubench_gen.types import Image, Question, Row
 
@@ -30,18 +30,19 @@ QUESTION_IS_GIVEN_BY = ("question", "answer", "answer_idx")
 
 
 class Lazy(Mapping[str, V]):
-    """A mapping that is made when it is first looked at."""
+    """A mapping that `make(*arguments)` makes when it is first looked at."""
 
-    __slots__ = ("_found", "_make")
+    __slots__ = ("_arguments", "_found", "_make")
 
-    def __init__(self, make: Callable[[], Mapping[str, V]]) -> None:
-        self._make: Callable[[], Mapping[str, V]] | None = make
-        self._found: Mapping[str, V] = {}
+    def __init__(self, make: Callable[..., Mapping[str, V]], *arguments: Any) -> None:
+        self._make = make
+        self._arguments = arguments
+        self._found: Mapping[str, V] | None = None
 
     def _made(self) -> Mapping[str, V]:
-        if self._make is not None:
-            self._found = self._make()  # if this raises, the next look tries again
-            self._make = None
+        if self._found is None:
+            self._found = self._make(*self._arguments)  # if this raises, the next look tries again
+            self._arguments = ()
         return self._found
 
     def __getitem__(self, name: str) -> V:
@@ -99,13 +100,18 @@ def to_row(
     Questions, captions, meta, boxes and polygons are made, and checked, when they are first
     looked at. `regions` gives the columns `bbox` and `polygon` where `columns` does not.
     """
-    where += row_name(columns)
-    image_id = _text(columns, "image_id", where)
-    dataset = dataset_name(columns.get("dataset"), columns.get("stain"))
-    if dataset is None:
-        raise DataError(f"{where}, {no_dataset(columns.get('dataset'), columns.get('stain'))}")
+    image_id = columns.get("image_id")
+    where = f"{where} (image_id {image_id})" if image_id else where
+    if not isinstance(image_id, str) or not image_id:
+        raise DataError(f"{where}, column image_id: a text is needed, found {image_id!r}.")
+    dataset = columns.get("dataset")
+    if not isinstance(dataset, str) or not dataset:
+        dataset = dataset_name(dataset, stain := columns.get("stain"))
+        if dataset is None:
+            raise DataError(f"{where}, {no_dataset(columns.get('dataset'), stain)}")
     key = f"{dataset}/{image_id}" + (f"#{index}" if repeated else "")
-    questions = Lazy(lambda: _questions(columns, where))
+    questions = Lazy(_questions, columns, where)
+    cells = regions or (lambda: columns)
     return Row(
         index=index,
         key=key,
@@ -113,10 +119,10 @@ def to_row(
         dataset=dataset,
         image=image,
         questions=questions,
-        captions=_Captions(Lazy(lambda: _struct(columns, "captions", where)), questions, where),
-        meta=Lazy(lambda: {name: columns[name] for name in columns if name not in _NOT_META}),
-        boxes=lazy_boxes(regions or (lambda: columns), where),
-        polygons=lazy_polygons(regions or (lambda: columns), where),
+        captions=_Captions(Lazy(_struct, columns, "captions", where), questions, where),
+        meta=Lazy(_meta, columns),
+        boxes=LazyList(boxes_of, cells, where),
+        polygons=LazyList(polygons_of, cells, where),
     )
 
 
@@ -126,6 +132,10 @@ def check_row(row: Row) -> None:
         len(part)
     if isinstance(row.captions, _Captions):
         row.captions.check()
+
+
+def _meta(columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: columns[name] for name in columns if name not in _NOT_META}
 
 
 def _questions(columns: Mapping[str, Any], where: str) -> dict[str, Question]:
@@ -142,13 +152,6 @@ def _is_null(cell: Any) -> bool:
         and cell.get("answer_idx") is None
         and all(cell.get(key) is None for key in QUESTION_IS_GIVEN_BY)
     )
-
-
-def _text(columns: Mapping[str, Any], column: str, where: str) -> str:
-    value = columns.get(column)
-    if not isinstance(value, str) or not value:
-        raise DataError(f"{where}, column {column}: a text is needed, found {value!r}.")
-    return value
 
 
 def _struct(columns: Mapping[str, Any], column: str, where: str) -> Mapping[str, Any]:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import orjson
+
+from mubench_gen._version import __version__
+from mubench_gen.data.arrow import ArrowDataset
+from mubench_gen.data.columnar import damage_told
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.licenses import allows_commercial_use
 from mubench_gen.data.schema import check_row
-from mubench_gen.types import Task
+from mubench_gen.data.sound_rows import check_batch, has_image
+from mubench_gen.storage.paths import cache_folder
+from mubench_gen.storage.scratch import Scratch, sweep
+from mubench_gen.types import Row, Task
+
+_ROWS_TOGETHER = 2048
 
 
 @dataclass(slots=True)
 class RowCounts:
-    """Counts over the rows of one data set."""
+    """Counts over the rows of one data set. `images`: distinct image ids."""
 
     rows: int = 0
-    images: set[str] = field(default_factory=set)
+    images: int = 0
     questions: Counter[str] = field(default_factory=Counter)
     licences: Counter[str] = field(default_factory=Counter)
 
@@ -40,10 +54,7 @@ class DatasetCounts:
 
     datasets: dict[str, RowCounts]
     tasks: dict[str, TaskCounts]
-
-    @property
-    def images(self) -> int:
-        return len(set().union(*(group.images for group in self.datasets.values())))
+    images: int
 
     @property
     def licences(self) -> dict[str, Counter[str]]:
@@ -61,20 +72,149 @@ class DatasetCounts:
 
 
 def survey(dataset: Dataset, tasks: Sequence[Task] = ()) -> DatasetCounts:
-    """Go through all rows. DataError names the first that is not of the schema."""
+    """Go through all rows. DataError names the first that is not of the schema.
+
+    What was found in Arrow and Parquet files is remembered by their digest.
+    """
+    if not isinstance(dataset, ArrowDataset):
+        return _counted(_looked_at(dataset), tasks)
+    place = _place(dataset, tasks)
+    found = _remembered(place)
+    if found is None:
+        found = _counted(_skimmed(dataset), tasks)
+        _remember(place, found)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some rows of one data set. `asked`: (question, number of options or None, rows)."""
+
+    dataset: str
+    images: Sequence[str]
+    licences: Sequence[Any]
+    asked: Sequence[tuple[str, int | None, int]]
+
+
+def _counted(parts: Iterator[_Part], tasks: Sequence[Task]) -> DatasetCounts:
     datasets: dict[str, RowCounts] = {}
+    images: dict[str, set[str]] = {}
     asked = {task.name: TaskCounts() for task in tasks}
+    for part in parts:
+        group = datasets.setdefault(part.dataset, RowCounts())
+        group.rows += len(part.images)
+        images.setdefault(part.dataset, set()).update(part.images)
+        group.licences.update(map(str, part.licences))
+        for question, options, rows in part.asked:
+            group.questions[question] += rows
+            for task in tasks:
+                if task.asks(part.dataset) and _is_of(question, task):
+                    asked[task.name].questions += rows
+                    asked[task.name].chances += rows / options if options else 0.0
+    for name, found in images.items():
+        datasets[name].images = len(found)
+    return DatasetCounts(dict(sorted(datasets.items())), asked, len(set().union(*images.values())))
+
+
+def _is_of(question: str, task: Task) -> bool:
+    return question == task.question or question.startswith(f"{task.question}/")
+
+
+def _looked_at(dataset: Dataset) -> Iterator[_Part]:
+    """Every row by itself."""
     for row in dataset:
         check_row(row)
-        group = datasets.setdefault(row.dataset, RowCounts())
-        group.rows += 1
-        group.images.add(row.image_id)
-        group.questions.update(row.questions.keys())
-        group.licences[str(row.meta.get("license"))] += 1
-        for task in tasks:
-            for name in task.questions_of(row):
-                question = row.questions[name]
-                asked[task.name].questions += 1
-                if question.boxes is None:
-                    asked[task.name].chances += 1 / len(question.options)
-    return DatasetCounts(dict(sorted(datasets.items())), asked)
+        asked = [
+            (name, None if one.boxes is not None else len(one.options), 1)
+            for name, one in row.questions.items()
+        ]
+        yield _Part(row.dataset, [row.image_id], [row.meta.get("license")], asked)
+
+
+def _skimmed(dataset: ArrowDataset) -> Iterator[_Part]:
+    """Batch by batch: only rows that are not evidently sound are looked at by themselves."""
+    for batch, imaged, make in _bundles(dataset):
+        checked = check_batch(batch)
+        sound = checked.sound & imaged
+        names = batch.column("dataset").to_pylist()
+        if not sound.all() or not all(names):  # the stain may tell which it is
+            rows = list(make())
+            for at in (~sound).nonzero()[0]:
+                check_row(rows[at])
+            names = [row.dataset for row in rows]
+        images = batch.column("image_id").to_pylist()
+        licences = batch.column("license").to_pylist()
+        asked = Counter(
+            (name, question, options)
+            for question, counts in checked.options.items()
+            for name, options in zip(names, counts.tolist(), strict=True)
+        )
+        for name in dict.fromkeys(names):
+            at = [place for place, one in enumerate(names) if one == name]
+            yield _Part(
+                name,
+                [images[place] for place in at],
+                [licences[place] for place in at],
+                [(q, n, rows) for (one, q, n), rows in asked.items() if one == name and n],
+            )
+
+
+def _bundles(dataset: ArrowDataset) -> Iterator[tuple[Any, Any, Callable[[], Iterator[Row]]]]:
+    """The texts of a few thousand rows as one record batch, which of them have an image, and what
+    makes the rows."""
+    pending: list[tuple[Any, Any, Callable[[], Iterator[Row]]]] = []
+    for path, batch, make in dataset.batches():
+        texts = [name for name in batch.schema.names if name != "image"]
+        with damage_told(path):
+            batch.select(texts).validate(full=True)
+        if pending and pending[0][0].schema.names != texts:
+            yield _bundle(pending)
+            pending = []
+        pending.append((batch.select(texts), has_image(batch), make))
+        if sum(len(texts) for texts, _, _ in pending) >= _ROWS_TOGETHER:
+            yield _bundle(pending)
+            pending = []
+    if pending:
+        yield _bundle(pending)
+
+
+def _bundle(
+    parts: Sequence[tuple[Any, Any, Callable[[], Iterator[Row]]]],
+) -> tuple[Any, Any, Callable[[], Iterator[Row]]]:
+    import numpy as np
+    import pyarrow as pa
+
+    batches, imaged, makers = zip(*parts, strict=True)
+    whole = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+    return whole, np.concatenate(imaged), lambda: (row for make in makers for row in make())
+
+
+def _place(dataset: ArrowDataset, tasks: Sequence[Task]) -> Path:
+    """Where the counts of these rows and tasks are kept."""
+    asked = sorted((task.name, task.question, task.datasets) for task in tasks)
+    content = orjson.dumps([__version__, dataset.rows_digest, asked])
+    return cache_folder() / "surveys" / f"{hashlib.sha256(content).hexdigest()[:32]}.json"
+
+
+def _remembered(place: Path) -> DatasetCounts | None:
+    try:
+        found = orjson.loads(place.read_bytes())
+        datasets = {
+            name: RowCounts(
+                one["rows"], one["images"], Counter(one["questions"]), Counter(one["licences"])
+            )
+            for name, one in found["datasets"].items()
+        }
+        tasks = {name: TaskCounts(**one) for name, one in found["tasks"].items()}
+        return DatasetCounts(datasets, tasks, int(found["images"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _remember(place: Path, found: DatasetCounts) -> None:
+    with contextlib.suppress(OSError, TypeError):  # best effort, as for digests
+        place.parent.mkdir(parents=True, exist_ok=True)
+        sweep(place.parent, [place.name])
+        with Scratch(place) as scratch:
+            scratch.write(orjson.dumps(found))
+            scratch.become(place)

@@ -1,30 +1,38 @@
-"""Checking a data set file by file: digest, every row, every image."""
+"""Checking a data set file by file: digest, every row, every image decoded as a run would."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mubench_gen.console.progress import Progress, bar
-from mubench_gen.data import open_dataset
+from mubench_gen.data import default_policy
 from mubench_gen.data.alike import Alike
 from mubench_gen.data.arrow import ArrowDataset, open_source
-from mubench_gen.data.image_files import shortened
+from mubench_gen.data.dataset import Dataset
+from mubench_gen.data.examine import Examined, duplicates, examine
 from mubench_gen.data.jsonl import JsonlDataset
 from mubench_gen.data.schema import check_row
 from mubench_gen.data.shards import ShardFile, find_shards
 from mubench_gen.data.ubench import UBENCH, shards_of
-from mubench_gen.errors import DataError, ImageError
+from mubench_gen.errors import DataError
+from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.storage.digests import DigestCache, sha256_of
 from mubench_gen.storage.paths import user_path
-from mubench_gen.types import Image, Row
+from mubench_gen.types import Image
+
+_ROW = re.compile(r"\brows? (\d+)")
+_SECONDS = 600.0  # for one image, as `eval --timeout` has it where nothing else is said
 
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """The result for one file: `problem` is None if it is intact."""
+    """The result for one file: `problem` is None if it is intact, else `problems` in one line.
+
+    `warnings`: pictures that can be shown, and that somebody should look at.
+    """
 
     path: Path
     size: int = 0
@@ -32,18 +40,41 @@ class FileCheck:
     expected: str | None = None
     rows: int = 0
     problem: str | None = None
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def verify(name: str, *, outside: bool = False) -> list[FileCheck]:
+@dataclass
+class _Found:
+    """What is found while a file is read; each fault is listed once."""
+
+    faults: dict[str, None] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    seen: list[Examined] = field(default_factory=list)
+
+    def note(self, one: Examined) -> None:
+        if one.fault is not None or one.looks is None:
+            self.faults[f"{one.where}: {one.fault}"] = None
+            return
+        self.warnings += [f"{one.where}: {one.image}: {told}" for told in one.looks.warnings()]
+        self.seen.append(one)
+
+
+def verify(
+    name: str, *, outside: bool = False, image_set: Mapping[str, str] | None = None
+) -> list[FileCheck]:
     """One result per file. Reads each file whole, even if its digest is in the cache.
 
-    `outside`: images may lie outside of the data's folder.
+    `outside`: images may lie outside of the data's folder. `image_set`: how images are shown,
+    as `eval --image-set`.
     """
+    policy = make_policy(image_set or {}, seconds=_SECONDS, default=default_policy(name))
     shards = _shards(name)
     if not shards:
-        return [_verify_rows(name, outside=outside)]
-    with bar("files checked", len(shards)) as shown:
-        return [_verify_shard(shard, i, len(shards), shown) for i, shard in enumerate(shards)]
+        return [_verify_rows(name, policy, outside=outside)]
+    seen: list[list[Examined]] = []
+    checks = [_verify_shard(shard, policy, seen) for shard in shards]
+    return _with_duplicates(checks, seen)
 
 
 def _shards(name: str) -> list[ShardFile]:
@@ -54,67 +85,112 @@ def _shards(name: str) -> list[ShardFile]:
     return [ShardFile(shard.path, published.get(shard.path.name)) for shard in found]
 
 
-def _verify_shard(shard: ShardFile, done: int, total: int, shown: Progress) -> FileCheck:
-    shown.at(done, total, shard.path.name)
+def _verify_shard(
+    shard: ShardFile, policy: StandardPolicy, seen: list[list[Examined]]
+) -> FileCheck:
+    found = _Found()
+    seen.append(found.seen)
     if not shard.path.exists():
-        return FileCheck(shard.path, expected=shard.sha256, problem="missing")
+        return FileCheck(
+            shard.path, expected=shard.sha256, problem="missing", problems=("missing",)
+        )
     size = shard.path.stat().st_size
-    found = sha256_of(shard.path, again=True)
-    problem, rows = None, 0
-    if shard.sha256 not in (None, found):
-        problem = f"SHA-256 expected {shard.sha256}, found {found}"
+    sha256 = sha256_of(shard.path, again=True)
+    if shard.sha256 not in (None, sha256):
+        found.faults[f"SHA-256 expected {shard.sha256}, found {sha256}"] = None
+    rows = 0
     try:
-        dataset = ArrowDataset(
-            shard.path.name, shard.path, [open_source(shard.path)], StandardPolicy()
-        )
+        dataset = ArrowDataset(shard.path.name, shard.path, [open_source(shard.path)], policy)
         rows = len(dataset)
-        _check(dataset, shard.path)
-    except (DataError, ImageError) as error:
-        problem = f"{problem}; {error}" if problem else str(error)
-    shown.at(done + 1, total, shard.path.name)
-    return FileCheck(shard.path, size, found, shard.sha256, rows, problem)
+        alike = Alike(shard.path)
+        for one in examine(_images(dataset, found, alike), rows, shard.path.name):
+            found.note(one)
+        alike.tell()
+    except DataError as error:
+        found.faults[str(error)] = None
+    return _check(FileCheck(shard.path, size, sha256, shard.sha256, rows), found)
 
 
-def _verify_rows(name: str, *, outside: bool) -> FileCheck:
-    dataset = open_dataset(name, outside=outside)
-    assert isinstance(dataset, JsonlDataset)
-    problems: list[str] = []
-    with DigestCache(dataset.path.parent) as memory, bar("rows checked", len(dataset)) as shown:
-        for done, row in enumerate(dataset, 1):
-            problems += _problems(row, memory)
-            shown.at(done, len(dataset))
-    if problems:
-        told = "; ".join(shortened(problems))
-        return FileCheck(dataset.path, rows=len(dataset), problem=told)
+def _verify_rows(name: str, policy: StandardPolicy, *, outside: bool) -> FileCheck:
+    faults: list[str] = []
+    dataset = _rows_file(name, policy, outside=outside, faults=faults)
+    found = _Found(faults=dict.fromkeys(faults))
+    with DigestCache(dataset.path.parent) as memory:
+        for one in examine(_each_once(dataset, found), len(dataset)):
+            before = memory.last(one.image)
+            if one.fault is None and before not in (None, one.sha256):
+                told = f"SHA-256 {before} then, {one.sha256} now"
+                one = replace(one, fault=f"{one.image}: changed since it was last read ({told})")
+            found.note(one)
     size = dataset.path.stat().st_size
-    return FileCheck(dataset.path, size, dataset.digest, rows=len(dataset))
+    whole = dataset.digest if not found.faults else None
+    check = _check(FileCheck(dataset.path, size, whole, rows=len(dataset)), found)
+    return _with_duplicates([check], [found.seen])[0]
 
 
-def _problems(row: Row, memory: DigestCache) -> Iterator[str]:
-    """What is wrong with a row's image: damaged, or changed since it was last read."""
-    image = row.image
-    try:
-        _read_through(image)
-        before = memory.last(image.name)
-    except (DataError, ImageError) as error:
-        yield str(error)
-        return
-    if before not in (None, image.sha256):
-        yield (
-            f"{image.name}: changed since it was last read (SHA-256 {before} then, {image.sha256} "
-            "now)"
-        )
+def _rows_file(
+    name: str, policy: StandardPolicy, *, outside: bool, faults: list[str]
+) -> JsonlDataset:
+    from mubench_gen.data import open_dataset
+
+    dataset = open_dataset(name, policy, outside=outside, faults=faults)
+    assert isinstance(dataset, JsonlDataset)
+    return dataset
 
 
-def _check(rows: Iterable[Row], path: Path) -> None:
-    alike = Alike(path)
-    for row in rows:
-        check_row(row)
+def _images(dataset: Dataset, found: _Found, alike: Alike) -> Iterator[tuple[str, Image]]:
+    """The image of each sound row; the faults of the others are noted."""
+    for index in range(len(dataset)):
+        try:
+            row = dataset[index]
+            check_row(row)
+        except DataError as error:
+            found.faults[str(error)] = None
+            continue
         alike.note(row)
-        _read_through(row.image)
-    alike.tell()
+        yield f"row {index + 1}", row.image
 
 
-def _read_through(image: Image) -> None:
-    _ = image.conversion
-    image.verify()
+def _each_once(dataset: JsonlDataset, found: _Found) -> Iterator[tuple[str, Image]]:
+    """Each image file once, with the first row that has it."""
+    names: set[str] = set()
+    for index in range(len(dataset)):
+        try:
+            image = dataset[index].image
+        except DataError as error:
+            found.faults[str(error)] = None
+            continue
+        if image.name not in names:
+            names.add(image.name)
+            yield f"row {index + 1}", image
+
+
+def _check(check: FileCheck, found: _Found) -> FileCheck:
+    problems = tuple(sorted(found.faults, key=_row_number))
+    told = "; ".join(problems) or None
+    return replace(check, problem=told, problems=problems, warnings=tuple(found.warnings))
+
+
+def _row_number(fault: str) -> int:
+    """The row that a fault is about; 0 for one about the whole file."""
+    found = _ROW.search(fault)
+    return int(found[1]) if found else 0
+
+
+def _with_duplicates(
+    checks: Sequence[FileCheck], seen: Sequence[Sequence[Examined]]
+) -> list[FileCheck]:
+    """The results with a warning for each picture that an earlier file or row has too."""
+    owners = {id(one): number for number, part in enumerate(seen) for one in part}
+    told: dict[int, list[str]] = {}
+    for first, later in duplicates(one for part in seen for one in part):
+        number, other = owners[id(later)], owners[id(first)]
+        there = first.where if number == other else f"{checks[other].path.name}, {first.where}"
+        same = "the same bytes" if first.sha256 == later.sha256 else "alike to the eye"
+        told.setdefault(number, []).append(
+            f"{later.where}: {later.image}: the same picture as {first.image} ({there}; {same})"
+        )
+    return [
+        replace(check, warnings=(*check.warnings, *told.get(number, ())))
+        for number, check in enumerate(checks)
+    ]

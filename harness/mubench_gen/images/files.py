@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 # Formats that Pillow decodes itself: it hands others (EPS) to programs on the machine.
-FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")
+FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM", "JPEG2000", "AVIF")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR = frozenset({b"iCCP", b"gAMA", b"cHRM", b"cICP", b"mDCV", b"cLLI"})
 _PNG_TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
@@ -35,6 +35,8 @@ def opened(content: bytes, name: str) -> PillowImage.Image:
     for kind in FORMATS:
         if kind not in Pillow.OPEN:
             Pillow.init()
+        if kind not in Pillow.OPEN:  # AVIF came with Pillow 11.3
+            continue
         # Pillow.open would compare the size with a limit of its own, and warn.
         make, accepts = Pillow.OPEN[kind]
         try:
@@ -56,6 +58,17 @@ def orientation(picture: PillowImage.Image) -> int:
 def declared(value: object) -> int:
     """The value of an orientation tag; 1, which is upright, if it is not valid."""
     return value if isinstance(value, int) and 2 <= value <= 8 else 1
+
+
+def may_be_turned(content: bytes) -> bool:
+    """Whether a PNG, JPEG or WebP file may declare an orientation; it is not looked through."""
+    if is_png(content):
+        return any(kind == b"eXIf" or kind in _PNG_TEXT for kind, _, _ in _png_spans(content))
+    if jpeg.is_jpeg(content):
+        return jpeg.has_about(content)
+    if content[12:16] == b"VP8X":
+        return bool(content[20] & _WEBP_ABOUT)
+    return False
 
 
 def is_png(content: bytes) -> bool:

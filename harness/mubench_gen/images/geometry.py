@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mubench_gen.errors import ImageError
+from mubench_gen.images.auto import is_another_frame
 from mubench_gen.types import Box, Image, Polygon, Row
 
 if TYPE_CHECKING:
@@ -47,7 +48,13 @@ def mask_of(polygons: Sequence[Polygon], size: tuple[int, int]) -> PillowImage.I
 
 
 def require_one_frame(image: Image) -> None:
-    """ImageError for an image with an orientation, which its boxes may or may not be meant for."""
+    """ImageError for an image with an orientation, which its boxes may or may not be meant for,
+    and for one that is shown in part or at a coarser level."""
+    if is_another_frame(image.conversion or ""):
+        raise ImageError(
+            f"{image.name}: was {image.conversion}: its boxes are at places of the whole file at "
+            "its finest level"
+        )
     if image.is_turned:
         raise ImageError(
             f"{image.name}: was {image.conversion}, and its boxes could be meant for the file as "

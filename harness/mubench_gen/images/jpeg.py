@@ -39,6 +39,16 @@ def bare(content: bytes) -> bytes:
     return b"".join([*kept, content[begin:]])
 
 
+def has_about(content: bytes) -> bool:
+    """Whether Exif, XMP or a colour profile stands before the picture."""
+    for code, _, _ in _segments(content):
+        if code == _SCAN:
+            return False
+        if code in _ABOUT:
+            return True
+    return False
+
+
 def load_whole(content: bytes, load: Load) -> PillowImage.Image:
     """What `load` makes of a JPEG. ValueError if its data end before its pixels do.
 

@@ -7,20 +7,23 @@ recorded in the manifest and part of every key.
 
 from __future__ import annotations
 
-import io
 import math
-import re
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.errors import ImageError, MissingExtraError, SettingError, did_you_mean
+from mubench_gen.errors import ImageError, SettingError, did_you_mean
+from mubench_gen.images.auto import AutoPolicy
 from mubench_gen.images.bands import bands
+from mubench_gen.images.choices import AUTO, AUTO_READERS, STANDARD, STANDARD_READERS, count
+from mubench_gen.images.colours import NAMED
 from mubench_gen.images.files import declared, orientation
+from mubench_gen.images.notes import joined, turn_note
 from mubench_gen.images.pixels import loaded, turned
-from mubench_gen.images.policy import StandardPolicy, joined, turn_note
+from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.ranges import percentile, shares, spread
+from mubench_gen.images.tiff import is_tiff, tiff_file
 from mubench_gen.images.transform import read_transform
 from mubench_gen.plugins.registry import Plugins
 
@@ -32,16 +35,8 @@ if TYPE_CHECKING:
 
     Planes = Callable[[slice], list[NDArray[Any]]]  # a channel each, of some rows
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
-_RANGE = re.compile(rf"(?:window|percentile):({_NUMBER}):({_NUMBER})")
-_COUNT = re.compile(r"[1-9]\d{0,17}")
 _ORIENTATION = "Orientation"
-_Z = re.compile(r"first|middle|max|mean|\d+")
-COLOURS = {
-    "red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "cyan": (0, 1, 1),
-    "magenta": (1, 0, 1), "yellow": (1, 1, 0), "grey": (1, 1, 1),
-}  # fmt: skip
+COLOURS = {name: tuple(part // 255 for part in colour) for name, colour in NAMED.items()}
 _DEFAULT_COLOURS = ("red", "green", "blue", "magenta", "cyan", "yellow")
 # Of other axes than these (time, tiles, …) the first entry is taken.
 _PLANES = frozenset("ZQI")
@@ -180,19 +175,15 @@ class ScientificPolicy(StandardPolicy):
         return list(enumerate(_DEFAULT_COLOURS))[: min(count, shown)]
 
 
-def is_tiff(content: bytes) -> bool:
-    """Whether it is a TIFF file, by its first bytes."""
-    return content.startswith(_TIFF)
-
-
 def make_policy(
     settings: Mapping[str, str],
     seconds: float | None = None,
     *,
     seed: int = 0,
     plugins: Plugins | None = None,
+    default: str = STANDARD,
 ) -> StandardPolicy:
-    """The policy of `--image-set`: the standard one where limits or a transform alone are set.
+    """The policy of `--image-set`, whose `policy` is `auto` or `standard`; `default` without one.
 
     `seconds`: the longest that reading, checking or decoding one image may take. `seed`: for
     transforms that draw. `plugins`: where transforms are looked for.
@@ -201,17 +192,29 @@ def make_policy(
     def transform(key: str, value: str) -> Any:
         return read_transform(value, plugins or Plugins(), seed=seed)
 
-    standard: dict[str, Callable[[str, str], Any]]
-    standard = {"max_pixels": _count, "max_bytes": _count, "transform": transform}
-    readers = {"range": _range, "z": _z, "channels": _channels, **standard}
-    for key in settings:
+    limits: dict[str, Callable[[str, str], Any]]
+    limits = {"max_pixels": count, "max_bytes": count, "transform": transform}
+    family = settings.get("policy", default)
+    if family not in (AUTO, STANDARD):
+        raise SettingError(f"--image-set policy={family}: {AUTO} or {STANDARD} is needed.")
+    readers = {**(AUTO_READERS if family == AUTO else STANDARD_READERS), **limits}
+    given = {key: value for key, value in settings.items() if key != "policy"}
+    for key in given:
         if key not in readers:
-            raise SettingError(f"--image-set {key}: unknown. {did_you_mean(key, readers)}")
-    chosen = {key: readers[key](key, value) for key, value in settings.items()}
-    kind = StandardPolicy if chosen.keys() <= standard.keys() else ScientificPolicy
+            known = did_you_mean(key, [*readers, "policy"])
+            there = " of policy=standard" if key in AUTO_READERS else ""
+            raise SettingError(f"--image-set {key}: unknown{there}. {known}")
+    chosen = {key: readers[key](key, value) for key, value in given.items()}
+    plain = chosen.keys() <= limits.keys()
+    kind = AutoPolicy if family == AUTO else StandardPolicy if plain else ScientificPolicy
     policy = kind(seconds=seconds, **chosen)
     lift_limit(policy)
     return policy
+
+
+def family_of(policy: Mapping[str, Any] | None) -> str:
+    """`auto` or `standard`, by what a manifest records; runs of before have no other than that."""
+    return AUTO if str((policy or {}).get("name", "")).startswith(AUTO) else STANDARD
 
 
 def lift_limit(policy: StandardPolicy) -> None:
@@ -224,47 +227,6 @@ def lift_limit(policy: StandardPolicy) -> None:
         Image.MAX_IMAGE_PIXELS = max(policy.max_pixels, Image.MAX_IMAGE_PIXELS)
 
 
-def _count(key: str, value: str) -> int:
-    if not _COUNT.fullmatch(value):
-        raise SettingError(f"--image-set {key}={value}: a number above 0 is needed.")
-    return int(value)
-
-
-def _range(key: str, value: str) -> str:
-    if value == "minmax":
-        return value
-    found = _RANGE.fullmatch(value)
-    low, high = (float(part) for part in found.groups()) if found else (0.0, 0.0)
-    in_percent = low >= 0 and high <= 100
-    if low < high and (in_percent or value.startswith("window")):
-        return value
-    raise SettingError(
-        f"--image-set {key}={value}: minmax, window:LOW:HIGH or percentile:LOW:HIGH is needed, "
-        "the lower bound first."
-    )
-
-
-def _z(key: str, value: str) -> str:
-    if not _Z.fullmatch(value):
-        raise SettingError(
-            f"--image-set {key}={value}: first, middle, max, mean or a number is needed."
-        )
-    return value
-
-
-def _channels(key: str, value: str) -> tuple[tuple[int, str], ...]:
-    found = []
-    for part in value.split("+"):
-        number, _, colour = part.partition(":")
-        if not number.isdecimal() or colour not in COLOURS:
-            raise SettingError(
-                f"--image-set {key}={value}: NUMBER:COLOUR is needed, several with + between "
-                f"them (0:green+2:magenta). Colours: {', '.join(COLOURS)}."
-            )
-        found.append((int(number), colour))
-    return tuple(found)
-
-
 def _is_plain(series: Any) -> bool:
     """Whether it is one page of 8-bit values, which the standard policy reads."""
     return series.dtype.name == "uint8" and series.axes in ("YX", "YXS")
@@ -273,18 +235,8 @@ def _is_plain(series: Any) -> bool:
 @contextmanager
 def _series(content: bytes, name: str) -> Iterator[Any]:
     """The first series of a TIFF file."""
-    try:
-        import tifffile
-    except ImportError:
-        raise MissingExtraError("tifffile", "tiff", "Reading microscope files") from None
-    try:
-        with tifffile.TiffFile(io.BytesIO(content)) as file:
-            _ = len(file.pages)  # finds a chain of pages that leads back to itself
-            yield file.series[0]
-    except ImageError:
-        raise
-    except Exception as error:  # decoders raise what they like on damaged files
-        raise ImageError(f"{name}: cannot be read as TIFF: {error}") from None
+    with tiff_file(content, name) as file:
+        yield file.series[0]
 
 
 def _orientation(series: Any) -> int:

@@ -7,14 +7,30 @@ conversion, which saturates 16-bit and float images to white.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.errors import ImageError
-from mubench_gen.images.files import is_png, is_png_exif, opened, orientation, png_chunks
+from mubench_gen.images.files import (
+    is_png,
+    is_png_exif,
+    may_be_turned,
+    opened,
+    orientation,
+    png_chunks,
+)
 from mubench_gen.images.jpeg import is_jpeg
-from mubench_gen.images.pixels import BYTES_A_VALUE, DEEP, is_clear, loaded, to_rgb, upright
+from mubench_gen.images.notes import (
+    depth_note,
+    joined,
+    mode_note,
+    page_note,
+    png_note,
+    png_pages,
+    turn_note,
+)
+from mubench_gen.images.pixels import BYTES_A_VALUE, loaded, to_rgb, upright
 from mubench_gen.images.transform import ChosenTransform
 from mubench_gen.plugins.worker_threads import TimeOver, Workers
 from mubench_gen.types import TURNED, Image
@@ -24,7 +40,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"  # in between, 0xff is always followed by 0
-_TIFF_BITS = 258  # the tag of the bits a sample
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _MOST_BYTES = 256 * 2**20
 _MOST_HUNG = 8  # images that hang at once, before no further one is tried
@@ -91,8 +106,23 @@ class StandardPolicy:
             pages = _page_count(picture, name)
             if is_jpeg(content) and content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
                 raise ImageError(f"{name}: the JPEG file is truncated (it has no end marker)")
-            notes = _depth_note(picture), _mode_note(picture), _page_note(pages)
+            notes = depth_note(picture), mode_note(picture), page_note(pages)
             return joined(*notes, turn_note(orientation(picture)))
+
+    def may_change(self, content: bytes) -> bool:
+        """Whether another program may show the file in another way; a quick look, not a check."""
+        return may_be_turned(content)
+
+    def variant(self, conversion: str) -> str:
+        """What the key of an image says beside its file's digest and the policy, by what decoding
+        changes: nothing where that is the same for all files."""
+        return TURNED if TURNED in conversion else ""
+
+    def size(self, content: bytes, name: str) -> tuple[int, int]:
+        """Width and height of the picture without the transform, by the file's header."""
+        with opened(content, name) as picture:
+            width, height = picture.size
+            return (height, width) if orientation(picture) > 4 else (width, height)
 
     def verify(self, content: bytes, name: str) -> None:
         """Check a file that goes to a model undecoded: ImageError for damage that `check` does
@@ -154,7 +184,7 @@ class StandardPolicy:
             raise ImageError(
                 f"{name}: the PNG file is truncated (no {'end' if depth else 'header'})"
             )
-        notes = _png_note(depth, colour, b"tRNS" in kinds), _page_note(_png_pages(frames, kinds))
+        notes = png_note(depth, colour, b"tRNS" in kinds), page_note(png_pages(frames, kinds))
         return joined(*notes, turn_note(turned))
 
 
@@ -192,6 +222,7 @@ class _Timed:
         self._policy = policy
         self._seconds = seconds
         self._hung = False
+        self.name = policy.name
         self.transforms = policy.transforms
         self._checked: str | ImageError | None = None
 
@@ -210,6 +241,15 @@ class _Timed:
         except ImageError as error:
             self._checked = error
         return content
+
+    def may_change(self, content: bytes) -> bool:
+        return self._policy.may_change(content)
+
+    def variant(self, conversion: str) -> str:
+        return self._policy.variant(conversion)
+
+    def size(self, content: bytes, name: str) -> tuple[int, int]:
+        return self._within(lambda: self._policy.size(content, name))
 
     def verify(self, content: bytes, name: str) -> None:
         if is_jpeg(content):  # nothing else is decoded for it
@@ -247,52 +287,3 @@ def _page_count(picture: PillowImage.Image, name: str) -> int:
         return int(getattr(picture, "n_frames", 1))
     except Exception as error:  # counting pages walks the file
         raise ImageError(f"{name}: its pages cannot be counted: {error}") from None
-
-
-def _png_note(depth: int, colour: int, transparent: bool) -> str | None:
-    if depth == 16 and colour == 0:
-        return "16-bit grey to 8-bit, minmax"
-    notes = ["16-bit colour to 8-bit, high byte"] if depth == 16 else []
-    if colour in (4, 6) or transparent:
-        notes.append("alpha over white")
-    elif colour == 3:
-        notes.append("palette to RGB")
-    return joined(*notes)
-
-
-def _depth_note(picture: PillowImage.Image) -> str | None:
-    """The note on a TIFF of 16-bit colour; other deep images have a mode of their own."""
-    bits: Any = getattr(picture, "tag_v2", {}).get(_TIFF_BITS, (8,))
-    deep = picture.mode not in DEEP and max(bits) > 8
-    return f"{max(bits)}-bit colour to 8-bit, high byte" if deep else None
-
-
-def _mode_note(picture: PillowImage.Image) -> str | None:
-    mode = picture.mode
-    if mode in DEEP:
-        return f"{mode} to 8-bit, minmax"
-    if is_clear(picture):
-        return "alpha over white"
-    if mode in ("P", "CMYK", "YCbCr", "LAB", "HSV"):
-        return {"P": "palette"}.get(mode, mode) + " to RGB"
-    return None
-
-
-def _png_pages(frames: int, kinds: Sequence[bytes]) -> int:
-    """How many pictures a PNG has: the default one may not be a frame of its animation."""
-    before = kinds[: kinds.index(b"IDAT")] if b"IDAT" in kinds else kinds
-    return frames + (b"fcTL" not in before) if frames else 1
-
-
-def turn_note(number: int) -> str | None:
-    """The note on an image with that orientation; None if it is upright."""
-    return f"{TURNED} ({number})" if number > 1 else None
-
-
-def _page_note(pages: int) -> str | None:
-    return f"page 1 of {pages}" if pages > 1 else None
-
-
-def joined(*notes: str | None) -> str | None:
-    """The notes that are not None, joined; None if all are."""
-    return "; ".join(note for note in notes if note) or None

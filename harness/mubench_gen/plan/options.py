@@ -54,8 +54,9 @@ HEADINGS = {
         ),
         "image_set": Option(
             "K=V",
-            "Microscope files: range=percentile:1:99, z=max, channels=0:green+1:red; limits: "
-            "max_pixels, max_bytes. Any: transform=grayscale.",
+            "Microscope files: range=percentile:1:99, z=max, t=last, channels=0:green+1:red, "
+            "level=2, region=0:0:900:900, scene=1; policy=auto|standard; limits: max_pixels, "
+            "max_bytes. Any: transform=grayscale. [auto]",
             many=True,
         ),
         "orders": Option(

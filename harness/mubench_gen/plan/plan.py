@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mubench_gen.console.progress import log
 from mubench_gen.console.secrets import know_environment
-from mubench_gen.data import open_dataset
+from mubench_gen.data import default_policy, open_dataset
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.recast import BOXES, WHICH_BOX
 from mubench_gen.data.shard import Shard, parse_shard, rows_of
@@ -104,6 +104,12 @@ class Plan:
             self, row_mask=row_mask, settings=self.settings.model_copy(update={"shard": None})
         )
 
+    def with_policy(self, policy: StandardPolicy) -> Plan:
+        """The same plan, its images shown by another policy."""
+        dataset = with_recasts(_opened(self.settings, policy), self.tasks)
+        shots = _shots(self.prompts, self.tasks, dataset, self.settings)
+        return replace(self, policy=policy, dataset=dataset, shots=shots)
+
     def in_folder(self, folder: Path) -> Plan:
         """The same plan with another run folder."""
         return replace(self, settings=self.settings.model_copy(update={"run_dir": folder}))
@@ -143,9 +149,7 @@ def _planned(
     with_weights: bool,
 ) -> Plan:
     """The plan of a run whose model is this one."""
-    policy = make_policy(
-        settings.image_set, seconds=settings.timeout, seed=settings.seed, plugins=plugins
-    )
+    policy = policy_of(settings, default_policy(settings.data), plugins)
     card = known_card(model, settings)
     spec = card.spec
     if settings.control == "blind" and spec.kind == "contrastive":
@@ -153,14 +157,7 @@ def _planned(
             "The control 'blind' is for generative models: a contrastive model compares an image "
             "with captions. Use --control shuffled."
         )
-    dataset = open_dataset(
-        settings.data,
-        policy,
-        partial=settings.partial,
-        licenses=settings.licenses,
-        checked=True,
-        outside=settings.allow_outside,
-    )
+    dataset = _opened(settings, policy)
     tasks = tasks_to_ask(
         load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks)
     )
@@ -190,6 +187,28 @@ def _planned(
         shots=shots,
         row_mask=_row_mask(None if shard is None else rows_of(shard, dataset), shots),
         cluster=cluster,
+    )
+
+
+def policy_of(settings: Settings, default: str, plugins: Plugins | None = None) -> StandardPolicy:
+    """The image policy of these settings; of the family `default` where they name none."""
+    return make_policy(
+        settings.image_set,
+        seconds=settings.timeout,
+        seed=settings.seed,
+        plugins=plugins,
+        default=default,
+    )
+
+
+def _opened(settings: Settings, policy: StandardPolicy) -> Dataset:
+    return open_dataset(
+        settings.data,
+        policy,
+        partial=settings.partial,
+        licenses=settings.licenses,
+        checked=True,
+        outside=settings.allow_outside,
     )
 
 

@@ -183,6 +183,8 @@ def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
         told.append(f"Position bias: answers by position {answers}; right options {golds}.")
     told += _contrastive_notes(scores)
     told += _sibling_notes(scores)
+    if scores.nearly_constant:
+        told.append(constant_note(scores))
     if scores.n_errors:
         told.append(
             f"{scores.n_errors:,} items failed and are in no score; "
@@ -198,6 +200,15 @@ def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
             "items; `mubench-gen data join` makes one run of all shards."
         )
     return told
+
+
+def constant_note(scores: Scores) -> str:
+    """How many items had a picture on which nothing can be seen."""
+    return (
+        f"Nearly constant pictures (one grey or one colour): {scores.nearly_constant:,} of "
+        f"{scores.n:,} items were asked about one. `mubench-gen data preview` shows what a model "
+        "is given."
+    )
 
 
 def _sibling_notes(scores: Scores) -> list[str]:

@@ -19,7 +19,8 @@ from mubench_gen.storage.records import Record, counted_lines, from_line, line_a
 from mubench_gen.storage.run_folder import RECORDS, differences, sync, write_manifest
 from mubench_gen.storage.scratch import Scratch, sweep
 
-_EQUAL = ("settings", "content", "plugin")  # parts of the manifests
+# Parts of the manifests. Runs of the first versions do not note their image policy.
+_EQUAL = ("settings", "content", "plugin", "image_policy")
 _MAY_DIFFER = frozenset({"seconds", "usage"})  # between two records of one item
 _BY_FILE = frozenset({"images"})  # parts of the content that are compared file by file
 _SHOWN = 3
@@ -39,7 +40,7 @@ class _Part:
     @property
     def manifest(self) -> dict[str, Any]:
         """The manifest without what is the shard's own: equal for all shards of one run."""
-        whole = dict(self.run.manifest)
+        whole = {"image_policy": {}, **self.run.manifest}
         whole["settings"] = {k: v for k, v in whole["settings"].items() if k != "shard"}
         return whole
 

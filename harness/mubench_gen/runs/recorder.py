@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 from typing import Any
 
 from mubench_gen.console.outlet import blank, blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import ImageError
+from mubench_gen.images.appearance import is_nearly_constant
 from mubench_gen.parser.answer import read_answer
 from mubench_gen.parser.judge import JudgeCaller, is_unread
 from mubench_gen.plan.items import Item
@@ -31,6 +33,7 @@ _FLUSH = 256  # records without a new reply that wait at most to be written
 _AGE = 0.5  # seconds that they wait at most
 _WAITING = 4_096  # items that wait at most for a request that another item asked
 _SHOWN_ERRORS = 5
+_SHOWN_CONVERSIONS = 12
 _SIMILARITY_FIELDS = ("probabilities", "cut", "alike")  # of a Response; in its records alone
 
 
@@ -184,9 +187,13 @@ class Recorder:
             conversion = image.conversion
         except ImageError:  # the record's `error` says it
             return
-        if conversion is not None and conversion not in self._conversions:
-            self._conversions.add(conversion)
+        if conversion is None or conversion in self._conversions:
+            return
+        self._conversions.add(conversion)
+        if len(self._conversions) <= _SHOWN_CONVERSIONS:
             log(f"Image policy: {conversion} ({image.name} is the first)")
+        if len(self._conversions) == _SHOWN_CONVERSIONS:
+            log("Further conversions of images are in the records alone.")
 
     def _tell_cut(self, item: Item) -> None:
         """Say once that a model was cut off before it began to answer."""
@@ -252,9 +259,12 @@ def _unread(item: Item, response: Response) -> Unread:
 def make_record(
     item: Item, response: Response, answer: Answer, *, plugin: str, model: str
 ) -> Record:
-    """The record of one item, fields in the documented order."""
+    """The record of one item, fields in the documented order.
+
+    `nearly_constant` is there only where the picture was.
+    """
     rendered, sample, error = item.rendered, item.rendered.sample, response.error
-    return {
+    record = {
         "id": item.id,
         "key": item.request.key if item.request is not None else None,
         "item": sample.id,
@@ -286,6 +296,17 @@ def make_record(
         "usage": response.usage,
         "seconds": response.seconds,
     }
+    if sample.image is not None and _is_nearly_constant(sample.image):
+        record["nearly_constant"] = True
+    return record
+
+
+@lru_cache(maxsize=2)  # items with one image follow each other
+def _is_nearly_constant(image: Image) -> bool:
+    try:
+        return is_nearly_constant(image)
+    except ImageError:  # the record's `error` says it
+        return False
 
 
 def plain_message(message: Message) -> dict[str, Any]:
@@ -296,8 +317,10 @@ def plain_message(message: Message) -> dict[str, Any]:
 def _plain_part(part: Text | Image) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
-    described = {"type": "image", "sha256": _digest(part)}
+    described: dict[str, Any] = {"type": "image", "sha256": _digest(part)}
     try:
+        described["width"], described["height"] = part.size
+        described["policy"] = part.policy
         if part.conversion is not None:
             described["conversion"] = part.conversion
     except ImageError:  # the record's `error` says it

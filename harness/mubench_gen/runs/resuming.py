@@ -17,14 +17,26 @@ from mubench_gen._version import __version__
 from mubench_gen.console.progress import bar
 from mubench_gen.data.image_files import changes, shortened
 from mubench_gen.errors import ImageError, RunFolderError
+from mubench_gen.images.microscope import family_of
 from mubench_gen.plan.items import items_of
-from mubench_gen.plan.plan import Plan
+from mubench_gen.plan.plan import Plan, policy_of
 from mubench_gen.runs.shown_images import IMAGES, read_shown_images, write_shown_images
 from mubench_gen.storage.index import DiskTable, hashed
 from mubench_gen.storage.records import read_records
-from mubench_gen.storage.run_folder import MANIFEST, RECORDS, record_session
+from mubench_gen.storage.run_folder import MANIFEST, RECORDS, read_manifest, record_session
 
 _ANOTHER = "or give --fresh (or another --run-dir) for a run of its own."
+
+
+def as_begun(plan: Plan, folder: Path) -> Plan:
+    """The plan under the kind of image policy with which the run in the folder was begun, where
+    the settings leave it open: a run of an earlier version goes on with the standard one."""
+    if "policy" in plan.settings.image_set or not (folder / MANIFEST).exists():
+        return plan
+    family = family_of(read_manifest(folder).get("image_policy"))
+    if family == family_of(plan.policy.as_dict()):
+        return plan
+    return plan.with_policy(policy_of(plan.settings, family))
 
 
 def start_or_resume(plan: Plan, folder: Path, made: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,16 +7,19 @@ changed. Only data sets whose images are files of their own have the list.
 from __future__ import annotations
 
 import json
+import mmap
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.data.image_files import changes, shortened
+from mubench_gen.images.auto import AUTO_NAME
 from mubench_gen.storage.digests import DigestCache, digests_within
-from mubench_gen.storage.run_folder import write_json
+from mubench_gen.storage.run_folder import RECORDS, write_json
 
 IMAGES = "images.json"
+_DRAWN = f'"conversion":"{AUTO_NAME}'.encode()
 _MOST_BYTES = 64 * 2**20  # of files written since, that a report reads
 
 
@@ -34,6 +37,15 @@ def write_shown_images(folder: Path, data: Path, files: Mapping[str, str] | None
     wanted = {"folder": os.path.realpath(data), "files": files}
     if files is not None and read_shown_images(folder) != wanted:
         write_json(folder / IMAGES, wanted)
+
+
+def shows_scientific_files(folder: Path) -> bool:
+    """Whether a record of the run was shown a file that the automatic policy draws."""
+    path = folder / RECORDS
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as lines:
+        return lines.find(_DRAWN) >= 0
 
 
 def notes(runs: Sequence[Path]) -> Iterator[str]:

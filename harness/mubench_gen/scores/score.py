@@ -67,7 +67,7 @@ class Scores:
     boxes, calibration and circular: of the items that ask for boxes (which are in nothing
     else), that have probabilities, and that were asked under several orders; "pooled" and by
     task. truncation: of the options that a contrastive model truncated; None if it read all.
-    agreement: of every two read-outs.
+    agreement: of every two read-outs. nearly_constant: items without errors whose picture was.
     """
 
     pooled: Score
@@ -82,6 +82,7 @@ class Scores:
     truncation: Truncation | None = None
     circular: Mapping[str, Circular] = field(default_factory=dict)
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
+    nearly_constant: int = 0
 
     @property
     def n(self) -> int:
@@ -111,6 +112,8 @@ class Scores:
             plain["circular"] = {name: asdict(c) for name, c in self.circular.items()}
         if self.agreement:
             plain["agreement"] = {pair: asdict(a) for pair, a in self.agreement.items()}
+        if self.nearly_constant:
+            plain["nearly_constant"] = self.nearly_constant
         return plain
 
 
@@ -214,8 +217,10 @@ def score(records: Iterable[Record]) -> Scores:
     }
     places, boxes = AnswerPositions(), BoxTallies()
     sureness, truncation = defaultdict[str, CalibrationTally](CalibrationTally), TruncationTally()
-    siblings = Siblings()
+    siblings, nearly_constant = Siblings(), 0
     for record in records:
+        if record.get("nearly_constant") and record["status"] != "error":
+            nearly_constant += 1
         if is_box_record(record):
             boxes.add(record)
             continue
@@ -249,6 +254,7 @@ def score(records: Iterable[Record]) -> Scores:
         truncation=truncation.truncation(),
         circular=siblings.circular(),
         agreement=siblings.agreement.agreements(),
+        nearly_constant=nearly_constant,
     )
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.engines.conversation import images_of, read_stops
 from mubench_gen.engines.label_tokens import label_tokens
+from mubench_gen.engines.transformers.seen import seen_images
 from mubench_gen.engines.transformers.source import (
     HoldsCheckpoint,
     read_options,
@@ -122,9 +124,14 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
             stopping_criteria=[RowLimits(limits, start, opened.device)],
             **({"stop_strings": list(stop)} if stop else {}),
         ).sequences[:, start:]
-        return [
+        replies = [
             self._reader.read(row, limit=limit, prompt_tokens=prompt)
             for row, limit, prompt in zip(tokens.tolist(), limits, prompts, strict=True)
+        ]
+        seen = seen_images(inputs, opened.model.config)
+        return [
+            replace(reply, usage={**(reply.usage or {}), **image})
+            for reply, image in zip(replies, seen, strict=True)
         ]
 
     def _label_logprobs(self, requests: Sequence[Request]) -> list[list[float]]:

@@ -20,6 +20,7 @@ from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from mubench_gen.engines.conversation import read_stops
+from mubench_gen.engines.image_tokens import image_token_id
 from mubench_gen.engines.label_tokens import label_tokens, logsumexp
 from mubench_gen.engines.vllm.asks import Ask
 from mubench_gen.engines.vllm.diagnosis import explain_death
@@ -64,6 +65,7 @@ class VllmEngine:
         self._template = template
         self._tokenizer: Any = llm.get_tokenizer()
         self._context = int(llm.model_config.max_model_len)
+        self._image_token = image_token_id(getattr(llm.model_config, "hf_config", None))
         # Mistral's tokenizers do not list an added vocabulary.
         added: dict[str, int] = getattr(self._tokenizer, "get_added_vocab", dict)()
         self._stops = read_stops(checkpoint.stop, added)
@@ -196,6 +198,9 @@ class VllmEngine:
             "completion_tokens": len(completion.token_ids),
             "cached_tokens": cached,
         }
+        images = list(output.prompt_token_ids).count(self._image_token)
+        if images:
+            usage["image_tokens"] = images
         return Reply(completion.text, completion.finish_reason, usage)
 
     def _label_tokens(self, ask: Ask) -> tuple[tuple[int, ...], ...]:

@@ -18,7 +18,7 @@ from mubench_gen.data import open_dataset
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.recast import recast
 from mubench_gen.errors import ImageError, UsageError
-from mubench_gen.images.microscope import make_policy
+from mubench_gen.images.microscope import family_of, make_policy
 from mubench_gen.report.html.thumbnails import Step, fair_cap, first_step, shrunk, thumbnail
 from mubench_gen.runs.results import Run
 from mubench_gen.types import Image, Row
@@ -97,7 +97,10 @@ def _sources(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, Any]]:
             continue
         asked = {
             "data": data or settings["data"],
-            "image_set": settings.get("image_set") or {},
+            "image_set": {
+                "policy": family_of(run.manifest.get("image_policy")),
+                **(settings.get("image_set") or {}),
+            },
             "control": settings["control"],
             "allow_outside": settings.get("allow_outside", False),
         }

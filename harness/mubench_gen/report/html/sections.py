@@ -25,7 +25,7 @@ from mubench_gen.report.html.replies import shown_reply
 from mubench_gen.report.html.runs import HEADINGS, number, run_shown
 from mubench_gen.report.html.study import RunStatistics
 from mubench_gen.report.metric_table import beside_tables
-from mubench_gen.report.text import BOX_COLUMNS, COLUMNS
+from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, constant_note
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score
 
@@ -107,6 +107,8 @@ class Sections:
                     f"{study.label}: {study.scores.n_errors:,} items failed and are in no score; "
                     "the same command tries them again."
                 )
+            if study.scores.nearly_constant:
+                yield f"{study.label}: {constant_note(study.scores)}"
         if len(self.studies) > 1:
             several = self._shared
             if not several:

@@ -1,0 +1,238 @@
+"""One picture of a scientific image: planes are chosen, windowed, coloured, and laid together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from mubench_gen.errors import ImageError
+from mubench_gen.images.bands import bands
+from mubench_gen.images.colours import MOST, NAMED, Colour, chosen_colours, name_of
+from mubench_gen.images.contrast import colour_top, is_in_view, window
+from mubench_gen.images.planes import is_dark, projected, sharpest
+from mubench_gen.images.ranges import shares
+from mubench_gen.images.source import Channel, Region, Source
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL import Image as PillowImage
+
+STACKED, PAGES = "Z", "IQ"  # planes in depth; pages of which the file says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is to be shown of a file, as `--image-set` says it; `level` is decided."""
+
+    range: str
+    z: str
+    t: str
+    channels: tuple[tuple[int, str], ...]
+    level: int
+    region: Region | None
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A file under a look; `scenes` is the number of pictures in it."""
+
+    source: Source
+    look: Look
+    name: str
+    scenes: int = 1
+
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        """The length of each axis."""
+        return dict(zip(self.source.axes, self.source.shape, strict=True))
+
+    @cached_property
+    def shown(self) -> Sequence[tuple[int, Colour, Channel]]:
+        """Number, colour and description of each channel that is shown."""
+        known, count = self.source.channels, self.sizes.get("C", 1)
+        asked = self.look.channels or [(number, "") for number in range(min(count, MOST))]
+        numbers = [number for number, _ in asked]
+        if missing := [number for number in numbers if number >= count]:
+            raise ImageError(f"{self.name}: has no channel {missing[0]}, it has {count}")
+        colours = chosen_colours(known, numbers)
+        return [
+            (
+                number,
+                NAMED[colour] if colour else own,
+                known[number] if number < len(known) else Channel(),
+            )
+            for (number, colour), own in zip(asked, colours, strict=True)
+        ]
+
+    @cached_property
+    def stacks(self) -> str:
+        """The axis that z is about: Z, or else pages; "" where there is one plane."""
+        long = [axis for axis, size in self.sizes.items() if size > 1]
+        return next((a for wanted in (STACKED, PAGES) for a in long if a in wanted), "")
+
+    @cached_property
+    def z(self) -> str:
+        """How the stack becomes one plane: "max", "mean", or a plane's number."""
+        count = self.sizes.get(self.stacks, 1)
+        how = self.look.z
+        reads = [partial(self._plane, number) for number, _, _ in self.shown]
+        if how == "auto":
+            middle = (read(count // 2) for read in reads)
+            dark = self.stacks in STACKED and not self.source.samples and is_dark(middle)
+            how = "max" if dark else "sharpest"
+        if how == "sharpest":
+            return str(sharpest(reads, count))
+        return how if how in ("max", "mean") else str(self._number(how, count, "plane"))
+
+    def facts(self) -> dict[str, Any]:
+        """What was chosen by the file's values, in words by kind; for people, and in no key."""
+        found: dict[str, Any] = {}
+        if self.stacks:
+            count = self.sizes[self.stacks]
+            found["plane"] = (
+                f"{self.z} of {count} planes"
+                if self.z in ("max", "mean")
+                else f"plane {int(self.z) + 1} of {count}"
+            )
+        if self.source.samples:
+            return found
+        planes = [self._shown_plane(number) for number, _, _ in self.shown]
+        found["channels"] = [
+            {"number": n, "name": channel.name, "colour": name_of(colour), "window": limits}
+            for (n, colour, channel), limits in zip(self.shown, self._windows(planes), strict=True)
+        ]
+        return found
+
+    def picture(self) -> PillowImage.Image:
+        """8-bit RGB, not turned."""
+        if self.source.samples:
+            return self._coloured(self._shown_plane(0))
+        planes = [self._shown_plane(number) for number, _, _ in self.shown]
+        return _blended(planes, self._windows(planes), [colour for _, colour, _ in self.shown])
+
+    def _windows(self, planes: Sequence[NDArray[Any]]) -> list[tuple[float, float]]:
+        found = []
+        for plane, (_, _, channel) in zip(planes, self.shown, strict=True):
+            limits = self._window(plane, channel)
+            if limits is None and len(planes) == 1:
+                raise ImageError(f"{self.name}: holds no finite value")
+            found.append(limits or (0.0, 1.0))
+        return found
+
+    def _window(self, plane: NDArray[Any], channel: Channel) -> tuple[float, float] | None:
+        if self.look.range == "auto":
+            if is_eight_bit(self.source):
+                return 0.0, 255.0
+            if plane.dtype == bool:
+                return 0.0, 1.0
+        limits = window(plane, self.look.range, among_others=len(self.shown) > 1)
+        own = channel.window if self.look.range == "auto" else None
+        return own if limits and own and is_in_view(plane, *own) else limits
+
+    def _coloured(self, plane: NDArray[Any]) -> PillowImage.Image:
+        """A picture of colour samples, which are scaled together."""
+        import numpy as np
+
+        if self.look.range == "auto":
+            top = 255.0 if plane.dtype == np.uint8 else colour_top(plane)
+            limits = None if top is None else (0.0, top or 1.0)
+        else:
+            flat = plane.reshape(plane.shape[0], -1)
+            limits = window(flat, self.look.range, among_others=False)
+        if limits is None:
+            raise ImageError(f"{self.name}: holds no finite value")
+        return _from_samples(plane, limits, self.source.samples)
+
+    def _shown_plane(self, channel: int) -> NDArray[Any]:
+        read = partial(self._plane, channel)
+        if not self.stacks:
+            return read(0)
+        if self.z in ("max", "mean"):
+            return projected(read, self.sizes[self.stacks], self.z)
+        return read(int(self.z))
+
+    def _plane(self, channel: int, number: int) -> NDArray[Any]:
+        """One plane of one channel, at the time that is shown."""
+        at = {"C": channel, self.stacks or STACKED: number}
+        look, count = self.look, self.sizes.get("T", 1)
+        read = partial(self.source.plane, level=look.level, region=look.region)
+        if look.t in ("max", "mean"):
+            return projected(lambda time: read({**at, "T": time}), count, look.t)
+        return read({**at, "T": self._number(look.t, count, "frame")})
+
+    def _number(self, how: str, count: int, what: str) -> int:
+        number = {"first": 0, "middle": count // 2, "last": count - 1}.get(how)
+        number = int(how) if number is None else number
+        if number >= count:
+            raise ImageError(f"{self.name}: has no {what} {number}, it has {count}")
+        return number
+
+
+def is_eight_bit(source: Source) -> bool:
+    """Whether it is one plane of 8-bit values, which are shown as they are."""
+    sizes = dict(zip(source.axes, source.shape, strict=True))
+    return source.dtype.name == "uint8" and all(
+        size == 1 for axis, size in sizes.items() if axis not in "YXS"
+    )
+
+
+def _blended(
+    planes: Sequence[NDArray[Any]],
+    windows: Sequence[tuple[float, float]],
+    colours: Sequence[Colour],
+) -> PillowImage.Image:
+    """Planes in their colours, added up."""
+    import numpy as np
+    from PIL import Image
+
+    height, width = planes[0].shape
+    picture = Image.new("RGB", (width, height))
+    for rows in bands(width, height):
+        band = np.zeros((rows.stop - rows.start, width, 3))
+        for plane, (low, high), colour in zip(planes, windows, colours, strict=True):
+            share = _light(plane[rows], low, high)
+            band += share[..., None] * np.asarray(colour)
+        drawn = Image.fromarray(band.clip(0, 255).round().astype(np.uint8))
+        picture.paste(drawn, (0, rows.start))
+    return picture
+
+
+def _light(values: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+    """Values as light from 0 to 1: none where there is no number, all of it at infinity."""
+    import numpy as np
+
+    found = shares(values, low, high).clip(0, 1)
+    return np.where(np.isposinf(values), 1.0, found) if values.dtype.kind == "f" else found
+
+
+def _from_samples(
+    plane: NDArray[Any], limits: tuple[float, float], samples: str
+) -> PillowImage.Image:
+    """Colour samples as 8-bit RGB; transparency over white, inks as light."""
+    import numpy as np
+    from PIL import Image
+
+    height, width = plane.shape[:2]
+    picture = Image.new("RGB", (width, height))
+    full = _full(plane)
+    for rows in bands(width, height):
+        part = plane[rows]
+        light = _light(part, *limits)
+        if samples == "CMYK":
+            light = 1 - shares(part, 0, full)
+            light = (light[..., :3] * light[..., 3:]).clip(0, 1)
+        elif samples in ("RGBA", "LA"):
+            clear = shares(part[..., -1:], 0, full).clip(0, 1)
+            light = light[..., :-1] * clear + (1 - clear)
+        drawn = np.broadcast_to(light * 255, (*light.shape[:2], 3)).round().astype(np.uint8)
+        picture.paste(Image.fromarray(drawn), (0, rows.start))
+    return picture
+
+
+def _full(plane: NDArray[Any]) -> float:
+    """What stands for full ink, and for no transparency."""
+    import numpy as np
+
+    return float(np.iinfo(plane.dtype).max) if plane.dtype.kind in "iu" else 1.0
