@@ -39,8 +39,8 @@ TURNED = "turned by its EXIF orientation"  # in the `conversion` of an image tha
 class ImagePolicy(Protocol):
     """How files become 8-bit RGB; `images.policy.StandardPolicy` is the harness's own.
 
-    It may have more: `name`, `transforms`, `may_change(content)`, `variant(conversion)` for the
-    image's key, and `size(content, name)`.
+    It may have more: `name`, `transforms`, `is_redrawn(content, name)` for `Image.data`,
+    `variant(conversion)` for the image's key, and `size(content, name)`.
     """
 
     def check(self, content: bytes, name: str) -> str | None: ...
@@ -107,8 +107,8 @@ class Image:
 
     @property
     def _is_redrawn(self) -> bool:
-        may_change = getattr(self._policy, "may_change", None)  # other policies may lack it
-        return bool(may_change and may_change(self.file_bytes) and self.conversion is not None)
+        is_redrawn = getattr(self._policy, "is_redrawn", None)  # other policies may lack it
+        return bool(is_redrawn and is_redrawn(self.file_bytes, self.name))
 
     @property
     def sha256(self) -> str:

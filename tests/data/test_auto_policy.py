@@ -433,6 +433,14 @@ def test_what_a_plugin_reads_in_place_of_the_pixels_is_the_same_picture() -> Non
             assert file.getexif().get(0x0112) is None
 
 
+def test_bytes_that_are_no_picture_are_handed_on_as_they_are() -> None:
+    for content in (b"\xff\x0a no JPEG XL", b"Pf no picture", b"II*\0 no TIFF", b"noise"):
+        image = open_image("x", lambda content=content: content, make_policy({}, default=AUTO))
+        assert image.data == content
+        with pytest.raises(ImageError):
+            image.pixels()
+
+
 def test_what_has_no_rule_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImageError, match="complex64 values have no rule"):
         shown(tiff(np.zeros((9, 9), np.complex64)))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _J2K, _JP2 = b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"
 _PGM = re.compile(rb"P[25](?:\s|#[^\n]*\n)+\d+(?:\s|#[^\n]*\n)+\d+(?:\s|#[^\n]*\n)+(\d+)")
+_PFM = re.compile(rb"P[Ff]\s+\d+\s+\d+\s+-?[\d.]+\s")
 _PNG_GREY = 0
 _SAMPLES = {2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -38,10 +39,10 @@ def is_deep(head: bytes, name: str = "") -> bool:
     if head.startswith(_JP2):
         at = head.find(b"ihdr")
         return at > 0 and _jpeg_2000_bits(head[at + 14 : at + 15]) > 8
-    if head.startswith((b"Pf", b"PF")):
-        return True
+    if not head.startswith(b"P"):
+        return False
     grey = _PGM.match(head)
-    return grey is not None and int(grey[1]) > 255
+    return int(grey[1]) > 255 if grey else _PFM.match(head) is not None
 
 
 @dataclass(frozen=True)

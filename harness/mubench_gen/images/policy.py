@@ -113,6 +113,14 @@ class StandardPolicy:
         """Whether another program may show the file in another way; a quick look, not a check."""
         return may_be_turned(content)
 
+    def is_redrawn(self, content: bytes, name: str) -> bool:
+        """Whether a PNG of the pixels stands for the file where it is read in place of them; not
+        for a damaged one, of which there are none."""
+        try:
+            return self.may_change(content) and self.check(content, name) is not None
+        except ImageError:
+            return False
+
     def variant(self, conversion: str) -> str:
         """What the key of an image says beside its file's digest and the policy, by what decoding
         changes: nothing where that is the same for all files."""
@@ -242,8 +250,9 @@ class _Timed:
             self._checked = error
         return content
 
-    def may_change(self, content: bytes) -> bool:
-        return self._policy.may_change(content)
+    def is_redrawn(self, content: bytes, name: str) -> bool:
+        sound = not isinstance(self._checked, ImageError | None)
+        return sound and self._policy.may_change(content)
 
     def variant(self, conversion: str) -> str:
         return self._policy.variant(conversion)

@@ -22,4 +22,7 @@ READERS: tuple[Reader, ...] = (UNREAD, DICOM, TIFF, DEEP, JPEG_XL, CZI, ND2, LIF
 def reader_of(content: bytes, name: str) -> Reader | None:
     """The reader of a file, by its first bytes or its name; None if no format is its own."""
     head = content[:HEAD]
-    return next((reader for reader in READERS if reader.accepts(head, name)), None)
+    for reader in READERS:  # called for every image: no generator
+        if reader.accepts(head, name):
+            return reader
+    return None
