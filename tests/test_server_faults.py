@@ -636,8 +636,8 @@ def test_a_server_that_refuses_everything_is_not_asked_a_thousand_times(
     with FakeServer(always(400, text)) as server:
         outcome = here(*evaluation(server.url, data, "-o", "engine.window=1"))
     assert outcome.code == 3
-    assert len(server.bodies) == 100
-    assert "Of 100 requests none was answered" in outcome.err
+    assert len(server.bodies) < 100
+    assert "20 requests in a row failed with one cause" in outcome.err
     assert "Unsupported parameter: temperature" in outcome.err
 
 

@@ -45,7 +45,6 @@ _SHORTEST, _LONGEST = 0.25, 8.0  # seconds between two tries
 _HOPELESS = (
     16  # consecutive requests that failed after all retries before the servers count as gone
 )
-_NEVER = 100  # refused requests, without any answered one, before the run ends
 _NO_CONNECTION, _LOST = "no connection", "a lost server"
 _STALE = "a connection that had been closed"
 _OUT_OF_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
@@ -69,7 +68,7 @@ class Client:
         self._options = options
         self._key = key
         self._timeout = timeout
-        self._row = self._refused = self._good = 0
+        self._row = 0
         self._jitter = random.Random()  # of waiting times, so that no reply depends on it
         self.loop = asyncio.new_event_loop()
         self.health: Health
@@ -173,7 +172,6 @@ class Client:
                 raise _Gone(asked=asked)
             answered, why = await self._try(replica, url, body, fresh=fresh)
             if why is None:
-                self._good += 1
                 self._row = 0
                 assert answered is not None
                 return answered.content
@@ -241,11 +239,7 @@ class Client:
             raise EngineFault(f"The server's quota is used up: {self._said(answered)}.")
         if (status in (408, 429) or status >= 500) and not reads_no_images(answered.content):
             return answered, "5xx" if status >= 500 else str(status)
-        self._refused += 1
-        refused = refusal(status, self.hidden(answered.content), context=self.context)
-        if self._refused >= _NEVER and not self._good and isinstance(refused, ItemError):
-            raise EngineFault(f"Of {self._refused} requests none was answered. The last: {refused}")
-        raise refused
+        raise refusal(status, self.hidden(answered.content), context=self.context)
 
     def _given_up(
         self, failed: int, answered: HttpResponse | None, wait: float | None
