@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,12 +133,14 @@ def test_one_s_own_plain_pictures_can_be_compared_with_a_run_of_before(
 
 
 def test_workers_of_a_cluster_show_what_the_driver_would(data: Path) -> None:
-    from mubench_gen.inference.ray.flow import _sent
+    from mubench_gen.run import run_setup
 
     settings = make_settings({"plugin": "echo", "data": str(data), "image_set": ["z=max"]})
-    sent = make_settings(_sent(make_plan(settings, Plugins(), with_weights=False)))
-    policy = make_policy(sent.image_set)
-    assert (policy.as_dict()["name"], policy.as_dict()["z"]) == ("auto-1", "max")
+    plan = make_plan(settings, Plugins(), with_weights=False)
+    sent = pickle.loads(pickle.dumps(run_setup(plan)))
+    assert sent.whole_policy() == plan.policy
+    policy = sent.whole_policy().as_dict()
+    assert (policy["name"], policy["z"]) == ("auto-1", "max")
 
 
 def test_published_data_keeps_the_standard_policy_and_one_s_own_gets_the_automatic() -> None:

@@ -128,7 +128,7 @@ def test_what_importing_each_does_is_told_on_request_with_all_of_them_there(
     assert "the licence server is away" in seen["raises"]["error"]
     assert "SystemExit: 7" in seen["exits"]["error"]
     assert seen["prints"]["printed"] == "hello from the plugin\n"
-    assert seen["logger"]["changed"] == ["the root logger's level"]
+    assert seen["logger"]["changed"] == ["the root logger"]
     assert (seen["sound"]["error"], seen["sound"]["printed"]) == (None, "")
     assert not {"twin", "other", "slow"} & seen.keys()
 
@@ -184,8 +184,8 @@ def test_one_that_cannot_be_used_is_told_with_its_fault(
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("prints", "prints 'hello from the plugin' when it is imported"),
-        ("logger", "changes the root logger's level when it is imported"),
+        ("prints", "hello from the plugin"),
+        ("logger", ""),
         pytest.param("slow", "", marks=pytest.mark.exhaustive),  # it imports torch each time
     ],
 )

@@ -127,7 +127,7 @@ AWKWARD_MODEL = """
 import mubench_gen
 from mubench_gen import ModelSpec, Reply
 
-REPLIES = ["\\ud800", "\\0 B", "C" + " " * 2**20, "A\\n{", '"}\\n']
+REPLIES = ["\\ud800", "\\0 B", "C" + " " * 2**19, "A\\n{", '"}\\n']
 
 
 class Awkward(mubench_gen.GenerativeModel):
@@ -151,7 +151,7 @@ def test_a_run_survives_awkward_replies_and_resumes(tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path, AWKWARD_MODEL, "awkward")
     run = evaluate(plugin, tmp_path / "run", data=data)
     replies = {record["reply"] for record in run.records()}
-    assert replies == {"\ud800", "\0 B", "C" + " " * 2**20, "A\n{", '"}\n'}
+    assert replies == {"\ud800", "\0 B", "C" + " " * 2**19, "A\n{", '"}\n'}
     assert run.complete
     content = (run.dir / "records.jsonl").read_bytes()
     assert evaluate(plugin, tmp_path / "run", data=data).complete

@@ -138,7 +138,7 @@ def test_a_changed_gold_in_the_record_changes_no_reading(cells: Path, tmp_path: 
 
 
 def test_failed_items_stay_failed(cells: Path, tmp_path: Path) -> None:
-    run = evaluate("echo", tmp_path / "run", data=cells, options={"fail": "1"})
+    run = evaluate("echo", tmp_path / "run", data=cells, options={"fail": "1"}, max_errors=0)
     found = rescore(run)
     assert found.changes == []
     assert found.scores.pooled.n_errors == 50

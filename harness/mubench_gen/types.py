@@ -167,6 +167,11 @@ class Image:
             self._policy.verify(self.file_bytes, self.name)
             self._verified = True
 
+    @property
+    def is_decoded(self) -> bool:
+        """Whether `pixels` are there already."""
+        return self._pixels is not None
+
     def pixels(self) -> PillowImage.Image:
         """The image as 8-bit RGB, decoded at most once."""
         if self._pixels is None:
@@ -410,7 +415,8 @@ class Response:
 
     `probabilities` are the scores as the model means them (of a sigmoid they need not sum to
     1). `cut`: the options whose caption is longer than the model's context; `alike`: those of
-    `cut` whose part that is read equals that of another option.
+    `cut` whose part that is read equals that of another option. `nearly_constant`: whether the
+    picture that was decoded for it is; None where none was decoded.
     """
 
     reply: str | None = None
@@ -423,6 +429,7 @@ class Response:
     seconds: float | None = None
     error: Failure | None = None
     reasoning: str | None = None
+    nearly_constant: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

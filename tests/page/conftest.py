@@ -28,7 +28,7 @@ REPLIES = [
     "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'> So: {}",
     "\\x1b[31mred\\x1b[0m and \\u202eturned\\u202c and \\u2028 and \\ud800: the answer is {}",
     "\\U0001f52c\\U0001f9ec microscope \\U0001f52c. The answer is {}.",
-    "word " * 100_000 + "The answer is {}. " + "word " * 100_000,
+    "word " * 95_000 + "The answer is {}. " + "word " * 95_000,
     "As an AI model I cannot answer this.",
     "",
     "It could be anything, really.",

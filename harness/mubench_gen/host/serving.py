@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ from mubench_gen.host.embeddings import EmbeddingStore
 from mubench_gen.host.events import Answered, Broken, Event, Failed, GivenUp
 from mubench_gen.host.generative import Replies, from_reply, from_scores
 from mubench_gen.host.hardware import hardware
+from mubench_gen.images.appearance import is_nearly_constant
 from mubench_gen.images.microscope import lift_limit
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.transform import read_transform
@@ -185,7 +187,8 @@ class Serving:
         assert self._asker is not None, "load comes first"
         faults = [self._look(request.image) for request in requests]
         sound = [r for r, fault in zip(requests, faults, strict=True) if fault is None]
-        answers = iter(self._asker.ask(sound) if sound else ())
+        given = self._asker.ask(sound) if sound else ()
+        answers = iter([_seen(*pair) for pair in zip(sound, given, strict=True)])
         return [next(answers) if fault is None else Response(error=fault) for fault in faults]
 
     def _submit(self, number: int, request: Request) -> None:
@@ -212,7 +215,7 @@ class Serving:
             self._emit(Answered(number, [response]))
         else:
             convert = from_scores if request.readout == "logprob" else from_reply
-            self._emit(Answered(number, [convert(done.result(), request, seconds)]))
+            self._emit(Answered(number, [_seen(request, convert(done.result(), request, seconds))]))
 
     def _needs_pixels(self, image: Image) -> bool:
         if self._asker is None:
@@ -231,6 +234,18 @@ class Serving:
         except ImageError as error:
             return failure(error)
         return None
+
+
+def _seen(request: Request, response: Response) -> Response:
+    """The response, with what the picture looks like where the model had it decoded."""
+    if request.image is None or not request.image.is_decoded:
+        return response
+    return replace(response, nearly_constant=_is_constant(request.image))
+
+
+@lru_cache(maxsize=2)  # requests about one image follow each other
+def _is_constant(image: Image) -> bool:
+    return is_nearly_constant(image.pixels())
 
 
 class _Decoding:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mubench_gen.images.bands import bands
+from mubench_gen.images.files import is_png
+from mubench_gen.images.jpeg import is_jpeg
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +26,9 @@ _HASHED = 32  # pixels a side of what is hashed
 _KEPT = 16  # pixels a side of what is compared at last
 _WAVES = 8  # a side, of the 32: the hash has 63 bits
 _BITS_APART, _LEVELS_APART = 6, 3.0
-_BYTES_A_PIXEL = 1.2  # a file of more is of no nearly constant picture: those are compressed well
+# Bytes a pixel: a JPEG, or a channel of a PNG, of more is of no nearly constant picture.
+_PNG, _JPEG = 0.35, 0.08
+_COLOURED = (2, 6)  # colour types of PNG that have three channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +93,25 @@ def appearance(picture: PillowImage.Image) -> Appearance:
     )
 
 
-def is_nearly_constant(image: Image) -> bool:
-    """Whether the picture that is shown is nearly constant. ImageError if it cannot be decoded.
-
-    A picture that is shown as its file is gets decoded only if the file is small for it.
-    """
-    width, height = image.size
-    if image.conversion is None and len(image.file_bytes) > _BYTES_A_PIXEL * width * height:
-        return False
-    counts = image.pixels().convert("L").histogram()
+def is_nearly_constant(picture: PillowImage.Image) -> bool:
+    """Whether an 8-bit RGB picture is nearly of one brightness."""
+    counts = picture.convert("L").histogram()
     pixels = sum(counts)
     mean = sum(level * count for level, count in enumerate(counts)) / pixels
     squares = sum(level * level * count for level, count in enumerate(counts)) / pixels
     return bool(squares - mean * mean < _CONSTANT**2)
+
+
+def is_seen_to_be_constant(image: Image) -> bool:
+    """The same of an image that nobody has decoded, at little cost: only a PNG or JPEG that is
+    small for its pixels is decoded, and others are taken for varied. May raise ImageError.
+    """
+    content, (width, height) = image.file_bytes, image.size
+    png = _PNG * (3 if content[25:26] and content[25] in _COLOURED else 1)
+    most = png if is_png(content) else _JPEG if is_jpeg(content) else 0.0
+    if image.conversion is not None or len(content) > most * width * height:
+        return False
+    return is_nearly_constant(image.pixels())
 
 
 def look_alike(found: Sequence[Appearance]) -> Iterator[tuple[int, int]]:

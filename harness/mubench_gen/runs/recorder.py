@@ -11,7 +11,7 @@ from typing import Any
 from mubench_gen.console.outlet import blank, blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import ImageError
-from mubench_gen.images.appearance import is_nearly_constant
+from mubench_gen.images.appearance import is_seen_to_be_constant
 from mubench_gen.parser.answer import read_answer
 from mubench_gen.parser.judge import JudgeCaller, is_unread
 from mubench_gen.plan.items import Item
@@ -296,15 +296,18 @@ def make_record(
         "usage": response.usage,
         "seconds": response.seconds,
     }
-    if sample.image is not None and _is_nearly_constant(sample.image):
+    constant = response.nearly_constant
+    if constant is None and sample.image is not None:
+        constant = _is_constant(sample.image)
+    if constant:
         record["nearly_constant"] = True
     return record
 
 
 @lru_cache(maxsize=2)  # items with one image follow each other
-def _is_nearly_constant(image: Image) -> bool:
+def _is_constant(image: Image) -> bool:
     try:
-        return is_nearly_constant(image)
+        return is_seen_to_be_constant(image)
     except ImageError:  # the record's `error` says it
         return False
 

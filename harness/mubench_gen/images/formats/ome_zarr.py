@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ _PACKED = (1980, 1, 1, 0, 0, 0)  # the time of every entry, so that equal folder
 
 def is_zarr_folder(path: Path) -> bool:
     """Whether a folder is one of OME-Zarr."""
-    return path.is_dir() and any((path / mark).is_file() for mark in _MARKS)
+    return os.path.isdir(path) and any(os.path.isfile(path / mark) for mark in _MARKS)
 
 
 def packed(folder: Path) -> bytes:
