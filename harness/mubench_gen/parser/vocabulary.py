@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from mubench_gen.parser.choices import text_key
@@ -19,13 +19,24 @@ def aliases_for(
     An option is looked up as replies are ("bright-field" finds what stands under "brightfield"),
     by the text that stands before its aliases or by one of them.
     """
-    known = {text_key(word): (option, *words) for option, words in vocabulary for word in words}
-    known |= {text_key(option): (option, *words) for option, words in vocabulary}
-    keys = [text_key(option) for option in options]
-    found = tuple(
-        tuple(word for word in known.get(key, ()) if text_key(word) != key) for key in keys
-    )
+    known = _known(vocabulary)
+    found = tuple(_others(known, text_key(option)) for option in options)
     return found if any(found) else None
+
+
+@lru_cache(maxsize=256)
+def _known(
+    vocabulary: tuple[tuple[str, tuple[str, ...]], ...],
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    """All words of an option, each behind its key, by the key of each of them."""
+    keyed = [(option, *words) for option, words in vocabulary]
+    pairs = [tuple((text_key(word), word) for word in words) for words in keyed]
+    known = {key: words for words in pairs for key, _ in words[1:]}
+    return known | {words[0][0]: words for words in pairs}
+
+
+def _others(known: Mapping[str, tuple[tuple[str, str], ...]], key: str) -> tuple[str, ...]:
+    return tuple(word for other, word in known.get(key, ()) if other != key)
 
 
 def shared_aliases(vocabulary: Vocabulary) -> list[tuple[str, str, str]]:
