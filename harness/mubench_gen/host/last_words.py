@@ -37,10 +37,14 @@ class LastWords:
         )
         self._thread.start()
 
-    def told(self) -> str:
-        """What was said last, as the end of a sentence; empty if nothing was."""
+    def end(self) -> None:
+        """Wait until all is passed on that was written before the process ended."""
         if self._thread is not None:
             self._thread.join(_END)
+
+    def told(self) -> str:
+        """What was said last, as the end of a sentence; empty if nothing was."""
+        self.end()
         said = _crash(list(self._lines)) or next(
             (line.strip() for line in reversed(self._lines) if line.strip()), ""
         )

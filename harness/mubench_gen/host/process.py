@@ -201,6 +201,7 @@ class HostProcess:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(1.0)
         self.kill()
+        self._words.end()
         return fault
 
     @property
