@@ -24,7 +24,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -203,7 +203,10 @@ def main() -> None:
     if arguments.child:
         print(json.dumps(measure(json.loads(arguments.child))))
         return
-    print(", ".join(f"{one} {version(one)}" for one in _packages()), flush=True)
+    print(
+        ", ".join(f"{one} {getattr(import_module(one), '__version__', '')}" for one in _packages()),
+        flush=True,
+    )
     engines = arguments.engines or ["transformers", *(["vllm"] if find_spec("vllm") else [])]
     with tempfile.TemporaryDirectory() as made:
         scratch, models = Path(made), arguments.keep or Path(made)

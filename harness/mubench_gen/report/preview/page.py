@@ -33,9 +33,10 @@ def _page(preview: Preview, notes: Sequence[str]) -> str:
         if preview.total > 1
         else "The picture"
     )
+    given = "them" if preview.total > 1 else "it"
     model = f", and what the processor of {preview.model} makes of it" if preview.model else ""
     parts = [
-        f"<p class=lead>{_text(lead)} as a model is given them{_text(model)}.</p>",
+        f"<p class=lead>{_text(lead)} as a model is given {given}{_text(model)}.</p>",
         _warnings(preview.warnings),
         "<h2>How files become pictures</h2>",
         "<ul class=policy>" + "".join(f"<li>{_text(one)}</li>" for one in preview.policy) + "</ul>",
