@@ -158,6 +158,14 @@ def test_nothing_that_a_plugin_does_to_its_process_reaches_the_run(
     assert (Path.cwd(), signal.getsignal(signal.SIGINT)) == before
 
 
+def number_in(told: Path, running: subprocess.Popen[str]) -> int:
+    """The number that the model writes into the file when it is asked."""
+    while not (told.exists() and told.read_text("utf-8")):
+        assert running.poll() is None
+        time.sleep(0.02)
+    return int(told.read_text("utf-8"))
+
+
 def processes_of(group: int) -> list[int]:
     """The processes of a session that are no zombies."""
     found = []
@@ -183,10 +191,7 @@ def test_no_process_outlives_the_command(
     model = plugin(tmp_path, asked=f"{child}; {write}; {HANG}")
     data = write_data(tmp_path / "cells")
     running = mubench.start("eval", "--plugin", model, "--data", data, "--run-dir", "run")
-    while not (told.exists() and told.read_text("utf-8")):
-        assert running.poll() is None
-        time.sleep(0.02)
-    group = int(told.read_text("utf-8"))
+    group = number_in(told, running)
     assert len(processes_of(group)) == 2
     running.send_signal(number)
     running.communicate(timeout=60)
@@ -204,10 +209,7 @@ def test_the_host_that_is_killed_is_started_again(mubench: Command, tmp_path: Pa
     model = plugin(tmp_path, asked=f"{first} or ({waits})")
     data = write_data(tmp_path / "cells")
     running = mubench.start("eval", "--plugin", model, "--data", data, "--run-dir", "run")
-    while not (told.exists() and told.read_text("utf-8")):
-        assert running.poll() is None
-        time.sleep(0.02)
-    os.kill(int(told.read_text("utf-8")), signal.SIGKILL)
+    os.kill(number_in(told, running), signal.SIGKILL)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 0
     assert "was killed by SIGKILL" in err

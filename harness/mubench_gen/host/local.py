@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 from mubench_gen.errors import describe
@@ -39,9 +38,7 @@ class LocalHost:
 
     def result(self, name: str) -> Any:
         if self.serving is None:
-            place, _, opener = self._setup.opener.partition(":")
-            opened = getattr(import_module(place), opener)(**self._setup.arguments)
-            self.serving = Serving(opened, self.events.put)
+            self.serving = Serving(self._setup.open(), self.events.put)
         return self.serving.call(name, self._begun)
 
     def send(self, number: int, requests: Sequence[Request]) -> None:

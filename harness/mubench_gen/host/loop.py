@@ -12,7 +12,6 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -78,8 +77,7 @@ class _Served:
 
     def _call(self, name: str, arguments: tuple[Any, ...]) -> Any:
         if self._serving is None:
-            place, _, opener = self._setup.opener.partition(":")
-            opened = getattr(import_module(place), opener)(**self._setup.arguments)
+            opened = self._setup.open()
             self._serving = Serving(opened, lambda event: self._send(as_message(event)))
         return self._serving.call(name, arguments)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 # Seconds that importing a plugin, and counting, may take.
@@ -24,6 +25,11 @@ class HostSetup:
     label: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     load_timeout: float = 3600.0
+
+    def open(self) -> Any:
+        """Call the opener: in the process in which the model is to run."""
+        place, _, opener = self.opener.partition(":")
+        return getattr(import_module(place), opener)(**self.arguments)
 
     def patience(self, call: str) -> float:
         """The seconds that a call of the host may take."""

@@ -14,6 +14,7 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from mubench_gen.console.progress import log
 from mubench_gen.errors import (
@@ -74,6 +75,8 @@ class _Flow:
         self._sends_singly = self._streams or model.in_process
         self._most = size if self._streams else _AHEAD * model.size
         self._timeout = timeout
+        late = ItemTimeout(f"no answer within {timeout:g} s (--timeout)")
+        self._too_late = Response(error=failure(late), seconds=timeout)
         self._numbers = itertools.count()
         self._under_way: OrderedDict[int, _Sent] = OrderedDict()
         self._given_up: dict[int, tuple[int, float]] = {}  # host and time by number
@@ -176,9 +179,10 @@ class _Flow:
 
     def _answer(self, sent: _Sent, event: AnsweredEvent | Failed) -> None:
         self._calls[sent.host] += 1
-        for later in self._under_way.values():  # the next batch of that host begins now
-            if not self._streams and later.host == sent.host:
-                later.began = time.perf_counter()
+        if not self._streams:  # the next batch of that host begins now
+            for later in self._under_way.values():
+                if later.host == sent.host:
+                    later.began = time.perf_counter()
         if isinstance(event, AnsweredEvent):
             for request, response in zip(sent.requests, event.responses, strict=True):
                 self._keep(request, response)
@@ -195,8 +199,9 @@ class _Flow:
         if self._model.in_process and not self._streams:
             return []
         ends = [at + _GRACE for _, at in self._given_up.values()]
-        if self._streams and self._model.card.keeps_time:
-            return ends
+        if self._streams:  # what was sent first is late first
+            first_sent = () if self._model.card.keeps_time else self._under_way.values()
+            return [*ends, *(sent.began + self._timeout for sent in islice(first_sent, 1))]
         first: dict[int, float] = {}
         for sent in self._under_way.values():
             first.setdefault(sent.host, sent.began + self._timeout)
@@ -229,10 +234,9 @@ class _Flow:
         sent = self._under_way.pop(number)
         self._given_up[number] = sent.host, now
         self._model.give_up(sent.host, number)
-        late = failure(ItemTimeout(f"no answer within {self._timeout:g} s (--timeout)"))
         for request in sent.requests:
-            self._keep(request, Response(error=late, seconds=self._timeout))
-        self._note_hung(late)
+            self._keep(request, self._too_late)
+        self._note_hung(self._too_late.error)
 
     def _note_hung(self, error: Failure | None) -> None:
         """Count requests in a row that took too long in a model that streams."""
@@ -282,8 +286,7 @@ class _Flow:
         """Ask the request again alone, unless it is known that the model dies of it."""
         self._deaths[request.key] += 1
         if alone and killed:
-            late = ItemTimeout(f"no answer within {self._timeout:g} s (--timeout)")
-            self._keep(request, Response(error=failure(late), seconds=self._timeout))
+            self._keep(request, self._too_late)
         elif self._deaths[request.key] >= _MOST_DEATHS_OF_ONE:
             what = request.key[:12]
             what += "" if request.image is None else f" about {request.image.name}"

@@ -155,7 +155,7 @@ def refuse_other_weights(folder: Path, manifest: Mapping[str, Any]) -> None:
             raise RunFolderError(
                 f"{folder} was asked on Ray, whose workers opened other weights than its keys "
                 "say (in sweeps of version 0.1.0 the base at every α): its replies cannot be "
-                "used. Ask again in another folder (--run-dir); sweeps with --engine transformers."
+                "used. Ask again in another folder (--run-dir)."
             )
 
 
