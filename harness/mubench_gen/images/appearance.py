@@ -69,23 +69,18 @@ def appearance(picture: PillowImage.Image) -> Appearance:
     """The numbers of an 8-bit RGB picture, taken in bands of rows."""
     import numpy as np
 
-    total = squares = 0.0
     bright = dark = 0
     for rows in bands(*picture.size):
         part = picture.crop((0, rows.start, picture.width, rows.stop))
         values = np.asarray(part)
         bright += int(np.count_nonzero((values == 255).any(axis=2)))
         dark += int(np.count_nonzero(~values.any(axis=2)))
-        grey = np.asarray(part.convert("L"), np.float64)
-        total += float(grey.sum())
-        squares += float((grey * grey).sum())
     pixels = picture.width * picture.height
-    mean = total / pixels
     grey_picture = picture.convert("L")
     small = np.asarray(grey_picture.resize((_HASHED, _HASHED)))
     return Appearance(
         *picture.size,
-        deviation=max(0.0, squares / pixels - mean * mean) ** 0.5,
+        deviation=_deviation(grey_picture),
         bright=bright / pixels,
         dark=dark / pixels,
         print=_hash(small),
@@ -95,11 +90,16 @@ def appearance(picture: PillowImage.Image) -> Appearance:
 
 def is_nearly_constant(picture: PillowImage.Image) -> bool:
     """Whether an 8-bit RGB picture is nearly of one brightness."""
-    counts = picture.convert("L").histogram()
+    return _deviation(picture.convert("L")) < _CONSTANT
+
+
+def _deviation(grey: PillowImage.Image) -> float:
+    """The standard deviation of the brightness, of 255 levels."""
+    counts = grey.histogram()
     pixels = sum(counts)
     mean = sum(level * count for level, count in enumerate(counts)) / pixels
     squares = sum(level * level * count for level, count in enumerate(counts)) / pixels
-    return bool(squares - mean * mean < _CONSTANT**2)
+    return float(max(0.0, squares - mean * mean) ** 0.5)
 
 
 def is_seen_to_be_constant(image: Image) -> bool:
