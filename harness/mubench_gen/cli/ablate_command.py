@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.cli.inference_options import adjust_option
 from mubench_gen.cli.setting_options import headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import tell
 from mubench_gen.plan.options import OPTIONS
+
+if TYPE_CHECKING:
+    from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
 \b
@@ -49,7 +53,7 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
 _OWN = {
     "The grid": (
         "--plugin", "--model", "--prompt", "--labels", "--orders", "--system", "--image",
-        "--readout", "--shots", "--axis", "--budget", "--dry-run",
+        "--readout", "--shots", "--axis", "--budget", "--adjust", "--dry-run",
     )
 }  # fmt: skip
 _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", "shard"}]
@@ -97,6 +101,7 @@ _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", 
     metavar="N",
     help="Ask each model N (item, cell) pairs and estimate the whole grid from them.",
 )
+@adjust_option
 @click.option(
     "--dry-run", is_flag=True, help="Print how many requests it would take, and ask nothing."
 )
@@ -110,7 +115,7 @@ _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", 
     help="TOML file of any of these, every axis a list; flags win.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> int:
+def command(config: Path | None, as_json: bool, dry_run: bool, adjust: Adjust, **flags: Any) -> int:
     """Evaluate a grid of settings, and report what the score depends on.
 
     The grid is the product of its axes: prompts, label styles, orders of the options, system
@@ -153,7 +158,8 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> 
         if dry_run:
             result = None
         else:
-            result = run_study(study, found, ["mubench-gen", *sys.argv[1:]], progress=True)
+            typed = ["mubench-gen", *sys.argv[1:]]
+            result = run_study(study, found, typed, adjust=adjust, progress=True)
     document = {"study_dir": str(study.folder), "grid": study.grid.as_dict(),
                 "cells": len(study.grid.cells)}  # fmt: skip
     if result is None:
@@ -165,7 +171,7 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> 
     if as_json:
         print_json({**document, **result.as_dict()})
     else:
-        show(result)
+        show(result, adjust)
     tell(f"Study folder: {study.folder}")
     return 3 if result.n_errors else 0
 

@@ -1,32 +1,30 @@
-"""Paired statistics on arrays: the same items answered twice or more, clustered by image.
+"""Paired statistics on arrays: the same items answered twice, clustered by image.
 
 An item's value is 0 or 1, or the mean over its orders, prompts or repeats. docs/statistics.md
-explains each number, with the sources.
+explains each number, with the sources. `joint.py` tests several differences together.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.scores.interval import effective_items, student
+from mubench_gen.scores.interval import effective_items
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Verdict = Literal[
+    "equivalent", "no worse", "no better", "better", "worse", "not known"
+]  # of the first, by a margin
 
-DRAWS = 9_999  # of a permutation test without an exact distribution
-MCNEMAR, SIGN_FLIP = "exact McNemar", "sign-flip permutation by image"
-COCHRAN, PERMUTATION = "Cochran's Q", "permutation by image"
+SCORE, STUDENT = "score test", "Student's t"
 
-_UNITS = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 30, 36, 40, 48, 60, 72, 120)
-_MOST_STEPS = 100_000_000  # additions that an exact distribution may take
-_LEAST_P = 1e-40  # the exact distribution is cut off below
-_FEW_IMAGES = 100  # below, an omnibus test draws permutations instead of taking their limit
+_POWER = 0.8
 _EQUAL = 1e-9
 
 
@@ -36,9 +34,11 @@ class PairedDifference:
 
     first, second: their means over items; difference: first − second. ahead, behind: the sums
     over items by which the first, or the second, is better. ci95: of the difference, by Tango's
-    score interval with the effective sample size of clustered data. p: two-sided, of `test`;
-    draws: None if its distribution is exact. detectable: the smallest true difference that 80 %
-    of such samples would find at 5 %; None if there is none.
+    score interval with the effective sample size of clustered data. p: two-sided, of the test
+    that the interval inverts: below 0.05 exactly if the interval excludes 0. detectable: the
+    smallest true difference that this test would find in 80 % of such samples, at 5 % or at the
+    adjusted level; None if there is none. size: the number of independent pairs with the same
+    information; freedom: degrees of freedom of the quantile.
     """
 
     n: int
@@ -51,33 +51,40 @@ class PairedDifference:
     ci95: tuple[float, float]
     p: float
     test: str
-    draws: int | None
     detectable: float | None
+    size: float | None
+    freedom: float
+
+    def at_level(self, level: float) -> PairedDifference:
+        """With what is detectable at another two-sided level than 5 %."""
+        quantile = two_sided(level, self.freedom)
+        if self.size is None:
+            usual = two_sided(0.05, self.freedom)
+            error = (self.ci95[1] - self.ci95[0]) / 2 / usual
+            return replace(self, detectable=(quantile + _beta()) * error)
+        discordance = (self.ahead + self.behind) / self.n
+        return replace(self, detectable=detectable(self.size, discordance, quantile=quantile))
 
 
-@dataclass(frozen=True, slots=True)
-class Omnibus:
-    """Whether three or more series differ at all; fields as in PairedDifference."""
+def two_sided(level: float, freedom: float) -> float:
+    """The quantile of Student's t beyond which, on both sides, `level` of it lies.
 
-    n: int
-    images: int
-    statistic: float
-    freedom: int
-    p: float
-    test: str
-    draws: int | None
+    `freedom` below 1 counts as 1.
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(1.0, freedom), 1 - level / 2))
 
 
-@dataclass(frozen=True, slots=True)
-class Probability:
-    """A two-sided p, and the number of random draws behind it; None if it is exact."""
+def chance_beyond(statistic: float, freedom: float) -> float:
+    """The two-sided p of a value of Student's t; the inverse of `two_sided`."""
+    from scipy.special import stdtr
 
-    p: float
-    draws: int | None
+    return float(min(1.0, 2 * stdtr(max(1.0, freedom), -abs(statistic))))
 
 
 def compare_pair(
-    first: npt.ArrayLike, second: npt.ArrayLike, images: npt.ArrayLike, *, seed: int = 0
+    first: npt.ArrayLike, second: npt.ArrayLike, images: npt.ArrayLike
 ) -> PairedDifference:
     """Compare two series of values between 0 and 1 on the same items, one or more.
 
@@ -93,13 +100,8 @@ def compare_pair(
     totals: Floats = np.bincount(image, weights=each).astype(np.float64)
     ahead, behind = float(each[each > 0].sum()), float(-each[each < 0].sum())
     size = effective_size(each, totals, np.bincount(image))
-    quantile = student(0.95, count - 1)
-    single = count == n and _whole(each)
-    found = (
-        Probability(mcnemar(round(ahead), round(behind)), None)
-        if single
-        else sign_flip(totals, seed=seed)
-    )
+    freedom = count - 1
+    quantile = two_sided(0.05, freedom)
     return PairedDifference(
         n=n,
         images=count,
@@ -109,20 +111,21 @@ def compare_pair(
         ahead=ahead,
         behind=behind,
         ci95=score_interval(ahead / n, behind / n, size=size, quantile=quantile),
-        p=found.p,
-        test=MCNEMAR if single else SIGN_FLIP,
-        draws=found.draws,
+        p=chance_beyond(score_of_none(ahead / n, behind / n, size=size), freedom),
+        test=SCORE,
         detectable=detectable(size, (ahead + behind) / n, quantile=quantile),
+        size=size,
+        freedom=freedom,
     )
 
 
 def compare_means(
-    first: npt.ArrayLike, second: npt.ArrayLike, images: npt.ArrayLike, *, seed: int = 0
+    first: npt.ArrayLike, second: npt.ArrayLike, images: npt.ArrayLike
 ) -> PairedDifference:
     """Compare two series of values of any size on the same items, of two images or more.
 
-    The interval is Student's t with the cluster-robust variance, p by sign flips of images.
-    Raises ValueError with fewer than two images.
+    Interval and p are of Student's t with the cluster-robust variance. Raises ValueError with
+    fewer than two images.
     """
     one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
     _, image = np.unique(np.asarray(images), return_inverse=True)
@@ -134,8 +137,7 @@ def compare_means(
     mean = float(each.mean())
     between = float(((totals - mean * np.bincount(image)) ** 2).sum())
     error = math.sqrt(count / (count - 1) * between) / n
-    quantile = student(0.95, count - 1)
-    found = sign_flip(totals, seed=seed)
+    quantile = two_sided(0.05, count - 1)
     return PairedDifference(
         n=n,
         images=count,
@@ -145,11 +147,80 @@ def compare_means(
         ahead=float(each[each > 0].sum()),
         behind=float(-each[each < 0].sum()),
         ci95=(mean - quantile * error, mean + quantile * error),
-        p=found.p,
-        test=SIGN_FLIP,
-        draws=found.draws,
-        detectable=(quantile + NormalDist().inv_cdf(0.8)) * error,
+        p=_of_mean(mean, error, count - 1),
+        test=STUDENT,
+        detectable=(quantile + _beta()) * error,
+        size=None,
+        freedom=count - 1,
     )
+
+
+def compare_strata(
+    first: npt.ArrayLike, second: npt.ArrayLike, images: npt.ArrayLike, strata: npt.ArrayLike
+) -> PairedDifference:
+    """Compare means over strata (tasks, data sets) of their means, whatever their sizes.
+
+    `strata` has each item's stratum, any integers; values are between 0 and 1. Interval and p
+    are of Student's t with the cluster-robust variance of the linearised mean; where no item
+    says anything of that, from the strata's own intervals (Zou & Donner 2008). `ahead` and
+    `behind` are sums of items weighted so that each stratum counts the same.
+    """
+    one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    n = len(one)
+    if not n:
+        raise ValueError("no items to compare")
+    _, image = np.unique(np.asarray(images), return_inverse=True)
+    _, stratum, sizes = np.unique(np.asarray(strata), return_inverse=True, return_counts=True)
+    each, weight = one - other, (1 / sizes / len(sizes))[stratum]
+    means = np.bincount(stratum, weights=each) / sizes
+    difference, count = float(means.mean()), int(image.max()) + 1
+    totals = np.bincount(image, weights=weight * (each - means[stratum]))
+    error = math.sqrt(count / max(1, count - 1) * float((totals**2).sum()))
+    quantile = two_sided(0.05, count - 1)
+    if count > 1 and error > _EQUAL:
+        below = above = quantile * error
+        p = _of_mean(difference, error, count - 1)
+    else:
+        of_each = [compare_pair(one[here], other[here], image[here])
+                   for here in (stratum == code for code in range(len(sizes)))]  # fmt: skip
+        below, above = (
+            math.hypot(*(found.ci95[side] - found.difference for found in of_each)) / len(sizes)
+            for side in (0, 1)
+        )
+        p = compare_pair(one, other, image).p
+        error = max(below, above) / quantile
+    return PairedDifference(
+        n=n,
+        images=count,
+        first=float((weight * one).sum()),
+        second=float((weight * other).sum()),
+        difference=difference,
+        ahead=n * float((weight * each.clip(0)).sum()),
+        behind=n * float((weight * (-each).clip(0)).sum()),
+        ci95=(max(-1.0, difference - below), min(1.0, difference + above)),
+        p=p,
+        test=STUDENT,
+        detectable=(quantile + _beta()) * error,
+        size=None,
+        freedom=count - 1,
+    )
+
+
+def verdict(ci95: tuple[float, float], margin: float) -> Verdict:
+    """What an interval of first − second says of the first, by a margin above 0.
+
+    "equivalent": within the margin on both sides; "no worse", "no better": on that side;
+    "better", "worse": by more than the margin. Each side is a test at 2.5 % (the interval's own
+    level; ICH E9, section 3.3.2), so equivalence is shown by two of them (Schuirmann 1987).
+    """
+    low, high = ci95
+    if low >= margin:
+        return "better"
+    if high <= -margin:
+        return "worse"
+    if low > -margin:
+        return "equivalent" if high < margin else "no worse"
+    return "no better" if high < margin else "not known"
 
 
 def effective_size(each: Floats, totals: Floats, sizes: Integers) -> float:
@@ -200,7 +271,7 @@ def score_interval(
 
 
 def detectable(
-    size: float, discordance: float, *, quantile: float = 1.959964, power: float = 0.8
+    size: float, discordance: float, *, quantile: float = 1.959964, power: float = _POWER
 ) -> float | None:
     """The smallest difference that a paired comparison finds with that power (Connor 1987).
 
@@ -224,140 +295,17 @@ def detectable(
     return high
 
 
-def mcnemar(ahead: int, behind: int) -> float:
-    """p of the exact McNemar test: whether half of the discordant pairs are ahead."""
-    from scipy.special import bdtr
-
-    return min(1.0, 2 * float(bdtr(min(ahead, behind), ahead + behind, 0.5)))
-
-
-def sign_flip(totals: npt.ArrayLike, *, seed: int = 0, draws: int = DRAWS) -> Probability:
-    """Test whether sums by image are symmetric about zero, by flipping the images' signs.
-
-    The distribution is exact if the sums are multiples of one unit and that is cheap enough
-    (nearly always for items asked once), else drawn with the seed.
-    """
-    sums = np.abs(np.asarray(totals, np.float64))
-    observed = abs(float(np.asarray(totals, np.float64).sum()))
-    sums = sums[sums > _EQUAL]
-    if observed < _EQUAL * max(1, len(sums)):
-        return Probability(1.0, None)
-    for unit in _UNITS:
-        steps = np.rint(sums * unit)
-        if np.abs(steps - sums * unit).max() < 1e-7:
-            sizes, counts = np.unique(steps.astype(np.int64), return_counts=True)
-            if _steps(sizes, counts) <= _MOST_STEPS:
-                return Probability(_two_sided(sizes, counts, round(observed * unit)), None)
-            break
-    return Probability(_drawn_flips(sums, observed, seed=seed, draws=draws), draws)
+def score_of_none(ahead: float, behind: float, *, size: float) -> float:
+    """Tango's score of no difference, which is McNemar's; arguments as in `score_interval`."""
+    discordance = ahead + behind
+    return (ahead - behind) * math.sqrt(size / discordance) if discordance > 0 else 0.0
 
 
-def compare_all(
-    values: npt.ArrayLike, images: npt.ArrayLike, *, seed: int = 0, shares: bool = True
-) -> Omnibus:
-    """Test whether three or more series differ; values have shape (items, series).
-
-    Cochran's Q if each image has one item that is right or wrong, else the same statistic on
-    sums by image, with the series permuted within each image. `shares` False: the values are
-    not between 0 and 1.
-    """
-    from scipy.special import chdtrc
-
-    series = np.asarray(values, np.float64)
-    n, width = series.shape
-    if not n:
-        raise ValueError("no items to compare")
-    _, image = np.unique(np.asarray(images), return_inverse=True)
-    count = int(image.max()) + 1
-    single = shares and count == n and _whole(series)
-    sums = np.stack([np.bincount(image, weights=series[:, j]) for j in range(width)], axis=1)
-    sums = sums - sums.mean(axis=1, keepdims=True)
-    sums = sums[np.abs(sums).max(axis=1) > _EQUAL]
-    spread = float((sums**2).sum())
-    statistic = (width - 1) * float((sums.sum(axis=0) ** 2).sum()) / spread if len(sums) else 0.0
-    draws = None
-    if single or len(sums) >= _FEW_IMAGES or not len(sums):
-        p = float(chdtrc(width - 1, statistic))
-    else:
-        draws, p = DRAWS, _drawn_orders(sums, seed=seed, draws=DRAWS)
-    test = COCHRAN if single else PERMUTATION
-    return Omnibus(n, count, statistic, width - 1, p, test, draws)
+def _of_mean(mean: float, error: float, freedom: int) -> float:
+    if error > 0:
+        return chance_beyond(mean / error, freedom)
+    return 1.0 if mean == 0 else 0.0
 
 
-def holm(chances: Sequence[float]) -> list[float]:
-    """p values adjusted for multiple testing (Holm 1979), in the given order."""
-    adjusted = [0.0] * len(chances)
-    highest = 0.0
-    for rank, place in enumerate(sorted(range(len(chances)), key=lambda i: chances[i])):
-        highest = max(highest, min(1.0, (len(chances) - rank) * chances[place]))
-        adjusted[place] = highest
-    return adjusted
-
-
-def _whole(values: Floats) -> bool:
-    return bool(np.all(values == np.rint(values)))
-
-
-def _window(count: int) -> tuple[int, int]:
-    """The range of heads among `count` coins; less than 1e-42 of the probability is outside."""
-    half = math.ceil(7 * math.sqrt(count)) + 1
-    return max(0, count // 2 - half), min(count, count - count // 2 + half)
-
-
-def _steps(sizes: Integers, counts: Integers) -> int:
-    steps = length = 0
-    for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
-        low, high = _window(count)
-        length += size * (high - low)
-        steps += (high - low + 1) * (length + 1)
-    return steps
-
-
-def _two_sided(sizes: Integers, counts: Integers, observed: int) -> float:
-    """P(|Σ ± size| ≥ observed) for random signs; `counts`: how often each size occurs.
-
-    With U the sum of the sizes with a plus, the signed sum is 2 U − their total.
-    """
-    from scipy.special import gammaln
-
-    chances, offset = np.ones(1), 0  # of U = offset, offset + 1, …
-    for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
-        low, high = _window(count)
-        heads = np.arange(low, high + 1)
-        logs = gammaln(count + 1) - gammaln(heads + 1) - gammaln(count - heads + 1)
-        weights = np.exp(logs - count * math.log(2))
-        longer = np.zeros(len(chances) + size * (high - low))
-        for place, weight in enumerate(weights.tolist()):
-            begin = size * place
-            longer[begin : begin + len(chances)] += weight * chances
-        chances, offset = longer, offset + size * low
-    total = int((sizes * counts).sum())
-    sums = 2 * (offset + np.arange(len(chances))) - total
-    return min(1.0, max(_LEAST_P, float(chances[np.abs(sums) >= observed].sum())))
-
-
-def _drawn_flips(sums: Floats, observed: float, *, seed: int, draws: int) -> float:
-    generator = np.random.default_rng(seed)
-    rows = max(1, 4_000_000 // len(sums))
-    width = (len(sums) + 7) // 8
-    beyond = done = 0
-    while done < draws:
-        now = min(rows, draws - done)
-        bits = np.frombuffer(generator.bytes(now * width), np.uint8).reshape(now, width)
-        turned = np.unpackbits(bits, axis=1, count=len(sums)) @ sums.astype(np.float32)
-        drawn = np.abs(sums.sum() - 2 * turned)
-        beyond += int((drawn >= observed * (1 - 1e-5)).sum())
-        done += now
-    return (1 + beyond) / (1 + draws)
-
-
-def _drawn_orders(sums: Floats, *, seed: int, draws: int) -> float:
-    generator = np.random.default_rng(seed)
-    observed = float((sums.sum(axis=0) ** 2).sum())
-    beyond = 0
-    for begin in range(0, draws, 1_000):
-        now = min(1_000, draws - begin)
-        many = np.broadcast_to(sums, (now, *sums.shape))
-        drawn = generator.permuted(many, axis=2).sum(axis=1)
-        beyond += int(((drawn**2).sum(axis=1) >= observed * (1 - _EQUAL)).sum())
-    return (1 + beyond) / (1 + draws)
+def _beta() -> float:
+    return NormalDist().inv_cdf(_POWER)
