@@ -155,6 +155,31 @@ def in_blocks(totals: Floats, *, seed: int = 0) -> Floats:
     return found
 
 
+def max_of_normals(
+    influences: Floats, freedom: float, *, seed: int = 0, two_sided: bool = True
+) -> float:
+    """The 95 % quantile of the largest of several estimates over their standard errors.
+
+    `influences` (clusters, estimates): what each cluster adds to each estimate, of which the
+    products are their covariance. The estimates are multivariate t with `freedom` degrees: a
+    band of that many standard errors holds all of them at once (Hothorn, Bretz & Westfall 2008).
+    """
+    from scipy.special import stdtrit
+
+    generator = np.random.default_rng([seed, 9])
+    covariance = influences.T @ influences
+    scale = np.sqrt(np.diag(covariance))
+    kept = scale > _NONE
+    if not kept.any():
+        return float(stdtrit(max(1.0, freedom), 0.975 if two_sided else 0.95))
+    correlation = covariance[np.ix_(kept, kept)] / np.outer(scale[kept], scale[kept])
+    values, vectors = np.linalg.eigh(correlation)
+    drawn = generator.normal(size=(DRAWS, len(values))) @ (vectors * np.sqrt(values.clip(0))).T
+    drawn /= np.sqrt(generator.chisquare(max(1.0, freedom), DRAWS) / max(1.0, freedom))[:, None]
+    largest = (np.abs(drawn) if two_sided else drawn).max(axis=1)
+    return float(np.quantile(largest, 0.95))
+
+
 def holm(chances: Sequence[float]) -> list[float]:
     """p values adjusted for multiple testing (Holm 1979), in the given order."""
     adjusted = [0.0] * len(chances)

@@ -55,6 +55,15 @@ class PairedDifference:
     size: float | None
     freedom: float
 
+    def interval_at(self, quantile: float) -> tuple[float, float]:
+        """The interval by another quantile than that of 95 %, as for a simultaneous band."""
+        if self.size is None:
+            wider = quantile / two_sided(0.05, self.freedom)
+            low, high = (self.difference + wider * (end - self.difference) for end in self.ci95)
+            return (low, high)
+        shares = self.ahead / self.n, self.behind / self.n
+        return score_interval(*shares, size=self.size, quantile=quantile)
+
     def at_level(self, level: float) -> PairedDifference:
         """With what is detectable at another two-sided level than 5 %."""
         quantile = two_sided(level, self.freedom)
