@@ -12,14 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mubench_gen.scores.interval import student, wilson
+from mubench_gen.scores.estimand import estimand
+from mubench_gen.scores.interval import student, student_p, wilson
 from mubench_gen.scores.paired import (
-    chance_beyond,
     compare_means,
     compare_pair,
-    compare_strata,
     detectable,
-    effective_size,
     score_interval,
     score_of_none,
     verdict,
@@ -62,7 +60,7 @@ def test_the_score_of_no_difference_is_mcnemars_statistic(ahead: int, behind: in
     n = ahead + behind + 90
     ours = score_of_none(ahead / n, behind / n, size=n)
     assert ours**2 == pytest.approx(theirs.statistic)
-    assert chance_beyond(ours, 1e9) == pytest.approx(theirs.pvalue, rel=1e-4)
+    assert student_p(ours, 1e9) == pytest.approx(theirs.pvalue, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +164,7 @@ def test_what_is_detectable_is_found_four_times_in_five() -> None:
     drawn = np.random.default_rng(2)
     alone = np.array([(apart + least) / 2, (apart - least) / 2, 1 - apart])
     counts = drawn.multinomial(n, alone, size=2_000)
-    found = np.mean([chance_beyond(score_of_none(a / n, b / n, size=n), 1e9) < 0.05
+    found = np.mean([student_p(score_of_none(a / n, b / n, size=n), 1e9) < 0.05
                      for a, b, _ in counts])  # fmt: skip
     assert found == pytest.approx(0.8, abs=0.04)
 
@@ -211,14 +209,14 @@ def test_the_p_of_means_is_below_a_twentieth_where_the_interval_excludes_zero() 
         images, strata = np.arange(30) // 2, np.arange(30) % 4
         found = compare_means(one, other, images)
         assert (found.p < 0.05) == (found.ci95[0] > 0 or found.ci95[1] < 0)
-        macro = compare_strata(one > 0, other > 0.4, images, strata)
+        macro = compare_pair(one > 0, other > 0.4, images, strata=strata)
         assert (macro.p < 0.05) == (macro.ci95[0] > 0 or macro.ci95[1] < 0)
 
 
 def test_strata_count_the_same_whatever_their_sizes() -> None:
     one = np.array([1.0, 1, 1, 1, 1, 1, 0, 0])
     other = np.array([0.0, 0, 0, 0, 0, 0, 0, 1])
-    found = compare_strata(one, other, np.arange(8), [0] * 6 + [1] * 2)
+    found = compare_pair(one, other, np.arange(8), strata=[0] * 6 + [1] * 2)
     assert found.difference == pytest.approx((1 - 0.5) / 2)
     assert (found.first, found.second) == (pytest.approx(0.5), pytest.approx(0.25))
     assert found.ahead / 8 == pytest.approx(0.5)
@@ -227,14 +225,15 @@ def test_strata_count_the_same_whatever_their_sizes() -> None:
 def test_the_interval_of_equal_strata_is_that_of_the_mean() -> None:
     one, other = answers(4, n=600).T
     images, strata = np.arange(600) // 2, np.arange(600) % 3
-    macro, means = compare_strata(one, other, images, strata), compare_means(one, other, images)
+    macro = compare_pair(one, other, images, strata=strata)
+    means = compare_pair(one, other, images)
     assert macro.difference == pytest.approx(means.difference)
     assert macro.ci95 == pytest.approx(means.ci95, abs=2e-3)
 
 
 def test_strata_without_any_difference_leave_the_uncertainty_of_their_images() -> None:
     same = np.ones(80)
-    found = compare_strata(same, same, np.arange(80), np.arange(80) % 2)
+    found = compare_pair(same, same, np.arange(80), strata=np.arange(80) % 2)
     assert (found.difference, found.p) == (0, 1)
     assert 0.02 < found.ci95[1] < compare_pair(same[::2], same[::2], np.arange(40)).ci95[1]
 
@@ -288,10 +287,11 @@ def coverage(
             first, second, correlation=correlation, most=most, images=images, seed=seed
         )
         each = values[:, 0] - values[:, 1]
-        totals, sizes = np.bincount(image, weights=each), np.bincount(image)
         shares = (each > 0).mean(), (each < 0).mean()
-        size = effective_size(each, totals.astype(np.float64), sizes)
-        low, high = score_interval(*shares, size=size, quantile=student(0.95, images - 1))
+        known = estimand(each, image).precision()
+        size = known.size(float(np.abs(each).mean()) - each.mean() ** 2)
+        quantile = student(0.95, known.freedom)
+        low, high = score_interval(*shares, size=size, quantile=quantile)
         held += low <= first - second <= high
         low, high = score_interval(*shares, size=len(each), quantile=1.96)
         naive += low <= first - second <= high

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.cli.inference_options import adjust_option
 from mubench_gen.cli.setting_options import headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say, tell
@@ -17,6 +18,7 @@ from mubench_gen.plan.options import OPTIONS
 if TYPE_CHECKING:
     from mubench_gen.interpolation.sweep.frontier import Frontier
     from mubench_gen.interpolation.sweep.sweep import SweepResult
+    from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
 \b
@@ -38,7 +40,8 @@ The same command again resumes; α may be added. Exit code 0: all done; 2: somet
 _OWN = {
     "The sweep": (
         "--plugin", "--base", "--finetuned", "--alpha", "--in-domain", "--method", "--include",
-        "--exclude", "--accept-vocabulary", "--run-dir", "--html", "--svg", "--json",
+        "--exclude", "--accept-vocabulary", "--adjust", "--run-dir", "--html",
+        "--svg", "--json",
     )
 }  # fmt: skip
 _NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric"}
@@ -83,6 +86,7 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 @click.option(
     "--accept-vocabulary", is_flag=True, help="Continue although the tokenizers' tokens differ."
 )
+@adjust_option
 @setting_option(
     "run_dir",
     "--sweep-dir",
@@ -111,6 +115,7 @@ def command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     accept_vocabulary: bool,
+    adjust: Adjust,
     html: Path | None,
     svg: Path | None,
     as_json: bool,
@@ -146,7 +151,7 @@ def command(
             exclude=exclude,
             accept_vocabulary=accept_vocabulary,
         )
-        result = run_sweep(sweep, ["mubench-gen", *sys.argv[1:]], progress=True)
+        result = run_sweep(sweep, ["mubench-gen", *sys.argv[1:]], adjust=adjust, progress=True)
     _write_pages(result, html, svg)
     if as_json:
         print_json(result.as_dict())

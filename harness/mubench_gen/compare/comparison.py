@@ -222,8 +222,6 @@ def _compared(
     bounds = (0.0, 1.0) if chosen is None else chosen.metric.bounds
     metric = None if chosen is None else chosen.key
     least = 1 if bounds == (0.0, 1.0) else 2  # images
-    if bounds != (0.0, 1.0):
-        groups = [one for one in groups if one.strata is None]
     rows: list[Row] = []
     left_out: dict[str, None] = {}
     for first, second in pairing.pairs:

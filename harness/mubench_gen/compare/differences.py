@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mubench_gen.compare.answer_matrix import Codes, Reading, Values
 from mubench_gen.scores.joint import Adjust, Floats, Wald, adjust, block_of, wald
 from mubench_gen.scores.measured import difference_of
-from mubench_gen.scores.paired import PairedDifference, Verdict, compare_strata, verdict
+from mubench_gen.scores.paired import PairedDifference, Verdict, verdict, weights_of
 
 _PARTS = {"task": "tasks", "dataset": "datasets"}
 MACRO = "macro"
@@ -89,11 +89,7 @@ class Group:
     @property
     def weights(self) -> Floats:
         """Each item's weight in the mean; they sum to 1."""
-        if self.strata is None:
-            return np.full(len(self.items), 1 / max(1, len(self.items)))
-        _, stratum, sizes = np.unique(self.strata, return_inverse=True, return_counts=True)
-        found: Floats = (1 / sizes / len(sizes))[stratum]
-        return found
+        return weights_of(len(self.items), self.strata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +136,9 @@ def row_of(
     asked: whether this answers the question that was asked, or one beside it.
     """
     both = values[group.items]
-    if group.strata is None:
-        paired = difference_of(both[:, 0], both[:, 1], images[group.items], bounds=bounds)
-    else:
-        paired = compare_strata(both[:, 0], both[:, 1], images[group.items], group.strata)
+    paired = difference_of(
+        both[:, 0], both[:, 1], images[group.items], bounds=bounds, strata=group.strata
+    )
     totals = totals_of(group, (both[:, 0] - both[:, 1])[:, None], images, seed=seed)[:, 0]
     found = Difference(group.part, group.name, *labels, excluded, paired, 1.0, 1, reach)
     return Row(found, totals, (group.part, asked))

@@ -14,10 +14,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.scores.interval import effective_items
+from mubench_gen.scores.estimand import estimand
+from mubench_gen.scores.estimate import cautions
+from mubench_gen.scores.interval import student, student_p
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 Verdict = Literal[
     "equivalent", "no worse", "no better", "better", "worse", "not known"
 ]  # of the first, by a margin
@@ -25,7 +26,6 @@ Verdict = Literal[
 SCORE, STUDENT = "score test", "Student's t"
 
 _POWER = 0.8
-_EQUAL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class PairedDifference:
     that the interval inverts: below 0.05 exactly if the interval excludes 0. detectable: the
     smallest true difference that this test would find in 80 % of such samples, at 5 % or at the
     adjusted level; None if there is none. size: the number of independent pairs with the same
-    information; freedom: degrees of freedom of the quantile.
+    information, None of means; freedom: degrees of freedom of the quantile. worth: the number of
+    equally heavy images with the same information; cautions: where the interval may not hold.
     """
 
     n: int
@@ -54,11 +55,13 @@ class PairedDifference:
     detectable: float | None
     size: float | None
     freedom: float
+    worth: float
+    cautions: tuple[str, ...]
 
     def interval_at(self, quantile: float) -> tuple[float, float]:
         """The interval by another quantile than that of 95 %, as for a simultaneous band."""
         if self.size is None:
-            wider = quantile / two_sided(0.05, self.freedom)
+            wider = quantile / student(0.95, self.freedom)
             low, high = (self.difference + wider * (end - self.difference) for end in self.ci95)
             return (low, high)
         shares = self.ahead / self.n, self.behind / self.n
@@ -66,153 +69,113 @@ class PairedDifference:
 
     def at_level(self, level: float) -> PairedDifference:
         """With what is detectable at another two-sided level than 5 %."""
-        quantile = two_sided(level, self.freedom)
+        quantile = student(1 - level, self.freedom)
         if self.size is None:
-            usual = two_sided(0.05, self.freedom)
+            usual = student(0.95, self.freedom)
             error = (self.ci95[1] - self.ci95[0]) / 2 / usual
             return replace(self, detectable=(quantile + _beta()) * error)
         discordance = (self.ahead + self.behind) / self.n
         return replace(self, detectable=detectable(self.size, discordance, quantile=quantile))
 
 
-def two_sided(level: float, freedom: float) -> float:
-    """The quantile of Student's t beyond which, on both sides, `level` of it lies.
-
-    `freedom` below 1 counts as 1.
-    """
-    from scipy.special import stdtrit
-
-    return float(stdtrit(max(1.0, freedom), 1 - level / 2))
-
-
-def chance_beyond(statistic: float, freedom: float) -> float:
-    """The two-sided p of a value of Student's t; the inverse of `two_sided`."""
-    from scipy.special import stdtr
-
-    return float(min(1.0, 2 * stdtr(max(1.0, freedom), -abs(statistic))))
-
-
 def compare_pair(
-    first: npt.ArrayLike, second: npt.ArrayLike, images: npt.ArrayLike
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    images: npt.ArrayLike,
+    *,
+    strata: npt.ArrayLike | None = None,
 ) -> PairedDifference:
     """Compare two series of values between 0 and 1 on the same items, one or more.
 
-    `images` has each item's image, any integers. Raises ValueError without items.
+    `images` has each item's image, any integers. With `strata` (each item's task or data set,
+    any integers) all means are over strata of their means, whatever their sizes; `ahead` and
+    `behind` are then sums of items weighted so that each stratum counts the same. Raises
+    ValueError without items.
     """
     one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
     n = len(one)
     if not n:
         raise ValueError("no items to compare")
-    _, image = np.unique(np.asarray(images), return_inverse=True)
-    count = int(image.max()) + 1
+    weights = weights_of(n, strata)
     each = one - other
-    totals: Floats = np.bincount(image, weights=each).astype(np.float64)
-    ahead, behind = float(each[each > 0].sum()), float(-each[each < 0].sum())
-    size = effective_size(each, totals, np.bincount(image))
-    freedom = count - 1
-    quantile = two_sided(0.05, freedom)
+    found = estimand(each, images, weights=weights, strata=strata)
+    ahead, behind = (_mean(one_way, weights, strata) for one_way in (each.clip(0), (-each).clip(0)))
+    known = found.precision()
+    size = known.size(ahead + behind - found.value**2)
+    freedom = known.freedom
+    quantile = student(0.95, freedom)
     return PairedDifference(
         n=n,
-        images=count,
-        first=float(one.mean()),
-        second=float(other.mean()),
-        difference=(ahead - behind) / n,
-        ahead=ahead,
-        behind=behind,
-        ci95=score_interval(ahead / n, behind / n, size=size, quantile=quantile),
-        p=chance_beyond(score_of_none(ahead / n, behind / n, size=size), freedom),
+        images=found.clusters,
+        first=_mean(one, weights, strata),
+        second=_mean(other, weights, strata),
+        difference=ahead - behind,
+        ahead=n * ahead,
+        behind=n * behind,
+        ci95=score_interval(ahead, behind, size=size, quantile=quantile),
+        p=student_p(score_of_none(ahead, behind, size=size), freedom),
         test=SCORE,
-        detectable=detectable(size, (ahead + behind) / n, quantile=quantile),
+        detectable=detectable(size, ahead + behind, quantile=quantile),
         size=size,
         freedom=freedom,
+        worth=found.worth,
+        cautions=cautions(found.worth, found.heaviest),
     )
 
 
 def compare_means(
-    first: npt.ArrayLike, second: npt.ArrayLike, images: npt.ArrayLike
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    images: npt.ArrayLike,
+    *,
+    strata: npt.ArrayLike | None = None,
 ) -> PairedDifference:
     """Compare two series of values of any size on the same items, of two images or more.
 
-    Interval and p are of Student's t with the cluster-robust variance. Raises ValueError with
-    fewer than two images.
+    `strata` as in `compare_pair`. Interval and p are of Student's t with the cluster-robust
+    variance. Raises ValueError with fewer than two images.
     """
     one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    _, image = np.unique(np.asarray(images), return_inverse=True)
-    n, count = len(one), int(image.max(initial=-1)) + 1
-    if count < 2:
+    if len(np.unique(np.asarray(images))) < 2:
         raise ValueError("fewer than two images to compare on")
-    each = one - other
-    totals: Floats = np.bincount(image, weights=each).astype(np.float64)
-    mean = float(each.mean())
-    between = float(((totals - mean * np.bincount(image)) ** 2).sum())
-    error = math.sqrt(count / (count - 1) * between) / n
-    quantile = two_sided(0.05, count - 1)
-    return PairedDifference(
-        n=n,
-        images=count,
-        first=float(one.mean()),
-        second=float(other.mean()),
-        difference=mean,
-        ahead=float(each[each > 0].sum()),
-        behind=float(-each[each < 0].sum()),
-        ci95=(mean - quantile * error, mean + quantile * error),
-        p=_of_mean(mean, error, count - 1),
-        test=STUDENT,
-        detectable=(quantile + _beta()) * error,
-        size=None,
-        freedom=count - 1,
-    )
-
-
-def compare_strata(
-    first: npt.ArrayLike, second: npt.ArrayLike, images: npt.ArrayLike, strata: npt.ArrayLike
-) -> PairedDifference:
-    """Compare means over strata (tasks, data sets) of their means, whatever their sizes.
-
-    `strata` has each item's stratum, any integers; values are between 0 and 1. Interval and p
-    are of Student's t with the cluster-robust variance of the linearised mean; where no item
-    says anything of that, from the strata's own intervals (Zou & Donner 2008). `ahead` and
-    `behind` are sums of items weighted so that each stratum counts the same.
-    """
-    one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
     n = len(one)
-    if not n:
-        raise ValueError("no items to compare")
-    _, image = np.unique(np.asarray(images), return_inverse=True)
-    _, stratum, sizes = np.unique(np.asarray(strata), return_inverse=True, return_counts=True)
-    each, weight = one - other, (1 / sizes / len(sizes))[stratum]
-    means = np.bincount(stratum, weights=each) / sizes
-    difference, count = float(means.mean()), int(image.max()) + 1
-    totals = np.bincount(image, weights=weight * (each - means[stratum]))
-    error = math.sqrt(count / max(1, count - 1) * float((totals**2).sum()))
-    quantile = two_sided(0.05, count - 1)
-    if count > 1 and error > _EQUAL:
-        below = above = quantile * error
-        p = _of_mean(difference, error, count - 1)
-    else:
-        of_each = [compare_pair(one[here], other[here], image[here])
-                   for here in (stratum == code for code in range(len(sizes)))]  # fmt: skip
-        below, above = (
-            math.hypot(*(found.ci95[side] - found.difference for found in of_each)) / len(sizes)
-            for side in (0, 1)
-        )
-        p = compare_pair(one, other, image).p
-        error = max(below, above) / quantile
+    weights = weights_of(n, strata)
+    each = one - other
+    found = estimand(each, images, weights=weights, strata=strata)
+    known = found.precision()
+    error, freedom = known.error, known.robust_freedom
+    quantile = student(0.95, freedom)
     return PairedDifference(
         n=n,
-        images=count,
-        first=float((weight * one).sum()),
-        second=float((weight * other).sum()),
-        difference=difference,
-        ahead=n * float((weight * each.clip(0)).sum()),
-        behind=n * float((weight * (-each).clip(0)).sum()),
-        ci95=(max(-1.0, difference - below), min(1.0, difference + above)),
-        p=p,
+        images=found.clusters,
+        first=_mean(one, weights, strata),
+        second=_mean(other, weights, strata),
+        difference=found.value,
+        ahead=n * _mean(each.clip(0), weights, strata),
+        behind=n * _mean((-each).clip(0), weights, strata),
+        ci95=(found.value - quantile * error, found.value + quantile * error),
+        p=_of_mean(found.value, error, freedom),
         test=STUDENT,
         detectable=(quantile + _beta()) * error,
         size=None,
-        freedom=count - 1,
+        freedom=freedom,
+        worth=found.worth,
+        cautions=cautions(found.worth, found.heaviest),
     )
+
+
+def _mean(values: Floats, weights: Floats, strata: npt.ArrayLike | None) -> float:
+    """Without rounding errors where all items weigh the same."""
+    return float(values.mean() if strata is None else weights @ values)
+
+
+def weights_of(items: int, strata: npt.ArrayLike | None) -> Floats:
+    """Each item's weight in a mean of all, or of the means of strata; they sum to 1."""
+    if strata is None:
+        return np.full(items, 1 / max(1, items))
+    _, stratum, sizes = np.unique(np.asarray(strata), return_inverse=True, return_counts=True)
+    found: Floats = (1 / sizes / len(sizes))[stratum]
+    return found
 
 
 def verdict(ci95: tuple[float, float], margin: float) -> Verdict:
@@ -230,21 +193,6 @@ def verdict(ci95: tuple[float, float], margin: float) -> Verdict:
     if low > -margin:
         return "equivalent" if high < margin else "no worse"
     return "no better" if high < margin else "not known"
-
-
-def effective_size(each: Floats, totals: Floats, sizes: Integers) -> float:
-    """The number of independent right-or-wrong pairs with the same information.
-
-    `each` are the items' differences, `totals` and `sizes` their sums and numbers by image.
-    """
-    mean = float(each.mean())
-    return effective_items(
-        len(each),
-        len(totals),
-        float(np.abs(each).mean()) - mean**2,
-        spread=float(((each - mean) ** 2).sum()),
-        between=float(((totals - mean * sizes) ** 2).sum()),
-    )
 
 
 def score_interval(
@@ -310,9 +258,9 @@ def score_of_none(ahead: float, behind: float, *, size: float) -> float:
     return (ahead - behind) * math.sqrt(size / discordance) if discordance > 0 else 0.0
 
 
-def _of_mean(mean: float, error: float, freedom: int) -> float:
+def _of_mean(mean: float, error: float, freedom: float) -> float:
     if error > 0:
-        return chance_beyond(mean / error, freedom)
+        return student_p(mean / error, freedom)
     return 1.0 if mean == 0 else 0.0
 
 

@@ -28,7 +28,9 @@ class Halves:
     sizes: Floats
 
     @classmethod
-    def of(cls, values: Floats, images: npt.NDArray[np.int64], inside: Mask, outside: Mask) -> Halves:
+    def of(
+        cls, values: Floats, images: npt.NDArray[np.int64], inside: Mask, outside: Mask
+    ) -> Halves:
         """From values (items, α); the masks are of the items of each half."""
         both = inside | outside
         _, image = np.unique(images[both], return_inverse=True)
@@ -55,18 +57,18 @@ class Halves:
         each = self.sums - self.sizes[:, :, None] * shares
         images = self.sizes.shape[1]
         scaled: Floats = (each / self.sizes.sum(axis=1)[:, None, None]).sum(axis=0) / 2
-        return scaled * np.sqrt(images / max(1, images - 1))
+        scaled *= np.sqrt(images / max(1, images - 1))
+        return scaled
 
 
 @dataclass(frozen=True, slots=True)
 class CrossFitted:
     """α chosen on some images and scored on the others, again and again.
 
-    used: the share of the repeats in which each image was scored at each α, (images, α); they
-    sum to 1 over α. chosen: the same over all images.
+    mean: of in-domain and rest, on images that did not choose. chosen: how often each α was.
     """
 
-    used: Floats
+    mean: float
     chosen: Floats
     folds: int
     repeats: int
@@ -92,7 +94,23 @@ def cross_fitted(halves: Halves, *, seed: int, repeats: int = REPEATS) -> CrossF
         means = ((sums.sum(axis=1, keepdims=True) - sums) / left[:, :, None]).mean(axis=0)
         best = np.round(means, 12).argmax(axis=1)  # of equal means the nearest to the base
         used[np.arange(images), best[fold]] += 1 / repeats
-    return CrossFitted(used, used.mean(axis=0), folds, repeats)
+    scored = ((used * halves.sums).sum(axis=(1, 2)) / halves.sizes.sum(axis=1)).mean()
+    return CrossFitted(float(scored), used.mean(axis=0), folds, repeats)
+
+
+def gain_over(
+    end: int, found: CrossFitted, halves: Halves, *, seed: int
+) -> tuple[float, tuple[float, float]]:
+    """The gain in the mean of choosing α over always taking an end, and its 95 % interval.
+
+    The interval is as wide as that of a band that holds the gains of all α at once, at those
+    that were chosen, so that it allows for the choice.
+    """
+    apart = halves.influences - halves.influences[:, [end]]
+    spread = np.sqrt(float(found.chosen @ (apart**2).sum(axis=0)))
+    half = spread * max_of_normals(apart, len(apart) - 1, seed=seed)
+    gain = found.mean - float(halves.means[end])
+    return gain, (max(-1.0, gain - half), min(1.0, gain + half))
 
 
 def equally_good(halves: Halves, *, seed: int) -> list[int]:
