@@ -13,7 +13,6 @@ from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers
 from mubench_gen.ablation.effects import Decomposition, decompose, decompose_drawn
 from mubench_gen.ablation.estimated import Estimated, estimated, responses_in
 from mubench_gen.ablation.grid import Grid
-from mubench_gen.ablation.posterior import estimate
 from mubench_gen.ablation.ranks import RankStability, rank_stability
 from mubench_gen.ablation.spread import (
     BestOnHalf,
@@ -27,6 +26,7 @@ from mubench_gen.ablation.spread import (
 )
 from mubench_gen.ablation.tallies import Mask, Tally, tally
 from mubench_gen.scores.joint import Adjust, in_blocks
+from mubench_gen.scores.posterior import estimate
 
 Floats = npt.NDArray[np.float64]
 

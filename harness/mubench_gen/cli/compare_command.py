@@ -153,6 +153,29 @@ def _show_pairs(
             title=f"{first} − {second}, {what} {shown.unit}".rstrip(),
             right=(*range(1, 10), 10 + judged),
         )  # fmt: skip
+        _show_shrunken([one for one in rows if one.shrunken], first, second)
+
+
+def _show_shrunken(rows: Sequence[Difference], first: str, second: str) -> None:
+    from mubench_gen.cli.tables import print_table
+
+    shown, cells = Shares(), []
+    for one in rows:
+        if (found := one.shrunken) is not None:
+            cells.append(
+                [one.name, f"{one.paired.n:,}", shown.value(one.paired.first),
+                 shown.value(found.first), shown.value(one.paired.second),
+                 shown.value(found.second), shown.signed(found.difference),
+                 shown.signed_interval(found.ci95), f"{found.ahead:.2f}"]
+            )  # fmt: skip
+    if cells:
+        print_table(
+            ["", "items", first, "shrunken", second, "shrunken", "difference", "95 % CI",
+             "P(above 0)"],
+            cells,
+            title=f"{first} − {second}, tasks estimated together {shown.unit}",
+            right=range(1, 9),
+        )  # fmt: skip
 
 
 def _show_overall(found: Comparison, overall: Sequence[Overall], what: str) -> None:
@@ -234,6 +257,12 @@ def _notes(found: Comparison) -> list[str]:
         + explained(found.adjust, "all differences of its part (pooled, mean of tasks, tasks, …)")
         + " Detectable: the smallest true difference found with 80 % power at that level."
     )
+    if any(one.shrunken for one in found.differences):
+        lines.append(
+            "Shrunken: scores of tasks as estimated from all tasks together, by a hierarchical "
+            "logistic model: tasks with few items are drawn towards the others. P: the "
+            "probability, by it, that the true difference is above 0."
+        )
     if found.margin is not None:
         lines.append(_margin_note(found.margin))
     if found.overall:

@@ -20,6 +20,7 @@ from mubench_gen.compare.differences import (
     judged,
     overall_of,
     row_of,
+    shrunk,
 )
 from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, side_values, sides_of
 from mubench_gen.compare.preconditions import Comparability, comparability
@@ -111,6 +112,7 @@ def compare(
     adjust: Adjust = "maxt",
     margin: float | None = None,
     asked: Collection[int] = (),
+    pool: bool = True,
     seed: int = 0,
 ) -> Comparison:
     """Compare two runs or more on the items that they share.
@@ -121,8 +123,8 @@ def compare(
     on the same items, besides the accuracy. `adjust`: how p values are adjusted within a family
     (`scores.joint.adjust`). `margin`: the difference that does not matter, a share above 0, by
     which each difference in accuracy is judged. `asked`: the indices of the runs that the
-    question is about, whose differences are then a family of their own. Raises RunFolderError
-    if the runs are not
+    question is about, whose differences are then a family of their own. `pool`: estimate tasks
+    from all tasks together, too. Raises RunFolderError if the runs are not
     comparable, unless `intersection` (or, if they are only unfinished, `unfinished`) is set:
     then the items that they share are compared.
     """
@@ -144,6 +146,10 @@ def compare(
         reading, found, sides, members, chosen, adjust, margin, frozenset(asked), seed
     )
     differences, overall, _ = _compared(pairing)
+    if pool and differences:
+        every = pairing.values(range(len(sides)), None)
+        named = [side.label for side in sides]
+        differences = shrunk(differences, every, reading, named, seed=seed)
     if not differences:
         raise RunFolderError(
             "No item has an answer in both runs: all items that they share failed."

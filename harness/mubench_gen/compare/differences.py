@@ -14,6 +14,7 @@ from mubench_gen.compare.answer_matrix import Codes, Reading, Values
 from mubench_gen.scores.joint import Adjust, Floats, Wald, adjust, block_of, wald
 from mubench_gen.scores.measured import difference_of
 from mubench_gen.scores.paired import PairedDifference, Verdict, verdict, weights_of
+from mubench_gen.scores.pooling import PooledDifference, pooled
 
 _PARTS = {"task": "tasks", "dataset": "datasets"}
 MACRO = "macro"
@@ -28,7 +29,8 @@ class Difference:
     both sides that failed on one. p_adjusted: p adjusted for the `family` differences of this
     part that answer one question. bounds: of the difference in accuracy, if all unread replies
     of one side were right and all of the other wrong; None of other metrics. verdict: of the
-    first by the margin, None without one.
+    first by the margin, None without one. shrunken: of a task, the estimate from all tasks
+    together; None of other parts, metrics, and of fewer than three tasks.
     """
 
     part: str
@@ -41,6 +43,7 @@ class Difference:
     family: int
     bounds: tuple[float, float] | None = None
     verdict: Verdict | None = None
+    shrunken: PooledDifference | None = None
 
     @property
     def may_turn(self) -> bool:
@@ -203,11 +206,40 @@ def judged(rows: Sequence[Difference], margin: float | None) -> tuple[Difference
     return tuple(replace(one, verdict=verdict(one.paired.ci95, margin)) for one in rows)
 
 
+def shrunk(
+    rows: Sequence[Difference],
+    values: Values,
+    reading: Reading,
+    labels: Sequence[str],
+    *,
+    seed: int,
+) -> tuple[Difference, ...]:
+    """The rows of tasks with their shrunken estimates; `values` (items, sides) with `labels`."""
+    items = np.flatnonzero(~np.isnan(values).any(axis=1))
+    codes, task = np.unique(reading.groups["task"][items], return_inverse=True)
+    found = pooled(values[items], task, seed=seed)
+    if found is None:
+        return tuple(rows)
+    place = {reading.values["task"][code]: number for number, code in enumerate(codes)}
+    return tuple(
+        replace(
+            one,
+            shrunken=found.difference(
+                labels.index(one.first), labels.index(one.second), place[one.name]
+            ),
+        )
+        if one.part == "tasks" and one.name in place
+        else one
+        for one in rows
+    )
+
+
 def flat(one: Any, nested: str) -> Mapping[str, Any]:
     """A row as a flat mapping, with the fields of `nested` before its adjusted p."""
     plain = asdict(one)
     inner = plain.pop(nested)
     last = {name: plain.pop(name) for name in ("p_adjusted", "family")}
-    if plain.get("verdict", "") is None:
-        del plain["verdict"]
+    for name in ("verdict", "shrunken"):
+        if plain.get(name, "") is None:
+            del plain[name]
     return {**plain, **inner, **last}

@@ -104,6 +104,7 @@ def forgetting(
         unfinished=unfinished,
         adjust=adjust,
         asked=[place for place, run in enumerate(runs) if _alpha(run) in (None, 1)],
+        pool=False,
         seed=seed,
     )
     base, *others = found.sides
