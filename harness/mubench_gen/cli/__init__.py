@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from mubench_gen._version import __version__
+from mubench_gen.cli.common_options import equip
 
 # name → the line in --help; the command is `command` in the module of that name.
 _COMMANDS = {
@@ -37,7 +38,7 @@ class LazyGroup(click.Group):
             return None
         module = import_module(f"mubench_gen.cli.{cmd_name}_command")
         command: click.Command = module.command
-        return command
+        return equip(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -82,3 +83,6 @@ def cli(ctx: click.Context) -> None:
     """
     if os.environ.get("NO_COLOR"):  # rich heeds it, click doesn't
         ctx.color = False
+
+
+equip(cli)

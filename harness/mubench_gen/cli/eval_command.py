@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ import click
 
 from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.metric_option import chosen
-from mubench_gen.cli.setting_options import headings, setting_options
+from mubench_gen.cli.setting_options import few, headings, setting_options
 from mubench_gen.cli.user_path import PATH
-from mubench_gen.console.outlet import tell
+from mubench_gen.console.notes import note
 from mubench_gen.plan.options import OPTIONS
 
 _EXAMPLES = """
@@ -37,6 +38,7 @@ _PLANNING = ("--plan", "--rate", "--gpus", "--image-tokens", "--reply-tokens")
     "eval",
     cls=Sectioned,
     sections={**headings(), "Instead of a run": _PLANNING},
+    few=few("--plan"),
     epilog=_EXAMPLES,
 )
 @setting_options(*OPTIONS)
@@ -83,11 +85,11 @@ def command(
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
-    from mubench_gen.plan.settings import joined, read_config
+    from mubench_gen.plan.sources import gather
     from mubench_gen.report.text import print_report
 
-    stored = read_config(config) if config is not None else {}
-    given = joined(stored, {k: v for k, v in flags.items() if v not in (None, (), [])})
+    found = gather(flags, config)
+    given = dict(found.values)
     names = _names(given.pop("plugin", ()))
     if not names:
         raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
@@ -99,7 +101,7 @@ def command(
         flag = next(iter(assumed)).replace("_", "-")
         raise SettingError(f"--{flag} is only for --plan: give that too.")
     with results_only():
-        runs = _evaluate(names, given)
+        runs = _evaluate(names, given, found.command(["mubench-gen", *sys.argv[1:]]))
     metrics = chosen(_names(given.get("metric", ())))
     if as_json:
         summaries = [run.summary(measured=run.measured(metrics)) for run in runs]
@@ -107,7 +109,7 @@ def command(
     else:
         print_report(runs, metrics=metrics)
     for run in runs:
-        tell(f"Run folder: {run.dir}")
+        note(f"Run folder: {run.dir}")
     return 3 if any(run.scores.n_errors for run in runs) else 0
 
 
@@ -146,7 +148,7 @@ def _plan(
     return 0
 
 
-def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
+def _evaluate(names: list[str], given: dict[str, Any], typed: Sequence[str]) -> list[Any]:
     from collections import Counter
 
     from mubench_gen.errors import SettingError
@@ -168,7 +170,7 @@ def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
     runs = []
     for plan in plans:
         try:
-            runs.append(run_plan(plan, ["mubench-gen", *sys.argv[1:]], progress=True))
+            runs.append(run_plan(plan, typed, progress=True))
         finally:
             plan.model.close()
     return runs
