@@ -63,18 +63,20 @@ def _leader(board: Board) -> str:
             f"Who leads is not known: these runs share no item on which they can be compared. "
             f"{names[first]} has the highest score, {score} of its own."
         )
-    words = f"{names[first]} leads with {score}"
-    tied = [at for at in tried if at != first and row.cells[at].standing == "tied"]
+    level = [at for at in tried if row.cells[at].value == row.cells[first].value]
+    verb = "leads" if len(level) == 1 else "share the lead"
+    words = f"{some([names[at] for at in level])} {verb} with {score}"
+    tied = [at for at in tried if row.cells[at].standing == "tied" and at not in level]
     behind = [at for at in tried if row.cells[at].standing == "behind"]
-    if not tied and not behind:
-        return f"{words}; no test tells whether that is more than chance."
-    if not tied:
-        worst = max(row.cells[at].p_holm or 0.0 for at in behind)
-        who = f"all {len(behind)} others" if len(behind) > 1 else names[behind[0]]
-        return f"{words}, ahead of {who} (paired test, p {_p(worst)})."
-    told = some([f"{names[at]} ({_behind(row.cells[at])})" for at in tied])
     known = f" It is ahead of {some([names[at] for at in behind])}." if behind else ""
-    return f"{words}; it is not known to be ahead of {told}.{known}"
+    if tied:
+        told = some([f"{names[at]} ({_behind(row.cells[at])})" for at in tied])
+        return f"{words}; it is not known to be ahead of {told}.{known}"
+    if len(level) > 1 or not behind:
+        return f"{words}.{known.replace('It is', 'They are')}"
+    worst = max(row.cells[at].p_holm or 0.0 for at in behind)
+    who = f"all {len(behind)} others" if len(behind) > 1 else names[behind[0]]
+    return f"{words}, ahead of {who} (paired test, p {_p(worst)})."
 
 
 def _none_can(board: Board) -> str:
