@@ -25,6 +25,8 @@ Examples:
   mubench-gen runs verify runs/tiny-llava-1a2b3c4d
   mubench-gen runs rerun runs/tiny-llava-1a2b3c4d --run-dir runs/again
   mubench-gen runs rerun runs/tiny-llava-1a2b3c4d --check 20
+  mubench-gen runs pack runs/tiny-llava-1a2b3c4d --out llava.run.zip
+  mubench-gen runs verify llava.run.zip
 """
 
 
@@ -91,6 +93,7 @@ _MARKS = {"holds": "✓", "fails": "✗", "not checked": "–"}
 
 def _checks(path: Path, *, here: bool) -> Iterator[Check]:
     from mubench_gen.errors import RunFolderError
+    from mubench_gen.runs.packs import SUFFIX
     from mubench_gen.runs.results import load_run
     from mubench_gen.runs.verify import Check, verify
     from mubench_gen.storage.run_folder import MANIFEST
@@ -98,9 +101,10 @@ def _checks(path: Path, *, here: bool) -> Iterator[Check]:
     try:
         run = load_run(path)
     except RunFolderError as error:
-        if not (path / MANIFEST).is_file():
+        if not (path / MANIFEST).is_file() and not path.name.endswith(SUFFIX):
             raise  # not a run
-        yield Check("manifest", "fails", str(error))
+        name = "manifest" if path.is_dir() else "pack"
+        yield Check(name, "fails", str(error))
         return
     yield from verify(run, here=here)
 
@@ -121,3 +125,23 @@ def rerun(run: Path, check: int | None, as_json: bool, **flags: Any) -> int:
 
     given = {name: value for name, value in flags.items() if value not in (None, (), [])}
     return rerun_view.rerun(run, given, check=check, as_json=as_json)
+
+
+@command.command("pack", epilog=examples_of(_EXAMPLES, "runs pack"))
+@click.argument("run", type=PATH)
+@click.option("--out", type=PATH, metavar="FILE", help="The file. [RUN.run.zip beside the run]")
+@click.option("--images", is_flag=True, help="With the images, not by their digests alone.")
+def pack(run: Path, out: Path | None, images: bool) -> None:
+    """Make one file of a run, which `runs verify`, `report` and `compare` read.
+
+    It holds records, manifest, scores, the versions of what the plugin needs, and licences; no
+    secret and no private path. The same run gives the same bytes.
+    """
+    from mubench_gen.console.outlet import say, tell
+    from mubench_gen.runs.interchange.pack import pack
+    from mubench_gen.runs.results import load_run
+
+    made = pack(load_run(run), out, images=images)
+    say(str(made.path))
+    told = f"{made.records:,} records, {made.images:,} images, {made.size / 1e6:.2f} MB."
+    tell(told)

@@ -250,6 +250,11 @@ def _text(content: Mapping[str, Any]) -> str:
     return json.dumps(blanked(json.loads(text)), indent=1, ensure_ascii=False)
 
 
+def sealed_text(content: Mapping[str, Any]) -> str:
+    """A document as text, with the checksum that `write_manifest` writes."""
+    return _sealed(_text(content))
+
+
 def _sealed(text: str) -> str:
     """The document with the checksum of its content as a reader parses it."""
     content = json.loads(text.encode("utf-8", "replace"))
