@@ -197,9 +197,11 @@ def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
 
 def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
     from mubench_gen.cli import plugin_sections
-    from mubench_gen.console.progress import log
+    from mubench_gen.console.notes import note
     from mubench_gen.report.html import MOST_ITEMS, check_page_path, write_page
 
+    if not wanted.html:
+        runs[0].check_own()
     path = Path(wanted.html) if wanted.html else runs[0].dir / _IN_THE_RUN
     check_page_path(path)
     metrics = chosen(wanted.metric)
@@ -216,7 +218,7 @@ def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
         images=wanted.images,
         most_items=wanted.items or MOST_ITEMS,
     )
-    log(
+    note(
         f"Wrote {path}: {written.items:,} items, {written.pictures:,} images, "
         f"{written.size / 1e6:.1f} MB."
     )
