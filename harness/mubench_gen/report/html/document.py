@@ -20,6 +20,7 @@ from mubench_gen.compare.groups import label_runs
 from mubench_gen.console.outlet import blanked, printable
 from mubench_gen.plugins.extension import Section
 from mubench_gen.report.html.assets import FOLDER, asset
+from mubench_gen.report.html.doubtful import doubtful_shown
 from mubench_gen.report.html.gallery import Gallery
 from mubench_gen.report.html.pictures import Album, find_pictures
 from mubench_gen.report.html.place import write_text
@@ -84,7 +85,8 @@ def write_page(
     if images:
         most = bytes_a_picture(len(gallery.pictures), taken=len(items) + _FRAME)
         album = find_pictures(runs, gallery.pictures, most=most, data=data)
-    sections = Sections(studies, group=group, told=told or {}, adjust=adjust)
+    doubtful = doubtful_shown(runs, album)
+    sections = Sections(studies, group=group, told=told or {}, adjust=adjust, doubtful=doubtful)
     notes = [*_sampled(len(gallery), asked), *album.notes]
     if not images:
         notes.append("The images were left out.")

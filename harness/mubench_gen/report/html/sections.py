@@ -36,13 +36,15 @@ _MOST_TOLD = 100_000  # characters shown of a plugin's section
 @dataclass(frozen=True)
 class Sections:
     """The page's sections of some runs; `group`: the fact that groups models, None for scope
-    where it makes two groups; `told`: sections of plugins, by the plugin's name.
+    where it makes two groups; `told`: sections of plugins, by the plugin's name; `doubtful`: the
+    items whose answer key may be wrong.
     """
 
     studies: Sequence[RunStatistics]
     group: str | None
     told: Mapping[str, Section]
     adjust: Adjust = "maxt"
+    doubtful: Mapping[str, Any] | None = None
 
     def context(self) -> dict[str, Any]:
         """The variables of the template."""
@@ -56,6 +58,8 @@ class Sections:
         groups = self._groups()
         if groups:
             sections.append(("groups", "Groups"))
+        if self.doubtful:
+            sections.append(("doubtful", "Items to check"))
         sections.append(("confusion", "Confusion"))
         if calibrations:
             sections.append(("calibration", "Calibration"))
@@ -77,6 +81,7 @@ class Sections:
             "breakdowns": breakdowns,
             "metrics": measured,
             "groups": groups,
+            "doubtful": self.doubtful,
             "calibrations": calibrations,
             "prompts": prompts,
             "positions": list(self._positions()),
