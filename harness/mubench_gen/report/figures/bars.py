@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mubench_gen.console.formats import folded
 from mubench_gen.console.numbers import percent
 from mubench_gen.report.figures import drawing
-from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare, folded
+from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare
 from mubench_gen.report.figures.palette import INK, PAPER, SERIES, SOFT, colour
 
 _ROW = 0.19  # inches
@@ -76,7 +77,7 @@ def changes(groups: Sequence[Changed], title: str, *, width: float = COLUMN) -> 
         for bar, one in zip(bars, groups, strict=True):
             found.tip(bar, _changed(one))
     axes.axvline(0, color=INK, linewidth=0.8)
-    axes.set_yticks(rows, [folded(one.name) for one in groups])
+    axes.set_yticks(rows, [folded(one.name, 22) for one in groups])
     axes.invert_yaxis()
     right = axes.secondary_yaxis("right")
     right.set_yticks(rows, [one.told for one in groups], color=SOFT, fontsize=SMALL - 1)

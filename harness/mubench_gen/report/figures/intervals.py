@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mubench_gen.console.formats import folded
 from mubench_gen.console.numbers import Ends, interval, percent
 from mubench_gen.report.figures import drawing
-from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare, folded
+from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare
 from mubench_gen.report.figures.palette import INK, LINE, PAPER, SOFT, are_named, colour, marker
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 _LANE, _GAP, _LINE = 0.09, 0.07, 0.125  # inches: a mark, between groups, a line of text
+_NAME = 22  # characters of a name in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def interval_dots(
                 labels.append((mark.label, SOFT if series else INK, False))
         if not named:
             places.append(-(top + height / 2))
-            labels.append((folded(group.name), INK, group.strong))
+            labels.append((folded(group.name, _NAME), INK, group.strong))
         _rules(axes, group, -top, -(top + height))
         top += height + _GAP
         axes.axhline(-(top - _GAP / 2), color=LINE, linewidth=0.5, zorder=0)
@@ -166,7 +168,7 @@ def _legend(found: Drawing, series: Sequence[str], marks: Sequence[Mark]) -> Non
 
 
 def _lines(name: str) -> int:
-    return folded(name).count("\n") + 1
+    return folded(name, _NAME).count("\n") + 1
 
 
 def _said(mark: Mark) -> str:

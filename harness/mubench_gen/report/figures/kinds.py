@@ -55,8 +55,7 @@ class Sources:
 def draw(kind: str, sources: Sources) -> Drawing:
     """Draw a figure. SettingError for a kind that there is not, or that these runs don't give."""
     if kind not in KINDS:
-        near = did_you_mean(kind, KINDS)
-        raise SettingError(f"There is no figure {kind!r}: choose one of {', '.join(KINDS)}. {near}")
+        raise SettingError(f"There is no figure {kind!r}: choose one of {', '.join(KINDS)}.")
     with styled():
         return KINDS[kind](sources)
 

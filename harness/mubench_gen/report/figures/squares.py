@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mubench_gen.console.formats import folded
 from mubench_gen.console.numbers import percent
 from mubench_gen.report.figures import drawing
-from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare, folded
+from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare
 from mubench_gen.report.figures.palette import INK, LINE, PAPER, SERIES, SOFT, colour
 from mubench_gen.scores.calibration import Calibration
 
