@@ -24,11 +24,12 @@ def write_figure(
     options: Mapping[str, str],
 ) -> None:
     """Write the figure of these runs, studies and sweeps. SettingError for what does not fit."""
-    from mubench_gen.cli.run_folders import findings_in
     from mubench_gen.console.progress import log
     from mubench_gen.errors import SettingError, did_you_mean
     from mubench_gen.report.figures import Sources, draw
     from mubench_gen.report.figures.drawing import COLUMN, format_of
+    from mubench_gen.report.figures.studies import effects_of, steps_of
+    from mubench_gen.runs.studies import studies_in
 
     if unknown := [name for name in options if name not in _OPTIONS]:
         raise SettingError(
@@ -37,15 +38,15 @@ def write_figure(
     if out is None:
         raise SettingError(f"Where to? Give --out {kind}.svg, or a file .pdf or .png.")
     format_of(out)
-    found = findings_in(paths)
+    studies = studies_in(paths)
     tasks = [name for name in options.get("task", "").split("+") if name]
     drawing = draw(
         kind,
         Sources(
             runs,
             by=by or None,
-            effects=found.effects,
-            steps=found.steps,
+            effects=effects_of(studies),
+            steps=steps_of(studies),
             tasks=tasks,
             width=_inches(options["width"]) if "width" in options else COLUMN,
         ),

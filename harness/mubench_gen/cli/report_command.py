@@ -115,7 +115,6 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
     Several runs are one table of models by tasks, on the items that all have answered. The folder
     of a study or a sweep stands for its runs.
     """
-    from mubench_gen.cli.run_folders import runs_in
     from mubench_gen.scores.metadata import split_fields
 
     wanted = Wanted(by=split_fields(by), images=not no_images, **given)
@@ -129,6 +128,7 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
     from mubench_gen.console.progress import log
     from mubench_gen.runs.results import load_run
     from mubench_gen.runs.shown_images import notes
+    from mubench_gen.runs.studies import runs_in
 
     loaded = [load_run(path) for path in runs_in(runs)]
     for note in notes([run.dir for run in loaded]):

@@ -18,9 +18,11 @@ def models_across(board: Board, *, brief: bool = False) -> TextTable:
     points.
     """
     columns = ["", *_FACTS, *(one.shown for one in board.entrants)]
-    sections = []
+    sections: list[list[list[str]]] = []
     for heading, rows in board.sections():
-        headed = [] if not heading or rows[0].part == GROUPS else [[Strong(heading)]]
+        headed: list[list[str]] = (
+            [] if not heading or rows[0].part == GROUPS else [[Strong(heading)]]
+        )
         sections.append([*headed, *(_across(row, brief) for row in rows)])
     return TextTable(board_title(board), columns, sections, board_notes(board))
 

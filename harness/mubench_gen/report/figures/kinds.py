@@ -124,17 +124,6 @@ def board_heatmap(board: Board, *, width: float = COLUMN) -> Drawing:
         )  # fmt: skip
 
 
-def effect_groups(
-    effects: Iterable[tuple[str, Sequence[tuple[str, float, tuple[float, float]]]]],
-) -> list[Group]:
-    """Groups of (factor, levels) with levels of (name, effect, interval), as shares."""
-    return [
-        Group(name, [Mark(level, value, ends) for level, value, ends in levels])
-        for name, levels in effects
-        if levels
-    ]
-
-
 def _dots(sources: Sources) -> Drawing:
     board = sources.board()
     rows = None if sources.by is None else [row for row in board.rows if row.part != BOXES]
