@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from html import escape
 
 from mubench_gen.report.html.assets import asset
-from mubench_gen.report.html.svg import tag
 
 
 def static_page(title: str, parts: Sequence[str], notes: Sequence[str], *, by: str) -> str:
@@ -26,24 +25,6 @@ def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A scrollable table of text cells; the first column has the names."""
     shown = [_row("th", heads), *(_row("td", row) for row in rows)]
     return f'<div class=scroll><table class="plain">{"".join(shown)}</table></div>'
-
-
-def drawing(
-    parts: Sequence[str], *, width: float, height: float, title: str, class_: str | None = None
-) -> str:
-    """An SVG picture of fixed size in pixels."""
-    return tag(
-        "svg",
-        tag("title", escape(title)) + "".join(parts),
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {width:g} {height:g}",
-        width=width,
-        height=height,
-        role="img",
-        font_family="sans-serif",
-        font_size=12,
-        class_=class_,
-    )
 
 
 def _row(name: str, cells: Sequence[str]) -> str:
