@@ -149,9 +149,11 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
 
 def _write_page(first: Path, runs: Sequence[Run], wanted: Wanted) -> None:
     from mubench_gen.cli import plugin_sections
-    from mubench_gen.console.progress import log
+    from mubench_gen.console.notes import note
     from mubench_gen.report.html import MOST_ITEMS, check_page_path, write_page
 
+    if not wanted.html:
+        runs[0].check_own()
     path = Path(wanted.html) if wanted.html else first / _IN_THE_RUN
     check_page_path(path)
     metrics = chosen(wanted.metric)
@@ -167,7 +169,7 @@ def _write_page(first: Path, runs: Sequence[Run], wanted: Wanted) -> None:
         images=wanted.images,
         most_items=wanted.items or MOST_ITEMS,
     )
-    log(
+    note(
         f"Wrote {path}: {written.items:,} items, {written.pictures:,} images, "
         f"{written.size / 1e6:.1f} MB."
     )
@@ -178,7 +180,7 @@ def _export(runs: Sequence[Run], wanted: Wanted) -> None:
     import sys
     from tempfile import SpooledTemporaryFile
 
-    from mubench_gen.console.progress import log
+    from mubench_gen.console.notes import note
     from mubench_gen.errors import SettingError
     from mubench_gen.plan.settings import pairs
     from mubench_gen.report.board_export import FORMATS, write_boards
@@ -207,7 +209,7 @@ def _export(runs: Sequence[Run], wanted: Wanted) -> None:
             raise SettingError(
                 f"--out {wanted.out}: cannot be written: {error.strerror}."
             ) from None
-    log(f"Wrote {wanted.out}.")
+    note(f"Wrote {wanted.out}.")
 
 
 def _write_figure(paths: Sequence[Path], runs: Sequence[Run], wanted: Wanted) -> None:
