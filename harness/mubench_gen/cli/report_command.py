@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.cluster_option import cluster_option
 from mubench_gen.cli.metric_option import chosen, metric_option
 from mubench_gen.cli.user_path import PATH, expanded
 from mubench_gen.console.outlet import give
@@ -45,6 +46,7 @@ class _Wanted:
     form: str | None
     options: tuple[str, ...]
     metric: tuple[str, ...]
+    cluster: tuple[str, ...]
     out: Path | None
     by: tuple[str, ...]
     group: str | None
@@ -74,6 +76,7 @@ class _Wanted:
 )
 @click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the format.")
 @metric_option
+@cluster_option
 @click.option("--out", type=PATH, metavar="FILE", help="File that --format writes.")
 @click.option(
     "--by",
@@ -127,7 +130,7 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
     from mubench_gen.runs.results import load_run
     from mubench_gen.runs.shown_images import notes
 
-    loaded = [load_run(path) for path in runs]
+    loaded = [load_run(path, cluster=wanted.cluster) for path in runs]
     for note in notes([run.dir for run in loaded]):
         log(note)
     if wanted.html is not None:
@@ -275,10 +278,10 @@ def _print_tables(runs: Sequence[Run], wanted: _Wanted) -> None:
 def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
     from mubench_gen.cli import plugin_sections
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.scores.breakdown import breakdowns
+    from mubench_gen.runs.results import breakdowns_of
 
     metrics = chosen(wanted.metric)
-    found = breakdowns((run.outcomes(wanted.by) for run in runs), wanted.by) if wanted.by else []
+    found = breakdowns_of(runs, wanted.by) if wanted.by else []
     summaries = [run.summary(measured=run.measured(metrics, wanted.by)) for run in runs]
     if wanted.by:
         for summary, one in zip(summaries, found, strict=True):
