@@ -32,8 +32,8 @@ from mubench_gen.report.text import (
     table_rows,
     title,
 )
-from mubench_gen.runs.results import Run
-from mubench_gen.scores.breakdown import Breakdown, breakdowns
+from mubench_gen.runs.results import Run, breakdowns_of
+from mubench_gen.scores.breakdown import Breakdown
 from mubench_gen.scores.measured import Measured, rows_of
 from mubench_gen.scores.metrics import ChosenMetric
 from mubench_gen.scores.score import Scores
@@ -67,7 +67,7 @@ def reported(
     runs: Sequence[Run], by: Sequence[str] = (), metrics: Sequence[ChosenMetric] = ()
 ) -> list[Reported]:
     """Score the runs, also broken down by these fields."""
-    found = breakdowns((run.outcomes(by) for run in runs), by) if by else [{} for _ in runs]
+    found = breakdowns_of(runs, by) if by else [{} for _ in runs]
     return [
         Reported(run, run.scores, one, run.measured(metrics, by))
         for run, one in zip(runs, found, strict=True)

@@ -14,7 +14,7 @@ from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.measured import NOTHING_MEASURED, Measured
 from mubench_gen.scores.metadata import facts_of
 from mubench_gen.scores.metrics import ChosenMetric
-from mubench_gen.scores.score import Score, Scores, score
+from mubench_gen.scores.score import Score, Scores
 from mubench_gen.storage.records import Record
 
 _COLOURS = 8
@@ -121,8 +121,8 @@ def study_run(
     metrics: Sequence[ChosenMetric] = (),
 ) -> RunStatistics:
     """Read a run. Does not check that its records have the fields `by`."""
-    tally = _Tally(BreakdownTally(by))
-    scores = score(tally.watched(run.records()))
+    tally = _Tally(BreakdownTally(by, run.clustering))
+    scores = run.score(tally.watched(run.records()))
     return RunStatistics(
         number=number,
         run=run,
