@@ -24,6 +24,7 @@ Examples:
   mubench-gen eval --plugin tiny --prompt letter --prompt-set labels=1 --readout logprob
   mubench-gen eval --plugin ./my_model.py --data path/to/data --json
   mubench-gen eval --plugin echo,tiny --control shuffled --run-dir runs/controls
+  mubench-gen eval --config runs/tiny-llava-1a2b3c4d/manifest.json --fresh   the same again
   mubench-gen eval --plugin tiny --shard 2/5       one of five processes; then `data join`
   mubench-gen eval --plugin tiny --plan --rate 40 --gpus 8       what it would take
 
@@ -46,7 +47,7 @@ _PLANNING = ("--plan", "--rate", "--gpus", "--image-tokens", "--reply-tokens")
     "--config",
     type=PATH,
     metavar="FILE",
-    help="TOML file with any of these settings; flags override it.",
+    help="TOML file with any of these settings, or a run's manifest.json; flags override it.",
 )
 @click.option(
     "--plan", "planning", is_flag=True, help="Ask nothing: estimate requests, tokens and bytes."
@@ -85,11 +86,14 @@ def command(
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
+    from mubench_gen.plan.again import check_secrets
     from mubench_gen.plan.sources import gather
     from mubench_gen.report.text import print_report
 
     found = gather(flags, config)
     given = dict(found.values)
+    if config is not None:
+        check_secrets(given, str(config))
     names = _names(given.pop("plugin", ()))
     if not names:
         raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")

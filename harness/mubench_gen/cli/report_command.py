@@ -190,6 +190,8 @@ def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
     from mubench_gen.console.notes import note
     from mubench_gen.report.html import MOST_ITEMS, check_page_path, write_page
 
+    if not wanted.html:
+        runs[0].check_own()
     path = Path(wanted.html) if wanted.html else runs[0].dir / _IN_THE_RUN
     check_page_path(path)
     metrics = chosen(wanted.metric)

@@ -15,6 +15,7 @@ from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.image_files import combined
 from mubench_gen.host.hardware import hardware
 from mubench_gen.model import Checkpoint
+from mubench_gen.plan.again import named_files
 from mubench_gen.plan.identity import run_id
 from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.sources import CommandLine
@@ -58,6 +59,7 @@ def make_manifest(
             **_beside(plan),
         },
         "tasks": {task.name: {"title": task.title, "group": task.group} for task in plan.tasks},
+        **named_files(plan.settings),
         **_aliases(plan),
         "plugin": {
             "name": plan.plugin.name,

@@ -17,6 +17,7 @@ from mubench_gen.console.notes import detail
 from mubench_gen.console.outlet import blanked, printable
 from mubench_gen.console.secrets import without_secrets
 from mubench_gen.errors import SettingError
+from mubench_gen.plan.again import read_settings
 from mubench_gen.plan.options import OPTIONS
 from mubench_gen.plan.settings import joined, make_settings, problem_of, read_config
 from mubench_gen.storage.paths import user_config_file
@@ -63,7 +64,7 @@ def gather(
     users = user_config_file()
     layers = [(str(users), _of_the_users(users, flags))] if users is not None else []
     if config is not None:
-        layers.append((str(config), read_config(config, own)))
+        layers.append((str(config), read_settings(config, own)))
     layers += [(variable(name), {name: value}) for name, value in environment(flags).items()]
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
