@@ -22,7 +22,7 @@ from .spine import evaluate, write_plugin
 SCHEMA = json.loads((Path(__file__).parent / "interchange" / "eee_schema.json").read_text("utf-8"))
 CANARY = "sk-canary-0123456789abcdef"
 # A model that repeats a secret, and fails for a private file.
-LEAKY = f"""
+LEAKY = """
 import mubench_gen
 from mubench_gen import ModelSpec
 from mubench_gen_plugins.echo import Echo, draw
@@ -34,7 +34,7 @@ class Leaky(Echo):
     def generate(self, requests):
         if any(draw(request) % 3 == 0 for request in requests):
             raise RuntimeError("cannot open /home/somebody/weights/model.bin")
-        return [f"A, since the key is {{self.options.api_key}}" for _ in requests]
+        return [f"A, since the key is {self.options.api_key}" for _ in requests]
 
 @mubench_gen.hookimpl
 def mubench_gen_models():

@@ -83,20 +83,19 @@ class ByContent:
 
     def _partner(self, record: Record) -> tuple[_Known | None, str]:
         """The item of the other run that this record is about, or why there is none."""
-        same = self._items.get(record["item"])
         candidates = self._known.get(_key(record), [])
-        if same is not None and same in candidates:
-            return same, ""
         if not candidates:
             return None, "have options and a right answer that no item has there"
         image = record["image_sha256"]
         if image is not None and any(one.facts["image_sha256"] for one in candidates):
-            seen = [one for one in candidates if one.facts["image_sha256"] in (image, None)]
-            if not seen:
+            candidates = [one for one in candidates if one.facts["image_sha256"] in (image, None)]
+            if not candidates:
                 return None, "show an image that no such item shows there"
-            if len(seen) == 1:
-                return seen[0], ""
-            candidates = seen
+            if len(candidates) == 1:
+                return candidates[0], ""
+        same = self._items.get(record["item"])
+        if same in candidates:
+            return same, ""
         asked = [one for one in candidates if _asks(one, record)]
         if len(asked) == 1:
             return asked[0], ""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.errors import DataError, RunFolderError, SettingError
+from mubench_gen.errors import DataError, RunFolderError
 from mubench_gen.parser.answer import answer_of
-from mubench_gen.plan.settings import Settings
+from mubench_gen.plan.settings import make_settings
 from mubench_gen.runs.interchange.logs import (
     choices,
     eee,
@@ -98,8 +98,8 @@ class _Found:
     """What was met while the records were written."""
 
     items: int = 0
-    readouts: set[str] = None  # type: ignore[assignment]
-    tasks: dict[str, None] = None  # type: ignore[assignment]
+    readouts: set[str] = field(default_factory=set)
+    tasks: dict[str, None] = field(default_factory=dict)
 
 
 def _files(path: Path) -> list[Path]:
@@ -132,7 +132,7 @@ def _own(files: Sequence[Path], reader: Any) -> Sequence[Path]:
 
 
 def _write_records(log: Log, folder: Path, model: str) -> _Found:
-    found = _Found(readouts=set(), tasks={})
+    found = _Found()
     repeats: Counter[str] = Counter()
     with (folder / RECORDS).open("wb") as file:
         for logged in log.items:
@@ -283,17 +283,16 @@ def _manifest(
 
 
 def _settings(log: Log, model: str, found: _Found) -> dict[str, Any]:
-    try:
-        settings = Settings(
-            plugin=log.program,
-            model=model,
-            data=log.data or log.program,
-            prompt=(PROMPT,),
-            readout=tuple(sorted(found.readouts)),  # type: ignore[arg-type]
-            max_tokens=log.sampling.get("max_tokens") or None,
-        )
-    except ValueError as error:
-        raise SettingError(f"The log's settings cannot be kept: {error}.") from None
+    settings = make_settings(
+        {
+            "plugin": log.program,
+            "model": model,
+            "data": log.data or log.program,
+            "prompt": [PROMPT],
+            "readout": sorted(found.readouts),
+            "max_tokens": log.sampling.get("max_tokens") or None,
+        }
+    )
     plain = settings.identity()
     return {**plain, "tasks": list(found.tasks), "temperature": log.sampling.get("temperature")}
 

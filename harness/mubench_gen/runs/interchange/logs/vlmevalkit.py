@@ -24,7 +24,7 @@ def reads(path: Path) -> bool:
 
 
 def read(paths: Sequence[Path], given: Mapping[str, str]) -> Log:
-    """The predictions of one model; its name is in a column, or before the first _ of the file's."""
+    """The predictions of a model; its name is in a column, or before the first _ of the file's."""
     left_out: Counter[str] = Counter()
     first = first_object(paths[0])
     ours = "image_sha256" in first and "item" in first
