@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mubench_gen.scores.breakdown import Breakdown
     from mubench_gen.scores.measured import Measured
     from mubench_gen.scores.metrics import ChosenMetric
+    from mubench_gen.types import Image
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,17 @@ class Run:
         if LEFT_OUT.isdisjoint(name.partition(".")[0] for name in fields):
             return brief_records(self.dir / RECORDS)
         return self.records()
+
+    def images(self) -> Iterator[Image]:
+        """The images that its records show, each once, in no certain order.
+
+        Taken from the run's own folder, where it keeps them, and from the data. Those that are in
+        neither, or have changed, are left out.
+        """
+        from mubench_gen.runs.kept_images import shown
+
+        wanted = {record["image_sha256"] for record in self.outcomes()} - {None}
+        return shown(self.dir, read_manifest(self.dir), wanted)
 
     def frame(self) -> pandas.DataFrame:
         """A tidy frame, a row a record in the order of the file (docs/analysis.md)."""
