@@ -18,6 +18,7 @@ _COMMANDS = {
     "data": "Describe, fetch, check or import a data set; join shards.",
     "score": "Read a run's stored replies again and score them.",
     "report": "Show the scores of runs as tables or as an HTML page.",
+    "view": "Look at runs in a browser: items, images, replies, live.",
     "compare": "Compare runs on the same items: differences, intervals, tests.",
     "ablate": "Evaluate a grid of prompts: how much does the score depend on them?",
     "merge": "Mix the weights of a base and its fine-tunes.",

@@ -32,7 +32,9 @@ from mubench_gen.scores.breakdown import check_tallies
 from mubench_gen.scores.metrics import ChosenMetric
 
 _SCRIPTS = (
-    "data.js", "dom.js", "state.js", "items.js", "cards.js", "item.js", "confusion.js", "start.js",
+    "dom.js", "state.js", "items.js", "chosen.js", "embedded.js", "served.js", "tables.js",
+    "runs.js", "download.js", "cards.js", "answers.js", "zoom.js", "item.js", "confusion.js",
+    "start.js",
 )  # fmt: skip
 MOST_ITEMS = 10_000
 _FRAME = 250_000  # bytes, roughly, of a page without its items and pictures
@@ -77,7 +79,7 @@ def write_page(
     ]
     check_tallies([study.fields for study in studies])
     gallery, asked = _gallery(studies, most_items)
-    items = _packed(_items(studies, gallery))
+    items = packed(page_data(studies, gallery))
     album = Album()
     if images:
         most = bytes_a_picture(len(gallery.pictures), taken=len(items) + _FRAME)
@@ -86,7 +88,7 @@ def write_page(
     notes = [*_sampled(len(gallery), asked), *album.notes]
     if not images:
         notes.append("The images were left out.")
-    content = _render(sections, items, _pictures(gallery, album), notes)
+    content = render_page(sections, items=items, pictures=_pictures(gallery, album), notes=notes)
     write_text(path, content)
     return Written(path, len(runs), len(gallery), len(album.pictures), path.stat().st_size)
 
@@ -106,7 +108,18 @@ def _gallery(studies: Sequence[RunStatistics], most: int) -> tuple[Gallery, int]
     return gallery, len(ranks)
 
 
-def _render(sections: Sections, items: str, pictures: str, notes: Sequence[str]) -> str:
+def render_page(
+    sections: Sections,
+    *,
+    items: str,
+    pictures: str = "[]",
+    notes: Sequence[str] = (),
+    is_served: bool = False,
+) -> str:
+    """The page as text: a file of its own, or as the viewer serves it.
+
+    `items` is the packed data; where the page is served it asks the server for items and pictures.
+    """
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
@@ -115,12 +128,13 @@ def _render(sections: Sections, items: str, pictures: str, notes: Sequence[str])
     return environment.get_template("page.html.j2").render(
         **sections.context(),
         version=__version__,
-        policy=_policy(script),
+        policy=_policy(script, is_served=is_served),
         style=Markup(asset("page.css")),
         script=Markup(script),
         gallery_notes=notes,
         items=items,
         pictures=Markup(pictures),
+        is_served=is_served,
     )
 
 
@@ -129,9 +143,17 @@ def _breakable(name: str) -> Markup:
     return Markup(re.sub(r"([_/]|-(?=\w))", r"\1<wbr>", str(escape(name))))
 
 
-def _items(studies: Sequence[RunStatistics], gallery: Gallery) -> dict[str, Any]:
+def page_data(
+    studies: Sequence[RunStatistics], gallery: Gallery, *, is_served: bool = False
+) -> dict[str, Any]:
+    """What the page's script gets: the runs, the confusion matrices, the items of the gallery."""
     runs = [
-        {"label": study.label, "colour": study.colour, "control": study.control}
+        {
+            "label": study.label,
+            "number": study.number,
+            "control": study.control,
+            "family": study.family,
+        }
         for study in studies
     ]
     confusions = [
@@ -144,7 +166,7 @@ def _items(studies: Sequence[RunStatistics], gallery: Gallery) -> dict[str, Any]
         }
         for study in studies
     ]
-    return {"runs": runs, "confusions": confusions, **gallery.as_dict()}
+    return {"served": is_served, "runs": runs, "confusions": confusions, **gallery.as_dict()}
 
 
 def _pictures(gallery: Gallery, album: Album) -> str:
@@ -157,19 +179,22 @@ def _pictures(gallery: Gallery, album: Album) -> str:
     return json.dumps(found, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _packed(content: dict[str, Any]) -> str:
+def packed(content: dict[str, Any]) -> str:
     """JSON, deflated (RFC 1951), in base64, so that none of it can be parsed as HTML."""
     packer = zlib.compressobj(level=7, wbits=-15)
     plain = json.dumps(blanked(content), separators=(",", ":")).encode()
     return base64.b64encode(packer.compress(plain) + packer.flush()).decode()
 
 
-def _policy(script: str) -> str:
-    """The content security policy: the page may run this one script and load nothing."""
+def _policy(script: str, *, is_served: bool) -> str:
+    """The content security policy: the page may run this one script, and load nothing, or what
+    its own server has.
+    """
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    loaded = "img-src 'self' data:; connect-src 'self'" if is_served else "img-src data:"
     return (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"{loaded}; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -46,7 +46,11 @@ class Sections:
         """The variables of the template."""
         calibrations, prompts = list(self._calibrations()), list(self._prompts())
         breakdowns = [{"name": name, "groups": list(self._by(name))} for name in self.studies[0].by]
-        sections = [("scores", "Scores"), ("tasks", "Tasks")]
+        tasks, positions = list(self._tasks()), list(self._positions())
+        confused = any(study.confusions for study in self.studies)
+        sections = [("scores", "Scores")]
+        if tasks:
+            sections.append(("tasks", "Tasks"))
         sections += [(f"by-{i}", f"By {one['name']}") for i, one in enumerate(breakdowns, start=1)]
         measured = self._metrics()
         if measured:
@@ -54,10 +58,14 @@ class Sections:
         groups = self._groups()
         if groups:
             sections.append(("groups", "Groups"))
-        sections.append(("confusion", "Confusion"))
+        if confused:
+            sections.append(("confusion", "Confusion"))
         if calibrations:
             sections.append(("calibration", "Calibration"))
-        sections += [("prompts", "Prompts"), ("positions", "Positions")]
+        if prompts:
+            sections.append(("prompts", "Prompts"))
+        if positions:
+            sections.append(("positions", "Positions"))
         told = list(self._told())
         sections += [(f"told-{i}", _shortened(one["title"])) for i, one in enumerate(told, start=1)]
         sections += [("gallery", "Gallery"), ("provenance", "Provenance")]
@@ -71,13 +79,14 @@ class Sections:
             "box_columns": BOX_COLUMNS,
             "alike": len(self._alike) > 1,
             "side": list(self._side()),
-            "tasks": list(self._tasks()),
+            "tasks": tasks,
+            "confused": confused,
             "breakdowns": breakdowns,
             "metrics": measured,
             "groups": groups,
             "calibrations": calibrations,
             "prompts": prompts,
-            "positions": list(self._positions()),
+            "positions": positions,
             "told": told,
         }
 
@@ -222,7 +231,7 @@ class Sections:
                 f"{percent(found.accuracy)}\N{NO-BREAK SPACE}%"
             )
             yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
-                   "words": words}  # fmt: skip
+                   "number": study.number, "words": words}  # fmt: skip
 
     def _positions(self) -> Iterator[dict[str, Any]]:
         pooled = [study.scores.controls["pooled"] for study in self.studies]
@@ -246,7 +255,7 @@ class Sections:
                 title=f"Position bias of {study.label}",
             )
             yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
-                   "words": words}  # fmt: skip
+                   "number": study.number, "words": words}  # fmt: skip
 
     def _prompts(self) -> Iterator[dict[str, Any]]:
         models: dict[tuple[str, str], list[RunStatistics]] = {}

@@ -1,0 +1,55 @@
+// The items that are shown, all pages of them, as a file: a row for each answer.
+
+const A_BATCH = 250; // groups of items that are asked for at once
+
+async function saveItems(source, state, form) {
+  const rows = [];
+  for (let begin = 0, many = 1; begin < many; begin += A_BATCH) {
+    const page = await source.page(state, begin, A_BATCH);
+    many = page.many;
+    const off = switchedOff(state);
+    for (const item of page.groups.flat()) {
+      for (const record of item.records) if (!off.has(page.data.records.run[record])) rows.push(rowOf(page.data, item, record));
+    }
+  }
+  if (form === "json") save("items.json", "application/json", JSON.stringify(rows, null, 1));
+  else if (rows.length) save("items.csv", "text/csv", csvOf([Object.keys(rows[0]), ...rows.map(Object.values)]));
+}
+
+function rowOf(data, item, record) {
+  const { strings, records, items } = data, row = item.number, meta = metaOf(data, row);
+  const options = data.options[items.options[row]].map((code) => strings[code]);
+  const text = (code) => (code < 0 || code === undefined ? null : strings[code]);
+  const right = records.right[record];
+  return {
+    run: data.runs[records.run[record]].label, item: item.key, task: strings[items.task[row]], dataset: strings[items.dataset[row]],
+    modality: meta.get("modality") ?? null, image_id: meta.get("image_id") ?? null, prompt: text(records.prompt[record]),
+    readout: text(records.readout[record]), repeat: records.repeat[record], right_option: options[items.gold[row]] ?? null,
+    answer: records.choice[record] < 0 ? null : options[records.choice[record]], status: data.statuses[records.status[record]],
+    correct: right < 0 ? null : right === 1, confidence: data.sure[record] ?? null, reply: text(records.reply[record]),
+    error: text(data.error[record] ?? -1),
+  };
+}
+
+// A figure as a file, with the colours that are seen. Lengths in per cent become pixels.
+function saveFigure(figure, name) {
+  const drawn = figure.querySelector("svg"), copy = drawn.cloneNode(true), box = drawn.getBoundingClientRect();
+  const own = [drawn, ...drawn.querySelectorAll("*")], copies = [copy, ...copy.querySelectorAll("*")];
+  const kept = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "font-size", "font-family", "display", "color"];
+  own.forEach((one, i) => {
+    const style = getComputedStyle(one);
+    for (const key of kept) copies[i].style.setProperty(key, style.getPropertyValue(key));
+  });
+  copy.style.background = getComputedStyle(document.body).backgroundColor;
+  copy.setAttribute("width", Math.round(box.width));
+  copy.setAttribute("height", Math.round(box.height));
+  save(`${fileName(name)}.svg`, "image/svg+xml", new XMLSerializer().serializeToString(copy));
+}
+
+function readyFigures(root) {
+  for (const figure of root.querySelectorAll("[data-figure]")) {
+    if (!figure.querySelector("svg") || figure.querySelector(".save")) continue;
+    const name = figure.dataset.figure;
+    figure.append(el("button", { type: "button", class: "save", "aria-label": `Save as SVG: ${name}`, onclick: () => saveFigure(figure, name) }, "SVG"));
+  }
+}
