@@ -8,7 +8,7 @@ Files that grow are read from where the last reading ended.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sqlite3 import Connection
 from threading import RLock
 from typing import Any
@@ -23,7 +23,7 @@ from mubench_gen.report.html.gallery import (
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.storage.index import new_database
-from mubench_gen.storage.records import Pass, Record, stored_lines
+from mubench_gen.storage.records import Pass, Record, StoredLine, counted_lines, stored_lines
 from mubench_gen.storage.run_folder import RECORDS
 
 NO_ANSWER = -1
@@ -101,12 +101,22 @@ class Index:
         self._read: list[int] = []  # by run: the bytes that the index has
         self._known: dict[int, bool] = {}  # by item: whether it has an image
 
+    def close(self) -> None:
+        with self.lock:
+            self.database.close()
+
     def add_run(self, run: Run) -> int:
         """Take up a run; its number."""
         with self.lock:
             self.runs.append(run)
             self._read.append(0)
             return len(self.runs) - 1
+
+    def records(self, run: int) -> Iterator[Record]:
+        """The run's records that count, which are put into the index as they are read."""
+        found = Pass()
+        yield from self._taken(run, counted_lines(self.runs[run].dir / RECORDS, found))
+        self._read[run] = found.end
 
     def refresh(self, run: int) -> int:
         """Read what was appended to the run's records; how many lines that were."""
@@ -115,17 +125,21 @@ class Index:
         if size < begin:  # another file: its end was torn, or it was made anew
             self._forget(run)
             begin = 0
-        found, count = Pass(end=begin), 0
+        found = Pass(end=begin)
+        lines = stored_lines(path, found, range(begin, size))
+        count = sum(1 for _ in self._taken(run, lines))
+        self._read[run] = found.end
+        return count
+
+    def _taken(self, run: int, lines: Iterable[StoredLine]) -> Iterator[Record]:
         rows: list[tuple[int, Record]] = []
-        for stored in stored_lines(path, found, range(begin, size)):
+        for stored in lines:
             rows.append((stored.offset, stored.record))
-            count += 1
             if len(rows) >= _BATCH:
                 self._add(run, rows)
                 rows.clear()
+            yield stored.record
         self._add(run, rows)
-        self._read[run] = found.end
-        return count
 
     def _forget(self, run: int) -> None:
         with self.lock, self.database as database:

@@ -61,8 +61,12 @@ class Viewer:
     """
 
     def __init__(self, paths: Sequence[Path], *, port: int = 0, data: str | None = None) -> None:
-        self._server = _bound(port, self)
-        self.site = Site(paths)
+        self._server = _bound(port, self)  # before the runs are read, which may take a while
+        try:
+            self.site = Site(paths)
+        except BaseException:
+            self._server.server_close()
+            raise
         self._images = Images(self.site.index, data)
         self._ways: dict[str, Callable[[str, dict[str, str]], Answer]] = {
             "": self._page,
@@ -94,6 +98,7 @@ class Viewer:
 
     def __exit__(self, *_: object) -> None:
         self._server.server_close()
+        self.site.index.close()
 
     def answer(self, target: str) -> Answer:
         """The answer to a path with its query."""

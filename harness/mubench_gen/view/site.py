@@ -20,21 +20,28 @@ from mubench_gen.runs.results import Run, load_run
 from mubench_gen.view.index import Index
 from mubench_gen.view.sources import find_runs
 
-_REST = 4.0  # a run that goes is scored again at most this part of the time
+_REST = 4.0
 
 
 class Site:
     """Runs under paths, their index and their page. `refresh` takes up what was written since.
 
-    `version` rises with every change.
+    `version` rises with every change. Refreshing takes at most one part in 1 + `rest` of the time.
     """
 
-    def __init__(self, paths: Sequence[Path], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        rest: float = _REST,
+    ) -> None:
         self.index = Index()
         self.version = 0
         self.studies: list[RunStatistics] = []
         self._paths = list(paths)
         self._clock = clock
+        self.rest = rest
         self._lock = Lock()
         self._page: tuple[int, str] = (-1, "")
         self._not_before = 0.0
@@ -65,7 +72,7 @@ class Site:
             if changed:
                 self.version += 1
             took = self._clock() - begun
-            self._not_before = begun + took * (1 + _REST)
+            self._not_before = begun + took * (1 + self.rest)
             return self.version
 
     def page(self) -> str:
@@ -95,8 +102,8 @@ class Site:
 
     def _add(self, run: Run) -> None:
         number = self.index.add_run(run)
-        self.index.refresh(number)
-        self.studies.append(study_run(run, number=number, label=run.dir.name))
+        read = self.index.records(number)
+        self.studies.append(study_run(run, number=number, label=run.dir.name, records=read))
 
     def _label(self) -> None:
         from dataclasses import replace

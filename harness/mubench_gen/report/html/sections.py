@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mubench_gen.compare.board import boards
 from mubench_gen.compare.model_groups import group_runs
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import interval, percent
@@ -20,9 +21,10 @@ from mubench_gen.report.group_tables import (
     model_table,
     score_table,
 )
+from mubench_gen.report.html.boards import board_shown
 from mubench_gen.report.html.plots import Bar, bars, places, reliability
 from mubench_gen.report.html.replies import shown_reply
-from mubench_gen.report.html.runs import HEADINGS, number, run_shown
+from mubench_gen.report.html.runs import number, run_shown
 from mubench_gen.report.html.study import RunStatistics
 from mubench_gen.report.metric_table import beside_tables
 from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, constant_note
@@ -77,8 +79,7 @@ class Sections:
             "runs": [run_shown(study) for study in self.studies],
             "columns": COLUMNS,
             "box_columns": BOX_COLUMNS,
-            "alike": len(self._alike) > 1,
-            "side": list(self._side()),
+            "boards": self._boards(),
             "tasks": tasks,
             "confused": confused,
             "breakdowns": breakdowns,
@@ -132,56 +133,19 @@ class Sections:
             seen |= study.items
         return False
 
-    @cached_property
-    def _alike(self) -> list[RunStatistics]:
-        """The runs with comparable numbers: finished, no control, the same items."""
-        fair = [study for study in self.studies if study.finished and study.control == "none"]
-        return fair if all(study.items == fair[0].items for study in fair) else []
-
     def _names(self, part: str) -> list[str]:
         found = dict.fromkeys(
             name for study in self.studies for name in getattr(study.scores, part)
         )
         return sorted(found)
 
-    def _side(self) -> Iterator[dict[str, Any]]:
-        pooled = self._beside("pooled", [study.scores.pooled for study in self.studies])
-        yield {"heading": "", "rows": [pooled]}
-        for part in ("tasks", "datasets"):
-            names = self._names(part)
-            if part == "tasks" or len(names) > 1:
-                rows = [
-                    self._beside(name, [getattr(s.scores, part).get(name) for s in self.studies])
-                    for name in names
-                ]
-                yield {"heading": HEADINGS[part], "rows": rows}
-
-    def _beside(self, name: str, scores: Sequence[Score | None]) -> dict[str, Any]:
-        known = [one for one in scores if one is not None and one.n]
-        fair = [
-            one.accuracy
-            for one, study in zip(scores, self.studies, strict=True)
-            if one is not None and one.accuracy is not None and study in self._alike
-        ]
-        best = max(fair) if len(fair) > 1 else None
-        controls = [study.scores.controls.get(name) for study in self.studies]
-        majority = next((one.majority for one in controls if one is not None), None)
-        return {
-            "name": printable(name),
-            "chance": _told({percent(one.chance) for one in known}),
-            "majority": percent(majority) if majority is not None else "",
-            "cells": [
-                {
-                    "accuracy": percent(one.accuracy if one is not None else None),
-                    "interval": interval(one.ci95) if one is not None and one.n else "",
-                    "best": best is not None
-                    and one is not None
-                    and one.accuracy == best
-                    and study in self._alike,
-                }
-                for one, study in zip(scores, self.studies, strict=True)
-            ],
-        }
+    def _boards(self) -> list[dict[str, Any]]:
+        """Models by tasks; runs that share no item stand on boards of their own."""
+        if not any(study.recorded for study in self.studies):
+            return []
+        by = self.studies[0].by
+        found = boards([study.run for study in self.studies], by=tuple(by) if by else None)
+        return [board_shown(board, self.studies) for board in found]
 
     def _tasks(self) -> Iterator[dict[str, Any]]:
         titles: dict[str, str] = {}
