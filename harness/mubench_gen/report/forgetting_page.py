@@ -1,4 +1,4 @@
-"""What fine-tunes learned and forgot, as one HTML file without a script."""
+"""What fine-tunes learned and forgot, as one HTML file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from mubench_gen.report.html.static import drawing, html_table, static_page
 from mubench_gen.report.html.svg import tag, text, titled
 
 _NAME, _BAR, _TOLD, _ROW = 190, 220, 170, 24  # pixels
-_HEADS = ("", "items", "before", "after", "forgotten", "learned", "kept", "change", "95 % CI", "p",
-          "p (Holm)")  # fmt: skip
+_HEADS = ("part", "items", "before", "after", "forgotten", "learned", "kept", "change", "95 % CI",
+          "p", "p (Holm)")  # fmt: skip
 
 
 def page(found: Forgetting) -> str:
@@ -66,7 +66,7 @@ def _section(found: Forgetting, name: str) -> Sequence[str]:
     return (
         tag("h2", escape(title)),
         f"<div class=scroll>{svg(found.of(name, 'tasks'), title)}</div>",
-        html_table(_HEADS, [_cells(one) for one in found.of(name)]),
+        html_table(_HEADS, [_cells(one) for one in found.of(name)], name=f"Table of {title}"),
     )
 
 

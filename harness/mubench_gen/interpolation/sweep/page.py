@@ -1,4 +1,4 @@
-"""A sweep as one HTML file: the frontier, accuracy along α, the tables; no script."""
+"""A sweep as one HTML file: the frontier, accuracy along α, the tables."""
 
 from __future__ import annotations
 
@@ -29,8 +29,12 @@ def page(found: Frontier, title: str) -> str:
     """The whole page as text."""
     parts = [
         f"<div class=scroll>{svg(found, title)}</div>",
-        html_table(_HEADS, ends_rows(found)),
-        html_table(["task (*: in-domain)", "items", *found.alphas], task_rows(found)),
+        html_table(_HEADS, ends_rows(found), name="Accuracy by α"),
+        html_table(
+            ["task (*: in-domain)", "items", *found.alphas],
+            task_rows(found),
+            name="Accuracy by task",
+        ),
     ]
     return static_page(title, parts, explained(found), by="sweep")
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import heapq
 import json
-import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from mubench_gen._version import __version__
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.console.outlet import blanked, printable
 from mubench_gen.plugins.extension import Section
-from mubench_gen.report.html.assets import FOLDER, asset
 from mubench_gen.report.html.gallery import Gallery
 from mubench_gen.report.html.pictures import Album, find_pictures
 from mubench_gen.report.html.place import write_text
+from mubench_gen.report.html.rendering import render
 from mubench_gen.report.html.replies import choose_cap
 from mubench_gen.report.html.sections import Sections
 from mubench_gen.report.html.study import NO_ANSWER, RunStatistics, rank, study_run
@@ -32,9 +29,9 @@ from mubench_gen.scores.breakdown import check_tallies
 from mubench_gen.scores.metrics import ChosenMetric
 
 _SCRIPTS = (
-    "dom.js", "state.js", "items.js", "chosen.js", "embedded.js", "served.js", "tables.js",
-    "runs.js", "download.js", "cards.js", "answers.js", "zoom.js", "item.js", "confusion.js",
-    "start.js",
+    "dom.js", "theme.js", "state.js", "items.js", "chosen.js", "embedded.js", "served.js",
+    "tables.js", "figures.js", "runs.js", "download.js", "cards.js", "answers.js", "zoom.js",
+    "item.js", "confusion.js", "start.js",
 )  # fmt: skip
 MOST_ITEMS = 10_000
 _FRAME = 250_000  # bytes, roughly, of a page without its items and pictures
@@ -120,27 +117,15 @@ def render_page(
 
     `items` is the packed data; where the page is served it asks the server for items and pictures.
     """
-    from jinja2 import Environment, FileSystemLoader
-
-    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
-    environment.filters["breakable"] = _breakable
-    script = "(() => {\n" + "\n".join(asset(name) for name in _SCRIPTS) + "})();"
-    return environment.get_template("page.html.j2").render(
+    return render(
+        "page.html.j2",
+        _SCRIPTS,
+        is_served=is_served,
         **sections.context(),
-        version=__version__,
-        policy=_policy(script, is_served=is_served),
-        style=Markup(asset("page.css")),
-        script=Markup(script),
         gallery_notes=notes,
         items=items,
         pictures=Markup(pictures),
-        is_served=is_served,
     )
-
-
-def _breakable(name: str) -> Markup:
-    """A name that a narrow column may break after its underscores, hyphens and slashes."""
-    return Markup(re.sub(r"([_/]|-(?=\w))", r"\1<wbr>", str(escape(name))))
 
 
 def page_data(
@@ -184,18 +169,6 @@ def packed(content: dict[str, Any]) -> str:
     packer = zlib.compressobj(level=7, wbits=-15)
     plain = json.dumps(blanked(content), separators=(",", ":")).encode()
     return base64.b64encode(packer.compress(plain) + packer.flush()).decode()
-
-
-def _policy(script: str, *, is_served: bool) -> str:
-    """The content security policy: the page may run this one script, and load nothing, or what
-    its own server has.
-    """
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    loaded = "img-src 'self' data:; connect-src 'self'" if is_served else "img-src data:"
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
-        f"{loaded}; base-uri 'none'; form-action 'none'"
-    )
 
 
 def _sampled(shown: int, asked: int) -> list[str]:

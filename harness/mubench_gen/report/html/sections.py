@@ -12,7 +12,7 @@ from markupsafe import Markup
 from mubench_gen.compare.board import boards
 from mubench_gen.compare.model_groups import group_runs
 from mubench_gen.console.formats import TextTable
-from mubench_gen.console.numbers import interval, percent
+from mubench_gen.console.numbers import percent
 from mubench_gen.console.outlet import printable, printable_lines
 from mubench_gen.plugins.extension import Section
 from mubench_gen.report.group_tables import (

@@ -64,7 +64,7 @@ def _conversions(preview: Preview) -> str:
     rows = [
         [_plain(told) or _AS_THEY_ARE, f"{count:,}"] for told, count in preview.conversions.items()
     ]
-    return html_table(["what is changed", "pictures"], rows) if rows else ""
+    return html_table(["what is changed", "pictures"], rows, name="What is changed") if rows else ""
 
 
 def _card(one: Previewed) -> str:
