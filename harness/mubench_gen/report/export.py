@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -243,17 +243,31 @@ def _score(row: ScoreRow) -> dict[str, Any]:
 
 def _write_text(write: Callable[[TextTable], str]) -> Callable[..., None]:
     def written(runs: Sequence[Reported], stream: IO[bytes], _: Any) -> None:
-        text = "\n".join(write(table) for table in text_tables(runs))
-        stream.write(text.encode("utf-8", "replace"))
+        write_all(text_tables(runs), write, stream)
 
     return written
 
 
+def write_all(
+    tables: Iterable[TextTable], write: Callable[[TextTable], str], stream: IO[bytes]
+) -> None:
+    """Write tables of texts below each other."""
+    text = "\n".join(write(table) for table in tables)
+    stream.write(text.encode("utf-8", "replace"))
+
+
 def _write_csv(runs: Sequence[Reported], stream: IO[bytes], _: Any) -> None:
+    write_rows(tidy_columns(runs), tidy_rows(runs), stream)
+
+
+def write_rows(
+    columns: Sequence[str], rows: Iterable[Mapping[str, Any]], stream: IO[bytes]
+) -> None:
+    """Write rows as CSV; text that a spreadsheet would calculate is kept from it."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, tidy_columns(runs), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: csv_cell(v) for name, v in row.items()} for row in tidy_rows(runs))
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([csv_cell(column) for column in columns])
+    writer.writerows([csv_cell(row[column]) for column in columns] for row in rows)
     stream.write(text.getvalue().encode("utf-8", "replace"))
 
 

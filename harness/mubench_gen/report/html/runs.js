@@ -1,6 +1,10 @@
 // The switches of the runs: what is switched off is hidden in tables, figures and the gallery.
 
-function readyRuns(root) {
+function readyRuns(root, runs) {
+  for (const title of root.querySelectorAll("svg.figure g > title")) {
+    const run = runs.findIndex(({ label }) => title.textContent.startsWith(`${label}: `) || title.textContent.startsWith(`${label} (`));
+    if (run >= 0) title.parentElement.classList.add(`r${run}`);
+  }
   for (const box of root.querySelectorAll("input[data-switch]")) {
     box.addEventListener("change", () => {
       const state = readState(), off = switchedOff(state), run = Number(box.dataset.switch);

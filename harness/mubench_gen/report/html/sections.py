@@ -15,6 +15,10 @@ from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import percent
 from mubench_gen.console.outlet import printable, printable_lines
 from mubench_gen.plugins.extension import Section
+from mubench_gen.report.figures.bars import Places, positions
+from mubench_gen.report.figures.drawing import COLUMN, styled
+from mubench_gen.report.figures.intervals import Group, Mark, interval_dots
+from mubench_gen.report.figures.squares import reliability
 from mubench_gen.report.group_tables import (
     difference_table,
     group_notes,
@@ -22,7 +26,6 @@ from mubench_gen.report.group_tables import (
     score_table,
 )
 from mubench_gen.report.html.boards import board_shown
-from mubench_gen.report.html.plots import Bar, bars, places, reliability
 from mubench_gen.report.html.replies import shown_reply
 from mubench_gen.report.html.runs import number, run_shown
 from mubench_gen.report.html.study import RunStatistics
@@ -31,6 +34,8 @@ from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, constant_note
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score
 
+_PLOT = 1.2 * COLUMN  # inches
+_IN_A_PLOT = 24  # groups
 _MOST_TOLD = 100_000  # characters shown of a plugin's section
 
 
@@ -48,7 +53,7 @@ class Sections:
         """The variables of the template."""
         calibrations, prompts = list(self._calibrations()), list(self._prompts())
         breakdowns = [{"name": name, "groups": list(self._by(name))} for name in self.studies[0].by]
-        tasks, positions = list(self._tasks()), list(self._positions())
+        tasks, placed = list(self._tasks()), list(self._positions())
         confused = any(study.confusions for study in self.studies)
         sections = [("scores", "Scores")]
         if tasks:
@@ -66,7 +71,7 @@ class Sections:
             sections.append(("calibration", "Calibration"))
         if prompts:
             sections.append(("prompts", "Prompts"))
-        if positions:
+        if placed:
             sections.append(("positions", "Positions"))
         told = list(self._told())
         sections += [(f"told-{i}", _shortened(one["title"])) for i, one in enumerate(told, start=1)]
@@ -87,7 +92,7 @@ class Sections:
             "groups": groups,
             "calibrations": calibrations,
             "prompts": prompts,
-            "positions": positions,
+            "positions": placed,
             "told": told,
         }
 
@@ -148,53 +153,70 @@ class Sections:
         return [board_shown(board, self.studies) for board in found]
 
     def _tasks(self) -> Iterator[dict[str, Any]]:
-        titles: dict[str, str] = {}
-        for study in self.studies:
-            for name, one in (study.manifest.get("tasks") or {}).items():
-                titles.setdefault(name, printable(str(one["title"])))
-        for name in ["pooled", *self._names("tasks")]:
-            scores = {
-                study.number: study.scores.pooled if name == "pooled" else one
-                for study in self.studies
-                if (one := study.scores.tasks.get(name)) is not None or name == "pooled"
-            }
-            controls = [study.scores.controls.get(name) for study in self.studies]
-            majority = next((one.majority for one in controls if one is not None), None)
-            if any(one is not None and one.n for one in scores.values()):
-                yield self._bars(name, titles.get(name, ""), scores, majority)
+        """A plot for each group of tasks; all items stand in the first."""
+        several = [study.manifest.get("tasks") or {} for study in self.studies]
+        groups = {name: str(t.get("group") or "") for tasks in several for name, t in tasks.items()}
+        rows = {"pooled": [study.scores.pooled for study in self.studies]}
+        for name in self._names("tasks"):
+            rows[name] = [study.scores.tasks.get(name) for study in self.studies]
+        for group in dict.fromkeys(groups.get(name, "") for name in self._names("tasks")):
+            members = [n for n in rows if n == "pooled" or groups.get(n, "") == group]
+            found = [self._group(name, rows.pop(name)) for name in members if name in rows]
+            yield from self._plots(found, group or "tasks")
 
     def _by(self, field: str) -> Iterator[dict[str, Any]]:
         values = dict.fromkeys(value for study in self.studies for value in study.by[field])
+        found = []
         for value in values:
-            scores = {s.number: s.by[field][value] for s in self.studies if value in s.by[field]}
-            n = max(one.n for one in scores.values())
-            yield self._bars(value, f"{n:,} items", scores, None)
+            scores = [study.by[field].get(value) for study in self.studies]
+            n = max(one.n for one in scores if one is not None)
+            found.append(self._group(f"{value} · {n:,} items", scores))
+        yield from self._plots(found, f"By {field}")
 
-    def _bars(
-        self, name: str, words: str, scores: Mapping[int, Score | None], majority: float | None
-    ) -> dict[str, Any]:
-        drawn = [
-            _bar(self.studies[number], one) for number, one in scores.items() if one is not None
-        ]
-        shown = printable(name)
-        return {
-            "name": shown,
-            "title": words,
-            "plot": Markup(bars(drawn, title=shown, majority=majority)),
-        }
+    def _group(self, name: str, scores: Sequence[Score | None]) -> Group:
+        """A row of a plot: each run's score on these items."""
+        known = [one for one in scores if one is not None]
+        controls = [study.scores.controls.get(name) for study in self.studies]
+        return Group(
+            printable("all items" if name == "pooled" else name),
+            [
+                _mark(study, one)
+                for study, one in zip(self.studies, scores, strict=True)
+                if one is not None and one.accuracy is not None
+            ],
+            strong=name == "pooled",
+            chance=next((one.chance for one in known if one.chance is not None), None),
+            majority=next((one.majority for one in controls if one is not None), None),
+        )
+
+    def _plots(self, groups: Sequence[Group], name: str) -> Iterator[dict[str, Any]]:
+        """The groups that have a score, at most so many in a plot."""
+        shown = [group for group in groups if group.marks]
+        for first in range(0, len(shown), _IN_A_PLOT):
+            part = shown[first : first + _IN_A_PLOT]
+            yield {"name": printable(name) if not first else "", "title": "",
+                   "plot": self._dots(part, printable(name))}  # fmt: skip
+
+    def _dots(self, groups: Sequence[Group], title: str) -> Markup:
+        series = [study.shown for study in self.studies]
+        with styled():
+            return Markup(interval_dots(groups, title, series=series, width=_PLOT).inline())
 
     def _calibrations(self) -> Iterator[dict[str, Any]]:
         for study in self.studies:
             found = study.scores.calibration.get("pooled")
             if found is None:
                 continue
-            plot = reliability(found, colour=study.colour, title=f"Calibration of {study.label}")
+            with styled():
+                plot = reliability(
+                    [(study.label, found)], first=study.number, count=len(self.studies)
+                )
             words = (
                 f"expected error {percent(found.ece)} points; mean confidence "
                 f"{percent(found.confidence)}\N{NO-BREAK SPACE}%, accuracy "
                 f"{percent(found.accuracy)}\N{NO-BREAK SPACE}%"
             )
-            yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
+            yield {"plot": Markup(plot.inline()), "label": study.label, "colour": study.colour,
                    "number": study.number, "words": words}  # fmt: skip
 
     def _positions(self) -> Iterator[dict[str, Any]]:
@@ -211,14 +233,10 @@ class Sections:
                 f"{percent(circular.place_bias)} points, by chance about "
                 f"{percent(circular.place_noise)}"
             )  # fmt: skip
-            plot = places(
-                controls.answered_at,
-                controls.gold_at,
-                top=top,
-                colour=study.colour,
-                title=f"Position bias of {study.label}",
-            )
-            yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
+            placed = Places(study.label, controls.answered_at, controls.gold_at)
+            with styled():
+                plot = positions([placed], top=top, first=study.number, count=len(self.studies))
+            yield {"plot": Markup(plot.inline()), "label": study.label, "colour": study.colour,
                    "number": study.number, "words": words}  # fmt: skip
 
     def _prompts(self) -> Iterator[dict[str, Any]]:
@@ -237,19 +255,10 @@ class Sections:
             yield {
                 "name": printable(f"{plugin} · {model}"),
                 "words": _spread(studies, len(found)),
-                "groups": [
-                    {
-                        "name": printable(name),
-                        "words": "unanswered "
-                        + _told({_unanswered(one) for _, one in several}) + "\N{NO-BREAK SPACE}%",
-                        "plot": Markup(
-                            bars([_bar(s, one) for s, one in several],
-                                 title=f"Prompt {printable(name)}")
-                        ),
-                    }
-                    for name, several in sorted(found.items())
-                ],
-            }  # fmt: skip
+                "groups": list(
+                    self._plots([_of_prompt(n, o) for n, o in sorted(found.items())], "")
+                ),
+            }
 
     def _metrics(self) -> list[dict[str, Any]]:
         """A table per metric, the runs side by side."""
@@ -328,8 +337,18 @@ def _many(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
-def _bar(study: RunStatistics, one: Score) -> Bar:
-    return Bar(study.shown, study.colour, one, finished=study.finished)
+def _mark(study: RunStatistics, one: Score) -> Mark:
+    return Mark(study.shown, one.accuracy or 0.0, one.ci95, study.number, hollow=not study.finished)
+
+
+def _of_prompt(name: str, several: Sequence[tuple[RunStatistics, Score]]) -> Group:
+    """A row of a plot: the scores with one prompt."""
+    unanswered = _told({_unanswered(one) for _, one in several})
+    return Group(
+        printable(f"{name} · unanswered {unanswered} %"),
+        [_mark(study, one) for study, one in several if one.accuracy is not None],
+        chance=next((one.chance for _, one in several), None),
+    )
 
 
 def _unanswered(score: Score) -> str:

@@ -20,7 +20,7 @@ document.querySelector(".bar nav").addEventListener("click", (event) => {
 function ready(data, root) {
   readyTables(root);
   readyFigures(root);
-  readyRuns(root);
+  readyRuns(root, data.runs);
   if (document.getElementById("confusion")) showConfusion(data);
 }
 

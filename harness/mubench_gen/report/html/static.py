@@ -7,8 +7,8 @@ from html import escape
 
 from markupsafe import Markup
 
+from mubench_gen.report.figures.drawing import Drawing
 from mubench_gen.report.html.rendering import render
-from mubench_gen.report.html.svg import tag
 
 _SCRIPTS = ("dom.js", "theme.js", "tables.js", "figures.js", "static.js")
 
@@ -39,21 +39,12 @@ def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, name: str
     )
 
 
-def drawing(
-    parts: Sequence[str], *, width: float, height: float, title: str, class_: str | None = None
-) -> str:
-    """An SVG picture of fixed size in pixels."""
-    return tag(
-        "svg",
-        tag("title", escape(title)) + "".join(parts),
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {width:g} {height:g}",
-        width=width,
-        height=height,
-        role="img",
-        font_family="sans-serif",
-        font_size=12,
-        class_=class_,
+def html_figure(drawing: Drawing) -> str:
+    """A drawing in a region that scrolls where it is wider than the window."""
+    name = escape(drawing.title)
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Figure: {name}">'
+        f'<div data-figure="{name}">{drawing.inline()}</div></div>'
     )
 
 
