@@ -21,7 +21,7 @@ from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_fin
 from mubench_gen.ablation.parts import Part, open_parts, within
 from mubench_gen.ablation.studyfolder import locked_document
 from mubench_gen.ablation.survey import Survey, survey
-from mubench_gen.console.progress import log
+from mubench_gen.console.notes import note
 from mubench_gen.console.secrets import redact_command
 from mubench_gen.console.stdout import results_only
 from mubench_gen.errors import SettingError
@@ -155,7 +155,7 @@ def run_study(
         for number, part in enumerate(study.parts):
             plan = part.plan
             if part.condition.name:
-                log(f"Run {number + 1} of {len(study.parts)}: {part.folder}")
+                note(f"Run {number + 1} of {len(study.parts)}: {part.folder}")
             settings = {
                 "run_dir": study.folder / part.folder,
                 "reuse": (*study.reuse, *_alike(runs, identities)),

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.clusters import image_of
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
 from mubench_gen.scores.metrics import ChosenMetric, needs_of
-from mubench_gen.scores.score import image_of
 
 Codes = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]

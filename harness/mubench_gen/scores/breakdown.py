@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from mubench_gen.parser.strictness import is_strict
+from mubench_gen.scores.clusters import image_of
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
-from mubench_gen.scores.score import Score, ScoreTally, image_of
+from mubench_gen.scores.score import Score, ScoreTally
 from mubench_gen.storage.index import hashed
 from mubench_gen.storage.records import Record
 

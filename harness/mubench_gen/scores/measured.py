@@ -15,11 +15,12 @@ from mubench_gen.errors import UsageError
 from mubench_gen.plugins.extension import Metric
 from mubench_gen.plugins.offered import names_file
 from mubench_gen.scores.breakdown import value_order
-from mubench_gen.scores.interval import clustered_mean_interval, share_interval
+from mubench_gen.scores.clusters import image_of
+from mubench_gen.scores.estimand import estimand
+from mubench_gen.scores.estimate import mean_estimate, share_estimate
 from mubench_gen.scores.metadata import value_of
 from mubench_gen.scores.metrics import ChosenMetric, MetricError, choose_metrics, needs_of
 from mubench_gen.scores.paired import PairedDifference, compare_means, compare_pair
-from mubench_gen.scores.score import image_of
 from mubench_gen.storage.index import hashed
 from mubench_gen.storage.records import Record
 
@@ -158,20 +159,12 @@ def mean_interval(
     """
     if not len(values):
         return None
-    _, image = np.unique(images, return_inverse=True)
-    sums, sizes = np.bincount(image, weights=values), np.bincount(image)
     low, high = bounds
     if not math.isfinite(high - low):
-        pairs = list(zip(sizes.tolist(), sums.tolist(), strict=True))
-        return clustered_mean_interval(pairs, bounds=bounds)
-    width, mean = high - low, float(values.mean())
-    ends = share_interval(
-        min(1.0, max(0.0, (mean - low) / width)),
-        len(values),
-        len(sizes),
-        spread=float(((values - mean) ** 2).sum()) / width**2,
-        between=float(((sums - mean * sizes) ** 2).sum()) / width**2,
-    )
+        found = mean_estimate(estimand(values, images), bounds)
+        return None if found is None else found.ci95
+    width = high - low
+    ends = share_estimate(estimand((values - low) / width, images)).ci95
     return low + width * ends[0], low + width * ends[1]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from mubench_gen.parser.strictness import is_strict
 from mubench_gen.scores.agreement import Agreement, AgreementTally
 from mubench_gen.scores.calibration import Calibration, CalibrationTally, probabilities_of
-from mubench_gen.scores.clusters import Clusters
+from mubench_gen.scores.clusters import Clusters, image_of
 from mubench_gen.scores.interval import clustered_interval
 from mubench_gen.scores.localization import BoxScore, BoxTallies, is_box_record
 from mubench_gen.scores.option_order import Circular, CircularTally
@@ -310,14 +310,6 @@ def _calibrations(tallies: Mapping[str, CalibrationTally]) -> dict[str, Calibrat
     names = sorted(tallies, key=lambda name: (name != "pooled", name))
     found = {name: tallies[name].calibration() for name in names}
     return {name: one for name, one in found.items() if one is not None}
-
-
-def image_of(record: Record) -> str:
-    """The image that a record is clustered by: the shown one, else the row's.
-
-    The row's includes the data set, because image ids repeat across data sets.
-    """
-    return record["image_sha256"] or f"{record['dataset']}/{record['image_id']}"
 
 
 def _scored(tallies: Mapping[str, ScoreTally]) -> dict[str, Score]:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import RunFolderError, SettingError
@@ -164,7 +165,7 @@ def open_sweep(
     _check_fit(sweep)
     added = [spelled(alpha) for alpha in recipe.alphas if alpha not in given.alphas]
     if added:
-        log(f"Added α {' and '.join(added)}; every α is compared with both ends.")
+        note(f"Added α {' and '.join(added)}; every α is compared with both ends.")
     return replace(sweep, plans=_plans(sweep, plan, other, plugins))
 
 
