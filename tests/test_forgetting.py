@@ -150,7 +150,9 @@ def test_the_page_draws_every_task_and_runs_nothing(
     assert len(figures) == 2  # a fine-tune each
     for figure in figures:
         tree = ElementTree.fromstring(f"<svg{figure}</svg>")
-        assert {"modality", "stain"} <= set(tree.itertext())  # a task each
+        told = [title.text or "" for title in tree.iter("{http://www.w3.org/2000/svg}title")]
+        assert len(told) == 4  # of each task what was forgotten and what was learned
+        assert all("forgotten" in words and "learned" in words for words in told)
 
 
 def test_a_page_takes_no_other_files_place(runs: list[Run], here: Here, tmp_path: Path) -> None:

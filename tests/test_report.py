@@ -88,7 +88,8 @@ def test_several_runs_are_one_table_or_with_each_several_and_one_document(
 ) -> None:
     one = evaluate("echo", tmp_path / "one", data=cells)
     two = evaluate("echo", tmp_path / "two", data=cells, control="shuffled")
-    assert rows(here("report", one.dir, two.dir).out).keys() >= {"pooled", "stain"}
+    lines = here("report", one.dir, two.dir).out.splitlines()
+    assert len([line for line in lines if line.split()[:1] in (["pooled"], ["stain"])]) == 2
     each = here("report", one.dir, two.dir, "--each").out
     assert each.count("pooled") == 2
     assert "control: shuffled" in each

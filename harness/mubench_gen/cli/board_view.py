@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from mubench_gen.compare.board import Board
     from mubench_gen.console.formats import TextTable
     from mubench_gen.console.tables import Sheet
     from mubench_gen.runs.results import Run
     from mubench_gen.scores.metrics import ChosenMetric
 
-_WIDTH = 120  # characters, if stdout is not a terminal
+_PLAIN = 0  # no width
 
 
 def show_runs(
@@ -53,44 +52,47 @@ def summaries_document(
 
 
 def show_board(board: Board) -> None:
-    """Print the result in words, the table, and what it depends on."""
-    from rich.console import Console
+    """Print the result in words, the table, and what it depends on.
 
-    from mubench_gen.console.tables import fit
+    On a terminal models stand across as far as they fit, else below each other; where stdout is
+    none they stand across, and each row is a line.
+    """
     from mubench_gen.report.board_tables import models_across, models_down
 
-    console = Console(width=_width())
     for words in board.lead:
         say(printable(words))
     say("")
-    for table in (models_across(board), models_across(board, brief=True)):
-        if len(fit(_sheet(table), console.width).tables) == 1:
-            break
-    else:
-        table = models_down(board)
-    _show_table(console, table)
+    wide, brief = models_across(board), models_across(board, brief=True)
+    table = wide if _fits(wide) else brief if _fits(brief) else models_down(board)
+    _show_table(table)
 
 
 def _show_metrics(runs: Sequence[Run], by: Sequence[str], metrics: Sequence[ChosenMetric]) -> None:
     """A table per metric, the runs side by side."""
-    from rich.console import Console
-
     from mubench_gen.compare.groups import label_runs
     from mubench_gen.report.metric_table import beside_tables
 
-    console = Console(width=_width())
     measured = [run.measured(metrics, by) for run in runs]
     for table in beside_tables(list(zip(label_runs(runs), measured, strict=True))):
-        _show_table(console, table)
-    for note in dict.fromkeys(note for one in measured for note in one.notes):
-        say(printable(note))
+        _show_table(table)
+    for words in dict.fromkeys(words for one in measured for words in one.notes):
+        say(printable(words))
 
 
 def _width() -> int | None:
-    """The width of results for rich: None where the terminal tells it."""
-    import sys
+    """The width that results are fitted to; None where each row is a line."""
+    from rich.console import Console
 
-    return None if sys.stdout.isatty() else _WIDTH
+    from mubench_gen.console.tables import width_of_stdout
+
+    return Console().width if width_of_stdout(_PLAIN) is None else None
+
+
+def _fits(table: TextTable) -> bool:
+    from mubench_gen.console.tables import fit
+
+    width = _width()
+    return width is None or len(fit(_sheet(table), width).tables) == 1
 
 
 def _sheet(table: TextTable) -> Sheet:
@@ -101,13 +103,20 @@ def _sheet(table: TextTable) -> Sheet:
     return replace(as_sheet(table), folds=True, spare=("majority", "items", "chance"))
 
 
-def _show_table(console: Console, table: TextTable) -> None:
-    from mubench_gen.console.tables import fit
+def _show_table(table: TextTable) -> None:
+    from rich.console import Console
 
-    fitted = fit(_sheet(table), console.width)
+    from mubench_gen.console.tables import fit, plain
+
+    sheet, width = _sheet(table), _width()
+    if width is None:
+        for line in (*plain(sheet), *map(printable, table.notes)):
+            say(line)
+        return
+    console = Console(width=width)
+    fitted = fit(sheet, width)
     console.print(*fitted.tables, sep="\n")
-    for note in table.notes:
-        console.print(printable(note), style="dim", highlight=False, markup=False)
+    for words in table.notes:
+        console.print(printable(words), style="dim", highlight=False, markup=False)
     if fitted.left_out:
-        words = f"Hidden (terminal too narrow): {', '.join(fitted.left_out)}."
-        console.print(words, style="dim", highlight=False, markup=False)
+        note(f"Hidden (terminal too narrow): {', '.join(fitted.left_out)}.")

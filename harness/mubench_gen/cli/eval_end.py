@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mubench_gen.console.notes import note
 from mubench_gen.console.numbers import interval, percent
-from mubench_gen.console.outlet import printable, say, tell
+from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
     from mubench_gen.runs.results import Run
@@ -24,17 +25,17 @@ def show_end(runs: Sequence[Run], metrics: Sequence[ChosenMetric]) -> None:
         say(printable(f"{label}, pooled: {_pooled(run)}"))
 
 
-def tell_next(runs: Sequence[Run]) -> None:
+def note_next(runs: Sequence[Run]) -> None:
     """Say on stderr where the runs are, and what can be done with them."""
     for run in runs:
-        tell(f"Run folder: {run.dir}")
+        note(f"Run folder: {run.dir}")
     folders = shlex.join(str(run.dir) for run in runs)
     page = "--html" if len(runs) == 1 else "--html report.html"
-    tell(f"Next: mubench-gen report {folders} {page}   (a page with plots and every item)")
+    note(f"Next: mubench-gen report {folders} {page}   (a page with plots and every item)")
     if len(runs) > 1:
-        tell(f"      mubench-gen compare {folders}   (differences, with their tests)")
+        note(f"      mubench-gen compare {folders}   (differences, with their tests)")
     elif runs[0].manifest["settings"]["control"] == "none":
-        tell(
+        note(
             "      the same command with --control blind, in a folder of its own   (what needs no "
             "image)"
         )

@@ -24,7 +24,7 @@ def write_figure(
     options: Mapping[str, str],
 ) -> None:
     """Write the figure of these runs, studies and sweeps. SettingError for what does not fit."""
-    from mubench_gen.console.progress import log
+    from mubench_gen.console.notes import note
     from mubench_gen.errors import SettingError, did_you_mean
     from mubench_gen.report.figures import Sources, draw
     from mubench_gen.report.figures.drawing import COLUMN, format_of
@@ -52,7 +52,7 @@ def write_figure(
         ),
     )
     drawing.write(out)
-    log(f"Wrote {out}: {drawing.title}.")
+    note(f"Wrote {out}: {drawing.title}.")
 
 
 def _inches(text: str) -> float:
