@@ -156,7 +156,8 @@ class Sections:
         """A plot for each group of tasks; all items stand in the first."""
         several = [study.manifest.get("tasks") or {} for study in self.studies]
         groups = {name: str(t.get("group") or "") for tasks in several for name, t in tasks.items()}
-        rows = {"pooled": [study.scores.pooled for study in self.studies]}
+        rows: dict[str, list[Score | None]] = {}
+        rows["pooled"] = [study.scores.pooled for study in self.studies]
         for name in self._names("tasks"):
             rows[name] = [study.scores.tasks.get(name) for study in self.studies]
         for group in dict.fromkeys(groups.get(name, "") for name in self._names("tasks")):
