@@ -19,7 +19,7 @@ import numpy as np
 from mubench_gen.ablation.ranks import mean_tau, rank_stability
 from mubench_gen.ablation.spread import by_image
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
-from mubench_gen.scores.joint import Floats, adjust, max_of_normals, wald
+from mubench_gen.scores.joint import ADJUSTMENTS, Floats, adjust, max_of_normals, wald
 from mubench_gen.scores.paired import compare_pair, verdict
 from mubench_gen.scores.pooling import pooled
 
@@ -64,7 +64,7 @@ def joint(repeats: int) -> None:
             totals[:, :10] += effect / np.sqrt(images)
             scores = totals.sum(axis=0) / np.sqrt((totals**2).sum(axis=0))
             chances = [2 * _NORMAL.cdf(-abs(score)) for score in scores]
-            for place, how in enumerate(("maxt", "holm")):
+            for place, how in enumerate(ADJUSTMENTS[:2]):
                 told = np.array(adjust(chances, totals, how=how, seed=seed).adjusted)
                 wrong[place] += bool((told[10 if effect else 0 :] < 0.05).any())
                 found[place] += (told[:10] < 0.05).mean() if effect else 0
