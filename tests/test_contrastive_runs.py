@@ -309,3 +309,38 @@ def test_generative_records_have_none_of_these_fields(cells: Path, tmp_path: Pat
     assert not {"probabilities", "cut", "alike"} & set(next(run.records()))
     assert run.scores.calibration == {}
     assert run.scores.truncation is None
+
+
+def test_data_without_captions_is_asked_with_captions_of_question_and_option(
+    tmp_path: Path, vectors: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_data(tmp_path / "bare", [make_row(i, captions={}) for i in range(3)])
+    run = evaluate(vectors, tmp_path / "run", data=data)
+    assert run.manifest["settings"]["prompt"] == ["caption-question"]
+    assert set(run.frame()["prompt"]) == {"caption-question"}
+    assert run.scores.n_errors == 0
+    assert (
+        "has no captions of its options: the prompt 'caption-question'" in capsys.readouterr().err
+    )
+
+
+def test_data_with_captions_of_some_questions_is_refused_before_anything_is_asked(
+    tmp_path: Path, vectors: Path
+) -> None:
+    rows = [make_row(i) for i in range(3)]
+    for row in rows:
+        row["captions"] = {k: v for k, v in row["captions"].items() if k.startswith("modality")}
+    data = write_data(tmp_path / "some", rows)
+    with pytest.raises(SettingError, match=r"others have none: .*stain.*--prompt caption-question"):
+        evaluate(vectors, tmp_path / "run", data=data)
+    assert not (tmp_path / "run").exists()
+    assert evaluate(vectors, tmp_path / "run", data=data, tasks=["modality"]).complete
+
+
+def test_a_prompt_that_the_data_cannot_fill_is_refused_before_the_model_is_loaded(
+    tmp_path: Path, vectors: Path
+) -> None:
+    data = write_data(tmp_path / "bare", [make_row(i, captions={}) for i in range(3)])
+    with pytest.raises(DefinitionError, match="no captions of this question's options"):
+        evaluate(vectors, tmp_path / "run", data=data, prompt=["caption-0"])
+    assert not (tmp_path / "run").exists()

@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.console.notes import note
 from mubench_gen.console.progress import Progress, bar, log
 from mubench_gen.errors import RunFolderError, UsageError
 from mubench_gen.host.serving import RunSetup
@@ -95,7 +96,7 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
             records.close()
             if plan.judge is not None:
                 plan.judge.close()
-                log(plan.judge.summary)
+                note(plan.judge.summary)
         run.write_scores(plan.metrics, recorded)
     return run
 

@@ -21,7 +21,7 @@ from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_fin
 from mubench_gen.ablation.parts import Part, open_parts, within
 from mubench_gen.ablation.studyfolder import STUDY, locked_document, runs_of
 from mubench_gen.ablation.survey import Survey, survey
-from mubench_gen.console.progress import log
+from mubench_gen.console.notes import note
 from mubench_gen.console.secrets import redact_command
 from mubench_gen.console.stdout import results_only
 from mubench_gen.errors import SettingError
@@ -31,6 +31,7 @@ from mubench_gen.plan.plan import Plan
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metrics import needs_of
 from mubench_gen.storage.records import AnsweredKeys
 from mubench_gen.storage.run_folder import RECORDS, choose_folder, settings_hash, write_json
@@ -129,11 +130,17 @@ def surveys(study: Study) -> list[Survey]:
 
 
 def run_study(
-    study: Study, found: Sequence[Survey], command: Sequence[str], *, progress: bool
+    study: Study,
+    found: Sequence[Survey],
+    command: Sequence[str],
+    *,
+    adjust: Adjust = "maxt",
+    progress: bool,
 ) -> StudyResult:
     """Ask what is not answered yet, model by model, and analyse the answers.
 
-    Raises RunFolderError if the folder holds another study, which is left unchanged.
+    `adjust`: how the p of effects are adjusted. Raises RunFolderError if the folder holds another
+    study, which is left unchanged.
     """
     facts = {
         "seed": study.seed,
@@ -151,7 +158,7 @@ def run_study(
         for number, part in enumerate(study.parts):
             plan = part.plan
             if part.condition.name:
-                log(f"Run {number + 1} of {len(study.parts)}: {part.folder}")
+                note(f"Run {number + 1} of {len(study.parts)}: {part.folder}")
             settings = {
                 "run_dir": study.folder / part.folder,
                 "reuse": (*study.reuse, *_alike(runs, identities)),
@@ -163,7 +170,11 @@ def run_study(
                 if all(later.plan.model is not plan.model for later in study.parts[number + 1 :]):
                     plan.model.close()
         result = StudyResult(
-            study, tuple(found), tuple(runs), findings(study, runs), measured(study, runs)
+            study,
+            tuple(found),
+            tuple(runs),
+            findings(study, runs, adjust=adjust),
+            measured(study, runs),
         )
         write_json(study.folder / STUDY, {**document, **result.as_dict()})
     return result
@@ -191,8 +202,8 @@ class StudyResult:
         }
 
 
-def findings(study: Study, runs: Sequence[Run]) -> Findings:
-    """Analyse the runs' records."""
+def findings(study: Study, runs: Sequence[Run], *, adjust: Adjust = "maxt") -> Findings:
+    """Analyse the runs' records. `adjust`: how the p of effects are adjusted."""
     found = [answers(study.grid, own) for own in _runs_of_models(study, runs)]
     plans = [model[0].plan for model in study.models]
     names = [plan.name for plan in plans]
@@ -200,7 +211,7 @@ def findings(study: Study, runs: Sequence[Run]) -> Findings:
     if any(plan.selection is not None for plan in plans):
         items = [{one.id: one.task.name for one in samples_of(plan)} for plan in plans]
         return find_estimated(study.grid, found, names, folders, items=items, seed=study.seed)
-    return find(study.grid, found, names, folders, seed=study.seed)
+    return find(study.grid, found, names, folders, adjust=adjust, seed=study.seed)
 
 
 def measured(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, MetricFindings]]:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.cluster_option import cluster_option
+from mubench_gen.cli.inference_options import adjust_option, margin_option
 from mubench_gen.cli.metric_option import chosen, metric_option
 from mubench_gen.cli.user_path import PATH, expanded
 from mubench_gen.console.outlet import give
 
 if TYPE_CHECKING:
     from mubench_gen.runs.results import Run
+    from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
 \b
@@ -54,6 +56,8 @@ class _Wanted:
     images: bool
     items: int | None
     section: tuple[str, ...]
+    adjust: Adjust
+    margin: float | None
     as_json: bool
 
 
@@ -113,6 +117,8 @@ class _Wanted:
     metavar="NAMES",
     help="Add sections by these plugins, below the tables or on the page.",
 )
+@adjust_option
+@margin_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **given: Any) -> None:
     """Show the scores of runs, finished or not, as tables or as an HTML page."""
@@ -124,7 +130,10 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
         from mubench_gen.cli import forgetting_view
 
         html = None if wanted.html is None else Path(wanted.html)
-        forgetting_view.report(runs, html=html, as_json=wanted.as_json)
+        margin = None if wanted.margin is None else wanted.margin / 100
+        forgetting_view.report(
+            runs, html=html, as_json=wanted.as_json, adjust=wanted.adjust, margin=margin
+        )
         return
     from mubench_gen.console.progress import log
     from mubench_gen.runs.results import load_run
@@ -164,6 +173,7 @@ def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
         "--data": (wanted.data is not None, "--html"),
         "--no-images": (not wanted.images, "--html"),
         "--items": (wanted.items is not None, "--html"),
+        "--margin": (wanted.margin is not None, "--forgetting"),
     }
     for name, (given, way) in only.items():
         if given and not ways[way]:
@@ -190,9 +200,11 @@ def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
 
 def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
     from mubench_gen.cli import plugin_sections
-    from mubench_gen.console.progress import log
+    from mubench_gen.console.notes import note
     from mubench_gen.report.html import MOST_ITEMS, check_page_path, write_page
 
+    if not wanted.html:
+        runs[0].check_own()
     path = Path(wanted.html) if wanted.html else runs[0].dir / _IN_THE_RUN
     check_page_path(path)
     metrics = chosen(wanted.metric)
@@ -203,12 +215,13 @@ def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
         by=wanted.by,
         metrics=metrics,
         group=wanted.group,
+        adjust=wanted.adjust,
         told=told,
         data=wanted.data,
         images=wanted.images,
         most_items=wanted.items or MOST_ITEMS,
     )
-    log(
+    note(
         f"Wrote {path}: {written.items:,} items, {written.pictures:,} images, "
         f"{written.size / 1e6:.1f} MB."
     )
@@ -269,7 +282,7 @@ def _print_tables(runs: Sequence[Run], wanted: _Wanted) -> None:
     if wanted.group is not None:
         from mubench_gen.cli.group_view import show
 
-        show(runs, wanted.group)
+        show(runs, wanted.group, adjust=wanted.adjust)
         if not wanted.by:
             return
     print_report(runs, by=wanted.by, metrics=chosen(wanted.metric))
@@ -294,7 +307,7 @@ def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
         from mubench_gen.compare.groups import label_runs
         from mubench_gen.compare.model_groups import group_runs
 
-        groups = group_runs(runs, label_runs(runs), fact=wanted.group)
+        groups = group_runs(runs, label_runs(runs), fact=wanted.group, adjust=wanted.adjust)
         document = {**document, "groups": groups.as_dict()}
     sections = plugin_sections.ask(runs, wanted.section)
     print_json({**document, **plugin_sections.document(sections)})

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from mubench_gen.console.notes import is_quiet
 from mubench_gen.console.outlet import printable, tell
 
 _PLAIN_EVERY = 10.0  # seconds between plain lines
@@ -107,7 +108,7 @@ class RichBar:
 @contextmanager
 def bar(title: str, total: int, *, shown: bool = True) -> Iterator[Progress]:
     """A progress display for the length of a `with` block."""
-    if not shown:
+    if not shown or is_quiet():
         yield Silent()
         return
     display = RichBar(title, total) if sys.stderr.isatty() else PlainLines(title)

@@ -32,6 +32,7 @@ from mubench_gen.storage.run_folder import run_name
 from mubench_gen.tasks.few_shot import Shots
 from mubench_gen.tasks.matching import (
     answerable_tasks,
+    check_first,
     check_pairs,
     default_prompts,
     tasks_to_ask,
@@ -164,10 +165,12 @@ def _planned(
     dataset = with_recasts(dataset, tasks)
     tasks = answerable_tasks(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks))
     _check_boxes_stay(tasks, policy)
-    prompts = _prompts(settings, default_prompts(tasks, spec.kind), variants)
+    default = () if settings.prompt else default_prompts(tasks, spec.kind, dataset)
+    prompts = _prompts(settings, default, variants)
     _check_kinds(prompts, card)
     readouts = _readouts(settings, card)
     check_pairs(prompts, tasks, readouts)
+    check_first(prompts, tasks, dataset)
     shard = None if settings.shard is None else parse_shard(settings.shard)
     shots = _shots(prompts, tasks, dataset, settings)
     return Plan(

@@ -244,13 +244,13 @@ def read_config(path: Path, own: type[BaseModel] | None = None) -> dict[str, Any
     source = read_definition(path, SettingError)
     keys = read_toml(source, path, SettingError)
     for key, value in keys.items():
-        problem = _problem_of(key.replace("-", "_"), value, own)
+        problem = problem_of(key.replace("-", "_"), value, own)
         if problem is not None:
             raise SettingError(f"{path}:{line_of_key(source, key)}: {key}: {problem.rstrip('.')}.")
     return {key.replace("-", "_"): value for key, value in keys.items()}
 
 
-def _problem_of(name: str, value: Any, own: type[BaseModel] | None) -> str | None:
+def problem_of(name: str, value: Any, own: type[BaseModel] | None = None) -> str | None:
     """What is wrong with one setting, looked at by itself."""
     known = {**Settings.model_fields, **(own.model_fields if own is not None else {})}
     if name not in known:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mubench_gen.console.numbers import interval, percent
 from mubench_gen.console.outlet import printable
-from mubench_gen.console.tables import Line, Sheet, as_sheet, fit
+from mubench_gen.console.tables import Line, Sheet, as_sheet, fit, width_of_stdout
 from mubench_gen.report.inference_notes import calibration_note, inference_notes
 from mubench_gen.report.metric_table import metric_table
 from mubench_gen.runs.results import Run, breakdowns_of
@@ -113,11 +113,9 @@ def print_scores(
     run: Run, scores: Scores, by: Breakdown | None = None, measured: Measured = NOTHING_MEASURED
 ) -> None:
     """Print one run's table: pooled, tasks, data sets, and several prompts or read-outs."""
-    import sys
-
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    console = Console(width=width_of_stdout(_WIDTH))
     sheets = [sheet(run, scores, by)] if _has_questions(scores) else []
     if scores.boxes:
         sheets.append(box_sheet(run, scores))

@@ -82,6 +82,7 @@ def measured(
 
 def save(run: Run, changes: list[ChangedAnswer], metrics: Sequence[ChosenMetric] = ()) -> None:
     """Append the changed records (readers take the last of an id) and rewrite the scores."""
+    run.check_own()
     with locked(run.dir):
         records = RecordFile(run.dir / RECORDS)
         try:

@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import Field
 
+from mubench_gen.console.notes import note
 from mubench_gen.console.progress import log
 from mubench_gen.engines.conversation import template_to_serve
 from mubench_gen.engines.options import OPENMP, parse_options
@@ -167,9 +168,9 @@ class VllmServer(ServerGenerative):
             for pattern, name in _PHASES:
                 if name not in phases and pattern.search(line):
                     phases[name] = round(time.monotonic() - began, 1)
-                    log(f"vLLM: {name} after {phases[name]:.1f} s")
+                    note(f"vLLM: {name} after {phases[name]:.1f} s")
 
-        log(f"vLLM: starting on 127.0.0.1:{process.port} (log: {process.log})")
+        note(f"vLLM: starting on 127.0.0.1:{process.port} (log: {process.log})")
         process.start()
         if not process.wait_until_ready(self.options.startup, tell):
             raise UsageError(self._why_not_started(process))

@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.console.progress import log
+from mubench_gen.console.notes import note
 from mubench_gen.engines.conversation import ChatTemplate, choose_template
 from mubench_gen.engines.digest import digest_checkpoint, digest_facts
 from mubench_gen.engines.footprint import GIB
@@ -59,7 +59,7 @@ class Phases:
         self.say(f"{phase} {self.seconds[phase]:.1f} s")
 
     def say(self, what: str) -> None:
-        log(f"{self._name}: {what}")
+        note(f"{self._name}: {what}")
 
     def ready(self) -> None:
         self.seconds["ready"] = round(time.perf_counter() - self._began, 2)

@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import RunFolderError, SettingError
@@ -31,6 +32,7 @@ from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.storage.run_folder import (
     choose_folder,
     differences,
@@ -154,14 +156,17 @@ def open_sweep(
     _check_fit(sweep)
     added = [spelled(alpha) for alpha in recipe.alphas if alpha not in given.alphas]
     if added:
-        log(f"Added α {' and '.join(added)}; every α is compared with both ends.")
+        note(f"Added α {' and '.join(added)}; every α is compared with both ends.")
     return replace(sweep, plans=_plans(sweep, plan, other, plugins))
 
 
-def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepResult:
+def run_sweep(
+    sweep: Sweep, command: Sequence[str], *, adjust: Adjust = "maxt", progress: bool
+) -> SweepResult:
     """Ask what is not answered yet, α by α, and compute the frontier.
 
-    Raises RunFolderError if the folder holds another sweep, which is left unchanged.
+    `adjust`: how its bands are made. Raises RunFolderError if the folder holds another sweep,
+    which is left unchanged.
     """
     with _locked_document(sweep, command) as document:
         model = sweep.plan.model
@@ -173,7 +178,13 @@ def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepR
         finally:
             model.close()
             shutil.rmtree(sweep.folder / _SCRATCH, ignore_errors=True)
-        found = frontier(list(runs.values()), list(runs), sweep.in_domain, seed=sweep.settings.seed)
+        found = frontier(
+            list(runs.values()),
+            list(runs),
+            sweep.in_domain,
+            adjust=adjust,
+            seed=sweep.settings.seed,
+        )
         result = SweepResult(sweep, runs, found)
         write_json(sweep.folder / SWEEP, {**document, "results": result.as_dict()})
     return result

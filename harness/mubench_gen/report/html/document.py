@@ -29,6 +29,7 @@ from mubench_gen.report.html.study import NO_ANSWER, RunStatistics, rank, study_
 from mubench_gen.report.html.thumbnails import bytes_a_picture
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import check_tallies
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metrics import ChosenMetric
 
 _SCRIPTS = (
@@ -56,6 +57,7 @@ def write_page(
     by: Sequence[str] = (),
     metrics: Sequence[ChosenMetric] = (),
     group: str | None = None,
+    adjust: Adjust = "maxt",
     told: Mapping[str, Section] | None = None,
     data: str | None = None,
     images: bool = True,
@@ -82,7 +84,7 @@ def write_page(
     if images:
         most = bytes_a_picture(len(gallery.pictures), taken=len(items) + _FRAME)
         album = find_pictures(runs, gallery.pictures, most=most, data=data)
-    sections = Sections(studies, group=group, told=told or {})
+    sections = Sections(studies, group=group, told=told or {}, adjust=adjust)
     notes = [*_sampled(len(gallery), asked), *album.notes]
     if not images:
         notes.append("The images were left out.")

@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from mubench_gen.data.recast import recast
 from mubench_gen.errors import ImageError, UsageError
 from mubench_gen.images.microscope import family_of, make_policy
 from mubench_gen.report.html.thumbnails import Step, fair_cap, first_step, shrunk, thumbnail
+from mubench_gen.runs.kept_images import kept_images
 from mubench_gen.runs.results import Run
 from mubench_gen.types import Image, Row
 
@@ -62,7 +64,9 @@ def find_pictures(
     album, step = Album(), first_step(most)
     if not wanted:
         return album
-    sources = list(_sources(runs, data))
+    for run in runs:
+        _take_kept(run, wanted, album, step)
+    sources = list(_sources(runs, data)) if wanted.keys() - album.pictures.keys() else []
     for settings in sources:
         missing = {digest: rows for digest, rows in wanted.items() if digest not in album.pictures}
         if not missing:
@@ -86,6 +90,14 @@ def find_pictures(
             "the page shows each image under the first of them that has it."
         )
     return album
+
+
+def _take_kept(run: Run, wanted: Mapping[str, set[str]], album: Album, step: Step) -> None:
+    """Take the pictures that the run's own folder keeps."""
+    for digest, image in kept_images(run.dir).items():
+        with suppress(ImageError, OSError):
+            if digest in wanted and digest not in album.pictures and image.sha256 == digest:
+                album.pictures[digest] = _picture(image, step)
 
 
 def _sources(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, Any]]:

@@ -95,7 +95,7 @@ def _provenance(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             for name, digest in (manifest["content"].get("prompts") or {}).items()
         ),
         "read-out": ", ".join(manifest["settings"].get("readout") or ()),
-        "sampling": ", ".join(f"{key} {value}" for key, value in sampling.items()),
+        "sampling": ", ".join(f"{k} {v}" for k, v in sampling.items() if v is not None),
         "seed": manifest.get("seed"),
         "control": manifest["settings"]["control"],
         "started": first.get("started"),

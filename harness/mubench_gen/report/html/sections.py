@@ -26,6 +26,7 @@ from mubench_gen.report.html.runs import HEADINGS, number, run_shown
 from mubench_gen.report.html.study import RunStatistics
 from mubench_gen.report.metric_table import beside_tables
 from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, constant_note
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score
 
@@ -41,6 +42,7 @@ class Sections:
     studies: Sequence[RunStatistics]
     group: str | None
     told: Mapping[str, Section]
+    adjust: Adjust = "maxt"
 
     def context(self) -> dict[str, Any]:
         """The variables of the template."""
@@ -289,7 +291,7 @@ class Sections:
         if self.group is None and len(self._scopes()) < 2:
             return None
         runs, labels = [s.run for s in self.studies], [s.label for s in self.studies]
-        found = group_runs(runs, labels, fact=fact)
+        found = group_runs(runs, labels, fact=fact, adjust=self.adjust)
         tables = (model_table(found, runs, labels), score_table(found), difference_table(found))
         return {
             "heading": "Generalists and specialists" if found.fact == "scope" else
