@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mubench_gen.cli.cluster_option import cluster_option
 from mubench_gen.cli.inference_options import (
     adjust_option,
     explained,
@@ -64,6 +65,7 @@ Examples:
     "--unfinished", is_flag=True, help="Compare unfinished runs on the items that they have."
 )
 @metric_option
+@cluster_option
 @adjust_option
 @margin_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of random signs. [0]")
@@ -77,6 +79,7 @@ def command(
     intersection: bool,
     unfinished: bool,
     metric: tuple[str, ...],
+    cluster: tuple[str, ...],
     adjust: Adjust,
     margin: float | None,
     seed: int,
@@ -97,7 +100,7 @@ def command(
 
     if all_pairs and base_pairs:
         raise SettingError("--all-pairs and --base-pairs exclude each other: give one of them.")
-    loaded = [load_run(path) for path in runs]
+    loaded = [load_run(path, cluster=cluster) for path in runs]
     metrics, missing = metrics_of_all(loaded, metric)
     with results_only():
         found = compare(

@@ -71,12 +71,15 @@ class Clustering:
         names = {*self.fields} if not self._of_tasks else {*self._of_tasks.values()}
         return names.pop() if len(names) == 1 else "cluster"
 
+    def name(self, record: Record) -> str:
+        """The cluster of a record by the first field."""
+        self.check.add(record)
+        return cluster_of(record, self._of_tasks.get(record["task"], self.fields[0]))
+
     def __call__(self, record: Record) -> tuple[int, ...]:
         if self.fields == BY_IMAGE and not self._of_tasks:
             return (hashed(image_of(record)),)
-        self.check.add(record)
-        fields = (self._of_tasks.get(record["task"], self.fields[0]), *self.fields[1:])
-        names = [cluster_of(record, field) for field in fields]
+        names = [self.name(record), *(cluster_of(record, field) for field in self.fields[1:])]
         return tuple(map(hashed, names if len(names) == 1 else [*names, "\0".join(names)]))
 
 
