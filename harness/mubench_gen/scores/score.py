@@ -30,7 +30,15 @@ from mubench_gen.scores.truncation import Truncation, TruncationTally
 from mubench_gen.storage.records import Record
 
 _PARTS = ("tasks", "datasets", "prompts", "readouts")
-_INFERENCE = ("answered_ci95", "corrected_ci95", "clusters", "worth", "cautions", "chance_p")
+_INFERENCE = (
+    "answered_ci95",
+    "corrected_ci95",
+    "clusters",
+    "worth",
+    "size",
+    "cautions",
+    "chance_p",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +50,8 @@ class Score:
     chance_corrected: (accuracy − chance) / (1 − chance). ci95: of accuracy, clustered by
     image or what else was asked for. statuses: the share of each status among n. answered_ci95,
     corrected_ci95: of the two other accuracies. clusters: the images, or what else; worth: as
-    many that weigh the same; cautions: why the intervals may not hold; chance_p:
-    of the test that the accuracy is at chance. accuracy_strict and
+    many that weigh the same; size: as many independent items; cautions: why the intervals may
+    not hold; chance_p: of the test that the accuracy is at chance. accuracy_strict and
     answered_strict: where only the rules of `parser.strictness` count, and what others read is
     unanswered.
     """
@@ -61,6 +69,7 @@ class Score:
     corrected_ci95: tuple[float, float] | None = None
     clusters: int = 0
     worth: float | None = None
+    size: float | None = None
     cautions: tuple[str, ...] = ()
     chance_p: float | None = None
     accuracy_strict: float | None = None
@@ -229,6 +238,7 @@ class ScoreTally:
             corrected_ci95=None if whole is None else corrected_ends(whole.ci95, chance),
             clusters=0 if whole is None else whole.clusters,
             worth=None if whole is None else whole.worth,
+            size=None if whole is None else whole.size,
             cautions=() if whole is None else whole.cautions,
             chance_p=None if whole is None else whole.differs_from(chance),
             accuracy_strict=firm_right / n,
