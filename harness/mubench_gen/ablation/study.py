@@ -232,7 +232,13 @@ def measured(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, MetricFin
         for model, own in zip(study.models, _runs_of_models(study, runs), strict=True):
             plan = model[0].plan
             parts = _placed(study.grid, own, needs_of(plan.metrics))
-            found[plan.name] = metric_findings(study.grid, parts, plan.metrics, seed=study.seed)
+            found[plan.name] = metric_findings(
+                study.grid,
+                parts,
+                plan.metrics,
+                seed=study.seed,
+                clustering=own[0][1].clustering,
+            )
     return found
 
 
@@ -244,7 +250,7 @@ def _runs_of_models(study: Study, runs: Sequence[Run]) -> list[list[tuple[int, R
 
 def answers(grid: Grid, runs: Sequence[tuple[int, Run]]) -> Answers:
     """One model's answers on the grid; `runs` are (number of the condition, run)."""
-    return read_answers(*_placed(grid, runs))
+    return read_answers(*_placed(grid, runs), clustering=runs[0][1].clustering if runs else None)
 
 
 def _placed(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.cluster_option import cluster_option
+from mubench_gen.cli.compare_plan import WantedPlan, plan_options, show_assumed, show_plan
 from mubench_gen.cli.inference_options import (
     adjust_option,
     explained,
@@ -35,11 +37,13 @@ Examples:
   mubench-gen compare runs/a runs/b --margin 2         is one no worse, by 2 points?
   mubench-gen compare runs/a runs/b --intersection     only the items that both have
   mubench-gen compare runs/* --group scope             generalists against specialists
+  mubench-gen compare runs/a runs/b --cluster slide    the images of a slide are alike
+  mubench-gen compare runs/a runs/b --plan --difference 2     images to find 2 points
 """
 
 
 @click.command("compare", epilog=_EXAMPLES)
-@click.argument("runs", nargs=-1, required=True, type=PATH)
+@click.argument("runs", nargs=-1, type=PATH)
 @click.option("--all-pairs", is_flag=True, help="Compare all pairs of runs. [each with the first]")
 @click.option(
     "--base-pairs", is_flag=True, help="Compare each model with the one that it is based on."
@@ -64,9 +68,11 @@ Examples:
     "--unfinished", is_flag=True, help="Compare unfinished runs on the items that they have."
 )
 @metric_option
+@cluster_option
 @adjust_option
 @margin_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of random signs. [0]")
+@plan_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     runs: tuple[Path, ...],
@@ -77,10 +83,12 @@ def command(
     intersection: bool,
     unfinished: bool,
     metric: tuple[str, ...],
+    cluster: tuple[str, ...],
     adjust: Adjust,
     margin: float | None,
     seed: int,
     as_json: bool,
+    **planned: Any,
 ) -> None:
     """Compare runs on the same items: paired, clustered by image.
 
@@ -97,7 +105,12 @@ def command(
 
     if all_pairs and base_pairs:
         raise SettingError("--all-pairs and --base-pairs exclude each other: give one of them.")
-    loaded = [load_run(path) for path in runs]
+    wanted = WantedPlan(**planned)
+    wanted.check(runs)
+    if wanted.planning and not runs:
+        show_assumed(wanted, as_json=as_json)
+        return
+    loaded = [load_run(path, cluster=cluster) for path in runs]
     metrics, missing = metrics_of_all(loaded, metric)
     with results_only():
         found = compare(
@@ -112,7 +125,9 @@ def command(
             margin=None if margin is None else margin / 100,
             seed=seed,
         )
-    if as_json:
+    if wanted.planning:
+        show_plan(found, wanted, as_json=as_json)
+    elif as_json:
         print_json(found.as_dict())
     else:
         _show(found, missing)

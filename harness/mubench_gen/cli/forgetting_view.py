@@ -33,6 +33,7 @@ def report(
     as_json: bool,
     adjust: Adjust = "maxt",
     margin: float | None = None,
+    cluster: Sequence[str] = (),
 ) -> None:
     """Print what each run forgot and learned against the first, the base's, or write a page."""
     from mubench_gen.cli.tables import print_json
@@ -40,7 +41,7 @@ def report(
     from mubench_gen.runs.results import load_run
 
     margin = MARGIN if margin is None else margin
-    loaded = [load_run(path) for path in folders(runs)]
+    loaded = [load_run(path, cluster=cluster) for path in folders(runs)]
     found = forgetting(loaded, adjust=adjust, margin=margin)
     if html is not None:
         _write_page(found, html)

@@ -130,7 +130,12 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
         html = None if wanted.html is None else Path(wanted.html)
         margin = None if wanted.margin is None else wanted.margin / 100
         forgetting_view.report(
-            runs, html=html, as_json=wanted.as_json, adjust=wanted.adjust, margin=margin
+            runs,
+            html=html,
+            as_json=wanted.as_json,
+            adjust=wanted.adjust,
+            margin=margin,
+            cluster=wanted.cluster,
         )
         return
     from mubench_gen.console.progress import log

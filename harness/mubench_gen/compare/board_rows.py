@@ -28,7 +28,7 @@ from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import BreakdownTally, value_order
 from mubench_gen.scores.localization import BoxScore, is_box_record
 from mubench_gen.scores.metadata import ABSENT
-from mubench_gen.scores.score import Score, Scores, score
+from mubench_gen.scores.score import Score, Scores
 from mubench_gen.storage.records import Record
 
 Mask = npt.NDArray[np.bool_]
@@ -134,7 +134,7 @@ def _groups_of_tasks(reading: Reading) -> dict[str, str]:
 def _scored(
     run: Run, names: frozenset[str] | None, groups: Mapping[str, str], fields: Sequence[str]
 ) -> _Scored:
-    tally = BreakdownTally((_GROUP, *fields))
+    tally = BreakdownTally((_GROUP, *fields), run.clustering)
 
     def watched() -> Iterator[Record]:
         for record in run.outcomes(fields):
@@ -143,7 +143,7 @@ def _scored(
                     tally.add({**record, _GROUP: groups.get(record["task"], "")})
                 yield record
 
-    scores = score(watched())
+    scores = run.score(watched())
     return _Scored(scores, tally.scores())
 
 

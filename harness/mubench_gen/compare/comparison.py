@@ -26,6 +26,7 @@ from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, side_v
 from mubench_gen.compare.preconditions import Comparability, comparability
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.clusters import IMAGE
 from mubench_gen.scores.joint import DRAWS, Adjust
 from mubench_gen.scores.metadata import check_facts
 from mubench_gen.scores.metrics import ChosenMetric
@@ -164,7 +165,7 @@ def compare(
         items=int(found.wanted.sum()),
         items_in_any=len(reading.items),
         accepted=accepted,
-        notes=found.notes,
+        notes=(*found.notes, *_clustered(runs)),
         differences=differences,
         overall=overall,
         adjust=adjust,
@@ -172,6 +173,17 @@ def compare(
         seed=seed,
         metrics={one.key: MetricComparison(one, *_compared(pairing, one)) for one in metrics},
     )
+
+
+def _clustered(runs: Sequence[Run]) -> list[str]:
+    """What the runs are clustered by, where that is not the image."""
+    fields = list(dict.fromkeys(run.clustering.noun for run in runs))
+    both = any(len(run.clustering.fields) > 1 for run in runs)
+    told = [] if fields == [IMAGE] else [f"Clustered by {', '.join(fields)}"]
+    if both:
+        first = runs[0].clustering.fields[0]
+        told = [f"A comparison takes one field: clustered by {first}"]
+    return told
 
 
 def _accepted(

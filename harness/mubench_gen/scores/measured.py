@@ -118,6 +118,7 @@ def measure(
         for part, field in fields.items():
             known = codes[part]
             places[part].append(known.setdefault(value_of(record, field), len(known)))
+    clustering.check.done()
     image = np.array(images, np.uint64)
     at = {part: np.array(place, np.int64) for part, place in places.items()}
     return {
