@@ -22,6 +22,7 @@ Standing = Literal["leads", "tied", "behind", ""]
 
 POOLED, GROUPS, TASKS, BOXES = "pooled", "groups", "tasks", "boxes"
 MODALITY = "modality"  # breaks a board down where nothing else is asked for
+_GROUPS = ("coarse", "fine", "cognition", "localization")
 _LOOKED_AT = 1_000  # records in which a modality is looked for
 
 
@@ -125,6 +126,11 @@ def _heading(row: Row) -> str:
     if row.part in (GROUPS, TASKS):
         return row.group or "tasks"
     return "boxes, GRIT score" if row.part == BOXES else f"by {row.part}"
+
+
+def group_order(group: str) -> tuple[int, str]:
+    """A sort key for groups of tasks: the benchmark's in its own order, others behind."""
+    return (_GROUPS.index(group) if group in _GROUPS else len(_GROUPS)), group
 
 
 def boards(runs: Sequence[Run], *, by: Sequence[str] | None = None, seed: int = 0) -> list[Board]:

@@ -19,6 +19,7 @@ from mubench_gen.compare.board import (
     Entrant,
     Row,
     Standing,
+    group_order,
 )
 from mubench_gen.compare.board_words import differences_in_words
 from mubench_gen.compare.comparison import Difference, adjusted
@@ -35,7 +36,6 @@ Mask = npt.NDArray[np.bool_]
 
 LEVEL = 0.05  # of the paired tests
 _GROUP = "group of tasks"  # as a field of the records
-_FIRST = ("coarse", "fine", "cognition", "localization")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def _rows(
     if any(one.scores.pooled.n for one in scored):
         yield _row(POOLED, POOLED, scored)
     tasks = sorted({name for one in scored for name in one.scores.tasks})
-    for group in sorted({groups.get(name, "") for name in tasks}, key=_group_order):
+    for group in sorted({groups.get(name, "") for name in tasks}, key=group_order):
         members = [name for name in tasks if groups.get(name, "") == group]
         if 1 < len(members) < len(tasks):
             yield _row(GROUPS, group, scored, group=group)
@@ -233,10 +233,6 @@ def _box_cell(found: BoxScore | None) -> Cell:
 
 def _first(values: Iterable[float | None]) -> float | None:
     return next((value for value in values if value is not None), None)
-
-
-def _group_order(group: str) -> tuple[int, str]:
-    return (_FIRST.index(group) if group in _FIRST else len(_FIRST)), group
 
 
 def _field(part: str) -> str:

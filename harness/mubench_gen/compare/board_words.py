@@ -43,7 +43,7 @@ def differences_in_words(found: Comparability, labels: Sequence[str]) -> list[st
 def some(names: Sequence[str], word: str = "and", most: int = _SHOWN) -> str:
     """Names as a sentence has them: "a, b and c", "a, b, c and 4 more"."""
     if len(names) > most:
-        return f"{', '.join(names[:most])} and {len(names) - most} more"
+        return f"{', '.join(names[:most])} {word} {len(names) - most} more"
     *others, last = names
     return f"{', '.join(others)} {word} {last}" if others else last
 
@@ -68,12 +68,14 @@ def _leader(board: Board) -> str:
     words = f"{some([names[at] for at in level])} {verb} with {score}"
     tied = [at for at in tried if row.cells[at].standing == "tied" and at not in level]
     behind = [at for at in tried if row.cells[at].standing == "behind"]
-    known = f" It is ahead of {some([names[at] for at in behind])}." if behind else ""
+    subject = "It is" if len(level) == 1 else "They are"
+    known = f" {subject} ahead of {some([names[at] for at in behind])}." if behind else ""
     if tied:
-        told = some([f"{names[at]} ({_behind(row.cells[at])})" for at in tied])
-        return f"{words}; it is not known to be ahead of {told}.{known}"
+        told = some([f"{names[at]} ({_behind(row.cells[at])})" for at in tied], "or")
+        who = "it is" if len(level) == 1 else "they are"
+        return f"{words}; {who} not known to be ahead of {told}.{known}"
     if len(level) > 1 or not behind:
-        return f"{words}.{known.replace('It is', 'They are')}"
+        return f"{words}.{known}"
     worst = max(row.cells[at].p_holm or 0.0 for at in behind)
     who = f"all {len(behind)} others" if len(behind) > 1 else names[behind[0]]
     return f"{words}, ahead of {who} (paired test, p {_p(worst)})."

@@ -57,7 +57,8 @@ def inline(content: str, drawing: Drawing) -> str:
     box = re.search(r'viewBox="[^"]*"', opening[0])
     assert box is not None
     tag = (
-        f'<svg xmlns="{_SVG}" xmlns:xlink="{_XLINK}" class="figure" {box[0]} width="{width:.0f}" height="{height:.0f}" role="img" '
+        f'<svg xmlns="{_SVG}" xmlns:xlink="{_XLINK}" class="figure" {box[0]} '
+        f'width="{width:.0f}" height="{height:.0f}" role="img" '
         f'aria-label="{escape(drawing.title)}" stroke-linejoin="round" stroke-linecap="butt">'
     )
     return re.sub(r"\n\s*", "\n", body[: opening.start()] + tag + body[opening.end() :]).strip()

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mubench_gen.compare.board import group_order
 from mubench_gen.compare.model_groups import group_runs
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import interval, percent
@@ -186,7 +187,8 @@ class Sections:
         rows = {"pooled": [study.scores.pooled for study in self.studies]}
         for name in self._names("tasks"):
             rows[name] = [study.scores.tasks.get(name) for study in self.studies]
-        for group in dict.fromkeys(groups.get(name, "") for name in self._names("tasks")):
+        of_tasks = dict.fromkeys(groups.get(name, "") for name in self._names("tasks"))
+        for group in sorted(of_tasks, key=group_order):
             members = [n for n in rows if n == "pooled" or groups.get(n, "") == group]
             found = [self._group(name, rows.pop(name)) for name in members if name in rows]
             yield from self._plots(found, group or "tasks")
