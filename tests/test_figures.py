@@ -84,7 +84,7 @@ def test_every_mark_says_its_numbers_when_it_is_pointed_at(runs: list[mubench_ge
     content = drawn("dots", runs).content("svg").decode()
     score = runs[0].scores.tasks["stain"]
     assert f"{100 * (score.accuracy or 0):.1f} % (" in content
-    assert content.count("<g><title>") == 2 * 4
+    assert content.count("<g><title>") == 2 * 2 * 4  # a dot and its interval
 
 
 def test_nine_series_are_told_apart_by_names_and_not_by_colours() -> None:

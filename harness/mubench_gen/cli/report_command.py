@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.cluster_option import cluster_option
 from mubench_gen.cli.metric_option import chosen, metric_option
 from mubench_gen.cli.report_options import Wanted, check
 from mubench_gen.cli.user_path import PATH, expanded
@@ -65,6 +66,7 @@ _IN_MEMORY = 64 * 2**20  # bytes; a larger export is buffered on disk
     help="An option of the format; of a figure width=MM or task=A+B.",
 )
 @metric_option
+@cluster_option
 @click.option("--out", type=PATH, metavar="FILE", help="File that --format or --figure writes.")
 @click.option(
     "--by",
@@ -130,7 +132,7 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
     from mubench_gen.runs.shown_images import notes
     from mubench_gen.runs.studies import runs_in
 
-    loaded = [load_run(path) for path in runs_in(runs)]
+    loaded = [load_run(path, cluster=wanted.cluster) for path in runs_in(runs)]
     for note in notes([run.dir for run in loaded]):
         log(note)
     if wanted.html is not None:
@@ -255,10 +257,10 @@ def _print_json(runs: Sequence[Run], wanted: Wanted) -> None:
     from mubench_gen.cli import plugin_sections
     from mubench_gen.cli.board_view import summaries_document
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.scores.breakdown import breakdowns
+    from mubench_gen.runs.results import breakdowns_of
 
     metrics = chosen(wanted.metric)
-    found = breakdowns((run.outcomes(wanted.by) for run in runs), wanted.by) if wanted.by else []
+    found = breakdowns_of(runs, wanted.by) if wanted.by else []
     summaries = [run.summary(measured=run.measured(metrics, wanted.by)) for run in runs]
     if wanted.by:
         for summary, one in zip(summaries, found, strict=True):

@@ -17,6 +17,7 @@ class Wanted:
     form: str | None
     options: tuple[str, ...]
     metric: tuple[str, ...]
+    cluster: tuple[str, ...]
     out: Path | None
     by: tuple[str, ...]
     group: str | None

@@ -1,4 +1,4 @@
-"""What fine-tunes learned and forgot, as one HTML file without a script."""
+"""What fine-tunes learned and forgot, as one HTML file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mubench_gen.console.numbers import Shares, p_value, percent, signed
 from mubench_gen.console.outlet import printable
 from mubench_gen.report.figures.bars import Changed, changes
 from mubench_gen.report.figures.drawing import Drawing, styled
-from mubench_gen.report.html.static import html_table, static_page
+from mubench_gen.report.html.static import html_figure, html_table, static_page
 
 _WIDTH = 6.5  # inches
-_HEADS = ("", "items", "before", "after", "forgotten", "learned", "kept", "change", "95 % CI", "p",
-          "p (Holm)")  # fmt: skip
+_HEADS = ("part", "items", "before", "after", "forgotten", "learned", "kept", "change", "95 % CI",
+          "p", "p (Holm)")  # fmt: skip
 
 
 def page(found: Forgetting) -> str:
@@ -52,8 +52,8 @@ def _section(found: Forgetting, name: str) -> Sequence[str]:
     title = f"{found.base} → {name}"
     return (
         f"<h2>{escape(title)}</h2>",
-        f"<div class=scroll>{figure(found.of(name, 'tasks'), title).inline()}</div>",
-        html_table(_HEADS, [_cells(one) for one in found.of(name)]),
+        html_figure(figure(found.of(name, "tasks"), title)),
+        html_table(_HEADS, [_cells(one) for one in found.of(name)], name=f"Table of {title}"),
     )
 
 

@@ -1,4 +1,4 @@
-"""A sweep as one HTML file: the frontier, accuracy along α, the tables; no script."""
+"""A sweep as one HTML file: the frontier, accuracy along α, the tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mubench_gen.interpolation.sweep.frontier import (
 )
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
 from mubench_gen.report.figures.squares import Step, frontier
-from mubench_gen.report.html.static import html_table, static_page
+from mubench_gen.report.html.static import html_figure, html_table, static_page
 
 _HEADS = (
     "α", "in-domain", "rest", "mean", "in-domain − base", "rest − base", "mean − base",
@@ -27,9 +27,13 @@ _HEADS = (
 def page(found: Frontier, title: str) -> str:
     """The whole page as text."""
     parts = [
-        f"<div class=scroll>{figure(found).inline()}</div>",
-        html_table(_HEADS, ends_rows(found)),
-        html_table(["task (*: in-domain)", "items", *found.alphas], task_rows(found)),
+        html_figure(figure(found)),
+        html_table(_HEADS, ends_rows(found), name="Accuracy by α"),
+        html_table(
+            ["task (*: in-domain)", "items", *found.alphas],
+            task_rows(found),
+            name="Accuracy by task",
+        ),
     ]
     return static_page(title, parts, explained(found), by="sweep")
 

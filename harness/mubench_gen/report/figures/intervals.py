@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,7 +79,8 @@ def interval_dots(
         height = count * lane
         for at, mark in enumerate(group.marks):
             y = -(top + height / 2 + (at - (len(group.marks) - 1) / 2) * lane)
-            found.tip(_mark(axes, mark, y, len(series) or 1), (told or _said)(mark))
+            for part in _mark(axes, mark, y, len(series) or 1):
+                found.tip(part, (told or _said)(mark))
             if named:
                 places.append(y)
                 labels.append((mark.label, SOFT if series else INK, False))
@@ -96,13 +97,16 @@ def interval_dots(
     return found
 
 
-def _mark(axes: Axes, mark: Mark, y: float, count: int) -> Line2D:
+def _mark(axes: Axes, mark: Mark, y: float, count: int) -> Iterator[Line2D]:
+    """Draw the interval and the dot."""
     from matplotlib.lines import Line2D
 
     shade = colour(mark.series, count)
     if mark.ends is not None:
         ends = [100 * end for end in mark.ends]
-        axes.add_line(Line2D(ends, [y, y], color=shade, linewidth=1, clip_on=False))
+        line = Line2D(ends, [y, y], color=shade, linewidth=1, clip_on=False)
+        axes.add_line(line)
+        yield line
     dot = Line2D(
         [100 * mark.value],
         [y],
@@ -116,7 +120,7 @@ def _mark(axes: Axes, mark: Mark, y: float, count: int) -> Line2D:
         zorder=3,
     )
     axes.add_line(dot)
-    return dot
+    yield dot
 
 
 def _rules(axes: Axes, group: Group, top: float, bottom: float) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mubench_gen.compare.board import group_order
+from mubench_gen.compare.board import boards, group_order
 from mubench_gen.compare.model_groups import group_runs
 from mubench_gen.console.formats import TextTable
-from mubench_gen.console.numbers import interval, percent
+from mubench_gen.console.numbers import percent
 from mubench_gen.console.outlet import printable, printable_lines
 from mubench_gen.plugins.extension import Section
 from mubench_gen.report.figures.bars import Places, positions
@@ -25,8 +25,9 @@ from mubench_gen.report.group_tables import (
     model_table,
     score_table,
 )
+from mubench_gen.report.html.boards import board_shown
 from mubench_gen.report.html.replies import shown_reply
-from mubench_gen.report.html.runs import HEADINGS, number, run_shown
+from mubench_gen.report.html.runs import number, run_shown
 from mubench_gen.report.html.study import RunStatistics
 from mubench_gen.report.metric_table import beside_tables
 from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, constant_note
@@ -52,7 +53,11 @@ class Sections:
         """The variables of the template."""
         calibrations, prompts = list(self._calibrations()), list(self._prompts())
         breakdowns = [{"name": name, "groups": list(self._by(name))} for name in self.studies[0].by]
-        sections = [("scores", "Scores"), ("tasks", "Tasks")]
+        tasks, placed = list(self._tasks()), list(self._positions())
+        confused = any(study.confusions for study in self.studies)
+        sections = [("scores", "Scores")]
+        if tasks:
+            sections.append(("tasks", "Tasks"))
         sections += [(f"by-{i}", f"By {one['name']}") for i, one in enumerate(breakdowns, start=1)]
         measured = self._metrics()
         if measured:
@@ -60,10 +65,14 @@ class Sections:
         groups = self._groups()
         if groups:
             sections.append(("groups", "Groups"))
-        sections.append(("confusion", "Confusion"))
+        if confused:
+            sections.append(("confusion", "Confusion"))
         if calibrations:
             sections.append(("calibration", "Calibration"))
-        sections += [("prompts", "Prompts"), ("positions", "Positions")]
+        if prompts:
+            sections.append(("prompts", "Prompts"))
+        if placed:
+            sections.append(("positions", "Positions"))
         told = list(self._told())
         sections += [(f"told-{i}", _shortened(one["title"])) for i, one in enumerate(told, start=1)]
         sections += [("gallery", "Gallery"), ("provenance", "Provenance")]
@@ -75,15 +84,15 @@ class Sections:
             "runs": [run_shown(study) for study in self.studies],
             "columns": COLUMNS,
             "box_columns": BOX_COLUMNS,
-            "alike": len(self._alike) > 1,
-            "side": list(self._side()),
-            "tasks": list(self._tasks()),
+            "boards": self._boards(),
+            "tasks": tasks,
+            "confused": confused,
             "breakdowns": breakdowns,
             "metrics": measured,
             "groups": groups,
             "calibrations": calibrations,
             "prompts": prompts,
-            "positions": list(self._positions()),
+            "positions": placed,
             "told": told,
         }
 
@@ -129,62 +138,26 @@ class Sections:
             seen |= study.items
         return False
 
-    @cached_property
-    def _alike(self) -> list[RunStatistics]:
-        """The runs with comparable numbers: finished, no control, the same items."""
-        fair = [study for study in self.studies if study.finished and study.control == "none"]
-        return fair if all(study.items == fair[0].items for study in fair) else []
-
     def _names(self, part: str) -> list[str]:
         found = dict.fromkeys(
             name for study in self.studies for name in getattr(study.scores, part)
         )
         return sorted(found)
 
-    def _side(self) -> Iterator[dict[str, Any]]:
-        pooled = self._beside("pooled", [study.scores.pooled for study in self.studies])
-        yield {"heading": "", "rows": [pooled]}
-        for part in ("tasks", "datasets"):
-            names = self._names(part)
-            if part == "tasks" or len(names) > 1:
-                rows = [
-                    self._beside(name, [getattr(s.scores, part).get(name) for s in self.studies])
-                    for name in names
-                ]
-                yield {"heading": HEADINGS[part], "rows": rows}
-
-    def _beside(self, name: str, scores: Sequence[Score | None]) -> dict[str, Any]:
-        known = [one for one in scores if one is not None and one.n]
-        fair = [
-            one.accuracy
-            for one, study in zip(scores, self.studies, strict=True)
-            if one is not None and one.accuracy is not None and study in self._alike
-        ]
-        best = max(fair) if len(fair) > 1 else None
-        controls = [study.scores.controls.get(name) for study in self.studies]
-        majority = next((one.majority for one in controls if one is not None), None)
-        return {
-            "name": printable(name),
-            "chance": _told({percent(one.chance) for one in known}),
-            "majority": percent(majority) if majority is not None else "",
-            "cells": [
-                {
-                    "accuracy": percent(one.accuracy if one is not None else None),
-                    "interval": interval(one.ci95) if one is not None and one.n else "",
-                    "best": best is not None
-                    and one is not None
-                    and one.accuracy == best
-                    and study in self._alike,
-                }
-                for one, study in zip(scores, self.studies, strict=True)
-            ],
-        }
+    def _boards(self) -> list[dict[str, Any]]:
+        """Models by tasks; runs that share no item stand on boards of their own."""
+        if not any(study.recorded for study in self.studies):
+            return []
+        by = self.studies[0].by
+        found = boards([study.run for study in self.studies], by=tuple(by) if by else None)
+        return [board_shown(board, self.studies) for board in found]
 
     def _tasks(self) -> Iterator[dict[str, Any]]:
         """A plot for each group of tasks; all items stand in the first."""
         several = [study.manifest.get("tasks") or {} for study in self.studies]
         groups = {name: str(t.get("group") or "") for tasks in several for name, t in tasks.items()}
-        rows = {"pooled": [study.scores.pooled for study in self.studies]}
+        rows: dict[str, list[Score | None]] = {}
+        rows["pooled"] = [study.scores.pooled for study in self.studies]
         for name in self._names("tasks"):
             rows[name] = [study.scores.tasks.get(name) for study in self.studies]
         of_tasks = dict.fromkeys(groups.get(name, "") for name in self._names("tasks"))
@@ -246,7 +219,7 @@ class Sections:
                 f"{percent(found.accuracy)}\N{NO-BREAK SPACE}%"
             )
             yield {"plot": Markup(plot.inline()), "label": study.label, "colour": study.colour,
-                   "words": words}  # fmt: skip
+                   "number": study.number, "words": words}  # fmt: skip
 
     def _positions(self) -> Iterator[dict[str, Any]]:
         pooled = [study.scores.controls["pooled"] for study in self.studies]
@@ -266,7 +239,7 @@ class Sections:
             with styled():
                 plot = positions([placed], top=top, first=study.number, count=len(self.studies))
             yield {"plot": Markup(plot.inline()), "label": study.label, "colour": study.colour,
-                   "words": words}  # fmt: skip
+                   "number": study.number, "words": words}  # fmt: skip
 
     def _prompts(self) -> Iterator[dict[str, Any]]:
         models: dict[tuple[str, str], list[RunStatistics]] = {}
