@@ -9,7 +9,7 @@ from mubench_gen.compare.preconditions import Comparability
 from mubench_gen.console.numbers import interval, p_value, percent
 
 if TYPE_CHECKING:
-    from mubench_gen.compare.board import Board, Cell, Row
+    from mubench_gen.compare.board import Board, Cell
 
 _SHOWN = 3
 
@@ -84,7 +84,9 @@ def _leader(board: Board) -> str:
 def _none_can(board: Board) -> str:
     """The tasks on which no ranked run is above chance."""
     tasks = [row for row in board.rows if row.part == "tasks" and row.chance is not None]
-    failed = [row.name for row in tasks if not any(_above(row, at) for at in board.ranked)]
+    failed = [
+        row.name for row in tasks if not any(row.cells[at].chance == "above" for at in board.ranked)
+    ]
     if not tasks or not board.ranked:
         return ""
     who = "No model" if len(board.ranked) > 1 else "It"
@@ -92,11 +94,6 @@ def _none_can(board: Board) -> str:
     if failed:
         return f"{who} {verb} known to be above chance on {some(failed, 'or')}."
     return f"{'Some model' if len(board.ranked) > 1 else 'It'} is above chance on every task."
-
-
-def _above(row: Row, at: int) -> bool:
-    ci95 = row.cells[at].ci95
-    return ci95 is not None and row.chance is not None and ci95[0] > row.chance
 
 
 def _without_images(board: Board) -> str:
