@@ -29,8 +29,10 @@ from mubench_gen.report.html.boards import board_shown
 from mubench_gen.report.html.replies import shown_reply
 from mubench_gen.report.html.runs import number, run_shown
 from mubench_gen.report.html.study import RunStatistics
+from mubench_gen.report.html.study_sections import study_sections
 from mubench_gen.report.metric_table import beside_tables
 from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, constant_note
+from mubench_gen.runs.studies import studies_around
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score
 
@@ -58,6 +60,10 @@ class Sections:
         sections = [("scores", "Scores")]
         if tasks:
             sections.append(("tasks", "Tasks"))
+        several = list(study_sections(studies_around([study.run for study in self.studies])))
+        sections += [
+            (f"study-{i}", _shortened(one["title"])) for i, one in enumerate(several, start=1)
+        ]
         sections += [(f"by-{i}", f"By {one['name']}") for i, one in enumerate(breakdowns, start=1)]
         measured = self._metrics()
         if measured:
@@ -87,6 +93,7 @@ class Sections:
             "boards": self._boards(),
             "tasks": tasks,
             "confused": confused,
+            "several": several,
             "breakdowns": breakdowns,
             "metrics": measured,
             "groups": groups,
@@ -258,7 +265,10 @@ class Sections:
                 "name": printable(f"{plugin} · {model}"),
                 "words": _spread(studies, len(found)),
                 "groups": list(
-                    self._plots([_of_prompt(n, o) for n, o in sorted(found.items())], "")
+                    self._plots(
+                        [_of_prompt(n, o) for n, o in sorted(found.items())],
+                        f"Effect of the prompt on {plugin} · {model}",
+                    )
                 ),
             }
 
