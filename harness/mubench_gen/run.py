@@ -78,7 +78,7 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
         log(f"At temperature 0 the {settings.repeats} repeats ask the same greedy request again.")
     plan = as_begun(plan, folder)
     with locked(folder), _fewer_collections():
-        run = Run(folder)
+        run = Run(folder, settings.cluster)
         recorded = run.recorded_metrics()
         here = planned(plan)
         whole = here if plan.shard is None else planned(plan.whole())

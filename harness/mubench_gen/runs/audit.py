@@ -107,7 +107,7 @@ def audit(run: Run, labels: Mapping[str, str]) -> Audit:
         kinds: list[str | None] = []
         for record in records:
             right, image = bool(record["correct"]), hashed(image_of(record))
-            tally.add(record["status"], right, len(record["options"]), image)
+            tally.add(record["status"], right, len(record["options"]), (image,))
             label = labels.get(record["id"])
             if label is None:
                 continue

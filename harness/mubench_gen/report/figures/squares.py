@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mubench_gen.console.formats import folded
 from mubench_gen.console.numbers import percent
 from mubench_gen.report.figures import drawing
-from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare, folded
+from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare
 from mubench_gen.report.figures.palette import INK, LINE, PAPER, SERIES, SOFT, colour
 from mubench_gen.scores.calibration import Calibration
 
@@ -16,8 +17,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def reliability(several: Sequence[tuple[str, Calibration]], *, width: float = COLUMN) -> Drawing:
-    """Accuracy against confidence, a square a model; on the diagonal a model is calibrated."""
+def reliability(
+    several: Sequence[tuple[str, Calibration]],
+    *,
+    width: float = COLUMN,
+    first: int = 0,
+    count: int = 0,
+) -> Drawing:
+    """Accuracy against confidence, a square a model; on the diagonal a model is calibrated.
+
+    `first`, `count`: the place of the first among all runs of a page, and their number.
+    """
     columns = min(len(several), max(1, round(width / (COLUMN / 2))))
     rows = -(-len(several) // columns)
     side = width / max(columns, 2)
@@ -25,7 +35,7 @@ def reliability(several: Sequence[tuple[str, Calibration]], *, width: float = CO
     found = Drawing(figure, "Reliability: accuracy against confidence", _told(several))
     for place, (label, one) in enumerate(several):
         axes = figure.add_subplot(rows, columns, place + 1)
-        _calibrated(found, axes, one, colour(place, len(several)))
+        _calibrated(found, axes, one, colour(first + place, count or len(several)))
         axes.set_title(folded(f"{label}: expected error {percent(one.ece)}", 30), fontsize=SMALL)
         axes.set_xlabel("confidence, %")
         axes.set_ylabel("accuracy, %")
