@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from mubench_gen._version import __version__
+from mubench_gen.cli.common_options import equip
 
 # name → the line in --help; the command is `command` in the module of that name.
 _COMMANDS = {
@@ -18,6 +19,7 @@ _COMMANDS = {
     "data": "Describe, fetch, check or import a data set; join shards.",
     "score": "Read a run's stored replies again and score them.",
     "report": "Show the scores of runs as tables or as an HTML page.",
+    "view": "Look at runs in a browser: items, images, replies, live.",
     "runs": "List runs; verify, repeat, pack, export and import them.",
     "compare": "Compare runs on the same items: differences, intervals, tests.",
     "ablate": "Evaluate a grid of prompts: how much does the score depend on them?",
@@ -38,7 +40,7 @@ class LazyGroup(click.Group):
             return None
         module = import_module(f"mubench_gen.cli.{cmd_name}_command")
         command: click.Command = module.command
-        return command
+        return equip(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -84,3 +86,6 @@ def cli(ctx: click.Context) -> None:
     """
     if os.environ.get("NO_COLOR"):  # rich heeds it, click doesn't
         ctx.color = False
+
+
+equip(cli)

@@ -109,7 +109,7 @@ def command(
         raise SettingError("Which run? Give its folder: mubench-gen score runs/ID.")
     loaded = load_run(run)
     if audit is not None:
-        draw_audit(loaded, audit, seed=seed, out=out)
+        draw_audit(loaded, audit, seed=seed, out=out, as_json=as_json)
         return
     if audited is not None:
         show_audit(loaded, audited, as_json=as_json)

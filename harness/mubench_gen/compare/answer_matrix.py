@@ -18,7 +18,6 @@ from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
 from mubench_gen.scores.metrics import ChosenMetric, needs_of
-from mubench_gen.scores.score import image_of
 
 Codes = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -140,6 +139,7 @@ def read_outcomes(
         rights, unread = array("b"), array("b")
         measured = [array("d") for _ in metrics]
         contradictions = boxes = 0
+        clustering = run.clustering
         for record in content.records(run, run.outcomes((*fields, *needs_of(metrics)))):
             if is_box_record(record):
                 boxes += 1
@@ -153,7 +153,7 @@ def read_outcomes(
                 known |= field_names(record) if item < 1_000 else set()
             order, gold = record["order"], record["gold"]
             answer = (order[gold] if gold < len(order) else gold) * 1_000 + len(record["options"])
-            row = (item, variants(record["id"][len(name) :]), images(image_of(record)), answer)
+            row = (item, variants(record["id"][len(name) :]), images(clustering(record)[0]), answer)
             for column, code in zip(columns, row, strict=True):
                 column.append(code)
             status = record["status"]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from mubench_gen.console.outlet import MASK
 from mubench_gen.errors import SettingError
 from mubench_gen.plan.settings import Settings, read_config
@@ -36,10 +38,13 @@ def _whole(name: str) -> str:
     return os.path.abspath(user_path(name))
 
 
-def read_settings(path: Path) -> dict[str, Any]:
-    """The settings in a --config file: TOML, or a run's manifest (a .json file)."""
+def read_settings(path: Path, own: type[BaseModel] | None = None) -> dict[str, Any]:
+    """The settings in a --config file: TOML, or a run's manifest (a .json file).
+
+    `own` as in `read_config`: further keys of a TOML file.
+    """
     if path.suffix != ".json":
-        return read_config(path)
+        return read_config(path, own)
     return settings_again(read_manifest(path.parent, path.name))
 
 

@@ -64,7 +64,7 @@ def refuse_pack(folder: Path) -> None:
     """RunFolderError for the folder of a pack, in which nothing is written."""
     if (folder / PACK).exists():
         raise RunFolderError(
-            f"{folder.name} is a pack, which stays as it is: `unzip` it into a folder and give that."
+            f"{folder.name} is a pack, which stays as it is: `unzip` it, and give the folder."
         )
 
 
