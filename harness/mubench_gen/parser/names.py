@@ -54,8 +54,9 @@ _LATIN_WORDS = (
     "versus",
 )
 _SPECIES = re.compile(r"\. ?([a-z]{3,})(?![^\W_])(?= [a-z]|)")
+_SMALL_WORD = re.compile(r"[a-z]+")
 _WORD_BEFORE = re.compile(r"([^\W\d_])[^\W\d_]{2,}[ ]?[(\[]$")
-_SIZE = re.compile(
+SIZE = re.compile(
     r"[)\]]\s?\d+(?:[.,]\d+)?\s?(?:[µμn]m\b|um\b|mm\b|cm\b|[x×%]|kv\b)", re.IGNORECASE
 )
 _FIGURE = re.compile(
@@ -93,6 +94,12 @@ def is_panel(reply: ReplyText, start: int) -> bool:
     return not any(len(option) == 1 or any(map(option.count, _NOUNS)) for option in options)
 
 
+def may_be_epithet(text: str) -> bool:
+    """Whether the text begins with a word that may be a species' second one."""
+    word = _SMALL_WORD.match(text)
+    return word is not None and (word[0] in _EPITHETS or _LATIN.fullmatch(word[0]) is not None)
+
+
 def _is_species(reply: ReplyText, start: int, end: int) -> bool:
     """ "E. coli"; "B. nucleus" is a label with a text."""
     text = reply.text
@@ -114,7 +121,7 @@ def _owns_text(reply: ReplyText, start: int, end: int) -> bool:
 
 def _is_sized(reply: ReplyText, end: int) -> bool:
     """ "(A) 10 µm", a panel with its scale; not where the options are numbers."""
-    if _SIZE.match(reply.text, end) is None:
+    if SIZE.match(reply.text, end) is None:
         return False
     return not any(key[1:2].isdigit() for key in reply.choices.keys)
 

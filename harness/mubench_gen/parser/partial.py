@@ -44,6 +44,9 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
     if not tokens.spans or len(tokens.spans) > _WORDS:
         return
     start, end = tokens.spans[0][0], tokens.spans[-1][1]
+    words = set(tokens.joined.split())
+    if len(words) > 2 * max(key.count(" ") for key in reply.choices.keys):
+        return  # a sentence about something else that happens to hold the words
     index = _quoted(reply, tokens.joined, reply.low[start:end])
     if index is None:
         index = _overlapping(reply, tokens.joined)

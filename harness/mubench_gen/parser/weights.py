@@ -21,6 +21,8 @@ _OF = re.compile(
 )
 _LABEL_BEFORE = re.compile(r"([A-Za-z0-9]{1,3})[)\]\"']?[ ]{0,2}[:=(-]?[ ]{0,2}(?:is |at )?$")
 _BOX = re.compile(r"(?:[\[(][xX✓✔✗☑✅][\])]|☑|☒|🗹|✅|✔|✓)[ ]{0,3}(?=[^\s\])])")
+_LABEL_ROOM = 12  # the longest match
+_CHECKED = ("x]", "x)", "✗]", "✗)", *"☑☒🗹✅✔✓")  # one is in every match
 _EMPTY = re.compile(r"\[ {0,2}\]|\( \)|☐|□|○|◯|❌|✗|✘|⬜")
 
 
@@ -97,7 +99,7 @@ def _percentages(reply: ReplyText) -> _Weights:
 
 def _before(reply: ReplyText, left: int, end: int) -> int | None:
     left = max(left, end - reply.choices.room)
-    label = _LABEL_BEFORE.search(reply.text, left, end)
+    label = _LABEL_BEFORE.search(reply.text, max(left, end - _LABEL_ROOM), end)
     if label is not None and label[1] in reply.choices.labels.labels:
         return reply.choices.labels.index_of.get(label[1].lower())
     if len(reply.low) > _SHORT:
@@ -109,6 +111,8 @@ def _before(reply: ReplyText, left: int, end: int) -> int | None:
 def checked(reply: ReplyText) -> Iterator[Verdict]:
     """The one box that is checked: "[ ] A\n[x] B", "☐ A ☑ B", "✅ B"."""
     text = reply.text
+    if not any(mark in reply.low for mark in _CHECKED):
+        return
     found = {}
     for box in islice(_BOX.finditer(text), MANY):
         at = skip_fillers(reply, box.end())
