@@ -43,6 +43,7 @@ _BUT = re.compile(r"\bbut(?:\s+rather)?\b|\bsondern\b|\bmais\b|\bsino\b|\bmas\b|
 _STOP = re.compile(r"[\n?!;]|\.(?!\d)")
 _OTHERS = re.compile(r"\b(?:people|students?|many|some|others)\b[^.\n;,]{0,30}$")  # "some think …"
 _OTHER_WORDS = ("people", "student", "many", "some", "others")  # one is in every match
+_NO = re.compile(r"[\s:\"'(*]{0,4}no(?=[\s.,!\"')]*(?:\n|$)|[.,])")
 _NOT_BEFORE = re.compile(r"\b(?:no|não) $")  # "la respuesta no es A"
 _NAMES = ("option", "choice", "answer", "antwort", "réponse", "reponse", "respuesta", "resposta")
 _SPACE = re.compile(r"\s{1,3}[(\[\"']{0,2}")
@@ -132,6 +133,10 @@ def _past_space(low: str, at: int) -> int:
 
 
 def _after_copula(reply: ReplyText, at: int, limit: int, *, denied: bool) -> Verdict | None:
+    if not denied and _NO.match(reply.low, at):
+        found = target_at(reply, at)  # "no" where it is an option
+        if found is not None:
+            return found
     if denied or NOT.match(reply.low, at):
         but = _BUT.search(reply.low, at, limit)
         return target_at(reply, but.end()) if but else None

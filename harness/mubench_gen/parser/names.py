@@ -62,6 +62,13 @@ SIZE = re.compile(
 _FIGURE = re.compile(
     r"\b(?:fig(?:ure|s|\.)?|panels?|insets?|lanes?|subfigures?|plates?)\.? ?\d{0,2}[ (\[]{0,2}$"
 )
+# "The structure labelled 'A'": a letter in the image.
+_MARKED = re.compile(
+    r"\b(?:structures?|organelles?|arrows?|arrowheads?|asterisks?|tissues?)"
+    r" (?:that is |which is )?(?:labell?ed|marked|named|denoted|indicated)"
+    r" (?:as |with |by )?[(\[\"']{0,2}$"
+)
+_LETTER = re.compile(r"(?<![^\W_])[A-Za-z](?![^\W_])")
 _NOUNS = ("fig", "panel", "inset", "lane", "plate")
 _CELLS = re.compile(
     r"[ -](?:cells?|lymphocytes?|fib(?:er|re)s?|bands?|dis[ck]s?|proteins?|subunits?|viruses|virus"
@@ -88,6 +95,8 @@ def is_name(reply: ReplyText, start: int, end: int) -> bool:
 
 def is_panel(reply: ReplyText, start: int) -> bool:
     """Whether a panel of a figure is meant; not where the options speak of panels or letters."""
+    if _MARKED.search(reply.low, max(0, start - 40), start) is not None:
+        return not any(_LETTER.search(option) for option in reply.choices.options)
     if _FIGURE.search(reply.low, max(0, start - 14), start) is None:
         return False
     options = [option.lower() for option in reply.choices.options]
