@@ -17,7 +17,7 @@ from itertools import product
 import numpy as np
 from scipy.stats import beta
 
-from mubench_gen.scores.interval import student
+from mubench_gen.scores.estimand import estimand
 from mubench_gen.scores.paired import effective_size, score_interval
 
 PAIRS = ((0.2, 0.25), (0.5, 0.6), (0.9, 0.9))
@@ -42,9 +42,8 @@ def covered(
         right.append((own < chance).astype(float))
     apart = right[0] - right[1]
     ahead, behind = float((apart > 0).mean()), float((apart < 0).mean())
-    totals = np.bincount(image, weights=apart).astype(np.float64)
-    size = effective_size(apart, totals, np.bincount(image))
-    low, high = score_interval(ahead, behind, size=size, quantile=student(0.95, images - 1))
+    size, quantile = effective_size(estimand(apart, image), ahead + behind)
+    low, high = score_interval(ahead, behind, size=size, quantile=quantile)
     naive = score_interval(ahead, behind, size=len(image), quantile=1.959964)
     true = shares[0] - shares[1]
     return low <= true <= high, naive[0] <= true <= naive[1]

@@ -23,6 +23,7 @@ Here = Callable[..., Outcome]
 # A model's process for each of a thousand small runs would double the time of the tests; what only
 # a process shows is tested with the fixture `hosted`.
 os.environ.setdefault("MUBENCH_GEN_IN_PROCESS", "1")
+os.environ["MUBENCH_GEN_CONFIG"] = ""  # whatever the developer's own file says
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out

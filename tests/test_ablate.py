@@ -121,16 +121,12 @@ def test_a_file_gives_the_same_study_as_flags(
 
 def test_flags_win_over_the_file(here: Here, study: list[str], log: Path, tmp_path: Path) -> None:
     (tmp_path / "grid.toml").write_text('prompt = ["letter", "plain"]\nshots = 0\nlimit = 4\n')
-    document = here(
-        *study, "--config", "grid.toml", "--prompt", "cot", "--json", "--dry-run"
-    ).document
+    document = here(*study, "--config", "grid.toml", "--prompt", "cot", "--json", "--plan").document
     assert document["grid"] == {"prompt": ["cot"], "readout": ["parse"], "shots": ["0"]}
 
 
-def test_a_dry_run_asks_nothing_and_leaves_no_folder(
-    here: Here, study: list[str], log: Path
-) -> None:
-    done = here(*study, *GRID, "--dry-run", "--json", "--run-dir", "s")
+def test_a_plan_asks_nothing_and_leaves_no_folder(here: Here, study: list[str], log: Path) -> None:
+    done = here(*study, *GRID, "--plan", "--json", "--run-dir", "s")
     assert done.code == 0
     assert done.document["surveys"][0]["requests"] == 288
     assert not asked_keys(log)
@@ -304,7 +300,7 @@ def test_contrastive_models_take_captions_and_no_axes_of_chats(here: Here, tmp_p
         refused = here(*common, *axis)
         assert refused.code == 2
         assert "contrastive" in refused.err
-    assert here(*common, "--prompt", "caption,micrograph", "--dry-run").code == 0
+    assert here(*common, "--prompt", "caption,micrograph", "--plan").code == 0
     mixed = here("ablate", "--plugin", "tiny", "--model", "clip,llava", "--data", data)
     assert (mixed.code, "a study of each" in mixed.err) == (2, True)
 
@@ -315,7 +311,7 @@ def test_several_models_are_ranked(
     data = write_data(tmp_path / "slides", [make_row(i) for i in range(10)])
     done = here(
         "ablate", "--plugin", "echo", "--plugin", "tiny", "--model", "tiny=llava", "--data", data,
-        "--prompt", "letter,plain", "--tasks", "modality", "--dry-run", "--json",
+        "--prompt", "letter,plain", "--tasks", "modality", "--plan", "--json",
     )  # fmt: skip
     assert [one["model"] for one in done.document["surveys"]] == ["tiny-llava", "echo-echo"]
     monkeypatch.setenv("ASKED", str(tmp_path / "asked.txt"))
@@ -332,7 +328,7 @@ def test_the_image_behind_the_text_is_a_prefill_of_its_own(
     here: Here, study: list[str], log: Path
 ) -> None:
     done = here(*study, "--prompt", "letter", "--image", "before,after", "--system", "",
-                "--system", "Look well.", "--dry-run", "--json")  # fmt: skip
+                "--system", "Look well.", "--plan", "--json")  # fmt: skip
     (surveyed,) = done.document["surveys"]
     assert surveyed["requests"] == 4 * 36
     assert surveyed["prefills"] == 2 * 12 + 2 * 36

@@ -19,8 +19,9 @@ from mubench_gen.testing import check_plugin
 from .conftest import Here
 from .helpers.checkpoints import ARCHITECTURES, make_checkpoint
 from .helpers.checkpoints.prompts import ask, conversations, render, snapshot
+from .helpers.packages import package
 
-pytest.importorskip("torch")
+package("torch")
 Checkpoints = Callable[[str], Path]
 
 

@@ -285,7 +285,7 @@ def test_a_file_has_a_table_of_axes_and_flags_win(
     (tmp_path / "grid.toml").write_text(
         '[axis]\ntemperature = [0.7, 0]\n"prompt.max_tokens" = [8, 9]\n'
     )
-    args = [*study, "--config", "grid.toml", "--dry-run", "--json"]
+    args = [*study, "--config", "grid.toml", "--plan", "--json"]
     assert here(*args).document["grid"] == {
         "prompt": ["letter"], "readout": ["parse"], "temperature": ["0", "0.7"],
         "prompt.max_tokens": ["8", "9"],
@@ -315,7 +315,7 @@ def test_a_study_that_was_made_before_keeps_its_folder(here: Here, tmp_path: Pat
     done = here(
         "ablate", "--plugin", "echo", "--prompt", "letter,plain", "--labels", "A),1.",
         "--orders", "given,reversed", "--shots", "2,0", "--system", "", "--system", "Look,well.",
-        "--limit", "4", "--tasks", "modality", "--dry-run", "--json",
+        "--limit", "4", "--tasks", "modality", "--plan", "--json",
     )  # fmt: skip
     assert done.document["study_dir"] == "studies/ablate-a1b0adfb"
     assert done.document["grid"]["shots"] == ["2", "0"]

@@ -9,8 +9,9 @@ import pytest
 from mubench_gen.errors import SettingError
 from mubench_gen.images.geometry import area, box_of, iou, mask_of
 from mubench_gen.parser.box_formats import FORMATS, box_format, parse_boxes
+from mubench_gen.scores.estimand import estimand
+from mubench_gen.scores.estimate import mean_estimate
 from mubench_gen.scores.grit import grit_score
-from mubench_gen.scores.interval import clustered_mean_interval
 from mubench_gen.types import Box, Polygon
 
 WIDE = (200, 100)  # an image of 200 × 100 pixels
@@ -146,6 +147,7 @@ def test_the_interval_of_a_mean_is_students_where_each_image_has_one_item() -> N
     mean = sum(scores) / 8
     deviation = (sum((s - mean) ** 2 for s in scores) / 7) ** 0.5
     half = t.ppf(0.975, 7) * deviation / 8**0.5
-    found = clustered_mean_interval([(1, s) for s in scores])
-    assert found == pytest.approx((mean - half, mean + half), rel=0.002)
-    assert clustered_mean_interval([(2, 1.0)]) is None
+    found = mean_estimate(estimand(scores, range(8)))
+    assert found is not None
+    assert found.ci95 == pytest.approx((mean - half, mean + half))
+    assert mean_estimate(estimand([0.4, 0.6], [1, 1])) is None

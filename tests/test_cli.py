@@ -57,6 +57,7 @@ def test_every_flag_of_eval_has_a_setting_and_every_setting_a_flag() -> None:
 
     planning = {"planning", "rate", "gpus", "image_tokens", "reply_tokens"}  # no run's settings
     flags = {parameter.name for parameter in command.params} - {"config", "as_json", "help"}
+    flags -= {"quiet", "verbose", "help_all"}  # what every command has
     assert flags - planning == set(Settings.model_fields)
     assert planning < flags
 
@@ -200,7 +201,7 @@ def test_an_unknown_plugin_is_exit_code_2_of_the_process(mubench: Command) -> No
 def test_a_bug_shows_its_traceback(mubench: Command, cells: Path) -> None:
     (mubench.folder / "sitecustomize.py").write_text(
         "import mubench_gen.scores.score\n"
-        "def broken(*a): raise ZeroDivisionError('a bug')\n"
+        "def broken(*a, **k): raise ZeroDivisionError('a bug')\n"
         "mubench_gen.scores.score.score = broken\n"
     )
     path = os.pathsep.join([str(mubench.folder), os.environ.get("PYTHONPATH", "")])

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("transformers")
+from .helpers.packages import package
+
+package("transformers")
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
 
 

@@ -43,12 +43,49 @@ def test_a_group_lists_its_subcommands_uncut(group: str, here: Here) -> None:
 
 @pytest.mark.parametrize("name", ["eval", "sweep", "ablate"])
 def test_every_option_stands_under_one_heading(name: str, here: Here) -> None:
-    text = here(name, "--help").out.partition("Examples:")[0]
+    text = here(name, "--help-all").out.partition("Examples:")[0]
     shown = re.findall(r"^  (-.*?)(?:  |$)", text, re.MULTILINE)
     command = cli.get_command(click.Context(cli), name)
     assert isinstance(command, Sectioned)
-    assert len(shown) == len(command.params) + 1  # --help
+    there = [param for param in command.params if not getattr(param, "hidden", False)]
+    assert len(shown) == len(there) + 1  # --help
     assert "Other:" not in text
+
+
+@pytest.mark.parametrize("name", ["eval", "sweep", "ablate"])
+def test_the_short_help_shows_the_options_that_most_need_and_where_the_others_are(
+    name: str, here: Here
+) -> None:
+    short, whole = here(name, "-h").out, here(name, "--help-all").out
+    for option in ("--plugin", "--data", "--limit", "--json", "--quiet"):
+        assert option in short
+    assert "--load-timeout" in whole
+    assert "--load-timeout" not in short
+    hidden = re.search(rf"(\d+) more options: mubench-gen {name} --help-all", short)
+    assert hidden is not None
+    rows = [
+        len(re.findall(r"^  -", text.partition("Examples:")[0], re.MULTILINE))
+        for text in (short, whole)
+    ]
+    assert int(hidden[1]) == rows[1] - rows[0]
+    assert "more options" not in whole
+
+
+@pytest.mark.parametrize("words", [*subcommands(), *cli.list_commands(click.Context(cli)), ""])
+def test_every_command_takes_the_options_that_all_have(words: str, here: Here) -> None:
+    for done in (here(*words.split(), "--help-all"), here(*words.split(), "-h")):
+        assert done.code == 0
+        assert {"-q, --quiet", "-v, --verbose"} <= {
+            line.strip().partition("  ")[0] for line in done.out.splitlines()
+        }
+
+
+@pytest.mark.parametrize(
+    "words", [words for words in (*subcommands(), *cli.list_commands(click.Context(cli)))
+              if words not in ("data", "runs")],
+)  # fmt: skip
+def test_every_command_has_json(words: str, here: Here) -> None:
+    assert "--json" in here(*words.split(), "--help-all").out
 
 
 def test_the_option_of_a_setting_takes_what_the_setting_holds() -> None:

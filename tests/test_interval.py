@@ -82,7 +82,7 @@ def test_equal_answers_to_each_image_count_as_one_item_an_image() -> None:
 def test_answers_more_even_than_chance_gain_nothing() -> None:
     """Each image has one of two right: less spread than a coin's, never a shorter interval."""
     even = clustered_interval([(2, 1)] * 100)
-    assert even == pytest.approx(wilson(100, 200, student(0.95, 99)), abs=1e-12)
+    assert even == pytest.approx(wilson(100, 200, student(0.95, 199)), abs=1e-12)
 
 
 def test_the_interval_holds_the_share_and_stays_within_0_and_1() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -17,6 +18,7 @@ PACKAGES = ["parser", "engines", "inference", "prompts", "scores", "runs"]
 NAMED_APART = ("parser", "engines", "inference", "scores")
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     """Every module by its full name, parsed."""
     found = {}
@@ -27,9 +29,6 @@ def modules() -> dict[str, ast.Module]:
     return found
 
 
-MODULES = modules()
-
-
 def imported(tree: ast.Module) -> Iterator[str]:
     """The modules that a module imports, wherever in it: late and for types alone, too."""
     for node in ast.walk(tree):
@@ -38,14 +37,14 @@ def imported(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                yield whole if whole in MODULES else node.module
+                yield whole if whole in modules() else node.module
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_modules_of_a_package_do_not_import_each_other_in_circles(package: str) -> None:
-    own = {name for name in MODULES if name.startswith(f"mubench_gen.{package}")}
+    own = {name for name in modules() if name.startswith(f"mubench_gen.{package}")}
     assert len(own) > 3
-    graph = {name: (own & set(imported(MODULES[name]))) - {name} for name in own}
+    graph = {name: (own & set(imported(modules()[name]))) - {name} for name in own}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -54,7 +53,7 @@ def test_the_modules_of_a_package_do_not_import_each_other_in_circles(package: s
 
 def test_a_public_class_of_the_engines_and_readers_has_a_name_of_its_own() -> None:
     places: defaultdict[str, list[str]] = defaultdict(list)
-    for module, tree in MODULES.items():
+    for module, tree in modules().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(module)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mubench_gen.scores import paired
+from mubench_gen.scores.estimand import estimand
 from mubench_gen.scores.interval import student, wilson
 from mubench_gen.scores.paired import (
     COCHRAN,
@@ -330,10 +331,9 @@ def coverage(
             first, second, correlation=correlation, most=most, images=images, seed=seed
         )
         each = values[:, 0] - values[:, 1]
-        totals, sizes = np.bincount(image, weights=each), np.bincount(image)
         shares = (each > 0).mean(), (each < 0).mean()
-        size = effective_size(each, totals.astype(np.float64), sizes)
-        low, high = score_interval(*shares, size=size, quantile=student(0.95, images - 1))
+        size, quantile = effective_size(estimand(each, image), float(np.abs(each).mean()))
+        low, high = score_interval(*shares, size=size, quantile=quantile)
         held += low <= first - second <= high
         low, high = score_interval(*shares, size=len(each), quantile=1.96)
         naive += low <= first - second <= high

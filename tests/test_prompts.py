@@ -114,7 +114,7 @@ def test_captions_follow_the_order_that_is_shown(sample: Sample) -> None:
 def test_caption_prompts_fail_with_words_where_the_data_has_no_captions(sample: Sample) -> None:
     row = sample.row
     bare = Row(0, row.key, "1", "blood", row.image, row.questions, {}, {})
-    with pytest.raises(DefinitionError, match=r"caption_1.*only where the data has them"):
+    with pytest.raises(DefinitionError, match=r"caption_1.*--prompt caption-question makes them"):
         render(load_prompt("caption"), Sample("x", sample.task, bare, sample.question, None), GIVEN)
 
 

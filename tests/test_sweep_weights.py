@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch", reason="the tiny models need the extra transformers")
-
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.sweep.ends import InPlaceContrastive, digest_of
@@ -19,6 +17,9 @@ from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen_plugins.tiny import WEIGHTS
 
 from .conftest import Here
+from .helpers.packages import package
+
+package("torch", "the tiny models need the extra transformers")
 
 CLIPS = ("--base", WEIGHTS / "clip", "--finetuned", WEIGHTS / "clip-finetuned")
 ASKED = ("--tasks", "demo-texture,modality", "--limit", "3", "--in-domain", "demo-texture")

@@ -12,9 +12,10 @@ import pytest
 from mubench_gen import load_run
 from mubench_gen.data.demo import write_demo
 
+from .helpers.packages import package
 from .spine import command, command_line, environment
 
-pytest.importorskip("torch", reason="the tiny models need the extra [transformers]")
+package("torch", "the tiny models need the extra [transformers]")
 KILLS = 3
 
 

@@ -14,8 +14,10 @@ import pytest
 from mubench_gen.data.demo import write_demo
 from mubench_gen_plugins.tiny import WEIGHTS, mubench_gen_models
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+from .helpers.packages import package
+
+torch = package("torch")
+transformers = package("transformers")
 
 MODELS = ("llava", "clip")
 IMAGES = 27

@@ -38,8 +38,10 @@ def _run() -> int:
     import click
 
     from mubench_gen.cli import cli
+    from mubench_gen.console.notes import USUAL, set_verbosity
     from mubench_gen.errors import EngineFault, UsageError
 
+    set_verbosity(USUAL)  # -q and -v of this command alone
     try:
         code = cli(prog_name="mubench-gen", standalone_mode=False)
         return code if isinstance(code, int) else FINE
@@ -49,9 +51,11 @@ def _run() -> int:
         error.show(sys.stderr)
         return error.exit_code
     except UsageError as error:
+        _trace()
         tell(f"mubench-gen: {error}")
         return USER_MUST_FIX
     except EngineFault as error:
+        _trace()
         tell(f"mubench-gen: {error}")
         if "same command" not in str(error):
             tell("The same command goes on from here.")
@@ -66,6 +70,15 @@ def _run() -> int:
         if error.filename is None and error.errno not in _OF_A_DISK:
             raise
         return _unusable(error)
+
+
+def _trace() -> None:
+    """With -v, where the error that is handled comes from."""
+    import traceback
+
+    from mubench_gen.console.notes import detail
+
+    detail(traceback.format_exc().rstrip())
 
 
 def _unusable(error: OSError) -> int:

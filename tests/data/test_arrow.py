@@ -237,26 +237,28 @@ def test_a_truncated_file_is_told_with_its_size(tmp_path: Path, write: Write, ke
 
 
 def test_damaged_offsets_are_told_and_do_not_crash(tmp_path: Path) -> None:
-    path = write_stream(tmp_path / "bad.arrow", [make_row(i) for i in range(9)], batch=9)
-    content = bytearray(path.read_bytes())
-    dataset = open_dataset(str(path))
-    del dataset
-    for place in range(len(content) // 3, len(content) - 16, 997):
-        damaged = bytearray(content)
-        damaged[place : place + 4] = b"\xff\xff\xff\x7f"
-        path.write_bytes(damaged)
-        code = (
-            "import sys\n"
-            "from mubench_gen.data import open_dataset\n"
-            "from mubench_gen.data.schema import check_row\n"
-            "from mubench_gen.errors import UsageError\n"
-            "try:\n"
-            "    for row in open_dataset(sys.argv[1]): check_row(row)\n"
-            "except UsageError as error: print(error)\n"
-        )
-        if place % 4 == 0:
-            done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
-            assert done.returncode == 0
+    whole = write_stream(tmp_path / "whole.arrow", [make_row(i) for i in range(9)], batch=9)
+    content = whole.read_bytes()
+    paths = []
+    for place in range(len(content) // 12 * 4, len(content) - 16, 4 * 997):
+        paths.append(tmp_path / f"{place}.arrow")
+        paths[-1].write_bytes(content[:place] + b"\xff\xff\xff\x7f" + content[place + 4 :])
+    code = (
+        "import sys\n"
+        "from mubench_gen.data import open_dataset\n"
+        "from mubench_gen.data.schema import check_row\n"
+        "from mubench_gen.errors import UsageError\n"
+        "for path in sys.argv[1:]:\n"
+        "    print(path, flush=True)\n"
+        "    try:\n"
+        "        for row in open_dataset(path): check_row(row)\n"
+        "    except UsageError: pass\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, paths)], check=False, capture_output=True, text=True
+    )
+    assert len(paths) > 5
+    assert done.returncode == 0, done.stdout.split()[-1]
 
 
 def test_a_file_that_is_no_data_is_told(tmp_path: Path) -> None:

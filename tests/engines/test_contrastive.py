@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
+from tests.helpers.packages import package
 
 from mubench_gen.engines import open_checkpoint
 from mubench_gen.engines.transformers.contrastive import TransformersContrastive
@@ -22,7 +23,7 @@ from mubench_gen.model import Checkpoint, Runtime
 
 from .conftest import Trap, make_caption_request, make_image
 
-torch = pytest.importorskip("torch")
+torch = package("torch")
 
 TEXTS = ["A fluorescence image", "brightfield", "What cells? (A) or (B)", "A", "a a a a"]
 LONG = "cells " * 90

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.packages import package
 
 from mubench_gen.engines import open_checkpoint
 from mubench_gen.engines.transformers.generative import TransformersGenerative
@@ -19,7 +20,7 @@ from mubench_gen.types import Reply, Request, Sampling
 
 from .conftest import CHAT, LABELS, QUESTION, make_image, make_request
 
-torch = pytest.importorskip("torch")
+torch = package("torch")
 
 
 def load(folder: Path, runtime: Runtime | None = None, **checkpoint: Any) -> TransformersGenerative:

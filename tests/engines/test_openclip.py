@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.packages import package
 
 from mubench_gen.errors import UsageError
 from mubench_gen.host.contrastive import Similarities, probabilities
@@ -21,7 +22,7 @@ from mubench_gen_plugins.openclip import OpenClip, OpenClipOptions
 
 from .conftest import Trap, make_caption_request, make_image, make_tokenizer
 
-torch = pytest.importorskip("torch")
+torch = package("torch")
 open_clip = pytest.importorskip(
     "open_clip", reason="open_clip is not installed: pip install 'mubench-gen[openclip]'"
 )

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.helpers.packages import package
 
 from mubench_gen.engines import open_checkpoint, weights_digest
 from mubench_gen.errors import EngineFault, ItemError, UsageError
 from mubench_gen.model import Checkpoint, Model, Runtime
 from mubench_gen.types import Kind
 
-torch = pytest.importorskip("torch")
+torch = package("torch")
 
 
 def opened(

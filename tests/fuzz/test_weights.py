@@ -10,12 +10,14 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from tests.helpers.mutations import assert_survives, mutated
+from tests.helpers.packages import package
 
 from mubench_gen.engines.conversation import template_to_serve
 from mubench_gen.engines.digest import digest_checkpoint
@@ -35,7 +37,7 @@ from mubench_gen.interpolation.merge.tensors import read_whole
 from mubench_gen.interpolation.merge.torch_pickle import open_pickles
 from mubench_gen.model import Checkpoint as Source
 
-torch = pytest.importorskip("torch", reason="weights in pickle are torch's")
+torch = package("torch", "weights in pickle are torch's")
 
 REFUSED = (UsageError,)
 # Of a reader that takes a millisecond, as many as take no more than five minutes.
@@ -61,7 +63,6 @@ SAFE = [
     ),
     header({"a": entry("F8_E4M3", [4], 0, 4), "a.qweight": entry("U8", [2, 2], 4, 8)}, 8),
 ]
-STATE = {"a.weight": torch.ones(2, 3), "b": torch.arange(4), "c": torch.ones(2).bfloat16()}
 
 
 def pickled(content: Any, **how: Any) -> bytes:
@@ -70,10 +71,19 @@ def pickled(content: Any, **how: Any) -> bytes:
     return held.getvalue()
 
 
-SHARED = {**STATE, "tied": STATE["a.weight"], "part": STATE["a.weight"][1]}
-CONTENTS = (STATE, {"state_dict": SHARED, "epoch": 3}, {f"module.{k}": v for k, v in STATE.items()})
-ZIPPED = [pickled(content) for content in CONTENTS]
-LEGACY = [pickled(content, _use_new_zipfile_serialization=False) for content in CONTENTS]
+@cache
+def pickles(*, zipped: bool = True) -> list[bytes]:
+    """State dicts: plain, in a training's checkpoint with shared memory, with DDP's names."""
+    state = {"a.weight": torch.ones(2, 3), "b": torch.arange(4), "c": torch.ones(2).bfloat16()}
+    shared = {**state, "tied": state["a.weight"], "part": state["a.weight"][1]}
+    contents = (
+        state,
+        {"state_dict": shared, "epoch": 3},
+        {f"module.{name}": value for name, value in state.items()},
+    )
+    return [pickled(content, _use_new_zipfile_serialization=zipped) for content in contents]
+
+
 INDEX = {"metadata": {"total_size": 4}, "weight_map": {"a": "model-1.safetensors"}}
 INDICES = [json.dumps(INDEX).encode(), b'{"weight_map": {"a": "model-1.safetensors", "b": ""}}']
 LORA = {
@@ -180,16 +190,16 @@ def loaded(tmp_path: Path) -> Reader:
     return reader(file, read)
 
 
-@pytest.mark.parametrize("seeds", [ZIPPED, LEGACY], ids=["zip", "legacy"])
-def test_pickles(loaded: Reader, seeds: list[bytes], inputs: int) -> None:
-    assert_survives(loaded, mutated(seeds, FEWER[inputs]), refused=REFUSED)
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_pickles(loaded: Reader, inputs: int, *, zipped: bool) -> None:
+    assert_survives(loaded, mutated(pickles(zipped=zipped), FEWER[inputs]), refused=REFUSED)
 
 
 def inner(draw: Iterator[bytes]) -> Iterator[bytes]:
     """Archives that are whole but for the pickle in them, of which the checksum is right."""
     for content in draw:
         held = io.BytesIO()
-        with zipfile.ZipFile(io.BytesIO(ZIPPED[0])) as whole, zipfile.ZipFile(held, "w") as out:
+        with zipfile.ZipFile(io.BytesIO(pickles()[0])) as whole, zipfile.ZipFile(held, "w") as out:
             for name in whole.namelist():
                 out.writestr(name, content if name.endswith("data.pkl") else whole.read(name))
         yield held.getvalue()
@@ -197,7 +207,7 @@ def inner(draw: Iterator[bytes]) -> Iterator[bytes]:
 
 def test_pickles_in_sound_archives(loaded: Reader, inputs: int) -> None:
     seeds = []
-    for content in ZIPPED:
+    for content in pickles():
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             (name,) = (one for one in archive.namelist() if one.endswith("data.pkl"))
             seeds.append(archive.read(name))

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.helpers.packages import package
 
-torch = pytest.importorskip("torch")
+torch = package("torch")
 
 State = dict[str, Any]
 Here = Callable[..., Any]  # the fixture `here`

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.helpers.packages import package
 
 from .conftest import Here, read, torch
 
-transformers = pytest.importorskip("transformers")
-peft = pytest.importorskip("peft", reason="peft is not installed")
+transformers = package("transformers")
+peft = package("peft", "peft is not installed")
 
 ALPHAS = ("0", "0.25", "1", "1.5")
 TOLERANCE = 1e-4

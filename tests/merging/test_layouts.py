@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.helpers.packages import package
 
 from .conftest import Here, State, assert_same, near, read, save, torch
 
-transformers = pytest.importorskip("transformers")
+transformers = package("transformers")
 
 WIDTH, EMBEDDED, CONTEXT, VOCABULARY = 32, 16, 12, 60
 # The names of open_clip's CLIP, of one block a tower, with what is right about the shapes.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mubench_gen.scores.clusters import image_of
 from mubench_gen.scores.localization import is_box_record
-from mubench_gen.scores.score import image_of
 from mubench_gen.storage.records import Record
 
 Floats = npt.NDArray[np.float64]

@@ -13,9 +13,9 @@ from mubench_gen.ablation.answers import Codes, Floats, PlacedRecords, cell_mean
 from mubench_gen.ablation.effects import Decomposition, decompose
 from mubench_gen.ablation.grid import Grid
 from mubench_gen.ablation.spread import Spread, by_image, complete, spread
+from mubench_gen.scores.clusters import image_of
 from mubench_gen.scores.measured import MetricScore, score_of
 from mubench_gen.scores.metrics import ChosenMetric
-from mubench_gen.scores.score import image_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from mubench_gen.ablation.grid import (
     run_axes,
     variants,
 )
-from mubench_gen.console.progress import log
+from mubench_gen.console.notes import note
 from mubench_gen.data.recast import BOXES
 from mubench_gen.errors import SettingError
 from mubench_gen.host.card import ModelCard
@@ -80,7 +80,7 @@ def within(budget: int, parts: Sequence[Part], grid: Grid) -> Sequence[Part]:
     items = [sample.id for sample in samples_of(plan)]
     cells = [(cell.prompt, cell.readout) for cell in grid.cells]
     if budget >= len(items) * len(cells):
-        log(f"The budget covers all {len(items) * len(cells):,} pairs of the grid.")
+        note(f"The budget covers all {len(items) * len(cells):,} pairs of the grid.")
         return parts
     chosen = draw(len(items), len(cells), budget, seed=plan.settings.seed)
     condition = np.array([cell.condition for cell in grid.cells])

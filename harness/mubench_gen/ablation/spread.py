@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.scores.interval import share_interval
+from mubench_gen.scores.estimand import estimand_of_sums
+from mubench_gen.scores.estimate import share_estimate
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -17,10 +18,12 @@ SPLITS = 200
 
 @dataclass(frozen=True, slots=True)
 class ByImage:
-    """Complete items summed by image: `sums` (images, cells), `sizes` (images,) in items."""
+    """Complete items summed by image: `sums` and `squares`, of the values and of their squares,
+    (images, cells); `sizes` (images,) in items."""
 
     sums: Floats
     sizes: Floats
+    squares: Floats
 
     @property
     def means(self) -> Floats:
@@ -46,8 +49,10 @@ def by_image(right: Floats, image: Codes) -> ByImage:
     groups = int(codes.max()) + 1
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(groups))
-    sums: Floats = np.add.reduceat(right[order], starts, axis=0)
-    return ByImage(sums, np.bincount(codes, minlength=groups).astype(np.float64))
+    sorted_values = right[order]
+    sums: Floats = np.add.reduceat(sorted_values, starts, axis=0)
+    squares: Floats = np.add.reduceat(sorted_values**2, starts, axis=0)
+    return ByImage(sums, np.bincount(codes, minlength=groups).astype(np.float64), squares)
 
 
 def complete(values: Floats) -> npt.NDArray[np.bool_]:
@@ -104,7 +109,10 @@ def best_on_half(table: ByImage, *, seed: int, splits: int = SPLITS) -> BestOnHa
     chosen = mine.argmax(axis=1)
     rows = np.arange(splits)
     first = int(chosen[0])
-    other = ByImage(table.sums[~here[0]][:, [first]], table.sizes[~here[0]])
+    there = ~here[0]
+    other = ByImage(
+        table.sums[there][:, [first]], table.sizes[there], table.squares[there][:, [first]]
+    )
     return BestOnHalf(
         chosen=first,
         there=float(mine[0, first]),
@@ -118,15 +126,8 @@ def best_on_half(table: ByImage, *, seed: int, splits: int = SPLITS) -> BestOnHa
 
 
 def intervals(table: ByImage) -> list[tuple[float, float]]:
-    """The 95 % interval of each cell's accuracy, as by `interval.clustered_interval`.
-
-    For means over several records per item the interval is slightly too wide, because such a
-    mean varies less than a single answer.
-    """
-    groups, items = len(table.sizes), int(table.sizes.sum())
-    means = np.clip(table.means, 0.0, 1.0)
-    between = ((table.sums - table.sizes[:, None] * table.means) ** 2).sum(axis=0)
+    """The 95 % interval of each cell's accuracy."""
     return [
-        share_interval(mean, items, groups, spread=items * mean * (1 - mean), between=squares)
-        for mean, squares in zip(means.tolist(), between.tolist(), strict=True)
+        share_estimate(estimand_of_sums(table.sizes, sums, squares)).ci95
+        for sums, squares in zip(table.sums.T, table.squares.T, strict=True)
     ]

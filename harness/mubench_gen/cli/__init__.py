@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from mubench_gen._version import __version__
+from mubench_gen.cli.common_options import equip
 
 # name → the line in --help; the command is `command` in the module of that name.
 _COMMANDS = {
@@ -18,6 +19,8 @@ _COMMANDS = {
     "data": "Describe, fetch, check or import a data set; join shards.",
     "score": "Read a run's stored replies again and score them.",
     "report": "Show the scores of runs as tables or as an HTML page.",
+    "view": "Look at runs in a browser: items, images, replies, live.",
+    "runs": "List runs; verify, repeat, pack, export and import them.",
     "compare": "Compare runs on the same items: differences, intervals, tests.",
     "ablate": "Evaluate a grid of prompts: how much does the score depend on them?",
     "merge": "Mix the weights of a base and its fine-tunes.",
@@ -37,7 +40,7 @@ class LazyGroup(click.Group):
             return None
         module = import_module(f"mubench_gen.cli.{cmd_name}_command")
         command: click.Command = module.command
-        return command
+        return equip(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -74,11 +77,15 @@ def _leave_out(ctx: click.Context, param: click.Parameter, names: tuple[str, ...
 def cli(ctx: click.Context) -> None:
     """Ask vision-language models what they see in a microscope.
 
-    \b
-    Examples:
-      mubench-gen eval --plugin tiny              the shipped model on the demo data
-      mubench-gen eval --plugin tiny --model clip --limit 20
-      mubench-gen report runs/*                   a table of all runs
+      \b
+      Examples:
+        mubench-gen eval --plugin tiny              the shipped model on the demo data
+        mubench-gen eval --plugin tiny --model clip --limit 20
+        mubench-gen runs                            what there is
+    mubench-gen report runs/*                   a table of all runs
     """
     if os.environ.get("NO_COLOR"):  # rich heeds it, click doesn't
         ctx.color = False
+
+
+equip(cli)

@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.setting_options import headings, setting_option, setting_options
+from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
-from mubench_gen.console.outlet import tell
+from mubench_gen.console.notes import note
+from mubench_gen.console.outlet import say, tell
 from mubench_gen.plan.options import OPTIONS
 
 _EXAMPLES = """
@@ -24,7 +25,7 @@ Examples:
   mubench-gen ablate --plugin tiny --axis transform=none,grayscale,blur:sigma=2
   mubench-gen ablate --plugin tiny --axis temperature=0,0.7 --axis max_tokens=8,64
   mubench-gen ablate --plugin tiny --axis 'prompt.answer=["{{ label }}", "{{ label }}, surely"]'
-  mubench-gen ablate --config grid.toml --dry-run       how many requests?
+  mubench-gen ablate --config grid.toml --plan       how many requests?
   mubench-gen ablate --config grid.toml --budget 5000   a sample, and an estimate of the whole grid
 
 \b
@@ -49,14 +50,19 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
 _OWN = {
     "The grid": (
         "--plugin", "--model", "--prompt", "--labels", "--orders", "--system", "--image",
-        "--readout", "--shots", "--axis", "--budget", "--dry-run",
+        "--readout", "--shots", "--axis", "--budget", "--plan",
     )
 }  # fmt: skip
 _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", "shard"}]
 
 
 @click.command(
-    "ablate", cls=Sectioned, sections=headings(_OWN), epilog=_EXAMPLES, no_args_is_help=True
+    "ablate",
+    cls=Sectioned,
+    sections=headings(_OWN),
+    few=few(*_OWN["The grid"]),
+    epilog=_EXAMPLES,
+    no_args_is_help=True,
 )
 @setting_option("plugin")
 @setting_option(
@@ -98,8 +104,9 @@ _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", 
     help="Ask each model N (item, cell) pairs and estimate the whole grid from them.",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Print how many requests it would take, and ask nothing."
+    "--plan", "planning", is_flag=True, help="Ask nothing: print how many requests it would take."
 )
+@click.option("--dry-run", "planning_of_old", is_flag=True, hidden=True)
 @setting_options(*_SHARED)
 @setting_option("run_dir", "--study-dir", help="The study's folder. [studies/ID]")
 @setting_option("reuse", help="Take replies to equal requests from this run or study.")
@@ -110,7 +117,9 @@ _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", 
     help="TOML file of any of these, every axis a list; flags win.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> int:
+def command(
+    config: Path | None, as_json: bool, planning: bool, planning_of_old: bool, **flags: Any
+) -> int:
     """Evaluate a grid of settings, and report what the score depends on.
 
     The grid is the product of its axes: prompts, label styles, orders of the options, system
@@ -123,14 +132,17 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> 
     from mubench_gen.ablation.survey import described
     from mubench_gen.cli.ablate_view import show
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.console.progress import log
     from mubench_gen.console.stdout import results_only
-    from mubench_gen.plan.settings import joined, make_settings, read_config
+    from mubench_gen.plan.settings import make_settings
+    from mubench_gen.plan.sources import gather
     from mubench_gen.plugins.registry import Plugins
 
-    stored = read_config(config, StudySettings) if config is not None else {}
-    flags["axis"] = {**stored.get("axis", {}), **table_of(flags["axis"])}
-    given = joined(stored, {k: v for k, v in flags.items() if v not in (None, (), {})})
+    if planning_of_old:
+        tell("--dry-run is called --plan, as in `eval`; the old name goes with version 1.")
+    axis = table_of(flags.pop("axis"))
+    gathered = gather(flags, config, StudySettings)
+    given = dict(gathered.values)
+    given["axis"] = {**given.get("axis", {}), **axis}
     axes = make_study_settings({name: given.pop(name, None) for name in _AXES})
     where = {name: given.pop(name, None) for name in ("run_dir", "fresh", "reuse")}
     places = make_settings({"plugin": "", **where})
@@ -144,16 +156,15 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> 
             reuse=places.reuse,
         )
         found = surveys(study)
-        log(
+        note(
             f"Study {study.folder}: {_counted(len(study.grid.cells), 'cell')}, "
             f"{_counted(len(found), 'model')}."
         )
-        for one in found:
-            log(described(one))
-        if dry_run:
-            result = None
-        else:
-            result = run_study(study, found, ["mubench-gen", *sys.argv[1:]], progress=True)
+        asks = not (planning or planning_of_old)
+        for one in found if asks else ():
+            note(described(one))
+        command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
+        result = run_study(study, found, command_line, progress=True) if asks else None
     document = {"study_dir": str(study.folder), "grid": study.grid.as_dict(),
                 "cells": len(study.grid.cells)}  # fmt: skip
     if result is None:
@@ -161,12 +172,14 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **flags: Any) -> 
 
         if as_json:
             print_json({**document, "surveys": [asdict(one) for one in found]})
+        for one in found if not as_json else ():
+            say(described(one))
         return 0
     if as_json:
         print_json({**document, **result.as_dict()})
     else:
         show(result)
-    tell(f"Study folder: {study.folder}")
+    note(f"Study folder: {study.folder}")
     return 3 if result.n_errors else 0
 
 

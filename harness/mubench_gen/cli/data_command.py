@@ -10,6 +10,7 @@ import click
 from mubench_gen.cli.help_texts import Subcommands, examples_of
 from mubench_gen.cli.preview_options import preview_options
 from mubench_gen.cli.user_path import PATH
+from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say, tell
 
 if TYPE_CHECKING:
@@ -79,27 +80,25 @@ def info(
     "--seed", type=click.IntRange(min=0), metavar="N", help="Seed of the images. [the demo's]"
 )
 @click.option("--out", type=PATH, metavar="DIR", help="A new folder. [the cache]")
-def prepare(name: str, images: int | None, seed: int | None, out: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def prepare(
+    name: str, images: int | None, seed: int | None, out: Path | None, as_json: bool
+) -> None:
     """Fetch μ-Bench, or generate the demo data.
 
     μ-Bench goes into the hub's cache (HF_HOME), 3.6 GB. Existing files are checked and kept;
     an interrupted download is continued.
     """
-    from mubench_gen.data.cache import DEMO_IMAGES, demo_folder, generate_demo
-    from mubench_gen.errors import SettingError
-
     if name == "ubench":
-        _prepare_ubench(images, seed, out)
-        return
-    if out is None:
-        if images is not None or seed is not None:
-            raise SettingError("--images and --seed make new data: give --out DIR too.")
-        say(str(demo_folder()))
-        return
-    if out.exists():
-        raise SettingError(f"--out {out}: exists already; name a new folder.")
-    generate_demo(out, images=images or DEMO_IMAGES, seed=seed)
-    say(str(out))
+        path = _prepared_ubench(images, seed, out)
+    else:
+        path = _prepared_demo(images, seed, out)
+    if as_json:
+        from mubench_gen.cli.tables import print_json
+
+        print_json({"name": name, "path": str(path)})
+    else:
+        say(str(path))
 
 
 def _image_set(function: Any) -> Any:
@@ -171,6 +170,7 @@ def preview(path: str, image_set: tuple[str, ...], allow_outside: bool, **given:
     "--license", "licence", metavar="NAME", help="Licence of rows for which the table gives none."
 )
 @_image_set
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def import_(
     folder: Path,
     out: Path,
@@ -178,12 +178,14 @@ def import_(
     name: str | None,
     licence: str | None,
     image_set: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Make a data set of a folder of images and a CSV or JSONL.
 
     Columns: image, question, options, answer, task; see docs/data.md. Every image is decoded as
     a run would show it.
     """
+    from mubench_gen.cli.tables import print_json
     from mubench_gen.data.importing import import_folder
     from mubench_gen.plan.settings import pairs
     from mubench_gen.tasks.task import load_tasks
@@ -197,10 +199,20 @@ def import_(
         license_name=licence,
         image_set=pairs(image_set),
     )
-    say(str(out))
+    if as_json:
+        print_json(
+            {
+                "path": str(out),
+                "rows": made.rows,
+                "questions": made.questions,
+                "warnings": list(made.warnings),
+            }
+        )
+    else:
+        say(str(out))
     for warning in made.warnings:
         tell(f"Look at it: {warning}.")
-    tell(
+    note(
         f"{made.rows:,} rows, {made.questions:,} questions. "
         f"Type: mubench-gen eval --plugin NAME --data {out}"
     )
@@ -224,11 +236,25 @@ def join(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
         print_json(run.summary())
     else:
         say(str(run.dir))
-    tell(f"{len(set(folders))} shards, {run.manifest['planned']:,} items.")
+    note(f"{len(set(folders))} shards, {run.manifest['planned']:,} items.")
     return 3 if run.scores.n_errors else 0
 
 
-def _prepare_ubench(images: int | None, seed: int | None, out: Path | None) -> None:
+def _prepared_demo(images: int | None, seed: int | None, out: Path | None) -> Path:
+    from mubench_gen.data.cache import DEMO_IMAGES, demo_folder, generate_demo
+    from mubench_gen.errors import SettingError
+
+    if out is None:
+        if images is not None or seed is not None:
+            raise SettingError("--images and --seed make new data: give --out DIR too.")
+        return demo_folder()
+    if out.exists():
+        raise SettingError(f"--out {out}: exists already; name a new folder.")
+    generate_demo(out, images=images or DEMO_IMAGES, seed=seed)
+    return out
+
+
+def _prepared_ubench(images: int | None, seed: int | None, out: Path | None) -> Path:
     from mubench_gen.data.fetch import fetch
     from mubench_gen.data.ubench import UBENCH
     from mubench_gen.errors import SettingError
@@ -237,7 +263,7 @@ def _prepare_ubench(images: int | None, seed: int | None, out: Path | None) -> N
         raise SettingError(
             "--images, --seed and --out are for the demo; ubench is stored below HF_HOME."
         )
-    say(str(fetch(UBENCH)))
+    return fetch(UBENCH)
 
 
 def _described(dataset: Dataset, found: DatasetCounts) -> dict[str, Any]:
@@ -288,6 +314,7 @@ def _print_survey(dataset: Dataset, found: DatasetCounts) -> None:
         caption=f"{dataset.path}",
         right=[1, 2, 3],
     )
+    say()
     print_table(
         ["task", "questions", "chance"],
         [
@@ -296,6 +323,7 @@ def _print_survey(dataset: Dataset, found: DatasetCounts) -> None:
         ],
         right=[1, 2],
     )
+    say()
     print_table(
         ["licence", "rows", "commercial use", "data sets"],
         [

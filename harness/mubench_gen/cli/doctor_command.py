@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from mubench_gen.cli import completion
 from mubench_gen.console.outlet import say
 
 _EXAMPLES = """
@@ -21,11 +22,31 @@ _COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
 
 @click.command("doctor", epilog=_EXAMPLES)
 @click.option(
-    "--plugin", "plugins", multiple=True, metavar="NAMES", help="Check what these plugins need."
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="NAMES",
+    help="Check what these plugins need.",
+    shell_complete=completion.plugins,
 )
-@click.option("--model", metavar="NAME", help="Which of the plugin's models. [its first]")
-@click.option("--engine", metavar="NAME", help="Check what this engine needs.")
-@click.option("--data", metavar="NAME|PATH", help="Check that this data set is there.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="Which of the plugin's models. [its first]",
+    shell_complete=completion.models,
+)
+@click.option(
+    "--engine",
+    metavar="NAME",
+    help="Check what this engine needs.",
+    shell_complete=completion.engines,
+)
+@click.option(
+    "--data",
+    metavar="NAME|PATH",
+    help="Check that this data set is there.",
+    shell_complete=completion.data,
+)
 @click.option("--gpu", is_flag=True, help="Check that torch can use a GPU.")
 @click.option("--offline", is_flag=True, help="Check that it works without a network.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -53,7 +74,7 @@ def command(
         if not as_json:
             text, colour = f"  {finding.name}: {finding.found}", _COLOURS[finding.state]
             say(text, mark=f"{finding.state:<5}", colour=colour)
-            if finding.to_do and finding.state != "ok":
+            if finding.to_do:
                 say(f"       → {finding.to_do}")
     faults = [finding for finding in findings if finding.state == "fault"]
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,8 @@ import click
 
 from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.metric_option import chosen
-from mubench_gen.cli.setting_options import headings, setting_options
+from mubench_gen.cli.setting_options import few, headings, setting_options
 from mubench_gen.cli.user_path import PATH
-from mubench_gen.console.outlet import tell
 from mubench_gen.plan.options import OPTIONS
 
 _EXAMPLES = """
@@ -23,6 +23,7 @@ Examples:
   mubench-gen eval --plugin tiny --prompt letter --prompt-set labels=1 --readout logprob
   mubench-gen eval --plugin ./my_model.py --data path/to/data --json
   mubench-gen eval --plugin echo,tiny --control shuffled --run-dir runs/controls
+  mubench-gen eval --config runs/tiny-llava-1a2b3c4d/manifest.json --fresh   the same again
   mubench-gen eval --plugin tiny --shard 2/5       one of five processes; then `data join`
   mubench-gen eval --plugin tiny --plan --rate 40 --gpus 8       what it would take
 
@@ -37,6 +38,7 @@ _PLANNING = ("--plan", "--rate", "--gpus", "--image-tokens", "--reply-tokens")
     "eval",
     cls=Sectioned,
     sections={**headings(), "Instead of a run": _PLANNING},
+    few=few("--plan"),
     epilog=_EXAMPLES,
 )
 @setting_options(*OPTIONS)
@@ -44,7 +46,7 @@ _PLANNING = ("--plan", "--rate", "--gpus", "--image-tokens", "--reply-tokens")
     "--config",
     type=PATH,
     metavar="FILE",
-    help="TOML file with any of these settings; flags override it.",
+    help="TOML file with any of these settings, or a run's manifest.json; flags override it.",
 )
 @click.option(
     "--plan", "planning", is_flag=True, help="Ask nothing: estimate requests, tokens and bytes."
@@ -80,14 +82,18 @@ def command(
     **flags: Any,
 ) -> int:
     """Evaluate a model: ask, read the answers, score."""
+    from mubench_gen.cli.board_view import summaries_document
+    from mubench_gen.cli.eval_end import note_next, show_end
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
-    from mubench_gen.plan.settings import joined, read_config
-    from mubench_gen.report.text import print_report
+    from mubench_gen.plan.again import check_secrets
+    from mubench_gen.plan.sources import gather
 
-    stored = read_config(config) if config is not None else {}
-    given = joined(stored, {k: v for k, v in flags.items() if v not in (None, (), [])})
+    found = gather(flags, config)
+    given = dict(found.values)
+    if config is not None:
+        check_secrets(given, str(config))
     names = _names(given.pop("plugin", ()))
     if not names:
         raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
@@ -99,15 +105,14 @@ def command(
         flag = next(iter(assumed)).replace("_", "-")
         raise SettingError(f"--{flag} is only for --plan: give that too.")
     with results_only():
-        runs = _evaluate(names, given)
+        runs = _evaluate(names, given, found.command(["mubench-gen", *sys.argv[1:]]))
     metrics = chosen(_names(given.get("metric", ())))
     if as_json:
         summaries = [run.summary(measured=run.measured(metrics)) for run in runs]
-        print_json(summaries[0] if len(summaries) == 1 else {"runs": summaries})
+        print_json(summaries_document(runs, summaries))
     else:
-        print_report(runs, metrics=metrics)
-    for run in runs:
-        tell(f"Run folder: {run.dir}")
+        show_end(runs, metrics)
+    note_next(runs)
     return 3 if any(run.scores.n_errors for run in runs) else 0
 
 
@@ -146,7 +151,7 @@ def _plan(
     return 0
 
 
-def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
+def _evaluate(names: list[str], given: dict[str, Any], typed: Sequence[str]) -> list[Any]:
     from collections import Counter
 
     from mubench_gen.errors import SettingError
@@ -168,7 +173,7 @@ def _evaluate(names: list[str], given: dict[str, Any]) -> list[Any]:
     runs = []
     for plan in plans:
         try:
-            runs.append(run_plan(plan, ["mubench-gen", *sys.argv[1:]], progress=True))
+            runs.append(run_plan(plan, typed, progress=True))
         finally:
             plan.model.close()
     return runs

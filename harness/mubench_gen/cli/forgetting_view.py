@@ -36,13 +36,13 @@ def report(runs: Sequence[Path], *, html: Path | None, as_json: bool) -> None:
 
 
 def _write_page(found: Forgetting, path: Path) -> None:
-    from mubench_gen.console.progress import log
+    from mubench_gen.console.notes import note
     from mubench_gen.report.forgetting_page import page
     from mubench_gen.report.html.place import check_page_path, write_text
 
     check_page_path(path)
     write_text(path, page(found))
-    log(f"Wrote {path}.")
+    note(f"Wrote {path}.")
 
 
 def folders(given: Sequence[Path]) -> list[Path]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from mubench_gen.cli.common_options import shows_all
+
 _WIDE = 200  # characters: click cuts no line of a subcommand at this width
 
 
@@ -44,11 +46,21 @@ class Subcommands(click.Group):
 
 
 class Sectioned(click.Command):
-    """A command with headings over its options; options without a heading come last."""
+    """A command with headings over its options; options without a heading come last.
 
-    def __init__(self, *args: object, sections: Mapping[str, Sequence[str]], **kw: object) -> None:
+    `few`: the options that -h shows; --help-all shows all. Without it -h shows all.
+    """
+
+    def __init__(
+        self,
+        *args: object,
+        sections: Mapping[str, Sequence[str]],
+        few: Sequence[str] = (),
+        **kw: object,
+    ) -> None:
         super().__init__(*args, **kw)  # type: ignore[arg-type]
         self.sections = sections
+        self.few = frozenset(few)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows: dict[str, tuple[str, str]] = {}
@@ -59,8 +71,16 @@ class Sectioned(click.Command):
             if row is not None:
                 rows |= dict.fromkeys(parameter.opts, row)
                 rest += [] if named.intersection(parameter.opts) else parameter.opts[:1]
+        short = bool(self.few) and not shows_all(ctx)
+        hidden = 0
         for title, options in {**self.sections, "Other": rest}.items():
-            shown = [rows[option] for option in options if option in rows]
+            there = [option for option in options if option in rows]
+            shown = [rows[o] for o in there if not short or o in self.few]
+            hidden += len(there) - len(shown)
             if shown:
                 with formatter.section(title):
                     formatter.write_dl(shown)
+        if hidden:
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(f"{hidden} more options: {ctx.command_path} --help-all")

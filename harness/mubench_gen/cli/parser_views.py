@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,24 +14,29 @@ def show_card(path: Path, *, as_json: bool) -> None:
     from rich.console import Console
 
     from mubench_gen.cli.tables import print_json
+    from mubench_gen.console.tables import width_of_stdout
     from mubench_gen.scores.parser_card import card_json, card_tables, load_labelled, parser_card
 
     card = parser_card(load_labelled(path))
     if as_json:
         print_json(card_json(card))
         return
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=width_of_stdout(120))
     for table in card_tables(card):
         console.print(table)
 
 
-def draw_audit(run: Run, size: int, *, seed: int, out: Path | None) -> None:
+def draw_audit(run: Run, size: int, *, seed: int, out: Path | None, as_json: bool) -> None:
     """Write the sample of replies for a person to label."""
+    from mubench_gen.cli.tables import print_json
     from mubench_gen.runs.audit import NO_ANSWER, UNSURE, draw_sample, write_sample
 
     path = out if out is not None else Path(f"{run.dir.name}-audit.csv")
     sample = draw_sample(run, size, seed)
     write_sample(sample, path)
+    if as_json:
+        print_json({"run_dir": str(run.dir), "path": str(path), "replies": len(sample)})
+        return
     say(f"{len(sample)} replies to read in {path}.")
     say(
         f"Fill in the column label: the label that the reply chooses, {NO_ANSWER} where it "

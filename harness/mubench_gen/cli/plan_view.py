@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from mubench_gen.console.numbers import duration
+
 if TYPE_CHECKING:
     from mubench_gen.runs.estimate import RunEstimate
 
@@ -40,7 +42,8 @@ def _rows(one: RunEstimate) -> Iterator[tuple[str, str]]:
     yield "over the network with Ray", _bytes(one.network_bytes.ray)
     yield "run folder", _bytes(one.run_folder_bytes)
     if one.hours is not None and one.rate is not None:
-        yield f"hours at {one.rate:g} requests/s per GPU, {one.gpus} GPU", _hours(one.hours)
+        at = f"time at {one.rate:g} requests/s per GPU, {one.gpus} GPU"
+        yield at, duration(3_600 * one.hours)
     if one.records_a_second is not None:
         yield "records per second to write", f"{one.records_a_second:,.1f}"
 
@@ -61,12 +64,8 @@ def _caption(one: RunEstimate) -> str:
     if assumed.looked_at < one.items:
         parts.append(f"from {assumed.looked_at:,} items on a sample of the images")
     if one.hours is None:
-        parts.append("for hours give --rate N --gpus N")
+        parts.append("for the time give --rate N --gpus N")
     return " · ".join(parts)
-
-
-def _hours(hours: float) -> str:
-    return f"{hours:,.1f}" if hours >= 10 else f"{hours:.3g}"
 
 
 def _bytes(number: float) -> str:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
 from mubench_gen.cli.user_path import PATH
+from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say, tell
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ Examples:
   mubench-gen plugins check ./my_model.py
 """
 _DEFINITIONS = "definitions"  # the kind of a package of tasks and prompts
-_WIDEST = 32  # characters of a column; a longer cell shifts only its own row
 _NEW_EXAMPLES = """
 \b
 Examples:
@@ -63,7 +64,7 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from mubench_gen.console.outlet import printable
+    from mubench_gen.console.tables import Line, Sheet, plain
     from mubench_gen.plugins.registry import Plugins
 
     listed = [*Plugins().list(), *_packages()]
@@ -77,14 +78,13 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
         seen = {name: {"imported": asdict(one)} for name, one in imported.items()}
         print_json([asdict(p) | seen.get(p.name, {}) for p in listed])
         return
-    rows: list[tuple[str, ...]] = [("plugin", "kind", "distribution", "version", "state")]
-    for p in listed:
-        cells = (p.name, p.kind, p.distribution, p.version, _state(p, imported.get(p.name)))
-        rows.append(tuple(map(printable, cells)))
-    widths = [min(_WIDEST, max(len(row[i]) for row in rows)) for i in range(5)]
-    for number, row in enumerate(rows):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        say(mark=line.rstrip(), bold=number == 0)
+    cells = [
+        (p.name, p.kind, p.distribution, p.version, _state(p, imported.get(p.name))) for p in listed
+    ]
+    # In lines on a terminal too: what is wrong with a plugin may take a sentence.
+    columns = ("plugin", "kind", "distribution", "version", "state")
+    for number, line in enumerate(plain(Sheet(columns, [[Line(row) for row in cells]]))):
+        say(mark=line, bold=number == 0)
 
 
 def _state(plugin: Listed, imported: Imported | None) -> str:
@@ -131,7 +131,7 @@ def _import_each(listed: list[Listed]) -> dict[str, Imported]:
 
 
 @command.command("show", epilog=examples_of(_EXAMPLES, "plugins show"))
-@click.argument("name")
+@click.argument("name", shell_complete=completion.plugins)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(name: str, as_json: bool) -> None:
     """Import one plugin and print its models, options and facts."""
@@ -183,7 +183,8 @@ def show(name: str, as_json: bool) -> None:
     for model in models:
         for key, option in model["options"].items():
             about = option["description"] or ""
-            say(f"-o {key}={option['default']}  {about}  ({model['name']})")
+            value = "…" if option["default"] is None else option["default"]
+            say(f"-o {key}={value}  {about}  ({model['name']})")
         if model["any_id"]:
             say(f"--model also takes another id or folder of the same kind as {model['name']}.")
 
@@ -213,19 +214,27 @@ def show(name: str, as_json: bool) -> None:
     type=PATH,
     help="A new folder. [mubench-gen-NAME]",
 )
-def new(name: str, kind: str, licence: str, author: str, folder: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def new(
+    name: str, kind: str, licence: str, author: str, folder: Path | None, as_json: bool
+) -> None:
     """Create the repository of a plugin: model, tests, licence, workflows."""
     from mubench_gen.plugins.scaffold import Scaffold, write_scaffold
 
     scaffold = Scaffold(name, kind, licence, author)
     folder = folder or Path(scaffold.distribution)
-    for path in write_scaffold(scaffold, folder):
-        say(str(path))
-    tell(f"Next: cd {folder} && pip install -e '.[test]' && pytest")
+    written = [str(path) for path in write_scaffold(scaffold, folder)]
+    if as_json:
+        from mubench_gen.cli.tables import print_json
+
+        print_json({"distribution": scaffold.distribution, "path": str(folder), "files": written})
+    for path in written if not as_json else ():
+        say(path)
+    note(f"Next: cd {folder} && pip install -e '.[test]' && pytest")
 
 
 @command.command("check", epilog=_CHECK_EXAMPLES)
-@click.argument("name")
+@click.argument("name", shell_complete=completion.plugins)
 @click.option("--model", metavar="NAME", help="Which of the plugin's models. [its first]")
 @click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the plugin.")
 @click.option("--gpu", is_flag=True, help="Check on CUDA instead of the CPU.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
 from mubench_gen.console.outlet import say
 
@@ -52,11 +53,21 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 
 @command.command("show", epilog=examples_of(_EXAMPLES, "prompts show"))
-@click.argument("name")
+@click.argument("name", shell_complete=completion.prompts)
 @click.option(
-    "--task", required=True, metavar="TASK", help="The task whose first question is shown."
+    "--task",
+    required=True,
+    metavar="TASK",
+    help="The task whose first question is shown.",
+    shell_complete=completion.tasks,
 )
-@click.option("--data", default="demo", show_default=True, metavar="NAME|PATH")
+@click.option(
+    "--data",
+    default="demo",
+    show_default=True,
+    metavar="NAME|PATH",
+    shell_complete=completion.data,
+)
 @click.option("--prompt-set", multiple=True, metavar="K=V", help="A setting of the prompt.")
 @click.option(
     "--item",

@@ -109,7 +109,7 @@ def command(
         raise SettingError("Which run? Give its folder: mubench-gen score runs/ID.")
     loaded = load_run(run)
     if audit is not None:
-        draw_audit(loaded, audit, seed=seed, out=out)
+        draw_audit(loaded, audit, seed=seed, out=out, as_json=as_json)
         return
     if audited is not None:
         show_audit(loaded, audited, as_json=as_json)
@@ -160,17 +160,24 @@ def _score(
     if save:
         again.save(loaded, rescored.changes, metrics)
     if as_json:
+        from mubench_gen.cli.import_view import verdict_document
+
         changed = [_plain(change) for change in rescored.changes]
         print_json(
             {
                 **loaded.summary(rescored.scores, measured),
                 "changed": changed,
                 "saved": save,
+                **verdict_document(loaded),
             }
         )
         return
     print_scores(loaded, rescored.scores, measured=measured)
     _print_changes(rescored.changes, saved=save)
+    if "imported" in loaded.manifest:
+        from mubench_gen.cli.import_view import show_verdicts
+
+        show_verdicts(loaded)
 
 
 def _plain(change: ChangedAnswer) -> dict[str, Any]:

@@ -8,11 +8,17 @@ from typing import Any
 
 import click
 
+from mubench_gen.cli.completion import SETTINGS
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.plan.options import HEADINGS, OPTIONS
 
 _SHORT = {"options": "-o"}  # settings whose flag differs from their name
-_LAST = {"The run": ("--config", "--json", "--help")}
+_LAST = {
+    "The run": ("--config", "--json", "--quiet", "--verbose", "--help", "--help-all"),
+}
+# What -h shows of the settings, where the rest is left to --help-all.
+_FEW = ("plugin", "model", "data", "tasks", "limit", "prompt", "control", "readout", "engine",
+        "base_url", "run_dir")  # fmt: skip
 
 Decorator = Callable[[Any], Any]
 
@@ -24,7 +30,7 @@ def setting_option(name: str, *aliases: str, **changed: Any) -> Decorator:
     if setting.metavar:
         value = PATH if setting.type is Path else setting.type
         kind = {"type": value, "metavar": setting.metavar, "multiple": setting.many}
-    given = {"help": setting.help, **kind, **changed}
+    given = {"help": setting.help, "shell_complete": SETTINGS.get(name), **kind, **changed}
     return click.option(_flag(name), *aliases, name, **given)
 
 
@@ -47,6 +53,11 @@ def headings(own: Mapping[str, Sequence[str]] | None = None) -> dict[str, list[s
         flags = [*map(_flag, settings), *_LAST.get(title, ())]
         found[title] = [flag for flag in flags if flag not in taken]
     return found
+
+
+def few(*own: str) -> list[str]:
+    """The flags that -h shows: a command's `own` ones, and the settings that most runs need."""
+    return [*own, *map(_flag, _FEW), *_LAST["The run"]]
 
 
 def _flag(name: str) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.setting_options import headings, setting_option, setting_options
+from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
-from mubench_gen.console.outlet import say, tell
+from mubench_gen.console.notes import note
+from mubench_gen.console.outlet import say
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -46,9 +47,14 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 
 
 @click.command(
-    "sweep", cls=Sectioned, sections=headings(_OWN), epilog=_EXAMPLES, no_args_is_help=True
+    "sweep",
+    cls=Sectioned,
+    sections=headings(_OWN),
+    few=few(*_OWN["The sweep"]),
+    epilog=_EXAMPLES,
+    no_args_is_help=True,
 )
-@setting_option("plugin", multiple=False, required=True)
+@setting_option("plugin", multiple=False)
 @click.option("--base", metavar="MODEL", help="The base, a model of the plugin. [its first]")
 @click.option(
     "--finetuned", metavar="MODEL", required=True, help="The fine-tune, a model of the plugin."
@@ -101,8 +107,15 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     help="Also write the figure alone.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option(
+    "--config",
+    type=PATH,
+    metavar="FILE",
+    help="TOML file with any of the settings; flags override it.",
+)
 @setting_options(*_SHARED)
 def command(
+    config: Path | None,
     base: str | None,
     finetuned: str,
     alphas: tuple[str, ...],
@@ -123,8 +136,10 @@ def command(
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
+    from mubench_gen.errors import SettingError
     from mubench_gen.interpolation.sweep.sweep import open_sweep, run_sweep
     from mubench_gen.plan.settings import make_settings
+    from mubench_gen.plan.sources import gather
     from mubench_gen.plugins.registry import Plugins
     from mubench_gen.report.html.place import check_page_path
 
@@ -132,7 +147,10 @@ def command(
         check_page_path(html)
     if svg is not None:
         check_page_path(svg, flag="--svg", suffixes=(".svg",))
-    settings = make_settings({k: v for k, v in flags.items() if v not in (None, (), [])})
+    gathered = gather(flags, config)
+    if not gathered.values.get("plugin"):
+        raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
+    settings = make_settings(gathered.values)
     with results_only():
         sweep = open_sweep(
             settings,
@@ -146,13 +164,13 @@ def command(
             exclude=exclude,
             accept_vocabulary=accept_vocabulary,
         )
-        result = run_sweep(sweep, ["mubench-gen", *sys.argv[1:]], progress=True)
+        result = run_sweep(sweep, gathered.command(["mubench-gen", *sys.argv[1:]]), progress=True)
     _write_pages(result, html, svg)
     if as_json:
         print_json(result.as_dict())
     else:
         _show(result.frontier, _title(result))
-    tell(f"Sweep folder: {sweep.folder}")
+    note(f"Sweep folder: {sweep.folder}")
     return 3 if result.n_errors else 0
 
 
@@ -167,17 +185,16 @@ def _title(result: SweepResult) -> str:
 
 
 def _write_pages(result: SweepResult, html: Path | None, svg: Path | None) -> None:
-    from mubench_gen.console.progress import log
     from mubench_gen.interpolation.sweep import page
     from mubench_gen.report.html.place import write_text
 
     found, title = result.frontier, _title(result)
     if html is not None:
         write_text(html, page.page(found, title))
-        log(f"Wrote {html}.")
+        note(f"Wrote {html}.")
     if svg is not None:
-        write_text(svg, page.svg(found, title, alone=True), flag="--svg")
-        log(f"Wrote {svg}.")
+        write_text(svg, page.figure(found).content("svg").decode(), flag="--svg")
+        note(f"Wrote {svg}.")
 
 
 def _show(found: Frontier, title: str) -> None:
@@ -204,5 +221,5 @@ def _show(found: Frontier, title: str) -> None:
         title="Accuracy by task in %",
         right=range(1, len(found.alphas) + 2),
     )
-    for line in (*explained(found), *(f"Note: {note}." for note in found.notes)):
+    for line in (*explained(found), *(f"Note: {text}." for text in found.notes)):
         say(printable(line))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import examples_of
 from mubench_gen.cli.preview_options import preview_options
+from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
@@ -41,6 +44,10 @@ class _Size:
 class _Tasks(click.Command):
     """Lists tasks; with `show` as its first word it is another command."""
 
+    @property
+    def commands(self) -> dict[str, click.Command]:
+        return {_SHOW: show}
+
     def make_context(
         self,
         info_name: str | None,
@@ -54,11 +61,12 @@ class _Tasks(click.Command):
 
 
 @click.command("tasks", cls=_Tasks, epilog=_EXAMPLES)
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completion.tasks)
 @click.option(
     "--data",
     metavar="NAME|PATH",
-    help="Count the questions in this data set. [the published counts]",
+    help="The tasks that this data set has questions for. [all; published counts]",
+    shell_complete=completion.data,
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
@@ -81,11 +89,12 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
 
 
 @click.command(_SHOW, epilog=examples_of(_EXAMPLES, "tasks show"))
-@click.argument("name")
+@click.argument("name", shell_complete=completion.tasks)
 @click.option(
     "--data",
     metavar="NAME|PATH",
     help="Write a page of pictures of this data set that it is about.",
+    shell_complete=completion.data,
 )
 @preview_options
 def show(name: str, data: str | None, **given: Any) -> None:
@@ -162,6 +171,8 @@ def _counted(names: Sequence[str], data: str) -> tuple[list[Task], dict[str, _Si
     dataset = open_dataset(data, outside=True)  # no image is read
     tasks = load_tasks(names, beside=dataset.path)
     found = survey(with_recasts(dataset, tasks), tasks).tasks
+    if not names:  # who names tasks is told that there are no questions for them
+        tasks = [task for task in tasks if found[task.name].questions]
     return tasks, {name: _Size(one.questions, one.chance) for name, one in found.items()}
 
 
@@ -186,9 +197,14 @@ def _print(tasks: Sequence[Task], sizes: dict[str, _Size], data: str | None) -> 
             ]
             for task in tasks
         ],
-        caption=f"Questions and chance: {f'counted in {data}' if data else 'as published'}. "
-        f"Tags: {', '.join(f'{tag} ({n})' for tag, n in sorted(tagged.items())) or 'none'}.",
         right=[4, 5],
+        spare=["source", "data sets", "chance", "group"],
+    )
+    if not sys.stdout.isatty():  # a line a task, and nothing else
+        return
+    note(
+        f"Questions and chance: {f'counted in {data}' if data else 'as published'}. "
+        f"Tags: {', '.join(f'{tag} ({n})' for tag, n in sorted(tagged.items())) or 'none'}."
     )
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from mubench_gen.storage.paths import user_path
+
+_OF_RUNS = ("run", "runs", "folders", "reuse")  # parameters that take folders of runs
 
 
 class _UserPath(click.Path):
@@ -15,6 +18,16 @@ class _UserPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         return user_path(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Runs, where those are asked for; the shell's own files and folders elsewhere."""
+        if param.name in _OF_RUNS:
+            from mubench_gen.cli.completion import runs
+
+            return runs(ctx, param, incomplete)
+        return super().shell_complete(ctx, param, incomplete)
 
 
 PATH = _UserPath(path_type=Path)

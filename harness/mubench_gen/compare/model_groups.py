@@ -18,7 +18,8 @@ from mubench_gen.compare.comparison import Difference, adjusted, flat
 from mubench_gen.compare.groups import model_of, side_values
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.interval import share_interval
+from mubench_gen.scores.estimand import estimand
+from mubench_gen.scores.estimate import share_estimate
 from mubench_gen.scores.metadata import ABSENT, MODEL, check_facts, fact_of
 from mubench_gen.scores.paired import compare_pair
 
@@ -185,27 +186,17 @@ def _chance(reading: Reading) -> Values:
 
 
 def _score(group: str, part: _Part, values: Values, images: Codes, chance: Values) -> GroupScore:
-    _, image = np.unique(images, return_inverse=True)
-    sums = np.bincount(image, weights=values).astype(np.float64)
-    counts = np.bincount(image).astype(np.int64)
-    accuracy, level = float(values.mean()), float(chance.mean())
-    ci = share_interval(
-        accuracy,
-        len(values),
-        len(counts),
-        spread=float(((values - accuracy) ** 2).sum()),
-        between=float(((sums - accuracy * counts) ** 2).sum()),
-    )
+    found, level = share_estimate(estimand(values, images)), float(chance.mean())
     return GroupScore(
         group=group,
         part=part.part,
         name=part.name,
         n=len(values),
-        images=len(counts),
-        accuracy=accuracy,
-        ci95=ci,
+        images=found.clusters,
+        accuracy=found.value,
+        ci95=found.ci95,
         chance=level,
-        above_chance=ci[0] > level,
+        above_chance=found.ci95[0] > level,
     )
 
 

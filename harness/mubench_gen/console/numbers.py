@@ -26,6 +26,21 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def duration(seconds: float) -> str:
+    """How long something takes: "under 1 s", "42 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"."""
+    if seconds < 1:
+        return "under 1 s"
+    left = round(seconds)
+    if left >= 3_600:
+        left = 60 * round(left / 60)  # of hours, seconds are noise
+    units = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+    first = next(place for place, (size, _) in enumerate(units) if left >= size)
+    (size, unit), (least, smaller) = units[first], units[min(first + 1, 3)]
+    words = f"{left // size:,} {unit}"
+    rest = left % size // least
+    return f"{words} {rest} {smaller}" if rest and least != size else words
+
+
 class Shares:
     """How values that are shares of 1 are shown: in per cent."""
 

@@ -2,23 +2,26 @@
 
 Where it is too wide, these go in this order: the frame, empty columns, long headings, columns that
 are named below the table instead, long words. At last the columns are split into tables below each
-other. Numbers are never cut.
+other. Numbers are never cut. Where stdout is no terminal, `plain` makes each row a line.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mubench_gen.console.formats import Strong, TextTable, folded, pieces
 from mubench_gen.console.outlet import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from mubench_gen.console.formats import TextTable
+    from rich.text import Text
 
 _NAME = 24  # characters of a first column, and of a word, that are not folded
+_PADDED = 40  # characters of a plain column; a longer cell moves only what is behind it in its row
 _FOLDED = 10  # characters of a word in a further column where there is no other way
 
 
@@ -35,7 +38,9 @@ class Sheet:
     """A table before it is fitted to a width.
 
     `right`: columns that are right-aligned and never folded; `short`: short forms of headings;
-    `spare`: headings of the columns that may be left out, the first one first.
+    `spare`: headings of the columns that may be left out, the first one first; `folds`: whether
+    the headings of right-aligned columns may be folded; `unfolded`: characters of the first
+    column that are not folded.
     """
 
     columns: Sequence[str]
@@ -45,6 +50,8 @@ class Sheet:
     right: Collection[int] = ()
     short: Mapping[str, str] = field(default_factory=dict)
     spare: Sequence[str] = ()
+    folds: bool = False
+    unfolded: int = _NAME
 
     def lines(self) -> Iterator[Line]:
         for section in self.sections:
@@ -76,6 +83,31 @@ class _Layout:
     word: int = _NAME  # characters at which words of texts are folded
 
 
+def width_of_stdout(elsewhere: int) -> int | None:
+    """The width of results for rich: None where the terminal or COLUMNS tells it."""
+    return None if sys.stdout.isatty() or os.environ.get("COLUMNS") else elsewhere
+
+
+def plain(sheet: Sheet) -> Iterator[str]:
+    """The title, the headings, a line a row, and the caption; columns stand below each other."""
+    rows = [sheet.columns, *(line.cells for line in sheet.lines())]
+    texts = [[" ".join(printable(cell).split()) for cell in row] for row in rows]
+    columns = range(len(sheet.columns))
+    longest = [max((_cells(row[i]) for row in texts if i < len(row)), default=0) for i in columns]
+    if sheet.title is not None:
+        yield printable(sheet.title)
+    for row in texts:
+        cells = (_padded(sheet, place, text, longest[place]) for place, text in enumerate(row))
+        yield "  ".join(cells).rstrip()
+    if sheet.caption is not None:
+        yield printable(sheet.caption)
+
+
+def _padded(sheet: Sheet, place: int, text: str, longest: int) -> str:
+    space = " " * (min(longest, _PADDED) - _cells(text))
+    return space + text if place in sheet.right else text + space
+
+
 def fit(sheet: Sheet, width: int) -> Fitted:
     """The table in the first layout that fits the width, or else the narrowest one in parts."""
     layout = _Layout((), ())
@@ -93,7 +125,7 @@ def fit(sheet: Sheet, width: int) -> Fitted:
 
 
 def _layouts(sheet: Sheet) -> Iterator[_Layout]:
-    whole = _Layout(tuple(range(len(sheet.columns))), tuple(sheet.columns))
+    whole = _Layout(tuple(range(len(sheet.columns))), tuple(sheet.columns), word=sheet.unfolded)
     yield whole
     yield replace(whole, gap=2)
     kept = tuple(place for place in whole.kept if place == 0 or _filled(sheet, place))
@@ -143,17 +175,30 @@ def _least(sheet: Sheet, layout: _Layout, place: int) -> int:
     """The least width of a column: that of the longest word if its texts can be folded."""
     longest = _longest(sheet, layout, place)
     if place in sheet.right:
-        return longest
+        return _number(sheet, layout, place) if sheet.folds else longest
     if place == 0:
-        return min(longest, _NAME)
+        return min(longest, sheet.unfolded)
     words = [word for text in _texts(sheet, layout, place) for word in text.split()]
     return min(max(map(len, words), default=0), layout.word)
 
 
+def _number(sheet: Sheet, layout: _Layout, place: int) -> int:
+    """The least width of a column of numbers whose heading may be folded."""
+    heading, *cells = _texts(sheet, layout, place)
+    return max(len(text.rstrip()) for text in (*pieces(heading), *cells))
+
+
 def _longest(sheet: Sheet, layout: _Layout, place: int) -> int:
+    return max(map(_cells, _texts(sheet, layout, place)), default=0)
+
+
+def _cells(text: str) -> int:
+    """How many cells of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
     from rich.cells import cell_len
 
-    return max(map(cell_len, _texts(sheet, layout, place)), default=0)
+    return cell_len(text)
 
 
 def _texts(sheet: Sheet, layout: _Layout, place: int) -> list[str]:
@@ -191,8 +236,9 @@ def _drawn(sheet: Sheet, layout: _Layout, width: int, *, titled: bool) -> Table:
     )
     for place, wide in _widths(sheet, layout, width).items():
         right = place in sheet.right
+        heading = printable(layout.headings[place])
         table.add_column(
-            Text(printable(layout.headings[place])),
+            Text(folded(heading, wide) if sheet.folds and right else heading),
             justify="right" if right else "left",
             overflow="ellipsis" if right else "fold",
             no_wrap=right,
@@ -201,6 +247,12 @@ def _drawn(sheet: Sheet, layout: _Layout, width: int, *, titled: bool) -> Table:
     for section in sheet.sections:
         for line in section:
             cells = [line.cells[place] if place < len(line.cells) else "" for place in layout.kept]
-            table.add_row(*(Text(printable(cell)) for cell in cells), style=line.style)
+            table.add_row(*map(_text, cells), style=line.style)
         table.add_section()
     return table
+
+
+def _text(cell: str) -> Text:
+    from rich.text import Text
+
+    return Text(printable(cell), style="bold" if isinstance(cell, Strong) else "")

@@ -15,10 +15,13 @@ from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.image_files import combined
 from mubench_gen.host.hardware import hardware
 from mubench_gen.model import Checkpoint
+from mubench_gen.plan.again import named_files
 from mubench_gen.plan.identity import run_id
 from mubench_gen.plan.plan import Plan
+from mubench_gen.plan.sources import CommandLine
 from mubench_gen.storage.run_folder import FORMAT
 from mubench_gen.tasks.few_shot import Shots
+from mubench_gen.types import Task
 
 _PACKAGES = (
     "torch",
@@ -56,7 +59,8 @@ def make_manifest(
             "checkpoint": plan.weights.settings,
             **_beside(plan),
         },
-        "tasks": {task.name: {"title": task.title, "group": task.group} for task in plan.tasks},
+        "tasks": {task.name: _facts(task) for task in plan.tasks},
+        **named_files(plan.settings),
         **_aliases(plan),
         "plugin": {
             "name": plan.plugin.name,
@@ -92,6 +96,12 @@ def make_manifest(
         **_examples(plan.shots),
         "sessions": [session(command, plan.secret)],
     }
+
+
+def _facts(task: Task) -> dict[str, str]:
+    """What the manifest says of a task."""
+    own = {"cluster": task.cluster} if task.cluster else {}
+    return {"title": task.title, "group": task.group, **own}
 
 
 def _beside(plan: Plan) -> dict[str, Any]:
@@ -132,9 +142,11 @@ def session(command: Sequence[str], secret: Collection[str] = ()) -> dict[str, A
 
     `secret`: the options that are secret by their type.
     """
+    elsewhere = command.elsewhere if isinstance(command, CommandLine) else {}
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": redact_command(command, secret),
+        **({"settings_from": elsewhere} if elsewhere else {}),
         "versions": versions(),
         "hardware": hardware(),
     }

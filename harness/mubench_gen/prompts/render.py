@@ -8,6 +8,7 @@ the header that a run may override; the template itself never changes for them.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,6 +223,11 @@ def _seen(fault: TemplateFault, variables: Mapping[str, Any]) -> str:
     """A hint that lists a template's variables, if it uses an undefined one."""
     if not fault.message.endswith("is undefined"):
         return ""
+    if re.match("'caption_[0-9]+'", fault.message):
+        return (
+            ": the data has no captions of this question's options. --prompt caption-question "
+            "makes them of question and option"
+        )
     where = " (caption_0, caption_1 only where the data has them)" if "option" in variables else ""
     if fault.name.endswith(SUFFIX):
         where += "; one that is imported does `with context` alone"

@@ -8,10 +8,11 @@ from typing import Any
 
 from mubench_gen.console.numbers import interval, percent
 from mubench_gen.console.outlet import printable
-from mubench_gen.console.tables import Line, Sheet, as_sheet, fit
+from mubench_gen.console.tables import Line, Sheet, as_sheet, fit, width_of_stdout
+from mubench_gen.report.inference_notes import calibration_note, inference_notes
 from mubench_gen.report.metric_table import metric_table
-from mubench_gen.runs.results import Run
-from mubench_gen.scores.breakdown import Breakdown, breakdowns
+from mubench_gen.runs.results import Run, breakdowns_of
+from mubench_gen.scores.breakdown import Breakdown
 from mubench_gen.scores.localization import BoxScore
 from mubench_gen.scores.measured import NOTHING_MEASURED, Measured
 from mubench_gen.scores.metrics import ChosenMetric
@@ -103,7 +104,7 @@ def print_report(
 
     `metrics`: further scores; without any, those that the run was scored with.
     """
-    found = breakdowns((run.outcomes(by) for run in runs), by) if by else [None] * len(runs)
+    found: Sequence[Breakdown | None] = breakdowns_of(runs, by) if by else [None] * len(runs)
     for run, one in zip(runs, found, strict=True):
         print_scores(run, run.scores, one, run.measured(metrics, by))
 
@@ -112,11 +113,9 @@ def print_scores(
     run: Run, scores: Scores, by: Breakdown | None = None, measured: Measured = NOTHING_MEASURED
 ) -> None:
     """Print one run's table: pooled, tasks, data sets, and several prompts or read-outs."""
-    import sys
-
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    console = Console(width=width_of_stdout(_WIDTH))
     sheets = [sheet(run, scores, by)] if _has_questions(scores) else []
     if scores.boxes:
         sheets.append(box_sheet(run, scores))
@@ -166,6 +165,13 @@ def box_sheet(run: Run, scores: Scores) -> Sheet:
 def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
     """The notes below a run's table, a sentence or two each."""
     told = []
+    source = manifest.get("imported")
+    if source is not None:
+        version = f" {source['version']}" if source["version"] else ""
+        told.append(
+            f"Imported from a log of {source['program']}{version}, its replies read by our parser; "
+            f"not known: {', '.join(source['unknown'])}."
+        )
     pooled = scores.pooled
     unanswered = {k: v for k, v in pooled.statuses.items() if k != "answered"}
     if unanswered:
@@ -181,6 +187,7 @@ def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
         answers = " ".join(percent(share) for share in places.answered_at)
         golds = " ".join(percent(share) for share in places.gold_at)
         told.append(f"Position bias: answers by position {answers}; right options {golds}.")
+    told += inference_notes(scores)
     told += _contrastive_notes(scores)
     told += _sibling_notes(scores)
     if scores.nearly_constant:
@@ -242,10 +249,7 @@ def _contrastive_notes(scores: Scores) -> list[str]:
     notes = []
     calibration, cut = scores.calibration.get("pooled"), scores.truncation
     if calibration is not None:
-        notes.append(
-            f"Calibration: expected error {percent(calibration.ece)} "
-            f"(mean confidence {percent(calibration.confidence)})."
-        )
+        notes.append(calibration_note(calibration))
     if cut is not None:
         named = ", ".join(f"“{_shortened(caption)}”" for caption in cut.captions[:3])
         more = f" and {cut.distinct - 3:,} more" if cut.distinct > 3 else ""

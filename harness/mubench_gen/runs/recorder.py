@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
 
+from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import blank, blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import ImageError
@@ -191,9 +192,9 @@ class Recorder:
             return
         self._conversions.add(conversion)
         if len(self._conversions) <= _SHOWN_CONVERSIONS:
-            log(f"Image policy: {conversion} ({image.name} is the first)")
+            note(f"Image policy: {conversion} ({image.name} is the first)")
         if len(self._conversions) == _SHOWN_CONVERSIONS:
-            log("Further conversions of images are in the records alone.")
+            note("Further conversions of images are in the records alone.")
 
     def _tell_cut(self, item: Item) -> None:
         """Say once that a model was cut off before it began to answer."""

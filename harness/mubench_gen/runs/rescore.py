@@ -15,7 +15,7 @@ from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record, reread_boxes
 from mubench_gen.scores.measured import Measured
 from mubench_gen.scores.metrics import ChosenMetric
-from mubench_gen.scores.score import Scores, score
+from mubench_gen.scores.score import Scores
 from mubench_gen.storage.records import Record, RecordFile
 from mubench_gen.storage.run_folder import RECORDS, locked
 from mubench_gen.tasks.task import load_task
@@ -56,7 +56,7 @@ def rescore(
     """
     changes: list[ChangedAnswer] = []
     known = vocabularies(run, tasks) if aliases else {}
-    return Rescored(score(_read_again(run, changes, known, strict=strict)), changes)
+    return Rescored(run.score(_read_again(run, changes, known, strict=strict)), changes)
 
 
 def vocabularies(run: Run, tasks: Sequence[Task] = ()) -> Vocabularies:
@@ -82,6 +82,7 @@ def measured(
 
 def save(run: Run, changes: list[ChangedAnswer], metrics: Sequence[ChosenMetric] = ()) -> None:
     """Append the changed records (readers take the last of an id) and rewrite the scores."""
+    run.check_own()
     with locked(run.dir):
         records = RecordFile(run.dir / RECORDS)
         try:

@@ -1,16 +1,121 @@
-"""Counts by image for clustered intervals, in memory that does not grow with the images."""
+"""What items are drawn together: those of an image, or of a slide, a donor, a well, a plate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from mubench_gen.storage.index import FEW, DiskTable
+from mubench_gen.errors import SettingError
+from mubench_gen.scores.interval import kinds_of_shares
+from mubench_gen.scores.metadata import ABSENT, value_of
+from mubench_gen.storage.index import FEW, DiskTable, hashed
+from mubench_gen.storage.records import Record
 
+if TYPE_CHECKING:
+    from mubench_gen.scores.estimate import Estimate
+
+IMAGE = "image"
+BY_IMAGE = (IMAGE,)
+MOST_WAYS = 2
+_OF_THE_RUN = (IMAGE, "dataset", "task", "prompt", "readout")
 _N = 32  # bits per count
+_COUNT = (1 << _N) - 1
+
+
+def image_of(record: Record) -> str:
+    """The image that a record is clustered by: the shown one, else the row's.
+
+    The row's includes the data set, because image ids repeat across data sets.
+    """
+    return record["image_sha256"] or f"{record['dataset']}/{record['image_id']}"
+
+
+def cluster_of(record: Record, field: str = IMAGE) -> str:
+    """The cluster of a record by a field: a column of the data, or prompt, readout, ….
+
+    Values of the row's columns count within their data set: its slide 1 is not another's. A
+    row without a value is clustered by its image.
+    """
+    if field == IMAGE:
+        return image_of(record)
+    value = value_of(record, field)
+    if value == ABSENT:
+        return image_of(record)
+    return value if field in record else f"{record['dataset']}/{value}"
+
+
+class Clustering:
+    """The hashes of a record's clusters: one, or for two fields theirs and that of both.
+
+    `of_tasks`: the field of a task that has one of its own, where no field is given.
+    """
+
+    def __init__(
+        self, fields: Sequence[str] = (), of_tasks: Mapping[str, str] | None = None
+    ) -> None:
+        self.fields = cluster_fields(fields)
+        self._of_tasks = {} if fields else dict(of_tasks or {})
+        self.check = ClusterCheck([*self.fields, *self._of_tasks.values()])
+
+    @property
+    def ways(self) -> int:
+        """How many hashes a record has."""
+        return 1 if len(self.fields) == 1 else 3
+
+    @property
+    def noun(self) -> str:
+        """What a cluster is called."""
+        names = {*self.fields} if not self._of_tasks else {*self._of_tasks.values()}
+        return names.pop() if len(names) == 1 else "cluster"
+
+    def __call__(self, record: Record) -> tuple[int, ...]:
+        if self.fields == BY_IMAGE and not self._of_tasks:
+            return (hashed(image_of(record)),)
+        self.check.add(record)
+        fields = (self._of_tasks.get(record["task"], self.fields[0]), *self.fields[1:])
+        names = [cluster_of(record, field) for field in fields]
+        return tuple(map(hashed, names if len(names) == 1 else [*names, "\0".join(names)]))
+
+
+def cluster_fields(given: Sequence[str]) -> tuple[str, ...]:
+    """The fields of `--cluster`, one or two; by image without any. SettingError for more."""
+    if len(given) > MOST_WAYS:
+        raise SettingError(
+            f"--cluster takes one field or two, not {len(given)}: {', '.join(given)}."
+        )
+    return tuple(given) or BY_IMAGE
+
+
+class ClusterCheck:
+    """Sees whether the records have the fields that they are clustered by."""
+
+    _LOOKED_AT = 1_000
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self._missing = [field for field in fields if field != IMAGE]
+        self._known: set[str] = set()
+        self._seen = 0
+
+    def add(self, record: Record) -> None:
+        if not self._missing:
+            return
+        self._seen += 1
+        if self._seen <= self._LOOKED_AT:
+            self._known |= {*record["meta"]}
+        self._missing = [f for f in self._missing if value_of(record, f) == ABSENT]
+
+    def done(self) -> None:
+        """Raise SettingError for a field that no record had."""
+        if self._seen and self._missing:
+            raise SettingError(
+                f"--cluster {self._missing[0]}: no record has such a field. The data have: "
+                f"{', '.join(sorted(self._known)) or 'no further columns'}; of the run itself: "
+                f"{', '.join(_OF_THE_RUN)}."
+            )
 
 
 class Clusters:
-    """(items, right) for each image, by the image's hash, in arbitrary order.
+    """(items, right) for each image or other cluster, by its hash, in arbitrary order.
 
     Items of one image are mostly adjacent, so they are written to the table together.
     """
@@ -21,23 +126,34 @@ class Clusters:
         self._table = DiskTable(combine=int.__add__, in_memory=FEW)
         self._image = self._counts = 0
 
-    def add(self, image: int, *, right: bool) -> None:
+    def add(self, image: int, *, right: bool, answered: bool = True) -> None:
         """Count an item; `image` is the hash (`hashed`) of the image's name."""
         if image != self._image:
             self._flush()
             self._image = image
-        self._counts += (1 << _N) | right
-
-    def __len__(self) -> int:
-        self._flush()
-        return len(self._table)
+        self._counts += (answered << 2 * _N) | (1 << _N) | right
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         self._flush()
         for counts in self._table.values():
-            yield counts >> _N, counts & ((1 << _N) - 1)
+            yield counts >> _N & _COUNT, counts & _COUNT
+
+    def of_answered(self) -> Iterator[tuple[int, int]]:
+        """(answered, right) for each cluster with an answer."""
+        self._flush()
+        for counts in self._table.values():
+            if counts >> 2 * _N:
+                yield counts >> 2 * _N, counts & _COUNT
 
     def _flush(self) -> None:
         if self._counts:
             self._table.put(self._image, self._counts)
             self._counts = 0
+
+
+def two_ways(tables: Sequence[Iterable[tuple[int, int]]], noun: str) -> Estimate | None:
+    """A share from (items, right) by cluster, of one clustering, or of two and of both."""
+    from mubench_gen.scores.estimate import share_estimate
+
+    found = [one for one in map(kinds_of_shares, tables) if one is not None]
+    return share_estimate(found[0], also=found[1:], noun=noun) if found else None

@@ -14,7 +14,6 @@ from typing import Any
 from mubench_gen.parser.box_formats import box_format, parse_boxes
 from mubench_gen.parser.finish_reason import refused_by
 from mubench_gen.scores.grit import grit_score
-from mubench_gen.scores.interval import clustered_mean_interval
 from mubench_gen.storage.records import Record
 from mubench_gen.types import Answer, Box, RenderedPrompt, Response, Status
 
@@ -118,12 +117,16 @@ class BoxTally:
         n = self.statuses.total()
         if not n:
             return BoxScore(0, self.errors, None, None, None, None, {})
-        clusters = [(len(scores), sum(scores)) for scores in self.images.values()]
+        from mubench_gen.scores.estimand import estimand_of_sums
+        from mubench_gen.scores.estimate import mean_estimate
+
+        clusters = [(len(v), sum(v), sum(x * x for x in v)) for v in self.images.values()]
+        found = mean_estimate(estimand_of_sums(*zip(*clusters, strict=True)), (0.0, 1.0))
         return BoxScore(
             n=n,
             n_errors=self.errors,
-            grit=sum(total for _, total in clusters) / n,
-            ci95=clustered_mean_interval(clusters),
+            grit=sum(total for _, total, _ in clusters) / n,
+            ci95=None if found is None else found.ci95,
             found=self.found / n,
             gold=self.gold / n,
             statuses={status: k / n for status, k in sorted(self.statuses.items())},

@@ -15,12 +15,12 @@ from mubench_gen.errors import UsageError
 from mubench_gen.plugins.extension import Metric
 from mubench_gen.plugins.offered import names_file
 from mubench_gen.scores.breakdown import value_order
-from mubench_gen.scores.interval import clustered_mean_interval, share_interval
+from mubench_gen.scores.clusters import Clustering
+from mubench_gen.scores.estimand import estimand
+from mubench_gen.scores.estimate import mean_estimate, share_estimate
 from mubench_gen.scores.metadata import value_of
 from mubench_gen.scores.metrics import ChosenMetric, MetricError, choose_metrics, needs_of
 from mubench_gen.scores.paired import PairedDifference, compare_means, compare_pair
-from mubench_gen.scores.score import image_of
-from mubench_gen.storage.index import hashed
 from mubench_gen.storage.records import Record
 
 Values = npt.NDArray[np.float64]
@@ -94,9 +94,16 @@ NOTHING_MEASURED = Measured({}, {}, {})
 
 
 def measure(
-    records: Iterable[Record], metrics: Sequence[ChosenMetric], by: Sequence[str] = ()
+    records: Iterable[Record],
+    metrics: Sequence[ChosenMetric],
+    by: Sequence[str] = (),
+    clustering: Clustering | None = None,
 ) -> dict[str, MetricScores]:
-    """The means of the metrics by their keys. Records of failed items count nowhere."""
+    """The means of the metrics by their keys. Records of failed items count nowhere.
+
+    `clustering` as in `score`; of two fields, the first counts.
+    """
+    clustering = clustering or Clustering()
     images = array("Q")
     columns = [array("d") for _ in metrics]
     fields = {**_PARTS, **{name: name for name in by}}
@@ -105,7 +112,7 @@ def measure(
     for record in records:
         if record["status"] == "error":
             continue
-        images.append(hashed(image_of(record)))
+        images.append(clustering(record)[0])
         for metric, column in zip(metrics, columns, strict=True):
             column.append(metric.value(record))
         for part, field in fields.items():
@@ -158,20 +165,12 @@ def mean_interval(
     """
     if not len(values):
         return None
-    _, image = np.unique(images, return_inverse=True)
-    sums, sizes = np.bincount(image, weights=values), np.bincount(image)
     low, high = bounds
     if not math.isfinite(high - low):
-        pairs = list(zip(sizes.tolist(), sums.tolist(), strict=True))
-        return clustered_mean_interval(pairs, bounds=bounds)
-    width, mean = high - low, float(values.mean())
-    ends = share_interval(
-        min(1.0, max(0.0, (mean - low) / width)),
-        len(values),
-        len(sizes),
-        spread=float(((values - mean) ** 2).sum()) / width**2,
-        between=float(((sums - mean * sizes) ** 2).sum()) / width**2,
-    )
+        found = mean_estimate(estimand(values, images), bounds)
+        return None if found is None else found.ci95
+    width = high - low
+    ends = share_estimate(estimand((values - low) / width, images)).ci95
     return low + width * ends[0], low + width * ends[1]
 
 
@@ -195,6 +194,7 @@ def measure_recorded(
     records: Callable[[Sequence[str]], Iterable[Record]],
     recorded: Mapping[str, Mapping[str, Any]],
     by: Sequence[str] = (),
+    clustering: Clustering | None = None,
 ) -> Measured:
     """Compute the metrics that a run was scored with, if they are available here.
 
@@ -203,7 +203,7 @@ def measure_recorded(
     chosen, unavailable = choose_recorded(recorded)
     while True:
         try:
-            found = measure(records(needs_of(chosen)), chosen, by)
+            found = measure(records(needs_of(chosen)), chosen, by, clustering)
         except MetricError as error:
             unavailable[error.key] = str(error)
             chosen = [one for one in chosen if one.key != error.key]

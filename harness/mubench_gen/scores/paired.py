@@ -14,7 +14,8 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.scores.interval import effective_items, student
+from mubench_gen.scores.estimand import Estimand, estimand
+from mubench_gen.scores.interval import student
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -92,8 +93,7 @@ def compare_pair(
     each = one - other
     totals: Floats = np.bincount(image, weights=each).astype(np.float64)
     ahead, behind = float(each[each > 0].sum()), float(-each[each < 0].sum())
-    size = effective_size(each, totals, np.bincount(image))
-    quantile = student(0.95, count - 1)
+    size, quantile = effective_size(estimand(each, image), float(np.abs(each).mean()))
     single = count == n and _whole(each)
     found = (
         Probability(mcnemar(round(ahead), round(behind)), None)
@@ -132,9 +132,8 @@ def compare_means(
     each = one - other
     totals: Floats = np.bincount(image, weights=each).astype(np.float64)
     mean = float(each.mean())
-    between = float(((totals - mean * np.bincount(image)) ** 2).sum())
-    error = math.sqrt(count / (count - 1) * between) / n
-    quantile = student(0.95, count - 1)
+    known = estimand(each, image).precision()
+    error, quantile = known.error, student(0.95, known.robust_freedom)
     found = sign_flip(totals, seed=seed)
     return PairedDifference(
         n=n,
@@ -152,19 +151,14 @@ def compare_means(
     )
 
 
-def effective_size(each: Floats, totals: Floats, sizes: Integers) -> float:
-    """The number of independent right-or-wrong pairs with the same information.
+def effective_size(apart: Estimand, discordance: float) -> tuple[float, float]:
+    """The number of independent right-or-wrong pairs with the same information, and the
+    quantile of Student's t for their interval.
 
-    `each` are the items' differences, `totals` and `sizes` their sums and numbers by image.
+    `apart` has the items' differences, `discordance` is the mean of their absolute values.
     """
-    mean = float(each.mean())
-    return effective_items(
-        len(each),
-        len(totals),
-        float(np.abs(each).mean()) - mean**2,
-        spread=float(((each - mean) ** 2).sum()),
-        between=float(((totals - mean * sizes) ** 2).sum()),
-    )
+    known = apart.precision()
+    return known.size(discordance - apart.value**2), student(0.95, known.freedom)
 
 
 def score_interval(

@@ -25,6 +25,7 @@ _IN_MEMORY = 32_768  # entries, 4 MB
 FEW = 4_096  # entries in memory, where there are many tables
 _MASK = (1 << 64) - 1
 _OFFSET = 1 << 63  # subtracted from keys, as SQLite's integers have a sign
+_ENTRIES = "CREATE TABLE entries (key INTEGER PRIMARY KEY, value BLOB)"
 
 Combine = Callable[[int, int], int]
 
@@ -86,6 +87,16 @@ class DiskTable:
             for (value,) in self._database.execute("SELECT value FROM entries"):
                 yield int.from_bytes(value)
 
+    def items(self) -> Iterator[tuple[int, int]]:
+        """All keys with their values, by key."""
+        self.flush()
+        if self._database is None:
+            yield from sorted(self._recent.items())
+        else:
+            rows = self._database.execute("SELECT key, value FROM entries ORDER BY key")
+            for key, value in rows:
+                yield key + _OFFSET, int.from_bytes(value)
+
     def flush(self) -> None:
         """Combine what was put twice, and move what waits to the disk where there is enough."""
         if self._database is None and len(self._recent) < self._in_memory:
@@ -123,20 +134,23 @@ class DiskTable:
     def _opened(self) -> Connection:
         """The database, made when it is first needed."""
         if self._database is None:
-            self._database = _new_database(self._folder)
+            self._database = new_database(_ENTRIES, self._folder)
             self._database.execute(f"PRAGMA cache_size = -{self._in_memory // 16}")  # in KB
             weakref.finalize(self, self._database.close)
         return self._database
 
 
-def _new_database(folder: Path | None) -> Connection:
-    """A database in a file without a name: in the folder, or where temporary files go."""
+def new_database(tables: str, folder: Path | None = None) -> Connection:
+    """A database of these tables in a file without a name, usable from any one thread at a time.
+
+    The file is in the folder, or where temporary files go.
+    """
     try:
         scratch = Scratch((folder or Path(tempfile.gettempdir())) / "index")
     except OSError:  # a folder that can only be read
         if folder is None:
             raise
-        return _new_database(None)
+        return new_database(tables)
     import sqlite3
 
     with scratch:
@@ -145,5 +159,5 @@ def _new_database(folder: Path | None) -> Connection:
         database = sqlite3.connect(f"file:{name}?nolock=1", uri=True, check_same_thread=False)
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("PRAGMA synchronous = OFF")
-        database.execute("CREATE TABLE entries (key INTEGER PRIMARY KEY, value BLOB)")
+        database.executescript(tables)
     return database

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mubench_gen.errors import UsageError
 
+CONFIG = "MUBENCH_GEN_CONFIG"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -23,6 +24,32 @@ def cache_folder() -> Path:
         return user_path(own)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "mubench-gen"
+
+
+def user_config_file() -> Path | None:
+    """The user's defaults: $MUBENCH_GEN_CONFIG, else config.toml in the platform's folder.
+
+    None where there is no such file. UsageError where the variable names one that isn't there.
+    """
+    own = os.environ.get(CONFIG)
+    if own is not None and not own.strip():  # set, and empty: none
+        return None
+    if own is None:
+        path = config_folder() / "config.toml"
+        return path if is_file(path) else None
+    if not is_file(user_path(own)):
+        raise UsageError(f"{CONFIG}={own}: there is no such file.")
+    return user_path(own)
+
+
+def config_folder() -> Path:
+    """~/.config/mubench-gen, or what takes its place on macOS and Windows, or XDG_CONFIG_HOME."""
+    base = os.environ.get("XDG_CONFIG_HOME")
+    if base:
+        return Path(base) / "mubench-gen"
+    import click
+
+    return Path(click.get_app_dir("mubench-gen"))
 
 
 def user_path(path: str | Path) -> Path:

@@ -170,13 +170,13 @@ def _refuse_strange(folder: Path, file: str, what: str) -> None:
         )
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path, name: str = MANIFEST) -> dict[str, Any]:
     """The manifest of a run folder. RunFolderError where there is none that can be read."""
-    path = folder / MANIFEST
+    path = folder / name
     try:
         manifest: Any = read_json(path)
     except FileNotFoundError:
-        raise RunFolderError(f"{folder} is no run folder: it holds no {MANIFEST}.") from None
+        raise RunFolderError(f"{folder} is no run folder: it holds no {name}.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise RunFolderError(
             f"{path}: cannot be read: {error}. Put a copy in its place, or use another --run-dir."
@@ -248,6 +248,11 @@ def _text(content: Mapping[str, Any]) -> str:
     if not holds_secret(text.encode("utf-8", "replace")):
         return text
     return json.dumps(blanked(json.loads(text)), indent=1, ensure_ascii=False)
+
+
+def sealed_text(content: Mapping[str, Any]) -> str:
+    """A document as text, with the checksum that `write_manifest` writes."""
+    return _sealed(_text(content))
 
 
 def _sealed(text: str) -> str:

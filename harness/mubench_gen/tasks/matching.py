@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mubench_gen.console.notes import note
 from mubench_gen.console.progress import log
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.recast import BOXES, RECAST, RecastDataset
 from mubench_gen.errors import SettingError
-from mubench_gen.prompts.render import Prompt
+from mubench_gen.prompts.oversized import largest
+from mubench_gen.prompts.render import Prompt, render
+from mubench_gen.tasks.samples import samples
 from mubench_gen.types import Kind, Readout, Task
 
-_DEFAULT_PROMPT = {"generative": "paper", "contrastive": "caption"}
+_DEFAULT_PROMPT = "paper"  # of generative models
+_OWN_CAPTIONS, _MADE_CAPTIONS = "caption", "caption-question"  # of contrastive ones
+_LOOKED_AT = 500  # rows, about
 _DEFAULT_FOR_BOXES = "detect-json"
 
 
@@ -42,11 +47,60 @@ def with_recasts(dataset: Dataset, tasks: Sequence[Task]) -> Dataset:
     return RecastDataset(dataset, lambda name: any(task.asks(name) for task in asking))
 
 
-def default_prompts(tasks: Sequence[Task], kind: Kind) -> tuple[str, ...]:
+def default_prompts(tasks: Sequence[Task], kind: Kind, dataset: Dataset) -> tuple[str, ...]:
     """The prompts of a run that names none."""
+    if kind == "contrastive":
+        return (_caption_prompt(tasks, dataset),)
     boxes = [task for task in tasks if task.question == BOXES]
-    plain = (_DEFAULT_PROMPT[kind],) if len(boxes) < len(tasks) else ()
+    plain = (_DEFAULT_PROMPT,) if len(boxes) < len(tasks) else ()
     return plain + ((_DEFAULT_FOR_BOXES,) if boxes else ())
+
+
+def _caption_prompt(tasks: Sequence[Task], dataset: Dataset) -> str:
+    """The data's own captions, or where there are none those of question and option."""
+    lacking = without_captions(tasks, dataset)
+    if not lacking:
+        return _OWN_CAPTIONS
+    if len(lacking) == len(tasks):
+        note(
+            f"{dataset.name} has no captions of its options: the prompt {_MADE_CAPTIONS!r} makes "
+            "them of question and option."
+        )
+        return _MADE_CAPTIONS
+    names = ", ".join(sorted(lacking))
+    raise SettingError(
+        f"Some questions of {dataset.name} have captions of their options, which the prompt "
+        f"{_OWN_CAPTIONS!r} shows, and others have none: {names}. Take --prompt {_MADE_CAPTIONS}, "
+        "which makes captions of question and option for all, or leave out one kind with --tasks."
+    )
+
+
+def without_captions(tasks: Sequence[Task], dataset: Dataset) -> set[str]:
+    """The tasks, by name, that have a question without captions, as far as a sample of rows shows.
+
+    The rows are spread evenly over the data: of a small data set all are looked at.
+    """
+    found: set[str] = set()
+    for index in range(0, len(dataset), max(1, len(dataset) // _LOOKED_AT)):
+        row = dataset[index]
+        for task in tasks:
+            questions = () if task.name in found else task.questions_of(row)
+            if any(not any(row.captions.get(name, ())[1:]) for name in questions):
+                found.add(task.name)
+    return found
+
+
+def check_first(prompts: Sequence[Prompt], tasks: Sequence[Task], dataset: Dataset) -> None:
+    """Render the first question of the data by each prompt, before a model is loaded.
+
+    DefinitionError says what a template lacks.
+    """
+    first = next(samples(tasks, dataset), None)
+    if first is None or largest(first, ()) is not None:  # its own item says what is wrong with it
+        return
+    for prompt in prompts:
+        if fits(prompt, first.question.name):
+            render(prompt, first, tuple(range(len(first.question.options))))
 
 
 def fits(prompt: Prompt, question: str) -> bool:

@@ -17,7 +17,9 @@ from typing import Any
 
 from pydantic import Field
 
+from mubench_gen.console.notes import note
 from mubench_gen.console.progress import log
+from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.conversation import template_to_serve
 from mubench_gen.engines.options import OPENMP, parse_options
 from mubench_gen.engines.server.client import Client
@@ -96,6 +98,7 @@ class VllmServer(ServerGenerative):
             return
         if find_spec("vllm") is None:
             raise MissingExtraError("vllm", extra="vllm", purpose="Engine 'vllm-server'")
+        require_checkpoint(self._checkpoint.path)
         start = self._resolved = resolve_start(self._arguments, self.runtime)
         check_weights(self._checkpoint, start, self._opening())
         port = free_port()
@@ -167,9 +170,9 @@ class VllmServer(ServerGenerative):
             for pattern, name in _PHASES:
                 if name not in phases and pattern.search(line):
                     phases[name] = round(time.monotonic() - began, 1)
-                    log(f"vLLM: {name} after {phases[name]:.1f} s")
+                    note(f"vLLM: {name} after {phases[name]:.1f} s")
 
-        log(f"vLLM: starting on 127.0.0.1:{process.port} (log: {process.log})")
+        note(f"vLLM: starting on 127.0.0.1:{process.port} (log: {process.log})")
         process.start()
         if not process.wait_until_ready(self.options.startup, tell):
             raise UsageError(self._why_not_started(process))

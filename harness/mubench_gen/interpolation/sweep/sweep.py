@@ -13,8 +13,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import RunFolderError, SettingError
@@ -31,6 +32,7 @@ from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
+from mubench_gen.runs.studies import SWEEP, StoredStudy
 from mubench_gen.storage.run_folder import (
     choose_folder,
     differences,
@@ -43,7 +45,9 @@ from mubench_gen.storage.user_files import read_json
 from mubench_gen.tasks.matching import tasks_to_ask
 from mubench_gen.tasks.task import load_tasks
 
-SWEEP = "sweep.json"
+if TYPE_CHECKING:
+    from mubench_gen.report.figures import Drawing
+
 FORMAT = 1
 _SCRATCH = ".scratch"
 _FIXED = ("settings", "sweep")
@@ -98,6 +102,13 @@ class SweepResult:
     @property
     def n_errors(self) -> int:
         return sum(run.scores.pooled.n_errors for run in self.runs.values())
+
+    def plot(self, kind: str = "frontier", **options: Any) -> Drawing:
+        """A figure of the sweep, of any kind that `Run.plot` has."""
+        return StoredStudy(self.sweep.folder).plot(kind, **options)
+
+    def _repr_html_(self) -> str:
+        return StoredStudy(self.sweep.folder)._repr_html_()
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -154,7 +165,7 @@ def open_sweep(
     _check_fit(sweep)
     added = [spelled(alpha) for alpha in recipe.alphas if alpha not in given.alphas]
     if added:
-        log(f"Added α {' and '.join(added)}; every α is compared with both ends.")
+        note(f"Added α {' and '.join(added)}; every α is compared with both ends.")
     return replace(sweep, plans=_plans(sweep, plan, other, plugins))
 
 

@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from mubench_gen.data.recast import recast
 from mubench_gen.errors import ImageError, UsageError
 from mubench_gen.images.microscope import family_of, make_policy
 from mubench_gen.report.html.thumbnails import Step, fair_cap, first_step, shrunk, thumbnail
+from mubench_gen.runs.kept_images import kept_images
 from mubench_gen.runs.results import Run
 from mubench_gen.types import Image, Row
 
@@ -62,13 +64,15 @@ def find_pictures(
     album, step = Album(), first_step(most)
     if not wanted:
         return album
-    sources = list(_sources(runs, data))
+    for run in runs:
+        _take_kept(run, wanted, album, step)
+    sources = list(data_settings(runs, data)) if wanted.keys() - album.pictures.keys() else []
     for settings in sources:
         missing = {digest: rows for digest, rows in wanted.items() if digest not in album.pictures}
         if not missing:
             break
         try:
-            dataset = _opened(settings)
+            dataset = open_data(settings)
             _look(dataset, missing, album, step, shuffled=settings["control"] == "shuffled")
         except UsageError as error:
             album.notes.append(f"No images of {settings['data']}: {error}")
@@ -88,7 +92,15 @@ def find_pictures(
     return album
 
 
-def _sources(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, Any]]:
+def _take_kept(run: Run, wanted: Mapping[str, set[str]], album: Album, step: Step) -> None:
+    """Take the pictures that the run's own folder keeps."""
+    for digest, image in kept_images(run.dir).items():
+        with suppress(ImageError, OSError):
+            if digest in wanted and digest not in album.pictures and image.sha256 == digest:
+                album.pictures[digest] = make_picture(image, step)
+
+
+def data_settings(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, Any]]:
     """The distinct settings with which the runs opened their data; shuffled ones last."""
     seen: dict[str, dict[str, Any]] = {}
     for run in runs:
@@ -117,7 +129,8 @@ def _transform(settings: Mapping[str, Any]) -> str:
     return str(settings["image_set"].get("transform", ""))
 
 
-def _opened(settings: Mapping[str, Any]) -> Dataset:
+def open_data(settings: Mapping[str, Any]) -> Dataset:
+    """The data set as these settings of a run open it. May raise UsageError."""
     policy = make_policy(settings["image_set"], seed=settings.get("seed", 0))
     outside = settings["allow_outside"]
     return open_dataset(settings["data"], policy, partial=True, outside=outside)
@@ -135,11 +148,11 @@ def _look(
     def look(row: Row) -> list[tuple[str, Picture]]:
         expected = set(wanted) if shuffled else rows_of[row.key]
         found = []
-        for image in _images(row):
+        for image in images_of(row):
             try:
                 digest = image.sha256
                 if digest in expected and digest not in album.pictures:
-                    found.append((digest, _picture(image, step)))
+                    found.append((digest, make_picture(image, step)))
             except ImageError:  # a placeholder stands for it
                 continue
             if expected <= {digest for digest, _ in found}:
@@ -151,7 +164,7 @@ def _look(
         album.pictures.update(found)
 
 
-def _images(row: Row) -> Iterator[Image]:
+def images_of(row: Row) -> Iterator[Image]:
     """The row's image, and the images that its questions derive from it."""
     yield row.image
     for question in recast(row).questions.values():
@@ -159,7 +172,8 @@ def _images(row: Row) -> Iterator[Image]:
             yield question.draw(row.image)
 
 
-def _picture(image: Image, step: Step) -> Picture:
+def make_picture(image: Image, step: Step) -> Picture:
+    """The image's thumbnail. May raise ImageError."""
     if image.conversion is None and image.data.startswith(_JPEG):
         return _drafted(image, step)
     pixels = image.pixels()

@@ -1,0 +1,166 @@
+"""runs → a board: models × tasks on the items that all of them answered, and what is tied.
+
+`boards` is the entry point. Runs that share no item stand on boards of their own. A run without
+the images (`--control`) is shown for comparison, and takes no place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+
+from mubench_gen.compare.answer_matrix import Reading, read_outcomes
+from mubench_gen.compare.groups import label_runs
+from mubench_gen.runs.results import Run
+from mubench_gen.scores.metadata import ABSENT, value_of
+
+Standing = Literal["leads", "tied", "behind", ""]
+
+POOLED, GROUPS, TASKS, BOXES = "pooled", "groups", "tasks", "boxes"
+MODALITY = "modality"  # breaks a board down where nothing else is asked for
+_LOOKED_AT = 1_000  # records in which a modality is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A run on a board. place: 1 is the best by the headline, None for a run that is not ranked.
+
+    n, n_errors: its answered and failed items, shared or not, of `planned`.
+    """
+
+    label: str
+    run: str
+    plugin: str
+    model: str
+    control: str
+    place: int | None
+    n: int
+    n_errors: int
+    planned: int
+
+    @property
+    def finished(self) -> bool:
+        """Whether every item has been asked; some may have failed."""
+        return self.n + self.n_errors >= self.planned
+
+    @property
+    def shown(self) -> str:
+        """The label, with what a reader must know of the run."""
+        control = "" if self.control in ("none", *self.label.split()) else f" ({self.control})"
+        return f"{self.label}{control}{'' if self.finished else ' (unfinished)'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run on one row, values in shares; value: the accuracy, or the GRIT score of boxes.
+
+    standing: "leads" if the paired test tells the run from every other one, "tied" if it does not
+    tell it from the best one, else "behind"; "" where nothing is tested. difference: from the
+    best; p_holm: of that difference, adjusted over all differences of the part.
+    """
+
+    n: int
+    value: float | None
+    ci95: tuple[float, float] | None
+    standing: Standing = ""
+    difference: float | None = None
+    p_holm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A group of items. part: "pooled", "groups" (of tasks), "tasks", "boxes" or a field's name;
+    group: the group of a task. cells: one for each entrant, in their order.
+    """
+
+    part: str
+    name: str
+    title: str
+    group: str
+    chance: float | None
+    majority: float | None
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Models × tasks. entrants: the best first, those without a place last.
+
+    items: that all ranked runs answered, of `items_in_any`; 0 if they share none: the numbers
+    are then of different items, and nothing is tested. notes: what else differs between the
+    runs. lead: the result in words.
+    """
+
+    entrants: tuple[Entrant, ...]
+    rows: tuple[Row, ...]
+    items: int
+    items_in_any: int
+    notes: tuple[str, ...]
+    lead: tuple[str, ...] = ()
+
+    @property
+    def ranked(self) -> list[int]:
+        """The positions of the entrants that have a place."""
+        return [at for at, one in enumerate(self.entrants) if one.place is not None]
+
+    def sections(self) -> list[tuple[str, list[Row]]]:
+        """The rows in the order in which they are read, with a heading ("" for the headline)."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(_heading(row), []).append(row)
+        return list(found.items())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def _heading(row: Row) -> str:
+    if row.part == POOLED:
+        return ""
+    if row.part in (GROUPS, TASKS):
+        return row.group or "tasks"
+    return "boxes, GRIT score" if row.part == BOXES else f"by {row.part}"
+
+
+def boards(runs: Sequence[Run], *, by: Sequence[str] | None = None, seed: int = 0) -> list[Board]:
+    """The boards of these runs, one for those that have items in common.
+
+    `by`: fields of the items that break it down; None: by modality, if the items have several.
+    Raises SettingError for a field that no record has.
+    """
+    from mubench_gen.compare.board_rows import make_board
+    from mubench_gen.compare.board_words import lead
+
+    fields = tuple(by) if by is not None else (MODALITY,) if _has_modality(runs) else ()
+    reading = read_outcomes(runs, tuple(dict.fromkeys(("task", *fields))))
+    labels = label_runs(runs)
+    found = []
+    for places in _sharing(reading):
+        part = replace(reading, runs=tuple(reading.runs[place] for place in places))
+        one = make_board(part, [labels[at] for at in places], fields, trim=by is None, seed=seed)
+        found.append(replace(one, lead=lead(one)))
+    return found
+
+
+def _has_modality(runs: Sequence[Run]) -> bool:
+    return any(
+        value_of(record, MODALITY) != ABSENT
+        for run in runs
+        for record in islice(run.outcomes(), _LOOKED_AT)
+    )
+
+
+def _sharing(reading: Reading) -> list[list[int]]:
+    """The places of the runs, in groups that have items in common; one without items joins all."""
+    groups: list[tuple[set[int], set[int]]] = []
+    for place, run in enumerate(reading.runs):
+        items = set(np.unique(run.item).tolist())
+        near = [one for one in groups if not items or not one[0] or one[0] & items]
+        joined = items.union(*(one[0] for one in near)), {place}.union(*(one[1] for one in near))
+        groups = [*(one for one in groups if one not in near), joined]
+    return sorted(sorted(places) for _, places in groups)

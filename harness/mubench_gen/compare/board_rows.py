@@ -1,0 +1,312 @@
+"""The rows of a board: each run scored on the shared items, and tested against the best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from mubench_gen.compare.answer_matrix import Outcomes, Reading, Values, values_of
+from mubench_gen.compare.board import (
+    BOXES,
+    GROUPS,
+    POOLED,
+    TASKS,
+    Board,
+    Cell,
+    Entrant,
+    Row,
+    Standing,
+)
+from mubench_gen.compare.board_words import differences_in_words
+from mubench_gen.compare.comparison import Difference, adjusted
+from mubench_gen.compare.preconditions import comparability
+from mubench_gen.runs.results import Run
+from mubench_gen.scores.breakdown import BreakdownTally, value_order
+from mubench_gen.scores.localization import BoxScore, is_box_record
+from mubench_gen.scores.measured import difference_of
+from mubench_gen.scores.metadata import ABSENT
+from mubench_gen.scores.score import Score, Scores, score
+from mubench_gen.storage.records import Record
+
+Mask = npt.NDArray[np.bool_]
+
+LEVEL = 0.05  # of the paired tests
+_GROUP = "group of tasks"  # as a field of the records
+_FIRST = ("coarse", "fine", "cognition", "localization")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """The items that the ranked runs share. `there` marks those that all of them answered;
+    values: (items, runs), NaN for a missing one; names: of the items to score, None for all.
+    """
+
+    ranked: list[int]
+    there: Mask
+    values: Values
+    names: frozenset[str] | None
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A run's scores on the items of the board, `by` also by groups of tasks and by fields."""
+
+    scores: Scores
+    by: Mapping[str, Mapping[str, Score]]
+
+    def of(self, part: str, name: str) -> Score | None:
+        if part == POOLED:
+            return self.scores.pooled
+        return (self.scores.tasks if part == TASKS else self.by[_field(part)]).get(name)
+
+
+def make_board(
+    reading: Reading, labels: Sequence[str], fields: Sequence[str], *, trim: bool, seed: int
+) -> Board:
+    """The board of runs that have items in common, without its lead. `trim`: leave out a field
+    that has one value.
+    """
+    shared = _shared(reading, labels)
+    groups = _groups_of_tasks(reading)
+    scored = [_scored(run.run, shared.names, groups, fields) for run in reading.runs]
+    order = _order(scored, shared.ranked)
+    rows = [
+        replace(row, cells=tuple(row.cells[at] for at in order))
+        for row in _rows(reading, scored, groups, fields, trim=trim)
+    ]
+    places = {at: place for place, at in enumerate(order, start=1) if at in shared.ranked}
+    board = Board(
+        entrants=tuple(_entrant(reading.runs[at], labels[at], places.get(at)) for at in order),
+        rows=tuple(rows),
+        items=int(shared.there.sum()),
+        items_in_any=len({item for run in reading.runs for item in np.unique(run.item).tolist()}),
+        notes=tuple(shared.notes),
+    )
+    return _tested(board, reading, shared, order, groups, seed)
+
+
+def _shared(reading: Reading, labels: Sequence[str]) -> _Shared:
+    plain = [at for at, run in enumerate(reading.runs) if run.shows_images]
+    ranked = plain or list(range(len(reading.runs)))
+    runs = [reading.runs[at] for at in ranked]
+    found = comparability(replace(reading, runs=tuple(runs)), [labels[at] for at in ranked])
+    values = np.full((len(reading.items), len(reading.runs)), np.nan)
+    answering = [at for at in ranked if (reading.runs[at].right >= 0).any()]
+    if answering:
+        values[:, answering] = values_of(
+            [reading.runs[at] for at in answering], found.wanted, by_id=found.by_id
+        )
+    there = ~np.isnan(values[:, answering]).any(axis=1) & bool(answering)
+    names = None
+    if there.any() or len(ranked) == 1:
+        names = frozenset(reading.items[at] for at in np.flatnonzero(there).tolist())
+        names |= _shared_boxes(runs)
+    return _Shared(ranked, there, values, names, differences_in_words(found, labels))
+
+
+def _shared_boxes(runs: Sequence[Outcomes]) -> frozenset[str]:
+    """The items that ask for boxes, of which every run that has any has these."""
+    several = [
+        frozenset(
+            record["item"]
+            for record in run.run.outcomes()
+            if is_box_record(record) and record["status"] != "error"
+        )
+        for run in runs
+        if run.boxes
+    ]
+    return frozenset.intersection(*several) if several else frozenset()
+
+
+def _groups_of_tasks(reading: Reading) -> dict[str, str]:
+    """Task → group, as the manifests have it."""
+    return {
+        str(name): str(told.get("group") or "")
+        for run in reading.runs
+        for name, told in (run.run.manifest.get("tasks") or {}).items()
+    }
+
+
+def _scored(
+    run: Run, names: frozenset[str] | None, groups: Mapping[str, str], fields: Sequence[str]
+) -> _Scored:
+    tally = BreakdownTally((_GROUP, *fields))
+
+    def watched() -> Iterator[Record]:
+        for record in run.outcomes(fields):
+            if names is None or record["item"] in names:
+                if not is_box_record(record):
+                    tally.add({**record, _GROUP: groups.get(record["task"], "")})
+                yield record
+
+    scores = score(watched())
+    return _Scored(scores, tally.scores())
+
+
+def _order(scored: Sequence[_Scored], ranked: Sequence[int]) -> list[int]:
+    """The best first by the headline, those that are not ranked last."""
+
+    def headline(at: int) -> tuple[bool, float]:
+        value = scored[at].scores.pooled.accuracy
+        boxes = scored[at].scores.boxes.get(POOLED)
+        value = boxes.grit if value is None and boxes is not None else value
+        return at not in ranked, -1.0 if value is None else -value - 1
+
+    return sorted(range(len(scored)), key=headline)
+
+
+def _entrant(run: Outcomes, label: str, place: int | None) -> Entrant:
+    manifest, scores = run.run.manifest, run.run.scores
+    return Entrant(
+        label=label,
+        run=str(run.run.dir),
+        plugin=str(manifest["plugin"]["name"]),
+        model=str(manifest["model"]["id"]),
+        control=str(manifest["settings"]["control"]),
+        place=place,
+        n=scores.n,
+        n_errors=scores.n_errors,
+        planned=run.planned,
+    )
+
+
+def _rows(
+    reading: Reading,
+    scored: Sequence[_Scored],
+    groups: Mapping[str, str],
+    fields: Sequence[str],
+    *,
+    trim: bool,
+) -> Iterator[Row]:
+    titles = {
+        str(name): str(told.get("title") or "")
+        for run in reading.runs
+        for name, told in (run.run.manifest.get("tasks") or {}).items()
+    }
+    if any(one.scores.pooled.n for one in scored):
+        yield _row(POOLED, POOLED, scored)
+    tasks = sorted({name for one in scored for name in one.scores.tasks})
+    for group in sorted({groups.get(name, "") for name in tasks}, key=_group_order):
+        members = [name for name in tasks if groups.get(name, "") == group]
+        if 1 < len(members) < len(tasks):
+            yield _row(GROUPS, group, scored, group=group)
+        for name in members:
+            yield _row(TASKS, name, scored, group=group, title=titles.get(name, ""))
+    for field in fields:
+        values = sorted({value for one in scored for value in one.by[field]}, key=value_order)
+        if not trim or len(set(values) - {ABSENT}) > 1:
+            for value in values:
+                yield _row(field, value, scored)
+    for name in dict.fromkeys(name for one in scored for name in one.scores.boxes):
+        cells = tuple(_box_cell(one.scores.boxes.get(name)) for one in scored)
+        yield Row(BOXES, name, titles.get(name, ""), "", None, None, cells)
+
+
+def _row(
+    part: str, name: str, scored: Sequence[_Scored], *, group: str = "", title: str = ""
+) -> Row:
+    found = [one.of(part, name) for one in scored]
+    controls = [
+        one.scores.controls.get(name) if part in (POOLED, TASKS) else None for one in scored
+    ]
+    return Row(
+        part=part,
+        name=name,
+        title=title,
+        group=group,
+        chance=_first(one.chance for one in found if one is not None),
+        majority=_first(one.majority for one in controls if one is not None),
+        cells=tuple(
+            Cell(0, None, None) if one is None else Cell(one.n, one.accuracy, one.ci95)
+            for one in found
+        ),
+    )
+
+
+def _box_cell(found: BoxScore | None) -> Cell:
+    return Cell(0, None, None) if found is None else Cell(found.n, found.grit, found.ci95)
+
+
+def _first(values: Iterable[float | None]) -> float | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _group_order(group: str) -> tuple[int, str]:
+    return (_FIRST.index(group) if group in _FIRST else len(_FIRST)), group
+
+
+def _field(part: str) -> str:
+    return _GROUP if part == GROUPS else part
+
+
+def _tested(
+    board: Board,
+    reading: Reading,
+    shared: _Shared,
+    order: Sequence[int],
+    groups: Mapping[str, str],
+    seed: int,
+) -> Board:
+    """The board with the standings of its ranked runs."""
+    images, differences, best = reading.images(), list[Difference](), dict[tuple[str, str], int]()
+    for row in board.rows:
+        if row.part == BOXES or len(board.ranked) < 2:
+            continue
+        items = np.flatnonzero(shared.there & _items(reading, row, groups))
+        tried = [at for at in board.ranked if row.cells[at].value is not None]
+        if not len(items) or len(tried) < 2:
+            continue
+        values = shared.values[items][:, [order[at] for at in tried]]
+        first = int(np.argmax(np.round(values.mean(axis=0), 12)))
+        best[row.part, row.name] = tried[first]
+        for place, at in enumerate(tried):
+            if place != first:
+                paired = difference_of(values[:, place], values[:, first], images[items], seed=seed)
+                differences.append(
+                    Difference(row.part, row.name, str(at), str(tried[first]), 0, paired, 1, 1)
+                )
+    found = {
+        (one.part, one.name, int(one.first)): one
+        for one in adjusted(differences, lambda one: one.paired.p)
+    }
+    return replace(board, rows=tuple(_standing(row, best, found) for row in board.rows))
+
+
+def _items(reading: Reading, row: Row, groups: Mapping[str, str]) -> Mask:
+    """The items of a row."""
+    if row.part == POOLED:
+        return np.ones(len(reading.items), bool)
+    if row.part in (TASKS, GROUPS):
+        of = [groups.get(n, "") if row.part == GROUPS else n for n in reading.values["task"]]
+        wanted, codes = row.group if row.part == GROUPS else row.name, reading.groups["task"]
+    else:
+        of, wanted, codes = reading.values[row.part], row.name, reading.groups[row.part]
+    found: Mask = np.isin(codes, [code for code, name in enumerate(of) if name == wanted])
+    return found
+
+
+def _standing(
+    row: Row,
+    best: Mapping[tuple[str, str], int],
+    differences: Mapping[tuple[str, str, int], Difference],
+) -> Row:
+    first = best.get((row.part, row.name))
+    if first is None:
+        return row
+    cells = list(row.cells)
+    tied = False
+    for at, cell in enumerate(cells):
+        one = differences.get((row.part, row.name, at))
+        if one is not None:
+            close = one.p_holm >= LEVEL
+            tied |= close
+            standing: Standing = "tied" if close else "behind"
+            cells[at] = replace(
+                cell, standing=standing, difference=one.paired.difference, p_holm=one.p_holm
+            )
+    cells[first] = replace(cells[first], standing="tied" if tied else "leads", difference=0.0)
+    return replace(row, cells=tuple(cells))

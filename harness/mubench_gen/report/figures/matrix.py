@@ -1,0 +1,109 @@
+"""Matrices of shaded cells with their numbers: heat maps and confusion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mubench_gen.console.formats import folded
+from mubench_gen.report.figures import drawing
+from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing
+from mubench_gen.report.figures.palette import INK, LINE, SHADE, SOFT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_ROW, _TITLE = 0.17, 0.2  # inches
+_DARKEST = 0.62  # of a cell, so that its number stays readable in both themes
+_LONGEST = 26  # characters of a label
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Cells by rows and columns: their shade from 0 to 1 (None: no value), and their text.
+
+    framed: cells with a border (row, column), such as the right answers. rules: rows behind
+    which a line ends a group.
+    """
+
+    title: str
+    rows: Sequence[str]
+    columns: Sequence[str]
+    shades: Sequence[Sequence[float | None]]
+    texts: Sequence[Sequence[str]]
+    across: str = ""
+    down: str = ""
+    framed: Sequence[tuple[int, int]] = ()
+    rules: Sequence[int] = ()
+
+
+def matrices(
+    several: Sequence[Matrix], title: str, *, below: str = "", width: float = COLUMN
+) -> Drawing:
+    """The matrices below each other, each in the whole width; `below`: a line of words."""
+    heights = [_height(one) for one in several]
+    figure = drawing.new(width, sum(heights) + (0.15 if below else 0))
+    figure.supxlabel(below, fontsize=SMALL, color=SOFT)
+    rows = figure.add_gridspec(len(several), 1, height_ratios=heights)
+    found = Drawing(figure, title, ". ".join(map(_told, several)))
+    for place, one in enumerate(several):
+        _draw(found, figure.add_subplot(rows[place]), one, width)
+    return found
+
+
+def _height(one: Matrix) -> float:
+    longest = max((len(_shortened(name)) for name in one.columns), default=0)
+    named = 0.07 * longest * 0.8 + 0.12
+    return len(one.rows) * _ROW + named + _TITLE + (_TITLE if one.across else 0) + 0.1
+
+
+def _draw(found: Drawing, axes: Axes, one: Matrix, width: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    size = 6.0 if len(one.columns) <= 8 * width / COLUMN else 4.6
+    for y, (shades, texts) in enumerate(zip(one.shades, one.texts, strict=True)):
+        for x, (shade, text) in enumerate(zip(shades, texts, strict=True)):
+            alpha = _DARKEST * (shade or 0.0)
+            cell = Rectangle((x, y), 1, 1, facecolor=SHADE, alpha=alpha, linewidth=0)
+            axes.add_patch(cell)
+            found.tip(cell, f"{one.rows[y]}, {one.columns[x]}: {text or 'no value'}")
+            if (y, x) in one.framed:
+                axes.add_patch(
+                    Rectangle((x + 0.04, y + 0.04), 0.92, 0.92, fill=False, edgecolor=INK,
+                              linewidth=0.7)
+                )  # fmt: skip
+            axes.text(
+                x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=size, color=INK,
+                clip_on=True,
+            )  # fmt: skip
+    axes.set_xlim(0, len(one.columns))
+    axes.set_ylim(len(one.rows), 0)
+    for row in one.rules:
+        axes.axhline(row, color=INK, linewidth=0.6)
+    for side in axes.spines.values():
+        side.set_color(LINE)
+    axes.set_xticks(
+        [x + 0.5 for x in range(len(one.columns))], map(_shortened, one.columns),
+        rotation=45, ha="left", rotation_mode="anchor", color=INK,
+    )  # fmt: skip
+    axes.xaxis.tick_top()
+    axes.set_yticks([y + 0.5 for y in range(len(one.rows))], map(_shortened, one.rows))
+    axes.xaxis.set_label_position("bottom")
+    axes.set_xlabel(one.across)
+    axes.set_ylabel(one.down)
+    if one.title:
+        axes.set_title(folded(one.title, 60), loc="left", pad=3)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 2].rstrip()} …"
+
+
+def _told(one: Matrix) -> str:
+    rows = [
+        f"{name}: "
+        + ", ".join(f"{at} {text or '–'}" for at, text in zip(one.columns, texts, strict=True))
+        for name, texts in zip(one.rows, one.texts, strict=True)
+    ]
+    return f"{one.title}: {'; '.join(rows)}" if one.title else "; ".join(rows)

@@ -1,0 +1,142 @@
+"""Squares of two axes: reliability of confidences, and the frontier of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mubench_gen.console.formats import folded
+from mubench_gen.console.numbers import percent
+from mubench_gen.report.figures import drawing
+from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare
+from mubench_gen.report.figures.palette import INK, LINE, PAPER, SERIES, SOFT, colour
+from mubench_gen.scores.calibration import Calibration
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def reliability(
+    several: Sequence[tuple[str, Calibration]],
+    *,
+    width: float = COLUMN,
+    first: int = 0,
+    count: int = 0,
+) -> Drawing:
+    """Accuracy against confidence, a square a model; on the diagonal a model is calibrated.
+
+    `first`, `count`: the place of the first among all runs of a page, and their number.
+    """
+    columns = min(len(several), max(1, round(width / (COLUMN / 2))))
+    rows = -(-len(several) // columns)
+    side = width / max(columns, 2)
+    figure = drawing.new(width if columns > 1 else COLUMN * 0.7, rows * (side + 0.3))
+    found = Drawing(figure, "Reliability: accuracy against confidence", _told(several))
+    for place, (label, one) in enumerate(several):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        _calibrated(found, axes, one, colour(first + place, count or len(several)))
+        axes.set_title(folded(f"{label}: expected error {percent(one.ece)}", 30), fontsize=SMALL)
+        axes.set_xlabel("confidence, %")
+        axes.set_ylabel("accuracy, %")
+    return found
+
+
+def _calibrated(found: Drawing, axes: Axes, one: Calibration, shade: str) -> None:
+    bare(axes, grid="both")
+    axes.plot([0, 100], [0, 100], color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
+    most = max((part.n for part in one.bins), default=1) or 1
+    for part in one.bins:
+        if part.confidence is None or part.accuracy is None:
+            continue
+        x, y = 100 * part.confidence, 100 * part.accuracy
+        axes.plot([x, x], [x, y], color=shade, linewidth=0.7, alpha=0.6)
+        (dot,) = axes.plot(
+            [x], [y], marker="o", markersize=2.5 + 5 * (part.n / most) ** 0.5, color=shade,
+            markeredgecolor=PAPER, markeredgewidth=0.5, linestyle="none", clip_on=False,
+        )  # fmt: skip
+        found.tip(
+            dot,
+            f"confidence {percent(part.low)}–{percent(part.high)} %: right in "
+            f"{percent(part.accuracy)} % of {part.n:,}",
+        )
+    axes.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")
+    axes.set_xticks([0, 50, 100])
+    axes.set_yticks([0, 50, 100])
+
+
+def _told(several: Sequence[tuple[str, Calibration]]) -> str:
+    return ". ".join(
+        f"{label}: expected error {percent(one.ece)} points, mean confidence "
+        f"{percent(one.confidence)} %, accuracy {percent(one.accuracy)} % of {one.n:,} answers"
+        for label, one in several
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A point of a sweep: its name (α), and accuracies as shares. at: α as a number, None for an
+    end that none gives.
+    """
+
+    name: str
+    at: float | None
+    inside: float
+    rest: float
+    mean: float
+
+
+def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Drawing:
+    """In-domain against the rest, a point a step; below it the accuracies along α."""
+    figure = drawing.new(width, 1.72 * width if width < 2 * COLUMN else 0.5 * width)
+    grid = (2, 1) if width < 2 * COLUMN else (1, 2)
+    told = "; ".join(
+        f"α {one.name}: in-domain {percent(one.inside)} %, rest {percent(one.rest)} %, mean "
+        f"{percent(one.mean)} %"
+        for one in steps
+    )
+    found = Drawing(figure, title, told)
+    _against(found, figure.add_subplot(*grid, 1), steps)
+    _along(figure.add_subplot(*grid, 2), [one for one in steps if one.at is not None])
+    return found
+
+
+def _against(found: Drawing, axes: Axes, steps: Sequence[Step]) -> None:
+    bare(axes, grid="both")
+    axes.plot(
+        [100 * one.rest for one in steps], [100 * one.inside for one in steps], color=SERIES[2],
+        linewidth=1,
+    )  # fmt: skip
+    for one in steps:
+        (dot,) = axes.plot(
+            [100 * one.rest], [100 * one.inside], marker="o", markersize=4.5, color=SERIES[2],
+            markeredgecolor=PAPER, markeredgewidth=0.5,
+        )  # fmt: skip
+        found.tip(
+            dot, f"α {one.name}: rest {percent(one.rest)} %, in-domain {percent(one.inside)} %"
+        )
+        axes.annotate(
+            f"α {one.name}", (100 * one.rest, 100 * one.inside), xytext=(4, 4),
+            textcoords="offset points", fontsize=SMALL, color=INK,
+        )  # fmt: skip
+    axes.margins(0.12)
+    axes.set_xlabel("rest, %")
+    axes.set_ylabel("in-domain, %")
+
+
+def _along(axes: Axes, steps: Sequence[Step]) -> None:
+    bare(axes, grid="both")
+    for name, values, at, style in (
+        ("in-domain", [one.inside for one in steps], 0, (0, (4, 2))),
+        ("rest", [one.rest for one in steps], 1, (0, (4, 2))),
+        ("mean", [one.mean for one in steps], 2, "-"),
+    ):
+        axes.plot(
+            [one.at or 0.0 for one in steps], [100 * value for value in values], color=SERIES[at],
+            linestyle=style, linewidth=1.2, marker="os^"[at], markersize=3.5, label=name,
+        )  # fmt: skip
+    axes.margins(0.06)
+    axes.set_xlabel("α")
+    axes.set_ylabel("accuracy, %")
+    axes.legend(labelcolor=INK, handlelength=2.2)
+    axes.spines["bottom"].set_color(LINE)

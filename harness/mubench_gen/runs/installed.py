@@ -1,0 +1,140 @@
+"""What a run was made with, against what is installed here: data, tasks, prompts, weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from mubench_gen.data import open_dataset
+from mubench_gen.data.image_files import changes, combined, shortened
+from mubench_gen.errors import MubenchError
+from mubench_gen.plan.again import settings_again
+from mubench_gen.plan.opening import host_of
+from mubench_gen.plan.settings import make_settings
+from mubench_gen.plugins.registry import Plugins
+from mubench_gen.prompts.render import load_prompt
+from mubench_gen.runs.results import Run
+from mubench_gen.runs.shown_images import read_shown_images
+from mubench_gen.storage.digests import DigestCache, digests_within
+from mubench_gen.tasks.task import load_tasks
+
+Outcome = Literal["holds", "fails", "not checked"]
+_SHOWN = 3
+_HASHED = re.compile(r"[0-9a-f]{8}")  # what stands for a long value in a prompt's name
+
+
+def _data(run: Run, _: Plugins) -> tuple[Outcome, str]:
+    settings = run.manifest["settings"]
+    dataset = open_dataset(
+        settings["data"],
+        partial=bool(settings.get("partial")),
+        licenses=settings.get("licenses") or (),
+        outside=bool(settings.get("allow_outside")),
+    )
+    return _compared(run.manifest["content"].get("data"), dataset.rows_digest, settings["data"])
+
+
+def _images(run: Run, _: Plugins) -> tuple[Outcome, str]:
+    stored = read_shown_images(run.dir)
+    if not stored:
+        return "not checked", "the images stand in the rows, or the run lists none"
+    if combined(stored["files"]) != run.manifest["content"].get("images"):
+        return "fails", "images.json is not the list that the manifest names"
+    folder = Path(stored["folder"])
+    if not folder.is_dir():
+        return "not checked", f"{folder} is not here"
+    with DigestCache(folder) as memory:
+        known = digests_within(folder, list(stored["files"]), memory)
+    told = list(changes(stored["files"], {name: one.sha256 for name, one in known.items()}))
+    if told:
+        return "fails", f"{len(told):,} have changed: {'; '.join(shortened(told))}"
+    return "holds", f"{len(known):,} files have the bytes that were shown"
+
+
+def _tasks(run: Run, _: Plugins) -> tuple[Outcome, str]:
+    stored = run.manifest["content"].get("tasks") or {}
+    data = None
+    with suppress(MubenchError):
+        data = open_dataset(run.manifest["settings"]["data"], partial=True).path
+    named = (run.manifest.get("named") or {}).get("tasks") or list(stored)
+    now = {task.name: task.sha256 for task in load_tasks(named, beside=data)}
+    return _all_equal(stored, now)
+
+
+def _prompts(run: Run, plugins: Plugins) -> tuple[Outcome, str]:
+    stored = run.manifest["content"].get("prompts") or {}
+    settings = run.manifest["settings"]
+    named = (run.manifest.get("named") or {}).get("prompt") or list(stored)
+    now = {}
+    for name in named:
+        plain, _, rest = name.partition("[")
+        prompt = load_prompt(plain, settings.get("prompt_set") or {})
+        if rest and prompt.name != name:  # of a study: each has settings of its own
+            own = dict(pair.partition("=")[::2] for pair in rest.rstrip("]").split(",") if pair)
+            if any(map(_HASHED.fullmatch, own.values())):
+                return "not checked", f"the settings of {name} are too long for its name"
+            prompt = load_prompt(plain, own)
+        now[prompt.name] = prompt.sha256
+    return _all_equal(stored, now)
+
+
+def _plugin(run: Run, plugins: Plugins) -> tuple[Outcome, str]:
+    stored = run.manifest["plugin"]
+    plugin = plugins.load(run.manifest["settings"]["plugin"])
+    if stored["version"] == plugin.version:
+        return "holds", f"{stored['name']} {plugin.version}"
+    return "fails", f"{stored['name']}: {stored['version']} in the run, {plugin.version} here"
+
+
+def _weights(run: Run, plugins: Plugins) -> tuple[Outcome, str]:
+    content = run.manifest["content"]
+    if content.get("weights") is None and content.get("checkpoint") is None:
+        return "not checked", "the run does not know its weights"
+    settings = make_settings(settings_again({**run.manifest, "named": {}}))
+    model = host_of(settings, plugins)
+    try:
+        now = model.digest()
+    finally:
+        model.close()
+    for part, here in (("weights", now.weights), ("checkpoint", now.settings)):
+        if content.get(part) != here:
+            what = "weights" if part == "weights" else "plugin's code or the checkpoint's settings"
+            told = f"{_brief(content.get(part))} in the run, {_brief(here)} here"
+            return "fails", f"the {what} differ: {told}"
+    return "holds", _brief(now.weights or now.settings)
+
+
+def _compared(stored: Any, here: Any, name: str) -> tuple[Outcome, str]:
+    if stored == here:
+        return "holds", f"{name}: {_brief(here)}"
+    return "fails", f"{name} differs: {_brief(stored)} in the run, {_brief(here)} here"
+
+
+def _all_equal(stored: Mapping[str, str], now: Mapping[str, str]) -> tuple[Outcome, str]:
+    changed = sorted(name for name in stored if now.get(name) != stored[name])
+    if changed:
+        return "fails", f"defined otherwise here: {some(changed)}"
+    return "holds", f"{len(stored):,} are defined as in the run"
+
+
+def _brief(digest: Any) -> str:
+    return "none" if digest is None else str(digest)[:12]
+
+
+def some(texts: Sequence[str]) -> str:
+    """The first texts, and how many more there are."""
+    more = f" and {len(texts) - _SHOWN:,} more" if len(texts) > _SHOWN else ""
+    return "; ".join(texts[:_SHOWN]) + more
+
+
+CHECKS: Mapping[str, Callable[[Run, Plugins], tuple[Outcome, str]]] = {
+    "data": _data,
+    "images": _images,
+    "tasks": _tasks,
+    "prompts": _prompts,
+    "plugin": _plugin,
+    "weights": _weights,
+}

@@ -1,0 +1,1 @@
+"""A run's way to other programs and back: packs, exports, and logs of other harnesses."""
