@@ -18,7 +18,8 @@ import numpy as np
 from scipy.stats import beta
 
 from mubench_gen.scores.estimand import estimand
-from mubench_gen.scores.paired import effective_size, score_interval
+from mubench_gen.scores.interval import student
+from mubench_gen.scores.paired import score_interval
 
 PAIRS = ((0.2, 0.25), (0.5, 0.6), (0.9, 0.9))
 CORRELATIONS = (0.05, 0.3, 0.6)
@@ -42,7 +43,9 @@ def covered(
         right.append((own < chance).astype(float))
     apart = right[0] - right[1]
     ahead, behind = float((apart > 0).mean()), float((apart < 0).mean())
-    size, quantile = effective_size(estimand(apart, image), ahead + behind)
+    known = estimand(apart, image).precision()
+    size = known.size(ahead + behind - (ahead - behind) ** 2)
+    quantile = student(0.95, known.freedom)
     low, high = score_interval(ahead, behind, size=size, quantile=quantile)
     naive = score_interval(ahead, behind, size=len(image), quantile=1.959964)
     true = shares[0] - shares[1]

@@ -63,7 +63,7 @@ class Cell:
 
     standing: "leads" if the paired test tells the run from every other one, "tied" if it does not
     tell it from the best one, else "behind"; "" where nothing is tested. difference: from the
-    best; p_holm: of that difference, adjusted over all differences of the part. chance: whether
+    best; p_adjusted: of that difference, adjusted over all differences of the part. chance: whether
     the test against chance says "above", "at the level of" or "below"; of all items and of tasks.
     """
 
@@ -72,7 +72,7 @@ class Cell:
     ci95: tuple[float, float] | None
     standing: Standing = ""
     difference: float | None = None
-    p_holm: float | None = None
+    p_adjusted: float | None = None
     chance: Says | None = None
 
 

@@ -23,14 +23,14 @@ from mubench_gen.compare.board import (
 )
 from mubench_gen.compare.board_words import differences_in_words
 from mubench_gen.compare.by_content import ByContent
-from mubench_gen.compare.comparison import Difference, adjusted
+from mubench_gen.compare.differences import Difference, Group, adjusted, row_of
+from mubench_gen.compare.differences import Row as Test
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import BreakdownTally, value_order
 from mubench_gen.scores.clusters import BY_IMAGE
 from mubench_gen.scores.headline import Says
 from mubench_gen.scores.localization import BoxScore, is_box_record
-from mubench_gen.scores.measured import difference_of
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score, Scores
 from mubench_gen.storage.records import Record
@@ -279,7 +279,7 @@ def _tested(
     seed: int,
 ) -> Board:
     """The board with the standings of its ranked runs."""
-    images, differences, best = reading.images(), list[Difference](), dict[tuple[str, str], int]()
+    images, tests, best = reading.images(), list[Test](), dict[tuple[str, str], int]()
     for row in board.rows:
         if row.part == BOXES or len(board.ranked) < 2:
             continue
@@ -292,13 +292,11 @@ def _tested(
         best[row.part, row.name] = tried[first]
         for place, at in enumerate(tried):
             if place != first:
-                paired = difference_of(values[:, place], values[:, first], images[items], seed=seed)
-                differences.append(
-                    Difference(row.part, row.name, str(at), str(tried[first]), 0, paired, 1, 1)
-                )
+                pair = shared.values[:, [order[at], order[tried[first]]]]
+                group = Group(row.part, row.name, items)
+                tests.append(row_of(group, pair, images, (str(at), str(tried[first])), seed=seed))
     found = {
-        (one.part, one.name, int(one.first)): one
-        for one in adjusted(differences, lambda one: one.paired.p)
+        (one.part, one.name, int(one.first)): one for one in adjusted(tests, how="maxt", seed=seed)
     }
     return replace(board, rows=tuple(_standing(row, best, found) for row in board.rows))
 
@@ -329,11 +327,11 @@ def _standing(
     for at, cell in enumerate(cells):
         one = differences.get((row.part, row.name, at))
         if one is not None:
-            close = one.p_holm >= LEVEL
+            close = one.p_adjusted >= LEVEL
             tied |= close
             standing: Standing = "tied" if close else "behind"
             cells[at] = replace(
-                cell, standing=standing, difference=one.paired.difference, p_holm=one.p_holm
+                cell, standing=standing, difference=one.paired.difference, p_adjusted=one.p_adjusted
             )
     cells[first] = replace(cells[first], standing="tied" if tied else "leads", difference=0.0)
     return replace(row, cells=tuple(cells))
