@@ -222,7 +222,8 @@ def _sibling_notes(scores: Scores) -> list[str]:
             f"{circular.items:,} items ({circular.orders:.1f} orders each{_series(circular)}); "
             f"the same option, right or wrong: {percent(circular.unmoved)}. "
             f"Recall by position of the right option: {recalls}; "
-            f"SD {percent(circular.place_bias)}, by chance about {percent(circular.place_noise)}{_bias(circular)}."
+            f"SD {percent(circular.place_bias)}, by chance about "
+            f"{percent(circular.place_noise)}{_bias(circular)}."
         )
     for pair, agreement in scores.agreement.items():
         kappa = "–" if agreement.kappa is None else f"{agreement.kappa:.2f}"
