@@ -145,14 +145,14 @@ def test_a_folder_that_does_not_take_the_file_is_no_hindrance(tmp_path: Path, ti
 def test_a_full_disk_is_said_with_what_to_do(
     tmp_path: Path, tight: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = disk_table._new_database
+    made = disk_table.new_database
 
-    def small(folder: Path | None) -> sqlite3.Connection:
-        database = made(folder)
+    def small(tables: str, folder: Path | None) -> sqlite3.Connection:
+        database = made(tables, folder)
         database.execute("PRAGMA max_page_count = 2")  # SQLite's own way to be full
         return database
 
-    monkeypatch.setattr(disk_table, "_new_database", small)
+    monkeypatch.setattr(disk_table, "new_database", small)
     table = DiskTable(tmp_path)
     with pytest.raises(RunFolderError, match=r"index .*is full.*make room"):
         _fill(table)

@@ -35,7 +35,8 @@ def test_csv_has_a_row_a_run_and_group_with_the_scores_as_they_are(
     here: Here,
     runs: list[mubench_gen.Run],
 ) -> None:
-    printed = here("report", *(run.dir for run in runs), "--format", "csv", "--by", "stain")
+    folders = [run.dir for run in runs]
+    printed = here("report", *folders, "--each", "--format", "csv", "--by", "stain")
     assert printed.code == 0, printed.err
     rows = list(csv.DictReader(io.StringIO(printed.out)))
     assert tuple(rows[0]) == TIDY
@@ -106,11 +107,11 @@ def test_markdown_is_a_table_whose_cells_cannot_break_out(
 
 
 def test_latex_escapes_what_latex_would_obey(here: Here, runs: list[mubench_gen.Run]) -> None:
-    printed = here("report", *(run.dir for run in runs), "--format", "latex", "--by", "stain")
-    text = printed.out
+    folders = [run.dir for run in runs]
+    text = here("report", *folders, "--each", "--format", "latex", "--by", "stain").out
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2
     assert text.count("{") == text.count("}")
-    assert r"H|E \& 50 \%" in text
+    assert r"H\textbar{}E \& 50 \%" in text
     assert r"set\_0" in text
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert {row.replace(r"\&", "").count("&") for row in rows} == {9}

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 import mubench_gen
-from mubench_gen.errors import SettingError
+from mubench_gen.compare.comparison import compare
+from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.report.figures import KINDS, Drawing, Sources, draw
 from mubench_gen.report.figures.drawing import format_of
 from mubench_gen.report.figures.intervals import Group, Mark, interval_dots
-from mubench_gen.report.figures.kinds import effect_groups
 from mubench_gen.report.figures.palette import VARIABLES
 from mubench_gen.report.figures.squares import Step
 
+from .conftest import Here
 from .spine import make_row, write_data
 
 
@@ -35,7 +36,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[mubench_gen.Run]:
 
 
 STEPS = [Step(str(at), at, 0.3 + at / 5, 0.6 - at / 5, 0.45) for at in (0.0, 0.5, 1.0)]
-EFFECTS = {"echo": effect_groups([("prompt", [("paper", 0.03, (0.01, 0.05))])])}
+EFFECTS = {"echo": [Group("prompt", [Mark("paper", 0.03, (0.01, 0.05))])]}
 
 
 def drawn(kind: str, runs: list[mubench_gen.Run]) -> Drawing:
@@ -83,7 +84,7 @@ def test_every_mark_says_its_numbers_when_it_is_pointed_at(runs: list[mubench_ge
     content = drawn("dots", runs).content("svg").decode()
     score = runs[0].scores.tasks["stain"]
     assert f"{100 * (score.accuracy or 0):.1f} % (" in content
-    assert content.count("<g><title>") == 2 * 4
+    assert content.count("<g><title>") == 2 * 2 * 4  # a dot and its interval
 
 
 def test_nine_series_are_told_apart_by_names_and_not_by_colours() -> None:
@@ -114,3 +115,38 @@ def test_what_cannot_be_drawn_is_refused_with_what_to_do(
         format_of(tmp_path / "figure.jpeg")
     with pytest.raises(SettingError, match="cannot be written"):
         drawn("frontier", runs).write(tmp_path / "missing" / "figure.svg")
+
+
+def test_runs_scores_and_comparisons_show_themselves_in_notebooks(
+    runs: list[mubench_gen.Run], tmp_path: Path
+) -> None:
+    one, other = runs
+    accuracy = f">{100 * (one.scores.pooled.accuracy or 0):.1f}</td>"
+    for shown in (one._repr_html_(), one.scores._repr_html_()):
+        assert accuracy in shown
+        assert shown.count("<tr>") == shown.count("</tr>") > 4
+    compared = compare([one, other], intersection=True)._repr_html_()
+    assert "a − b" in compared
+    assert "p (max-T)" in compared
+    drawing = one.plot("dots", beside=[other])
+    assert drawing._repr_svg_().count("<svg") == 1
+    assert "modality" in drawing.description
+    drawing.write(tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_stored_study_is_loaded_with_its_runs_and_draws_its_effects(
+    here: Here, tmp_path: Path, runs: list[mubench_gen.Run]
+) -> None:
+    data = runs[0].dir.parent / "cells"
+    asked = ("--tasks", "modality", "--prompt", "paper,letter", "--run-dir", "study")
+    assert here("ablate", "--plugin", "echo", "--data", data, *asked).code == 0
+    study = mubench_gen.load_study(tmp_path / "study")
+    assert [run.dir.name for run in study.runs] == ["echo-echo"]
+    assert "prompt paper" in study.plot().description
+    assert "<svg" in study._repr_html_()
+    assert "pooled" in study._repr_html_()
+    with pytest.raises(SettingError, match="mubench-gen sweep"):
+        study.plot("frontier")
+    with pytest.raises(RunFolderError, match="holds no study and no sweep"):
+        mubench_gen.load_study(tmp_path)

@@ -26,12 +26,12 @@ def test_an_old_module_is_the_new_one_and_warns(old: str) -> None:
 
 
 def test_a_module_of_a_moved_package_is_found() -> None:
-    assert new_place("mubench_gen.page.svg") == "mubench_gen.report.html.svg"
-    sys.modules.pop("mubench_gen.page.svg", None)
+    assert new_place("mubench_gen.page.gallery") == "mubench_gen.report.html.gallery"
+    sys.modules.pop("mubench_gen.page.gallery", None)
     sys.modules.pop("mubench_gen.page", None)
     with pytest.warns(MubenchDeprecationWarning):
-        module = importlib.import_module("mubench_gen.page.svg")
-    assert module is importlib.import_module("mubench_gen.report.html.svg")
+        module = importlib.import_module("mubench_gen.page.gallery")
+    assert module is importlib.import_module("mubench_gen.report.html.gallery")
 
 
 @pytest.mark.parametrize("name", ["mubench_gen.nothing", "mubench_gen.cli.nothing", "json.nothing"])

@@ -83,16 +83,20 @@ def test_errors_and_unanswered_are_told(here: Here, cells: Path, tmp_path: Path)
     assert rows(printed)["pooled"][-1] == str(n)
 
 
-def test_several_runs_are_several_tables_and_one_document(
+def test_several_runs_are_one_table_or_with_each_several_and_one_document(
     here: Here, cells: Path, tmp_path: Path
 ) -> None:
     one = evaluate("echo", tmp_path / "one", data=cells)
     two = evaluate("echo", tmp_path / "two", data=cells, control="shuffled")
-    printed = here("report", one.dir, two.dir)
-    assert printed.out.count("pooled") == 2
-    assert "control: shuffled" in printed.out
+    lines = here("report", one.dir, two.dir).out.splitlines()
+    assert len([line for line in lines if line.split()[:1] in (["pooled"], ["stain"])]) == 2
+    each = here("report", one.dir, two.dir, "--each").out
+    assert each.count("pooled") == 2
+    assert "control: shuffled" in each
     document = json.loads(here("report", one.dir, two.dir, "--json").out)
     assert [run["run_dir"] for run in document["runs"]] == [str(one.dir), str(two.dir)]
+    (board,) = document["boards"]
+    assert [entrant["place"] for entrant in board["entrants"]] == [1, None]
     single = json.loads(here("report", one.dir, "--json").out)
     assert single == json.loads((one.dir / "scores.json").read_text())
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     )
     from mubench_gen.run import evaluate
     from mubench_gen.runs.results import Run, frames, load_run
+    from mubench_gen.runs.studies import StoredStudy, load_study
     from mubench_gen.types import Answer, Image, Message, Reply, Request, Sampling, Text
 
 _HOMES = {
@@ -68,6 +69,7 @@ _HOMES = {
     "compare.official": ("paper_compat",),
     "parser": ("parse_answer",),
     "runs.results": ("Run", "frames", "load_run"),
+    "runs.studies": ("StoredStudy", "load_study"),
     "run": ("evaluate",),
     "types": ("Answer", "Image", "Message", "Reply", "Request", "Sampling", "Text"),
 }  # fmt: skip
@@ -105,6 +107,7 @@ __all__ = [
     "Scoring",
     "Section",
     "SettingError",
+    "StoredStudy",
     "StreamingModel",
     "Text",
     "Transform",
@@ -115,6 +118,7 @@ __all__ = [
     "frames",
     "hookimpl",
     "load_run",
+    "load_study",
     "paper_compat",
     "parse_answer",
 ]

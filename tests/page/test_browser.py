@@ -251,7 +251,8 @@ def test_every_image_has_words_and_every_choice_a_label(opened: Browser) -> None
     )
     assert missing == 0
     unlabelled = opened.run(
-        "return [...document.querySelectorAll('select, input')].filter((one) => !one.labels.length)"
+        "return [...document.querySelectorAll('select, input')]"
+        ".filter((one) => !one.labels.length && !one.ariaLabel)"
     )
     assert unlabelled == []
     plots = opened.run(
@@ -381,12 +382,13 @@ def test_a_run_without_an_answer_says_so_everywhere(
     page = tmp_path / "empty.html"
     write_page([mubench_gen.load_run(run.dir)], page)
     browser.open(page)
-    assert "no score yet" in browser.text(".run .figure")
+    assert "no score yet" in browser.text(".board tbody")
     assert browser.text("#found") == "No item has been recorded yet."
     assert not browser.run(SEEN, "#agree-label")
     assert not browser.run(SEEN, "#agree-note")
-    for section in ("tasks", "confusion", "positions"):
-        assert browser.text(f"#{section} > .note:last-child, #{section} #confusion-table")
+    for section in ("tasks", "confusion", "prompts", "positions"):
+        assert browser.texts(f"#{section}") == []
+    assert browser.texts(".bar nav a") == ["Scores", "Gallery", "Provenance"]
     assert browser.messages() == []
 
 

@@ -12,14 +12,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mubench_gen.ablation.answers import Answers, PlacedRecords, read_answers
 from mubench_gen.ablation.findings import Findings, find, find_estimated
 from mubench_gen.ablation.grid import Grid, StudySettings, check_size, run_axes
 from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_findings
 from mubench_gen.ablation.parts import Part, open_parts, within
-from mubench_gen.ablation.studyfolder import STUDY, locked_document, runs_of
+from mubench_gen.ablation.studyfolder import locked_document
 from mubench_gen.ablation.survey import Survey, survey
 from mubench_gen.console.notes import note
 from mubench_gen.console.secrets import redact_command
@@ -31,10 +31,14 @@ from mubench_gen.plan.plan import Plan
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
+from mubench_gen.runs.studies import STUDY, StoredStudy, runs_of
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metrics import needs_of
 from mubench_gen.storage.records import AnsweredKeys
 from mubench_gen.storage.run_folder import RECORDS, choose_folder, settings_hash, write_json
+
+if TYPE_CHECKING:
+    from mubench_gen.report.figures import Drawing
 
 _OWN = ("prompt", "readout", "orders", "plugin", "model", "run_dir", "fresh", "reuse")
 
@@ -193,6 +197,13 @@ class StudyResult:
     @property
     def n_errors(self) -> int:
         return sum(cell.tally.errors for one in self.findings.models for cell in one.cells)
+
+    def plot(self, kind: str = "effects", **options: Any) -> Drawing:
+        """A figure of the study, of any kind that `Run.plot` has."""
+        return StoredStudy(self.study.folder).plot(kind, **options)
+
+    def _repr_html_(self) -> str:
+        return StoredStudy(self.study.folder)._repr_html_()
 
     def as_dict(self) -> dict[str, Any]:
         return {

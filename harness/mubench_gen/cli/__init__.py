@@ -19,6 +19,7 @@ _COMMANDS = {
     "data": "Describe, fetch, check or import a data set; join shards.",
     "score": "Read a run's stored replies again and score them.",
     "report": "Show the scores of runs as tables or as an HTML page.",
+    "view": "Look at runs in a browser: items, images, replies, live.",
     "runs": "List runs; verify, repeat, pack, export and import them.",
     "compare": "Compare runs on the same items: differences, intervals, tests.",
     "ablate": "Evaluate a grid of prompts: how much does the score depend on them?",

@@ -97,7 +97,7 @@ def command(
         if not as_json:
             text, colour = f"  {finding.name}: {finding.found}", _COLOURS[finding.state]
             say(text, mark=f"{finding.state:<5}", colour=colour)
-            if finding.to_do and finding.state != "ok":
+            if finding.to_do:
                 say(f"       → {finding.to_do}")
     faults = [finding for finding in findings if finding.state == "fault"]
     if as_json:

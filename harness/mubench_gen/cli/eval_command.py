@@ -13,7 +13,6 @@ from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.metric_option import chosen
 from mubench_gen.cli.setting_options import few, headings, setting_options
 from mubench_gen.cli.user_path import PATH
-from mubench_gen.console.notes import note
 from mubench_gen.plan.options import OPTIONS
 
 _EXAMPLES = """
@@ -118,12 +117,13 @@ def command(
     **flags: Any,
 ) -> int:
     """Evaluate a model: ask, read the answers, score."""
+    from mubench_gen.cli.board_view import summaries_document
+    from mubench_gen.cli.eval_end import note_next, show_end
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
     from mubench_gen.plan.again import check_secrets
     from mubench_gen.plan.sources import gather
-    from mubench_gen.report.text import print_report
 
     found = gather(flags, config)
     given = dict(found.values)
@@ -151,11 +151,10 @@ def command(
     metrics = chosen(_names(given.get("metric", ())))
     if as_json:
         summaries = [run.summary(measured=run.measured(metrics)) for run in runs]
-        print_json(summaries[0] if len(summaries) == 1 else {"runs": summaries})
+        print_json(summaries_document(runs, summaries))
     else:
-        print_report(runs, metrics=metrics)
-    for run in runs:
-        note(f"Run folder: {run.dir}")
+        show_end(runs, metrics)
+    note_next(runs)
     return 3 if any(run.scores.n_errors for run in runs) else 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +12,22 @@ import click
 from mubench_gen.cli.cluster_option import cluster_option
 from mubench_gen.cli.inference_options import adjust_option, margin_option
 from mubench_gen.cli.metric_option import chosen, metric_option
+from mubench_gen.cli.report_options import Wanted, check
 from mubench_gen.cli.user_path import PATH, expanded
 from mubench_gen.console.outlet import give
 
 if TYPE_CHECKING:
     from mubench_gen.runs.results import Run
-    from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
 \b
 Examples:
   mubench-gen report runs/tiny-llava-1a2b3c4d
+  mubench-gen report runs/*                          one table: models by tasks
+  mubench-gen report runs/* --each                   each run's own table
   mubench-gen report runs/* --html report.html       one page: plots, every item, its image
+  mubench-gen report runs/* --figure dots --out scores.svg
+  mubench-gen report studies/ablate-1a2b3c4d --figure effects --out effects.pdf
   mubench-gen report runs/tiny-llava-1a2b3c4d --html       into the run's folder
   mubench-gen report runs/* --by stain,organism
   mubench-gen report runs/* --group scope            generalists against specialists
@@ -36,29 +40,6 @@ Examples:
 """
 _IN_THE_RUN = "report.html"
 _IN_MEMORY = 64 * 2**20  # bytes; a larger export is buffered on disk
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """The options of the command."""
-
-    published: bool
-    forgetting: bool
-    html: str | None
-    form: str | None
-    options: tuple[str, ...]
-    metric: tuple[str, ...]
-    cluster: tuple[str, ...]
-    out: Path | None
-    by: tuple[str, ...]
-    group: str | None
-    data: str | None
-    images: bool
-    items: int | None
-    section: tuple[str, ...]
-    adjust: Adjust
-    margin: float | None
-    as_json: bool
 
 
 @click.command("report", epilog=_EXAMPLES)
@@ -78,10 +59,16 @@ class _Wanted:
     help="Export the scores, on stdout or to --out: md, csv, latex, parquet, or a "
     "plugin's format (PLUGIN, PLUGIN:FORMAT).",
 )
-@click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the format.")
+@click.option(
+    "-o",
+    "options",
+    multiple=True,
+    metavar="K=V",
+    help="An option of the format; of a figure width=MM or task=A+B.",
+)
 @metric_option
 @cluster_option
-@click.option("--out", type=PATH, metavar="FILE", help="File that --format writes.")
+@click.option("--out", type=PATH, metavar="FILE", help="File that --format or --figure writes.")
 @click.option(
     "--by",
     multiple=True,
@@ -111,6 +98,13 @@ class _Wanted:
     is_flag=True,
     help="BASE FINETUNED…: what each fine-tune learned and forgot, by task.",
 )
+@click.option("--each", is_flag=True, help="Show each run by itself, not in one table.")
+@click.option(
+    "--figure",
+    metavar="KIND",
+    help="Draw into --out F.svg, F.pdf or F.png: dots, heatmap, reliability, confusion, "
+    "positions, radar, a study's effects, a sweep's frontier.",
+)
 @click.option(
     "--section",
     multiple=True,
@@ -121,11 +115,15 @@ class _Wanted:
 @margin_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **given: Any) -> None:
-    """Show the scores of runs, finished or not, as tables or as an HTML page."""
+    """Show the scores of runs, finished or not, as tables, figures or an HTML page.
+
+    Several runs are one table of models by tasks, on the items that all have answered. The folder
+    of a study or a sweep stands for its runs.
+    """
     from mubench_gen.scores.metadata import split_fields
 
-    wanted = _Wanted(by=split_fields(by), images=not no_images, **given)
-    _check(runs, wanted)
+    wanted = Wanted(by=split_fields(by), images=not no_images, **given)
+    check(runs, wanted)
     if wanted.forgetting:
         from mubench_gen.cli import forgetting_view
 
@@ -143,12 +141,15 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
     from mubench_gen.console.progress import log
     from mubench_gen.runs.results import load_run
     from mubench_gen.runs.shown_images import notes
+    from mubench_gen.runs.studies import runs_in
 
-    loaded = [load_run(path, cluster=wanted.cluster) for path in runs]
+    loaded = [load_run(path, cluster=wanted.cluster) for path in runs_in(runs)]
     for note in notes([run.dir for run in loaded]):
         log(note)
     if wanted.html is not None:
-        _write_page(loaded, wanted)
+        _write_page(runs[0], loaded, wanted)
+    elif wanted.figure is not None:
+        _write_figure(runs, loaded, wanted)
     elif wanted.form is not None:
         _export(loaded, wanted)
     elif wanted.published:
@@ -159,58 +160,14 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
         _print(loaded, wanted)
 
 
-def _check(runs: Sequence[Path], wanted: _Wanted) -> None:
-    """Raise SettingError for options that exclude each other."""
-    from mubench_gen.errors import SettingError
-
-    ways = {
-        "--html": wanted.html is not None and not wanted.forgetting,
-        "--format": wanted.form is not None,
-        "--published": wanted.published,
-        "--forgetting": wanted.forgetting,
-    }
-    chosen = [name for name, given in ways.items() if given]
-    if len(chosen) > 1:
-        raise SettingError(f"{' and '.join(chosen)} are different reports: give one of them.")
-    only = {
-        "--out": (wanted.out is not None, "--format"),
-        "-o": (bool(wanted.options), "--format"),
-        "--data": (wanted.data is not None, "--html"),
-        "--no-images": (not wanted.images, "--html"),
-        "--items": (wanted.items is not None, "--html"),
-        "--margin": (wanted.margin is not None, "--forgetting"),
-    }
-    for name, (given, way) in only.items():
-        if given and not ways[way]:
-            raise SettingError(f"{name} works only with {way}: give that too.")
-    if wanted.section and chosen and not ways["--html"]:
-        raise SettingError(
-            f"--section does not go with {chosen[0]}: a section is part of the tables or of "
-            "the page (--html)."
-        )
-    for name, unfit in (
-        ("--by", bool(wanted.by)),
-        ("--group", wanted.group is not None),
-        ("--metric", bool(wanted.metric)),
-    ):
-        if unfit and (wanted.published or wanted.forgetting):
-            raise SettingError(f"{name} does not go with {chosen[0]}.")
-    if wanted.group is not None and wanted.form is not None:
-        raise SettingError("--group does not go with --format: use --json.")
-    if wanted.as_json and (wanted.form is not None or ways["--html"]):
-        raise SettingError(f"--json prints a document of its own: leave {chosen[0]} out.")
-    if wanted.html == "" and (len(runs) > 1 or wanted.forgetting):
-        raise SettingError("--html needs a file's name for several runs: --html report.html")
-
-
-def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
+def _write_page(first: Path, runs: Sequence[Run], wanted: Wanted) -> None:
     from mubench_gen.cli import plugin_sections
     from mubench_gen.console.notes import note
     from mubench_gen.report.html import MOST_ITEMS, check_page_path, write_page
 
     if not wanted.html:
         runs[0].check_own()
-    path = Path(wanted.html) if wanted.html else runs[0].dir / _IN_THE_RUN
+    path = Path(wanted.html) if wanted.html else first / _IN_THE_RUN
     check_page_path(path)
     metrics = chosen(wanted.metric)
     told = plugin_sections.ask(runs, wanted.section)
@@ -232,14 +189,15 @@ def _write_page(runs: Sequence[Run], wanted: _Wanted) -> None:
     )
 
 
-def _export(runs: Sequence[Run], wanted: _Wanted) -> None:
+def _export(runs: Sequence[Run], wanted: Wanted) -> None:
     import shutil
     import sys
     from tempfile import SpooledTemporaryFile
 
-    from mubench_gen.console.progress import log
+    from mubench_gen.console.notes import note
     from mubench_gen.errors import SettingError
     from mubench_gen.plan.settings import pairs
+    from mubench_gen.report.board_export import FORMATS, write_boards
     from mubench_gen.report.export import choose_export, reported
 
     form = choose_export(str(wanted.form), pairs(wanted.options))
@@ -248,7 +206,12 @@ def _export(runs: Sequence[Run], wanted: _Wanted) -> None:
             f"{form.export.title} is not text that a terminal can show: give --out FILE."
         )
     with SpooledTemporaryFile(_IN_MEMORY) as content:  # so that no half-written file remains
-        form.write(reported(runs, wanted.by, chosen(wanted.metric)), content)
+        metrics = chosen(wanted.metric)
+        beside = len(runs) > 1 and not wanted.each and form.plugin is None
+        if beside and form.export.name in FORMATS:
+            write_boards(form.export.name, runs, content, by=wanted.by, metrics=metrics)
+        else:
+            form.write(reported(runs, wanted.by, metrics), content)
         content.seek(0)
         if wanted.out is None:
             give(content.read() if form.plugin is None else form.printable(content.read()))
@@ -260,7 +223,16 @@ def _export(runs: Sequence[Run], wanted: _Wanted) -> None:
             raise SettingError(
                 f"--out {wanted.out}: cannot be written: {error.strerror}."
             ) from None
-    log(f"Wrote {wanted.out}.")
+    note(f"Wrote {wanted.out}.")
+
+
+def _write_figure(paths: Sequence[Path], runs: Sequence[Run], wanted: Wanted) -> None:
+    from mubench_gen.cli.figure_view import write_figure
+    from mubench_gen.plan.settings import pairs
+
+    options = pairs(wanted.options)
+    kind = str(wanted.figure)
+    write_figure(kind, paths, runs, out=wanted.out, by=wanted.by, options=options)
 
 
 def _published(runs: Sequence[Run], *, as_json: bool) -> None:
@@ -273,7 +245,7 @@ def _published(runs: Sequence[Run], *, as_json: bool) -> None:
         reference.show(runs)
 
 
-def _print(runs: Sequence[Run], wanted: _Wanted) -> None:
+def _print(runs: Sequence[Run], wanted: Wanted) -> None:
     from mubench_gen.cli import plugin_sections
 
     sections = plugin_sections.ask(runs, wanted.section)
@@ -281,8 +253,8 @@ def _print(runs: Sequence[Run], wanted: _Wanted) -> None:
     plugin_sections.show(sections)
 
 
-def _print_tables(runs: Sequence[Run], wanted: _Wanted) -> None:
-    from mubench_gen.report.text import print_report
+def _print_tables(runs: Sequence[Run], wanted: Wanted) -> None:
+    from mubench_gen.cli.board_view import show_runs
 
     if wanted.group is not None:
         from mubench_gen.cli.group_view import show
@@ -290,11 +262,12 @@ def _print_tables(runs: Sequence[Run], wanted: _Wanted) -> None:
         show(runs, wanted.group, adjust=wanted.adjust)
         if not wanted.by:
             return
-    print_report(runs, by=wanted.by, metrics=chosen(wanted.metric))
+    show_runs(runs, by=wanted.by, metrics=chosen(wanted.metric), each=wanted.each)
 
 
-def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
+def _print_json(runs: Sequence[Run], wanted: Wanted) -> None:
     from mubench_gen.cli import plugin_sections
+    from mubench_gen.cli.board_view import summaries_document
     from mubench_gen.cli.tables import print_json
     from mubench_gen.runs.results import breakdowns_of
 
@@ -307,7 +280,7 @@ def _print_json(runs: Sequence[Run], wanted: _Wanted) -> None:
                 field: {value: asdict(score) for value, score in groups.items()}
                 for field, groups in one.items()
             }
-    document = {"runs": summaries} if len(summaries) > 1 else summaries[0]
+    document = summaries_document(runs, summaries, by=wanted.by)
     if wanted.group is not None:
         from mubench_gen.compare.groups import label_runs
         from mubench_gen.compare.model_groups import group_runs

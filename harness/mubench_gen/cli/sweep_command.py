@@ -199,7 +199,7 @@ def _write_pages(result: SweepResult, html: Path | None, svg: Path | None) -> No
         write_text(html, page.page(found, title))
         note(f"Wrote {html}.")
     if svg is not None:
-        write_text(svg, page.svg(found, title, alone=True), flag="--svg")
+        write_text(svg, page.figure(found).content("svg").decode(), flag="--svg")
         note(f"Wrote {svg}.")
 
 

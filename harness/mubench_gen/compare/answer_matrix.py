@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mubench_gen.compare.by_content import ByContent
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
@@ -90,13 +91,15 @@ class Outcomes:
 class Reading:
     """The outcomes of several runs, and their items: ids, and codes of some fields.
 
-    `groups[field]` has for each item an index into `values[field]`.
+    `groups[field]` has for each item an index into `values[field]`. `notes`: what of imported runs
+    was paired.
     """
 
     runs: tuple[Outcomes, ...]
     items: Sequence[str]
     groups: dict[str, Codes]
     values: dict[str, list[str]]
+    notes: tuple[str, ...] = ()
 
     def images(self) -> Codes:
         """The image that each item is clustered by: its own if any run showed that."""
@@ -130,13 +133,14 @@ def read_outcomes(
     indices = {field: _Index() for field in fields}
     known: set[str] = set()
     found = []
+    content = ByContent(runs)
     for run in runs:
         columns = [array("q") for _ in range(4)]
         rights, unread = array("b"), array("b")
         measured = [array("d") for _ in metrics]
         contradictions = boxes = 0
         clustering = run.clustering
-        for record in run.outcomes((*fields, *needs_of(metrics))):
+        for record in content.records(run, run.outcomes((*fields, *needs_of(metrics)))):
             if is_box_record(record):
                 boxes += 1
                 continue
@@ -187,6 +191,7 @@ def read_outcomes(
         items=list(items.codes),
         groups={field: _array(codes) for field, codes in grouped.items()},
         values={field: list(index.codes) for field, index in indices.items()},
+        notes=tuple(content.notes),
     )
 
 

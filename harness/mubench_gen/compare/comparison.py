@@ -77,6 +77,11 @@ class Comparison:
     draws: int = DRAWS
     metrics: Mapping[str, MetricComparison] = field(default_factory=dict)
 
+    def _repr_html_(self) -> str:
+        from mubench_gen.report.notebook import comparison_html
+
+        return comparison_html(self)
+
     def as_dict(self) -> dict[str, Any]:
         """What `compare --json` prints."""
         return {

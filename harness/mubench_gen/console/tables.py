@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mubench_gen.console.formats import Strong, TextTable, folded, pieces
 from mubench_gen.console.outlet import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from mubench_gen.console.formats import TextTable
+    from rich.text import Text
 
 _NAME = 24  # characters of a first column, and of a word, that are not folded
 _PADDED = 40  # characters of a plain column; a longer cell moves only what is behind it in its row
@@ -38,8 +38,9 @@ class Sheet:
     """A table before it is fitted to a width.
 
     `right`: columns that are right-aligned and never folded; `short`: short forms of headings;
-    `spare`: headings of the columns that may be left out, the first one first; `unfolded`:
-    characters of the first column that are not folded.
+    `spare`: headings of the columns that may be left out, the first one first; `folds`: whether
+    the headings of right-aligned columns may be folded; `unfolded`: characters of the first
+    column that are not folded.
     """
 
     columns: Sequence[str]
@@ -49,6 +50,7 @@ class Sheet:
     right: Collection[int] = ()
     short: Mapping[str, str] = field(default_factory=dict)
     spare: Sequence[str] = ()
+    folds: bool = False
     unfolded: int = _NAME
 
     def lines(self) -> Iterator[Line]:
@@ -173,11 +175,17 @@ def _least(sheet: Sheet, layout: _Layout, place: int) -> int:
     """The least width of a column: that of the longest word if its texts can be folded."""
     longest = _longest(sheet, layout, place)
     if place in sheet.right:
-        return longest
+        return _number(sheet, layout, place) if sheet.folds else longest
     if place == 0:
         return min(longest, sheet.unfolded)
     words = [word for text in _texts(sheet, layout, place) for word in text.split()]
     return min(max(map(len, words), default=0), layout.word)
+
+
+def _number(sheet: Sheet, layout: _Layout, place: int) -> int:
+    """The least width of a column of numbers whose heading may be folded."""
+    heading, *cells = _texts(sheet, layout, place)
+    return max(len(text.rstrip()) for text in (*pieces(heading), *cells))
 
 
 def _longest(sheet: Sheet, layout: _Layout, place: int) -> int:
@@ -228,8 +236,9 @@ def _drawn(sheet: Sheet, layout: _Layout, width: int, *, titled: bool) -> Table:
     )
     for place, wide in _widths(sheet, layout, width).items():
         right = place in sheet.right
+        heading = printable(layout.headings[place])
         table.add_column(
-            Text(printable(layout.headings[place])),
+            Text(folded(heading, wide) if sheet.folds and right else heading),
             justify="right" if right else "left",
             overflow="ellipsis" if right else "fold",
             no_wrap=right,
@@ -238,6 +247,12 @@ def _drawn(sheet: Sheet, layout: _Layout, width: int, *, titled: bool) -> Table:
     for section in sheet.sections:
         for line in section:
             cells = [line.cells[place] if place < len(line.cells) else "" for place in layout.kept]
-            table.add_row(*(Text(printable(cell)) for cell in cells), style=line.style)
+            table.add_row(*map(_text, cells), style=line.style)
         table.add_section()
     return table
+
+
+def _text(cell: str) -> Text:
+    from rich.text import Text
+
+    return Text(printable(cell), style="bold" if isinstance(cell, Strong) else "")

@@ -34,6 +34,7 @@ MOVED = {
     "definitions": "prompts.toml_files",
     "deprecation": "plugins.deprecation",
     "disk_table": "storage.index",
+    "doctor.hub": "data.hub",
     "doctor.packages": "plugins.requirements",
     "embeddings": "host.embeddings",
     "engines.ray_options": "plan.ray_options",

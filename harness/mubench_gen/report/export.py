@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from mubench_gen.console.formats import TextTable, to_latex, to_markdown
@@ -84,12 +86,28 @@ class ChosenExport:
 
     def write(self, runs: Sequence[Reported], stream: IO[bytes]) -> None:
         """Write the runs. PluginError names the plugin whose format fails."""
-        if self.plugin is None:
+        if self.export.write is None:
+            raise SettingError(
+                f"{self.export.title} is several files: use `mubench-gen runs export RUN --to "
+                f"{self.export.name} --out DIR`."
+            )
+        with self._isolated():
             self.export.write(runs, stream, self.options)
+
+    def write_files(self, runs: Sequence[Reported], folder: Path) -> Sequence[str]:
+        """Write the files of a format that has several; the lines that it tells."""
+        assert self.export.files is not None
+        with self._isolated():
+            return list(map(str, self.export.files(runs, folder, self.options)))
+
+    @contextmanager
+    def _isolated(self) -> Iterator[None]:
+        if self.plugin is None:
+            yield
             return
         where = f"The export format {self.export.name!r} of the plugin {self.plugin.name!r}"
         with Isolated(where), results_only():
-            self.export.write(runs, stream, self.options)
+            yield
 
     def printable(self, content: bytes) -> bytes:
         """The content; without control characters if stdout is a terminal."""
@@ -243,17 +261,31 @@ def _score(row: ScoreRow) -> dict[str, Any]:
 
 def _write_text(write: Callable[[TextTable], str]) -> Callable[..., None]:
     def written(runs: Sequence[Reported], stream: IO[bytes], _: Any) -> None:
-        text = "\n".join(write(table) for table in text_tables(runs))
-        stream.write(text.encode("utf-8", "replace"))
+        write_all(text_tables(runs), write, stream)
 
     return written
 
 
+def write_all(
+    tables: Iterable[TextTable], write: Callable[[TextTable], str], stream: IO[bytes]
+) -> None:
+    """Write tables of texts below each other."""
+    text = "\n".join(write(table) for table in tables)
+    stream.write(text.encode("utf-8", "replace"))
+
+
 def _write_csv(runs: Sequence[Reported], stream: IO[bytes], _: Any) -> None:
+    write_rows(tidy_columns(runs), tidy_rows(runs), stream)
+
+
+def write_rows(
+    columns: Sequence[str], rows: Iterable[Mapping[str, Any]], stream: IO[bytes]
+) -> None:
+    """Write rows as CSV; text that a spreadsheet would calculate is kept from it."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, tidy_columns(runs), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: csv_cell(v) for name, v in row.items()} for row in tidy_rows(runs))
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([csv_cell(column) for column in columns])
+    writer.writerows([csv_cell(row[column]) for column in columns] for row in rows)
     stream.write(text.getvalue().encode("utf-8", "replace"))
 
 

@@ -1,4 +1,4 @@
-"""What fine-tunes learned and forgot, as one HTML file without a script."""
+"""What fine-tunes learned and forgot, as one HTML file."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from html import escape
 
 from mubench_gen.compare.forgetting import Change, Forgetting
 from mubench_gen.console.numbers import ADJUSTED, Shares, p_value, percent, signed
-from mubench_gen.report.html.static import drawing, html_table, static_page
-from mubench_gen.report.html.svg import tag, text, titled
+from mubench_gen.console.outlet import printable
+from mubench_gen.report.figures.bars import Changed, changes
+from mubench_gen.report.figures.drawing import Drawing, styled
+from mubench_gen.report.html.static import html_figure, html_table, static_page
 
-_NAME, _BAR, _TOLD, _ROW = 190, 220, 170, 24  # pixels
-_HEADS = ("", "items", "before", "after", "forgotten", "learned", "kept", "change", "95 % CI", "p",
-          "p, adjusted", "")  # fmt: skip
+_WIDTH = 6.5  # inches
+_HEADS = ("part", "items", "before", "after", "forgotten", "learned", "kept", "change", "95 % CI",
+          "p", "p, adjusted", "outcome")  # fmt: skip
 
 
 def page(found: Forgetting) -> str:
@@ -33,43 +35,28 @@ def page(found: Forgetting) -> str:
     return static_page(title, parts, notes, by="report")
 
 
-def svg(changes: Sequence[Change], title: str) -> str:
+def figure(found: Sequence[Change], title: str, *, width: float = _WIDTH) -> Drawing:
     """Draw forgotten to the left, learned to the right, a row per group, the worst first."""
-    rows = sorted(changes, key=lambda one: (one.change, one.name))
-    widest = max((max(one.forgotten, one.learned) for one in rows), default=0.0) or 1.0
-    middle, height = _NAME + _BAR, _ROW * (len(rows) + 1) + 8
-    parts = [
-        text("forgotten", x=middle - 8, y=16, text_anchor="end"),
-        text("learned", x=middle + 8, y=16),
-        *(_bars(one, n * _ROW, widest) for n, one in enumerate(rows, start=1)),
-        tag("line", x1=middle, y1=22, x2=middle, y2=height - 4, stroke="currentColor"),
+    rows = sorted(found, key=lambda one: (one.change, one.name))
+    groups = [
+        Changed(
+            printable(one.name),
+            one.forgotten,
+            one.learned,
+            f"{signed(one.change)} ({Shares().signed_interval(one.ci95)})",
+        )
+        for one in rows
     ]
-    return drawing(parts, width=middle + _BAR + _TOLD, height=height, title=title, class_="drawn")
-
-
-def _bars(one: Change, y: int, widest: float) -> str:
-    middle = _NAME + _BAR
-    lost, gained = (share / widest * (_BAR - 8) for share in (one.forgotten, one.learned))
-    said = (
-        f"{one.name}: {percent(one.before)} % before, {percent(one.after)} % after; forgotten "
-        f"{percent(one.forgotten)} %, learned {percent(one.learned)} % of {one.n:,} items"
-    )
-    told = f"{signed(one.change)} ({Shares().signed_interval(one.ci95)})"
-    return titled(
-        said,
-        text(one.name[:28], x=0, y=y + 16),
-        tag("rect", x=middle - lost, y=y + 4, width=lost, height=16, class_="lost"),
-        tag("rect", x=middle, y=y + 4, width=gained, height=16, class_="gained"),
-        text(told, x=middle + _BAR + _TOLD, y=y + 16, text_anchor="end"),
-    )
+    with styled():
+        return changes(groups, title, width=width)
 
 
 def _section(found: Forgetting, name: str) -> Sequence[str]:
     title = f"{found.base} → {name}"
     return (
-        tag("h2", escape(title)),
-        f"<div class=scroll>{svg(found.of(name, 'tasks'), title)}</div>",
-        html_table(_HEADS, [_cells(one) for one in found.of(name)]),
+        f"<h2>{escape(title)}</h2>",
+        html_figure(figure(found.of(name, "tasks"), title)),
+        html_table(_HEADS, [_cells(one) for one in found.of(name)], name=f"Table of {title}"),
     )
 
 

@@ -165,6 +165,13 @@ def box_sheet(run: Run, scores: Scores) -> Sheet:
 def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
     """The notes below a run's table, a sentence or two each."""
     told = []
+    source = manifest.get("imported")
+    if source is not None:
+        version = f" {source['version']}" if source["version"] else ""
+        told.append(
+            f"Imported from a log of {source['program']}{version}, its replies read by our parser; "
+            f"not known: {', '.join(source['unknown'])}."
+        )
     pooled = scores.pooled
     unanswered = {k: v for k, v in pooled.statuses.items() if k != "answered"}
     if unanswered:

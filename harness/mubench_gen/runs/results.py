@@ -25,9 +25,11 @@ from mubench_gen.storage.user_files import read_json
 if TYPE_CHECKING:
     import pandas
 
+    from mubench_gen.report.figures import Drawing
     from mubench_gen.scores.breakdown import Breakdown
     from mubench_gen.scores.measured import Measured
     from mubench_gen.scores.metrics import ChosenMetric
+    from mubench_gen.types import Image
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,37 @@ class Run:
             return brief_records(self.dir / RECORDS)
         return self.records()
 
+    def images(self) -> Iterator[Image]:
+        """The images that its records show, each once, in no certain order.
+
+        Taken from the run's own folder, where it keeps them, and from the data. Those that are in
+        neither, or have changed, are left out.
+        """
+        from mubench_gen.runs.kept_images import shown
+
+        wanted = {record["image_sha256"] for record in self.outcomes()} - {None}
+        return shown(self.dir, read_manifest(self.dir), wanted)
+
     def frame(self) -> pandas.DataFrame:
         """A tidy frame, a row a record in the order of the file (docs/analysis.md)."""
         return to_frame(self.records())
+
+    def plot(self, kind: str = "dots", *, beside: Sequence[Run] = (), **options: Any) -> Drawing:
+        """A figure of this run, and of others `beside` it: dots, heatmap (of several),
+        reliability, confusion, positions or radar.
+
+        `write(path)` writes it as SVG, PDF or PNG; `figure` is matplotlib's. Options: `width` in
+        inches, `tasks` of a confusion matrix, `by` as in `report --by`. SettingError for a kind
+        that there is not, or that these runs do not give.
+        """
+        from mubench_gen.report.notebook import plot
+
+        return plot([self, *beside], kind, **options)
+
+    def _repr_html_(self) -> str:
+        from mubench_gen.report.notebook import run_html
+
+        return run_html(self)
 
     def measured(
         self,

@@ -128,6 +128,11 @@ class Scores:
     def n_errors(self) -> int:
         return self.pooled.n_errors + (self.boxes["pooled"].n_errors if self.boxes else 0)
 
+    def _repr_html_(self) -> str:
+        from mubench_gen.report.notebook import scores_html
+
+        return scores_html(self)
+
     def as_dict(self) -> dict[str, Any]:
         """The contract's `scores` object."""
         plain: dict[str, Any] = {"pooled": _plain(self.pooled), "macro": self.macro}

@@ -25,6 +25,7 @@ _IN_MEMORY = 32_768  # entries, 4 MB
 FEW = 4_096  # entries in memory, where there are many tables
 _MASK = (1 << 64) - 1
 _OFFSET = 1 << 63  # subtracted from keys, as SQLite's integers have a sign
+_ENTRIES = "CREATE TABLE entries (key INTEGER PRIMARY KEY, value BLOB)"
 
 Combine = Callable[[int, int], int]
 
@@ -123,20 +124,23 @@ class DiskTable:
     def _opened(self) -> Connection:
         """The database, made when it is first needed."""
         if self._database is None:
-            self._database = _new_database(self._folder)
+            self._database = new_database(_ENTRIES, self._folder)
             self._database.execute(f"PRAGMA cache_size = -{self._in_memory // 16}")  # in KB
             weakref.finalize(self, self._database.close)
         return self._database
 
 
-def _new_database(folder: Path | None) -> Connection:
-    """A database in a file without a name: in the folder, or where temporary files go."""
+def new_database(tables: str, folder: Path | None = None) -> Connection:
+    """A database of these tables in a file without a name, usable from any one thread at a time.
+
+    The file is in the folder, or where temporary files go.
+    """
     try:
         scratch = Scratch((folder or Path(tempfile.gettempdir())) / "index")
     except OSError:  # a folder that can only be read
         if folder is None:
             raise
-        return _new_database(None)
+        return new_database(tables)
     import sqlite3
 
     with scratch:
@@ -145,5 +149,5 @@ def _new_database(folder: Path | None) -> Connection:
         database = sqlite3.connect(f"file:{name}?nolock=1", uri=True, check_same_thread=False)
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("PRAGMA synchronous = OFF")
-        database.execute("CREATE TABLE entries (key INTEGER PRIMARY KEY, value BLOB)")
+        database.executescript(tables)
     return database

@@ -1,4 +1,4 @@
-"""A sweep as one HTML file: the frontier, accuracy along α, the tables; no script."""
+"""A sweep as one HTML file: the frontier, accuracy along α, the tables."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from mubench_gen.interpolation.sweep.frontier import (
     Gain,
     Point,
 )
-from mubench_gen.report.html.static import drawing, html_table, static_page
-from mubench_gen.report.html.svg import tag, text, titled
+from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
+from mubench_gen.report.figures.squares import Step, frontier
+from mubench_gen.report.html.static import html_figure, html_table, static_page
 
-_SIDE, _EDGE = 360, 56  # pixels of a drawing, and of the margin for its numbers
 _HEADS = (
     "α", "in-domain", "rest", "mean", "in-domain − base", "rest − base", "mean − base",
     "in-domain − fine-tune", "rest − fine-tune", "mean − fine-tune",
 )  # fmt: skip
-_COLOURS = {IN_DOMAIN: "#1f5fbf", REST: "#b3261e", MEAN: "#2e7d32"}
 
 
 def page(found: Frontier, title: str) -> str:
     """The whole page as text."""
     parts = [
-        f"<div class=scroll>{svg(found, title)}</div>",
-        html_table(_HEADS, ends_rows(found)),
-        html_table(["task (*: in-domain)", "items", *found.alphas], task_rows(found)),
+        html_figure(figure(found)),
+        html_table(_HEADS, ends_rows(found), name="Accuracy by α"),
+        html_table(
+            ["task (*: in-domain)", "items", *found.alphas],
+            task_rows(found),
+            name="Accuracy by task",
+        ),
     ]
     return static_page(title, parts, explained(found), by="sweep")
 
@@ -99,57 +102,22 @@ def _often(shares: Mapping[str, float]) -> str:
     return ", ".join(told)
 
 
-def svg(found: Frontier, title: str, *, alone: bool = False) -> str:
-    """The frontier at the left, a point per α; accuracy by α at the right.
-
-    `alone`: for a separate file, with a white background.
-    """
-    width, height = 2 * (_SIDE + _EDGE) + 70, _SIDE + _EDGE + 36
-    ground = tag("rect", width=width, height=height, fill="white") if alone else ""
-    parts = [ground, *_frontier_drawing(found), *_along_alpha(found, _SIDE + _EDGE + 60)]
-    return drawing(parts, width=width, height=height, title=title, class_="drawn")
-
-
-def _frontier_drawing(found: Frontier) -> list[str]:
-    inside, rest = found.of(IN_DOMAIN), found.of(REST)
-    across, up = _Scale([p.accuracy for p in rest]), _Scale([p.accuracy for p in inside])
-    places = [
-        (_EDGE + across(a.accuracy), 24 + _SIDE - up(b.accuracy))
-        for a, b in zip(rest, inside, strict=True)
-    ]
-    body = [*_frame(_EDGE, "rest, %", "in-domain, %"), *_ticks(_EDGE, across, up)]
-    body.append(_line(places, stroke=_COLOURS[MEAN]))
-    for (x, y), one, other in zip(places, rest, inside, strict=True):
-        said = (
-            f"α {one.alpha}: rest {percent(one.accuracy)} %, in-domain {percent(other.accuracy)} %"
+def figure(found: Frontier, *, width: float = 2 * COLUMN) -> Drawing:
+    """The frontier, a point per α, and the accuracies by α."""
+    several = zip(found.of(IN_DOMAIN), found.of(REST), found.of(MEAN), strict=True)
+    steps = [
+        Step(
+            a.alpha,
+            None if a.alpha == BASE else float(a.alpha),
+            a.accuracy,
+            b.accuracy,
+            c.accuracy,
+            tuple(_reach(point) for point in (a, b, c)),
         )
-        dot = tag("circle", cx=x, cy=y, r=4, fill=_COLOURS[MEAN])
-        body.append(titled(said, dot, text(one.alpha, x=x + 7, y=y - 5)))
-    return body
-
-
-def _along_alpha(found: Frontier, left: int) -> list[str]:
-    alphas = [float(alpha) for alpha in found.alphas if alpha != BASE]
-    parts = {
-        part: [point for point in found.of(part) if point.alpha != BASE]
-        for part in (IN_DOMAIN, REST, MEAN)
-    }
-    across = _Scale(alphas, unit=1.0, margin=0.0)
-    up = _Scale([end for points in parts.values() for point in points for end in _reach(point)])
-    body = [
-        *_frame(left, "α", "accuracy, % (shaded: band of the gain over the base)"),
-        *_ticks(left, across, up),
+        for a, b, c in several
     ]
-    for number, (part, points) in enumerate(parts.items()):
-        places = [
-            (left + across(alpha), 24 + _SIDE - up(point.accuracy))
-            for alpha, point in zip(alphas, points, strict=True)
-        ]
-        dash = None if part == MEAN else "5 3"
-        body.append(_shaded(points, alphas, left, across, up, _COLOURS[part]))
-        body.append(_line(places, stroke=_COLOURS[part], stroke_width=2, stroke_dasharray=dash))
-        body.append(text(part, x=left + 8 + 90 * number, y=14, style=f"fill:{_COLOURS[part]}"))
-    return body
+    with styled():
+        return frontier(steps, "Frontier: in-domain accuracy against the rest", width=width)
 
 
 def _reach(point: Point) -> tuple[float, float]:
@@ -159,78 +127,6 @@ def _reach(point: Point) -> tuple[float, float]:
         return point.accuracy, point.accuracy
     base = point.accuracy - gain.difference
     return base + gain.band[0], base + gain.band[1]
-
-
-def _shaded(
-    points: Sequence[Point],
-    alphas: Sequence[float],
-    left: int,
-    across: _Scale,
-    up: _Scale,
-    colour: str,
-) -> str:
-    """The band of the gains over the base, from the base's accuracy."""
-    edges = [
-        (left + across(alpha), 24 + _SIDE - up(_reach(point)[side]))
-        for side, order in ((0, 1), (1, -1))
-        for alpha, point in list(zip(alphas, points, strict=True))[::order]
-    ]
-    places = " ".join(f"{x:.1f},{y:.1f}" for x, y in edges)
-    return tag("polygon", "", points=places, fill=colour, fill_opacity=0.12)
-
-
-def _line(places: Sequence[tuple[float, float]], **style: object) -> str:
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    return tag("polyline", "", points=points, fill="none", **style)
-
-
-class _Scale:
-    """Shares (or α) → pixels, with round numbers at both ends."""
-
-    def __init__(
-        self, values: Sequence[float], *, unit: float = 100.0, margin: float = 0.01
-    ) -> None:
-        self._unit = unit
-        low, high = min(values) - margin, max(values) + margin
-        step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if (high - low) / s <= 8), 1.0)
-        first = int(low // step)
-        self._steps = [step * n for n in range(first, int(-(-high // step)) + 1)]
-        if len(self._steps) < 2:
-            self._steps.append(self._steps[0] + step)
-
-    def __call__(self, value: float) -> float:
-        low, high = self._steps[0], self._steps[-1]
-        return (value - low) / (high - low) * _SIDE
-
-    def ticks(self) -> list[tuple[float, str]]:
-        return [(self(value), f"{self._unit * value:.4g}") for value in self._steps]
-
-
-def _frame(left: int, across: str, up: str) -> list[str]:
-    x, y = left - 42, 24 + _SIDE / 2
-    return [
-        tag(
-            "rect", x=left, y=24, width=_SIDE, height=_SIDE, fill="none", stroke="currentColor",
-            stroke_opacity=0.4,
-        ),
-        text(across, x=left + _SIDE / 2, y=_SIDE + 60, text_anchor="middle"),
-        text(up, x=x, y=y, text_anchor="middle", transform=f"rotate(-90 {x:g} {y:g})"),
-    ]  # fmt: skip
-
-
-def _ticks(left: int, across: _Scale, up: _Scale) -> list[str]:
-    below = [
-        text(words, x=left + x, y=_SIDE + 40, text_anchor="middle") for x, words in across.ticks()
-    ]
-    beside = []
-    for up_by, words in up.ticks():
-        y = 24 + _SIDE - up_by
-        beside += [
-            text(words, x=left - 6, y=y + 4, text_anchor="end"),
-            tag("line", x1=left, x2=left + _SIDE, y1=y, y2=y, stroke="currentColor",
-                stroke_opacity=0.12),
-        ]  # fmt: skip
-    return [*below, *beside]
 
 
 def ends_rows(found: Frontier) -> list[list[str]]:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import blanked
@@ -32,6 +32,7 @@ from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
+from mubench_gen.runs.studies import SWEEP, StoredStudy
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.storage.run_folder import (
     choose_folder,
@@ -45,7 +46,9 @@ from mubench_gen.storage.user_files import read_json
 from mubench_gen.tasks.matching import tasks_to_ask
 from mubench_gen.tasks.task import load_tasks
 
-SWEEP = "sweep.json"
+if TYPE_CHECKING:
+    from mubench_gen.report.figures import Drawing
+
 FORMAT = 1
 _SCRATCH = ".scratch"
 _FIXED = ("settings", "sweep")
@@ -100,6 +103,13 @@ class SweepResult:
     @property
     def n_errors(self) -> int:
         return sum(run.scores.pooled.n_errors for run in self.runs.values())
+
+    def plot(self, kind: str = "frontier", **options: Any) -> Drawing:
+        """A figure of the sweep, of any kind that `Run.plot` has."""
+        return StoredStudy(self.sweep.folder).plot(kind, **options)
+
+    def _repr_html_(self) -> str:
+        return StoredStudy(self.sweep.folder)._repr_html_()
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mubench_gen.console.formats import folded
 from mubench_gen.console.numbers import percent
 from mubench_gen.report.figures import drawing
-from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare, folded
+from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare
 from mubench_gen.report.figures.palette import INK, PAPER, SERIES, SOFT, colour
 
 _ROW = 0.19  # inches
@@ -22,22 +23,33 @@ class Places:
     gold: Sequence[float]
 
 
-def positions(several: Sequence[Places], *, width: float = COLUMN) -> Drawing:
-    """Bars: the answers at each position; lines: the right options. A plot a run."""
+def positions(
+    several: Sequence[Places],
+    *,
+    width: float = COLUMN,
+    top: float = 0.01,
+    first: int = 0,
+    count: int = 0,
+) -> Drawing:
+    """Bars: the answers at each position; lines: the right options. A plot a run.
+
+    `top`: the least height of the axis, as a share. `first`, `count`: the place of the first run
+    among all of a page, and their number.
+    """
     columns = min(len(several), max(1, round(width / (COLUMN / 2))))
     rows = -(-len(several) // columns)
     figure = drawing.new(width if columns > 1 else COLUMN * 0.7, 1.35 * rows + 0.1)
     found = Drawing(
         figure, "Position bias: shares of the answers by position", ". ".join(map(_placed, several))
     )
-    top = max(0.01, *(share for one in several for share in (*one.answered, *one.gold)))
+    top = max(top, *(share for one in several for share in (*one.answered, *one.gold)))
     for place, one in enumerate(several):
         axes = figure.add_subplot(rows, columns, place + 1)
         bare(axes, grid="y")
         names = [_letter(at) for at in range(len(one.answered))]
         bars = axes.bar(
             names, [100 * share for share in one.answered], width=0.66,
-            color=colour(place, len(several)), alpha=0.85,
+            color=colour(first + place, count or len(several)), alpha=0.85,
         )  # fmt: skip
         axes.hlines(
             [100 * share for share in one.gold], [at - 0.42 for at in range(len(names))],
@@ -76,7 +88,7 @@ def changes(groups: Sequence[Changed], title: str, *, width: float = COLUMN) -> 
         for bar, one in zip(bars, groups, strict=True):
             found.tip(bar, _changed(one))
     axes.axvline(0, color=INK, linewidth=0.8)
-    axes.set_yticks(rows, [folded(one.name) for one in groups])
+    axes.set_yticks(rows, [folded(one.name, 22) for one in groups])
     axes.invert_yaxis()
     right = axes.secondary_yaxis("right")
     right.set_yticks(rows, [one.told for one in groups], color=SOFT, fontsize=SMALL - 1)

@@ -133,28 +133,6 @@ def bare(axes: Axes, *, grid: Literal["x", "y", "both"] | None = None) -> None:
         axes.grid(visible=True, axis=grid)
 
 
-def folded(name: str, most: int = 22) -> str:
-    """A name in lines of at most so many characters, broken behind underscores and hyphens."""
-    lines, line = [], ""
-    for word in _words(name):
-        if line and len(line) + len(word) > most:
-            lines.append(line.strip())
-            line = ""
-        line += word
-    return "\n".join([*lines, line.strip()])
-
-
-def _words(name: str) -> Iterator[str]:
-    word = ""
-    for letter in name:
-        word += letter
-        if letter in " _-/":
-            yield word
-            word = ""
-    if word:
-        yield word
-
-
 def _canvas(figure: Figure, form: Format) -> Any:
     if form == "svg":
         from matplotlib.backends.backend_svg import FigureCanvasSVG as Canvas

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mubench_gen.console.formats import folded
 from mubench_gen.console.numbers import Ends, interval, percent
 from mubench_gen.report.figures import drawing
-from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare, folded
+from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare
 from mubench_gen.report.figures.palette import INK, LINE, PAPER, SOFT, are_named, colour, marker
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 _LANE, _GAP, _LINE = 0.09, 0.07, 0.125  # inches: a mark, between groups, a line of text
+_NAME = 22  # characters of a name in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +79,14 @@ def interval_dots(
         height = count * lane
         for at, mark in enumerate(group.marks):
             y = -(top + height / 2 + (at - (len(group.marks) - 1) / 2) * lane)
-            found.tip(_mark(axes, mark, y, len(series) or 1), (told or _said)(mark))
+            for part in _mark(axes, mark, y, len(series) or 1):
+                found.tip(part, (told or _said)(mark))
             if named:
                 places.append(y)
                 labels.append((mark.label, SOFT if series else INK, False))
         if not named:
             places.append(-(top + height / 2))
-            labels.append((folded(group.name), INK, group.strong))
+            labels.append((folded(group.name, _NAME), INK, group.strong))
         _rules(axes, group, -top, -(top + height))
         top += height + _GAP
         axes.axhline(-(top - _GAP / 2), color=LINE, linewidth=0.5, zorder=0)
@@ -94,13 +97,16 @@ def interval_dots(
     return found
 
 
-def _mark(axes: Axes, mark: Mark, y: float, count: int) -> Line2D:
+def _mark(axes: Axes, mark: Mark, y: float, count: int) -> Iterator[Line2D]:
+    """Draw the interval and the dot."""
     from matplotlib.lines import Line2D
 
     shade = colour(mark.series, count)
     if mark.ends is not None:
         ends = [100 * end for end in mark.ends]
-        axes.add_line(Line2D(ends, [y, y], color=shade, linewidth=1, clip_on=False))
+        line = Line2D(ends, [y, y], color=shade, linewidth=1, clip_on=False)
+        axes.add_line(line)
+        yield line
     dot = Line2D(
         [100 * mark.value],
         [y],
@@ -114,7 +120,7 @@ def _mark(axes: Axes, mark: Mark, y: float, count: int) -> Line2D:
         zorder=3,
     )
     axes.add_line(dot)
-    return dot
+    yield dot
 
 
 def _rules(axes: Axes, group: Group, top: float, bottom: float) -> None:
@@ -166,7 +172,7 @@ def _legend(found: Drawing, series: Sequence[str], marks: Sequence[Mark]) -> Non
 
 
 def _lines(name: str) -> int:
-    return folded(name).count("\n") + 1
+    return folded(name, _NAME).count("\n") + 1
 
 
 def _said(mark: Mark) -> str:

@@ -55,8 +55,7 @@ class Sources:
 def draw(kind: str, sources: Sources) -> Drawing:
     """Draw a figure. SettingError for a kind that there is not, or that these runs don't give."""
     if kind not in KINDS:
-        near = did_you_mean(kind, KINDS)
-        raise SettingError(f"There is no figure {kind!r}: choose one of {', '.join(KINDS)}. {near}")
+        raise SettingError(f"There is no figure {kind!r}: choose one of {', '.join(KINDS)}.")
     with styled():
         return KINDS[kind](sources)
 
@@ -123,17 +122,6 @@ def board_heatmap(board: Board, *, width: float = COLUMN) -> Drawing:
             below="accuracy, %   * ahead of all others   = tied with the best",
             width=width,
         )  # fmt: skip
-
-
-def effect_groups(
-    effects: Iterable[tuple[str, Sequence[tuple[str, float, tuple[float, float]]]]],
-) -> list[Group]:
-    """Groups of (factor, levels) with levels of (name, effect, interval), as shares."""
-    return [
-        Group(name, [Mark(level, value, ends) for level, value, ends in levels])
-        for name, levels in effects
-        if levels
-    ]
 
 
 def _dots(sources: Sources) -> Drawing:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mubench_gen.console.formats import folded
 from mubench_gen.report.figures import drawing
-from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, folded
+from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing
 from mubench_gen.report.figures.palette import INK, LINE, SHADE, SOFT
 
 if TYPE_CHECKING:

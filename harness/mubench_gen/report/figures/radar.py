@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from mubench_gen.console.formats import folded
 from mubench_gen.console.numbers import percent
 from mubench_gen.report.figures import drawing
-from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, folded
+from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing
 from mubench_gen.report.figures.palette import INK, SOFT, colour, marker
 
 LEAST = 3  # axes

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mubench_gen.console.formats import folded
 from mubench_gen.console.numbers import percent
 from mubench_gen.report.figures import drawing
-from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare, folded
+from mubench_gen.report.figures.drawing import COLUMN, SMALL, Drawing, bare
 from mubench_gen.report.figures.palette import INK, LINE, PAPER, SERIES, SOFT, colour
 from mubench_gen.scores.calibration import Calibration
 
@@ -16,8 +17,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def reliability(several: Sequence[tuple[str, Calibration]], *, width: float = COLUMN) -> Drawing:
-    """Accuracy against confidence, a square a model; on the diagonal a model is calibrated."""
+def reliability(
+    several: Sequence[tuple[str, Calibration]],
+    *,
+    width: float = COLUMN,
+    first: int = 0,
+    count: int = 0,
+) -> Drawing:
+    """Accuracy against confidence, a square a model; on the diagonal a model is calibrated.
+
+    `first`, `count`: the place of the first among all runs of a page, and their number.
+    """
     columns = min(len(several), max(1, round(width / (COLUMN / 2))))
     rows = -(-len(several) // columns)
     side = width / max(columns, 2)
@@ -25,7 +35,7 @@ def reliability(several: Sequence[tuple[str, Calibration]], *, width: float = CO
     found = Drawing(figure, "Reliability: accuracy against confidence", _told(several))
     for place, (label, one) in enumerate(several):
         axes = figure.add_subplot(rows, columns, place + 1)
-        _calibrated(found, axes, one, colour(place, len(several)))
+        _calibrated(found, axes, one, colour(first + place, count or len(several)))
         axes.set_title(folded(f"{label}: expected error {percent(one.ece)}", 30), fontsize=SMALL)
         axes.set_xlabel("confidence, %")
         axes.set_ylabel("accuracy, %")
@@ -66,7 +76,8 @@ def _told(several: Sequence[tuple[str, Calibration]]) -> str:
 @dataclass(frozen=True, slots=True)
 class Step:
     """A point of a sweep: its name (α), and accuracies as shares. at: α as a number, None for an
-    end that none gives.
+    end that none gives. bands: where the accuracies in-domain, of the rest and their mean may be,
+    for all α at once; none where that is not known.
     """
 
     name: str
@@ -74,6 +85,7 @@ class Step:
     inside: float
     rest: float
     mean: float
+    bands: tuple[tuple[float, float], ...] = ()
 
 
 def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Drawing:
@@ -125,8 +137,15 @@ def _along(axes: Axes, steps: Sequence[Step]) -> None:
             [one.at or 0.0 for one in steps], [100 * value for value in values], color=SERIES[at],
             linestyle=style, linewidth=1.2, marker="os^"[at], markersize=3.5, label=name,
         )  # fmt: skip
+        banded = [one for one in steps if one.bands]
+        axes.fill_between(
+            [one.at or 0.0 for one in banded], [100 * one.bands[at][0] for one in banded],
+            [100 * one.bands[at][1] for one in banded], color=SERIES[at], alpha=0.13, linewidth=0,
+        )  # fmt: skip
     axes.margins(0.06)
     axes.set_xlabel("α")
     axes.set_ylabel("accuracy, %")
+    if any(one.bands for one in steps):
+        axes.set_title("shaded: band of the gains over the base", fontsize=SMALL, color=INK)
     axes.legend(labelcolor=INK, handlelength=2.2)
     axes.spines["bottom"].set_color(LINE)

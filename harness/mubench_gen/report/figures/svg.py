@@ -21,6 +21,7 @@ _TIP = re.compile(r'<g id="(tip-\d+)">')
 _FONT = re.compile(r"font(-family)?: [^;\"]*?'DejaVu Sans'[^;\"]*;?")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)px")
 _COLOUR = re.compile("|".join(VARIABLES), re.IGNORECASE)
+_SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _POINT = 4 / 3  # pixels of a page
 
 
@@ -56,7 +57,8 @@ def inline(content: str, drawing: Drawing) -> str:
     box = re.search(r'viewBox="[^"]*"', opening[0])
     assert box is not None
     tag = (
-        f'<svg class="figure" {box[0]} width="{width:.0f}" height="{height:.0f}" role="img" '
+        f'<svg xmlns="{_SVG}" xmlns:xlink="{_XLINK}" class="figure" {box[0]} '
+        f'width="{width:.0f}" height="{height:.0f}" role="img" '
         f'aria-label="{escape(drawing.title)}" stroke-linejoin="round" stroke-linecap="butt">'
     )
     return re.sub(r"\n\s*", "\n", body[: opening.start()] + tag + body[opening.end() :]).strip()

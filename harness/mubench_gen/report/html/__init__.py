@@ -2,7 +2,7 @@
 
 `write_page` is the entry point. `study` reads a run's statistics, `gallery` its items, `pictures`
 their images; `plots` draws, `sections` and `runs` fill the variables of the template,
-`document` writes the file.
+`document` writes the file. `rendering` puts templates, style and scripts together.
 """
 
 from mubench_gen.report.html.document import MOST_ITEMS, Written, write_page

@@ -1,54 +1,92 @@
-// The gallery: the choices, and a page of cards at a time.
+// The gallery: the choices, and a page of cards at a time, one for each item or for each image.
 
 const A_PAGE = 48;
+const MOST_NAMED = 6; // runs whose verdicts are named on a card
+const WORDS = {
+  verdict: [["right", "right"], ["wrong", "wrong"], ["unanswered", "unanswered"], ["failed", "failed (an error)"]],
+  several: [["disagree", "models disagree"], ["split", "some right, some wrong"], ["right", "all right"], ["wrong", "all wrong"]],
+  torn: [["torn", "a run gives several answers"]],
+  flips: [["flips", "a model flips: right and wrong"]],
+  sort: [["sure", "confident mistakes first"], ["differ", "disagreement first"], ["hard", "hardest first"]],
+  outcome: [["gained", "right only in the second"], ["lost", "right only in the first"], ["differ", "another answer"], ["same", "the same answer"]],
+  group: [["image", "images"]],
+};
 
-function showGallery(data, items, open) {
-  const { strings } = data;
+function showGallery(context, source, open) {
   const form = document.getElementById("filters"), list = document.getElementById("cards");
   const found = document.getElementById("found"), pages = document.getElementById("pages");
-  const options = (name, first, given) => form.elements[name].replaceChildren(
-    el("option", { value: "" }, first),
-    ...given.map((one) => (Array.isArray(one) ? el("option", { value: one[0] }, one[1]) : el("option", { value: one }, one))),
-  );
-  const names = (column) => [...new Set(data.items[column])].map((s) => strings[s]).sort();
-  options("task", "all tasks", names("task"));
-  options("dataset", "all data sets", names("dataset"));
-  options("model", "any model", data.runs.map((run) => run.label));
-  const seen = new Set(data.records.status);
-  options("status", "any status", data.statuses.map((s, i) => [s, s.replaceAll("_", " "), seen.has(i)]).filter((s) => s[2]));
-  options("verdict", "right or wrong", [["right", "right"], ["wrong", "wrong"], ["unanswered", "unanswered"], ["failed", "failed (an error)"]]);
-  const agreement = items.several
-    ? [["disagree", "disagree"], ["split", "some right, some wrong"], ["right", "all right"], ["wrong", "all wrong"]] : [];
-  if (items.torn) agreement.push(["torn", "a model gives several answers"]);
-  options("agree", "agree or not", agreement);
-  document.getElementById("agree-label").hidden = !agreement.length;
-  const note = document.getElementById("agree-note");
-  note.hidden = items.several;
-  note.hidden ||= !items.all.length;
-  note.textContent = data.runs.length < 2
-    ? "One run: nothing to disagree with. With several runs items can be filtered by disagreement."
-    : "No item was answered by two of these runs: items cannot be filtered by disagreement.";
+  let state = readState(), turn = 0, current = null, filled = "";
 
-  let state = readState(), left = [];
+  function fill(facets) {
+    const labels = context.runs.map((run) => run.label), now = JSON.stringify([facets, labels]);
+    if (now === filled) return;
+    filled = now;
+    const options = (name, first, given) => form.elements[name].replaceChildren(
+      el("option", { value: "" }, first),
+      ...given.map((one) => (Array.isArray(one) ? el("option", { value: one[0] }, one[1]) : el("option", { value: one }, one))));
+    options("task", "all tasks", facets.task);
+    options("dataset", "all data sets", facets.dataset);
+    options("modality", "all modalities", facets.modality);
+    options("model", "any model", labels);
+    options("beside", "no other", labels);
+    options("status", "any status", facets.status.map((one) => [one, one.replaceAll("_", " ")]));
+    const agreement = ["several", "torn", "flips"].filter((one) => facets[one]).flatMap((one) => WORDS[one]);
+    options("agree", "agree or not", agreement);
+    for (const [name, first] of [["verdict", "right or wrong"], ["sort", "as the data have them"], ["outcome", "any outcome"], ["group", "questions"]]) {
+      options(name, first, WORDS[name]);
+    }
+    form.querySelector(".for-modality").hidden = facets.modality.length < 2;
+    document.getElementById("agree-label").hidden = !agreement.length;
+    const note = document.getElementById("agree-note");
+    note.hidden = facets.several || !facets.task.length;
+    note.textContent = labels.length < 2 ? "One run: nothing to disagree with. With several runs items can be filtered by disagreement."
+      : "No item was answered by two of these runs: items cannot be filtered by disagreement.";
+    for (const one of form.querySelectorAll(".for-several")) one.hidden = labels.length < 2;
+  }
 
-  function card(item) {
-    const row = item.number;
-    const gold = strings[data.options[data.items.options[row]][data.items.gold[row]]];
-    const verdicts = data.runs.map((run, i) => [run, items.verdict(item, i)]).filter(([, v]) => v);
-    const link = el("a", { class: "card", href: hashOf({ ...state, item: item.key }), "data-item": item.key },
-      pictureOf(data, item.records.map((r) => data.records.picture[r]).find((p) => p >= 0) ?? -1, row),
-      el("span", { class: "words" },
-        el("span", { class: "task" }, `${strings[data.items.task[row]]} · ${strings[data.items.dataset[row]]}`),
-        el("span", { class: "gold" }, ...visible(gold)),
-        el("span", { class: "verdicts" }, ...verdicts.map(([run, v]) =>
-          el("span", { class: `verdict is-${v.kind}`, title: `${run.label}: ${v.words}` }, el("b", { "aria-hidden": "true" }, v.mark),
-            " ", run.label, el("span", { class: "hear" }, ` ${v.words}`), v.n > 1 ? ` ${v.right}/${v.n}` : "")))));
+  function card(page, group) {
+    const item = group[0], number = pictureNumber(page.data, item);
+    const body = state.group === "image" && group.length > 1 ? questions(page, group) : [heading(page, item), gold(page, item), verdicts(page, item)];
+    const shown = pictureOf(source, page.data, item, number);
+    const inner = [shown, el("span", { class: "words" }, ...body)];
+    if (state.group === "image" && group.length > 1) return el("li", {}, el("div", { class: "card" }, ...inner));
+    return el("li", {}, opener(item, { class: "card" }, ...inner));
+  }
+
+  function opener(item, attributes, ...children) {
+    const link = el("a", { ...attributes, href: hashOf({ ...state, item: item.key }), "data-item": item.key }, ...children);
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
       goTo({ ...readState(), item: item.key }, true);
     });
-    return el("li", {}, link);
+    return link;
+  }
+
+  const heading = ({ data }, item) => el("span", { class: "task" },
+    `${data.strings[data.items.task[item.number]]} · ${data.strings[data.items.dataset[item.number]]}`);
+  const gold = ({ data }, item) => {
+    const row = item.number;
+    return el("span", { class: "gold" }, ...visible(data.strings[data.options[data.items.options[row]][data.items.gold[row]]]));
+  };
+  const questions = (page, group) => [
+    el("span", { class: "task" }, page.data.strings[page.data.items.dataset[group[0].number]]),
+    ...group.map((item) => opener(item, { class: "question" },
+      el("span", { class: "task" }, page.data.strings[page.data.items.task[item.number]]), gold(page, item), verdicts(page, item))),
+  ];
+
+  function verdicts({ items }, item) {
+    const off = switchedOff(state);
+    const known = context.runs.map((run, i) => [run, off.has(i) ? null : items.verdict(item, i)]).filter(([, v]) => v);
+    if (known.length <= MOST_NAMED) {
+      return el("span", { class: "verdicts" }, ...known.map(([run, v]) =>
+        el("span", { class: `verdict is-${v.kind}`, title: `${run.label}: ${v.words}` }, el("b", { "aria-hidden": "true" }, v.mark),
+          " ", run.label, el("span", { class: "hear" }, ` ${v.words}`), v.n > 1 ? ` ${v.right}/${v.n}` : "")));
+    }
+    const marks = Map.groupBy(known, ([, v]) => v.mark);
+    return el("span", { class: "verdicts" }, ...[...marks].sort((a, b) => b[1].length - a[1].length).map(([mark, several]) =>
+      el("span", { class: `verdict is-${several[0][1].kind}`, title: several.map(([run]) => run.label).join(", ") },
+        el("b", { "aria-hidden": "true" }, mark), ` ${several.length}`, el("span", { class: "hear" }, ` ${several[0][1].words}`))));
   }
 
   function chips() {
@@ -58,71 +96,107 @@ function showGallery(data, items, open) {
     });
   }
 
-  function draw() {
-    const last = Math.max(1, Math.ceil(left.length / A_PAGE));
-    const page = Math.min(last, Math.max(1, Number.parseInt(state.page, 10) || 1));
-    list.replaceChildren(...left.slice((page - 1) * A_PAGE, page * A_PAGE).map(card));
+  function draw(page, number, last) {
+    list.classList.toggle("by-image", state.group === "image");
+    list.replaceChildren(...page.groups.map((group) => card(page, group)));
     const many = (n) => n.toLocaleString("en");
+    const images = state.group === "image" && page.found ? ` about ${many(page.many)} images` : "";
     found.replaceChildren(
-      !items.all.length ? "No item has been recorded yet." : left.length ? `${many(left.length)} of ${many(items.all.length)} items` : `None of ${many(items.all.length)} items match these filters.`,
+      !page.all ? "No item has been recorded yet." : page.found ? `${many(page.found)} of ${many(page.all)} items${images}` : `None of ${many(page.all)} items match these filters.`,
       ...chips());
-    const turn = (to, words, name) => el("button", { type: "button", disabled: to < 1 || to > last, "aria-label": name,
+    document.getElementById("save-items").hidden = !page.found;
+    const leaf = (to, words, name) => el("button", { type: "button", disabled: to < 1 || to > last, "aria-label": name,
       onclick: () => { goTo({ ...readState(), page: String(to) }); document.getElementById("gallery").scrollIntoView(); } }, words);
     pages.replaceChildren(...(last > 1
-      ? [turn(page - 1, "← Earlier", "Earlier items"), `Page ${many(page)} of ${many(last)}`, turn(page + 1, "Further →", "Further items")] : []));
+      ? [leaf(number - 1, "← Earlier", "Earlier items"), `Page ${many(number)} of ${many(last)}`, leaf(number + 1, "Further →", "Further items")] : []));
   }
 
-  function apply() {
-    const before = hashOf({ ...state, item: "", page: "" });
+  const pageOf = (number) => source.page(state, (number - 1) * A_PAGE, A_PAGE);
+
+  async function apply(event) {
+    const mine = ++turn, hash = location.hash, before = hashOf({ ...state, item: "" });
     state = readState();
-    for (const name of ["task", "dataset", "model", "status", "verdict", "agree"]) form.elements[name].value = state[name];
+    if (!current || before !== hashOf({ ...state, item: "" }) || event === "renew") {
+      const asked = Math.max(1, Number.parseInt(state.page, 10) || 1);
+      let page = await pageOf(asked), last = Math.max(1, Math.ceil(page.many / A_PAGE));
+      if (asked > last) page = await pageOf(last);
+      if (mine !== turn) return;
+      current = { page, number: Math.min(asked, last), last };
+      fill(page.facets);
+      draw(page, current.number, last);
+    }
+    for (const name of ["task", "dataset", "modality", "model", "beside", "outcome", "status", "verdict", "agree", "sort", "group"]) form.elements[name].value = state[name];
+    form.querySelector(".for-pair").hidden = !state.model || !state.beside;
     if (document.activeElement !== form.elements.q) form.elements.q.value = state.q;
-    if (!left.length || hashOf({ ...state, item: "", page: "" }) !== before || apply.first) left = items.chosen(state);
-    apply.first = false;
-    draw();
-    open(state, left);
-    list.dataset.shown = location.hash;
+    await open(state, neighbours());
+    if (mine === turn) list.dataset.shown = hash;
   }
-  apply.first = true;
 
+  // The items before and after one: on this page, or the end of the page beside it.
+  function neighbours() {
+    const { page, number, last } = current, items = page.groups.flat();
+    return {
+      has: (key, step) => {
+        const at = items.findIndex((item) => item.key === key);
+        return at >= 0 && (items[at + step] !== undefined || (step < 0 ? number > 1 : number < last));
+      },
+      async go(key, step) {
+        const at = items.findIndex((item) => item.key === key);
+        if (at < 0) return;
+        if (items[at + step]) { goTo({ ...readState(), item: items[at + step].key }); return; }
+        const to = number + step;
+        if (to < 1 || to > last) return;
+        const beside = (await pageOf(to)).groups.flat();
+        goTo({ ...readState(), page: String(to), item: beside.at(step < 0 ? -1 : 0).key });
+      },
+      onPage: (key) => items.find((item) => item.key === key) && { data: page.data, items: page.items, item: items.find((item) => item.key === key) },
+    };
+  }
+
+  const problem = (error) => { found.textContent = `The items cannot be read: ${error.message}`; };
+  const safely = (event) => apply(event).catch(problem);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("change", (event) => {
-    if (event.target.name !== "q") goTo({ ...readState(), [event.target.name]: event.target.value, page: "", item: "" });
+    const { name, value } = event.target;
+    if (name !== "q") goTo({ ...readState(), [name]: value, page: "", item: "" });
   });
   let typed;
   form.elements.q.addEventListener("input", () => {
     clearTimeout(typed);
     typed = setTimeout(() => goTo({ ...readState(), q: form.elements.q.value.trim(), page: "", item: "" }), 180);
   });
-  document.getElementById("reset").addEventListener("click", () => { form.elements.q.value = ""; goTo({}); });
-  list.addEventListener("keydown", (event) => {
-    const cards = [...list.querySelectorAll(".card")], at = cards.indexOf(document.activeElement);
-    const wide = cards.filter((one) => one.offsetTop === cards[0].offsetTop).length;
-    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -wide, ArrowDown: wide }[event.key];
-    if (at < 0 || !step || !cards[at + step]) return;
-    event.preventDefault();
-    cards[at + step].focus();
-  });
-  addEventListener("hashchange", apply);
-  addEventListener("popstate", apply);
-  apply();
-  if (location.hash.includes("=") && !state.item) document.getElementById("gallery").scrollIntoView();
-}
-
-function pictureOf(data, number, row) {
-  const found = picture(number);
-  if (!found) {
-    const words = number < 0 ? "No image was shown" : "The image is missing";
-    return el("span", { class: "pic none", role: "img", "aria-label": words }, words);
+  document.getElementById("reset").addEventListener("click", () => { form.elements.q.value = ""; goTo({ off: state.off }); });
+  for (const button of document.querySelectorAll("#save-items button")) {
+    button.addEventListener("click", () => saveItems(source, readState(), button.dataset.form).catch(problem));
   }
-  const meta = metaOf(data, row);
-  const facts = [meta.get("modality"), meta.get("submodality"), meta.get("stain")].filter(Boolean).join(", ");
-  const alt = `Micrograph ${meta.get("image_id") ?? found[0]}${facts ? `: ${facts}` : ""}`;
-  return el("span", { class: "pic" }, el("img", { src: `data:image/jpeg;base64,${found[3]}`, alt, loading: "lazy", decoding: "async" }));
+  list.addEventListener("keydown", (event) => {
+    const links = [...list.querySelectorAll("a")], at = links.indexOf(document.activeElement);
+    const wide = links.filter((one) => one.offsetTop === links[0].offsetTop).length;
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -wide, ArrowDown: wide }[event.key];
+    if (at < 0 || !step || !links[at + step]) return;
+    event.preventDefault();
+    links[at + step].focus();
+  });
+  addEventListener("hashchange", safely);
+  addEventListener("popstate", safely);
+  return safely(null).then(() => {
+    if (location.hash.includes("=") && !state.item && state.off === "") document.getElementById("gallery").scrollIntoView();
+    return () => safely("renew");
+  });
 }
 
-function metaOf(data, row) {
-  const pairs = data.metas[data.items.meta[row]], meta = new Map();
-  for (let i = 0; i < pairs.length; i += 2) meta.set(data.strings[pairs[i]], data.strings[pairs[i + 1]]);
-  return meta;
+function pictureOf(source, data, item, number) {
+  const url = source.thumbnail(data, number);
+  const missing = (words) => el("span", { class: "pic none", role: "img", "aria-label": words }, words);
+  if (!url) return missing(number < 0 ? "No image was shown" : "The image is missing");
+  const image = el("img", { src: url, alt: altOf(data, item), loading: "lazy", decoding: "async" });
+  const shown = el("span", { class: "pic" }, image);
+  image.addEventListener("error", () => shown.replaceWith(missing("The image is missing")));
+  return shown;
+}
+
+function altOf(data, item) {
+  const meta = metaOf(data, item.number);
+  const facts = [meta.get("modality"), meta.get("submodality"), meta.get("stain")].filter(Boolean).join(", ");
+  return `Micrograph ${meta.get("image_id") ?? ""}${facts ? `: ${facts}` : ""}`;
 }

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import heapq
 import json
-import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from mubench_gen._version import __version__
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.console.outlet import blanked, printable
 from mubench_gen.plugins.extension import Section
-from mubench_gen.report.html.assets import FOLDER, asset
+from mubench_gen.report.html.doubtful import doubtful_shown
 from mubench_gen.report.html.gallery import Gallery
 from mubench_gen.report.html.pictures import Album, find_pictures
 from mubench_gen.report.html.place import write_text
+from mubench_gen.report.html.rendering import render
 from mubench_gen.report.html.replies import choose_cap
 from mubench_gen.report.html.sections import Sections
 from mubench_gen.report.html.study import NO_ANSWER, RunStatistics, rank, study_run
@@ -33,7 +31,9 @@ from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metrics import ChosenMetric
 
 _SCRIPTS = (
-    "data.js", "dom.js", "state.js", "items.js", "cards.js", "item.js", "confusion.js", "start.js",
+    "dom.js", "theme.js", "state.js", "items.js", "chosen.js", "embedded.js", "served.js",
+    "tables.js", "figures.js", "runs.js", "download.js", "cards.js", "answers.js", "zoom.js",
+    "item.js", "confusion.js", "start.js",
 )  # fmt: skip
 MOST_ITEMS = 10_000
 _FRAME = 250_000  # bytes, roughly, of a page without its items and pictures
@@ -79,16 +79,17 @@ def write_page(
     ]
     check_tallies([study.fields for study in studies])
     gallery, asked = _gallery(studies, most_items)
-    items = _packed(_items(studies, gallery))
+    items = packed(page_data(studies, gallery))
     album = Album()
     if images:
         most = bytes_a_picture(len(gallery.pictures), taken=len(items) + _FRAME)
         album = find_pictures(runs, gallery.pictures, most=most, data=data)
-    sections = Sections(studies, group=group, told=told or {}, adjust=adjust)
+    doubtful = doubtful_shown(runs, album)
+    sections = Sections(studies, group=group, told=told or {}, adjust=adjust, doubtful=doubtful)
     notes = [*_sampled(len(gallery), asked), *album.notes]
     if not images:
         notes.append("The images were left out.")
-    content = _render(sections, items, _pictures(gallery, album), notes)
+    content = render_page(sections, items=items, pictures=_pictures(gallery, album), notes=notes)
     write_text(path, content)
     return Written(path, len(runs), len(gallery), len(album.pictures), path.stat().st_size)
 
@@ -108,32 +109,40 @@ def _gallery(studies: Sequence[RunStatistics], most: int) -> tuple[Gallery, int]
     return gallery, len(ranks)
 
 
-def _render(sections: Sections, items: str, pictures: str, notes: Sequence[str]) -> str:
-    from jinja2 import Environment, FileSystemLoader
+def render_page(
+    sections: Sections,
+    *,
+    items: str,
+    pictures: str = "[]",
+    notes: Sequence[str] = (),
+    is_served: bool = False,
+) -> str:
+    """The page as text: a file of its own, or as the viewer serves it.
 
-    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
-    environment.filters["breakable"] = _breakable
-    script = "(() => {\n" + "\n".join(asset(name) for name in _SCRIPTS) + "})();"
-    return environment.get_template("page.html.j2").render(
+    `items` is the packed data; where the page is served it asks the server for items and pictures.
+    """
+    return render(
+        "page.html.j2",
+        _SCRIPTS,
+        is_served=is_served,
         **sections.context(),
-        version=__version__,
-        policy=_policy(script),
-        style=Markup(asset("page.css")),
-        script=Markup(script),
         gallery_notes=notes,
         items=items,
         pictures=Markup(pictures),
     )
 
 
-def _breakable(name: str) -> Markup:
-    """A name that a narrow column may break after its underscores, hyphens and slashes."""
-    return Markup(re.sub(r"([_/]|-(?=\w))", r"\1<wbr>", str(escape(name))))
-
-
-def _items(studies: Sequence[RunStatistics], gallery: Gallery) -> dict[str, Any]:
+def page_data(
+    studies: Sequence[RunStatistics], gallery: Gallery, *, is_served: bool = False
+) -> dict[str, Any]:
+    """What the page's script gets: the runs, the confusion matrices, the items of the gallery."""
     runs = [
-        {"label": study.label, "colour": study.colour, "control": study.control}
+        {
+            "label": study.label,
+            "number": study.number,
+            "control": study.control,
+            "family": study.family,
+        }
         for study in studies
     ]
     confusions = [
@@ -146,7 +155,7 @@ def _items(studies: Sequence[RunStatistics], gallery: Gallery) -> dict[str, Any]
         }
         for study in studies
     ]
-    return {"runs": runs, "confusions": confusions, **gallery.as_dict()}
+    return {"served": is_served, "runs": runs, "confusions": confusions, **gallery.as_dict()}
 
 
 def _pictures(gallery: Gallery, album: Album) -> str:
@@ -159,20 +168,11 @@ def _pictures(gallery: Gallery, album: Album) -> str:
     return json.dumps(found, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _packed(content: dict[str, Any]) -> str:
+def packed(content: dict[str, Any]) -> str:
     """JSON, deflated (RFC 1951), in base64, so that none of it can be parsed as HTML."""
     packer = zlib.compressobj(level=7, wbits=-15)
     plain = json.dumps(blanked(content), separators=(",", ":")).encode()
     return base64.b64encode(packer.compress(plain) + packer.flush()).decode()
-
-
-def _policy(script: str) -> str:
-    """The content security policy: the page may run this one script and load nothing."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
 
 
 def _sampled(shown: int, asked: int) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from mubench_gen.report.html.replies import shown_reply
+from mubench_gen.scores.calibration import confidence, probabilities_of
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.storage.records import Record
 
@@ -54,7 +55,7 @@ class Gallery:
         self._item = {name: array("i") for name in _ITEM}
         self._record = {name: array("i") for name in _RECORD}
         self._sparse: dict[str, dict[int, Any]] = {
-            name: {} for name in ("error", "scores", "boxes", "cut")
+            name: {} for name in ("error", "scores", "boxes", "cut", "sure")
         }
         self.pictures: dict[str, set[str]] = {}
         self._picture_codes = Table()
@@ -73,6 +74,9 @@ class Gallery:
             self._sparse["scores"][number] = [
                 None if score is None else _rounded(score) for score in record["scores"]
             ]
+        sure = sureness(record)
+        if sure is not None:
+            self._sparse["sure"][number] = sure
         if is_box_record(record):
             self._sparse["boxes"][number] = _boxes(record["boxes"])
         order, choice = record["order"], record["choice"]
@@ -124,11 +128,7 @@ class Gallery:
         }
 
     def _item_of(self, record: Record) -> int:
-        order, options = record["order"], record["options"]
-        original = [""] * len(options)
-        for place, text in zip(order, options, strict=True):
-            original[place] = text
-        gold = order[record["gold"]] if record["gold"] < len(order) else record["gold"]
+        original, gold = original_options(record)
         before = len(self._items)
         item = self._items((record["item"], tuple(original), gold))
         if item == before:
@@ -146,7 +146,7 @@ class Gallery:
 
     def _meta(self, record: Record) -> int:
         pairs = {"image_id": record["image_id"], **record["meta"]}
-        texts = [(name, _text(value)) for name, value in pairs.items() if value is not None]
+        texts = [(name, shown_value(value)) for name, value in pairs.items() if value is not None]
         return self._metas(tuple(self._strings(text) for pair in texts for text in pair))
 
     def _parts(self, record: Record) -> tuple[tuple[int, ...], ...]:
@@ -177,6 +177,24 @@ class Gallery:
         return self._picture_codes(digest)
 
 
+def original_options(record: Record) -> tuple[list[str], int]:
+    """The options in their original order, and which of them is right."""
+    order, options = record["order"], record["options"]
+    original = [""] * len(options)
+    for place, text in zip(order, options, strict=True):
+        original[place] = text
+    gold: int = order[record["gold"]] if record["gold"] < len(order) else record["gold"]
+    return original, gold
+
+
+def sureness(record: Record) -> float | None:
+    """The confidence of the record's answer, rounded; None without probabilities or an answer."""
+    probabilities, choice = probabilities_of(record), record["choice"]
+    if probabilities is None or choice is None:
+        return None
+    return _rounded(confidence(probabilities, choice))
+
+
 def row_key(record: Record) -> str:
     """The key of the row that the record's item asks about."""
     item: str = record["item"]
@@ -204,5 +222,6 @@ def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _text(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """A fact as text."""
     return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()

@@ -66,13 +66,13 @@ def find_pictures(
         return album
     for run in runs:
         _take_kept(run, wanted, album, step)
-    sources = list(_sources(runs, data)) if wanted.keys() - album.pictures.keys() else []
+    sources = list(data_settings(runs, data)) if wanted.keys() - album.pictures.keys() else []
     for settings in sources:
         missing = {digest: rows for digest, rows in wanted.items() if digest not in album.pictures}
         if not missing:
             break
         try:
-            dataset = _opened(settings)
+            dataset = open_data(settings)
             _look(dataset, missing, album, step, shuffled=settings["control"] == "shuffled")
         except UsageError as error:
             album.notes.append(f"No images of {settings['data']}: {error}")
@@ -97,10 +97,10 @@ def _take_kept(run: Run, wanted: Mapping[str, set[str]], album: Album, step: Ste
     for digest, image in kept_images(run.dir).items():
         with suppress(ImageError, OSError):
             if digest in wanted and digest not in album.pictures and image.sha256 == digest:
-                album.pictures[digest] = _picture(image, step)
+                album.pictures[digest] = make_picture(image, step)
 
 
-def _sources(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, Any]]:
+def data_settings(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, Any]]:
     """The distinct settings with which the runs opened their data; shuffled ones last."""
     seen: dict[str, dict[str, Any]] = {}
     for run in runs:
@@ -129,7 +129,8 @@ def _transform(settings: Mapping[str, Any]) -> str:
     return str(settings["image_set"].get("transform", ""))
 
 
-def _opened(settings: Mapping[str, Any]) -> Dataset:
+def open_data(settings: Mapping[str, Any]) -> Dataset:
+    """The data set as these settings of a run open it. May raise UsageError."""
     policy = make_policy(settings["image_set"], seed=settings.get("seed", 0))
     outside = settings["allow_outside"]
     return open_dataset(settings["data"], policy, partial=True, outside=outside)
@@ -147,11 +148,11 @@ def _look(
     def look(row: Row) -> list[tuple[str, Picture]]:
         expected = set(wanted) if shuffled else rows_of[row.key]
         found = []
-        for image in _images(row):
+        for image in images_of(row):
             try:
                 digest = image.sha256
                 if digest in expected and digest not in album.pictures:
-                    found.append((digest, _picture(image, step)))
+                    found.append((digest, make_picture(image, step)))
             except ImageError:  # a placeholder stands for it
                 continue
             if expected <= {digest for digest, _ in found}:
@@ -163,7 +164,7 @@ def _look(
         album.pictures.update(found)
 
 
-def _images(row: Row) -> Iterator[Image]:
+def images_of(row: Row) -> Iterator[Image]:
     """The row's image, and the images that its questions derive from it."""
     yield row.image
     for question in recast(row).questions.values():
@@ -171,7 +172,8 @@ def _images(row: Row) -> Iterator[Image]:
             yield question.draw(row.image)
 
 
-def _picture(image: Image, step: Step) -> Picture:
+def make_picture(image: Image, step: Step) -> Picture:
+    """The image's thumbnail. May raise ImageError."""
     if image.conversion is None and image.data.startswith(_JPEG):
         return _drafted(image, step)
     pixels = image.pixels()

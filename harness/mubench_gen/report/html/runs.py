@@ -30,11 +30,6 @@ def run_shown(study: RunStatistics) -> dict[str, Any]:
     pooled = scores.pooled
     boxes = scores.boxes.get("pooled") if not pooled.n else None
     told = [*notes(study.manifest, scores), *study.measured.notes]
-    done = f"{scores.n:,} items"
-    if not study.finished:
-        done = f"{study.recorded:,} of {study.planned:,} items"
-    if scores.n_errors:
-        done += f", {scores.n_errors:,} errors"
     return {
         "label": study.label,
         "colour": study.colour,
@@ -42,12 +37,16 @@ def run_shown(study: RunStatistics) -> dict[str, Any]:
         "finished": study.finished,
         "title": printable(title(study.manifest)),
         "folder": printable(str(study.run.dir)),
-        "done": done,
+        "count": f"{scores.n:,}",
+        "errors": f"{scores.n_errors:,}" if scores.n_errors else "–",
+        "left": f"{study.recorded:,} of {study.planned:,} items",
         "scored": (boxes or pooled).n > 0,
         "accuracy": percent(boxes.grit if boxes else pooled.accuracy),
         "interval": interval(boxes.ci95 if boxes else pooled.ci95),
         "measure": "GRIT score of boxes" if boxes else "",
         "chance": percent(pooled.chance) if pooled.n else "",
+        "above": percent(pooled.chance_corrected) if pooled.n else "",
+        "answered": percent(pooled.statuses.get("answered", 0.0)) if pooled.n else "",
         "parts": list(_parts(study)),
         "boxes": [
             [printable(c) for c in box_cells(name, one)] for name, one in scores.boxes.items()

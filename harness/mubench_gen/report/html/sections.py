@@ -9,20 +9,25 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mubench_gen.compare.board import boards
 from mubench_gen.compare.model_groups import group_runs
 from mubench_gen.console.formats import TextTable
-from mubench_gen.console.numbers import interval, percent
+from mubench_gen.console.numbers import percent
 from mubench_gen.console.outlet import printable, printable_lines
 from mubench_gen.plugins.extension import Section
+from mubench_gen.report.figures.bars import Places, positions
+from mubench_gen.report.figures.drawing import COLUMN, styled
+from mubench_gen.report.figures.intervals import Group, Mark, interval_dots
+from mubench_gen.report.figures.squares import reliability
 from mubench_gen.report.group_tables import (
     difference_table,
     group_notes,
     model_table,
     score_table,
 )
-from mubench_gen.report.html.plots import Bar, bars, places, reliability
+from mubench_gen.report.html.boards import board_shown
 from mubench_gen.report.html.replies import shown_reply
-from mubench_gen.report.html.runs import HEADINGS, number, run_shown
+from mubench_gen.report.html.runs import number, run_shown
 from mubench_gen.report.html.study import RunStatistics
 from mubench_gen.report.metric_table import beside_tables
 from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, constant_note
@@ -30,25 +35,33 @@ from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score
 
+_PLOT = 1.2 * COLUMN  # inches
+_IN_A_PLOT = 24  # groups
 _MOST_TOLD = 100_000  # characters shown of a plugin's section
 
 
 @dataclass(frozen=True)
 class Sections:
     """The page's sections of some runs; `group`: the fact that groups models, None for scope
-    where it makes two groups; `told`: sections of plugins, by the plugin's name.
+    where it makes two groups; `told`: sections of plugins, by the plugin's name; `doubtful`: the
+    items whose answer key may be wrong.
     """
 
     studies: Sequence[RunStatistics]
     group: str | None
     told: Mapping[str, Section]
     adjust: Adjust = "maxt"
+    doubtful: Mapping[str, Any] | None = None
 
     def context(self) -> dict[str, Any]:
         """The variables of the template."""
         calibrations, prompts = list(self._calibrations()), list(self._prompts())
         breakdowns = [{"name": name, "groups": list(self._by(name))} for name in self.studies[0].by]
-        sections = [("scores", "Scores"), ("tasks", "Tasks")]
+        tasks, placed = list(self._tasks()), list(self._positions())
+        confused = any(study.confusions for study in self.studies)
+        sections = [("scores", "Scores")]
+        if tasks:
+            sections.append(("tasks", "Tasks"))
         sections += [(f"by-{i}", f"By {one['name']}") for i, one in enumerate(breakdowns, start=1)]
         measured = self._metrics()
         if measured:
@@ -56,10 +69,16 @@ class Sections:
         groups = self._groups()
         if groups:
             sections.append(("groups", "Groups"))
-        sections.append(("confusion", "Confusion"))
+        if self.doubtful:
+            sections.append(("doubtful", "Items to check"))
+        if confused:
+            sections.append(("confusion", "Confusion"))
         if calibrations:
             sections.append(("calibration", "Calibration"))
-        sections += [("prompts", "Prompts"), ("positions", "Positions")]
+        if prompts:
+            sections.append(("prompts", "Prompts"))
+        if placed:
+            sections.append(("positions", "Positions"))
         told = list(self._told())
         sections += [(f"told-{i}", _shortened(one["title"])) for i, one in enumerate(told, start=1)]
         sections += [("gallery", "Gallery"), ("provenance", "Provenance")]
@@ -71,15 +90,16 @@ class Sections:
             "runs": [run_shown(study) for study in self.studies],
             "columns": COLUMNS,
             "box_columns": BOX_COLUMNS,
-            "alike": len(self._alike) > 1,
-            "side": list(self._side()),
-            "tasks": list(self._tasks()),
+            "boards": self._boards(),
+            "tasks": tasks,
+            "confused": confused,
             "breakdowns": breakdowns,
             "metrics": measured,
             "groups": groups,
+            "doubtful": self.doubtful,
             "calibrations": calibrations,
             "prompts": prompts,
-            "positions": list(self._positions()),
+            "positions": placed,
             "told": told,
         }
 
@@ -125,106 +145,87 @@ class Sections:
             seen |= study.items
         return False
 
-    @cached_property
-    def _alike(self) -> list[RunStatistics]:
-        """The runs with comparable numbers: finished, no control, the same items."""
-        fair = [study for study in self.studies if study.finished and study.control == "none"]
-        return fair if all(study.items == fair[0].items for study in fair) else []
-
     def _names(self, part: str) -> list[str]:
         found = dict.fromkeys(
             name for study in self.studies for name in getattr(study.scores, part)
         )
         return sorted(found)
 
-    def _side(self) -> Iterator[dict[str, Any]]:
-        pooled = self._beside("pooled", [study.scores.pooled for study in self.studies])
-        yield {"heading": "", "rows": [pooled]}
-        for part in ("tasks", "datasets"):
-            names = self._names(part)
-            if part == "tasks" or len(names) > 1:
-                rows = [
-                    self._beside(name, [getattr(s.scores, part).get(name) for s in self.studies])
-                    for name in names
-                ]
-                yield {"heading": HEADINGS[part], "rows": rows}
-
-    def _beside(self, name: str, scores: Sequence[Score | None]) -> dict[str, Any]:
-        known = [one for one in scores if one is not None and one.n]
-        fair = [
-            one.accuracy
-            for one, study in zip(scores, self.studies, strict=True)
-            if one is not None and one.accuracy is not None and study in self._alike
-        ]
-        best = max(fair) if len(fair) > 1 else None
-        controls = [study.scores.controls.get(name) for study in self.studies]
-        majority = next((one.majority for one in controls if one is not None), None)
-        return {
-            "name": printable(name),
-            "chance": _told({percent(one.chance) for one in known}),
-            "majority": percent(majority) if majority is not None else "",
-            "cells": [
-                {
-                    "accuracy": percent(one.accuracy if one is not None else None),
-                    "interval": interval(one.ci95) if one is not None and one.n else "",
-                    "best": best is not None
-                    and one is not None
-                    and one.accuracy == best
-                    and study in self._alike,
-                }
-                for one, study in zip(scores, self.studies, strict=True)
-            ],
-        }
+    def _boards(self) -> list[dict[str, Any]]:
+        """Models by tasks; runs that share no item stand on boards of their own."""
+        if not any(study.recorded for study in self.studies):
+            return []
+        by = self.studies[0].by
+        found = boards([study.run for study in self.studies], by=tuple(by) if by else None)
+        return [board_shown(board, self.studies) for board in found]
 
     def _tasks(self) -> Iterator[dict[str, Any]]:
-        titles: dict[str, str] = {}
-        for study in self.studies:
-            for name, one in (study.manifest.get("tasks") or {}).items():
-                titles.setdefault(name, printable(str(one["title"])))
-        for name in ["pooled", *self._names("tasks")]:
-            scores = {
-                study.number: study.scores.pooled if name == "pooled" else one
-                for study in self.studies
-                if (one := study.scores.tasks.get(name)) is not None or name == "pooled"
-            }
-            controls = [study.scores.controls.get(name) for study in self.studies]
-            majority = next((one.majority for one in controls if one is not None), None)
-            if any(one is not None and one.n for one in scores.values()):
-                yield self._bars(name, titles.get(name, ""), scores, majority)
+        """A plot for each group of tasks; all items stand in the first."""
+        several = [study.manifest.get("tasks") or {} for study in self.studies]
+        groups = {name: str(t.get("group") or "") for tasks in several for name, t in tasks.items()}
+        rows: dict[str, list[Score | None]] = {}
+        rows["pooled"] = [study.scores.pooled for study in self.studies]
+        for name in self._names("tasks"):
+            rows[name] = [study.scores.tasks.get(name) for study in self.studies]
+        for group in dict.fromkeys(groups.get(name, "") for name in self._names("tasks")):
+            members = [n for n in rows if n == "pooled" or groups.get(n, "") == group]
+            found = [self._group(name, rows.pop(name)) for name in members if name in rows]
+            yield from self._plots(found, group or "tasks")
 
     def _by(self, field: str) -> Iterator[dict[str, Any]]:
         values = dict.fromkeys(value for study in self.studies for value in study.by[field])
+        found = []
         for value in values:
-            scores = {s.number: s.by[field][value] for s in self.studies if value in s.by[field]}
-            n = max(one.n for one in scores.values())
-            yield self._bars(value, f"{n:,} items", scores, None)
+            scores = [study.by[field].get(value) for study in self.studies]
+            n = max(one.n for one in scores if one is not None)
+            found.append(self._group(f"{value} · {n:,} items", scores))
+        yield from self._plots(found, f"By {field}")
 
-    def _bars(
-        self, name: str, words: str, scores: Mapping[int, Score | None], majority: float | None
-    ) -> dict[str, Any]:
-        drawn = [
-            _bar(self.studies[number], one) for number, one in scores.items() if one is not None
-        ]
-        shown = printable(name)
-        return {
-            "name": shown,
-            "title": words,
-            "plot": Markup(bars(drawn, title=shown, majority=majority)),
-        }
+    def _group(self, name: str, scores: Sequence[Score | None]) -> Group:
+        """A row of a plot: each run's score on these items."""
+        known = [one for one in scores if one is not None]
+        controls = [study.scores.controls.get(name) for study in self.studies]
+        return Group(
+            printable("all items" if name == "pooled" else name),
+            [
+                _mark(study, one)
+                for study, one in zip(self.studies, scores, strict=True)
+                if one is not None and one.accuracy is not None
+            ],
+            strong=name == "pooled",
+            chance=next((one.chance for one in known if one.chance is not None), None),
+            majority=next((one.majority for one in controls if one is not None), None),
+        )
+
+    def _plots(self, groups: Sequence[Group], name: str) -> Iterator[dict[str, Any]]:
+        """The groups that have a score, at most so many in a plot."""
+        shown = [group for group in groups if group.marks]
+        for first in range(0, len(shown), _IN_A_PLOT):
+            part = shown[first : first + _IN_A_PLOT]
+            yield {"name": printable(name) if not first else "", "title": "",
+                   "plot": self._dots(part, printable(name))}  # fmt: skip
+
+    def _dots(self, groups: Sequence[Group], title: str) -> Markup:
+        series = [study.shown for study in self.studies]
+        with styled():
+            return Markup(interval_dots(groups, title, series=series, width=_PLOT).inline())
 
     def _calibrations(self) -> Iterator[dict[str, Any]]:
         for study in self.studies:
             found = study.scores.calibration.get("pooled")
             if found is None:
                 continue
-            plot = reliability(found, colour=study.colour, title=f"Calibration of {study.label}")
+            with styled():
+                plot = reliability(
+                    [(study.label, found)], first=study.number, count=len(self.studies)
+                )
             words = (
                 f"expected error {percent(found.ece)} points; mean confidence "
                 f"{percent(found.confidence)}\N{NO-BREAK SPACE}%, accuracy "
                 f"{percent(found.accuracy)}\N{NO-BREAK SPACE}%"
             )
-            yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
-                   "words": words}  # fmt: skip
+            yield {"plot": Markup(plot.inline()), "label": study.label, "colour": study.colour,
+                   "number": study.number, "words": words}  # fmt: skip
 
     def _positions(self) -> Iterator[dict[str, Any]]:
         pooled = [study.scores.controls["pooled"] for study in self.studies]
@@ -240,15 +241,11 @@ class Sections:
                 f"{percent(circular.place_bias)} points, by chance about "
                 f"{percent(circular.place_noise)}"
             )  # fmt: skip
-            plot = places(
-                controls.answered_at,
-                controls.gold_at,
-                top=top,
-                colour=study.colour,
-                title=f"Position bias of {study.label}",
-            )
-            yield {"plot": Markup(plot), "label": study.label, "colour": study.colour,
-                   "words": words}  # fmt: skip
+            placed = Places(study.label, controls.answered_at, controls.gold_at)
+            with styled():
+                plot = positions([placed], top=top, first=study.number, count=len(self.studies))
+            yield {"plot": Markup(plot.inline()), "label": study.label, "colour": study.colour,
+                   "number": study.number, "words": words}  # fmt: skip
 
     def _prompts(self) -> Iterator[dict[str, Any]]:
         models: dict[tuple[str, str], list[RunStatistics]] = {}
@@ -266,19 +263,10 @@ class Sections:
             yield {
                 "name": printable(f"{plugin} · {model}"),
                 "words": _spread(studies, len(found)),
-                "groups": [
-                    {
-                        "name": printable(name),
-                        "words": "unanswered "
-                        + _told({_unanswered(one) for _, one in several}) + "\N{NO-BREAK SPACE}%",
-                        "plot": Markup(
-                            bars([_bar(s, one) for s, one in several],
-                                 title=f"Prompt {printable(name)}")
-                        ),
-                    }
-                    for name, several in sorted(found.items())
-                ],
-            }  # fmt: skip
+                "groups": list(
+                    self._plots([_of_prompt(n, o) for n, o in sorted(found.items())], "")
+                ),
+            }
 
     def _metrics(self) -> list[dict[str, Any]]:
         """A table per metric, the runs side by side."""
@@ -357,8 +345,18 @@ def _many(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
-def _bar(study: RunStatistics, one: Score) -> Bar:
-    return Bar(study.shown, study.colour, one, finished=study.finished)
+def _mark(study: RunStatistics, one: Score) -> Mark:
+    return Mark(study.shown, one.accuracy or 0.0, one.ci95, study.number, hollow=not study.finished)
+
+
+def _of_prompt(name: str, several: Sequence[tuple[RunStatistics, Score]]) -> Group:
+    """A row of a plot: the scores with one prompt."""
+    unanswered = _told({_unanswered(one) for _, one in several})
+    return Group(
+        printable(f"{name} · unanswered {unanswered} %"),
+        [_mark(study, one) for study, one in several if one.accuracy is not None],
+        chance=next((one.chance for _, one in several), None),
+    )
 
 
 def _unanswered(score: Score) -> str:

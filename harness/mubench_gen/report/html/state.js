@@ -1,6 +1,9 @@
-// The chosen filters are in the address after "#", so that a link restores them.
+// What was chosen stands in the address after "#", so that a link restores it.
 
-const KEYS = ["task", "dataset", "model", "status", "verdict", "agree", "gold", "answer", "q", "page", "item"];
+const KEYS = [
+  "task", "dataset", "modality", "model", "beside", "outcome", "status", "verdict", "agree", "gold", "answer", "q",
+  "sort", "group", "off", "page", "item",
+];
 
 let lastRead = {};
 function readState() {
@@ -23,3 +26,6 @@ function goTo(state, keep = false) {
   history[keep ? "pushState" : "replaceState"](null, "", hash); // at once, unlike location.replace
   dispatchEvent(new Event("hashchange"));
 }
+
+// The numbers of the runs that are switched off.
+const switchedOff = (state) => new Set(state.off ? state.off.split(",").map(Number) : []);

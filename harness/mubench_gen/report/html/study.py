@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from mubench_gen.scores.metrics import ChosenMetric
 from mubench_gen.scores.score import Score, Scores
 from mubench_gen.storage.records import Record
 
-_COLOURS = 8
+_ALPHA = re.compile(r"@(?:base|[-\d.e]+)$")  # sweeps name their models FINETUNED@α
 NO_ANSWER = ""  # in a confusion matrix: no option has this text
 
 
@@ -48,8 +49,8 @@ class RunStatistics:
 
     @property
     def colour(self) -> int:
-        """The number of its colour in the style sheet, 1 to 8."""
-        return self.number % _COLOURS + 1
+        """The number of its colour in the style sheet, from 1 on; no two runs have the same."""
+        return self.number + 1
 
     @property
     def shown(self) -> str:
@@ -63,6 +64,12 @@ class RunStatistics:
     @property
     def control(self) -> str:
         return str(self.manifest["settings"]["control"])
+
+    @property
+    def family(self) -> str:
+        """Runs of one model: of an interpolation, the fine-tune without its α."""
+        plugin, model = self.manifest["plugin"]["name"], str(self.manifest["model"]["id"])
+        return f"{plugin} {_ALPHA.sub('', model)}"
 
     @property
     def planned(self) -> int:
@@ -119,10 +126,12 @@ def study_run(
     label: str,
     by: Sequence[str] = (),
     metrics: Sequence[ChosenMetric] = (),
+    records: Iterator[Record] | None = None,
 ) -> RunStatistics:
-    """Read a run. Does not check that its records have the fields `by`."""
+    """Read a run. Does not check that its records have the fields `by`. `records`: its own."""
     tally = _Tally(BreakdownTally(by, run.clustering))
-    scores = run.score(tally.watched(run.records()))
+    scores = run.score(tally.watched(run.records() if records is None else records))
+    vars(run)["scores"] = scores  # so that whoever asks the run for them does not read it again
     return RunStatistics(
         number=number,
         run=run,

@@ -1,0 +1,65 @@
+"""`mubench-gen view`: look at runs in a browser, on this machine alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from mubench_gen.cli.user_path import PATH
+
+_EXAMPLES = """
+\b
+Examples:
+  mubench-gen view                                the folders runs, studies and sweeps here
+  mubench-gen view runs/tiny-llava-1a2b3c4d       one run, also while it goes
+  mubench-gen view runs/* studies/* --port 8000
+  mubench-gen view sweeps/tiny-clip-finetuned-1a2b3c4d
+  mubench-gen view runs --data ~/moved/images     where the images are now
+\b
+On another machine: ssh -L 8000:localhost:8000 HOST, there mubench-gen view --port 8000
+--no-browser, here http://localhost:8000.
+Exit code 2: a path holds no run; 130: ended by Ctrl-C.
+"""
+
+
+@click.command("view", epilog=_EXAMPLES)
+@click.argument("paths", nargs=-1, type=PATH, metavar="[PATH]...")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=0, metavar="N", help="Port. [a free one]"
+)
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@click.option(
+    "--data", metavar="NAME|PATH", help="Where the data are now, for the images. [as in the run]"
+)
+def command(paths: tuple[Path, ...], port: int, no_browser: bool, data: str | None) -> int:
+    """Show runs, studies and sweeps in a browser: scores, items, images, replies.
+
+    It serves one page on this machine alone, changes nothing, and takes up what a run writes
+    while it goes. Ctrl-C ends it. `report --html` writes the same page as a file.
+    """
+    from mubench_gen.console.outlet import say, tell
+    from mubench_gen.view import Viewer
+
+    with Viewer(paths, port=port, data=data) as viewer:
+        say(viewer.address)
+        sys.stdout.flush()  # whoever waits for the address in a pipe gets it now
+        tell(f"{len(viewer.site.studies):,} runs. Ctrl-C ends this.")
+        if not no_browser:
+            _open_browser(viewer.address)
+        try:
+            viewer.serve()
+        except KeyboardInterrupt:
+            tell("Stopped.")
+            return 130
+    return 0
+
+
+def _open_browser(address: str) -> None:
+    import webbrowser
+
+    try:
+        webbrowser.open(address)
+    except (webbrowser.Error, OSError):  # the address is printed
+        return

@@ -1,0 +1,73 @@
+"""The results of studies and sweeps, as they are stored → what figures show of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mubench_gen.report.figures.intervals import Group, Mark
+from mubench_gen.report.figures.squares import Step
+from mubench_gen.runs.studies import StoredStudy
+
+_BASE = "base"  # the α of a base that none gives
+
+
+def effects_of(studies: Iterable[StoredStudy]) -> dict[str, Sequence[Group]]:
+    """By model, a group for each factor with the effects of its levels; empty of sweeps."""
+    return {
+        str(one["model"]): [group for effect in _effects(one) if (group := _group(effect)).marks]
+        for study in studies
+        for one in study.results.get("models", ())
+    }
+
+
+def steps_of(studies: Iterable[StoredStudy]) -> list[Step]:
+    """The steps of the sweeps, by ascending α."""
+    found: list[Step] = []
+    for study in studies:
+        at: dict[str, dict[str, Mapping[str, Any]]] = {}
+        for point in (study.results.get("frontier") or {}).get("points", ()):
+            at.setdefault(str(point["alpha"]), {})[point["part"]] = point
+        for alpha, parts in at.items():
+            several = [parts[part] for part in ("in-domain", "rest", "mean")]
+            inside, rest, mean = (float(one["accuracy"]) for one in several)
+            bands = [_band(one) for one in several]
+            known = tuple(band for band in bands if band is not None)
+            found.append(
+                Step(
+                    alpha,
+                    None if alpha == _BASE else float(alpha),
+                    inside,
+                    rest,
+                    mean,
+                    known if len(known) == len(bands) else (),
+                )
+            )
+    return found
+
+
+def _band(point: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Where an accuracy may be, from the band of its gain over the base; None of older sweeps."""
+    gain, value = point.get("over_base"), float(point["accuracy"])
+    if gain is None:
+        return value, value
+    if "band" not in gain:
+        return None
+    base = value - gain["difference"]
+    return base + gain["band"][0], base + gain["band"][1]
+
+
+def _effects(model: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = (model.get("effects") or {}).get("effects", ())
+    return found
+
+
+def _group(effect: Mapping[str, Any]) -> Group:
+    """A factor with its levels; interactions have none."""
+    return Group(
+        " × ".join(effect["source"]),
+        [
+            Mark(str(level["level"]), level["effect"], (level["ci95"][0], level["ci95"][1]))
+            for level in effect["levels"]
+        ],
+    )

@@ -1,0 +1,5 @@
+// What happens when a page of figures and tables opens.
+
+readyTables(document);
+readyFigures(document);
+document.documentElement.dataset.ready = "true";

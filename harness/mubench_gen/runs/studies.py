@@ -1,0 +1,142 @@
+"""Folders with several runs: a study (`ablate`) and a sweep, as they are stored."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mubench_gen.errors import RunFolderError
+from mubench_gen.runs.results import Run, load_run
+from mubench_gen.storage.user_files import read_json
+
+if TYPE_CHECKING:
+    from mubench_gen.report.figures import Drawing
+
+STUDY, SWEEP = "study.json", "sweep.json"
+FORMAT = 1
+FIXED = ("settings", "grid", "models", "budget")  # of a study's document
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study or a sweep on the disk. `results`: as its document has them, empty until it is
+    finished.
+    """
+
+    dir: Path
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        if self.is_sweep:
+            return _read(self.dir / SWEEP, "sweep", ("settings", "sessions"))
+        return read_study(self.dir / STUDY)
+
+    @property
+    def is_sweep(self) -> bool:
+        return not (self.dir / STUDY).is_file()
+
+    @property
+    def results(self) -> dict[str, Any]:
+        return dict(self.document.get("results") or {})
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """The runs that there are: of a study by model and condition, of a sweep by α."""
+        return [load_run(path) for path in runs_of(self.dir)]
+
+    def plot(self, kind: str = "", **options: Any) -> Drawing:
+        """A figure: of a study its effects, of a sweep its frontier, or as `Run.plot`."""
+        from mubench_gen.report.notebook import plot
+
+        return plot(
+            self.runs, kind or ("frontier" if self.is_sweep else "effects"), self, **options
+        )
+
+    def _repr_html_(self) -> str:
+        from mubench_gen.report.notebook import study_html
+
+        return study_html(self)
+
+
+def load_study(path: str | os.PathLike[str]) -> StoredStudy:
+    """The study or sweep in that folder. RunFolderError if there is none."""
+    folder = Path(path)
+    if not _is_study(folder):
+        raise RunFolderError(
+            f"{folder}: holds no study and no sweep: there is neither {STUDY} nor {SWEEP}."
+        )
+    found = StoredStudy(folder)
+    _ = found.document
+    return found
+
+
+def runs_in(paths: Sequence[Path]) -> list[Path]:
+    """The folders of runs; those of its runs for a study or a sweep. They need not exist.
+
+    Raises RunFolderError for a study or a sweep that cannot be read, or that has no run.
+    """
+    return [run for path in paths for run in (runs_of(path) if _is_study(path) else [path])]
+
+
+def studies_in(paths: Sequence[Path]) -> list[StoredStudy]:
+    """The studies and sweeps among the folders."""
+    return [load_study(path) for path in paths if _is_study(path)]
+
+
+def runs_of(path: Path) -> list[Path]:
+    """The path of a run, or those of a study's or sweep's runs. RunFolderError for others."""
+    if os.path.isfile(path / STUDY):
+        runs = read_study(path / STUDY).get("runs")
+        if not isinstance(runs, list) or not all(isinstance(run, str) for run in runs):
+            raise RunFolderError(f"{path / STUDY}: is not a study's document: it names no runs.")
+        return [path / run for run in runs if os.path.isdir(path / run)]
+    if os.path.isfile(path / SWEEP):
+        return sorted(_of_sweep(path), key=lambda run: (_alpha(run.name), run.name))
+    return [load_run(path).dir]
+
+
+def read_study(path: Path) -> dict[str, Any]:
+    """A study's document. RunFolderError for what is none."""
+    return _read(path, "study", (*FIXED, "sessions"))
+
+
+def _is_study(path: Path) -> bool:
+    return os.path.isfile(path / STUDY) or os.path.isfile(path / SWEEP)
+
+
+def _of_sweep(path: Path) -> Iterator[Path]:
+    found = [run.parent for run in path.glob("alpha-*/manifest.json")]
+    if not found:
+        raise RunFolderError(f"{path}: is a sweep that has no run yet: run its command again.")
+    yield from found
+
+
+def _alpha(name: str) -> float:
+    try:
+        return float(name.removeprefix("alpha-"))
+    except ValueError:
+        return -1.0  # the base
+
+
+def _read(path: Path, what: str, needed: Sequence[str]) -> dict[str, Any]:
+    try:
+        stored: Any = read_json(path)
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path}: cannot be read: {error}.") from None
+    if not isinstance(stored, dict) or not isinstance(stored.get("format"), int):
+        raise RunFolderError(f"{path}: is not a {what}'s document.")
+    if stored["format"] > FORMAT:
+        raise RunFolderError(
+            f"{path}: is of format {stored['format']}, this version reads {FORMAT}. "
+            "Type: pip install -U mubench-gen"
+        )
+    missing = sorted({*needed} - stored.keys())
+    if missing:
+        raise RunFolderError(f"{path}: is not a {what}'s document: it has no {missing[0]!r}.")
+    if not isinstance(stored["sessions"], list):
+        raise RunFolderError(f"{path}: is not a {what}'s document: the file is damaged.")
+    return stored
