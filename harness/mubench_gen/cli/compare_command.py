@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mubench_gen.compare.groups import Side
     from mubench_gen.scores.joint import Adjust
 
+_MOST_NAMED = 8  # rows in a note
 _EXAMPLES = """
 \b
 Examples:
@@ -278,6 +279,7 @@ def _notes(found: Comparison) -> list[str]:
             "logistic model: tasks with few items are drawn towards the others. P: the "
             "probability, by it, that the true difference is above 0."
         )
+    lines += _cautions(found)
     if found.margin is not None:
         lines.append(_margin_note(found.margin))
     if found.overall:
@@ -309,6 +311,18 @@ def _unread_notes(found: Comparison) -> list[str]:
             f"and of the other wrong; the difference {says}."
         )
     return told
+
+
+def _cautions(found: Comparison) -> list[str]:
+    """Which intervals may hold less often than they say."""
+    names = list(dict.fromkeys(one.name for one in found.differences if one.paired.cautions))
+    if not names:
+        return []
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return [
+        "To be read with care, since only few images count there, or one counts for a tenth or "
+        f"more (`cautions` of --json): {', '.join(names[:_MOST_NAMED])}{more}."
+    ]
 
 
 def _margin_note(margin: float) -> str:
