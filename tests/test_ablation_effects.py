@@ -256,3 +256,14 @@ def test_an_effect_is_tested_and_an_interaction_too() -> None:
 def test_no_items_are_refused() -> None:
     with pytest.raises(ValueError, match="no items"):
         by_image(np.empty((0, 3)), np.empty(0, np.int64))
+
+
+def test_the_interactions_of_pairs_are_no_more_than_all_interactions() -> None:
+    for seed in range(5):
+        drawn = np.random.default_rng(seed)
+        right = (drawn.random((60, 12)) < 0.5).astype(float)
+        factors = [("a", ("1", "2")), ("b", ("1", "2")), ("c", ("1", "2", "3"))]
+        found = decompose(by_image(right, np.arange(60)), factors, seed=seed, draws=200)
+        *singles, whole = (effect.share for effect in found.effects)
+        if whole is not None:
+            assert sum(share or 0 for share in singles[3:]) <= whole + 1e-9

@@ -103,6 +103,8 @@ def decompose(
     sound, true = np.maximum(observed - added, 0), np.maximum(drawn - 2 * added, 0)
     sources = _sources(names)
     parts = _parts(names, sources)
+    sound, true = (_within_whole(squares, len(names)) for squares in (sound[None], true))
+    sound = sound[0]
     effects = tuple(
         _effect(source, at, observed, sound, true, parts, len(means))
         for at, source in enumerate(sources, start=1)
@@ -247,6 +249,19 @@ def _parts(names: Sequence[str], sources: Sequence[tuple[str, ...]]) -> npt.NDAr
     """The indices of the sources that add up to the total: factors and all interactions."""
     interactions = (len(sources),) if len(names) > 1 else ()
     return np.array([*range(1, len(names) + 1), *interactions], np.int64)
+
+
+def _within_whole(squares: Floats, factors: int) -> Floats:
+    """Sums of squares whose pairs of factors are no more, together, than all interactions.
+
+    Where each is corrected for sampling and not below 0, they could be.
+    """
+    found = squares.copy()
+    pairs, whole = found[:, factors + 1 : -1], found[:, -1]
+    total = pairs.sum(axis=1)
+    shrink = np.divide(whole, total, out=np.ones(len(found)), where=total > whole)
+    found[:, factors + 1 : -1] = pairs * shrink[:, None]
+    return found
 
 
 def _effect(
