@@ -181,6 +181,20 @@ def test_no_secret_and_no_private_path_leaves_in_any_format(
     assert b"/home/somebody" not in packed
 
 
+def test_croissant_describes_the_data_of_a_run(
+    here: Here, run: mubench_gen.Run, cells: Path
+) -> None:
+    out = written(here, run, "croissant", "-o", "cite=Nobody, 2026", out="cells/croissant.json")
+    document = json.loads(out.read_text("utf-8"))
+    rows = next(one for one in document["distribution"] if one["@type"] == "cr:FileObject")
+    assert rows["sha256"] == hashlib.sha256((cells / rows["contentUrl"]).read_bytes()).hexdigest()
+    assert document["license"] == "CC0"
+    reader = pytest.importorskip("mlcroissant")
+    found = reader.Dataset(str(out))
+    assert not found.metadata.issues.errors
+    assert len(list(found.records("rows"))) == 3
+
+
 def test_nothing_is_overwritten_and_nothing_half_written_is_left(
     here: Here, run: mubench_gen.Run, tmp_path: Path
 ) -> None:
