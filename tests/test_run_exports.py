@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
+import sqlite3
 import zipfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +196,20 @@ def test_croissant_describes_the_data_of_a_run(
     found = reader.Dataset(str(out))
     assert not found.metadata.issues.errors
     assert len(list(found.records("rows"))) == 3
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_trackio_gets_scores_and_a_table_of_items(here: Here, run: mubench_gen.Run) -> None:
+    if find_spec("trackio") is None:  # an import would fix its folder
+        pytest.skip("trackio is not installed")
+    out = written(here, run, "trackio", "-o", "project=cells")
+    with contextlib.closing(sqlite3.connect(out / "cells.db")) as project:
+        ((logged,),) = project.execute("select metrics from metrics").fetchall()
+    document = json.loads(logged)
+    assert document["accuracy"] == run.scores.pooled.accuracy
+    assert len(document["items"]["_value"]) == run.scores.pooled.n
+    content = b"".join(files(out))
+    assert not any(one.encode() in content for one in (CANARY, str(run.dir.parent)))
 
 
 def test_nothing_is_overwritten_and_nothing_half_written_is_left(

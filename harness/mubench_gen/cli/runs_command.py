@@ -36,8 +36,8 @@ Examples:
 """
 _DEFAULT = Path("runs")
 _FORMATS = (
-    "croissant (of the data set), eee, hf, inspect, lm-eval, vlmevalkit, or another plugin's "
-    "(PLUGIN, PLUGIN:FORMAT)."
+    "croissant (of the data set), eee, hf, inspect, lm-eval, trackio, vlmevalkit, or another "
+    "plugin's (PLUGIN, PLUGIN:FORMAT)."
 )
 
 
