@@ -216,8 +216,10 @@ class Run:
 
 
 def load_run(path: str | os.PathLike[str], *, cluster: Sequence[str] = ()) -> Run:
-    """The run in that folder, or in that pack, clustered by these fields. RunFolderError if there
-    is none."""
+    """The run in that folder, or in that pack, clustered by these fields.
+
+    RunFolderError if there is none.
+    """
     run = Run(folder_of(Path(path)), cluster_fields(cluster) if cluster else ())
     _ = run.manifest
     return run
