@@ -23,14 +23,15 @@ from mubench_gen.compare.board import (
 )
 from mubench_gen.compare.board_words import differences_in_words
 from mubench_gen.compare.by_content import ByContent
-from mubench_gen.compare.comparison import Difference, adjusted
+from mubench_gen.compare.differences import Difference, Group, adjusted, row_of
+from mubench_gen.compare.differences import Row as Test
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import BreakdownTally, value_order
 from mubench_gen.scores.clusters import BY_IMAGE
 from mubench_gen.scores.headline import Says
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.localization import BoxScore, is_box_record
-from mubench_gen.scores.measured import difference_of
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score, Scores
 from mubench_gen.storage.records import Record
@@ -79,6 +80,7 @@ def make_board(
     content: ByContent,
     *,
     trim: bool,
+    adjust: Adjust,
     seed: int,
 ) -> Board:
     """The board of runs that have items in common, without its lead.
@@ -104,6 +106,7 @@ def make_board(
         rows=tuple(rows),
         items=int(shared.there.sum()),
         items_in_any=len({item for run in reading.runs for item in np.unique(run.item).tolist()}),
+        adjust=adjust,
         notes=(*reading.notes, *_clustered(scored), *shared.notes),
     )
     return _tested(board, reading, shared, order, groups, seed)
@@ -279,7 +282,7 @@ def _tested(
     seed: int,
 ) -> Board:
     """The board with the standings of its ranked runs."""
-    images, differences, best = reading.images(), list[Difference](), dict[tuple[str, str], int]()
+    images, tests, best = reading.images(), list[Test](), dict[tuple[str, str], int]()
     for row in board.rows:
         if row.part == BOXES or len(board.ranked) < 2:
             continue
@@ -292,13 +295,12 @@ def _tested(
         best[row.part, row.name] = tried[first]
         for place, at in enumerate(tried):
             if place != first:
-                paired = difference_of(values[:, place], values[:, first], images[items], seed=seed)
-                differences.append(
-                    Difference(row.part, row.name, str(at), str(tried[first]), 0, paired, 1, 1)
-                )
+                pair = shared.values[:, [order[at], order[tried[first]]]]
+                group = Group(row.part, row.name, items)
+                tests.append(row_of(group, pair, images, (str(at), str(tried[first])), seed=seed))
     found = {
         (one.part, one.name, int(one.first)): one
-        for one in adjusted(differences, lambda one: one.paired.p)
+        for one in adjusted(tests, how=board.adjust, seed=seed)
     }
     return replace(board, rows=tuple(_standing(row, best, found) for row in board.rows))
 
@@ -329,11 +331,11 @@ def _standing(
     for at, cell in enumerate(cells):
         one = differences.get((row.part, row.name, at))
         if one is not None:
-            close = one.p_holm >= LEVEL
+            close = one.p_adjusted >= LEVEL
             tied |= close
             standing: Standing = "tied" if close else "behind"
             cells[at] = replace(
-                cell, standing=standing, difference=one.paired.difference, p_holm=one.p_holm
+                cell, standing=standing, difference=one.paired.difference, p_adjusted=one.p_adjusted
             )
     cells[first] = replace(cells[first], standing="tied" if tied else "leads", difference=0.0)
     return replace(row, cells=tuple(cells))

@@ -76,7 +76,7 @@ def _leader(board: Board) -> str:
         return f"{words}; {who} not known to be ahead of {told}.{known}"
     if len(level) > 1 or not behind:
         return f"{words}.{known}"
-    worst = max(row.cells[at].p_holm or 0.0 for at in behind)
+    worst = max(row.cells[at].p_adjusted or 0.0 for at in behind)
     who = f"all {len(behind)} others" if len(behind) > 1 else names[behind[0]]
     return f"{words}, ahead of {who} (paired test, p {_p(worst)})."
 
@@ -119,7 +119,7 @@ def _scored(cell: Cell) -> str:
 
 def _behind(cell: Cell) -> str:
     points = percent(abs(cell.difference or 0.0))
-    return f"{points} points behind, p {_p(cell.p_holm or 0.0)}"
+    return f"{points} points behind, p {_p(cell.p_adjusted or 0.0)}"
 
 
 def _p(p: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mubench_gen.compare.board import BOXES, GROUPS, POOLED, Board, Cell, Entrant, Row
 from mubench_gen.console.formats import Strong, TextTable
-from mubench_gen.console.numbers import interval, percent
+from mubench_gen.console.numbers import ADJUSTED, interval, percent
 
 MARKS = {"leads": "*", "tied": "=", "behind": "", "": ""}  # beside a number
 _FACTS = ("items", "chance", "majority")
@@ -53,8 +53,9 @@ def board_notes(board: Board) -> list[str]:
     told = []
     if any(cell.standing for row in board.rows for cell in row.cells):
         told.append(
-            "*: ahead of all others by the paired test; =: not told from the best one (p of the "
-            "difference, adjusted over the rows of its part, 0.05 or more)."
+            "*: ahead of all others by the paired test; =: not told from the best one "
+            f"({ADJUSTED[board.adjust]} 0.05 or more, over all differences from the best in this "
+            "part of the table)."
         )
     if board.items < board.items_in_any and len(board.ranked) > 1 and board.items:
         told.append(

@@ -18,6 +18,7 @@ from mubench_gen.report.figures.matrix import Matrix, matrices
 from mubench_gen.report.figures.radar import LEAST, radar
 from mubench_gen.report.figures.squares import Step, frontier, reliability
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.localization import is_box_record
 
 STANDINGS = {"leads": "*", "tied": "=", "behind": "", "": ""}  # beside a number
@@ -39,10 +40,11 @@ class Sources:
     steps: Sequence[Step] = ()
     tasks: Sequence[str] = ()
     width: float = COLUMN
+    adjust: Adjust = "maxt"
 
     def board(self) -> Board:
         """The one board of the runs. SettingError if they share no item."""
-        found = boards(self.runs, by=self.by)
+        found = boards(self.runs, by=self.by, adjust=self.adjust)
         if len(found) > 1:
             alone = "; ".join(", ".join(e.label for e in one.entrants) for one in found)
             raise SettingError(

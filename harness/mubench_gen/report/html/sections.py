@@ -29,8 +29,11 @@ from mubench_gen.report.html.boards import board_shown
 from mubench_gen.report.html.replies import shown_reply
 from mubench_gen.report.html.runs import number, run_shown
 from mubench_gen.report.html.study import RunStatistics
+from mubench_gen.report.html.study_sections import study_sections
 from mubench_gen.report.metric_table import beside_tables
 from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, constant_note
+from mubench_gen.runs.studies import studies_around
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score
 
@@ -42,12 +45,15 @@ _MOST_TOLD = 100_000  # characters shown of a plugin's section
 @dataclass(frozen=True)
 class Sections:
     """The page's sections of some runs; `group`: the fact that groups models, None for scope
-    where it makes two groups; `told`: sections of plugins, by the plugin's name.
+    where it makes two groups; `told`: sections of plugins, by the plugin's name; `doubtful`: the
+    items whose answer key may be wrong.
     """
 
     studies: Sequence[RunStatistics]
     group: str | None
     told: Mapping[str, Section]
+    adjust: Adjust = "maxt"
+    doubtful: Mapping[str, Any] | None = None
 
     def context(self) -> dict[str, Any]:
         """The variables of the template."""
@@ -58,6 +64,10 @@ class Sections:
         sections = [("scores", "Scores")]
         if tasks:
             sections.append(("tasks", "Tasks"))
+        several = list(study_sections(studies_around([study.run for study in self.studies])))
+        sections += [
+            (f"study-{i}", _shortened(one["title"])) for i, one in enumerate(several, start=1)
+        ]
         sections += [(f"by-{i}", f"By {one['name']}") for i, one in enumerate(breakdowns, start=1)]
         measured = self._metrics()
         if measured:
@@ -65,6 +75,8 @@ class Sections:
         groups = self._groups()
         if groups:
             sections.append(("groups", "Groups"))
+        if self.doubtful:
+            sections.append(("doubtful", "Items to check"))
         if confused:
             sections.append(("confusion", "Confusion"))
         if calibrations:
@@ -87,9 +99,11 @@ class Sections:
             "boards": self._boards(),
             "tasks": tasks,
             "confused": confused,
+            "several": several,
             "breakdowns": breakdowns,
             "metrics": measured,
             "groups": groups,
+            "doubtful": self.doubtful,
             "calibrations": calibrations,
             "prompts": prompts,
             "positions": placed,
@@ -149,7 +163,8 @@ class Sections:
         if not any(study.recorded for study in self.studies):
             return []
         by = self.studies[0].by
-        found = boards([study.run for study in self.studies], by=tuple(by) if by else None)
+        runs = [study.run for study in self.studies]
+        found = boards(runs, by=tuple(by) if by else None, adjust=self.adjust)
         return [board_shown(board, self.studies) for board in found]
 
     def _tasks(self) -> Iterator[dict[str, Any]]:
@@ -258,7 +273,10 @@ class Sections:
                 "name": printable(f"{plugin} · {model}"),
                 "words": _spread(studies, len(found)),
                 "groups": list(
-                    self._plots([_of_prompt(n, o) for n, o in sorted(found.items())], "")
+                    self._plots(
+                        [_of_prompt(n, o) for n, o in sorted(found.items())],
+                        f"Effect of the prompt on {plugin} · {model}",
+                    )
                 ),
             }
 
@@ -273,7 +291,7 @@ class Sections:
         if self.group is None and len(self._scopes()) < 2:
             return None
         runs, labels = [s.run for s in self.studies], [s.label for s in self.studies]
-        found = group_runs(runs, labels, fact=fact)
+        found = group_runs(runs, labels, fact=fact, adjust=self.adjust)
         tables = (model_table(found, runs, labels), score_table(found), difference_table(found))
         return {
             "heading": "Generalists and specialists" if found.fact == "scope" else
