@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -51,10 +52,15 @@ class _Shared:
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """A run's scores on the items of the board, `by` also by groups of tasks and by fields."""
+    """A run's scores on the items of the board, `by` also by groups of tasks and by fields.
+
+    n, n_errors: its answered and failed records, on the board or not.
+    """
 
     scores: Scores
     by: Mapping[str, Mapping[str, Score]]
+    n: int
+    n_errors: int
 
     def against_chance(self, part: str, name: str) -> Says | None:
         headline = self.scores.headline
@@ -96,7 +102,9 @@ def make_board(
     ]
     places = {at: place for place, at in enumerate(order, start=1) if at in shared.ranked}
     board = Board(
-        entrants=tuple(_entrant(reading.runs[at], labels[at], places.get(at)) for at in order),
+        entrants=tuple(
+            _entrant(reading.runs[at], scored[at], labels[at], places.get(at)) for at in order
+        ),
         rows=tuple(rows),
         items=int(shared.there.sum()),
         items_in_any=len({item for run in reading.runs for item in np.unique(run.item).tolist()}),
@@ -162,16 +170,18 @@ def _scored(
     fields: Sequence[str],
 ) -> _Scored:
     tally = BreakdownTally((_GROUP, *fields), run.clustering)
+    failed = Counter[bool]()
 
     def watched() -> Iterator[Record]:
         for record in records:
+            failed[record["status"] == "error"] += 1
             if names is None or record["item"] in names:
                 if not is_box_record(record):
                     tally.add({**record, _GROUP: groups.get(record["task"], "")})
                 yield record
 
     scores = run.score(watched())
-    return _Scored(scores, tally.scores())
+    return _Scored(scores, tally.scores(), failed[False], failed[True])
 
 
 def _order(scored: Sequence[_Scored], ranked: Sequence[int]) -> list[int]:
@@ -186,8 +196,8 @@ def _order(scored: Sequence[_Scored], ranked: Sequence[int]) -> list[int]:
     return sorted(range(len(scored)), key=headline)
 
 
-def _entrant(run: Outcomes, label: str, place: int | None) -> Entrant:
-    manifest, scores = run.run.manifest, run.run.scores
+def _entrant(run: Outcomes, scored: _Scored, label: str, place: int | None) -> Entrant:
+    manifest = run.run.manifest
     return Entrant(
         label=label,
         run=str(run.run.dir),
@@ -195,8 +205,8 @@ def _entrant(run: Outcomes, label: str, place: int | None) -> Entrant:
         model=str(manifest["model"]["id"]),
         control=str(manifest["settings"]["control"]),
         place=place,
-        n=scores.n,
-        n_errors=scores.n_errors,
+        n=scored.n,
+        n_errors=scored.n_errors,
         planned=run.planned,
     )
 
