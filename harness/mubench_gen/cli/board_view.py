@@ -106,7 +106,7 @@ def _sheet(table: TextTable) -> Sheet:
 
     from mubench_gen.console.tables import as_sheet
 
-    return replace(as_sheet(table), folds=True, spare=("majority", "items", "chance"))
+    return replace(as_sheet(table), folds=True, spare=("majority", "n", "chance"))
 
 
 def _show_table(table: TextTable) -> None:

@@ -10,7 +10,7 @@ from mubench_gen.console.formats import Strong, TextTable
 from mubench_gen.console.numbers import ADJUSTED, interval, percent
 
 MARKS = {"leads": "*", "tied": "=", "behind": "", "": ""}  # beside a number
-_FACTS = ("items", "chance", "majority")
+_FACTS = ("n", "chance", "majority")
 
 
 def models_across(board: Board, *, brief: bool = False) -> TextTable:
@@ -103,7 +103,7 @@ def _model_columns(one: Entrant) -> list[str]:
 def _csv(number: int, board: Board, row: Row) -> dict[str, Any]:
     found: dict[str, Any] = {
         "board": number, "part": row.part, "group": row.group, "name": row.name,
-        "items": max((cell.n for cell in row.cells), default=0), "chance": row.chance,
+        "n": max((cell.n for cell in row.cells), default=0), "chance": row.chance,
         "majority": row.majority,
     }  # fmt: skip
     for one, cell in zip(board.entrants, row.cells, strict=True):
@@ -113,10 +113,16 @@ def _csv(number: int, board: Board, row: Row) -> dict[str, Any]:
 
 
 def _across(row: Row, brief: bool) -> list[str]:
-    items = max((cell.n for cell in row.cells), default=0)
-    facts = [f"{items:,}", *("" if v is None else percent(v) for v in (row.chance, row.majority))]
+    facts = [_count(row), *("" if v is None else percent(v) for v in (row.chance, row.majority))]
     name = Strong(_name(row)) if row.part in (POOLED, GROUPS) else f"  {_name(row)}"
     return [name, *facts, *(_cell(cell, brief) for cell in row.cells)]
+
+
+def _count(row: Row) -> str:
+    """How many answers the numbers are of; several an item where there were several prompts."""
+    known = sorted({cell.n for cell in row.cells if cell.n}) or [0]
+    low, high = known[0], known[-1]
+    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
 
 
 def _name(row: Row) -> str:
