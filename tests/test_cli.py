@@ -201,7 +201,7 @@ def test_an_unknown_plugin_is_exit_code_2_of_the_process(mubench: Command) -> No
 def test_a_bug_shows_its_traceback(mubench: Command, cells: Path) -> None:
     (mubench.folder / "sitecustomize.py").write_text(
         "import mubench_gen.scores.score\n"
-        "def broken(*a): raise ZeroDivisionError('a bug')\n"
+        "def broken(*a, **k): raise ZeroDivisionError('a bug')\n"
         "mubench_gen.scores.score.score = broken\n"
     )
     path = os.pathsep.join([str(mubench.folder), os.environ.get("PYTHONPATH", "")])

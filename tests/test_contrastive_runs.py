@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mubench_gen.host.contrastive import probabilities
 from mubench_gen.host.embeddings import EmbeddingStore
 from mubench_gen.model import Scoring
 from mubench_gen.scores.calibration import BINS, CalibrationTally, confidence
+from mubench_gen.scores.interval import student
 
 from .spine import OPTIONS, command, evaluate, make_row, write_data, write_plugin
 
@@ -276,13 +278,20 @@ def test_scores_hold_the_calibration_of_each_task(
 def test_a_model_that_is_as_often_right_as_it_is_sure_has_no_error() -> None:
     tally = CalibrationTally()
     for n in range(10):
-        tally.add([0.7, 0.2, 0.1], 0, right=n < 7)
+        tally.add([0.7, 0.2, 0.1], 0, cluster=n << 16, gold=0 if n < 7 else 1, right=n < 7)
     calibration = tally.calibration()
     assert calibration is not None
     assert calibration.ece == pytest.approx(0)
     (full,) = [one for one in calibration.bins if one.n]
     assert (full.n, full.accuracy) == (10, 0.7)
     assert full.low < 0.7 <= full.high
+    right, wrong = 0.09 + 0.04 + 0.01, 0.49 + 0.64 + 0.01
+    assert calibration.brier == pytest.approx(0.7 * right + 0.3 * wrong)
+    assert calibration.nll == pytest.approx(-0.7 * math.log(0.7) - 0.3 * math.log(0.2))
+    each = np.r_[np.full(7, right), np.full(3, wrong)]
+    half = student(0.95, 9) * each.std(ddof=1) / math.sqrt(10)
+    low, high = calibration.brier_ci95 or (0, 0)
+    assert (low, high) == pytest.approx((each.mean() - half, each.mean() + half), rel=1e-6)
     assert CalibrationTally().calibration() is None
 
 

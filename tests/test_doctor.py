@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.doctor import hub, machine
+from mubench_gen.data import hub
+from mubench_gen.doctor import machine
+from mubench_gen.doctor.fit import Space, fit
 from mubench_gen.doctor.machine import driver_gpus
 from mubench_gen.engines.footprint import GIB
+from mubench_gen.plugins.import_trial import Registered
 from mubench_gen.plugins.requirements import needs
 
 from .conftest import Here
@@ -77,7 +80,7 @@ def test_everything_is_told_in_lines_and_nothing_asked_for_is_fine(mubench: Comm
                  "hub cache: ", "disk: ", "note   data ubench: 0 of 7 files are there",
                  "→ mubench-gen data prepare ubench"):  # fmt: skip
         assert part in done.out
-    assert done.err == ""
+    assert done.err in ("", "Importing the plugins, each in a process of its own …\n")
 
 
 def test_what_was_asked_for_and_does_not_hold_is_a_fault(
@@ -207,7 +210,9 @@ def test_a_checkpoint_that_is_not_whole_does_not_count(
     folder = write_checkpoint(tmp_path, "org/whole")
     assert hub.cached_models() == ["org/half", "org/whole"]
     assert hub.find_checkpoint("org/half") is None
-    assert hub.find_checkpoint("org/whole") == hub.Cached(folder, 1_000)
+    assert hub.find_checkpoint("org/whole") == hub.Cached(
+        folder, (folder / "model.safetensors",), 1_000
+    )
     assert hub.find_checkpoint("org/absent") is None
 
 
@@ -216,3 +221,36 @@ def test_an_extra_counts_with_the_extras_in_it() -> None:
     assert {"vllm", "torch", "transformers", "aiohttp"} <= names
     assert "click" not in names
     assert "click" in {need.name for need in needs("mubench-gen")}
+
+
+@pytest.mark.parametrize(
+    ("free", "dtype", "state", "said", "typed"),
+    [
+        (80, "bfloat16", "ok", "fits: 13 GiB of weights in bfloat16", "--plugin big --model m"),
+        (14, "bfloat16", "note", "just fits: ", "--batch-size 1"),
+        (12, "bfloat16", "fault", "does not fit: 13 GiB", "a GPU of 16 GiB or more"),
+        (20, "float32", "fault", "does not fit: 26 GiB of weights in float32", "--dtype bfloat16"),
+        (8, "float32", "fault", "does not fit: ", "a smaller model"),
+    ],
+)
+def test_a_model_fits_or_does_not_and_what_to_type_is_said(
+    free: int, dtype: str, state: str, said: str, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = Space(free * GIB, 80 * GIB, "this machine", dtype)
+    monkeypatch.setattr("mubench_gen.doctor.fit.space", lambda gpus: there)
+    wants = Registered("m", "generative", path="org/absent", parameters="7.0B")
+    found = fit("big", wants, [], default=False)
+    assert found.state == state
+    assert found.found.startswith(said)
+    assert typed in found.to_do
+
+
+def test_the_answer_for_a_plugin_comes_first_and_no_other_plugin_is_imported(
+    doctor: Here, tmp_path: Path
+) -> None:
+    write_checkpoint(tmp_path / "hf")
+    done = doctor("--plugin", write_plugin(tmp_path), "--json")
+    names = [finding["name"] for finding in done.document["findings"]]
+    assert [name.split()[0] for name in names[:3]] == ["plugin", "fit", "weights"]
+    assert "plugin echo" not in names
+    assert findings(done)["fit model-7b"]["found"].startswith("fits: under 0.1 GiB of weights")

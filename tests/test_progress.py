@@ -35,10 +35,10 @@ def test_the_last_line_comes_with_the_end(
 ) -> None:
     lines = PlainLines("tiny")
     lines.at(0, 4)
-    clock[0] += 1
+    clock[0] += 0.5
     lines.at(2, 4)
-    clock[0] += 1
+    clock[0] += 0.5
     lines.at(4, 4, "50 % right")
     assert capsys.readouterr().err == ""
     lines.close()
-    assert capsys.readouterr().err == "tiny: 4/4 · 2.0/s · 50 % right\n"
+    assert capsys.readouterr().err == "tiny: 4/4 · 4.0/s · 50 % right\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.console.notes import note
-from mubench_gen.console.progress import Progress, bar, log
+from mubench_gen.console.progress import Progress, bar, log, waiting
 from mubench_gen.errors import RunFolderError, UsageError
 from mubench_gen.host.serving import RunSetup
 from mubench_gen.inference.batches import Answered
@@ -78,7 +78,7 @@ def run_plan(plan: Plan, command: Sequence[str], *, progress: bool) -> Run:
         log(f"At temperature 0 the {settings.repeats} repeats ask the same greedy request again.")
     plan = as_begun(plan, folder)
     with locked(folder), _fewer_collections():
-        run = Run(folder)
+        run = Run(folder, settings.cluster)
         recorded = run.recorded_metrics()
         here = planned(plan)
         whole = here if plan.shard is None else planned(plan.whole())
@@ -160,7 +160,8 @@ def _here(
 ) -> Generator[Answered]:
     """Batches that models on this machine answer."""
     model, settings = plan.model, plan.settings
-    facts = model.load(run_setup(plan))
+    with waiting("Loading the model"):
+        facts = model.load(run_setup(plan))
     _check_weights(plan, facts)
     _note_facts(facts, model.hardware, folder, manifest)
     if (kept := _embeddings_folder(plan)) is not None:

@@ -254,7 +254,8 @@ class Task:
     is the key in a row's `questions`; `fields` are the author's own entries, seen by
     templates as `task.NAME`; `sha256` digests the definition; `tags` name the subsets that
     it belongs to; `expected` is what its published data has (questions, options); `aliases` are
-    pairs of an option's text and the further words that mean it, for reading replies.
+    pairs of an option's text and the further words that mean it, for reading replies;
+    `cluster` is the field by which its items were drawn, none: the image.
     """
 
     name: str
@@ -268,6 +269,7 @@ class Task:
     tags: tuple[str, ...] = ()
     expected: Mapping[str, Any] = field(default_factory=dict)
     aliases: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    cluster: str = ""
 
     def asks(self, dataset: str) -> bool:
         """Whether the task is about the data set of that name."""

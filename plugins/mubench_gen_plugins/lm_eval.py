@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from pydantic import Field
@@ -75,6 +76,64 @@ def write(runs: Sequence[Any], stream: IO[bytes], options: Options) -> None:
                 number += 1
 
 
+def write_files(runs: Sequence[Any], folder: Path, options: Options) -> Sequence[str]:
+    """Samples by task, and the results of all tasks, under the names that the harness gives."""
+    for place, one in enumerate(runs):
+        at = folder if len(runs) == 1 else folder / str(place)
+        at.mkdir(exist_ok=True)
+        manifest = one.run.manifest
+        started = str(manifest["sessions"][0].get("started", "")).replace(":", "-")
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for number, record in enumerate(one.run.records()):
+            if record["status"] != "error" or options.errors:
+                found.setdefault(record["task"], []).append(sample(number, record, manifest))
+        for task, samples in found.items():
+            lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in samples)
+            (at / f"samples_{task}_{started}.jsonl").write_text("".join(lines), "utf-8", "replace")
+        text = json.dumps(results(one, manifest), indent=2, ensure_ascii=False)
+        (at / f"results_{started}.json").write_text(text + "\n", "utf-8", "replace")
+    failed = sum(one.scores.pooled.n_errors for one in runs)
+    left_out = f"{failed:,} failed items are left out." if failed and not options.errors else ""
+    return [left_out] if left_out else []
+
+
+def results(one: Any, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores by task under the names of lm-evaluation-harness's results_*.json."""
+    tasks = {name: score for name, score in one.scores.tasks.items() if score.accuracy is not None}
+    sampling = {k: v for k, v in manifest.get("sampling", {}).items() if v is not None}
+    return {
+        "results": {
+            name: {
+                "alias": name,
+                "acc,none": score.accuracy,
+                "acc_stderr,none": _stderr(score.ci95),
+            }
+            for name, score in tasks.items()
+        },
+        "configs": {name: {"task": name, "generation_kwargs": sampling} for name in tasks},
+        "versions": {name: manifest["content"]["tasks"].get(name, "") for name in tasks},
+        "n-shot": dict.fromkeys(tasks, 0),
+        "higher_is_better": {name: {"acc": True} for name in tasks},
+        "n-samples": {
+            name: {"original": score.n + score.n_errors, "effective": score.n}
+            for name, score in tasks.items()
+        },
+        "config": {
+            "model": manifest["plugin"]["name"],
+            "model_args": {"pretrained": manifest["model"]["id"]},
+            "random_seed": manifest.get("seed"),
+        },
+        "model_name": manifest["model"]["id"],
+        "mubench_gen_version": mubench_gen.__version__,
+    }
+
+
+def _stderr(interval: tuple[float, float] | None) -> float | str:
+    """Half of a 95 % interval in standard errors; "N/A" is that harness's word for none."""
+    return "N/A" if interval is None else (interval[1] - interval[0]) / 2 / 1.96
+
+
 @mubench_gen.hookimpl
 def mubench_gen_exports() -> Sequence[Export]:
-    return [Export("samples", "lm-evaluation-harness's samples, one item per line", write, Options)]
+    title = "lm-evaluation-harness's samples, one item per line"
+    return [Export("samples", title, write, Options, files=write_files)]

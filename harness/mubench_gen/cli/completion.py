@@ -29,7 +29,7 @@ def plugins(ctx: click.Context, param: click.Parameter, typed: str) -> list[Comp
 
 def models(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
     """The models of the plugins on the line; where those take any, the hub's cached ones too."""
-    from mubench_gen.doctor.hub import cached_models
+    from mubench_gen.data.hub import cached_models
     from mubench_gen.plugins.registry import Plugins
 
     given = ctx.params.get("plugin") or ctx.params.get("plugins") or ()

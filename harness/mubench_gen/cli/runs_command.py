@@ -27,12 +27,20 @@ Examples:
   mubench-gen runs rerun runs/tiny-llava-1a2b3c4d --check 20
   mubench-gen runs pack runs/tiny-llava-1a2b3c4d --out llava.run.zip
   mubench-gen runs verify llava.run.zip
+  mubench-gen runs export runs/tiny-llava-1a2b3c4d --to eee --out for-eee
+  mubench-gen runs export runs/tiny-llava-1a2b3c4d --to hf -o dataset=ORG/NAME --out for-hf
+  mubench-gen runs export runs/tiny-llava-1a2b3c4d --to vlmevalkit --out predictions.tsv
+  mubench-gen runs import logs/2026-11-29_slides.eval --out runs/theirs
+  mubench-gen runs import samples_slides_2026-11-29.jsonl --out runs/theirs --fact family=llava
+  mubench-gen runs import answers.csv --map reply=output,options=A+B+C,answer=gold --out runs/theirs
 """
+_DEFAULT = Path("runs")
+_FORMATS = "eee, hf, inspect, lm-eval, vlmevalkit, or another plugin's (PLUGIN, PLUGIN:FORMAT)."
 
 
 @click.group("runs", cls=Subcommands, invoke_without_command=True, epilog=_EXAMPLES)
 @click.option(
-    "--folder", type=PATH, default=Path("runs"), metavar="DIR", help="The folder to list. [runs]"
+    "--folder", type=PATH, default=_DEFAULT, metavar="DIR", help="The folder to list. [runs]"
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
@@ -43,7 +51,7 @@ def command(ctx: click.Context, folder: Path, as_json: bool) -> None:
     from mubench_gen.cli.tables import print_json, print_table
     from mubench_gen.runs.listing import listed
 
-    found = list(listed(folder))
+    found = list(listed(folder)) if folder != _DEFAULT or folder.is_dir() else []
     if as_json:
         print_json([one.as_dict() for one in found])
         return
@@ -131,17 +139,76 @@ def rerun(run: Path, check: int | None, as_json: bool, **flags: Any) -> int:
 @click.argument("run", type=PATH)
 @click.option("--out", type=PATH, metavar="FILE", help="The file. [RUN.run.zip beside the run]")
 @click.option("--images", is_flag=True, help="With the images, not by their digests alone.")
-def pack(run: Path, out: Path | None, images: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def pack(run: Path, out: Path | None, images: bool, as_json: bool) -> None:
     """Make one file of a run, which `runs verify`, `report` and `compare` read.
 
     It holds records, manifest, scores, the versions of what the plugin needs, and licences; no
     secret and no private path. The same run gives the same bytes.
     """
-    from mubench_gen.console.outlet import say, tell
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.console.notes import note
+    from mubench_gen.console.outlet import say
     from mubench_gen.runs.interchange.pack import pack
     from mubench_gen.runs.results import load_run
 
     made = pack(load_run(run), out, images=images)
-    say(str(made.path))
-    told = f"{made.records:,} records, {made.images:,} images, {made.size / 1e6:.2f} MB."
-    tell(told)
+    if as_json:
+        counts = {"records": made.records, "images": made.images, "bytes": made.size}
+        print_json({"path": str(made.path), **counts})
+    else:
+        say(str(made.path))
+    note(f"{made.records:,} records, {made.images:,} images, {made.size / 1e6:.2f} MB.")
+
+
+@command.command("export", epilog=examples_of(_EXAMPLES, "runs export"))
+@click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN…")
+@click.option("--to", "form", required=True, metavar="FORMAT", help=_FORMATS)
+@click.option(
+    "--out", required=True, type=PATH, metavar="PATH", help="A new file, or folder of files."
+)
+@click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the format.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def export(
+    runs: tuple[Path, ...], form: str, out: Path, options: tuple[str, ...], as_json: bool
+) -> None:
+    """Write runs as another program's files, without secrets and private paths.
+
+    What has no truth value, such as failed items, is left out and counted.
+    """
+    from mubench_gen.cli import export_view
+
+    export_view.export(runs, form, out, options, as_json=as_json)
+
+
+@command.command("import", epilog=examples_of(_EXAMPLES, "runs import"))
+@click.argument("logs", nargs=-1, required=True, type=PATH, metavar="LOG…")
+@click.option("--out", required=True, type=PATH, metavar="RUN", help="A new run folder.")
+@click.option(
+    "--from",
+    "form",
+    type=click.Choice(["inspect", "eee", "openai-batch", "lm-eval", "vlmevalkit"]),
+    help="The program that wrote the log; lm-eval: lmms-eval too. [by its content]",
+)
+@click.option(
+    "--map",
+    "columns",
+    multiple=True,
+    metavar="FIELD=COLUMN,…",
+    help="Any CSV, TSV, XLSX or JSONL: the columns of id, question, options (A+B+C), answer, "
+    "reply, prompt, image, correct, dataset, task, model.",
+)
+@click.option("--model", metavar="NAME", help="The model's name. [the log's]")
+@click.option(
+    "--fact", "facts", multiple=True, metavar="K=V", help="A fact of the model, for --group."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def import_(logs: tuple[Path, ...], out: Path, as_json: bool, **given: Any) -> None:
+    """Make a run of another program's log: score, report and compare it like one of ours.
+
+    Read are logs of inspect, lm-eval and lmms-eval (samples), VLMEvalKit, Every Eval Ever,
+    OpenAI's batches (answers, requests and a table of right answers), and any table by --map.
+    """
+    from mubench_gen.cli import import_view
+
+    import_view.import_logs(logs, out, as_json=as_json, **given)

@@ -160,17 +160,24 @@ def _score(
     if save:
         again.save(loaded, rescored.changes, metrics)
     if as_json:
+        from mubench_gen.cli.import_view import verdict_document
+
         changed = [_plain(change) for change in rescored.changes]
         print_json(
             {
                 **loaded.summary(rescored.scores, measured),
                 "changed": changed,
                 "saved": save,
+                **verdict_document(loaded),
             }
         )
         return
     print_scores(loaded, rescored.scores, measured=measured)
     _print_changes(rescored.changes, saved=save)
+    if "imported" in loaded.manifest:
+        from mubench_gen.cli.import_view import show_verdicts
+
+        show_verdicts(loaded)
 
 
 def _plain(change: ChangedAnswer) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mubench_gen.compare.by_content import ByContent
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.clusters import image_of
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
 from mubench_gen.scores.metrics import ChosenMetric, needs_of
@@ -91,13 +91,15 @@ class Outcomes:
 class Reading:
     """The outcomes of several runs, and their items: ids, and codes of some fields.
 
-    `groups[field]` has for each item an index into `values[field]`.
+    `groups[field]` has for each item an index into `values[field]`. `notes`: what of imported runs
+    was paired.
     """
 
     runs: tuple[Outcomes, ...]
     items: Sequence[str]
     groups: dict[str, Codes]
     values: dict[str, list[str]]
+    notes: tuple[str, ...] = ()
 
     def images(self) -> Codes:
         """The image that each item is clustered by: its own if any run showed that."""
@@ -131,12 +133,14 @@ def read_outcomes(
     indices = {field: _Index() for field in fields}
     known: set[str] = set()
     found = []
+    content = ByContent(runs)
     for run in runs:
         columns = [array("q") for _ in range(4)]
         rights, unread = array("b"), array("b")
         measured = [array("d") for _ in metrics]
         contradictions = boxes = 0
-        for record in run.outcomes((*fields, *needs_of(metrics))):
+        clustering = run.clustering
+        for record in content.records(run, run.outcomes((*fields, *needs_of(metrics)))):
             if is_box_record(record):
                 boxes += 1
                 continue
@@ -149,7 +153,12 @@ def read_outcomes(
                 known |= field_names(record) if item < 1_000 else set()
             order, gold = record["order"], record["gold"]
             answer = (order[gold] if gold < len(order) else gold) * 1_000 + len(record["options"])
-            row = (item, variants(record["id"][len(name) :]), images(image_of(record)), answer)
+            row = (
+                item,
+                variants(record["id"][len(name) :]),
+                images(clustering.name(record)),
+                answer,
+            )
             for column, code in zip(columns, row, strict=True):
                 column.append(code)
             status = record["status"]
@@ -158,6 +167,7 @@ def read_outcomes(
             rights.append(ERROR if status == "error" else bool(record["correct"]))
             for metric, values in zip(metrics, measured, strict=True):
                 values.append(np.nan if status == "error" else metric.value(record))
+        clustering.check.done()
         item_codes, variant, image, right_answer = map(_array, columns)
         found.append(
             Outcomes(
@@ -181,6 +191,7 @@ def read_outcomes(
         items=list(items.codes),
         groups={field: _array(codes) for field, codes in grouped.items()},
         values={field: list(index.codes) for field, index in indices.items()},
+        notes=tuple(content.notes),
     )
 
 

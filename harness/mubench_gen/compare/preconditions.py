@@ -51,6 +51,10 @@ def comparability(reading: Reading, labels: Sequence[str]) -> Comparability:
     notes: list[str] = []
     for place in range(1, len(runs)):
         pair = f"{labels[0]} and {labels[place]}"
+        if any("imported" in one for one in (manifests[0], manifests[place])):
+            obstacles += [f"{pair}: {text}" for text in _controls(manifests[0], manifests[place])]
+            notes += [f"{pair}: {text}" for text in _unknown(manifests[0], manifests[place])]
+            continue
         obstacles += [f"{pair}: {text}" for text in _obstacles(manifests[0], manifests[place])]
         notes += [f"{pair}: {text}" for text in _notes(manifests[0], manifests[place])]
     unfinished = [
@@ -60,7 +64,10 @@ def comparability(reading: Reading, labels: Sequence[str]) -> Comparability:
     ]
     there = _there(reading)
     complete = [place for place, run in enumerate(runs) if run.finished]
-    obstacles += _item_obstacles(there, complete, labels, reading.items)
+    imported = any("imported" in one for one in manifests)
+    if not imported:  # what cannot be paired by content is noted
+        obstacles += _item_obstacles(there, complete, labels, reading.items)
+    notes += reading.notes
     changed, questions = _changed(reading)
     obstacles += questions
     boxes = sum(run.boxes for run in runs)
@@ -71,7 +78,7 @@ def comparability(reading: Reading, labels: Sequence[str]) -> Comparability:
         unfinished=tuple(unfinished),
         notes=tuple(notes),
         wanted=there.all(axis=0) & ~changed,
-        by_id=all(_same_design(manifests[0], other) for other in manifests[1:]),
+        by_id=not imported and all(_same_design(manifests[0], other) for other in manifests[1:]),
     )
 
 
@@ -95,9 +102,21 @@ def _obstacles(one: Manifest, other: Manifest) -> Iterator[str]:
         yield f"the image policies differ: {_some(policies)}"
     if _is_confounded(one, other) and (transforms := _transforms(one, other)):
         yield f"{transforms}, and so do the models: the cause of a difference would be unknown"
+    yield from _controls(one, other)
+
+
+def _controls(one: Manifest, other: Manifest) -> Iterator[str]:
     controls = one["settings"]["control"], other["settings"]["control"]
     if controls[0] != controls[1]:
         yield f"the controls differ: {controls[0]} and {controls[1]}"
+
+
+def _unknown(one: Manifest, other: Manifest) -> Iterator[str]:
+    """What is not known of imported runs, and may be the cause of a difference."""
+    for manifest in (one, other):
+        if (source := manifest.get("imported")) is not None:
+            unknown = ", ".join(source["unknown"])
+            yield f"of {source['program']}'s evaluation are not known: {unknown}"
 
 
 def _notes(one: Manifest, other: Manifest) -> Iterator[str]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from mubench_gen.console.notes import is_quiet
+from mubench_gen.console.notes import is_quiet, note
 from mubench_gen.console.outlet import printable, tell
 
 _PLAIN_EVERY = 10.0  # seconds between plain lines
+_A_MOMENT = 1.5  # seconds in which nobody wonders what goes on
 
 
 class Progress(Protocol):
@@ -29,11 +31,12 @@ class Silent:
 
 
 class PlainLines:
-    """A line every ten seconds, and the last one."""
+    """A line after a moment, then every ten seconds, and the last one."""
 
     def __init__(self, title: str) -> None:
         self._title = title
-        self._began = self._last = time.monotonic()
+        self._began = time.monotonic()
+        self._last = self._began - _PLAIN_EVERY + _A_MOMENT
         self._first: int | None = None
         self._moves = False
         self._line = ""
@@ -116,6 +119,18 @@ def bar(title: str, total: int, *, shown: bool = True) -> Iterator[Progress]:
         yield display
     finally:
         display.close()
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Tell what takes long, once, if a `with` block is not done after a moment."""
+    timer = threading.Timer(_A_MOMENT, note, [f"{text} …"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def log(message: str) -> None:

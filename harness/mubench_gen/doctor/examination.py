@@ -12,8 +12,9 @@ from functools import cached_property
 from pathlib import Path
 
 from mubench_gen._version import __version__
+from mubench_gen.data import hub
 from mubench_gen.data.ubench import UBENCH, hub_cache, shards_of
-from mubench_gen.doctor import hub, machine
+from mubench_gen.doctor import machine
 from mubench_gen.doctor.finding import Finding, fine, lacking
 from mubench_gen.doctor.fitness import Here, fitness
 from mubench_gen.engines import check_engine
@@ -43,13 +44,16 @@ def examine(asked: Expectations) -> Iterator[Finding]:
         check_engine(asked.engine)
     requirements.forget()
     here = _Here(asked.offline or hub.is_offline(), asked_gpu=asked.gpu)
+    answers = fitness(here, plugins=asked.plugins, model=asked.model, engine=asked.engine)
+    if asked.plugins:  # what was asked for is answered first
+        yield from answers
     yield _python()
     yield fine("platform", machine.platform_line())
     yield from _memory()
     yield _core()
     yield from (_extra(name) for name in requirements.extras())
     yield from _gpus(here, asked)
-    yield from fitness(here, plugins=asked.plugins, model=asked.model, engine=asked.engine)
+    yield from answers
     yield from _conflicts(asked)
     yield from _hub(here)
     yield from _disks()

@@ -10,7 +10,7 @@ State = Literal["ok", "note", "fault"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`found` says how it is; `to_do` what to type, empty where nothing needs to be done.
+    """`found` says how it is; `to_do` what to type, empty where there is nothing to type.
 
     "note": something is missing that not every job needs. "fault": the harness cannot work
     without it, or it was asked for and does not hold.

@@ -8,10 +8,13 @@ from typing import Protocol
 from packaging.requirements import Requirement
 
 from mubench_gen._version import __version__
-from mubench_gen.doctor import hub
+from mubench_gen.console.progress import waiting
+from mubench_gen.data import hub
 from mubench_gen.doctor.finding import Finding, fine, lacking
+from mubench_gen.doctor.fit import fit
 from mubench_gen.doctor.machine import Gpu
-from mubench_gen.engines.footprint import GIB, memory
+from mubench_gen.engines import REMOTE
+from mubench_gen.engines.footprint import GIB
 from mubench_gen.plugins.enabled import ALLOWED, REFUSED
 from mubench_gen.plugins.import_trial import Imported, Registered, import_each
 from mubench_gen.plugins.listing import UNNAMED, Listed
@@ -36,14 +39,18 @@ class Here(Protocol):
 def fitness(
     here: Here, *, plugins: Sequence[str], model: str | None, engine: str | None
 ) -> Iterator[Finding]:
-    """The engine that was asked for, then every plugin, those that were asked for in full."""
+    """The plugins that were asked for in full, or every one; and the engine that was."""
     if engine is not None:
         yield _engine(engine, here)
     found = Plugins().list()
     listed = {plugin.name: plugin for plugin in found if plugin.name != UNNAMED}
+    if plugins:
+        listed = {name: listed[name] for name in plugins if name in listed}
+        found = list(listed.values())
     opened = [name for name, plugin in listed.items() if plugin.state == "ok"]
     opened += [name for name in plugins if name not in listed]  # a path, or nothing
-    told = import_each(opened)
+    with waiting("Importing the plugins, each in a process of its own"):
+        told = import_each(opened)
     for damaged in (plugin for plugin in found if plugin.name == UNNAMED):
         to_do = f"pip install --force-reinstall {damaged.distribution}"
         yield Finding(f"plugins of {damaged.distribution}", "note", damaged.state, to_do)
@@ -53,12 +60,24 @@ def fitness(
         yield Finding("plugins", "note", f"switched off: {', '.join(off)}", to_do)
     for name in [*plugins, *(name for name in listed if name not in {*plugins, *off})]:
         asked = name in plugins
-        fit = _plugin(name, listed.get(name), told.get(name), model, engine, here, asked=asked)
-        yield fit
+        fits = _plugin(name, listed.get(name), told.get(name), model, engine, here, asked=asked)
+        yield fits
         wants = told[name].model(model) if name in told else None
         # A server's weights are its own: an endpoint has no path.
-        if asked and fit.state == "ok" and wants is not None and wants.path:
-            yield _weights(name, wants, here)
+        if asked and fits.state == "ok" and wants is not None:
+            if _has_weights_here(wants, engine):
+                with waiting("Asking torch for its GPUs"):
+                    gpus = here.gpus
+                first = model is None or model == told[name].models[0].model
+                yield fit(name, wants, gpus, default=first)
+            if wants.path:
+                yield _weights(wants, here)
+
+
+def _has_weights_here(wants: Registered, engine: str | None) -> bool:
+    """Whether this machine holds the model's weights: not of a server's, nor of one without any."""
+    elsewhere = engine in REMOTE or (bool(wants.engines) and {*wants.engines} <= REMOTE)
+    return not elsewhere and bool(wants.path or wants.parameters)
 
 
 def _plugin(
@@ -145,8 +164,8 @@ def _engine(engine: str, here: Here) -> Finding:
     return lacking(f"engine {engine}", found, to_do, asked=True)
 
 
-def _weights(name: str, wants: Registered, here: Here) -> Finding:
-    """Whether the checkpoint is at hand, and fits."""
+def _weights(wants: Registered, here: Here) -> Finding:
+    """Whether the checkpoint is at hand."""
     title = f"weights {wants.model}"
     assert wants.path is not None
     cached = hub.find_checkpoint(wants.path)
@@ -156,14 +175,4 @@ def _weights(name: str, wants: Registered, here: Here) -> Finding:
             found = "not in the hub's cache, and offline; fetch it on a machine with a network"
             return lacking(title, found, f"{to_do} (then copy the hub's cache)", asked=True)
         return lacking(title, "not in the cache: fetched on first use", to_do, asked=False)
-    text = f"{cached.size / GIB:.1f} GiB in {cached.folder}"
-    room = max((gpu.free for gpu in here.gpus), default=None)
-    where = "of the GPU" if room is not None else "of the machine"
-    if room is None:
-        found_memory = memory()
-        room = None if found_memory is None else found_memory[1]
-    if room is not None and cached.size > room:
-        found = f"{text}; the free memory {where} is {room / GIB:.1f} GiB"
-        to_do = f"mubench-gen eval --plugin {name} --dtype bfloat16, or a machine with more"
-        return lacking(title, found, to_do, asked=False)
-    return fine(title, text)
+    return fine(title, f"{cached.size / GIB:.1f} GiB in {cached.folder}")

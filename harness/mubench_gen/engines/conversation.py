@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.data.hub import endpoint, unreachable
 from mubench_gen.engines.digest import local_folder
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint
@@ -140,6 +141,8 @@ def _small_files(path: str | Path, revision: str | None) -> Path | None:
     folder = local_folder(path, revision)
     if folder is not None:
         return folder
+    if unreachable(endpoint()) is not None:
+        return None
     try:
         from huggingface_hub import snapshot_download
 

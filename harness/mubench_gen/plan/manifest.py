@@ -21,6 +21,7 @@ from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.sources import CommandLine
 from mubench_gen.storage.run_folder import FORMAT
 from mubench_gen.tasks.few_shot import Shots
+from mubench_gen.types import Task
 
 _PACKAGES = (
     "torch",
@@ -58,7 +59,7 @@ def make_manifest(
             "checkpoint": plan.weights.settings,
             **_beside(plan),
         },
-        "tasks": {task.name: {"title": task.title, "group": task.group} for task in plan.tasks},
+        "tasks": {task.name: _facts(task) for task in plan.tasks},
         **named_files(plan.settings),
         **_aliases(plan),
         "plugin": {
@@ -95,6 +96,12 @@ def make_manifest(
         **_examples(plan.shots),
         "sessions": [session(command, plan.secret)],
     }
+
+
+def _facts(task: Task) -> dict[str, str]:
+    """What the manifest says of a task."""
+    own = {"cluster": task.cluster} if task.cluster else {}
+    return {"title": task.title, "group": task.group, **own}
 
 
 def _beside(plan: Plan) -> dict[str, Any]:

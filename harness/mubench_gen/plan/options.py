@@ -78,6 +78,12 @@ HEADINGS = {
         "metric": Option(
             "NAMES", "Further scores: unanswered, grit, a plugin's, PLUGIN:METRIC.", many=True
         ),
+        "cluster": Option(
+            "FIELDS",
+            "What was drawn together, for the intervals: slide, donor, well, … or two: "
+            "slide,prompt. [image]",
+            many=True,
+        ),
     },
     "The engine": {
         "engine": Option(

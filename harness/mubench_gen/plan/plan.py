@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from mubench_gen.console.progress import log
+from mubench_gen.console.progress import log, waiting
 from mubench_gen.console.secrets import know_environment
 from mubench_gen.data import default_policy, open_dataset
 from mubench_gen.data.dataset import Dataset
@@ -151,14 +151,16 @@ def _planned(
 ) -> Plan:
     """The plan of a run whose model is this one."""
     policy = policy_of(settings, default_policy(settings.data), plugins)
-    card = known_card(model, settings)
+    with waiting(f"Opening the plugin {settings.plugin}"):
+        card = known_card(model, settings)
     spec = card.spec
     if settings.control == "blind" and spec.kind == "contrastive":
         raise SettingError(
             "The control 'blind' is for generative models: a contrastive model compares an image "
             "with captions. Use --control shuffled."
         )
-    dataset = _opened(settings, policy)
+    with waiting(f"Reading the data {settings.data}"):
+        dataset = _opened(settings, policy)
     tasks = tasks_to_ask(
         load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks)
     )
@@ -173,6 +175,8 @@ def _planned(
     check_first(prompts, tasks, dataset)
     shard = None if settings.shard is None else parse_shard(settings.shard)
     shots = _shots(prompts, tasks, dataset, settings)
+    with waiting("Computing the digest of the weights"):
+        weights = model.digest() if with_weights else Weights(None, None)
     return Plan(
         settings=settings,
         plugin=card.plugin,
@@ -184,7 +188,7 @@ def _planned(
         prompts=prompts,
         readouts=readouts,
         policy=policy,
-        weights=model.digest() if with_weights else Weights(None, None),
+        weights=weights,
         judge=open_judge(settings.judge, plugins) if settings.judge is not None else None,
         metrics=choose_metrics(settings.metric, plugins),
         shots=shots,

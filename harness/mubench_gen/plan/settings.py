@@ -16,6 +16,7 @@ from mubench_gen.data.shard import parse_shard
 from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.prompts.orders import check_orders
 from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_definition, read_toml
+from mubench_gen.scores.clusters import cluster_fields
 from mubench_gen.storage.paths import user_path
 from mubench_gen.types import Readout
 
@@ -33,6 +34,7 @@ NOT_IDENTITY = frozenset(
         "keep_embeddings",
         "max_requests",
         "metric",
+        "cluster",
         "ray_address",
         "load_timeout",
         "max_errors",
@@ -77,6 +79,7 @@ class Settings(BaseModel):
     orders: str | None = None
     judge: str | None = None
     metric: tuple[str, ...] = ()
+    cluster: tuple[str, ...] = ()
     control: Literal["none", "blind", "shuffled"] = "none"
     limit: int | None = Field(None, ge=1)
     shard: str | None = None
@@ -111,7 +114,15 @@ class Settings(BaseModel):
         return str(value) if isinstance(value, Path) else value
 
     @field_validator(
-        "licenses", "tasks", "prompt", "readout", "metric", "reuse", "base_url", mode="before"
+        "licenses",
+        "tasks",
+        "prompt",
+        "readout",
+        "metric",
+        "cluster",
+        "reuse",
+        "base_url",
+        mode="before",
     )
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
@@ -131,6 +142,11 @@ class Settings(BaseModel):
         if not isinstance(values, (list, tuple)):
             raise ValueError(f"key=value pairs are needed, found {value!r}")
         return _valued(pairs, values)
+
+    @field_validator("cluster")
+    @classmethod
+    def _one_or_two(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return value if not value else _valued(cluster_fields, value)
 
     @field_validator("orders")
     @classmethod

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
@@ -139,21 +140,24 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A format that results are written in (`report RUN… --format NAME`).
+    """A format that results are written in (`report RUN… --format NAME`, `runs export`).
 
     `write` gets the runs with their scores (`run`, `scores`, `by`, `metrics` each), a stream of
     bytes to write to, and the validated `-o key=value` options, an object of the class `Options`.
-    `text`: whether what it writes may stand on a terminal.
+    `text`: whether what it writes may stand on a terminal. A format of several files has `files`,
+    with or without `write`: it gets an empty folder in place of the stream, and returns lines to
+    tell the user. `runs export` prefers it, and gives both runs without secrets and private paths.
     """
 
     name: str
     title: str
-    write: Callable[[Sequence[Any], IO[bytes], Any], None]
+    write: Callable[[Sequence[Any], IO[bytes], Any], None] | None = None
     Options: type[Options] = Options
     text: bool = True
+    files: Callable[[Sequence[Any], Path, Any], Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
-        _check_named("Export", self.name, self.title, self.write)
+        _check_named("Export", self.name, self.title, self.write or self.files)
 
 
 def _check_named(kind: str, name: object, title: object, function: object) -> None:
@@ -199,7 +203,7 @@ class Hooks:
     def mubench_gen_exports(self) -> Sequence[Export]:  # type: ignore[empty-body]
         """The export formats of this plugin.
 
-        Called when `report --format` names the plugin.
+        Called when `report --format` or `runs export --to` names the plugin.
         """
 
     @hookspec(firstresult=True)

@@ -39,7 +39,8 @@ class Registered:
     """A model that a plugin registers, and what it runs on.
 
     `engines` and `path` are those of a checkpoint, empty for a class of the plugin's own;
-    `modules` are those of its class and of what that derives from.
+    `modules` are those of its class and of what that derives from; `parameters` how many it has,
+    as its plugin states ("7.06B").
     """
 
     model: str
@@ -48,6 +49,7 @@ class Registered:
     engines: tuple[str, ...] = ()
     path: str | None = None
     modules: tuple[str, ...] = ()
+    parameters: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +173,12 @@ def _state() -> dict[str, Any]:
 def _registered(spec: ModelSpec) -> Registered:
     from mubench_gen.model import Checkpoint
 
-    source = spec.source
+    source, stated = spec.source, str(spec.facts.get("parameters", ""))
     if isinstance(source, Checkpoint):
         engines, path = tuple(source.engines), str(source.path)
-        return Registered(spec.name, spec.kind, spec.any_id, engines, path)
+        return Registered(spec.name, spec.kind, spec.any_id, engines, path, parameters=stated)
     modules = [c.__module__ for c in source.__mro__ if c.__module__.startswith("mubench_gen_")]
-    return Registered(spec.name, spec.kind, spec.any_id, modules=tuple(modules))
+    return Registered(spec.name, spec.kind, spec.any_id, modules=tuple(modules), parameters=stated)
 
 
 def _kind(offers: Offers, models: Sequence[Registered]) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from mubench_gen.console.formats import TextTable, to_latex, to_markdown
@@ -32,8 +34,8 @@ from mubench_gen.report.text import (
     table_rows,
     title,
 )
-from mubench_gen.runs.results import Run
-from mubench_gen.scores.breakdown import Breakdown, breakdowns
+from mubench_gen.runs.results import Run, breakdowns_of
+from mubench_gen.scores.breakdown import Breakdown
 from mubench_gen.scores.measured import Measured, rows_of
 from mubench_gen.scores.metrics import ChosenMetric
 from mubench_gen.scores.score import Scores
@@ -67,7 +69,7 @@ def reported(
     runs: Sequence[Run], by: Sequence[str] = (), metrics: Sequence[ChosenMetric] = ()
 ) -> list[Reported]:
     """Score the runs, also broken down by these fields."""
-    found = breakdowns((run.outcomes(by) for run in runs), by) if by else [{} for _ in runs]
+    found = breakdowns_of(runs, by) if by else [{} for _ in runs]
     return [
         Reported(run, run.scores, one, run.measured(metrics, by))
         for run, one in zip(runs, found, strict=True)
@@ -84,12 +86,28 @@ class ChosenExport:
 
     def write(self, runs: Sequence[Reported], stream: IO[bytes]) -> None:
         """Write the runs. PluginError names the plugin whose format fails."""
-        if self.plugin is None:
+        if self.export.write is None:
+            raise SettingError(
+                f"{self.export.title} is several files: use `mubench-gen runs export RUN --to "
+                f"{self.export.name} --out DIR`."
+            )
+        with self._isolated():
             self.export.write(runs, stream, self.options)
+
+    def write_files(self, runs: Sequence[Reported], folder: Path) -> Sequence[str]:
+        """Write the files of a format that has several; the lines that it tells."""
+        assert self.export.files is not None
+        with self._isolated():
+            return list(map(str, self.export.files(runs, folder, self.options)))
+
+    @contextmanager
+    def _isolated(self) -> Iterator[None]:
+        if self.plugin is None:
+            yield
             return
         where = f"The export format {self.export.name!r} of the plugin {self.plugin.name!r}"
         with Isolated(where), results_only():
-            self.export.write(runs, stream, self.options)
+            yield
 
     def printable(self, content: bytes) -> bytes:
         """The content; without control characters if stdout is a terminal."""

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mubench_gen.console.numbers import interval, percent
+from mubench_gen.console.numbers import interval, p_value, percent
 from mubench_gen.console.outlet import printable
 from mubench_gen.console.tables import Line, Sheet, as_sheet, fit, width_of_stdout
+from mubench_gen.report.inference_notes import calibration_note, inference_notes
 from mubench_gen.report.metric_table import metric_table
-from mubench_gen.runs.results import Run
-from mubench_gen.scores.breakdown import Breakdown, breakdowns
+from mubench_gen.runs.results import Run, breakdowns_of
+from mubench_gen.scores.breakdown import Breakdown
 from mubench_gen.scores.localization import BoxScore
 from mubench_gen.scores.measured import NOTHING_MEASURED, Measured
 from mubench_gen.scores.metrics import ChosenMetric
@@ -103,7 +104,7 @@ def print_report(
 
     `metrics`: further scores; without any, those that the run was scored with.
     """
-    found = breakdowns((run.outcomes(by) for run in runs), by) if by else [None] * len(runs)
+    found: Sequence[Breakdown | None] = breakdowns_of(runs, by) if by else [None] * len(runs)
     for run, one in zip(runs, found, strict=True):
         print_scores(run, run.scores, one, run.measured(metrics, by))
 
@@ -164,6 +165,13 @@ def box_sheet(run: Run, scores: Scores) -> Sheet:
 def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
     """The notes below a run's table, a sentence or two each."""
     told = []
+    source = manifest.get("imported")
+    if source is not None:
+        version = f" {source['version']}" if source["version"] else ""
+        told.append(
+            f"Imported from a log of {source['program']}{version}, its replies read by our parser; "
+            f"not known: {', '.join(source['unknown'])}."
+        )
     pooled = scores.pooled
     unanswered = {k: v for k, v in pooled.statuses.items() if k != "answered"}
     if unanswered:
@@ -179,6 +187,7 @@ def notes(manifest: Mapping[str, Any], scores: Scores) -> list[str]:
         answers = " ".join(percent(share) for share in places.answered_at)
         golds = " ".join(percent(share) for share in places.gold_at)
         told.append(f"Position bias: answers by position {answers}; right options {golds}.")
+    told += inference_notes(scores)
     told += _contrastive_notes(scores)
     told += _sibling_notes(scores)
     if scores.nearly_constant:
@@ -217,10 +226,11 @@ def _sibling_notes(scores: Scores) -> list[str]:
         recalls = " ".join(percent(place.recall) for place in circular.places)
         notes.append(
             f"Right under every order: {percent(circular.consistent)}{_within(circular)} of "
-            f"{circular.items:,} items ({circular.orders:.1f} orders each); the same option, "
-            f"right or wrong: {percent(circular.unmoved)}. Recall by position of the right "
-            f"option: {recalls}; SD {percent(circular.place_bias)}, by chance about "
-            f"{percent(circular.place_noise)}."
+            f"{circular.items:,} items ({circular.orders:.1f} orders each{_series(circular)}); "
+            f"the same option, right or wrong: {percent(circular.unmoved)}. "
+            f"Recall by position of the right option: {recalls}; "
+            f"SD {percent(circular.place_bias)}, by chance about "
+            f"{percent(circular.place_noise)}{_bias(circular)}."
         )
     for pair, agreement in scores.agreement.items():
         kappa = "–" if agreement.kappa is None else f"{agreement.kappa:.2f}"
@@ -229,6 +239,18 @@ def _sibling_notes(scores: Scores) -> list[str]:
             f"right {percent(agreement.right[0])} and {percent(agreement.right[1])}."
         )
     return notes
+
+
+def _series(circular: Circular) -> str:
+    """How often items were asked under their orders, where prompts or read-outs are several."""
+    return "" if circular.series == circular.items else f", {circular.series:,} series"
+
+
+def _bias(circular: Circular) -> str:
+    if circular.place_ci95 is None or circular.place_p is None:
+        return ""
+    p = p_value(circular.place_p)
+    return f"; without chance {interval(circular.place_ci95)}, p {p if p[0] == '<' else f'= {p}'}"
 
 
 def _within(circular: Circular) -> str:
@@ -240,10 +262,7 @@ def _contrastive_notes(scores: Scores) -> list[str]:
     notes = []
     calibration, cut = scores.calibration.get("pooled"), scores.truncation
     if calibration is not None:
-        notes.append(
-            f"Calibration: expected error {percent(calibration.ece)} "
-            f"(mean confidence {percent(calibration.confidence)})."
-        )
+        notes.append(calibration_note(calibration))
     if cut is not None:
         named = ", ".join(f"“{_shortened(caption)}”" for caption in cut.captions[:3])
         more = f" and {cut.distinct - 3:,} more" if cut.distinct > 3 else ""

@@ -4,10 +4,15 @@ imported log."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from mubench_gen.data import open_dataset
+from mubench_gen.data.recast import recast
+from mubench_gen.errors import ImageError, UsageError
+from mubench_gen.images.microscope import family_of, make_policy
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.types import Image
 
@@ -34,3 +39,28 @@ def kept_images(folder: Path) -> Mapping[str, Image]:
             path = Path(entry.path)
             found[path.stem] = Image(path.name, path.read_bytes, StandardPolicy())
     return found
+
+
+def shown(folder: Path, manifest: Mapping[str, Any], wanted: set[str]) -> Iterator[Image]:
+    """The images of these digests, from the run's folder and from the data of its manifest."""
+    missing = set(wanted)
+    for digest, image in kept_images(folder).items():
+        if digest in missing and image.sha256 == digest:
+            missing.discard(digest)
+            yield image
+    settings = manifest["settings"]
+    image_set = {"policy": family_of(manifest.get("image_policy")), **settings.get("image_set", {})}
+    if not missing:
+        return
+    with suppress(UsageError):  # no data here: no images
+        policy = make_policy(image_set, seed=settings.get("seed", 0))
+        outside = bool(settings.get("allow_outside"))
+        for row in open_dataset(settings["data"], policy, partial=True, outside=outside):
+            drawn = [q.draw(row.image) for q in recast(row).questions.values() if q.draw]
+            for image in (row.image, *drawn):
+                with suppress(ImageError):
+                    if image.sha256 in missing:
+                        missing.discard(image.sha256)
+                        yield image
+            if not missing:
+                return

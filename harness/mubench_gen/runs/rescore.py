@@ -11,11 +11,12 @@ from mubench_gen.errors import DefinitionError
 from mubench_gen.parser.answer import answer_of
 from mubench_gen.parser.judge import is_judged
 from mubench_gen.parser.strictness import is_strict
+from mubench_gen.runs.packs import refuse_pack
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record, reread_boxes
 from mubench_gen.scores.measured import Measured
 from mubench_gen.scores.metrics import ChosenMetric
-from mubench_gen.scores.score import Scores, score
+from mubench_gen.scores.score import Scores
 from mubench_gen.storage.records import Record, RecordFile
 from mubench_gen.storage.run_folder import RECORDS, locked
 from mubench_gen.tasks.task import load_task
@@ -56,7 +57,7 @@ def rescore(
     """
     changes: list[ChangedAnswer] = []
     known = vocabularies(run, tasks) if aliases else {}
-    return Rescored(score(_read_again(run, changes, known, strict=strict)), changes)
+    return Rescored(run.score(_read_again(run, changes, known, strict=strict)), changes)
 
 
 def vocabularies(run: Run, tasks: Sequence[Task] = ()) -> Vocabularies:
@@ -82,7 +83,7 @@ def measured(
 
 def save(run: Run, changes: list[ChangedAnswer], metrics: Sequence[ChosenMetric] = ()) -> None:
     """Append the changed records (readers take the last of an id) and rewrite the scores."""
-    run.check_own()
+    refuse_pack(run.dir)
     with locked(run.dir):
         records = RecordFile(run.dir / RECORDS)
         try:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.progress import log
 from mubench_gen.console.stdout import results_only
-from mubench_gen.errors import PluginError, RunFolderError
+from mubench_gen.errors import PluginError
 from mubench_gen.runs.dataframe import to_frame
-from mubench_gen.runs.packs import PACK, folder_of
+from mubench_gen.runs.packs import folder_of
+from mubench_gen.scores.clusters import Clustering, cluster_fields
 from mubench_gen.scores.metadata import MODEL, facts_of
 from mubench_gen.scores.score import Scores, score
 from mubench_gen.storage.columns import LEFT_OUT, brief_records
@@ -25,15 +26,21 @@ if TYPE_CHECKING:
     import pandas
 
     from mubench_gen.report.figures import Drawing
+    from mubench_gen.scores.breakdown import Breakdown
     from mubench_gen.scores.measured import Measured
     from mubench_gen.scores.metrics import ChosenMetric
+    from mubench_gen.types import Image
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder. Everything is read when it is asked for; memory holds no records."""
+    """A run folder. Everything is read when it is asked for; memory holds no records.
+
+    cluster: one field or two that items are clustered by in place of those of the run.
+    """
 
     dir: Path
+    cluster: tuple[str, ...] = ()
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -52,20 +59,32 @@ class Run:
     @cached_property
     def _scored(self) -> tuple[Scores, int]:
         found = Pass()
-        return score(brief_records(self.dir / RECORDS, found)), found.damaged
+        return self.score(brief_records(self.dir / RECORDS, found)), found.damaged
+
+    def score(self, records: Iterable[Record]) -> Scores:
+        """The scores of these records of the run, clustered and sampled as it is."""
+        limited = self.manifest["settings"].get("limit") is not None
+        return score(records, self.clustering, sampled_by_task=limited)
+
+    @property
+    def clustering(self) -> Clustering:
+        """What is drawn together: as asked for, or as the run was scored, or as its tasks say."""
+        tasks: Mapping[str, Mapping[str, Any]] = self.manifest.get("tasks") or {}
+        of_tasks = {
+            name: str(task["cluster"]) for name, task in tasks.items() if task.get("cluster")
+        }
+        return Clustering(self.cluster or self._recorded_cluster(), of_tasks)
+
+    def _recorded_cluster(self) -> tuple[str, ...]:
+        try:
+            return tuple(map(str, read_json(self.dir / SCORES)["scores"]["clustered"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return ()
 
     @property
     def complete(self) -> bool:
         """Whether every item that was asked for has an answer."""
         return self.scores.n >= int(self.manifest["planned"])
-
-    def check_own(self) -> None:
-        """RunFolderError for a pack, in which nothing is written."""
-        if (self.dir / PACK).exists():
-            raise RunFolderError(
-                f"{self.dir.name} is a pack, which stays as it is: `unzip` it into a folder, and "
-                "give that."
-            )
 
     def records(self) -> Iterator[Record]:
         """The records that count, one an id, in the order of the file."""
@@ -79,6 +98,17 @@ class Run:
         if LEFT_OUT.isdisjoint(name.partition(".")[0] for name in fields):
             return brief_records(self.dir / RECORDS)
         return self.records()
+
+    def images(self) -> Iterator[Image]:
+        """The images that its records show, each once, in no certain order.
+
+        Taken from the run's own folder, where it keeps them, and from the data. Those that are in
+        neither, or have changed, are left out.
+        """
+        from mubench_gen.runs.kept_images import shown
+
+        wanted = {record["image_sha256"] for record in self.outcomes()} - {None}
+        return shown(self.dir, read_manifest(self.dir), wanted)
 
     def frame(self) -> pandas.DataFrame:
         """A tidy frame, a row a record in the order of the file (docs/analysis.md)."""
@@ -128,12 +158,14 @@ class Run:
 
         if metrics:
             with results_only():
-                return Measured(measure(records(needs_of(metrics)), metrics, by), {}, {})
+                return Measured(
+                    measure(records(needs_of(metrics)), metrics, by, self.clustering), {}, {}
+                )
         recorded = self.recorded_metrics() if recorded is None else recorded
         if not recorded:
             return NOTHING_MEASURED
         with results_only():
-            return measure_recorded(records, recorded, by)
+            return measure_recorded(records, recorded, by, self.clustering)
 
     def recorded_metrics(self) -> Mapping[str, Mapping[str, Any]]:
         """The metrics that the run was scored with, by their keys, as `scores.json` has them."""
@@ -183,11 +215,22 @@ class Run:
         write_json(self.dir / SCORES, self.summary(measured=measured))
 
 
-def load_run(path: str | os.PathLike[str]) -> Run:
-    """The run in that folder, or in that pack. RunFolderError if there is none."""
-    run = Run(folder_of(Path(path)))
+def load_run(path: str | os.PathLike[str], *, cluster: Sequence[str] = ()) -> Run:
+    """The run in that folder, or in that pack, clustered by these fields.
+
+    RunFolderError if there is none.
+    """
+    run = Run(folder_of(Path(path)), cluster_fields(cluster) if cluster else ())
     _ = run.manifest
     return run
+
+
+def breakdowns_of(runs: Sequence[Run], fields: Sequence[str]) -> list[Breakdown]:
+    """The scores of each run by the values of each field, as `scores.breakdown.breakdowns`."""
+    from mubench_gen.scores.breakdown import breakdowns
+
+    records = (run.outcomes(fields) for run in runs)
+    return breakdowns(records, fields, [run.clustering for run in runs])
 
 
 def frames(runs: Iterable[Run | str | os.PathLike[str]]) -> pandas.DataFrame:

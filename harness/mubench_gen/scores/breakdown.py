@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import repeat
 
 from mubench_gen.parser.strictness import is_strict
-from mubench_gen.scores.clusters import image_of
+from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
 from mubench_gen.scores.score import Score, ScoreTally
-from mubench_gen.storage.index import hashed
 from mubench_gen.storage.records import Record
 
 Breakdown = Mapping[str, Mapping[str, Score]]  # field → value → score
@@ -22,10 +23,12 @@ _MOST_VALUES = 100_000  # per field, so that a field of ids does not fill the me
 class BreakdownTally:
     """Counts records by the values of some fields."""
 
-    def __init__(self, fields: Sequence[str]) -> None:
+    def __init__(self, fields: Sequence[str], clustering: Clustering | None = None) -> None:
         self._fields = tuple(dict.fromkeys(fields))
+        self._clustering = clustering or Clustering()
+        new = partial(ScoreTally, self._clustering.ways)
         self._tallies: dict[str, defaultdict[str, ScoreTally]] = {
-            name: defaultdict(ScoreTally) for name in self._fields
+            name: defaultdict(new) for name in self._fields
         }
         self._known: set[str] = set()
         self._seen = 0
@@ -37,16 +40,19 @@ class BreakdownTally:
         if self._seen <= _LOOKED_AT:
             self._known |= field_names(record)
         right, options = bool(record["correct"]), len(record["options"])
-        image, firm = hashed(image_of(record)), is_strict(record["rule"])
+        numbers, firm = self._clustering(record), is_strict(record["rule"])
         for name, tallies in self._tallies.items():
             value = value_of(record, name)
             if value in tallies or len(tallies) < _MOST_VALUES:
-                tallies[value].add(record["status"], right, options, image, strict=firm)
+                tallies[value].add(record["status"], right, options, numbers, strict=firm)
 
     def scores(self) -> dict[str, dict[str, Score]]:
         """The scores by field and value, in the order of `value_order`."""
         return {
-            name: {value: found[value].score() for value in sorted(found, key=value_order)}
+            name: {
+                value: found[value].score(self._clustering.noun)
+                for value in sorted(found, key=value_order)
+            }
             for name, found in self._tallies.items()
         }
 
@@ -64,14 +70,20 @@ class BreakdownTally:
         return {name: len(found.keys() - {ABSENT}) for name, found in self._tallies.items()}
 
 
-def breakdowns(several: Iterable[Iterable[Record]], fields: Sequence[str]) -> list[Breakdown]:
+def breakdowns(
+    several: Iterable[Iterable[Record]],
+    fields: Sequence[str],
+    clusterings: Sequence[Clustering] | None = None,
+) -> list[Breakdown]:
     """The scores of each run's multiple-choice records, by the values of each field.
+
+    `clusterings`: what is drawn together in each run, as in `score`.
 
     Raises SettingError for a field that no record has, or one with too many values.
     """
     tallies = []
-    for records in several:
-        tally = BreakdownTally(fields)
+    for records, clustering in zip(several, clusterings or repeat(None), strict=False):
+        tally = BreakdownTally(fields, clustering)
         for record in records:
             if not is_box_record(record):
                 tally.add(record)

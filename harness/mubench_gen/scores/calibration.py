@@ -1,4 +1,4 @@
-"""Calibration: the expected calibration error, and the data of a reliability plot.
+"""Calibration: the expected calibration error, proper scores, and a reliability plot's data.
 
 Confidence is the chosen option's share of the options' probabilities. For a softmax that is its
 probability; those of a sigmoid (SigLIP) need not sum to 1, and shares are comparable. For label
@@ -12,7 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mubench_gen.scores.cells import CellTable
+
 BINS = 15  # of equal width, as in Guo et al. 2017
+MOST_NLL = 30.0  # of an item whose right option has no probability
+_UNIT = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +32,65 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """ece: the mean over the answers of |accuracy − confidence| in their bins."""
+    """ece: the mean over the answers of |accuracy − confidence| in their bins. It is above 0 by
+    chance alone. brier: the mean of Σ (probability − 1 if right, 0 if not)² over the options
+    (Brier 1950); nll: of −ln(probability of the right option), at most MOST_NLL. Each has its
+    95 % interval, clustered; None with fewer than two clusters.
+    """
 
     n: int
     ece: float
     confidence: float
     accuracy: float
     bins: tuple[Bin, ...]
+    brier: float
+    nll: float
+    ece_ci95: tuple[float, float] | None = None
+    brier_ci95: tuple[float, float] | None = None
+    nll_ci95: tuple[float, float] | None = None
 
 
 class CalibrationTally:
     """Counts of one group of records."""
 
-    __slots__ = ("_n", "_right", "_sure")
+    __slots__ = ("_cells", "_n", "_right", "_sure")
 
     def __init__(self) -> None:
+        self._cells = CellTable(7)  # by cluster and bin: items, then sums, each with its squares
         self._n = [0] * BINS
         self._right = [0] * BINS
         self._sure = [0.0] * BINS
 
-    def add(self, probabilities: Sequence[float], choice: int, *, right: bool) -> None:
+    def add(
+        self, probabilities: Sequence[float], choice: int, cluster: int, *, gold: int, right: bool
+    ) -> None:
+        """Count an item; `cluster` is the hash of what it is clustered by."""
         sure = confidence(probabilities, choice)
         place = min(BINS - 1, max(0, math.ceil(sure * BINS) - 1))  # a bin includes its upper end
         self._n[place] += 1
         self._right[place] += right
         self._sure[place] += sure
+        each = [confidence(probabilities, option) for option in range(len(probabilities))]
+        brier = math.fsum((p - (option == gold)) ** 2 for option, p in enumerate(each))
+        nll = -math.log(max(each[gold], math.exp(-MOST_NLL)))
+        numbers = [_whole(value) for x in (1 + right - sure, brier, nll) for value in (x, x * x)]
+        self._cells.add(cluster, place, (1, *numbers))
 
     def calibration(self) -> Calibration | None:
         """The calibration, or None if no record had probabilities."""
         total = sum(self._n)
         if not total:
             return None
-        gaps = (abs(r - s) for r, s in zip(self._right, self._sure, strict=True))
+        gaps = [r - s for r, s in zip(self._right, self._sure, strict=True)]
+        ece, brier, nll = self._estimates([1 if gap >= 0 else -1 for gap in gaps])
         return Calibration(
             n=total,
-            ece=math.fsum(gaps) / total,
+            ece=math.fsum(map(abs, gaps)) / total,
+            brier=brier[0],
+            nll=nll[0],
+            ece_ci95=ece[1],
+            brier_ci95=brier[1],
+            nll_ci95=nll[1],
             confidence=math.fsum(self._sure) / total,
             accuracy=sum(self._right) / total,
             bins=tuple(
@@ -76,6 +104,39 @@ class CalibrationTally:
                 for i, n in enumerate(self._n)
             ),
         )
+
+    def _estimates(self, signs: Sequence[int]) -> list[tuple[float, tuple[float, float] | None]]:
+        """ECE, Brier score and NLL with their intervals; `signs` of the gaps of the bins."""
+        from mubench_gen.scores.estimand import estimand_of_sums
+        from mubench_gen.scores.estimate import mean_estimate
+
+        rows = sorted(_of_cluster(cells, signs) for cells in self._cells.clusters())
+        sizes, *sums = zip(*rows, strict=True)
+        found = []
+        for place, most in ((0, 1.0), (2, 2.0), (4, MOST_NLL)):
+            mean = estimand_of_sums(sizes, sums[place], sums[place + 1])
+            estimate = mean_estimate(mean, (0.0, most))
+            found.append((mean.value, None if estimate is None else estimate.ci95))
+        return found
+
+
+def _of_cluster(
+    cells: list[tuple[int, tuple[int, ...]]], signs: Sequence[int]
+) -> tuple[float, ...]:
+    """A cluster's items, and the sums with squares of gaps, Brier scores and NLL.
+
+    A gap is stored as 1 + right − confidence, so that it isn't negative.
+    """
+    rows = []
+    for place, (items, *whole) in cells:
+        gap, gap2, *others = (number / _UNIT for number in whole)
+        plain = signs[place] * (gap - items), gap2 - 2 * gap + items
+        rows.append((items, *plain, *others))
+    return tuple(math.fsum(column) for column in zip(*rows, strict=True))
+
+
+def _whole(value: float) -> int:
+    return round(value * _UNIT)
 
 
 def probabilities_of(record: Mapping[str, Any]) -> Sequence[float] | None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mubench_gen.errors import SettingError
+from mubench_gen.scores.interval import estimand_of_shares
 from mubench_gen.scores.metadata import ABSENT, value_of
-from mubench_gen.storage.index import FEW, DiskTable
+from mubench_gen.storage.index import FEW, DiskTable, hashed
 from mubench_gen.storage.records import Record
+
+if TYPE_CHECKING:
+    from mubench_gen.scores.estimate import Estimate
+
+Kinds = Counter[tuple[int, int, int]]
 
 IMAGE = "image"
 BY_IMAGE = (IMAGE,)
 MOST_WAYS = 2
 _OF_THE_RUN = (IMAGE, "dataset", "task", "prompt", "readout")
 _N = 32  # bits per count
+_COUNT = (1 << _N) - 1
 
 
 def image_of(record: Record) -> str:
@@ -36,6 +45,42 @@ def cluster_of(record: Record, field: str = IMAGE) -> str:
     if value == ABSENT:
         return image_of(record)
     return value if field in record else f"{record['dataset']}/{value}"
+
+
+class Clustering:
+    """The hashes of a record's clusters: one, or for two fields theirs and that of both.
+
+    `of_tasks`: the field of a task that has one of its own, where no field is given.
+    """
+
+    def __init__(
+        self, fields: Sequence[str] = (), of_tasks: Mapping[str, str] | None = None
+    ) -> None:
+        self.fields = cluster_fields(fields)
+        self._of_tasks = {} if fields else dict(of_tasks or {})
+        self.check = ClusterCheck([*self.fields, *self._of_tasks.values()])
+
+    @property
+    def ways(self) -> int:
+        """How many hashes a record has."""
+        return 1 if len(self.fields) == 1 else 3
+
+    @property
+    def noun(self) -> str:
+        """What a cluster is called."""
+        names = {*self.fields} if not self._of_tasks else {*self._of_tasks.values()}
+        return names.pop() if len(names) == 1 else "cluster"
+
+    def name(self, record: Record) -> str:
+        """The cluster of a record by the first field."""
+        self.check.add(record)
+        return cluster_of(record, self._of_tasks.get(record["task"], self.fields[0]))
+
+    def __call__(self, record: Record) -> tuple[int, ...]:
+        if self.fields == BY_IMAGE and not self._of_tasks:
+            return (hashed(image_of(record)),)
+        names = [self.name(record), *(cluster_of(record, field) for field in self.fields[1:])]
+        return tuple(map(hashed, names if len(names) == 1 else [*names, "\0".join(names)]))
 
 
 def cluster_fields(given: Sequence[str]) -> tuple[str, ...]:
@@ -87,23 +132,52 @@ class Clusters:
         self._table = DiskTable(combine=int.__add__, in_memory=FEW)
         self._image = self._counts = 0
 
-    def add(self, image: int, *, right: bool) -> None:
+    def add(self, image: int, *, right: bool, answered: bool = True) -> None:
         """Count an item; `image` is the hash (`hashed`) of the image's name."""
         if image != self._image:
             self._flush()
             self._image = image
-        self._counts += (1 << _N) | right
-
-    def __len__(self) -> int:
-        self._flush()
-        return len(self._table)
+        self._counts += (answered << 2 * _N) | (1 << _N) | right
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         self._flush()
         for counts in self._table.values():
-            yield counts >> _N, counts & ((1 << _N) - 1)
+            yield counts >> _N & _COUNT, counts & _COUNT
+
+    def kinds(self) -> Kinds:
+        """How many clusters have the same (items, answered, right)."""
+        self._flush()
+        found: Kinds = Counter()
+        for counts in self._table.values():
+            found[counts >> _N & _COUNT, counts >> 2 * _N, counts & _COUNT] += 1
+        return found
 
     def _flush(self) -> None:
         if self._counts:
             self._table.put(self._image, self._counts)
             self._counts = 0
+
+
+def of_items(kinds: Kinds) -> Counter[tuple[int, int]]:
+    """How many clusters have the same (items, right)."""
+    found: Counter[tuple[int, int]] = Counter()
+    for (items, _, right), count in kinds.items():
+        found[items, right] += count
+    return found
+
+
+def of_answered(kinds: Kinds) -> Counter[tuple[int, int]]:
+    """How many clusters have the same (answered, right), of those with an answer."""
+    found: Counter[tuple[int, int]] = Counter()
+    for (_, answered, right), count in kinds.items():
+        if answered:
+            found[answered, right] += count
+    return found
+
+
+def share_of_kinds(kinds: Sequence[Counter[tuple[int, int]]], noun: str) -> Estimate | None:
+    """A share from (items, right) by cluster, of one clustering, or of two and of both."""
+    from mubench_gen.scores.estimate import share_estimate
+
+    found = [one for one in map(estimand_of_shares, kinds) if one is not None]
+    return share_estimate(found[0], also=found[1:], noun=noun) if found else None

@@ -15,13 +15,12 @@ from mubench_gen.errors import UsageError
 from mubench_gen.plugins.extension import Metric
 from mubench_gen.plugins.offered import names_file
 from mubench_gen.scores.breakdown import value_order
-from mubench_gen.scores.clusters import image_of
+from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.estimand import estimand
 from mubench_gen.scores.estimate import mean_estimate, share_estimate
 from mubench_gen.scores.metadata import value_of
 from mubench_gen.scores.metrics import ChosenMetric, MetricError, choose_metrics, needs_of
 from mubench_gen.scores.paired import PairedDifference, compare_means, compare_pair
-from mubench_gen.storage.index import hashed
 from mubench_gen.storage.records import Record
 
 Values = npt.NDArray[np.float64]
@@ -95,9 +94,16 @@ NOTHING_MEASURED = Measured({}, {}, {})
 
 
 def measure(
-    records: Iterable[Record], metrics: Sequence[ChosenMetric], by: Sequence[str] = ()
+    records: Iterable[Record],
+    metrics: Sequence[ChosenMetric],
+    by: Sequence[str] = (),
+    clustering: Clustering | None = None,
 ) -> dict[str, MetricScores]:
-    """The means of the metrics by their keys. Records of failed items count nowhere."""
+    """The means of the metrics by their keys. Records of failed items count nowhere.
+
+    `clustering` as in `score`; of two fields, the first counts.
+    """
+    clustering = clustering or Clustering()
     images = array("Q")
     columns = [array("d") for _ in metrics]
     fields = {**_PARTS, **{name: name for name in by}}
@@ -106,12 +112,13 @@ def measure(
     for record in records:
         if record["status"] == "error":
             continue
-        images.append(hashed(image_of(record)))
+        images.append(clustering(record)[0])
         for metric, column in zip(metrics, columns, strict=True):
             column.append(metric.value(record))
         for part, field in fields.items():
             known = codes[part]
             places[part].append(known.setdefault(value_of(record, field), len(known)))
+    clustering.check.done()
     image = np.array(images, np.uint64)
     at = {part: np.array(place, np.int64) for part, place in places.items()}
     return {
@@ -174,20 +181,21 @@ def difference_of(
     images: Codes,
     *,
     bounds: tuple[float, float] = (0.0, 1.0),
-    seed: int = 0,
+    strata: Codes | None = None,
 ) -> PairedDifference:
     """The paired difference of two series of a metric's values: as for accuracies if the
     bounds are 0 and 1, else of means. Raises ValueError with too few images.
     """
     if bounds == (0.0, 1.0):
-        return compare_pair(first, second, images, seed=seed)
-    return compare_means(first, second, images, seed=seed)
+        return compare_pair(first, second, images, strata=strata)
+    return compare_means(first, second, images, strata=strata)
 
 
 def measure_recorded(
     records: Callable[[Sequence[str]], Iterable[Record]],
     recorded: Mapping[str, Mapping[str, Any]],
     by: Sequence[str] = (),
+    clustering: Clustering | None = None,
 ) -> Measured:
     """Compute the metrics that a run was scored with, if they are available here.
 
@@ -196,7 +204,7 @@ def measure_recorded(
     chosen, unavailable = choose_recorded(recorded)
     while True:
         try:
-            found = measure(records(needs_of(chosen)), chosen, by)
+            found = measure(records(needs_of(chosen)), chosen, by, clustering)
         except MetricError as error:
             unavailable[error.key] = str(error)
             chosen = [one for one in chosen if one.key != error.key]

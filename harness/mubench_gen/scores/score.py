@@ -5,20 +5,40 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from statistics import fmean
 from typing import Any
 
 from mubench_gen.parser.strictness import is_strict
-from mubench_gen.scores.agreement import Agreement, AgreementTally
+from mubench_gen.scores.agreement import Agreement
 from mubench_gen.scores.calibration import Calibration, CalibrationTally, probabilities_of
-from mubench_gen.scores.clusters import Clusters, image_of
-from mubench_gen.scores.interval import clustered_interval
+from mubench_gen.scores.clusters import (
+    BY_IMAGE,
+    Clustering,
+    Clusters,
+    image_of,
+    of_answered,
+    of_items,
+    share_of_kinds,
+)
+from mubench_gen.scores.headline import Against, Headline, HeadlineTally, against_chance
 from mubench_gen.scores.localization import BoxScore, BoxTallies, is_box_record
-from mubench_gen.scores.option_order import Circular, CircularTally
+from mubench_gen.scores.option_order import Circular
+from mubench_gen.scores.siblings import Siblings
 from mubench_gen.scores.truncation import Truncation, TruncationTally
-from mubench_gen.storage.index import hashed
 from mubench_gen.storage.records import Record
+
+_PARTS = ("tasks", "datasets", "prompts", "readouts")
+_INFERENCE = (
+    "answered_ci95",
+    "corrected_ci95",
+    "clusters",
+    "worth",
+    "size",
+    "cautions",
+    "chance_p",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +48,12 @@ class Score:
     n: items without errors. accuracy: unanswered counted as wrong. accuracy_answered: among
     the answered. bounds: unanswered all wrong, all right. chance: mean of 1 / options.
     chance_corrected: (accuracy − chance) / (1 − chance). ci95: of accuracy, clustered by
-    image. statuses: the share of each status among n. accuracy_strict and answered_strict: where
-    only the rules of `parser.strictness` count, and what others read is unanswered.
+    image or what else was asked for. statuses: the share of each status among n. answered_ci95,
+    corrected_ci95: of the two other accuracies. clusters: the images, or what else; worth: as
+    many that weigh the same; size: as many independent items; cautions: why the intervals may
+    not hold; chance_p: of the test that the accuracy is at chance. accuracy_strict and
+    answered_strict: where only the rules of `parser.strictness` count, and what others read is
+    unanswered.
     """
 
     n: int
@@ -41,6 +65,13 @@ class Score:
     chance_corrected: float | None
     ci95: tuple[float, float] | None
     statuses: Mapping[str, float]
+    answered_ci95: tuple[float, float] | None = None
+    corrected_ci95: tuple[float, float] | None = None
+    clusters: int = 0
+    worth: float | None = None
+    size: float | None = None
+    cautions: tuple[str, ...] = ()
+    chance_p: float | None = None
     accuracy_strict: float | None = None
     answered_strict: float | None = None
 
@@ -67,7 +98,9 @@ class Scores:
     boxes, calibration and circular: of the items that ask for boxes (which are in nothing
     else), that have probabilities, and that were asked under several orders; "pooled" and by
     task. truncation: of the options that a contrastive model truncated; None if it read all.
-    agreement: of every two read-outs. nearly_constant: items without errors whose picture was.
+    agreement: of every two read-outs. headline: micro and macro accuracies with intervals, and
+    against baselines. clustered: the fields that items are clustered by. nearly_constant: items
+    without errors whose picture was.
     """
 
     pooled: Score
@@ -83,6 +116,8 @@ class Scores:
     circular: Mapping[str, Circular] = field(default_factory=dict)
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
     nearly_constant: int = 0
+    headline: Headline | None = None
+    clustered: tuple[str, ...] = BY_IMAGE
 
     @property
     def n(self) -> int:
@@ -103,10 +138,18 @@ class Scores:
         plain: dict[str, Any] = {"pooled": _plain(self.pooled), "macro": self.macro}
         pooled = self.pooled
         plain["strict"] = {"accuracy": pooled.accuracy_strict, "answered": pooled.answered_strict}
-        for part in ("tasks", "datasets", "prompts", "readouts"):
+        for part in _PARTS:
             groups: Mapping[str, Score] = getattr(self, part)
             if part in ("tasks", "datasets") or len(groups) > 1:
                 plain[part] = {name: _plain(score) for name, score in groups.items()}
+        plain["inference"] = {
+            "pooled": _inference(self.pooled),
+            **{
+                part: {name: _inference(score) for name, score in getattr(self, part).items()}
+                for part in plain
+                if part in _PARTS
+            },
+        }
         if self.boxes:
             plain["boxes"] = {name: asdict(score) for name, score in self.boxes.items()}
         if self.calibration:
@@ -117,14 +160,23 @@ class Scores:
             plain["circular"] = {name: asdict(c) for name, c in self.circular.items()}
         if self.agreement:
             plain["agreement"] = {pair: asdict(a) for pair, a in self.agreement.items()}
+        if self.headline is not None:
+            plain["headline"] = self.headline.as_dict()
+        if self.clustered != BY_IMAGE:
+            plain["clustered"] = list(self.clustered)
         if self.nearly_constant:
             plain["nearly_constant"] = self.nearly_constant
         return plain
 
 
 def _plain(score: Score) -> dict[str, Any]:
-    """The contract's object of one group; `strict` stands beside the groups."""
-    return {k: v for k, v in asdict(score).items() if not k.endswith("_strict")}
+    """The contract's object of one group; `strict` and `inference` stand beside the groups."""
+    return {k: v for k, v in asdict(score).items() if k not in _INFERENCE and "_strict" not in k}
+
+
+def _inference(score: Score) -> dict[str, Any]:
+    """How well the numbers of one group are known."""
+    return {name: getattr(score, name) for name in _INFERENCE}
 
 
 class ScoreTally:
@@ -135,22 +187,30 @@ class ScoreTally:
 
     __slots__ = ("clusters", "kinds")
 
-    def __init__(self) -> None:
+    def __init__(self, ways: int = 1) -> None:
         self.kinds: Counter[tuple[str, bool, int, bool]] = Counter()
-        self.clusters = Clusters()
+        self.clusters = [Clusters() for _ in range(ways)]
 
     def add(
-        self, status: str, right: bool, options: int, image: int, *, strict: bool = True
+        self,
+        status: str,
+        right: bool,
+        options: int,
+        clusters: Sequence[int],
+        *,
+        strict: bool = True,
     ) -> None:
-        """Count a record; `image` is the hash (`hashed`) of the image's name.
+        """Count a record; `clusters` as `Clustering` gives them.
 
         strict: whether the rule that read it is one of `parser.strictness`.
         """
         self.kinds[status, right, options, strict] += 1
         if status != "error":
-            self.clusters.add(image, right=right)
+            for table, cluster in zip(self.clusters, clusters, strict=True):
+                table.add(cluster, right=right, answered=status == "answered")
 
-    def score(self) -> Score:
+    def score(self, noun: str = "image") -> Score:
+        """The score; `noun` is what a cluster is called."""
         statuses, options, errors, right = Counter[str](), Counter[int](), 0, 0
         firm = firm_right = 0
         for (status, is_right, count, strict), k in self.kinds.items():
@@ -166,6 +226,9 @@ class ScoreTally:
         if not n:
             return Score(0, errors, None, None, None, None, None, None, {})
         accuracy, chance = right / n, math.fsum(k / c for c, k in options.items()) / n
+        kinds = [table.kinds() for table in self.clusters]
+        whole = share_of_kinds([of_items(kind) for kind in kinds], noun)
+        told = whole if answered == n else share_of_kinds([of_answered(k) for k in kinds], noun)
         return Score(
             n=n,
             n_errors=errors,
@@ -174,11 +237,26 @@ class ScoreTally:
             bounds=(accuracy, (right + n - answered) / n),
             chance=chance,
             chance_corrected=(accuracy - chance) / (1 - chance) if chance < 1 else None,
-            ci95=clustered_interval(self.clusters),
+            ci95=None if whole is None else whole.ci95,
             statuses={status: k / n for status, k in sorted(statuses.items()) if k},
+            answered_ci95=None if told is None else told.ci95,
+            corrected_ci95=None if whole is None else corrected_ends(whole.ci95, chance),
+            clusters=0 if whole is None else whole.clusters,
+            worth=None if whole is None else whole.worth,
+            size=None if whole is None else whole.size,
+            cautions=() if whole is None else whole.cautions,
+            chance_p=None if whole is None else whole.differs_from(chance),
             accuracy_strict=firm_right / n,
             answered_strict=firm / n,
         )
+
+
+def corrected_ends(ends: tuple[float, float], chance: float) -> tuple[float, float] | None:
+    """An accuracy's interval as that of the chance-corrected accuracy."""
+    if chance >= 1:
+        return None
+    low, high = ((end - chance) / (1 - chance) for end in ends)
+    return low, high
 
 
 class AnswerPositions:
@@ -214,11 +292,22 @@ class AnswerPositions:
         )
 
 
-def score(records: Iterable[Record]) -> Scores:
-    """The scores of records with unique ids (`read_records` ensures that)."""
-    pooled = ScoreTally()
+def score(
+    records: Iterable[Record],
+    clustering: Clustering | None = None,
+    *,
+    sampled_by_task: bool = False,
+) -> Scores:
+    """The scores of records with unique ids (`read_records` ensures that).
+
+    `clustering`: what is drawn together, by image without; SettingError for a field that no
+    record has. `sampled_by_task`: a number of items per task was drawn (`--limit`).
+    """
+    clustering = clustering or Clustering()
+    new = partial(ScoreTally, clustering.ways)
+    pooled, headline = new(), HeadlineTally(clustering.ways)
     groups: dict[str, dict[str, ScoreTally]] = {
-        field_: defaultdict(ScoreTally) for field_ in ("task", "dataset", "prompt", "readout")
+        field_: defaultdict(new) for field_ in ("task", "dataset", "prompt", "readout")
     }
     places, boxes = AnswerPositions(), BoxTallies()
     sureness, truncation = defaultdict[str, CalibrationTally](CalibrationTally), TruncationTally()
@@ -231,28 +320,38 @@ def score(records: Iterable[Record]) -> Scores:
             continue
         status, gold, options = record["status"], record["gold"], record["options"]
         right, image = bool(record["correct"]), image_of(record)
-        number = hashed(image)
+        numbers = clustering(record)
         firm = is_strict(record["rule"])
-        pooled.add(status, right, len(options), number, strict=firm)
+        pooled.add(status, right, len(options), numbers, strict=firm)
         for field_, tallies in groups.items():
-            tallies[record[field_]].add(status, right, len(options), number, strict=firm)
+            tallies[record[field_]].add(status, right, len(options), numbers, strict=firm)
         siblings.add(record, image)
         if status != "error":
             task = record["task"]
+            headline.add(record, numbers, right=right)
             places.add(task, gold, options[gold], record["choice"])
             truncation.add(record)
             probabilities = probabilities_of(record)
             if probabilities is not None:
                 for name in ("pooled", task):
-                    sureness[name].add(probabilities, record["choice"], right=right)
-    datasets = _scored(groups["dataset"])
+                    sureness[name].add(
+                        probabilities, record["choice"], numbers[0], gold=gold, right=right
+                    )
+    clustering.check.done()
+    noun = clustering.noun
+    datasets, tasks = (_scored(groups[part], noun) for part in ("dataset", "task"))
+    chances = {name: one.chance for name, one in tasks.items() if one.chance is not None}
+    found = headline.headline(chances, sampled_by_task=sampled_by_task, noun=noun)
+    whole = _as_sampled(pooled.score(noun), found)
+    if found is not None:
+        found = replace(found, chance=_against_chance({"pooled": whole, **tasks}))
     return Scores(
-        pooled=pooled.score(),
+        pooled=whole,
         macro=_mean([score.accuracy for score in datasets.values()]),
-        tasks=_scored(groups["task"]),
+        tasks=tasks,
         datasets=datasets,
-        prompts=_scored(groups["prompt"]),
-        readouts=_scored(groups["readout"]),
+        prompts=_scored(groups["prompt"], noun),
+        readouts=_scored(groups["readout"], noun),
         controls=places.controls(),
         boxes=boxes.scores(),
         calibration=_calibrations(sureness),
@@ -260,50 +359,9 @@ def score(records: Iterable[Record]) -> Scores:
         circular=siblings.circular(),
         agreement=siblings.agreement.agreements(),
         nearly_constant=nearly_constant,
+        headline=found,
+        clustered=clustering.fields,
     )
-
-
-class Siblings:
-    """Counts records that belong together: one item under several orders or read-outs.
-
-    Counting starts only if the first records show that a run has such items, whose records
-    are always close together; other runs save the time.
-    """
-
-    _LOOKED_AT = 4_096
-
-    def __init__(self) -> None:
-        self.agreement = AgreementTally()
-        self._circular = defaultdict[str, CircularTally](CircularTally)
-        self._first: list[tuple[Record, str]] | None = []
-        self._seen: dict[tuple[str, str], tuple[str, str]] = {}
-        self._several = False
-
-    def add(self, record: Record, image: str) -> None:
-        if self._several:
-            self._count(record, image)
-        elif self._first is not None:
-            self._look(self._first, record, image)
-
-    def circular(self) -> dict[str, Circular]:
-        names = sorted(self._circular, key=lambda name: (name != "pooled", name))
-        found = {name: self._circular[name].circular() for name in names}
-        return {name: one for name, one in found.items() if one is not None}
-
-    def _look(self, first: list[tuple[Record, str]], record: Record, image: str) -> None:
-        item, readout, order, repeat = record["id"].rsplit("/", 3)
-        first.append((record, image))
-        self._several = self._seen.setdefault((item, repeat), (readout, order)) != (readout, order)
-        if self._several:
-            for earlier in first:
-                self._count(*earlier)
-        if self._several or len(first) >= self._LOOKED_AT:
-            self._first = None
-
-    def _count(self, record: Record, image: str) -> None:
-        self.agreement.add(record, image)
-        for name in ("pooled", record["task"]):
-            self._circular[name].add(record, image)
 
 
 def _calibrations(tallies: Mapping[str, CalibrationTally]) -> dict[str, Calibration]:
@@ -312,8 +370,29 @@ def _calibrations(tallies: Mapping[str, CalibrationTally]) -> dict[str, Calibrat
     return {name: one for name, one in found.items() if one is not None}
 
 
-def _scored(tallies: Mapping[str, ScoreTally]) -> dict[str, Score]:
-    return {name: tallies[name].score() for name in sorted(tallies)}
+def _scored(tallies: Mapping[str, ScoreTally], noun: str) -> dict[str, Score]:
+    return {name: tallies[name].score(noun) for name in sorted(tallies)}
+
+
+def _as_sampled(pooled: Score, headline: Headline | None) -> Score:
+    """The pooled score with the headline's interval, which knows how the items were drawn."""
+    if headline is None or pooled.chance is None:
+        return pooled
+    micro = headline.micro
+    return replace(
+        pooled,
+        ci95=micro.ci95,
+        corrected_ci95=corrected_ends(micro.ci95, pooled.chance),
+        chance_p=micro.differs_from(pooled.chance),
+    )
+
+
+def _against_chance(scores: Mapping[str, Score]) -> dict[str, Against]:
+    found = {
+        name: against_chance(one.accuracy, one.ci95, one.chance, one.chance_p)
+        for name, one in scores.items()
+    }
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _mean(shares: Sequence[float | None]) -> float | None:

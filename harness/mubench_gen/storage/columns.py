@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from mubench_gen._version import __version__
+from mubench_gen.console.progress import waiting
 from mubench_gen.storage.records import Ids, Pass, Record, counted_lines, tell_damaged
 from mubench_gen.storage.run_folder import COLUMNS
 from mubench_gen.storage.scratch import Scratch
@@ -127,6 +128,7 @@ def _written(path: Path, size: int, found: Pass) -> Iterator[Record]:
     """Yields the records as they are read, and writes the cache when all have been."""
     found.digest = hashlib.sha256()
     with ExitStack() as stack:
+        stack.enter_context(waiting(f"Reading {path}"))
         writer = _Writer(path.parent / COLUMNS, stack)
         for stored in counted_lines(path, found, range(size)):
             row = _brief(stored.record)

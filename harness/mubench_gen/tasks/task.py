@@ -28,6 +28,7 @@ from mubench_gen.types import Task
 
 SUFFIX = ".toml"
 _ALIASES = re.compile(r"\n^\[aliases\]\n.*?(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
+_CLUSTER = re.compile(r"^cluster\s*=.*\n", re.MULTILINE)
 
 
 class TaskFile(BaseModel):
@@ -49,6 +50,9 @@ class TaskFile(BaseModel):
     aliases: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
         description="for an option, further words that mean it in replies, and no other option",
+    )
+    cluster: str = Field(
+        "", description="the field by which its items were drawn: slide, donor; none: the image"
     )
     expected: dict[Literal["questions", "options", "approximate"], int] = Field(
         default_factory=dict, description="what the published data has, for the listing"
@@ -178,8 +182,8 @@ def _read(path: Path) -> Task:
         ) from None
     return Task(
         name=path.stem,
-        # Aliases change how replies are read, not what is asked: a run can go on with new ones.
-        sha256=hashlib.sha256(_ALIASES.sub("", source).encode()).hexdigest(),
+        # These change how replies are read and scored, not what is asked: a run can go on.
+        sha256=hashlib.sha256(_CLUSTER.sub("", _ALIASES.sub("", source)).encode()).hexdigest(),
         **{key: getattr(definition, key) for key in TaskFile.model_fields if key != "aliases"},
         aliases=tuple(definition.aliases.items()),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from mubench_gen.data.hub import spare_retries
 from mubench_gen.errors import UsageError
 from mubench_gen.model import (
     ContrastiveModel,
@@ -101,6 +102,7 @@ class OpenClip(ContrastiveModel):
 
         if self.runtime.trust_remote_code:
             raise UsageError("open_clip runs no code of a checkpoint: no --trust-remote-code.")
+        spare_retries()
         require_transformers()
         self._opened = self._open()
         from mubench_gen.engines.transformers.batches import Chunks

@@ -1,4 +1,4 @@
-"""The twelve questions as an inspect task: inspect eval ask_inspect.py --model openai-api/mock/mock."""
+"""The twelve questions as a task of inspect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint whose model answers the twelve questions: python endpoint.py PORT."""
+"""An OpenAI-compatible endpoint that answers the twelve questions: python endpoint.py PORT."""
 
 from __future__ import annotations
 

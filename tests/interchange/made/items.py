@@ -18,9 +18,11 @@ from PIL import Image
 
 # question, options, index of the right one, reply
 ITEMS: list[tuple[str, list[str], int, str]] = [
-    ("Which modality is it?", ["light microscopy", "electron microscopy", "fluorescence microscopy"], 0, "A"),
+    ("Which modality is it?",
+     ["light microscopy", "electron microscopy", "fluorescence microscopy"], 0, "A"),
     ("Which stain was used?", ["Giemsa", "Gram", "Congo red"], 1, "The answer is (B)."),
-    ("Which organelle is marked?", ["nucleus", "Golgi apparatus", "mitochondrion", "lysosome"], 2, "**C**"),
+    ("Which organelle is marked?",
+     ["nucleus", "Golgi apparatus", "mitochondrion", "lysosome"], 2, "**C**"),
     ("Which tissue is it?", ["liver", "colon", "kidney", "lung"], 3, "D) lung"),
     ("Which organism is it?", ["budding yeast", "E. coli", "zebrafish"], 1, "E. coli"),
     ("Which phase is the cell in?", ["prophase", "metaphase", "anaphase", "interphase"], 2,
@@ -74,7 +76,8 @@ def write(folder: Path) -> None:
         rows.append(row)
         encoded = base64.b64encode(content).decode()
         docs.append(
-            {"id": f"slide-{number}", "question": question, "choices": options, "answer": gold, "image": encoded}
+            {"id": f"slide-{number}", "question": question, "choices": options, "answer": gold,
+             "image": encoded}
         )  # fmt: skip
         padded = [*options, ""][:4] if len(options) < 4 else options
         table.append("\t".join([str(number), encoded, question, *padded, LETTERS[gold], "slides"]))

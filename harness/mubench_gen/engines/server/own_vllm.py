@@ -19,6 +19,7 @@ from pydantic import Field
 
 from mubench_gen.console.notes import note
 from mubench_gen.console.progress import log
+from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.conversation import template_to_serve
 from mubench_gen.engines.options import OPENMP, parse_options
 from mubench_gen.engines.server.client import Client
@@ -97,6 +98,7 @@ class VllmServer(ServerGenerative):
             return
         if find_spec("vllm") is None:
             raise MissingExtraError("vllm", extra="vllm", purpose="Engine 'vllm-server'")
+        require_checkpoint(self._checkpoint.path)
         start = self._resolved = resolve_start(self._arguments, self.runtime)
         check_weights(self._checkpoint, start, self._opening())
         port = free_port()

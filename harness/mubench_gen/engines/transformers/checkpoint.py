@@ -17,6 +17,7 @@ import torch
 import transformers
 from transformers.utils import logging as transformers_logging
 
+from mubench_gen.data.hub import unavailable
 from mubench_gen.engines.digest import digest_checkpoint, digest_facts
 from mubench_gen.engines.options import TransformersOptions
 from mubench_gen.engines.source import CheckpointSource
@@ -271,6 +272,8 @@ def _refuse(source: CheckpointSource, part: str, error: Exception) -> NoReturn:
             f"{source} needs Python code of its own, which is not run. If you have read it and "
             "trust it: --trust-remote-code with --revision and the commit's 40 digits."
         ) from error
+    if "couldn't connect" in reason.casefold():  # the hub answered before, or a proxy does for it
+        raise UsageError(unavailable(source.path, "the hub cannot be reached")) from error
     hint = "Check the folder's files." if source.local else "Check the id, access and connection."
     package = _PACKAGE.search(reason)
     if package:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.transformers.source import (
     HoldsCheckpoint,
     read_options,
@@ -47,6 +48,7 @@ class TransformersContrastive(HoldsCheckpoint, ContrastiveModel):
         """Raises UsageError for what the user must fix, MissingExtraError without torch."""
         if self._opened is not None:
             return
+        require_checkpoint(self._source.path)
         require_transformers()
         from mubench_gen.engines.transformers.batches import Chunks
         from mubench_gen.engines.transformers.checkpoint import CONTRASTIVE, open_source

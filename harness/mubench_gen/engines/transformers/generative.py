@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.conversation import images_of, read_stops
 from mubench_gen.engines.label_tokens import label_tokens
 from mubench_gen.engines.transformers.seen import seen_images
@@ -53,6 +54,7 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         """Raises UsageError for what the user must fix, MissingExtraError without torch."""
         if self._opened is not None:
             return
+        require_checkpoint(self._source.path)
         require_transformers()
         from mubench_gen.engines.transformers.batches import Chunks
         from mubench_gen.engines.transformers.chat import Chat

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.data.hub import spare_retries
 from mubench_gen.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class ImageInput:
                 "transformers", "transformers", "Showing what a model's processor makes"
             ) from None
         self.model = model
+        spare_retries()
         try:
             self._processor = transformers.AutoProcessor.from_pretrained(model, revision=revision)
             self._config = transformers.AutoConfig.from_pretrained(model, revision=revision)

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.notes import note
+from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.conversation import ChatTemplate, choose_template
 from mubench_gen.engines.digest import digest_checkpoint, digest_facts
 from mubench_gen.engines.footprint import GIB
@@ -71,6 +72,7 @@ def open_engine(
 ) -> Engine:
     """Import vLLM, load the model. Raises UsageError: what is wrong, and what to do."""
     phases = Phases(name)
+    require_checkpoint(checkpoint.path)
     _require("torch", _ENVIRONMENT if "torch" in sys.modules else {**_ENVIRONMENT, **OPENMP})
     start = resolve_start({**_DEFAULTS, **arguments}, runtime)
     os.environ.update(start.environment)

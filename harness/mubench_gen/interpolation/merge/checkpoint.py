@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.digest import local_folder
 from mubench_gen.errors import MergeError, MissingExtraError
 from mubench_gen.interpolation.merge.files import ADAPTER, listed, read_object, reading
@@ -129,6 +130,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def _fetch(hub: str, revision: str | None) -> Path:
+    require_checkpoint(hub)
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError

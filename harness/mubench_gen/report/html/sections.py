@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mubench_gen.compare.board import boards
+from mubench_gen.compare.board import boards, group_order
 from mubench_gen.compare.model_groups import group_runs
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import percent
@@ -33,6 +33,7 @@ from mubench_gen.report.html.study_sections import study_sections
 from mubench_gen.report.metric_table import beside_tables
 from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, constant_note
 from mubench_gen.runs.studies import studies_around
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score
 
@@ -44,12 +45,15 @@ _MOST_TOLD = 100_000  # characters shown of a plugin's section
 @dataclass(frozen=True)
 class Sections:
     """The page's sections of some runs; `group`: the fact that groups models, None for scope
-    where it makes two groups; `told`: sections of plugins, by the plugin's name.
+    where it makes two groups; `told`: sections of plugins, by the plugin's name; `doubtful`: the
+    items whose answer key may be wrong.
     """
 
     studies: Sequence[RunStatistics]
     group: str | None
     told: Mapping[str, Section]
+    adjust: Adjust = "maxt"
+    doubtful: Mapping[str, Any] | None = None
 
     def context(self) -> dict[str, Any]:
         """The variables of the template."""
@@ -71,6 +75,8 @@ class Sections:
         groups = self._groups()
         if groups:
             sections.append(("groups", "Groups"))
+        if self.doubtful:
+            sections.append(("doubtful", "Items to check"))
         if confused:
             sections.append(("confusion", "Confusion"))
         if calibrations:
@@ -97,6 +103,7 @@ class Sections:
             "breakdowns": breakdowns,
             "metrics": measured,
             "groups": groups,
+            "doubtful": self.doubtful,
             "calibrations": calibrations,
             "prompts": prompts,
             "positions": placed,
@@ -163,10 +170,12 @@ class Sections:
         """A plot for each group of tasks; all items stand in the first."""
         several = [study.manifest.get("tasks") or {} for study in self.studies]
         groups = {name: str(t.get("group") or "") for tasks in several for name, t in tasks.items()}
-        rows = {"pooled": [study.scores.pooled for study in self.studies]}
+        rows: dict[str, list[Score | None]] = {}
+        rows["pooled"] = [study.scores.pooled for study in self.studies]
         for name in self._names("tasks"):
             rows[name] = [study.scores.tasks.get(name) for study in self.studies]
-        for group in dict.fromkeys(groups.get(name, "") for name in self._names("tasks")):
+        of_tasks = dict.fromkeys(groups.get(name, "") for name in self._names("tasks"))
+        for group in sorted(of_tasks, key=group_order):
             members = [n for n in rows if n == "pooled" or groups.get(n, "") == group]
             found = [self._group(name, rows.pop(name)) for name in members if name in rows]
             yield from self._plots(found, group or "tasks")
@@ -281,7 +290,7 @@ class Sections:
         if self.group is None and len(self._scopes()) < 2:
             return None
         runs, labels = [s.run for s in self.studies], [s.label for s in self.studies]
-        found = group_runs(runs, labels, fact=fact)
+        found = group_runs(runs, labels, fact=fact, adjust=self.adjust)
         tables = (model_table(found, runs, labels), score_table(found), difference_table(found))
         return {
             "heading": "Generalists and specialists" if found.fact == "scope" else

@@ -15,7 +15,7 @@ from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.measured import NOTHING_MEASURED, Measured
 from mubench_gen.scores.metadata import facts_of
 from mubench_gen.scores.metrics import ChosenMetric
-from mubench_gen.scores.score import Score, Scores, score
+from mubench_gen.scores.score import Score, Scores
 from mubench_gen.storage.records import Record
 
 _ALPHA = re.compile(r"@(?:base|[-\d.e]+)$")  # sweeps name their models FINETUNED@α
@@ -129,8 +129,8 @@ def study_run(
     records: Iterator[Record] | None = None,
 ) -> RunStatistics:
     """Read a run. Does not check that its records have the fields `by`. `records`: its own."""
-    tally = _Tally(BreakdownTally(by))
-    scores = score(tally.watched(run.records() if records is None else records))
+    tally = _Tally(BreakdownTally(by, run.clustering))
+    scores = run.score(tally.watched(run.records() if records is None else records))
     vars(run)["scores"] = scores  # so that whoever asks the run for them does not read it again
     return RunStatistics(
         number=number,

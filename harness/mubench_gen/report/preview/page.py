@@ -11,7 +11,6 @@ from pathlib import Path
 from mubench_gen.console.outlet import blank, printable
 from mubench_gen.report.html.place import check_page_path, write_text
 from mubench_gen.report.html.static import html_table, static_page
-from mubench_gen.report.html.svg import tag
 from mubench_gen.report.preview.gathered import Preview, Previewed
 
 _AS_THEY_ARE = "nothing: shown as the file is"
@@ -117,12 +116,12 @@ def _histogram(one: Previewed) -> str:
     equal = one.histogram[0] == one.histogram[1] == one.histogram[2]
     bands = [("grey", one.histogram[0])] if equal else zip(_COLOURS, one.histogram, strict=True)
     top = max((share for band in one.histogram for share in band), default=0.0) or 1.0
-    paths = [tag("path", d=_line(band, top), class_=name) for name, band in bands]
-    return tag(
-        "svg", "".join(paths), xmlns="http://www.w3.org/2000/svg", class_="hist", role="img",
-        viewBox=f"0 0 {len(one.histogram[0])} {_HEIGHT}", preserveAspectRatio="none",
-        aria_label=f"Histogram of {printable(one.name)}",
-    )  # fmt: skip
+    paths = [f'<path d="{_line(band, top)}" class="{name}"/>' for name, band in bands]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="hist" role="img" '
+        f'viewBox="0 0 {len(one.histogram[0])} {_HEIGHT}" preserveAspectRatio="none" '
+        f'aria-label="{escape(f"Histogram of {printable(one.name)}")}">{"".join(paths)}</svg>'
+    )
 
 
 def _line(shares: Sequence[float], top: float) -> str:

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from mubench_gen.data import open_dataset
 from mubench_gen.errors import ImageError, RunFolderError
-from mubench_gen.images.microscope import family_of, make_policy
 from mubench_gen.runs.interchange.environment import environment, licences
 from mubench_gen.runs.interchange.public import Public
 from mubench_gen.runs.kept_images import IMAGES, keep_as
@@ -26,7 +24,6 @@ from mubench_gen.scores.measured import Measured
 from mubench_gen.storage.records import counted_lines, to_line
 from mubench_gen.storage.run_folder import MANIFEST, RECORDS, SCORES, sealed_text
 from mubench_gen.storage.scratch import Scratch
-from mubench_gen.types import Image
 
 _BEGINNING = (1980, 1, 1, 0, 0, 0)  # of time, in a ZIP file
 _MODE = 0o100644 << 16
@@ -94,7 +91,7 @@ def _write(run: Run, file: IO[bytes], name: str, *, images: bool) -> tuple[int, 
         ):
             add(member, iter([_text(public.document(document))]))
         count = 0
-        for image in _images(run) if images else ():
+        for image in run.images() if images else ():
             with suppress(ImageError):
                 add(f"{IMAGES}/{keep_as(image)}", iter([image.file_bytes]))
                 count += 1
@@ -111,21 +108,6 @@ def _records(run: Run, public: Public) -> Iterator[bytes]:
 def _scores(run: Run) -> dict[str, Any]:
     measured: Measured = run.measured()
     return run.summary(measured=measured)
-
-
-def _images(run: Run) -> Iterator[Image]:
-    """The images of the data that records show, each once."""
-    wanted = {record["image_sha256"] for record in run.outcomes()} - {None}
-    settings = run.manifest["settings"]
-    policy = make_policy(
-        {"policy": family_of(run.manifest.get("image_policy"))}, seed=settings.get("seed", 0)
-    )
-    outside = bool(settings.get("allow_outside"))
-    for row in open_dataset(settings["data"], policy, partial=True, outside=outside):
-        with suppress(ImageError):
-            if row.image.sha256 in wanted:
-                wanted.discard(row.image.sha256)
-                yield row.image
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.console.outlet import blanked
 from mubench_gen.runs.results import Run
 from mubench_gen.runs.shown_images import read_shown_images
+from mubench_gen.storage.records import Record
 
 # An absolute path of two names or more, by its last name; not the rest of a URL.
 _PATH = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"<>|:]+/)+([^/\s'\"<>|:]*)")
@@ -73,3 +76,21 @@ def _places(run: Run) -> Iterator[str]:
     for place in (run.dir, Path.home()):
         yield str(place)
         yield os.path.realpath(place)
+
+
+@dataclass(frozen=True)
+class PublicRun(Run):
+    """A run as anybody may see it: what formats of other programs are made of."""
+
+    @cached_property
+    def _public(self) -> Public:
+        return Public(Run(self.dir))
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._public.document(Run(self.dir).manifest)
+        return found
+
+    def records(self) -> Iterator[Record]:
+        """The records that count, without secrets and private paths."""
+        return map(self._public.record, super().records())

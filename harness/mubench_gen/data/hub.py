@@ -1,0 +1,161 @@
+"""The hub: which checkpoints its cache holds whole, and whether it can be reached at all.
+
+The hub's own client tries each file for minutes where there is no network. Here one request of a
+few seconds tells, before anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from mubench_gen.console.notes import note
+from mubench_gen.data.ubench import hub_cache
+from mubench_gen.errors import UsageError
+from mubench_gen.storage.paths import user_path
+
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
+_PATIENCE = 4.0  # seconds for the hub's answer, whatever it is
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """A checkpoint at hand: its folder, the files of its weights, and their bytes."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    size: int
+
+
+def cached_models(cache: Path | None = None) -> list[str]:
+    """The ids of the models that the hub's cache holds in part or whole."""
+    folder = hub_cache() if cache is None else cache
+    if not folder.is_dir():
+        return []
+    return sorted(
+        entry.name.removeprefix("models--").replace("--", "/")
+        for entry in folder.iterdir()
+        if entry.name.startswith("models--")
+    )
+
+
+def find_checkpoint(path: str) -> Cached | None:
+    """The checkpoint in that folder, or of that id in the cache; None where it isn't whole."""
+    own = user_path(path)
+    if own.is_dir():
+        return _cached(own)
+    snapshots = hub_cache() / f"models--{path.replace('/', '--')}" / "snapshots"
+    if not snapshots.is_dir():
+        return None
+    found = [_cached(folder) for folder in sorted(snapshots.iterdir())]
+    return next((cached for cached in found if cached is not None), None)
+
+
+def _cached(folder: Path) -> Cached | None:
+    files = [file for file in folder.rglob("*") if file.suffix in _WEIGHTS]
+    if not files or not all(file.is_file() for file in files):  # a link to what isn't there yet
+        return None
+    safe = [file for file in files if file.suffix == ".safetensors"]
+    chosen = tuple(safe or files)
+    return Cached(folder, chosen, sum(file.stat().st_size for file in chosen))
+
+
+def is_offline() -> bool:
+    """Whether the environment forbids the network to the hub's client."""
+    switches = (os.environ.get(name, "") for name in _OFFLINE)
+    return any(value.upper() in ("1", "ON", "YES", "TRUE") for value in switches)
+
+
+def require_checkpoint(path: str | Path) -> None:
+    """Return at once where a checkpoint can be opened: a folder, of the cache, or of the hub.
+
+    UsageError, within seconds, where it is neither here nor to be had. Where the cache has it and
+    the hub is out of reach, the hub's client is told not to try.
+    """
+    if user_path(path).is_dir():
+        return
+    cached = find_checkpoint(str(path)) is not None
+    if is_offline():
+        if not cached:
+            raise UsageError(unavailable(path, f"{_set_switch()} forbids the network"))
+        return
+    why = unreachable(endpoint())
+    if why is None:
+        return
+    if not cached:
+        raise UsageError(unavailable(path, f"the hub ({endpoint()}) cannot be reached: {why}"))
+    note(f"The hub ({endpoint()}) cannot be reached: {path} is opened from its cache.")
+    _stay_offline()
+
+
+def spare_retries() -> None:
+    """Have the hub's client use its cache alone, if the hub is out of reach: for what may be there
+    in part, and says itself what it lacks.
+    """
+    if not is_offline() and unreachable(endpoint()) is not None:
+        note(f"The hub ({endpoint()}) cannot be reached: what its cache holds is used.")
+        _stay_offline()
+
+
+def endpoint() -> str:
+    """The hub's address."""
+    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+
+
+@cache
+def unreachable(address: str) -> str | None:
+    """Why nothing answers at an address within a few seconds; None where anything does."""
+    told: list[str | None] = []
+    # A name is looked up without any limit of time: not waited for longer than this.
+    asking = threading.Thread(target=lambda: told.append(_silence(address)), daemon=True)
+    asking.start()
+    asking.join(_PATIENCE)
+    return told[0] if told else f"no answer within {_PATIENCE:.0f} s"
+
+
+def _silence(address: str) -> str | None:
+    import urllib.error
+    import urllib.request
+
+    try:
+        asked = urllib.request.Request(address, method="HEAD")
+        urllib.request.urlopen(asked, timeout=_PATIENCE).close()
+    except urllib.error.HTTPError as answer:  # of the hub, or of a proxy that cannot reach it
+        return None if answer.code < 500 else f"HTTP {answer.code}"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return str(getattr(reason, "strerror", None) or reason)
+    return None
+
+
+def unavailable(path: str | Path, why: str) -> str:
+    """What is wrong where a checkpoint is not here and not to be had, and what to do."""
+    return (
+        f"{path} is not in the hub's cache ({hub_cache()}), and {why}. Type where there is a "
+        f"network: hf download {path}; or copy that cache here from a machine that has it "
+        "(docs/howto/offline.md)."
+    )
+
+
+def _set_switch() -> str:
+    return next(name for name in _OFFLINE if os.environ.get(name))
+
+
+def _stay_offline() -> None:
+    """Have the hub's client of this process, imported or not yet, use its cache alone."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    imported = sys.modules.get("huggingface_hub.constants")
+    if imported is not None:
+        imported.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
+
+
+def has_token() -> bool:
+    """Whether there is a token for gated models; its value is not read."""
+    if os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN"):
+        return True
+    return (hub_cache().parent / "token").is_file()

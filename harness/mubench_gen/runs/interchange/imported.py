@@ -1,0 +1,317 @@
+"""Logs of other programs → a run folder on which scoring, reports and comparisons work."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.errors import DataError, RunFolderError
+from mubench_gen.parser.answer import answer_of
+from mubench_gen.plan.settings import make_settings
+from mubench_gen.runs.interchange.logs import (
+    choices,
+    eee,
+    inspect_log,
+    lm_eval,
+    mapped,
+    openai_batch,
+    vlmevalkit,
+)
+from mubench_gen.runs.interchange.logs.log import Log, LoggedItem
+from mubench_gen.runs.kept_images import IMAGES, suffix_of
+from mubench_gen.runs.results import Run
+from mubench_gen.storage.digests import sha256_of
+from mubench_gen.storage.records import Record, to_line
+from mubench_gen.storage.run_folder import FORMAT, RECORDS, settings_hash, write_manifest
+from mubench_gen.storage.scratch import Scratch
+
+# In the order in which a file is offered to them.
+READERS: Mapping[str, Any] = {
+    "inspect": inspect_log,
+    "eee": eee,
+    "openai-batch": openai_batch,
+    "lm-eval": lm_eval,
+    "vlmevalkit": vlmevalkit,
+}
+PROMPT = "imported"
+_UNKNOWN = ("prompt's template", "image policy", "weights", "versions of its packages")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A run that was made of a log, the number of its items, and what of the log it leaves out."""
+
+    run: Run
+    items: int
+    left_out: Mapping[str, int]
+
+
+def import_logs(
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    form: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    model: str | None = None,
+    facts: Mapping[str, str] | None = None,
+    command: Sequence[str] = (),
+) -> Imported:
+    """Make a run folder of one evaluation's log, which may be several files.
+
+    `form`: the log's program; by its content where None. `columns`: of `--map`. `model`: its name,
+    where the log has none. `facts`: about the model, for `--group`. DataError says at which line a
+    log is malformed; nothing is left behind then.
+    """
+    if out.exists():
+        raise RunFolderError(f"--out {out}: exists already; name a new folder.")
+    files = [file for path in paths for file in _files(path)]
+    mapped.check_map(columns or {})
+    reader = mapped if columns else READERS[form] if form else _reader(files)
+    log = reader.read(_own(files, reader), columns or {})
+    try:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with Scratch(out.absolute(), is_folder=True) as scratch:
+            name = model or log.model
+            found = _write_records(log, scratch.path, name)
+            if not found.items:
+                told = "; ".join(f"{n:,} {reason}" for reason, n in log.left_out.items())
+                raise DataError(
+                    f"{paths[0]}: holds no multiple-choice question with an answer"
+                    f"{f' ({told})' if told else ''}."
+                )
+            write_manifest(scratch.path, _manifest(log, files, name, found, facts or {}, command))
+            Run(scratch.path).write_scores()
+            scratch.become(out.absolute())
+    except OSError as error:
+        raise RunFolderError(f"--out {out}: cannot be written: {error.strerror}.") from None
+    run = Run(out)
+    run.write_scores()  # again, since scores.json names its folder
+    return Imported(run, found.items, dict(log.left_out))
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was met while the records were written."""
+
+    items: int = 0
+    readouts: set[str] = field(default_factory=set)
+    tasks: dict[str, None] = field(default_factory=dict)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(one for one in path.rglob("*") if one.is_file() and one.name[0] != ".")
+        known = [one for one in found if any(reader.reads(one) for reader in READERS.values())]
+        if not known:
+            raise DataError(f"{path}: holds no log that can be read here.")
+        return known
+    if not path.is_file():
+        raise DataError(f"There is no file {path}.")
+    return [path]
+
+
+def _reader(files: Sequence[Path]) -> Any:
+    for reader in READERS.values():
+        if any(reader.reads(file) for file in files):
+            return reader
+    raise DataError(
+        f"{files[0]}: is no log that is known here. Name its program with --from "
+        f"{'|'.join(READERS)}, or its columns with --map reply=COLUMN,answer=COLUMN,options=A+B+C."
+    )
+
+
+def _own(files: Sequence[Path], reader: Any) -> Sequence[Path]:
+    """The files that the reader reads; a batch's table of right answers is of any kind."""
+    if reader in (mapped, openai_batch):
+        return files
+    return [file for file in files if reader.reads(file)] or files
+
+
+def _write_records(log: Log, folder: Path, model: str) -> _Found:
+    found = _Found()
+    repeats: Counter[str] = Counter()
+    with (folder / RECORDS).open("wb") as file:
+        for logged in log.items:
+            digest = _keep(logged, folder)
+            record = make_record(logged, log, model, digest, repeats)
+            file.write(to_line(record))
+            found.items += 1
+            found.readouts.add(record["readout"])
+            found.tasks[record["task"]] = None
+    return found
+
+
+def make_record(
+    logged: LoggedItem, log: Log, model: str, digest: str | None, repeats: Counter[str]
+) -> Record:
+    """The record of an item of a log, read by our parser; `theirs` has the other's verdict."""
+    task, dataset = (
+        logged.task or log.data or log.program,
+        logged.dataset or log.data or log.program,
+    )
+    item = logged.item or f"{dataset}/{logged.name}/{task}"
+    options = logged.options
+    prompt = "\n".join(text for _, text in logged.prompt)
+    readout = "parse" if logged.scores is None else "logprob"
+    labels = choices.labels_of(prompt, options)
+    answer = answer_of(
+        logged.reply,
+        logged.scores,
+        logged.finish_reason,
+        readout=readout,  # type: ignore[arg-type]
+        options=options,
+        labels=labels,
+        failed=logged.error is not None,
+    )
+    repeat = repeats[item]
+    repeats[item] += 1
+    order = list(range(len(options)))
+    failed = logged.error is not None
+    content = f"{model}\0{prompt}\0{digest}\0{options}\0{repeat}"
+    rare = {"reasoning": logged.reasoning, "alias": answer.alias}
+    return {
+        "id": f"{item}/{PROMPT}/{readout}/{'.'.join(map(str, order))}/{repeat}",
+        "key": hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:32],
+        "item": item,
+        "image_id": logged.image_id or logged.name,
+        "image_sha256": digest,
+        "dataset": dataset,
+        "task": task,
+        "meta": dict(logged.meta),
+        "plugin": log.program,
+        "model": model,
+        "prompt": PROMPT,
+        "prompt_sha256": hashlib.sha256(PROMPT.encode()).hexdigest(),
+        "readout": readout,
+        "options": list(options),
+        "labels": list(labels),
+        "order": order,
+        "gold": logged.gold,
+        "messages": _messages(logged, digest),
+        "reply": logged.reply,
+        "scores": None if logged.scores is None else list(logged.scores),
+        "tied": answer.tied,
+        "finish_reason": logged.finish_reason,
+        "status": answer.status,
+        "choice": answer.index,
+        "rule": answer.rule,
+        "span": None if answer.span is None else list(answer.span),
+        "correct": None if failed else answer.index == logged.gold,
+        "error": {"type": "ImportedError", "message": logged.error} if failed else None,
+        "usage": logged.usage,
+        "seconds": logged.seconds,
+        "question": logged.question,
+        "theirs": {"correct": logged.theirs.correct, "answer": logged.theirs.answer},
+        **{name: value for name, value in rare.items() if value is not None},
+    }
+
+
+def _messages(logged: LoggedItem, digest: str | None) -> list[dict[str, Any]]:
+    """The messages as records have them; the image stands in the last of a user."""
+    found = [
+        {"role": role, "content": [{"type": "text", "text": text}]} for role, text in logged.prompt
+    ]
+    if digest is not None and found:
+        found[-1]["content"] = [{"type": "image", "sha256": digest}, *found[-1]["content"]]
+    return found
+
+
+def _keep(logged: LoggedItem, folder: Path) -> str | None:
+    """Keep the item's image in the run's folder; its digest."""
+    if logged.image is None:
+        return logged.image_sha256
+    digest = hashlib.sha256(logged.image).hexdigest()
+    path = folder / IMAGES / f"{digest}{suffix_of(logged.image)}"
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists():
+        path.write_bytes(logged.image)
+    return digest
+
+
+def _manifest(
+    log: Log,
+    files: Sequence[Path],
+    model: str,
+    found: _Found,
+    facts: Mapping[str, str],
+    command: Sequence[str],
+) -> dict[str, Any]:
+    settings = _settings(log, model, found)
+    sampling = {name: value for name, value in log.sampling.items() if value is not None}
+    unknown = [
+        *log.unknown,
+        *_UNKNOWN,
+        *(name for name in ("temperature", "max_tokens") if name not in sampling),
+    ]
+    if not log.version:
+        unknown.append("version")
+    digests = {file.name: sha256_of(file) for file in files}
+    return {
+        "format": FORMAT,
+        "id": f"{log.program}-{settings_hash({**settings, 'files': digests})}",
+        "planned": found.items,
+        "imported": {
+            "program": log.program,
+            "version": log.version or None,
+            "files": digests,
+            "unknown": unknown,
+            "left_out": dict(log.left_out),
+        },
+        "settings": settings,
+        "content": {"data": None, "tasks": {}, "prompts": {}, "weights": None, "checkpoint": None},
+        "tasks": {task: {"title": task, "group": "imported"} for task in found.tasks},
+        "plugin": {
+            "name": log.program,
+            "distribution": None,
+            "version": log.version or None,
+            "kind": "generative",
+        },
+        "model": {"id": model, "revision": None, "weights_sha256": None, "facts": dict(facts)},
+        "engine": {"name": log.program, "arguments": {}, "deterministic": False},
+        "sampling": {**sampling, "repeats": 1},
+        "data": {"name": log.data or log.program, "revision": None, "digest": None, "rows": None},
+        "seed": None,
+        "sessions": [
+            {
+                "started": log.created,
+                "command": list(command),
+                "versions": {log.program: log.version} if log.version else {},
+                "hardware": {},
+            }
+        ],
+    }
+
+
+def _settings(log: Log, model: str, found: _Found) -> dict[str, Any]:
+    settings = make_settings(
+        {
+            "plugin": log.program,
+            "model": model,
+            "data": log.data or log.program,
+            "prompt": [PROMPT],
+            "readout": sorted(found.readouts),
+            "max_tokens": log.sampling.get("max_tokens") or None,
+        }
+    )
+    plain = settings.identity()
+    return {**plain, "tasks": list(found.tasks), "temperature": log.sampling.get("temperature")}
+
+
+def verdicts(records: Iterator[Record]) -> dict[str, Counter[str]]:
+    """How our reading and the other program's verdict agree, by the rule that decided ours."""
+    found: dict[str, Counter[str]] = {}
+    for record in records:
+        theirs = (record.get("theirs") or {}).get("correct")
+        if record["status"] == "error":
+            continue
+        pair = f"{_word(theirs)} {_word(record['correct'])}"
+        found.setdefault(record["rule"] or record["status"], Counter())[pair] += 1
+    return found
+
+
+def _word(right: bool | None) -> str:
+    return "unknown" if right is None else "right" if right else "wrong"

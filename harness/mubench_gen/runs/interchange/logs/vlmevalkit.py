@@ -1,0 +1,74 @@
+"""VLMEvalKit's predictions: XLSX, TSV or JSON with index, question, A, B, …, answer, prediction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.runs.interchange.logs import choices
+from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, TheirVerdict, entry
+from mubench_gen.runs.interchange.logs.rows import first_object, rows_of
+
+_SUFFIXES = (".xlsx", ".tsv", ".json", ".csv")
+_OWN = {"index", "question", "image", "answer", "prediction", "hit", "choice", "log", "category",
+        "split", "hint", "image_sha256", "item", "model", *choices.LETTERS}  # fmt: skip
+
+
+def reads(path: Path) -> bool:
+    """Whether a file has predictions of VLMEvalKit."""
+    if path.suffix.lower() not in _SUFFIXES:
+        return False
+    return path.suffix == ".xlsx" or {"index", "prediction"} <= first_object(path).keys()
+
+
+def read(paths: Sequence[Path], given: Mapping[str, str]) -> Log:
+    """The predictions of a model; its name is in a column, or before the first _ of the file's."""
+    left_out: Counter[str] = Counter()
+    first = first_object(paths[0])
+    ours = "image_sha256" in first and "item" in first
+    model, _, data = paths[0].stem.partition("_")
+    return Log(
+        program="mubench-gen" if ours else "vlmevalkit",
+        version="",
+        model=str(first.get("model") or model),
+        items=_items(paths, left_out),
+        left_out=left_out,
+        data=data or paths[0].stem,
+    )
+
+
+def _items(paths: Sequence[Path], left_out: Counter[str]) -> Iterator[LoggedItem]:
+    for path in paths:
+        data = path.stem.partition("_")[2] or path.stem
+        for where, row in rows_of(path):
+            with entry(where, left_out):
+                yield _item(row, data)
+
+
+def _item(row: Mapping[str, Any], data: str) -> LoggedItem:
+    question = str(row["question"])
+    options = choices.options_of(row, question)
+    hit = row.get("hit")
+    return LoggedItem(
+        name=str(row["index"]),
+        question=question,
+        options=options,
+        gold=choices.gold_of(row, options, row["answer"]),
+        reply="" if row["prediction"] is None else str(row["prediction"]),
+        theirs=TheirVerdict(
+            None if hit in (None, "") else bool(float(hit)), _told(row.get("choice"))
+        ),
+        prompt=(("user", question),),
+        image=choices.image_of(row),
+        image_sha256=_told(row.get("image_sha256")),
+        item=_told(row.get("item")) or "",
+        dataset=_told(row.get("split")) if _told(row.get("item")) else data,  # type: ignore[arg-type]
+        task=_told(row.get("category")) or data,
+        meta={k: v for k, v in row.items() if k not in _OWN and isinstance(v, (str, int, float))},
+    )
+
+
+def _told(value: Any) -> str | None:
+    return None if value in (None, "") else str(value)

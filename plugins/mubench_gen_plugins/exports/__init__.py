@@ -1,0 +1,53 @@
+"""Formats of other programs, each a plugin of its own; what they share of a record."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Record = Mapping[str, Any]
+
+
+def prompt_of(record: Record) -> str:
+    """All that the model was shown as text, message by message."""
+    parts = (part for message in record["messages"] for part in message["content"])
+    return "\n".join(part["text"] for part in parts if part["type"] == "text")
+
+
+def scored(run: Any) -> Iterator[Record]:
+    """The records with a truth value: without failed items and those that ask for boxes."""
+    return (r for r in run.records() if r["status"] != "error" and r["correct"] is not None)
+
+
+def left_out(one: Any) -> int:
+    """How many records of a run have no truth value."""
+    return sum(r["correct"] is None for r in one.run.outcomes())
+
+
+def told_left_out(count: int) -> list[str]:
+    """What a format says of the items that it leaves out."""
+    if not count:
+        return []
+    return [f"{count:,} items have no truth value (they failed, or ask for boxes): left out."]
+
+
+def chosen_text(record: Record) -> str:
+    """The option that the reply names, "" for none."""
+    return "" if record["choice"] is None else str(record["options"][record["choice"]])
+
+
+def started(manifest: Mapping[str, Any]) -> str:
+    """When the run was started, as ISO 8601; "" where that is not known."""
+    sessions = manifest["sessions"]
+    return str(sessions[0].get("started", "")) if sessions else ""
+
+
+def digest(*texts: str) -> str:
+    """The SHA-256 of texts in this order."""
+    return hashlib.sha256("".join(texts).encode("utf-8", "replace")).hexdigest()
+
+
+def strings(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Facts for formats whose values are texts; without those that are not known."""
+    return {str(name): str(value) for name, value in facts.items() if value is not None}

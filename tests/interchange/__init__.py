@@ -1,0 +1,1 @@
+"""Logs that other harnesses wrote of twelve questions, and what made them."""

@@ -1,0 +1,1 @@
+"""The questions, the endpoint that answers them, and the tasks of other harnesses."""

@@ -1,0 +1,370 @@
+"""`runs import`: logs that other harnesses wrote (interchange/README.md), as runs."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import re
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mubench_gen
+
+from .conftest import Here
+from .interchange.made.items import ITEMS, picture, write
+
+LOGS = Path(__file__).parent / "interchange" / "logs"
+LM_EVAL = LOGS / "samples_slides_2026-11-29T19-15-29.938692.jsonl"
+MODEL = """
+import mubench_gen
+from mubench_gen import GenerativeModel, ModelSpec
+
+REPLIES = {replies!r}
+
+class Known(GenerativeModel):
+    def generate(self, requests):
+        return [next(r for q, r in REPLIES if q in request.text) for request in requests]
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    return [ModelSpec("mock", Known)]
+"""
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> mubench_gen.Run:
+    """A run of ours on the same questions, its model the one behind the mock endpoint."""
+    write(tmp_path / "slides")
+    plugin = tmp_path / "known.py"
+    plugin.write_text(MODEL.format(replies=[(question, reply) for question, _, _, reply in ITEMS]))
+    return mubench_gen.evaluate(
+        plugin=str(plugin), data=str(tmp_path / "slides"), run_dir=tmp_path / "ours"
+    )
+
+
+def imported(here: Here, *words: str | Path, out: str = "theirs") -> mubench_gen.Run:
+    outcome = here("runs", "import", *words, "--out", out)
+    assert outcome.code == 0, outcome.err
+    return mubench_gen.load_run(out)
+
+
+def verdicts(run: mubench_gen.Run) -> Counter[tuple[Any, Any]]:
+    """(right by theirs, right by ours) of the items."""
+    return Counter((r["theirs"]["correct"], r["correct"]) for r in run.records())
+
+
+def by_question(run: mubench_gen.Run) -> dict[str, Any]:
+    return {r["question"]: r for r in run.records()}
+
+
+def check_items(run: mubench_gen.Run, count: int) -> None:
+    """The run has the first questions with their options, right answers and replies."""
+    found = by_question(run)
+    assert len(found) == count
+    for question, options, gold, reply in ITEMS:
+        if question not in found and count < len(ITEMS):
+            continue
+        record = found[question]
+        assert record["options"] == options
+        assert record["gold"] == gold
+        assert record["reply"] == reply
+
+
+def test_samples_of_lm_eval_are_read_as_it_wrote_them(here: Here) -> None:
+    run = imported(here, LM_EVAL)
+    check_items(run, 12)
+    assert verdicts(run) == {(True, True): 4, (False, False): 3, (False, True): 5}
+    source = run.manifest["imported"]
+    assert (source["program"], source["version"]) == ("lm-eval", "0.4.13")
+    assert run.manifest["model"]["id"] == "mock"
+    assert run.manifest["sampling"]["max_tokens"] == 64
+    assert list(source["files"]) == [LM_EVAL.name]
+    assert "prompt's template" in source["unknown"]
+
+
+def test_samples_of_lmms_eval_are_read_although_it_logs_no_documents(here: Here) -> None:
+    run = imported(here, LOGS / "lmms")
+    found = by_question(run)
+    for question, options, gold, reply in ITEMS:
+        assert found[question]["options"] == options
+        assert (found[question]["gold"], found[question]["reply"]) == (gold, reply)
+    assert run.manifest["imported"]["program"] == "lmms-eval"
+    assert run.manifest["sampling"]["max_tokens"] == 64
+
+
+def test_a_log_that_keeps_what_a_filter_left_says_so(here: Here) -> None:
+    run = imported(here, LOGS / "lmms-filtered")
+    assert verdicts(run) == {(True, True): 4, (False, False): 8}
+    assert any("before lmms-eval's filter" in one for one in run.manifest["imported"]["unknown"])
+
+
+@pytest.mark.parametrize(("name", "count"), [("slides.eval", 12), ("slides-inspect.json", 3)])
+def test_logs_of_inspect_are_read_as_it_wrote_them(here: Here, name: str, count: int) -> None:
+    if name.endswith(".eval"):
+        pytest.importorskip("pyarrow")
+    run = imported(here, LOGS / name)
+    check_items(run, count)
+    assert run.manifest["imported"]["version"] == "0.3.285"
+    if count == 12:
+        assert verdicts(run) == {(True, True): 2, (False, False): 3, (False, True): 7}
+    assert {len(list((run.dir / "images").iterdir()))} == {count}
+
+
+def test_log_likelihoods_of_options_choose_as_they_did_there(here: Here) -> None:
+    (log,) = (LOGS / "choice").glob("*.jsonl")
+    run = imported(here, log)
+    assert set(verdicts(run)) <= {(True, True), (False, False)}
+    assert {r["readout"] for r in run.records()} == {"logprob"}
+
+
+def test_both_verdicts_are_shown_by_the_rule_that_decided_ours(here: Here) -> None:
+    told = here("runs", "import", LM_EVAL, "--out", "theirs", "--json").document
+    assert told["items"] == 12
+    assert told["verdicts"]["declared_answer"]["right_by_ours_alone"] == 3
+    score = here("score", "theirs", "--json").document
+    assert score["verdicts"] == told["verdicts"]
+    assert "Verdicts of lm-eval" in here("score", "theirs").out
+
+
+def test_what_reads_runs_reads_imported_ones(here: Here) -> None:
+    imported(here, LM_EVAL, "--fact", "family=mock", "--fact", "domain=general")
+    imported(here, LOGS / "slides-inspect.json", "--fact", "domain=pathology", out="other")
+    assert "Imported from a log of lm-eval 0.4.13" in here("report", "theirs").out
+    page = here("report", "other", "--html", "page.html")
+    assert "3 images" in page.err
+    assert here("score", "theirs", "--audit", "5", "--out", "audit.csv").code == 0
+    grouped = here("report", "theirs", "other", "--group", "scope")
+    assert grouped.code == 0, grouped.err
+    assert here("runs", "verify", "theirs").code == 0
+    assert {one["kind"] for one in here("runs", "--folder", ".", "--json").document} == {"imported"}
+    assert here("runs", "rerun", "theirs").code == 2
+    assert here("eval", "--config", "theirs/manifest.json").code == 2
+    assert here("runs", "pack", "theirs").code == 0
+    assert here("report", "theirs.run.zip", "--json").document["planned"] == 12
+
+
+def test_an_imported_run_is_paired_with_ours_by_what_was_asked(
+    here: Here, ours: mubench_gen.Run
+) -> None:
+    imported(here, LM_EVAL)
+    pytest.importorskip("pyarrow")
+    imported(here, LOGS / "slides.eval", out="inspect")
+    found = here("compare", "theirs", "inspect", ours.dir, "--all-pairs", "--json")
+    assert found.code == 0, found.err
+    assert found.document["items"] == found.document["items_in_any"] == 12
+    assert sum("12 of 12 imported items are paired" in n for n in found.document["notes"]) == 2
+    pooled = [one for one in found.document["differences"] if one["part"] == "pooled"]
+    assert [one["difference"] for one in pooled] == [0.0, 0.0, 0.0]
+
+
+def changed(path: Path, change: Any) -> Path:
+    """A copy of a log whose rows were changed."""
+    rows = [json.loads(line) for line in LM_EVAL.read_text("utf-8").splitlines()]
+    rows = [change(number, row) for number, row in enumerate(rows)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def test_what_cannot_be_paired_is_said(here: Here, ours: mubench_gen.Run, tmp_path: Path) -> None:
+    def change(number: int, row: dict[str, Any]) -> dict[str, Any]:
+        doc = row["doc"]
+        if number == 0:  # another option
+            doc["choices"][2] = "Raman microscopy"
+        if number == 1:  # another picture
+            doc["image"] = base64.b64encode(picture(99 % 12 + 5)).decode()
+        if number == 2:  # the same in another order
+            doc["choices"].reverse()
+            doc["answer"] = len(doc["choices"]) - 1 - doc["answer"]
+            row["target"] = "ABCD"[doc["answer"]]
+        return row
+
+    imported(here, changed(tmp_path / "samples_slides.jsonl", change))
+    found = here("compare", ours.dir, "theirs", "--json")
+    assert found.code == 0, found.err
+    assert found.document["items"] == 10
+    (note,) = (n for n in found.document["notes"] if "imported items" in n)
+    assert "10 of 12" in note
+    assert "1 have options and a right answer that no item has there" in note
+    assert "1 show an image that no such item shows there" in note
+
+
+def test_items_that_fit_several_are_not_paired(here: Here, tmp_path: Path) -> None:
+    rows = [
+        {"id": i, "question": "Which?", "options": ["a cat", "a dog"], "answer": 0, "reply": "A"}
+        for i in range(2)
+    ]
+    for name in ("one", "two"):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps({**r, "id": f"{name}{r['id']}"}) + "\n" for r in rows))
+        imported(here, path, "--map", "reply=reply", out=f"run-{name}")
+    refused = here("compare", "run-one", "run-two")
+    assert refused.code == 2
+    assert "share no item" in refused.err
+
+
+@pytest.mark.parametrize("form", ["eee", "lm-eval", "vlmevalkit"])
+def test_our_own_exports_come_back_as_the_same_run(
+    here: Here, ours: mubench_gen.Run, form: str
+) -> None:
+    out = "mock_slides.tsv" if form == "vlmevalkit" else "out"
+    assert here("runs", "export", ours.dir, "--to", form, "--out", out).code == 0
+    run = imported(here, out)
+    assert run.scores.pooled == ours.scores.pooled
+    found = here("compare", ours.dir, "theirs", "--json").document
+    assert found["items"] == found["items_in_any"] == 12
+
+
+def test_xlsx_predictions_are_read(here: Here, ours: mubench_gen.Run) -> None:
+    pytest.importorskip("openpyxl")
+    words = ("--to", "vlmevalkit", "-o", "form=xlsx", "--out", "mock_slides.xlsx")
+    assert here("runs", "export", ours.dir, *words).code == 0
+    assert imported(here, "mock_slides.xlsx").scores.pooled == ours.scores.pooled
+
+
+def test_predictions_of_vlmevalkit_as_json_are_read(here: Here, tmp_path: Path) -> None:
+    write(tmp_path / "data")
+    with (tmp_path / "data" / "slides.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    for row, (_, _, _, reply) in zip(rows, ITEMS, strict=True):
+        row["prediction"] = reply
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    for name, content in (("mock_slides.json", rows), ("mock_columns.json", columns)):
+        (tmp_path / name).write_text(json.dumps(content))
+        run = imported(here, name, out=f"run-{name}")
+        check_items(run, 12)
+        assert run.manifest["model"]["id"] == "mock"
+        assert len(list((run.dir / "images").iterdir())) == 12
+
+
+def batch(folder: Path) -> list[Path]:
+    """The files of a batch on the twelve questions: requests, answers, right answers."""
+    asked, answered, right = [], [], []
+    for number, (question, options, gold, reply) in enumerate(ITEMS):
+        listed = "\n".join(f"{'ABCD'[i]}. {text}" for i, text in enumerate(options))
+        url = f"data:image/png;base64,{base64.b64encode(picture(number)).decode()}"
+        content = [
+            {"type": "text", "text": f"{question}\n{listed}"},
+            {"type": "image_url", "image_url": {"url": url}},
+        ]
+        messages = [{"role": "user", "content": content}]
+        name = {"custom_id": f"request-{number}"}
+        request = {"model": "mock", "temperature": 0, "messages": messages}
+        asked.append({**name, "method": "POST", "url": "/v1/chat/completions", "body": request})
+        message = {"role": "assistant", "content": reply}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        body = {"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 2}}
+        answered.append({**name, "response": {"status_code": 200, "body": body}, "error": None})
+        right.append({**name, "answer": "ABCD"[gold]})
+    answered[0] |= {"response": None, "error": {"code": "batch_expired", "message": "expired"}}
+    paths = []
+    for rows, file in ((answered, "output.jsonl"), (asked, "input.jsonl"), (right, "key.jsonl")):
+        paths.append(folder / file)
+        paths[-1].write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return paths
+
+
+def test_a_batch_is_joined_with_its_requests_and_right_answers(
+    here: Here, ours: mubench_gen.Run, tmp_path: Path
+) -> None:
+    paths = batch(tmp_path)
+    run = imported(here, *paths)
+    assert (run.scores.pooled.n, run.scores.pooled.n_errors) == (11, 1)
+    assert run.manifest["sampling"]["temperature"] == 0
+    found = here("compare", ours.dir, "theirs", "--json").document
+    assert any("12 of 12 imported items are paired" in note for note in found["notes"])
+    refused = here("runs", "import", *paths[:2], "--out", "without")
+    assert refused.code == 2
+    assert "what is right" in refused.err
+
+
+def test_any_table_is_read_by_a_map_of_its_columns(here: Here, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["nr", "ask", "one", "two", "three", "four", "gold", "output", "ok"])
+        for number, (question, options, gold, reply) in enumerate(ITEMS):
+            padded = [*options, ""][:4]
+            table.writerow([number, question, *padded, options[gold], reply, "yes"])
+    columns = "id=nr,question=ask,options=one+two+three+four,answer=gold,reply=output,correct=ok"
+    run = imported(here, path, "--map", columns, "--model", "mine")
+    check_items(run, 12)
+    assert verdicts(run)[True, True] == 9
+    assert run.manifest["model"]["id"] == "mine"
+    wrong = here("runs", "import", path, "--map", "replies=output", "--out", "x")
+    assert (wrong.code, "reply" in wrong.err) == (2, True)
+    missing = here("runs", "import", path, "--map", "reply=outputs", "--out", "x")
+    assert missing.code == 2
+    assert "output" in missing.err
+
+
+def test_what_is_no_multiple_choice_question_is_left_out_and_counted(
+    here: Here, tmp_path: Path
+) -> None:
+    def change(number: int, row: dict[str, Any]) -> dict[str, Any]:
+        if number < 2:
+            row["doc"].pop("choices")
+            row["arguments"] = {"gen_args_0": {"arg_0": "Describe the picture."}}
+        if number == 2:
+            row["target"] = row["doc"]["answer"] = "a quokka"
+        return row
+
+    path = changed(tmp_path / "samples_slides.jsonl", change)
+    told = here("runs", "import", path, "--out", "theirs")
+    assert told.code == 0, told.err
+    assert "2 entries are left out: without options" in told.out
+    assert "1 entries are left out: without one right option" in told.out
+    assert mubench_gen.load_run("theirs").manifest["imported"]["left_out"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda lines: [*lines[:4], lines[4][:90]], r":5: no valid JSON.*cut off"),
+        (lambda lines: [*lines[:2], b"[1, 2]\n"], ":3: is no JSON object"),
+        (lambda lines: [lines[0], lines[1].replace(b'"resps"', b'"resp"')], ":2: has no 'resps'"),
+        (lambda lines: [lines[0], b'{"doc_id": 1, "doc": []}\n'], ":2: has no "),
+    ],
+)
+def test_a_malformed_line_is_named_and_nothing_is_left_behind(
+    here: Here, tmp_path: Path, damage: Any, message: str
+) -> None:
+    path = tmp_path / "samples_slides.jsonl"
+    path.write_bytes(b"".join(damage(LM_EVAL.read_bytes().splitlines(keepends=True))))
+    before = sorted(tmp_path.rglob("*"))
+    refused = here("runs", "import", path, "--out", "theirs")
+    assert refused.code == 2
+    assert re.search(message, refused.err.replace("\n", " ")), refused.err
+    assert sorted(p for p in tmp_path.rglob("*") if "cache" not in p.parts) == before
+
+
+def test_damaged_logs_of_inspect_are_refused(here: Here, tmp_path: Path) -> None:
+    content = (LOGS / "slides.eval").read_bytes()
+    (tmp_path / "cut.eval").write_bytes(content[: len(content) // 2])
+    with zipfile.ZipFile(tmp_path / "unfinished.eval", "w") as archive:
+        archive.writestr("_journal/start.json", "{}")
+    text = (LOGS / "slides-inspect.json").read_text("utf-8")
+    (tmp_path / "cut.json").write_text(text[: len(text) // 2])
+    (tmp_path / "other.json").write_text('{"a": 1}')
+    for name in ("cut.eval", "unfinished.eval", "cut.json", "other.json", "nothing.jsonl"):
+        refused = here("runs", "import", name, "--out", "theirs")
+        assert refused.code == 2, name
+        assert name in refused.err
+        assert not Path("theirs").exists()
+
+
+def test_a_folder_that_is_there_is_left_as_it_is(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    refused = here("runs", "import", LM_EVAL, "--out", "theirs")
+    assert refused.code == 2
+    assert "exists already" in refused.err
+
+
+def test_no_key_of_a_server_is_in_a_fixture() -> None:
+    copied = [path for path in LOGS.rglob("*") if path.is_file()]
+    assert copied
+    assert not any(b"sk-canary" in path.read_bytes() for path in copied)
