@@ -24,15 +24,15 @@ NAV = {
               "notebooks/first-run.md", "notebooks/own-images.md", "tutorial.md", "faq.md"),
     "How to": (
         "howto/settings.md", "howto/own-data.md", "howto/own-prompt.md", "howto/server.md",
-        "howto/cluster.md", "howto/offline.md", "howto/doctor.md",
+        "howto/cluster.md", "howto/offline.md", "howto/doctor.md", "howto/exchange.md",
     ),
     "Models": (
         "plugins.md", "models.md", "contrastive.md", "engines.md", "servers.md", "conformance.md",
         "extending.md", "interpolation.md",
     ),
     "Data, tasks, scores": (
-        "data.md", "parser.md", "scorers.md", "statistics.md", "analysis.md", "ablations.md",
-        "localization.md",
+        "data.md", "parser.md", "scorers.md", "disagreement.md", "statistics.md", "analysis.md",
+        "ablations.md", "localization.md",
     ),
     "Tasks": tuple(task_pages.names()),
     "Reference": ("api.md", "commands.md", "settings.md", "architecture.md", "scale.md",

@@ -34,12 +34,13 @@ Examples:
   mubench-gen runs import samples_slides_2026-11-29.jsonl --out runs/theirs --fact family=llava
   mubench-gen runs import answers.csv --map reply=output,options=A+B+C,answer=gold --out runs/theirs
 """
+_DEFAULT = Path("runs")
 _FORMATS = "eee, hf, inspect, lm-eval, vlmevalkit, or another plugin's (PLUGIN, PLUGIN:FORMAT)."
 
 
 @click.group("runs", cls=Subcommands, invoke_without_command=True, epilog=_EXAMPLES)
 @click.option(
-    "--folder", type=PATH, default=Path("runs"), metavar="DIR", help="The folder to list. [runs]"
+    "--folder", type=PATH, default=_DEFAULT, metavar="DIR", help="The folder to list. [runs]"
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
@@ -50,7 +51,7 @@ def command(ctx: click.Context, folder: Path, as_json: bool) -> None:
     from mubench_gen.cli.tables import print_json, print_table
     from mubench_gen.runs.listing import listed
 
-    found = list(listed(folder))
+    found = list(listed(folder)) if folder != _DEFAULT or folder.is_dir() else []
     if as_json:
         print_json([one.as_dict() for one in found])
         return

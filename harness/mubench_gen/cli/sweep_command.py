@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.cli.inference_options import adjust_option
 from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
@@ -18,6 +19,7 @@ from mubench_gen.plan.options import OPTIONS
 if TYPE_CHECKING:
     from mubench_gen.interpolation.sweep.frontier import Frontier
     from mubench_gen.interpolation.sweep.sweep import Sweep, SweepResult
+    from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
 \b
@@ -39,7 +41,8 @@ The same command again resumes; α may be added. Exit code 0: all done; 2: somet
 _OWN = {
     "The sweep": (
         "--plugin", "--base", "--finetuned", "--alpha", "--in-domain", "--method", "--include",
-        "--exclude", "--accept-vocabulary", "--run-dir", "--html", "--svg", "--plan", "--json",
+        "--exclude", "--accept-vocabulary", "--adjust", "--run-dir", "--html", "--svg", "--plan",
+        "--json",
     )
 }  # fmt: skip
 _NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric"}
@@ -89,6 +92,7 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 @click.option(
     "--accept-vocabulary", is_flag=True, help="Continue although the tokenizers' tokens differ."
 )
+@adjust_option
 @setting_option(
     "run_dir",
     "--sweep-dir",
@@ -127,6 +131,7 @@ def command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     accept_vocabulary: bool,
+    adjust: Adjust,
     html: Path | None,
     svg: Path | None,
     planning: bool,
@@ -169,7 +174,9 @@ def command(
             accept_vocabulary=accept_vocabulary,
         )
         command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
-        result = None if planning else run_sweep(sweep, command_line, progress=True)
+        result = None
+        if not planning:
+            result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
     if result is None:
         return _plan(sweep, as_json=as_json)
     _write_pages(result, html, svg)
