@@ -160,8 +160,8 @@ def test_a_plan_of_a_sweep_counts_items_and_asks_nothing(here: Here, cells: Path
     pytest.importorskip("transformers")
     done = here(
         "sweep", "--plugin", "tiny", "--base", "clip", "--finetuned", "clip-finetuned", "--alpha",
-        "0,0.5,1", "--in-domain", "modality", "--prompt", "caption-question", "--data", cells, "--plan",
-        "--json", "--run-dir", "s",
+        "0,0.5,1", "--in-domain", "modality", "--prompt", "caption-question", "--data", cells,
+        "--plan", "--json", "--run-dir", "s",
     )  # fmt: skip
     assert done.code == 0, done.err
     assert done.document["items"] == {"0": 6, "0.5": 6, "1": 6}
