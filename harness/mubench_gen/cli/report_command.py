@@ -164,9 +164,10 @@ def _write_page(first: Path, runs: Sequence[Run], wanted: Wanted) -> None:
     from mubench_gen.cli import plugin_sections
     from mubench_gen.console.notes import note
     from mubench_gen.report.html import MOST_ITEMS, check_page_path, write_page
+    from mubench_gen.runs.packs import refuse_pack
 
     if not wanted.html:
-        runs[0].check_own()
+        refuse_pack(runs[0].dir)
     path = Path(wanted.html) if wanted.html else first / _IN_THE_RUN
     check_page_path(path)
     metrics = chosen(wanted.metric)

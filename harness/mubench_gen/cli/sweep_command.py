@@ -18,7 +18,7 @@ from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
     from mubench_gen.interpolation.sweep.frontier import Frontier
-    from mubench_gen.interpolation.sweep.sweep import SweepResult
+    from mubench_gen.interpolation.sweep.sweep import Sweep, SweepResult
     from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
@@ -41,8 +41,8 @@ The same command again resumes; α may be added. Exit code 0: all done; 2: somet
 _OWN = {
     "The sweep": (
         "--plugin", "--base", "--finetuned", "--alpha", "--in-domain", "--method", "--include",
-        "--exclude", "--accept-vocabulary", "--adjust", "--run-dir", "--html",
-        "--svg", "--json",
+        "--exclude", "--accept-vocabulary", "--adjust", "--run-dir", "--html", "--svg", "--plan",
+        "--json",
     )
 }  # fmt: skip
 _NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric"}
@@ -110,6 +110,9 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     metavar="FILE",
     help="Also write the figure alone.",
 )
+@click.option(
+    "--plan", "planning", is_flag=True, help="Ask nothing: print how many items each α would take."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option(
     "--config",
@@ -131,6 +134,7 @@ def command(
     adjust: Adjust,
     html: Path | None,
     svg: Path | None,
+    planning: bool,
     as_json: bool,
     **flags: Any,
 ) -> int:
@@ -170,7 +174,11 @@ def command(
             accept_vocabulary=accept_vocabulary,
         )
         command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
-        result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
+        result = None
+        if not planning:
+            result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
+    if result is None:
+        return _plan(sweep, as_json=as_json)
     _write_pages(result, html, svg)
     if as_json:
         print_json(result.as_dict())
@@ -178,6 +186,28 @@ def command(
         _show(result.frontier, _title(result))
     note(f"Sweep folder: {sweep.folder}")
     return 3 if result.n_errors else 0
+
+
+def _plan(sweep: Sweep, *, as_json: bool) -> int:
+    """Print what a sweep would ask, and ask nothing."""
+    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.interpolation.sweep.frontier import named
+    from mubench_gen.plan.items import planned
+
+    sweep.plan.model.close()
+    items = {named(alpha): planned(plan) for alpha, plan in sweep.plans.items()}
+    total = sum(items.values())
+    if as_json:
+        print_json({"sweep_dir": str(sweep.folder), "items": items, "total": total})
+        return 0
+    rows = [[alpha, f"{n:,}"] for alpha, n in items.items()]
+    print_table(
+        ["α", "items"],
+        rows,
+        title=f"{sweep.folder}: {total:,} items, no request was sent",
+        right=[1],
+    )
+    return 0
 
 
 def _title(result: SweepResult) -> str:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 
+from mubench_gen.parser.keys import heads_of, key_of, letters_of, short_of
 from mubench_gen.parser.labels import LabelSet, default_labels, label_set
-from mubench_gen.parser.text import fold, lower, strip_markup
-from mubench_gen.parser.tokens import Tokens, join, squeezed, words_of
-from mubench_gen.parser.words import NUMBERS, beginnings
+from mubench_gen.parser.tokens import Tokens, join
 
-_PLAIN = re.compile(r"[A-Za-z ]+")  # an option of words alone is split without `_TOKEN`
-_ARTICLES = ("the", "a", "an")
-_VERBS = ("is", "are", "was", "has", "and", "or")  # "A is closer": no article
 _META = re.compile(
     r"(?:none|neither|all)(?: of)?(?: (?:the|these|those|them|above|option|other|choice|answer"
     r"|given|listed|provided|two))*"
@@ -29,63 +25,8 @@ SPECIES = re.compile(r"([A-Z])[a-z]{2,} ([a-z]{2,}(?:us|is|i|um|ae|ens|ans|ys|a|
 _ACRONYM = 4  # an alias of so few capitals counts only in capitals: "IF" is no "if"
 
 
-@lru_cache(maxsize=8192)
-def _key(option: str) -> str:
-    """An option as " token token ", without a leading article."""
-    if _PLAIN.fullmatch(option):
-        words = option.lower().split()
-    else:
-        words = words_of(lower(strip_markup(fold(option))))
-    if len(words) > 1 and words[0] in _ARTICLES and words[1] not in _VERBS:
-        words = words[1:]
-    return join(words) if words else ""
-
-
 def _denials(key: str) -> Iterator[str]:
     return (f" {word}{key}" for word in ("not", "no", "non", "absence of"))
-
-
-@lru_cache(maxsize=8192)
-def _short(key: str) -> str:
-    """A key squeezed."""
-    return squeezed(key.split())
-
-
-class _Anything:
-    """Contains every character."""
-
-    def __contains__(self, character: object) -> bool:
-        return True
-
-
-def _initials(texts: Iterable[str]) -> Container[str]:
-    """The first letters that replies may write these texts with."""
-    found: set[str] = set()
-    for text in texts:
-        text = text.lstrip(" ([{\"'*")
-        letter = text[:1].lower()
-        if letter in "at" and text[:4].lower().startswith(("a ", "an ", "the ")):
-            letter = ""
-        numbered = text.split(" ", 1)[0].lower() in NUMBERS
-        if numbered or not ("a" <= letter <= "z"):  # marks and articles need a closer look, too
-            return _Anything()
-        found.update("eoa" if letter == "e" else letter)  # oedema, aesthetic
-    return found
-
-
-def text_key(text: str) -> str:
-    """What texts have in common that are read as one: "Bright-field" and "bright field"."""
-    return _short(_key(text))
-
-
-@lru_cache(maxsize=8192)
-def _heads(key: str) -> tuple[str, ...]:
-    """How a key begins as a reply would write it; nothing for numbers, which may be words."""
-    if not key:
-        return ("\0",)
-    if key[1].isdigit():
-        return ("",)
-    return beginnings(key.split(" ", 2)[1])
 
 
 class Choices:
@@ -100,8 +41,11 @@ class Choices:
         "_cased",
         "_further",
         "_heads",
-        "_initials",
+        "_heads_by",
         "_keys",
+        "_letters",
+        "_lowered",
+        "_near",
         "_owned",
         "_squeezed",
         "_texts",
@@ -120,24 +64,31 @@ class Choices:
         self._aliases = aliases
         self._cased: dict[str, str] = {}  # key → what a text must begin with: "IF", "E."
         self._heads: tuple[str, ...] | None = None
-        self._initials: Container[str] | None = None
+        self._letters: list[tuple[str, Container[str]]] | None = None
+        self._near: dict[str, Sequence[str]] = {}
+        self._heads_by: dict[str, tuple[str, ...]] = {}
         self._further: bool | None = None
+        self._lowered: str | None = None
         self._keys: tuple[str, ...] | None = None
         self._texts: dict[str, int] | None = None
         self._owned: dict[int, list[str]] = {}
         self._squeezed: dict[str, int] | None = None
         self._by_length: list[str] | None = None
 
+    def written(self) -> Iterator[str]:
+        """The options' texts and their aliases, as they are written."""
+        return chain(self.options, *self._aliases)
+
     @property
     def keys(self) -> tuple[str, ...]:
         """The options' texts as " token token "; "" where a text has no token."""
         if self._keys is None:
-            self._keys = tuple(map(_key, self.options))
+            self._keys = tuple(map(key_of, self.options))
         return self._keys
 
     def key(self, index: int) -> str:
         """The key of one option; most replies need only one."""
-        return self._keys[index] if self._keys is not None else _key(self.options[index])
+        return self._keys[index] if self._keys is not None else key_of(self.options[index])
 
     @property
     def texts(self) -> dict[str, int]:
@@ -155,17 +106,17 @@ class Choices:
         further: dict[str, set[int]] = {}
         for index, aliases in enumerate(self._aliases):
             for alias in aliases:
-                key = _key(alias)
+                key = key_of(alias)
                 if key and key not in texts:
                     further.setdefault(key, set()).add(index)
                     if alias.isupper() and alias.isalpha() and len(alias) <= _ACRONYM:
-                        self._cased[_short(key)] = alias
+                        self._cased[short_of(key)] = alias
         for index, option in enumerate(self.options):
-            species = SPECIES.fullmatch(option)
+            species = SPECIES.fullmatch(option) if option.count(" ") == 1 else None
             key = join([species[1].lower(), species[2]]) if species else ""
             if species and key not in texts:
                 further.setdefault(key, set()).add(index)
-                self._cased[_short(key)] = f"{species[1]}."
+                self._cased[short_of(key)] = f"{species[1]}."
         return {key: min(named) for key, named in further.items() if len(named) == 1}
 
     @property
@@ -174,7 +125,7 @@ class Choices:
         if self._squeezed is None:
             self._squeezed = {}
             for key, index in self.texts.items():
-                short = _short(key)
+                short = short_of(key)
                 known = self._squeezed.setdefault(short, index)
                 if known != index and key in self.keys:
                     self._squeezed[short] = -1
@@ -185,7 +136,7 @@ class Choices:
         found = self._owned.get(index)
         if found is None:
             key = self.key(index)
-            found = [_short(key)] if key else []
+            found = [short_of(key)] if key else []
             if self.further:
                 found += [k for k in self.by_length if self.squeezed[k] == index and k not in found]
             self._owned[index] = found
@@ -195,20 +146,22 @@ class Choices:
     def further(self) -> bool:
         """Whether an option may be written otherwise than by its text."""
         if self._further is None:
-            self._further = bool(self._aliases) or any(map(SPECIES.fullmatch, self.options))
+            self._further = bool(self._aliases) or any(
+                option.count(" ") == 1 and SPECIES.fullmatch(option) for option in self.options
+            )
         return self._further
 
     def read(self, tokens: Tokens) -> int | None:
         """The option that these tokens are the text of, -1 if they are of several, else None."""
         if tokens.joined in self.texts:
             return self.texts[tokens.joined]
-        return self.squeezed.get(_short(tokens.joined))
+        return self.squeezed.get(short_of(tokens.joined))
 
     def alias_in(self, text: str, index: int) -> str | None:
         """The alias by which a text names the option, None if it is the option's own text."""
-        key = _short(_key(text))
+        key = short_of(key_of(text))
         for alias in self._aliases[index] if self._aliases else ():
-            if _short(_key(alias)) == key != _short(self.key(index)):
+            if short_of(key_of(alias)) == key != short_of(self.key(index)):
                 return alias
         return None
 
@@ -227,31 +180,53 @@ class Choices:
     def heads(self) -> tuple[str, ...]:
         """The beginnings of all texts: a cheap test before a reply is tokenised."""
         if self._heads is None:
-            self._heads = tuple({head for key in self.texts for head in _heads(key)})
+            self._heads = tuple({head for key in self.texts for head in heads_of(key)})
         return self._heads
 
     @property
-    def initials(self) -> Container[str]:
-        """What an option's text may begin with, at a glance."""
-        if self._initials is None:
-            self._initials = _initials(chain(self.options, *self._aliases))
-        return self._initials
+    def lowered(self) -> str:
+        """All that an option may be written as, in lower case."""
+        if self._lowered is None:
+            self._lowered = "\n".join(self.written()).lower()
+        return self._lowered
+
+    def near(self, letter: str) -> Sequence[str]:
+        """The texts and aliases that a reply may begin with that letter."""
+        known = self._near.get(letter)
+        if known is None:
+            if self._letters is None:
+                self._letters = [(text, letters_of(text)) for text in self.written()]
+            known = [text for text, letters in self._letters if letter in letters]
+            self._near[letter] = known
+        return known
+
+    def _near_heads(self, letter: str) -> tuple[str, ...]:
+        """How the texts that may begin with a letter begin."""
+        known = self._heads_by.get(letter)
+        if known is None:
+            heads = {head for text in self.near(letter) for head in heads_of(key_of(text))}
+            if any(map(SPECIES.match, self.near(letter))):
+                heads.add(letter)
+            known = self._heads_by[letter] = tuple(heads)
+        return known
 
     def may_start(self, lowered: str, at: int, index: int | None = None) -> bool:
         """Whether the text of an option (of `index`, or of any) may begin at `at`."""
         skipped = _SKIP.match(lowered, at)
         at = skipped.end() if skipped else at
         letter = lowered[at : at + 1]
-        initials = self._initials or self.initials
-        if letter in initials and lowered.startswith(self._heads_of(index), at):
+        if lowered.startswith(self._heads_of(index, letter), at):
             return True
         article = _ARTICLE.match(lowered, at) if letter in _ARTICLE_LETTERS else None
-        if article is None or lowered[article.end() : article.end() + 1] not in initials:
+        if article is None:
             return False
-        return lowered.startswith(self._heads_of(index), article.end())
+        at = article.end()
+        return lowered.startswith(self._heads_of(index, lowered[at : at + 1]), at)
 
-    def _heads_of(self, index: int | None) -> tuple[str, ...]:
-        return self.heads if index is None or self.further else _heads(self.key(index))
+    def _heads_of(self, index: int | None, letter: str) -> tuple[str, ...]:
+        if index is None or self.further:
+            return self._near_heads(letter)
+        return heads_of(self.key(index)) if self.near(letter) else ()
 
     def opposite(self, index: int) -> int | None:
         """The option that is the denial of this one: "not X" of "X"."""

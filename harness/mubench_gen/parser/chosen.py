@@ -10,7 +10,7 @@ from mubench_gen.parser.repeated_options import listed, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict, occurrences
 from mubench_gen.parser.target import NOT, target_at
 
-_CHOOSES = (
+CHOOSES = (
     "choose", "chose", "select", "selected", "pick", "picked", "go with", "going with", "opt for",
     "go for", "vote for", "prefer", "settle on", "settle for", "decide on", "decide for",
     "lean towards", "leaning towards", "lean toward", "in favor of", "in favour of",
@@ -31,7 +31,11 @@ _MISTAKEN = re.compile(
     r"\b(?:mistake|tempt\w*|avoid|wrong|wrongly|don't|not|never|can't|cannot|many|some|others|people"
     r"|students)\b[^.\n;,]{0,30}$"
 )
-_RETRACTS = (
+_MISTAKEN_WORDS = (  # one is in every match
+    "mistake", "tempt", "avoid", "wrong", "don't", "not", "never", "can't", "many", "some",
+    "others", "people", "students",
+)  # fmt: skip
+RETRACTS = (
     "wait", "actually", "correction", "scratch that", "second thought", "i mean", "i meant",
     "correct myself", "correct that", "no,", "moment", "pardon", "perdón",
 )  # fmt: skip
@@ -43,7 +47,9 @@ _CHANGED = re.compile(
     r"|now (?:i )?(?:say|think|believe|choose|pick|prefer|go with)"
     r"|(?:i'd|i would|i) rather say)(?:,? (?:it is|it's|that it is|this is))?\s"
 )
-_CHANGE_WORDS = re.compile("chang|revis|correct|switch|updat|amend|now |rather say")
+# One is in every match.
+CHANGE_WORDS = ("chang", "revis", "correct", "switch", "updat", "amend", "now ", "rather say")
+_CHANGE_STARTS = (*CHANGE_WORDS[:-1], "i'd rather say", "i would rather say", "i rather say")
 _CJK_RETRACTS = ("不对", "不對", "等等", "更正", "いや", "訂正")
 # What may come between a retraction and the label: pauses, and words that introduce it.
 _POINTING = re.compile(
@@ -58,16 +64,14 @@ _STRICT = re.compile(r"[)\]\"']*\s*(?:[.!,;:\n)\]]|$|as\b|because|项|选项|sin
 def chosen(reply: ReplyText) -> Iterator[Verdict]:
     """ "I would choose B", "Therefore, B.", "选B". Needs a label, because the words are common."""
     low = reply.low
-    cues = _CHOOSES if low.isascii() else _CHOOSES + _CJK_CHOOSES
+    cues = CHOOSES if low.isascii() else CHOOSES + _CJK_CHOOSES
     for cue in cues:
         if cue not in low:
             continue
         for start, end in occurrences(reply, cue):
             if cue.isascii() and _inside_word(low, start, end):
                 continue
-            if _MISTAKEN.search(low, max(0, start - 48), start):
-                continue
-            if _CASE.search(low, max(0, start - 120), start):
+            if _is_mistaken(low, start) or _is_case(low, start):
                 continue
             if cue == "so" and _LIKEWISE.match(low, end):
                 continue
@@ -77,10 +81,22 @@ def chosen(reply: ReplyText) -> Iterator[Verdict]:
                 break
 
 
+def _is_mistaken(low: str, start: int) -> bool:
+    before = low[max(0, start - 48) : start]
+    return any(word in before for word in _MISTAKEN_WORDS) and bool(
+        _MISTAKEN.search(low, max(0, start - 48), start)
+    )
+
+
+def _is_case(low: str, start: int) -> bool:
+    left = max(0, start - 120)
+    return low.find("if ", left, start) >= 0 and bool(_CASE.search(low, left, start))
+
+
 def corrected(reply: ReplyText) -> Iterator[Verdict]:
     """ "… Wait, no, it is C.", "Actually, B.", "不对，应该是C": the reply retracts what it said."""
     low = reply.low
-    for cue in _RETRACTS if low.isascii() else _RETRACTS + _CJK_RETRACTS:
+    for cue in RETRACTS if low.isascii() else RETRACTS + _CJK_RETRACTS:
         if cue not in low:
             continue
         for start, end in occurrences(reply, cue):
@@ -96,12 +112,28 @@ def corrected(reply: ReplyText) -> Iterator[Verdict]:
 
 def _changed(reply: ReplyText) -> Iterator[Verdict]:
     """ "I change it to Masson's trichrome", "now I say B"."""
-    if not _CHANGE_WORDS.search(reply.low):
-        return
-    for cue in _CHANGED.finditer(reply.low):
+    for cue in _changes(reply.low):
         found = target_at(reply, cue.end())
         if found is not None and found.status == "answered":
             yield found
+
+
+def _places(low: str, word: str) -> Iterator[int]:
+    at = low.find(word)
+    while at >= 0:
+        yield at
+        at = low.find(word, at + 1)
+
+
+def _changes(low: str) -> Iterator[re.Match[str]]:
+    """The matches of `_CHANGED`, which is tried only where one may begin."""
+    starts = [start for word in _CHANGE_STARTS for start in _places(low, word)]
+    at = 0
+    for start in sorted(starts):
+        cue = _CHANGED.match(low, start) if start >= at else None
+        if cue is not None:
+            yield cue
+            at = cue.end()
 
 
 def _inside_word(low: str, start: int, end: int) -> bool:

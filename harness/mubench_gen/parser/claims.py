@@ -20,11 +20,19 @@ from mubench_gen.parser.target import joined_label
 _BOUNDARY = re.compile(
     r"[;!?\n]|\.(?!\d)|,|\b(?:but|whereas|while|although|though|however|because|since|and(?= not\b)"
     r"|so(?! (?:is|are|does)\b)|as it|as they|which|making|sondern|mais|sino|mas|donc)\b"
+    r"|\((?=not (?:of|by|for|from|in|an?|the (?!answer|correct|right|best|case|one)) )"
     r"|而是|而|但|ではなく|じゃなく"
 )
 _CONTRAST = re.compile(
     r"\b(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
+    r"|(?:and|but|not|speaks?|argues?|evidence) against"
     r"|other than|apart from|besides|versus|different from|differs? from|in contrast to)\b"
+    r"|\b(?:mostly|mainly|predominantly|primarily|largely) [^.;,\n]{1,60}"
+    r" with (?:a few|few|some|scattered|occasional|little)"
+    # What the reply thought before it looked again.
+    r"|\bi was (?:about|going|tempted) to say"
+    r"|\bmy (?:first|initial) \w{4,12} (?:was|would have been)"
+    r"|\b(?:one|you|i) (?:might|may|could) (?:(?:at )?first |initially )?(?:think|have thought) of"
     r"|而不是|不同于"
 )
 _DENIAL = re.compile(
@@ -48,6 +56,7 @@ _APPOSITION = re.compile(
     r"|might|fails?|lacks?|fits?|match(?:es)?|seems?|appears?|looks?|ist|sind|est|sont|es|son|é)"
     r"(?:n't)?\b)"
 )
+_COLON = re.compile(r"[\"')\]]{0,2}:\s(?:(?:the|an?)\s)?")
 _QUOTE_END = re.compile(r"[)\]\"'*]{1,3}")
 _NO = re.compile(
     r"\b(?:no|without|absence of|lacks?|lacking|absent)\s(?:(?:an?|the|any|visible|clear|obvious"
@@ -67,6 +76,8 @@ _SUPPOSED = re.compile(
 )
 # What another option would look like; "would be" is how answers are hedged, too.
 _WOULD = re.compile(r"\s+would (?:have|show|look|appear|contain|need|require|give|not)\b")
+# "a basophil would be darker" speaks of another cell than the one in the image.
+_WOULD_BE = re.compile(r"\s+would be \w{3,12}er(?<!better)(?<!proper)(?<!other)\b")
 _NOT_BUT = ("ではなく", "じゃなく")  # deny what stands before them
 _IF_SO = re.compile(
     r"\bif (?:it|they|there|the \w{1,20}) (?:were|had|was|is|are|has|have)\b[^.;,\n]{1,80},"
@@ -97,10 +108,10 @@ _YET = re.compile(
 )
 
 
-def stance(reply: ReplyText, start: int, end: int) -> Stance:
-    """What the clause around a mention says about the option."""
+def stance(reply: ReplyText, start: int, end: int, floor: int = 0) -> Stance:
+    """What the clause around a mention, from `floor` on, says about the option."""
     low = reply.low
-    left = max(0, start - _REACH)
+    left = max(floor, start - _REACH)
     last = None
     for last in _BOUNDARY.finditer(low, left, start):
         left = last.end()
@@ -123,7 +134,8 @@ def stance(reply: ReplyText, start: int, end: int) -> Stance:
     right = stop.start() if stop else min(len(low), after + _REACH)
     if stop and stop[0] in _NOT_BUT:
         right = stop.end()
-    if _WOULD.match(low, after):
+    likened = low[max(0, start - 3) : start].strip() in ("a", "an")
+    if _WOULD.match(low, after) or (likened and _WOULD_BE.match(low, after)):
         return "supposed"
     contrast = _CONTRAST.search(low, after, right)
     if _DENIAL.search(low, after, contrast.start() if contrast else right):
@@ -168,8 +180,12 @@ def claims(reply: ReplyText) -> list[Claim]:
     # A letter inside an option's text ("Point A", "vitamin C") is a part of that text.
     spans = [(start, end) for start, end, _ in texts]
     found = [claim for claim in found if not _inside(spans, claim.start, claim.end)]
+    before = -1
     for start, end, option in texts:
-        said = stance(reply, start, end)
+        # "not X: Y": what denies the one before the colon says nothing of the one behind it.
+        colon = before >= 0 and _COLON.fullmatch(reply.low, before, start)
+        said = stance(reply, start, end, before if colon else 0)
+        before = end
         if said == "asserted" and joined_label(reply, end, option):
             said = "open"
         if said == "denied" and (opposite := reply.choices.opposite(option)) is not None:

@@ -19,7 +19,8 @@ _THEREFORE = re.compile(
 )
 _CONCLUDES = re.compile(
     _THEREFORE.pattern + r"|\b(?:overall|in summary|ultimately|conclude|i would say|i believe"
-    r"|i think|my guess|lean towards?|most likely|best|correct|answer|more likely|based on|given"
+    r"|i think|(?:on|at) (?:a )?(?:closer|further|second) (?:inspection|examination|look|thought)"
+    r"|my guess|lean towards?|most likely|best|correct|answer|more likely|based on|given"
     r"|most similar|closest|remains|this leaves|must be|clearly"
     r"|(?:this|these|findings|results) (?:strongly )?(?:points? to|suggests?|indicates?))\b"
 )
@@ -31,7 +32,7 @@ _POINTS = re.compile(
 )
 _SEQUENCE = re.compile(r"[)\]]?\s*,\s*[(\[]?[A-Z]\b")
 _IF = re.compile(r"(?:^|[.\n:;])\s*if\b(?! (?:i|we|one|you) (?:had|have|must|were|was))[^.\n]*$")
-_TRUTH = re.compile(r"\b(?:is|be|answer) (yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$))")
+_TRUTH = re.compile(r"\b(?:is|be|answer:?|so,?) (yes|no|true|false)(?=[.!\"')]*\s*(?:\n|$))")
 _ENDS = re.compile(r"[)\]\"']*\s*(?:[.!,;\n]|$)")
 
 

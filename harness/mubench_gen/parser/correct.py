@@ -23,7 +23,7 @@ _CORRECT = re.compile(
     r"|(?:项|选项)?\s?(?:是|为)?\s?最?(?:正确|对的|合适|准确)|が正解|が正しい)"
 )
 # Every match of the pattern contains one of these, which is cheaper to search first.
-_CORRECT_WORDS = (
+CORRECT_WORDS = (
     "correct", "right", "answer", "true", "best", "choice", "accurate", "appropriate", "suitable",
     "plausible", "valid", "fitting", "reasonable", "logical", "closest", "solution", "likely",
     "better", "richtig", "bonne", "juste", "corret", "certa", "verdadera", "vraie",
@@ -56,7 +56,7 @@ def said_correct(reply: ReplyText) -> Iterator[Verdict]:
     behind = floor + 1 if floor else 0
     if not reply.choices.labels.prose.search(reply.text, behind):
         return
-    for word in _CORRECT_WORDS:
+    for word in CORRECT_WORDS:
         if low.find(word, floor) >= 0:
             break
     else:
@@ -82,7 +82,8 @@ _AGAINST = (
     "incorrect", "wrong", "false", "not", "no", "错", "不", "✗", "✘", "❌", "falsch", "faux",
     "✓", "✔", "✅",
 )  # fmt: skip
-_ITEM = re.compile(r"^[ \t(\[*-]*(?:(?:option|choice|选项)\s+)?[(\[]?", re.MULTILINE)
+_OPTION = ("option", "choice")
+_ITEM = re.compile(r"[ \t(\[*-]*(?:(?:option|choice|选项)\s+)?[(\[]?")
 _RIGHT = re.compile(
     r"[)\]\"'.: -]*(?:\([^()\n]{0,80}\)\s*)?(?:this (?:is|option is|statement is)\s+)?(?:the\s+)?"
     r"(?:correct|right|true|yes|正确|✓|✔|✅|richtig|vrai|verdadero)(?!\w)"
@@ -117,14 +118,28 @@ def _marked(reply: ReplyText, end: int) -> bool | None:
     return None if mark is None else mark[1] is None and mark[2] is None
 
 
+def _items(low: str, longest: int) -> Iterator[int]:
+    """Where a label may stand in each line: behind its marks, unless a longer word is there."""
+    at = line = 0
+    while line >= 0:
+        word = low[at : at + longest + 1]
+        marks = None
+        if not (word.isalpha() and word.isascii()) or low.startswith(_OPTION, at):
+            marks = _ITEM.match(low, at)
+        if marks is not None:
+            yield marks.end()
+        line = low.find("\n", max(at, marks.end() - 1) if marks else at)
+        at = line + 1
+
+
 def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
     """A list that marks each option, only one as right: "A: Incorrect … B: Correct …"."""
     if "\n" not in reply.low or not any(mark in reply.low for mark in _AGAINST):
         return
     right: list[Verdict] = []
     wrong = items = 0
-    for line in _ITEM.finditer(reply.low, 0):
-        label = reply.choices.labels.token.match(reply.text, line.end())
+    for at in _items(reply.low, reply.choices.labels.longest):
+        label = reply.choices.labels.token.match(reply.text, at)
         if label is None:
             continue
         option = reply.choices.labels.index_of.get(label[0].lower())

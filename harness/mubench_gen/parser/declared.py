@@ -13,7 +13,7 @@ from mubench_gen.parser.target import NOT, label_at, target_at
 
 # Nouns that an answer is declared with. Each is looked for with str.find, so the list may
 # grow without making a long reply slow.
-_NOUNS = (
+NOUNS = (
     "answer", "ans:", "ans.", "option", "choice", "solution:", "conclusion:",  # English
     "antwort", "lösung",  # German
     "réponse", "reponse", "bonne proposition",  # French
@@ -33,15 +33,17 @@ _COPULA = re.compile(
 )
 _TAIL = re.compile(r"(?:s|\(s\))?(?:\s+(?:choice|option|letter|key))?")
 _PLURAL = re.compile(r"s\b|\s+(?:choices|options)\b")
-_DOUBT = re.compile(
-    r"(?:incorrect|wrong|initial|first|original|previous|earlier"
-    r"|old|erste|première|primera|if the|if|whether the|whether|why the"
-    r"|next|other|possible|each|falsche"
-    r"|mauvaise|incorrecta|incorreta|both|any|every|these|those|no)\s+(?:correct\s+)?$"
-)
+_DOUBTS = (
+    "incorrect", "wrong", "initial", "first", "original", "previous", "earlier", "old", "erste",
+    "première", "primera", "if the", "if", "whether the", "whether", "why the", "next", "other",
+    "possible", "each", "falsche", "mauvaise", "incorrecta", "incorreta", "both", "any", "every",
+    "these", "those", "no",
+)  # fmt: skip
 _BUT = re.compile(r"\bbut(?:\s+rather)?\b|\bsondern\b|\bmais\b|\bsino\b|\bmas\b|而是")
 _STOP = re.compile(r"[\n?!;]|\.(?!\d)")
 _OTHERS = re.compile(r"\b(?:people|students?|many|some|others)\b[^.\n;,]{0,30}$")  # "some think …"
+_OTHER_WORDS = ("people", "student", "many", "some", "others")  # one is in every match
+_NO = re.compile(r"[\s:\"'(*]{0,4}no(?=[\s.,!\"')]*(?:\n|$)|[.,])")
 _NOT_BEFORE = re.compile(r"\b(?:no|não) $")  # "la respuesta no es A"
 _NAMES = ("option", "choice", "answer", "antwort", "réponse", "reponse", "respuesta", "resposta")
 _SPACE = re.compile(r"\s{1,3}[(\[\"']{0,2}")
@@ -53,15 +55,16 @@ _COPULAS = 4
 def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
     """ "The answer is B", "Answer: B", "Correct option: (B) text", "Die Antwort ist B"."""
     low = reply.low
-    for noun in _NOUNS:
+    for noun in NOUNS:
         if noun not in low:
             continue
         for start, end in occurrences(reply, noun):
             if start and low[start - 1].isalpha():
                 continue
-            if _DOUBT.search(low, max(0, start - 24), start):
+            before = low[max(0, start - 48) : start]
+            if _is_doubtful(before[-24:]):
                 continue
-            if _OTHERS.search(low, max(0, start - 48), start):
+            if any(word in before for word in _OTHER_WORDS) and _OTHERS.search(before):
                 continue
             found = _after_noun(reply, noun, end)
             if found is not None and not listed(reply, found):
@@ -70,6 +73,17 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
                 yield found
                 if found.status != "out_of_range":
                     break  # of several declarations the last counts
+
+
+def _is_doubtful(before: str) -> bool:
+    """Whether a noun behind this is not the answer's: "the wrong answer", "whether the answer"."""
+    said = before.rstrip()
+    if said == before:
+        return False
+    if said.endswith("correct"):
+        bare = said[:-7]
+        said = said if bare == bare.rstrip() else bare.rstrip()
+    return said.endswith(_DOUBTS)
 
 
 def _goes_on(reply: ReplyText, end: int, found: Verdict) -> bool:
@@ -119,6 +133,10 @@ def _past_space(low: str, at: int) -> int:
 
 
 def _after_copula(reply: ReplyText, at: int, limit: int, *, denied: bool) -> Verdict | None:
+    if not denied and _NO.match(reply.low, at):
+        found = target_at(reply, at)  # "no" where it is an option
+        if found is not None:
+            return found
     if denied or NOT.match(reply.low, at):
         but = _BUT.search(reply.low, at, limit)
         return target_at(reply, but.end()) if but else None

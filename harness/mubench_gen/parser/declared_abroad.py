@@ -15,7 +15,7 @@ _NOUNS = (
     "정답", "답은", "답:", "الإجابة", "الجواب", "پاسخ", "उत्तर", "উত্তর",
     "คำตอบ", "תשובה",
 )  # fmt: skip
-_ASCII = tuple(filter(str.isascii, _NOUNS))
+ASCII_NOUNS = tuple(filter(str.isascii, _NOUNS))
 # Words of any script but no capital Latin letter, which would be a label.
 _BETWEEN = re.compile(r"[^\nA-Z0-9.!?;]{0,32}?[ \"'(\[:=>*-]{0,6}(?=[A-Z0-9])")
 _COLON = re.compile(
@@ -28,7 +28,7 @@ _DENIES = re.compile(
 
 def declared_abroad(reply: ReplyText) -> Iterator[Verdict]:
     """ "Правильный ответ: B", "Het juiste antwoord is C", "सही उत्तर B है"."""
-    nouns = _ASCII if reply.low.isascii() else _NOUNS
+    nouns = ASCII_NOUNS if reply.low.isascii() else _NOUNS
     for noun in nouns:
         if noun not in reply.low:
             continue

@@ -68,9 +68,9 @@ def _past_marks(low: str) -> int:
 def sole_labels(reply: ReplyText) -> Iterator[Verdict]:
     """The reply is only labels: one repeated, or several."""
     known = reply.choices.labels.index_of
-    if _ANSWER_MARK.match(reply.text) or _MARKED.search(reply.text):
-        return
     if not all(match[0] in known for match in first_tokens(reply.low, 2)):
+        return
+    if _ANSWER_MARK.match(reply.text) or _MARKED.search(reply.text):
         return
     tokens = reply.tokens
     named = {known.get(word) for word in tokens.joined.split()}

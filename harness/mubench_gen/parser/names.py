@@ -54,13 +54,21 @@ _LATIN_WORDS = (
     "versus",
 )
 _SPECIES = re.compile(r"\. ?([a-z]{3,})(?![^\W_])(?= [a-z]|)")
+_SMALL_WORD = re.compile(r"[a-z]+")
 _WORD_BEFORE = re.compile(r"([^\W\d_])[^\W\d_]{2,}[ ]?[(\[]$")
-_SIZE = re.compile(
+SIZE = re.compile(
     r"[)\]]\s?\d+(?:[.,]\d+)?\s?(?:[µμn]m\b|um\b|mm\b|cm\b|[x×%]|kv\b)", re.IGNORECASE
 )
 _FIGURE = re.compile(
     r"\b(?:fig(?:ure|s|\.)?|panels?|insets?|lanes?|subfigures?|plates?)\.? ?\d{0,2}[ (\[]{0,2}$"
 )
+# "The structure labelled 'A'": a letter in the image.
+_MARKED = re.compile(
+    r"\b(?:structures?|organelles?|arrows?|arrowheads?|asterisks?|tissues?)"
+    r" (?:that is |which is )?(?:labell?ed|marked|named|denoted|indicated)"
+    r" (?:as |with |by )?[(\[\"']{0,2}$"
+)
+_LETTER = re.compile(r"(?<![^\W_])[A-Za-z](?![^\W_])")
 _NOUNS = ("fig", "panel", "inset", "lane", "plate")
 _CELLS = re.compile(
     r"[ -](?:cells?|lymphocytes?|fib(?:er|re)s?|bands?|dis[ck]s?|proteins?|subunits?|viruses|virus"
@@ -87,10 +95,18 @@ def is_name(reply: ReplyText, start: int, end: int) -> bool:
 
 def is_panel(reply: ReplyText, start: int) -> bool:
     """Whether a panel of a figure is meant; not where the options speak of panels or letters."""
+    if _MARKED.search(reply.low, max(0, start - 40), start) is not None:
+        return not any(_LETTER.search(option) for option in reply.choices.options)
     if _FIGURE.search(reply.low, max(0, start - 14), start) is None:
         return False
     options = [option.lower() for option in reply.choices.options]
     return not any(len(option) == 1 or any(map(option.count, _NOUNS)) for option in options)
+
+
+def may_be_epithet(text: str) -> bool:
+    """Whether the text begins with a word that may be a species' second one."""
+    word = _SMALL_WORD.match(text)
+    return word is not None and (word[0] in _EPITHETS or _LATIN.fullmatch(word[0]) is not None)
 
 
 def _is_species(reply: ReplyText, start: int, end: int) -> bool:
@@ -114,7 +130,7 @@ def _owns_text(reply: ReplyText, start: int, end: int) -> bool:
 
 def _is_sized(reply: ReplyText, end: int) -> bool:
     """ "(A) 10 µm", a panel with its scale; not where the options are numbers."""
-    if _SIZE.match(reply.text, end) is None:
+    if SIZE.match(reply.text, end) is None:
         return False
     return not any(key[1:2].isdigit() for key in reply.choices.keys)
 

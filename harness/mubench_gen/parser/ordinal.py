@@ -10,7 +10,7 @@ from mubench_gen.parser.reply_text import ReplyText, Verdict
 
 _WORDS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _ORDINAL = re.compile(
-    rf"\b(?:({'|'.join(_WORDS)}|last|([1-9])(?:st|nd|rd|th)) (?:option|choice|answer)"
+    rf"(?<!my )\b(?:({'|'.join(_WORDS)}|last|([1-9])(?:st|nd|rd|th)) (?:option|choice|answer)"
     r"|(?:option|choice) (?:number |no\. ?)?([1-9][0-9]?))(?!\w|\.\d)"
 )
 

@@ -9,7 +9,7 @@ from mubench_gen.parser.option_text import COMMON
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import label_at, skip_fillers
 from mubench_gen.parser.text import lower
-from mubench_gen.parser.tokens import tokenize
+from mubench_gen.parser.tokens import squeezed, tokenize
 
 _CUE = re.compile(
     r"\b(?:answer|option|choice|conclusion)(?: to [^.:\n]{1,80})?(?: is| would be|:)\s*"
@@ -44,6 +44,9 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
     if not tokens.spans or len(tokens.spans) > _WORDS:
         return
     start, end = tokens.spans[0][0], tokens.spans[-1][1]
+    words = set(tokens.joined.split())
+    if len(words) > 2 * max(key.count(" ") for key in reply.choices.keys):
+        return  # a sentence about something else that happens to hold the words
     index = _quoted(reply, tokens.joined, reply.low[start:end])
     if index is None:
         index = _overlapping(reply, tokens.joined)
@@ -60,6 +63,9 @@ def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
     if not holding and len(joined) > _CUT_SHORT:
         options = reply.choices.options
         holding = [k for k, option in enumerate(options) if lower(option).startswith(written)]
+    if not holding and len(joined) > _CUT_SHORT:
+        short = squeezed(joined.split())
+        holding = [k for k, key in enumerate(keys) if f"{squeezed(key.split())} ".startswith(short)]
     if not holding and joined.count(" ") > _IN_ANY_ORDER:
         words = joined.split()
         if len(set(words)) == len(words):

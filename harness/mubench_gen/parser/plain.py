@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from mubench_gen.parser.choices import Choices
+from mubench_gen.parser.plain_labels import read_label
 from mubench_gen.types import Answer
 
 _AROUND = " \t\r\n.,:;!?()[]*"
@@ -32,15 +33,15 @@ def read_plainly(reply: str, choices: Choices) -> Answer | None:
         if index is not None:
             start = reply.find(sole)
             return Answer("answered", index, "sole_label", (start, start + len(sole)))
-    if len(reply) > choices.room:
-        return None
-    item = _ITEM.match(reply)
-    if item is not None:
-        return _label_with_text(reply, item, choices)
-    declared = _DECLARED.fullmatch(reply)
-    if declared is None or declared[1] not in labels.labels:
-        return None
-    return Answer("answered", labels.labels.index(declared[1]), "declared_answer", declared.span(1))
+    if len(reply) <= choices.room:
+        item = _ITEM.match(reply)
+        if item is not None:
+            return _label_with_text(reply, item, choices) or read_label(reply, choices)
+        declared = _DECLARED.fullmatch(reply)
+        if declared is not None and declared[1] in labels.labels:
+            index = labels.labels.index(declared[1])
+            return Answer("answered", index, "declared_answer", declared.span(1))
+    return read_label(reply, choices)
 
 
 def _label_with_text(reply: str, item: re.Match[str], choices: Choices) -> Answer | None:

@@ -150,7 +150,7 @@ def _label_before_words(reply: ReplyText, at: int, end: int) -> bool:
         return True
     # What begins as the label does, or as what follows it: "B cells", "A mitochondrion".
     letters = (token[0].lower(), words[1:2])
-    keys = choices.texts if any(letter in choices.initials for letter in letters) else {}
+    keys = choices.texts if any(map(choices.near, letters)) else {}
     if any(keys[key] == index and words.startswith(key) for key in keys):
         return True
     if any(len(key) > len(token) + 2 and whole.startswith(key) for key in keys):

@@ -42,6 +42,9 @@ def first_tokens(lowered: str, count: int) -> list[re.Match[str]]:
 def squeezed(words: Sequence[str]) -> str:
     """The words without spaces, so that "bright field" is "brightfield"; numbers and single
     letters stay apart."""
+    joined = "".join(words)
+    if joined.isalpha() and min(map(len, words)) > 1:
+        return joined
     return "".join(chain.from_iterable(_pieces(words)))
 
 

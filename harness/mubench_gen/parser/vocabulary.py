@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from mubench_gen.parser.choices import text_key
+from mubench_gen.parser.keys import text_key
 
 Vocabulary = Sequence[tuple[str, tuple[str, ...]]]  # an option's text and its aliases
 

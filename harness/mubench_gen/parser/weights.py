@@ -11,7 +11,7 @@ from mubench_gen.parser.target import label_at, skip_fillers, target_at
 from mubench_gen.parser.text import lower
 from mubench_gen.parser.tokens import tokenize
 
-_NUMBER = re.compile(r":[ ]{0,2}(\d{1,3}(?:\.\d{1,9})?)[ ]?%?(?=\s{0,9}[,}\n])")
+_NUMBER = re.compile(r":[ ]{0,2}(\d{1,3}(?:\.\d{1,9})?)[ ]?%?(?=\s{0,9}(?:[,;}\n]|$))")
 _NAME_ROOM = 128
 _SHORT = 600  # characters; a longer reply is not searched for texts before percentages
 _PERCENT = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{1,3})?)[ ]?%")
@@ -21,6 +21,8 @@ _OF = re.compile(
 )
 _LABEL_BEFORE = re.compile(r"([A-Za-z0-9]{1,3})[)\]\"']?[ ]{0,2}[:=(-]?[ ]{0,2}(?:is |at )?$")
 _BOX = re.compile(r"(?:[\[(][xX✓✔✗☑✅][\])]|☑|☒|🗹|✅|✔|✓)[ ]{0,3}(?=[^\s\])])")
+_LABEL_ROOM = 12  # the longest match
+_CHECKED = ("x]", "x)", "✗]", "✗)", *"☑☒🗹✅✔✓")  # one is in every match
 _EMPTY = re.compile(r"\[ {0,2}\]|\( \)|☐|□|○|◯|❌|✗|✘|⬜")
 
 
@@ -49,7 +51,7 @@ class _Weights:
 
 def weighed(reply: ReplyText) -> Iterator[Verdict]:
     """Each option with a number: `{"A": 0.02, "B": 0.91}`, "A: 10%, B: 90%", "70 % B, 20 % A"."""
-    if "{" in reply.marked:
+    if "{" in reply.marked or reply.low.count(": 0.") > 1:
         weights = _Weights()
         for number in islice(_NUMBER.finditer(reply.marked), MANY):
             start = _name_start(reply.marked, number.start())
@@ -67,7 +69,7 @@ def weighed(reply: ReplyText) -> Iterator[Verdict]:
 def _name_start(text: str, colon: int) -> int:
     """Where the name before a colon begins: behind the brace, comma, colon or line before it."""
     left = max(0, colon - _NAME_ROOM)
-    start = max(left, *(text.rfind(sign, left, colon) + 1 for sign in "{,:\n"))
+    start = max(left, *(text.rfind(sign, left, colon) + 1 for sign in "{,;:\n"))
     while start < colon and text[start] in " \"'":
         start += 1
     return start
@@ -97,7 +99,7 @@ def _percentages(reply: ReplyText) -> _Weights:
 
 def _before(reply: ReplyText, left: int, end: int) -> int | None:
     left = max(left, end - reply.choices.room)
-    label = _LABEL_BEFORE.search(reply.text, left, end)
+    label = _LABEL_BEFORE.search(reply.text, max(left, end - _LABEL_ROOM), end)
     if label is not None and label[1] in reply.choices.labels.labels:
         return reply.choices.labels.index_of.get(label[1].lower())
     if len(reply.low) > _SHORT:
@@ -109,6 +111,8 @@ def _before(reply: ReplyText, left: int, end: int) -> int | None:
 def checked(reply: ReplyText) -> Iterator[Verdict]:
     """The one box that is checked: "[ ] A\n[x] B", "☐ A ☑ B", "✅ B"."""
     text = reply.text
+    if not any(mark in reply.low for mark in _CHECKED):
+        return
     found = {}
     for box in islice(_BOX.finditer(text), MANY):
         at = skip_fillers(reply, box.end())

@@ -108,9 +108,9 @@ for _word, _form in _IRREGULAR.items():
         _BEGINNINGS.setdefault(_form[:3], set()).add(_word[:3])
 
 
-def beginnings(form: str) -> tuple[str, ...]:
-    """How a word of that form may begin in a reply, in at most three letters."""
-    head = form[:3]
+@lru_cache(maxsize=8192)
+def beginnings(head: str) -> tuple[str, ...]:
+    """How a word may begin in a reply whose form begins with these (at most three) letters."""
     found = [head, *_BEGINNINGS.get(head, ())]
     for k, letter in enumerate(head):
         if letter == "e":
