@@ -30,18 +30,19 @@ def anytime_interval(differences: Sequence[float], *, error: float) -> tuple[flo
     """
     values = (np.asarray(differences, np.float64) + 1) / 2
     means = np.linspace(0, 1, _STEPS + 1)
-    possible = np.flatnonzero(_capital(values, means) < math.log(1 / error))
-    if not len(possible):  # the evidence points both ways in turn: nothing is left to be said
-        return -1.0, 1.0
-    first, last = max(int(possible[0]) - 1, 0), min(int(possible[-1]) + 1, _STEPS)
-    return 2 * first / _STEPS - 1, 2 * last / _STEPS - 1
+    up, down = (side >= math.log(1 / error) for side in _capital(values, means))
+    low = int(np.argmin(up)) - 1  # up to here it pays to bet on more
+    high = len(means) - int(np.argmin(down[::-1]))
+    if low >= high:  # rare: the evidence pointed both ways in turn
+        low, high = high - 1, low + 1
+    return max(2 * low / _STEPS - 1, -1.0), min(2 * high / _STEPS - 1, 1.0)
 
 
-def _capital(values: Floats, means: Floats) -> Floats:
-    """The logarithm of the greatest capital so far of bets against each mean."""
+def _capital(values: Floats, means: Floats) -> tuple[Floats, Floats]:
+    """The logarithm of the greatest capital so far of bets on more than each mean, and on less."""
     expected, variance = _before(values)
     up, down = np.zeros(len(means)), np.zeros(len(means))
-    best = np.full(len(means), -np.inf)
+    most_of_up, most_of_down = np.full((2, len(means)), -np.inf)
     with np.errstate(divide="ignore"):
         most_up, most_down = _TRUNCATED / means, _TRUNCATED / (1 - means)
     for start in range(0, len(values), _BLOCK):
@@ -51,9 +52,11 @@ def _capital(values: Floats, means: Floats) -> Floats:
         bet = likely / (variance[block, None] + likely**2)
         ups = up + np.cumsum(np.log1p(np.clip(bet, 0, most_up) * apart), axis=0)
         downs = down + np.cumsum(np.log1p(-np.clip(-bet, 0, most_down) * apart), axis=0)
-        best = np.maximum(best, np.maximum(ups, downs).max(axis=0))
+        most_of_up = np.maximum(most_of_up, ups.max(axis=0))
+        most_of_down = np.maximum(most_of_down, downs.max(axis=0))
         up, down = ups[-1], downs[-1]
-    return best + math.log(0.5)  # half of the capital is on each side
+    half = math.log(0.5)  # of the capital is on each side
+    return most_of_up + half, most_of_down + half
 
 
 def _before(values: Floats) -> tuple[Floats, Floats]:
@@ -61,8 +64,7 @@ def _before(values: Floats) -> tuple[Floats, Floats]:
     times = np.arange(1, len(values) + 1)
     mean = (0.5 + np.cumsum(values)) / (times + 1)
     variance = (0.25 + np.cumsum((values - mean) ** 2)) / (times + 1)
-    first = np.array([0.5]), np.array([0.25])
-    return np.concatenate((first[0], mean[:-1])), np.concatenate((first[1], variance[:-1]))
+    return np.concatenate(([0.5], mean[:-1])), np.concatenate(([0.25], variance[:-1]))
 
 
 def images_to_decide(differences: Sequence[float], *, error: float) -> int | None:
