@@ -17,8 +17,8 @@ ROOT = HERE.parent
 NAV = {
     "Begin": ("index.md", "tutorial.md", "faq.md"),
     "How to": (
-        "howto/own-data.md", "howto/choose.md", "howto/own-prompt.md", "howto/server.md", "howto/cluster.md",
-        "howto/offline.md", "howto/doctor.md",
+        "howto/own-data.md", "howto/choose.md", "howto/own-prompt.md", "howto/server.md",
+        "howto/cluster.md", "howto/offline.md", "howto/doctor.md",
     ),
     "Models": (
         "plugins.md", "models.md", "contrastive.md", "engines.md", "servers.md", "conformance.md",
