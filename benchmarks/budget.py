@@ -20,9 +20,9 @@ import numpy as np
 
 from mubench_gen.ablation.answers import Answers, Codes, read_answers
 from mubench_gen.ablation.budget import draw
-from mubench_gen.ablation.posterior import estimate
-from mubench_gen.ablation.rasch import responses_of
 from mubench_gen.runs.results import load_run
+from mubench_gen.scores.posterior import estimate
+from mubench_gen.scores.rasch import responses_of
 
 BUDGETS = (0.1, 0.2, 0.33, 0.5)
 

@@ -29,8 +29,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.budget import draw
-from mubench_gen.ablation.posterior import Floats, estimate
-from mubench_gen.ablation.rasch import responses_of
+from mubench_gen.scores.posterior import Floats, estimate
+from mubench_gen.scores.rasch import responses_of
 
 KINDS = ("large", "nil", "outlier", "images")
 BUDGETS = (0.1, 1 / 3, 2 / 3)

@@ -34,6 +34,7 @@ INTRODUCTION = HERE / "api-introduction.md"
 FIRST = "0.1"
 SINCE: dict[str, str] = {
     **dict.fromkeys(("Export", "Metric", "mubench_gen_exports", "mubench_gen_metrics"), "0.2"),
+    "Run.images": "0.2",
 }
 
 SECTIONS = {

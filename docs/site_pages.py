@@ -5,29 +5,37 @@ mkdocs calls the functions whose names begin with `on_` (mkdocs.yml, `hooks`).
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # mkdocs loads this file by its path
+import task_pages
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 
 # In this order; what isn't there is left out, and what isn't named here comes under "More".
 NAV = {
-    "Begin": ("index.md", "tutorial.md", "faq.md"),
+    "Begin": ("index.md", "quickstart.md", "howto/read-report.md", "glossary.md", "gallery.md",
+              "notebooks/first-run.md", "notebooks/own-images.md", "tutorial.md", "faq.md"),
     "How to": (
-        "howto/own-data.md", "howto/choose.md", "howto/own-prompt.md", "howto/server.md",
-        "howto/cluster.md", "howto/offline.md", "howto/doctor.md",
+        "howto/settings.md", "howto/own-data.md", "howto/choose.md",
+        "howto/own-prompt.md", "howto/server.md",
+        "howto/cluster.md", "howto/offline.md", "howto/doctor.md", "howto/exchange.md",
     ),
     "Models": (
         "plugins.md", "models.md", "contrastive.md", "engines.md", "servers.md", "conformance.md",
         "extending.md", "interpolation.md",
     ),
     "Data, tasks, scores": (
-        "data.md", "parser.md", "scorers.md", "statistics.md", "analysis.md", "ablations.md",
-        "localization.md",
+        "data.md", "parser.md", "scorers.md", "disagreement.md", "statistics.md", "analysis.md",
+        "ablations.md", "localization.md",
     ),
+    "Tasks": tuple(task_pages.names()),
     "Reference": ("api.md", "commands.md", "settings.md", "architecture.md", "scale.md",
                   "benchmarks.md"),
     "Project": ("changelog.md", "contributing.md"),
@@ -35,6 +43,10 @@ NAV = {
 # What the nav calls a page, where its own title is long.
 TITLES = {
     "index.md": "Overview",
+    "quickstart.md": "Quick start",
+    "howto/read-report.md": "Reading the report",
+    "howto/settings.md": "Settings and the shell",
+    "tasks/index.md": "All tasks",
     "tutorial.md": "Tutorial: publish a plugin",
     "api.md": "Python API",
     "conformance.md": "Conformance checks",
@@ -72,6 +84,9 @@ def on_files(files: Any, config: Any) -> Any:
 
     for name, text in made().items():
         files.append(File.generated(config, name, content=text))
+    pages, pictures = task_pages.pages()
+    for name, content in [*pages.items(), *pictures.items()]:
+        files.append(File.generated(config, name, content=content))
     return files
 
 
@@ -106,13 +121,32 @@ def written() -> Iterator[str]:
 
 
 def made_names() -> list[str]:
-    return [*COPIED, "commands.md", "settings.md"]
+    notebooks = [f"notebooks/{path.stem}.md" for path in _notebooks()]
+    return [*COPIED, "commands.md", "settings.md", *notebooks, *task_pages.names()]
 
 
 def made() -> dict[str, str]:
-    """The pages that are made, by their path in the site."""
+    """The pages that are made, by their path in the site; those of the tasks take a moment more."""
     copied = {name: _as_page((ROOT / source).read_text("utf-8")) for name, source in COPIED.items()}
-    return {**copied, "commands.md": commands(), "settings.md": settings()}
+    notebooks = {f"notebooks/{path.stem}.md": notebook(path) for path in _notebooks()}
+    return {**copied, "commands.md": commands(), "settings.md": settings(), **notebooks}
+
+
+def _notebooks() -> list[Path]:
+    return sorted((HERE / "notebooks").glob("*.ipynb"))
+
+
+def notebook(path: Path) -> str:
+    """A notebook as a page: its texts, and its code as blocks."""
+    parts = []
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+        text = "".join(cell["source"])
+        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+    title, *rest = parts
+    return (
+        "\n\n".join([title, f"*[The notebook itself]({path.name}); the tests run it.*", *rest])
+        + "\n"
+    )
 
 
 def commands() -> str:
@@ -121,7 +155,7 @@ def commands() -> str:
 
     from mubench_gen.cli import cli
 
-    parts = ["# The command line", "As each command's `-h` prints it."]
+    parts = ["# The command line", "As each command's `--help-all` prints it."]
     names = ["-h", "--help"]  # a command keeps what it was asked for first
     with click.Context(cli, info_name="mubench-gen", help_option_names=names) as ctx:
         parts.append(_help(cli, ctx, "mubench-gen"))
@@ -141,6 +175,9 @@ def walk(group: Any, ctx: Any, before: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _help(command: Any, ctx: Any, path: str) -> str:
+    from mubench_gen.cli.common_options import show_all
+
+    show_all(ctx)
     ctx.terminal_width = ctx.max_content_width = 96
     return f"```text\n{command.get_help(ctx)}\n```"
 
@@ -153,8 +190,9 @@ def settings() -> str:
     lines = [
         "# The settings of a run",
         "",
-        "Each is a flag of `mubench-gen eval` (with hyphens), a key of a `--config` file, and an "
-        "argument of `mubench_gen.evaluate`.",
+        "Each is a flag of `mubench-gen eval` (with hyphens), a variable of the environment "
+        "(`MUBENCH_GEN_LIMIT`), a key of a `--config` file or of your own one "
+        "([how](howto/settings.md)), and an argument of `mubench_gen.evaluate`.",
         "",
         "| setting | default | what it is |",
         "|---|---|---|",

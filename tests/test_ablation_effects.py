@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from mubench_gen.ablation.effects import INTERACTIONS, bootstrap, decompose, sums_of_squares
-from mubench_gen.ablation.ranks import mean_tau, rank_stability
+from mubench_gen.ablation.ranks import RankStability, mean_tau, rank_stability
 from mubench_gen.ablation.spread import best_on_half, by_image, intervals, spread
 from mubench_gen.scores.interval import clustered_interval
 
@@ -176,18 +176,94 @@ def test_tau_is_that_of_scipy_over_all_pairs_of_rankings() -> None:
     scores = np.random.default_rng(2).integers(0, 6, size=(5, 8)) / 6  # with ties
     taus = [kendalltau(a, b).statistic for a, b in itertools.combinations(scores.T, 2)]
     assert mean_tau(scores[None])[0] == pytest.approx(np.mean(taus))
-    assert rank_stability(scores).lowest == pytest.approx(min(taus))
 
 
-def test_rank_stability_of_two_models_is_how_often_the_same_one_leads() -> None:
+def ranked(true: Floats, images: int, seed: int) -> RankStability:
+    """The stability of the scores on so many images of models and cells with that accuracy."""
+    drawn = np.random.default_rng(seed)
+    ease = 0.8 * drawn.normal(size=(images, 1, 1)) + 0.6 * drawn.normal(size=(images, *true.shape))
+    limits = np.vectorize(NormalDist().inv_cdf)(true)
+    table = by_image((ease < limits).astype(float).reshape(images, -1), np.arange(images))
+    return rank_stability(table.means.reshape(true.shape), table.influences, seed=seed, draws=400)
+
+
+def test_noise_is_not_taken_for_a_change_of_the_order() -> None:
+    true = np.repeat(np.array([[0.6], [0.62], [0.64], [0.66]]), 6, axis=1)
+    for seed in range(8):
+        few = ranked(true, 100, seed)
+        assert few.tau_ci95 is not None
+        assert few.tau_ci95[1] == pytest.approx(1)
+        assert few.tau > few.raw_tau  # type: ignore[operator]
+    assert ranked(true, 20_000, 0).tau == pytest.approx(1, abs=0.03)
+
+
+def test_too_few_items_leave_the_order_unknown_and_many_tell_it() -> None:
+    true = np.array([[0.50, 0.60, 0.55], [0.55, 0.50, 0.60], [0.60, 0.55, 0.50]])
+    few, many = ranked(true, 60, 1), ranked(true, 20_000, 1)
+    assert (few.known, many.known) == (False, True)
+    assert many.tau == pytest.approx(mean_tau(true[None])[0], abs=0.05)
+    assert many.one_leader == pytest.approx(0, abs=0.02)
+    assert [np.argmax(shares) for shares in many.leads] == [2, 0, 1]
+    assert all(sum(shares) == pytest.approx(1) for shares in few.leads)
+
+
+@pytest.mark.exhaustive
+def test_the_interval_of_tau_holds_the_truth() -> None:
+    held = []
+    for seed in range(150):
+        drawn = np.random.default_rng([seed, 1])
+        share, spread = drawn.random(), drawn.choice([0.03, 0.06, 0.1])
+        true = 0.6 + spread * np.sqrt(share) * drawn.normal(size=(5, 1))
+        true = true + spread * np.sqrt(1 - share) * drawn.normal(size=(5, 6))
+        found = ranked(true.clip(0.05, 0.95), 300, seed)
+        low, high = found.tau_ci95 or (1, -1)
+        held.append(low - 1e-9 <= mean_tau(true[None])[0] <= high + 1e-9)
+    assert np.mean(held) >= 0.91
+
+
+def test_observed_leaders_are_counted_and_ties_rank_nobody() -> None:
     scores = np.array([[0.6, 0.7, 0.5, 0.4], [0.5, 0.5, 0.6, 0.4]])
-    found = rank_stability(scores)
+    found = rank_stability(scores, np.eye(8) / 1e3)
     assert found.best == (2.5 / 4, 1.5 / 4)
-    assert found.tau == pytest.approx(-1 / 3)  # of three pairs one agrees; the tie ranks nobody
-    assert found.lowest == -1
-    assert rank_stability(np.full((2, 3), 0.5)).tau is None
+    assert found.raw_tau == pytest.approx(-1 / 3)  # of three pairs one agrees
+    assert rank_stability(np.full((2, 3), 0.5), np.zeros((4, 6))).tau is None
+    alone = rank_stability(scores[:, :1], np.full((1, 2), 1e-3))
+    assert (alone.tau, alone.one_leader, alone.known) == (None, None, False)
+
+
+def test_an_effect_is_tested_and_an_interaction_too() -> None:
+    """2 models × 3 prompts: the models differ, the prompts don't, or move them in turn."""
+    drawn = np.random.default_rng(4)
+    factors = [("model", ("a", "b")), ("prompt", ("x", "y", "z"))]
+    ease = drawn.normal(size=(400, 1)) + drawn.normal(size=(400, 6))
+    image = np.arange(400)
+    plain = decompose(
+        by_image((ease < np.repeat([0.3, -0.3], 3)).astype(float), image), factors, seed=0, draws=50
+    )
+    crossed = decompose(
+        by_image((ease < np.array([0.5, 0, -0.5, -0.5, 0, 0.5])).astype(float), image),
+        factors, seed=0, draws=50,
+    )  # fmt: skip
+    p = {effect.name: effect.p for effect in plain.effects}
+    assert p["model"] < 0.001  # type: ignore[operator]
+    assert min(p["prompt"], p["model × prompt"]) > 0.05  # type: ignore[type-var]
+    p = {effect.name: effect.p for effect in crossed.effects}
+    assert p["model × prompt"] < 0.001  # type: ignore[operator]
+    assert p["model × prompt"] == p["all interactions"]
+    assert all(e.p_adjusted >= e.p for e in crossed.effects)  # type: ignore[operator]
 
 
 def test_no_items_are_refused() -> None:
     with pytest.raises(ValueError, match="no items"):
         by_image(np.empty((0, 3)), np.empty(0, np.int64))
+
+
+def test_the_interactions_of_pairs_are_no_more_than_all_interactions() -> None:
+    for seed in range(5):
+        drawn = np.random.default_rng(seed)
+        right = (drawn.random((60, 12)) < 0.5).astype(float)
+        factors = [("a", ("1", "2")), ("b", ("1", "2")), ("c", ("1", "2", "3"))]
+        found = decompose(by_image(right, np.arange(60)), factors, seed=seed, draws=200)
+        *singles, whole = (effect.share for effect in found.effects)
+        if whole is not None:
+            assert sum(share or 0 for share in singles[3:]) <= whole + 1e-9

@@ -137,3 +137,45 @@ def test_a_file_without_labels_or_ids_is_refused(tmp_path: Path) -> None:
         read_labels(tmp_path / "other.csv")
     with pytest.raises(DataError, match="cannot be read"):
         read_labels(tmp_path / "missing.csv")
+
+
+def width(found: Audit) -> float:
+    return found.ci95[1] - found.ci95[0]
+
+
+def test_where_a_person_read_everything_the_labels_add_no_doubt() -> None:
+    run = biased_run(400, seed=3)
+    labels = {name: "ABCD"[meant or 0] for name, meant in run.truth.items()}
+    found = audit(cast("Run", run), labels)
+    true = sum(meant == 0 for meant in run.truth.values()) / len(run.truth)
+    assert found.corrected == pytest.approx(true)
+    unaudited = audit(cast("Run", run), {r["id"]: "ABCD"[r["choice"]] for r in run.stored})
+    assert width(found) == pytest.approx(width(unaudited))
+
+
+def test_labels_of_one_image_are_not_independent() -> None:
+    widths = []
+    for images in (600, 60):
+        run = biased_run(600, seed=4)
+        for number, one in enumerate(sorted(run.stored, key=lambda r: r["correct"])):
+            one["image_id"] = f"image-{number * images // 600}"
+        wrong = {r["id"]: r["image_id"] for r in run.stored}
+        labels = {name: "A" if hash_of(image) % 2 else "B" for name, image in wrong.items()}
+        some = dict(list(labels.items())[:200])
+        widths.append(width(audit(cast("Run", run), some)))
+    assert widths[1] > 1.2 * widths[0]
+
+
+def hash_of(name: str) -> int:
+    return int(name.rpartition("-")[2])
+
+
+def test_a_parser_that_says_little_of_the_truth_weighs_little() -> None:
+    noisy, generator = biased_run(2_000, seed=5), random.Random(6)
+    for one in noisy.stored:
+        noisy.truth[one["id"]] = generator.randrange(2)
+    found = read_by_person(noisy, 400, seed=7)
+    assert found.tuning < 0.3
+    true = sum(meant == 0 for meant in noisy.truth.values()) / len(noisy.truth)
+    assert found.ci95[0] < true < found.ci95[1]
+    assert read_by_person(biased_run(2_000, seed=5), 400, seed=7).tuning > 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,33 @@ def test_both_are_printed_and_stored_by_a_run(tmp_path: Path) -> None:
     outcome = command("report", str(tmp_path / "run"))
     assert "Right under every order:" in outcome.stdout
     assert "Read-outs logprob and parse:" in outcome.stdout
+
+
+def test_an_item_counts_once_however_many_readouts_it_was_asked_by() -> None:
+    records = [
+        asked(item, order, order.index(0), readout=readout)
+        for item in range(5)
+        for readout in ("parse", "choice")
+        for order in ORDERS
+    ]
+    found = score(records).circular["pooled"]
+    assert (found.items, found.series, found.incomplete) == (5, 10, 0)
+
+
+def test_the_bias_towards_a_place_has_an_interval_and_a_test() -> None:
+    """Of 150 items a part is always answered with the first place; the others at random."""
+    held = rejected = 0
+    for seed in range(60):
+        drawn = random.Random(seed)
+        fair = [asked(i, order, drawn.randrange(3)) for i in range(100) for order in ORDERS]
+        found = score(fair).circular["pooled"]
+        rejected += (found.place_p or 0) < 0.05
+        swayed = [
+            asked(i, order, 0 if drawn.random() < 0.4 else drawn.randrange(3))
+            for i in range(100)
+            for order in ORDERS
+        ]
+        low, high = score(swayed).circular["pooled"].place_ci95 or (0, 0)
+        held += low <= 0.4 * (2 / 9) ** 0.5 <= high
+    assert rejected <= 8
+    assert held >= 52

@@ -14,7 +14,8 @@ import mubench_gen
 from mubench_gen.compare.comparison import compare
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.errors import RunFolderError, SettingError
-from mubench_gen.scores.paired import compare_pair, holm
+from mubench_gen.scores.joint import holm
+from mubench_gen.scores.paired import compare_pair
 
 from .conftest import Here
 from .helpers.plugin import write_plugin
@@ -53,10 +54,13 @@ def test_differences_are_of_the_same_items_by_task_and_data_set(here: Here, make
     mine, theirs = right(one), right(other)
     rows = {(row["part"], row["name"]): row for row in found["differences"]}
     assert set(rows) == {
-        ("pooled", "pooled"), ("tasks", "modality"), ("tasks", "stain"),
+        ("pooled", "pooled"), ("macro", "mean of tasks"), ("macro", "mean of data sets"),
+        ("tasks", "modality"), ("tasks", "stain"),
         ("datasets", "cells"), ("datasets", "tissue"),
     }  # fmt: skip
     for (part, name), row in rows.items():
+        if part == "macro":
+            continue
         items = [item for item in mine if part == "pooled" or name in item.split("/")]
         images = [hash(item.rsplit("/", 1)[0]) for item in items]
         by_hand = compare_pair([mine[i] for i in items], [theirs[i] for i in items], images)
@@ -64,15 +68,49 @@ def test_differences_are_of_the_same_items_by_task_and_data_set(here: Here, make
         assert row["difference"] == pytest.approx(by_hand.difference)
         assert row["ci95"] == pytest.approx(by_hand.ci95)
         assert (row["p"], row["test"]) == (pytest.approx(by_hand.p), by_hand.test)
-        assert row["detectable"] == pytest.approx(by_hand.detectable)
+        if part == "pooled":
+            assert row["detectable"] == pytest.approx(by_hand.detectable)
+        else:  # at the level of its family
+            assert row["detectable"] >= by_hand.detectable
     of_tasks = [rows["tasks", name] for name in ("modality", "stain")]
-    assert [r["p_holm"] for r in of_tasks] == pytest.approx(holm([r["p"] for r in of_tasks]))
-    assert of_tasks[0]["test"] == "exact McNemar"
-    assert rows["pooled", "pooled"]["test"] == "sign-flip permutation by image"
+    mean = sum(row["difference"] for row in of_tasks) / 2
+    assert rows["macro", "mean of tasks"]["difference"] == pytest.approx(mean)
     table = here("compare", one, other).out
-    assert "exact McNemar" in table
-    assert "sign-flip" in table
+    assert "p (max-T)" in table
     assert "detectable" in table
+
+
+def test_p_is_adjusted_as_asked(here: Here, make: Make) -> None:
+    folders = [make("first"), make("last"), make("echo")]
+
+    def adjusted(how: str) -> tuple[list[float], list[float]]:
+        found = here("compare", *folders, "--adjust", how, "--json").document
+        assert found["adjust"] == how
+        rows = [row for row in found["differences"] if row["part"] == "tasks"]
+        return [row["p"] for row in rows], [row["p_adjusted"] for row in rows]
+
+    p, by_holm = adjusted("holm")
+    assert by_holm == pytest.approx(holm(p))
+    assert adjusted("none") == (p, p)
+    assert all(a >= b for a, b in zip(adjusted("maxt")[1], p, strict=True))
+    assert all(a >= b >= c for a, b, c in zip(by_holm, adjusted("bh")[1], p, strict=True))
+    assert here("compare", *folders, "--adjust", "tukey").code == 2
+
+
+def test_a_margin_says_who_is_no_worse(here: Here, make: Make) -> None:
+    one, other = make("first"), make("last")
+    assert "verdict" not in here("compare", one, other, "--json").document["differences"][0]
+    found = here("compare", one, other, "--margin", "2", "--json").document
+    assert found["margin"] == 0.02
+    for row in found["differences"]:
+        low, high = row["ci95"]
+        no_worse = row["verdict"] in ("equivalent", "no worse", "better")
+        assert no_worse == (low > -0.02)
+        assert (row["verdict"] in ("equivalent", "no better", "worse")) == (high < 0.02)
+    shown = here("compare", one, other, "--margin", "99.9").out
+    assert "equivalent" in shown
+    assert "By a margin of 99.9 points" in shown
+    assert here("compare", one, other, "--margin", "0").code == 2
 
 
 def test_a_run_is_not_compared_with_itself(here: Here, make: Make) -> None:
@@ -85,9 +123,9 @@ def test_three_runs_are_tested_together_too(here: Here, make: Make) -> None:
     folders = [make("first"), make("last"), make("echo")]
     found = here("compare", *folders, "--all-pairs", "--json").document
     assert len([row for row in found["differences"] if row["part"] == "pooled"]) == 3
-    tests = {row["name"]: row["test"] for row in found["overall"]}
-    assert tests["modality"] == "Cochran's Q"
-    assert tests["pooled"] == "permutation by image"
+    tests = {row["name"]: row for row in found["overall"]}
+    assert tests["pooled"]["freedom"] <= 2
+    assert all(0 < row["p"] <= row["p_adjusted"] <= 1 for row in found["overall"])
     against_first = here("compare", *folders, "--json").document
     assert len([row for row in against_first["differences"] if row["part"] == "pooled"]) == 2
 

@@ -299,6 +299,11 @@ def test_the_site_is_built_strictly(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for page in ("index.html", "tutorial/index.html", "api/index.html", "commands/index.html"):
         assert (tmp_path / "site" / page).is_file()
+    task = (tmp_path / "site/tasks/modality/index.html").read_text("utf-8")
+    assert (tmp_path / "site/tasks/modality.png").read_bytes().startswith(b"\x89PNG")
+    for part in ("C) fluorescence microscopy", "25.0%", "16,130", "a model without the image"):
+        assert part in task
+    assert "first-run.ipynb" in (tmp_path / "site/notebooks/first-run/index.html").read_text()
 
 
 def test_the_map_of_the_code_names_every_package_and_no_other() -> None:

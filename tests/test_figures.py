@@ -127,7 +127,7 @@ def test_runs_scores_and_comparisons_show_themselves_in_notebooks(
         assert shown.count("<tr>") == shown.count("</tr>") > 4
     compared = compare([one, other], intersection=True)._repr_html_()
     assert "a − b" in compared
-    assert "p (Holm)" in compared
+    assert "p (max-T)" in compared
     drawing = one.plot("dots", beside=[other])
     assert drawing._repr_svg_().count("<svg") == 1
     assert "modality" in drawing.description

@@ -94,13 +94,32 @@ def test_a_task_is_kept_or_lost_by_itself(runs: list[Run]) -> None:
     assert changes["lost", "modality"].kept == 0
     assert changes["lost", "modality"].forgotten == changes["lost", "modality"].learned == 0.5
     assert changes["lost", "stain"].change == -0.5
-    assert changes["lost", "stain"].p_holm < 0.001
+    assert changes["lost", "stain"].p_adjusted < 0.001
 
 
 def test_the_tests_are_adjusted_for_all_fine_tunes(runs: list[Run]) -> None:
     both, one = forgetting(runs), forgetting(runs[:2])
     assert {c.family for c in both.changes if c.part == "tasks"} == {4}
     assert {c.family for c in one.changes if c.part == "tasks"} == {2}
+
+
+def test_what_is_lost_kept_or_not_known_is_told_by_the_margin(runs: list[Run]) -> None:
+    strict = {(c.finetuned, c.name): c.outcome for c in forgetting(runs).changes}
+    assert strict["learned", "modality"] == "kept"
+    assert strict["lost", "stain"] == "lost"
+    assert strict["lost", "modality"] == "not known"
+    lenient = {(c.finetuned, c.name): c.outcome for c in forgetting(runs, margin=0.9).changes}
+    assert set(lenient.values()) == {"kept"}
+
+
+def test_the_fine_tune_itself_is_a_family_of_its_own_in_a_sweep(
+    runs: list[Run], tmp_path: Path
+) -> None:
+    swept = []
+    for run, alpha in zip(runs, ("0.00", "0.50", "1.00"), strict=True):
+        swept.append(mubench_gen.load_run(run.dir.rename(tmp_path / f"alpha-{alpha}")))
+    changes = [c for c in forgetting(swept).changes if c.part == "tasks"]
+    assert {c.family for c in changes} == {2}
 
 
 def test_a_base_that_knew_nothing_has_nothing_to_keep(runs: list[Run]) -> None:

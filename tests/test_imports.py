@@ -12,7 +12,7 @@ import pytest
 
 from .helpers.command import Command
 
-HEAVY = ("torch", "transformers", "vllm", "pandas", "numpy", "scipy")
+HEAVY = ("torch", "transformers", "vllm", "pandas", "numpy", "scipy", "matplotlib")
 # Runs command lines and prints, on a line of stderr each, what came in with it.
 WATCH = """
 import json, sys
@@ -75,7 +75,7 @@ def test_an_evaluation_of_a_plugin_without_weights_imports_no_torch(
     modules = modules_after(
         tmp_path, "eval", "--plugin", "echo", "--data", str(cells), "--tasks", "modality"
     )
-    assert not modules & {"torch", "transformers", "vllm", "pandas"}
+    assert not modules & {"torch", "transformers", "vllm", "pandas", "matplotlib"}
 
 
 def test_importing_the_package_imports_nothing_else_of_it(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from mubench_gen import Metric, PluginError
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.scores.measured import mean_interval, measure
 from mubench_gen.scores.metrics import BUILT_IN, ChosenMetric, choose_metrics
-from mubench_gen.scores.paired import SIGN_FLIP, compare_means
+from mubench_gen.scores.paired import STUDENT, compare_means
 from mubench_gen.scores.score import score
 from mubench_gen.storage import columns
 from mubench_gen_plugins.probability import brier, top2
@@ -130,7 +130,7 @@ def test_a_plugins_metric_is_compared_with_an_interval(
     found = here("compare", "a", "b", "--metric", f"{lengths},unanswered", "--json").document
     assert set(found["metrics"]) == {"lengths:letters", "lengths:early", "unanswered"}
     pooled = found["metrics"]["lengths:letters"]["differences"][0]
-    assert (pooled["part"], pooled["n"], pooled["test"]) == ("pooled", 30, SIGN_FLIP)
+    assert (pooled["part"], pooled["n"], pooled["test"]) == ("pooled", 30, STUDENT)
     assert pooled["ci95"][0] <= pooled["difference"] <= pooled["ci95"][1]
     assert pooled["family"] == 1
     assert here("compare", "a", "b", "--json").document.get("metrics") is None

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 
 from mubench_gen.ablation.budget import by_item, draw
-from mubench_gen.ablation.posterior import Estimate, estimate
-from mubench_gen.ablation.rasch import Responses, responses_of
+from mubench_gen.scores.posterior import Estimate, estimate
+from mubench_gen.scores.rasch import Responses, responses_of
 
 from .conftest import Here
 from .spine import make_row, write_data

@@ -87,6 +87,22 @@ def test_samples_of_lm_eval_are_read_as_it_wrote_them(here: Here) -> None:
     assert "prompt's template" in source["unknown"]
 
 
+def test_samples_of_lmms_eval_are_read_although_it_logs_no_documents(here: Here) -> None:
+    run = imported(here, LOGS / "lmms")
+    found = by_question(run)
+    for question, options, gold, reply in ITEMS:
+        assert found[question]["options"] == options
+        assert (found[question]["gold"], found[question]["reply"]) == (gold, reply)
+    assert run.manifest["imported"]["program"] == "lmms-eval"
+    assert run.manifest["sampling"]["max_tokens"] == 64
+
+
+def test_a_log_that_keeps_what_a_filter_left_says_so(here: Here) -> None:
+    run = imported(here, LOGS / "lmms-filtered")
+    assert verdicts(run) == {(True, True): 4, (False, False): 8}
+    assert any("before lmms-eval's filter" in one for one in run.manifest["imported"]["unknown"])
+
+
 @pytest.mark.parametrize(("name", "count"), [("slides.eval", 12), ("slides-inspect.json", 3)])
 def test_logs_of_inspect_are_read_as_it_wrote_them(here: Here, name: str, count: int) -> None:
     if name.endswith(".eval"):

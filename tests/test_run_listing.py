@@ -68,6 +68,18 @@ def test_a_folder_that_cannot_be_read_is_listed_as_that(here: Here, run: Path) -
     assert here("runs", "--folder", "nowhere").code == 2
 
 
+def test_packs_are_listed_and_a_folder_without_runs_is_no_error(here: Here, run: Path) -> None:
+    assert here("runs", "pack", run).code == 0
+    found = {one["kind"]: one for one in here("runs", "--json").document}
+    assert set(found) == {"run", "pack"}
+    assert found["pack"]["accuracy"] == found["run"]["accuracy"]
+    (run.parent / "one.run.zip").write_bytes(b"no zip")
+    assert any("no pack" in one["state"] for one in here("runs", "--json").document)
+    shutil.rmtree(run.parent)
+    assert here("runs", "--json").document == []
+    assert here("runs").code == 0
+
+
 def test_a_manifest_is_a_configuration(here: Here, run: Path) -> None:
     before = (run / "records.jsonl").read_bytes()
     again = here("eval", "--config", run / "manifest.json", "--run-dir", run)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pytest
 
 import mubench_gen
+from mubench_gen.compare.comparison import compare
 from mubench_gen.errors import SettingError
+from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
 from mubench_gen.interpolation.sweep.frontier import IN_DOMAIN, MEAN, REST, frontier
-from mubench_gen.interpolation.sweep.page import page, svg
+from mubench_gen.interpolation.sweep.page import explained, figure, page
 from mubench_gen.runs.results import Run
 
 from .conftest import Here
@@ -72,11 +76,9 @@ def _gold(data: Path) -> dict[tuple[int, str], str]:
 def test_the_frontier_is_in_domain_against_the_rest(runs: list[Run]) -> None:
     found = frontier(runs, ALPHAS, ["modality"])
     shares = {part: [p.accuracy for p in found.of(part)] for part in (IN_DOMAIN, REST, MEAN)}
-    assert shares == {
-        IN_DOMAIN: [0.5, 0.75, 1.0],
-        REST: [0.75, 0.5, 0.25],
-        MEAN: [0.625, 0.625, 0.625],
-    }
+    assert shares[IN_DOMAIN] == pytest.approx([0.5, 0.75, 1.0])
+    assert shares[REST] == pytest.approx([0.75, 0.5, 0.25])
+    assert shares[MEAN] == pytest.approx([0.625, 0.625, 0.625])
     assert (found.in_domain, found.rest) == (("modality",), ("stain",))
     assert found.items == 2 * ROWS
     assert found.beats_both == ()
@@ -90,54 +92,103 @@ def test_each_alpha_is_held_against_both_ends(runs: list[Run]) -> None:
     assert last.over_finetuned is None
     assert middle.over_base is not None
     assert middle.over_finetuned is not None
-    assert middle.over_base.difference == 0.25
-    assert middle.over_finetuned.difference == -0.25
+    assert middle.over_base.difference == pytest.approx(0.25)
+    assert middle.over_finetuned.difference == pytest.approx(-0.25)
     low, high = middle.over_base.ci95
     assert 0 < low < 0.25 < high < 0.5
 
 
-def test_the_interval_of_the_mean_is_students_over_images(runs: list[Run]) -> None:
-    """Every image has one item of each kind here, so its two differences are averaged."""
-    from scipy import stats
-
-    found = frontier(runs, ALPHAS, ["modality"])
-    gain = found.of(MEAN)[1].over_base
-    assert gain is not None
-    right: list[dict[str, dict[str, float]]] = []
-    for run in runs:
-        by_image: dict[str, dict[str, float]] = {}
-        for record in run.records():
-            by_image.setdefault(record["image_id"], {})[record["task"]] = record["correct"]
-        right.append(by_image)
-    each = [
-        np.mean([right[1][image][task] - right[0][image][task] for task in ("modality", "stain")])
-        for image in right[0]
+def test_the_gain_in_the_mean_is_that_of_two_tasks_that_count_the_same(runs: list[Run]) -> None:
+    gain = frontier(runs, ALPHAS, ["modality"]).of(MEAN)[1].over_base
+    (macro,) = [
+        one
+        for one in compare([runs[1], runs[0]]).differences
+        if (one.part, one.name) == ("macro", "mean of tasks")
     ]
-    expected = stats.t.interval(0.95, ROWS - 1, np.mean(each), stats.sem(each))
-    assert gain.difference == pytest.approx(np.mean(each))
-    assert gain.ci95 == pytest.approx(expected, rel=1e-3)
+    assert gain is not None
+    assert gain.difference == pytest.approx(macro.paired.difference)
+    assert gain.ci95 == pytest.approx(macro.paired.ci95)
+
+
+def test_a_band_of_all_alpha_is_wider_than_an_interval_of_one(runs: list[Run]) -> None:
+    widths = {}
+    for adjust in ("none", "maxt", "holm"):
+        gain = frontier(runs, ALPHAS, ["modality"], adjust=adjust).of(REST)[1].over_base
+        assert gain is not None
+        widths[adjust] = gain.band[1] - gain.band[0]
+        plain = gain.ci95[1] - gain.ci95[0]
+    assert widths["none"] == pytest.approx(plain)
+    assert plain < widths["maxt"] <= widths["holm"]
 
 
 def test_the_interval_of_a_mean_that_never_changes_is_not_a_point(runs: list[Run]) -> None:
     gain = frontier([runs[0], runs[0], runs[1]], ALPHAS, ["modality"]).of(MEAN)[1].over_base
     assert gain is not None
-    assert gain.difference == 0
+    assert gain.difference == pytest.approx(0)
     assert gain.ci95[0] < -0.02
     assert gain.ci95[1] > 0.02
 
 
-def test_alpha_is_chosen_on_one_half_and_scored_on_the_other(runs: list[Run]) -> None:
+def test_equal_means_are_equally_good_and_none_is_praised(runs: list[Run]) -> None:
     found = frontier(runs, ALPHAS, ["modality"], seed=3)
     chosen = found.chosen
     assert chosen is not None
-    assert chosen.chosen_on == chosen.scored_on == ROWS // 2
+    assert (chosen.alpha, chosen.equally_good) == ("0", ("0", "0.5", "1"))
+    assert chosen.mean <= chosen.mean_there + 1e-9
+    assert sum(chosen.shares.values()) == pytest.approx(1)
     assert chosen == frontier(runs, ALPHAS, ["modality"], seed=3).chosen
-    halves = {frontier(runs, ALPHAS, ["modality"], seed=seed).chosen for seed in range(8)}
-    assert len(halves) > 1
-    # of all images the three means are equal: what one half gains by luck the other loses
-    mean = next(point for point in chosen.points if point.part == MEAN)
-    assert chosen.mean_there + mean.accuracy == pytest.approx(2 * 0.625)
-    assert chosen.mean_there >= 0.625
+    assert "α from 0 to 1 are equally good" in " ".join(explained(found))
+
+
+def halves(gains: Sequence[float], *, images: int, seed: int) -> Halves:
+    """A sweep of items that change by little from α to α, with those true gains in the mean."""
+    drawn = np.random.default_rng(seed)
+    latent = np.empty((2 * images, len(gains)))
+    latent[:, 0] = drawn.normal(size=2 * images)
+    for place in range(1, len(gains)):
+        step = drawn.normal(size=2 * images)
+        latent[:, place] = 0.9 * latent[:, place - 1] + np.sqrt(1 - 0.9**2) * step
+    limits = [NormalDist().inv_cdf(0.5 + gain) for gain in gains]
+    inside = np.arange(2 * images) % 2 == 0
+    return Halves.of((latent < limits).astype(float), np.arange(2 * images) // 2, inside, ~inside)
+
+
+def test_the_score_of_a_choice_does_not_hang_on_the_seed_or_gain_by_the_choosing() -> None:
+    scored, again, biased = [], [], []
+    for seed in range(12):
+        sample = halves([0.0] * 6, images=60, seed=seed)
+        found = [cross_fitted(sample, seed=s) for s in (1, 2)]
+        again.append(abs(found[0].mean - found[1].mean))  # type: ignore[union-attr]
+        biased.append(sample.means.max() - 0.5)
+        scored.append(found[0].mean - 0.5)  # type: ignore[union-attr]
+    assert max(again) < 0.01
+    assert np.mean(biased) > np.mean(scored) + 0.01
+
+
+def test_the_set_of_equally_good_alpha_shrinks_to_the_best() -> None:
+    gains = [0.0, 0.1, 0.2, 0.21, 0.05]
+    few, many = (equally_good(halves(gains, images=n, seed=1), seed=0) for n in (40, 4_000))
+    assert set(many) <= {2, 3}
+    assert set(many) < set(few)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("gains", [[0.0] * 6, [0, 0.05, 0.1, 0.12, 0.08, 0.02]])
+def test_the_set_and_the_gain_of_the_choice_hold_the_truth(gains: list[float]) -> None:
+    held, inside = [], []
+    for seed in range(150):
+        sample = halves(gains, images=100, seed=seed)
+        inside.append(int(np.argmax(gains)) in equally_good(sample, seed=seed))
+        found = cross_fitted(sample, seed=seed, repeats=20)
+        assert found is not None
+        _, (low, high) = gain_over(0, found, sample, seed=seed)
+        held.append(low - 1e-9 <= float(found.chosen @ np.array(gains)) <= high + 1e-9)
+    assert np.mean(held) >= 0.93
+    assert np.mean(inside) >= 0.9
+
+
+def test_one_image_chooses_no_alpha() -> None:
+    assert cross_fitted(halves([0.0, 0.1], images=1, seed=0), seed=0) is None
 
 
 def test_a_domain_of_all_tasks_or_of_none_is_no_frontier(runs: list[Run]) -> None:
@@ -151,10 +202,10 @@ def test_the_page_shows_every_alpha(runs: list[Run]) -> None:
     written = page(found, "a → <b>")
     assert written.count("<script") == 1  # the page's own
     assert "a → &lt;b&gt;" in written
-    drawn = svg(found, "title")
+    drawn = figure(found).inline()
+    assert "band of the gains over the base" in drawn
     for alpha in found.alphas:
         assert f"α {alpha}: rest" in drawn
-    assert drawn.count("<circle") == len(found.alphas)
 
 
 torch = package("torch", "the tiny models need the extra transformers")

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -87,5 +88,5 @@ def write_files(page: Path, folder: Path) -> list[Path]:
 
 
 def words_of(command: str) -> list[str]:
-    """A command line as words, as a shell splits it."""
-    return shlex.split(command)
+    """A command line as words, as a shell splits it; without what its output is piped to."""
+    return list(takewhile(lambda word: word != "|", shlex.split(command)))

@@ -64,6 +64,24 @@ class Browser:
         self.driver.get(page.resolve().as_uri() + fragment)
         self.until("return document.documentElement.dataset.ready === 'true'")
 
+    def visit(self, address: str) -> None:
+        """Open what a server of this machine shows."""
+        self.driver.get("about:blank")
+        self.messages(), self.requests()
+        self.driver.get(address)
+        self.until("return document.documentElement.dataset.ready === 'true'")
+
+    def faults(self, checker: Path) -> list[str]:
+        """What axe-core, the accessibility checker, finds wrong with the page as it is."""
+        self.run(checker.read_text("utf-8") + "; window.axe = axe")
+        found: list[str] = self.driver.execute_async_script(
+            "const done = arguments[0];"
+            "axe.run(document, {resultTypes: ['violations']}).then((all) =>"
+            " done(all.violations.flatMap((one) => one.nodes.map((node) =>"
+            " `${one.id}: ${node.target.join(' ')} ${node.failureSummary}`))))"
+        )
+        return found
+
     def go(self, fragment: str) -> None:
         """Another address of the same page."""
         self.run("location.hash = arguments[0]", fragment)

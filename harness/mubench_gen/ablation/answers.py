@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.scores.clusters import image_of
+from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.storage.records import Record
 
@@ -60,12 +60,14 @@ class Answers:
 PlacedRecords = tuple[Iterable[Record], Mapping[tuple[str, str], int]]
 
 
-def read_answers(*parts: PlacedRecords) -> Answers:
+def read_answers(*parts: PlacedRecords, clustering: Clustering | None = None) -> Answers:
     """The answers in the records of runs, each given with its cells' indices by prompt and
     read-out.
 
-    Records of other cells, and of items that ask for boxes, are left out.
+    Records of other cells, and of items that ask for boxes, are left out. `clustering`: what is
+    drawn together, by image without; of two fields, the first counts.
     """
+    clustering = clustering or Clustering()
     items, images, tasks = dict[str, int](), dict[str, int](), dict[str, int]()
     image, task = array("q"), array("q")
     columns = [array("q") for _ in range(7)]
@@ -74,7 +76,7 @@ def read_answers(*parts: PlacedRecords) -> Answers:
             continue
         item = items.setdefault(record["item"], len(items))
         if item == len(image):
-            image.append(images.setdefault(image_of(record), len(images)))
+            image.append(images.setdefault(clustering.name(record), len(images)))
             task.append(tasks.setdefault(record["task"], len(tasks)))
         choice = record["choice"]
         row = (
@@ -88,6 +90,7 @@ def read_answers(*parts: PlacedRecords) -> Answers:
         )
         for column, value in zip(columns, row, strict=True):
             column.append(value)
+    clustering.check.done()
     table = np.array(columns, np.int64).reshape(7, -1)
     table = table[:, np.argsort(table[2] == _ERROR, kind="stable")]
     sound = int((table[2] != _ERROR).sum())

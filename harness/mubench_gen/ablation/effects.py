@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from mubench_gen.ablation.spread import ByImage
 from mubench_gen.scores.interval import student
+from mubench_gen.scores.joint import Adjust, in_blocks, walds
+from mubench_gen.scores.joint import adjust as adjusted_family
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +44,8 @@ class Effect:
     share: of the variance between cells, corrected for sampling of items (the shares of the
     factors and of all interactions sum to 1); raw_share: uncorrected. spread: the standard
     deviation of accuracy due to the source, also corrected. Shares are None if the cells differ
-    by no more than sampling explains.
+    by no more than sampling explains. p: of the Wald test that the source has no effect, None
+    of estimated cells; p_adjusted: for all sources of the table.
     """
 
     source: tuple[str, ...]
@@ -52,6 +55,8 @@ class Effect:
     spread: float
     spread_ci95: tuple[float, float]
     levels: tuple[Level, ...] = ()
+    p: float | None = None
+    p_adjusted: float | None = None
 
     @property
     def name(self) -> str:
@@ -73,11 +78,17 @@ class Decomposition:
 
 
 def decompose(
-    table: ByImage, factors: Sequence[tuple[str, Sequence[str]]], *, seed: int, draws: int = DRAWS
+    table: ByImage,
+    factors: Sequence[tuple[str, Sequence[str]]],
+    *,
+    adjust: Adjust = "maxt",
+    seed: int,
+    draws: int = DRAWS,
 ) -> Decomposition:
     """Decompose the cells' accuracies; `factors`: names and levels, their product the cells.
 
-    Factors of one level are left out. Images are drawn with replacement for the intervals.
+    `adjust`: of the sources' p; "maxt" is Holm here, as their tests have several degrees of
+    freedom. Factors of one level are left out. Images are drawn with replacement for the intervals.
     """
     varied = [(name, levels) for name, levels in factors if len(levels) > 1]
     shape = tuple(len(levels) for _, levels in varied)
@@ -92,6 +103,8 @@ def decompose(
     sound, true = np.maximum(observed - added, 0), np.maximum(drawn - 2 * added, 0)
     sources = _sources(names)
     parts = _parts(names, sources)
+    sound, true = (_within_whole(squares, len(names)) for squares in (sound[None], true))
+    sound = sound[0]
     effects = tuple(
         _effect(source, at, observed, sound, true, parts, len(means))
         for at, source in enumerate(sources, start=1)
@@ -100,13 +113,22 @@ def decompose(
         _with_levels(effect, place, levels, means, influences, shape)
         for place, (effect, (_, levels)) in enumerate(zip(effects, varied, strict=False))
     )
+    chances = _tested(table, shape, len(sources), seed=seed)
+    # With two factors all interactions are their pair's: one test, not two.
+    different = chances[:-1] if len(varied) == 2 else chances
+    told = adjusted_family(different, None, how=adjust).adjusted
+    told += told[len(different) - 1 :][: len(chances) - len(different)]
+    tested = [
+        replace(effect, p=p, p_adjusted=least)
+        for effect, p, least in zip((*leveled, *effects[len(varied) :]), chances, told, strict=True)
+    ]
     return Decomposition(
         cells=len(means),
         items=int(table.sizes.sum()),
         images=len(table.sizes),
         spread=float(np.sqrt(sound[0] / len(means))),
         spread_ci95=_interval(np.sqrt(true[:, 0] / len(means))),
-        effects=(*leveled, *effects[len(varied) :]),
+        effects=tuple(tested),
         draws=draws,
         seed=seed,
     )
@@ -186,6 +208,23 @@ def sums_of_squares(cells: Floats, shape: Sequence[int]) -> Floats:
     return np.stack(found, axis=1)
 
 
+def _tested(table: ByImage, shape: Sequence[int], sources: int, *, seed: int) -> list[float]:
+    """The p of each source: whether its contrasts of the cells' means are zero."""
+    totals = in_blocks(table.sums / table.sizes.sum(), seed=seed).reshape(-1, *shape)
+    axes = range(1, totals.ndim)
+    left = totals - totals.mean(axis=tuple(axes), keepdims=True)
+    mains = {
+        axis: left.mean(axis=tuple(a for a in axes if a != axis), keepdims=True) for axis in axes
+    }
+    parts = list(mains.values())
+    for one, other in combinations(axes, 2):
+        pair = left.mean(axis=tuple(a for a in axes if a not in (one, other)), keepdims=True)
+        parts.append(pair - mains[one] - mains[other])
+    parts.append(left - sum(mains.values()))  # all interactions
+    each = [one.reshape(len(one), -1) for one in parts[:sources]]
+    return [one.p for one in walds(each, seed=seed, clusters=len(table.sizes))]
+
+
 def bootstrap(table: ByImage, *, seed: int, draws: int) -> list[Floats]:
     """The cells' accuracies on images drawn with replacement, in parts of (draws, cells)."""
     generator = np.random.default_rng([seed, 1])
@@ -210,6 +249,19 @@ def _parts(names: Sequence[str], sources: Sequence[tuple[str, ...]]) -> npt.NDAr
     """The indices of the sources that add up to the total: factors and all interactions."""
     interactions = (len(sources),) if len(names) > 1 else ()
     return np.array([*range(1, len(names) + 1), *interactions], np.int64)
+
+
+def _within_whole(squares: Floats, factors: int) -> Floats:
+    """Sums of squares whose pairs of factors are no more, together, than all interactions.
+
+    Where each is corrected for sampling and not below 0, they could be.
+    """
+    found = squares.copy()
+    pairs, whole = found[:, factors + 1 : -1], found[:, -1]
+    total = pairs.sum(axis=1)
+    shrink = np.divide(whole, total, out=np.ones(len(found)), where=total > whole)
+    found[:, factors + 1 : -1] = pairs * shrink[:, None]
+    return found
 
 
 def _effect(

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from mubench_gen.ablation.answers import Answers
 from mubench_gen.ablation.grid import Grid
-from mubench_gen.ablation.posterior import Estimate
-from mubench_gen.ablation.rasch import Responses, responses_of
+from mubench_gen.scores.posterior import Estimate
+from mubench_gen.scores.rasch import Responses, responses_of
 
 Floats = npt.NDArray[np.float64]
 

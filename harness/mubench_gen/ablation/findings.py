@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers
-from mubench_gen.ablation.effects import Decomposition, bootstrap, decompose, decompose_drawn
+from mubench_gen.ablation.effects import Decomposition, decompose, decompose_drawn
 from mubench_gen.ablation.estimated import Estimated, estimated, responses_in
 from mubench_gen.ablation.grid import Grid
-from mubench_gen.ablation.posterior import estimate
 from mubench_gen.ablation.ranks import RankStability, rank_stability
 from mubench_gen.ablation.spread import (
     BestOnHalf,
@@ -26,6 +25,8 @@ from mubench_gen.ablation.spread import (
     spread,
 )
 from mubench_gen.ablation.tallies import Mask, Tally, tally
+from mubench_gen.scores.joint import Adjust, in_blocks
+from mubench_gen.scores.posterior import estimate
 
 Floats = npt.NDArray[np.float64]
 
@@ -100,11 +101,12 @@ def find(
     names: Sequence[str],
     runs: Sequence[str],
     *,
+    adjust: Adjust = "maxt",
     seed: int,
 ) -> Findings:
-    """Analyse the answers of each model."""
+    """Analyse the answers of each model. `adjust`: how the p of effects are adjusted."""
     models = tuple(
-        _of_model(grid, one, name, run, seed)
+        _of_model(grid, one, name, run, adjust, seed)
         for one, name, run in zip(answers, names, runs, strict=True)
     )
     joint = _joint(answers) if len(answers) > 1 else None
@@ -112,15 +114,13 @@ def find(
         return Findings(models, None, None, None)
     factors = [(MODEL, tuple(names)), *((f.name, f.levels) for f in grid.factors)]
     shape = (len(answers), len(grid.cells))
-    drawn = np.concatenate(bootstrap(joint, seed=seed, draws=1_000)).reshape(-1, *shape)
-    scores = joint.means.reshape(shape)
+    influences = in_blocks(joint.influences, seed=seed).reshape(-1, *shape)
+    ranks, by_prompt = _ranks(joint.means.reshape(shape), influences, grid, seed)
     return Findings(
         models=models,
-        together=decompose(joint, factors, seed=seed),
-        ranks=rank_stability(scores, drawn),
-        ranks_by_prompt=rank_stability(
-            _over_prompts(scores[None], grid)[0], _over_prompts(drawn, grid)
-        ),
+        together=decompose(joint, factors, adjust=adjust, seed=seed),
+        ranks=ranks,
+        ranks_by_prompt=by_prompt,
     )
 
 
@@ -140,7 +140,7 @@ def find_estimated(
     factors = [(factor.name, factor.levels) for factor in grid.factors]
     models, drawn = [], []
     for one, name, run, wanted in zip(answers, names, runs, items, strict=True):
-        plain = _of_model(grid, one, name, run, seed)
+        plain = _of_model(grid, one, name, run, "none", seed)
         if not np.isfinite(one.right).any():  # all failed
             models.append(plain)
             continue
@@ -153,6 +153,8 @@ def find_estimated(
     if len(models) < 2 or len(drawn) < len(models):
         return Findings(tuple(models), None, None, None)
     together = np.stack(drawn, axis=1)
+    apart = (together - together.mean(axis=0)) / np.sqrt(len(together) - 1)
+    ranks, by_prompt = _ranks(together.mean(axis=0), apart, grid, seed)
     return Findings(
         models=tuple(models),
         together=decompose_drawn(
@@ -162,14 +164,27 @@ def find_estimated(
             images=len(answers[0].images),
             seed=seed,
         ),
-        ranks=rank_stability(together.mean(axis=0), together),
-        ranks_by_prompt=rank_stability(
-            _over_prompts(together.mean(axis=0)[None], grid)[0], _over_prompts(together, grid)
+        ranks=ranks,
+        ranks_by_prompt=by_prompt,
+    )
+
+
+def _ranks(
+    scores: Floats, influences: Floats, grid: Grid, seed: int
+) -> tuple[RankStability, RankStability]:
+    """The order of the models over cells and over prompts; influences (clusters, models, cells)."""
+    prompts = _over_prompts(influences, grid)
+    return (
+        rank_stability(scores, influences.reshape(len(influences), -1), seed=seed),
+        rank_stability(
+            _over_prompts(scores[None], grid)[0], prompts.reshape(len(prompts), -1), seed=seed
         ),
     )
 
 
-def _of_model(grid: Grid, answers: Answers, name: str, run: str, seed: int) -> ModelFindings:
+def _of_model(
+    grid: Grid, answers: Answers, name: str, run: str, adjust: Adjust, seed: int
+) -> ModelFindings:
     width = len(grid.cells)
     sound = complete(answers.right)
     table = by_image(answers.right[sound], answers.image[sound]) if sound.any() else None
@@ -207,7 +222,9 @@ def _of_model(grid: Grid, answers: Answers, name: str, run: str, seed: int) -> M
         over=over,
         over_levels=_over_levels(table.means, grid) if table is not None else {},
         best=best_on_half(table, seed=seed) if table is not None and several else None,
-        effects=decompose(table, [(f.name, f.levels) for f in grid.factors], seed=seed)
+        effects=decompose(
+            table, [(f.name, f.levels) for f in grid.factors], adjust=adjust, seed=seed
+        )
         if table is not None and several and len(table.sizes) > 1
         else None,
         unmoved=_unmoved(grid, answers),

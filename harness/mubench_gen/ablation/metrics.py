@@ -13,7 +13,7 @@ from mubench_gen.ablation.answers import Codes, Floats, PlacedRecords, cell_mean
 from mubench_gen.ablation.effects import Decomposition, decompose
 from mubench_gen.ablation.grid import Grid
 from mubench_gen.ablation.spread import Spread, by_image, complete, spread
-from mubench_gen.scores.clusters import image_of
+from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.measured import MetricScore, score_of
 from mubench_gen.scores.metrics import ChosenMetric
 
@@ -43,11 +43,17 @@ class MetricFindings:
 
 
 def metric_findings(
-    grid: Grid, parts: Sequence[PlacedRecords], metrics: Sequence[ChosenMetric], *, seed: int
+    grid: Grid,
+    parts: Sequence[PlacedRecords],
+    metrics: Sequence[ChosenMetric],
+    *,
+    seed: int,
+    clustering: Clustering | None = None,
 ) -> dict[str, MetricFindings]:
     """Analyse one model's runs by each metric, by its key. Raises MetricError if one fails."""
     if not metrics:
         return {}
+    clustering = clustering or Clustering()
     items, images = dict[str, int](), dict[str, int]()
     item, cell, image = array("q"), array("q"), array("q")
     columns = [array("d") for _ in metrics]
@@ -55,7 +61,7 @@ def metric_findings(
         if place is None or record["status"] == "error":
             continue
         item.append(items.setdefault(record["item"], len(items)))
-        image.append(images.setdefault(image_of(record), len(images)))
+        image.append(images.setdefault(clustering.name(record), len(images)))
         cell.append(place)
         for metric, column in zip(metrics, columns, strict=True):
             column.append(metric.value(record))

@@ -32,6 +32,7 @@ from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
 from mubench_gen.runs.studies import STUDY, StoredStudy, runs_of
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metrics import needs_of
 from mubench_gen.storage.records import AnsweredKeys
 from mubench_gen.storage.run_folder import RECORDS, choose_folder, settings_hash, write_json
@@ -133,11 +134,17 @@ def surveys(study: Study) -> list[Survey]:
 
 
 def run_study(
-    study: Study, found: Sequence[Survey], command: Sequence[str], *, progress: bool
+    study: Study,
+    found: Sequence[Survey],
+    command: Sequence[str],
+    *,
+    adjust: Adjust = "maxt",
+    progress: bool,
 ) -> StudyResult:
     """Ask what is not answered yet, model by model, and analyse the answers.
 
-    Raises RunFolderError if the folder holds another study, which is left unchanged.
+    `adjust`: how the p of effects are adjusted. Raises RunFolderError if the folder holds another
+    study, which is left unchanged.
     """
     facts = {
         "seed": study.seed,
@@ -167,7 +174,11 @@ def run_study(
                 if all(later.plan.model is not plan.model for later in study.parts[number + 1 :]):
                     plan.model.close()
         result = StudyResult(
-            study, tuple(found), tuple(runs), findings(study, runs), measured(study, runs)
+            study,
+            tuple(found),
+            tuple(runs),
+            findings(study, runs, adjust=adjust),
+            measured(study, runs),
         )
         write_json(study.folder / STUDY, {**document, **result.as_dict()})
     return result
@@ -202,8 +213,8 @@ class StudyResult:
         }
 
 
-def findings(study: Study, runs: Sequence[Run]) -> Findings:
-    """Analyse the runs' records."""
+def findings(study: Study, runs: Sequence[Run], *, adjust: Adjust = "maxt") -> Findings:
+    """Analyse the runs' records. `adjust`: how the p of effects are adjusted."""
     found = [answers(study.grid, own) for own in _runs_of_models(study, runs)]
     plans = [model[0].plan for model in study.models]
     names = [plan.name for plan in plans]
@@ -211,7 +222,7 @@ def findings(study: Study, runs: Sequence[Run]) -> Findings:
     if any(plan.selection is not None for plan in plans):
         items = [{one.id: one.task.name for one in samples_of(plan)} for plan in plans]
         return find_estimated(study.grid, found, names, folders, items=items, seed=study.seed)
-    return find(study.grid, found, names, folders, seed=study.seed)
+    return find(study.grid, found, names, folders, adjust=adjust, seed=study.seed)
 
 
 def measured(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, MetricFindings]]:
@@ -221,7 +232,13 @@ def measured(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, MetricFin
         for model, own in zip(study.models, _runs_of_models(study, runs), strict=True):
             plan = model[0].plan
             parts = _placed(study.grid, own, needs_of(plan.metrics))
-            found[plan.name] = metric_findings(study.grid, parts, plan.metrics, seed=study.seed)
+            found[plan.name] = metric_findings(
+                study.grid,
+                parts,
+                plan.metrics,
+                seed=study.seed,
+                clustering=own[0][1].clustering,
+            )
     return found
 
 
@@ -233,7 +250,7 @@ def _runs_of_models(study: Study, runs: Sequence[Run]) -> list[list[tuple[int, R
 
 def answers(grid: Grid, runs: Sequence[tuple[int, Run]]) -> Answers:
     """One model's answers on the grid; `runs` are (number of the condition, run)."""
-    return read_answers(*_placed(grid, runs))
+    return read_answers(*_placed(grid, runs), clustering=runs[0][1].clustering if runs else None)
 
 
 def _placed(

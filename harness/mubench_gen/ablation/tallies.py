@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.answers import Answers
-from mubench_gen.scores.option_order import place_bias
+from mubench_gen.scores.place_bias import place_bias
 
 Mask = npt.NDArray[np.bool_]
 

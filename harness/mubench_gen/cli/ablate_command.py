@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.cli.inference_options import adjust_option
 from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say, tell
 from mubench_gen.plan.options import OPTIONS
+
+if TYPE_CHECKING:
+    from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
 \b
@@ -50,7 +54,7 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
 _OWN = {
     "The grid": (
         "--plugin", "--model", "--prompt", "--labels", "--orders", "--system", "--image",
-        "--readout", "--shots", "--axis", "--budget", "--plan",
+        "--readout", "--shots", "--axis", "--budget", "--adjust", "--plan",
     )
 }  # fmt: skip
 _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", "shard"}]
@@ -103,6 +107,7 @@ _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", 
     metavar="N",
     help="Ask each model N (item, cell) pairs and estimate the whole grid from them.",
 )
+@adjust_option
 @click.option(
     "--plan", "planning", is_flag=True, help="Ask nothing: print how many requests it would take."
 )
@@ -118,7 +123,12 @@ _SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", 
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
-    config: Path | None, as_json: bool, planning: bool, planning_of_old: bool, **flags: Any
+    config: Path | None,
+    as_json: bool,
+    planning: bool,
+    planning_of_old: bool,
+    adjust: Adjust,
+    **flags: Any,
 ) -> int:
     """Evaluate a grid of settings, and report what the score depends on.
 
@@ -163,8 +173,8 @@ def command(
         asks = not (planning or planning_of_old)
         for one in found if asks else ():
             note(described(one))
-        command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
-        result = run_study(study, found, command_line, progress=True) if asks else None
+        typed = gathered.command(["mubench-gen", *sys.argv[1:]])
+        result = run_study(study, found, typed, adjust=adjust, progress=True) if asks else None
     document = {"study_dir": str(study.folder), "grid": study.grid.as_dict(),
                 "cells": len(study.grid.cells)}  # fmt: skip
     if result is None:
@@ -178,7 +188,7 @@ def command(
     if as_json:
         print_json({**document, **result.as_dict()})
     else:
-        show(result)
+        show(result, adjust)
     note(f"Study folder: {study.folder}")
     return 3 if result.n_errors else 0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mubench_gen.cli.tables import print_table
-from mubench_gen.console.numbers import Shares, percent
+from mubench_gen.console.numbers import ADJUSTED, Shares, p_value, percent
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from mubench_gen.ablation.spread import Spread
     from mubench_gen.ablation.study import StudyResult
     from mubench_gen.ablation.tallies import Tally
+    from mubench_gen.scores.joint import Adjust
 
 _MOST_CELLS = 24  # rows of a table; of a longer one the best and the worst are shown
 _MOST_LEVELS = 40
 
 
-def show(result: StudyResult) -> None:
-    """Print all tables on stdout."""
+def show(result: StudyResult, adjust: Adjust = "maxt") -> None:
+    """Print all tables on stdout. `adjust`: how the p of effects were adjusted."""
     grid, found = result.study.grid, result.findings
     for one in found.models:
         if one.estimated is not None:
@@ -42,10 +43,13 @@ def show(result: StudyResult) -> None:
             say(printable(line))
     if found.together is not None:
         _show_effects(found.together, "All models together: what moves the score")
+        if found.together.effects and found.together.effects[0].p is not None:
+            say(printable(_tested(adjust)))
     names = [one.model for one in found.models]
     for ranks, over in ((found.ranks, "cells"), (found.ranks_by_prompt, "prompts")):
         if ranks is not None and ranks.rankings > 1:
-            say(printable(_ranked(ranks, names, over)))
+            for line in _ranked(ranks, names, over):
+                say(printable(line))
 
 
 def _show_cells(grid: Grid, one: ModelFindings) -> None:
@@ -239,13 +243,15 @@ def _show_effects(found: Decomposition, title: str, shown: Shares | None = None)
             percent(effect.raw_share),
             shown.value(effect.spread),
             shown.interval(effect.spread_ci95),
+            *([] if effect.p is None else [p_value(effect.p), p_value(effect.p_adjusted or 0.0)]),
         ]
         for effect in found.effects
         if len(effect.source) < 2
         or pairs > 1  # with one pair, the row of all interactions says the same
     ]
     spread = shown.value(found.spread), shown.interval(found.spread_ci95)
-    rows.append(["all", "", "", "", *spread])
+    tested = any(effect.p is not None for effect in found.effects)
+    rows.append(["all", "", "", "", *spread, *(["", ""] if tested else [])])
     print_table(
         [
             "source",
@@ -254,10 +260,11 @@ def _show_effects(found: Decomposition, title: str, shown: Shares | None = None)
             "with the sample's",
             "SD, points" if shown.unit else "SD",
             "95 % CI",
+            *(["p", "p, adjusted"] if tested else []),
         ],
         rows,
         title=f"{title}: share of the variance between {found.cells:,} cells, in %",
-        right=range(1, 6),
+        right=range(1, 8),
     )
 
 
@@ -299,15 +306,32 @@ def _notes(grid: Grid, one: ModelFindings) -> Iterable[str]:
     yield "Position bias: SD of the recalls by position of the right option (in brackets: chance)."
 
 
-def _ranked(ranks: RankStability, names: Sequence[str], over: str) -> str:
-    if ranks.tau is None:
-        return f"Order of the models over {ranks.rankings:,} {over}: they are tied."
-    best = ", ".join(f"{n} {percent(share)}" for n, share in zip(names, ranks.best, strict=True))
-    within = "" if ranks.tau_ci95 is None else " ({:.2f} to {:.2f})".format(*ranks.tau_ci95)
+def _tested(adjust: str) -> str:
+    how = "Holm" if adjust in ("maxt", "holm") else ADJUSTED[adjust]
     return (
-        f"Order of the models over {ranks.rankings:,} {over}: mean Kendall τ {ranks.tau:.2f}"
-        f"{within}, lowest {ranks.lowest:.2f}; best in % of the {over}: {best}."
+        "p: a Wald test that the source has no effect on the means of all such items, with the "
+        "covariance between images; model × FACTOR: that the factor moves all models alike. "
+        f"Adjusted over the table's sources: {how}."
     )
+
+
+def _ranked(ranks: RankStability, names: Sequence[str], over: str) -> list[str]:
+    """Sentences on the order of the models over cells or prompts."""
+    if ranks.tau is None or ranks.tau_ci95 is None or ranks.one_leader is None:
+        return [f"Order of the models over {ranks.rankings:,} {over}: they are tied."]
+    best = ", ".join(f"{n} {percent(share)}" for n, share in zip(names, ranks.best, strict=True))
+    raw = "" if ranks.raw_tau is None else f"; of the observed scores {ranks.raw_tau:.2f}"
+    told = "" if ranks.known else " Not known: with these items, the order may hold or change."
+    leads = [sum(shares) / len(ranks.leads) for shares in zip(*ranks.leads, strict=True)]
+    chances = ", ".join(f"{n} {percent(share)}" for n, share in zip(names, leads, strict=True))
+    return [
+        f"Order of the models over {ranks.rankings:,} {over}: mean Kendall τ {ranks.tau:.2f} "
+        "({:.2f} to {:.2f}), ".format(*ranks.tau_ci95)
+        + f"corrected for the sample of items{raw}.{told}",
+        f"Two {over} have one leader with probability {percent(ranks.one_leader)} %; probability "
+        f"of leading a cell, mean over {over}, in %: {chances}; observed best in % of the {over}: "
+        f"{best}.",
+    ]
 
 
 def _range(interval: tuple[float, float] | None, *, signed: bool = False) -> str:

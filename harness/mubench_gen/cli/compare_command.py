@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.cluster_option import cluster_option
+from mubench_gen.cli.compare_plan import WantedPlan, plan_options, show_assumed, show_plan
+from mubench_gen.cli.inference_options import (
+    adjust_option,
+    explained,
+    heading,
+    margin_option,
+)
 from mubench_gen.cli.metric_option import metric_option, metrics_of_all
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.numbers import Shares, p_value
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
-    from mubench_gen.compare.comparison import Comparison, Difference, MetricComparison, Overall
+    from mubench_gen.compare.comparison import Comparison
+    from mubench_gen.compare.differences import Difference, Overall
     from mubench_gen.compare.groups import Side
-    from mubench_gen.scores.paired import Omnibus, PairedDifference
+    from mubench_gen.scores.joint import Adjust
 
+_MOST_NAMED = 8  # rows in a note
 _EXAMPLES = """
 \b
 Examples:
@@ -25,13 +35,16 @@ Examples:
   mubench-gen compare runs/a runs/b runs/c --all-pairs --json
   mubench-gen compare runs/a runs/b --by stain,institution
   mubench-gen compare runs/a runs/b --metric unanswered,probability:brier
+  mubench-gen compare runs/a runs/b --margin 2         is one no worse, by 2 points?
   mubench-gen compare runs/a runs/b --intersection     only the items that both have
   mubench-gen compare runs/* --group scope             generalists against specialists
+  mubench-gen compare runs/a runs/b --cluster slide    the images of a slide are alike
+  mubench-gen compare runs/a runs/b --plan --difference 2     images to find 2 points
 """
 
 
 @click.command("compare", epilog=_EXAMPLES)
-@click.argument("runs", nargs=-1, required=True, type=PATH)
+@click.argument("runs", nargs=-1, type=PATH)
 @click.option("--all-pairs", is_flag=True, help="Compare all pairs of runs. [each with the first]")
 @click.option(
     "--base-pairs", is_flag=True, help="Compare each model with the one that it is based on."
@@ -56,9 +69,11 @@ Examples:
     "--unfinished", is_flag=True, help="Compare unfinished runs on the items that they have."
 )
 @metric_option
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, help="Seed of the random permutations. [0]"
-)
+@cluster_option
+@adjust_option
+@margin_option
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of random signs. [0]")
+@plan_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     runs: tuple[Path, ...],
@@ -69,13 +84,18 @@ def command(
     intersection: bool,
     unfinished: bool,
     metric: tuple[str, ...],
+    cluster: tuple[str, ...],
+    adjust: Adjust,
+    margin: float | None,
     seed: int,
     as_json: bool,
+    **planned: Any,
 ) -> None:
     """Compare runs on the same items: paired, clustered by image.
 
-    A difference is the first minus the second, with its 95 % interval, a test, p adjusted by
-    Holm, and the smallest difference that would have been found.
+    A difference is the first minus the second, with its 95 % interval, the p of the test that
+    this inverts, p adjusted for many differences, and the smallest difference that would have
+    been found.
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.compare.comparison import compare
@@ -86,7 +106,12 @@ def command(
 
     if all_pairs and base_pairs:
         raise SettingError("--all-pairs and --base-pairs exclude each other: give one of them.")
-    loaded = [load_run(path) for path in runs]
+    wanted = WantedPlan(**planned)
+    wanted.check(runs)
+    if wanted.planning and not runs:
+        show_assumed(wanted, as_json=as_json)
+        return
+    loaded = [load_run(path, cluster=cluster) for path in runs]
     metrics, missing = metrics_of_all(loaded, metric)
     with results_only():
         found = compare(
@@ -97,9 +122,13 @@ def command(
             by=split_fields(by),
             group=group,
             metrics=metrics,
+            adjust=adjust,
+            margin=None if margin is None else margin / 100,
             seed=seed,
         )
-    if as_json:
+    if wanted.planning:
+        show_plan(found, wanted, as_json=as_json)
+    elif as_json:
         print_json(found.as_dict())
     else:
         _show(found, missing)
@@ -114,27 +143,54 @@ def _show(found: Comparison, missing: Sequence[str]) -> None:
         title="What is compared",
         right=(2, 3, 4, 5),
     )
-    _show_pairs(found.differences, "accuracy", Shares())
+    _show_pairs(found, found.differences, "accuracy", Shares())
     _show_overall(found, found.overall, "")
     for one in found.metrics.values():
-        _show_pairs(one.differences, one.chosen.metric.title, one.chosen.shown)
+        _show_pairs(found, one.differences, one.chosen.metric.title, one.chosen.shown)
         _show_overall(found, one.overall, f" in {one.chosen.metric.title}")
     for line in (*_notes(found), *map(printable, missing)):
         say(line)
 
 
-def _show_pairs(differences: Sequence[Difference], what: str, shown: Shares) -> None:
+def _show_pairs(
+    found: Comparison, differences: Sequence[Difference], what: str, shown: Shares
+) -> None:
     from mubench_gen.cli.tables import print_table
 
     for first, second in dict.fromkeys((one.first, one.second) for one in differences):
         rows = [one for one in differences if (one.first, one.second) == (first, second)]
         some = any(one.n_excluded for one in rows)
+        judged = any(one.verdict for one in rows)
         print_table(
-            ["", "items", "images", first, second, "difference", "95 % CI", "p", "p (Holm)",
-             "detectable", "test", *(["left out"] if some else [])],
-            [_difference(one, shown)[: 12 if some else 11] for one in rows],
+            ["", "items", "images", first, second, "difference", "95 % CI", "p",
+             heading(found.adjust), "detectable", *([f"{first} is"] if judged else []),
+             *(["left out"] if some else [])],
+            [_difference(one, shown, judged=judged, excluded=some) for one in rows],
             title=f"{first} − {second}, {what} {shown.unit}".rstrip(),
-            right=(*range(1, 10), 11),
+            right=(*range(1, 10), 10 + judged),
+        )  # fmt: skip
+        _show_shrunken([one for one in rows if one.shrunken], first, second)
+
+
+def _show_shrunken(rows: Sequence[Difference], first: str, second: str) -> None:
+    from mubench_gen.cli.tables import print_table
+
+    shown, cells = Shares(), []
+    for one in rows:
+        if (found := one.shrunken) is not None:
+            cells.append(
+                [one.name, f"{one.paired.n:,}", shown.value(one.paired.first),
+                 shown.value(found.first), shown.value(one.paired.second),
+                 shown.value(found.second), shown.signed(found.difference),
+                 shown.signed_interval(found.ci95), f"{found.ahead:.2f}"]
+            )  # fmt: skip
+    if cells:
+        print_table(
+            ["", "items", first, "shrunken", second, "shrunken", "difference", "95 % CI",
+             "P(above 0)"],
+            cells,
+            title=f"{first} − {second}, tasks estimated together {shown.unit}",
+            right=range(1, 9),
         )  # fmt: skip
 
 
@@ -143,7 +199,7 @@ def _show_overall(found: Comparison, overall: Sequence[Overall], what: str) -> N
 
     if overall:
         print_table(
-            ["", "items", "images", "statistic", "df", "p", "p (Holm)", "test"],
+            ["", "items", "images", "Wald statistic", "df", "p", _overall_heading(found)],
             [_overall(one) for one in overall],
             title=f"Do the {len(found.sides)} differ at all{what}?",
             right=range(1, 7),
@@ -166,7 +222,11 @@ def _side(side: Side) -> Sequence[str]:
     ]
 
 
-def _difference(one: Difference, shown: Shares) -> Sequence[str]:
+def _overall_heading(found: Comparison) -> str:
+    return heading("holm" if found.adjust == "maxt" else found.adjust)
+
+
+def _difference(one: Difference, shown: Shares, *, judged: bool, excluded: bool) -> Sequence[str]:
     paired = one.paired
     return [
         one.name,
@@ -177,10 +237,10 @@ def _difference(one: Difference, shown: Shares) -> Sequence[str]:
         shown.signed(paired.difference),
         shown.signed_interval(paired.ci95),
         p_value(paired.p),
-        p_value(one.p_holm),
+        p_value(one.p_adjusted),
         shown.value(paired.detectable),
-        _brief(paired.test),
-        f"{one.n_excluded:,}" if one.n_excluded else "",
+        *([one.verdict or ""] if judged else []),
+        *([f"{one.n_excluded:,}" if one.n_excluded else ""] if excluded else []),
     ]
 
 
@@ -193,16 +253,8 @@ def _overall(one: Overall) -> Sequence[str]:
         f"{omnibus.statistic:.2f}",
         f"{omnibus.freedom}",
         p_value(omnibus.p),
-        p_value(one.p_holm),
-        _brief(omnibus.test),
+        p_value(one.p_adjusted),
     ]
-
-
-def _brief(test: str) -> str:
-    """The short name of a test in a table; the notes below give the full name."""
-    from mubench_gen.scores.paired import PERMUTATION, SIGN_FLIP
-
-    return {SIGN_FLIP: "sign-flip", PERMUTATION: "permutation"}.get(test, test)
 
 
 def _notes(found: Comparison) -> list[str]:
@@ -216,10 +268,25 @@ def _notes(found: Comparison) -> list[str]:
     )
     lines += _unread_notes(found)
     lines.append(
-        "Intervals and tests are clustered by image. p (Holm) is adjusted for all differences of "
-        "its part (pooled, tasks, data sets, each field). Detectable: the smallest true "
-        "difference found with 80 % power at two-sided 5 %."
+        "Intervals and tests are clustered by image; p is of the test that the interval inverts, "
+        "so that it is below 0.05 where the interval excludes 0. "
+        + explained(found.adjust, "all differences of its part (pooled, mean of tasks, tasks, …)")
+        + " Detectable: the smallest true difference found with 80 % power at that level."
     )
+    if any(one.shrunken for one in found.differences):
+        lines.append(
+            "Shrunken: scores of tasks as estimated from all tasks together, by a hierarchical "
+            "logistic model: tasks with few items are drawn towards the others. P: the "
+            "probability, by it, that the true difference is above 0."
+        )
+    lines += _cautions(found)
+    if found.margin is not None:
+        lines.append(_margin_note(found.margin))
+    if found.overall:
+        lines.append(
+            "Whether several differ at all: a Wald test with the covariance between images"
+            + ("; its p is adjusted by Holm." if found.adjust == "maxt" else ".")
+        )
     for one in found.metrics.values():
         if not one.differences:
             lines.append(f"No item has a value of {one.chosen.key} in both runs.")
@@ -227,9 +294,7 @@ def _notes(found: Comparison) -> list[str]:
             lines.append(
                 f"Left out, with too few images for {one.chosen.key}: {', '.join(one.left_out)}."
             )
-    lines += [f"Tests: {text}." for text in _tests(found)]
-    if any(one.draws is not None for one in _tested(found)):
-        lines.append(f"Drawn permutations: {found.draws:,}, seed {found.seed}.")
+    lines.append(f"Random signs: {found.draws:,} sets, seed {found.seed}.")
     return [printable(line) for line in lines]
 
 
@@ -248,22 +313,22 @@ def _unread_notes(found: Comparison) -> list[str]:
     return told
 
 
-def _tested(found: Comparison) -> list[PairedDifference | Omnibus]:
-    parts: list[Comparison | MetricComparison] = [found, *found.metrics.values()]
+def _cautions(found: Comparison) -> list[str]:
+    """Which intervals may hold less often than they say."""
+    names = list(dict.fromkeys(one.name for one in found.differences if one.paired.cautions))
+    if not names:
+        return []
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return [
-        *(one.paired for part in parts for one in part.differences),
-        *(one.omnibus for part in parts for one in part.overall),
+        "To be read with care, since only few images count there, or one counts for a tenth or "
+        f"more (`cautions` of --json): {', '.join(names[:_MOST_NAMED])}{more}."
     ]
 
 
-def _tests(found: Comparison) -> list[str]:
-    """Explain each test that the tables name by one word."""
-    from mubench_gen.scores.paired import MCNEMAR, PERMUTATION, SIGN_FLIP
-
-    used = {one.test for one in _tested(found)}
-    told = {
-        MCNEMAR: f"{MCNEMAR} where each image gives one item, right or wrong",
-        SIGN_FLIP: f"{SIGN_FLIP} where images give several items, or means of several answers",
-        PERMUTATION: f"{PERMUTATION}: the runs' sums are permuted within each image",
-    }
-    return [text for test, text in told.items() if test in used]
+def _margin_note(margin: float) -> str:
+    points = f"{100 * margin:g} points"
+    return (
+        f"By a margin of {points}: no worse, its interval is above −{100 * margin:g}; no better, "
+        f"below +{100 * margin:g}; equivalent, both; better or worse, by more than {points}; not "
+        "known, none of these. Each is a test at 2.5 %, of its row alone."
+    )

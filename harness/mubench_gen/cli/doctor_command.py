@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from mubench_gen.cli import completion
+from mubench_gen.cli.cluster_option import cluster_option
+from mubench_gen.cli.user_path import PATH
+from mubench_gen.console.numbers import percent
 from mubench_gen.console.outlet import say
 
 _EXAMPLES = """
@@ -16,6 +21,7 @@ Examples:
   mubench-gen doctor --plugin tiny --plugin clip
   mubench-gen doctor --plugin tiny --data ubench --gpu
   mubench-gen doctor --plugin clip --offline --json
+  mubench-gen doctor --statistics runs/clip-1a2b3c4d    do its intervals hold?
 """
 _COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
 
@@ -49,6 +55,14 @@ _COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
 )
 @click.option("--gpu", is_flag=True, help="Check that torch can use a GPU.")
 @click.option("--offline", is_flag=True, help="Check that it works without a network.")
+@click.option(
+    "--statistics",
+    type=PATH,
+    metavar="RUN",
+    help="Check how often the intervals of this run hold, by simulating its own design.",
+)
+@cluster_option
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="With --statistics. [0]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     plugins: tuple[str, ...],
@@ -57,6 +71,9 @@ def command(
     data: str | None,
     gpu: bool,
     offline: bool,
+    statistics: Path | None,
+    cluster: tuple[str, ...],
+    seed: int,
     as_json: bool,
 ) -> int:
     """Check this machine: print what works, what doesn't, and how to fix it.
@@ -65,6 +82,12 @@ def command(
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.doctor import Expectations, examine
+    from mubench_gen.errors import SettingError
+
+    if statistics is not None:
+        return _statistics(statistics, cluster, seed, as_json=as_json)
+    if cluster:
+        raise SettingError("--cluster is only for --statistics: give that too.")
 
     names = tuple(name.strip() for text in plugins for name in text.split(",") if name.strip())
     asked = Expectations(names, model, engine, data, gpu, offline)
@@ -83,3 +106,33 @@ def command(
         number = "Nothing is" if not faults else f"{len(faults)} of {len(findings)} findings are"
         say(f"{number} at fault; a note matters only if you use what it names.")
     return 1 if faults else 0
+
+
+def _statistics(path: Path, cluster: Sequence[str], seed: int, *, as_json: bool) -> int:
+    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.doctor.statistics import LEAST, MOST, self_test
+    from mubench_gen.runs.results import load_run
+
+    run = load_run(path, cluster=cluster)
+    found = list(self_test(run, seed=seed))
+    off = [one for one in found if one.verdict == "off"]
+    if as_json:
+        rows = [{**asdict(one), "verdict": one.verdict} for one in found]
+        print_json({"holds": not off, "run_dir": str(run.dir), "seed": seed, "intervals": rows})
+        return 1 if off else 0
+    print_table(
+        ["", "clusters", "worth", "accuracy", "correlation", "held", "with a caution", ""],
+        [
+            [one.name, f"{one.clusters:,}", f"{one.worth:,.1f}", percent(one.truth),
+             f"{one.correlation:.2f}", f"{percent(one.held)} ± {percent(one.error)}",
+             percent(one.warned), one.verdict]
+            for one in found
+        ],
+        title="How often the 95 % intervals of this run's design hold the truth, in %",
+        right=(1, 2, 3, 4, 5, 6),
+        caption=f"{found[0].repeats} simulated runs, seed {seed}; ok: from {percent(LEAST)} to "
+        f"{percent(MOST)}, within the simulation's own error",
+    )  # fmt: skip
+    names = ", ".join(one.name for one in off)
+    say(f"They do not hold for: {names}." if off else "The intervals hold, or carry a caution.")
+    return 1 if off else 0

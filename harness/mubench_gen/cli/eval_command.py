@@ -31,7 +31,17 @@ Examples:
 The same command again resumes: finished items are never asked twice, failed ones are
 tried again. Exit code 0: all done; 2: something to fix; 3: some items failed.
 """
-_PLANNING = ("--plan", "--rate", "--gpus", "--image-tokens", "--reply-tokens")
+_PLANNING = (
+    "--plan",
+    "--rate",
+    "--gpus",
+    "--image-tokens",
+    "--reply-tokens",
+    "--pilot",
+    "--width",
+    "--accuracy",
+    "--correlation",
+)
 
 
 @click.command(
@@ -70,6 +80,27 @@ _PLANNING = ("--plan", "--rate", "--gpus", "--image-tokens", "--reply-tokens")
     metavar="N",
     help="With --plan: tokens per reply. [max_tokens / 8]",
 )
+@click.option(
+    "--pilot", type=PATH, metavar="RUN", help="With --plan: take the variances from this run."
+)
+@click.option(
+    "--width",
+    type=click.FloatRange(min=0, min_open=True, max=100),
+    metavar="POINTS",
+    help="With --plan: the 95 % interval that is wanted, from end to end. [5]",
+)
+@click.option(
+    "--accuracy",
+    type=click.FloatRange(min=0, max=100),
+    metavar="PERCENT",
+    help="With --plan, without a pilot: what is assumed. [50, the widest]",
+)
+@click.option(
+    "--correlation",
+    type=click.FloatRange(min=0, max=1),
+    metavar="R",
+    help="With --plan, without a pilot: of two items of an image. [0.3]",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     config: Path | None,
@@ -79,6 +110,10 @@ def command(
     gpus: int | None,
     image_tokens: int | None,
     reply_tokens: int | None,
+    pilot: Path | None,
+    width: float | None,
+    accuracy: float | None,
+    correlation: float | None,
     **flags: Any,
 ) -> int:
     """Evaluate a model: ask, read the answers, score."""
@@ -99,10 +134,17 @@ def command(
         raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
     assumed = {"rate": rate, "gpus": gpus, "image_tokens": image_tokens}
     assumed = {k: v for k, v in {**assumed, "reply_tokens": reply_tokens}.items() if v is not None}
+    wanted = {
+        "pilot": pilot,
+        "width": None if width is None else width / 100,
+        "accuracy": None if accuracy is None else accuracy / 100,
+        "correlation": correlation,
+    }
+    wanted = {name: value for name, value in wanted.items() if value is not None}
     if planning:
-        return _plan(names, given, assumed, as_json=as_json)
-    if assumed:
-        flag = next(iter(assumed)).replace("_", "-")
+        return _plan(names, given, assumed, wanted, as_json=as_json)
+    if assumed or wanted:
+        flag = next(iter({**assumed, **wanted})).replace("_", "-")
         raise SettingError(f"--{flag} is only for --plan: give that too.")
     with results_only():
         runs = _evaluate(names, given, found.command(["mubench-gen", *sys.argv[1:]]))
@@ -124,9 +166,14 @@ def _names(plugin: Any) -> list[str]:
 
 
 def _plan(
-    names: list[str], given: dict[str, Any], assumed: dict[str, Any], *, as_json: bool
+    names: list[str],
+    given: dict[str, Any],
+    assumed: dict[str, Any],
+    wanted: dict[str, Any],
+    *,
+    as_json: bool,
 ) -> int:
-    from mubench_gen.cli.plan_view import print_estimates
+    from mubench_gen.cli.plan_view import print_estimates, print_sample_plan, sample_plan
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.plan.plan import make_plan
@@ -143,11 +190,16 @@ def _plan(
                 estimates.append(estimate(plan, **assumed))
             finally:
                 plan.model.close()
+    samples = [sample_plan(one, **wanted) for one in estimates]
     if as_json:
-        found = [one.as_dict() for one in estimates]
+        found = [
+            {**one.as_dict(), "sample": sample.as_dict()}
+            for one, sample in zip(estimates, samples, strict=True)
+        ]
         print_json(found[0] if len(found) == 1 else {"plans": found})
     else:
         print_estimates(estimates)
+        print_sample_plan(samples[0])
     return 0
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
 from mubench_gen.console.progress import log
 from mubench_gen.errors import SettingError
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from mubench_gen.report.export import ChosenExport, Reported
 
 
-def export(paths: Sequence[Path], name: str, out: Path, options: Sequence[str]) -> None:
+def export(
+    paths: Sequence[Path], name: str, out: Path, options: Sequence[str], *, as_json: bool
+) -> None:
     """Write the runs into `out`, which appears whole or not at all."""
     from mubench_gen.console.secrets import know_environment
     from mubench_gen.plan.settings import pairs
@@ -29,13 +32,18 @@ def export(paths: Sequence[Path], name: str, out: Path, options: Sequence[str]) 
         raise SettingError(f"--out {out}: exists already; name a new file or folder.")
     runs = reported([PublicRun(load_run(path).dir) for path in paths])
     try:
-        for line in _written(form, runs, out):
-            say(line)
+        told = _written(form, runs, out)
     except OSError as error:
         raise SettingError(f"--out {out}: cannot be written: {error.strerror}.") from None
+    if as_json:
+        from mubench_gen.cli.tables import print_json
+
+        print_json({"path": str(out), "format": name, "runs": len(runs), "told": list(told)})
+    for line in told if not as_json else ():
+        say(line)
     if form.export.files is None and (left := sum(one.scores.pooled.n_errors for one in runs)):
         log(f"{left:,} failed items have no truth value: left out.")
-    log(f"Wrote {out}.")
+    note(f"Wrote {out}.")
 
 
 def _written(form: ChosenExport, runs: Sequence[Reported], out: Path) -> Sequence[str]:

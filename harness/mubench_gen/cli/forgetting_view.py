@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mubench_gen.cli.inference_options import explained, heading
 from mubench_gen.cli.tables import print_table
 from mubench_gen.console.numbers import p_value, signed
 from mubench_gen.console.outlet import say
@@ -15,18 +16,33 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from mubench_gen.compare.forgetting import Change, Forgetting
+    from mubench_gen.scores.joint import Adjust
 
+FAMILY = (
+    "all rows of a part (tasks, data sets) and all fine-tunes; of a sweep, α 1 is a family and "
+    "the other α are another"
+)
 _HALF = 24  # characters of a bar to either side
 _MOST_TABLES = 3  # of more fine-tunes only the last has its table; --json has all
 
 
-def report(runs: Sequence[Path], *, html: Path | None, as_json: bool) -> None:
+def report(
+    runs: Sequence[Path],
+    *,
+    html: Path | None,
+    as_json: bool,
+    adjust: Adjust = "maxt",
+    margin: float | None = None,
+    cluster: Sequence[str] = (),
+) -> None:
     """Print what each run forgot and learned against the first, the base's, or write a page."""
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.compare.forgetting import forgetting
+    from mubench_gen.compare.forgetting import MARGIN, forgetting
     from mubench_gen.runs.results import load_run
 
-    found = forgetting([load_run(path) for path in folders(runs)])
+    margin = MARGIN if margin is None else margin
+    loaded = [load_run(path, cluster=cluster) for path in folders(runs)]
+    found = forgetting(loaded, adjust=adjust, margin=margin)
     if html is not None:
         _write_page(found, html)
     if as_json:
@@ -78,10 +94,10 @@ def show(found: Forgetting) -> None:
     for name in found.finetuned if few else found.finetuned[-1:]:
         print_table(
             ["", "items", "before", "after", "forgotten", "learned", "kept", "change", "95 % CI",
-             "p", "p (Holm)", "left out"],
+             "p", heading(found.adjust), "", "left out"],
             [_row(one) for one in found.of(name)],
             title=f"{found.base} → {name}: accuracy and shares of the items in %",
-            right=range(1, 12),
+            right=(*range(1, 11), 12),
         )  # fmt: skip
         say(bars(found.of(name, "tasks")))
         say("")
@@ -114,14 +130,14 @@ def _side_by_side(found: Forgetting) -> None:
         cells = []
         for finetuned in found.finetuned:
             one = known.get((finetuned, part, name))
-            mark = "*" if one is not None and one.p_holm < 0.05 else " "
+            mark = "*" if one is not None and one.p_adjusted < 0.05 else " "
             cells.append("–" if one is None else f"{signed(one.change)}{mark}")
         before = next(one.before for one in found.changes if (one.part, one.name) == (part, name))
         rows.append([name, f"{100 * before:.1f}", *cells])
     print_table(
         ["", "before", *_headings(found.finetuned)],
         rows,
-        title=f"Change of {found.base} in points (*: p < 0.05, adjusted by Holm over all of them)",
+        title=f"Change of {found.base} in points (*: {heading(found.adjust)} < 0.05)",
         right=range(1, len(found.finetuned) + 2),
     )
 
@@ -146,7 +162,8 @@ def _row(one: Change) -> Sequence[str]:
         signed(one.change),
         f"{signed(one.ci95[0])} to {signed(one.ci95[1])}",
         p_value(one.p),
-        p_value(one.p_holm),
+        p_value(one.p_adjusted),
+        one.outcome,
         f"{one.n_excluded:,}" if one.n_excluded else "",
     ]
 
@@ -162,7 +179,9 @@ def _notes(found: Forgetting) -> list[str]:
         "still is. Unanswered counts as wrong."
     )
     lines.append(
-        "Intervals and tests are paired by item and clustered by image; p (Holm) is adjusted over "
-        "all rows of a part (tasks, data sets) and all fine-tunes."
+        "Intervals and tests are paired by item and clustered by image. "
+        + explained(found.adjust, FAMILY)
+        + f" By a margin of {100 * found.margin:g} points: kept, the interval is above "
+        f"−{100 * found.margin:g}; lost, it is below 0; else not known."
     )
     return [printable(line) for line in lines]

@@ -10,9 +10,10 @@ from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
     from mubench_gen.runs.results import Run
+    from mubench_gen.scores.joint import Adjust
 
 
-def show(runs: Sequence[Run], fact: str) -> None:
+def show(runs: Sequence[Run], fact: str, *, adjust: Adjust = "maxt") -> None:
     """Print the groups, their scores on the items that all runs have, and the differences."""
     from mubench_gen.compare.groups import label_runs
     from mubench_gen.compare.model_groups import group_runs
@@ -25,7 +26,7 @@ def show(runs: Sequence[Run], fact: str) -> None:
     )
 
     labels = label_runs(runs)
-    found = group_runs(runs, labels, fact=fact)
+    found = group_runs(runs, labels, fact=fact, adjust=adjust)
     for table in (model_table(found, runs, labels), score_table(found), difference_table(found)):
         if table is not None:
             print_table(

@@ -1,14 +1,20 @@
-"""What `eval --plan` prints."""
+"""What `eval --plan` and `compare --plan` print."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mubench_gen.console.numbers import duration
+from mubench_gen.console.numbers import duration, percent
+from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mubench_gen.runs.estimate import RunEstimate
+    from mubench_gen.runs.sample_plan import SamplePlan
+    from mubench_gen.scores.sample_size import Need
+    from mubench_gen.scores.variance_split import VarianceSplit
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -74,3 +80,77 @@ def _bytes(number: float) -> str:
             break
         number /= 1_000
     return f"{number:,.0f} {unit}" if unit == "B" else f"{number:,.1f} {unit}"
+
+
+def sample_plan(estimate: RunEstimate, *, pilot: Path | None = None, **wanted: float) -> SamplePlan:
+    """How many images the wanted interval needs. SettingError for what does not go together."""
+    from mubench_gen.errors import SettingError
+    from mubench_gen.runs.results import load_run
+    from mubench_gen.runs.sample_plan import WIDTH, plan_from_assumptions, plan_from_pilot
+
+    if pilot is None:
+        return plan_from_assumptions(estimate.items, estimate.images, **wanted)
+    if only := {"accuracy", "correlation"} & wanted.keys():
+        raise SettingError(f"--{only.pop()} is assumed without --pilot: leave one of them out.")
+    return plan_from_pilot(load_run(pilot), wanted.get("width", WIDTH))
+
+
+def print_sample_plan(plan: SamplePlan) -> None:
+    """Print how many images are needed, and where more repeats or prompts would help."""
+    origin = (
+        f"from the pilot {plan.pilot}"
+        if plan.pilot is not None
+        else f"assumed: accuracy {percent(plan.accuracy)}, correlation of two items of an image "
+        f"{plan.correlation:g} (or --pilot RUN)"
+    )
+    print_needs(plan.needs, "95 % interval, end to end", origin)
+    if plan.split is not None:
+        for line in _told(plan.split):
+            say(line)
+
+
+def print_needs(needs: Sequence[Need], what: str, origin: str) -> None:
+    """Print the images that are needed, a row a mean."""
+    from mubench_gen.cli.tables import print_table
+
+    print_table(
+        ["", "images", "now", "wanted", "images needed"],
+        [
+            [
+                one.name if one.part != "macro" else f"mean of the {one.name}",
+                "" if one.images is None else f"{one.images:,}",
+                "" if one.now is None else percent(one.now),
+                percent(one.wanted),
+                "no number is enough" if one.needed is None else f"{one.needed:,}",
+            ]
+            for one in needs
+        ],
+        title=f"Images for a wanted {what}, in points",
+        right=(1, 2, 3, 4),
+        caption=origin,
+    )
+
+
+def _told(split: VarianceSplit) -> Iterator[str]:
+    parts = [f"which items {percent(split.of_items)} %"]
+    if split.of_prompts is not None:
+        parts.append(f"which prompts {percent(split.of_prompts)} %")
+        mixed = "items by prompts" if split.of_sampling is not None else "the rest, with sampling,"
+        parts.append(f"{mixed} {percent(split.of_mixed)} %")
+    if split.of_sampling is not None:
+        parts.append(f"sampling of the replies {percent(split.of_sampling)} %")
+    yield f"The variance of the mean is from {', '.join(parts)}."
+    best = min(split.more_items, split.more_prompts, split.more_repeats)
+    ways = {
+        "items": split.more_items,
+        **({"prompts": split.more_prompts} if split.prompts > 1 else {}),
+        **({"repeats": split.more_repeats} if split.repeats > 1 else {}),
+    }
+    told = ", ".join(f"{name} {percent(1 - by)} %" for name, by in ways.items())
+    only = " Only more items help." if best == split.more_items and _little(split) else ""
+    yield f"Twice as many would narrow the interval by: {told}.{only}"
+
+
+def _little(split: VarianceSplit) -> bool:
+    """Whether neither prompts nor repeats would narrow the interval by a twentieth."""
+    return min(split.more_prompts, split.more_repeats) > 0.95

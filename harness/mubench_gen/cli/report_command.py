@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.cluster_option import cluster_option
+from mubench_gen.cli.inference_options import adjust_option, margin_option
 from mubench_gen.cli.metric_option import chosen, metric_option
 from mubench_gen.cli.report_options import Wanted, check
 from mubench_gen.cli.user_path import PATH, expanded
@@ -110,6 +111,8 @@ _IN_MEMORY = 64 * 2**20  # bytes; a larger export is buffered on disk
     metavar="NAMES",
     help="Add sections by these plugins, below the tables or on the page.",
 )
+@adjust_option
+@margin_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **given: Any) -> None:
     """Show the scores of runs, finished or not, as tables, figures or an HTML page.
@@ -125,7 +128,15 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
         from mubench_gen.cli import forgetting_view
 
         html = None if wanted.html is None else Path(wanted.html)
-        forgetting_view.report(runs, html=html, as_json=wanted.as_json)
+        margin = None if wanted.margin is None else wanted.margin / 100
+        forgetting_view.report(
+            runs,
+            html=html,
+            as_json=wanted.as_json,
+            adjust=wanted.adjust,
+            margin=margin,
+            cluster=wanted.cluster,
+        )
         return
     from mubench_gen.console.progress import log
     from mubench_gen.runs.results import load_run
@@ -153,9 +164,10 @@ def _write_page(first: Path, runs: Sequence[Run], wanted: Wanted) -> None:
     from mubench_gen.cli import plugin_sections
     from mubench_gen.console.notes import note
     from mubench_gen.report.html import MOST_ITEMS, check_page_path, write_page
+    from mubench_gen.runs.packs import refuse_pack
 
     if not wanted.html:
-        runs[0].check_own()
+        refuse_pack(runs[0].dir)
     path = Path(wanted.html) if wanted.html else first / _IN_THE_RUN
     check_page_path(path)
     metrics = chosen(wanted.metric)
@@ -166,6 +178,7 @@ def _write_page(first: Path, runs: Sequence[Run], wanted: Wanted) -> None:
         by=wanted.by,
         metrics=metrics,
         group=wanted.group,
+        adjust=wanted.adjust,
         told=told,
         data=wanted.data,
         images=wanted.images,
@@ -247,7 +260,7 @@ def _print_tables(runs: Sequence[Run], wanted: Wanted) -> None:
     if wanted.group is not None:
         from mubench_gen.cli.group_view import show
 
-        show(runs, wanted.group)
+        show(runs, wanted.group, adjust=wanted.adjust)
         if not wanted.by:
             return
     show_runs(runs, by=wanted.by, metrics=chosen(wanted.metric), each=wanted.each)
@@ -273,7 +286,7 @@ def _print_json(runs: Sequence[Run], wanted: Wanted) -> None:
         from mubench_gen.compare.groups import label_runs
         from mubench_gen.compare.model_groups import group_runs
 
-        groups = group_runs(runs, label_runs(runs), fact=wanted.group)
+        groups = group_runs(runs, label_runs(runs), fact=wanted.group, adjust=wanted.adjust)
         document = {**document, "groups": groups.as_dict()}
     sections = plugin_sections.ask(runs, wanted.section)
     print_json({**document, **plugin_sections.document(sections)})

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mubench_gen.scores.joint import Adjust
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Wanted:
     section: tuple[str, ...]
     each: bool
     figure: str | None
+    adjust: Adjust
+    margin: float | None
     as_json: bool
 
 
@@ -50,6 +56,7 @@ def check(runs: Sequence[Path], wanted: Wanted) -> None:
         "--data": (wanted.data is not None, ("--html",)),
         "--no-images": (not wanted.images, ("--html",)),
         "--items": (wanted.items is not None, ("--html",)),
+        "--margin": (wanted.margin is not None, ("--forgetting",)),
     }
     for name, (given, fitting) in only.items():
         if given and not any(ways[way] for way in fitting):

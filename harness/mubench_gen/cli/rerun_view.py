@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.console.outlet import say, tell
 
 if TYPE_CHECKING:
-    from mubench_gen.runs.repeat import Agreement
+    from mubench_gen.runs.repeat import Repeated
     from mubench_gen.runs.results import Run
 
 
@@ -69,7 +69,7 @@ def _asked(first: Run, given: dict[str, Any], check: int | None, scratch: Path) 
         plan.model.close()
 
 
-def _show(found: Agreement) -> None:
+def _show(found: Repeated) -> None:
     say(f"{found.same_reply:,} of {found.n:,} replies agree with those of the run.")
     if found.same_answer != found.same_reply:
         say(f"{found.same_answer:,} of {found.n:,} answers are the same option.")

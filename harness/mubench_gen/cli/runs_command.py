@@ -34,12 +34,13 @@ Examples:
   mubench-gen runs import samples_slides_2026-11-29.jsonl --out runs/theirs --fact family=llava
   mubench-gen runs import answers.csv --map reply=output,options=A+B+C,answer=gold --out runs/theirs
 """
+_DEFAULT = Path("runs")
 _FORMATS = "eee, hf, inspect, lm-eval, vlmevalkit, or another plugin's (PLUGIN, PLUGIN:FORMAT)."
 
 
 @click.group("runs", cls=Subcommands, invoke_without_command=True, epilog=_EXAMPLES)
 @click.option(
-    "--folder", type=PATH, default=Path("runs"), metavar="DIR", help="The folder to list. [runs]"
+    "--folder", type=PATH, default=_DEFAULT, metavar="DIR", help="The folder to list. [runs]"
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
@@ -50,7 +51,7 @@ def command(ctx: click.Context, folder: Path, as_json: bool) -> None:
     from mubench_gen.cli.tables import print_json, print_table
     from mubench_gen.runs.listing import listed
 
-    found = list(listed(folder))
+    found = list(listed(folder)) if folder != _DEFAULT or folder.is_dir() else []
     if as_json:
         print_json([one.as_dict() for one in found])
         return
@@ -138,20 +139,26 @@ def rerun(run: Path, check: int | None, as_json: bool, **flags: Any) -> int:
 @click.argument("run", type=PATH)
 @click.option("--out", type=PATH, metavar="FILE", help="The file. [RUN.run.zip beside the run]")
 @click.option("--images", is_flag=True, help="With the images, not by their digests alone.")
-def pack(run: Path, out: Path | None, images: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def pack(run: Path, out: Path | None, images: bool, as_json: bool) -> None:
     """Make one file of a run, which `runs verify`, `report` and `compare` read.
 
     It holds records, manifest, scores, the versions of what the plugin needs, and licences; no
     secret and no private path. The same run gives the same bytes.
     """
-    from mubench_gen.console.outlet import say, tell
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.console.notes import note
+    from mubench_gen.console.outlet import say
     from mubench_gen.runs.interchange.pack import pack
     from mubench_gen.runs.results import load_run
 
     made = pack(load_run(run), out, images=images)
-    say(str(made.path))
-    told = f"{made.records:,} records, {made.images:,} images, {made.size / 1e6:.2f} MB."
-    tell(told)
+    if as_json:
+        counts = {"records": made.records, "images": made.images, "bytes": made.size}
+        print_json({"path": str(made.path), **counts})
+    else:
+        say(str(made.path))
+    note(f"{made.records:,} records, {made.images:,} images, {made.size / 1e6:.2f} MB.")
 
 
 @command.command("export", epilog=examples_of(_EXAMPLES, "runs export"))
@@ -161,14 +168,17 @@ def pack(run: Path, out: Path | None, images: bool) -> None:
     "--out", required=True, type=PATH, metavar="PATH", help="A new file, or folder of files."
 )
 @click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the format.")
-def export(runs: tuple[Path, ...], form: str, out: Path, options: tuple[str, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def export(
+    runs: tuple[Path, ...], form: str, out: Path, options: tuple[str, ...], as_json: bool
+) -> None:
     """Write runs as another program's files, without secrets and private paths.
 
     What has no truth value, such as failed items, is left out and counted.
     """
     from mubench_gen.cli import export_view
 
-    export_view.export(runs, form, out, options)
+    export_view.export(runs, form, out, options, as_json=as_json)
 
 
 @command.command("import", epilog=examples_of(_EXAMPLES, "runs import"))

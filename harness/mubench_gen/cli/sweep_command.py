@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Sectioned
+from mubench_gen.cli.inference_options import adjust_option
 from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
@@ -17,7 +18,8 @@ from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
     from mubench_gen.interpolation.sweep.frontier import Frontier
-    from mubench_gen.interpolation.sweep.sweep import SweepResult
+    from mubench_gen.interpolation.sweep.sweep import Sweep, SweepResult
+    from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
 \b
@@ -39,7 +41,8 @@ The same command again resumes; α may be added. Exit code 0: all done; 2: somet
 _OWN = {
     "The sweep": (
         "--plugin", "--base", "--finetuned", "--alpha", "--in-domain", "--method", "--include",
-        "--exclude", "--accept-vocabulary", "--run-dir", "--html", "--svg", "--json",
+        "--exclude", "--accept-vocabulary", "--adjust", "--run-dir", "--html", "--svg", "--plan",
+        "--json",
     )
 }  # fmt: skip
 _NOT_SHARED = {"plugin", "model", "run_dir", "reuse", "shard", "metric"}
@@ -89,6 +92,7 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
 @click.option(
     "--accept-vocabulary", is_flag=True, help="Continue although the tokenizers' tokens differ."
 )
+@adjust_option
 @setting_option(
     "run_dir",
     "--sweep-dir",
@@ -105,6 +109,9 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     type=PATH,
     metavar="FILE",
     help="Also write the figure alone.",
+)
+@click.option(
+    "--plan", "planning", is_flag=True, help="Ask nothing: print how many items each α would take."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option(
@@ -124,8 +131,10 @@ def command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     accept_vocabulary: bool,
+    adjust: Adjust,
     html: Path | None,
     svg: Path | None,
+    planning: bool,
     as_json: bool,
     **flags: Any,
 ) -> int:
@@ -164,7 +173,12 @@ def command(
             exclude=exclude,
             accept_vocabulary=accept_vocabulary,
         )
-        result = run_sweep(sweep, gathered.command(["mubench-gen", *sys.argv[1:]]), progress=True)
+        command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
+        result = None
+        if not planning:
+            result = run_sweep(sweep, command_line, adjust=adjust, progress=True)
+    if result is None:
+        return _plan(sweep, as_json=as_json)
     _write_pages(result, html, svg)
     if as_json:
         print_json(result.as_dict())
@@ -172,6 +186,28 @@ def command(
         _show(result.frontier, _title(result))
     note(f"Sweep folder: {sweep.folder}")
     return 3 if result.n_errors else 0
+
+
+def _plan(sweep: Sweep, *, as_json: bool) -> int:
+    """Print what a sweep would ask, and ask nothing."""
+    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.interpolation.sweep.frontier import named
+    from mubench_gen.plan.items import planned
+
+    sweep.plan.model.close()
+    items = {named(alpha): planned(plan) for alpha, plan in sweep.plans.items()}
+    total = sum(items.values())
+    if as_json:
+        print_json({"sweep_dir": str(sweep.folder), "items": items, "total": total})
+        return 0
+    rows = [[alpha, f"{n:,}"] for alpha, n in items.items()]
+    print_table(
+        ["α", "items"],
+        rows,
+        title=f"{sweep.folder}: {total:,} items, no request was sent",
+        right=[1],
+    )
+    return 0
 
 
 def _title(result: SweepResult) -> str:

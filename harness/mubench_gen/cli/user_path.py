@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from mubench_gen.storage.paths import user_path
 
-_OF_RUNS = ("run", "runs", "folders", "reuse")  # parameters that take folders of runs
+_OF_RUNS = ("run", "runs", "folders", "paths", "reuse")  # parameters that take folders of runs
 
 
 class _UserPath(click.Path):

@@ -33,25 +33,33 @@ Exit code 2: a path holds no run; 130: ended by Ctrl-C.
 @click.option(
     "--data", metavar="NAME|PATH", help="Where the data are now, for the images. [as in the run]"
 )
-def command(paths: tuple[Path, ...], port: int, no_browser: bool, data: str | None) -> int:
+@click.option("--json", "as_json", is_flag=True, help="The address as a JSON document on stdout.")
+def command(
+    paths: tuple[Path, ...], port: int, no_browser: bool, data: str | None, as_json: bool
+) -> int:
     """Show runs, studies and sweeps in a browser: scores, items, images, replies.
 
     It serves one page on this machine alone, changes nothing, and takes up what a run writes
     while it goes. Ctrl-C ends it. `report --html` writes the same page as a file.
     """
-    from mubench_gen.console.outlet import say, tell
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.console.notes import note
+    from mubench_gen.console.outlet import say
     from mubench_gen.view import Viewer
 
     with Viewer(paths, port=port, data=data) as viewer:
-        say(viewer.address)
+        if as_json:
+            print_json({"address": viewer.address, "runs": len(viewer.site.studies)})
+        else:
+            say(viewer.address)
         sys.stdout.flush()  # whoever waits for the address in a pipe gets it now
-        tell(f"{len(viewer.site.studies):,} runs. Ctrl-C ends this.")
+        note(f"{len(viewer.site.studies):,} runs. Ctrl-C ends this.")
         if not no_browser:
             _open_browser(viewer.address)
         try:
             viewer.serve()
         except KeyboardInterrupt:
-            tell("Stopped.")
+            note("Stopped.")
             return 130
     return 0
 

@@ -153,7 +153,12 @@ def read_outcomes(
                 known |= field_names(record) if item < 1_000 else set()
             order, gold = record["order"], record["gold"]
             answer = (order[gold] if gold < len(order) else gold) * 1_000 + len(record["options"])
-            row = (item, variants(record["id"][len(name) :]), images(clustering(record)[0]), answer)
+            row = (
+                item,
+                variants(record["id"][len(name) :]),
+                images(clustering.name(record)),
+                answer,
+            )
             for column, code in zip(columns, row, strict=True):
                 column.append(code)
             status = record["status"]
@@ -162,6 +167,7 @@ def read_outcomes(
             rights.append(ERROR if status == "error" else bool(record["correct"]))
             for metric, values in zip(metrics, measured, strict=True):
                 values.append(np.nan if status == "error" else metric.value(record))
+        clustering.check.done()
         item_codes, variant, image, right_answer = map(_array, columns)
         found.append(
             Outcomes(

@@ -14,14 +14,17 @@ from typing import Any, Literal
 import numpy as np
 
 from mubench_gen.compare.answer_matrix import Reading, read_outcomes
+from mubench_gen.compare.by_content import ByContent
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.headline import Says
 from mubench_gen.scores.metadata import ABSENT, value_of
 
 Standing = Literal["leads", "tied", "behind", ""]
 
 POOLED, GROUPS, TASKS, BOXES = "pooled", "groups", "tasks", "boxes"
 MODALITY = "modality"  # breaks a board down where nothing else is asked for
+_GROUPS = ("coarse", "fine", "cognition", "localization")
 _LOOKED_AT = 1_000  # records in which a modality is looked for
 
 
@@ -60,7 +63,8 @@ class Cell:
 
     standing: "leads" if the paired test tells the run from every other one, "tied" if it does not
     tell it from the best one, else "behind"; "" where nothing is tested. difference: from the
-    best; p_holm: of that difference, adjusted over all differences of the part.
+    best; p_adjusted: of that difference, adjusted over all differences of the part. chance: whether
+    the test against chance says "above", "at the level of" or "below"; of all items and of tasks.
     """
 
     n: int
@@ -68,7 +72,8 @@ class Cell:
     ci95: tuple[float, float] | None
     standing: Standing = ""
     difference: float | None = None
-    p_holm: float | None = None
+    p_adjusted: float | None = None
+    chance: Says | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,11 @@ def _heading(row: Row) -> str:
     return "boxes, GRIT score" if row.part == BOXES else f"by {row.part}"
 
 
+def group_order(group: str) -> tuple[int, str]:
+    """A sort key for groups of tasks: the benchmark's in its own order, others behind."""
+    return (_GROUPS.index(group) if group in _GROUPS else len(_GROUPS)), group
+
+
 def boards(runs: Sequence[Run], *, by: Sequence[str] | None = None, seed: int = 0) -> list[Board]:
     """The boards of these runs, one for those that have items in common.
 
@@ -138,11 +148,12 @@ def boards(runs: Sequence[Run], *, by: Sequence[str] | None = None, seed: int = 
 
     fields = tuple(by) if by is not None else (MODALITY,) if _has_modality(runs) else ()
     reading = read_outcomes(runs, tuple(dict.fromkeys(("task", *fields))))
-    labels = label_runs(runs)
+    labels, content = label_runs(runs), ByContent(runs)
     found = []
     for places in _sharing(reading):
         part = replace(reading, runs=tuple(reading.runs[place] for place in places))
-        one = make_board(part, [labels[at] for at in places], fields, trim=by is None, seed=seed)
+        own = [labels[at] for at in places]
+        one = make_board(part, own, fields, content, trim=by is None, seed=seed)
         found.append(replace(one, lead=lead(one)))
     return found
 

@@ -19,23 +19,26 @@ from mubench_gen.compare.board import (
     Entrant,
     Row,
     Standing,
+    group_order,
 )
 from mubench_gen.compare.board_words import differences_in_words
-from mubench_gen.compare.comparison import Difference, adjusted
+from mubench_gen.compare.by_content import ByContent
+from mubench_gen.compare.differences import Difference, Group, adjusted, row_of
+from mubench_gen.compare.differences import Row as Test
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import BreakdownTally, value_order
+from mubench_gen.scores.clusters import BY_IMAGE
+from mubench_gen.scores.headline import Says
 from mubench_gen.scores.localization import BoxScore, is_box_record
-from mubench_gen.scores.measured import difference_of
 from mubench_gen.scores.metadata import ABSENT
-from mubench_gen.scores.score import Score, Scores, score
+from mubench_gen.scores.score import Score, Scores
 from mubench_gen.storage.records import Record
 
 Mask = npt.NDArray[np.bool_]
 
 LEVEL = 0.05  # of the paired tests
 _GROUP = "group of tasks"  # as a field of the records
-_FIRST = ("coarse", "fine", "cognition", "localization")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,11 @@ class _Scored:
     scores: Scores
     by: Mapping[str, Mapping[str, Score]]
 
+    def against_chance(self, part: str, name: str) -> Says | None:
+        headline = self.scores.headline
+        found = headline.chance.get(name) if headline and part in (POOLED, TASKS) else None
+        return None if found is None else found.says
+
     def of(self, part: str, name: str) -> Score | None:
         if part == POOLED:
             return self.scores.pooled
@@ -65,14 +73,26 @@ class _Scored:
 
 
 def make_board(
-    reading: Reading, labels: Sequence[str], fields: Sequence[str], *, trim: bool, seed: int
+    reading: Reading,
+    labels: Sequence[str],
+    fields: Sequence[str],
+    content: ByContent,
+    *,
+    trim: bool,
+    seed: int,
 ) -> Board:
-    """The board of runs that have items in common, without its lead. `trim`: leave out a field
+    """The board of runs that have items in common, without its lead.
+
+    `content`: names the items of imported runs as the reading does; `trim`: leave out a field
     that has one value.
     """
     shared = _shared(reading, labels)
     groups = _groups_of_tasks(reading)
-    scored = [_scored(run.run, shared.names, groups, fields) for run in reading.runs]
+    scored = [
+        _scored(run.run, content.records(run.run, run.run.outcomes(fields)), shared.names, groups,
+                fields)
+        for run in reading.runs
+    ]  # fmt: skip
     order = _order(scored, shared.ranked)
     rows = [
         replace(row, cells=tuple(row.cells[at] for at in order))
@@ -84,9 +104,15 @@ def make_board(
         rows=tuple(rows),
         items=int(shared.there.sum()),
         items_in_any=len({item for run in reading.runs for item in np.unique(run.item).tolist()}),
-        notes=tuple(shared.notes),
+        notes=(*reading.notes, *_clustered(scored), *shared.notes),
     )
     return _tested(board, reading, shared, order, groups, seed)
+
+
+def _clustered(scored: Sequence[_Scored]) -> list[str]:
+    """What intervals and tests are clustered by, where it is not the image."""
+    found = {one.scores.clustered for one in scored} - {BY_IMAGE}
+    return [f"Intervals are clustered by {' and '.join(fields)}." for fields in sorted(found)]
 
 
 def _shared(reading: Reading, labels: Sequence[str]) -> _Shared:
@@ -132,18 +158,22 @@ def _groups_of_tasks(reading: Reading) -> dict[str, str]:
 
 
 def _scored(
-    run: Run, names: frozenset[str] | None, groups: Mapping[str, str], fields: Sequence[str]
+    run: Run,
+    records: Iterable[Record],
+    names: frozenset[str] | None,
+    groups: Mapping[str, str],
+    fields: Sequence[str],
 ) -> _Scored:
-    tally = BreakdownTally((_GROUP, *fields))
+    tally = BreakdownTally((_GROUP, *fields), run.clustering)
 
     def watched() -> Iterator[Record]:
-        for record in run.outcomes(fields):
+        for record in records:
             if names is None or record["item"] in names:
                 if not is_box_record(record):
                     tally.add({**record, _GROUP: groups.get(record["task"], "")})
                 yield record
 
-    scores = score(watched())
+    scores = run.score(watched())
     return _Scored(scores, tally.scores())
 
 
@@ -190,7 +220,7 @@ def _rows(
     if any(one.scores.pooled.n for one in scored):
         yield _row(POOLED, POOLED, scored)
     tasks = sorted({name for one in scored for name in one.scores.tasks})
-    for group in sorted({groups.get(name, "") for name in tasks}, key=_group_order):
+    for group in sorted({groups.get(name, "") for name in tasks}, key=group_order):
         members = [name for name in tasks if groups.get(name, "") == group]
         if 1 < len(members) < len(tasks):
             yield _row(GROUPS, group, scored, group=group)
@@ -213,6 +243,7 @@ def _row(
     controls = [
         one.scores.controls.get(name) if part in (POOLED, TASKS) else None for one in scored
     ]
+    against = [one.against_chance(part, name) for one in scored]
     return Row(
         part=part,
         name=name,
@@ -221,8 +252,8 @@ def _row(
         chance=_first(one.chance for one in found if one is not None),
         majority=_first(one.majority for one in controls if one is not None),
         cells=tuple(
-            Cell(0, None, None) if one is None else Cell(one.n, one.accuracy, one.ci95)
-            for one in found
+            Cell(0, None, None) if one is None else Cell(one.n, one.accuracy, one.ci95, chance=says)
+            for one, says in zip(found, against, strict=True)
         ),
     )
 
@@ -233,10 +264,6 @@ def _box_cell(found: BoxScore | None) -> Cell:
 
 def _first(values: Iterable[float | None]) -> float | None:
     return next((value for value in values if value is not None), None)
-
-
-def _group_order(group: str) -> tuple[int, str]:
-    return (_FIRST.index(group) if group in _FIRST else len(_FIRST)), group
 
 
 def _field(part: str) -> str:
@@ -252,7 +279,7 @@ def _tested(
     seed: int,
 ) -> Board:
     """The board with the standings of its ranked runs."""
-    images, differences, best = reading.images(), list[Difference](), dict[tuple[str, str], int]()
+    images, tests, best = reading.images(), list[Test](), dict[tuple[str, str], int]()
     for row in board.rows:
         if row.part == BOXES or len(board.ranked) < 2:
             continue
@@ -265,13 +292,11 @@ def _tested(
         best[row.part, row.name] = tried[first]
         for place, at in enumerate(tried):
             if place != first:
-                paired = difference_of(values[:, place], values[:, first], images[items], seed=seed)
-                differences.append(
-                    Difference(row.part, row.name, str(at), str(tried[first]), 0, paired, 1, 1)
-                )
+                pair = shared.values[:, [order[at], order[tried[first]]]]
+                group = Group(row.part, row.name, items)
+                tests.append(row_of(group, pair, images, (str(at), str(tried[first])), seed=seed))
     found = {
-        (one.part, one.name, int(one.first)): one
-        for one in adjusted(differences, lambda one: one.paired.p)
+        (one.part, one.name, int(one.first)): one for one in adjusted(tests, how="maxt", seed=seed)
     }
     return replace(board, rows=tuple(_standing(row, best, found) for row in board.rows))
 
@@ -302,11 +327,11 @@ def _standing(
     for at, cell in enumerate(cells):
         one = differences.get((row.part, row.name, at))
         if one is not None:
-            close = one.p_holm >= LEVEL
+            close = one.p_adjusted >= LEVEL
             tied |= close
             standing: Standing = "tied" if close else "behind"
             cells[at] = replace(
-                cell, standing=standing, difference=one.paired.difference, p_holm=one.p_holm
+                cell, standing=standing, difference=one.paired.difference, p_adjusted=one.p_adjusted
             )
     cells[first] = replace(cells[first], standing="tied" if tied else "leads", difference=0.0)
     return replace(row, cells=tuple(cells))

@@ -9,7 +9,7 @@ from mubench_gen.compare.preconditions import Comparability
 from mubench_gen.console.numbers import interval, p_value, percent
 
 if TYPE_CHECKING:
-    from mubench_gen.compare.board import Board, Cell, Row
+    from mubench_gen.compare.board import Board, Cell
 
 _SHOWN = 3
 
@@ -43,7 +43,7 @@ def differences_in_words(found: Comparability, labels: Sequence[str]) -> list[st
 def some(names: Sequence[str], word: str = "and", most: int = _SHOWN) -> str:
     """Names as a sentence has them: "a, b and c", "a, b, c and 4 more"."""
     if len(names) > most:
-        return f"{', '.join(names[:most])} and {len(names) - most} more"
+        return f"{', '.join(names[:most])} {word} {len(names) - most} more"
     *others, last = names
     return f"{', '.join(others)} {word} {last}" if others else last
 
@@ -68,13 +68,15 @@ def _leader(board: Board) -> str:
     words = f"{some([names[at] for at in level])} {verb} with {score}"
     tied = [at for at in tried if row.cells[at].standing == "tied" and at not in level]
     behind = [at for at in tried if row.cells[at].standing == "behind"]
-    known = f" It is ahead of {some([names[at] for at in behind])}." if behind else ""
+    subject = "It is" if len(level) == 1 else "They are"
+    known = f" {subject} ahead of {some([names[at] for at in behind])}." if behind else ""
     if tied:
-        told = some([f"{names[at]} ({_behind(row.cells[at])})" for at in tied])
-        return f"{words}; it is not known to be ahead of {told}.{known}"
+        told = some([f"{names[at]} ({_behind(row.cells[at])})" for at in tied], "or")
+        who = "it is" if len(level) == 1 else "they are"
+        return f"{words}; {who} not known to be ahead of {told}.{known}"
     if len(level) > 1 or not behind:
-        return f"{words}.{known.replace('It is', 'They are')}"
-    worst = max(row.cells[at].p_holm or 0.0 for at in behind)
+        return f"{words}.{known}"
+    worst = max(row.cells[at].p_adjusted or 0.0 for at in behind)
     who = f"all {len(behind)} others" if len(behind) > 1 else names[behind[0]]
     return f"{words}, ahead of {who} (paired test, p {_p(worst)})."
 
@@ -82,7 +84,9 @@ def _leader(board: Board) -> str:
 def _none_can(board: Board) -> str:
     """The tasks on which no ranked run is above chance."""
     tasks = [row for row in board.rows if row.part == "tasks" and row.chance is not None]
-    failed = [row.name for row in tasks if not any(_above(row, at) for at in board.ranked)]
+    failed = [
+        row.name for row in tasks if not any(row.cells[at].chance == "above" for at in board.ranked)
+    ]
     if not tasks or not board.ranked:
         return ""
     who = "No model" if len(board.ranked) > 1 else "It"
@@ -90,11 +94,6 @@ def _none_can(board: Board) -> str:
     if failed:
         return f"{who} {verb} known to be above chance on {some(failed, 'or')}."
     return f"{'Some model' if len(board.ranked) > 1 else 'It'} is above chance on every task."
-
-
-def _above(row: Row, at: int) -> bool:
-    ci95 = row.cells[at].ci95
-    return ci95 is not None and row.chance is not None and ci95[0] > row.chance
 
 
 def _without_images(board: Board) -> str:
@@ -120,7 +119,7 @@ def _scored(cell: Cell) -> str:
 
 def _behind(cell: Cell) -> str:
     points = percent(abs(cell.difference or 0.0))
-    return f"{points} points behind, p {_p(cell.p_holm or 0.0)}"
+    return f"{points} points behind, p {_p(cell.p_adjusted or 0.0)}"
 
 
 def _p(p: float) -> str:

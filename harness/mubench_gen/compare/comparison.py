@@ -2,71 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
-from mubench_gen.compare.answer_matrix import UNREAD, Codes, Reading, Values, read_outcomes
+from mubench_gen.compare.answer_matrix import UNREAD, Reading, Values, read_outcomes
+from mubench_gen.compare.differences import (
+    Difference,
+    Group,
+    Overall,
+    Row,
+    adjusted,
+    flat,
+    groups_of,
+    judged,
+    overall_of,
+    row_of,
+    shrunk,
+)
 from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, side_values, sides_of
 from mubench_gen.compare.preconditions import Comparability, comparability
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.measured import difference_of
+from mubench_gen.scores.clusters import IMAGE
+from mubench_gen.scores.joint import DRAWS, Adjust
 from mubench_gen.scores.metadata import check_facts
 from mubench_gen.scores.metrics import ChosenMetric
-from mubench_gen.scores.paired import (
-    DRAWS,
-    Omnibus,
-    PairedDifference,
-    compare_all,
-    holm,
-)
 
-_PARTS = {"task": "tasks", "dataset": "datasets"}
 _SHOWN = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The difference `first` − `second` (labels of sides) on one group of items.
-
-    part: "pooled", "tasks", "datasets" or the field that groups them; name: of the group.
-    n_excluded: items of both sides that failed on one. p_holm: p adjusted for the `family`
-    differences of this part. bounds: of the difference in accuracy, if all unread replies of one
-    side were right and all of the other wrong; None of other metrics.
-    """
-
-    part: str
-    name: str
-    first: str
-    second: str
-    n_excluded: int
-    paired: PairedDifference
-    p_holm: float
-    family: int
-    bounds: tuple[float, float] | None = None
-
-    @property
-    def may_turn(self) -> bool:
-        """Whether unread replies could make the difference one of the other sign."""
-        low, high = self.bounds or (0.0, 0.0)
-        return low < 0 < high or (low < high and self.paired.difference == 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Overall:
-    """A test whether three or more sides differ at all on one group; fields as in Difference."""
-
-    part: str
-    name: str
-    omnibus: Omnibus
-    p_holm: float
-    family: int
-
-
-Row = TypeVar("Row", Difference, Overall)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +72,8 @@ class Comparison:
     differences: tuple[Difference, ...]
     overall: tuple[Overall, ...]
     seed: int
+    adjust: Adjust = "maxt"
+    margin: float | None = None
     draws: int = DRAWS
     metrics: Mapping[str, MetricComparison] = field(default_factory=dict)
 
@@ -125,6 +92,8 @@ class Comparison:
             "notes": list(self.notes),
             "differences": [flat(one, "paired") for one in self.differences],
             "overall": [flat(one, "omnibus") for one in self.overall],
+            "adjust": self.adjust,
+            **({} if self.margin is None else {"margin": self.margin}),
             "seed": self.seed,
             "draws": self.draws,
             "confidence": 0.95,
@@ -137,13 +106,6 @@ class Comparison:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    part: str
-    name: str
-    items: Codes
-
-
 def compare(
     runs: Sequence[Run],
     *,
@@ -153,6 +115,10 @@ def compare(
     by: Sequence[str] = (),
     group: str | None = None,
     metrics: Sequence[ChosenMetric] = (),
+    adjust: Adjust = "maxt",
+    margin: float | None = None,
+    asked: Collection[int] = (),
+    pool: bool = True,
     seed: int = 0,
 ) -> Comparison:
     """Compare two runs or more on the items that they share.
@@ -160,7 +126,11 @@ def compare(
     `pairs`: each run against the first, all pairs, or each model against the one that it is
     based on. `by`: further fields whose values group the items. `group`: a fact of the models
     ("scope", "domain") whose groups are compared instead of the runs. `metrics`: compared
-    on the same items, besides the accuracy. Raises RunFolderError if the runs are not
+    on the same items, besides the accuracy. `adjust`: how p values are adjusted within a family
+    (`scores.joint.adjust`). `margin`: the difference that does not matter, a share above 0, by
+    which each difference in accuracy is judged. `asked`: the indices of the runs that the
+    question is about, whose differences are then a family of their own. `pool`: estimate tasks
+    from all tasks together, too. Raises RunFolderError if the runs are not
     comparable, unless `intersection` (or, if they are only unfinished, `unfinished`) is set:
     then the items that they share are compared.
     """
@@ -178,8 +148,14 @@ def compare(
     accepted = _accepted(found, reading, intersection=intersection, unfinished=unfinished)
     sides, members = sides_of(reading, labels, group)
     chosen = pairs_of(sides, reading, pairs, group)
-    pairing = _Pairing(reading, found, sides, members, chosen, seed)
+    pairing = _Pairing(
+        reading, found, sides, members, chosen, adjust, margin, frozenset(asked), seed
+    )
     differences, overall, _ = _compared(pairing)
+    if pool and differences:
+        every = pairing.values(range(len(sides)), None)
+        named = [side.label for side in sides]
+        differences = shrunk(differences, every, reading, named, seed=seed)
     if not differences:
         raise RunFolderError(
             "No item has an answer in both runs: all items that they share failed."
@@ -189,12 +165,25 @@ def compare(
         items=int(found.wanted.sum()),
         items_in_any=len(reading.items),
         accepted=accepted,
-        notes=found.notes,
+        notes=(*found.notes, *_clustered(runs)),
         differences=differences,
         overall=overall,
+        adjust=adjust,
+        margin=margin,
         seed=seed,
         metrics={one.key: MetricComparison(one, *_compared(pairing, one)) for one in metrics},
     )
+
+
+def _clustered(runs: Sequence[Run]) -> list[str]:
+    """What the runs are clustered by, where that is not the image."""
+    fields = list(dict.fromkeys(run.clustering.noun for run in runs))
+    both = any(len(run.clustering.fields) > 1 for run in runs)
+    told = [] if fields == [IMAGE] else [f"Clustered by {', '.join(fields)}"]
+    if both:
+        first = runs[0].clustering.fields[0]
+        told = [f"A comparison takes one field: clustered by {first}"]
+    return told
 
 
 def _accepted(
@@ -235,6 +224,9 @@ class _Pairing:
     sides: Sequence[Side]
     members: Sequence[Sequence[int]]
     pairs: Sequence[tuple[int, int]]
+    adjust: Adjust
+    margin: float | None
+    asked: frozenset[int]
     seed: int
 
     def values(self, places: Sequence[int], metric: str | None) -> Values:
@@ -248,84 +240,46 @@ def _compared(
     pairing: _Pairing, chosen: ChosenMetric | None = None
 ) -> tuple[tuple[Difference, ...], tuple[Overall, ...], tuple[str, ...]]:
     """The differences in accuracy, or in that metric, and the groups too small for one."""
-    groups, images = list(_groups(pairing.reading, pairing.found)), pairing.reading.images()
+    groups = list(groups_of(pairing.reading, pairing.found.wanted))
+    images, seed, how = pairing.reading.images(), pairing.seed, pairing.adjust
     bounds = (0.0, 1.0) if chosen is None else chosen.metric.bounds
-    metric, seed = None if chosen is None else chosen.key, pairing.seed
+    metric = None if chosen is None else chosen.key
     least = 1 if bounds == (0.0, 1.0) else 2  # images
-    differences: list[Difference] = []
+    rows: list[Row] = []
     left_out: dict[str, None] = {}
     for first, second in pairing.pairs:
         both = pairing.values((first, second), metric)
         unread = None if metric else pairing.values((first, second), UNREAD)
-        for one, items in _with_values(groups, both):
-            if len(np.unique(images[items])) < least:
+        labels = pairing.sides[first].label, pairing.sides[second].label
+        there = ~np.isnan(both[:, 0])
+        for group in groups:
+            one = group.among(there)
+            if len(np.unique(images[one.items])) < least:
                 left_out[one.name] = None
                 continue
-            paired = difference_of(
-                both[items, 0], both[items, 1], images[items], bounds=bounds, seed=seed
-            )
-            labels = pairing.sides[first].label, pairing.sides[second].label
-            excluded = len(one.items) - len(items)
-            reach = None if unread is None else _bounds(both[items], unread[items])
-            differences.append(
-                Difference(one.part, one.name, *labels, excluded, paired, 1, 1, reach)
-            )
-    overall: list[Overall] = []
+            rows.append(
+                row_of(
+                    one, both, images, labels,
+                    bounds=bounds,
+                    asked=not pairing.asked or second in pairing.asked,
+                    excluded=len(group.items) - len(one.items),
+                    reach=None if unread is None else _bounds(one, both, unread),
+                    seed=seed,
+                )
+            )  # fmt: skip
+    overall: tuple[Overall, ...] = ()
     if len(pairing.sides) > 2:
         every = pairing.values(range(len(pairing.sides)), metric)
-        for one, items in _with_values(groups, every):
-            if len(items):
-                omnibus = compare_all(
-                    every[items], images[items], seed=seed, shares=bounds == (0.0, 1.0)
-                )
-                overall.append(Overall(one.part, one.name, omnibus, 1, 1))
-    return (
-        adjusted(differences, lambda one: one.paired.p),
-        adjusted(overall, lambda one: one.omnibus.p),
-        tuple(left_out),
-    )
+        several = [one.among(~np.isnan(every[:, 0])) for one in groups]
+        several = [one for one in several if len(one.items)]
+        overall = overall_of(several, every, images, how=how, seed=seed)
+    differences = judged(adjusted(rows, how=how, seed=seed), pairing.margin)
+    return differences, overall, tuple(left_out)
 
 
-def _bounds(right: Values, unread: Values) -> tuple[float, float]:
+def _bounds(group: Group, right: Values, unread: Values) -> tuple[float, float]:
     """The least and greatest difference of two sides; (items, sides), unread ones as shares."""
+    right, unread = right[group.items], unread[group.items]
     difference = right[:, 0] - right[:, 1]
     low, high = difference - unread[:, 1], difference + unread[:, 0]
-    return float(low.mean()), float(high.mean())
-
-
-def _with_values(groups: Sequence[_Group], values: Values) -> Iterator[tuple[_Group, Codes]]:
-    """Yield each group with its items that have values on all sides."""
-    there = ~np.isnan(values[:, 0])
-    for one in groups:
-        yield one, one.items[there[one.items]]
-
-
-def _groups(reading: Reading, found: Comparability) -> Iterator[_Group]:
-    shared = np.flatnonzero(found.wanted)
-    yield _Group("pooled", "pooled", shared)
-    for column, codes in reading.groups.items():
-        here = codes[shared]
-        names = reading.values[column]
-        for code in sorted(np.unique(here).tolist(), key=lambda code: names[code]):
-            yield _Group(_PARTS.get(column, column), names[code], shared[here == code])
-
-
-def adjusted(rows: Sequence[Row], chance: Callable[[Row], float]) -> tuple[Row, ...]:
-    """Adjust p by Holm; each part of the table, over all pairs, is one family."""
-    found: list[Row] = []
-    for part in dict.fromkeys(one.part for one in rows):
-        family = [one for one in rows if one.part == part]
-        chances = holm([chance(one) for one in family])
-        found += [
-            replace(one, p_holm=p, family=len(family))
-            for one, p in zip(family, chances, strict=True)
-        ]
-    return tuple(found)
-
-
-def flat(one: Any, nested: str) -> dict[str, Any]:
-    """A row as a flat mapping, with the fields of `nested` before its adjusted p."""
-    plain = asdict(one)
-    inner = plain.pop(nested)
-    adjusted = {name: plain.pop(name) for name in ("p_holm", "family")}
-    return {**plain, **inner, **adjusted}
+    return float(low @ group.weights), float(high @ group.weights)

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
 
-from mubench_gen.compare.comparison import Difference, compare
+from mubench_gen.compare.comparison import compare
+from mubench_gen.compare.differences import Difference
 from mubench_gen.errors import SettingError
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.joint import Adjust
+
+Outcome = Literal["kept", "lost", "not known"]
+
+MARGIN = 0.02  # of a difference that does not matter
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +28,10 @@ class Change:
     forgotten: the share of the items that the base had right and the fine-tune has wrong;
     learned: the reverse; change: after − before = learned − forgotten. kept: of the items that
     the base had right, the share still right; None if it had none right. Values are means over
-    the repeats of an item. p_holm: p adjusted for the `family` changes of this part, of all
-    fine-tunes.
+    the repeats of an item. p_adjusted: p adjusted for the `family` changes of this part, of the
+    fine-tunes that were asked about: those at α 1, while other α of a sweep are another family.
+    outcome: by the margin "kept" (the interval is above −margin), "lost" (below 0), or "not
+    known".
     """
 
     finetuned: str
@@ -39,9 +48,10 @@ class Change:
     change: float
     ci95: tuple[float, float]
     p: float
-    p_holm: float
+    p_adjusted: float
     family: int
     test: str
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,8 @@ class Forgetting:
     accepted: tuple[str, ...]
     notes: tuple[str, ...]
     changes: tuple[Change, ...]
+    adjust: Adjust
+    margin: float
 
     def of(self, finetuned: str, part: str | None = None) -> list[Change]:
         """The changes of one fine-tune, in one part or in all."""
@@ -73,17 +85,28 @@ def forgetting(
     *,
     intersection: bool = False,
     unfinished: bool = False,
+    adjust: Adjust = "maxt",
+    margin: float = MARGIN,
     seed: int = 0,
 ) -> Forgetting:
     """Compare the runs of fine-tunes with the first, their base's, on the items that they share.
 
-    Raises RunFolderError if the runs are not comparable, as `compare` does.
+    `adjust` and `margin` as in `compare`. Raises RunFolderError if the runs are not
+    comparable, as `compare` does.
     """
     if len(runs) < 2:
         raise SettingError(
             "--forgetting needs two runs or more: report --forgetting BASE FINETUNED…"
         )
-    found = compare(runs, intersection=intersection, unfinished=unfinished, seed=seed)
+    found = compare(
+        runs,
+        intersection=intersection,
+        unfinished=unfinished,
+        adjust=adjust,
+        asked=[place for place, run in enumerate(runs) if _alpha(run) in (None, 1)],
+        pool=False,
+        seed=seed,
+    )
     base, *others = found.sides
     return Forgetting(
         base=base.label,
@@ -93,11 +116,31 @@ def forgetting(
         items_in_any=found.items_in_any,
         accepted=found.accepted,
         notes=found.notes,
-        changes=tuple(_change(one) for one in found.differences),
+        adjust=adjust,
+        margin=margin,
+        changes=tuple(_change(one, margin) for one in found.differences),
     )
 
 
-def _change(one: Difference) -> Change:
+def _alpha(run: Run) -> Decimal | None:
+    """The α of a sweep's run, by its folder's or its model's name; None for any other run."""
+    model = str(run.manifest["model"]["id"]).rpartition("@")
+    for name, text in (run.dir.name.partition("alpha-")[::2], model[::2]):
+        try:
+            return Decimal(text) if name != run.dir.name else None
+        except InvalidOperation:
+            continue
+    return None
+
+
+def _outcome(change: tuple[float, float], margin: float) -> Outcome:
+    low, high = change
+    if low > -margin:
+        return "kept"
+    return "lost" if high < 0 else "not known"
+
+
+def _change(one: Difference, margin: float) -> Change:
     """The difference base − fine-tune, turned round."""
     paired = one.paired
     low, high = paired.ci95
@@ -117,7 +160,8 @@ def _change(one: Difference) -> Change:
         change=-paired.difference + 0.0,
         ci95=(-high + 0.0, -low + 0.0),
         p=paired.p,
-        p_holm=one.p_holm,
+        p_adjusted=one.p_adjusted,
         family=one.family,
         test=paired.test,
+        outcome=_outcome((-high, -low), margin),
     )

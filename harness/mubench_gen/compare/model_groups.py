@@ -14,14 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.compare.answer_matrix import Codes, Reading, Values, read_outcomes
-from mubench_gen.compare.comparison import Difference, adjusted, flat
+from mubench_gen.compare.differences import Difference, adjusted, flat, row_of
+from mubench_gen.compare.differences import Group as Part
 from mubench_gen.compare.groups import model_of, side_values
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.estimand import estimand
 from mubench_gen.scores.estimate import share_estimate
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metadata import ABSENT, MODEL, check_facts, fact_of
-from mubench_gen.scores.paired import compare_pair
 
 _OPTIONS = 1_000  # Outcomes.answer is position × 1,000 + number of options
 
@@ -68,6 +69,7 @@ class Grouping:
     scores: tuple[GroupScore, ...]
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
+    adjust: Adjust = "maxt"
 
     def as_dict(self) -> dict[str, Any]:
         """What `report --group --json` prints."""
@@ -75,15 +77,13 @@ class Grouping:
         return {**plain, "differences": [flat(one, "paired") for one in self.differences]}
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    part: str
-    name: str
-    items: Codes
-
-
 def group_runs(
-    runs: Sequence[Run], labels: Sequence[str], *, fact: str = "scope", seed: int = 0
+    runs: Sequence[Run],
+    labels: Sequence[str],
+    *,
+    fact: str = "scope",
+    adjust: Adjust = "maxt",
+    seed: int = 0,
 ) -> Grouping:
     """Group the runs' models by a fact. Raises SettingError if none of them has it.
 
@@ -128,8 +128,9 @@ def group_runs(
             for place, group in enumerate(groups)
             for one in parts
         ),
-        differences=_differences(groups, parts, values, images, seed),
+        differences=_differences(groups, parts, values, images, adjust=adjust, seed=seed),
         notes=notes,
+        adjust=adjust,
     )
 
 
@@ -154,18 +155,18 @@ def _sorted_out(
     return kept, tuple(out)
 
 
-def _parts(reading: Reading, wanted: npt.NDArray[np.bool_]) -> Iterator[_Part]:
+def _parts(reading: Reading, wanted: npt.NDArray[np.bool_]) -> Iterator[Part]:
     shared = np.flatnonzero(wanted)
-    yield _Part("pooled", "pooled", shared)
+    yield Part("pooled", "pooled", shared)
     tasks, here = reading.values["task"], reading.groups["task"][shared]
     kinds = _task_groups(reading)
     of_items = np.array([kinds.get(name, "") for name in tasks], dtype=object)[here]
     names = sorted({name for name in of_items if name})
     if len(names) > 1:
         for name in names:
-            yield _Part("groups", name, shared[of_items == name])
+            yield Part("groups", name, shared[of_items == name])
     for code in sorted(np.unique(here).tolist(), key=lambda code: tasks[code]):
-        yield _Part("tasks", tasks[code], shared[here == code])
+        yield Part("tasks", tasks[code], shared[here == code])
 
 
 def _task_groups(reading: Reading) -> dict[str, str]:
@@ -185,7 +186,7 @@ def _chance(reading: Reading) -> Values:
     return 1 / np.maximum(options, 1)
 
 
-def _score(group: str, part: _Part, values: Values, images: Codes, chance: Values) -> GroupScore:
+def _score(group: str, part: Part, values: Values, images: Codes, chance: Values) -> GroupScore:
     found, level = share_estimate(estimand(values, images)), float(chance.mean())
     return GroupScore(
         group=group,
@@ -201,23 +202,18 @@ def _score(group: str, part: _Part, values: Values, images: Codes, chance: Value
 
 
 def _differences(
-    groups: Sequence[Group], parts: Sequence[_Part], values: Values, images: Codes, seed: int
+    groups: Sequence[Group],
+    parts: Sequence[Part],
+    values: Values,
+    images: Codes,
+    *,
+    adjust: Adjust,
+    seed: int,
 ) -> tuple[Difference, ...]:
-    """Differences between the first group and each other, adjusted by Holm within each part."""
-    found = [
-        Difference(
-            part=one.part,
-            name=one.name,
-            first=groups[0].name,
-            second=groups[place].name,
-            n_excluded=0,
-            paired=compare_pair(
-                values[one.items, 0], values[one.items, place], images[one.items], seed=seed
-            ),
-            p_holm=1.0,
-            family=1,
-        )
+    """Differences between the first group and each other, adjusted within each part."""
+    rows = [
+        row_of(one, values[:, [0, place]], images, (groups[0].name, groups[place].name), seed=seed)
         for place in range(1, len(groups))
         for one in parts
     ]
-    return adjusted(found, lambda one: one.paired.p)
+    return adjusted(rows, how=adjust, seed=seed)

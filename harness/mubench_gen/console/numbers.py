@@ -4,6 +4,13 @@ from __future__ import annotations
 
 Ends = tuple[float, float] | None
 
+ADJUSTED = {  # headings, by how p is adjusted
+    "maxt": "p (max-T)",
+    "holm": "p (Holm)",
+    "bh": "p (BH)",
+    "none": "p (unadjusted)",
+}
+
 
 def percent(share: float | None) -> str:
     """0.123 → "12.3", None → "–": the table's numbers are percentages."""

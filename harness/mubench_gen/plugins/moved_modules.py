@@ -16,6 +16,8 @@ from typing import Any
 _ROOT = "mubench_gen."
 # Modules, and packages with all that is in them, below `mubench_gen`.
 MOVED = {
+    "ablation.posterior": "scores.posterior",
+    "ablation.rasch": "scores.rasch",
     "agreement": "scores.agreement",
     "allowance": "inference.request_limit",
     "answer": "parser.answer",

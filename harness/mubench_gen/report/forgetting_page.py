@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from mubench_gen.compare.forgetting import Change, Forgetting
-from mubench_gen.console.numbers import Shares, p_value, percent, signed
+from mubench_gen.console.numbers import ADJUSTED, Shares, p_value, percent, signed
 from mubench_gen.console.outlet import printable
 from mubench_gen.report.figures.bars import Changed, changes
 from mubench_gen.report.figures.drawing import Drawing, styled
@@ -14,7 +14,7 @@ from mubench_gen.report.html.static import html_figure, html_table, static_page
 
 _WIDTH = 6.5  # inches
 _HEADS = ("part", "items", "before", "after", "forgotten", "learned", "kept", "change", "95 % CI",
-          "p", "p (Holm)")  # fmt: skip
+          "p", "p, adjusted", "outcome")  # fmt: skip
 
 
 def page(found: Forgetting) -> str:
@@ -25,8 +25,11 @@ def page(found: Forgetting) -> str:
         f"On {found.items:,} items that all runs have. Forgotten: right before and wrong after; "
         "learned: wrong before and right after; kept: the share of what was right before that "
         "still is. Unanswered counts as wrong. Intervals and tests are paired by item and "
-        "clustered by image; p (Holm) is adjusted over all rows of a part (tasks, data sets) "
-        "and all fine-tunes."
+        "clustered by image; p is adjusted "
+        f"({ADJUSTED[found.adjust]}) over all rows of a part (tasks, data sets) and all "
+        "fine-tunes, of a sweep over α 1 and over the other α apart. By a margin of "
+        f"{100 * found.margin:g} points: kept, the interval is above −{100 * found.margin:g}; "
+        "lost, it is below 0; else not known."
     )
     parts = [part for name in found.finetuned for part in _section(found, name)]
     return static_page(title, parts, notes, by="report")
@@ -66,5 +69,6 @@ def _cells(one: Change) -> Sequence[str]:
         signed(one.change),
         Shares().signed_interval(one.ci95),
         p_value(one.p),
-        p_value(one.p_holm),
+        p_value(one.p_adjusted),
+        one.outcome,
     ]

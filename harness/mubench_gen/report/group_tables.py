@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mubench_gen.compare.comparison import Difference
+from mubench_gen.compare.differences import Difference
 from mubench_gen.compare.model_groups import Grouping, GroupScore
 from mubench_gen.console.formats import TextTable
-from mubench_gen.console.numbers import interval, p_value, percent, signed
+from mubench_gen.console.numbers import ADJUSTED, interval, p_value, percent, signed
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.metadata import ABSENT, facts_of
 
@@ -74,7 +74,7 @@ def difference_table(found: Grouping) -> TextTable | None:
     against = "each other group" if several else found.groups[1].name
     return TextTable(
         f"{first} − {against}, in points",
-        ["", "difference", "95 % CI", "p", "p (Holm)", "detectable"],
+        ["", "difference", "95 % CI", "p", ADJUSTED[found.adjust], "detectable"],
         list(sections.values()),
     )
 
@@ -122,6 +122,6 @@ def _difference(one: Difference) -> list[str]:
         signed(paired.difference),
         f"{signed(low)} to {signed(high)}",
         p_value(paired.p),
-        p_value(one.p_holm),
+        p_value(one.p_adjusted),
         percent(paired.detectable),
     ]

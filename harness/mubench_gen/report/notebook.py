@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.compare.board import boards
 from mubench_gen.console.formats import Strong, TextTable
-from mubench_gen.console.numbers import Shares, p_value
+from mubench_gen.console.numbers import ADJUSTED, Shares, p_value
 from mubench_gen.console.outlet import printable
 from mubench_gen.report.board_tables import models_across
 from mubench_gen.report.figures import Drawing, Sources, draw
@@ -76,13 +76,13 @@ def comparison_html(found: Comparison) -> str:
         [
             f"{one.first} − {one.second}", one.name, f"{one.paired.n:,}",
             shown.signed(one.paired.difference), shown.signed_interval(one.paired.ci95),
-            p_value(one.p_holm),
+            p_value(one.p_adjusted),
         ]
         for one in found.differences
     ]  # fmt: skip
     told = [f"Not comparable as they are: {text}." for text in found.accepted]
     told += [f"Note: {text}." for text in found.notes]
-    columns = ["", "items of", "items", "difference", "95 % CI", "p (Holm)"]
+    columns = ["", "items of", "items", "difference", "95 % CI", ADJUSTED[found.adjust]]
     words = "Differences in accuracy, points"
     return _html(TextTable(words, columns, [rows], told, texts=2))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mubench_gen.console.numbers import interval, percent
+from mubench_gen.console.numbers import interval, p_value, percent
 from mubench_gen.console.outlet import printable
 from mubench_gen.console.tables import Line, Sheet, as_sheet, fit, width_of_stdout
 from mubench_gen.report.inference_notes import calibration_note, inference_notes
@@ -226,10 +226,11 @@ def _sibling_notes(scores: Scores) -> list[str]:
         recalls = " ".join(percent(place.recall) for place in circular.places)
         notes.append(
             f"Right under every order: {percent(circular.consistent)}{_within(circular)} of "
-            f"{circular.items:,} items ({circular.orders:.1f} orders each); the same option, "
-            f"right or wrong: {percent(circular.unmoved)}. Recall by position of the right "
-            f"option: {recalls}; SD {percent(circular.place_bias)}, by chance about "
-            f"{percent(circular.place_noise)}."
+            f"{circular.items:,} items ({circular.orders:.1f} orders each{_series(circular)}); "
+            f"the same option, right or wrong: {percent(circular.unmoved)}. "
+            f"Recall by position of the right option: {recalls}; "
+            f"SD {percent(circular.place_bias)}, by chance about "
+            f"{percent(circular.place_noise)}{_bias(circular)}."
         )
     for pair, agreement in scores.agreement.items():
         kappa = "–" if agreement.kappa is None else f"{agreement.kappa:.2f}"
@@ -238,6 +239,18 @@ def _sibling_notes(scores: Scores) -> list[str]:
             f"right {percent(agreement.right[0])} and {percent(agreement.right[1])}."
         )
     return notes
+
+
+def _series(circular: Circular) -> str:
+    """How often items were asked under their orders, where prompts or read-outs are several."""
+    return "" if circular.series == circular.items else f", {circular.series:,} series"
+
+
+def _bias(circular: Circular) -> str:
+    if circular.place_ci95 is None or circular.place_p is None:
+        return ""
+    p = p_value(circular.place_p)
+    return f"; without chance {interval(circular.place_ci95)}, p {p if p[0] == '<' else f'= {p}'}"
 
 
 def _within(circular: Circular) -> str:

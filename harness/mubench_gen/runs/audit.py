@@ -4,7 +4,9 @@ The sample is stratified by how a reply was read (status and rule). The person s
 options and reply, neither the right answer nor the parser's. The corrected accuracy is the
 parser's own over all items plus, stratum by stratum, the mean of what the person's reading
 changes (prediction-powered inference: Angelopoulos et al. 2023; the stratified difference
-estimator: Cochran 1977, section 5.A).
+estimator: Cochran 1977, section 5.A). Where a stratum has labels enough, the parser's reading is
+weighted by how well it predicts the person's (power tuning: Angelopoulos, Duchi & Zrnic 2023). The
+interval is clustered by image, and knows that the replies without a label are finite in number.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist, fmean, variance
+from statistics import NormalDist, covariance, fmean, variance
 
 from mubench_gen.console.outlet import csv_cell, from_csv_cell
 from mubench_gen.errors import DataError, SettingError
@@ -29,6 +31,7 @@ from mubench_gen.storage.records import Record
 COLUMNS = ("id", "question", "options", "reply", "label")
 NO_ANSWER, UNSURE = "-", "?"
 _SMALL = 10  # items; smaller strata are drawn from as one
+_TUNED = 30  # labels of a stratum from which the parser's weight is estimated
 _LEAST = 2  # drawn from each stratum, so that it has a variance
 
 
@@ -39,7 +42,8 @@ class Audit:
     Shares are between 0 and 1. `accuracy` is the parser's over all items, `corrected` with
     `ci95` what it would be had the person read them all. `misread`, `missed`, `invented`:
     weighted shares of replies in which the parser found another option than the person, found
-    none where the person found one, and found one where the person found none.
+    none where the person found one, and found one where the person found none. tuning: the mean
+    weight of the parser's reading, 1 without power tuning.
     """
 
     n: int
@@ -51,6 +55,16 @@ class Audit:
     misread: float
     missed: float
     invented: float
+    tuning: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """What is right of a labelled record by the person and by the parser; its image's hash."""
+
+    person: float
+    parser: float
+    image: int
 
 
 def draw_sample(run: Run, size: int, seed: int) -> list[Record]:
@@ -97,13 +111,14 @@ def read_labels(path: Path) -> dict[str, str]:
 def audit(run: Run, labels: Mapping[str, str]) -> Audit:
     """The corrected accuracy. DataError for labels of items that the run does not have."""
     strata = _strata(run.records())
-    tally, differences, weights = ScoreTally(), defaultdict[str, list[float]](list), {}
+    tally, labelled, shares = ScoreTally(), defaultdict[str, list[_Label]](list), {}
     errors = {"misread": 0.0, "missed": 0.0, "invented": 0.0}
     found: set[str] = set()
     n = sum(map(len, strata.values()))
     unsure = 0
     for name, records in strata.items():
-        weights[name] = len(records) / n
+        mean = fmean(bool(record["correct"]) for record in records)
+        shares[name] = _Stratum(len(records), len(records) / n, mean)
         kinds: list[str | None] = []
         for record in records:
             right, image = bool(record["correct"]), hashed(image_of(record))
@@ -116,42 +131,63 @@ def audit(run: Run, labels: Mapping[str, str]) -> Audit:
                 unsure += 1
                 continue
             choice = _choice(label, record)
-            right = choice is not None and choice == record["gold"]
-            differences[name].append(float(right) - float(bool(record["correct"])))
+            truly = choice is not None and choice == record["gold"]
+            labelled[name].append(_Label(float(truly), float(right), image))
             kinds.append(_kind(choice, record["choice"]))
         for kind in errors:
             if kinds:
-                errors[kind] += weights[name] * kinds.count(kind) / len(kinds)
+                errors[kind] += shares[name].weight * kinds.count(kind) / len(kinds)
     _check(labels, found, run)
     parser = tally.score()
     return _estimate(
-        parser.accuracy or 0.0, _half_width(parser.ci95), weights, differences, n, unsure, errors
+        parser.accuracy or 0.0, _half_width(parser.ci95), shares, labelled, unsure, errors
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stratum:
+    """A way of reading: its records, their share of all, and the parser's accuracy on them."""
+
+    n: int
+    weight: float
+    parser: float
 
 
 def _estimate(
     accuracy: float,
     half_width: float,
-    weights: Mapping[str, float],
-    differences: Mapping[str, Sequence[float]],
-    n: int,
+    strata: Mapping[str, _Stratum],
+    labelled: Mapping[str, Sequence[_Label]],
     unsure: int,
     errors: Mapping[str, float],
 ) -> Audit:
-    covered = {name: values for name, values in differences.items() if values}
-    share = math.fsum(weights[name] for name in covered)
+    covered = {name: labels for name, labels in labelled.items() if labels}
+    share = math.fsum(strata[name].weight for name in covered)
     if not covered:
         raise DataError("No label is filled in: nothing to correct by.")
-    change = math.fsum(weights[name] / share * fmean(values) for name, values in covered.items())
-    spread = math.fsum(
-        (weights[name] / share) ** 2 * _variance(values) / len(values)
-        for name, values in covered.items()
-    )
+    tuned = {name: _tuning(strata[name], labels) for name, labels in covered.items()}
+    change = spread = 0.0
+    by_image: dict[int, float] = defaultdict(float)
+    for name, labels in covered.items():
+        stratum, part = strata[name], strata[name].weight / share
+        apart = [label.person - tuned[name] * label.parser for label in labels]
+        mean = fmean(apart)
+        change += part * (mean - (1 - tuned[name]) * stratum.parser)
+        # Were all replies labelled, the labels would add no variance at all.
+        left = 1 - len(labels) / stratum.n
+        if len(labels) < 2 or len(set(apart)) == 1:
+            p = 1 / (len(labels) + 2)  # as if one label more differed
+            spread += part**2 * left * p * (1 - p) / len(labels)
+            continue
+        scale = part / len(labels) * math.sqrt(left * len(labels) / (len(labels) - 1))
+        for label, value in zip(labels, apart, strict=True):
+            by_image[label.image] += scale * (value - mean)
+    spread += math.fsum(total**2 for total in by_image.values())
     z = NormalDist().inv_cdf(0.975)
     half = z * math.sqrt((half_width / z) ** 2 + spread)
-    corrected = accuracy + change
+    corrected = min(1.0, max(0.0, accuracy + change))
     return Audit(
-        n=n,
+        n=sum(stratum.n for stratum in strata.values()),
         labelled=sum(map(len, covered.values())),
         unsure=unsure,
         accuracy=accuracy,
@@ -160,15 +196,17 @@ def _estimate(
         misread=errors["misread"] / share,
         missed=errors["missed"] / share,
         invented=errors["invented"] / share,
+        tuning=math.fsum(strata[name].weight / share * tuned[name] for name in covered),
     )
 
 
-def _variance(values: Sequence[float]) -> float:
-    """The variance of the differences; if all are equal, as if 1 of n + 2 labels differed."""
-    if len(values) < 2 or len(set(values)) == 1:
-        p = 1 / (len(values) + 2)
-        return p * (1 - p)
-    return variance(values)
+def _tuning(stratum: _Stratum, labels: Sequence[_Label]) -> float:
+    """The weight of the parser's reading with the least variance; 1 with too few labels."""
+    parser, person = [one.parser for one in labels], [one.person for one in labels]
+    if len(labels) < _TUNED or len(set(parser)) == 1 or len(set(person)) == 1:
+        return 1.0
+    known = covariance(person, parser) / variance(parser)
+    return min(1.0, max(0.0, known / (1 + len(labels) / stratum.n)))
 
 
 def _half_width(interval: tuple[float, float] | None) -> float:

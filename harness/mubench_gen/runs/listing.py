@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import RunFolderError, UsageError
+from mubench_gen.runs.packs import SUFFIX, documents
 from mubench_gen.storage.run_folder import LOCK, MANIFEST, RECORDS, SCORES, read_manifest
 from mubench_gen.storage.user_files import read_json
 
@@ -24,7 +25,7 @@ _BLOCK = 2**20
 class Listed:
     """A run, or the runs of a study or sweep together.
 
-    kind: "run", "imported", "study" or "sweep". prompt: the names of the prompts. n: answered
+    kind: "run", "imported", "pack", "study", "sweep". prompt: the names of the prompts. n: answered
     items; of a run without scores the lines of its records. accuracy: the least and the greatest
     of the runs; None where no run has scores. state: "finished", "running", "unfinished: 30 of
     42", "3 failed", or why the folder cannot be read.
@@ -76,9 +77,11 @@ def _below(folder: Path, top: Path, depth: int) -> Iterator[Listed]:
     if depth == _DEEPEST:
         return
     with suppress(OSError):  # a folder of somebody else
-        inner = [one for one in os.scandir(folder) if one.is_dir() and one.name[0] != "."]
-        for one in sorted(inner, key=lambda one: one.name):
-            yield from _below(Path(one.path), top, depth + 1)
+        for one in sorted(os.scandir(folder), key=lambda one: one.name):
+            if one.name.endswith(SUFFIX) and one.is_file():
+                yield _of_pack(Path(one.path))
+            elif one.is_dir() and one.name[0] != ".":
+                yield from _below(Path(one.path), top, depth + 1)
 
 
 def _of_kind(folder: Path, top: Path, kind: str) -> Listed:
@@ -90,8 +93,22 @@ def _of_kind(folder: Path, top: Path, kind: str) -> Listed:
         return Listed(name, kind, "", "", "", "", 0, None, str(error).partition("\n")[0])
     if len(counted) == 1 and kind == "run" and "imported" in counted[0].manifest:
         kind = "imported"
+    return _listed(name, kind, counted, "running" if _is_locked(folder) else _state(counted))
+
+
+def _of_pack(path: Path) -> Listed:
+    try:
+        manifest, scores = documents(path)
+        pooled = scores["scores"]["pooled"]
+        counted = _Counted(manifest, int(pooled["n"]), int(pooled["n_errors"]), pooled["accuracy"])
+    except (UsageError, KeyError, TypeError, ValueError) as error:
+        told = str(error).partition("\n")[0]
+        return Listed(str(path), "pack", "", "", "", "", 0, None, told)
+    return _listed(str(path), "pack", [counted], _state([counted]))
+
+
+def _listed(name: str, kind: str, counted: Sequence[_Counted], state: str) -> Listed:
     shares = [one.accuracy for one in counted if one.accuracy is not None]
-    state = _state(counted)
     return Listed(
         folder=name,
         kind=kind,
@@ -101,7 +118,7 @@ def _of_kind(folder: Path, top: Path, kind: str) -> Listed:
         prompt=_names(p for one in counted for p in one.manifest["settings"].get("prompt", ())),
         n=sum(one.n for one in counted),
         accuracy=(min(shares), max(shares)) if shares else None,
-        state="running" if _is_locked(folder) else state,
+        state=state,
     )
 
 

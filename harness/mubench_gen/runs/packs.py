@@ -13,6 +13,7 @@ from mubench_gen.errors import RunFolderError
 from mubench_gen.storage.digests import sha256_of
 from mubench_gen.storage.paths import cache_folder
 from mubench_gen.storage.scratch import Scratch
+from mubench_gen.storage.user_files import parse_json
 
 PACK, SUFFIX, VERSION = "pack.json", ".run.zip", 1
 MEMBER = re.compile(
@@ -45,6 +46,26 @@ def folder_of(path: Path) -> Path:
     except OSError as error:
         raise RunFolderError(f"{path}: cannot be unpacked: {error.strerror or error}.") from None
     return target
+
+
+def documents(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The manifest and the scores in a pack, as they stand there: nothing is checked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest, scores = (
+                parse_json(archive.read(f"{n}.json")) for n in ("manifest", "scores")
+            )
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+        raise RunFolderError(f"{path} is no pack that can be read ({error}).") from None
+    return dict(manifest), dict(scores)
+
+
+def refuse_pack(folder: Path) -> None:
+    """RunFolderError for the folder of a pack, in which nothing is written."""
+    if (folder / PACK).exists():
+        raise RunFolderError(
+            f"{folder.name} is a pack, which stays as it is: `unzip` it, and give the folder."
+        )
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class Repeated:
     """How the answers of a second run compare with those of the first, item by item.
 
     n: items that both answered. same_request: asked under the same key, so that everything that
@@ -51,7 +51,7 @@ def chosen_items(run: Run, n: int, seed: int) -> Selection:
     return Selection(n, {item: frozenset(cells[item]) for item in drawn})
 
 
-def agreement(first: Run, second: Run) -> Agreement:
+def agreement(first: Run, second: Run) -> Repeated:
     """Compare the answers of two runs that asked the same; memory holds those of the second."""
     again: Mapping[str, Record] = {record["id"]: record for record in second.records()}
     n = same_request = same_reply = same_answer = 0
@@ -68,7 +68,7 @@ def agreement(first: Run, second: Run) -> Agreement:
         elif len(differing) < _SHOWN:
             differing.append(record["id"])
     failed = sum(record["status"] == "error" for record in again.values())
-    return Agreement(n, same_request, same_reply, same_answer, failed, tuple(differing))
+    return Repeated(n, same_request, same_reply, same_answer, failed, tuple(differing))
 
 
 def _same_reply(one: Record, other: Record) -> bool:

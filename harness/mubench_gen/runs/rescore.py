@@ -11,6 +11,7 @@ from mubench_gen.errors import DefinitionError
 from mubench_gen.parser.answer import answer_of
 from mubench_gen.parser.judge import is_judged
 from mubench_gen.parser.strictness import is_strict
+from mubench_gen.runs.packs import refuse_pack
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record, reread_boxes
 from mubench_gen.scores.measured import Measured
@@ -82,7 +83,7 @@ def measured(
 
 def save(run: Run, changes: list[ChangedAnswer], metrics: Sequence[ChosenMetric] = ()) -> None:
     """Append the changed records (readers take the last of an id) and rewrite the scores."""
-    run.check_own()
+    refuse_pack(run.dir)
     with locked(run.dir):
         records = RecordFile(run.dir / RECORDS)
         try:

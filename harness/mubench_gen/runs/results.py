@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.progress import log
 from mubench_gen.console.stdout import results_only
-from mubench_gen.errors import PluginError, RunFolderError
+from mubench_gen.errors import PluginError
 from mubench_gen.runs.dataframe import to_frame
-from mubench_gen.runs.packs import PACK, folder_of
+from mubench_gen.runs.packs import folder_of
 from mubench_gen.scores.clusters import Clustering, cluster_fields
 from mubench_gen.scores.metadata import MODEL, facts_of
 from mubench_gen.scores.score import Scores, score
@@ -85,14 +85,6 @@ class Run:
     def complete(self) -> bool:
         """Whether every item that was asked for has an answer."""
         return self.scores.n >= int(self.manifest["planned"])
-
-    def check_own(self) -> None:
-        """RunFolderError for a pack, in which nothing is written."""
-        if (self.dir / PACK).exists():
-            raise RunFolderError(
-                f"{self.dir.name} is a pack, which stays as it is: `unzip` it into a folder, and "
-                "give that."
-            )
 
     def records(self) -> Iterator[Record]:
         """The records that count, one an id, in the order of the file."""
@@ -224,8 +216,10 @@ class Run:
 
 
 def load_run(path: str | os.PathLike[str], *, cluster: Sequence[str] = ()) -> Run:
-    """The run in that folder, or in that pack, clustered by these fields. RunFolderError if there
-    is none."""
+    """The run in that folder, or in that pack, clustered by these fields.
+
+    RunFolderError if there is none.
+    """
     run = Run(folder_of(Path(path)), cluster_fields(cluster) if cluster else ())
     _ = run.manifest
     return run

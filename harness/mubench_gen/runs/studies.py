@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +86,17 @@ def runs_in(paths: Sequence[Path]) -> list[Path]:
 def studies_in(paths: Sequence[Path]) -> list[StoredStudy]:
     """The studies and sweeps among the folders."""
     return [load_study(path) for path in paths if _is_study(path)]
+
+
+def studies_around(runs: Sequence[Run]) -> list[StoredStudy]:
+    """The studies and sweeps of which all runs are among these; one that is damaged is left out."""
+    given = {run.dir.resolve() for run in runs}
+    found = []
+    for folder in dict.fromkeys(place for run in given for place in list(run.parents)[:2]):
+        with suppress(RunFolderError):
+            if _is_study(folder) and given.issuperset(one.resolve() for one in runs_of(folder)):
+                found.append(load_study(folder))
+    return sorted(found, key=lambda study: study.dir)
 
 
 def runs_of(path: Path) -> list[Path]:

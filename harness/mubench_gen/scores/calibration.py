@@ -120,7 +120,9 @@ class CalibrationTally:
         return found
 
 
-def _of_cluster(cells: list[tuple[int, list[int]]], signs: Sequence[int]) -> tuple[float, ...]:
+def _of_cluster(
+    cells: list[tuple[int, tuple[int, ...]]], signs: Sequence[int]
+) -> tuple[float, ...]:
     """A cluster's items, and the sums with squares of gaps, Brier scores and NLL.
 
     A gap is stored as 1 + right − confidence, so that it isn't negative.

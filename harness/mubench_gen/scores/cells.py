@@ -3,35 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 from mubench_gen.storage.index import FEW, DiskTable
 
 MOST_STRATA = 1 << 16
-_STRATA = MOST_STRATA - 1
-_BITS = 64  # per number
-_NUMBER = (1 << _BITS) - 1
+_CODE, _NUMBER = 16, 64  # bits
 
 
 class CellTable:
-    """`width` sums of whole numbers, none negative, for each cluster and stratum.
+    """`width` sums of whole numbers for each cluster and stratum; none is negative, and the
+    first, the number of items, is above 0.
 
-    Clusters are told apart by 48 bits of their hash.
+    Items of one cluster are mostly adjacent, so they are written to the table together.
     """
 
     def __init__(self, width: int) -> None:
-        self._table = DiskTable(combine=int.__add__, in_memory=FEW)
-        self._places = [_BITS * place for place in range(width)]
+        self._bits = _CODE + width * _NUMBER
+        self._width = width
+        self._table = DiskTable(combine=self._beside, in_memory=FEW)
+        self._cluster = -1
+        self._cells: dict[int, list[int]] = {}
 
     def add(self, cluster: int, stratum: int, numbers: Sequence[int]) -> None:
         """Add an item's numbers; `cluster` is a hash (`hashed`), `stratum` below MOST_STRATA."""
-        packed = sum(number << place for number, place in zip(numbers, self._places, strict=True))
-        self._table.put(cluster & ~_STRATA | stratum, packed)
+        if cluster != self._cluster:
+            self._flush()
+            self._cluster = cluster
+        cell = self._cells.get(stratum)
+        if cell is None:
+            self._cells[stratum] = list(numbers)
+        else:
+            for place, number in enumerate(numbers):
+                cell[place] += number
 
-    def clusters(self) -> Iterator[list[tuple[int, list[int]]]]:
-        """The strata of each cluster with their sums."""
-        for _, cells in groupby(self._table.items(), lambda entry: entry[0] & ~_STRATA):
-            yield [
-                (key & _STRATA, [packed >> place & _NUMBER for place in self._places])
-                for key, packed in cells
-            ]
+    def clusters(self) -> Iterator[list[tuple[int, tuple[int, ...]]]]:
+        """The strata of each cluster, in order, with their sums."""
+        self._flush()
+        for packed in self._table.values():
+            cells = sorted(self._unpacked(packed))
+            if len({code for code, _ in cells}) < len(cells):
+                cells = _together(cells)
+            yield cells
+
+    def _flush(self) -> None:
+        packed = 0
+        for code, numbers in self._cells.items():
+            for number in numbers:
+                packed = packed << _NUMBER | number
+            packed = packed << _CODE | code
+        if packed:
+            self._table.put(self._cluster, packed)
+            self._cells = {}
+
+    def _beside(self, earlier: int, later: int) -> int:
+        cells = -(-later.bit_length() // self._bits)
+        return earlier << cells * self._bits | later
+
+    def _unpacked(self, packed: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+        while packed:
+            code = packed & (1 << _CODE) - 1
+            packed >>= _CODE
+            numbers = [packed >> place * _NUMBER & (1 << _NUMBER) - 1
+                       for place in range(self._width)]  # fmt: skip
+            packed >>= self._width * _NUMBER
+            yield code, tuple(reversed(numbers))
+
+
+def _together(cells: list[tuple[int, tuple[int, ...]]]) -> list[tuple[int, tuple[int, ...]]]:
+    sums: dict[int, tuple[int, ...]] = {}
+    for code, numbers in cells:
+        earlier = sums.get(code, (0,) * len(numbers))
+        sums[code] = tuple(a + b for a, b in zip(earlier, numbers, strict=True))
+    return sorted(sums.items())

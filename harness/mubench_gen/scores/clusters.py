@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mubench_gen.errors import SettingError
-from mubench_gen.scores.interval import kinds_of_shares
+from mubench_gen.scores.interval import estimand_of_shares
 from mubench_gen.scores.metadata import ABSENT, value_of
 from mubench_gen.storage.index import FEW, DiskTable, hashed
 from mubench_gen.storage.records import Record
 
 if TYPE_CHECKING:
     from mubench_gen.scores.estimate import Estimate
+
+Kinds = Counter[tuple[int, int, int]]
 
 IMAGE = "image"
 BY_IMAGE = (IMAGE,)
@@ -68,12 +71,15 @@ class Clustering:
         names = {*self.fields} if not self._of_tasks else {*self._of_tasks.values()}
         return names.pop() if len(names) == 1 else "cluster"
 
+    def name(self, record: Record) -> str:
+        """The cluster of a record by the first field."""
+        self.check.add(record)
+        return cluster_of(record, self._of_tasks.get(record["task"], self.fields[0]))
+
     def __call__(self, record: Record) -> tuple[int, ...]:
         if self.fields == BY_IMAGE and not self._of_tasks:
             return (hashed(image_of(record)),)
-        self.check.add(record)
-        fields = (self._of_tasks.get(record["task"], self.fields[0]), *self.fields[1:])
-        names = [cluster_of(record, field) for field in fields]
+        names = [self.name(record), *(cluster_of(record, field) for field in self.fields[1:])]
         return tuple(map(hashed, names if len(names) == 1 else [*names, "\0".join(names)]))
 
 
@@ -138,12 +144,13 @@ class Clusters:
         for counts in self._table.values():
             yield counts >> _N & _COUNT, counts & _COUNT
 
-    def of_answered(self) -> Iterator[tuple[int, int]]:
-        """(answered, right) for each cluster with an answer."""
+    def kinds(self) -> Kinds:
+        """How many clusters have the same (items, answered, right)."""
         self._flush()
+        found: Kinds = Counter()
         for counts in self._table.values():
-            if counts >> 2 * _N:
-                yield counts >> 2 * _N, counts & _COUNT
+            found[counts >> _N & _COUNT, counts >> 2 * _N, counts & _COUNT] += 1
+        return found
 
     def _flush(self) -> None:
         if self._counts:
@@ -151,9 +158,26 @@ class Clusters:
             self._counts = 0
 
 
-def two_ways(tables: Sequence[Iterable[tuple[int, int]]], noun: str) -> Estimate | None:
+def of_items(kinds: Kinds) -> Counter[tuple[int, int]]:
+    """How many clusters have the same (items, right)."""
+    found: Counter[tuple[int, int]] = Counter()
+    for (items, _, right), count in kinds.items():
+        found[items, right] += count
+    return found
+
+
+def of_answered(kinds: Kinds) -> Counter[tuple[int, int]]:
+    """How many clusters have the same (answered, right), of those with an answer."""
+    found: Counter[tuple[int, int]] = Counter()
+    for (_, answered, right), count in kinds.items():
+        if answered:
+            found[answered, right] += count
+    return found
+
+
+def share_of_kinds(kinds: Sequence[Counter[tuple[int, int]]], noun: str) -> Estimate | None:
     """A share from (items, right) by cluster, of one clustering, or of two and of both."""
     from mubench_gen.scores.estimate import share_estimate
 
-    found = [one for one in map(kinds_of_shares, tables) if one is not None]
+    found = [one for one in map(estimand_of_shares, kinds) if one is not None]
     return share_estimate(found[0], also=found[1:], noun=noun) if found else None

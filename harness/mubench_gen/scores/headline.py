@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mubench_gen.scores.cells import MOST_STRATA, CellTable
@@ -44,8 +44,8 @@ class Headline:
     macro_tasks: Estimate | None
     macro_datasets: Estimate | None
     macro_corrected: tuple[float, tuple[float, float]] | None
-    chance: Mapping[str, Against] = field(default_factory=dict)
-    majority: Mapping[str, Against] = field(default_factory=dict)
+    chance: Mapping[str, Against]
+    majority: Mapping[str, Against]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -57,13 +57,10 @@ class HeadlineTally:
     def __init__(self, ways: int = 1) -> None:
         self._ways = [CellTable(2) for _ in range(ways)]
         self._codes: dict[tuple[str, str, str | None], int] = {}
-        self._chance: dict[tuple[str, int], int] = defaultdict(int)
 
     def add(self, record: Record, clusters: Sequence[int], *, right: bool) -> None:
         """Count a record without an error."""
-        task, options = record["task"], record["options"]
-        code = self._code(task, record["dataset"], options[record["gold"]])
-        self._chance[task, len(options)] += 1
+        code = self._code(record["task"], record["dataset"], record["options"][record["gold"]])
         for table, cluster in zip(self._ways, clusters, strict=True):
             table.add(cluster, code, (1, int(right)))
 
@@ -73,9 +70,14 @@ class HeadlineTally:
             key = (task, dataset, None)  # so many texts: none of the later ones is a majority
         return self._codes.setdefault(key, len(self._codes))
 
-    def headline(self, *, sampled_by_task: bool, noun: str = "image") -> Headline | None:
-        """The result; None without records. `sampled_by_task`: each task's number of items was
-        fixed before they were drawn (`--limit`), which the pooled interval then knows."""
+    def headline(
+        self, chances: Mapping[str, float], *, sampled_by_task: bool, noun: str = "image"
+    ) -> Headline | None:
+        """The result; None without records. `chances`: the chance level of each task.
+
+        `sampled_by_task`: each task's number of items was fixed before they were drawn
+        (`--limit`), which the pooled interval then knows.
+        """
         if not self._codes:
             return None
         ways = [_kinds(table) for table in self._ways]
@@ -86,16 +88,12 @@ class HeadlineTally:
         by_data = (
             _share(ways, datasets, noun, equal=True) if len({*datasets.values()}) > 1 else None
         )
-        chances = self._chances()
         return Headline(
             micro=micro,
             macro_tasks=by_task,
             macro_datasets=by_data,
             macro_corrected=None if by_task is None else _corrected(by_task, chances),
-            chance={
-                name: _against_fixed(found, chances[name])
-                for name, found in self._shares(ways, micro, noun).items()
-            },
+            chance={},
             majority=self._majorities(ways),
         )
 
@@ -103,25 +101,6 @@ class HeadlineTally:
         names = sorted({key[part] or "" for key in self._codes})
         numbers = {name: number for number, name in enumerate(names)}
         return {code: numbers[key[part] or ""] for key, code in self._codes.items()}
-
-    def _codes_of(self, task: str) -> dict[int, int]:
-        return {code: 0 for key, code in self._codes.items() if key[0] == task}
-
-    @property
-    def _tasks(self) -> list[str]:
-        return sorted({key[0] for key in self._codes})
-
-    def _shares(self, ways: Sequence[Kinds], micro: Estimate, noun: str) -> dict[str, Estimate]:
-        each = {task: _share(ways, self._codes_of(task), noun) for task in self._tasks}
-        return {"pooled": micro, **each}
-
-    def _chances(self) -> dict[str, float]:
-        """The chance level of each task and of all items, by the numbers of options."""
-        found: dict[str, float] = {}
-        for name in (*self._tasks, "pooled"):
-            counts = [(o, n) for (task, o), n in self._chance.items() if name in (task, "pooled")]
-            found[name] = math.fsum(n / o for o, n in counts) / sum(n for _, n in counts)
-        return found
 
     def _majorities(self, ways: Sequence[Kinds]) -> dict[str, Against]:
         """Against the answer that is right most often in each task."""
@@ -137,9 +116,15 @@ class HeadlineTally:
             if n > often.get((task, best.get(task, "")), 0):
                 best[task] = text
         is_best = {code for code, (task, text) in texts.items() if best.get(task) == text}
-        wanted = {"pooled": dict.fromkeys(texts, 0)}
-        wanted |= {task: self._codes_of(task) for task in self._tasks}
-        return {name: _against_answer(ways, codes, is_best) for name, codes in wanted.items()}
+        tasks = {code: task for code, (task, _) in texts.items()}
+        by_task = [_by_task(kinds, tasks) for kinds in ways]
+        return {
+            "pooled": _against_answer(ways, is_best),
+            **{
+                task: _against_answer([way[task] for way in by_task], is_best)
+                for task in sorted(by_task[0])
+            },
+        }
 
 
 Kinds = list[tuple[tuple[tuple[int, tuple[int, ...]], ...], int]]  # ((code, numbers), …), clusters
@@ -151,6 +136,18 @@ def _kinds(table: CellTable) -> Kinds:
     for cells in table.clusters():
         counts[tuple((code, tuple(numbers)) for code, numbers in cells)] += 1
     return sorted(counts.items())
+
+
+def _by_task(kinds: Kinds, tasks: Mapping[int, str]) -> dict[str, Kinds]:
+    """The same of each task's cells alone."""
+    found: dict[str, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
+    for cells, count in kinds:
+        parts: dict[str, list[tuple[int, tuple[int, ...]]]] = defaultdict(list)
+        for cell in cells:
+            parts[tasks[cell[0]]].append(cell)
+        for task, part in parts.items():
+            found[task][tuple(part)] += count
+    return {task: sorted(of.items()) for task, of in found.items()}
 
 
 def _share(
@@ -177,43 +174,48 @@ def _corrected(
     macro: Estimate, chances: Mapping[str, float]
 ) -> tuple[float, tuple[float, float]] | None:
     """The macro accuracy over tasks corrected by the mean chance level, with its interval."""
-    each = [chance for name, chance in chances.items() if name != "pooled"]
-    chance = math.fsum(each) / len(each)
+    chance = math.fsum(chances.values()) / len(chances)
     if chance >= 1:
         return None
     low, high = ((end - chance) / (1 - chance) for end in macro.ci95)
     return (macro.value - chance) / (1 - chance), (low, high)
 
 
-def _against_fixed(found: Estimate, chance: float) -> Against:
-    low, high = (end - chance for end in found.ci95)
-    return _against(chance, found.value - chance, (low, high), found.differs_from(chance))
+def against_chance(
+    accuracy: float | None,
+    ci95: tuple[float, float] | None,
+    chance: float | None,
+    p: float | None,
+) -> Against | None:
+    """An accuracy against its chance level, which is fixed by the numbers of options; None
+    where one of them is."""
+    if accuracy is None or ci95 is None or chance is None or p is None:
+        return None
+    return _against(chance, accuracy - chance, (ci95[0] - chance, ci95[1] - chance), p)
 
 
-def _against_answer(
-    ways: Sequence[Kinds], codes: Mapping[int, int], is_best: Iterable[int]
-) -> Against:
+def _against_answer(ways: Sequence[Kinds], best: Collection[int]) -> Against:
     """Against giving the same answer always: a paired comparison on the same items."""
     from mubench_gen.scores.estimand import estimand_of_kinds
     from mubench_gen.scores.estimate import crossed
     from mubench_gen.scores.interval import student, student_p
     from mubench_gen.scores.paired import score_interval
 
-    best = set(is_best)
-    ahead = behind = n = 0
+    ahead = behind = share = n = 0
     for cells, count in ways[0]:
         for code, (items, right) in cells:
-            if code in codes:
-                n += items * count
-                ahead += 0 if code in best else right * count
-                behind += (items - right) * count if code in best else 0
+            n += items * count
+            if code in best:
+                share += items * count
+                behind += (items - right) * count
+            else:
+                ahead += right * count
     found = [
         estimand_of_kinds(
             (
-                (tuple(_apart(c, *numbers, always=c in best) for c, numbers in cells), count)
+                (tuple(_apart(*numbers, always=c in best) for c, numbers in cells), count)
                 for cells, count in kinds
             ),
-            codes,
         )
         for kinds in ways
     ]
@@ -221,15 +223,14 @@ def _against_answer(
     size = known.size(more + less - (more - less) ** 2)
     ci95 = score_interval(more, less, size=size, quantile=student(0.95, known.freedom))
     statistic = (more - less) * math.sqrt(size / (more + less)) if ahead + behind else 0.0
-    share = sum(n[_ITEMS] * k for cells, k in ways[0] for c, n in cells if c in best and c in codes)
     return _against(share / n, more - less, ci95, student_p(statistic, known.freedom))
 
 
-def _apart(code: int, items: int, right: int, *, always: bool) -> tuple[int, int, float, float]:
+def _apart(items: int, right: int, *, always: bool) -> tuple[int, int, float, float]:
     """The cell of right − (whether the baseline is right), and of its square."""
     if always:
-        return code, items, right - items, items - right
-    return code, items, right, right
+        return 0, items, right - items, items - right
+    return 0, items, right, right
 
 
 def _against(baseline: float, difference: float, ci95: tuple[float, float], p: float) -> Against:

@@ -26,15 +26,18 @@ def clustered_share(clusters: Iterable[tuple[int, int]], *, noun: str = "image")
     """A share from (items, right) by cluster; None without items. `noun`: what a cluster is."""
     from mubench_gen.scores.estimate import share_estimate
 
-    found = kinds_of_shares(clusters)
+    found = estimand_of_shares(Counter(clusters))
     return None if found is None else share_estimate(found, noun=noun)
 
 
-def kinds_of_shares(clusters: Iterable[tuple[int, int]]) -> Estimand | None:
-    """A share from (items, right) by cluster, bitwise the same for any order; None without."""
+def estimand_of_shares(clusters: Counter[tuple[int, int]]) -> Estimand | None:
+    """A share from how many clusters have (items, right); None without any.
+
+    Bitwise the same for any order.
+    """
     from mubench_gen.scores.estimand import estimand_of_sums
 
-    kinds = sorted(Counter(clusters).items())
+    kinds = sorted(clusters.items())
     if not kinds:
         return None
     sizes, right = zip(*(kind for kind, _ in kinds), strict=True)

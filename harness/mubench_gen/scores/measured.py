@@ -118,6 +118,7 @@ def measure(
         for part, field in fields.items():
             known = codes[part]
             places[part].append(known.setdefault(value_of(record, field), len(known)))
+    clustering.check.done()
     image = np.array(images, np.uint64)
     at = {part: np.array(place, np.int64) for part, place in places.items()}
     return {
@@ -180,14 +181,14 @@ def difference_of(
     images: Codes,
     *,
     bounds: tuple[float, float] = (0.0, 1.0),
-    seed: int = 0,
+    strata: Codes | None = None,
 ) -> PairedDifference:
     """The paired difference of two series of a metric's values: as for accuracies if the
     bounds are 0 and 1, else of means. Raises ValueError with too few images.
     """
     if bounds == (0.0, 1.0):
-        return compare_pair(first, second, images, seed=seed)
-    return compare_means(first, second, images, seed=seed)
+        return compare_pair(first, second, images, strata=strata)
+    return compare_means(first, second, images, strata=strata)
 
 
 def measure_recorded(

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mubench_gen.prompts.orders import movable
+from mubench_gen.scores.cells import CellTable
 from mubench_gen.scores.clusters import Clusters
 from mubench_gen.scores.interval import clustered_interval
+from mubench_gen.scores.place_bias import place_bias, place_inference
 from mubench_gen.storage.index import FEW, DiskTable, hashed
 
 _UNANSWERED = -1
@@ -40,24 +42,18 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceBias:
-    """The standard deviation of the recalls by position, pooled over numbers of options, and
-    its approximate expectation (`noise`) if the position had no effect."""
-
-    spread: float
-    noise: float
-
-
-@dataclass(frozen=True, slots=True)
 class Circular:
     """Consistency and position bias of items asked under several orders.
 
     items: asked under all their orders without an error; incomplete: items with an error, or
-    with fewer orders than others of equally many options, because the run is unfinished.
+    with fewer orders than others of equally many options, because the run is unfinished. series:
+    of the items each by every prompt, read-out and repeat, which all shares are of.
     accuracy: the mean over orders; consistent: right under every order, with its 95 % interval
     clustered by image; unmoved: the same option, right or wrong, under every order.
     place_bias: the standard deviation of the recalls by position, among items with equally many
-    options; place_noise: its approximate expectation if the position had no effect.
+    options; place_noise: its approximate expectation if the position had no effect; place_ci95:
+    the 95 % interval of what it would be without noise; place_p: of the test that the position
+    has no effect; both clustered by image.
     """
 
     items: int
@@ -70,17 +66,22 @@ class Circular:
     place_bias: float | None
     place_noise: float | None
     places: tuple[Place, ...]
+    series: int = 0
+    place_ci95: tuple[float, float] | None = None
+    place_p: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """The state of an item, stored as one number of 128 bits in a table on disk.
+    """The state of an item by one prompt, read-out and repeat, stored as one number of 192 bits
+    in a table on disk. `item` and `image` are hashes.
 
     `choice`: the original index of the answer; _UNANSWERED without one, _UNKNOWN before it.
     `kind`: a code of its numbers of options, all and movable; `orders`: the number of orders it
     was asked under, errors included.
     """
 
+    item: int
     image: int
     orders: int
     right: int
@@ -90,7 +91,7 @@ class _Item:
     kind: int
 
     def packed(self) -> int:
-        number = self.image
+        number = self.item << 64 | self.image
         for value in (self.orders, self.right, self.choice - _UNKNOWN):
             number = number << _BITS | min(value, _MOST)
         return number << _BITS | min(self.kind, _MOST >> 2) << 2 | self.errors << 1 | self.moved
@@ -102,15 +103,16 @@ class _Item:
 
 def _unpacked(number: int) -> _Item:
     choice, right, orders = (number >> _BITS * place & _MOST for place in (1, 2, 3))
-    image = number >> 4 * _BITS
+    item, image = number >> 64 + 4 * _BITS, number >> 4 * _BITS & (1 << 64) - 1
     kind, errors, moved = (number & _MOST) >> 2, bool(number & 2), bool(number & 1)
-    return _Item(image, orders, right, errors, choice + _UNKNOWN, moved, kind)
+    return _Item(item, image, orders, right, errors, choice + _UNKNOWN, moved, kind)
 
 
 def _together(earlier: int, later: int) -> int:
     one, other = _unpacked(earlier), _unpacked(later)
     known = other.choice if one.choice == _UNKNOWN else one.choice
     return _Item(
+        one.item,
         one.image,
         one.orders + other.orders,
         one.right + other.right,
@@ -130,30 +132,36 @@ class CircularTally:
         self._gold: defaultdict[int, Counter[int]] = defaultdict(Counter)  # options → place
         self._right: defaultdict[int, Counter[int]] = defaultdict(Counter)
         self._answered: Counter[int] = Counter()
+        self._cells = CellTable(2)  # by image and position: items, right
+        self._positions: dict[tuple[int, int], int] = {}  # number of options and position → code
 
     def add(self, record: Mapping[str, Any], image: str) -> None:
         place, choice = record["gold"], record["choice"]
         key, cluster = hashed(_without_order(record["id"])), hashed(image)
+        name = hashed(record["id"].rsplit("/", 4)[0])
         options = len(record["options"])
         kind = self._kinds.setdefault((options, movable(_as_given(record))), len(self._kinds))
         if record["status"] == "error":
-            self._items.put(key, _Item(cluster, 1, 0, True, _UNKNOWN, False, kind).packed())
+            self._items.put(key, _Item(name, cluster, 1, 0, True, _UNKNOWN, False, kind).packed())
             return
         right = bool(record["correct"])
         original = _UNANSWERED if choice is None else record["order"][choice]
-        item = _Item(cluster, 1, int(right), False, original, original == _UNANSWERED, kind)
+        item = _Item(name, cluster, 1, int(right), False, original, original == _UNANSWERED, kind)
         self._items.put(key, item.packed())
         self._gold[options][place] += 1
         self._right[options][place] += right
+        code = self._positions.setdefault((options, place), len(self._positions))
+        self._cells.add(cluster, code, (1, int(right)))
         if choice is not None:
             self._answered[choice] += 1
 
     def circular(self) -> Circular | None:
         """The result, or None if no item was asked under several orders."""
-        items = whole = asked = consistent = unmoved = 0
+        whole = asked = consistent = unmoved = 0
         by_image, most = Clusters(), self._most()
+        sound, broken = (DiskTable(in_memory=FEW) for _ in range(2))  # items by their hashes
         for item in map(_unpacked, self._items.values()):
-            items += 1
+            (sound if item.is_whole(most) else broken).put(item.item, 1)
             if item.is_whole(most):
                 whole += 1
                 asked += item.orders
@@ -163,9 +171,13 @@ class CircularTally:
         if max(most.values(), default=0) < 2 or not whole:
             return None
         bias = place_bias(self._gold, self._right)
+        known = place_inference(self._cells.clusters(), self._positions)
         return Circular(
-            items=whole,
-            incomplete=items - whole,
+            items=len(sound),
+            incomplete=len(broken),
+            series=whole,
+            place_ci95=None if known is None else known[0],
+            place_p=None if known is None else known[1],
             orders=asked / whole,
             accuracy=math.fsum(self._shares(most)) / whole,
             consistent=consistent / whole,
@@ -203,28 +215,6 @@ class CircularTally:
             )
             for place in range(width)
         )
-
-
-def place_bias(
-    gold: Mapping[int, Counter[int]], right: Mapping[int, Counter[int]]
-) -> PlaceBias | None:
-    """Position bias from counts by position, for each number of options: of right options
-    there (`gold`), and of those answered right.
-
-    None unless for some number of options the right ones were at two positions or more.
-    """
-    spread = noise = weight = 0.0
-    for options, places in gold.items():
-        if len(places) < 2:
-            continue
-        recalls = {place: right[options][place] / n for place, n in places.items()}
-        mean, n = math.fsum(recalls.values()) / len(recalls), places.total()
-        spread += n * math.fsum((r - mean) ** 2 for r in recalls.values()) / len(recalls)
-        share = right[options].total() / n
-        expected = math.fsum(share * (1 - share) / places[place] for place in places) / len(places)
-        noise += n * expected * (len(places) - 1) / len(places)
-        weight += n
-    return PlaceBias(math.sqrt(spread / weight), math.sqrt(noise / weight)) if weight else None
 
 
 def _as_given(record: Mapping[str, Any]) -> list[str]:

@@ -13,8 +13,16 @@ from typing import Any
 from mubench_gen.parser.strictness import is_strict
 from mubench_gen.scores.agreement import Agreement
 from mubench_gen.scores.calibration import Calibration, CalibrationTally, probabilities_of
-from mubench_gen.scores.clusters import BY_IMAGE, Clustering, Clusters, image_of, two_ways
-from mubench_gen.scores.headline import Headline, HeadlineTally
+from mubench_gen.scores.clusters import (
+    BY_IMAGE,
+    Clustering,
+    Clusters,
+    image_of,
+    of_answered,
+    of_items,
+    share_of_kinds,
+)
+from mubench_gen.scores.headline import Against, Headline, HeadlineTally, against_chance
 from mubench_gen.scores.localization import BoxScore, BoxTallies, is_box_record
 from mubench_gen.scores.option_order import Circular
 from mubench_gen.scores.siblings import Siblings
@@ -22,7 +30,15 @@ from mubench_gen.scores.truncation import Truncation, TruncationTally
 from mubench_gen.storage.records import Record
 
 _PARTS = ("tasks", "datasets", "prompts", "readouts")
-_INFERENCE = ("answered_ci95", "corrected_ci95", "clusters", "worth", "cautions")
+_INFERENCE = (
+    "answered_ci95",
+    "corrected_ci95",
+    "clusters",
+    "worth",
+    "size",
+    "cautions",
+    "chance_p",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +50,8 @@ class Score:
     chance_corrected: (accuracy − chance) / (1 − chance). ci95: of accuracy, clustered by
     image or what else was asked for. statuses: the share of each status among n. answered_ci95,
     corrected_ci95: of the two other accuracies. clusters: the images, or what else; worth: as
-    many that weigh the same; cautions: why the intervals may not hold. accuracy_strict and
+    many that weigh the same; size: as many independent items; cautions: why the intervals may
+    not hold; chance_p: of the test that the accuracy is at chance. accuracy_strict and
     answered_strict: where only the rules of `parser.strictness` count, and what others read is
     unanswered.
     """
@@ -52,7 +69,9 @@ class Score:
     corrected_ci95: tuple[float, float] | None = None
     clusters: int = 0
     worth: float | None = None
+    size: float | None = None
     cautions: tuple[str, ...] = ()
+    chance_p: float | None = None
     accuracy_strict: float | None = None
     answered_strict: float | None = None
 
@@ -207,8 +226,9 @@ class ScoreTally:
         if not n:
             return Score(0, errors, None, None, None, None, None, None, {})
         accuracy, chance = right / n, math.fsum(k / c for c, k in options.items()) / n
-        whole = two_ways(self.clusters, noun)
-        told = two_ways([table.of_answered() for table in self.clusters], noun)
+        kinds = [table.kinds() for table in self.clusters]
+        whole = share_of_kinds([of_items(kind) for kind in kinds], noun)
+        told = whole if answered == n else share_of_kinds([of_answered(k) for k in kinds], noun)
         return Score(
             n=n,
             n_errors=errors,
@@ -223,7 +243,9 @@ class ScoreTally:
             corrected_ci95=None if whole is None else corrected_ends(whole.ci95, chance),
             clusters=0 if whole is None else whole.clusters,
             worth=None if whole is None else whole.worth,
+            size=None if whole is None else whole.size,
             cautions=() if whole is None else whole.cautions,
+            chance_p=None if whole is None else whole.differs_from(chance),
             accuracy_strict=firm_right / n,
             answered_strict=firm / n,
         )
@@ -317,12 +339,16 @@ def score(
                     )
     clustering.check.done()
     noun = clustering.noun
-    datasets = _scored(groups["dataset"], noun)
-    found = headline.headline(sampled_by_task=sampled_by_task, noun=noun)
+    datasets, tasks = (_scored(groups[part], noun) for part in ("dataset", "task"))
+    chances = {name: one.chance for name, one in tasks.items() if one.chance is not None}
+    found = headline.headline(chances, sampled_by_task=sampled_by_task, noun=noun)
+    whole = _as_sampled(pooled.score(noun), found)
+    if found is not None:
+        found = replace(found, chance=_against_chance({"pooled": whole, **tasks}))
     return Scores(
-        pooled=_as_sampled(pooled.score(noun), found),
+        pooled=whole,
         macro=_mean([score.accuracy for score in datasets.values()]),
-        tasks=_scored(groups["task"], noun),
+        tasks=tasks,
         datasets=datasets,
         prompts=_scored(groups["prompt"], noun),
         readouts=_scored(groups["readout"], noun),
@@ -354,8 +380,19 @@ def _as_sampled(pooled: Score, headline: Headline | None) -> Score:
         return pooled
     micro = headline.micro
     return replace(
-        pooled, ci95=micro.ci95, corrected_ci95=corrected_ends(micro.ci95, pooled.chance)
+        pooled,
+        ci95=micro.ci95,
+        corrected_ci95=corrected_ends(micro.ci95, pooled.chance),
+        chance_p=micro.differs_from(pooled.chance),
     )
+
+
+def _against_chance(scores: Mapping[str, Score]) -> dict[str, Against]:
+    found = {
+        name: against_chance(one.accuracy, one.ci95, one.chance, one.chance_p)
+        for name, one in scores.items()
+    }
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _mean(shares: Sequence[float | None]) -> float | None:

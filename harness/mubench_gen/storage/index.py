@@ -87,16 +87,6 @@ class DiskTable:
             for (value,) in self._database.execute("SELECT value FROM entries"):
                 yield int.from_bytes(value)
 
-    def items(self) -> Iterator[tuple[int, int]]:
-        """All keys with their values, by key."""
-        self.flush()
-        if self._database is None:
-            yield from sorted(self._recent.items())
-        else:
-            rows = self._database.execute("SELECT key, value FROM entries ORDER BY key")
-            for key, value in rows:
-                yield key + _OFFSET, int.from_bytes(value)
-
     def flush(self) -> None:
         """Combine what was put twice, and move what waits to the disk where there is enough."""
         if self._database is None and len(self._recent) < self._in_memory:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,9 +14,12 @@ from mubench_gen.compare.answer_matrix import read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.interpolation.merge.recipe import spelled
+from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.interval import student
-from mubench_gen.scores.paired import compare_pair
+from mubench_gen.scores.estimand import Estimand, estimand
+from mubench_gen.scores.interval import student, student_p
+from mubench_gen.scores.joint import Adjust, max_of_normals
+from mubench_gen.scores.paired import compare_pair, weights_of
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -25,15 +27,18 @@ Mask = npt.NDArray[np.bool_]
 
 IN_DOMAIN, REST, MEAN = "in-domain", "rest", "mean"
 BASE = "base"  # the base's name if no α gives it
-_EQUAL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """The difference from one end's accuracy, paired by item, clustered by image; in shares."""
+    """The difference from one end's accuracy, paired by item, clustered by image; in shares.
+
+    ci95: of this α alone. band: of all α at once, so that one may look for the best.
+    """
 
     difference: float
     ci95: tuple[float, float]
+    band: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +60,31 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class ChosenAlpha:
-    """The best α by the mean on one half of the images, and its score on the other half.
+    """The α with the best mean, and what choosing it so is worth on images that did not choose.
 
-    `chosen_on`, `scored_on`: images of the halves; `mean_there`: on the half that chose, which
-    is biased upwards; `points`: of this α on the other half: in-domain, rest and mean.
+    equally_good: the α of which none can be said to be worse than the best: a set that holds
+    the truly best in 95 % of samples. mean_there: of `alpha` on the images that chose it, which
+    is biased upwards; mean: cross-fitted over `folds` of the images, `repeats` times; shares:
+    how often each α was chosen in that. over_base, over_finetuned: the gains of `mean`.
     """
 
     alpha: str
-    chosen_on: int
-    scored_on: int
+    equally_good: tuple[str, ...]
+    images: int
     mean_there: float
-    points: tuple[Point, ...]
+    mean: float
+    over_base: Gain
+    over_finetuned: Gain
+    shares: Mapping[str, float]
+    folds: int
+    repeats: int
 
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """The result of a sweep. `beats_both`: the α whose mean is above that of both ends."""
+    """The result of a sweep. `beats_both`: the α whose mean is surely above that of both ends:
+    the bands of both gains are above 0. adjust: how bands are made, "maxt" for all α at once.
+    """
 
     alphas: tuple[str, ...]
     in_domain: tuple[str, ...]
@@ -81,6 +95,7 @@ class Frontier:
     chosen: ChosenAlpha | None
     beats_both: tuple[str, ...]
     notes: tuple[str, ...]
+    adjust: Adjust
     seed: int
 
     def of(self, part: str) -> list[Point]:
@@ -96,12 +111,14 @@ def frontier(
     alphas: Sequence[Decimal | None],
     in_domain: Sequence[str],
     *,
+    adjust: Adjust = "maxt",
     seed: int = 0,
 ) -> Frontier:
     """Compare the runs of ascending α on the items that all of them answered.
 
     The ends are α 0 (or None: the base if no α gives it) and α 1, both required.
-    `in_domain`: names of tasks.
+    `in_domain`: names of tasks. `adjust`: "maxt" makes bands that hold all α at once, "holm"
+    by Bonferroni; "bh" and "none" leave each α's own interval.
     """
     reading = read_outcomes(runs)
     names = [named(alpha) for alpha in alphas]
@@ -119,14 +136,12 @@ def frontier(
             "--in-domain must leave some of the asked tasks in and some out; asked were: "
             + ", ".join(sorted(tasks))
         )
-    table = _Table(values, reading.images(), inside, outside, names, ends)
+    table = _Table(values, reading.images(), inside, outside, names, ends, adjust, seed)
     points = [table.points(part) for part in (IN_DOMAIN, REST, MEAN)]
     for code in sorted(range(len(tasks)), key=lambda code: tasks[code]):
         items = there & (task == code)
         if items.any():
             points.append(table.points_of(tasks[code], items))
-    means = table.means(np.ones(len(values), bool))
-    best = max(means[end] for end in ends)
     return Frontier(
         alphas=tuple(names),
         in_domain=tuple(sorted(name for name in tasks if name in in_domain)),
@@ -134,11 +149,17 @@ def frontier(
         items=int(there.sum()),
         n_excluded=len(values) - int(there.sum()),
         points=tuple(point for part in points for point in part),
-        chosen=table.chosen(seed),
-        beats_both=tuple(n for n, mean in zip(names, means, strict=True) if mean > best),
+        chosen=table.chosen(),
+        beats_both=tuple(point.alpha for point in points[2] if _beats_both(point)),
         notes=found.notes,
+        adjust=adjust,
         seed=seed,
     )
+
+
+def _beats_both(point: Point) -> bool:
+    gains = point.over_base, point.over_finetuned
+    return all(gain is not None and gain.band[0] > 0 for gain in gains)
 
 
 def named(alpha: Decimal | None) -> str:
@@ -158,101 +179,87 @@ class _Table:
     outside: Mask
     names: Sequence[str]
     ends: tuple[int, int]
+    adjust: Adjust
+    seed: int
 
-    def points(self, part: str, among: Mask | None = None) -> list[Point]:
-        """The points of in-domain, rest or mean, by ascending α, on some of the items."""
-        kept = np.ones(len(self.values), bool) if among is None else among
-        if part == IN_DOMAIN:
-            return self.points_of(part, self.inside & kept)
-        if part == REST:
-            return self.points_of(part, self.outside & kept)
-        halves = [self.inside & kept, self.outside & kept]
-        everything = halves[0] | halves[1]
-        return [
-            Point(
-                alpha=name,
-                part=part,
-                n=int(everything.sum()),
-                images=len(np.unique(self.images[everything])),
-                accuracy=float(np.mean([self.values[half, place].mean() for half in halves])),
-                over_base=self._mean_gain(halves, place, self.ends[0]),
-                over_finetuned=self._mean_gain(halves, place, self.ends[1]),
-            )
-            for place, name in enumerate(self.names)
-        ]
+    def points(self, part: str) -> list[Point]:
+        """The points of in-domain, rest or mean, by ascending α."""
+        if part == MEAN:
+            return self.points_of(part, self.inside | self.outside, self.inside)
+        return self.points_of(part, self.inside if part == IN_DOMAIN else self.outside)
 
-    def points_of(self, part: str, items: Mask) -> list[Point]:
+    def points_of(self, part: str, items: Mask, strata: Mask | None = None) -> list[Point]:
+        """The points on some items, or of the mean of two strata of them."""
+        layer = None if strata is None else strata[items]
+        weights = weights_of(int(items.sum()), layer)
+        gains = [self._gains(items, layer, end) for end in self.ends]
         return [
             Point(
                 alpha=name,
                 part=part,
                 n=int(items.sum()),
                 images=len(np.unique(self.images[items])),
-                accuracy=float(self.values[items, place].mean()),
-                over_base=self._gain(items, place, self.ends[0]),
-                over_finetuned=self._gain(items, place, self.ends[1]),
+                accuracy=float(weights @ self.values[items, place]),
+                over_base=gains[0][place],
+                over_finetuned=gains[1][place],
             )
             for place, name in enumerate(self.names)
         ]
 
-    def means(self, among: Mask) -> Floats:
-        """The mean of in-domain and rest at each α."""
-        halves = [self.values[part & among].mean(axis=0) for part in (self.inside, self.outside)]
-        means: Floats = np.mean(halves, axis=0)
-        return means
-
-    def chosen(self, seed: int) -> ChosenAlpha | None:
-        """The chosen α; None if a half lacks items in-domain or of the rest."""
-        images = np.unique(self.images[self.inside | self.outside])
-        drawn = np.random.default_rng(seed).permutation(images)
-        first = np.isin(self.images, drawn[: len(drawn) // 2])
-        halves = first, ~first
-        if not all((half & part).any() for half in halves for part in (self.inside, self.outside)):
+    def chosen(self) -> ChosenAlpha | None:
+        """The chosen α; None if some images alone have all items of a half."""
+        halves = Halves.of(self.values, self.images, self.inside, self.outside)
+        found = cross_fitted(halves, seed=self.seed)
+        if found is None:
             return None
-        means = self.means(first)
+        means = halves.means
         best = int(np.argmax(np.round(means, 12)))  # of equal means the nearest to the base
-        points = [self.points(part, ~first)[best] for part in (IN_DOMAIN, REST, MEAN)]
+        gains = []
+        for end in self.ends:
+            difference, interval = gain_over(end, found, halves, seed=self.seed)
+            gains.append(Gain(difference, interval, interval))
+        good = equally_good(halves, seed=self.seed)
         return ChosenAlpha(
             alpha=self.names[best],
-            chosen_on=len(drawn) // 2,
-            scored_on=len(drawn) - len(drawn) // 2,
+            equally_good=tuple(self.names[place] for place in good),
+            images=halves.sizes.shape[1],
             mean_there=float(means[best]),
-            points=tuple(points),
+            mean=found.mean,
+            over_base=gains[0],
+            over_finetuned=gains[1],
+            shares=dict(zip(self.names, found.chosen.tolist(), strict=True)),
+            folds=found.folds,
+            repeats=found.repeats,
         )
 
-    def _gain(self, items: Mask, place: int, end: int) -> Gain | None:
-        if place == end:
-            return None
-        found = compare_pair(self.values[items, place], self.values[items, end], self.images[items])
-        return Gain(found.difference, found.ci95)
+    def _gains(self, items: Mask, strata: Mask | None, end: int) -> list[Gain | None]:
+        """The gains of all α over one end, None at the end itself."""
+        values, images = self.values[items], self.images[items]
+        others = [place for place in range(len(self.names)) if place != end]
+        found = {
+            place: compare_pair(values[:, place], values[:, end], images, strata=strata)
+            for place in others
+        }
+        each = values - values[:, [end]]
+        level = self._level(
+            [
+                estimand(column, images, weights=weights_of(len(images), strata), strata=strata)
+                for column in each.T[others]
+            ]
+        )
+        gains: list[Gain | None] = [None] * len(self.names)
+        for place, one in found.items():
+            band = one.interval_at(student(1 - level, one.freedom))
+            gains[place] = Gain(one.difference, one.ci95, band)
+        return gains
 
-    def _mean_gain(self, halves: Sequence[Mask], place: int, end: int) -> Gain | None:
-        """The gain in the mean of two means: linearised, clustered by image, Student's t.
-
-        Without any variance between items, from the two intervals (Zou & Donner 2008).
-        """
-        if place == end:
-            return None
-        each = self.values[:, place] - self.values[:, end]
-        totals = np.zeros(int(self.images.max()) + 1)
-        difference = 0.0
-        for half in halves:
-            mean = float(each[half].mean())
-            difference += mean / 2
-            weight = 1 / (2 * int(half.sum()))
-            totals += weight * np.bincount(
-                self.images[half], weights=each[half] - mean, minlength=len(totals)
-            )
-        images = len(np.unique(self.images[halves[0] | halves[1]]))
-        if images < 2:
-            return Gain(difference, (-1.0, 1.0))
-        spread = float(np.sqrt(images / (images - 1) * (totals**2).sum()))
-        if spread < _EQUAL:
-            gains = [gain for half in halves if (gain := self._gain(half, place, end))]
-            below, above = (
-                math.hypot(*(gain.ci95[side] - gain.difference for gain in gains)) / 2
-                for side in (0, 1)
-            )
-        else:
-            below = above = student(0.95, images - 1) * spread
-        return Gain(difference, (max(-1.0, difference - below), min(1.0, difference + above)))
+    def _level(self, apart: Sequence[Estimand]) -> float:
+        """The two-sided level of each gain's interval, so that all hold at once in 95 %."""
+        if self.adjust in ("bh", "none"):
+            return 0.05
+        if self.adjust == "holm" or len(apart) < 2:
+            return 0.05 / max(1, len(apart))
+        influences = np.stack([one.influences for one in apart], axis=1)
+        freedom = len(influences) - 1
+        largest = max_of_normals(influences, freedom, seed=self.seed)
+        return min(0.05, student_p(largest, freedom))

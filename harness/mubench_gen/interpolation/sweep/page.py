@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mubench_gen.console.numbers import percent, signed
 from mubench_gen.interpolation.sweep.frontier import (
@@ -46,29 +46,60 @@ def explained(found: Frontier) -> list[str]:
         + (f" ({found.n_excluded:,} left out)" if found.n_excluded else "")
         + "; unanswered is wrong. Intervals are paired by item and clustered by image."
     ]
+    lines.append(_BANDS[found.adjust])
     if found.beats_both:
-        lines.append(f"The mean is above that of both ends at α {', '.join(found.beats_both)}.")
-    else:
-        lines.append("No α between the ends has a mean above both.")
-    if found.chosen is None:
         lines.append(
-            "No α is recommended: a half of the images lacks items in-domain or of the rest."
+            f"The mean is surely above that of both ends at α {_listed(found.beats_both)}."
         )
+    else:
+        lines.append("No α between the ends has a mean that is surely above both.")
+    if found.chosen is None:
+        lines.append("No α is recommended: too few images have items in-domain and of the rest.")
         return lines
     chosen = found.chosen
-    mean = next(point for point in chosen.points if point.part == MEAN)
-    lines.append(
-        f"Chosen on one half of the images ({chosen.chosen_on:,}, seed {found.seed}): "
-        f"α {chosen.alpha}, with a mean of {percent(chosen.mean_there)} % there; on the other "
-        f"half ({chosen.scored_on:,}) {percent(mean.accuracy)} %, "
-        + ", ".join(
-            f"{signed_interval(gain)} against the {end}"
-            for end, gain in (("base", mean.over_base), ("fine-tune", mean.over_finetuned))
-            if gain is not None
+    alike = [alpha for alpha in found.alphas if alpha in chosen.equally_good]
+    if len(alike) > 1:
+        lines.append(
+            f"α {_spanned(alike, found.alphas)} are equally good: on {chosen.images:,} images "
+            "none of them can be said to have a lower mean than the best (95 %)."
         )
-        + "."
+    else:
+        lines.append(f"α {chosen.alpha} is the best: all others have a lower mean (95 %).")
+    lines.append(
+        f"α {chosen.alpha} has the highest mean, {percent(chosen.mean_there)} %. Choosing α so is "
+        f"worth {percent(chosen.mean)} % on other images (cross-fitted: {chosen.folds} folds of "
+        f"images, {chosen.repeats} times, seed {found.seed}), "
+        f"{signed_interval(chosen.over_base)} against the base, "
+        f"{signed_interval(chosen.over_finetuned)} against the fine-tune; it chose "
+        f"α {_often(chosen.shares)}."
     )
     return lines
+
+
+_BANDS = {
+    "maxt": "Intervals of gains are bands: each column holds all its α at once in 95 % of samples.",
+    "holm": "Intervals of gains hold all α at once (Bonferroni).",
+    "bh": "Intervals of gains are of each α alone, not of the best of them.",
+    "none": "Intervals of gains are of each α alone, not of the best of them.",
+}
+
+
+def _listed(alphas: Sequence[str]) -> str:
+    return ", ".join(alphas)
+
+
+def _spanned(some: Sequence[str], alphas: Sequence[str]) -> str:
+    """ "from 0.6 to 0.9" if they are neighbours, else all of them."""
+    first = alphas.index(some[0])
+    neighbours = list(alphas[first : first + len(some)]) == list(some)
+    return f"from {some[0]} to {some[-1]}" if neighbours and len(some) > 2 else _listed(some)
+
+
+def _often(shares: Mapping[str, float]) -> str:
+    """The α that were chosen most often, with their shares."""
+    ranked = sorted(shares.items(), key=lambda pair: -pair[1])[:3]
+    told = [f"{alpha} in {percent(share)} %" for alpha, share in ranked if share > 0]
+    return ", ".join(told)
 
 
 def figure(found: Frontier, *, width: float = 2 * COLUMN) -> Drawing:
@@ -76,12 +107,26 @@ def figure(found: Frontier, *, width: float = 2 * COLUMN) -> Drawing:
     several = zip(found.of(IN_DOMAIN), found.of(REST), found.of(MEAN), strict=True)
     steps = [
         Step(
-            a.alpha, None if a.alpha == BASE else float(a.alpha), a.accuracy, b.accuracy, c.accuracy
+            a.alpha,
+            None if a.alpha == BASE else float(a.alpha),
+            a.accuracy,
+            b.accuracy,
+            c.accuracy,
+            tuple(_reach(point) for point in (a, b, c)),
         )
         for a, b, c in several
     ]
     with styled():
         return frontier(steps, "Frontier: in-domain accuracy against the rest", width=width)
+
+
+def _reach(point: Point) -> tuple[float, float]:
+    """The accuracies within the band of the gain over the base; the point's own at the base."""
+    gain = point.over_base
+    if gain is None:
+        return point.accuracy, point.accuracy
+    base = point.accuracy - gain.difference
+    return base + gain.band[0], base + gain.band[1]
 
 
 def ends_rows(found: Frontier) -> list[list[str]]:
@@ -112,8 +157,8 @@ def task_rows(found: Frontier) -> list[list[str]]:
 
 
 def signed_interval(gain: Gain | None) -> str:
-    """A difference in points with its interval; a dash at the end itself."""
+    """A difference in points with its band; a dash at the end itself."""
     if gain is None:
         return "–"
-    low, high = gain.ci95
+    low, high = gain.band
     return f"{signed(gain.difference)} ({signed(low)} to {signed(high)})"

@@ -33,6 +33,7 @@ from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
 from mubench_gen.runs.studies import SWEEP, StoredStudy
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.storage.run_folder import (
     choose_folder,
     differences,
@@ -169,10 +170,13 @@ def open_sweep(
     return replace(sweep, plans=_plans(sweep, plan, other, plugins))
 
 
-def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepResult:
+def run_sweep(
+    sweep: Sweep, command: Sequence[str], *, adjust: Adjust = "maxt", progress: bool
+) -> SweepResult:
     """Ask what is not answered yet, α by α, and compute the frontier.
 
-    Raises RunFolderError if the folder holds another sweep, which is left unchanged.
+    `adjust`: how its bands are made. Raises RunFolderError if the folder holds another sweep,
+    which is left unchanged.
     """
     with _locked_document(sweep, command) as document:
         model = sweep.plan.model
@@ -184,7 +188,13 @@ def run_sweep(sweep: Sweep, command: Sequence[str], *, progress: bool) -> SweepR
         finally:
             model.close()
             shutil.rmtree(sweep.folder / _SCRATCH, ignore_errors=True)
-        found = frontier(list(runs.values()), list(runs), sweep.in_domain, seed=sweep.settings.seed)
+        found = frontier(
+            list(runs.values()),
+            list(runs),
+            sweep.in_domain,
+            adjust=adjust,
+            seed=sweep.settings.seed,
+        )
         result = SweepResult(sweep, runs, found)
         write_json(sweep.folder / SWEEP, {**document, "results": result.as_dict()})
     return result

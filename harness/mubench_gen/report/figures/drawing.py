@@ -74,12 +74,13 @@ class Drawing:
     description: str = ""
     tips: dict[str, str] = field(default_factory=dict)
 
-    def content(self, form: Format) -> bytes:
-        """The file's content, the same for the same figure."""
+    def content(self, form: Format, *, ground: str = "white") -> bytes:
+        """The file's content, the same for the same figure; `ground`: the colour behind it."""
         written = io.BytesIO()
         with styled():
             _canvas(self.figure, form)
-            self.figure.savefig(written, format=form, dpi=_DOTS, metadata=dict(_UNDATED[form]))
+            undated = dict(_UNDATED[form])
+            self.figure.savefig(written, format=form, dpi=_DOTS, facecolor=ground, metadata=undated)
         if form != "svg":
             return written.getvalue()
         return svg.described(written.getvalue().decode(), self).encode()
@@ -94,7 +95,7 @@ class Drawing:
 
     def inline(self) -> str:
         """SVG to stand in a page: its colours are variables of `page.css`, its font the page's."""
-        return svg.inline(self.content("svg").decode(), self)
+        return svg.inline(self.content("svg", ground="none").decode(), self)
 
     def tip(self, artist: Artist, text: str) -> None:
         """Have the mark say this."""

@@ -111,6 +111,10 @@ def board_heatmap(board: Board, *, width: float = COLUMN) -> Drawing:
                         ]
                         for row in rows
                     ],
+                    framed=[
+                        (y, x) for y, row in enumerate(rows) for x, cell in enumerate(row.cells)
+                        if cell.standing == "leads"
+                    ],
                     rules=[
                         at for at in range(1, len(rows))
                         if groups[at][1] != groups[at - 1][1]
@@ -119,7 +123,7 @@ def board_heatmap(board: Board, *, width: float = COLUMN) -> Drawing:
                 )
             ],
             "Heat map: models by tasks, accuracy in %",
-            below="accuracy, %   * ahead of all others   = tied with the best",
+            below="accuracy, %   * framed: ahead of all others   = tied with the best",
             width=width,
         )  # fmt: skip
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _ROW, _TITLE = 0.17, 0.2  # inches
 _DARKEST = 0.62  # of a cell, so that its number stays readable in both themes
+_LEAST, _MOST = 4.0, 6.0  # points of a number
+_WIDE = 0.72  # of a number's size: the width of a digit, with some room
+MARKS = "*="  # behind a number; the first to go where there is no room
 _LONGEST = 26  # characters of a label
 
 
@@ -54,14 +57,14 @@ def matrices(
 
 def _height(one: Matrix) -> float:
     longest = max((len(_shortened(name)) for name in one.columns), default=0)
-    named = 0.07 * longest * 0.8 + 0.12
+    named = 0.056 * longest + 0.12
     return len(one.rows) * _ROW + named + _TITLE + (_TITLE if one.across else 0) + 0.1
 
 
 def _draw(found: Drawing, axes: Axes, one: Matrix, width: float) -> None:
     from matplotlib.patches import Rectangle
 
-    size = 6.0 if len(one.columns) <= 8 * width / COLUMN else 4.6
+    size, marked = _fitting(one, width)
     for y, (shades, texts) in enumerate(zip(one.shades, one.texts, strict=True)):
         for x, (shade, text) in enumerate(zip(shades, texts, strict=True)):
             alpha = _DARKEST * (shade or 0.0)
@@ -74,8 +77,8 @@ def _draw(found: Drawing, axes: Axes, one: Matrix, width: float) -> None:
                               linewidth=0.7)
                 )  # fmt: skip
             axes.text(
-                x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=size, color=INK,
-                clip_on=True,
+                x + 0.5, y + 0.5, text if marked else text.rstrip(MARKS), ha="center",
+                va="center", fontsize=size, color=INK, clip_on=True,
             )  # fmt: skip
     axes.set_xlim(0, len(one.columns))
     axes.set_ylim(len(one.rows), 0)
@@ -85,7 +88,8 @@ def _draw(found: Drawing, axes: Axes, one: Matrix, width: float) -> None:
         side.set_color(LINE)
     axes.set_xticks(
         [x + 0.5 for x in range(len(one.columns))], map(_shortened, one.columns),
-        rotation=45, ha="left", rotation_mode="anchor", color=INK,
+        rotation=90 if _is_crowded(one, width) else 45, ha="left", rotation_mode="anchor",
+        va="center", color=INK,
     )  # fmt: skip
     axes.xaxis.tick_top()
     axes.set_yticks([y + 0.5 for y in range(len(one.rows))], map(_shortened, one.rows))
@@ -94,6 +98,20 @@ def _draw(found: Drawing, axes: Axes, one: Matrix, width: float) -> None:
     axes.set_ylabel(one.down)
     if one.title:
         axes.set_title(folded(one.title, 60), loc="left", pad=3)
+
+
+def _fitting(one: Matrix, width: float) -> tuple[float, bool]:
+    """The size of the numbers in points, and whether there is room for their marks."""
+    names = 0.055 * max((len(_shortened(name)) for name in one.rows), default=0) + 0.1
+    room = 72 * (width - names) / max(len(one.columns), 1)  # points
+    longest = max((len(text) for texts in one.texts for text in texts), default=1) or 1
+    bare = max((len(text.rstrip(MARKS)) for texts in one.texts for text in texts), default=1) or 1
+    marked = room / (_WIDE * longest) >= _LEAST
+    return min(_MOST, max(_LEAST, room / (_WIDE * (longest if marked else bare)))), marked
+
+
+def _is_crowded(one: Matrix, width: float) -> bool:
+    return len(one.columns) > 8 * width / COLUMN
 
 
 def _shortened(name: str) -> str:

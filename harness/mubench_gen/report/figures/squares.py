@@ -76,7 +76,8 @@ def _told(several: Sequence[tuple[str, Calibration]]) -> str:
 @dataclass(frozen=True, slots=True)
 class Step:
     """A point of a sweep: its name (α), and accuracies as shares. at: α as a number, None for an
-    end that none gives.
+    end that none gives. bands: where the accuracies in-domain, of the rest and their mean may be,
+    for all α at once; none where that is not known.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Step:
     inside: float
     rest: float
     mean: float
+    bands: tuple[tuple[float, float], ...] = ()
 
 
 def frontier(steps: Sequence[Step], title: str, *, width: float = COLUMN) -> Drawing:
@@ -135,8 +137,15 @@ def _along(axes: Axes, steps: Sequence[Step]) -> None:
             [one.at or 0.0 for one in steps], [100 * value for value in values], color=SERIES[at],
             linestyle=style, linewidth=1.2, marker="os^"[at], markersize=3.5, label=name,
         )  # fmt: skip
+        banded = [one for one in steps if one.bands]
+        axes.fill_between(
+            [one.at or 0.0 for one in banded], [100 * one.bands[at][0] for one in banded],
+            [100 * one.bands[at][1] for one in banded], color=SERIES[at], alpha=0.13, linewidth=0,
+        )  # fmt: skip
     axes.margins(0.06)
     axes.set_xlabel("α")
     axes.set_ylabel("accuracy, %")
+    if any(one.bands for one in steps):
+        axes.set_title("shaded: band of the gains over the base", fontsize=SMALL, color=INK)
     axes.legend(labelcolor=INK, handlelength=2.2)
     axes.spines["bottom"].set_color(LINE)

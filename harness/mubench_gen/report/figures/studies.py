@@ -25,14 +25,36 @@ def steps_of(studies: Iterable[StoredStudy]) -> list[Step]:
     """The steps of the sweeps, by ascending α."""
     found: list[Step] = []
     for study in studies:
-        at: dict[str, dict[str, float]] = {}
+        at: dict[str, dict[str, Mapping[str, Any]]] = {}
         for point in (study.results.get("frontier") or {}).get("points", ()):
-            at.setdefault(str(point["alpha"]), {})[point["part"]] = point["accuracy"]
-        found += [
-            Step(a, None if a == _BASE else float(a), of["in-domain"], of["rest"], of["mean"])
-            for a, of in at.items()
-        ]
+            at.setdefault(str(point["alpha"]), {})[point["part"]] = point
+        for alpha, parts in at.items():
+            several = [parts[part] for part in ("in-domain", "rest", "mean")]
+            inside, rest, mean = (float(one["accuracy"]) for one in several)
+            bands = [_band(one) for one in several]
+            known = tuple(band for band in bands if band is not None)
+            found.append(
+                Step(
+                    alpha,
+                    None if alpha == _BASE else float(alpha),
+                    inside,
+                    rest,
+                    mean,
+                    known if len(known) == len(bands) else (),
+                )
+            )
     return found
+
+
+def _band(point: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Where an accuracy may be, from the band of its gain over the base; None of older sweeps."""
+    gain, value = point.get("over_base"), float(point["accuracy"])
+    if gain is None:
+        return value, value
+    if "band" not in gain:
+        return None
+    base = value - gain["difference"]
+    return base + gain["band"][0], base + gain["band"][1]
 
 
 def _effects(model: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -22,6 +22,7 @@ _FONT = re.compile(r"font(-family)?: [^;\"]*?'DejaVu Sans'[^;\"]*;?")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)px")
 _COLOUR = re.compile("|".join(VARIABLES), re.IGNORECASE)
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+_GROUND = "fill: #ffffff"  # behind the whole figure: the page has its own
 _POINT = 4 / 3  # pixels of a page
 
 
@@ -44,6 +45,7 @@ def inline(content: str, drawing: Drawing) -> str:
     mark = hashlib.sha256(content.encode()).hexdigest()[:8]
     body = re.sub(r'(id="|xlink:href="#|url\(#)', rf"\g<1>f{mark}-", body)
     body = _COLOUR.sub(lambda found: f"var({VARIABLES[found[0].lower()]})", body)
+    body = body.replace(_GROUND, "fill: none", 1)
     body = _FONT.sub(_resized, body)
     body = re.sub(
         r"\s*<title>[^<]*</title>\s*", "\n", body, count=1

@@ -15,7 +15,7 @@ const WORDS = {
 function showGallery(context, source, open) {
   const form = document.getElementById("filters"), list = document.getElementById("cards");
   const found = document.getElementById("found"), pages = document.getElementById("pages");
-  let state = readState(), turn = 0, current = null, filled = "";
+  let state = readState(), turn = 0, loading = {}, current = null, filled = "";
 
   function fill(facets) {
     const labels = context.runs.map((run) => run.label), now = JSON.stringify([facets, labels]);
@@ -113,17 +113,23 @@ function showGallery(context, source, open) {
 
   const pageOf = (number) => source.page(state, (number - 1) * A_PAGE, A_PAGE);
 
+  async function load() {
+    const asked = Math.max(1, Number.parseInt(state.page, 10) || 1), page = await pageOf(asked);
+    const last = Math.max(1, Math.ceil(page.many / A_PAGE));
+    return asked > last ? { page: await pageOf(last), number: last, last } : { page, number: asked, last };
+  }
+
   async function apply(event) {
-    const mine = ++turn, hash = location.hash, before = hashOf({ ...state, item: "" });
+    const mine = ++turn, hash = location.hash;
     state = readState();
-    if (!current || before !== hashOf({ ...state, item: "" }) || event === "renew") {
-      const asked = Math.max(1, Number.parseInt(state.page, 10) || 1);
-      let page = await pageOf(asked), last = Math.max(1, Math.ceil(page.many / A_PAGE));
-      if (asked > last) page = await pageOf(last);
-      if (mine !== turn) return;
-      current = { page, number: Math.min(asked, last), last };
-      fill(page.facets);
-      draw(page, current.number, last);
+    const key = hashOf({ ...state, item: "" });
+    if (loading.key !== key || event === "renew") loading = { key, page: load() };
+    const found = await loading.page;
+    if (mine !== turn) return; // something else was chosen meanwhile
+    if (found !== current) {
+      current = found;
+      fill(found.page.facets);
+      draw(found.page, found.number, found.last);
     }
     for (const name of ["task", "dataset", "modality", "model", "beside", "outcome", "status", "verdict", "agree", "sort", "group"]) form.elements[name].value = state[name];
     form.querySelector(".for-pair").hidden = !state.model || !state.beside;

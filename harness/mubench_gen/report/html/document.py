@@ -16,6 +16,7 @@ from markupsafe import Markup
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.console.outlet import blanked, printable
 from mubench_gen.plugins.extension import Section
+from mubench_gen.report.html.doubtful import doubtful_shown
 from mubench_gen.report.html.gallery import Gallery
 from mubench_gen.report.html.pictures import Album, find_pictures
 from mubench_gen.report.html.place import write_text
@@ -26,6 +27,7 @@ from mubench_gen.report.html.study import NO_ANSWER, RunStatistics, rank, study_
 from mubench_gen.report.html.thumbnails import bytes_a_picture
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import check_tallies
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metrics import ChosenMetric
 
 _SCRIPTS = (
@@ -55,6 +57,7 @@ def write_page(
     by: Sequence[str] = (),
     metrics: Sequence[ChosenMetric] = (),
     group: str | None = None,
+    adjust: Adjust = "maxt",
     told: Mapping[str, Section] | None = None,
     data: str | None = None,
     images: bool = True,
@@ -81,7 +84,8 @@ def write_page(
     if images:
         most = bytes_a_picture(len(gallery.pictures), taken=len(items) + _FRAME)
         album = find_pictures(runs, gallery.pictures, most=most, data=data)
-    sections = Sections(studies, group=group, told=told or {})
+    doubtful = doubtful_shown(runs, album)
+    sections = Sections(studies, group=group, told=told or {}, adjust=adjust, doubtful=doubtful)
     notes = [*_sampled(len(gallery), asked), *album.notes]
     if not images:
         notes.append("The images were left out.")

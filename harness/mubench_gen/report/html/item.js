@@ -62,7 +62,7 @@ function body(context, source, { data, item }, state) {
     el("div", { class: "item-side" },
       el("div", { class: "item-view" }, ...view(source, data, item, number)),
       el("div", { class: "item-facts" }, facts(source, data, item, number),
-        el("p", { class: "note" }, el("a", { href: hashOf({ item: item.key }) }, "Link to this item")))),
+        el("p", { class: "note" }, el("a", { href: location.href.replace(/#.*/, "") + hashOf({ item: item.key }) }, "Link to this item")))),
     el("div", { class: "item-answers" },
       runs.length > 1 ? pairForm(context, runs, state) : "",
       same ? el("details", { open: true }, el("summary", {}, "The prompt as it was sent"), ...prompt(data, item.records[0])) : "",

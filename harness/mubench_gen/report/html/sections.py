@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mubench_gen.compare.board import boards
+from mubench_gen.compare.board import boards, group_order
 from mubench_gen.compare.model_groups import group_runs
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import percent
@@ -29,8 +29,11 @@ from mubench_gen.report.html.boards import board_shown
 from mubench_gen.report.html.replies import shown_reply
 from mubench_gen.report.html.runs import number, run_shown
 from mubench_gen.report.html.study import RunStatistics
+from mubench_gen.report.html.study_sections import study_sections
 from mubench_gen.report.metric_table import beside_tables
 from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, constant_note
+from mubench_gen.runs.studies import studies_around
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score
 
@@ -42,12 +45,15 @@ _MOST_TOLD = 100_000  # characters shown of a plugin's section
 @dataclass(frozen=True)
 class Sections:
     """The page's sections of some runs; `group`: the fact that groups models, None for scope
-    where it makes two groups; `told`: sections of plugins, by the plugin's name.
+    where it makes two groups; `told`: sections of plugins, by the plugin's name; `doubtful`: the
+    items whose answer key may be wrong.
     """
 
     studies: Sequence[RunStatistics]
     group: str | None
     told: Mapping[str, Section]
+    adjust: Adjust = "maxt"
+    doubtful: Mapping[str, Any] | None = None
 
     def context(self) -> dict[str, Any]:
         """The variables of the template."""
@@ -58,6 +64,10 @@ class Sections:
         sections = [("scores", "Scores")]
         if tasks:
             sections.append(("tasks", "Tasks"))
+        several = list(study_sections(studies_around([study.run for study in self.studies])))
+        sections += [
+            (f"study-{i}", _shortened(one["title"])) for i, one in enumerate(several, start=1)
+        ]
         sections += [(f"by-{i}", f"By {one['name']}") for i, one in enumerate(breakdowns, start=1)]
         measured = self._metrics()
         if measured:
@@ -65,6 +75,8 @@ class Sections:
         groups = self._groups()
         if groups:
             sections.append(("groups", "Groups"))
+        if self.doubtful:
+            sections.append(("doubtful", "Items to check"))
         if confused:
             sections.append(("confusion", "Confusion"))
         if calibrations:
@@ -87,9 +99,11 @@ class Sections:
             "boards": self._boards(),
             "tasks": tasks,
             "confused": confused,
+            "several": several,
             "breakdowns": breakdowns,
             "metrics": measured,
             "groups": groups,
+            "doubtful": self.doubtful,
             "calibrations": calibrations,
             "prompts": prompts,
             "positions": placed,
@@ -160,7 +174,8 @@ class Sections:
         rows["pooled"] = [study.scores.pooled for study in self.studies]
         for name in self._names("tasks"):
             rows[name] = [study.scores.tasks.get(name) for study in self.studies]
-        for group in dict.fromkeys(groups.get(name, "") for name in self._names("tasks")):
+        of_tasks = dict.fromkeys(groups.get(name, "") for name in self._names("tasks"))
+        for group in sorted(of_tasks, key=group_order):
             members = [n for n in rows if n == "pooled" or groups.get(n, "") == group]
             found = [self._group(name, rows.pop(name)) for name in members if name in rows]
             yield from self._plots(found, group or "tasks")
@@ -257,7 +272,10 @@ class Sections:
                 "name": printable(f"{plugin} · {model}"),
                 "words": _spread(studies, len(found)),
                 "groups": list(
-                    self._plots([_of_prompt(n, o) for n, o in sorted(found.items())], "")
+                    self._plots(
+                        [_of_prompt(n, o) for n, o in sorted(found.items())],
+                        f"Effect of the prompt on {plugin} · {model}",
+                    )
                 ),
             }
 
@@ -272,7 +290,7 @@ class Sections:
         if self.group is None and len(self._scopes()) < 2:
             return None
         runs, labels = [s.run for s in self.studies], [s.label for s in self.studies]
-        found = group_runs(runs, labels, fact=fact)
+        found = group_runs(runs, labels, fact=fact, adjust=self.adjust)
         tables = (model_table(found, runs, labels), score_table(found), difference_table(found))
         return {
             "heading": "Generalists and specialists" if found.fact == "scope" else

@@ -242,7 +242,11 @@ def _manifest(
 ) -> dict[str, Any]:
     settings = _settings(log, model, found)
     sampling = {name: value for name, value in log.sampling.items() if value is not None}
-    unknown = [*_UNKNOWN, *(name for name in ("temperature", "max_tokens") if name not in sampling)]
+    unknown = [
+        *log.unknown,
+        *_UNKNOWN,
+        *(name for name in ("temperature", "max_tokens") if name not in sampling),
+    ]
     if not log.version:
         unknown.append("version")
     digests = {file.name: sha256_of(file) for file in files}

@@ -49,6 +49,12 @@ def listed_options(prompt: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def before_list(prompt: str) -> str:
+    """What a prompt says before it lists the options."""
+    begins = [found.start() for found in _LISTED.finditer(prompt) if found[1] in _FIRST]
+    return prompt[: begins[-1]].strip() if begins else prompt
+
+
 def labels_of(prompt: str, options: Sequence[str]) -> tuple[str, ...]:
     """The labels that the prompt writes before the options; A, B, … where it writes none."""
     for style in _FIRST:

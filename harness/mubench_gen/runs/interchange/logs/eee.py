@@ -9,7 +9,7 @@ from typing import Any
 
 from mubench_gen.errors import DataError
 from mubench_gen.runs.interchange.logs import choices
-from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, NotAskedHere, Verdict, entry
+from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, NotAskedHere, TheirVerdict, entry
 from mubench_gen.runs.interchange.logs.rows import document, first_object, json_lines
 
 
@@ -65,7 +65,7 @@ def _item(row: Mapping[str, Any], ours: bool) -> LoggedItem:
         options=options,
         gold=choices.gold_of({}, options, given["reference"]),
         reply=str(output["raw"][0]),
-        theirs=Verdict(
+        theirs=TheirVerdict(
             row["evaluation"]["is_correct"], read[-1]["extracted_value"] if read else None
         ),
         prompt=(("user", str(given.get("formatted") or given["raw"])),),

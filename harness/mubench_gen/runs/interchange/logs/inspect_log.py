@@ -11,7 +11,7 @@ from typing import Any
 
 from mubench_gen.errors import DataError, MissingExtraError
 from mubench_gen.runs.interchange.logs import choices
-from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, NotAskedHere, Verdict, entry
+from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, NotAskedHere, TheirVerdict, entry
 from mubench_gen.runs.interchange.logs.rows import document
 from mubench_gen.storage.user_files import parse_json
 
@@ -195,14 +195,14 @@ def _attached(text: Any, sample: Mapping[str, Any]) -> Any:
     return text
 
 
-def _verdict(scores: Mapping[str, Any]) -> Verdict:
+def _verdict(scores: Mapping[str, Any]) -> TheirVerdict:
     for score in scores.values():
         value = score.get("value")
         right = {"C": True, "I": False, "N": False, 1: True, 0: False}.get(
             value if isinstance(value, (str, int, float)) else ""
         )
-        return Verdict(right, score.get("answer") or None)
-    return Verdict(None)
+        return TheirVerdict(right, score.get("answer") or None)
+    return TheirVerdict(None)
 
 
 def _usage(usage: Mapping[str, Any]) -> dict[str, int] | None:

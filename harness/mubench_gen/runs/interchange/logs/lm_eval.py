@@ -11,13 +11,14 @@ from typing import Any
 
 from mubench_gen.errors import DataError
 from mubench_gen.runs.interchange.logs import choices
-from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, NotAskedHere, Verdict, entry
+from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, NotAskedHere, TheirVerdict, entry
 from mubench_gen.runs.interchange.logs.rows import document, first_object, json_lines
 
 _DATED = re.compile(r"(\d{4}-?\d\d-?\d\d[T_]\d\d-?\d\d-?\d\d(?:\.\d+)?(?:\+\d\d-\d\d)?)")
 _TASK = re.compile(r"(?:\d[\d_]*_)?samples_(.+?)(?:_\d{4}-.*)?$")
 _OWN = {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics",
         "doc_hash", "prompt_hash", "target_hash", "input", "token_counts", "model"}  # fmt: skip
+_FILTERED = ("replies before lmms-eval's filter, where it has one: its log keeps what that left",)
 _RIGHT = ("exact_match", "acc", "accuracy")
 
 
@@ -26,6 +27,12 @@ def reads(path: Path) -> bool:
     if path.suffix != ".jsonl":
         return False
     return {"doc_id", "filtered_resps", "target"} <= first_object(path).keys()
+
+
+def _is_short(row: Mapping[str, Any]) -> bool:
+    """Whether lmms-eval wrote it: without documents, and with replies only where its filter
+    changed nothing or several."""
+    return "doc" not in row and "input" in row
 
 
 def read(paths: Sequence[Path], given: Mapping[str, str]) -> Log:
@@ -39,17 +46,18 @@ def read(paths: Sequence[Path], given: Mapping[str, str]) -> Log:
     program = (
         "mubench-gen" if str(first.get("filter", "")).startswith("mubench-gen:") else "lm-eval"
     )
-    if "lmms_eval_version" in facts or "input" in first:
+    if "lmms_eval_version" in facts or _is_short(first):
         program = "lmms-eval"
     return Log(
         program=program,
-        version=str(version or facts.get("mubench_gen_version", "")),
+        version=str(version or facts.get("mubench_gen_version", "")).replace("unknown@unknown", ""),
         model=str(first.get("model") or model),
         items=_items(paths, left_out),
         left_out=left_out,
         created=str(facts.get("date", "")),
         data=", ".join(map(_task, paths)),
         sampling=_sampling(facts),
+        unknown=_FILTERED if program == "lmms-eval" and "resps" not in first else (),
     )
 
 
@@ -89,18 +97,23 @@ def _items(paths: Sequence[Path], left_out: Counter[str]) -> Iterator[LoggedItem
 
 
 def _read(row: Mapping[str, Any], task: str) -> Iterator[LoggedItem]:
-    doc = row["doc"] if isinstance(row["doc"], dict) else {}
+    short = _is_short(row)
+    doc = {} if short else row["doc"] if isinstance(row["doc"], dict) else {"text": row["doc"]}
     prompt = _prompt(row)
     scores = _scores(row)
     options = choices.options_of(doc, prompt)
     gold = choices.gold_of(doc, options, row["target"])
     if scores is not None and len(scores) != len(options):
         raise NotAskedHere("without a score for each option")
-    replies: Sequence[Any] = [None] if scores is not None else _flat(row["resps"])
+    replies: Sequence[Any] = (
+        [None]
+        if scores is not None
+        else _flat(row.get("resps", row["filtered_resps"]) if short else row["resps"])
+    )
     for reply in replies:
         yield LoggedItem(
             name=str(doc.get("id", row["doc_id"])),
-            question=choices.question_of(doc),
+            question=choices.question_of(doc) or choices.before_list(prompt),
             options=options,
             gold=gold,
             reply=None if reply is None else str(reply),
@@ -166,7 +179,7 @@ def _flat(resps: Any) -> list[Any]:
     return [one[0] if isinstance(one, list) and one else one for one in found] or [None]
 
 
-def _verdict(row: Mapping[str, Any]) -> Verdict:
+def _verdict(row: Mapping[str, Any]) -> TheirVerdict:
     names = [*(row.get("metrics") or ()), *_RIGHT, *(name for name in row if name not in _OWN)]
     values = (row.get(name) for name in names if isinstance(name, str))
     value = next((v for v in values if isinstance(v, (int, float))), None)
@@ -174,7 +187,7 @@ def _verdict(row: Mapping[str, Any]) -> Verdict:
     answer = str(read[0]) if isinstance(read, list) and read and isinstance(read[0], str) else None
     if isinstance(read, str):
         answer = read
-    return Verdict(None if value not in (0, 1) else bool(value), answer)
+    return TheirVerdict(None if value not in (0, 1) else bool(value), answer)
 
 
 def _meta(doc: Mapping[str, Any]) -> dict[str, Any]:

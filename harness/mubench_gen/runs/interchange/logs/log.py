@@ -12,7 +12,7 @@ from mubench_gen.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TheirVerdict:
     """What the other program made of a reply: whether it is right, and what it read in it."""
 
     correct: bool | None
@@ -34,7 +34,7 @@ class LoggedItem:
     gold: int
     reply: str | None = None
     scores: tuple[float, ...] | None = None
-    theirs: Verdict = Verdict(None)
+    theirs: TheirVerdict = TheirVerdict(None)
     prompt: tuple[tuple[str, str], ...] = ()
     image: bytes | None = None
     image_sha256: str | None = None
@@ -53,7 +53,8 @@ class LoggedItem:
 @dataclass(frozen=True, slots=True)
 class Log:
     """A log. `version` is its program's, "" where that is not known; `items` are read as they are
-    asked for, and count in `left_out` what is no multiple-choice question, by reason."""
+    asked for, and count in `left_out` what is no multiple-choice question, by reason. `unknown`:
+    what this log lacks beside what no log has."""
 
     program: str
     version: str
@@ -63,6 +64,7 @@ class Log:
     created: str = ""
     data: str = ""
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
 
 
 class NotAskedHere(Exception):

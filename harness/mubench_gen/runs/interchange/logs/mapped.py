@@ -9,7 +9,7 @@ from typing import Any
 
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.runs.interchange.logs import choices
-from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, Verdict, entry
+from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, TheirVerdict, entry
 from mubench_gen.runs.interchange.logs.rows import rows_of
 
 FIELDS = ("id", "question", "options", "answer", "reply", "prompt", "image", "image_sha256",
@@ -89,7 +89,7 @@ def _item(row: Mapping[str, Any], given: Mapping[str, str], number: int) -> Logg
         options=options,
         gold=choices.gold_of({}, options, _value(row, "answer", given)),
         reply="" if reply is None else str(reply),
-        theirs=Verdict(_truth(text("correct")), text("read") or None),
+        theirs=TheirVerdict(_truth(text("correct")), text("read") or None),
         prompt=(("user", prompt),),
         image=choices.image_of({"image": image}),
         image_sha256=text("image_sha256") or None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.runs.interchange.logs import choices
-from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, Verdict, entry
+from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, TheirVerdict, entry
 from mubench_gen.runs.interchange.logs.rows import first_object, rows_of
 
 _SUFFIXES = (".xlsx", ".tsv", ".json", ".csv")
@@ -57,7 +57,9 @@ def _item(row: Mapping[str, Any], data: str) -> LoggedItem:
         options=options,
         gold=choices.gold_of(row, options, row["answer"]),
         reply="" if row["prediction"] is None else str(row["prediction"]),
-        theirs=Verdict(None if hit in (None, "") else bool(float(hit)), _told(row.get("choice"))),
+        theirs=TheirVerdict(
+            None if hit in (None, "") else bool(float(hit)), _told(row.get("choice"))
+        ),
         prompt=(("user", question),),
         image=choices.image_of(row),
         image_sha256=_told(row.get("image_sha256")),

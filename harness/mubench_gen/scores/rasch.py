@@ -32,7 +32,8 @@ class Responses:
     """The answers: for each its item, its cell, and how right it was, 0 to 1.
 
     `levels` (cells, factors): the code of each cell's level of each factor; `task`: the code of
-    each item's task, for items without answers too.
+    each item's task, for items without answers too. `times`: for how many items of the same
+    answers each item stands, 1 by default.
     """
 
     item: Codes
@@ -40,6 +41,12 @@ class Responses:
     right: Floats
     levels: Codes
     task: Codes
+    times: Floats | None = None
+
+    @property
+    def each(self) -> Floats:
+        """For how many items each answer stands."""
+        return np.ones(len(self.item)) if self.times is None else self.times[self.item]
 
     @property
     def cells(self) -> int:
@@ -158,6 +165,8 @@ def fitted(asked: Responses, design: Design) -> Fit:
         (len(quadrature.items), len(asked.item)),
     )
     information = np.eye(len(effects))
+    each = asked.each
+    of_items = each[np.unique(quadrature.place, return_index=True)[1]]
     rounds = 0
     while rounds < _ROUNDS:
         rounds += 1
@@ -169,17 +178,17 @@ def fitted(asked: Responses, design: Design) -> Fit:
         # The unknown difficulties of the items reduce the information on the effects.
         carried = gather @ sparse.diags(weight) @ design.asked
         known = np.asarray(gather @ weight)[:, None].ravel() + 1 / max(difficulty, 1e-2) ** 2
-        information = (design.asked.T @ sparse.diags(weight) @ design.asked).toarray()
-        information -= (carried.T @ sparse.diags(1 / known) @ carried).toarray()
+        information = (design.asked.T @ sparse.diags(each * weight) @ design.asked).toarray()
+        information -= (carried.T @ sparse.diags(of_items / known) @ carried).toarray()
         information[np.diag_indices_from(information)] += precision
         factor = linalg.cho_factor(information)
         covariance = linalg.cho_solve(factor, np.eye(len(effects)))
-        slope = design.asked.T @ residual - precision * effects
+        slope = design.asked.T @ (each * residual) - precision * effects
         step = covariance @ slope
         step *= min(1.0, 2.0 / max(1e-12, np.abs(step).max()))
         effects = effects + step
-        spread = ((nodes * (asked.right[:, None] - chances)) @ -quadrature.nodes).sum()
-        curve = ((nodes * chances * (1 - chances)) @ quadrature.nodes**2).sum()
+        spread = float(each @ ((nodes * (asked.right[:, None] - chances)) @ -quadrature.nodes))
+        curve = float(each @ ((nodes * chances * (1 - chances)) @ quadrature.nodes**2))
         before = difficulty, variances
         difficulty = float(np.clip(difficulty + spread / max(curve, 1e-9), 0.0, 6.0))
         variances = _variances(design, effects, covariance)

@@ -11,12 +11,12 @@ equal unless the answers say otherwise. An interval covers those of both.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.rasch import (
+from mubench_gen.scores.rasch import (
     NODES,
     TASK_VARIANCE,
     Design,
@@ -77,10 +77,7 @@ def estimate(asked: Responses, *, seed: int, draws: int = DRAWS) -> Estimate:
     """Fit the model and draw the whole grid's accuracies. Raises ValueError without answers."""
     if not len(asked.item):
         raise ValueError("no answers to estimate from")
-    order = np.argsort(asked.item, kind="stable")
-    asked = Responses(
-        asked.item[order], asked.cell[order], asked.right[order], asked.levels, asked.task
-    )
+    asked = _sorted(asked)
     design = Design.of(asked)
     fit = fitted(asked, design)
     drawn, sceptical = (
@@ -92,6 +89,34 @@ def estimate(asked: Responses, *, seed: int, draws: int = DRAWS) -> Estimate:
     )
     answered = np.bincount(asked.cell, minlength=asked.cells)
     return Estimate(drawn, sceptical, answered, fit)
+
+
+def abilities(asked: Responses, *, seed: int, draws: int = DRAWS) -> tuple[Floats, float]:
+    """Draws of each cell's ability, (draws, cells × tasks), and the spread of the difficulties.
+
+    Raises ValueError without answers.
+    """
+    if not len(asked.item):
+        raise ValueError("no answers to estimate from")
+    asked = _sorted(asked)
+    design = Design.of(asked)
+    fit = fitted(asked, design)
+    chain = _Chain(design, fit, np.random.default_rng([seed, 3]), _OPEN)
+    return np.stack([design.all @ chain.next() for _ in range(draws)]), fit.difficulty
+
+
+def accuracies(ability: Floats, difficulty: float) -> Floats:
+    """The accuracy on new items of that ability, whose difficulties are normal."""
+    from scipy.special import expit
+
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    found: Floats = expit(ability[..., None] - difficulty * nodes) @ (weights / weights.sum())
+    return found
+
+
+def _sorted(asked: Responses) -> Responses:
+    order = np.argsort(asked.item, kind="stable")
+    return replace(asked, item=asked.item[order], cell=asked.cell[order], right=asked.right[order])
 
 
 def _drawn(

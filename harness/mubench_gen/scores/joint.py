@@ -1,0 +1,221 @@
+"""Joint tests of several paired differences, from one set of random signs of the clusters.
+
+Each test takes `totals`, an array (clusters, comparisons): what each cluster, mostly an image,
+adds to each difference. Where no difference exists, a cluster's row is as likely with the other
+sign, whatever the comparisons have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Adjust = Literal["maxt", "holm", "bh", "none"]
+
+ADJUSTMENTS: tuple[Adjust, ...] = get_args(Adjust)
+DRAWS = 9_999
+_MOST_BLOCKS = 2_000
+_MANY = 1_000  # clusters, from which on a limit is close enough
+_NONE = 1e-12
+_ALIKE = 1e-9  # of an eigenvalue, against the largest: comparisons that say the same
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family of comparisons, adjusted together.
+
+    adjusted: a p value for each comparison. critical: the two-sided quantile of the normal
+    distribution that a comparison of the family must pass, for an interval or a power.
+    """
+
+    adjusted: tuple[float, ...]
+    critical: float
+
+
+def adjust(
+    chances: Sequence[float], totals: Floats | None, *, how: Adjust = "maxt", seed: int = 0
+) -> Family:
+    """Adjust the p values of a family of comparisons; no adjusted p is below its own.
+
+    "maxt": the step-down test of the largest statistic (Westfall & Young 1993, algorithm 2.8),
+    with strong control of the family-wise error; it needs `totals` (clusters, comparisons).
+    "holm": Holm 1979. "bh": the false discovery rate of Benjamini & Hochberg 1995. "none".
+    """
+    if not len(chances):
+        return Family((), _normal(0.05))
+    if how == "maxt" and totals is not None and len(chances) > 1:
+        found, critical = max_t(totals, seed=seed)
+        return Family(_no_less(found.tolist(), chances), max(critical, _normal(0.05)))
+    if how in ("holm", "maxt"):
+        return Family(tuple(holm(chances)), _normal(0.05 / len(chances)))
+    if how == "bh":
+        return Family(tuple(benjamini_hochberg(chances)), _normal(0.05))
+    return Family(tuple(chances), _normal(0.05))
+
+
+def max_t(totals: Floats, *, seed: int = 0, draws: int = DRAWS) -> tuple[Floats, float]:
+    """The step-down p of each comparison, and the 95 % quantile of the largest statistic.
+
+    A statistic is a comparison's sum over the root of its sum of squares, which no sign changes.
+    """
+    blocks = in_blocks(totals, seed=seed)
+    scale = np.sqrt((blocks**2).sum(axis=0))
+    units = np.divide(blocks, scale, out=np.zeros_like(blocks), where=scale > _NONE)
+    observed = np.abs(units.sum(axis=0))
+    order = np.argsort(-observed, kind="stable")
+    drawn = np.abs(_flipped(units[:, order], seed=seed, draws=draws))
+    # The largest of those not yet rejected: from the smallest statistic upwards.
+    largest = np.maximum.accumulate(drawn[:, ::-1], axis=1)[:, ::-1]
+    beyond = (largest >= observed[order] * (1 - 1e-6) - 1e-9).sum(axis=0)
+    steps = np.maximum.accumulate((1 + beyond) / (1 + draws))
+    found = np.empty(len(order))
+    found[order] = steps
+    return found, float(np.quantile(largest[:, 0], 0.95))
+
+
+@dataclass(frozen=True, slots=True)
+class Wald:
+    """A test whether all comparisons are zero; p is 1 where no cluster differs in any."""
+
+    statistic: float
+    freedom: int
+    p: float
+
+
+def wald(totals: Floats, *, seed: int = 0, clusters: int | None = None) -> Wald:
+    """Test whether all comparisons are zero, by their sums in the metric of their covariance.
+
+    The covariance is that of clusters under no difference: the sum of the outer products of
+    their rows. Comparisons that follow from others, or in which no cluster differs, count in no
+    degree of freedom. p by the same random signs as in `max_t`; by the chi-squared limit with
+    1,000 clusters or more and 50 or more for each degree of freedom. `clusters`: their number,
+    if `totals` are those of blocks.
+    """
+    return walds([totals], seed=seed, clusters=clusters)[0]
+
+
+def walds(
+    several: Sequence[Floats], *, seed: int = 0, draws: int = DRAWS, clusters: int | None = None
+) -> list[Wald]:
+    """The Wald test of each array of totals, all from one set of random signs."""
+    units = [_standardised(in_blocks(totals, seed=seed)) for totals in several]
+    observed = [float((one.sum(axis=0) ** 2).sum()) for one in units]
+    drawn = _flipped(np.hstack(units), seed=seed, draws=draws) ** 2
+    ends = np.cumsum([0, *(one.shape[1] for one in units)])
+    found = []
+    for totals, statistic, begin, end in zip(several, observed, ends, ends[1:], strict=False):
+        freedom = int(end - begin)
+        if (clusters or len(totals)) >= max(_MANY, 50 * freedom):
+            p = _chi_squared(statistic, freedom)
+        else:
+            beyond = drawn[:, begin:end].sum(axis=1) >= statistic * (1 - 1e-6) - 1e-9
+            p = (1 + int(beyond.sum())) / (1 + draws)
+        found.append(Wald(statistic, freedom, p))
+    return found
+
+
+def _standardised(totals: Floats) -> Floats:
+    """Columns without the comparisons' covariance, of which signs leave the squares alike."""
+    values, vectors = np.linalg.eigh(totals.T @ totals)
+    kept = values > _ALIKE * max(float(values.max(initial=0.0)), _NONE)
+    found: Floats = totals @ (vectors[:, kept] / np.sqrt(values[kept]))
+    return found
+
+
+def _chi_squared(statistic: float, freedom: int) -> float:
+    from scipy.special import chdtrc
+
+    return float(chdtrc(freedom, statistic)) if freedom else 1.0
+
+
+def block_of(clusters: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
+    """The block of each cluster, at most 2,000, drawn at random where there are more clusters.
+
+    A block has a sign like one cluster, so that many clusters take no more time than some.
+    """
+    if clusters <= _MOST_BLOCKS:
+        return np.arange(clusters)
+    return np.random.default_rng([seed, 5]).permutation(clusters) % _MOST_BLOCKS
+
+
+def in_blocks(totals: Floats, *, seed: int = 0) -> Floats:
+    """The totals of blocks of clusters."""
+    if len(totals) <= _MOST_BLOCKS:
+        return np.asarray(totals, np.float64)
+    blocks = block_of(len(totals), seed=seed)
+    order = np.argsort(blocks, kind="stable")
+    starts = np.searchsorted(blocks[order], np.arange(_MOST_BLOCKS))
+    found: Floats = np.add.reduceat(totals[order], starts, axis=0)
+    return found
+
+
+def max_of_normals(
+    influences: Floats, freedom: float, *, seed: int = 0, two_sided: bool = True
+) -> float:
+    """The 95 % quantile of the largest of several estimates over their standard errors.
+
+    `influences` (clusters, estimates): what each cluster adds to each estimate, of which the
+    products are their covariance. The estimates are multivariate t with `freedom` degrees: a
+    band of that many standard errors holds all of them at once (Hothorn, Bretz & Westfall 2008).
+    """
+    from scipy.special import stdtrit
+
+    generator = np.random.default_rng([seed, 9])
+    covariance = influences.T @ influences
+    scale = np.sqrt(np.diag(covariance))
+    kept = scale > _NONE
+    if not kept.any():
+        return float(stdtrit(max(1.0, freedom), 0.975 if two_sided else 0.95))
+    correlation = covariance[np.ix_(kept, kept)] / np.outer(scale[kept], scale[kept])
+    values, vectors = np.linalg.eigh(correlation)
+    drawn = generator.normal(size=(DRAWS, len(values))) @ (vectors * np.sqrt(values.clip(0))).T
+    drawn /= np.sqrt(generator.chisquare(max(1.0, freedom), DRAWS) / max(1.0, freedom))[:, None]
+    largest = (np.abs(drawn) if two_sided else drawn).max(axis=1)
+    return float(np.quantile(largest, 0.95))
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """p values adjusted for multiple testing (Holm 1979), in the given order."""
+    adjusted = [0.0] * len(chances)
+    highest = 0.0
+    for rank, place in enumerate(sorted(range(len(chances)), key=lambda i: chances[i])):
+        highest = max(highest, min(1.0, (len(chances) - rank) * chances[place]))
+        adjusted[place] = highest
+    return adjusted
+
+
+def benjamini_hochberg(chances: Sequence[float]) -> list[float]:
+    """p values adjusted for the false discovery rate (Benjamini & Hochberg 1995)."""
+    from scipy.stats import false_discovery_control
+
+    found: list[float] = false_discovery_control(np.asarray(chances, np.float64)).tolist()
+    return found
+
+
+def _flipped(units: Floats, *, seed: int, draws: int) -> npt.NDArray[np.float32]:
+    """The sums of the rows with random signs, (draws, columns)."""
+    generator = np.random.default_rng([seed, 6])
+    rows, columns = units.shape
+    single, total = units.astype(np.float32), units.sum(axis=0).astype(np.float32)
+    width, at_once = (rows + 7) // 8, max(1, 8_000_000 // max(1, rows))
+    found = np.empty((draws, columns), np.float32)
+    for begin in range(0, draws, at_once):
+        now = min(at_once, draws - begin)
+        bits = np.frombuffer(generator.bytes(now * width), np.uint8).reshape(now, width)
+        plus = np.unpackbits(bits, axis=1, count=rows).astype(np.float32)
+        found[begin : begin + now] = 2 * (plus @ single) - total
+    return found
+
+
+def _no_less(adjusted: Sequence[float], chances: Sequence[float]) -> tuple[float, ...]:
+    return tuple(max(pair) for pair in zip(adjusted, chances, strict=True))
+
+
+def _normal(level: float) -> float:
+    return NormalDist().inv_cdf(1 - level / 2)

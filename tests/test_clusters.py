@@ -1,0 +1,124 @@
+"""`--cluster`: items of one slide, donor or plate are not independent on other images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mubench_gen.errors import SettingError
+from mubench_gen.scores.clusters import Clustering
+from mubench_gen.scores.score import Scores, score
+
+from .conftest import Here
+from .spine import make_row, write_data
+
+
+def records(
+    slides: int = 20, images: int = 10, *, seed: int = 1, correlation: float = 0.2
+) -> list[dict[str, Any]]:
+    """A right or wrong answer to each image; those of a slide are alike."""
+    drawn = np.random.default_rng(seed)
+    about = 1 / correlation - 1
+    chances = drawn.beta(0.5 * about, 0.5 * about, slides)
+    return [
+        record(f"{slide}-{image}", slide, right=bool(drawn.random() < chances[slide]))
+        for slide in range(slides)
+        for image in range(images)
+    ]
+
+
+def record(image: str, slide: int | None, *, right: bool, prompt: str = "p") -> dict[str, Any]:
+    return {
+        "id": f"{image}/{prompt}/parse/given/0", "item": image, "image_sha256": None,
+        "image_id": image, "dataset": "d", "task": "t", "prompt": prompt, "readout": "parse",
+        "options": ["a", "b"], "gold": 0, "choice": 0 if right else 1, "status": "answered",
+        "correct": right, "rule": "label", "order": [0, 1], "scores": None,
+        "meta": {} if slide is None else {"slide": slide},
+    }  # fmt: skip
+
+
+def width(found: Scores) -> float:
+    low, high = found.pooled.ci95 or (0, 0)
+    return high - low
+
+
+def test_the_interval_by_slide_holds_the_truth_where_that_by_image_does_not() -> None:
+    held = {"image": 0, "slide": 0}
+    for seed in range(150):
+        made = records(seed=seed)
+        for field in held:
+            low, high = score(made, Clustering([field])).pooled.ci95 or (0, 0)
+            held[field] += low <= 0.5 <= high
+    assert held["slide"] / 150 >= 0.92
+    assert held["image"] / 150 < 0.85
+
+
+def test_the_number_of_slides_is_told_and_what_they_are_worth() -> None:
+    pooled = score(records(), Clustering(["slide"])).pooled
+    assert pooled.clusters == 20
+    assert pooled.worth == pytest.approx(20)
+    few = score(records(slides=4), Clustering(["slide"])).pooled
+    assert any("slide" in caution for caution in few.cautions)
+
+
+def test_a_row_without_the_field_is_clustered_by_its_image() -> None:
+    made = [*records(slides=5), *(record(f"x{i}", None, right=True) for i in range(7))]
+    assert score(made, Clustering(["slide"])).pooled.clusters == 12
+
+
+def test_two_fields_count_what_either_has_in_common() -> None:
+    made = [
+        record(f"{image}", None, right=bool((image + at) % 3), prompt=prompt)
+        for image in range(30)
+        for at, prompt in enumerate("abcdef")
+    ]
+    by_image, by_prompt = (score(made, Clustering([f])) for f in ("image", "prompt"))
+    both = score(made, Clustering(["image", "prompt"]))
+    assert width(both) >= max(width(by_image), width(by_prompt))
+    with pytest.raises(SettingError, match="one field or two"):
+        Clustering(["a", "b", "c"])
+
+
+def test_a_task_can_name_the_field_and_the_flag_wins() -> None:
+    made = records()
+    assert score(made, Clustering((), {"t": "slide"})).pooled.clusters == 20
+    assert score(made, Clustering(["image"], {"t": "slide"})).pooled.clusters == 200
+
+
+@pytest.fixture
+def slides(tmp_path: Path) -> Path:
+    rows = [make_row(number, slide=f"s{number % 3}", dataset="wards") for number in range(12)]
+    return write_data(tmp_path / "slides", rows)
+
+
+def test_every_command_takes_the_flag_and_says_which_fields_there_are(
+    here: Here, slides: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    done = here(
+        "eval", "--plugin", "echo", "--data", slides, "--tasks", "modality", "--run-dir", run,
+        "--cluster", "slide", "--json",
+    )  # fmt: skip
+    found = json.loads(done.out)["scores"]
+    assert found["clustered"] == ["slide"]
+    assert found["inference"]["pooled"]["clusters"] == 3
+    assert json.loads(here("report", run, "--json").out)["scores"]["clustered"] == ["slide"]
+    by_image = json.loads(here("report", run, "--json", "--cluster", "image").out)["scores"]
+    assert by_image["inference"]["pooled"]["clusters"] == 12
+    failed = here("report", run, "--cluster", "slyde")
+    assert failed.code == 2
+    assert "slide" in failed.err
+    assert "no record has such a field" in failed.err
+    other = tmp_path / "other"
+    here("eval", "--plugin", "echo", "--data", slides, "--tasks", "modality", "--run-dir", other,
+         "--control", "shuffled")  # fmt: skip
+    compared = here("compare", run, other, "--intersection", "--cluster", "slide", "--json")
+    assert compared.code == 0, compared.err
+    document = json.loads(compared.out)
+    assert document["differences"][0]["images"] == 3
+    assert "Clustered by slide" in document["notes"]
+    assert here("compare", run, other, "--cluster", "slyde").code == 2
