@@ -22,8 +22,8 @@ from .helpers.plugin import write_plugin
 Here = Callable[..., Outcome]
 
 COMMANDS = [
-    "eval", "tasks", "prompts", "plugins", "data", "score", "report", "compare", "choose", "ablate",
-    "merge", "sweep", "doctor",
+    "eval", "tasks", "prompts", "plugins", "data", "score", "report", "view", "runs", "compare",
+    "choose", "ablate", "merge", "sweep", "doctor",
 ]  # fmt: skip
 SUBCOMMANDS = ["prompts show", "plugins show", "data info", "data prepare"]
 SLOW = ("-o", "delay=0.01", "--batch-size", "4")
