@@ -210,7 +210,10 @@ def _export(runs: Sequence[Run], wanted: Wanted) -> None:
         metrics = chosen(wanted.metric)
         beside = len(runs) > 1 and not wanted.each and form.plugin is None
         if beside and form.export.name in FORMATS:
-            write_boards(form.export.name, runs, content, by=wanted.by, metrics=metrics)
+            write_boards(
+                form.export.name, runs, content, by=wanted.by, metrics=metrics,
+                adjust=wanted.adjust,
+            )  # fmt: skip
         else:
             form.write(reported(runs, wanted.by, metrics), content)
         content.seek(0)
@@ -233,7 +236,9 @@ def _write_figure(paths: Sequence[Path], runs: Sequence[Run], wanted: Wanted) ->
 
     options = pairs(wanted.options)
     kind = str(wanted.figure)
-    write_figure(kind, paths, runs, out=wanted.out, by=wanted.by, options=options)
+    write_figure(
+        kind, paths, runs, out=wanted.out, by=wanted.by, options=options, adjust=wanted.adjust
+    )
 
 
 def _published(runs: Sequence[Run], *, as_json: bool) -> None:
@@ -264,7 +269,8 @@ def _print_tables(runs: Sequence[Run], wanted: Wanted) -> None:
         show(runs, wanted.group, adjust=wanted.adjust)
         if not wanted.by:
             return
-    show_runs(runs, by=wanted.by, metrics=chosen(wanted.metric), each=wanted.each)
+    metrics = chosen(wanted.metric)
+    show_runs(runs, by=wanted.by, metrics=metrics, each=wanted.each, adjust=wanted.adjust)
     for against in against_controls(runs):
         say(against.sentence())
 
@@ -285,7 +291,7 @@ def _print_json(runs: Sequence[Run], wanted: Wanted) -> None:
                 field: {value: asdict(score) for value, score in groups.items()}
                 for field, groups in one.items()
             }
-    document = summaries_document(runs, summaries, by=wanted.by)
+    document = summaries_document(runs, summaries, by=wanted.by, adjust=wanted.adjust)
     if controls := [one.as_dict() for one in against_controls(runs)]:
         document = {**document, "against_controls": controls}
     if wanted.group is not None:
