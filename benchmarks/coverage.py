@@ -103,8 +103,9 @@ def shares(replicates: int) -> None:
                     for r, (h, c) in zip(GRID[3], row, strict=True)
                     if not 0.93 <= h <= 0.975]  # fmt: skip
     bare = [cell for cell in outside if cell[-1] < 0.5]
-    print(f"{math.prod(map(len, GRID))} cells; {len(outside)} hold less than 93 % or more than 97.5 %, of which "
-          f"{len(bare)} with a caution beside fewer than half of the intervals:")  # fmt: skip
+    print(f"{math.prod(map(len, GRID))} cells; {len(outside)} hold less than 93 % or more than "
+          f"97.5 %, of which {len(bare)} with a caution beside fewer than half of the "
+          "intervals:")  # fmt: skip
     for kind, images, share, correlation, held, cautioned in bare:
         print(f"  {kind}, {images} images, share {share}, correlation {correlation}: "
               f"{100 * held:.1f} ({100 * cautioned:.0f})")  # fmt: skip

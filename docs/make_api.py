@@ -47,7 +47,8 @@ SECTIONS = {
     ),
     "Beside models": ("Transform", "Metric", "Export", "Judge", "Unread", "Section"),
     "Evaluate and read": (
-        "evaluate", "load_run", "Run", "frames", "parse_answer", "Answer", "paper_compat",
+        "evaluate", "load_run", "Run", "frames", "load_study", "StoredStudy", "parse_answer",
+        "Answer", "paper_compat",
     ),
     "Errors": (
         "MubenchError", "UsageError", "SettingError", "PluginError", "DefinitionError",

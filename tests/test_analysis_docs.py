@@ -20,10 +20,11 @@ def test_the_blocks_run_one_after_the_other(
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     blocks = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:  # on a few images: those of the demo take a minute to draw
         exec(block.replace('plugin="echo"', f'plugin="echo", data={str(data)!r}'), names)
     printed = capsys.readouterr().out
     assert "is right and the other is not" in printed
     assert "letter" in printed
+    assert (tmp_path / "dots.pdf").read_bytes().startswith(b"%PDF-")
     assert (tmp_path / "report.html").stat().st_size > 50_000

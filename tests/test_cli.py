@@ -25,7 +25,10 @@ COMMANDS = [
     "eval", "tasks", "prompts", "plugins", "data", "score", "report", "view", "runs", "compare",
     "choose", "ablate", "merge", "sweep", "doctor",
 ]  # fmt: skip
-SUBCOMMANDS = ["prompts show", "plugins show", "data info", "data prepare"]
+SUBCOMMANDS = [
+    "prompts show", "plugins show", "data info", "data prepare", "runs verify", "runs rerun",
+    "runs pack", "runs export", "runs import",
+]  # fmt: skip
 SLOW = ("-o", "delay=0.01", "--batch-size", "4")
 COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|9[0-7]|38)[0-9;]*m")
 

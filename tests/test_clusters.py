@@ -122,3 +122,41 @@ def test_every_command_takes_the_flag_and_says_which_fields_there_are(
     assert document["differences"][0]["images"] == 3
     assert "Clustered by slide" in document["notes"]
     assert here("compare", run, other, "--cluster", "slyde").code == 2
+
+
+def test_a_study_is_clustered_by_the_field_that_was_asked_for(
+    here: Here, slides: Path, tmp_path: Path
+) -> None:
+    asked = ("ablate", "--plugin", "echo", "--data", slides, "--tasks", "modality",
+             "--prompt", "paper,letter", "--json")  # fmt: skip
+    by_slide = here(*asked, "--run-dir", tmp_path / "a", "--cluster", "slide")
+    (model,) = json.loads(by_slide.out)["results"]["models"]
+    by_image = here(*asked, "--run-dir", tmp_path / "b")
+    (other,) = json.loads(by_image.out)["results"]["models"]
+
+    def width(found: dict[str, Any]) -> float:
+        low, high = found["cells"][0]["ci95"]
+        return float(high - low)
+
+    assert width(model) > width(other)
+    assert model["effects"]["images"] == 3
+    assert other["effects"]["images"] == 12
+    failed = here(*asked, "--run-dir", tmp_path / "c", "--cluster", "slyde")
+    assert failed.code == 2
+    assert "slide" in failed.err
+
+
+def test_a_task_file_beside_the_data_names_the_field(
+    here: Here, slides: Path, tmp_path: Path
+) -> None:
+    (slides / "tasks").mkdir()
+    told = 'title = "Modality"\ngroup = "own"\nquestion = "modality"\n'
+    (slides / "tasks" / "ward.toml").write_text(told + 'cluster = "slide"\n')
+    asked = ("eval", "--plugin", "echo", "--data", slides, "--tasks", "ward", "--run-dir",
+             tmp_path / "run", "--json")  # fmt: skip
+    found = json.loads(here(*asked).out)["scores"]
+    assert found["inference"]["pooled"]["clusters"] == 3
+    assert any("slide" in caution for caution in found["inference"]["pooled"]["cautions"])
+    (slides / "tasks" / "ward.toml").write_text(told)  # no part of the task's digest
+    resumed = here(*asked)
+    assert resumed.code == 0, resumed.err

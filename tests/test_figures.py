@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mubench_gen.report.figures.drawing import format_of
 from mubench_gen.report.figures.intervals import Group, Mark, interval_dots
 from mubench_gen.report.figures.palette import VARIABLES
 from mubench_gen.report.figures.squares import Step
+from mubench_gen.report.html.rendering import FOLDER
 
 from .conftest import Here
 from .spine import make_row, write_data
@@ -150,3 +152,12 @@ def test_a_stored_study_is_loaded_with_its_runs_and_draws_its_effects(
         study.plot("frontier")
     with pytest.raises(RunFolderError, match="holds no study and no sweep"):
         mubench_gen.load_study(tmp_path)
+
+
+def test_the_colours_of_figures_are_those_of_the_page() -> None:
+    style = (FOLDER / "page.css").read_text("utf-8").partition("@media")[0]
+    stated = dict(re.findall(r"(--[a-z0-9]+): (#[0-9a-f]{6})", style))
+    for colour, name in VARIABLES.items():
+        assert name in stated
+        if name != "--shade":  # by one bit another, to be told from --c1
+            assert stated[name] == colour

@@ -13,7 +13,7 @@ NAMES = [
     "MubenchError", "Options", "PluginError", "ReadText", "Reply", "Request", "Run",
     "RunFolderError", "Runtime", "Sampling", "Scoring", "Section", "SettingError", "StreamingModel",
     "Text", "Transform", "Unread", "UsageError", "__version__", "evaluate", "frames",
-    "hookimpl", "load_run", "paper_compat", "parse_answer",
+    "hookimpl", "load_run", "load_study", "paper_compat", "parse_answer", "StoredStudy",
 ]  # fmt: skip
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
+import sqlite3
 import zipfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mubench_gen
 from mubench_gen import Export
@@ -107,6 +109,7 @@ def test_the_hub_gets_a_yaml_file_a_run_and_the_line_that_uploads_it(
 ) -> None:
     told = here("runs", "export", run.dir, "--to", "hf", "-o", "dataset=org/cells", "--out", "hub")
     (path,) = Path("hub/.eval_results").iterdir()
+    yaml = pytest.importorskip("yaml")
     upload = f"hf upload org/leaky hub/.eval_results/{path.name} .eval_results/{path.name}"
     assert f"{upload} --create-pr" in told.out
     entries = yaml.safe_load(path.read_text("utf-8"))
@@ -179,6 +182,34 @@ def test_no_secret_and_no_private_path_leaves_in_any_format(
         packed = b"".join(map(archive.read, archive.namelist()))
     assert CANARY.encode() not in packed
     assert b"/home/somebody" not in packed
+
+
+def test_croissant_describes_the_data_of_a_run(
+    here: Here, run: mubench_gen.Run, cells: Path
+) -> None:
+    out = written(here, run, "croissant", "-o", "cite=Nobody, 2026", out="cells/croissant.json")
+    document = json.loads(out.read_text("utf-8"))
+    rows = next(one for one in document["distribution"] if one["@type"] == "cr:FileObject")
+    assert rows["sha256"] == hashlib.sha256((cells / rows["contentUrl"]).read_bytes()).hexdigest()
+    assert document["license"] == "CC0"
+    reader = pytest.importorskip("mlcroissant")
+    found = reader.Dataset(str(out))
+    assert not found.metadata.issues.errors
+    assert len(list(found.records("rows"))) == 3
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_trackio_gets_scores_and_a_table_of_items(here: Here, run: mubench_gen.Run) -> None:
+    if find_spec("trackio") is None:  # an import would fix its folder
+        pytest.skip("trackio is not installed")
+    out = written(here, run, "trackio", "-o", "project=cells")
+    with contextlib.closing(sqlite3.connect(out / "cells.db")) as project:
+        ((logged,),) = project.execute("select metrics from metrics").fetchall()
+    document = json.loads(logged)
+    assert document["accuracy"] == run.scores.pooled.accuracy
+    assert len(document["items"]["_value"]) == run.scores.pooled.n
+    content = b"".join(files(out))
+    assert not any(one.encode() in content for one in (CANARY, str(run.dir.parent)))
 
 
 def test_nothing_is_overwritten_and_nothing_half_written_is_left(

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 import mubench_gen
+from mubench_gen.runs.interchange.logs import choices
+from mubench_gen.runs.interchange.logs.log import NotAskedHere
 
 from .conftest import Here
 from .interchange.made.items import ITEMS, picture, write
@@ -368,3 +370,52 @@ def test_no_key_of_a_server_is_in_a_fixture() -> None:
     copied = [path for path in LOGS.rglob("*") if path.is_file()]
     assert copied
     assert not any(b"sk-canary" in path.read_bytes() for path in copied)
+
+
+def test_right_answers_are_found_as_logs_spell_them() -> None:
+    options = ["3", "1", "7"]
+    assert choices.gold_of({}, options, "1") == 1  # an option's text
+    assert choices.gold_of({}, options, "1", by_index=True) == 1
+    assert choices.gold_of({}, options, "0") == 0
+    assert choices.gold_of({}, options, "3") == 0
+    assert choices.gold_of({}, options, "(C)") == 2
+    assert choices.gold_of({"answer": 2}, ["a", "b", "c"]) == 2
+    arc = {"choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answerKey": "1"}
+    assert choices.options_of(arc) == ("x", "y")
+    assert choices.gold_of(arc, ("x", "y")) == 0
+    for answer in ("z", None, ["A", "B"], True, 5, -1):
+        with pytest.raises(NotAskedHere):
+            choices.gold_of({}, ["x", "y"], answer)
+
+
+@pytest.mark.parametrize(
+    "doc",
+    [
+        {"options": ["x", "y"]},
+        {"options": "['x', 'y']"},
+        {"choices": '["x", "y"]'},
+        {"choices": {"A": "x", "B": "y"}},
+        {"A": "x", "B": "y", "C": "", "D": None},
+        {},
+    ],
+)
+def test_options_are_found_as_logs_spell_them(doc: dict[str, Any]) -> None:
+    assert choices.options_of(doc, "Which?\n(A) x\n(B) y\nAnswer:") == ("x", "y")
+
+
+def test_a_list_of_another_question_in_the_prompt_is_not_this_ones() -> None:
+    prompt = "Which?\nA. old\nB. older\nAnswer: A\n\nAnd now?\n1) x\n2) y\n3) z"
+    assert choices.listed_options(prompt) == ("x", "y", "z")
+    assert choices.labels_of(prompt, ("x", "y", "z")) == ("1", "2", "3")
+
+
+def test_questions_that_share_a_name_are_items_of_their_own(here: Here, tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "question": q, "options": ["x", "y"], "answer": 0, "reply": "A"}
+        for q in ("One?", "Two?", "One?")
+    ]
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = imported(here, path, "--map", "reply=reply")
+    items = [(r["item"], r["id"].rpartition("/")[2]) for r in run.records()]
+    assert items == [("mine/1/mine", "0"), ("mine/1#2/mine", "0"), ("mine/1/mine", "1")]

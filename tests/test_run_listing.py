@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from mubench_gen.errors import SettingError
+from mubench_gen.plan.again import settings_again
 from mubench_gen.storage.records import read_records, to_line
 from mubench_gen.storage.run_folder import read_manifest, write_manifest
 
@@ -221,3 +223,14 @@ def test_a_check_of_some_items_says_how_many_replies_agree_and_keeps_no_run(
     assert changed.code == 1
     assert "0 of 4 replies agree" in changed.out
     assert sorted(tmp_path.rglob("records.jsonl")) == before
+
+
+def test_a_run_of_a_sweep_or_of_a_study_with_a_budget_is_not_asked_again_by_itself(
+    run: Path,
+) -> None:
+    manifest = read_manifest(run)
+    swept = {**manifest, "sessions": [{"model": {"interpolation": {"alpha": "0.5"}}}]}
+    drawn = {**manifest, "settings": {**manifest["settings"], "budget": 100}}
+    for one in (swept, drawn):
+        with pytest.raises(SettingError, match="own command again"):
+            settings_again(one)

@@ -154,3 +154,16 @@ def test_verbose_shows_where_an_error_comes_from(here: Here) -> None:
     assert done.code == 2
     assert "\nTraceback" in f"\n{done.err}"
     assert "mubench-gen: " in done.err.splitlines()[-1]
+
+
+def test_a_plan_of_a_sweep_counts_items_and_asks_nothing(here: Here, cells: Path) -> None:
+    pytest.importorskip("transformers")
+    done = here(
+        "sweep", "--plugin", "tiny", "--base", "clip", "--finetuned", "clip-finetuned", "--alpha",
+        "0,0.5,1", "--in-domain", "modality", "--prompt", "caption-question", "--data", cells,
+        "--plan", "--json", "--run-dir", "s",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.document["items"] == {"0": 6, "0.5": 6, "1": 6}
+    assert done.document["total"] == 18
+    assert not Path("s").exists()

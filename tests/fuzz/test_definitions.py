@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from tests.helpers.mutations import assert_survives, mutated
 
-from mubench_gen.ablation.studyfolder import runs_of
 from mubench_gen.engines.server.options import read_server_options
 from mubench_gen.errors import DefinitionError, RunFolderError, SettingError, UsageError
 from mubench_gen.model import Checkpoint
@@ -17,6 +16,7 @@ from mubench_gen.plan.settings import make_settings, read_config
 from mubench_gen.prompts import template_process
 from mubench_gen.prompts.render import load_prompt, render
 from mubench_gen.prompts.template_process import Limits, TemplateProcess
+from mubench_gen.runs.studies import runs_of
 from mubench_gen.storage.paths import definitions
 from mubench_gen.storage.run_folder import differences, read_manifest
 from mubench_gen.tasks.task import load_task

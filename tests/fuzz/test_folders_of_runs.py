@@ -10,8 +10,8 @@ from tests.conftest import Here
 from tests.helpers.command import Command
 from tests.helpers.mutations import assert_survives, mutated
 
-from mubench_gen.ablation.studyfolder import STUDY, runs_of
 from mubench_gen.errors import RunFolderError
+from mubench_gen.runs.studies import STUDY, runs_of
 
 ASKED = ("--in-domain", "demo-texture", "--tasks", "demo-texture,modality", "--limit", "2")
 DOCUMENT = {

@@ -307,7 +307,7 @@ def test_folders_of_runs_studies_and_sweeps_are_searched(
     [
         (["nowhere"], "nowhere: there is no such folder"),
         (["empty"], "empty: holds no run"),
-        (["notes.txt"], "notes.txt: is a file"),
+        (["notes.txt"], "notes.txt is neither a run's folder nor a pack"),
         ([], "There is no folder runs, studies or sweeps here"),
         (["empty", "--port", "70000"], "70000"),
     ],
@@ -351,7 +351,9 @@ def test_ctrl_c_ends_it_with_130(here: Here, study: Study, monkeypatch: pytest.M
     assert done.code == 130
     assert done.out.strip() == opened[0]
     assert opened[0].startswith("http://127.0.0.1:")
-    assert here("view", study.runs[0].dir, "--no-browser").code == 130
+    told = here("view", study.runs[0].dir, "--no-browser", "--json")
+    assert told.code == 130
+    assert json.loads(told.out)["runs"] == [str(study.runs[0].dir)]
     assert len(opened) == 1
 
 

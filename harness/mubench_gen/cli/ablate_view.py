@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mubench_gen.cli.tables import print_table
-from mubench_gen.console.numbers import ADJUSTED, Shares, p_value, percent
+from mubench_gen.console.numbers import Shares, p_value, percent
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
@@ -307,11 +307,11 @@ def _notes(grid: Grid, one: ModelFindings) -> Iterable[str]:
 
 
 def _tested(adjust: str) -> str:
-    how = "Holm" if adjust in ("maxt", "holm") else ADJUSTED[adjust]
+    how = {"bh": "by Benjamini & Hochberg", "none": "not at all"}.get(adjust, "by Holm")
     return (
         "p: a Wald test that the source has no effect on the means of all such items, with the "
         "covariance between images; model × FACTOR: that the factor moves all models alike. "
-        f"Adjusted over the table's sources: {how}."
+        f"Adjusted over the table's sources {how}."
     )
 
 

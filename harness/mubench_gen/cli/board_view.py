@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mubench_gen.console.formats import TextTable
     from mubench_gen.console.tables import Sheet
     from mubench_gen.runs.results import Run
+    from mubench_gen.scores.joint import Adjust
     from mubench_gen.scores.metrics import ChosenMetric
 
 _PLAIN = 0  # no width
@@ -24,6 +25,7 @@ def show_runs(
     by: Sequence[str] = (),
     metrics: Sequence[ChosenMetric] = (),
     each: bool = False,
+    adjust: Adjust = "maxt",
 ) -> None:
     """Print the board of several runs; the own table of one run, or of `each`."""
     from mubench_gen.compare.board import boards
@@ -32,7 +34,7 @@ def show_runs(
     if each or len(runs) == 1:
         print_report(runs, by=by, metrics=metrics)
         return
-    for number, board in enumerate(boards(runs, by=by or None)):
+    for number, board in enumerate(boards(runs, by=by or None, adjust=adjust)):
         if number:
             say("")
         show_board(board)
@@ -40,14 +42,18 @@ def show_runs(
 
 
 def summaries_document(
-    runs: Sequence[Run], summaries: Sequence[dict[str, Any]], *, by: Sequence[str] = ()
+    runs: Sequence[Run],
+    summaries: Sequence[dict[str, Any]],
+    *,
+    by: Sequence[str] = (),
+    adjust: Adjust = "maxt",
 ) -> dict[str, Any]:
     """What `--json` prints: the summary of one run, or those of several with their boards."""
     from mubench_gen.compare.board import boards
 
     if len(summaries) == 1:
         return summaries[0]
-    found = [board.as_dict() for board in boards(runs, by=by or None)]
+    found = [board.as_dict() for board in boards(runs, by=by or None, adjust=adjust)]
     return {"runs": list(summaries), "boards": found}
 
 
@@ -100,7 +106,7 @@ def _sheet(table: TextTable) -> Sheet:
 
     from mubench_gen.console.tables import as_sheet
 
-    return replace(as_sheet(table), folds=True, spare=("majority", "items", "chance"))
+    return replace(as_sheet(table), folds=True, spare=("majority", "n", "chance"))
 
 
 def _show_table(table: TextTable) -> None:

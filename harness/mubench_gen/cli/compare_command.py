@@ -102,6 +102,7 @@ def command(
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
     from mubench_gen.runs.results import load_run
+    from mubench_gen.runs.studies import runs_in
     from mubench_gen.scores.metadata import split_fields
 
     if all_pairs and base_pairs:
@@ -111,7 +112,7 @@ def command(
     if wanted.planning and not runs:
         show_assumed(wanted, as_json=as_json)
         return
-    loaded = [load_run(path, cluster=cluster) for path in runs]
+    loaded = [load_run(path, cluster=cluster) for path in runs_in(runs)]
     metrics, missing = metrics_of_all(loaded, metric)
     with results_only():
         found = compare(

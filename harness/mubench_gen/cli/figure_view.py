@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mubench_gen.runs.results import Run
+    from mubench_gen.scores.joint import Adjust
 
 _OPTIONS = ("task", "width")
 _MM = 25.4  # in an inch
@@ -22,6 +23,7 @@ def write_figure(
     out: Path | None,
     by: Sequence[str],
     options: Mapping[str, str],
+    adjust: Adjust = "maxt",
 ) -> None:
     """Write the figure of these runs, studies and sweeps. SettingError for what does not fit."""
     from mubench_gen.console.notes import note
@@ -48,6 +50,7 @@ def write_figure(
             effects=effects_of(studies),
             steps=steps_of(studies),
             tasks=tasks,
+            adjust=adjust,
             width=_inches(options["width"]) if "width" in options else COLUMN,
         ),
     )

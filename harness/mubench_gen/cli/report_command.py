@@ -14,7 +14,7 @@ from mubench_gen.cli.inference_options import adjust_option, margin_option
 from mubench_gen.cli.metric_option import chosen, metric_option
 from mubench_gen.cli.report_options import Wanted, check
 from mubench_gen.cli.user_path import PATH, expanded
-from mubench_gen.console.outlet import give
+from mubench_gen.console.outlet import give, say
 
 if TYPE_CHECKING:
     from mubench_gen.runs.results import Run
@@ -210,7 +210,10 @@ def _export(runs: Sequence[Run], wanted: Wanted) -> None:
         metrics = chosen(wanted.metric)
         beside = len(runs) > 1 and not wanted.each and form.plugin is None
         if beside and form.export.name in FORMATS:
-            write_boards(form.export.name, runs, content, by=wanted.by, metrics=metrics)
+            write_boards(
+                form.export.name, runs, content, by=wanted.by, metrics=metrics,
+                adjust=wanted.adjust,
+            )  # fmt: skip
         else:
             form.write(reported(runs, wanted.by, metrics), content)
         content.seek(0)
@@ -233,7 +236,9 @@ def _write_figure(paths: Sequence[Path], runs: Sequence[Run], wanted: Wanted) ->
 
     options = pairs(wanted.options)
     kind = str(wanted.figure)
-    write_figure(kind, paths, runs, out=wanted.out, by=wanted.by, options=options)
+    write_figure(
+        kind, paths, runs, out=wanted.out, by=wanted.by, options=options, adjust=wanted.adjust
+    )
 
 
 def _published(runs: Sequence[Run], *, as_json: bool) -> None:
@@ -256,6 +261,7 @@ def _print(runs: Sequence[Run], wanted: Wanted) -> None:
 
 def _print_tables(runs: Sequence[Run], wanted: Wanted) -> None:
     from mubench_gen.cli.board_view import show_runs
+    from mubench_gen.report.controls import against_controls
 
     if wanted.group is not None:
         from mubench_gen.cli.group_view import show
@@ -263,13 +269,17 @@ def _print_tables(runs: Sequence[Run], wanted: Wanted) -> None:
         show(runs, wanted.group, adjust=wanted.adjust)
         if not wanted.by:
             return
-    show_runs(runs, by=wanted.by, metrics=chosen(wanted.metric), each=wanted.each)
+    metrics = chosen(wanted.metric)
+    show_runs(runs, by=wanted.by, metrics=metrics, each=wanted.each, adjust=wanted.adjust)
+    for against in against_controls(runs):
+        say(against.sentence())
 
 
 def _print_json(runs: Sequence[Run], wanted: Wanted) -> None:
     from mubench_gen.cli import plugin_sections
     from mubench_gen.cli.board_view import summaries_document
     from mubench_gen.cli.tables import print_json
+    from mubench_gen.report.controls import against_controls
     from mubench_gen.runs.results import breakdowns_of
 
     metrics = chosen(wanted.metric)
@@ -281,7 +291,9 @@ def _print_json(runs: Sequence[Run], wanted: Wanted) -> None:
                 field: {value: asdict(score) for value, score in groups.items()}
                 for field, groups in one.items()
             }
-    document = summaries_document(runs, summaries, by=wanted.by)
+    document = summaries_document(runs, summaries, by=wanted.by, adjust=wanted.adjust)
+    if controls := [one.as_dict() for one in against_controls(runs)]:
+        document = {**document, "against_controls": controls}
     if wanted.group is not None:
         from mubench_gen.compare.groups import label_runs
         from mubench_gen.compare.model_groups import group_runs

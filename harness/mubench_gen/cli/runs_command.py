@@ -35,7 +35,10 @@ Examples:
   mubench-gen runs import answers.csv --map reply=output,options=A+B+C,answer=gold --out runs/theirs
 """
 _DEFAULT = Path("runs")
-_FORMATS = "eee, hf, inspect, lm-eval, vlmevalkit, or another plugin's (PLUGIN, PLUGIN:FORMAT)."
+_FORMATS = (
+    "croissant (of the data set), eee, hf, inspect, lm-eval, trackio, vlmevalkit, or another "
+    "plugin's (PLUGIN, PLUGIN:FORMAT)."
+)
 
 
 @click.group("runs", cls=Subcommands, invoke_without_command=True, epilog=_EXAMPLES)

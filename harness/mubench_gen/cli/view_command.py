@@ -48,12 +48,14 @@ def command(
     from mubench_gen.view import Viewer
 
     with Viewer(paths, port=port, data=data) as viewer:
+        viewer.site.page()  # the first one takes longest: before anybody waits for it
+        shown = [str(study.run.dir) for study in viewer.site.studies]
         if as_json:
-            print_json({"address": viewer.address, "runs": len(viewer.site.studies)})
+            print_json({"address": viewer.address, "port": viewer.port, "runs": shown})
         else:
             say(viewer.address)
         sys.stdout.flush()  # whoever waits for the address in a pipe gets it now
-        note(f"{len(viewer.site.studies):,} runs. Ctrl-C ends this.")
+        note(f"{len(shown):,} runs. Ctrl-C ends this.")
         if not no_browser:
             _open_browser(viewer.address)
         try:

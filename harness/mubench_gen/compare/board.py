@@ -18,6 +18,7 @@ from mubench_gen.compare.by_content import ByContent
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.headline import Says
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metadata import ABSENT, value_of
 
 Standing = Literal["leads", "tied", "behind", ""]
@@ -97,7 +98,7 @@ class Board:
 
     items: that all ranked runs answered, of `items_in_any`; 0 if they share none: the numbers
     are then of different items, and nothing is tested. notes: what else differs between the
-    runs. lead: the result in words.
+    runs. lead: the result in words. adjust: how p is adjusted.
     """
 
     entrants: tuple[Entrant, ...]
@@ -106,6 +107,7 @@ class Board:
     items_in_any: int
     notes: tuple[str, ...]
     lead: tuple[str, ...] = ()
+    adjust: Adjust = "maxt"
 
     @property
     def ranked(self) -> list[int]:
@@ -137,11 +139,18 @@ def group_order(group: str) -> tuple[int, str]:
     return (_GROUPS.index(group) if group in _GROUPS else len(_GROUPS)), group
 
 
-def boards(runs: Sequence[Run], *, by: Sequence[str] | None = None, seed: int = 0) -> list[Board]:
+def boards(
+    runs: Sequence[Run],
+    *,
+    by: Sequence[str] | None = None,
+    adjust: Adjust = "maxt",
+    seed: int = 0,
+) -> list[Board]:
     """The boards of these runs, one for those that have items in common.
 
     `by`: fields of the items that break it down; None: by modality, if the items have several.
-    Raises SettingError for a field that no record has.
+    `adjust`: how p is adjusted within a part (`scores.joint.adjust`). Raises SettingError for a
+    field that no record has.
     """
     from mubench_gen.compare.board_rows import make_board
     from mubench_gen.compare.board_words import lead
@@ -153,7 +162,7 @@ def boards(runs: Sequence[Run], *, by: Sequence[str] | None = None, seed: int = 
     for places in _sharing(reading):
         part = replace(reading, runs=tuple(reading.runs[place] for place in places))
         own = [labels[at] for at in places]
-        one = make_board(part, own, fields, content, trim=by is None, seed=seed)
+        one = make_board(part, own, fields, content, trim=by is None, adjust=adjust, seed=seed)
         found.append(replace(one, lead=lead(one)))
     return found
 

@@ -1,12 +1,12 @@
-"""The rows of a board: each run scored on the shared items, and tested against the best."""
+"""The rows of a board: each run scored on the items that all of them answered."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from mubench_gen.compare.answer_matrix import Outcomes, Reading, Values, values_of
 from mubench_gen.compare.board import (
@@ -18,26 +18,22 @@ from mubench_gen.compare.board import (
     Cell,
     Entrant,
     Row,
-    Standing,
     group_order,
 )
+from mubench_gen.compare.board_ties import Mask, tested
 from mubench_gen.compare.board_words import differences_in_words
 from mubench_gen.compare.by_content import ByContent
-from mubench_gen.compare.differences import Difference, Group, adjusted, row_of
-from mubench_gen.compare.differences import Row as Test
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import BreakdownTally, value_order
 from mubench_gen.scores.clusters import BY_IMAGE
 from mubench_gen.scores.headline import Says
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.localization import BoxScore, is_box_record
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score, Scores
 from mubench_gen.storage.records import Record
 
-Mask = npt.NDArray[np.bool_]
-
-LEVEL = 0.05  # of the paired tests
 _GROUP = "group of tasks"  # as a field of the records
 
 
@@ -56,10 +52,15 @@ class _Shared:
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """A run's scores on the items of the board, `by` also by groups of tasks and by fields."""
+    """A run's scores on the items of the board, `by` also by groups of tasks and by fields.
+
+    n, n_errors: its answered and failed records, on the board or not.
+    """
 
     scores: Scores
     by: Mapping[str, Mapping[str, Score]]
+    n: int
+    n_errors: int
 
     def against_chance(self, part: str, name: str) -> Says | None:
         headline = self.scores.headline
@@ -79,6 +80,7 @@ def make_board(
     content: ByContent,
     *,
     trim: bool,
+    adjust: Adjust,
     seed: int,
 ) -> Board:
     """The board of runs that have items in common, without its lead.
@@ -100,13 +102,16 @@ def make_board(
     ]
     places = {at: place for place, at in enumerate(order, start=1) if at in shared.ranked}
     board = Board(
-        entrants=tuple(_entrant(reading.runs[at], labels[at], places.get(at)) for at in order),
+        entrants=tuple(
+            _entrant(reading.runs[at], scored[at], labels[at], places.get(at)) for at in order
+        ),
         rows=tuple(rows),
         items=int(shared.there.sum()),
         items_in_any=len({item for run in reading.runs for item in np.unique(run.item).tolist()}),
+        adjust=adjust,
         notes=(*reading.notes, *_clustered(scored), *shared.notes),
     )
-    return _tested(board, reading, shared, order, groups, seed)
+    return tested(board, reading, shared.there, shared.values[:, order], groups, seed)
 
 
 def _clustered(scored: Sequence[_Scored]) -> list[str]:
@@ -165,16 +170,18 @@ def _scored(
     fields: Sequence[str],
 ) -> _Scored:
     tally = BreakdownTally((_GROUP, *fields), run.clustering)
+    failed = Counter[bool]()
 
     def watched() -> Iterator[Record]:
         for record in records:
+            failed[record["status"] == "error"] += 1
             if names is None or record["item"] in names:
                 if not is_box_record(record):
                     tally.add({**record, _GROUP: groups.get(record["task"], "")})
                 yield record
 
     scores = run.score(watched())
-    return _Scored(scores, tally.scores())
+    return _Scored(scores, tally.scores(), failed[False], failed[True])
 
 
 def _order(scored: Sequence[_Scored], ranked: Sequence[int]) -> list[int]:
@@ -189,8 +196,8 @@ def _order(scored: Sequence[_Scored], ranked: Sequence[int]) -> list[int]:
     return sorted(range(len(scored)), key=headline)
 
 
-def _entrant(run: Outcomes, label: str, place: int | None) -> Entrant:
-    manifest, scores = run.run.manifest, run.run.scores
+def _entrant(run: Outcomes, scored: _Scored, label: str, place: int | None) -> Entrant:
+    manifest = run.run.manifest
     return Entrant(
         label=label,
         run=str(run.run.dir),
@@ -198,8 +205,8 @@ def _entrant(run: Outcomes, label: str, place: int | None) -> Entrant:
         model=str(manifest["model"]["id"]),
         control=str(manifest["settings"]["control"]),
         place=place,
-        n=scores.n,
-        n_errors=scores.n_errors,
+        n=scored.n,
+        n_errors=scored.n_errors,
         planned=run.planned,
     )
 
@@ -268,70 +275,3 @@ def _first(values: Iterable[float | None]) -> float | None:
 
 def _field(part: str) -> str:
     return _GROUP if part == GROUPS else part
-
-
-def _tested(
-    board: Board,
-    reading: Reading,
-    shared: _Shared,
-    order: Sequence[int],
-    groups: Mapping[str, str],
-    seed: int,
-) -> Board:
-    """The board with the standings of its ranked runs."""
-    images, tests, best = reading.images(), list[Test](), dict[tuple[str, str], int]()
-    for row in board.rows:
-        if row.part == BOXES or len(board.ranked) < 2:
-            continue
-        items = np.flatnonzero(shared.there & _items(reading, row, groups))
-        tried = [at for at in board.ranked if row.cells[at].value is not None]
-        if not len(items) or len(tried) < 2:
-            continue
-        values = shared.values[items][:, [order[at] for at in tried]]
-        first = int(np.argmax(np.round(values.mean(axis=0), 12)))
-        best[row.part, row.name] = tried[first]
-        for place, at in enumerate(tried):
-            if place != first:
-                pair = shared.values[:, [order[at], order[tried[first]]]]
-                group = Group(row.part, row.name, items)
-                tests.append(row_of(group, pair, images, (str(at), str(tried[first])), seed=seed))
-    found = {
-        (one.part, one.name, int(one.first)): one for one in adjusted(tests, how="maxt", seed=seed)
-    }
-    return replace(board, rows=tuple(_standing(row, best, found) for row in board.rows))
-
-
-def _items(reading: Reading, row: Row, groups: Mapping[str, str]) -> Mask:
-    """The items of a row."""
-    if row.part == POOLED:
-        return np.ones(len(reading.items), bool)
-    if row.part in (TASKS, GROUPS):
-        of = [groups.get(n, "") if row.part == GROUPS else n for n in reading.values["task"]]
-        wanted, codes = row.group if row.part == GROUPS else row.name, reading.groups["task"]
-    else:
-        of, wanted, codes = reading.values[row.part], row.name, reading.groups[row.part]
-    found: Mask = np.isin(codes, [code for code, name in enumerate(of) if name == wanted])
-    return found
-
-
-def _standing(
-    row: Row,
-    best: Mapping[tuple[str, str], int],
-    differences: Mapping[tuple[str, str, int], Difference],
-) -> Row:
-    first = best.get((row.part, row.name))
-    if first is None:
-        return row
-    cells = list(row.cells)
-    tied = False
-    for at, cell in enumerate(cells):
-        one = differences.get((row.part, row.name, at))
-        if one is not None:
-            close = one.p_adjusted >= LEVEL
-            tied |= close
-            standing: Standing = "tied" if close else "behind"
-            cells[at] = replace(
-                cell, standing=standing, difference=one.paired.difference, p_adjusted=one.p_adjusted
-            )
-    cells[first] = replace(cells[first], standing="tied" if tied else "leads", difference=0.0)
-    return replace(row, cells=tuple(cells))

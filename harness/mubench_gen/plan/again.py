@@ -16,6 +16,8 @@ from mubench_gen.storage.paths import is_file, user_path
 from mubench_gen.storage.run_folder import read_manifest
 from mubench_gen.tasks.task import is_file_name
 
+_OF_THE_MODEL = ("plugin", "model", "options", "engine", "base_url", "deterministic", "dtype",
+                 "revision", "trust_remote_code")  # fmt: skip
 _PAIRS = ("options", "prompt_set", "image_set")
 
 
@@ -57,6 +59,7 @@ def settings_again(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """
     if "imported" in manifest:
         raise SettingError("This run was imported from another program's log: ask that one again.")
+    refuse_sweep(manifest)
     stored = dict(manifest["settings"])
     if "budget" in stored:
         raise SettingError(
@@ -68,6 +71,22 @@ def settings_again(manifest: Mapping[str, Any]) -> dict[str, Any]:
     if "prompt" in given:
         given["prompt"] = _without_overrides(given["prompt"], given.get("prompt_set", {}))
     return given
+
+
+def settings_of_model(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the settings that make the run's model."""
+    refuse_sweep(manifest)
+    stored = manifest["settings"]
+    return {name: stored[name] for name in _OF_THE_MODEL if stored.get(name) not in (None, [], {})}
+
+
+def refuse_sweep(manifest: Mapping[str, Any]) -> None:
+    """SettingError for a run of a sweep: its weights lie between those that settings name."""
+    if any("interpolation" in session.get("model", {}) for session in manifest["sessions"]):
+        raise SettingError(
+            "This run is a part of a sweep, whose weights no file holds: type the sweep's own "
+            "command again."
+        )
 
 
 def check_secrets(settings: Mapping[str, Any], where: str) -> None:

@@ -13,6 +13,7 @@ from mubench_gen.report.board_tables import csv_rows, models_across
 from mubench_gen.report.export import write_all, write_rows
 from mubench_gen.report.metric_table import beside_tables
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metrics import ChosenMetric
 
 FORMATS = ("md", "csv", "latex")
@@ -25,9 +26,10 @@ def write_boards(
     *,
     by: Sequence[str] = (),
     metrics: Sequence[ChosenMetric] = (),
+    adjust: Adjust = "maxt",
 ) -> None:
     """Write the boards of the runs in one of FORMATS, and below them a table a metric."""
-    found = boards(runs, by=by or None)
+    found = boards(runs, by=by or None, adjust=adjust)
     if form == "csv":
         write_rows(*csv_rows(found), stream)
         return

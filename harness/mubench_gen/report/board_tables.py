@@ -7,10 +7,10 @@ from typing import Any
 
 from mubench_gen.compare.board import BOXES, GROUPS, POOLED, Board, Cell, Entrant, Row
 from mubench_gen.console.formats import Strong, TextTable
-from mubench_gen.console.numbers import interval, percent
+from mubench_gen.console.numbers import ADJUSTED, interval, percent
 
 MARKS = {"leads": "*", "tied": "=", "behind": "", "": ""}  # beside a number
-_FACTS = ("items", "chance", "majority")
+_FACTS = ("n", "chance", "majority")
 
 
 def models_across(board: Board, *, brief: bool = False) -> TextTable:
@@ -53,8 +53,9 @@ def board_notes(board: Board) -> list[str]:
     told = []
     if any(cell.standing for row in board.rows for cell in row.cells):
         told.append(
-            "*: ahead of all others by the paired test; =: not told from the best one (p of the "
-            "difference, adjusted over the rows of its part, 0.05 or more)."
+            "*: ahead of all others by the paired test; =: not told from the best one "
+            f"({ADJUSTED[board.adjust]} 0.05 or more, over all differences from the best in this "
+            "part of the table)."
         )
     if board.items < board.items_in_any and len(board.ranked) > 1 and board.items:
         told.append(
@@ -102,7 +103,7 @@ def _model_columns(one: Entrant) -> list[str]:
 def _csv(number: int, board: Board, row: Row) -> dict[str, Any]:
     found: dict[str, Any] = {
         "board": number, "part": row.part, "group": row.group, "name": row.name,
-        "items": max((cell.n for cell in row.cells), default=0), "chance": row.chance,
+        "n": max((cell.n for cell in row.cells), default=0), "chance": row.chance,
         "majority": row.majority,
     }  # fmt: skip
     for one, cell in zip(board.entrants, row.cells, strict=True):
@@ -112,10 +113,16 @@ def _csv(number: int, board: Board, row: Row) -> dict[str, Any]:
 
 
 def _across(row: Row, brief: bool) -> list[str]:
-    items = max((cell.n for cell in row.cells), default=0)
-    facts = [f"{items:,}", *("" if v is None else percent(v) for v in (row.chance, row.majority))]
+    facts = [_count(row), *("" if v is None else percent(v) for v in (row.chance, row.majority))]
     name = Strong(_name(row)) if row.part in (POOLED, GROUPS) else f"  {_name(row)}"
     return [name, *facts, *(_cell(cell, brief) for cell in row.cells)]
+
+
+def _count(row: Row) -> str:
+    """How many answers the numbers are of; several an item where there were several prompts."""
+    known = sorted({cell.n for cell in row.cells if cell.n}) or [0]
+    low, high = known[0], known[-1]
+    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
 
 
 def _name(row: Row) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from mubench_gen.data import open_dataset
 from mubench_gen.data.image_files import changes, combined, shortened
 from mubench_gen.errors import MubenchError
-from mubench_gen.plan.again import settings_again
+from mubench_gen.plan.again import settings_of_model
 from mubench_gen.plan.opening import host_of
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
@@ -93,7 +93,7 @@ def _weights(run: Run, plugins: Plugins) -> tuple[Outcome, str]:
     content = run.manifest["content"]
     if content.get("weights") is None and content.get("checkpoint") is None:
         return "not checked", "the run does not know its weights"
-    settings = make_settings(settings_again({**run.manifest, "named": {}}))
+    settings = make_settings(settings_of_model(run.manifest))
     model = host_of(settings, plugins)
     try:
         now = model.digest()
@@ -104,6 +104,8 @@ def _weights(run: Run, plugins: Plugins) -> tuple[Outcome, str]:
             what = "weights" if part == "weights" else "plugin's code or the checkpoint's settings"
             told = f"{_brief(content.get(part))} in the run, {_brief(here)} here"
             return "fails", f"the {what} differ: {told}"
+    if dict(content.get("files") or {}) != dict(now.files):
+        return "fails", "the files that the model's options name differ"
     return "holds", _brief(now.weights or now.settings)
 
 

@@ -24,24 +24,25 @@ FIXED = ("settings", "grid", "models", "budget")  # of a study's document
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """A study or a sweep on the disk. `results`: as its document has them, empty until it is
-    finished.
-    """
+    """A study or a sweep on the disk: `dir`, its folder."""
 
     dir: Path
 
     @cached_property
     def document(self) -> dict[str, Any]:
+        """What study.json or sweep.json holds. RunFolderError if it cannot be read."""
         if self.is_sweep:
             return _read(self.dir / SWEEP, "sweep", ("settings", "sessions"))
         return read_study(self.dir / STUDY)
 
     @property
     def is_sweep(self) -> bool:
+        """Whether it is a sweep, and not a study."""
         return not (self.dir / STUDY).is_file()
 
     @property
     def results(self) -> dict[str, Any]:
+        """The results as they are stored; empty until it is finished."""
         return dict(self.document.get("results") or {})
 
     @cached_property

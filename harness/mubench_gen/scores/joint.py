@@ -8,7 +8,7 @@ sign, whatever the comparisons have in common.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal, get_args
 
@@ -105,19 +105,21 @@ def walds(
 ) -> list[Wald]:
     """The Wald test of each array of totals, all from one set of random signs."""
     units = [_standardised(in_blocks(totals, seed=seed)) for totals in several]
-    observed = [float((one.sum(axis=0) ** 2).sum()) for one in units]
-    drawn = _flipped(np.hstack(units), seed=seed, draws=draws) ** 2
-    ends = np.cumsum([0, *(one.shape[1] for one in units)])
-    found = []
-    for totals, statistic, begin, end in zip(several, observed, ends, ends[1:], strict=False):
-        freedom = int(end - begin)
-        if (clusters or len(totals)) >= max(_MANY, 50 * freedom):
-            p = _chi_squared(statistic, freedom)
-        else:
-            beyond = drawn[:, begin:end].sum(axis=1) >= statistic * (1 - 1e-6) - 1e-9
-            p = (1 + int(beyond.sum())) / (1 + draws)
-        found.append(Wald(statistic, freedom, p))
-    return found
+    found: dict[int, Wald] = {}
+    left: list[int] = []
+    for place, (totals, one) in enumerate(zip(several, units, strict=True)):
+        statistic, freedom = float((one.sum(axis=0) ** 2).sum()), one.shape[1]
+        found[place] = Wald(statistic, freedom, _chi_squared(statistic, freedom))
+        if freedom and (clusters or len(totals)) < max(_MANY, 50 * freedom):
+            left.append(place)
+    if left:
+        drawn = _flipped(np.hstack([units[place] for place in left]), seed=seed, draws=draws) ** 2
+        ends = np.cumsum([units[place].shape[1] for place in left])
+        for place, squares in zip(left, np.split(drawn, ends[:-1], axis=1), strict=True):
+            least = found[place].statistic * (1 - 1e-6) - 1e-9
+            beyond = int((squares.sum(axis=1) >= least).sum())
+            found[place] = replace(found[place], p=(1 + beyond) / (1 + draws))
+    return [found[place] for place in range(len(several))]
 
 
 def _standardised(totals: Floats) -> Floats:

@@ -13,6 +13,7 @@ from typing import Any
 
 from mubench_gen.parser.box_formats import box_format, parse_boxes
 from mubench_gen.parser.finish_reason import refused_by
+from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.grit import grit_score
 from mubench_gen.storage.records import Record
 from mubench_gen.types import Answer, Box, RenderedPrompt, Response, Status
@@ -101,9 +102,9 @@ class BoxTally:
     found: int = 0
     gold: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
-    images: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    clusters: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record, cluster: str) -> None:
         if record["status"] == "error":
             self.errors += 1
             return
@@ -111,7 +112,7 @@ class BoxTally:
         self.statuses[record["status"]] += 1
         self.found += len(boxes["found"] or ())
         self.gold += len(boxes["gold"])
-        self.images[record["image_sha256"] or record["image_id"]].append(boxes["score"])
+        self.clusters[cluster].append(boxes["score"])
 
     def score(self) -> BoxScore:
         n = self.statuses.total()
@@ -120,7 +121,7 @@ class BoxTally:
         from mubench_gen.scores.estimand import estimand_of_sums
         from mubench_gen.scores.estimate import mean_estimate
 
-        clusters = [(len(v), sum(v), sum(x * x for x in v)) for v in self.images.values()]
+        clusters = [(len(v), sum(v), sum(x * x for x in v)) for v in self.clusters.values()]
         found = mean_estimate(estimand_of_sums(*zip(*clusters, strict=True)), (0.0, 1.0))
         return BoxScore(
             n=n,
@@ -139,14 +140,15 @@ def is_box_record(record: Mapping[str, Any]) -> bool:
 
 
 class BoxTallies:
-    """Counts box records by task and pooled."""
+    """Counts box records by task and pooled; `clustering`: what is drawn together."""
 
-    def __init__(self) -> None:
+    def __init__(self, clustering: Clustering) -> None:
+        self._clustering = clustering
         self._tallies = defaultdict[str, BoxTally](BoxTally)
 
     def add(self, record: Record) -> None:
         for name in ("pooled", record["task"]):
-            self._tallies[name].add(record)
+            self._tallies[name].add(record, self._clustering.name(record))
 
     def scores(self) -> dict[str, BoxScore]:
         """The scores, "pooled" first and then by task; empty without box records."""

@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 LEAST_TASKS = 3  # of which a variance can be estimated
-_MOST_ANSWERS = 40_000  # of items that are not answered alike; more take too long
+_MOST_ANSWERS = 20_000  # of items that are not answered alike; more take too long
 DRAWS = 400
 
 

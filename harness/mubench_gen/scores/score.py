@@ -309,7 +309,7 @@ def score(
     groups: dict[str, dict[str, ScoreTally]] = {
         field_: defaultdict(new) for field_ in ("task", "dataset", "prompt", "readout")
     }
-    places, boxes = AnswerPositions(), BoxTallies()
+    places, boxes = AnswerPositions(), BoxTallies(clustering)
     sureness, truncation = defaultdict[str, CalibrationTally](CalibrationTally), TruncationTally()
     siblings, nearly_constant = Siblings(), 0
     for record in records:

@@ -21,6 +21,7 @@ from mubench_gen.report.html.pictures import (
     open_data,
 )
 from mubench_gen.report.html.thumbnails import STEPS
+from mubench_gen.runs.kept_images import kept_images
 from mubench_gen.runs.results import Run
 from mubench_gen.types import Image, as_png
 from mubench_gen.view.index import Index
@@ -81,8 +82,12 @@ class Images:
                 "SELECT row, run FROM pictures WHERE digest = ?", (digest,)
             ).fetchall()
         with self._lock:
-            for row, run in rows:
-                for source in self._sources_of(self._index.runs[run]):
+            for row, number in rows:
+                run = self._index.runs[number]
+                kept = kept_images(run.dir).get(digest)
+                if kept is not None and kept.sha256 == digest:
+                    return kept
+                for source in self._sources_of(run):
                     found = source.find(digest, row)
                     if found is not None:
                         return found

@@ -1,4 +1,4 @@
-"""paths → the runs that are there: a run's folder, or one that holds runs, studies or sweeps."""
+"""paths → the runs that are there: a run's folder or pack, or what holds runs, studies, sweeps."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def usual_paths() -> list[Path]:
 
 
 def _runs_below(path: Path) -> Iterator[Run]:
-    if os.path.exists(path / MANIFEST):
+    if os.path.isfile(path) or os.path.exists(path / MANIFEST):  # a pack, or a run's folder
         yield load_run(path)
         return
     for folder in _folders(path, _DEPTH):
@@ -67,6 +67,4 @@ def _folders(path: Path, depth: int) -> Iterator[Path]:
 def _nothing(path: Path) -> str:
     if not os.path.exists(path):
         return f"{path}: there is no such folder. mubench-gen view takes folders of runs."
-    if not os.path.isdir(path):
-        return f"{path}: is a file. mubench-gen view takes folders of runs."
     return f"{path}: holds no run: there is no {MANIFEST} in it or in the folders below."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,21 +9,19 @@ from mubench_gen.compare.board import BOXES, GROUPS, POOLED, TASKS, Board, Row, 
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.console.numbers import Shares
 from mubench_gen.console.outlet import printable
-from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.errors import SettingError
 from mubench_gen.report.figures.bars import Places, positions
+from mubench_gen.report.figures.confusion import confusions
 from mubench_gen.report.figures.drawing import COLUMN, Drawing, styled
 from mubench_gen.report.figures.intervals import Group, Mark, interval_dots
 from mubench_gen.report.figures.matrix import Matrix, matrices
 from mubench_gen.report.figures.radar import LEAST, radar
 from mubench_gen.report.figures.squares import Step, frontier, reliability
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.joint import Adjust
 
 STANDINGS = {"leads": "*", "tied": "=", "behind": "", "": ""}  # beside a number
 _BY_TASK = (POOLED, GROUPS, TASKS)
-_NO_ANSWER = "no answer"
-_MOST_OPTIONS = 40  # of a confusion matrix
-_MATRICES = 6  # where no task is chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +36,11 @@ class Sources:
     steps: Sequence[Step] = ()
     tasks: Sequence[str] = ()
     width: float = COLUMN
+    adjust: Adjust = "maxt"
 
     def board(self) -> Board:
         """The one board of the runs. SettingError if they share no item."""
-        found = boards(self.runs, by=self.by)
+        found = boards(self.runs, by=self.by, adjust=self.adjust)
         if len(found) > 1:
             alone = "; ".join(", ".join(e.label for e in one.entrants) for one in found)
             raise SettingError(
@@ -205,72 +203,7 @@ def _positions(sources: Sources) -> Drawing:
 
 
 def _confusion(sources: Sources) -> Drawing:
-    labels = [printable(label) for label in label_runs(sources.runs)]
-    counted = [_confusions(run) for run in sources.runs]
-    errors = Counter[str]()
-    for counts in counted:
-        for task, pairs in counts.items():
-            errors[task] += sum(n for (gold, answer), n in pairs.items() if gold != answer)
-    if not errors:
-        raise SettingError("No answer has been recorded: there is no confusion to show.")
-    if unknown := [task for task in sources.tasks if task not in errors]:
-        near = did_you_mean(unknown[0], errors)
-        raise SettingError(f"No run has answers to the task {unknown[0]!r}. {near}")
-    fitting = [task for task, _ in errors.most_common() if _options(counted, task) <= _MOST_OPTIONS]
-    few = max(1, _MATRICES // len(sources.runs))
-    chosen = sorted(sources.tasks or fitting[:few])
-    if not chosen:
-        raise SettingError(
-            f"The options of these tasks are too many for a matrix (more than {_MOST_OPTIONS})."
-        )
-    left = len(errors) - len(chosen)
-    below = f"{len(chosen)} of {len(errors)} tasks: the most wrong answers" if left else ""
-    return matrices(
-        [
-            confusion(counts[task], title=f"{label}: {task}" if len(labels) > 1 else task)
-            for task in chosen
-            for label, counts in zip(labels, counted, strict=True)
-            if task in counts
-        ],
-        "Confusion: right options and answers",
-        below="" if sources.tasks else below,
-        width=sources.width,
-    )
-
-
-def _options(counted: Sequence[Mapping[str, Counter[tuple[str, str]]]], task: str) -> int:
-    return max(len({text for pair in counts.get(task, ()) for text in pair}) for counts in counted)
-
-
-def confusion(counts: Mapping[tuple[str, str], int], *, title: str) -> Matrix:
-    """The matrix of a task from counts of (right option, answer); "" stands for no answer."""
-    rights = sorted({gold for gold, _ in counts})
-    answers = sorted({*rights, *(answer for _, answer in counts if answer)})
-    answers += [""] if any(not answer for _, answer in counts) else []
-    totals = {gold: sum(n for (g, _), n in counts.items() if g == gold) for gold in rights}
-    return Matrix(
-        printable(title),
-        [printable(gold) for gold in rights],
-        [printable(answer) or _NO_ANSWER for answer in answers],
-        [[counts.get((g, a), 0) / totals[g] for a in answers] for g in rights],
-        [[f"{n:,}" if (n := counts.get((g, a), 0)) else "" for a in answers] for g in rights],
-        across="answer",
-        down="right option",
-        framed=[
-            (y, x) for y, gold in enumerate(rights) for x, a in enumerate(answers) if a == gold
-        ],
-    )
-
-
-def _confusions(run: Run) -> dict[str, Counter[tuple[str, str]]]:
-    found: dict[str, Counter[tuple[str, str]]] = {}
-    for record in run.outcomes():
-        if record["status"] != "error" and not is_box_record(record):
-            options, choice = record["options"], record["choice"]
-            answer = "" if choice is None else options[choice]
-            pair = options[record["gold"]], answer
-            found.setdefault(record["task"], Counter())[pair] += 1
-    return found
+    return confusions(sources.runs, sources.tasks, width=sources.width)
 
 
 def _radar(sources: Sources) -> Drawing:

@@ -84,7 +84,7 @@ def write_page(
     if images:
         most = bytes_a_picture(len(gallery.pictures), taken=len(items) + _FRAME)
         album = find_pictures(runs, gallery.pictures, most=most, data=data)
-    doubtful = doubtful_shown(runs, album)
+    doubtful = doubtful_shown(runs, album.address)
     sections = Sections(studies, group=group, told=told or {}, adjust=adjust, doubtful=doubtful)
     notes = [*_sampled(len(gallery), asked), *album.notes]
     if not images:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from mubench_gen.compare.doubtful import Doubtful, DoubtfulItem, doubtful_items
 from mubench_gen.console.numbers import percent
 from mubench_gen.console.outlet import printable
-from mubench_gen.report.html.pictures import Album
 from mubench_gen.runs.results import Run
 
 
-def doubtful_shown(runs: Sequence[Run], album: Album) -> dict[str, Any] | None:
-    """What the template shows; None where there is no doubtful item."""
+def doubtful_shown(
+    runs: Sequence[Run], address: Callable[[str], str | None]
+) -> dict[str, Any] | None:
+    """What the template shows; None where there is no doubtful item. `address`: that of the image
+    of a digest.
+    """
     found = doubtful_items(runs)
     if found is None or not found.shown:
         return None
     return {
         "words": _words(found),
-        "items": [_item(one, album) for one in found.shown],
+        "items": [_item(one, address(one.image)) for one in found.shown],
     }
 
 
@@ -38,13 +40,12 @@ def _words(found: Doubtful) -> str:
     return f"{told}. Look whether their right option is right.{shown}"
 
 
-def _item(one: DoubtfulItem, album: Album) -> dict[str, Any]:
-    picture = album.pictures.get(one.image)
+def _item(one: DoubtfulItem, picture: str | None) -> dict[str, Any]:
     return {
         "id": printable(one.item),
         "link": f"#item={quote(one.item, safe='')}",
         "task": printable(one.task),
-        "picture": None if picture is None else base64.b64encode(picture.content).decode(),
+        "picture": picture,
         "right": printable(one.right),
         "why": _why(one),
     }

@@ -6,6 +6,7 @@ not shown.
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 from collections import deque
@@ -47,6 +48,13 @@ class Album:
 
     pictures: dict[str, Picture] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def address(self, digest: str) -> str | None:
+        """The picture as an address that holds it; None for a missing one."""
+        one = self.pictures.get(digest)
+        if one is None:
+            return None
+        return f"data:image/jpeg;base64,{base64.b64encode(one.content).decode()}"
 
 
 def find_pictures(

@@ -162,7 +162,8 @@ class Sections:
         if not any(study.recorded for study in self.studies):
             return []
         by = self.studies[0].by
-        found = boards([study.run for study in self.studies], by=tuple(by) if by else None)
+        runs = [study.run for study in self.studies]
+        found = boards(runs, by=tuple(by) if by else None, adjust=self.adjust)
         return [board_shown(board, self.studies) for board in found]
 
     def _tasks(self) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,7 @@ def study_sections(studies: Sequence[StoredStudy]) -> Iterator[dict[str, Any]]:
     for study in studies:
         name = printable(study.dir.name)
         if study.is_sweep and (steps := steps_of([study])):
-            drawn = draw("frontier", Sources([], steps=steps, width=_WIDTH))
+            drawn = draw("frontier", Sources([], steps=steps, width=2.2 * COLUMN))
             table = html_table(
                 ["α", "in-domain", "rest", "mean"],
                 [[one.name, *map(percent, (one.inside, one.rest, one.mean))] for one in steps],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -134,15 +134,32 @@ def _own(files: Sequence[Path], reader: Any) -> Sequence[Path]:
 def _write_records(log: Log, folder: Path, model: str) -> _Found:
     found = _Found()
     repeats: Counter[str] = Counter()
+    names: dict[str, LoggedItem] = {}
     with (folder / RECORDS).open("wb") as file:
         for logged in log.items:
             digest = _keep(logged, folder)
-            record = make_record(logged, log, model, digest, repeats)
+            record = make_record(_unique(logged, names), log, model, digest, repeats)
             file.write(to_line(record))
             found.items += 1
             found.readouts.add(record["readout"])
             found.tasks[record["task"]] = None
     return found
+
+
+def _unique(logged: LoggedItem, names: dict[str, LoggedItem]) -> LoggedItem:
+    """The item under a name of its own: a log may give one to different questions."""
+    name, number = logged.name, 1
+    while True:
+        key = f"{logged.dataset}/{name}/{logged.task}"
+        other = names.setdefault(key, logged)
+        if (other.question, other.options, other.gold) == (
+            logged.question,
+            logged.options,
+            logged.gold,
+        ):
+            return replace(logged, name=name)
+        number += 1
+        name = f"{logged.name}#{number}"
 
 
 def make_record(

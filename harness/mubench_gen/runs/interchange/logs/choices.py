@@ -72,14 +72,32 @@ def question_of(doc: Mapping[str, Any]) -> str:
     return next((str(doc[name]) for name in _QUESTIONS if isinstance(doc.get(name), str)), "")
 
 
-def gold_of(doc: Mapping[str, Any], options: Sequence[str], target: Any = None) -> int:
-    """The index of the right option. NotAskedHere where none is the right one."""
-    given = [target, *(doc.get(name) for name in _ANSWERS)]
-    for one in given:
+def gold_of(
+    doc: Mapping[str, Any], options: Sequence[str], target: Any = None, *, by_index: bool = False
+) -> int:
+    """The index of the right option. NotAskedHere where none is the right one.
+
+    `by_index`: a number is an index, and not perhaps an option's text.
+    """
+    labels = _labels(doc)
+    for one in [target, *(doc.get(name) for name in _ANSWERS)]:
+        if str(one) in labels and one != target:
+            return labels.index(str(one))
+        if by_index and str(one).isdecimal() and int(one) < len(options):
+            return int(one)
         found = _index(one, options)
         if found is not None:
             return found
     raise NotAskedHere("without one right option")
+
+
+def _labels(doc: Mapping[str, Any]) -> list[str]:
+    """The labels that a document gives its options itself (ARC's "1", "2", …)."""
+    for name in _NAMES:
+        given = doc.get(name)
+        if isinstance(given, Mapping) and isinstance(given.get("label"), list):
+            return list(map(str, given["label"]))
+    return []
 
 
 def _index(answer: Any, options: Sequence[str]) -> int | None:

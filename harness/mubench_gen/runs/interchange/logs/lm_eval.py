@@ -102,7 +102,7 @@ def _read(row: Mapping[str, Any], task: str) -> Iterator[LoggedItem]:
     prompt = _prompt(row)
     scores = _scores(row)
     options = choices.options_of(doc, prompt)
-    gold = choices.gold_of(doc, options, row["target"])
+    gold = choices.gold_of(doc, options, row["target"], by_index=scores is not None)
     if scores is not None and len(scores) != len(options):
         raise NotAskedHere("without a score for each option")
     replies: Sequence[Any] = (

@@ -74,25 +74,42 @@ def _items(
 def _item(
     name: str, row: Mapping[str, Any], body: Mapping[str, Any], key: Mapping[str, Any]
 ) -> LoggedItem:
-    prompt = tuple((str(m["role"]), _text(m["content"])) for m in body["messages"])
+    messages = _messages(body)
+    prompt = tuple((str(m["role"]), _text(m["content"])) for m in messages)
     shown = "\n".join(text for _, text in prompt)
     options = choices.options_of(key, shown)
     error = _error(row)
-    answer: Mapping[str, Any] = {} if error else row["response"]["body"]["choices"][0]
+    reply, reason = (None, None) if error else _reply(row["response"]["body"])
     return LoggedItem(
         name=name,
         question=choices.question_of(key) or prompt[-1][1],
         options=options,
         gold=choices.gold_of(key, options),
-        reply=None if error else str(answer["message"]["content"] or ""),
+        reply=reply,
         prompt=prompt,
-        image=next((one for m in body["messages"] for one in _images(m["content"])), None),
+        image=next((one for m in messages for one in _images(m["content"])), None),
         dataset=str(key.get("dataset", "")),
         task=str(key.get("task", "")),
-        finish_reason=answer.get("finish_reason"),
+        finish_reason=reason,
         usage=_usage(row) if not error else None,
         error=error,
     )
+
+
+def _messages(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The messages of a request, to /v1/chat/completions or to /v1/responses."""
+    given = body["messages"] if "messages" in body else body["input"]
+    return [{"role": "user", "content": given}] if isinstance(given, str) else list(given)
+
+
+def _reply(body: Mapping[str, Any]) -> tuple[str, str | None]:
+    """The text of an answer, and why it ended."""
+    if "output" in body:  # of /v1/responses
+        parts = [p for one in body["output"] for p in one.get("content") or ()]
+        cut = body.get("status") == "incomplete"
+        return "".join(str(p.get("text", "")) for p in parts), "length" if cut else "stop"
+    first = body["choices"][0]
+    return str(first["message"]["content"] or ""), first.get("finish_reason")
 
 
 def _error(row: Mapping[str, Any]) -> str | None:
@@ -113,7 +130,7 @@ def _usage(row: Mapping[str, Any]) -> dict[str, int] | None:
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
-    return "\n".join(str(part.get("text", "")) for part in content if part.get("type") == "text")
+    return "\n".join(str(part.get("text", "")) for part in content if "text" in part)
 
 
 def _images(content: Any) -> Iterator[bytes]:

@@ -56,9 +56,9 @@ def _item(row: Mapping[str, Any], data: str) -> LoggedItem:
         question=question,
         options=options,
         gold=choices.gold_of(row, options, row["answer"]),
-        reply="" if row["prediction"] is None else str(row["prediction"]),
+        reply=_told(row["prediction"]) or "",
         theirs=TheirVerdict(
-            None if hit in (None, "") else bool(float(hit)), _told(row.get("choice"))
+            None if _told(hit) is None else bool(float(str(hit))), _told(row.get("choice"))
         ),
         prompt=(("user", question),),
         image=choices.image_of(row),
@@ -71,4 +71,4 @@ def _item(row: Mapping[str, Any], data: str) -> LoggedItem:
 
 
 def _told(value: Any) -> str | None:
-    return None if value in (None, "") else str(value)
+    return None if value in (None, "") or value != value else str(value)  # NaN: pandas' nothing
