@@ -25,8 +25,8 @@ from scipy.stats import beta
 
 from mubench_gen.scores.estimand import estimand, estimand_of_sums
 from mubench_gen.scores.estimate import share_estimate
-from mubench_gen.scores.interval import student
 from mubench_gen.scores.paired import score_interval
+from mubench_gen.scores.quantile import student
 
 PAIRS = ((0.2, 0.25), (0.5, 0.6), (0.9, 0.9))
 CORRELATIONS = (0.05, 0.3, 0.6)

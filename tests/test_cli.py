@@ -58,7 +58,8 @@ def test_every_flag_of_eval_has_a_setting_and_every_setting_a_flag() -> None:
     from mubench_gen.cli.eval_command import command
     from mubench_gen.plan.settings import Settings
 
-    planning = {"planning", "rate", "gpus", "image_tokens", "reply_tokens"}  # no run's settings
+    planning = {"planning", "rate", "gpus", "image_tokens", "reply_tokens"}
+    planning |= {"width", "accuracy", "correlation", "pilot"}  # no run's settings
     flags = {parameter.name for parameter in command.params} - {"config", "as_json", "help"}
     flags -= {"quiet", "verbose", "help_all"}  # what every command has
     assert flags - planning == set(Settings.model_fields)

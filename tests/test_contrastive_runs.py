@@ -16,7 +16,7 @@ from mubench_gen.host.contrastive import probabilities
 from mubench_gen.host.embeddings import EmbeddingStore
 from mubench_gen.model import Scoring
 from mubench_gen.scores.calibration import BINS, CalibrationTally, confidence
-from mubench_gen.scores.interval import student
+from mubench_gen.scores.quantile import student
 
 from .spine import OPTIONS, command, evaluate, make_row, write_data, write_plugin
 

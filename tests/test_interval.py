@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from mubench_gen.scores.interval import clustered_interval, student
+from mubench_gen.scores.interval import clustered_interval
+from mubench_gen.scores.quantile import student
 
 # Two-sided 95 % quantiles of Student's t, as any table prints them.
 TABLE = {

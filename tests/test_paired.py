@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mubench_gen.scores.estimand import estimand
-from mubench_gen.scores.interval import student, student_p, wilson
 from mubench_gen.scores.paired import (
     compare_means,
     compare_pair,
@@ -22,6 +21,7 @@ from mubench_gen.scores.paired import (
     score_of_none,
     verdict,
 )
+from mubench_gen.scores.quantile import student, student_p, wilson
 
 Floats = npt.NDArray[np.float64]
 

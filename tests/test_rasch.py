@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from mubench_gen.ablation.budget import by_item, draw
-from mubench_gen.scores.posterior import Estimate, estimate
+from mubench_gen.scores.posterior import GridEstimate, estimate
 from mubench_gen.scores.rasch import Responses, responses_of
 
 from .conftest import Here
@@ -54,7 +54,7 @@ def world(seed: int, *, items: int = 300, kind: str = "rasch") -> World:
     return World((drawn.random(chances.shape) < chances).T.astype(float), task)
 
 
-def estimated(there: World, budget: int, seed: int, draws: int = 200) -> Estimate:
+def estimated(there: World, budget: int, seed: int, draws: int = 200) -> GridEstimate:
     chosen = draw(len(there.task), len(LEVELS), budget, seed=seed)
     seen = np.full_like(there.right, np.nan)
     for item, cells in enumerate(chosen):
@@ -62,7 +62,7 @@ def estimated(there: World, budget: int, seed: int, draws: int = 200) -> Estimat
     return estimate(responses_of(seen, LEVELS, there.task), seed=seed, draws=draws)
 
 
-def ends_held(found: Estimate, truth: Floats) -> list[bool]:
+def ends_held(found: GridEstimate, truth: Floats) -> list[bool]:
     """Whether the intervals of the minimum, the median and the maximum hold the true ones."""
     held = []
     for end in (np.min, np.median, np.max):

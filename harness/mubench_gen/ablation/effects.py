@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.spread import ByImage
-from mubench_gen.scores.interval import student
 from mubench_gen.scores.joint import Adjust, in_blocks, walds
 from mubench_gen.scores.joint import adjust as adjusted_family
+from mubench_gen.scores.quantile import student
 
 Floats = npt.NDArray[np.float64]
 

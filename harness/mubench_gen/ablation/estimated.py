@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mubench_gen.ablation.answers import Answers
 from mubench_gen.ablation.grid import Grid
-from mubench_gen.scores.posterior import Estimate
+from mubench_gen.scores.posterior import GridEstimate
 from mubench_gen.scores.rasch import Responses, responses_of
 
 Floats = npt.NDArray[np.float64]
@@ -62,7 +62,7 @@ def responses_in(grid: Grid, answers: Answers, items: Mapping[str, str]) -> Resp
     return responses_of(right, levels, task)
 
 
-def estimated(found: Estimate, answers: Answers, items: int) -> Estimated:
+def estimated(found: GridEstimate, answers: Answers, items: int) -> Estimated:
     """Summarise an estimate of the accuracies on that many items."""
     drawn = found.drawn
     leads = drawn >= drawn.max(axis=1, keepdims=True)
@@ -79,7 +79,7 @@ def estimated(found: Estimate, answers: Answers, items: int) -> Estimated:
     )
 
 
-def _over(found: Estimate, over: Callable[[Floats], Floats]) -> EstimatedNumber:
+def _over(found: GridEstimate, over: Callable[[Floats], Floats]) -> EstimatedNumber:
     return _number(over(found.drawn), found.interval(over))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mubench_gen.compare.differences import Difference
-from mubench_gen.scores.interval import student
 from mubench_gen.scores.paired import detectable
+from mubench_gen.scores.quantile import student
 from mubench_gen.scores.sample_size import (
     ASSUMED_CORRELATION,
     Need,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mubench_gen.scores.estimand import Estimand, Precision
-from mubench_gen.scores.interval import student, student_p, wilson
+from mubench_gen.scores.quantile import student, student_p, wilson
 
 HEAVY = 0.1  # of the weight in one cluster: from here on an estimate carries a caution
 FEW_CLUSTERS = 15  # equally heavy ones

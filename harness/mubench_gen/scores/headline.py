@@ -204,8 +204,8 @@ def _against_answer(ways: Sequence[Kinds], best: Collection[int]) -> Against:
     """Against giving the same answer always: a paired comparison on the same items."""
     from mubench_gen.scores.estimand import estimand_of_kinds
     from mubench_gen.scores.estimate import crossed
-    from mubench_gen.scores.interval import student, student_p
     from mubench_gen.scores.paired import score_interval
+    from mubench_gen.scores.quantile import student, student_p
 
     ahead = behind = share = n = 0
     for cells, count in ways[0]:

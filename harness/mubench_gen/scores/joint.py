@@ -27,7 +27,7 @@ _ALIKE = 1e-9  # of an eigenvalue, against the largest: comparisons that say the
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class AdjustedFamily:
     """One family of comparisons, adjusted together.
 
     adjusted: a p value for each comparison. critical: the two-sided quantile of the normal
@@ -40,7 +40,7 @@ class Family:
 
 def adjust(
     chances: Sequence[float], totals: Floats | None, *, how: Adjust = "maxt", seed: int = 0
-) -> Family:
+) -> AdjustedFamily:
     """Adjust the p values of a family of comparisons; no adjusted p is below its own.
 
     "maxt": the step-down test of the largest statistic (Westfall & Young 1993, algorithm 2.8),
@@ -48,15 +48,15 @@ def adjust(
     "holm": Holm 1979. "bh": the false discovery rate of Benjamini & Hochberg 1995. "none".
     """
     if not len(chances):
-        return Family((), _normal(0.05))
+        return AdjustedFamily((), _normal(0.05))
     if how == "maxt" and totals is not None and len(chances) > 1:
         found, critical = max_t(totals, seed=seed)
-        return Family(_no_less(found.tolist(), chances), max(critical, _normal(0.05)))
+        return AdjustedFamily(_no_less(found.tolist(), chances), max(critical, _normal(0.05)))
     if how in ("holm", "maxt"):
-        return Family(tuple(holm(chances)), _normal(0.05 / len(chances)))
+        return AdjustedFamily(tuple(holm(chances)), _normal(0.05 / len(chances)))
     if how == "bh":
-        return Family(tuple(benjamini_hochberg(chances)), _normal(0.05))
-    return Family(tuple(chances), _normal(0.05))
+        return AdjustedFamily(tuple(benjamini_hochberg(chances)), _normal(0.05))
+    return AdjustedFamily(tuple(chances), _normal(0.05))
 
 
 def max_t(totals: Floats, *, seed: int = 0, draws: int = DRAWS) -> tuple[Floats, float]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mubench_gen.scores.estimand import estimand
 from mubench_gen.scores.estimate import cautions
-from mubench_gen.scores.interval import student, student_p
+from mubench_gen.scores.quantile import student, student_p
 
 Floats = npt.NDArray[np.float64]
 Verdict = Literal[

@@ -36,7 +36,7 @@ _BURN_IN = 100  # draws
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class GridEstimate:
     """Posterior draws of the accuracies of the whole grid.
 
     `drawn` (draws, cells); `sceptical`: the same under the sceptical prior; `answered` (cells,):
@@ -73,7 +73,7 @@ class Estimate:
         return errors
 
 
-def estimate(asked: Responses, *, seed: int, draws: int = DRAWS) -> Estimate:
+def estimate(asked: Responses, *, seed: int, draws: int = DRAWS) -> GridEstimate:
     """Fit the model and draw the whole grid's accuracies. Raises ValueError without answers."""
     if not len(asked.item):
         raise ValueError("no answers to estimate from")
@@ -88,7 +88,7 @@ def estimate(asked: Responses, *, seed: int, draws: int = DRAWS) -> Estimate:
         )
     )
     answered = np.bincount(asked.cell, minlength=asked.cells)
-    return Estimate(drawn, sceptical, answered, fit)
+    return GridEstimate(drawn, sceptical, answered, fit)
 
 
 def abilities(asked: Responses, *, seed: int, draws: int = DRAWS) -> tuple[Floats, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mubench_gen.scores.interval import student, wilson
+from mubench_gen.scores.quantile import student, wilson
 
 MOST_IMAGES = 10**9
 ASSUMED_CORRELATION = 0.3  # of two items of an image

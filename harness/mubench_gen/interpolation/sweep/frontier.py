@@ -17,9 +17,9 @@ from mubench_gen.interpolation.merge.recipe import spelled
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.estimand import Estimand, estimand
-from mubench_gen.scores.interval import student, student_p
 from mubench_gen.scores.joint import Adjust, max_of_normals
 from mubench_gen.scores.paired import compare_pair, weights_of
+from mubench_gen.scores.quantile import student, student_p
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
