@@ -269,7 +269,8 @@ def _notes(found: Comparison) -> list[str]:
     )
     lines += _unread_notes(found)
     lines.append(
-        "Intervals and tests are clustered by image; p is of the test that the interval inverts, "
+        f"Intervals and tests are clustered by {found.clustered}; p is of the test that the "
+        "interval inverts, "
         "so that it is below 0.05 where the interval excludes 0. "
         + explained(found.adjust, "all differences of its part (pooled, mean of tasks, tasks, …)")
         + " Detectable: the smallest true difference found with 80 % power at that level."

@@ -61,7 +61,8 @@ class Comparison:
 
     items: the number of compared items; items_in_any: of items in any run. accepted: obstacles
     that the user chose to ignore. notes: what else differs. metrics: the comparisons in
-    further metrics, by their keys.
+    further metrics, by their keys. clustered: the field that
+    items are clustered by.
     """
 
     sides: tuple[Side, ...]
@@ -76,6 +77,7 @@ class Comparison:
     margin: float | None = None
     draws: int = DRAWS
     metrics: Mapping[str, MetricComparison] = field(default_factory=dict)
+    clustered: str = IMAGE
 
     def _repr_html_(self) -> str:
         from mubench_gen.report.notebook import comparison_html
@@ -172,12 +174,13 @@ def compare(
         margin=margin,
         seed=seed,
         metrics={one.key: MetricComparison(one, *_compared(pairing, one)) for one in metrics},
+        clustered=runs[0].clustering.by,
     )
 
 
 def _clustered(runs: Sequence[Run]) -> list[str]:
     """What the runs are clustered by, where that is not the image."""
-    fields = list(dict.fromkeys(run.clustering.noun for run in runs))
+    fields = list(dict.fromkeys(run.clustering.by for run in runs))
     both = any(len(run.clustering.fields) > 1 for run in runs)
     told = [] if fields == [IMAGE] else [f"Clustered by {', '.join(fields)}"]
     if both:

@@ -71,6 +71,12 @@ class Clustering:
         names = {*self.fields} if not self._of_tasks else {*self._of_tasks.values()}
         return names.pop() if len(names) == 1 else "cluster"
 
+    @property
+    def by(self) -> str:
+        """What the first of the fields is called."""
+        names = {*self.fields[:1]} if not self._of_tasks else {*self._of_tasks.values()}
+        return names.pop() if len(names) == 1 else "cluster"
+
     def name(self, record: Record) -> str:
         """The cluster of a record by the first field."""
         self.check.add(record)
