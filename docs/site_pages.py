@@ -23,8 +23,9 @@ NAV = {
     "Begin": ("index.md", "quickstart.md", "howto/read-report.md", "glossary.md", "gallery.md",
               "notebooks/first-run.md", "notebooks/own-images.md", "tutorial.md", "faq.md"),
     "How to": (
-        "howto/settings.md", "howto/own-data.md", "howto/own-prompt.md", "howto/server.md",
-        "howto/cluster.md", "howto/offline.md", "howto/doctor.md", "howto/exchange.md",
+        "howto/settings.md", "howto/own-data.md", "howto/choose.md", "howto/own-prompt.md",
+        "howto/server.md", "howto/cluster.md", "howto/offline.md", "howto/doctor.md",
+        "howto/exchange.md",
     ),
     "Models": (
         "plugins.md", "models.md", "contrastive.md", "engines.md", "servers.md", "conformance.md",

@@ -44,6 +44,7 @@ NOT_HERE = {
     r"\[--": "is a synopsis",
     r"data/photos|data (import|preview) photos": "is about the reader's own files",
     r"my-(plugin|service)|study/": "is about the reader's own files",
+    r"\bchoose\b": "is about the reader's own files: test_choose.py runs it",
     r"grid\.toml": "is about the reader's own grid",
     r"\bmerge\b|\bsweep\b": "needs fine-tunes: its own tests run it",
     r"\*-of-\d|--forgetting|compare .*--group": "needs runs of its own: its tests make them",

@@ -99,6 +99,10 @@ class EngineFault(MubenchError):
     """The engine cannot go on; what was finished is kept and the run can be resumed."""
 
 
+class LimitReached(EngineFault):
+    """As many requests were made as are allowed; the run can be resumed."""
+
+
 class Terminated(BaseException):
     """SIGTERM arrived: what is finished is on the disk, the same command resumes."""
 

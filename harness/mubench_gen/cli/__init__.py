@@ -22,6 +22,7 @@ _COMMANDS = {
     "view": "Look at runs in a browser: items, images, replies, live.",
     "runs": "List runs; verify, repeat, pack, export and import them.",
     "compare": "Compare runs on the same items: differences, intervals, tests.",
+    "choose": "Choose a model for your own images, asking until it is decided.",
     "ablate": "Evaluate a grid of prompts: how much does the score depend on them?",
     "merge": "Mix the weights of a base and its fine-tunes.",
     "sweep": "Evaluate weights between a base and its fine-tune.",

@@ -54,7 +54,7 @@ def import_folder(
         raise DataError(f"There is no folder {str(folder)!r}.")
     if out.exists():
         raise DataError(f"{out}: exists already; give a folder that doesn't.")
-    table = table or _find_table(folder)
+    table = table or find_table(folder)
     chosen = name or folder.resolve().name
     policy = make_policy(image_set or {}, seconds=_SECONDS, default=AUTO)
     entries, warnings = _read(table, folder, chosen, policy)
@@ -66,7 +66,8 @@ def import_folder(
     return ImportCounts(len(rows), len(entries), tuple(warnings))
 
 
-def _find_table(folder: Path) -> Path:
+def find_table(folder: Path) -> Path:
+    """The one table in the folder. DataError if there is none, or several."""
     found = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
     if len(found) == 1:
         return found[0]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from mubench_gen.console.progress import log
-from mubench_gen.errors import EngineFault
+from mubench_gen.errors import LimitReached
 from mubench_gen.types import Request
 
 _LOOKED_AT = 32  # requests from which the estimate is made
@@ -36,9 +36,9 @@ class Allowance:
         return request
 
     def check(self) -> None:
-        """Raise EngineFault if the limit stopped the run."""
+        """Raise LimitReached if the limit stopped the run."""
         if self._stopped:
-            raise EngineFault(
+            raise LimitReached(
                 f"Stopped at --max-requests {self._most}. The same command goes on from here, "
                 "with the same limit again."
             )

@@ -111,9 +111,10 @@ class Plan:
         shots = _shots(self.prompts, self.tasks, dataset, self.settings)
         return replace(self, policy=policy, dataset=dataset, shots=shots)
 
-    def in_folder(self, folder: Path) -> Plan:
-        """The same plan with another run folder."""
-        return replace(self, settings=self.settings.model_copy(update={"run_dir": folder}))
+    def in_folder(self, folder: Path, *, most: int | None = None) -> Plan:
+        """The same plan with another run folder, and at most so many requests."""
+        changed = {"run_dir": folder} | ({} if most is None else {"max_requests": most})
+        return replace(self, settings=self.settings.model_copy(update=changed))
 
 
 def make_plan(

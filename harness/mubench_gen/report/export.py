@@ -26,10 +26,10 @@ from mubench_gen.plugins.registry import Plugin, Plugins, check_options
 from mubench_gen.report.metric_table import flat_columns, flat_scores, metric_table
 from mubench_gen.report.text import (
     BOX_COLUMNS,
-    COLUMNS,
     ScoreRow,
     box_cells,
     cells,
+    columns_of,
     notes,
     table_rows,
     title,
@@ -148,7 +148,7 @@ def text_tables(runs: Sequence[Reported]) -> list[TextTable]:
         parts = dict.fromkeys(row.part for row in rows)
         sections = [_section(part, rows, one) for part in parts]
         told = [*notes(manifest, scores), *one.metrics.notes]
-        found.append(TextTable(title(manifest), COLUMNS, sections, told))
+        found.append(TextTable(title(manifest), columns_of(scores), sections, told))
         if scores.boxes:
             boxes = [box_cells(name, score) for name, score in scores.boxes.items()]
             words = f"{title(manifest)}: boxes, GRIT score in %"
@@ -190,11 +190,12 @@ def tidy_frame(runs: Sequence[Reported]) -> pandas.DataFrame:
 
 
 def _section(part: str, rows: Sequence[ScoreRow], one: Reported) -> list[list[str]]:
-    section = [cells(row) for row in rows if row.part == part]
+    columns = columns_of(one.scores)
+    section = [cells(row, columns) for row in rows if row.part == part]
     if part in one.by:
-        section.insert(0, [f"by {part}", *("" for _ in COLUMNS[1:])])
+        section.insert(0, [f"by {part}", *("" for _ in columns[1:])])
     if part == "datasets":
-        blank = ["" for _ in COLUMNS[3:]]
+        blank = ["" for _ in columns[3:]]
         section.append(["mean of the data sets", "", percent(one.scores.macro), *blank])
     return section
 

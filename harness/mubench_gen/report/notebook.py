@@ -18,7 +18,7 @@ from mubench_gen.report.board_tables import models_across
 from mubench_gen.report.figures import Drawing, Sources, draw
 from mubench_gen.report.figures.drawing import COLUMN
 from mubench_gen.report.figures.studies import effects_of, steps_of
-from mubench_gen.report.text import COLUMNS, cells, notes, table_rows, title
+from mubench_gen.report.text import cells, columns_of, notes, table_rows, title
 from mubench_gen.runs.results import Run
 from mubench_gen.runs.studies import StoredStudy
 from mubench_gen.scores.score import Scores
@@ -50,12 +50,14 @@ def plot(
 def run_html(run: Run) -> str:
     """A run's table and its notes."""
     told = notes(run.manifest, run.scores)
-    return _html(TextTable(title(run.manifest), COLUMNS, _sections(run.scores), told))
+    return _html(
+        TextTable(title(run.manifest), columns_of(run.scores), _sections(run.scores), told)
+    )
 
 
 def scores_html(scores: Scores) -> str:
     """The table of scores."""
-    return _html(TextTable("Scores in %", COLUMNS, _sections(scores)))
+    return _html(TextTable("Scores in %", columns_of(scores), _sections(scores)))
 
 
 def study_html(study: StoredStudy) -> str:
@@ -88,9 +90,9 @@ def comparison_html(found: Comparison) -> str:
 
 
 def _sections(scores: Scores) -> list[list[list[str]]]:
-    rows = table_rows(scores)
+    rows, columns = table_rows(scores), columns_of(scores)
     return [
-        [cells(row) for row in rows if row.part == part]
+        [cells(row, columns) for row in rows if row.part == part]
         for part in dict.fromkeys(row.part for row in rows)
     ]
 

@@ -23,8 +23,10 @@ COLUMNS = (
     "", "n", "accuracy", "95 % CI", "answered", "of answered", "chance", "majority", "corrected",
     "errors",
 )  # fmt: skip
+CONTRADICTION = "contradiction"  # a column where there are any
 _SHORT = {"accuracy": "acc.", "answered": "answ.", "majority": "maj.",
-          "corrected": "corr.", "errors": "err.", "of answered": "of ans."}  # fmt: skip
+          "corrected": "corr.", CONTRADICTION: "contr.", "errors": "err.",
+          "of answered": "of ans."}  # fmt: skip
 _WIDTH = 120  # characters, if stdout is not a terminal
 BOX_COLUMNS = ("", "n", "GRIT", "95 % CI", "read", "found", "right ones", "errors")
 
@@ -57,9 +59,16 @@ def table_rows(scores: Scores, by: Breakdown | None = None) -> list[ScoreRow]:
     return rows
 
 
-def cells(row: ScoreRow) -> list[str]:
-    """The cells of a row, in the order of COLUMNS."""
+def columns_of(scores: Scores) -> tuple[str, ...]:
+    """The columns of a run's table: COLUMNS, with the share of contradictions if there are any."""
+    some = scores.pooled.statuses.get(CONTRADICTION)
+    return (*COLUMNS[:-1], CONTRADICTION, COLUMNS[-1]) if some else COLUMNS
+
+
+def cells(row: ScoreRow, columns: Sequence[str] = COLUMNS) -> list[str]:
+    """The cells of a row, in the order of the columns."""
     score, controls = row.score, row.controls
+    contradictions = percent(score.statuses.get(CONTRADICTION, 0.0) if score.n else None)
     return [
         row.name,
         f"{score.n:,}",
@@ -70,6 +79,7 @@ def cells(row: ScoreRow) -> list[str]:
         percent(score.chance),
         percent(controls.majority) if controls is not None else "",
         percent(score.chance_corrected),
+        *([contradictions] if CONTRADICTION in columns else []),
         f"{score.n_errors:,}" if score.n_errors else "",
     ]
 
@@ -137,19 +147,19 @@ def _has_questions(scores: Scores) -> bool:
 
 def sheet(run: Run, scores: Scores, by: Breakdown | None) -> Sheet:
     """A run's table as a terminal shows it."""
-    rows = table_rows(scores, by)
+    rows, columns = table_rows(scores, by), columns_of(scores)
     sections = []
     for part in dict.fromkeys(row.part for row in rows):
         style = "bold" if part == "pooled" else ""
-        section = [Line(cells(row), style) for row in rows if row.part == part]
+        section = [Line(cells(row, columns), style) for row in rows if row.part == part]
         if by is not None and part in by:
             section.insert(0, Line([f"by {part}"], "italic"))
         if part == "datasets":
             section.append(Line(["mean of the data sets", "", percent(scores.macro)]))
         sections.append(section)
     return Sheet(
-        COLUMNS, sections, title(run.manifest), right=range(1, len(COLUMNS)), short=_SHORT,
-        spare=("of answered", "majority", "answered", "corrected"),
+        columns, sections, title(run.manifest), right=range(1, len(columns)), short=_SHORT,
+        spare=("of answered", "majority", CONTRADICTION, "answered", "corrected"),
     )  # fmt: skip
 
 

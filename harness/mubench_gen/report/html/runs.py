@@ -11,9 +11,9 @@ from mubench_gen.console.numbers import interval, percent
 from mubench_gen.console.outlet import printable
 from mubench_gen.report.html.study import RunStatistics
 from mubench_gen.report.text import (
-    COLUMNS,
     box_cells,
     cells,
+    columns_of,
     notes,
     table_rows,
     title,
@@ -47,6 +47,7 @@ def run_shown(study: RunStatistics) -> dict[str, Any]:
         "chance": percent(pooled.chance) if pooled.n else "",
         "above": percent(pooled.chance_corrected) if pooled.n else "",
         "answered": percent(pooled.statuses.get("answered", 0.0)) if pooled.n else "",
+        "columns": columns_of(scores),
         "parts": list(_parts(study)),
         "boxes": [
             [printable(c) for c in box_cells(name, one)] for name, one in scores.boxes.items()
@@ -58,13 +59,13 @@ def run_shown(study: RunStatistics) -> dict[str, Any]:
 
 
 def _parts(study: RunStatistics) -> Iterator[dict[str, Any]]:
-    rows = table_rows(study.scores, study.by)
+    rows, columns = table_rows(study.scores, study.by), columns_of(study.scores)
     for part in dict.fromkeys(row.part for row in rows):
-        found = [cells(row) for row in rows if row.part == part]
+        found = [cells(row, columns) for row in rows if row.part == part]
         shown = [[printable(name), *map(number, others)] for name, *others in found]
         if part == "datasets":
             mean = ["mean of the data sets", "", percent(study.scores.macro)]
-            shown.append(mean + [""] * (len(COLUMNS) - len(mean)))
+            shown.append(mean + [""] * (len(columns) - len(mean)))
         heading = "" if part == "pooled" else HEADINGS.get(part, f"by {part}")
         yield {"name": part, "heading": printable(heading), "rows": shown}
 

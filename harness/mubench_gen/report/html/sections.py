@@ -31,7 +31,7 @@ from mubench_gen.report.html.runs import number, run_shown
 from mubench_gen.report.html.study import RunStatistics
 from mubench_gen.report.html.study_sections import study_sections
 from mubench_gen.report.metric_table import beside_tables
-from mubench_gen.report.text import BOX_COLUMNS, COLUMNS, constant_note
+from mubench_gen.report.text import BOX_COLUMNS, constant_note
 from mubench_gen.runs.studies import studies_around
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metadata import ABSENT
@@ -94,7 +94,6 @@ class Sections:
             "sections": [{"id": name, "name": words} for name, words in sections],
             "warnings": list(self._warnings()),
             "runs": [run_shown(study) for study in self.studies],
-            "columns": COLUMNS,
             "box_columns": BOX_COLUMNS,
             "boards": self._boards(),
             "tasks": tasks,
