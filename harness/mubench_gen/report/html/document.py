@@ -36,7 +36,7 @@ _SCRIPTS = (
     "item.js", "confusion.js", "start.js",
 )  # fmt: skip
 MOST_ITEMS = 10_000
-_FRAME = 250_000  # bytes, roughly, of a page without its items and pictures
+_FRAME = 600_000  # bytes, roughly, of a page without its items and pictures
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ STEPS = tuple(
     )
 )  # fmt: skip
 # Bytes of the whole page: 5 MB with up to 1,000 pictures, 20 MB with 5,000.
-_PAGE, _SMALL_PAGE, _A_FURTHER = 4_800_000, 1_000, 3_700
+_PAGE, _SMALL_PAGE, _A_FURTHER = 4_500_000, 1_000, 3_700
 _LEAST, _MOST = 1_200, 20_000  # bytes of one picture
 _KEPT_FREE = 0.85  # of the room, for images that resist more than those of the demo
 
