@@ -135,3 +135,13 @@ def test_the_self_test_holds_for_a_run_and_is_the_seeds(
     assert again == [row["held"] for row in found["intervals"]]
     assert here("doctor", "--cluster", "slide").code == 2
     assert here("doctor", "--statistics", run.dir, "--cluster", "slyde").code == 2
+
+
+def test_the_headline_is_bitwise_the_same_for_any_order_of_the_records() -> None:
+    made = [
+        answer(i, task, right=(i * 7 + len(task)) % 3 > 0, gold=(i * i) % 4, dataset=f"d{i % 2}")
+        for i in range(40)
+        for task in ("modality", "stain", "domain")
+    ]
+    shuffled = [made[i] for i in np.random.default_rng(2).permutation(len(made))]
+    assert score(made).as_dict() == score(shuffled).as_dict()

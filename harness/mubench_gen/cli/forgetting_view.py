@@ -94,7 +94,7 @@ def show(found: Forgetting) -> None:
     for name in found.finetuned if few else found.finetuned[-1:]:
         print_table(
             ["", "items", "before", "after", "forgotten", "learned", "kept", "change", "95 % CI",
-             "p", heading(found.adjust), "", "left out"],
+             "p", heading(found.adjust), "outcome", "left out"],
             [_row(one) for one in found.of(name)],
             title=f"{found.base} → {name}: accuracy and shares of the items in %",
             right=(*range(1, 11), 12),

@@ -18,6 +18,9 @@ Says = Literal["above", "at the level of", "below"]
 _LEVEL = 0.05
 _ITEMS, _RIGHT = range(2)
 
+Key = tuple[str, str, str | None]  # task, data set, text of the right option
+Kinds = list[tuple[tuple[tuple[int, tuple[int, ...]], ...], int]]  # ((code, numbers), …), clusters
+
 
 @dataclass(frozen=True, slots=True)
 class Against:
@@ -56,7 +59,7 @@ class HeadlineTally:
 
     def __init__(self, ways: int = 1) -> None:
         self._ways = [CellTable(2) for _ in range(ways)]
-        self._codes: dict[tuple[str, str, str | None], int] = {}
+        self._codes: dict[Key, int] = {}
 
     def add(self, record: Record, clusters: Sequence[int], *, right: bool) -> None:
         """Count a record without an error."""
@@ -65,7 +68,7 @@ class HeadlineTally:
             table.add(cluster, code, (1, int(right)))
 
     def _code(self, task: str, dataset: str, text: str) -> int:
-        key: tuple[str, str, str | None] = (task, dataset, text)
+        key: Key = (task, dataset, text)
         if key not in self._codes and len(self._codes) >= MOST_STRATA // 2:
             key = (task, dataset, None)  # so many texts: none of the later ones is a majority
         return self._codes.setdefault(key, len(self._codes))
@@ -80,9 +83,12 @@ class HeadlineTally:
         """
         if not self._codes:
             return None
-        ways = [_kinds(table) for table in self._ways]
-        tasks, datasets = self._numbered(0), self._numbered(1)
-        everything = dict.fromkeys(self._codes.values(), 0)
+        sorted_codes = sorted(self._codes.items(), key=lambda entry: tuple(map(str, entry[0])))
+        ranks = {code: rank for rank, (_, code) in enumerate(sorted_codes)}
+        ways = [_kinds(table, ranks) for table in self._ways]
+        codes = {key: ranks[code] for key, code in sorted_codes}
+        tasks, datasets = _numbered(codes, 0), _numbered(codes, 1)
+        everything = dict.fromkeys(codes.values(), 0)
         micro = _share(ways, tasks if sampled_by_task else everything, noun)
         by_task = _share(ways, tasks, noun, equal=True) if len({*tasks.values()}) > 1 else None
         by_data = (
@@ -94,47 +100,47 @@ class HeadlineTally:
             macro_datasets=by_data,
             macro_corrected=None if by_task is None else _corrected(by_task, chances),
             chance={},
-            majority=self._majorities(ways),
+            majority=_majorities(codes, ways),
         )
 
-    def _numbered(self, part: int) -> dict[int, int]:
-        names = sorted({key[part] or "" for key in self._codes})
-        numbers = {name: number for number, name in enumerate(names)}
-        return {code: numbers[key[part] or ""] for key, code in self._codes.items()}
 
-    def _majorities(self, ways: Sequence[Kinds]) -> dict[str, Against]:
-        """Against the answer that is right most often in each task."""
-        often: dict[tuple[str, str], int] = defaultdict(int)
-        texts = {code: (key[0], key[2]) for key, code in self._codes.items()}
-        for cells, count in ways[0]:
-            for code, (items, _) in cells:
-                task, text = texts[code]
-                if text is not None:
-                    often[task, text] += items * count
-        best: dict[str, str] = {}
-        for (task, text), n in sorted(often.items()):
-            if n > often.get((task, best.get(task, "")), 0):
-                best[task] = text
-        is_best = {code for code, (task, text) in texts.items() if best.get(task) == text}
-        tasks = {code: task for code, (task, _) in texts.items()}
-        by_task = [_by_task(kinds, tasks) for kinds in ways]
-        return {
-            "pooled": _against_answer(ways, is_best),
-            **{
-                task: _against_answer([way[task] for way in by_task], is_best)
-                for task in sorted(by_task[0])
-            },
-        }
+def _numbered(codes: Mapping[Key, int], part: int) -> dict[int, int]:
+    names = sorted({key[part] or "" for key in codes})
+    numbers = {name: number for number, name in enumerate(names)}
+    return {code: numbers[key[part] or ""] for key, code in codes.items()}
 
 
-Kinds = list[tuple[tuple[tuple[int, tuple[int, ...]], ...], int]]  # ((code, numbers), …), clusters
+def _majorities(codes: Mapping[Key, int], ways: Sequence[Kinds]) -> dict[str, Against]:
+    """Against the answer that is right most often in each task."""
+    often: dict[tuple[str, str], int] = defaultdict(int)
+    texts = {code: (key[0], key[2]) for key, code in codes.items()}
+    for cells, count in ways[0]:
+        for code, (items, _) in cells:
+            task, text = texts[code]
+            if text is not None:
+                often[task, text] += items * count
+    best: dict[str, str] = {}
+    for (task, text), n in sorted(often.items()):
+        if n > often.get((task, best.get(task, "")), 0):
+            best[task] = text
+    is_best = {code for code, (task, text) in texts.items() if best.get(task) == text}
+    tasks = {code: task for code, (task, _) in texts.items()}
+    by_task = [_by_task(kinds, tasks) for kinds in ways]
+    return {
+        "pooled": _against_answer(ways, is_best),
+        **{
+            task: _against_answer([way[task] for way in by_task], is_best)
+            for task in sorted(by_task[0])
+        },
+    }
 
 
-def _kinds(table: CellTable) -> Kinds:
-    """How many clusters have the same cells; sorted, so that sums are bitwise the same."""
+def _kinds(table: CellTable, ranks: Mapping[int, int]) -> Kinds:
+    """How many clusters have the same cells; sorted, so that sums are bitwise the same whatever
+    the order of the records. `ranks`: the codes by which the cells are sorted."""
     counts: dict[tuple[tuple[int, tuple[int, ...]], ...], int] = defaultdict(int)
     for cells in table.clusters():
-        counts[tuple((code, tuple(numbers)) for code, numbers in cells)] += 1
+        counts[tuple(sorted((ranks[code], numbers) for code, numbers in cells))] += 1
     return sorted(counts.items())
 
 

@@ -61,7 +61,9 @@ def place_inference(
     import numpy as np
     from scipy.special import chdtrc
 
-    kinds: Counter[tuple[tuple[int, tuple[int, ...]], ...]] = Counter(map(tuple, clusters))
+    # By the positions themselves: sums are bitwise the same whatever the order of the records.
+    ranks = {positions[place]: rank for rank, place in enumerate(sorted(positions))}
+    kinds = Counter(tuple(sorted((ranks[c], n) for c, n in cells)) for cells in clusters)
     table = np.zeros((len(kinds), 2, len(positions)))
     counts = np.empty(len(kinds))
     for row, (cells, count) in enumerate(sorted(kinds.items())):
@@ -70,7 +72,7 @@ def place_inference(
             table[row, :, code] = numbers
     items, right = np.tensordot(counts, table, 1)
     of_options: dict[int, list[int]] = defaultdict(list)
-    for (options, _), code in positions.items():
+    for code, (options, _) in enumerate(sorted(positions)):
         if items[code]:
             of_options[options].append(code)
     groups = [codes for codes in of_options.values() if len(codes) > 1]

@@ -42,7 +42,7 @@ _JSON, _HTML, _TEXT = "application/json", "text/html; charset=utf-8", "text/plai
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What a request gets. `keep`: the browser may keep it, since it never changes."""
 
     content: bytes
@@ -68,7 +68,7 @@ class Viewer:
             self._server.server_close()
             raise
         self._images = Images(self.site.index, data)
-        self._ways: dict[str, Callable[[str, dict[str, str]], Answer]] = {
+        self._ways: dict[str, Callable[[str, dict[str, str]], HttpAnswer]] = {
             "": self._page,
             "items": self._items,
             "item": self._item,
@@ -87,7 +87,7 @@ class Viewer:
         return f"http://{LOOPBACK}:{self.port}/"
 
     def serve(self) -> None:
-        """Answer until `stop`, or an interrupt."""
+        """HttpAnswer until `stop`, or an interrupt."""
         self._server.serve_forever(poll_interval=0.1)
 
     def stop(self) -> None:
@@ -100,7 +100,7 @@ class Viewer:
         self._server.server_close()
         self.site.index.close()
 
-    def answer(self, target: str) -> Answer:
+    def answer(self, target: str) -> HttpAnswer:
         """The answer to a path with its query."""
         parts = urlsplit(target)
         name, _, rest = parts.path.removeprefix("/").partition("/")
@@ -109,34 +109,34 @@ class Viewer:
             return _said(HTTPStatus.NOT_FOUND, "There is no such page.")
         return way(rest, dict(parse_qsl(parts.query, max_num_fields=100)))
 
-    def _page(self, _: str, given: dict[str, str]) -> Answer:
-        return Answer(self.site.page().encode("utf-8", "replace"), _HTML)
+    def _page(self, _: str, given: dict[str, str]) -> HttpAnswer:
+        return HttpAnswer(self.site.page().encode("utf-8", "replace"), _HTML)
 
-    def _version(self, _: str, given: dict[str, str]) -> Answer:
+    def _version(self, _: str, given: dict[str, str]) -> HttpAnswer:
         self.site.refresh()
         return _document(self.site.about())
 
-    def _items(self, _: str, given: dict[str, str]) -> Answer:
+    def _items(self, _: str, given: dict[str, str]) -> HttpAnswer:
         choice = choice_of(given, self.site.studies)
         begin = max(0, _number(given.get("begin", "")))
         count = min(_MOST_GROUPS, max(1, _number(given.get("count", ""))))
         return _document(page_of(self.site.index, choice, begin, count))
 
-    def _item(self, _: str, given: dict[str, str]) -> Answer:
+    def _item(self, _: str, given: dict[str, str]) -> HttpAnswer:
         found = item_of(self.site.index, given.get("key", ""))
         if found is None:
             return _said(HTTPStatus.NOT_FOUND, "There is no such item.")
         return _document(found)
 
-    def _thumbnail(self, digest: str, given: dict[str, str]) -> Answer:
+    def _thumbnail(self, digest: str, given: dict[str, str]) -> HttpAnswer:
         found = self._images.thumbnail(digest)
-        return _NO_IMAGE if found is None else Answer(found.content, "image/jpeg", keep=True)
+        return _NO_IMAGE if found is None else HttpAnswer(found.content, "image/jpeg", keep=True)
 
-    def _image(self, digest: str, given: dict[str, str]) -> Answer:
+    def _image(self, digest: str, given: dict[str, str]) -> HttpAnswer:
         found = self._images.original(digest)
-        return _NO_IMAGE if found is None else Answer(found[1], found[0], keep=True)
+        return _NO_IMAGE if found is None else HttpAnswer(found[1], found[0], keep=True)
 
-    def _about(self, digest: str, given: dict[str, str]) -> Answer:
+    def _about(self, digest: str, given: dict[str, str]) -> HttpAnswer:
         found = self._images.thumbnail(digest)
         if found is None:
             return _NO_IMAGE
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._give(_said(HTTPStatus.METHOD_NOT_ALLOWED, words, allowed))
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> HttpAnswer:
         # Any port: a tunnel from another machine may end at another one there.
         if not _LOCAL.fullmatch(self.headers.get("Host", "")):
             words = "This server answers only to the names localhost and 127.0.0.1."
@@ -191,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
             log(f"A request failed: {error}")
             return _said(HTTPStatus.INTERNAL_SERVER_ERROR, f"This could not be read: {error}")
 
-    def _give(self, answer: Answer, *, with_content: bool = True) -> None:
+    def _give(self, answer: HttpAnswer, *, with_content: bool = True) -> None:
         self.send_response(answer.status)
         headers = {**_HEADERS, **answer.headers, "Content-Type": answer.kind}
         if answer.keep:
@@ -219,13 +219,13 @@ def _bound(port: int, viewer: Viewer) -> _Server:
     return server
 
 
-def _document(content: dict[str, Any]) -> Answer:
+def _document(content: dict[str, Any]) -> HttpAnswer:
     # `json` and not `orjson`: a reply may have lone surrogates, which ASCII escapes can hold.
-    return Answer(json.dumps(blanked(content), separators=(",", ":")).encode())
+    return HttpAnswer(json.dumps(blanked(content), separators=(",", ":")).encode())
 
 
-def _said(status: HTTPStatus, words: str, headers: dict[str, str] | None = None) -> Answer:
-    return Answer(words.encode(), _TEXT, status, headers=headers or {})
+def _said(status: HTTPStatus, words: str, headers: dict[str, str] | None = None) -> HttpAnswer:
+    return HttpAnswer(words.encode(), _TEXT, status, headers=headers or {})
 
 
 _NO_IMAGE = _said(HTTPStatus.NOT_FOUND, "The image is missing from the data, or has changed.")
