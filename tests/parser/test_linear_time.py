@@ -41,6 +41,7 @@ PIECES = [
         "B (nucleus) ",
         "brightfield ",
     ),
+    *("mostly nucleus with some ", "not nucleus: mitochondrion ", "i rather say ", "A: 0.1, "),
     *("The nucleus is shown. ", "".join(map(chr, range(0x2460, 0x2500)))),
 ]
 
