@@ -131,7 +131,7 @@ def test_the_run_folder_is_named_after_plugin_model_and_settings(
 def test_failed_items_are_exit_code_3_and_the_table_tells_them(here: Here, cells: Path) -> None:
     outcome = here(*evaluated(cells, "-o", "fail=1"))
     assert outcome.code == 3
-    assert "errors" in outcome.out
+    assert "items failed and are in no score" in outcome.out
     assert "6 items failed" in outcome.out
     assert "echo was told to fail" in outcome.err
 

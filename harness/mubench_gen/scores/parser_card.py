@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mubench_gen.console.outlet import printable
 from mubench_gen.errors import DataError
 from mubench_gen.parser import parse_answer
-from mubench_gen.scores.quantile import wilson
+from mubench_gen.scores import quantile
 from mubench_gen.storage.user_files import parse_json
 from mubench_gen.types import Answer
 
@@ -90,7 +90,7 @@ def wilson(count: int, n: int) -> Share:
     """A share with its 95 % Wilson score interval."""
     if n == 0:
         return Share(count, n, 0.0, 1.0)
-    return Share(count, n, *wilson(count / n, n, _Z))
+    return Share(count, n, *quantile.wilson(count / n, n, _Z))
 
 
 def load_labelled(path: Path) -> list[LabelledReply]:
