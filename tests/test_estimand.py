@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from mubench_gen.scores.estimand import Estimand, estimand, estimand_of_kinds, estimand_of_sums
+from mubench_gen.scores.estimand import Estimand, estimand, estimand_of_cells, estimand_of_sums
 from mubench_gen.scores.estimate import crossed, mean_estimate, share_estimate
 from mubench_gen.scores.interval import clustered_share
 
@@ -48,12 +48,13 @@ def test_the_variance_and_its_freedom_are_those_of_cr2() -> None:
     assert found.precision().robust_freedom == pytest.approx(freedom)
 
 
-def test_sums_by_cluster_and_kinds_of_clusters_say_the_same_as_items() -> None:
+def test_sums_by_cluster_and_cells_say_the_same_as_items() -> None:
     whole = share_estimate(estimand(RIGHT, CLUSTER))
     sums = np.bincount(CLUSTER, weights=RIGHT)
     by_sums = share_estimate(estimand_of_sums(SIZES, sums, sums))
-    kinds = [(((0, int(n), s, s),), 1) for n, s in zip(SIZES, sums, strict=True)]
-    for other in (by_sums, share_estimate(estimand_of_kinds(kinds))):
+    ones = np.ones(14)
+    by_cells = share_estimate(estimand_of_cells(range(14), 0 * ones, SIZES, sums, sums, ones))
+    for other in (by_sums, by_cells):
         assert other.ci95 == pytest.approx(whole.ci95)
         assert other.freedom == pytest.approx(whole.freedom)
 
@@ -72,21 +73,15 @@ def test_a_macro_mean_weighs_each_stratum_alike_and_its_error_is_that_of_the_jac
     assert robust(found) == pytest.approx(jackknife, rel=0.1)
 
 
-def test_kinds_with_equal_weights_are_the_macro_mean() -> None:
+def test_cells_with_equal_weights_are_the_macro_mean() -> None:
     each = 1 / np.bincount(TASK)[TASK]
-    cells: dict[int, dict[int, list[float]]] = {}
-    for cluster, task, right in zip(CLUSTER.tolist(), TASK.tolist(), RIGHT, strict=True):
-        cells.setdefault(cluster, {}).setdefault(task, []).append(right)
-    kinds = [
-        (tuple((t, len(v), sum(v), sum(v)) for t, v in sorted(of.items())), 1)
-        for of in cells.values()
-    ]
-    found = share_estimate(estimand_of_kinds(kinds, equal=True))
+    places, cell = np.unique(3 * CLUSTER + TASK, return_inverse=True)
+    right, ones = np.bincount(cell, weights=RIGHT), np.ones(len(places))
+    cells = places // 3, places % 3, np.bincount(cell), right, right, ones
+    found = share_estimate(estimand_of_cells(*cells, equal=True))
     items = share_estimate(estimand(RIGHT, CLUSTER, weights=each, strata=TASK))
     assert found.value == pytest.approx(items.value)
     assert found.ci95 == pytest.approx(items.ci95)
-    tasks = estimand_of_kinds(kinds, {0: 0, 1: 0})
-    assert tasks.value == pytest.approx(RIGHT[TASK < 2].mean())
 
 
 def test_strata_take_their_differences_out_of_the_interval() -> None:

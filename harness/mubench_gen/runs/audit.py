@@ -24,7 +24,7 @@ from mubench_gen.console.outlet import csv_cell, from_csv_cell
 from mubench_gen.errors import DataError, SettingError
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.clusters import image_of
-from mubench_gen.scores.score import ScoreTally
+from mubench_gen.scores.score import ScoreTally, counted
 from mubench_gen.storage.index import hashed
 from mubench_gen.storage.records import Record
 
@@ -122,7 +122,7 @@ def audit(run: Run, labels: Mapping[str, str]) -> Audit:
         kinds: list[str | None] = []
         for record in records:
             right, image = bool(record["correct"]), hashed(image_of(record))
-            tally.add(record["status"], right, len(record["options"]), (image,))
+            tally.add(counted(record["status"], right, len(record["options"]), (image,)))
             label = labels.get(record["id"])
             if label is None:
                 continue

@@ -11,7 +11,7 @@ from mubench_gen.parser.strictness import is_strict
 from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
-from mubench_gen.scores.score import Score, ScoreTally
+from mubench_gen.scores.score import Score, ScoreTally, counted
 from mubench_gen.storage.records import Record
 
 Breakdown = Mapping[str, Mapping[str, Score]]  # field → value → score
@@ -39,12 +39,17 @@ class BreakdownTally:
         self._seen += 1
         if self._seen <= _LOOKED_AT:
             self._known |= field_names(record)
-        right, options = bool(record["correct"]), len(record["options"])
-        numbers, firm = self._clustering(record), is_strict(record["rule"])
+        one = counted(
+            record["status"],
+            bool(record["correct"]),
+            len(record["options"]),
+            self._clustering(record),
+            strict=is_strict(record["rule"]),
+        )
         for name, tallies in self._tallies.items():
             value = value_of(record, name)
             if value in tallies or len(tallies) < _MOST_VALUES:
-                tallies[value].add(record["status"], right, options, numbers, strict=firm)
+                tallies[value].add(one)
 
     def scores(self) -> dict[str, dict[str, Score]]:
         """The scores by field and value, in the order of `value_order`."""

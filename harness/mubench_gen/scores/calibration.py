@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mubench_gen.scores.cells import CellTable
+from mubench_gen.scores.cells import CellTable, pack
 
 BINS = 15  # of equal width, as in Guo et al. 2017
 MOST_NLL = 30.0  # of an item whose right option has no probability
@@ -74,7 +74,7 @@ class CalibrationTally:
         brier = math.fsum((p - (option == gold)) ** 2 for option, p in enumerate(each))
         nll = -math.log(max(each[gold], math.exp(-MOST_NLL)))
         numbers = [_whole(value) for x in (1 + right - sure, brier, nll) for value in (x, x * x)]
-        self._cells.add(cluster, place, (1, *numbers))
+        self._cells.add(cluster, place, pack((1, *numbers)))
 
     def calibration(self) -> Calibration | None:
         """The calibration, or None if no record had probabilities."""

@@ -10,6 +10,14 @@ MOST_STRATA = 1 << 16
 _CODE, _NUMBER = 16, 64  # bits
 
 
+def pack(numbers: Sequence[int]) -> int:
+    """One number of several, so that a sum of them has the sums of all."""
+    packed = 0
+    for number in numbers:
+        packed = packed << _NUMBER | number
+    return packed
+
+
 class CellTable:
     """`width` sums of whole numbers for each cluster and stratum; none is negative, and the
     first, the number of items, is above 0.
@@ -22,19 +30,15 @@ class CellTable:
         self._width = width
         self._table = DiskTable(combine=self._beside, in_memory=FEW)
         self._cluster = -1
-        self._cells: dict[int, list[int]] = {}
+        self._cells: dict[int, int] = {}
 
-    def add(self, cluster: int, stratum: int, numbers: Sequence[int]) -> None:
-        """Add an item's numbers; `cluster` is a hash (`hashed`), `stratum` below MOST_STRATA."""
+    def add(self, cluster: int, stratum: int, packed: int) -> None:
+        """Add an item's numbers (`pack`); `cluster` is a hash (`hashed`), `stratum` below
+        MOST_STRATA."""
         if cluster != self._cluster:
             self._flush()
             self._cluster = cluster
-        cell = self._cells.get(stratum)
-        if cell is None:
-            self._cells[stratum] = list(numbers)
-        else:
-            for place, number in enumerate(numbers):
-                cell[place] += number
+        self._cells[stratum] = self._cells.get(stratum, 0) + packed
 
     def clusters(self) -> Iterator[list[tuple[int, tuple[int, ...]]]]:
         """The strata of each cluster, in order, with their sums."""
@@ -48,9 +52,7 @@ class CellTable:
     def _flush(self) -> None:
         packed = 0
         for code, numbers in self._cells.items():
-            for number in numbers:
-                packed = packed << _NUMBER | number
-            packed = packed << _CODE | code
+            packed = packed << self._bits | numbers << _CODE | code
         if packed:
             self._table.put(self._cluster, packed)
             self._cells = {}

@@ -59,6 +59,7 @@ class Clustering:
         self.fields = cluster_fields(fields)
         self._of_tasks = {} if fields else dict(of_tasks or {})
         self.check = ClusterCheck([*self.fields, *self._of_tasks.values()])
+        self._by_image = self.fields == BY_IMAGE and not self._of_tasks
 
     @property
     def ways(self) -> int:
@@ -79,11 +80,13 @@ class Clustering:
 
     def name(self, record: Record) -> str:
         """The cluster of a record by the first field."""
+        if self._by_image:
+            return image_of(record)
         self.check.add(record)
         return cluster_of(record, self._of_tasks.get(record["task"], self.fields[0]))
 
     def __call__(self, record: Record) -> tuple[int, ...]:
-        if self.fields == BY_IMAGE and not self._of_tasks:
+        if self._by_image:
             return (hashed(image_of(record)),)
         names = [self.name(record), *(cluster_of(record, field) for field in self.fields[1:])]
         return tuple(map(hashed, names if len(names) == 1 else [*names, "\0".join(names)]))
@@ -126,6 +129,11 @@ class ClusterCheck:
             )
 
 
+def counts_of(*, right: bool, answered: bool = True) -> int:
+    """What an item adds to the counts of its cluster, above 0."""
+    return (answered << 2 * _N) | (1 << _N) | right
+
+
 class Clusters:
     """(items, right) for each image or other cluster, by its hash, in arbitrary order.
 
@@ -140,10 +148,14 @@ class Clusters:
 
     def add(self, image: int, *, right: bool, answered: bool = True) -> None:
         """Count an item; `image` is the hash (`hashed`) of the image's name."""
+        self.put(image, counts_of(right=right, answered=answered))
+
+    def put(self, image: int, counts: int) -> None:
+        """Count an item by its `counts_of`."""
         if image != self._image:
             self._flush()
             self._image = image
-        self._counts += (answered << 2 * _N) | (1 << _N) | right
+        self._counts += counts
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         self._flush()

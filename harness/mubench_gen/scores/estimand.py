@@ -10,7 +10,6 @@ docs/statistics.md explains the formulas, with their sources and how often the i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,37 +163,33 @@ def estimand_of_sums(
     )
 
 
-Cells = Sequence[tuple[int, int, float, float]]  # (stratum, items, sum, sum of squares)
-
-
-def estimand_of_kinds(
-    kinds: Mapping[Cells, int] | Iterable[tuple[Cells, int]],
-    stratum: Mapping[int, int] | None = None,
+def estimand_of_cells(
+    clusters: npt.ArrayLike,
+    strata: npt.ArrayLike,
+    sizes: npt.ArrayLike,
+    sums: npt.ArrayLike,
+    squares: npt.ArrayLike,
+    counts: npt.ArrayLike,
     *,
     equal: bool = False,
 ) -> Estimand:
-    """The mean from kinds of clusters, each with its cells by stratum, and their numbers.
+    """The mean from cells, each some items of one cluster and stratum (any integers).
 
-    `stratum` maps the cells' strata to coarser ones; those that it lacks are left out. `equal`:
-    every stratum has the same weight (macro), not every item. ValueError without items.
+    `sums`, `squares`: of a cell's values. `counts`: how many clusters have the cells of this
+    one, the same in all its cells. `equal`: every stratum has the same weight (macro), not every
+    item. ValueError without items.
     """
-    rows: list[tuple[int, int, int, float, float]] = []
-    counts: list[int] = []
-    for cells, count in kinds.items() if isinstance(kinds, Mapping) else kinds:
-        kept = [c for c in cells if stratum is None or c[0] in stratum]
-        if kept:
-            rows += [(len(counts), c[0] if stratum is None else stratum[c[0]], *c[1:])
-                     for c in kept]  # fmt: skip
-            counts.append(count)
-    if not rows:
+    size = np.asarray(sizes, np.float64)
+    if not len(size):
         raise ValueError("no items to estimate from")
-    cluster, layer, size, total, square = (np.array(c) for c in zip(*rows, strict=True))
-    many = np.array(counts, np.float64)
-    _, code = np.unique(layer, return_inverse=True)
-    weights = np.ones(len(rows))
+    _, first, cluster = np.unique(np.asarray(clusters), return_index=True, return_inverse=True)
+    _, code = np.unique(np.asarray(strata), return_inverse=True)
+    many = np.asarray(counts, np.float64)
+    weights = np.ones(len(size))
     if equal:
-        weights = 1 / np.bincount(code, weights=size * many[cluster])[code]
-    return _of_cells(cluster, code, size, total, square, weights, many)
+        weights = 1 / np.bincount(code, weights=size * many)[code]
+    total, square = np.asarray(sums, np.float64), np.asarray(squares, np.float64)
+    return _of_cells(cluster, code, size, total, square, weights, many[first])
 
 
 def _of_cells(

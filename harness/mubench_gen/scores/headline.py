@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from mubench_gen.scores.cells import MOST_STRATA, CellTable
+from mubench_gen.scores.cells import MOST_STRATA, CellTable, pack
 from mubench_gen.storage.records import Record
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from mubench_gen.scores.estimate import Estimate
+
+    Integers = npt.NDArray[np.int64]
 
 Says = Literal["above", "at the level of", "below"]
 _LEVEL = 0.05
-_ITEMS, _RIGHT = range(2)
+_PACKED = pack((1, 0)), pack((1, 1))  # an item, and how many of it are right
 
 Key = tuple[str, str, str | None]  # task, data set, text of the right option
-Kinds = list[tuple[tuple[tuple[int, tuple[int, ...]], ...], int]]  # ((code, numbers), …), clusters
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,15 @@ class HeadlineTally:
     def add(self, record: Record, clusters: Sequence[int], *, right: bool) -> None:
         """Count a record without an error."""
         code = self._code(record["task"], record["dataset"], record["options"][record["gold"]])
-        for table, cluster in zip(self._ways, clusters, strict=True):
-            table.add(cluster, code, (1, int(right)))
+        for way, cluster in enumerate(clusters):
+            self._ways[way].add(cluster, code, _PACKED[right])
 
     def _code(self, task: str, dataset: str, text: str) -> int:
         key: Key = (task, dataset, text)
-        if key not in self._codes and len(self._codes) >= MOST_STRATA // 2:
+        code = self._codes.get(key)
+        if code is not None:
+            return code
+        if len(self._codes) >= MOST_STRATA // 2:
             key = (task, dataset, None)  # so many texts: none of the later ones is a majority
         return self._codes.setdefault(key, len(self._codes))
 
@@ -85,15 +92,12 @@ class HeadlineTally:
             return None
         sorted_codes = sorted(self._codes.items(), key=lambda entry: tuple(map(str, entry[0])))
         ranks = {code: rank for rank, (_, code) in enumerate(sorted_codes)}
-        ways = [_kinds(table, ranks) for table in self._ways]
+        ways = [_cells(table, ranks) for table in self._ways]
         codes = {key: ranks[code] for key, code in sorted_codes}
-        tasks, datasets = _numbered(codes, 0), _numbered(codes, 1)
-        everything = dict.fromkeys(codes.values(), 0)
-        micro = _share(ways, tasks if sampled_by_task else everything, noun)
-        by_task = _share(ways, tasks, noun, equal=True) if len({*tasks.values()}) > 1 else None
-        by_data = (
-            _share(ways, datasets, noun, equal=True) if len({*datasets.values()}) > 1 else None
-        )
+        tasks, datasets = _by_code(codes, 0), _by_code(codes, 1)
+        micro = _share(ways, tasks if sampled_by_task else 0 * tasks, noun)
+        by_task = _share(ways, tasks, noun, equal=True) if tasks.any() else None
+        by_data = _share(ways, datasets, noun, equal=True) if datasets.any() else None
         return Headline(
             micro=micro,
             macro_tasks=by_task,
@@ -104,74 +108,82 @@ class HeadlineTally:
         )
 
 
-def _numbered(codes: Mapping[Key, int], part: int) -> dict[int, int]:
-    names = sorted({key[part] or "" for key in codes})
-    numbers = {name: number for number, name in enumerate(names)}
-    return {code: numbers[key[part] or ""] for key, code in codes.items()}
+class Cells(NamedTuple):
+    """Arrays with an entry for each code of each kind of cluster: the kind, the code, items,
+    how many of them are right, and how many clusters are of the kind."""
+
+    kind: Integers
+    code: Integers
+    items: Integers
+    right: Integers
+    clusters: Integers
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> Cells:
+        return Cells(*(column[kept] for column in self))
 
 
-def _majorities(codes: Mapping[Key, int], ways: Sequence[Kinds]) -> dict[str, Against]:
+def _cells(table: CellTable, ranks: Mapping[int, int]) -> Cells:
+    """How many clusters have the same cells; sorted, so that sums are bitwise the same whatever
+    the order of the records. `ranks`: the codes by which the cells are sorted."""
+    import numpy as np
+
+    kinds: dict[tuple[tuple[int, tuple[int, ...]], ...], int] = defaultdict(int)
+    for cells in table.clusters():
+        kinds[tuple(sorted((ranks[code], numbers) for code, numbers in cells))] += 1
+    rows = [
+        (kind, code, *numbers, count)
+        for kind, (cells, count) in enumerate(sorted(kinds.items()))
+        for code, numbers in cells
+    ]
+    return Cells(*np.array(rows, np.int64).T)
+
+
+def _majorities(codes: Mapping[Key, int], ways: Sequence[Cells]) -> dict[str, Against]:
     """Against the answer that is right most often in each task."""
+    import numpy as np
+
     often: dict[tuple[str, str], int] = defaultdict(int)
-    texts = {code: (key[0], key[2]) for key, code in codes.items()}
-    for cells, count in ways[0]:
-        for code, (items, _) in cells:
-            task, text = texts[code]
-            if text is not None:
-                often[task, text] += items * count
+    whole = ways[0]
+    items = np.bincount(whole.code, weights=whole.items * whole.clusters, minlength=len(codes))
+    for (task, _, text), code in codes.items():
+        if text is not None:
+            often[task, text] += int(items[code])
     best: dict[str, str] = {}
     for (task, text), n in sorted(often.items()):
         if n > often.get((task, best.get(task, "")), 0):
             best[task] = text
-    is_best = {code for code, (task, text) in texts.items() if best.get(task) == text}
-    tasks = {code: task for code, (task, _) in texts.items()}
-    by_task = [_by_task(kinds, tasks) for kinds in ways]
+    keys = sorted(codes, key=codes.__getitem__)
+    is_best = np.array([best.get(task) == text for task, _, text in keys])
+    numbers, tasks = _by_code(codes, 0), sorted({task for task, _, _ in keys})
     return {
         "pooled": _against_answer(ways, is_best),
         **{
-            task: _against_answer([way[task] for way in by_task], is_best)
-            for task in sorted(by_task[0])
+            task: _against_answer([way.only(numbers[way.code] == n) for way in ways], is_best)
+            for n, task in enumerate(tasks)
         },
     }
 
 
-def _kinds(table: CellTable, ranks: Mapping[int, int]) -> Kinds:
-    """How many clusters have the same cells; sorted, so that sums are bitwise the same whatever
-    the order of the records. `ranks`: the codes by which the cells are sorted."""
-    counts: dict[tuple[tuple[int, tuple[int, ...]], ...], int] = defaultdict(int)
-    for cells in table.clusters():
-        counts[tuple(sorted((ranks[code], numbers) for code, numbers in cells))] += 1
-    return sorted(counts.items())
+def _by_code(codes: Mapping[Key, int], part: int) -> Integers:
+    """The number of each code's task (part 0) or data set (1), in alphabetical order."""
+    import numpy as np
+
+    names = {name: n for n, name in enumerate(sorted({str(key[part]) for key in codes}))}
+    found = np.zeros(len(codes), np.int64)
+    for key, code in codes.items():
+        found[code] = names[str(key[part])]
+    return found
 
 
-def _by_task(kinds: Kinds, tasks: Mapping[int, str]) -> dict[str, Kinds]:
-    """The same of each task's cells alone."""
-    found: dict[str, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
-    for cells, count in kinds:
-        parts: dict[str, list[tuple[int, tuple[int, ...]]]] = defaultdict(list)
-        for cell in cells:
-            parts[tasks[cell[0]]].append(cell)
-        for task, part in parts.items():
-            found[task][tuple(part)] += count
-    return {task: sorted(of.items()) for task, of in found.items()}
-
-
-def _share(
-    ways: Sequence[Kinds], stratum: Mapping[int, int], noun: str, *, equal: bool = False
-) -> Estimate:
-    from mubench_gen.scores.estimand import estimand_of_kinds
+def _share(ways: Sequence[Cells], stratum: Integers, noun: str, *, equal: bool = False) -> Estimate:
+    from mubench_gen.scores.estimand import estimand_of_cells
     from mubench_gen.scores.estimate import share_estimate
 
     found = [
-        estimand_of_kinds(
-            (
-                (tuple((c, n[_ITEMS], n[_RIGHT], n[_RIGHT]) for c, n in cells), count)
-                for cells, count in kinds
-            ),
-            stratum,
-            equal=equal,
+        estimand_of_cells(
+            way.kind, stratum[way.code], way.items, way.right, way.right, way.clusters, equal=equal
         )
-        for kinds in ways
+        for way in ways
     ]
     return share_estimate(found[0], also=found[1:], noun=noun)
 
@@ -200,43 +212,32 @@ def against_chance(
     return _against(chance, accuracy - chance, (ci95[0] - chance, ci95[1] - chance), p)
 
 
-def _against_answer(ways: Sequence[Kinds], best: Collection[int]) -> Against:
-    """Against giving the same answer always: a paired comparison on the same items."""
-    from mubench_gen.scores.estimand import estimand_of_kinds
+def _against_answer(ways: Sequence[Cells], is_best: npt.NDArray[np.bool_]) -> Against:
+    """Against giving the same answer always: a paired comparison on the same items.
+
+    `is_best`: by code, whether that answer is right.
+    """
+    from mubench_gen.scores.estimand import estimand_of_cells
     from mubench_gen.scores.estimate import crossed
     from mubench_gen.scores.paired import score_interval
     from mubench_gen.scores.quantile import student, student_p
 
-    ahead = behind = share = n = 0
-    for cells, count in ways[0]:
-        for code, (items, right) in cells:
-            n += items * count
-            if code in best:
-                share += items * count
-                behind += (items - right) * count
-            else:
-                ahead += right * count
-    found = [
-        estimand_of_kinds(
-            (
-                (tuple(_apart(*numbers, always=c in best) for c, numbers in cells), count)
-                for cells, count in kinds
-            ),
-        )
-        for kinds in ways
-    ]
+    found = []
+    for way in ways:
+        always = is_best[way.code]
+        apart = way.right - way.items * always  # right − (whether the baseline is right)
+        square = way.right + (way.items - 2 * way.right) * always
+        found.append(estimand_of_cells(way.kind, 0 * way.kind, way.items, apart, square,
+                                       way.clusters))  # fmt: skip
+    first, always = ways[0], is_best[ways[0].code]
+    n, share = (int(first.clusters @ (first.items * of)) for of in (1, always))
+    ahead = int(first.clusters @ (first.right * ~always))
+    behind = int(first.clusters @ ((first.items - first.right) * always))
     known, more, less = crossed(found[0], found[1:]), ahead / n, behind / n
     size = known.size(more + less - (more - less) ** 2)
     ci95 = score_interval(more, less, size=size, quantile=student(0.95, known.freedom))
     statistic = (more - less) * math.sqrt(size / (more + less)) if ahead + behind else 0.0
     return _against(share / n, more - less, ci95, student_p(statistic, known.freedom))
-
-
-def _apart(items: int, right: int, *, always: bool) -> tuple[int, int, float, float]:
-    """The cell of right − (whether the baseline is right), and of its square."""
-    if always:
-        return 0, items, right - items, items - right
-    return 0, items, right, right
 
 
 def _against(baseline: float, difference: float, ci95: tuple[float, float], p: float) -> Against:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mubench_gen.prompts.orders import movable
-from mubench_gen.scores.cells import CellTable
+from mubench_gen.scores.cells import CellTable, pack
 from mubench_gen.scores.clusters import Clusters
 from mubench_gen.scores.interval import clustered_interval
 from mubench_gen.scores.place_bias import place_bias, place_inference
@@ -151,7 +151,7 @@ class CircularTally:
         self._gold[options][place] += 1
         self._right[options][place] += right
         code = self._positions.setdefault((options, place), len(self._positions))
-        self._cells.add(cluster, code, (1, int(right)))
+        self._cells.add(cluster, code, pack((1, int(right))))
         if choice is not None:
             self._answered[choice] += 1
 

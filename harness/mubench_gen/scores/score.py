@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from mubench_gen.parser.strictness import is_strict
 from mubench_gen.scores.agreement import Agreement
@@ -17,6 +17,7 @@ from mubench_gen.scores.clusters import (
     BY_IMAGE,
     Clustering,
     Clusters,
+    counts_of,
     image_of,
     of_answered,
     of_items,
@@ -179,6 +180,23 @@ def _inference(score: Score) -> dict[str, Any]:
     return {name: getattr(score, name) for name in _INFERENCE}
 
 
+class Counted(NamedTuple):
+    """A record as tallies count it: (status, right, options, strict), what it adds to the counts
+    of its clusters (0 for an error), and their hashes (`Clustering`)."""
+
+    kind: tuple[str, bool, int, bool]
+    counts: int
+    clusters: Sequence[int]
+
+
+def counted(
+    status: str, right: bool, options: int, clusters: Sequence[int], *, strict: bool = True
+) -> Counted:
+    """A record as tallies count it. strict: whether its rule is one of `parser.strictness`."""
+    counts = 0 if status == "error" else counts_of(right=right, answered=status == "answered")
+    return Counted((status, right, options, strict), counts, clusters)
+
+
 class ScoreTally:
     """Counts of one group of records, in memory that grows neither with them nor the images.
 
@@ -191,23 +209,12 @@ class ScoreTally:
         self.kinds: Counter[tuple[str, bool, int, bool]] = Counter()
         self.clusters = [Clusters() for _ in range(ways)]
 
-    def add(
-        self,
-        status: str,
-        right: bool,
-        options: int,
-        clusters: Sequence[int],
-        *,
-        strict: bool = True,
-    ) -> None:
-        """Count a record; `clusters` as `Clustering` gives them.
-
-        strict: whether the rule that read it is one of `parser.strictness`.
-        """
-        self.kinds[status, right, options, strict] += 1
-        if status != "error":
-            for table, cluster in zip(self.clusters, clusters, strict=True):
-                table.add(cluster, right=right, answered=status == "answered")
+    def add(self, record: Counted) -> None:
+        kind, counts, clusters = record
+        self.kinds[kind] += 1
+        if counts:
+            for way, cluster in enumerate(clusters):
+                self.clusters[way].put(cluster, counts)
 
     def score(self, noun: str = "image") -> Score:
         """The score; `noun` is what a cluster is called."""
@@ -249,6 +256,52 @@ class ScoreTally:
             accuracy_strict=firm_right / n,
             answered_strict=firm / n,
         )
+
+
+class GroupTallies:
+    """Tallies of all records, and by task, data set, prompt and read-out.
+
+    Kinds of records are counted once for each combination of these, and added up at the end.
+    """
+
+    def __init__(self, ways: int = 1) -> None:
+        new = partial(ScoreTally, ways)
+        self._pooled = new()
+        self._by: list[defaultdict[str, ScoreTally]] = [defaultdict(new) for _ in range(4)]
+        self._combinations: dict[tuple[str, str, str, str], _Combination] = {}
+
+    def add(self, record: Record, one: Counted) -> None:
+        names = record["task"], record["dataset"], record["prompt"], record["readout"]
+        found = self._combinations.get(names)
+        if found is None:
+            found = self._combinations[names] = self._combination(names)
+        kind, counts, clusters = one
+        found.kinds[kind] += 1
+        if counts:
+            for table, way in found.tables:
+                table.put(clusters[way], counts)
+
+    def scores(self, noun: str) -> tuple[Score, list[dict[str, Score]]]:
+        """Of all records, and of each field by value."""
+        for one in self._combinations.values():
+            for tally in one.tallies:
+                tally.kinds.update(one.kinds)
+        by = [{name: of[name].score(noun) for name in sorted(of)} for of in self._by]
+        return self._pooled.score(noun), by
+
+    def _combination(self, names: Sequence[str]) -> _Combination:
+        tallies = [self._pooled, *(of[name] for of, name in zip(self._by, names, strict=True))]
+        tables = [(table, way) for tally in tallies for way, table in enumerate(tally.clusters)]
+        return _Combination(tallies, tables, Counter())
+
+
+class _Combination(NamedTuple):
+    """The tallies that count the records of one task, data set, prompt and read-out, and their
+    tables of clusters, with which of the clusterings each is of."""
+
+    tallies: Sequence[ScoreTally]
+    tables: Sequence[tuple[Clusters, int]]
+    kinds: Counter[tuple[str, bool, int, bool]]
 
 
 def corrected_ends(ends: tuple[float, float], chance: float) -> tuple[float, float] | None:
@@ -304,11 +357,7 @@ def score(
     record has. `sampled_by_task`: a number of items per task was drawn (`--limit`).
     """
     clustering = clustering or Clustering()
-    new = partial(ScoreTally, clustering.ways)
-    pooled, headline = new(), HeadlineTally(clustering.ways)
-    groups: dict[str, dict[str, ScoreTally]] = {
-        field_: defaultdict(new) for field_ in ("task", "dataset", "prompt", "readout")
-    }
+    groups, headline = GroupTallies(clustering.ways), HeadlineTally(clustering.ways)
     places, boxes = AnswerPositions(), BoxTallies(clustering)
     sureness, truncation = defaultdict[str, CalibrationTally](CalibrationTally), TruncationTally()
     siblings, nearly_constant = Siblings(), 0
@@ -321,10 +370,8 @@ def score(
         status, gold, options = record["status"], record["gold"], record["options"]
         right, image = bool(record["correct"]), image_of(record)
         numbers = clustering(record)
-        firm = is_strict(record["rule"])
-        pooled.add(status, right, len(options), numbers, strict=firm)
-        for field_, tallies in groups.items():
-            tallies[record[field_]].add(status, right, len(options), numbers, strict=firm)
+        one = counted(status, right, len(options), numbers, strict=is_strict(record["rule"]))
+        groups.add(record, one)
         siblings.add(record, image)
         if status != "error":
             task = record["task"]
@@ -339,10 +386,10 @@ def score(
                     )
     clustering.check.done()
     noun = clustering.noun
-    datasets, tasks = (_scored(groups[part], noun) for part in ("dataset", "task"))
+    pooled, (tasks, datasets, prompts, readouts) = groups.scores(noun)
     chances = {name: one.chance for name, one in tasks.items() if one.chance is not None}
     found = headline.headline(chances, sampled_by_task=sampled_by_task, noun=noun)
-    whole = _as_sampled(pooled.score(noun), found)
+    whole = _as_sampled(pooled, found)
     if found is not None:
         found = replace(found, chance=_against_chance({"pooled": whole, **tasks}))
     return Scores(
@@ -350,8 +397,8 @@ def score(
         macro=_mean([score.accuracy for score in datasets.values()]),
         tasks=tasks,
         datasets=datasets,
-        prompts=_scored(groups["prompt"], noun),
-        readouts=_scored(groups["readout"], noun),
+        prompts=prompts,
+        readouts=readouts,
         controls=places.controls(),
         boxes=boxes.scores(),
         calibration=_calibrations(sureness),
@@ -368,10 +415,6 @@ def _calibrations(tallies: Mapping[str, CalibrationTally]) -> dict[str, Calibrat
     names = sorted(tallies, key=lambda name: (name != "pooled", name))
     found = {name: tallies[name].calibration() for name in names}
     return {name: one for name, one in found.items() if one is not None}
-
-
-def _scored(tallies: Mapping[str, ScoreTally], noun: str) -> dict[str, Score]:
-    return {name: tallies[name].score(noun) for name in sorted(tallies)}
 
 
 def _as_sampled(pooled: Score, headline: Headline | None) -> Score:
