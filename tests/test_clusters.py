@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,13 @@ def test_every_command_takes_the_flag_and_says_which_fields_there_are(
     document = json.loads(compared.out)
     assert document["differences"][0]["images"] == 3
     assert "Clustered by slide" in document["notes"]
+    assert document["differences"][0]["cautions"][0].endswith("equally heavy slides")
+    told = here("compare", run, other, "--intersection", "--cluster", "slide").out
+    assert "slides" in told
+    assert "images" not in told
+    twin = shutil.copytree(run, tmp_path / "twin")
+    forgotten = here("report", "--forgetting", run, twin, "--cluster", "slide")
+    assert "clustered by slide" in forgotten.out
     assert here("compare", run, other, "--cluster", "slyde").code == 2
 
 

@@ -126,6 +126,15 @@ def test_an_interval_that_may_not_hold_says_why(
     assert (caution in found.cautions) if caution else not found.cautions
 
 
+def test_few_images_of_equal_weight_are_cautioned_as_few_not_as_heavy() -> None:
+    found = clustered_share([(2, 1)] * 5, noun="slide")
+    assert found is not None
+    assert found.cautions[0] == "worth only 5.0 equally heavy slides"
+    uneven = clustered_share([(8, 4)] + [(2, 1)] * 6)
+    assert uneven is not None
+    assert uneven.cautions[0] == "one image has 40 % of the weight"
+
+
 def test_the_test_against_a_fixed_value_agrees_with_the_interval() -> None:
     drawn = np.random.default_rng(3)
     for share in (0.1, 0.3, 0.5):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mubench_gen.doctor.statistics import self_test
+from mubench_gen.report.inference_notes import inference_notes
 from mubench_gen.scores.estimand import estimand
 from mubench_gen.scores.estimate import share_estimate
 from mubench_gen.scores.score import score
@@ -65,6 +66,17 @@ def test_the_mean_of_the_tasks_has_an_interval_of_its_own() -> None:
     assert value == pytest.approx((expected.value - 0.25) / 0.75)
     assert ends == pytest.approx(tuple((end - 0.25) / 0.75 for end in expected.ci95))
     assert found.macro_datasets is None
+
+
+def test_a_small_run_is_cautioned_in_one_short_line() -> None:
+    made = [answer(i, f"task-{i % 9}", right=i % 4 > 0, gold=i % 2) for i in range(45)]
+    told = [note for note in inference_notes(score(made)) if "Too little" in note]
+    assert told == ["Too little data for intervals that surely hold: all tasks."]
+    some = [*made, *(answer(i, "task-0", right=i % 2 > 0) for i in range(100, 200))]
+    (told,) = [note for note in inference_notes(score(some)) if "Too little" in note]
+    assert told.endswith("task-4, task-5, task-6 and 2 more.")
+    assert "task-0" not in told
+    assert len(told) < 160
 
 
 def test_a_sample_by_task_has_a_narrower_interval_than_one_drawn_of_all() -> None:

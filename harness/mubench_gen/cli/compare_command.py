@@ -163,7 +163,7 @@ def _show_pairs(
         some = any(one.n_excluded for one in rows)
         judged = any(one.verdict for one in rows)
         print_table(
-            ["", "items", "images", first, second, "difference", "95 % CI", "p",
+            ["", "items", f"{found.clustered}s", first, second, "difference", "95 % CI", "p",
              heading(found.adjust), "detectable", *([f"{first} is"] if judged else []),
              *(["left out"] if some else [])],
             [_difference(one, shown, judged=judged, excluded=some) for one in rows],
@@ -200,7 +200,15 @@ def _show_overall(found: Comparison, overall: Sequence[Overall], what: str) -> N
 
     if overall:
         print_table(
-            ["", "items", "images", "Wald statistic", "df", "p", _overall_heading(found)],
+            [
+                "",
+                "items",
+                f"{found.clustered}s",
+                "Wald statistic",
+                "df",
+                "p",
+                _overall_heading(found),
+            ],
             [_overall(one) for one in overall],
             title=f"Do the {len(found.sides)} differ at all{what}?",
             right=range(1, 7),
@@ -286,7 +294,8 @@ def _notes(found: Comparison) -> list[str]:
         lines.append(_margin_note(found.margin))
     if found.overall:
         lines.append(
-            "Whether several differ at all: a Wald test with the covariance between images"
+            "Whether several differ at all: a Wald test with the covariance between "
+            f"{found.clustered}s"
             + ("; its p is adjusted by Holm." if found.adjust == "maxt" else ".")
         )
     for one in found.metrics.values():
@@ -294,7 +303,8 @@ def _notes(found: Comparison) -> list[str]:
             lines.append(f"No item has a value of {one.chosen.key} in both runs.")
         elif one.left_out:
             lines.append(
-                f"Left out, with too few images for {one.chosen.key}: {', '.join(one.left_out)}."
+                f"Left out, with too few {found.clustered}s for {one.chosen.key}: "
+                f"{', '.join(one.left_out)}."
             )
     lines.append(f"Random signs: {found.draws:,} sets, seed {found.seed}.")
     return [printable(line) for line in lines]
@@ -320,10 +330,12 @@ def _cautions(found: Comparison) -> list[str]:
     names = list(dict.fromkeys(one.name for one in found.differences if one.paired.cautions))
     if not names:
         return []
+    if len(names) == len({one.name for one in found.differences}):
+        names = ["all rows"]
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return [
-        "To be read with care, since only few images count there, or one counts for a tenth or "
-        f"more (`cautions` of --json): {', '.join(names[:_MOST_NAMED])}{more}."
+        f"To be read with care, few {found.clustered}s or one of much weight: "
+        f"{', '.join(names[:_MOST_NAMED])}{more}."
     ]
 
 

@@ -179,7 +179,7 @@ def _notes(found: Forgetting) -> list[str]:
         "still is. Unanswered counts as wrong."
     )
     lines.append(
-        "Intervals and tests are paired by item and clustered by image. "
+        f"Intervals and tests are paired by item and clustered by {found.clustered}. "
         + explained(found.adjust, FAMILY)
         + f" By a margin of {100 * found.margin:g} points: kept, the interval is above "
         f"−{100 * found.margin:g}; lost, it is below 0; else not known."

@@ -8,7 +8,7 @@ from mubench_gen.console.numbers import ADJUSTED
 
 _EXPLAINED = {
     "maxt": "p (max-T) is adjusted by the step-down test of the largest statistic, from one set "
-    "of random signs of the images, for",
+    "of random signs of the clusters, for",
     "holm": "p (Holm) is adjusted for",
     "bh": "p (BH) bounds the share of false discoveries (Benjamini & Hochberg) among",
     "none": "p (unadjusted) is not adjusted for",

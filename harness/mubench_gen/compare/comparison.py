@@ -151,8 +151,9 @@ def compare(
     sides, members = sides_of(reading, labels, group)
     chosen = pairs_of(sides, reading, pairs, group)
     pairing = _Pairing(
-        reading, found, sides, members, chosen, adjust, margin, frozenset(asked), seed
-    )
+        reading, found, sides, members, chosen, adjust, margin, frozenset(asked), seed,
+        runs[0].clustering.by,
+    )  # fmt: skip
     differences, overall, _ = _compared(pairing)
     if pool and differences:
         every = pairing.values(range(len(sides)), None)
@@ -231,6 +232,7 @@ class _Pairing:
     margin: float | None
     asked: frozenset[int]
     seed: int
+    noun: str
 
     def values(self, places: Sequence[int], metric: str | None) -> Values:
         """Values of shape (items, sides); an item is NaN in all if one of the runs has none."""
@@ -268,6 +270,7 @@ def _compared(
                     excluded=len(group.items) - len(one.items),
                     reach=None if unread is None else _bounds(one, both, unread),
                     seed=seed,
+                    noun=pairing.noun,
                 )
             )  # fmt: skip
     overall: tuple[Overall, ...] = ()

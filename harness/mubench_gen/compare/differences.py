@@ -133,6 +133,7 @@ def row_of(
     excluded: int = 0,
     reach: tuple[float, float] | None = None,
     seed: int = 0,
+    noun: str = "image",
 ) -> Row:
     """Compare two columns of `values` (items, 2) on a group's items.
 
@@ -140,7 +141,12 @@ def row_of(
     """
     both = values[group.items]
     paired = difference_of(
-        both[:, 0], both[:, 1], images[group.items], bounds=bounds, strata=group.strata
+        both[:, 0],
+        both[:, 1],
+        images[group.items],
+        bounds=bounds,
+        strata=group.strata,
+        noun=noun,
     )
     totals = totals_of(group, (both[:, 0] - both[:, 1])[:, None], images, seed=seed)[:, 0]
     found = Difference(group.part, group.name, *labels, excluded, paired, 1.0, 1, reach)

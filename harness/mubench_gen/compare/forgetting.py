@@ -65,6 +65,7 @@ class Forgetting:
     items_in_any: int
     accepted: tuple[str, ...]
     notes: tuple[str, ...]
+    clustered: str
     changes: tuple[Change, ...]
     adjust: Adjust
     margin: float
@@ -116,6 +117,7 @@ def forgetting(
         items_in_any=found.items_in_any,
         accepted=found.accepted,
         notes=found.notes,
+        clustered=found.clustered,
         adjust=adjust,
         margin=margin,
         changes=tuple(_change(one, margin) for one in found.differences),

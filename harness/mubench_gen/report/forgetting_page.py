@@ -25,7 +25,7 @@ def page(found: Forgetting) -> str:
         f"On {found.items:,} items that all runs have. Forgotten: right before and wrong after; "
         "learned: wrong before and right after; kept: the share of what was right before that "
         "still is. Unanswered counts as wrong. Intervals and tests are paired by item and "
-        "clustered by image; p is adjusted "
+        f"clustered by {found.clustered}; p is adjusted "
         f"({ADJUSTED[found.adjust]}) over all rows of a part (tasks, data sets) and all "
         "fine-tunes, of a sweep over α 1 and over the other α apart. By a margin of "
         f"{100 * found.margin:g} points: kept, the interval is above −{100 * found.margin:g}; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from mubench_gen.console.numbers import Shares, interval, p_value, percent
 from mubench_gen.scores.calibration import Calibration
@@ -57,13 +57,12 @@ def _against(found: Mapping[str, Against], name: str) -> Iterator[str]:
     yield f"The run is {pooled.says} {name}: {_difference(pooled)}, p {p_value(pooled.p)}."
     for says in ("at the level of", "below"):
         tasks = [
-            f"{task} ({_difference(one)})"
+            task
             for task, one in found.items()
             if task != "pooled" and one.says == says and len(found) > 2
         ]
         if tasks:
-            more = f" and {len(tasks) - _SHOWN} more" if len(tasks) > _SHOWN else ""
-            yield f"{says[0].upper()}{says[1:]} {name}: {', '.join(tasks[:_SHOWN])}{more}."
+            yield f"{says[0].upper()}{says[1:]} {name}: {_some(tasks)}."
 
 
 def _difference(found: Against) -> str:
@@ -77,18 +76,20 @@ def _clusters(scores: Scores) -> Iterator[str]:
     by = "" if scores.clustered == BY_IMAGE else f" by {' and '.join(scores.clustered)}"
     if by or (pooled.worth is not None and pooled.worth < 0.95 * pooled.clusters):
         yield (
-            f"The intervals are clustered{by or ' by image'}: {pooled.clusters:,}, worth "
-            f"{_worth(pooled)} that weigh the same."
+            f"The intervals are clustered{by or ' by image'}: {pooled.clusters:,} clusters, worth "
+            f"{_worth(pooled)} of equal weight."
         )
     if pooled.cautions:
         yield f"Caution: the interval of all items may not hold: {'; '.join(pooled.cautions)}."
-    unsure: dict[str, list[str]] = {}
-    for name, one in scores.tasks.items():
-        if one.cautions and len(scores.tasks) > 1:
-            unsure.setdefault(one.cautions[0], []).append(name)
-    for caution, names in unsure.items():
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        yield f"Caution, {caution}: {', '.join(names[:_SHOWN])}{more}."
+    unsure = [name for name, one in scores.tasks.items() if one.cautions]
+    if unsure and len(scores.tasks) > 1:
+        which = "all tasks" if len(unsure) == len(scores.tasks) else _some(unsure)
+        yield f"Too little data for intervals that surely hold: {which}."
+
+
+def _some(tasks: Sequence[str]) -> str:
+    more = f" and {len(tasks) - _SHOWN} more" if len(tasks) > _SHOWN else ""
+    return f"{', '.join(tasks[:_SHOWN])}{more}"
 
 
 def _worth(score: Score) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from mubench_gen.scores.estimand import Estimand, Precision
 from mubench_gen.scores.quantile import student, student_p, wilson
 
-HEAVY = 0.1  # of the weight in one cluster: from here on an estimate carries a caution
+HEAVY = 0.1  # of the weight in one cluster: from here on an estimate carries a caution,
+UNEVEN = 1.5  # where that is also so many times its equal share
 FEW_CLUSTERS = 15  # equally heavy ones
 FEW_ANSWERS = 6  # independent right or wrong ones
 _EQUAL = 1e-12
@@ -57,7 +58,7 @@ def share_estimate(
     size = known.size(share * (1 - share))
     ci95 = wilson(share, size, student(0.95, known.freedom))
     heaviest, worth = _weightiest(found, also)
-    told = cautions(worth, heaviest, noun, rare=_rare(share, size))
+    told = cautions(worth, heaviest, found.clusters, noun, rare=_rare(share, size))
     return Estimate(
         found.value, ci95, known.error, known.freedom, size, found.clusters, worth, heaviest, told
     )
@@ -80,7 +81,7 @@ def mean_estimate(
     half = student(0.95, known.robust_freedom) * known.error
     ci95 = max(bounds[0], found.value - half), min(bounds[1], found.value + half)
     heaviest, worth = _weightiest(found, also)
-    told = cautions(worth, heaviest, noun)
+    told = cautions(worth, heaviest, found.clusters, noun)
     freedom = known.robust_freedom
     return Estimate(
         found.value, ci95, known.error, freedom, None, found.clusters, worth, heaviest, told
@@ -119,11 +120,11 @@ def _rare(share: float, size: float) -> str | None:
 
 
 def cautions(
-    worth: float, heaviest: float, noun: str = "image", *, rare: str | None = None
+    worth: float, heaviest: float, clusters: int, noun: str = "image", *, rare: str | None = None
 ) -> tuple[str, ...]:
     """Why an interval may hold less, or more, often than 95 times in 100; empty where none."""
     told = []
-    if heaviest > HEAVY + _EQUAL:
+    if heaviest > max(HEAVY, UNEVEN / clusters) + _EQUAL:
         told.append(f"one {noun} has {100 * heaviest:.0f} % of the weight")
     if worth < FEW_CLUSTERS:
         told.append(f"worth only {worth:.1f} equally heavy {noun}s")

@@ -182,13 +182,14 @@ def difference_of(
     *,
     bounds: tuple[float, float] = (0.0, 1.0),
     strata: Codes | None = None,
+    noun: str = "image",
 ) -> PairedDifference:
     """The paired difference of two series of a metric's values: as for accuracies if the
     bounds are 0 and 1, else of means. Raises ValueError with too few images.
     """
     if bounds == (0.0, 1.0):
-        return compare_pair(first, second, images, strata=strata)
-    return compare_means(first, second, images, strata=strata)
+        return compare_pair(first, second, images, strata=strata, noun=noun)
+    return compare_means(first, second, images, strata=strata, noun=noun)
 
 
 def measure_recorded(

@@ -84,13 +84,14 @@ def compare_pair(
     images: npt.ArrayLike,
     *,
     strata: npt.ArrayLike | None = None,
+    noun: str = "image",
 ) -> PairedDifference:
     """Compare two series of values between 0 and 1 on the same items, one or more.
 
-    `images` has each item's image, any integers. With `strata` (each item's task or data set,
-    any integers) all means are over strata of their means, whatever their sizes; `ahead` and
-    `behind` are then sums of items weighted so that each stratum counts the same. Raises
-    ValueError without items.
+    `images` has each item's image, or other cluster (`noun`), any integers. With `strata` (each
+    item's task or data set, any integers) all means are over strata of their means, whatever
+    their sizes; `ahead` and `behind` are then sums of items weighted so that each stratum counts
+    the same. Raises ValueError without items.
     """
     one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
     n = len(one)
@@ -119,7 +120,7 @@ def compare_pair(
         size=size,
         freedom=freedom,
         worth=found.worth,
-        cautions=cautions(found.worth, found.heaviest),
+        cautions=cautions(found.worth, found.heaviest, found.clusters, noun),
     )
 
 
@@ -129,10 +130,11 @@ def compare_means(
     images: npt.ArrayLike,
     *,
     strata: npt.ArrayLike | None = None,
+    noun: str = "image",
 ) -> PairedDifference:
     """Compare two series of values of any size on the same items, of two images or more.
 
-    `strata` as in `compare_pair`. Interval and p are of Student's t with the cluster-robust
+    `strata`, `noun` as in `compare_pair`. Interval and p are of Student's t with the cluster-robust
     variance. Raises ValueError with fewer than two images.
     """
     one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
@@ -160,7 +162,7 @@ def compare_means(
         size=None,
         freedom=freedom,
         worth=found.worth,
-        cautions=cautions(found.worth, found.heaviest),
+        cautions=cautions(found.worth, found.heaviest, found.clusters, noun),
     )
 
 

@@ -95,6 +95,7 @@ class Frontier:
     chosen: ChosenAlpha | None
     beats_both: tuple[str, ...]
     notes: tuple[str, ...]
+    clustered: str
     adjust: Adjust
     seed: int
 
@@ -152,6 +153,7 @@ def frontier(
         chosen=table.chosen(),
         beats_both=tuple(point.alpha for point in points[2] if _beats_both(point)),
         notes=found.notes,
+        clustered=runs[0].clustering.by,
         adjust=adjust,
         seed=seed,
     )

@@ -44,7 +44,8 @@ def explained(found: Frontier) -> list[str]:
         f"In-domain: {', '.join(found.in_domain)}. Rest: {', '.join(found.rest)}. Mean: of the "
         f"two, half each. On {found.items:,} items that every α answered"
         + (f" ({found.n_excluded:,} left out)" if found.n_excluded else "")
-        + "; unanswered is wrong. Intervals are paired by item and clustered by image."
+        + "; unanswered is wrong. Intervals are paired by item and clustered by "
+        + f"{found.clustered}."
     ]
     lines.append(_BANDS[found.adjust])
     if found.beats_both:
@@ -54,21 +55,24 @@ def explained(found: Frontier) -> list[str]:
     else:
         lines.append("No α between the ends has a mean that is surely above both.")
     if found.chosen is None:
-        lines.append("No α is recommended: too few images have items in-domain and of the rest.")
+        lines.append(
+            f"No α is recommended: too few {found.clustered}s have items in-domain and of the rest."
+        )
         return lines
     chosen = found.chosen
     alike = [alpha for alpha in found.alphas if alpha in chosen.equally_good]
     if len(alike) > 1:
         lines.append(
-            f"α {_spanned(alike, found.alphas)} are equally good: on {chosen.images:,} images "
-            "none of them can be said to have a lower mean than the best (95 %)."
+            f"α {_spanned(alike, found.alphas)} are equally good: on {chosen.images:,} "
+            f"{found.clustered}s none of them can be said to have a lower mean than the best "
+            "(95 %)."
         )
     else:
         lines.append(f"α {chosen.alpha} is the best: all others have a lower mean (95 %).")
     lines.append(
         f"α {chosen.alpha} has the highest mean, {percent(chosen.mean_there)} %. Choosing α so is "
-        f"worth {percent(chosen.mean)} % on other images (cross-fitted: {chosen.folds} folds of "
-        f"images, {chosen.repeats} times, seed {found.seed}), "
+        f"worth {percent(chosen.mean)} % on other {found.clustered}s (cross-fitted: "
+        f"{chosen.folds} folds of {found.clustered}s, {chosen.repeats} times, seed {found.seed}), "
         f"{signed_interval(chosen.over_base)} against the base, "
         f"{signed_interval(chosen.over_finetuned)} against the fine-tune; it chose "
         f"α {_often(chosen.shares)}."
