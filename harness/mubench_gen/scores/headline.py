@@ -108,7 +108,7 @@ class HeadlineTally:
         )
 
 
-class Cells(NamedTuple):
+class HeadlineCells(NamedTuple):
     """Arrays with an entry for each code of each kind of cluster: the kind, the code, items,
     how many of them are right, and how many clusters are of the kind."""
 
@@ -118,11 +118,11 @@ class Cells(NamedTuple):
     right: Integers
     clusters: Integers
 
-    def only(self, kept: npt.NDArray[np.bool_]) -> Cells:
-        return Cells(*(column[kept] for column in self))
+    def only(self, kept: npt.NDArray[np.bool_]) -> HeadlineCells:
+        return HeadlineCells(*(column[kept] for column in self))
 
 
-def _cells(table: CellTable, ranks: Mapping[int, int]) -> Cells:
+def _cells(table: CellTable, ranks: Mapping[int, int]) -> HeadlineCells:
     """How many clusters have the same cells; sorted, so that sums are bitwise the same whatever
     the order of the records. `ranks`: the codes by which the cells are sorted."""
     import numpy as np
@@ -135,10 +135,10 @@ def _cells(table: CellTable, ranks: Mapping[int, int]) -> Cells:
         for kind, (cells, count) in enumerate(sorted(kinds.items()))
         for code, numbers in cells
     ]
-    return Cells(*np.array(rows, np.int64).T)
+    return HeadlineCells(*np.array(rows, np.int64).T)
 
 
-def _majorities(codes: Mapping[Key, int], ways: Sequence[Cells]) -> dict[str, Against]:
+def _majorities(codes: Mapping[Key, int], ways: Sequence[HeadlineCells]) -> dict[str, Against]:
     """Against the answer that is right most often in each task."""
     import numpy as np
 
@@ -175,7 +175,9 @@ def _by_code(codes: Mapping[Key, int], part: int) -> Integers:
     return found
 
 
-def _share(ways: Sequence[Cells], stratum: Integers, noun: str, *, equal: bool = False) -> Estimate:
+def _share(
+    ways: Sequence[HeadlineCells], stratum: Integers, noun: str, *, equal: bool = False
+) -> Estimate:
     from mubench_gen.scores.estimand import estimand_of_cells
     from mubench_gen.scores.estimate import share_estimate
 
@@ -212,7 +214,7 @@ def against_chance(
     return _against(chance, accuracy - chance, (ci95[0] - chance, ci95[1] - chance), p)
 
 
-def _against_answer(ways: Sequence[Cells], is_best: npt.NDArray[np.bool_]) -> Against:
+def _against_answer(ways: Sequence[HeadlineCells], is_best: npt.NDArray[np.bool_]) -> Against:
     """Against giving the same answer always: a paired comparison on the same items.
 
     `is_best`: by code, whether that answer is right.
