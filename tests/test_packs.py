@@ -103,3 +103,30 @@ def test_what_is_no_pack_is_refused(here: Here, tmp_path: Path) -> None:
     for name in ("x.zip", "evil.run.zip"):
         assert here("report", name).code == 2
     assert not (tmp_path.parent / "x").exists()
+
+
+@pytest.mark.parametrize("at", [200, 400])
+def test_a_pack_with_a_changed_byte_does_not_hold(here: Here, run: Path, at: int) -> None:
+    content = bytearray(packed(here, run, "--out", "one.run.zip").read_bytes())
+    content[at] ^= 0xFF
+    Path("changed.run.zip").write_bytes(content)
+    failed = here("runs", "verify", "changed.run.zip", "--records-only")
+    assert failed.code == 1
+    assert "changed.run.zip" in failed.out
+    assert here("report", "changed.run.zip").code == 2
+
+
+def test_a_pack_without_records_is_none(here: Here, tmp_path: Path) -> None:
+    with zipfile.ZipFile("empty.run.zip", "w") as archive:
+        archive.writestr("pack.json", json.dumps({"format": 1, "members": {}}))
+    refused = here("report", "empty.run.zip")
+    assert refused.code == 2
+    assert "empty.run.zip: is no pack of a run: it has no manifest.json" in refused.err
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "{", ""])
+def test_scores_that_are_no_scores_do_not_hold(here: Here, run: Path, content: str) -> None:
+    (run / "scores.json").write_text(content)
+    failed = here("runs", "verify", run, "--records-only")
+    assert failed.code == 1
+    assert "scores.json" in failed.out
