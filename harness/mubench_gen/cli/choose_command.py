@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from mubench_gen.console.progress import log
 
 if TYPE_CHECKING:
     from mubench_gen.compare.choose import Choice
+    from mubench_gen.plan.plan import Plan
     from mubench_gen.runs.results import Run
 
 _SETTINGS = (
@@ -112,6 +114,7 @@ def command(
         return _plan(study, rows, most, first, as_json=as_json)
     with results_only():
         _prepare(data, study.out, rows, given)
+        _check_models(study)
         choice, runs = _ask_in_steps(study, most, first, margin)
         page = study.out / "choice.html"
         write_choice(choice, list(runs.values()), page)
@@ -164,7 +167,7 @@ def _prepare(data: Path, out: Path, rows: list[dict[str, Any]], given: dict[str,
     """Import the images in their random order, once. SettingError if others are there."""
     from mubench_gen.data.by_class import as_lines
     from mubench_gen.data.importing import import_folder
-    from mubench_gen.errors import SettingError
+    from mubench_gen.errors import DataError, SettingError
     from mubench_gen.plan.settings import pairs
     from mubench_gen.tasks.task import load_tasks
 
@@ -175,18 +178,46 @@ def _prepare(data: Path, out: Path, rows: list[dict[str, Any]], given: dict[str,
         raise SettingError(f"--out {out}: holds other images or questions; give another folder.")
     out.mkdir(parents=True, exist_ok=True)
     table.write_text(lines, "utf-8")
-    made = import_folder(
-        data,
-        out / "data",
-        known=load_tasks(),
-        table=table,
-        name=data.resolve().name,
-        image_set=pairs(given.get("image_set", ())),
-    )
+    try:
+        made = import_folder(
+            data,
+            out / "data",
+            known=load_tasks(),
+            table=table,
+            name=data.resolve().name,
+            image_set=pairs(given.get("image_set", ())),
+        )
+    except DataError as error:
+        table.unlink()
+        with suppress(OSError):  # not empty
+            out.rmdir()
+        told = str(error).replace(f"{table}, ", "")
+        raise DataError(f"{told}\nMend what is wrong in {data}, or take it out.") from None
     for warning in made.warnings[:_WARNINGS]:
         log(f"Look at it: {warning}.")
     if len(made.warnings) > _WARNINGS:
         log(f"And {len(made.warnings) - _WARNINGS:,} more: mubench-gen data verify {out / 'data'}")
+
+
+def _check_models(study: Study) -> None:
+    """Find a fault in any model's settings before the first one is asked."""
+    from mubench_gen.errors import SettingError
+
+    names: dict[str, str] = {}
+    for name in study.settings:
+        plan = _planned(study, name)
+        plan.model.close()
+        other = names.setdefault(plan.name, name)
+        if other != name:
+            raise SettingError(f"--models: {other} and {name} are the same model; leave one out.")
+
+
+def _planned(study: Study, name: str) -> Plan:
+    from mubench_gen.plan.plan import make_plan
+    from mubench_gen.plan.settings import make_settings
+    from mubench_gen.plugins.registry import Plugins
+
+    return make_plan(make_settings(study.settings[name]), Plugins())
 
 
 def _ask_in_steps(
@@ -221,14 +252,11 @@ def _standing(choice: Choice) -> str:
 def _ask(study: Study, name: str, items: int) -> Run:
     """Ask a model until it has answers to the first questions; go on where it was."""
     from mubench_gen.errors import LimitReached
-    from mubench_gen.plan.plan import make_plan
-    from mubench_gen.plan.settings import make_settings
-    from mubench_gen.plugins.registry import Plugins
     from mubench_gen.run import run_plan
     from mubench_gen.runs.results import load_run
     from mubench_gen.storage.run_folder import MANIFEST
 
-    plan = make_plan(make_settings(study.settings[name]), Plugins())
+    plan = _planned(study, name)
     folder = study.out / "runs" / plan.name
     try:
         answered = load_run(folder).scores.n if (folder / MANIFEST).exists() else 0
