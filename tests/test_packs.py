@@ -71,6 +71,19 @@ def test_a_pack_holds_no_private_path_and_says_what_it_stood_on(here: Here, run:
     assert not any(name.startswith("images/") for name in names)
 
 
+def test_paths_of_the_command_are_shortened_and_models_are_not(here: Here, run: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text("utf-8"))
+    typed = ["mubench-gen", "eval", "--data", "../patients/slides", "--run-dir=private/one",
+             "--model", "OWNER/NAME", "--base-url", "http://host/v1"]  # fmt: skip
+    manifest["sessions"][0]["command"] = typed
+    manifest.pop("crc")
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    with zipfile.ZipFile(packed(here, run)) as archive:
+        shown = json.loads(archive.read("manifest.json"))["sessions"][0]["command"]
+    assert shown == ["mubench-gen", "eval", "--data", "slides", "--run-dir=one",
+                     "--model", "OWNER/NAME", "--base-url", "http://host/v1"]  # fmt: skip
+
+
 def test_images_go_with_a_pack_where_they_are_asked_for(here: Here, run: Path, cells: Path) -> None:
     pack = packed(here, run, "--images", "--out", "with.run.zip")
     with zipfile.ZipFile(pack) as archive:
