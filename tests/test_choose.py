@@ -177,3 +177,35 @@ def test_another_folder_is_not_mixed_into_a_study(here: Here, slides: Path) -> N
 
     assert outcome.code == 2
     assert "holds other images" in outcome.err
+
+
+def test_a_fault_of_the_last_model_is_found_before_the_first_is_asked(
+    here: Here, slides: Path, tmp_path: Path
+) -> None:
+    outcome = here("choose", "--data", slides, "--models", "./sees.py,tiny:nope")
+    assert outcome.code == 2
+    assert "no model 'nope'" in outcome.err
+    assert not [*tmp_path.rglob("records.jsonl")]
+    twice = here("choose", "--data", slides, "--models", "tiny,tiny:llava")
+    assert twice.code == 2
+    assert "tiny and tiny:llava are the same model" in twice.err
+
+
+def test_files_that_are_no_images_are_named_and_nothing_is_left(
+    here: Here, slides: Path, tmp_path: Path
+) -> None:
+    (slides / "dark" / "notes.txt").write_text("cells")
+    outcome = here("choose", "--data", slides, "--models", "./sees.py,./says.py")
+    assert outcome.code == 2
+    assert "dark/notes.txt: no image format" in outcome.err
+    assert "take it out" in outcome.err
+    assert not [*(tmp_path / "choices").iterdir()]
+
+
+def test_a_winner_that_always_giving_one_answer_would_equal_is_told_with_that(
+    here: Here, slides: Path
+) -> None:
+    for path in [*(slides / "light_ones").iterdir()][1:]:
+        path.unlink()
+    words = ("--data", slides, "--models", "./sees.py,./says.py", "--max-images", 24)
+    assert "Always answering 'dark' would be right in " in here("choose", *words).out

@@ -41,26 +41,41 @@ def test_a_group_lists_its_subcommands_uncut(group: str, here: Here) -> None:
     assert "..." not in here(group, "-h").out.partition("Commands:")[2]
 
 
-@pytest.mark.parametrize("name", ["eval", "sweep", "ablate"])
+@pytest.mark.parametrize("name", ["eval", "sweep", "ablate", "report", "compare", "score"])
 def test_every_option_stands_under_one_heading(name: str, here: Here) -> None:
     text = here(name, "--help-all").out.partition("Examples:")[0]
     shown = re.findall(r"^  (-.*?)(?:  |$)", text, re.MULTILINE)
     command = cli.get_command(click.Context(cli), name)
     assert isinstance(command, Sectioned)
-    there = [param for param in command.params if not getattr(param, "hidden", False)]
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    there = [option for option in options if not option.hidden]
     assert len(shown) == len(there) + 1  # --help
     assert "Other:" not in text
 
 
-@pytest.mark.parametrize("name", ["eval", "sweep", "ablate"])
+_ASKING = ("--plugin", "--data", "--limit", "--json", "--quiet")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "left"),
+    [
+        ("eval", _ASKING, "--load-timeout"),
+        ("sweep", _ASKING, "--load-timeout"),
+        ("ablate", _ASKING, "--load-timeout"),
+        ("report", ("--html", "--each", "--by", "--figure", "--json"), "--no-images"),
+        ("compare", ("--all-pairs", "--margin", "--plan", "--json"), "--discordance"),
+        ("score", ("--save", "--audit", "--json"), "--parser-card"),
+    ],
+)
 def test_the_short_help_shows_the_options_that_most_need_and_where_the_others_are(
-    name: str, here: Here
+    name: str, shown: tuple[str, ...], left: str, here: Here
 ) -> None:
-    short, whole = here(name, "-h").out, here(name, "--help-all").out
-    for option in ("--plugin", "--data", "--limit", "--json", "--quiet"):
-        assert option in short
-    assert "--load-timeout" in whole
-    assert "--load-timeout" not in short
+    short, whole = (here(name, flag).out for flag in ("-h", "--help-all"))
+    short_options, whole_options = (t.partition("Examples:")[0] for t in (short, whole))
+    for option in shown:
+        assert option in short_options
+    assert left in whole_options
+    assert left not in short_options
     hidden = re.search(rf"(\d+) more options: mubench-gen {name} --help-all", short)
     assert hidden is not None
     rows = [
@@ -145,3 +160,9 @@ def test_a_plugins_name_where_a_subcommand_belongs_is_led_to_show(here: Here) ->
     assert done.code == 2
     assert "`mubench-gen plugins show echo` shows what has that name" in done.err
     assert "Did you mean 'show'?" in here("plugins", "shwo", "echo").err
+
+
+def test_the_examples_of_the_whole_command_stand_one_below_the_other(here: Here) -> None:
+    lines = here("--help").out.partition("Examples:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(lines) > 2
+    assert all(re.match(r"    mubench-gen \w", line) for line in lines)

@@ -71,6 +71,19 @@ def test_a_pack_holds_no_private_path_and_says_what_it_stood_on(here: Here, run:
     assert not any(name.startswith("images/") for name in names)
 
 
+def test_paths_of_the_command_are_shortened_and_models_are_not(here: Here, run: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text("utf-8"))
+    typed = ["mubench-gen", "eval", "--data", "../patients/slides", "--run-dir=private/one",
+             "--model", "OWNER/NAME", "--base-url", "http://host/v1"]  # fmt: skip
+    manifest["sessions"][0]["command"] = typed
+    manifest.pop("crc")
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    with zipfile.ZipFile(packed(here, run)) as archive:
+        shown = json.loads(archive.read("manifest.json"))["sessions"][0]["command"]
+    assert shown == ["mubench-gen", "eval", "--data", "slides", "--run-dir=one",
+                     "--model", "OWNER/NAME", "--base-url", "http://host/v1"]  # fmt: skip
+
+
 def test_images_go_with_a_pack_where_they_are_asked_for(here: Here, run: Path, cells: Path) -> None:
     pack = packed(here, run, "--images", "--out", "with.run.zip")
     with zipfile.ZipFile(pack) as archive:
@@ -103,3 +116,30 @@ def test_what_is_no_pack_is_refused(here: Here, tmp_path: Path) -> None:
     for name in ("x.zip", "evil.run.zip"):
         assert here("report", name).code == 2
     assert not (tmp_path.parent / "x").exists()
+
+
+@pytest.mark.parametrize("at", [200, 400])
+def test_a_pack_with_a_changed_byte_does_not_hold(here: Here, run: Path, at: int) -> None:
+    content = bytearray(packed(here, run, "--out", "one.run.zip").read_bytes())
+    content[at] ^= 0xFF
+    Path("changed.run.zip").write_bytes(content)
+    failed = here("runs", "verify", "changed.run.zip", "--records-only")
+    assert failed.code == 1
+    assert "changed.run.zip" in failed.out
+    assert here("report", "changed.run.zip").code == 2
+
+
+def test_a_pack_without_records_is_none(here: Here, tmp_path: Path) -> None:
+    with zipfile.ZipFile("empty.run.zip", "w") as archive:
+        archive.writestr("pack.json", json.dumps({"format": 1, "members": {}}))
+    refused = here("report", "empty.run.zip")
+    assert refused.code == 2
+    assert "empty.run.zip: is no pack of a run: it has no manifest.json" in refused.err
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "{", ""])
+def test_scores_that_are_no_scores_do_not_hold(here: Here, run: Path, content: str) -> None:
+    (run / "scores.json").write_text(content)
+    failed = here("runs", "verify", run, "--records-only")
+    assert failed.code == 1
+    assert "scores.json" in failed.out

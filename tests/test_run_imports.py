@@ -221,6 +221,23 @@ def test_our_own_exports_come_back_as_the_same_run(
     assert found["items"] == found["items_in_any"] == 12
 
 
+@pytest.mark.parametrize("form", ["eee", "lm-eval", "vlmevalkit"])
+def test_a_model_that_scores_options_chooses_the_same_after_the_round_trip(
+    here: Here, cells: Path, tmp_path: Path, form: str
+) -> None:
+    ours = mubench_gen.evaluate(
+        plugin="echo", data=str(cells), readout=["logprob"], run_dir=tmp_path / "ours"
+    )
+    assert all(record["scores"] for record in ours.records())
+    out = "mock_slides.tsv" if form == "vlmevalkit" else "out"
+    assert here("runs", "export", ours.dir, "--to", form, "--out", out).code == 0
+    run = imported(here, out)
+    assert run.scores.pooled == ours.scores.pooled
+    assert 0 < run.scores.pooled.accuracy < 1
+    mine = {r["item"]: r["options"][r["choice"]] for r in ours.records()}
+    assert {r["item"]: r["options"][r["choice"]] for r in run.records()} == mine
+
+
 def test_xlsx_predictions_are_read(here: Here, ours: mubench_gen.Run) -> None:
     pytest.importorskip("openpyxl")
     words = ("--to", "vlmevalkit", "-o", "form=xlsx", "--out", "mock_slides.xlsx")
@@ -327,6 +344,7 @@ def test_what_is_no_multiple_choice_question_is_left_out_and_counted(
     ("damage", "message"),
     [
         (lambda lines: [*lines[:4], lines[4][:90]], r":5: no valid JSON.*cut off"),
+        (lambda lines: [lines[0][:90]], r":1: no valid JSON.*cut off"),
         (lambda lines: [*lines[:2], b"[1, 2]\n"], ":3: is no JSON object"),
         (lambda lines: [lines[0], lines[1].replace(b'"resps"', b'"resp"')], ":2: has no 'resps'"),
         (lambda lines: [lines[0], b'{"doc_id": 1, "doc": []}\n'], ":2: has no "),
@@ -342,6 +360,52 @@ def test_a_malformed_line_is_named_and_nothing_is_left_behind(
     assert refused.code == 2
     assert re.search(message, refused.err.replace("\n", " ")), refused.err
     assert sorted(p for p in tmp_path.rglob("*") if "cache" not in p.parts) == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        (("doc", "choices", 0), " ", "1 entries are left out: with an empty option"),
+        (("doc", "dataset"), "half \ud800 a pair", "12 items of lm-eval"),
+        (("target",), 1e400, "12 items of lm-eval"),
+        (("doc", "image_sha256"), 7, r":1: is not as that format has it: its image sha256 is 7"),
+    ],
+)
+def test_a_field_of_another_kind_is_told_by_line(
+    here: Here, tmp_path: Path, field: tuple[Any, ...], value: Any, told: str
+) -> None:
+    def change(number: int, row: dict[str, Any]) -> dict[str, Any]:
+        at: Any = row
+        for name in field[:-1]:
+            at = at[name]
+        if number == 0:
+            at[field[-1]] = value
+        return row
+
+    outcome = here("runs", "import", changed(tmp_path / "s.jsonl", change), "--out", "theirs")
+    assert re.search(told, outcome.out + outcome.err.replace("\n", " ")), outcome
+    assert (outcome.code == 0) == Path("theirs").exists()
+
+
+def test_a_score_that_is_no_number_is_refused(here: Here, tmp_path: Path) -> None:
+    (log,) = (LOGS / "choice").glob("*.jsonl")
+    row = json.loads(log.read_text("utf-8").splitlines()[0])
+    row["filtered_resps"][0][0] = "nan"
+    (tmp_path / "s.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    refused = here("runs", "import", "s.jsonl", "--out", "theirs")
+    assert refused.code == 2
+    assert "s.jsonl:1" in refused.err
+    assert "no finite number" in refused.err.replace("\n", " ")
+
+
+def test_an_image_that_was_exchanged_in_an_imported_run_does_not_verify(here: Here) -> None:
+    run = imported(here, LOGS / "slides-inspect.json")
+    assert here("runs", "verify", "theirs").code == 0
+    one, other, *_ = sorted((run.dir / "images").iterdir())
+    one.write_bytes(other.read_bytes())
+    failed = here("runs", "verify", "theirs")
+    assert failed.code == 1
+    assert re.search(rf"kept images\s.*{one.name[:20]}", failed.out)
 
 
 def test_damaged_logs_of_inspect_are_refused(here: Here, tmp_path: Path) -> None:

@@ -78,12 +78,12 @@ def _leave_out(ctx: click.Context, param: click.Parameter, names: tuple[str, ...
 def cli(ctx: click.Context) -> None:
     """Ask vision-language models what they see in a microscope.
 
-      \b
-      Examples:
-        mubench-gen eval --plugin tiny              the shipped model on the demo data
-        mubench-gen eval --plugin tiny --model clip --limit 20
-        mubench-gen runs                            what there is
-    mubench-gen report runs/*                   a table of all runs
+    \b
+    Examples:
+      mubench-gen eval --plugin tiny              the shipped model on the demo data
+      mubench-gen eval --plugin tiny --model clip --limit 20
+      mubench-gen runs                            what there is
+      mubench-gen report runs/*                   a table of all runs
     """
     if os.environ.get("NO_COLOR"):  # rich heeds it, click doesn't
         ctx.color = False

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.choose_steps import Study, ask_in_steps, check_models, further, prepare
 from mubench_gen.cli.setting_options import setting_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import printable, say
-from mubench_gen.console.progress import log
 
 if TYPE_CHECKING:
     from mubench_gen.compare.choose import Choice
-    from mubench_gen.runs.results import Run
 
 _SETTINGS = (
     "options", "prompt", "readout", "image_set", "engine", "base_url", "device", "dtype",
     "batch_size", "max_tokens", "timeout", "in_process", "seed",
 )  # fmt: skip
-_WARNINGS = 5  # of pictures to look at
-_GROWTH = 1.5  # each step has half as many images again in all
 _EXAMPLES = """
 \b
 Examples:
@@ -39,17 +34,6 @@ slides/ has a folder for each class (slides/mitosis/1.png, slides/no_mitosis/7.t
 table of questions as in `data import`. The same command again goes on.
 Exit code 0: done, decided or not; 2: something to fix; 3: some items failed.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Study:
-    """What is chosen from. order: the images' ids as they are asked; ends: how many questions
-    the images up to each one have; settings: those of each model, by its name."""
-
-    out: Path
-    order: list[str]
-    ends: list[int]
-    settings: dict[str, dict[str, Any]]
 
 
 @click.command("choose", epilog=_EXAMPLES)
@@ -111,8 +95,9 @@ def command(
     if planning:
         return _plan(study, rows, most, first, as_json=as_json)
     with results_only():
-        _prepare(data, study.out, rows, given)
-        choice, runs = _ask_in_steps(study, most, first, margin)
+        prepare(data, study.out, rows, given)
+        check_models(study)
+        choice, runs = ask_in_steps(study, most, first, margin)
         page = study.out / "choice.html"
         write_choice(choice, list(runs.values()), page)
     if as_json:
@@ -160,90 +145,6 @@ def _study(
     return Study(folder, list(ends), list(ends.values()), settings)
 
 
-def _prepare(data: Path, out: Path, rows: list[dict[str, Any]], given: dict[str, Any]) -> None:
-    """Import the images in their random order, once. SettingError if others are there."""
-    from mubench_gen.data.by_class import as_lines
-    from mubench_gen.data.importing import import_folder
-    from mubench_gen.errors import SettingError
-    from mubench_gen.plan.settings import pairs
-    from mubench_gen.tasks.task import load_tasks
-
-    table, lines = out / "questions.jsonl", as_lines(rows)
-    if (out / "data").exists():
-        if table.exists() and table.read_text("utf-8") == lines:
-            return
-        raise SettingError(f"--out {out}: holds other images or questions; give another folder.")
-    out.mkdir(parents=True, exist_ok=True)
-    table.write_text(lines, "utf-8")
-    made = import_folder(
-        data,
-        out / "data",
-        known=load_tasks(),
-        table=table,
-        name=data.resolve().name,
-        image_set=pairs(given.get("image_set", ())),
-    )
-    for warning in made.warnings[:_WARNINGS]:
-        log(f"Look at it: {warning}.")
-    if len(made.warnings) > _WARNINGS:
-        log(f"And {len(made.warnings) - _WARNINGS:,} more: mubench-gen data verify {out / 'data'}")
-
-
-def _ask_in_steps(
-    study: Study, most: int, first: int, margin: float
-) -> tuple[Choice, dict[str, Run]]:
-    """Ask the models that none beats about more and more images, until it is decided."""
-    from mubench_gen.compare.choose import choose
-
-    upto, asked = min(first, most), list(study.settings)
-    runs: dict[str, Run] = {}
-    while True:
-        for name in asked:
-            runs[name] = _ask(study, name, study.ends[upto - 1])
-        choice = choose(runs, study.order, margin=margin)
-        log(f"{upto:,} images: {_standing(choice)}")
-        if choice.decided or upto == most:
-            break
-        upto, asked = min(most, round(_GROWTH * upto) + 1), list(choice.best)
-    for run in runs.values():
-        run.write_scores()
-    return choice, runs
-
-
-def _standing(choice: Choice) -> str:
-    shares = ", ".join(
-        f"{one.name} {100 * (one.accuracy or 0):.1f} %{' (out)' if one.beaten_by else ''}"
-        for one in choice.contenders
-    )
-    return printable(shares)
-
-
-def _ask(study: Study, name: str, items: int) -> Run:
-    """Ask a model until it has answers to the first questions; go on where it was."""
-    from mubench_gen.errors import LimitReached
-    from mubench_gen.plan.plan import make_plan
-    from mubench_gen.plan.settings import make_settings
-    from mubench_gen.plugins.registry import Plugins
-    from mubench_gen.run import run_plan
-    from mubench_gen.runs.results import load_run
-    from mubench_gen.storage.run_folder import MANIFEST
-
-    plan = make_plan(make_settings(study.settings[name]), Plugins())
-    folder = study.out / "runs" / plan.name
-    try:
-        answered = load_run(folder).scores.n if (folder / MANIFEST).exists() else 0
-        wanted = items * len(plan.prompts) * len(plan.readouts) - answered
-        if wanted > 0:
-            run_plan(
-                plan.in_folder(folder, most=wanted), ["mubench-gen", *sys.argv[1:]], progress=True
-            )
-    except LimitReached:
-        pass  # the rest is for the next step
-    finally:
-        plan.model.close()
-    return load_run(folder)
-
-
 def _plan(
     study: Study, rows: Sequence[dict[str, Any]], most: int, first: int, *, as_json: bool
 ) -> int:
@@ -254,7 +155,7 @@ def _plan(
     classes = Counter(str(row["answer"]) for row in rows)
     steps = [min(first, most)]
     while steps[-1] < most:
-        steps.append(min(most, round(_GROWTH * steps[-1]) + 1))
+        steps.append(min(most, further(steps[-1])))
     if as_json:
         print_json({
             "out": str(study.out), "models": list(study.settings), "images": len(study.order),

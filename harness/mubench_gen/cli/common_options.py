@@ -10,6 +10,7 @@ import click
 from mubench_gen.console.notes import QUIET, VERBOSE, set_verbosity
 from mubench_gen.console.outlet import say
 
+COMMON = ("--json", "--quiet", "--verbose", "--help", "--help-all")  # last in every help
 _ALL = "mubench_gen.all"  # in a context's `meta`: all options are shown
 
 

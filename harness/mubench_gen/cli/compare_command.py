@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.cluster_option import cluster_option
+from mubench_gen.cli.common_options import COMMON
 from mubench_gen.cli.compare_plan import WantedPlan, plan_options, show_assumed, show_plan
+from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.inference_options import (
     adjust_option,
     explained,
@@ -43,7 +45,22 @@ Examples:
 """
 
 
-@click.command("compare", epilog=_EXAMPLES)
+_SECTIONS = {
+    "What is compared": (
+        "--all-pairs", "--base-pairs", "--group", "--by", "--metric", "--intersection",
+        "--unfinished",
+    ),
+    "Statistics": ("--margin", "--cluster", "--adjust", "--seed"),
+    "Before asking": (
+        "--plan", "--difference", "--discordance", "--correlation", "--items-per-image",
+    ),
+    "All commands": COMMON,
+}  # fmt: skip
+_FEW = ("--all-pairs", "--group", "--by", "--intersection", "--margin", "--cluster", "--plan",
+        *COMMON)  # fmt: skip
+
+
+@click.command("compare", cls=Sectioned, sections=_SECTIONS, few=_FEW, epilog=_EXAMPLES)
 @click.argument("runs", nargs=-1, type=PATH)
 @click.option("--all-pairs", is_flag=True, help="Compare all pairs of runs. [each with the first]")
 @click.option(

@@ -68,7 +68,7 @@ class Sectioned(click.Command):
         rest: list[str] = []
         for parameter in self.get_params(ctx):
             row = parameter.get_help_record(ctx)
-            if row is not None:
+            if row is not None and isinstance(parameter, click.Option):
                 rows |= dict.fromkeys(parameter.opts, row)
                 rest += [] if named.intersection(parameter.opts) else parameter.opts[:1]
         short = bool(self.few) and not shows_all(ctx)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.cluster_option import cluster_option
+from mubench_gen.cli.common_options import COMMON
+from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.inference_options import adjust_option, margin_option
 from mubench_gen.cli.metric_option import chosen, metric_option
 from mubench_gen.cli.report_options import Wanted, check
@@ -42,7 +44,19 @@ _IN_THE_RUN = "report.html"
 _IN_MEMORY = 64 * 2**20  # bytes; a larger export is buffered on disk
 
 
-@click.command("report", epilog=_EXAMPLES)
+_SECTIONS = {
+    "What is shown": (
+        "--each", "--by", "--group", "--metric", "--published", "--forgetting", "--section",
+    ),
+    "As what": ("--html", "--figure", "--format", "--out", "-o"),
+    "The page": ("--no-images", "--items", "--data"),
+    "Statistics": ("--cluster", "--adjust", "--margin"),
+    "All commands": COMMON,
+}  # fmt: skip
+_FEW = ("--each", "--by", "--group", "--html", "--figure", "--format", "--out", *COMMON)
+
+
+@click.command("report", cls=Sectioned, sections=_SECTIONS, few=_FEW, epilog=_EXAMPLES)
 @click.argument("runs", nargs=-1, required=True, type=PATH)
 @click.option(
     "--html",

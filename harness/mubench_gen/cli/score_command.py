@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli.common_options import COMMON
+from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.metric_option import chosen, metric_option
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say
@@ -35,7 +37,16 @@ Examples:
 _SHOWN = 20
 
 
-@click.command("score", epilog=_EXAMPLES)
+_SECTIONS = {
+    "How replies are read": ("--scorer", "--strict", "--no-aliases", "--tasks", "--metric"),
+    "What is changed": ("--save",),
+    "How well they are read": ("--audit", "--out", "--audited", "--parser-card", "--seed"),
+    "All commands": COMMON,
+}
+_FEW = ("--save", "--scorer", "--strict", "--audit", "--out", "--audited", *COMMON)
+
+
+@click.command("score", cls=Sectioned, sections=_SECTIONS, few=_FEW, epilog=_EXAMPLES)
 @click.argument("run", required=False, type=PATH)
 @click.option(
     "--save", is_flag=True, help="Append the changed answers to the run and rewrite its scores."

@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
+from mubench_gen.cli.common_options import COMMON
 from mubench_gen.cli.completion import SETTINGS
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.plan.options import HEADINGS, OPTIONS
 
 _SHORT = {"options": "-o"}  # settings whose flag differs from their name
 _LAST = {
-    "The run": ("--config", "--json", "--quiet", "--verbose", "--help", "--help-all"),
+    "The run": ("--config", *COMMON),
 }
 # What -h shows of the settings, where the rest is left to --help-all.
 _FEW = ("plugin", "model", "data", "tasks", "limit", "prompt", "control", "readout", "engine",

@@ -213,7 +213,22 @@ def lead(choice: Choice) -> list[str]:
         ]
     else:
         lines = [f"Not decided {seen}: {' and '.join(best)} are not told apart."]
-    return [*lines, *map(_open, choice.open)]
+    return [*lines, *map(_open, choice.open), *_no_better_than_one_answer(choice)]
+
+
+def _no_better_than_one_answer(choice: Choice) -> list[str]:
+    """A caution where always giving one answer would do as well as the most accurate model."""
+    first = choice.contenders[0]
+    frequent = max(first.classes, key=lambda one: one.n, default=None)
+    if frequent is None or first.ci95 is None:
+        return []
+    share = frequent.n / sum(one.n for one in first.classes)
+    if first.ci95[0] > share:
+        return []
+    return [
+        f"Always answering {frequent.name!r} would be right in {100 * share:.1f} % of them: "
+        f"{first.name} is not known to be better than that."
+    ]
 
 
 def _wins(choice: Choice, best: str) -> list[tuple[str, str, Pair]]:

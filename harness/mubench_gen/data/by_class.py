@@ -25,6 +25,8 @@ def shuffled_questions(
     is the answer of its images. The images are in a random order. DataError where there is
     neither, or fewer than two classes.
     """
+    if folder.is_file():
+        raise DataError(f"{folder} is a file: give the folder that the images are in.")
     if not folder.is_dir():
         raise DataError(f"There is no folder {str(folder)!r}.")
     has_table = any(path.suffix in SUFFIXES for path in folder.iterdir())

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,17 @@ PACK, SUFFIX, VERSION = "pack.json", ".run.zip", 1
 MEMBER = re.compile(
     r"(manifest|scores|environment|licences|pack)\.json|records\.jsonl|images/[0-9a-f]{64}\.\w{3,4}"
 )
+_NEEDED = ("manifest.json", "records.jsonl", "scores.json")
 _CHUNK = 2**20
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)  # the last two: of a method or encrypted
 
 
 def folder_of(path: Path) -> Path:
@@ -39,7 +50,7 @@ def folder_of(path: Path) -> Path:
                     _unpack(archive, name, digest, scratch.path, path)
                 (scratch.path / PACK).write_bytes(archive.read(PACK))
                 scratch.become(target)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError) as error:
+    except _DAMAGED as error:
         raise RunFolderError(
             f"{path} is neither a run's folder nor a pack that can be read ({error})."
         ) from None
@@ -55,9 +66,11 @@ def documents(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             manifest, scores = (
                 parse_json(archive.read(f"{n}.json")) for n in ("manifest", "scores")
             )
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+        if not (isinstance(manifest, dict) and isinstance(scores, dict)):
+            raise ValueError("its manifest or scores are no JSON object")
+    except (OSError, KeyError, *_DAMAGED) as error:
         raise RunFolderError(f"{path} is no pack that can be read ({error}).") from None
-    return dict(manifest), dict(scores)
+    return manifest, scores
 
 
 def refuse_pack(folder: Path) -> None:
@@ -83,6 +96,9 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, str]:
     strange = [name for name in members if not MEMBER.fullmatch(name)]
     if strange:
         raise RunFolderError(f"{path}: is no pack of a run: it holds {strange[0]!r:.80}.")
+    for name in _NEEDED:
+        if name not in members:
+            raise RunFolderError(f"{path}: is no pack of a run: it has no {name}.")
     return members
 
 

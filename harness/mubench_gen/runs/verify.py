@@ -14,9 +14,11 @@ from mubench_gen._version import __version__
 from mubench_gen.errors import MubenchError, describe
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.runs.installed import CHECKS, Outcome, some
+from mubench_gen.runs.kept_images import IMAGES
 from mubench_gen.runs.rescore import rescore
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record
+from mubench_gen.storage.digests import sha256_of
 from mubench_gen.storage.index import hashed
 from mubench_gen.storage.records import Pass, Record, stored_lines
 from mubench_gen.storage.run_folder import MANIFEST, RECORDS, SCORES, is_sealed, settings_hash
@@ -51,6 +53,10 @@ def verify(run: Run, *, here: bool = True, plugins: Plugins | None = None) -> It
     yield from _records(run)
     yield _scores(run)
     yield _readings(run)
+    if kept := sorted((run.dir / IMAGES).glob("*")):
+        changed = [path.name for path in kept if sha256_of(path) != path.stem]
+        told = f"do not fit their digests: {some(changed)}" if changed else "fit their digests"
+        yield Check("kept images", "fails" if changed else "holds", f"{len(kept):,} {told}")
     if not here or "imported" in run.manifest:
         return
     for name, check in CHECKS.items():
@@ -123,6 +129,8 @@ def _scores(run: Run) -> Check:
         stored = read_json(run.dir / SCORES)
     except (OSError, ValueError) as error:
         return Check("scores", "fails", f"{SCORES} cannot be read: {error}")
+    if not isinstance(stored, dict):
+        return Check("scores", "fails", f"{SCORES} holds no JSON object")
     again = run.summary()
     exact = _versions(run) == {__version__}  # an older version's scores have fewer fields
     differing = [

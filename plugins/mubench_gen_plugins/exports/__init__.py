@@ -37,6 +37,11 @@ def chosen_text(record: Record) -> str:
     return "" if record["choice"] is None else str(record["options"][record["choice"]])
 
 
+def reply_of(record: Record) -> str:
+    """The reply as given; the chosen option's text where the model scored the options."""
+    return chosen_text(record) if record["reply"] is None else str(record["reply"])
+
+
 def started(manifest: Mapping[str, Any]) -> str:
     """When the run was started, as ISO 8601; "" where that is not known."""
     sessions = manifest["sessions"]

@@ -188,7 +188,7 @@ def samples(one: Any, model: str) -> Iterator[dict[str, Any]]:
 def sample(record: Record, evaluation_id: str, model: str) -> dict[str, Any]:
     """One record under the names of the instance schema."""
     prompt, reference = exports.prompt_of(record), [str(record["options"][record["gold"]])]
-    reply = record["reply"] if record["reply"] is not None else json.dumps(record["scores"])
+    scored = {} if record["scores"] is None else {"scores": json.dumps(record["scores"])}
     reasoning = record.get("reasoning")
     usage = _usage(record.get("usage") or {})
     seconds = record.get("seconds")
@@ -208,7 +208,7 @@ def sample(record: Record, evaluation_id: str, model: str) -> dict[str, Any]:
             "choices": list(map(str, record["options"])),
         },
         "output": {
-            "raw": [reply],
+            "raw": [exports.reply_of(record)],
             **({"reasoning_trace": [reasoning]} if reasoning is not None else {}),
         },
         "answer_attribution": [
@@ -230,6 +230,7 @@ def sample(record: Record, evaluation_id: str, model: str) -> dict[str, Any]:
                 "image_sha256": record["image_sha256"],
                 "dataset": record["dataset"],
                 "status": record["status"],
+                **scored,
                 **record["meta"],
             }
         ),

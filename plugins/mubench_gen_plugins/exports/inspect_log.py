@@ -108,7 +108,7 @@ def _sample(record: Record, seen: dict[str, int], shown: Mapping[str, str]) -> A
     from inspect_ai.scorer import Score
 
     seen[record["item"]] += 1
-    reply = record["reply"] if record["reply"] is not None else str(record["scores"])
+    reply = exports.reply_of(record)
     messages = [_message(message, shown) for message in record["messages"]]
     digests = [part.get("sha256") for m in record["messages"] for part in m["content"]]
     attached = {digest: shown[digest] for digest in digests if digest in shown}

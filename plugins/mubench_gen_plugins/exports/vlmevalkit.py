@@ -33,7 +33,7 @@ def rows(runs: Sequence[Any]) -> Iterator[dict[str, Any]]:
             "question": exports.prompt_of(record),
             **options,
             "answer": _LETTERS[record["gold"]],
-            "prediction": record["reply"] or "",
+            "prediction": exports.reply_of(record),
             "hit": int(record["correct"]),
             "choice": "" if choice is None else _LETTERS[choice],
             "category": record["task"],

@@ -22,6 +22,7 @@ from mubench_gen.runs.interchange.logs import (
     vlmevalkit,
 )
 from mubench_gen.runs.interchange.logs.log import Log, LoggedItem
+from mubench_gen.runs.interchange.logs.rows import json_lines
 from mubench_gen.runs.kept_images import IMAGES, suffix_of
 from mubench_gen.runs.results import Run
 from mubench_gen.storage.digests import sha256_of
@@ -118,6 +119,9 @@ def _reader(files: Sequence[Path]) -> Any:
     for reader in READERS.values():
         if any(reader.reads(file) for file in files):
             return reader
+    for file in files:
+        if file.suffix == ".jsonl":
+            next(json_lines(file), None)  # a fault in its first line is told as such
     raise DataError(
         f"{files[0]}: is no log that is known here. Name its program with --from "
         f"{'|'.join(READERS)}, or its columns with --map reply=COLUMN,answer=COLUMN,options=A+B+C."

@@ -81,7 +81,7 @@ def _write(run: Run, file: IO[bytes], name: str, *, images: bool) -> tuple[int, 
 
         add(
             MANIFEST,
-            iter([sealed_text({**public.document(run.manifest), "packed": VERSION}).encode()]),
+            iter([sealed_text({**public.manifest(run.manifest), "packed": VERSION}).encode()]),
         )
         records = add(RECORDS, _records(run, public))
         for member, document in (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,8 @@ from mubench_gen.storage.records import Record
 
 # An absolute path of two names or more, by its last name; not the rest of a URL.
 _PATH = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"<>|:]+/)+([^/\s'\"<>|:]*)")
+_FOLDERS = re.compile(r"[^/=,]*/(?=[^/,])")
+_MODELS = ("--model", "--models", "--base", "--finetuned")  # OWNER/NAME of the hub
 
 
 class Public:
@@ -46,6 +48,14 @@ class Public:
         """Any other document, a JSON value, without a path in it."""
         return self._shortened(blanked(document), everywhere=True)
 
+    def manifest(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """The manifest without a path in it, also as the commands were typed."""
+        found: dict[str, Any] = self.document(manifest)
+        for session in found["sessions"]:
+            if session.get("command"):
+                session["command"] = list(_without_folders(session["command"]))
+        return found
+
     def _shortened(self, value: Any, *, everywhere: bool = False) -> Any:
         if isinstance(value, str):
             for place in self._places:
@@ -62,6 +72,13 @@ class Public:
         if isinstance(value, (list, tuple)):
             return [self._shortened(one, everywhere=everywhere) for one in value]
         return value
+
+
+def _without_folders(words: Sequence[str]) -> Iterator[str]:
+    """The words of a command with the last names of paths; models and addresses stay."""
+    for before, word in zip(("", *words), words, strict=False):
+        stays = before in _MODELS or "://" in word
+        yield word if stays else _FOLDERS.sub("", word)
 
 
 def _places(run: Run) -> Iterator[str]:
@@ -88,8 +105,7 @@ class PublicRun(Run):
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._public.document(Run(self.dir).manifest)
-        return found
+        return self._public.manifest(Run(self.dir).manifest)
 
     def records(self) -> Iterator[Record]:
         """The records that count, without secrets and private paths."""

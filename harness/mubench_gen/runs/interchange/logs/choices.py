@@ -106,7 +106,7 @@ def _index(answer: Any, options: Sequence[str]) -> int | None:
     if isinstance(answer, bool) or answer is None:
         return None
     if isinstance(answer, (int, float)):
-        return int(answer) if answer == int(answer) and 0 <= answer < len(options) else None
+        return int(answer) if 0 <= answer < len(options) and answer == int(answer) else None
     text = str(answer).strip()
     folded = [option.strip().casefold() for option in options]
     if folded.count(text.casefold()) == 1:

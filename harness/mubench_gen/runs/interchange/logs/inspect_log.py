@@ -12,8 +12,7 @@ from typing import Any
 from mubench_gen.errors import DataError, MissingExtraError
 from mubench_gen.runs.interchange.logs import choices
 from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, NotAskedHere, TheirVerdict, entry
-from mubench_gen.runs.interchange.logs.rows import document
-from mubench_gen.storage.user_files import parse_json
+from mubench_gen.runs.interchange.logs.rows import document, whole_texts
 
 _ATTACHED = "attachment://"
 _ZSTANDARD = 93  # in a ZIP file
@@ -79,7 +78,7 @@ def _member(archive: zipfile.ZipFile, name: str, path: Path) -> Any:
     info = archive.getinfo(name)
     content = _zstandard(archive, info, path) if info.compress_type == _ZSTANDARD else None
     try:
-        return parse_json(archive.read(info) if content is None else content)
+        return whole_texts(archive.read(info) if content is None else content)
     except ValueError as error:
         raise DataError(f"{path}, {name}: no valid JSON: {error}.") from None
 
@@ -114,6 +113,8 @@ def _items(path: Path, found: Mapping[str, Any], left_out: Counter[str]) -> Iter
         raise DataError(
             f"{path}: holds no samples: inspect was told to log none (--no-log-samples)."
         )
+    if not isinstance(found["samples"], list):
+        raise DataError(f"{path}: its samples are no list.")
     for number, sample in enumerate(found["samples"], 1):
         with entry(f"{path}, sample {number}", left_out):
             yield _item(sample, found["eval"])

@@ -162,14 +162,19 @@ def _text(message: Any) -> str:
 
 
 def _scores(row: Mapping[str, Any]) -> tuple[float, ...] | None:
-    """The log-likelihoods of the options, where these were scored."""
-    found = row["filtered_resps"]
-    pairs = isinstance(found, list) and len(found) > 1
-    if not pairs or not all(isinstance(one, list) and len(one) == 2 for one in found):
-        return None
-    if not all(str(one[1]) in ("True", "False") for one in found):
-        return None
-    return tuple(float(one[0]) for one in found)
+    """The log-likelihoods of the options, where these were scored; our own export has them in
+    `resps` alone."""
+    whole = row.get("resps")
+    inner = whole[0] if isinstance(whole, list) and len(whole) == 1 else None
+    for found in (row["filtered_resps"], inner):
+        if isinstance(found, list) and len(found) > 1 and all(map(_is_scored, found)):
+            return tuple(float(one[0]) for one in found)
+    return None
+
+
+def _is_scored(one: Any) -> bool:
+    """Whether it is a log-likelihood with whether its text is the most likely one."""
+    return isinstance(one, list) and len(one) == 2 and str(one[1]) in ("True", "False")
 
 
 def _flat(resps: Any) -> list[Any]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from mubench_gen.errors import DataError
@@ -49,6 +50,27 @@ class LoggedItem:
     reasoning: str | None = None
     error: str | None = None
 
+    def __post_init__(self) -> None:
+        """NotAskedHere for a blank option; ValueError for what is not of its field's kind."""
+        if not all(option.strip() for option in self.options):
+            raise NotAskedHere("with an empty option")
+        if self.scores is not None and not all(map(isfinite, self.scores)):
+            raise ValueError("the score of an option is no finite number")
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise ValueError(f"its {name.replace('_', ' ')} is {value!r:.60}")
+
+
+# A field that a log gives as it stands → what it must be.
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "reasoning": str,
+    "finish_reason": str,
+    "image_sha256": str,
+    "seconds": (int, float),
+    "error": str,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
@@ -81,5 +103,5 @@ def entry(where: str, left_out: Counter[str]) -> Iterator[None]:
         left_out[str(reason)] += 1
     except KeyError as error:
         raise DataError(f"{where}: has no {error.args[0]!r}.") from None
-    except (TypeError, ValueError, AttributeError, IndexError) as error:
+    except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as error:
         raise DataError(f"{where}: is not as that format has it: {error}.") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from mubench_gen.errors import DataError, MissingExtraError
 from mubench_gen.storage.user_files import parse_json, read_regular
 
 _MOST = 2**31  # bytes of a document
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # of a surrogate pair, perhaps a half alone
 Rows = Iterator[tuple[str, Mapping[str, Any]]]
 
 
@@ -30,17 +32,44 @@ def json_lines(path: Path) -> Rows:
             where = f"{path}:{number}"
             if not line.endswith(b"\n"):
                 try:
-                    yield where, read_object(line, where)
+                    yield where, _object(line, where)
                 except DataError as error:
                     raise DataError(f"{error} The file seems to be cut off there.") from None
                 continue
-            yield where, read_object(line, where)
+            yield where, _object(line, where)
+
+
+def _object(line: bytes, where: str) -> Mapping[str, Any]:
+    try:
+        return read_object(line, where)
+    except DataError:  # Python's json writes NaN, Infinity and halves of surrogate pairs
+        try:
+            found = whole_texts(line)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise
+        return found
+
+
+def whole_texts(content: bytes) -> Any:
+    """The value of a JSON document, "?" in place of what no text can hold. ValueError."""
+    found = parse_json(content)
+    return _whole(found) if _HALF.search(content) else found
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_whole(name): _whole(one) for name, one in value.items()}
+    return list(map(_whole, value)) if isinstance(value, list) else value
 
 
 def document(path: Path) -> Any:
     """The document in a JSON file."""
     try:
-        return parse_json(read_regular(path, _MOST))
+        return whole_texts(read_regular(path, _MOST))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}.") from None
     except ValueError as error:
