@@ -55,7 +55,7 @@ def run_shown(study: RunStatistics) -> dict[str, Any]:
         "boxes": [
             [printable(c) for c in box_cells(name, one)] for name, one in scores.boxes.items()
         ],
-        "notes": [printable(note) for note in told],
+        "notes": [number(note) for note in told],
         "provenance": list(_provenance(study.manifest)),
         "manifest": json.dumps(study.manifest, indent=1, ensure_ascii=False, default=str),
     }

@@ -370,7 +370,7 @@ def _of_prompt(name: str, several: Sequence[tuple[RunStatistics, Score]]) -> Gro
     """A row of a plot: the scores with one prompt."""
     unanswered = _told({_unanswered(one) for _, one in several})
     return Group(
-        printable(f"{name} · unanswered {unanswered} %"),
+        f"{printable(name)} · unanswered {unanswered}\N{NO-BREAK SPACE}%",
         [_mark(study, one) for study, one in several if one.accuracy is not None],
         chance=next((one.chance for _, one in several), None),
     )
