@@ -24,6 +24,7 @@ Here = Callable[..., Outcome]
 # a process shows is tested with the fixture `hosted`.
 os.environ.setdefault("MUBENCH_GEN_IN_PROCESS", "1")
 os.environ["MUBENCH_GEN_CONFIG"] = ""  # whatever the developer's own file says
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and tables in pipes honour it
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out

@@ -10,13 +10,11 @@ import click
 import pytest
 
 from mubench_gen.ablation.grid import StudySettings
-from mubench_gen.cli.ablate_command import command as ablate
-from mubench_gen.cli.compare_command import command as compare
+from mubench_gen.cli import cli
 from mubench_gen.plan.settings import read_config
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = ("ablations.md", "statistics.md")
-COMMANDS = {"ablate": ablate, "compare": compare}
 
 
 def lines(page: str) -> list[str]:
@@ -27,7 +25,10 @@ def lines(page: str) -> list[str]:
 @pytest.mark.parametrize("line", [line for page in PAGES for line in lines(page)])
 def test_the_commands_parse(line: str) -> None:
     _, name, *words = shlex.split(line)
-    with COMMANDS[name].make_context(name, words, help_option_names=["-h", "--help"]) as context:
+    with click.Context(cli) as above:
+        command = cli.get_command(above, name)
+    assert command is not None
+    with command.make_context(name, words, help_option_names=["-h", "--help"]) as context:
         assert isinstance(context, click.Context)
 
 

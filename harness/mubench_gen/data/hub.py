@@ -71,24 +71,27 @@ def is_offline() -> bool:
     return any(value.upper() in ("1", "ON", "YES", "TRUE") for value in switches)
 
 
-def require_checkpoint(path: str | Path) -> None:
+def require_checkpoint(path: str | Path, advice: str = "") -> None:
     """Return at once where a checkpoint can be opened: a folder, of the cache, or of the hub.
 
     UsageError, within seconds, where it is neither here nor to be had. Where the cache has it and
-    the hub is out of reach, the hub's client is told not to try.
+    the hub is out of reach, the hub's client is told not to try. `advice`: the plugin's, of a
+    checkpoint that is not to be had.
     """
     if user_path(path).is_dir():
         return
     cached = find_checkpoint(str(path)) is not None
     if is_offline():
         if not cached:
-            raise UsageError(unavailable(path, f"{_set_switch()} forbids the network"))
+            told = unavailable(path, f"{_set_switch()} forbids the network")
+            raise UsageError(f"{told} {advice}".strip())
         return
     why = unreachable(endpoint())
     if why is None:
         return
     if not cached:
-        raise UsageError(unavailable(path, f"the hub ({endpoint()}) cannot be reached: {why}"))
+        told = unavailable(path, f"the hub ({endpoint()}) cannot be reached: {why}")
+        raise UsageError(f"{told} {advice}".strip())
     note(f"The hub ({endpoint()}) cannot be reached: {path} is opened from its cache.")
     _stay_offline()
 

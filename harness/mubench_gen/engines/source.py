@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from mubench_gen.errors import SettingError, UsageError
+from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import user_path
 
@@ -66,6 +67,17 @@ def read_source(checkpoint: Checkpoint, runtime: Runtime) -> CheckpointSource:
         dtype=runtime.dtype,
         hint=hint_of(checkpoint),
     )
+
+
+def require_installed(*packages: str, extra: str, purpose: str) -> None:
+    """Raise MissingExtraError for the first package that is not installed. Imports nothing."""
+    for name in packages:
+        try:
+            missing = find_spec(name) is None
+        except ValueError:  # another module was put in its place
+            missing = True
+        if missing:
+            raise MissingExtraError(name, extra=extra, purpose=purpose)
 
 
 def hint_of(checkpoint: Checkpoint) -> str:

@@ -26,6 +26,7 @@ from mubench_gen.engines.server.client import Client
 from mubench_gen.engines.server.generative import ServerGenerative
 from mubench_gen.engines.server.options import Endpoint, Secret, ServerOptions
 from mubench_gen.engines.server.process import ServerProcess, free_port
+from mubench_gen.engines.source import hint_of, require_installed
 from mubench_gen.engines.vllm.arguments import ENVIRONMENT, VllmStart, read_arguments, resolve_start
 from mubench_gen.engines.vllm.diagnosis import (
     check_weights,
@@ -34,7 +35,7 @@ from mubench_gen.engines.vllm.diagnosis import (
     opening_of,
 )
 from mubench_gen.engines.vllm.failures import Opening
-from mubench_gen.errors import EngineFault, MissingExtraError, SettingError, UsageError
+from mubench_gen.errors import EngineFault, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import cache_folder
 
@@ -96,9 +97,8 @@ class VllmServer(ServerGenerative):
         """Start the server and wait for it. The UsageError says why it did not start."""
         if self._process is not None:
             return
-        if find_spec("vllm") is None:
-            raise MissingExtraError("vllm", extra="vllm", purpose="Engine 'vllm-server'")
-        require_checkpoint(self._checkpoint.path)
+        require_installed("vllm", extra="vllm", purpose="Engine 'vllm-server'")
+        require_checkpoint(self._checkpoint.path, hint_of(self._checkpoint))
         start = self._resolved = resolve_start(self._arguments, self.runtime)
         check_weights(self._checkpoint, start, self._opening())
         port = free_port()

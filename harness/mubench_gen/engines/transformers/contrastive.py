@@ -10,7 +10,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.data.hub import require_checkpoint
+from mubench_gen.engines.source import require_installed
 from mubench_gen.engines.transformers.source import (
+    PURPOSE,
     HoldsCheckpoint,
     read_options,
     read_transformers_source,
@@ -48,7 +50,8 @@ class TransformersContrastive(HoldsCheckpoint, ContrastiveModel):
         """Raises UsageError for what the user must fix, MissingExtraError without torch."""
         if self._opened is not None:
             return
-        require_checkpoint(self._source.path)
+        require_installed("torch", "transformers", extra="transformers", purpose=PURPOSE)
+        require_checkpoint(self._source.path, self._source.hint)
         require_transformers()
         from mubench_gen.engines.transformers.batches import Chunks
         from mubench_gen.engines.transformers.checkpoint import CONTRASTIVE, open_source

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.conversation import images_of, read_stops
 from mubench_gen.engines.label_tokens import label_tokens
+from mubench_gen.engines.source import require_installed
 from mubench_gen.engines.transformers.seen import seen_images
 from mubench_gen.engines.transformers.source import (
+    PURPOSE,
     HoldsCheckpoint,
     read_options,
     read_transformers_source,
@@ -54,7 +56,8 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         """Raises UsageError for what the user must fix, MissingExtraError without torch."""
         if self._opened is not None:
             return
-        require_checkpoint(self._source.path)
+        require_installed("torch", "transformers", extra="transformers", purpose=PURPOSE)
+        require_checkpoint(self._source.path, self._source.hint)
         require_transformers()
         from mubench_gen.engines.transformers.batches import Chunks
         from mubench_gen.engines.transformers.chat import Chat

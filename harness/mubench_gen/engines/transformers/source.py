@@ -17,6 +17,7 @@ from mubench_gen.model import Checkpoint, Runtime
 if TYPE_CHECKING:
     from mubench_gen.engines.transformers.checkpoint import LoadedCheckpoint
 
+PURPOSE = "Engine 'transformers'"
 _DEVICE = re.compile(r"(auto|cpu|mps|cuda(:\d+)?)\Z")
 
 
@@ -46,7 +47,7 @@ def require_transformers() -> None:
             importlib.import_module(package)
         except ModuleNotFoundError as error:
             raise MissingExtraError(
-                error.name or package, extra="transformers", purpose="Engine 'transformers'"
+                error.name or package, extra="transformers", purpose=PURPOSE
             ) from error
 
 

@@ -17,6 +17,7 @@ from mubench_gen.engines.conversation import ChatTemplate, choose_template
 from mubench_gen.engines.digest import digest_checkpoint, digest_facts
 from mubench_gen.engines.footprint import GIB
 from mubench_gen.engines.options import OPENMP
+from mubench_gen.engines.source import hint_of, require_installed
 from mubench_gen.engines.vllm.arguments import ENVIRONMENT, VllmStart, resolve_start
 from mubench_gen.engines.vllm.diagnosis import check_weights, explain_start, opening_of
 from mubench_gen.engines.vllm.failures import no_device
@@ -72,7 +73,8 @@ def open_engine(
 ) -> Engine:
     """Import vLLM, load the model. Raises UsageError: what is wrong, and what to do."""
     phases = Phases(name)
-    require_checkpoint(checkpoint.path)
+    require_installed("torch", "vllm", extra="vllm", purpose="Engine 'vllm'")
+    require_checkpoint(checkpoint.path, hint_of(checkpoint))
     _require("torch", _ENVIRONMENT if "torch" in sys.modules else {**_ENVIRONMENT, **OPENMP})
     start = resolve_start({**_DEFAULTS, **arguments}, runtime)
     os.environ.update(start.environment)
