@@ -76,7 +76,7 @@ def test_what_no_model_can_do_and_what_needs_no_image_is_said(make: Make) -> Non
     ]  # fmt: skip
     assert all(row.cells[2].standing == "" for row in board.rows)
     assert "Some model is above chance on every task." in board.lead
-    assert board.lead[-1] == "Without the images, or with others: right · blind 100.0 %."
+    assert board.lead[-1] == "Without the images: right · blind 100.0 %."
     (hopeless,) = boards([make("wrong"), make("wrong", "again", prompt="paper")])
     assert "No model is known to be above chance on modality or stain." in hopeless.lead
     assert hopeless.lead[0].startswith("wrong · letter and wrong · paper share the lead with 0.0 %")

@@ -89,6 +89,14 @@ def test_every_mark_says_its_numbers_when_it_is_pointed_at(runs: list[mubench_ge
     assert content.count("<g><title>") == 2 * 2 * 4  # a dot and its interval
 
 
+def test_effects_of_nothing_are_not_blown_up() -> None:
+    for value, least in ((0.0, 1), (0.05, 5)):
+        found = interval_dots([Group("prompt", [Mark("paper", value, None)])], "none", zero=True)
+        left, right = found.figure.axes[0].get_xlim()
+        assert left <= -1
+        assert right >= least
+
+
 def test_nine_series_are_told_apart_by_names_and_not_by_colours() -> None:
     names = [f"model {number}" for number in range(9)]
     marks = [Mark(name, 0.5, (0.4, 0.6), at) for at, name in enumerate(names)]

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from tests.conftest import Here
 from tests.page.conftest import TOLD, Study
-from tests.spine import evaluate, make_row, write_data
+from tests.spine import evaluate, make_row, write_data, write_plugin
 
 import mubench_gen
 from mubench_gen.report.html import write_page
@@ -182,6 +182,55 @@ def test_an_unfinished_run_is_shown_as_such_and_is_never_the_best(
     tasks = text.partition('<section id="tasks"')[2].partition("</section>")[0]
     hollow, filled = "fill: var(--paper); stroke: var(--c2)", "fill: var(--c1); stroke: var(--c1)"
     assert tasks.count(hollow) == tasks.count(filled) > 3
+
+
+CONTRARY = """
+import mubench_gen
+
+
+class Contrary(mubench_gen.GenerativeModel):
+    batch_size = 64
+
+    def generate(self, requests):
+        return [f"A. {last(request)}" for request in requests]
+
+
+def last(request):
+    asked = "".join(getattr(part, "text", "") for part in request.messages[-1].content)
+    return next(text for text in LAST if text in asked)
+
+
+LAST = "neither", "fluorescence microscopy", "none of the above", "neuroscience", "scanning"
+
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    return [mubench_gen.ModelSpec("contrary", Contrary)]
+"""
+
+
+def test_replies_that_contradict_themselves_have_a_column(study: Study, tmp_path: Path) -> None:
+    run = evaluate(write_plugin(tmp_path, CONTRARY, "contrary"), tmp_path / "run", data=study.data)
+    page = tmp_path / "report.html"
+    write_page([study.runs[0], run], page)
+    board = page.read_text("utf-8").partition('<table class="board">')[2].partition("</table>")[0]
+    plain, contrary = board.split("<tr>")[-2:]
+    assert ">contradictory</th>" in board
+    assert "<td>–</td><td>57</td>" in plain
+    assert "<td>0.0</td><td>100.0</td><td>60</td>" in contrary
+    assert "contradictory</th>" not in study.page.read_text("utf-8")
+
+
+def test_runs_of_other_items_are_not_said_to_be_behind(study: Study, tmp_path: Path) -> None:
+    runs = [evaluate("echo", tmp_path / f"{i}", data=study.data, limit=1, seed=i) for i in range(9)]
+    page = tmp_path / "report.html"
+    write_page(runs, page)
+    scores = page.read_text("utf-8").partition('<section id="scores"')[2].partition("<h3>")[0]
+    assert "each on its own items: none is shared by all" in scores
+    assert "ahead of all others" not in scores
+    before, _, folded = scores.partition("more notes on what differs</summary>")
+    assert before.count("the items differ") <= 4 < scores.count("the items differ")
+    assert folded.count("</details>") == 1
 
 
 def test_a_run_without_a_record_has_a_page(study: Study, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def command(
         else:
             say(viewer.address)
         sys.stdout.flush()  # whoever waits for the address in a pipe gets it now
-        note(f"{len(shown):,} runs. Ctrl-C ends this.")
+        note(f"{len(shown):,} run{'s' if len(shown) != 1 else ''}. Ctrl-C ends this.")
         if not no_browser:
             _open_browser(viewer.address)
         try:

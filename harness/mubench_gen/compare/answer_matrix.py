@@ -6,7 +6,7 @@ They take about twenty bytes per record, and the text of each item's id once.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
 from mubench_gen.scores.metrics import ChosenMetric, needs_of
+from mubench_gen.storage.records import Record
 
 Codes = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -124,9 +125,12 @@ def read_outcomes(
     runs: Sequence[Run],
     fields: Sequence[str] = ("task", "dataset"),
     metrics: Sequence[ChosenMetric] = (),
+    watch: Sequence[Sequence[Callable[[Record], None]]] = (),
 ) -> Reading:
     """Read the runs. Raises SettingError if no record has one of the fields, MetricError if a
     metric fails.
+
+    `watch`: for each run, what else is to see its records, in the order of the arrays.
     """
     items, variants, images = _Index(), _Index(), _Index()
     grouped = {field: array("q") for field in fields}
@@ -134,7 +138,8 @@ def read_outcomes(
     known: set[str] = set()
     found = []
     content = ByContent(runs)
-    for run in runs:
+    for number, run in enumerate(runs):
+        watching = watch[number] if watch else ()
         columns = [array("q") for _ in range(4)]
         rights, unread = array("b"), array("b")
         measured = [array("d") for _ in metrics]
@@ -144,6 +149,8 @@ def read_outcomes(
             if is_box_record(record):
                 boxes += 1
                 continue
+            for see in watching:
+                see(record)
             name = record["item"]
             before = len(items.codes)
             item = items(name)

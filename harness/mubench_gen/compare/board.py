@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 
-from mubench_gen.compare.answer_matrix import Reading, read_outcomes
-from mubench_gen.compare.by_content import ByContent
+from mubench_gen.compare.answer_matrix import Reading
+from mubench_gen.compare.board_reading import BoardReading, read_board
 from mubench_gen.compare.groups import label_runs
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.headline import Says
 from mubench_gen.scores.joint import Adjust
-from mubench_gen.scores.metadata import ABSENT, value_of
 
 Standing = Literal["leads", "tied", "behind", ""]
 
 POOLED, GROUPS, TASKS, BOXES = "pooled", "groups", "tasks", "boxes"
-MODALITY = "modality"  # breaks a board down where nothing else is asked for
 _GROUPS = ("coarse", "fine", "cognition", "localization")
-_LOOKED_AT = 1_000  # records in which a modality is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,27 +148,22 @@ def boards(
     `adjust`: how p is adjusted within a part (`scores.joint.adjust`). Raises SettingError for a
     field that no record has.
     """
+    return boards_of(read_board(runs, by), trim=by is None, adjust=adjust, seed=seed)
+
+
+def boards_of(read: BoardReading, *, trim: bool, adjust: Adjust, seed: int = 0) -> list[Board]:
+    """The boards of runs that were read; `trim`: leave out a field that has one value."""
     from mubench_gen.compare.board_rows import make_board
     from mubench_gen.compare.board_words import lead
 
-    fields = tuple(by) if by is not None else (MODALITY,) if _has_modality(runs) else ()
-    reading = read_outcomes(runs, tuple(dict.fromkeys(("task", *fields))))
-    labels, content = label_runs(runs), ByContent(runs)
-    found = []
-    for places in _sharing(reading):
-        part = replace(reading, runs=tuple(reading.runs[place] for place in places))
+    labels, found = label_runs([one.run for one in read.reading.runs]), []
+    for places in _sharing(read.reading):
+        runs = tuple(read.reading.runs[place] for place in places)
+        part = replace(read, reading=replace(read.reading, runs=runs))
         own = [labels[at] for at in places]
-        one = make_board(part, own, fields, content, trim=by is None, adjust=adjust, seed=seed)
+        one = make_board(part, own, trim=trim, adjust=adjust, seed=seed)
         found.append(replace(one, lead=lead(one)))
     return found
-
-
-def _has_modality(runs: Sequence[Run]) -> bool:
-    return any(
-        value_of(record, MODALITY) != ABSENT
-        for run in runs
-        for record in islice(run.outcomes(), _LOOKED_AT)
-    )
 
 
 def _sharing(reading: Reading) -> list[list[int]]:

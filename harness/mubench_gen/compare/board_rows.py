@@ -20,11 +20,10 @@ from mubench_gen.compare.board import (
     Row,
     group_order,
 )
+from mubench_gen.compare.board_reading import GROUP, BoardReading, with_group
 from mubench_gen.compare.board_ties import Mask, tested
 from mubench_gen.compare.board_words import differences_in_words
-from mubench_gen.compare.by_content import ByContent
 from mubench_gen.compare.preconditions import comparability
-from mubench_gen.runs.results import Run
 from mubench_gen.scores.breakdown import BreakdownTally, value_order
 from mubench_gen.scores.clusters import BY_IMAGE
 from mubench_gen.scores.headline import Says
@@ -33,8 +32,6 @@ from mubench_gen.scores.localization import BoxScore, is_box_record
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.score import Score, Scores
 from mubench_gen.storage.records import Record
-
-_GROUP = "group of tasks"  # as a field of the records
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +71,8 @@ class _Scored:
 
 
 def make_board(
-    reading: Reading,
+    read: BoardReading,
     labels: Sequence[str],
-    fields: Sequence[str],
-    content: ByContent,
     *,
     trim: bool,
     adjust: Adjust,
@@ -85,16 +80,11 @@ def make_board(
 ) -> Board:
     """The board of runs that have items in common, without its lead.
 
-    `content`: names the items of imported runs as the reading does; `trim`: leave out a field
-    that has one value.
+    `trim`: leave out a field that has one value.
     """
+    reading, fields, groups = read.reading, read.fields, read.groups
     shared = _shared(reading, labels)
-    groups = _groups_of_tasks(reading)
-    scored = [
-        _scored(run.run, content.records(run.run, run.run.outcomes(fields)), shared.names, groups,
-                fields)
-        for run in reading.runs
-    ]  # fmt: skip
+    scored = [_scored(run, read, shared) for run in reading.runs]
     order = _order(scored, shared.ranked)
     rows = [
         replace(row, cells=tuple(row.cells[at] for at in order))
@@ -153,23 +143,13 @@ def _shared_boxes(runs: Sequence[Outcomes]) -> frozenset[str]:
     return frozenset.intersection(*several) if several else frozenset()
 
 
-def _groups_of_tasks(reading: Reading) -> dict[str, str]:
-    """Task → group, as the manifests have it."""
-    return {
-        str(name): str(told.get("group") or "")
-        for run in reading.runs
-        for name, told in (run.run.manifest.get("tasks") or {}).items()
-    }
-
-
-def _scored(
-    run: Run,
-    records: Iterable[Record],
-    names: frozenset[str] | None,
-    groups: Mapping[str, str],
-    fields: Sequence[str],
-) -> _Scored:
-    tally = BreakdownTally((_GROUP, *fields), run.clustering)
+def _scored(outcomes: Outcomes, read: BoardReading, shared: _Shared) -> _Scored:
+    run, names = outcomes.run, shared.names
+    if not outcomes.boxes and (names is None or shared.there[outcomes.item].all()):
+        n_errors, tally = outcomes.errors, read.tallies[str(run.dir)]
+        return _Scored(run.scores, tally.scores(), outcomes.recorded - n_errors, n_errors)
+    tally = BreakdownTally((GROUP, *read.fields), run.clustering)
+    records = read.content.records(run, run.outcomes(read.fields))
     failed = Counter[bool]()
 
     def watched() -> Iterator[Record]:
@@ -177,7 +157,7 @@ def _scored(
             failed[record["status"] == "error"] += 1
             if names is None or record["item"] in names:
                 if not is_box_record(record):
-                    tally.add({**record, _GROUP: groups.get(record["task"], "")})
+                    tally.add(with_group(record, read.groups))
                 yield record
 
     scores = run.score(watched())
@@ -274,4 +254,4 @@ def _first(values: Iterable[float | None]) -> float | None:
 
 
 def _field(part: str) -> str:
-    return _GROUP if part == GROUPS else part
+    return GROUP if part == GROUPS else part

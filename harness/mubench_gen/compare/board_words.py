@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mubench_gen.compare.board import Board, Cell
 
 _SHOWN = 3
+_CONTROLS = {"blind": "Without the images", "shuffled": "With the images of other questions"}
 
 
 def lead(board: Board) -> tuple[str, ...]:
@@ -99,13 +100,13 @@ def _none_can(board: Board) -> str:
 def _without_images(board: Board) -> str:
     """What can be had without the images."""
     row = board.rows[0]
-    controls = [
-        f"{one.shown} {percent(row.cells[at].value)} %"
-        for at, one in enumerate(board.entrants)
-        if one.place is None and row.cells[at].value is not None
-    ]
+    controls: dict[str, list[str]] = {}
+    for at, one in enumerate(board.entrants):
+        if one.place is None and row.cells[at].value is not None:
+            shown = f"{one.shown} {percent(row.cells[at].value)} %"
+            controls.setdefault(_CONTROLS.get(one.control, one.control), []).append(shown)
     if controls:
-        return f"Without the images, or with others: {some(controls)}."
+        return " ".join(f"{how}: {some(told)}." for how, told in controls.items())
     blind = "how much of this needs no image, a run with --control blind would tell"
     if row.majority is not None:
         return f"Each task's most frequent answer alone gets {percent(row.majority)} %; {blind}."

@@ -5,15 +5,17 @@ Item analysis of a test's sittings (Lord & Novick 1968, chapter 15), with models
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.compare.answer_matrix import read_outcomes, values_of
+from mubench_gen.compare.answer_matrix import Outcomes, Reading, read_outcomes, values_of
 from mubench_gen.runs.results import Run
+from mubench_gen.storage.records import Record
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,6 +24,31 @@ LEAST_RUNS = 5  # of which a correlation says something
 BACKWARDS = -0.5  # correlation of an item with the rest, from here down
 _PERMUTATIONS = 200
 _NONE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTexts:
+    """Of a run's records in their order: the right option, the image, the answer, as texts."""
+
+    _texts: dict[str | None, int] = field(default_factory=dict)
+    _codes: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, record: Record) -> None:
+        options, choice = record["options"], record["choice"]
+        gold = record["gold"]
+        for text in (
+            options[gold] if gold < len(options) else "",
+            record["image_sha256"] or "",
+            None if choice is None else options[choice],
+        ):
+            self._codes.append(self._texts.setdefault(text, len(self._texts)))
+
+    def at(self, place: int) -> tuple[str, str, str | None]:
+        """The right option, the image's digest and the answer (None for none) of a record."""
+        wanted = self._codes[3 * place : 3 * place + 3]
+        texts = list(self._texts)
+        right, image, answer = (texts[code] for code in wanted)
+        return str(right), str(image), answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +65,7 @@ class DoubtfulItem:
     why: str
     by_chance: float
     discrimination: float | None
-    image: str
+    image: str = ""
     right: str = ""
     answers: tuple[str | None, ...] = ()
     agreed: tuple[str, float] | None = None
@@ -62,12 +89,21 @@ def doubtful_items(runs: Sequence[Run], *, most: int = MOST, seed: int = 0) -> D
 
     Runs that did not see the image (controls) don't count.
     """
-    runs = [run for run in runs if run.manifest["settings"]["control"] == "none"]
-    if len(runs) < 2:
+    answers = [AnswerTexts() for _ in runs]
+    reading = read_outcomes(runs, fields=("task",), watch=[[one.add] for one in answers])
+    return doubtful_of(reading, answers, most=most, seed=seed)
+
+
+def doubtful_of(
+    reading: Reading, answers: Sequence[AnswerTexts], *, most: int = MOST, seed: int = 0
+) -> Doubtful | None:
+    """As `doubtful_items`, of runs that were read; `answers`: of each run."""
+    plain = [at for at, run in enumerate(reading.runs) if run.shows_images]
+    if len(plain) < 2:
         return None
-    reading = read_outcomes(runs, fields=("task",))
+    runs = [reading.runs[at] for at in plain]
     everything = np.ones(len(reading.items), bool)
-    values = values_of(reading.runs, everything, by_id=False)
+    values = values_of(runs, everything, by_id=False)
     there = np.flatnonzero(~np.isnan(values).any(axis=1))
     if not len(there):
         return None
@@ -80,7 +116,6 @@ def doubtful_items(runs: Sequence[Run], *, most: int = MOST, seed: int = 0) -> D
         *sorted(np.flatnonzero(backwards).tolist(), key=lambda at: found[at])[: most // 2],
         *sorted(np.flatnonzero(failed).tolist(), key=lambda at: by_chance[at])[:most],
     ][:most]
-    images = reading.images()
     shown = [
         DoubtfulItem(
             item=reading.items[there[at]],
@@ -88,7 +123,6 @@ def doubtful_items(runs: Sequence[Run], *, most: int = MOST, seed: int = 0) -> D
             why="all wrong" if failed[at] else "backwards",
             by_chance=float(by_chance[at]),
             discrimination=None if np.isnan(found[at]) else float(found[at]),
-            image=str(images[there[at]]),
         )
         for at in order
     ]
@@ -97,7 +131,10 @@ def doubtful_items(runs: Sequence[Run], *, most: int = MOST, seed: int = 0) -> D
         all_wrong=int(failed.sum()),
         backwards=int(backwards.sum()),
         backwards_by_chance=expected if len(runs) >= LEAST_RUNS else None,
-        shown=tuple(_answered(shown, runs)),
+        shown=tuple(
+            _answered(one, int(there[at]), runs, [answers[place] for place in plain])
+            for at, one in zip(order, shown, strict=True)
+        ),
     )
 
 
@@ -135,34 +172,22 @@ def _discrimination(values: Floats, *, seed: int) -> tuple[Floats, float]:
     return found, float((drawn <= BACKWARDS).sum(axis=0).mean())
 
 
-def _answered(shown: Sequence[DoubtfulItem], runs: Sequence[Run]) -> list[DoubtfulItem]:
-    """The items with their right options and the runs' answers, from the records."""
-    wanted = {one.item for one in shown}
-    answers: dict[str, dict[int, str | None]] = {item: {} for item in wanted}
-    right: dict[str, str] = {}
-    images: dict[str, str] = {}
-    for place, run in enumerate(runs):
-        for record in run.outcomes():
-            item = record["item"]
-            if item in wanted and place not in answers[item] and record["status"] != "error":
-                options, choice = record["options"], record["choice"]
-                right[item] = options[record["gold"]]
-                images[item] = str(record["image_sha256"] or "")
-                answers[item][place] = None if choice is None else options[choice]
-    return [
-        replace(
-            one,
-            image=images[one.item],
-            right=right[one.item],
-            answers=tuple(answers[one.item].get(place) for place in range(len(runs))),
-            agreed=_agreed(answers[one.item], right[one.item], len(runs)),
-        )
-        for one in shown
-    ]
+def _answered(
+    shown: DoubtfulItem, item: int, runs: Sequence[Outcomes], answers: Sequence[AnswerTexts]
+) -> DoubtfulItem:
+    """The item with its right option and the runs' answers, each to its first question."""
+    chosen: list[str | None] = []
+    right = image = ""
+    for run, texts in zip(runs, answers, strict=True):
+        place = int(np.flatnonzero((run.item == item) & (run.right >= 0))[0])
+        right, image, answer = texts.at(place)
+        chosen.append(answer)
+    agreed = _agreed(chosen, right, len(runs))
+    return replace(shown, image=image, right=right, answers=tuple(chosen), agreed=agreed)
 
 
-def _agreed(answers: Mapping[int, str | None], right: str, runs: int) -> tuple[str, float] | None:
-    named = Counter(text for text in answers.values() if text is not None and text != right)
+def _agreed(answers: Sequence[str | None], right: str, runs: int) -> tuple[str, float] | None:
+    named = Counter(text for text in answers if text is not None and text != right)
     if not named:
         return None
     text, count = named.most_common(1)[0]

@@ -13,7 +13,6 @@ from mubench_gen.console.outlet import printable, visible
 from mubench_gen.console.progress import bar
 from mubench_gen.errors import RunFolderError
 from mubench_gen.report.html.document import packed, page_data, render_page
-from mubench_gen.report.html.doubtful import doubtful_shown
 from mubench_gen.report.html.gallery import Gallery
 from mubench_gen.report.html.sections import Sections
 from mubench_gen.report.html.study import RunStatistics, study_run
@@ -85,9 +84,7 @@ class Site:
 
     def _render(self) -> str:
         data = page_data(self.studies, Gallery(0), is_served=True)
-        runs = [study.run for study in self.studies]
-        doubtful = doubtful_shown(runs, "/thumbnails/{}".format)
-        sections = Sections(self.studies, group=None, told={}, doubtful=doubtful)
+        sections = Sections(self.studies, group=None, told={}, picture="/thumbnails/{}".format)
         content = {**data, "version": self.version, "going": self.is_going}
         return visible(render_page(sections, items=packed(content), is_served=True))
 

@@ -10,7 +10,7 @@ import io
 import logging
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -47,6 +47,7 @@ _UNDATED: Mapping[str, Mapping[str, None]] = {
     "png": {"Software": None},
 }
 _LOCK = threading.RLock()  # matplotlib's settings are the process's
+_inside = 0  # how many `styled` are open in the thread that has the lock
 
 
 @contextmanager
@@ -55,10 +56,16 @@ def styled() -> Iterator[None]:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
 
-    with _LOCK, matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
-        yield
+    global _inside
+    with _LOCK, nullcontext() if _inside else matplotlib.rc_context():
+        if not _inside:
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(_STYLE)
+        _inside += 1
+        try:
+            yield
+        finally:
+            _inside -= 1
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 _LANE, _GAP, _LINE = 0.09, 0.07, 0.125  # inches: a mark, between groups, a line of text
+_LEAST_EFFECT = 1  # points that an axis of effects shows to both sides, however small they are
 _NAME = 22  # characters of a name in one line
 
 
@@ -145,6 +146,8 @@ def _x_axis(axes: Axes, groups: Sequence[Group], words: str, *, zero: bool) -> N
         axes.axvline(0, color=SOFT, linewidth=0.8)
         axes.margins(x=0.06)
         axes.autoscale(enable=True, axis="x")
+        left, right = axes.get_xlim()
+        axes.set_xlim(min(left, -_LEAST_EFFECT), max(right, _LEAST_EFFECT))
     else:
         axes.set_xlim(0, 100)
         axes.set_xticks([0, 25, 50, 75, 100])

@@ -21,7 +21,7 @@ def board_shown(board: Board, studies: Sequence[RunStatistics]) -> dict[str, Any
         {"label": printable(one.shown), "number": of[one.run].number, "colour": of[one.run].colour}
         for one in board.entrants
     ]
-    shared = f"{board.items:,} items that all of them answered"
+    shared = f"on {board.items:,} items that all of them answered"
     if board.items < board.items_in_any:
         shared += f", of {board.items_in_any:,}"
     return {
@@ -29,7 +29,8 @@ def board_shown(board: Board, studies: Sequence[RunStatistics]) -> dict[str, Any
         "notes": [printable(words) for words in board.notes],
         "runs": runs,
         "is_wide": len(runs) > MOST_COLUMNS,
-        "words": shared if board.items else "each on its own items: they share none",
+        "words": shared if board.items else "each on its own items: none is shared by all",
+        "is_tested": any(cell.standing for row in board.rows for cell in row.cells),
         "sections": [
             {
                 "heading": "" if rows[0].part == GROUPS else printable(heading),

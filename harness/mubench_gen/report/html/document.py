@@ -13,10 +13,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mubench_gen.compare.doubtful import MOST as MOST_DOUBTFUL
 from mubench_gen.compare.groups import label_runs
-from mubench_gen.console.outlet import blanked, printable
+from mubench_gen.console.outlet import blank_body, printable
 from mubench_gen.plugins.extension import Section
-from mubench_gen.report.html.doubtful import doubtful_shown
 from mubench_gen.report.html.gallery import Gallery
 from mubench_gen.report.html.pictures import Album, find_pictures
 from mubench_gen.report.html.place import write_text
@@ -36,7 +36,8 @@ _SCRIPTS = (
     "item.js", "confusion.js", "start.js",
 )  # fmt: skip
 MOST_ITEMS = 10_000
-_FRAME = 600_000  # bytes, roughly, of a page without its items and pictures
+# Bytes, roughly, of a page without its items and pictures: up to nine runs, and each further one.
+_FRAME, _FEW_RUNS, _A_RUN = 600_000, 9, 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,11 @@ def write_page(
     items = packed(page_data(studies, gallery))
     album = Album()
     if images:
-        most = bytes_a_picture(len(gallery.pictures), taken=len(items) + _FRAME)
+        frame = _FRAME + _A_RUN * max(0, len(runs) - _FEW_RUNS)
+        shown_twice = MOST_DOUBTFUL if len(runs) > 1 else 0
+        most = bytes_a_picture(len(gallery.pictures) + shown_twice, taken=len(items) + frame)
         album = find_pictures(runs, gallery.pictures, most=most, data=data)
-    doubtful = doubtful_shown(runs, album.address)
-    sections = Sections(studies, group=group, told=told or {}, adjust=adjust, doubtful=doubtful)
+    sections = Sections(studies, group=group, told=told or {}, adjust=adjust, picture=album.address)
     notes = [*_sampled(len(gallery), asked), *album.notes]
     if not images:
         notes.append("The images were left out.")
@@ -171,7 +173,7 @@ def _pictures(gallery: Gallery, album: Album) -> str:
 def packed(content: dict[str, Any]) -> str:
     """JSON, deflated (RFC 1951), in base64, so that none of it can be parsed as HTML."""
     packer = zlib.compressobj(level=7, wbits=-15)
-    plain = json.dumps(blanked(content), separators=(",", ":")).encode()
+    plain = blank_body(json.dumps(content, separators=(",", ":")).encode())
     return base64.b64encode(packer.compress(plain) + packer.flush()).decode()
 
 

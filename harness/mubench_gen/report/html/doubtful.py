@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from mubench_gen.compare.doubtful import Doubtful, DoubtfulItem, doubtful_items
+from mubench_gen.compare.doubtful import Doubtful, DoubtfulItem
 from mubench_gen.console.numbers import percent
 from mubench_gen.console.outlet import printable
-from mubench_gen.runs.results import Run
 
 
 def doubtful_shown(
-    runs: Sequence[Run], address: Callable[[str], str | None]
+    found: Doubtful | None, address: Callable[[str], str | None]
 ) -> dict[str, Any] | None:
     """What the template shows; None where there is no doubtful item. `address`: that of the image
     of a digest.
     """
-    found = doubtful_items(runs)
     if found is None or not found.shown:
         return None
     return {

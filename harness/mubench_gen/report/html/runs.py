@@ -11,6 +11,7 @@ from mubench_gen.console.numbers import interval, percent
 from mubench_gen.console.outlet import printable
 from mubench_gen.report.html.study import RunStatistics
 from mubench_gen.report.text import (
+    CONTRADICTION,
     box_cells,
     cells,
     columns_of,
@@ -29,6 +30,7 @@ def run_shown(study: RunStatistics) -> dict[str, Any]:
     scores = study.scores
     pooled = scores.pooled
     boxes = scores.boxes.get("pooled") if not pooled.n else None
+    contradictory = pooled.statuses.get(CONTRADICTION, 0.0) if pooled.n else 0.0
     told = [*notes(study.manifest, scores), *study.measured.notes]
     return {
         "label": study.label,
@@ -45,14 +47,15 @@ def run_shown(study: RunStatistics) -> dict[str, Any]:
         "interval": interval(boxes.ci95 if boxes else pooled.ci95),
         "measure": "GRIT score of boxes" if boxes else "",
         "chance": percent(pooled.chance) if pooled.n else "",
-        "above": percent(pooled.chance_corrected) if pooled.n else "",
+        "above": number(percent(pooled.chance_corrected)) if pooled.n else "",
+        "contradictions": percent(contradictory) if contradictory else "",
         "answered": percent(pooled.statuses.get("answered", 0.0)) if pooled.n else "",
         "columns": columns_of(scores),
         "parts": list(_parts(study)),
         "boxes": [
             [printable(c) for c in box_cells(name, one)] for name, one in scores.boxes.items()
         ],
-        "notes": [printable(note) for note in told],
+        "notes": [number(note) for note in told],
         "provenance": list(_provenance(study.manifest)),
         "manifest": json.dumps(study.manifest, indent=1, ensure_ascii=False, default=str),
     }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from markupsafe import Markup
 
-from mubench_gen.compare.board import boards, group_order
+from mubench_gen.compare.board import group_order
+from mubench_gen.compare.boards_and_doubtful import boards_and_doubtful
 from mubench_gen.compare.model_groups import group_runs
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.numbers import percent
@@ -26,6 +27,7 @@ from mubench_gen.report.group_tables import (
     score_table,
 )
 from mubench_gen.report.html.boards import board_shown
+from mubench_gen.report.html.doubtful import doubtful_shown
 from mubench_gen.report.html.replies import shown_reply
 from mubench_gen.report.html.runs import number, run_shown
 from mubench_gen.report.html.study import RunStatistics
@@ -45,15 +47,15 @@ _MOST_TOLD = 100_000  # characters shown of a plugin's section
 @dataclass(frozen=True)
 class Sections:
     """The page's sections of some runs; `group`: the fact that groups models, None for scope
-    where it makes two groups; `told`: sections of plugins, by the plugin's name; `doubtful`: the
-    items whose answer key may be wrong.
+    where it makes two groups; `told`: sections of plugins, by the plugin's name; `picture`: the
+    address of an image, by its digest.
     """
 
     studies: Sequence[RunStatistics]
     group: str | None
     told: Mapping[str, Section]
+    picture: Callable[[str], str | None]
     adjust: Adjust = "maxt"
-    doubtful: Mapping[str, Any] | None = None
 
     def context(self) -> dict[str, Any]:
         """The variables of the template."""
@@ -75,7 +77,8 @@ class Sections:
         groups = self._groups()
         if groups:
             sections.append(("groups", "Groups"))
-        if self.doubtful:
+        shown, doubtful = self._compared()
+        if doubtful:
             sections.append(("doubtful", "Items to check"))
         if confused:
             sections.append(("confusion", "Confusion"))
@@ -95,14 +98,14 @@ class Sections:
             "warnings": list(self._warnings()),
             "runs": [run_shown(study) for study in self.studies],
             "box_columns": BOX_COLUMNS,
-            "boards": self._boards(),
+            "boards": shown,
             "tasks": tasks,
             "confused": confused,
             "several": several,
             "breakdowns": breakdowns,
             "metrics": measured,
             "groups": groups,
-            "doubtful": self.doubtful,
+            "doubtful": doubtful,
             "calibrations": calibrations,
             "prompts": prompts,
             "positions": placed,
@@ -157,14 +160,17 @@ class Sections:
         )
         return sorted(found)
 
-    def _boards(self) -> list[dict[str, Any]]:
-        """Models by tasks; runs that share no item stand on boards of their own."""
+    def _compared(self) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        """Models by tasks, runs that share no item on boards of their own; and doubtful items."""
         if not any(study.recorded for study in self.studies):
-            return []
+            return [], None
         by = self.studies[0].by
         runs = [study.run for study in self.studies]
-        found = boards(runs, by=tuple(by) if by else None, adjust=self.adjust)
-        return [board_shown(board, self.studies) for board in found]
+        found, doubtful = boards_and_doubtful(
+            runs, by=tuple(by) if by else None, adjust=self.adjust
+        )
+        shown = [board_shown(board, self.studies) for board in found]
+        return shown, doubtful_shown(doubtful, self.picture)
 
     def _tasks(self) -> Iterator[dict[str, Any]]:
         """A plot for each group of tasks; all items stand in the first."""
@@ -364,7 +370,7 @@ def _of_prompt(name: str, several: Sequence[tuple[RunStatistics, Score]]) -> Gro
     """A row of a plot: the scores with one prompt."""
     unanswered = _told({_unanswered(one) for _, one in several})
     return Group(
-        printable(f"{name} · unanswered {unanswered} %"),
+        f"{printable(name)} · unanswered {unanswered}\N{NO-BREAK SPACE}%",
         [_mark(study, one) for study, one in several if one.accuracy is not None],
         chance=next((one.chance for _, one in several), None),
     )
