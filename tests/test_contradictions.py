@@ -35,3 +35,14 @@ def test_contradictions_are_a_column_of_every_format(
     for form in ("md", "latex"):
         head = here("report", "run", "--format", form).out.partition("pooled")[0]
         assert ("contradiction" in head) == told, form
+
+
+def test_a_table_of_several_runs_says_how_many_each_has(here: Here, tmp_path: Path) -> None:
+    write_data(tmp_path / "data")
+    write_plugin(tmp_path / "mine.py", CONTRADICTS)
+    for plugin, folder in (("./mine.py", "mine"), ("echo", "echo")):
+        asked = here("eval", "--plugin", plugin, "--data", "data", "--run-dir", folder)
+        assert asked.code == 0, asked.err
+    told = here("report", "mine", "echo").out
+    assert "the text of another: echo 0.0 %, mine 100.0 %." in told
+    assert "the text of another" not in here("report", "echo", "echo").out

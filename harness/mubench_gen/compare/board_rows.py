@@ -24,6 +24,7 @@ from mubench_gen.compare.board_reading import GROUP, BoardReading, with_group
 from mubench_gen.compare.board_ties import Mask, tested
 from mubench_gen.compare.board_words import differences_in_words
 from mubench_gen.compare.preconditions import comparability
+from mubench_gen.console.numbers import percent
 from mubench_gen.scores.breakdown import BreakdownTally, value_order
 from mubench_gen.scores.clusters import BY_IMAGE
 from mubench_gen.scores.headline import Says
@@ -99,9 +100,25 @@ def make_board(
         items=int(shared.there.sum()),
         items_in_any=len({item for run in reading.runs for item in np.unique(run.item).tolist()}),
         adjust=adjust,
-        notes=(*reading.notes, *_clustered(scored), *shared.notes),
+        notes=(
+            *reading.notes,
+            *_clustered(scored),
+            *shared.notes,
+            *_contradictions([(labels[at], scored[at]) for at in order]),
+        ),
     )
     return tested(board, reading, shared.there, shared.values[:, order], groups, seed)
+
+
+def _contradictions(entrants: Sequence[tuple[str, _Scored]]) -> list[str]:
+    """How often each model named one option and gave another's text, if any did."""
+    shares = {
+        label: one.scores.pooled.statuses.get("contradiction", 0.0) for label, one in entrants
+    }
+    if not any(shares.values()):
+        return []
+    told = ", ".join(f"{label} {percent(share)} %" for label, share in shares.items())
+    return [f"Replies with the label of one option and the text of another: {told}."]
 
 
 def _clustered(scored: Sequence[_Scored]) -> list[str]:
