@@ -12,6 +12,9 @@ import pytest
 
 from mubench_gen.errors import SettingError
 from mubench_gen.scores.clusters import Clustering
+from mubench_gen.scores.estimand import estimand
+from mubench_gen.scores.paired import compare_means
+from mubench_gen.scores.quantile import student
 from mubench_gen.scores.score import Scores, score
 
 from .conftest import Here
@@ -168,3 +171,49 @@ def test_a_task_file_beside_the_data_names_the_field(
     (slides / "tasks" / "ward.toml").write_text(told)  # no part of the task's digest
     resumed = here(*asked)
     assert resumed.code == 0, resumed.err
+
+
+def test_a_comparison_is_clustered_by_two_fields_of_its_items_at_once(
+    here: Here, tmp_path: Path
+) -> None:
+    rows = [
+        make_row(number, slide=f"s{number % 6}", plate=f"p{number // 6}", dataset="wards")
+        for number in range(36)
+    ]
+    data = write_data(tmp_path / "plates", rows)
+    for name, flags in (("a", ("--prompt", "paper,letter")), ("b", ("--control", "shuffled"))):
+        here("eval", "--plugin", "echo", "--data", data, "--tasks", "modality",
+             "--run-dir", tmp_path / name, *flags)  # fmt: skip
+
+    def compared(fields: str) -> dict[str, Any]:
+        done = here("compare", tmp_path / "a", tmp_path / "b", "--intersection", "--cluster",
+                    fields, "--json")  # fmt: skip
+        assert done.code == 0, done.err
+        found: dict[str, Any] = json.loads(done.out)
+        return found
+
+    one, other, both = (compared(fields) for fields in ("slide", "plate", "slide,plate"))
+    sizes = [found["differences"][0]["size"] for found in (one, other, both)]
+    assert sizes[2] <= min(sizes[:2]) * (1 + 1e-9)
+    assert "Clustered by slide and by plate" in both["notes"]
+    assert both["differences"][0]["freedom"] == min(
+        found["differences"][0]["freedom"] for found in (one, other)
+    )
+    (note,) = [one for one in compared("image,prompt")["notes"] if one.startswith("Clustered by")]
+    assert note.startswith("Clustered by image alone: an item has several values of prompt")
+
+
+def test_a_difference_by_two_clusterings_has_the_variance_of_both_less_that_of_their_cells() -> (
+    None
+):
+    drawn = np.random.default_rng(3)
+    rows, columns = np.divmod(np.arange(400), 20)
+    shift = drawn.normal(0, 0.5, 20)[rows] + drawn.normal(0, 0.5, 20)[columns]
+    values = shift + drawn.normal(0, 1, 400)
+    found = compare_means(values, np.zeros(400), np.stack([rows, columns], axis=1))
+    cells = rows * 20 + columns
+    one, other, both = (
+        estimand(values, codes).precision().variance for codes in (rows, columns, cells)
+    )
+    half = (found.ci95[1] - found.ci95[0]) / 2
+    assert half == pytest.approx(student(0.95, found.freedom) * (one + other - both) ** 0.5)

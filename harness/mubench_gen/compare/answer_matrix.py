@@ -93,7 +93,8 @@ class Reading:
     """The outcomes of several runs, and their items: ids, and codes of some fields.
 
     `groups[field]` has for each item an index into `values[field]`. `notes`: what of imported runs
-    was paired.
+    was paired. `second`: each item's cluster by a second field; None without one, and where it
+    differs between the records of an item, as prompts do.
     """
 
     runs: tuple[Outcomes, ...]
@@ -101,6 +102,12 @@ class Reading:
     groups: dict[str, Codes]
     values: dict[str, list[str]]
     notes: tuple[str, ...] = ()
+    second: Codes | None = None
+
+    def clusters(self) -> Codes:
+        """What each item is clustered by: `images`, or with a second field (items, 2)."""
+        first = self.images()
+        return first if self.second is None else np.stack([first, self.second], axis=1)
 
     def images(self) -> Codes:
         """The image that each item is clustered by: its own if any run showed that."""
@@ -132,7 +139,8 @@ def read_outcomes(
 
     `watch`: for each run, what else is to see its records, in the order of the arrays.
     """
-    items, variants, images = _Index(), _Index(), _Index()
+    items, variants, images, others = _Index(), _Index(), _Index(), _Index()
+    second, is_of_items = array("q"), True
     grouped = {field: array("q") for field in fields}
     indices = {field: _Index() for field in fields}
     known: set[str] = set()
@@ -158,6 +166,11 @@ def read_outcomes(
                 for field, codes in grouped.items():
                     codes.append(indices[field](value_of(record, field)))
                 known |= field_names(record) if item < 1_000 else set()
+            if len(clustering.fields) > 1:
+                other = others(clustering.second(record))
+                if item == before:
+                    second.append(other)
+                is_of_items = is_of_items and second[item] == other
             order, gold = record["order"], record["gold"]
             answer = (order[gold] if gold < len(order) else gold) * 1_000 + len(record["options"])
             row = (
@@ -199,6 +212,7 @@ def read_outcomes(
         groups={field: _array(codes) for field, codes in grouped.items()},
         values={field: list(index.codes) for field, index in indices.items()},
         notes=tuple(content.notes),
+        second=_array(second) if second and is_of_items else None,
     )
 
 

@@ -168,7 +168,7 @@ def compare(
         items=int(found.wanted.sum()),
         items_in_any=len(reading.items),
         accepted=accepted,
-        notes=(*found.notes, *_clustered(runs)),
+        notes=(*found.notes, *_clustered(runs, reading)),
         differences=differences,
         overall=overall,
         adjust=adjust,
@@ -179,14 +179,19 @@ def compare(
     )
 
 
-def _clustered(runs: Sequence[Run]) -> list[str]:
+def _clustered(runs: Sequence[Run], reading: Reading) -> list[str]:
     """What the runs are clustered by, where that is not the image."""
     fields = list(dict.fromkeys(run.clustering.by for run in runs))
     both = any(len(run.clustering.fields) > 1 for run in runs)
     told = [] if fields == [IMAGE] else [f"Clustered by {', '.join(fields)}"]
     if both:
-        first = runs[0].clustering.fields[0]
-        told = [f"A comparison takes one field: clustered by {first}"]
+        first, second = runs[0].clustering.fields
+        told = [f"Clustered by {first} and by {second}"]
+        if reading.second is None:
+            told = [
+                f"Clustered by {first} alone: an item has several values of {second}, over which "
+                "a comparison averages"
+            ]
     return told
 
 
@@ -247,6 +252,7 @@ def _compared(
     """The differences in accuracy, or in that metric, and the groups too small for one."""
     groups = list(groups_of(pairing.reading, pairing.found.wanted))
     images, seed, how = pairing.reading.images(), pairing.seed, pairing.adjust
+    clusters = pairing.reading.clusters()
     bounds = (0.0, 1.0) if chosen is None else chosen.metric.bounds
     metric = None if chosen is None else chosen.key
     least = 1 if bounds == (0.0, 1.0) else 2  # images
@@ -264,7 +270,7 @@ def _compared(
                 continue
             rows.append(
                 row_of(
-                    one, both, images, labels,
+                    one, both, clusters, labels,
                     bounds=bounds,
                     asked=not pairing.asked or second in pairing.asked,
                     excluded=len(group.items) - len(one.items),

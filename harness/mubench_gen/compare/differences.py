@@ -135,7 +135,8 @@ def row_of(
     seed: int = 0,
     noun: str = "image",
 ) -> Row:
-    """Compare two columns of `values` (items, 2) on a group's items.
+    """Compare two columns of `values` (items, 2) on a group's items, each in its image or
+    cluster, or in two: `images` (items,) or (items, 2).
 
     asked: whether this answers the question that was asked, or one beside it.
     """
@@ -148,7 +149,8 @@ def row_of(
         strata=group.strata,
         noun=noun,
     )
-    totals = totals_of(group, (both[:, 0] - both[:, 1])[:, None], images, seed=seed)[:, 0]
+    each = (both[:, 0] - both[:, 1])[:, None]
+    totals = totals_of(group, each, images if images.ndim == 1 else images[:, 0], seed=seed)[:, 0]
     found = Difference(group.part, group.name, *labels, excluded, paired, 1.0, 1, reach)
     return Row(found, totals, (group.part, asked))
 

@@ -57,7 +57,7 @@ def share_estimate(
     share = min(1.0, max(0.0, found.value))
     size = known.size(share * (1 - share))
     ci95 = wilson(share, size, student(0.95, known.freedom))
-    heaviest, worth = _weightiest(found, also)
+    heaviest, worth = weightiest(found, also)
     told = cautions(worth, heaviest, found.clusters, noun, rare=_rare(share, size))
     return Estimate(
         found.value, ci95, known.error, known.freedom, size, found.clusters, worth, heaviest, told
@@ -80,7 +80,7 @@ def mean_estimate(
     known = crossed(found, also)
     half = student(0.95, known.robust_freedom) * known.error
     ci95 = max(bounds[0], found.value - half), min(bounds[1], found.value + half)
-    heaviest, worth = _weightiest(found, also)
+    heaviest, worth = weightiest(found, also)
     told = cautions(worth, heaviest, found.clusters, noun)
     freedom = known.robust_freedom
     return Estimate(
@@ -108,7 +108,8 @@ def crossed(found: Estimand, also: Sequence[Estimand] = ()) -> Precision:
     return Precision(variance, found.unbiased / found.variance / variance, freedom, robust)
 
 
-def _weightiest(found: Estimand, also: Sequence[Estimand]) -> tuple[float, float]:
+def weightiest(found: Estimand, also: Sequence[Estimand]) -> tuple[float, float]:
+    """The share of the weight in one cluster of either clustering, and how many it is worth."""
     ways = (found, *also[:1])
     return max(one.heaviest for one in ways), min(one.worth for one in ways)
 

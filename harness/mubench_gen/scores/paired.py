@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.scores.estimand import estimand
-from mubench_gen.scores.estimate import cautions
+from mubench_gen.scores.estimand import Estimand, Precision, estimand
+from mubench_gen.scores.estimate import cautions, crossed, weightiest
 from mubench_gen.scores.quantile import student, student_p
 
 Floats = npt.NDArray[np.float64]
@@ -88,7 +88,8 @@ def compare_pair(
 ) -> PairedDifference:
     """Compare two series of values between 0 and 1 on the same items, one or more.
 
-    `images` has each item's image, or other cluster (`noun`), any integers. With `strata` (each
+    `images` has each item's image, or other cluster (`noun`), any integers; of shape (items, 2) two
+    clusterings at once. With `strata` (each
     item's task or data set, any integers) all means are over strata of their means, whatever
     their sizes; `ahead` and `behind` are then sums of items weighted so that each stratum counts
     the same. Raises ValueError without items.
@@ -99,9 +100,8 @@ def compare_pair(
         raise ValueError("no items to compare")
     weights = weights_of(n, strata)
     each = one - other
-    found = estimand(each, images, weights=weights, strata=strata)
+    found, known, worth, told = _estimated(each, images, weights, strata, noun)
     ahead, behind = (_mean(one_way, weights, strata) for one_way in (each.clip(0), (-each).clip(0)))
-    known = found.precision()
     size = known.size(ahead + behind - found.value**2)
     freedom = known.freedom
     quantile = student(0.95, freedom)
@@ -119,8 +119,8 @@ def compare_pair(
         detectable=detectable(size, ahead + behind, quantile=quantile),
         size=size,
         freedom=freedom,
-        worth=found.worth,
-        cautions=cautions(found.worth, found.heaviest, found.clusters, noun),
+        worth=worth,
+        cautions=told,
     )
 
 
@@ -138,13 +138,12 @@ def compare_means(
     variance. Raises ValueError with fewer than two images.
     """
     one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if len(np.unique(np.asarray(images))) < 2:
+    if len(np.unique(np.asarray(images), axis=0)) < 2:
         raise ValueError("fewer than two images to compare on")
     n = len(one)
     weights = weights_of(n, strata)
     each = one - other
-    found = estimand(each, images, weights=weights, strata=strata)
-    known = found.precision()
+    found, known, worth, told = _estimated(each, images, weights, strata, noun)
     error, freedom = known.error, known.robust_freedom
     quantile = student(0.95, freedom)
     return PairedDifference(
@@ -161,9 +160,25 @@ def compare_means(
         detectable=(quantile + _beta()) * error,
         size=None,
         freedom=freedom,
-        worth=found.worth,
-        cautions=cautions(found.worth, found.heaviest, found.clusters, noun),
+        worth=worth,
+        cautions=told,
     )
+
+
+def _estimated(
+    each: Floats, images: npt.ArrayLike, weights: Floats, strata: npt.ArrayLike | None, noun: str
+) -> tuple[Estimand, Precision, float, tuple[str, ...]]:
+    """The mean by the first clustering, its precision by all, how many clusters it is worth, and
+    the cautions.
+    """
+    codes = np.asarray(images)
+    ways = [codes]
+    if codes.ndim > 1:
+        ways = [*codes.T, np.unique(codes, axis=0, return_inverse=True)[1]]
+    found, *also = (estimand(each, way, weights=weights, strata=strata) for way in ways)
+    heaviest, worth = weightiest(found, also)
+    told = cautions(worth, heaviest, found.clusters, noun)
+    return found, crossed(found, also), worth, told
 
 
 def _mean(values: Floats, weights: Floats, strata: npt.ArrayLike | None) -> float:

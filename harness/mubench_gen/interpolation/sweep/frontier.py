@@ -122,6 +122,7 @@ def frontier(
     by Bonferroni; "bh" and "none" leave each α's own interval.
     """
     reading = read_outcomes(runs)
+    runs[0].clustering.tell_first_alone("A sweep")
     names = [named(alpha) for alpha in alphas]
     ends = names.index(BASE if None in alphas else "0"), names.index("1")
     found = comparability(reading, [f"α {name}" for name in names])
