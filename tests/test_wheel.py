@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 DIST = os.environ.get("MUBENCH_GEN_TEST_WHEEL")
-MOST_DISTRIBUTIONS = 25
+MOST_DISTRIBUTIONS = 28  # six of them are matplotlib's: decision 26
 pytestmark = pytest.mark.skipif(
     DIST is None, reason="no built wheel at hand: `make wheel` runs this"
 )
@@ -81,7 +81,7 @@ def test_the_wheel_holds_two_packages_with_prompts_tasks_and_weights(wheel: Path
     assert {Path(name).parent.name for name in weights} == models | tuned
 
 
-def test_the_core_resolves_to_at_most_25_distributions(core: Path) -> None:
+def test_the_core_resolves_to_few_distributions(core: Path) -> None:
     listed = subprocess.run(
         [str(core / "bin" / "python"), "-m", "pip", "list", "--format=json"],
         capture_output=True,
