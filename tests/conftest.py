@@ -119,3 +119,16 @@ def _signals_are_heard() -> None:
 def inputs(request: pytest.FixtureRequest) -> int:
     """How many damaged inputs a fuzz test reads: few in `make test`, many in `make test-all`."""
     return int(request.param)
+
+
+@pytest.fixture(autouse=True)
+def the_hub_is_tried_again() -> Iterator[None]:
+    """A run that finds the hub out of reach tells its process not to try: not the next test's."""
+    before = os.environ.get("HF_HUB_OFFLINE")
+    yield
+    if os.environ.get("HF_HUB_OFFLINE") != before:
+        os.environ.pop("HF_HUB_OFFLINE", None)
+        if before is not None:
+            os.environ["HF_HUB_OFFLINE"] = before
+        if "huggingface_hub.constants" in sys.modules:
+            sys.modules["huggingface_hub.constants"].HF_HUB_OFFLINE = False  # type: ignore[attr-defined]
