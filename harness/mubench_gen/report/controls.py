@@ -9,9 +9,8 @@ from typing import Any
 from mubench_gen.console.numbers import Shares, p_value
 from mubench_gen.errors import RunFolderError
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.headline import Says, says_of
 from mubench_gen.scores.paired import PairedDifference
-
-_LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +23,9 @@ class AgainstControl:
     paired: PairedDifference
 
     @property
-    def says(self) -> str:
+    def says(self) -> Says:
         """Whether the run is "above", "at the level of" or "below" the control."""
-        if self.paired.p >= _LEVEL:
-            return "at the level of"
-        return "above" if self.paired.difference > 0 else "below"
+        return says_of(self.paired.difference, self.paired.p)
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "says": self.says}
@@ -47,19 +44,22 @@ def against_controls(runs: Sequence[Run]) -> Iterator[AgainstControl]:
     """Each run against the controls, among these runs, of its model on its data and prompts."""
     from mubench_gen.compare.comparison import compare
 
-    for run in runs:
-        for other in runs:
-            control = other.manifest["settings"]["control"]
-            if control == "none" or _without_control(run) != _without_control(other):
-                continue
-            if run.manifest["settings"]["control"] != "none":
+    plain = [(run, _without_control(run)) for run in runs if _control(run) == "none"]
+    controls = [(run, _without_control(run)) for run in runs if _control(run) != "none"]
+    for run, alike in plain:
+        for other, what in controls:
+            if what != alike:
                 continue
             try:
-                found = compare([run, other], intersection=True, adjust="none")
+                found = compare([run, other], intersection=True, adjust="none", pool=False)
             except RunFolderError:  # they share no item that both answered
                 continue
             pooled = found.differences[0].paired
-            yield AgainstControl(run.dir.name, other.dir.name, control, pooled)
+            yield AgainstControl(run.dir.name, other.dir.name, _control(other), pooled)
+
+
+def _control(run: Run) -> str:
+    return str(run.manifest["settings"]["control"])
 
 
 def _without_control(run: Run) -> tuple[Any, ...]:

@@ -195,10 +195,16 @@ def _corrected(
 ) -> tuple[float, tuple[float, float]] | None:
     """The macro accuracy over tasks corrected by the mean chance level, with its interval."""
     chance = math.fsum(chances.values()) / len(chances)
+    ends = corrected_ends(macro.ci95, chance)
+    return None if ends is None else ((macro.value - chance) / (1 - chance), ends)
+
+
+def corrected_ends(ends: tuple[float, float], chance: float) -> tuple[float, float] | None:
+    """An accuracy's interval as that of the chance-corrected accuracy."""
     if chance >= 1:
         return None
-    low, high = ((end - chance) / (1 - chance) for end in macro.ci95)
-    return (macro.value - chance) / (1 - chance), (low, high)
+    low, high = ((end - chance) / (1 - chance) for end in ends)
+    return low, high
 
 
 def against_chance(
@@ -221,7 +227,7 @@ def _against_answer(ways: Sequence[HeadlineCells], is_best: npt.NDArray[np.bool_
     """
     from mubench_gen.scores.estimand import estimand_of_cells
     from mubench_gen.scores.estimate import crossed
-    from mubench_gen.scores.paired import score_interval
+    from mubench_gen.scores.paired import score_interval, score_of_none
     from mubench_gen.scores.quantile import student, student_p
 
     found = []
@@ -238,12 +244,16 @@ def _against_answer(ways: Sequence[HeadlineCells], is_best: npt.NDArray[np.bool_
     known, more, less = crossed(found[0], found[1:]), ahead / n, behind / n
     size = known.size(more + less - (more - less) ** 2)
     ci95 = score_interval(more, less, size=size, quantile=student(0.95, known.freedom))
-    statistic = (more - less) * math.sqrt(size / (more + less)) if ahead + behind else 0.0
-    return _against(share / n, more - less, ci95, student_p(statistic, known.freedom))
+    p = student_p(score_of_none(more, less, size=size), known.freedom)
+    return _against(share / n, more - less, ci95, p)
 
 
 def _against(baseline: float, difference: float, ci95: tuple[float, float], p: float) -> Against:
-    says: Says = "at the level of"
-    if p < _LEVEL:
-        says = "above" if difference > 0 else "below"
-    return Against(baseline, difference, ci95, p, says)
+    return Against(baseline, difference, ci95, p, says_of(difference, p))
+
+
+def says_of(difference: float, p: float) -> Says:
+    """What a difference from a baseline says, by its two-sided p."""
+    if p >= _LEVEL:
+        return "at the level of"
+    return "above" if difference > 0 else "below"
