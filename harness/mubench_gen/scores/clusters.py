@@ -70,13 +70,12 @@ class Clustering:
     @property
     def noun(self) -> str:
         """What a cluster is called."""
-        names = {*self.fields} if not self._of_tasks else {*self._of_tasks.values()}
-        return names.pop() if len(names) == 1 else "cluster"
+        return self.by if len(self.fields) == 1 else "cluster"
 
     @property
     def by(self) -> str:
         """What the first of the fields is called."""
-        names = {*self.fields[:1]} if not self._of_tasks else {*self._of_tasks.values()}
+        names = set(self._of_tasks.values()) or {self.fields[0]}
         return names.pop() if len(names) == 1 else "cluster"
 
     def name(self, record: Record) -> str:
@@ -203,9 +202,10 @@ def of_answered(kinds: Kinds) -> Counter[tuple[int, int]]:
     return found
 
 
-def share_of_kinds(kinds: Sequence[Counter[tuple[int, int]]], noun: str) -> Estimate | None:
-    """A share from (items, right) by cluster, of one clustering, or of two and of both."""
+def share_of_kinds(kinds: Sequence[Counter[tuple[int, int]]], noun: str) -> Estimate:
+    """A share from (items, right) by cluster, an item or more, of one clustering, or of two and
+    of both."""
     from mubench_gen.scores.estimate import share_estimate
 
     found = [one for one in map(estimand_of_shares, kinds) if one is not None]
-    return share_estimate(found[0], also=found[1:], noun=noun) if found else None
+    return share_estimate(found[0], also=found[1:], noun=noun)

@@ -23,7 +23,13 @@ from mubench_gen.scores.clusters import (
     of_items,
     share_of_kinds,
 )
-from mubench_gen.scores.headline import Against, Headline, HeadlineTally, against_chance
+from mubench_gen.scores.headline import (
+    Against,
+    Headline,
+    HeadlineTally,
+    against_chance,
+    corrected_ends,
+)
 from mubench_gen.scores.localization import BoxScore, BoxTallies, is_box_record
 from mubench_gen.scores.option_order import Circular
 from mubench_gen.scores.siblings import Siblings
@@ -234,8 +240,10 @@ class ScoreTally:
             return Score(0, errors, None, None, None, None, None, None, {})
         accuracy, chance = right / n, math.fsum(k / c for c, k in options.items()) / n
         kinds = [table.kinds() for table in self.clusters]
-        whole = share_of_kinds([of_items(kind) for kind in kinds], noun)
-        told = whole if answered == n else share_of_kinds([of_answered(k) for k in kinds], noun)
+        whole = share_of_kinds(list(map(of_items, kinds)), noun)
+        told = None
+        if answered:
+            told = whole if answered == n else share_of_kinds(list(map(of_answered, kinds)), noun)
         return Score(
             n=n,
             n_errors=errors,
@@ -244,15 +252,15 @@ class ScoreTally:
             bounds=(accuracy, (right + n - answered) / n),
             chance=chance,
             chance_corrected=(accuracy - chance) / (1 - chance) if chance < 1 else None,
-            ci95=None if whole is None else whole.ci95,
+            ci95=whole.ci95,
             statuses={status: k / n for status, k in sorted(statuses.items()) if k},
             answered_ci95=None if told is None else told.ci95,
-            corrected_ci95=None if whole is None else corrected_ends(whole.ci95, chance),
-            clusters=0 if whole is None else whole.clusters,
-            worth=None if whole is None else whole.worth,
-            size=None if whole is None else whole.size,
-            cautions=() if whole is None else whole.cautions,
-            chance_p=None if whole is None else whole.differs_from(chance),
+            corrected_ci95=corrected_ends(whole.ci95, chance),
+            clusters=whole.clusters,
+            worth=whole.worth,
+            size=whole.size,
+            cautions=whole.cautions,
+            chance_p=whole.differs_from(chance),
             accuracy_strict=firm_right / n,
             answered_strict=firm / n,
         )
@@ -302,14 +310,6 @@ class _Combination(NamedTuple):
     tallies: Sequence[ScoreTally]
     tables: Sequence[tuple[Clusters, int]]
     kinds: Counter[tuple[str, bool, int, bool]]
-
-
-def corrected_ends(ends: tuple[float, float], chance: float) -> tuple[float, float] | None:
-    """An accuracy's interval as that of the chance-corrected accuracy."""
-    if chance >= 1:
-        return None
-    low, high = ((end - chance) / (1 - chance) for end in ends)
-    return low, high
 
 
 class AnswerPositions:
