@@ -75,11 +75,7 @@ class GridEstimate:
 
 def estimate(asked: Responses, *, seed: int, draws: int = DRAWS) -> GridEstimate:
     """Fit the model and draw the whole grid's accuracies. Raises ValueError without answers."""
-    if not len(asked.item):
-        raise ValueError("no answers to estimate from")
-    asked = _sorted(asked)
-    design = Design.of(asked)
-    fit = fitted(asked, design)
+    asked, design, fit = _fit(asked)
     drawn, sceptical = (
         _drawn(asked, design, _Chain(design, fit, generator, scale), generator, draws=draws)
         for scale, generator in (
@@ -96,11 +92,7 @@ def abilities(asked: Responses, *, seed: int, draws: int = DRAWS) -> tuple[Float
 
     Raises ValueError without answers.
     """
-    if not len(asked.item):
-        raise ValueError("no answers to estimate from")
-    asked = _sorted(asked)
-    design = Design.of(asked)
-    fit = fitted(asked, design)
+    _, design, fit = _fit(asked)
     chain = _Chain(design, fit, np.random.default_rng([seed, 3]), _OPEN)
     return np.stack([design.all @ chain.next() for _ in range(draws)]), fit.difficulty
 
@@ -114,9 +106,16 @@ def accuracies(ability: Floats, difficulty: float) -> Floats:
     return found
 
 
-def _sorted(asked: Responses) -> Responses:
+def _fit(asked: Responses) -> tuple[Responses, Design, Fit]:
+    """The answers sorted by item, their design and the fit to them."""
+    if not len(asked.item):
+        raise ValueError("no answers to estimate from")
     order = np.argsort(asked.item, kind="stable")
-    return replace(asked, item=asked.item[order], cell=asked.cell[order], right=asked.right[order])
+    answers = replace(
+        asked, item=asked.item[order], cell=asked.cell[order], right=asked.right[order]
+    )
+    design = Design.of(answers)
+    return answers, design, fitted(answers, design)
 
 
 def _drawn(
