@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mubench_gen.compare.differences import Difference
-from mubench_gen.scores.paired import detectable
-from mubench_gen.scores.quantile import student
 from mubench_gen.scores.sample_size import (
     ASSUMED_CORRELATION,
     Need,
@@ -40,16 +38,8 @@ def needs_from_assumptions(
     discordance: float = ASSUMED_DISCORDANCE,
     correlation: float = ASSUMED_CORRELATION,
     items: float = 1.0,
-    images: int | None = None,
 ) -> tuple[Need, ...]:
-    """From the discordance, and the correlation of two of the `items` of an image.
-
-    `images`: how many there are, for what would be found with them.
-    """
+    """From the discordance, and the correlation of two of the `items` of an image."""
     each = items_an_image(items, correlation)
-    now = None
-    if images is not None:
-        size = images * each
-        now = detectable(size, discordance, quantile=student(0.95, size - 1))
     needed = images_for_difference(discordance, each, difference)
-    return (Need("pooled", "pooled", images, now, difference, needed),)
+    return (Need("pooled", "pooled", None, None, difference, needed),)

@@ -244,16 +244,14 @@ def score_interval(
     return limit(-1.0), limit(1.0)
 
 
-def detectable(
-    size: float, discordance: float, *, quantile: float = 1.959964, power: float = _POWER
-) -> float | None:
-    """The smallest difference that a paired comparison finds with that power (Connor 1987).
+def detectable(size: float, discordance: float, *, quantile: float = 1.959964) -> float | None:
+    """The smallest difference that a paired comparison finds in 80 % of samples (Connor 1987).
 
     `size` independent pairs, of which the share `discordance` is right in one series alone;
     a difference needs at least as much discordance as its own size. None if not even a
     difference of 1 would be found.
     """
-    beta = NormalDist().inv_cdf(power)
+    beta = _beta()
 
     def found(difference: float) -> bool:
         apart = max(discordance, difference)

@@ -48,10 +48,8 @@ def images_for_width(share: float, each: float, width: float) -> int | None:
     return _fewest(lambda images: width_with(share, images, each) <= width)
 
 
-def images_for_difference(
-    discordance: float, each: float, difference: float, *, power: float = 0.8
-) -> int | None:
-    """The fewest images on which a paired comparison finds the difference with that power.
+def images_for_difference(discordance: float, each: float, difference: float) -> int | None:
+    """The fewest images on which a paired comparison finds the difference with a power of 80 %.
 
     `discordance`: the share of items that one series alone has right.
     """
@@ -59,9 +57,7 @@ def images_for_difference(
 
     def found(images: float) -> bool:
         size = images * each
-        least = detectable(
-            size, discordance, quantile=student(0.95, max(1.0, size - 1)), power=power
-        )
+        least = detectable(size, discordance, quantile=student(0.95, size - 1))
         return least is not None and least <= difference
 
     return _fewest(found)
