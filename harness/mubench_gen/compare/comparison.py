@@ -26,7 +26,7 @@ from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, side_v
 from mubench_gen.compare.preconditions import Comparability, comparability
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.clusters import IMAGE
+from mubench_gen.scores.clusters import IMAGE, Clustering
 from mubench_gen.scores.joint import DRAWS, Adjust
 from mubench_gen.scores.metadata import check_facts
 from mubench_gen.scores.metrics import ChosenMetric
@@ -150,10 +150,11 @@ def compare(
     accepted = _accepted(found, reading, intersection=intersection, unfinished=unfinished)
     sides, members = sides_of(reading, labels, group)
     chosen = pairs_of(sides, reading, pairs, group)
+    clusterings = [run.clustering for run in runs]
+    noun = clusterings[0].by
     pairing = _Pairing(
-        reading, found, sides, members, chosen, adjust, margin, frozenset(asked), seed,
-        runs[0].clustering.by,
-    )  # fmt: skip
+        reading, found, sides, members, chosen, adjust, margin, frozenset(asked), seed, noun
+    )
     differences, overall, _ = _compared(pairing)
     if pool and differences:
         every = pairing.values(range(len(sides)), None)
@@ -168,24 +169,24 @@ def compare(
         items=int(found.wanted.sum()),
         items_in_any=len(reading.items),
         accepted=accepted,
-        notes=(*found.notes, *_clustered(runs, reading)),
+        notes=(*found.notes, *_clustered(clusterings, reading)),
         differences=differences,
         overall=overall,
         adjust=adjust,
         margin=margin,
         seed=seed,
         metrics={one.key: MetricComparison(one, *_compared(pairing, one)) for one in metrics},
-        clustered=runs[0].clustering.by,
+        clustered=noun,
     )
 
 
-def _clustered(runs: Sequence[Run], reading: Reading) -> list[str]:
+def _clustered(clusterings: Sequence[Clustering], reading: Reading) -> list[str]:
     """What the runs are clustered by, where that is not the image."""
-    fields = list(dict.fromkeys(run.clustering.by for run in runs))
-    both = any(len(run.clustering.fields) > 1 for run in runs)
+    fields = list(dict.fromkeys(one.by for one in clusterings))
+    both = any(len(one.fields) > 1 for one in clusterings)
     told = [] if fields == [IMAGE] else [f"Clustered by {', '.join(fields)}"]
     if both:
-        first, second = runs[0].clustering.fields
+        first, second = clusterings[0].fields
         told = [f"Clustered by {first} and by {second}"]
         if reading.second is None:
             told = [
@@ -251,8 +252,8 @@ def _compared(
 ) -> tuple[tuple[Difference, ...], tuple[Overall, ...], tuple[str, ...]]:
     """The differences in accuracy, or in that metric, and the groups too small for one."""
     groups = list(groups_of(pairing.reading, pairing.found.wanted))
-    images, seed, how = pairing.reading.images(), pairing.seed, pairing.adjust
-    clusters = pairing.reading.clusters()
+    clusters, seed, how = pairing.reading.clusters(), pairing.seed, pairing.adjust
+    images = clusters if clusters.ndim == 1 else clusters[:, 0]
     bounds = (0.0, 1.0) if chosen is None else chosen.metric.bounds
     metric = None if chosen is None else chosen.key
     least = 1 if bounds == (0.0, 1.0) else 2  # images

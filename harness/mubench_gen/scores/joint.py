@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Literal, get_args
 
@@ -136,14 +137,18 @@ def _chi_squared(statistic: float, freedom: int) -> float:
     return float(chdtrc(freedom, statistic)) if freedom else 1.0
 
 
+@lru_cache(maxsize=4)
 def block_of(clusters: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
     """The block of each cluster, at most 2,000, drawn at random where there are more clusters.
 
-    A block has a sign like one cluster, so that many clusters take no more time than some.
+    A block has a sign like one cluster, so that many clusters take no more time than some. The
+    array is read-only.
     """
-    if clusters <= _MOST_BLOCKS:
-        return np.arange(clusters)
-    return np.random.default_rng([seed, 5]).permutation(clusters) % _MOST_BLOCKS
+    blocks = np.arange(clusters)
+    if clusters > _MOST_BLOCKS:
+        blocks = np.random.default_rng([seed, 5]).permutation(clusters) % _MOST_BLOCKS
+    blocks.flags.writeable = False
+    return blocks
 
 
 def in_blocks(totals: Floats, *, seed: int = 0) -> Floats:
