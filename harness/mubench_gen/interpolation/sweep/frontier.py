@@ -16,7 +16,7 @@ from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.interpolation.merge.recipe import spelled
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.estimand import Estimand, estimand
+from mubench_gen.scores.estimand import estimand
 from mubench_gen.scores.joint import Adjust, max_of_normals
 from mubench_gen.scores.paired import compare_pair, weights_of
 from mubench_gen.scores.quantile import student, student_p
@@ -122,7 +122,8 @@ def frontier(
     by Bonferroni; "bh" and "none" leave each α's own interval.
     """
     reading = read_outcomes(runs)
-    runs[0].clustering.tell_first_alone("A sweep")
+    clustering = runs[0].clustering
+    clustering.tell_first_alone("A sweep")
     names = [named(alpha) for alpha in alphas]
     ends = names.index(BASE if None in alphas else "0"), names.index("1")
     found = comparability(reading, [f"α {name}" for name in names])
@@ -154,7 +155,7 @@ def frontier(
         chosen=table.chosen(),
         beats_both=tuple(point.alpha for point in points[2] if _beats_both(point)),
         notes=found.notes,
-        clustered=runs[0].clustering.by,
+        clustered=clustering.by,
         adjust=adjust,
         seed=seed,
     )
@@ -194,14 +195,15 @@ class _Table:
     def points_of(self, part: str, items: Mask, strata: Mask | None = None) -> list[Point]:
         """The points on some items, or of the mean of two strata of them."""
         layer = None if strata is None else strata[items]
-        weights = weights_of(int(items.sum()), layer)
-        gains = [self._gains(items, layer, end) for end in self.ends]
+        n, images = int(items.sum()), len(np.unique(self.images[items]))
+        weights = weights_of(n, layer)
+        gains = [self._gains(items, layer, weights, end) for end in self.ends]
         return [
             Point(
                 alpha=name,
                 part=part,
-                n=int(items.sum()),
-                images=len(np.unique(self.images[items])),
+                n=n,
+                images=images,
                 accuracy=float(weights @ self.values[items, place]),
                 over_base=gains[0][place],
                 over_finetuned=gains[1][place],
@@ -235,7 +237,9 @@ class _Table:
             repeats=found.repeats,
         )
 
-    def _gains(self, items: Mask, strata: Mask | None, end: int) -> list[Gain | None]:
+    def _gains(
+        self, items: Mask, strata: Mask | None, weights: Floats, end: int
+    ) -> list[Gain | None]:
         """The gains of all α over one end, None at the end itself."""
         values, images = self.values[items], self.images[items]
         others = [place for place in range(len(self.names)) if place != end]
@@ -243,26 +247,24 @@ class _Table:
             place: compare_pair(values[:, place], values[:, end], images, strata=strata)
             for place in others
         }
-        each = values - values[:, [end]]
-        level = self._level(
-            [
-                estimand(column, images, weights=weights_of(len(images), strata), strata=strata)
-                for column in each.T[others]
-            ]
-        )
+        level = self._level((values - values[:, [end]]).T[others], images, strata, weights)
         gains: list[Gain | None] = [None] * len(self.names)
         for place, one in found.items():
             band = one.interval_at(student(1 - level, one.freedom))
             gains[place] = Gain(one.difference, one.ci95, band)
         return gains
 
-    def _level(self, apart: Sequence[Estimand]) -> float:
-        """The two-sided level of each gain's interval, so that all hold at once in 95 %."""
+    def _level(self, apart: Floats, images: Codes, strata: Mask | None, weights: Floats) -> float:
+        """The two-sided level of each gain's interval, so that all hold at once in 95 %.
+
+        `apart` (gains, items): what each item adds to each gain.
+        """
         if self.adjust in ("bh", "none"):
             return 0.05
         if self.adjust == "holm" or len(apart) < 2:
             return 0.05 / max(1, len(apart))
-        influences = np.stack([one.influences for one in apart], axis=1)
+        found = [estimand(each, images, weights=weights, strata=strata) for each in apart]
+        influences = np.stack([one.influences for one in found], axis=1)
         freedom = len(influences) - 1
         largest = max_of_normals(influences, freedom, seed=self.seed)
         return min(0.05, student_p(largest, freedom))
