@@ -190,37 +190,40 @@ def sums_of_squares(cells: Floats, shape: Sequence[int]) -> Floats:
     Shape (rows, 1 + factors + pairs + 1), the last only with two factors or more.
     """
     rows = cells.reshape(len(cells), *shape)
-    axes = range(1, rows.ndim)
-    size = rows[0].size
-    centred = rows - rows.mean(axis=tuple(axes), keepdims=True)
-    total = (centred**2).reshape(len(rows), -1).sum(axis=1)
-    mains = {axis: centred.mean(axis=tuple(a for a in axes if a != axis)) for axis in axes}
-    found = [total]
-    for axis, main in mains.items():
-        found.append((main**2).sum(axis=1) * (size / shape[axis - 1]))
-    for one, other in combinations(axes, 2):
-        pair = centred.mean(axis=tuple(a for a in axes if a not in (one, other)))
-        pair = pair - mains[one][:, :, None] - mains[other][:, None, :]
-        repeated = size / (shape[one - 1] * shape[other - 1])
-        found.append((pair**2).reshape(len(rows), -1).sum(axis=1) * repeated)
+    centred, mains, pairs = _contrasts(rows)
+    found = [
+        (one**2).reshape(len(rows), -1).sum(axis=1) * (rows[0].size / one[0].size)
+        for one in (centred, *mains, *pairs)
+    ]
     if len(shape) > 1:
-        found.append(total - sum(found[1 : 1 + len(shape)]))
+        found.append(found[0] - sum(found[1 : 1 + len(shape)]))
     return np.stack(found, axis=1)
+
+
+def _contrasts(rows: Floats) -> tuple[Floats, list[Floats], list[Floats]]:
+    """Each row of (rows, levels, levels, …) minus its mean; the parts of it that are of one
+    factor, and of two without those of either. All have as many axes as `rows`.
+    """
+    axes = range(1, rows.ndim)
+    centred = rows - rows.mean(axis=tuple(axes), keepdims=True)
+
+    def over_all_but(*kept: int) -> Floats:
+        others = tuple(axis for axis in axes if axis not in kept)
+        found: Floats = centred.mean(axis=others, keepdims=True)
+        return found
+
+    mains = {axis: over_all_but(axis) for axis in axes}
+    pairs = [
+        over_all_but(one, other) - mains[one] - mains[other] for one, other in combinations(axes, 2)
+    ]
+    return centred, list(mains.values()), pairs
 
 
 def _tested(table: ByImage, shape: Sequence[int], sources: int, *, seed: int) -> list[float]:
     """The p of each source: whether its contrasts of the cells' means are zero."""
     totals = in_blocks(table.sums / table.sizes.sum(), seed=seed).reshape(-1, *shape)
-    axes = range(1, totals.ndim)
-    left = totals - totals.mean(axis=tuple(axes), keepdims=True)
-    mains = {
-        axis: left.mean(axis=tuple(a for a in axes if a != axis), keepdims=True) for axis in axes
-    }
-    parts = list(mains.values())
-    for one, other in combinations(axes, 2):
-        pair = left.mean(axis=tuple(a for a in axes if a not in (one, other)), keepdims=True)
-        parts.append(pair - mains[one] - mains[other])
-    parts.append(left - sum(mains.values()))  # all interactions
+    centred, mains, pairs = _contrasts(totals)
+    parts = [*mains, *pairs, centred - sum(mains)]  # the last: all interactions
     each = [one.reshape(len(one), -1) for one in parts[:sources]]
     return [one.p for one in walds(each, seed=seed, clusters=len(table.sizes))]
 
