@@ -133,11 +133,13 @@ def read_outcomes(
     fields: Sequence[str] = ("task", "dataset"),
     metrics: Sequence[ChosenMetric] = (),
     watch: Sequence[Sequence[Callable[[Record], None]]] = (),
+    content: ByContent | None = None,
 ) -> Reading:
     """Read the runs. Raises SettingError if no record has one of the fields, MetricError if a
     metric fails.
 
-    `watch`: for each run, what else is to see its records, in the order of the arrays.
+    `watch`: for each run, what else is to see its records, in the order of the arrays. `content`:
+    what names the items of imported runs, made here if it is not given.
     """
     items, variants, images, others = _Index(), _Index(), _Index(), _Index()
     second, is_of_items = array("q"), True
@@ -145,7 +147,7 @@ def read_outcomes(
     indices = {field: _Index() for field in fields}
     known: set[str] = set()
     found = []
-    content = ByContent(runs)
+    content = content or ByContent(runs)
     for number, run in enumerate(runs):
         watching = watch[number] if watch else ()
         columns = [array("q") for _ in range(4)]

@@ -51,9 +51,12 @@ def read_board(
     seeing = [[_counted(tally, groups)] for tally in tallies]
     for one, also in zip(seeing, watch or (), strict=watch is not None):
         one.append(also)
-    reading = read_outcomes(runs, tuple(dict.fromkeys(("task", *fields))), watch=seeing)
+    content = ByContent(runs)
+    reading = read_outcomes(
+        runs, tuple(dict.fromkeys(("task", *fields))), watch=seeing, content=content
+    )
     of = {str(run.dir): tally for run, tally in zip(runs, tallies, strict=True)}
-    return BoardReading(reading, fields, groups, of, ByContent(runs))
+    return BoardReading(reading, fields, groups, of, content)
 
 
 def with_group(record: Record, groups: Mapping[str, str]) -> Record:
