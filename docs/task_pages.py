@@ -30,12 +30,13 @@ def pages() -> tuple[dict[str, str], dict[str, bytes]]:
     """The pages' text and their pictures, by path."""
     from mubench_gen.tasks.task import load_tasks
 
+    tasks = load_tasks()
     with tempfile.TemporaryDirectory() as scratch:
         demo = _demo(Path(scratch) / "demo")
-        shown = {task.name: _shown(task, demo) for task in load_tasks()}
-    texts = {"tasks/index.md": _index(load_tasks(), shown)}
+        shown = {task.name: _shown(task, demo) for task in tasks}
+    texts = {"tasks/index.md": _index(tasks, shown)}
     pictures = {}
-    for task in load_tasks():
+    for task in tasks:
         sample = shown[task.name]
         texts[f"tasks/{_file(task.name)}.md"] = _page(task, sample)
         if sample is not None:

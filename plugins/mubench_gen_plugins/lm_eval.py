@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import Field
 
 import mubench_gen
 from mubench_gen import Export
+from mubench_gen_plugins import exports
 
 
 class Options(mubench_gen.Options):
@@ -20,13 +20,7 @@ class Options(mubench_gen.Options):
 
 def sample(number: int, record: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
     """A record under the names of lm-evaluation-harness's samples_*.jsonl."""
-    texts = [
-        part["text"]
-        for message in record["messages"]
-        for part in message["content"]
-        if part["type"] == "text"
-    ]
-    prompt, options = "\n".join(texts), record["options"]
+    prompt, options = exports.prompt_of(record), record["options"]
     choice, gold = record["choice"], record["gold"]
     boxes = record.get("boxes")
     target = json.dumps(boxes["gold"]) if boxes else options[gold]
@@ -53,16 +47,12 @@ def sample(number: int, record: Mapping[str, Any], run: Mapping[str, Any]) -> di
         "filtered_resps": [answer],
         "filter": f"mubench-gen:{record['rule']}",
         "metrics": [measure],
-        "doc_hash": _digest(record["item"]),
-        "prompt_hash": _digest(prompt),
-        "target_hash": _digest(target),
+        "doc_hash": exports.digest(record["item"]),
+        "prompt_hash": exports.digest(prompt),
+        "target_hash": exports.digest(target),
         measure: None if value is None else float(value),
         "model": run["model"]["id"],
     }
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def write(runs: Sequence[Any], stream: IO[bytes], options: Options) -> None:
@@ -82,7 +72,7 @@ def write_files(runs: Sequence[Any], folder: Path, options: Options) -> Sequence
         at = folder if len(runs) == 1 else folder / str(place)
         at.mkdir(exist_ok=True)
         manifest = one.run.manifest
-        started = str(manifest["sessions"][0].get("started", "")).replace(":", "-")
+        started = exports.started(manifest).replace(":", "-")
         found: dict[str, list[Mapping[str, Any]]] = {}
         for number, record in enumerate(one.run.records()):
             if record["status"] != "error" or options.errors:
@@ -129,8 +119,9 @@ def results(one: Any, manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stderr(interval: tuple[float, float] | None) -> float | str:
-    """Half of a 95 % interval in standard errors; "N/A" is that harness's word for none."""
-    return "N/A" if interval is None else (interval[1] - interval[0]) / 2 / 1.96
+    """The standard error; "N/A" is that harness's word for none."""
+    found = exports.stderr(interval)
+    return "N/A" if found is None else found
 
 
 @mubench_gen.hookimpl

@@ -11,7 +11,8 @@ from tests.helpers.command import Command
 from tests.helpers.mutations import assert_survives, mutated
 
 from mubench_gen.errors import RunFolderError
-from mubench_gen.runs.studies import STUDY, runs_of
+from mubench_gen.runs.studies import runs_of
+from mubench_gen.storage.run_folder import STUDY
 
 ASKED = ("--in-domain", "demo-texture", "--tasks", "demo-texture,modality", "--limit", "2")
 DOCUMENT = {

@@ -31,11 +31,17 @@ from mubench_gen.plan.plan import Plan
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
-from mubench_gen.runs.studies import STUDY, StoredStudy, runs_of
+from mubench_gen.runs.studies import StoredStudy, runs_of
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metrics import needs_of
 from mubench_gen.storage.records import AnsweredKeys
-from mubench_gen.storage.run_folder import RECORDS, choose_folder, settings_hash, write_json
+from mubench_gen.storage.run_folder import (
+    RECORDS,
+    STUDY,
+    choose_folder,
+    settings_hash,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from mubench_gen.report.figures import Drawing

@@ -10,8 +10,8 @@ from typing import Any
 from mubench_gen.console.outlet import blanked
 from mubench_gen.errors import RunFolderError
 from mubench_gen.plan.manifest import session
-from mubench_gen.runs.studies import FIXED, FORMAT, STUDY, read_study
-from mubench_gen.storage.run_folder import differences, locked, write_json
+from mubench_gen.runs.studies import FIXED, FORMAT, read_study
+from mubench_gen.storage.run_folder import STUDY, differences, locked, write_json
 
 
 @contextmanager

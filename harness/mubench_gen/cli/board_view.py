@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
@@ -63,24 +62,25 @@ def show_board(board: Board) -> None:
     On a terminal models stand across as far as they fit, else below each other; where stdout is
     none they stand across, and each row is a line.
     """
-    from mubench_gen.report.board_tables import models_across, models_down
+    from mubench_gen.cli.tables import print_sheet
 
     for words in board.lead:
         say(printable(words))
     say("")
-    wide, brief = models_across(board), models_across(board, brief=True)
-    table = wide if _fits(wide) else brief if _fits(brief) else models_down(board)
-    _show_table(table)
+    width = _width()
+    table = _fitting(board, width)
+    print_sheet(_sheet(table), width, table.notes)
 
 
 def _show_metrics(runs: Sequence[Run], by: Sequence[str], metrics: Sequence[ChosenMetric]) -> None:
     """A table per metric, the runs side by side."""
+    from mubench_gen.cli.tables import print_sheet
     from mubench_gen.compare.groups import label_runs
     from mubench_gen.report.metric_table import beside_tables
 
     measured = [run.measured(metrics, by) for run in runs]
     for table in beside_tables(list(zip(label_runs(runs), measured, strict=True))):
-        _show_table(table)
+        print_sheet(_sheet(table), _width(), table.notes)
     for words in dict.fromkeys(words for one in measured for words in one.notes):
         say(printable(words))
 
@@ -94,11 +94,15 @@ def _width() -> int | None:
     return Console().width if width_of_stdout(_PLAIN) is None else None
 
 
-def _fits(table: TextTable) -> bool:
+def _fitting(board: Board, width: int | None) -> TextTable:
     from mubench_gen.console.tables import fit
+    from mubench_gen.report.board_tables import models_across, models_down
 
-    width = _width()
-    return width is None or len(fit(_sheet(table), width).tables) == 1
+    for brief in (False, True):
+        table = models_across(board, brief=brief)
+        if width is None or len(fit(_sheet(table), width).tables) == 1:
+            return table
+    return models_down(board)
 
 
 def _sheet(table: TextTable) -> Sheet:
@@ -107,22 +111,3 @@ def _sheet(table: TextTable) -> Sheet:
     from mubench_gen.console.tables import as_sheet
 
     return replace(as_sheet(table), folds=True, spare=("majority", "n", "chance"))
-
-
-def _show_table(table: TextTable) -> None:
-    from rich.console import Console
-
-    from mubench_gen.console.tables import fit, plain
-
-    sheet, width = _sheet(table), _width()
-    if width is None:
-        for line in (*plain(sheet), *map(printable, table.notes)):
-            say(line)
-        return
-    console = Console(width=width)
-    fitted = fit(sheet, width)
-    console.print(*fitted.tables, sep="\n")
-    for words in table.notes:
-        console.print(printable(words), style="dim", highlight=False, markup=False)
-    if fitted.left_out:
-        note(f"Hidden (terminal too narrow): {', '.join(fitted.left_out)}.")

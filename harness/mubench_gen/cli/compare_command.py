@@ -12,15 +12,10 @@ from mubench_gen.cli.cluster_option import cluster_option
 from mubench_gen.cli.common_options import COMMON
 from mubench_gen.cli.compare_plan import WantedPlan, plan_options, show_assumed, show_plan
 from mubench_gen.cli.help_texts import Sectioned
-from mubench_gen.cli.inference_options import (
-    adjust_option,
-    explained,
-    heading,
-    margin_option,
-)
+from mubench_gen.cli.inference_options import adjust_option, explained, margin_option
 from mubench_gen.cli.metric_option import metric_option, metrics_of_all
 from mubench_gen.cli.user_path import PATH
-from mubench_gen.console.numbers import Shares, p_value
+from mubench_gen.console.numbers import ADJUSTED, Shares, p_value
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
@@ -181,7 +176,7 @@ def _show_pairs(
         judged = any(one.verdict for one in rows)
         print_table(
             ["", "items", f"{found.clustered}s", first, second, "difference", "95 % CI", "p",
-             heading(found.adjust), "detectable", *([f"{first} is"] if judged else []),
+             ADJUSTED[found.adjust], "detectable", *([f"{first} is"] if judged else []),
              *(["left out"] if some else [])],
             [_difference(one, shown, judged=judged, excluded=some) for one in rows],
             title=f"{first} − {second}, {what} {shown.unit}".rstrip(),
@@ -249,7 +244,7 @@ def _side(side: Side) -> Sequence[str]:
 
 
 def _overall_heading(found: Comparison) -> str:
-    return heading("holm" if found.adjust == "maxt" else found.adjust)
+    return ADJUSTED["holm" if found.adjust == "maxt" else found.adjust]
 
 
 def _difference(one: Difference, shown: Shares, *, judged: bool, excluded: bool) -> Sequence[str]:

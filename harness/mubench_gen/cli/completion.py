@@ -14,8 +14,6 @@ import click
 from click.shell_completion import CompletionItem
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-_FOLDERS = ("runs", "studies", "sweeps")  # where a command puts runs by itself
-_MANIFESTS = ("manifest.json", "study.json", "sweep.json")
 
 
 def plugins(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
@@ -29,7 +27,6 @@ def plugins(ctx: click.Context, param: click.Parameter, typed: str) -> list[Comp
 
 def models(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
     """The models of the plugins on the line; where those take any, the hub's cached ones too."""
-    from mubench_gen.data.hub import cached_models
     from mubench_gen.plugins.registry import Plugins
 
     given = ctx.params.get("plugin") or ctx.params.get("plugins") or ()
@@ -39,7 +36,10 @@ def models(ctx: click.Context, param: click.Parameter, typed: str) -> list[Compl
         with contextlib.suppress(Exception):  # a plugin that is broken has no models
             specs = Plugins().load(name.strip()).models
             found += [spec.name for spec in specs]
-            found += cached_models() if any(spec.any_id for spec in specs) else []
+            if any(spec.any_id for spec in specs):
+                from mubench_gen.data.hub import cached_models
+
+                found += cached_models()
     return _items(found, typed)
 
 
@@ -89,7 +89,9 @@ def choice(*names: str) -> Complete:
 
 def runs(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
     """Folders of runs, studies and sweeps; any folder where none of those is begun by that."""
-    places = [Path(name) for name in _FOLDERS] if "/" not in typed else [Path(typed).parent]
+    from mubench_gen.storage.run_folder import MANIFEST, STUDY, SWEEP, USUAL
+
+    places = [Path(name) for name in USUAL] if "/" not in typed else [Path(typed).parent]
     if typed.endswith("/"):
         places = [Path(typed)]
     found = [
@@ -97,7 +99,7 @@ def runs(ctx: click.Context, param: click.Parameter, typed: str) -> list[Complet
         for place in places
         if place.is_dir()
         for path in place.iterdir()
-        if any((path / name).is_file() for name in _MANIFESTS)
+        if any((path / name).is_file() for name in (MANIFEST, STUDY, SWEEP))
     ]
     return _items(found, typed, lists=False) or [CompletionItem(typed, type="dir")]
 

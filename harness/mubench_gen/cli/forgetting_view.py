@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mubench_gen.cli.inference_options import explained, heading
+from mubench_gen.cli.inference_options import explained
 from mubench_gen.cli.tables import print_table
-from mubench_gen.console.numbers import p_value, signed
+from mubench_gen.console.numbers import ADJUSTED, p_value, signed
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def show(found: Forgetting) -> None:
     for name in found.finetuned if few else found.finetuned[-1:]:
         print_table(
             ["", "items", "before", "after", "forgotten", "learned", "kept", "change", "95 % CI",
-             "p", heading(found.adjust), "outcome", "left out"],
+             "p", ADJUSTED[found.adjust], "outcome", "left out"],
             [_row(one) for one in found.of(name)],
             title=f"{found.base} → {name}: accuracy and shares of the items in %",
             right=(*range(1, 11), 12),
@@ -137,7 +137,7 @@ def _side_by_side(found: Forgetting) -> None:
     print_table(
         ["", "before", *_headings(found.finetuned)],
         rows,
-        title=f"Change of {found.base} in points (*: {heading(found.adjust)} < 0.05)",
+        title=f"Change of {found.base} in points (*: {ADJUSTED[found.adjust]} < 0.05)",
         right=range(1, len(found.finetuned) + 2),
     )
 

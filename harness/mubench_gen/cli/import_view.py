@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.console.outlet import say, tell
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from mubench_gen.runs.results import Run
 
 _PAIRS = ("right right", "wrong wrong", "right wrong", "wrong right")  # theirs, ours
@@ -68,7 +67,7 @@ def show_verdicts(run: Run) -> None:
     if not known:
         say("The log does not say which of its items its own scorer counted as right.")
         return
-    total: Counter[str] = sum(known.values(), start=type(next(iter(known.values())))())
+    total: Counter[str] = sum(known.values(), Counter())
     print_table(
         [
             "our rule or status",

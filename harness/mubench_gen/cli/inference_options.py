@@ -28,11 +28,6 @@ margin_option = click.option(
 )
 
 
-def heading(adjust: str) -> str:
-    """The column's heading of adjusted p values."""
-    return ADJUSTED[adjust]
-
-
 def explained(adjust: str, what: str) -> str:
     """A sentence on how p is adjusted; `what`: the differences of a family."""
     return f"{_EXPLAINED[adjust]} {what}."

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import blanked, say
+from mubench_gen.console.outlet import blanked, printable, say
+
+if TYPE_CHECKING:
+    from mubench_gen.console.tables import Sheet
 
 _NAME = 40  # characters of a name that is not folded, however narrow the terminal is
 
@@ -32,7 +35,7 @@ def print_table(
     On a terminal it is fitted to the width, where the columns `spare` are left out first. Elsewhere
     it is plain: a row is a line, so that grep, awk and the like find what they look for.
     """
-    from mubench_gen.console.tables import Line, Sheet, fit, plain
+    from mubench_gen.console.tables import Line, Sheet
 
     sheet = Sheet(
         columns,
@@ -43,14 +46,28 @@ def print_table(
         spare=spare,
         unfolded=_NAME,
     )
-    if not sys.stdout.isatty():
-        for line in plain(sheet):
+    width = None
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        width = Console().width
+    print_sheet(sheet, width)
+
+
+def print_sheet(sheet: Sheet, width: int | None, notes: Sequence[str] = ()) -> None:
+    """Print a table fitted to the width, and notes below it; None: each row is a line."""
+    from mubench_gen.console.tables import fit, plain
+
+    if width is None:
+        for line in (*plain(sheet), *map(printable, notes)):
             say(line)
         return
     from rich.console import Console
 
-    console = Console()
-    fitted = fit(sheet, console.width)
+    console = Console(width=width)
+    fitted = fit(sheet, width)
     console.print(*fitted.tables, sep="\n")
+    for words in notes:
+        console.print(printable(words), style="dim", highlight=False, markup=False)
     if fitted.left_out:
         note(f"Hidden (terminal too narrow): {', '.join(fitted.left_out)}.")

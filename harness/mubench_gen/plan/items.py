@@ -46,7 +46,8 @@ def items_of(plan: Plan, finished: Container[str] = ()) -> Iterator[Item]:
                 (readout, repeat, item_id)
                 for readout in _readouts(plan, sample, prompt)
                 for repeat in range(settings.repeats)
-                if (item_id := _item_id(sample, prompt, readout, order, repeat)) not in finished
+                if (item_id := record_id(sample.id, prompt.name, readout, order, repeat))
+                not in finished
             ]
             if not pending:
                 continue
@@ -143,7 +144,6 @@ def _shown(plan: Plan, sample: Sample) -> Iterator[tuple[Prompt, tuple[int, ...]
             yield prompt, order
 
 
-def _item_id(
-    sample: Sample, prompt: Prompt, readout: Readout, order: tuple[int, ...], repeat: int
-) -> str:
-    return f"{sample.id}/{prompt.name}/{readout}/{'.'.join(map(str, order))}/{repeat}"
+def record_id(item: str, prompt: str, readout: str, order: Sequence[int], repeat: int) -> str:
+    """The id of the record of one question, asked in one way; `prompt` is its name."""
+    return f"{item}/{prompt}/{readout}/{'.'.join(map(str, order))}/{repeat}"

@@ -12,11 +12,19 @@ from typing import Any
 
 from mubench_gen.errors import RunFolderError, UsageError
 from mubench_gen.runs.packs import SUFFIX, documents
-from mubench_gen.storage.run_folder import LOCK, MANIFEST, RECORDS, SCORES, read_manifest
+from mubench_gen.storage.run_folder import (
+    LOCK,
+    MANIFEST,
+    RECORDS,
+    SCORES,
+    STUDY,
+    SWEEP,
+    read_manifest,
+)
 from mubench_gen.storage.user_files import read_json
 
 # The document that makes a folder one of this kind.
-_KINDS = {"study.json": "study", "sweep.json": "sweep", MANIFEST: "run"}
+_KINDS = {STUDY: "study", SWEEP: "sweep", MANIFEST: "run"}
 _DEEPEST = 3  # folders below the one that is listed
 _BLOCK = 2**20
 

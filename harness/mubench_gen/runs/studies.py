@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import RunFolderError
 from mubench_gen.runs.results import Run, load_run
+from mubench_gen.storage.run_folder import STUDY, SWEEP
 from mubench_gen.storage.user_files import read_json
 
 if TYPE_CHECKING:
     from mubench_gen.report.figures import Drawing
 
-STUDY, SWEEP = "study.json", "sweep.json"
 FORMAT = 1
 FIXED = ("settings", "grid", "models", "budget")  # of a study's document
 
@@ -32,7 +32,7 @@ class StoredStudy:
     def document(self) -> dict[str, Any]:
         """What study.json or sweep.json holds. RunFolderError if it cannot be read."""
         if self.is_sweep:
-            return _read(self.dir / SWEEP, "sweep", ("settings", "sessions"))
+            return read_sweep(self.dir / SWEEP)
         return read_study(self.dir / STUDY)
 
     @property
@@ -114,7 +114,12 @@ def runs_of(path: Path) -> list[Path]:
 
 def read_study(path: Path) -> dict[str, Any]:
     """A study's document. RunFolderError for what is none."""
-    return _read(path, "study", (*FIXED, "sessions"))
+    return _read(path, "study", {**dict.fromkeys(FIXED, object), "sessions": list})
+
+
+def read_sweep(path: Path) -> dict[str, Any]:
+    """A sweep's document. RunFolderError for what is none."""
+    return _read(path, "sweep", {"settings": dict, "sweep": dict, "sessions": list})
 
 
 def _is_study(path: Path) -> bool:
@@ -135,7 +140,7 @@ def _alpha(name: str) -> float:
         return -1.0  # the base
 
 
-def _read(path: Path, what: str, needed: Sequence[str]) -> dict[str, Any]:
+def _read(path: Path, what: str, needed: Mapping[str, type]) -> dict[str, Any]:
     try:
         stored: Any = read_json(path)
     except (OSError, ValueError) as error:
@@ -147,9 +152,9 @@ def _read(path: Path, what: str, needed: Sequence[str]) -> dict[str, Any]:
             f"{path}: is of format {stored['format']}, this version reads {FORMAT}. "
             "Type: pip install -U mubench-gen"
         )
-    missing = sorted({*needed} - stored.keys())
+    missing = sorted(needed.keys() - stored.keys())
     if missing:
         raise RunFolderError(f"{path}: is not a {what}'s document: it has no {missing[0]!r}.")
-    if not isinstance(stored["sessions"], list):
+    if not all(isinstance(stored[name], kind) for name, kind in needed.items()):
         raise RunFolderError(f"{path}: is not a {what}'s document: the file is damaged.")
     return stored

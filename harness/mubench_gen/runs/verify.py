@@ -43,7 +43,7 @@ class Check:
         return self.outcome == "fails"
 
 
-def verify(run: Run, *, here: bool = True, plugins: Plugins | None = None) -> Iterator[Check]:
+def verify(run: Run, *, here: bool = True) -> Iterator[Check]:
     """All checks of a run, one after the other.
 
     `here`: also whether data, tasks, prompts, weights and plugin are those that are installed
@@ -59,9 +59,10 @@ def verify(run: Run, *, here: bool = True, plugins: Plugins | None = None) -> It
         yield Check("kept images", "fails" if changed else "holds", f"{len(kept):,} {told}")
     if not here or "imported" in run.manifest:
         return
+    plugins = Plugins()
     for name, check in CHECKS.items():
         try:
-            yield Check(name, *check(run, plugins or Plugins()))
+            yield Check(name, *check(run, plugins))
         except MubenchError as error:
             told = describe(error).partition("\n")[0]
             yield Check(name, "not checked", f"not to be had here: {told}")

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from mubench_gen.errors import RunFolderError
 from mubench_gen.runs.results import Run, load_run
-from mubench_gen.storage.run_folder import MANIFEST, tell_once
+from mubench_gen.storage.run_folder import MANIFEST, USUAL, tell_once
 
-USUAL = ("runs", "studies", "sweeps")  # where the commands put what they make
 _DEPTH = 4  # STUDIES/STUDY/runs/RUN
 
 

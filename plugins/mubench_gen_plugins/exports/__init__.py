@@ -53,6 +53,11 @@ def digest(*texts: str) -> str:
     return hashlib.sha256("".join(texts).encode("utf-8", "replace")).hexdigest()
 
 
+def stderr(ci95: tuple[float, float] | None) -> float | None:
+    """Half of a 95 % interval in standard errors."""
+    return None if ci95 is None else (ci95[1] - ci95[0]) / 2 / 1.96
+
+
 def strings(facts: Mapping[str, Any]) -> dict[str, str]:
     """Facts for formats whose values are texts; without those that are not known."""
     return {str(name): str(value) for name, value in facts.items() if value is not None}

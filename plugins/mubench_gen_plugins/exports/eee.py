@@ -181,8 +181,9 @@ def _write_samples(one: Any, path: Path, model: str) -> tuple[str, int]:
 
 def samples(one: Any, model: str) -> Iterator[dict[str, Any]]:
     """The samples of a run, one an item with a truth value."""
+    evaluation_id = _evaluation_id(one.run.manifest, model)
     for record in exports.scored(one.run):
-        yield sample(record, _evaluation_id(one.run.manifest, model), model)
+        yield sample(record, evaluation_id, model)
 
 
 def sample(record: Record, evaluation_id: str, model: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from string import ascii_uppercase
 from typing import IO, Any
 
 from pydantic import Field
@@ -15,8 +16,6 @@ import mubench_gen
 from mubench_gen import Export, Image, SettingError
 from mubench_gen_plugins import exports
 from mubench_gen_plugins.exports import Record
-
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Options(mubench_gen.Options):
@@ -60,8 +59,8 @@ def log_of(one: Any, options: Options) -> Any:
     samples = [_sample(record, seen, shown) for record in exports.scored(one.run)]
     pooled = one.scores.pooled
     metrics = {"accuracy": EvalMetric(name="accuracy", value=pooled.accuracy or 0.0)}
-    if pooled.ci95 is not None:
-        stderr = (pooled.ci95[1] - pooled.ci95[0]) / 2 / 1.96
+    stderr = exports.stderr(pooled.ci95)
+    if stderr is not None:
         metrics["stderr"] = EvalMetric(name="stderr", value=stderr)
     return EvalLog(
         status="success",
@@ -118,7 +117,7 @@ def _sample(record: Record, seen: dict[str, int], shown: Mapping[str, str]) -> A
     )
     score = Score(
         value="C" if record["correct"] else "I",
-        answer=None if choice is None else _LETTERS[choice],
+        answer=None if choice is None else ascii_uppercase[choice],
         explanation=reply,
         metadata={"status": record["status"], "rule": record["rule"], "span": span},
     )
@@ -127,7 +126,7 @@ def _sample(record: Record, seen: dict[str, int], shown: Mapping[str, str]) -> A
         epoch=seen[record["item"]],
         input=messages,
         choices=list(map(str, record["options"])),
-        target=_LETTERS[record["gold"]],
+        target=ascii_uppercase[record["gold"]],
         messages=[*messages, ChatMessageAssistant(content=reply)],
         output=output,
         scores={"mubench-gen": score},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from string import ascii_uppercase
 from typing import IO, Any, Literal
 
 from pydantic import Field
@@ -12,8 +13,6 @@ from pydantic import Field
 import mubench_gen
 from mubench_gen import Export, SettingError
 from mubench_gen_plugins import exports
-
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Options(mubench_gen.Options):
@@ -26,16 +25,16 @@ def rows(runs: Sequence[Any]) -> Iterator[dict[str, Any]]:
     `question` is the whole prompt, as the model was shown it.
     """
     for index, record in enumerate(r for one in runs for r in exports.scored(one.run)):
-        options = dict(zip(_LETTERS, record["options"], strict=False))
+        options = dict(zip(ascii_uppercase, record["options"], strict=False))
         choice = record["choice"]
         yield {
             "index": index,
             "question": exports.prompt_of(record),
             **options,
-            "answer": _LETTERS[record["gold"]],
+            "answer": ascii_uppercase[record["gold"]],
             "prediction": exports.reply_of(record),
             "hit": int(record["correct"]),
-            "choice": "" if choice is None else _LETTERS[choice],
+            "choice": "" if choice is None else ascii_uppercase[choice],
             "category": record["task"],
             "split": record["dataset"],
             "image_sha256": record["image_sha256"] or "",
@@ -47,10 +46,10 @@ def rows(runs: Sequence[Any]) -> Iterator[dict[str, Any]]:
 def write(runs: Sequence[Any], stream: IO[bytes], options: Options) -> None:
     """All the runs, one after the other."""
     most = max((len(r["options"]) for one in runs for r in exports.scored(one.run)), default=0)
-    if most > len(_LETTERS):
+    if most > len(ascii_uppercase):
         raise SettingError("VLMEvalKit names options A to Z, and an item here has more than 26.")
     columns = [
-        *("index", "question"), *_LETTERS[:most],
+        *("index", "question"), *ascii_uppercase[:most],
         *("answer", "prediction", "hit", "choice", "category", "split", "image_sha256", "item"),
         "model",
     ]  # fmt: skip

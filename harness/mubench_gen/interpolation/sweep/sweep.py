@@ -32,9 +32,10 @@ from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
-from mubench_gen.runs.studies import SWEEP, StoredStudy
+from mubench_gen.runs.studies import FORMAT, StoredStudy, read_sweep
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.storage.run_folder import (
+    SWEEP,
     choose_folder,
     differences,
     locked,
@@ -42,14 +43,12 @@ from mubench_gen.storage.run_folder import (
     settings_hash,
     write_json,
 )
-from mubench_gen.storage.user_files import read_json
 from mubench_gen.tasks.matching import tasks_to_ask
 from mubench_gen.tasks.task import load_tasks
 
 if TYPE_CHECKING:
     from mubench_gen.report.figures import Drawing
 
-FORMAT = 1
 _SCRATCH = ".scratch"
 _FIXED = ("settings", "sweep")
 
@@ -316,7 +315,7 @@ def _locked_document(sweep: Sweep, command: Sequence[str]) -> Iterator[dict[str,
         fixed = sweep.fixed_settings()
         stored: dict[str, Any] = {"sessions": []}
         if path.exists():
-            stored = _read(path)
+            stored = read_sweep(path)
             changed = list(differences(stored, blanked(fixed), _FIXED))
             if changed:
                 raise RunFolderError(
@@ -333,15 +332,3 @@ def _locked_document(sweep: Sweep, command: Sequence[str]) -> Iterator[dict[str,
         }
         write_json(path, document)
         yield document
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        stored: Any = read_json(path)
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path}: cannot be read: {error}.") from None
-    parts: dict[str, Any] = stored if isinstance(stored, dict) else {}
-    whole = all(isinstance(parts.get(part), dict) for part in _FIXED)
-    if not whole or not isinstance(parts.get("sessions"), list):
-        raise RunFolderError(f"{path}: is not a sweep's document.")
-    return parts

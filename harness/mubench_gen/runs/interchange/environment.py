@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-
+from mubench_gen.plugins.requirements import needs
 from mubench_gen.runs.results import Run
 
 _UNKNOWN = "not stated"
@@ -50,20 +48,8 @@ def _installed(name: Any) -> dict[str, str]:
         except PackageNotFoundError:  # optional, or a file without a distribution
             continue
         found[one] = there.version
-        waiting += _required(there.requires or ())
+        waiting += [need.name for need in needs(one)]
     return found
-
-
-def _required(requirements: Iterable[str]) -> list[str]:
-    names = []
-    for text in requirements:
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            continue
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            names.append(requirement.name)
-    return names
 
 
 def _licence(name: Any) -> str:

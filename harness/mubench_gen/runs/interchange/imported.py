@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import DataError, RunFolderError
 from mubench_gen.parser.answer import answer_of
+from mubench_gen.plan.items import record_id
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.runs.interchange.logs import (
     choices,
@@ -27,7 +29,14 @@ from mubench_gen.runs.kept_images import IMAGES, suffix_of
 from mubench_gen.runs.results import Run
 from mubench_gen.storage.digests import sha256_of
 from mubench_gen.storage.records import Record, to_line
-from mubench_gen.storage.run_folder import FORMAT, RECORDS, settings_hash, write_manifest
+from mubench_gen.storage.run_folder import (
+    FORMAT,
+    RECORDS,
+    SCORES,
+    settings_hash,
+    write_json,
+    write_manifest,
+)
 from mubench_gen.storage.scratch import Scratch
 
 # In the order in which a file is offered to them.
@@ -39,6 +48,8 @@ READERS: Mapping[str, Any] = {
     "vlmevalkit": vlmevalkit,
 }
 PROMPT = "imported"
+_PROMPT_SHA256 = hashlib.sha256(PROMPT.encode()).hexdigest()
+_Reads = Callable[[Any, Path], bool]
 _UNKNOWN = ("prompt's template", "image policy", "weights", "versions of its packages")
 
 
@@ -69,10 +80,11 @@ def import_logs(
     """
     if out.exists():
         raise RunFolderError(f"--out {out}: exists already; name a new folder.")
-    files = [file for path in paths for file in _files(path)]
+    reads = cache(_reads)  # to know a file its whole may have to be read
+    files = [file for path in paths for file in _files(path, reads)]
     mapped.check_map(columns or {})
-    reader = mapped if columns else READERS[form] if form else _reader(files)
-    log = reader.read(_own(files, reader), columns or {})
+    reader = mapped if columns else READERS[form] if form else _reader(files, reads)
+    log = reader.read(_own(files, reader, reads), columns or {})
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         with Scratch(out.absolute(), is_folder=True) as scratch:
@@ -85,13 +97,12 @@ def import_logs(
                     f"{f' ({told})' if told else ''}."
                 )
             write_manifest(scratch.path, _manifest(log, files, name, found, facts or {}, command))
-            Run(scratch.path).write_scores()
+            summary = {**Run(scratch.path).summary(), "run_dir": str(out)}
+            write_json(scratch.path / SCORES, summary)
             scratch.become(out.absolute())
     except OSError as error:
         raise RunFolderError(f"--out {out}: cannot be written: {error.strerror}.") from None
-    run = Run(out)
-    run.write_scores()  # again, since scores.json names its folder
-    return Imported(run, found.items, dict(log.left_out))
+    return Imported(Run(out), found.items, dict(log.left_out))
 
 
 @dataclass(slots=True)
@@ -103,10 +114,14 @@ class _Found:
     tasks: dict[str, None] = field(default_factory=dict)
 
 
-def _files(path: Path) -> list[Path]:
+def _reads(reader: Any, file: Path) -> bool:
+    return bool(reader.reads(file))
+
+
+def _files(path: Path, reads: _Reads) -> list[Path]:
     if path.is_dir():
         found = sorted(one for one in path.rglob("*") if one.is_file() and one.name[0] != ".")
-        known = [one for one in found if any(reader.reads(one) for reader in READERS.values())]
+        known = [one for one in found if any(reads(reader, one) for reader in READERS.values())]
         if not known:
             raise DataError(f"{path}: holds no log that can be read here.")
         return known
@@ -115,9 +130,9 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _reader(files: Sequence[Path]) -> Any:
+def _reader(files: Sequence[Path], reads: _Reads) -> Any:
     for reader in READERS.values():
-        if any(reader.reads(file) for file in files):
+        if any(reads(reader, file) for file in files):
             return reader
     for file in files:
         if file.suffix == ".jsonl":
@@ -128,11 +143,11 @@ def _reader(files: Sequence[Path]) -> Any:
     )
 
 
-def _own(files: Sequence[Path], reader: Any) -> Sequence[Path]:
+def _own(files: Sequence[Path], reader: Any, reads: _Reads) -> Sequence[Path]:
     """The files that the reader reads; a batch's table of right answers is of any kind."""
-    if reader in (mapped, openai_batch):
+    if len(files) == 1 or reader in (mapped, openai_batch):
         return files
-    return [file for file in files if reader.reads(file)] or files
+    return [file for file in files if reads(reader, file)] or files
 
 
 def _write_records(log: Log, folder: Path, model: str) -> _Found:
@@ -179,6 +194,7 @@ def make_record(
     prompt = "\n".join(text for _, text in logged.prompt)
     readout = "parse" if logged.scores is None else "logprob"
     labels = choices.labels_of(prompt, options)
+    failed = logged.error is not None
     answer = answer_of(
         logged.reply,
         logged.scores,
@@ -186,16 +202,15 @@ def make_record(
         readout=readout,  # type: ignore[arg-type]
         options=options,
         labels=labels,
-        failed=logged.error is not None,
+        failed=failed,
     )
     repeat = repeats[item]
     repeats[item] += 1
     order = list(range(len(options)))
-    failed = logged.error is not None
     content = f"{model}\0{prompt}\0{digest}\0{options}\0{repeat}"
     rare = {"reasoning": logged.reasoning, "alias": answer.alias}
     return {
-        "id": f"{item}/{PROMPT}/{readout}/{'.'.join(map(str, order))}/{repeat}",
+        "id": record_id(item, PROMPT, readout, order, repeat),
         "key": hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:32],
         "item": item,
         "image_id": logged.image_id or logged.name,
@@ -206,7 +221,7 @@ def make_record(
         "plugin": log.program,
         "model": model,
         "prompt": PROMPT,
-        "prompt_sha256": hashlib.sha256(PROMPT.encode()).hexdigest(),
+        "prompt_sha256": _PROMPT_SHA256,
         "readout": readout,
         "options": list(options),
         "labels": list(labels),

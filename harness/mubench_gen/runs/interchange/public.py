@@ -88,7 +88,6 @@ def _places(run: Run) -> Iterator[str]:
         yield str(settings.get(name) or "")
     for names in (manifest.get("named") or {}).values():
         yield from names
-    yield str((manifest.get("imported") or {}).get("path", ""))
     yield read_shown_images(run.dir).get("folder", "")
     for place in (run.dir, Path.home()):
         yield str(place)

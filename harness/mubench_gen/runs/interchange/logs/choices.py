@@ -8,12 +8,12 @@ import binascii
 import json
 import re
 from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 from typing import Any
 
 from mubench_gen.parser.label_styles import make_labels
 from mubench_gen.runs.interchange.logs.log import NotAskedHere
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _NO_OPTIONS = "without options"
 _NAMES = ("choices", "options", "candidates", "endings")
 _QUESTIONS = ("question", "query", "problem", "input", "text")
@@ -28,7 +28,7 @@ def options_of(doc: Mapping[str, Any], prompt: str = "") -> tuple[str, ...]:
     for name in _NAMES:
         if doc.get(name) not in (None, "", [], {}):
             return _several(doc[name])
-    lettered = [doc[letter] for letter in LETTERS if _is_given(doc.get(letter))]
+    lettered = [doc[letter] for letter in ascii_uppercase if _is_given(doc.get(letter))]
     if len(lettered) > 1 and _is_given(doc.get("A")):
         return tuple(str(one) for one in lettered)
     listed = listed_options(prompt)
@@ -112,8 +112,8 @@ def _index(answer: Any, options: Sequence[str]) -> int | None:
     if folded.count(text.casefold()) == 1:
         return folded.index(text.casefold())
     letter = text.strip("()[].:").upper()
-    if len(letter) == 1 and letter in LETTERS[: len(options)]:
-        return LETTERS.index(letter)
+    if len(letter) == 1 and letter in ascii_uppercase[: len(options)]:
+        return ascii_uppercase.index(letter)
     return int(text) if text.isdecimal() and int(text) < len(options) else None
 
 

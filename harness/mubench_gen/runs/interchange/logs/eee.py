@@ -9,7 +9,14 @@ from typing import Any
 
 from mubench_gen.errors import DataError
 from mubench_gen.runs.interchange.logs import choices
-from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, NotAskedHere, TheirVerdict, entry
+from mubench_gen.runs.interchange.logs.log import (
+    Log,
+    LoggedItem,
+    NotAskedHere,
+    TheirVerdict,
+    entry,
+    usage_of,
+)
 from mubench_gen.runs.interchange.logs.rows import document, first_object, json_lines
 
 
@@ -57,7 +64,6 @@ def _item(row: Mapping[str, Any], ours: bool) -> LoggedItem:
     given, meta = row["input"], row.get("metadata") or {}
     options = choices.options_of({"choices": given.get("choices")}, given["raw"])
     output, read = row["output"], row["answer_attribution"]
-    usage = row.get("token_usage") or {}
     latency = (row.get("performance") or {}).get("latency_ms")
     return LoggedItem(
         name=str(row["sample_id"]),
@@ -75,15 +81,7 @@ def _item(row: Mapping[str, Any], ours: bool) -> LoggedItem:
         dataset=str(meta.get("dataset") or row["evaluation_name"]),
         task=str(row["evaluation_name"]),
         meta=dict(meta),
-        usage={
-            ours: usage[theirs]
-            for theirs, ours in (
-                ("input_tokens", "prompt_tokens"),
-                ("output_tokens", "completion_tokens"),
-            )
-            if theirs in usage
-        }
-        or None,
+        usage=usage_of(row.get("token_usage") or {}),
         seconds=None if latency is None else latency / 1000,
         reasoning=next(iter(output.get("reasoning_trace") or ()), None),
         error=row.get("error"),

@@ -11,7 +11,14 @@ from typing import Any
 
 from mubench_gen.errors import DataError, MissingExtraError
 from mubench_gen.runs.interchange.logs import choices
-from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, NotAskedHere, TheirVerdict, entry
+from mubench_gen.runs.interchange.logs.log import (
+    Log,
+    LoggedItem,
+    NotAskedHere,
+    TheirVerdict,
+    entry,
+    usage_of,
+)
 from mubench_gen.runs.interchange.logs.rows import document, whole_texts
 
 _ATTACHED = "attachment://"
@@ -148,7 +155,7 @@ def _item(sample: Mapping[str, Any], about: Mapping[str, Any]) -> LoggedItem:
         finish_reason={"max_tokens": "length"}.get(
             *(2 * [str(answers[0].get("stop_reason", "stop"))]) if answers else ("", "")
         ),
-        usage=_usage(output.get("usage") or {}),
+        usage=usage_of(output.get("usage") or {}),
         seconds=output.get("time"),
         error=None if error is None else str(error.get("message", error)),
     )
@@ -204,9 +211,3 @@ def _verdict(scores: Mapping[str, Any]) -> TheirVerdict:
         )
         return TheirVerdict(right, score.get("answer") or None)
     return TheirVerdict(None)
-
-
-def _usage(usage: Mapping[str, Any]) -> dict[str, int] | None:
-    names = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
-    found = {ours: usage[theirs] for theirs, ours in names.items() if theirs in usage}
-    return found or None

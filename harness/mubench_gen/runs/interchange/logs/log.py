@@ -93,6 +93,13 @@ class NotAskedHere(Exception):
     """An entry of a log that is no multiple-choice question with one right answer."""
 
 
+def usage_of(counts: Mapping[str, int]) -> dict[str, int] | None:
+    """A record's usage, of what logs count as tokens in and out; None where they count none."""
+    names = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
+    found = {ours: counts[theirs] for theirs, ours in names.items() if theirs in counts}
+    return found or None
+
+
 @contextmanager
 def entry(where: str, left_out: Counter[str]) -> Iterator[None]:
     """Turn what a malformed entry raises into a DataError that says where it stands; count an

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 from mubench_gen.runs.interchange.logs import choices
@@ -13,7 +14,7 @@ from mubench_gen.runs.interchange.logs.rows import first_object, rows_of
 
 _SUFFIXES = (".xlsx", ".tsv", ".json", ".csv")
 _OWN = {"index", "question", "image", "answer", "prediction", "hit", "choice", "log", "category",
-        "split", "hint", "image_sha256", "item", "model", *choices.LETTERS}  # fmt: skip
+        "split", "hint", "image_sha256", "item", "model", *ascii_uppercase}  # fmt: skip
 
 
 def reads(path: Path) -> bool:
