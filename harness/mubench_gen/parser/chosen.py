@@ -9,6 +9,7 @@ from mubench_gen.parser.claims import stance
 from mubench_gen.parser.repeated_options import listed, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict, occurrences
 from mubench_gen.parser.target import NOT, target_at
+from mubench_gen.parser.text import any_in
 
 CHOOSES = (
     "choose", "chose", "select", "selected", "pick", "picked", "go with", "going with", "opt for",
@@ -83,7 +84,7 @@ def chosen(reply: ReplyText) -> Iterator[Verdict]:
 
 def _is_mistaken(low: str, start: int) -> bool:
     before = low[max(0, start - 48) : start]
-    return any(word in before for word in _MISTAKEN_WORDS) and bool(
+    return any_in(_MISTAKEN_WORDS, before) and bool(
         _MISTAKEN.search(low, max(0, start - 48), start)
     )
 

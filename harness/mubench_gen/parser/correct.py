@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.repeated_options import own_text_end
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
+from mubench_gen.parser.text import any_in
 
 _CORRECT = re.compile(
     r"[)\]\"'.:]{0,4}\s{0,3}(?:\([^()\n]{1,80}\)\s{0,3})?"
@@ -56,10 +57,7 @@ def said_correct(reply: ReplyText) -> Iterator[Verdict]:
     behind = floor + 1 if floor else 0
     if not reply.choices.labels.prose.search(reply.text, behind):
         return
-    for word in CORRECT_WORDS:
-        if low.find(word, floor) >= 0:
-            break
-    else:
+    if not any_in(CORRECT_WORDS, low[floor:]):
         return
     for label in reversed(labels_named(reply)[-MANY:]):
         if label.start < behind:
@@ -134,7 +132,7 @@ def _items(low: str, longest: int) -> Iterator[int]:
 
 def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
     """A list that marks each option, only one as right: "A: Incorrect … B: Correct …"."""
-    if "\n" not in reply.low or not any(mark in reply.low for mark in _AGAINST):
+    if "\n" not in reply.low or not any_in(_AGAINST, reply.low):
         return
     right: list[Verdict] = []
     wrong = items = 0

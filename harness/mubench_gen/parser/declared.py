@@ -10,6 +10,7 @@ from mubench_gen.parser.claims import denied_on_line
 from mubench_gen.parser.repeated_options import listed, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict, occurrences
 from mubench_gen.parser.target import NOT, label_at, target_at
+from mubench_gen.parser.text import any_in
 
 # Nouns that an answer is declared with. Each is looked for with str.find, so the list may
 # grow without making a long reply slow.
@@ -64,7 +65,7 @@ def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
             before = low[max(0, start - 48) : start]
             if _is_doubtful(before[-24:]):
                 continue
-            if any(word in before for word in _OTHER_WORDS) and _OTHERS.search(before):
+            if any_in(_OTHER_WORDS, before) and _OTHERS.search(before):
                 continue
             found = _after_noun(reply, noun, end)
             if found is not None and not listed(reply, found):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mubench_gen.parser.claims import stance
 from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.text import any_in
 
 _WORDS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _ORDINAL = re.compile(
@@ -17,7 +18,7 @@ _ORDINAL = re.compile(
 
 def ordinal(reply: ReplyText) -> Iterator[Verdict]:
     """One option is named by its position, and no other."""
-    if not any(noun in reply.low for noun in ("option", "choice", "answer")):
+    if not any_in(("option", "choice", "answer"), reply.low):
         return
     found: dict[int, Verdict] = {}
     for match in _ORDINAL.finditer(reply.low):

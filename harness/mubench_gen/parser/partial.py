@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mubench_gen.parser.option_text import COMMON
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import label_at, skip_fillers
-from mubench_gen.parser.text import lower
+from mubench_gen.parser.text import any_in, lower
 from mubench_gen.parser.tokens import squeezed, tokenize
 
 _CUE = re.compile(
@@ -28,7 +28,7 @@ _APART = 0.25  # how much smaller every other option's share must be
 def partial_text(reply: ReplyText) -> Iterator[Verdict]:
     """The reply, or what it declares, is part of one option's text, or most of its words."""
     at = 0
-    if any(word in reply.low for word in _CUE_WORDS):
+    if any_in(_CUE_WORDS, reply.low):
         for cue in _CUE.finditer(reply.low):
             at = cue.end()
     if at == 0 and label_at(reply, skip_fillers(reply, 0)) is not None:

@@ -16,7 +16,7 @@ from mubench_gen.parser.declared_abroad import ASCII_NOUNS
 from mubench_gen.parser.keys import ARTICLES, text_key
 from mubench_gen.parser.names import SIZE, may_be_epithet
 from mubench_gen.parser.segments import segments
-from mubench_gen.parser.text import fold, strip_markup
+from mubench_gen.parser.text import any_in, fold, strip_markup
 from mubench_gen.parser.tokens import first_tokens, squeezed, words_of
 from mubench_gen.parser.words import normal
 from mubench_gen.types import Answer
@@ -66,7 +66,7 @@ def read_label(reply: str, choices: Choices) -> Answer | None:
         text = text.rstrip()[:-4]
     if text.startswith("<s>"):
         text = f"   {text[3:]}"
-    if not text.isascii() or _any_in(_SIGNS, text) or text.count("%") > 1:
+    if not text.isascii() or any_in(_SIGNS, text) or text.count("%") > 1:
         return None
     shown = strip_markup(text)
     found, rule = _found(shown, choices)
@@ -88,13 +88,9 @@ def _found(text: str, choices: Choices) -> tuple[re.Match[str] | None, str]:
     if found is None or not _BEFORE.search(low, max(0, at - _BACK), at):
         return None, ""
     before = low[: max(0, at - len("correct "))]
-    if _any_in(CHANGE_WORDS, before) or low[at : at + 6] in choices.lowered:
+    if any_in(CHANGE_WORDS, before) or low[at : at + 6] in choices.lowered:
         return None, ""
     return found, "declared_answer"
-
-
-def _any_in(words: tuple[str, ...], text: str) -> bool:
-    return any(map(text.__contains__, words))
 
 
 def _stands(text: str, found: re.Match[str], index: int, rule: str, choices: Choices) -> bool:
@@ -102,9 +98,9 @@ def _stands(text: str, found: re.Match[str], index: int, rule: str, choices: Cho
     rest = text[found.end() :]
     low = rest.lower()
     leads = rule == "leading_label"
-    if _any_in(_CUES, low) or ("so" in low and _SO.search(low)):
+    if any_in(_CUES, low) or ("so" in low and _SO.search(low)):
         return False
-    if _any_in(CORRECT_WORDS, low) and _CAPITAL.search(rest) and _IS.search(low):
+    if any_in(CORRECT_WORDS, low) and _CAPITAL.search(rest) and _IS.search(low):
         return False
     if "\n" in text and _is_list(text.lower(), low):
         return False

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from mubench_gen.parser.choices import Choices
 from mubench_gen.parser.completeness import looks_cut
 from mubench_gen.parser.mentions import mentions
-from mubench_gen.parser.text import lower, strip_markup
+from mubench_gen.parser.text import any_in, lower, strip_markup
 from mubench_gen.parser.tokens import Tokens, tokenize
 from mubench_gen.types import Status
 
@@ -104,7 +104,7 @@ class ReplyText:
         """(start, end, option or -1) of every option's text, in order."""
         if self._mentions is None:
             # Most replies mention no text, so that tokenising them would be wasted.
-            near = any(head in self.low for head in self.choices.heads)
+            near = any_in(self.choices.heads, self.low)
             found = mentions(self.choices, self.tokens, self.text, self.low) if near else []
             self._mentions = found
         return self._mentions

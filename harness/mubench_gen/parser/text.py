@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _MARKS = {
     "。": "\n",  # ends a sentence without a space after it, like a line break
@@ -113,6 +114,11 @@ def lower(text: str) -> str:
     if len(lowered) == len(text):
         return lowered
     return "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+
+
+def any_in(words: Iterable[str], text: str) -> bool:
+    """Whether one of the words is in the text: cheaper than the pattern that needs one of them."""
+    return any(map(text.__contains__, words))
 
 
 def _spaces(found: re.Match[str]) -> str:

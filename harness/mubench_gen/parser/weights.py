@@ -8,7 +8,7 @@ from itertools import islice
 
 from mubench_gen.parser.reply_text import MANY, ReplyText, Verdict
 from mubench_gen.parser.target import label_at, skip_fillers, target_at
-from mubench_gen.parser.text import lower
+from mubench_gen.parser.text import any_in, lower
 from mubench_gen.parser.tokens import tokenize
 
 _NUMBER = re.compile(r":[ ]{0,2}(\d{1,3}(?:\.\d{1,9})?)[ ]?%?(?=\s{0,9}(?:[,;}\n]|$))")
@@ -111,7 +111,7 @@ def _before(reply: ReplyText, left: int, end: int) -> int | None:
 def checked(reply: ReplyText) -> Iterator[Verdict]:
     """The one box that is checked: "[ ] A\n[x] B", "☐ A ☑ B", "✅ B"."""
     text = reply.text
-    if not any(mark in reply.low for mark in _CHECKED):
+    if not any_in(_CHECKED, reply.low):
         return
     found = {}
     for box in islice(_BOX.finditer(text), MANY):
