@@ -226,9 +226,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a data set in μ-Bench's schema: an image and what is asked about it.
+    """One row of a data set in μ-Bench's schema: its images and what is asked about them.
 
-    `key` is unique in the data set ("DATASET/IMAGE_ID", with "#INDEX" where that repeats).
+    `image` is the first of its images and `more_images` are the others, in their order. `key` is unique in the data set ("DATASET/IMAGE_ID", with "#INDEX" where that repeats).
     `captions` maps a question's name to its caption variants (`_0`, `_1`), each a caption
     an option. `meta` holds the row's other columns (stain, modality, licence, …). `boxes`
     and `polygons` mark things in the image, where the data have any.
@@ -244,6 +244,12 @@ class Row:
     meta: Mapping[str, Any]
     boxes: Sequence[Box] = ()
     polygons: Sequence[Polygon] = ()
+    more_images: tuple[Image, ...] = ()
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """All images of the row, in their order: `<image 1>` is the first."""
+        return (self.image, *self.more_images)
 
 
 @dataclass(frozen=True, slots=True)

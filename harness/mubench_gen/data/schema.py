@@ -94,6 +94,7 @@ def to_row(
     where: str,
     repeated: bool,
     regions: Callable[[], Mapping[str, Any]] | None = None,
+    more_images: tuple[Image, ...] = (),
 ) -> Row:
     """The row. `where` names file and row; `repeated`: an earlier row has its key.
 
@@ -123,6 +124,7 @@ def to_row(
         meta=Lazy(_meta, columns),
         boxes=LazyList(boxes_of, cells, where),
         polygons=LazyList(polygons_of, cells, where),
+        more_images=more_images,
     )
 
 
