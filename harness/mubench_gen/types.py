@@ -228,7 +228,8 @@ class Question:
 class Row:
     """One row of a data set in μ-Bench's schema: its images and what is asked about them.
 
-    `image` is the first of its images and `more_images` are the others, in their order. `key` is unique in the data set ("DATASET/IMAGE_ID", with "#INDEX" where that repeats).
+    `image` is the first of its images and `more_images` are the others, in their order. `key` is
+    unique in the data set ("DATASET/IMAGE_ID", with "#INDEX" where that repeats).
     `captions` maps a question's name to its caption variants (`_0`, `_1`), each a caption
     an option. `meta` holds the row's other columns (stain, modality, licence, …). `boxes`
     and `polygons` mark things in the image, where the data have any.

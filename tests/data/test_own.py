@@ -57,7 +57,7 @@ def test_tasks_of_ones_own_come_with_the_data(photos: Path) -> None:
         photos, HEADER + "a.png,Q,x|y,x,colour\nb.jpg,Q,x|y,x,modality\nb.jpg,Q,x|y,y,domain\n"
     )
     dataset = open_dataset(str(out))
-    tasks = tasks_of(load_tasks(beside=dataset.path), dataset, wanted=())
+    tasks = tasks_of(load_tasks(dataset=dataset), dataset, wanted=())
     assert [task.name for task in tasks] == ["colour", "domain", "modality"]
     assert [path.name for path in (out / "tasks").iterdir()] == ["colour.toml"]
 

@@ -65,7 +65,7 @@ def info(
     dataset = open_dataset(
         name, partial=partial, licenses=chosen, checked=partial, outside=allow_outside
     )
-    tasks = [task for task in load_tasks(beside=dataset.path) if count(task, dataset)]
+    tasks = [task for task in load_tasks(dataset=dataset) if count(task, dataset)]
     found = survey(dataset, tasks)
     if as_json:
         print_json(_described(dataset, found))

@@ -103,7 +103,7 @@ def show(
 
     prompt = load_prompt(name, pairs(prompt_set))
     dataset = open_dataset(data, outside=allow_outside)
-    found = tasks_of(load_tasks([task], beside=dataset.path), dataset, wanted=[task])
+    found = tasks_of(load_tasks([task], dataset), dataset, wanted=[task])
     sample = next(islice(samples(found[:1], dataset), item, None), None)
     if sample is None:
         raise SettingError(f"--item {item}: the task {task!r} has fewer questions in {data!r}.")

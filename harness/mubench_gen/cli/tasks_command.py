@@ -103,13 +103,14 @@ def show(name: str, data: str | None, **given: Any) -> None:
     The page is that of `data preview`, of the rows that have the task's question.
     """
     from mubench_gen.cli.preview_view import PreviewOptions, preview_of
+    from mubench_gen.data import open_dataset
     from mubench_gen.errors import SettingError
     from mubench_gen.tasks.task import load_tasks
 
     options = PreviewOptions(**given)
     if data is None and (options.out is not None or options.model is not None):
         raise SettingError("--out and --model are for the page of pictures: give --data too.")
-    found = load_tasks([name], beside=None if data is None else _folder(data))
+    found = load_tasks([name], None if data is None else open_dataset(data, outside=True))
     if len(found) != 1:
         names = ", ".join(task.name for task in found)
         raise SettingError(f"{name!r} is no single task. `tasks show` takes one of: {names}.")
@@ -123,13 +124,6 @@ def show(name: str, data: str | None, **given: Any) -> None:
         _describe(task)
     if data is not None:
         preview_of(data, {}, options, task=task)
-
-
-def _folder(data: str) -> Any:
-    """Where tasks of the data's own may lie."""
-    from mubench_gen.data import open_dataset
-
-    return open_dataset(data, outside=True).path
 
 
 def _describe(task: Task) -> None:
@@ -169,7 +163,7 @@ def _counted(names: Sequence[str], data: str) -> tuple[list[Task], dict[str, _Si
     from mubench_gen.tasks.task import load_tasks
 
     dataset = open_dataset(data, outside=True)  # no image is read
-    tasks = load_tasks(names, beside=dataset.path)
+    tasks = load_tasks(names, dataset)
     found = survey(with_recasts(dataset, tasks), tasks).tasks
     if not names:  # who names tasks is told that there are no questions for them
         tasks = [task for task in tasks if found[task.name].questions]

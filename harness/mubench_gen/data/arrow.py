@@ -18,7 +18,7 @@ from mubench_gen.data.schema import row_name, to_row
 from mubench_gen.errors import DataError
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.storage.digests import files_digest
-from mubench_gen.types import Row
+from mubench_gen.types import Row, Task
 
 _ROWS_AT_ONCE = 256
 _STREAM = b"\xff\xff\xff\xff"
@@ -58,6 +58,7 @@ class ArrowDataset:
         self.name = name
         self.path = path
         self.revision = revision
+        self.tasks: Sequence[Task] = ()
         self._sources = sources
         self._policy = policy
         self._ends = list(accumulate(len(source) for source in sources))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from mubench_gen.types import Row
+from mubench_gen.types import Row, Task
 
 
 class Dataset(Protocol):
@@ -15,6 +15,7 @@ class Dataset(Protocol):
     `digest` identifies the content, `rows_digest` that of the files that hold the rows. `questions`
     counts (data set, question name) pairs. `image_files`: SHA-256 of the files beside the rows that
     hold their images, by name, of all that can be read; None where the images stand in the rows.
+    `tasks`: the definitions that it brings beside those in the folder `tasks/` of its `path`.
     """
 
     @property
@@ -37,6 +38,9 @@ class Dataset(Protocol):
 
     @property
     def questions(self) -> dict[tuple[str, str], int]: ...
+
+    @property
+    def tasks(self) -> Sequence[Task]: ...
 
     def __len__(self) -> int: ...
 

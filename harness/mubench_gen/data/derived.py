@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mubench_gen.data.dataset import Dataset
+from mubench_gen.types import Task
 
 
 class Derived:
@@ -37,3 +38,7 @@ class Derived:
     @property
     def image_files(self) -> Mapping[str, str] | None:
         return self._dataset.image_files
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        return self._dataset.tasks

@@ -6,7 +6,7 @@ import hashlib
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +18,7 @@ from mubench_gen.data.schema import check_row, row_name, to_row
 from mubench_gen.errors import DataError
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.storage.digests import Stamp, stamp_of
-from mubench_gen.types import Image, Row
+from mubench_gen.types import Image, Row, Task
 
 
 class JsonlDataset:
@@ -40,6 +40,7 @@ class JsonlDataset:
         self.name = name
         self.path = path
         self.revision: str | None = None
+        self.tasks: Sequence[Task] = ()
         self.questions: dict[tuple[str, str], int] = Counter()
         self._alike = Alike(path)
         self.images = ImageFiles(path.parent, outside=outside)

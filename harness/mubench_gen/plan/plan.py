@@ -162,9 +162,7 @@ def _planned(
         )
     with waiting(f"Reading the data {settings.data}"):
         dataset = _opened(settings, policy)
-    tasks = tasks_to_ask(
-        load_tasks(settings.tasks, beside=dataset.path), named=bool(settings.tasks)
-    )
+    tasks = tasks_to_ask(load_tasks(settings.tasks, dataset), named=bool(settings.tasks))
     dataset = with_recasts(dataset, tasks)
     tasks = answerable_tasks(spec.kind, tasks_of(tasks, dataset, wanted=settings.tasks))
     _check_boxes_stay(tasks, policy)

@@ -58,9 +58,9 @@ def _tasks(run: Run, _: Plugins) -> tuple[Outcome, str]:
     stored = run.manifest["content"].get("tasks") or {}
     data = None
     with suppress(MubenchError):
-        data = open_dataset(run.manifest["settings"]["data"], partial=True).path
+        data = open_dataset(run.manifest["settings"]["data"], partial=True)
     named = (run.manifest.get("named") or {}).get("tasks") or list(stored)
-    now = {task.name: task.sha256 for task in load_tasks(named, beside=data)}
+    now = {task.name: task.sha256 for task in load_tasks(named, data)}
     return _all_equal(stored, now)
 
 
