@@ -124,7 +124,7 @@ def order(repeats: int) -> None:
             right = (ease < limits).astype(float).reshape(items, -1)
             table = by_image(right, np.arange(items))
             scores = table.means.reshape(models, cells)
-            found = rank_stability(scores, table.influences, seed=seed, draws=600)
+            found = rank_stability(scores, table.influences(), seed=seed, draws=600)
             truth = float(mean_tau(true[None])[0])
             low, high = found.tau_ci95 or (1.0, -1.0)
             held.append(low - 1e-9 <= truth <= high + 1e-9)
@@ -147,7 +147,7 @@ def sweep(repeats: int) -> None:
         band, best, sizes, held, told = [], [], [], [], []
         for seed in range(repeats):
             halves = _swept(limits, images, seed)
-            apart = halves.influences - halves.influences[:, [0]]
+            apart = halves.apart(0)
             error = np.sqrt((apart**2).sum(axis=0))
             limit = max_of_normals(apart, images - 1, seed=seed)
             seen = halves.means - halves.means[0]

@@ -195,7 +195,7 @@ def test_a_comparison_is_clustered_by_two_fields_of_its_items_at_once(
     one, other, both = (compared(fields) for fields in ("slide", "plate", "slide,plate"))
     sizes = [found["differences"][0]["size"] for found in (one, other, both)]
     assert sizes[2] <= min(sizes[:2]) * (1 + 1e-9)
-    assert "Clustered by slide and by plate" in both["notes"]
+    assert "Clustered by slide and plate" in both["notes"]
     assert both["differences"][0]["freedom"] == min(
         found["differences"][0]["freedom"] for found in (one, other)
     )

@@ -175,7 +175,7 @@ def _show_pairs(
         some = any(one.n_excluded for one in rows)
         judged = any(one.verdict for one in rows)
         print_table(
-            ["", "items", f"{found.clustered}s", first, second, "difference", "95 % CI", "p",
+            ["", "items", f"{found.noun}s", first, second, "difference", "95 % CI", "p",
              ADJUSTED[found.adjust], "detectable", *([f"{first} is"] if judged else []),
              *(["left out"] if some else [])],
             [_difference(one, shown, judged=judged, excluded=some) for one in rows],
@@ -215,7 +215,7 @@ def _show_overall(found: Comparison, overall: Sequence[Overall], what: str) -> N
             [
                 "",
                 "items",
-                f"{found.clustered}s",
+                f"{found.noun}s",
                 "Wald statistic",
                 "df",
                 "p",
@@ -307,15 +307,14 @@ def _notes(found: Comparison) -> list[str]:
     if found.overall:
         lines.append(
             "Whether several differ at all: a Wald test with the covariance between "
-            f"{found.clustered}s"
-            + ("; its p is adjusted by Holm." if found.adjust == "maxt" else ".")
+            f"{found.noun}s" + ("; its p is adjusted by Holm." if found.adjust == "maxt" else ".")
         )
     for one in found.metrics.values():
         if not one.differences:
             lines.append(f"No item has a value of {one.chosen.key} in both runs.")
         elif one.left_out:
             lines.append(
-                f"Left out, with too few {found.clustered}s for {one.chosen.key}: "
+                f"Left out, with too few {found.noun}s for {one.chosen.key}: "
                 f"{', '.join(one.left_out)}."
             )
     lines.append(f"Random signs: {found.draws:,} sets, seed {found.seed}.")
@@ -346,7 +345,7 @@ def _cautions(found: Comparison) -> list[str]:
         names = ["all rows"]
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return [
-        f"To be read with care, few {found.clustered}s or one of much weight: "
+        f"To be read with care, few {found.noun}s or one of much weight: "
         f"{', '.join(names[:_MOST_NAMED])}{more}."
     ]
 

@@ -19,7 +19,7 @@ from mubench_gen.compare.differences import Group as Part
 from mubench_gen.compare.groups import model_of, side_values
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.estimand import estimand
+from mubench_gen.scores.estimand import estimands
 from mubench_gen.scores.estimate import share_estimate
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metadata import ABSENT, MODEL, check_facts, fact_of
@@ -117,7 +117,7 @@ def group_runs(
     values = side_values(reading, spans, found.wanted, by_id=found.by_id)
     wanted = found.wanted & ~np.isnan(values).any(axis=1)
     parts = [one for one in _parts(reading, wanted) if len(one.items)]
-    images, chance = reading.images(), _chance(reading)
+    images, chance = reading.clusters.codes, _chance(reading)
     return Grouping(
         fact=fact.removeprefix(MODEL),
         groups=groups,
@@ -187,17 +187,18 @@ def _chance(reading: Reading) -> Values:
 
 
 def _score(group: str, part: Part, values: Values, images: Codes, chance: Values) -> GroupScore:
-    found, level = share_estimate(estimand(values, images)), float(chance.mean())
+    found, *also = estimands(values, images)
+    known, level = share_estimate(found, also=also), float(chance.mean())
     return GroupScore(
         group=group,
         part=part.part,
         name=part.name,
         n=len(values),
-        images=found.clusters,
-        accuracy=found.value,
-        ci95=found.ci95,
+        images=known.clusters,
+        accuracy=known.value,
+        ci95=known.ci95,
         chance=level,
-        above_chance=found.ci95[0] > level,
+        above_chance=known.ci95[0] > level,
     )
 
 

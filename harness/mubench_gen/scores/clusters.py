@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mubench_gen.console.notes import note
 from mubench_gen.errors import SettingError
 from mubench_gen.scores.interval import estimand_of_shares
 from mubench_gen.scores.metadata import ABSENT, value_of
@@ -84,15 +83,6 @@ class Clustering:
             return image_of(record)
         self.check.add(record)
         return cluster_of(record, self._of_tasks.get(record["task"], self.fields[0]))
-
-    def tell_first_alone(self, what: str) -> None:
-        """Say that `what` is clustered by the first of two fields alone."""
-        if len(self.fields) > 1:
-            note(f"{what} takes one field of --cluster: it is clustered by {self.by} alone.")
-
-    def second(self, record: Record) -> str | None:
-        """The cluster of a record by the second field; None without one."""
-        return cluster_of(record, self.fields[1]) if len(self.fields) > 1 else None
 
     def __call__(self, record: Record) -> tuple[int, ...]:
         if self._by_image:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mubench_gen.scores.crossing import crossed_variance
 from mubench_gen.scores.estimand import Estimand, Precision
 from mubench_gen.scores.quantile import student, student_p, wilson
 
@@ -89,18 +90,16 @@ def mean_estimate(
 
 
 def crossed(found: Estimand, also: Sequence[Estimand] = ()) -> Precision:
-    """The precision by two clusterings at once: V₁ + V₂ − V₁₂ (Cameron, Gelbach & Miller 2011).
+    """The precision by two clusterings at once, as `crossing.py` explains.
 
     `also` has the second clustering and the intersection; empty: there is one clustering.
-    The variance is no less than either's own, the degrees of freedom are the fewer.
+    The degrees of freedom are the fewer.
     """
     first = found.precision()
     if not also:
         return first
     second, both = (one.precision() for one in also)
-    variance = max(
-        first.variance + second.variance - both.variance, first.variance, second.variance
-    )
+    variance = crossed_variance(first.variance, second.variance, both.variance)
     freedom = min(first.freedom, second.freedom)
     robust = min(first.robust_freedom, second.robust_freedom)
     if not variance:

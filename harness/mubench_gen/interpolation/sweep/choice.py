@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from mubench_gen.scores.crossing import crossed_rows, fewest, ways_of
 from mubench_gen.scores.joint import max_of_normals
 
 Floats = npt.NDArray[np.float64]
@@ -21,17 +23,27 @@ class Halves:
     """The items in-domain and of the rest, summed by image.
 
     sums: (2, images, α); sizes: (2, images), in items. The mean of an α weights both halves the
-    same, whatever their numbers of items.
+    same, whatever their numbers of items. Of two clusterings this is by the first, and `also` by
+    the second and by both.
     """
 
     sums: Floats
     sizes: Floats
+    also: tuple[Halves, ...] = ()
 
     @classmethod
     def of(
         cls, values: Floats, images: npt.NDArray[np.int64], inside: Mask, outside: Mask
     ) -> Halves:
-        """From values (items, α); the masks are of the items of each half."""
+        """From values (items, α); the masks are of the items of each half, `images` as in
+        `crossing.ways_of`."""
+        first, *also = (cls._by(values, way, inside, outside) for way in ways_of(images))
+        return replace(first, also=tuple(also))
+
+    @classmethod
+    def _by(
+        cls, values: Floats, images: npt.NDArray[np.int64], inside: Mask, outside: Mask
+    ) -> Self:
         both = inside | outside
         _, image = np.unique(images[both], return_inverse=True)
         count = int(image.max()) + 1
@@ -51,8 +63,17 @@ class Halves:
         return found
 
     @property
-    def influences(self) -> Floats:
-        """What each image adds to the means, (images, α), scaled like a standard error."""
+    def freedom(self) -> int:
+        """The degrees of freedom of a variance: the images, or the fewer of two, less 1."""
+        return fewest([half.sums[0] for half in (self, *self.also)]) - 1
+
+    def apart(self, end: int) -> Floats:
+        """What each image adds to the differences from one α's mean, (images, α), scaled like a
+        standard error; of two clusterings as rows of `crossing.crossed_rows`."""
+        each = [half._influences() for half in (self, *self.also)]
+        return crossed_rows([one - one[:, [end]] for one in each])
+
+    def _influences(self) -> Floats:
         shares = self.sums.sum(axis=1, keepdims=True) / self.sizes.sum(axis=1)[:, None, None]
         each = self.sums - self.sizes[:, :, None] * shares
         images = self.sizes.shape[1]
@@ -77,7 +98,8 @@ class CrossFitted:
 def cross_fitted(halves: Halves, *, seed: int, repeats: int = REPEATS) -> CrossFitted | None:
     """Choose by the mean on all folds of images but one, for each fold (Stone 1974).
 
-    None if some images alone hold a half of the items, so that others cannot choose.
+    None if some images alone hold a half of the items, so that others cannot choose. Of two
+    clusterings the folds are of the first: items in two folds may share a cluster of the second.
     """
     _, images, alphas = halves.sums.shape
     folds = min(FOLDS, images)
@@ -106,9 +128,9 @@ def gain_over(
     The interval is as wide as that of a band that holds the gains of all α at once, at those
     that were chosen, so that it allows for the choice.
     """
-    apart = halves.influences - halves.influences[:, [end]]
+    apart = halves.apart(end)
     spread = np.sqrt(float(found.chosen @ (apart**2).sum(axis=0)))
-    half = spread * max_of_normals(apart, len(apart) - 1, seed=seed)
+    half = spread * max_of_normals(apart, halves.freedom, seed=seed)
     gain = found.mean - float(halves.means[end])
     return gain, (max(-1.0, gain - half), min(1.0, gain + half))
 
@@ -119,16 +141,14 @@ def equally_good(halves: Halves, *, seed: int) -> list[int]:
     Multiple comparisons with the best (Hsu 1984): an α is left out if another is above it by
     more than the largest such difference by chance, were it the best.
     """
-    means, influences = halves.means, halves.influences
-    freedom = len(influences) - 1
-    kept = []
+    means, kept = halves.means, list[int]()
     for place in range(len(means)):
-        apart = influences - influences[:, [place]]
+        apart = halves.apart(place)
         error = np.sqrt((apart**2).sum(axis=0))
         above = np.round(means - means[place], 12)
         sure = (error < _NONE) & (above > 0)
         noisy = error >= _NONE
-        limit = max_of_normals(apart[:, noisy], freedom, seed=seed, two_sided=False)
+        limit = max_of_normals(apart[:, noisy], halves.freedom, seed=seed, two_sided=False)
         if not sure.any() and not (above[noisy] > limit * error[noisy]).any():
             kept.append(place)
     return kept
