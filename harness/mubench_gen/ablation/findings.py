@@ -84,12 +84,16 @@ class ModelFindings:
 @dataclass(frozen=True, slots=True)
 class Findings:
     """All models' results; for several models also effects with the model as a factor, and
-    whether the order of the models depends on the prompt."""
+    whether the order of the models depends on the prompt. clustered: what the items are clustered
+    by; noun: what one cluster is called."""
 
     models: tuple[ModelFindings, ...]
     together: Decomposition | None
     ranks: RankStability | None
     ranks_by_prompt: RankStability | None
+    clustered: str
+    noun: str
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -111,18 +115,26 @@ def find(
         for one, name, run in zip(answers, names, runs, strict=True)
     )
     joint = _joint(answers) if len(answers) > 1 else None
+    found = _findings(models, answers)
     if joint is None:
-        return Findings(models, None, None, None)
+        return found
     factors = [(MODEL, tuple(names)), *((f.name, f.levels) for f in grid.factors)]
     shape = (len(answers), len(grid.cells))
     influences = joint.influences(seed).reshape(-1, *shape)
     ranks, by_prompt = _ranks(joint.means.reshape(shape), influences, grid, seed)
-    return Findings(
-        models=models,
+    return replace(
+        found,
         together=decompose(joint, factors, adjust=adjust, seed=seed),
         ranks=ranks,
         ranks_by_prompt=by_prompt,
     )
+
+
+def _findings(models: Sequence[ModelFindings], answers: Sequence[Answers]) -> Findings:
+    """Each model's results alone."""
+    clusters = answers[0].clusters
+    notes = tuple(clusters.notes)
+    return Findings(tuple(models), None, None, None, clusters.by, clusters.noun, notes)
 
 
 def find_estimated(
@@ -151,13 +163,14 @@ def find_estimated(
             whole.drawn, factors, items=len(wanted), images=one.clusters.count, seed=seed
         )
         models.append(replace(plain, estimated=estimated(whole, one, len(wanted)), effects=effects))
+    found = _findings(models, answers)
     if len(models) < 2 or len(drawn) < len(models):
-        return Findings(tuple(models), None, None, None)
+        return found
     together = np.stack(drawn, axis=1)
     apart = (together - together.mean(axis=0)) / np.sqrt(len(together) - 1)
     ranks, by_prompt = _ranks(together.mean(axis=0), apart, grid, seed)
-    return Findings(
-        models=tuple(models),
+    return replace(
+        found,
         together=decompose_drawn(
             together.reshape(len(together), -1),
             [(MODEL, tuple(names)), *factors],

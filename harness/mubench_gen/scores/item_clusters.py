@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.errors import SettingError
-from mubench_gen.scores.clusters import IMAGE, Clustering, cluster_of
+from mubench_gen.scores.clusters import IMAGE, OF_RECORDS, Clustering, cluster_of
 from mubench_gen.scores.crossing import ways_of
 from mubench_gen.storage.records import Record
 
@@ -94,6 +94,12 @@ def clusters_of_items(clustering: Clustering) -> list[OfItems]:
     first, *others = clustering.fields
     by_first = OfItems(first, clustering.by, clustering.name)
     return [by_first, *(OfItems(one, one, partial(cluster_of, field=one)) for one in others)]
+
+
+def check_of_items(fields: Sequence[str]) -> None:
+    """Raise SettingError if each of these fields differs between the records of an item."""
+    if fields and all(field in OF_RECORDS for field in fields):
+        raise of_records(fields[0])
 
 
 def of_records(field: str) -> SettingError:

@@ -15,7 +15,7 @@ from mubench_gen.errors import UsageError
 from mubench_gen.plugins.extension import Metric
 from mubench_gen.plugins.offered import names_file
 from mubench_gen.scores.breakdown import value_order
-from mubench_gen.scores.clusters import Clustering
+from mubench_gen.scores.clusters import IMAGE, Clustering
 from mubench_gen.scores.estimand import estimands
 from mubench_gen.scores.estimate import mean_estimate, share_estimate
 from mubench_gen.scores.metadata import value_of
@@ -49,10 +49,14 @@ Groups = Mapping[str, Mapping[str, MetricScore]]  # part → name → score
 
 @dataclass(frozen=True, slots=True)
 class MetricScores:
-    """A metric on a run: pooled, by task, data set, prompt, read-out, and by fields."""
+    """A metric on a run: pooled, by task, data set, prompt, read-out, and by fields.
+
+    clustered: what its intervals are clustered by, in words.
+    """
 
     chosen: ChosenMetric
     groups: Groups
+    clustered: str = IMAGE
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON, without parts whose only group has all items."""
@@ -125,7 +129,9 @@ def measure(
     at = {part: np.array(place, np.int64) for part, place in places.items()}
     return {
         metric.key: MetricScores(
-            metric, _grouped(metric.metric, np.array(column, np.float64), image, codes, at)
+            metric,
+            _grouped(metric.metric, np.array(column, np.float64), image, codes, at),
+            clustering.words,
         )
         for metric, column in zip(metrics, columns, strict=True)
     }

@@ -135,9 +135,9 @@ class CircularTally:
         self._cells = CellTable(2)  # by image and position: items, right
         self._positions: dict[tuple[int, int], int] = {}  # number of options and position → code
 
-    def add(self, record: Mapping[str, Any], image: str) -> None:
+    def add(self, record: Mapping[str, Any], cluster: int) -> None:
         place, choice = record["gold"], record["choice"]
-        key, cluster = hashed(_without_order(record["id"])), hashed(image)
+        key = hashed(_without_order(record["id"]))
         name = hashed(record["id"].rsplit("/", 4)[0])
         options = len(record["options"])
         kind = self._kinds.setdefault((options, movable(_as_given(record))), len(self._kinds))
