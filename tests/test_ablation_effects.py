@@ -270,3 +270,7 @@ def test_the_interactions_of_pairs_are_no_more_than_all_interactions() -> None:
         *singles, whole = (effect.share for effect in found.effects)
         if whole is not None:
             assert sum(share or 0 for share in singles[3:]) <= whole + 1e-9
+        assert all(effect.spread <= found.spread + 1e-9 for effect in found.effects)
+        *_, one, two, three, every = (effect.spread**2 for effect in found.effects)
+        assert one + two + three <= every + 1e-9
+        assert (whole is None) == (found.spread == 0)

@@ -104,8 +104,8 @@ def decompose(
     sound, true = np.maximum(observed - added, 0), np.maximum(drawn - 2 * added, 0)
     sources = _sources(names)
     parts = _parts(names, sources)
-    sound, true = (_within_whole(squares, len(names)) for squares in (sound[None], true))
-    sound = sound[0]
+    sound, true = (_within_whole(squares, len(names), parts) for squares in (sound[None], true))
+    sound = sound[0] * (sound[0, 0] > _NONE)
     effects = tuple(
         _effect(source, at, observed, sound, true, parts, len(means))
         for at, source in enumerate(sources, start=1)
@@ -244,16 +244,24 @@ def _parts(names: Sequence[str], sources: Sequence[tuple[str, ...]]) -> npt.NDAr
     return np.array([*range(1, len(names) + 1), *interactions], np.int64)
 
 
-def _within_whole(squares: Floats, factors: int) -> Floats:
-    """Sums of squares whose pairs of factors are no more, together, than all interactions.
+def _within_whole(squares: Floats, factors: int, parts: npt.NDArray[np.int64]) -> Floats:
+    """Sums of squares that are no more, together, than their whole: pairs of factors than all
+    interactions, and the `parts` of the total than that.
 
     Where each is corrected for sampling and not below 0, they could be.
     """
     found = squares.copy()
     pairs, whole = found[:, factors + 1 : -1], found[:, -1]
-    total = pairs.sum(axis=1)
-    shrink = np.divide(whole, total, out=np.ones(len(found)), where=total > whole)
-    found[:, factors + 1 : -1] = pairs * shrink[:, None]
+    found[:, factors + 1 : -1] = pairs * _shrink(pairs.sum(axis=1), whole)[:, None]
+    # A draw without any variance has shares all the same.
+    whole = np.where(found[:, 0] > _NONE, found[:, 0], np.inf)
+    found[:, 1:] *= _shrink(found[:, parts].sum(axis=1), whole)[:, None]
+    return found
+
+
+def _shrink(sums: Floats, wholes: Floats) -> Floats:
+    """By what to multiply parts that are more than their whole."""
+    found: Floats = np.divide(wholes, sums, out=np.ones(len(sums)), where=sums > wholes)
     return found
 
 

@@ -84,7 +84,9 @@ _FEW = ("--all-pairs", "--group", "--by", "--intersection", "--margin", "--clust
 @cluster_option
 @adjust_option
 @margin_option
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of random signs. [0]")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, help="Seed of all that is drawn. [0]"
+)
 @plan_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
@@ -317,7 +319,7 @@ def _notes(found: Comparison) -> list[str]:
                 f"Left out, with too few {found.noun}s for {one.chosen.key}: "
                 f"{', '.join(one.left_out)}."
             )
-    lines.append(f"Random signs: {found.draws:,} sets, seed {found.seed}.")
+    lines.append(f"Draws: {found.draws:,}, seed {found.seed}.")
     return [printable(line) for line in lines]
 
 

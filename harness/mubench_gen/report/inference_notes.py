@@ -75,9 +75,10 @@ def _clusters(scores: Scores) -> Iterator[str]:
     pooled = scores.pooled
     by = scores.clustered_by
     if by != IMAGE or (pooled.worth is not None and pooled.worth < 0.95 * pooled.clusters):
+        many = "" if len(scores.clustered) > 1 else f"{pooled.clusters:,} clusters, "
         yield (
-            f"The intervals are clustered by {by}: {pooled.clusters:,} clusters, worth "
-            f"{_worth(pooled)} of equal weight."
+            f"The intervals are clustered by {by}: {many}worth {_worth(pooled)} clusters of equal "
+            "weight."
         )
     if pooled.cautions:
         yield f"Caution: the interval of all items may not hold: {'; '.join(pooled.cautions)}."

@@ -141,9 +141,10 @@ class ClusterCheck:
     def done(self) -> None:
         """Raise SettingError for a field that no record had."""
         if self._seen and self._missing:
+            field = self._missing[0]
             raise SettingError(
-                f"{self._by} {self._missing[0]}: no item has a value of such a field. "
-                + did_you_mean(self._missing[0], {*self._known, *OF_THE_RUN})
+                f"{self._by} {field}: no item has a value of such a field. "
+                + did_you_mean(field, {*self._known, *OF_THE_RUN} - {field})
             )
 
 
