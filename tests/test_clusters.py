@@ -124,7 +124,7 @@ def test_every_command_takes_the_flag_and_says_which_fields_there_are(
     assert compared.code == 0, compared.err
     document = json.loads(compared.out)
     assert document["differences"][0]["images"] == 3
-    assert "Clustered by slide" in document["notes"]
+    assert document["clustered"] == "slide"
     assert document["differences"][0]["cautions"][0].endswith("equally heavy slides")
     told = here("compare", run, other, "--intersection", "--cluster", "slide").out
     assert "slides" in told
@@ -192,7 +192,7 @@ def test_a_comparison_is_clustered_by_two_fields_of_its_items_at_once(
     one, other, both = (compared(fields) for fields in ("slide", "plate", "slide,plate"))
     sizes = [found["differences"][0]["size"] for found in (one, other, both)]
     assert sizes[2] <= min(sizes[:2]) * (1 + 1e-9)
-    assert "Clustered by slide and plate" in both["notes"]
+    assert both["clustered"] == "slide and plate"
     assert both["differences"][0]["freedom"] == min(
         found["differences"][0]["freedom"] for found in (one, other)
     )

@@ -111,7 +111,7 @@ def decompose(
         for at, source in enumerate(sources, start=1)
     )
     leveled = tuple(
-        _with_levels(effect, place, levels, means, influences, shape, table.freedom)
+        _with_levels(effect, place, levels, table, shape)
         for place, (effect, (_, levels)) in enumerate(zip(effects, varied, strict=False))
     )
     chances = _tested(table, shape, len(sources), seed=seed)
@@ -293,16 +293,14 @@ def _with_levels(
     effect: Effect,
     place: int,
     levels: Sequence[str],
-    means: Floats,
-    influences: Floats,
+    table: ByImage,
     shape: Sequence[int],
-    freedom: int,
 ) -> Effect:
     others = tuple(axis for axis in range(1, len(shape) + 1) if axis != place + 1)
-    accuracy = means.reshape(1, *shape).mean(axis=others)[0]
-    each = influences.reshape(-1, *shape).mean(axis=others)
-    each = each - each.mean(axis=1, keepdims=True)
-    half = student(0.95, freedom) * np.sqrt((each**2).sum(axis=0))
+    accuracy = table.means.reshape(1, *shape).mean(axis=others)[0]
+    each = table.values.reshape(-1, *shape).mean(axis=others)
+    known = [table.precision(one) for one in (each - each.mean(axis=1, keepdims=True)).T]
+    half = [student(0.95, one.robust_freedom) * one.error for one in known]
     effects = accuracy - accuracy.mean()
     found = tuple(
         Level(level, float(mean), float(moved), (float(moved - wide), float(moved + wide)))

@@ -133,7 +133,7 @@ def find(
 def _findings(models: Sequence[ModelFindings], answers: Sequence[Answers]) -> Findings:
     """Each model's results alone."""
     clusters = answers[0].clusters
-    notes = tuple(clusters.notes)
+    notes = (*clusters.notes, *clusters.cautions)
     return Findings(tuple(models), None, None, None, clusters.by, clusters.noun, notes)
 
 

@@ -19,13 +19,14 @@ def replicates(table: ByImage, *, seed: int, draws: int) -> list[Floats]:
     bootstrap has the variance (Owen 2007), draws from the normal limit.
     """
     generator = np.random.default_rng([seed, 1])
-    rows = table.influences() if table.also else table.sums
+    crossed = len(table.ways) > 1
+    rows = table.influences() if crossed else table.sums
     groups, cells = rows.shape
     at_once = max(1, min(draws, _CHUNK // max(groups, cells)))
     found = []
     for begin in range(0, draws, at_once):
         now = min(at_once, draws - begin)
-        if table.also:
+        if crossed:
             found.append(table.means + generator.normal(size=(now, groups)) @ rows)
             continue
         times = generator.multinomial(groups, np.full(groups, 1 / groups), size=now)

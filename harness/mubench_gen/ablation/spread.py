@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.scores.crossing import crossed_rows, fewest, ways_of
-from mubench_gen.scores.estimand import estimand_of_sums
-from mubench_gen.scores.estimate import share_estimate
+from mubench_gen.scores.crossing import crossed_rows, ways_of
+from mubench_gen.scores.estimand import Precision, estimand, estimand_of_sums
+from mubench_gen.scores.estimate import crossed, share_estimate
 from mubench_gen.scores.joint import in_blocks
 
 Floats = npt.NDArray[np.float64]
@@ -19,24 +20,43 @@ SPLITS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class ByImage:
-    """Complete items summed by image, or what else they are drawn by: `sums` and `squares`, of the
-    values and of their squares, (images, cells); `sizes` (images,) in items.
-
-    Of two clusterings this is by the first: `also` is by the second and by both, and `pairs`
-    (clusters of both, 2) has the numbers of the first's and the second's clusters.
-    """
+class Summed:
+    """Items summed by image, or by what else they are drawn by: `sums` and `squares`, of the values
+    and of their squares, (images, cells); `sizes` (images,) in items."""
 
     sums: Floats
     sizes: Floats
     squares: Floats
-    also: tuple[ByImage, ...] = ()
-    pairs: Codes | None = None
 
     @property
-    def ways(self) -> tuple[ByImage, ...]:
-        """The table by each clustering."""
-        return (self, *self.also)
+    def influences(self) -> Floats:
+        """Each image's contribution to each cell's mean, bias-reduced (CR2), (images, cells)."""
+        items = self.sizes.sum()
+        weights = self.sizes / items
+        each = (self.sums - weights[:, None] * self.sums.sum(axis=0)) / items
+        kept = np.where(weights < 1, 1 - weights, np.inf)
+        scaled: Floats = each / np.sqrt(kept)[:, None]
+        return scaled
+
+
+@dataclass(frozen=True, slots=True)
+class ByImage:
+    """Complete items: `values` (items, cells), the numbers of their `images`, and sums by those; of
+    two clusterings (`crossing.ways_of`) by the first, by the second and by both."""
+
+    values: Floats
+    images: tuple[Codes, ...]
+    ways: tuple[Summed, ...]
+
+    @property
+    def sums(self) -> Floats:
+        """By image."""
+        return self.ways[0].sums
+
+    @property
+    def sizes(self) -> Floats:
+        """By image."""
+        return self.ways[0].sizes
 
     @property
     def means(self) -> Floats:
@@ -44,31 +64,22 @@ class ByImage:
         means: Floats = self.sums.sum(axis=0) / self.sizes.sum()
         return means
 
-    @property
-    def freedom(self) -> int:
-        """The degrees of freedom of a variance: the clusters, or the fewer of two, less 1."""
-        return fewest([way.sums for way in self.ways]) - 1
-
     def influences(self, seed: int | None = None) -> Floats:
         """Each image's contribution to each cell's mean, (images, cells), for two clusterings as
         rows of `crossing.crossed_rows`; with a seed, of blocks of images (`joint.in_blocks`).
         Sums of their squares and products are the cluster-robust (co)variances of the means."""
-        own = [way._influences() for way in self.ways]
+        own = [way.influences for way in self.ways]
         return crossed_rows(own if seed is None else [in_blocks(one, seed=seed) for one in own])
 
-    def _influences(self) -> Floats:
-        groups = len(self.sizes)
-        each = self.sums - self.sizes[:, None] * self.means
-        scaled: Floats = each / self.sizes.sum() * np.sqrt(groups / max(1, groups - 1))
-        return scaled
+    def precision(self, each: Floats) -> Precision:
+        """How well the mean of a value of each item is known."""
+        first, *also = (estimand(each, codes) for codes in self.images)
+        return crossed(first, also)
 
     def only(self, kept: npt.NDArray[np.bool_], cell: int) -> ByImage:
-        """The images that are kept, and one cell."""
-        if self.pairs is None:
-            columns = self.sums[kept][:, [cell]], self.sizes[kept], self.squares[kept][:, [cell]]
-            return ByImage(*columns)
-        here = kept[self.pairs[:, 0]]
-        return _crossed(self.also[1].only(here, cell), self.pairs[here])
+        """The items of some images, and one cell."""
+        here = kept[self.images[0]]
+        return _by(self.values[here][:, [cell]], [codes[here] for codes in self.images])
 
 
 def by_image(right: Floats, image: Codes) -> ByImage:
@@ -76,28 +87,22 @@ def by_image(right: Floats, image: Codes) -> ByImage:
     `crossing.ways_of`). Raises ValueError without items."""
     if not len(right):
         raise ValueError("no items that every cell answered")
-    first, *others = ways_of(image)
-    codes = others[1] if others else first
-    _, places = np.unique(codes, return_index=True)
-    found = _joined(right, np.ones(len(right)), right**2, codes)
-    return _crossed(found, np.stack([first, others[0]], axis=1)[places]) if others else found
+    return _by(right, ways_of(image))
 
 
-def _crossed(both: ByImage, pairs: Codes) -> ByImage:
-    """The table by two clusterings from that by both, of which `pairs` are the clusters."""
-    first, second = (_joined(both.sums, both.sizes, both.squares, codes) for codes in pairs.T)
-    numbers = np.stack([np.unique(codes, return_inverse=True)[1] for codes in pairs.T], axis=1)
-    return ByImage(first.sums, first.sizes, first.squares, (second, both), numbers)
+def _by(right: Floats, ways: Sequence[Codes]) -> ByImage:
+    numbers = [np.unique(codes, return_inverse=True)[1] for codes in ways]
+    return ByImage(right, tuple(numbers), tuple(_summed(right, codes) for codes in numbers))
 
 
-def _joined(sums: Floats, sizes: Floats, squares: Floats, codes: Codes) -> ByImage:
-    """Rows added up that have the same code, by ascending code."""
+def _summed(right: Floats, codes: Codes) -> Summed:
+    groups = int(codes.max()) + 1
     order = np.argsort(codes, kind="stable")
-    starts = np.unique(codes[order], return_index=True)[1]
-    first, second, third = (
-        np.add.reduceat(each[order], starts, axis=0) for each in (sums, sizes, squares)
-    )
-    return ByImage(first, second, third)
+    starts = np.searchsorted(codes[order], np.arange(groups))
+    sorted_values = right[order]
+    sums: Floats = np.add.reduceat(sorted_values, starts, axis=0)
+    squares: Floats = np.add.reduceat(sorted_values**2, starts, axis=0)
+    return Summed(sums, np.bincount(codes, minlength=groups).astype(np.float64), squares)
 
 
 def complete(values: Floats) -> npt.NDArray[np.bool_]:

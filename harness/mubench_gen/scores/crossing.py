@@ -51,11 +51,6 @@ def crossed_rows(ways: Sequence[Floats]) -> Floats:
     return np.concatenate([ways[0], _root(both - one), _root(other - both)])
 
 
-def fewest(ways: Sequence[Floats]) -> int:
-    """The number of clusters of one clustering, or of that of two which has fewer."""
-    return min(len(way) for way in ways[:2])
-
-
 def _root(matrix: Floats) -> Floats:
     """Rows whose products, summed, are the positive part of a symmetric matrix."""
     values, vectors = np.linalg.eigh(matrix)

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from mubench_gen.errors import SettingError
 from mubench_gen.scores.clusters import IMAGE, OF_RECORDS, Clustering, cluster_of
 from mubench_gen.scores.crossing import ways_of
+from mubench_gen.scores.estimand import estimands
+from mubench_gen.scores.estimate import cautions, weightiest
 from mubench_gen.storage.records import Record
 
 
@@ -79,14 +81,23 @@ class ItemClusters:
         return len(np.unique(ways_of(self.codes)[0]))
 
     @property
+    def cautions(self) -> list[str]:
+        """What to say where the items of few clusters, or of a heavy one, tell little."""
+        if not len(self.codes):
+            return []
+        found, *also = estimands(np.zeros(len(self.codes)), self.codes)
+        heaviest, worth = weightiest(found, also)
+        told = cautions(worth, heaviest, found.clusters, self.noun)
+        return [f"Intervals may hold less often than they say: {'; '.join(told)}"] if told else []
+
+    @property
     def notes(self) -> list[str]:
-        """What to say where that is not the image, or not what was asked for."""
-        told = [] if self.by == IMAGE else [f"Clustered by {self.by}"]
+        """What to say where that is not what was asked for."""
         return [
             f"Clustered by {self.by} alone: an item has several values of {field}, over which its "
             "answers are taken together"
             for field in self.left_out
-        ] or told
+        ]
 
 
 def clusters_of_items(clustering: Clustering) -> list[OfItems]:

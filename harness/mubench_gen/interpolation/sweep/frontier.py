@@ -14,10 +14,15 @@ from mubench_gen.compare.answer_matrix import read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.interpolation.merge.recipe import spelled
-from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
+from mubench_gen.interpolation.sweep.choice import (
+    Halves,
+    apart,
+    cross_fitted,
+    equally_good,
+    gain_over,
+)
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.crossing import crossed_rows, fewest, ways_of
-from mubench_gen.scores.estimand import estimands
+from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.joint import Adjust, max_of_normals
 from mubench_gen.scores.paired import compare_pair, weights_of
 from mubench_gen.scores.quantile import student, student_p
@@ -84,7 +89,8 @@ class ChosenAlpha:
 @dataclass(frozen=True, slots=True)
 class Frontier:
     """The result of a sweep. `beats_both`: the α whose mean is surely above that of both ends:
-    the bands of both gains are above 0. adjust: how bands are made, "maxt" for all α at once.
+    the bands of both gains are above 0. clustered: what by, in words; noun: what one cluster is
+    called. adjust: how bands are made, "maxt" for all α at once.
     """
 
     alphas: tuple[str, ...]
@@ -97,6 +103,7 @@ class Frontier:
     beats_both: tuple[str, ...]
     notes: tuple[str, ...]
     clustered: str
+    noun: str
     adjust: Adjust
     seed: int
 
@@ -153,8 +160,9 @@ def frontier(
         points=tuple(point for part in points for point in part),
         chosen=table.chosen(),
         beats_both=tuple(point.alpha for point in points[2] if _beats_both(point)),
-        notes=(*found.notes, *reading.clusters.notes),
+        notes=(*found.notes, *reading.clusters.notes, *reading.clusters.cautions),
         clustered=reading.clusters.by,
+        noun=reading.clusters.noun,
         adjust=adjust,
         seed=seed,
     )
@@ -246,26 +254,24 @@ class _Table:
             place: compare_pair(values[:, place], values[:, end], images, strata=strata)
             for place in others
         }
-        level = self._level((values - values[:, [end]]).T[others], images, strata, weights)
+        level = self._level((values - values[:, [end]])[:, others], images, strata, weights)
         gains: list[Gain | None] = [None] * len(self.names)
         for place, one in found.items():
             band = one.interval_at(student(1 - level, one.freedom))
             gains[place] = Gain(one.difference, one.ci95, band)
         return gains
 
-    def _level(self, apart: Floats, images: Codes, strata: Mask | None, weights: Floats) -> float:
+    def _level(
+        self, differences: Floats, images: Codes, strata: Mask | None, weights: Floats
+    ) -> float:
         """The two-sided level of each gain's interval, so that all hold at once in 95 %.
 
-        `apart` (gains, items): what each item adds to each gain.
+        `differences` (items, gains): what each item adds to each gain.
         """
         if self.adjust in ("bh", "none"):
             return 0.05
-        if self.adjust == "holm" or len(apart) < 2:
-            return 0.05 / max(1, len(apart))
-        found = [estimands(each, images, weights=weights, strata=strata) for each in apart]
-        ways = [
-            np.stack([one.influences for one in way], axis=1) for way in zip(*found, strict=True)
-        ]
-        freedom = fewest(ways) - 1
-        largest = max_of_normals(crossed_rows(ways), freedom, seed=self.seed)
+        if self.adjust == "holm" or len(differences.T) < 2:
+            return 0.05 / max(1, len(differences.T))
+        rows, freedom = apart(differences, images, weights, strata)
+        largest = max_of_normals(rows, freedom, seed=self.seed)
         return min(0.05, student_p(largest, freedom))
