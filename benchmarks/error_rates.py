@@ -1,6 +1,8 @@
 """How often tests and intervals of several differences err, by simulation.
 
-    python benchmarks/error_rates.py pair|joint|omnibus|margin|order|sweep|tasks|crossed [REPEATS]
+    python benchmarks/error_rates.py PART [REPEATS]
+
+PART is pair, joint, omnibus, margin, order, sweep, tasks, crossed or heavy.
 
 Prints, for each cell of its part, the percentage of data sets in which a test rejects what is
 true (at 5 %), or in which an interval holds the truth (at 95 %). With 400 REPEATS (the default)
@@ -246,11 +248,38 @@ def crossed(repeats: int) -> None:
                   f"{wrong:16.1f}  {overall:4.1f}", flush=True)  # fmt: skip
 
 
+def heavy(repeats: int) -> None:
+    """Four equal cells (or α), a tenth of the images with 50 items and the others with 2."""
+    print("images  correlation  effect held  effect found  band holds  best in set")
+    for images, spread in product((20, 50, 200), (0.3, 0.8)):
+        many = images // 10
+        image = np.repeat(np.arange(images), np.r_[[50] * many, [2] * (images - many)])
+        inside, shape = np.arange(len(image)) % 2 == 0, (len(image), 4)
+        seen = [0] * 4
+        for seed in range(repeats):
+            drawn = np.random.default_rng(seed)
+            ease = 0.5 * (drawn.normal(size=(len(image), 1)) + drawn.normal(size=shape))
+            ease += spread * drawn.normal(size=(images, 4))[image]
+            right = (ease < 0).astype(float)
+            effect = decompose(by_image(right, image), _TWO, seed=seed, draws=2).effects[0]
+            low, high = effect.levels[0].ci95
+            halves = Halves.of(right, image, inside, ~inside)
+            rows, freedom = halves.apart(0)
+            limit = max_of_normals(rows, freedom, seed=seed) * np.sqrt((rows**2).sum(axis=0))
+            apart = np.abs(halves.means - halves.means[0])
+            rates = (low <= 0 <= high, (effect.p or 0) < 0.05, (apart <= limit + 1e-9).all(),
+                     1 in equally_good(halves, seed=seed))  # fmt: skip
+            seen = [total + bool(one) for total, one in zip(seen, rates, strict=True)]
+        held, found, band, best = (100 * total / repeats for total in seen)
+        print(f"{images:6}  {spread**2 / (spread**2 + 0.5):11.2f}  {held:11.1f}  {found:12.1f}  "
+              f"{band:10.1f}  {best:11.1f}", flush=True)  # fmt: skip
+
+
 _TWO = [("a", ("x", "y")), ("b", ("u", "v"))]
 
 PARTS: dict[str, Callable[[int], None]] = {
     "pair": pair, "joint": joint, "omnibus": omnibus, "margin": margin, "order": order,
-    "sweep": sweep, "tasks": tasks, "crossed": crossed,
+    "sweep": sweep, "tasks": tasks, "crossed": crossed, "heavy": heavy,
 }  # fmt: skip
 
 

@@ -135,3 +135,12 @@ def test_a_few_heavy_images_do_not_make_effects_and_sweeps_look_sure() -> None:
     assert best >= 0.93 * 50
     note = ItemClusters(image, "image", "image", ()).cautions[0]
     assert "one image has 37 % of the weight" in note
+
+
+def test_equal_clusters_of_either_field_are_not_called_heavy() -> None:
+    slide, plate = np.arange(24) % 3, np.arange(24) // 3
+    for pair in ([slide, plate], [plate, slide]):
+        codes = np.stack(ways_of(np.stack(pair, axis=1)), axis=1)
+        (told,) = ItemClusters(codes, "slide and plate", "cluster", ()).cautions
+        assert "of the weight" not in told
+        assert "worth only 3.0 equally heavy clusters" in told

@@ -108,9 +108,11 @@ def crossed(found: Estimand, also: Sequence[Estimand] = ()) -> Precision:
 
 
 def weightiest(found: Estimand, also: Sequence[Estimand]) -> tuple[float, float]:
-    """The share of the weight in one cluster of either clustering, and how many it is worth."""
+    """The share of the weight in one cluster of either clustering, of those that weigh more than
+    others; and how many equally heavy clusters the fewer are worth."""
     ways = (found, *also[:1])
-    return max(one.heaviest for one in ways), min(one.worth for one in ways)
+    uneven = [one.heaviest for one in ways if one.heaviest > UNEVEN / one.clusters]
+    return max(uneven, default=found.heaviest), min(one.worth for one in ways)
 
 
 def _rare(share: float, size: float) -> str | None:
