@@ -105,7 +105,7 @@ def command(
     as_json: bool,
     **planned: Any,
 ) -> None:
-    """Compare runs on the same items: paired, clustered by image.
+    """Compare runs on the same items: paired, clustered by image or by --cluster.
 
     A difference is the first minus the second, with its 95 % interval, the p of the test that
     this inverts, p adjusted for many differences, and the smallest difference that would have

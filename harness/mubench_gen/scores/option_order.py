@@ -49,11 +49,11 @@ class Circular:
     with fewer orders than others of equally many options, because the run is unfinished. series:
     of the items each by every prompt, read-out and repeat, which all shares are of.
     accuracy: the mean over orders; consistent: right under every order, with its 95 % interval
-    clustered by image; unmoved: the same option, right or wrong, under every order.
+    clustered; unmoved: the same option, right or wrong, under every order.
     place_bias: the standard deviation of the recalls by position, among items with equally many
     options; place_noise: its approximate expectation if the position had no effect; place_ci95:
     the 95 % interval of what it would be without noise; place_p: of the test that the position
-    has no effect; both clustered by image.
+    has no effect; both clustered.
     """
 
     items: int
