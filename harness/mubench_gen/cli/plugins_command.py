@@ -69,22 +69,29 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
 
     listed = [*Plugins().list(), *_packages()]
     imported = _import_each(listed) if tried else {}
-    # What a plugin registered counts more than what its source mentions.
-    sound = {name: one for name, one in imported.items() if one.error is None}
-    listed = [replace(p, kind=sound[p.name].kind) if p.name in sound else p for p in listed]
+    rows = [_told(p, None if _is_shadowed(p) else imported.get(p.name)) for p in listed]
     if as_json:
         from mubench_gen.cli.tables import print_json
 
-        seen = {name: {"imported": asdict(one)} for name, one in imported.items()}
-        print_json([asdict(p) | seen.get(p.name, {}) for p in listed])
+        print_json([asdict(p) | ({"imported": asdict(one)} if one else {}) for p, one in rows])
         return
-    cells = [
-        (p.name, p.kind, p.distribution, p.version, _state(p, imported.get(p.name))) for p in listed
-    ]
+    cells = [(p.name, p.kind, p.distribution, p.version, _state(p, one)) for p, one in rows]
     # In lines on a terminal too: what is wrong with a plugin may take a sentence.
     columns = ("plugin", "kind", "distribution", "version", "state")
     for number, line in enumerate(plain(Sheet(columns, [[Line(row) for row in cells]]))):
         say(mark=line, bold=number == 0)
+
+
+def _told(plugin: Listed, one: Imported | None) -> tuple[Listed, Imported | None]:
+    """A plugin with what its import showed: what it registered counts more than its source."""
+    if one is None or one.error is not None:
+        return plugin, one
+    return replace(plugin, kind=one.kind), one
+
+
+def _is_shadowed(plugin: Listed) -> bool:
+    """Whether its name means another plugin, or none."""
+    return plugin.state.startswith("shadowed")
 
 
 def _state(plugin: Listed, imported: Imported | None) -> str:

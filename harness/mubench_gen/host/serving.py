@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from mubench_gen.errors import (
     EngineFault,
     ImageError,
+    PluginError,
     ReplyError,
     UsageError,
     failure,
@@ -198,6 +199,11 @@ class Serving:
             return
         began = time.perf_counter()
         future = self._opened.model.submit(request)  # type: ignore[attr-defined]
+        if not isinstance(future, Future):
+            raise PluginError(
+                f"{type(self._opened.model).__name__}.submit must return a "
+                f"concurrent.futures.Future, found {future!r:.80}."
+            )
         self._under_way[number] = future
         future.add_done_callback(lambda done: self._finish(number, request, began, done))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import inspect
 import math
 import os
 import traceback
@@ -276,8 +277,11 @@ def _fault(spec: ModelSpec) -> str | None:
             f"not an object of it) or a Checkpoint, found {source!r:.80}"
         )
     for method in _METHODS[family.__name__]:
-        if getattr(source, method) is getattr(family, method):
+        own = getattr(source, method)
+        if own is getattr(family, method):
             return f"the class {source.__name__} must define {method}"
+        if inspect.iscoroutinefunction(own):
+            return f"{source.__name__}.{method} is `async def`; it must be a plain function"
     if not isinstance(source.Options, type) or not issubclass(source.Options, Options):
         return f"{source.__name__}.Options must be a subclass of mubench_gen.Options"
     return None
