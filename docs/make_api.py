@@ -34,12 +34,14 @@ INTRODUCTION = HERE / "api-introduction.md"
 FIRST = "0.1"
 SINCE: dict[str, str] = {
     **dict.fromkeys(("Export", "Metric", "mubench_gen_exports", "mubench_gen_metrics"), "0.2"),
+    **dict.fromkeys(("AsyncModel", "RequestPolicy", "RetryLater", "http_error"), "0.2"),
     "Run.images": "0.2",
 }
 
 SECTIONS = {
     "A model": (
-        "GenerativeModel", "StreamingModel", "ContrastiveModel", "Model", "Options", "Runtime",
+        "GenerativeModel", "AsyncModel", "RequestPolicy", "http_error", "StreamingModel",
+        "ContrastiveModel", "Model", "Options", "Runtime",
         "ModelSpec", "Checkpoint",
     ),
     "What a model is asked, and answers": (
@@ -52,7 +54,7 @@ SECTIONS = {
     ),
     "Errors": (
         "MubenchError", "UsageError", "SettingError", "PluginError", "DefinitionError",
-        "DataError", "RunFolderError", "ItemError", "ImageError", "EngineFault",
+        "DataError", "RunFolderError", "ItemError", "ImageError", "RetryLater", "EngineFault",
     ),
 }  # fmt: skip
 APART = ("hookimpl", "__version__")  # told in the introduction

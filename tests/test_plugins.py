@@ -155,7 +155,7 @@ def test_an_asynchronous_method_is_told_in_a_sentence(site: Path) -> None:
         site, "waiting", entries=["waits = waits"],
         modules={"waits": GOOD.replace("def generate", "async def generate")},
     )  # fmt: skip
-    with pytest.raises(PluginError, match=r"Model.generate is `async def`; it must be a plain"):
+    with pytest.raises(PluginError, match=r"Model.generate is `async def`, and must not be"):
         Plugins().load("waits")
 
 

@@ -43,7 +43,7 @@ def list_plugins(installed: Installed) -> Iterator[Listed]:
         origin = origin_of(entry)
         kind = kind_of(entry.module) if entry.pattern.match(entry.value) else "?"
         state = state_of(entry, installed.entries)
-        notes = () if origin.readable else (UNREADABLE,)
+        notes: tuple[str, ...] = () if origin.readable else (UNREADABLE,)
         if state == "ok" and not is_own(entry):
             notes += tuple(faults_shown(entry.module))
         yield Listed(entry.name, kind, origin.name, origin.version, entry.value, state, notes)

@@ -20,7 +20,13 @@ BESIDE_MODELS = {
 }
 # The names that a plugin of a kind needs: one that has none of them is of no kind that shows.
 _SIGNS = {
-    "generative": ("GenerativeModel", "StreamingModel", 'kind="generative"', "kind='generative'"),
+    "generative": (
+        "GenerativeModel",
+        "StreamingModel",
+        "AsyncModel",
+        'kind="generative"',
+        "kind='generative'",
+    ),
     "contrastive": ("ContrastiveModel", 'kind="contrastive"', "kind='contrastive'"),
     **{kind: (f"def {hook}",) for kind, hook in BESIDE_MODELS.items()},
 }
