@@ -142,6 +142,7 @@ def _import_each(listed: list[Listed]) -> dict[str, Imported]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(name: str, as_json: bool) -> None:
     """Import one plugin and print its models, options and facts."""
+    from mubench_gen.cli.option_words import described_options
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.outlet import printable
     from mubench_gen.console.stdout import results_only
@@ -187,11 +188,10 @@ def show(name: str, as_json: bool) -> None:
     for form in plugin.offers.exports:
         about = printable(f"{plugin.name}:{form.name}  {form.title}")
         say(f"mubench-gen report RUN --format {about}")
+    if plugin.judge is not None:
+        _show_options(described_options(plugin.judge.Options), "judge.", "the judge")
     for model in models:
-        for key, option in model["options"].items():
-            about = option["description"] or ""
-            value = "…" if option["default"] is None else option["default"]
-            say(f"-o {key}={value}  {about}  ({model['name']})")
+        _show_options(model["options"], "", model["name"])
         if model["any_id"]:
             say(f"--model also takes another id or folder of the same kind as {model['name']}.")
 
@@ -331,10 +331,10 @@ def _plain(result: Result) -> dict[str, Any]:
 
 
 def _described(spec: ModelSpec) -> dict[str, Any]:
+    from mubench_gen.cli.option_words import described_options
     from mubench_gen.model import Checkpoint
 
     source = spec.source
-    fields = {} if isinstance(source, Checkpoint) else source.Options.model_fields
     return {
         "name": spec.name,
         "kind": spec.kind,
@@ -343,11 +343,17 @@ def _described(spec: ModelSpec) -> dict[str, Any]:
         "any_id": spec.any_id,
         "description": spec.description,
         "facts": dict(spec.facts),
-        "options": {
-            key: {"default": field.default, "description": field.description}
-            for key, field in fields.items()
-        },
+        "options": {} if isinstance(source, Checkpoint) else described_options(source.Options),
     }
+
+
+def _show_options(options: dict[str, Any], prefix: str, of: str) -> None:
+    """Print the options of a model or a judge, as they are typed."""
+    for key, option in options.items():
+        value = "…" if option["default"] is None else option["default"]
+        needed = "; required" if option["required"] else ""
+        about = option["description"] or ""
+        say(f"-o {prefix}{key}={value}  {about}  ({of}; {option['type']}{needed})")
 
 
 def _show(model: dict[str, Any], *, first: bool) -> None:

@@ -23,7 +23,7 @@ def model_identity(plan: Plan) -> str:
         "revision": settings.revision,
         "weights": plan.weights.weights,
         "checkpoint": plan.weights.settings,
-        "options": without_secrets(settings.options, plan.secret),
+        "options": without_secrets(settings.model_options, plan.secret),
         "engine": plan.engine if isinstance(plan.spec.source, Checkpoint) else None,
         "dtype": settings.dtype,
         "policy": plan.policy.identity(),

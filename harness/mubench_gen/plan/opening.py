@@ -108,7 +108,9 @@ def opened(
             secret=_secret(spec),
             secrets=tuple(typed_secrets(getattr(model, "options", None))),
         )
-    digest = partial(digest_model, plugin, spec, engine, model, settings.revision, settings.options)
+    digest = partial(
+        digest_model, plugin, spec, engine, model, settings.revision, settings.model_options
+    )
     return Opened(card, model, isolated, digest, plugin.spec)
 
 
