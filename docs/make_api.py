@@ -34,7 +34,10 @@ INTRODUCTION = HERE / "api-introduction.md"
 FIRST = "0.1"
 SINCE: dict[str, str] = {
     **dict.fromkeys(("Export", "Metric", "mubench_gen_exports", "mubench_gen_metrics"), "0.2"),
-    **dict.fromkeys(("AsyncModel", "RequestPolicy", "RetryLater", "http_error"), "0.2"),
+    **dict.fromkeys(
+        ("AsyncModel", "RequestPolicy", "RetryLater", "http_error", "OpenedModel", "open_model"),
+        "0.2",
+    ),
     "Run.images": "0.2",
 }
 
@@ -42,7 +45,7 @@ SECTIONS = {
     "A model": (
         "GenerativeModel", "AsyncModel", "RequestPolicy", "http_error", "StreamingModel",
         "ContrastiveModel", "Model", "Options", "Runtime",
-        "ModelSpec", "Checkpoint",
+        "ModelSpec", "Checkpoint", "open_model", "OpenedModel",
     ),
     "What a model is asked, and answers": (
         "Request", "Message", "Text", "Image", "Sampling", "Reply", "Scoring", "ReadText",

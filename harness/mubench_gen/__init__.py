@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         hookimpl,
     )
     from mubench_gen.parser import parse_answer
+    from mubench_gen.plan.members import OpenedModel, open_model
     from mubench_gen.plugins.async_model import AsyncModel, RequestPolicy, http_error
     from mubench_gen.plugins.extension import (
         Export,
@@ -63,6 +64,7 @@ _HOMES = {
         "DataError", "DefinitionError", "EngineFault", "ImageError", "ItemError", "MubenchError",
         "PluginError", "RetryLater", "RunFolderError", "SettingError", "UsageError",
     ),
+    "plan.members": ("OpenedModel", "open_model"),
     "plugins.async_model": ("AsyncModel", "RequestPolicy", "http_error"),
     "plugins.extension": ("Export", "Judge", "Metric", "Section", "Transform", "Unread"),
     "model": (
@@ -99,6 +101,7 @@ __all__ = [
     "Model",
     "ModelSpec",
     "MubenchError",
+    "OpenedModel",
     "Options",
     "PluginError",
     "ReadText",
@@ -126,6 +129,7 @@ __all__ = [
     "http_error",
     "load_run",
     "load_study",
+    "open_model",
     "paper_compat",
     "parse_answer",
 ]

@@ -130,6 +130,8 @@ class Serving:
             if opened.move is not None:
                 opened.move(run.alpha)
             if opened.move is not None or not opened.loaded:
+                for member in model.members:
+                    member.load()
                 model.load()
             opened.loaded = True
             facts = dict(model.facts)
@@ -155,6 +157,8 @@ class Serving:
         """Let the model free what it took. May raise whatever it raises."""
         self._decoding.close()
         self._opened.model.close()
+        for member in self._opened.model.members:
+            member.close()
 
     def prepare(self, requests: Sequence[Request]) -> None:
         """Begin to decode the images of requests that will be asked."""

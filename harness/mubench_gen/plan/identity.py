@@ -28,6 +28,7 @@ def model_identity(plan: Plan) -> str:
         "dtype": settings.dtype,
         "policy": plan.policy.identity(),
         **({"files": dict(plan.weights.files)} if plan.weights.files else {}),
+        **({"members": list(plan.weights.members)} if plan.weights.members else {}),
         **({"deterministic": True} if settings.deterministic else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
