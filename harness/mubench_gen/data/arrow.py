@@ -11,7 +11,7 @@ from typing import Any
 
 from mubench_gen.data import columnar
 from mubench_gen.data.arrow_file import FILE_MAGIC, ArrowFile, Load, Source
-from mubench_gen.data.columns import text_columns
+from mubench_gen.data.columns import may_have_several_images, text_columns
 from mubench_gen.data.index import IndexMaker
 from mubench_gen.data.parquet_file import ParquetFile
 from mubench_gen.data.schema import row_name, to_row
@@ -83,6 +83,10 @@ class ArrowDataset:
     @property
     def rows_digest(self) -> str:
         return self.digest
+
+    @property
+    def has_several_images(self) -> bool:
+        return any(map(may_have_several_images, [source.schema for source in self._sources]))
 
     @property
     def image_files(self) -> None:

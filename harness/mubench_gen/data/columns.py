@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.data.columnar import damage_told
+from mubench_gen.data.image_columns import image_columns
 from mubench_gen.data.schema import COLUMNS
 from mubench_gen.errors import DataError
 
@@ -21,6 +22,17 @@ _QUESTION_KEYS = ("question", "options", "answer_idx")
 def text_columns(schema: Any) -> list[str]:
     """The columns of a file that make up a row's questions, captions and facts."""
     return [name for name in COLUMNS if name in schema.names and name not in _UNREAD]
+
+
+def may_have_several_images(schema: Any) -> bool:
+    """Whether a file's schema has room for more than one image a row."""
+    import pyarrow.types as kinds
+
+    columns = image_columns(schema.names)
+    return len(columns) > 1 or any(
+        kinds.is_list(kind) or kinds.is_large_list(kind)
+        for kind in (schema.field(name).type for name in columns)
+    )
 
 
 def question_names(schema: Any) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mubench_gen.data.alike import Alike
+from mubench_gen.data.image_columns import image_cells
 from mubench_gen.data.image_files import ImageFiles, combined, outside
 from mubench_gen.data.json_lines import check_keys, lines_of, open_lines, read_object
 from mubench_gen.data.schema import check_row, row_name, to_row
@@ -40,6 +41,7 @@ class JsonlDataset:
         self.name = name
         self.path = path
         self.revision: str | None = None
+        self.has_several_images = False
         self.tasks: Sequence[Task] = ()
         self.questions: dict[tuple[str, str], int] = Counter()
         self._alike = Alike(path)
@@ -112,10 +114,11 @@ class JsonlDataset:
     def _check(self, row: Row, seen: set[str]) -> None:
         """Check all of a row when it is first read, and note what is kept about all rows."""
         check_row(row)
-        name = row.image.name
-        if name not in self._names and self.images.is_named_outside(name):
-            raise DataError(outside(f"{self._where(row.index)}, column image", name))
-        self._names[name] = None
+        self.has_several_images |= bool(row.more_images)
+        for name in [image.name for image in row.images]:
+            if name not in self._names and self.images.is_named_outside(name):
+                raise DataError(outside(f"{self._where(row.index)}, column image", name))
+            self._names[name] = None
         self._alike.note(row)
         if row.key in seen:
             self._repeated.add(row.index)
@@ -131,11 +134,17 @@ class JsonlDataset:
 
     def _made(self, index: int, columns: dict[str, Any]) -> Row:
         where = self._where(index)
-        image = self._image(columns, where)
-        return to_row(index, columns, image, where=where, repeated=index in self._repeated)
+        first, *others = self._images(columns, where)
+        repeated = index in self._repeated
+        return to_row(
+            index, columns, first, where=where, repeated=repeated, more_images=tuple(others)
+        )
 
-    def _image(self, columns: dict[str, Any], where: str) -> Image:
-        cell = columns.get("image")
+    def _images(self, columns: dict[str, Any], where: str) -> list[Image]:
+        cells = image_cells(columns, where + row_name(columns))
+        return [self._image(cell, columns, where) for cell in cells or [None]]
+
+    def _image(self, cell: Any, columns: dict[str, Any], where: str) -> Image:
         name = cell.get("path") if isinstance(cell, dict) else cell
         if not isinstance(name, str) or not name:
             raise DataError(f"{where}{row_name(columns)}, column image: holds no path.")
