@@ -59,6 +59,7 @@ class VllmGenerative(StreamingModel):
         except BaseException:
             engine.close()
             raise
+        self._asks.images_first = bool(self._facts.get("images_first"))
         self._engine = engine
 
     def devices(self) -> list[list[str]]:
