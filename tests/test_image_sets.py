@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import mubench_gen
@@ -23,6 +26,7 @@ from mubench_gen.types import Image, Question, Row, Sample, Task, Text
 from .helpers.command import Outcome
 from .helpers.data import make_png
 from .helpers.image_sets import SAME, make_set, write_sets
+from .helpers.server import FakeServer
 
 Here = Callable[..., Outcome]
 TASK = Task("t", "T", "own", "q", (), "", "0" * 64)
@@ -286,3 +290,88 @@ def test_options_that_are_images_are_not_asked_of_a_model_that_compares_texts(
     data = write_sets(tmp_path / "data")
     found = here("eval", "--plugin", "tiny", "--model", "clip", "--data", data)
     assert (found.code, "has options that are images (row 1" in found.err) == (2, True)
+
+
+VECTORS = """
+import mubench_gen
+import numpy as np
+from mubench_gen import ModelSpec
+
+class Vectors(mubench_gen.ContrastiveModel):
+    def embed_images(self, images):
+        return np.array([[int(i.sha256[k : k + 2], 16) + 1 for k in (0, 2, 4)] for i in images])
+
+    def embed_texts(self, texts):
+        return np.array([[len(t), t.count("e") + 1, t.count("s") + 1] for t in texts])
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    return [ModelSpec("vectors", Vectors)]
+"""
+
+
+@pytest.mark.usefixtures("hosted")
+def test_similarities_to_several_images_are_pooled_and_each_image_is_encoded_once(
+    tmp_path: Path, here: Here
+) -> None:
+    data = write_sets(tmp_path / "data")
+    plugin = tmp_path / "vectors.py"
+    plugin.write_text(VECTORS, "utf-8")
+    given = ("eval", "--plugin", plugin, "--data", data, "--tasks", "same", "-q")
+    for name, more in (("mean", ()), ("maximum", ("--prompt-set", "pooling=maximum"))):
+        assert here(*given, "--run-dir", name, *more).code == 0
+    mean, maximum = (list(mubench_gen.load_run(name).records()) for name in ("mean", "maximum"))
+    alone = {row.key: _cosines(row) for row in open_dataset(str(data))}
+    for one, other in zip(mean, maximum, strict=True):
+        cosines = np.array(alone[one["item"].rpartition("/")[0]])
+        assert one["scores"] == pytest.approx(cosines.mean(axis=0).tolist(), abs=1e-5)
+        assert other["scores"] == pytest.approx(cosines.max(axis=0).tolist(), abs=1e-5)
+        assert one["key"] != other["key"]
+    manifest = json.loads((tmp_path / "maximum" / "manifest.json").read_text())
+    assert manifest["settings"]["prompt_set"] == {"pooling": "maximum"}
+    assert manifest["sessions"][-1]["encoded"]["images"] == 10
+
+
+def _cosines(row: Row) -> list[list[float]]:
+    """The cosines of each image with both captions, computed by hand."""
+    question = SAME.replace("<image 1>", "image 1").replace("<image_2>", "image 2")
+    texts = [f"{question} {option}" for option in row.questions["same"].options]
+    spoken = np.array([[len(t), t.count("e") + 1, t.count("s") + 1] for t in texts], float)
+    spoken /= np.linalg.norm(spoken, axis=1, keepdims=True)
+    found = []
+    for image in row.images:
+        seen = np.array([int(image.sha256[k : k + 2], 16) + 1 for k in (0, 2, 4)], float)
+        found.append((spoken @ (seen / np.linalg.norm(seen))).tolist())
+    return found
+
+
+def test_a_server_gets_all_images_in_their_order(tmp_path: Path, here: Here) -> None:
+    data = write_sets(tmp_path / "data")
+    with FakeServer() as server:
+        given = ("--base-url", server.url, "--data", data, "--run-dir", "run", "-q")
+        assert here("eval", "--plugin", "openai", *given).code == 0
+        bodies = [body["messages"][-1]["content"] for body in server.bodies]
+    records = mubench_gen.load_run("run").records()
+    wanted = [[part["sha256"] for part in one["messages"][-1]["content"] if part["type"] == "image"]
+              for one in records]  # fmt: skip
+    got = [[_digest_of(part) for part in body if part["type"] == "image_url"] for body in bodies]
+    assert sorted(got) == sorted(wanted)
+    assert {len(one) for one in got} == {2, 3}
+
+
+def _digest_of(part: dict[str, Any]) -> str:
+    content = base64.b64decode(part["image_url"]["url"].partition(",")[2])
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_worked_examples_of_sets_show_other_images(tmp_path: Path, here: Here) -> None:
+    data = write_sets(tmp_path / "data", [make_set(n, 2) for n in range(8)])
+    given = ("eval", "--plugin", "echo", "--data", data, "--tasks", "which", "--run-dir", "run")
+    assert here(*given, "--prompt-set", "shots=2", "-q").code == 0
+    for record in mubench_gen.load_run("run").records():
+        *examples, asked = (m for m in record["messages"] if m["role"] == "user")
+        own = [part["sha256"] for part in asked["content"] if part["type"] == "image"]
+        assert sorted(own) == sorted(record["images_sha256"])
+        others = [p["sha256"] for m in examples for p in m["content"] if p["type"] == "image"]
+        assert len(others) == 4
+        assert set(own).isdisjoint(others)
