@@ -63,7 +63,8 @@ def _in_column(
         yield from ([load] for load in loads(column))
         return
     ends = column.offsets.to_pylist()
-    found = loads(column.values.slice(ends[0], ends[-1] - ends[0])) if ends else []
+    cells = column.values.slice(ends[0], ends[-1] - ends[0]) if ends else column.values
+    found = loads(cells)
     for there, (begin, end) in zip(column.is_valid().to_pylist(), pairwise(ends), strict=True):
         yield found[begin - ends[0] : end - ends[0]] if there else []
 
@@ -113,7 +114,7 @@ def _check_names(fields: Any) -> None:
 def _differing(schema: Any) -> list[str]:
     import pyarrow.types as kinds
 
-    found = []
+    found: list[str] = []
     questions = schema.field("questions").type
     for name in image_columns(schema.names):
         found += _no_images(name, schema.field(name).type)
