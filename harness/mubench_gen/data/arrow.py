@@ -16,7 +16,8 @@ from mubench_gen.data.index import IndexMaker
 from mubench_gen.data.parquet_file import ParquetFile
 from mubench_gen.data.schema import row_name, to_row
 from mubench_gen.errors import DataError
-from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.images.stacks import open_images
 from mubench_gen.storage.digests import files_digest
 from mubench_gen.types import Image, Row, Task
 
@@ -86,7 +87,9 @@ class ArrowDataset:
 
     @property
     def has_several_images(self) -> bool:
-        return any(map(may_have_several_images, [source.schema for source in self._sources]))
+        return self._policy.splits or any(
+            map(may_have_several_images, [source.schema for source in self._sources])
+        )
 
     @property
     def image_files(self) -> None:
@@ -158,7 +161,7 @@ class ArrowDataset:
             if load is None:
                 raise DataError(f"{where}{row_name(columns)}, {_no_image(place)}")
             which = f", image {place}" if len(loads) > 1 else ""
-            images.append(open_image(f"{names[1]} row {number}{which}", load, self._policy))
+            images += open_images(f"{names[1]} row {number}{which}", load, self._policy)
         return to_row(
             index,
             columns,

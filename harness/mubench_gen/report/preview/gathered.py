@@ -18,7 +18,8 @@ from mubench_gen.data.image_files import ImageFiles
 from mubench_gen.errors import DataError, ImageError, UsageError
 from mubench_gen.images.formats import SUFFIXES
 from mubench_gen.images.formats.ome_zarr import is_zarr_folder
-from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.images.stacks import open_images
 from mubench_gen.report.html.thumbnails import Step, thumbnail
 from mubench_gen.report.preview.words import policy_words
 from mubench_gen.types import Image, Row, Task
@@ -137,7 +138,9 @@ def _files(path: Path, policy: StandardPolicy, most: int, seed: int) -> tuple[in
     files = ImageFiles(folder, outside=False)
     chosen = (names[number] for number in _drawn(len(names), most, seed))
     return len(names), (
-        _One("", open_image(name, partial(files.read, name), policy)) for name in chosen
+        _One("", image)
+        for name in chosen
+        for image in open_images(name, partial(files.read, name), policy)
     )
 
 
