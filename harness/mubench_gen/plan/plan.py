@@ -111,7 +111,9 @@ class Plan:
         """The same plan, its images shown by another policy."""
         dataset = with_recasts(_opened(self.settings, policy), self.tasks)
         shots = _shots(self.prompts, self.tasks, dataset, self.settings)
-        return replace(self, policy=policy, dataset=dataset, shots=shots)
+        label, control = self.model.card.label, self.settings.control
+        images = check_images(self.tasks, dataset, self.spec, label, control)
+        return replace(self, policy=policy, dataset=dataset, shots=shots, images=images)
 
     def in_folder(self, folder: Path, *, most: int | None = None) -> Plan:
         """The same plan with another run folder, and at most so many requests."""
