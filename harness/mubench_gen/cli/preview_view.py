@@ -37,6 +37,7 @@ def preview_of(
     *,
     outside: bool = False,
     task: Task | None = None,
+    mapping: Mapping[str, str] | None = None,
 ) -> None:
     """Write the page and the sheet of a data set, folder or file, and print where they are.
 
@@ -47,7 +48,7 @@ def preview_of(
     from mubench_gen.report.preview import gather, write_preview, write_sheet
 
     policy = make_policy(image_set, seconds=_SECONDS, default=default_policy(name))
-    source = _source(name, policy, outside=outside)
+    source = _source(name, policy, mapping, outside=outside)
     title = source.name
     if task is not None and not isinstance(source, Path):
         from mubench_gen.tasks.matching import with_recasts
@@ -79,12 +80,16 @@ def preview_of(
         tell(f"Look at it: {warning}")
 
 
-def _source(name: str, policy: Any, *, outside: bool) -> Dataset | Path:
+def _source(
+    name: str, policy: Any, mapping: Mapping[str, str] | None, *, outside: bool
+) -> Dataset | Path:
     """The data set of that name or path; else the folder of images, or the file itself."""
-    from mubench_gen.data import NAMES, open_dataset
+    from mubench_gen.data import NAMES, is_form, open_dataset
     from mubench_gen.data.shards import find_shards
     from mubench_gen.storage.paths import user_path
 
+    if is_form(name, mapping):
+        return open_dataset(name, policy, partial=True, outside=outside, mapping=mapping)
     path = user_path(name)
     is_data = name in NAMES or (path / "rows.jsonl").is_file() or path.suffix == ".jsonl"
     if is_data or not path.exists() or find_shards(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.types import Task
@@ -42,3 +43,7 @@ class Derived:
     @property
     def tasks(self) -> Sequence[Task]:
         return self._dataset.tasks
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self._dataset.facts

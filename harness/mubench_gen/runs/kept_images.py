@@ -55,7 +55,10 @@ def shown(folder: Path, manifest: Mapping[str, Any], wanted: set[str]) -> Iterat
     with suppress(UsageError):  # no data here: no images
         policy = make_policy(image_set, seed=settings.get("seed", 0))
         outside = bool(settings.get("allow_outside"))
-        for row in open_dataset(settings["data"], policy, partial=True, outside=outside):
+        dataset = open_dataset(
+            settings["data"], policy, partial=True, outside=outside, mapping=settings.get("map")
+        )
+        for row in dataset:
             drawn = [q.draw(row.image) for q in recast(row).questions.values() if q.draw]
             for image in (row.image, *drawn):
                 with suppress(ImageError):
