@@ -174,6 +174,23 @@ def test_a_fault_of_a_contrastive_model_is_found_by_its_check(name: str, tmp_pat
     assert failed(plugin, name)
 
 
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [("r.images[:1]", "another second image"), ("sorted(r.images, key=repr)", "the order of two")],
+)
+def test_a_model_that_uses_not_all_images_or_not_their_order_is_found(
+    shown: str, found: str, tmp_path: Path
+) -> None:
+    body = f"""
+    def generate(self, requests):
+        return [r.labels[sum(i.file_bytes[-20] * (n + 1) for n, i in enumerate({shown})) % 3]
+                for r in requests]
+    """
+    plugin = write_plugin(tmp_path / "mine.py", body)
+    plugin.write_text(plugin.read_text().replace("Mine)]", "Mine, max_images=None)]"))
+    assert found in failed(plugin, "all_images_matter")
+
+
 @pytest.mark.parametrize("name", TOP)
 def test_what_a_module_does_when_it_is_imported_is_found(name: str, tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path / "mine.py", SOUND)
@@ -249,7 +266,8 @@ def test_a_run_that_was_through_before_it_could_be_killed_is_cut_all_the_same(
 
 
 def test_every_check_has_a_plugin_that_fails_it() -> None:
-    tested = {*GENERATIVE_FAULTS, *CONTRASTIVE_FAULTS, *TOP, "facts_are_texts", "close_frees"}
+    named = {"facts_are_texts", "close_frees", "all_images_matter"}
+    tested = {*GENERATIVE_FAULTS, *CONTRASTIVE_FAULTS, *TOP, *named}
     assert tested == set(CHECKS)
 
 

@@ -46,7 +46,8 @@ class Runtime:
     `batch_size` is what `generate` gets at most; `engine_options` are `-o engine.k=v`;
     `base_urls` are the servers to ask (`--base-url`); `timeout` is the seconds that one
     request may take; `deterministic` asks for all that an engine offers to give the same
-    reply every time, at the price of speed; `images` is how many a request shows at most.
+    reply every time, at the price of speed; `images` is how many a request shows at most, its
+    worked examples' among them: of several images a question it is known when `load` is called.
     """
 
     model: str
@@ -268,7 +269,10 @@ class ModelSpec:
 
     `source` is a Model subclass or a Checkpoint. `any_id`: `--model` also takes other ids
     (or local folders) of the same architecture, which replace the checkpoint's path; a
-    class finds them in `runtime.model`.
+    class finds them in `runtime.model`. `max_images`: how many images a question may show at
+    most, None for any number; with 1 a class may read `request.image` alone. Questions with more
+    are refused before anything is asked. A contrastive model embeds each image by itself, and
+    takes any number.
     `facts` (family, domain, base, licence, …) are for reports.
     """
 
@@ -277,6 +281,7 @@ class ModelSpec:
     description: str = ""
     any_id: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
+    max_images: int | None = 1
 
     @property
     def kind(self) -> Kind:

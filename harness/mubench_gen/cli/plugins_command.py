@@ -334,6 +334,7 @@ def _described(spec: ModelSpec) -> dict[str, Any]:
         "source": str(source.path) if isinstance(source, Checkpoint) else source.__qualname__,
         "engines": list(source.engines) if isinstance(source, Checkpoint) else [],
         "any_id": spec.any_id,
+        "max_images": None if spec.kind == "contrastive" else spec.max_images,
         "description": spec.description,
         "facts": dict(spec.facts),
         "options": {
@@ -350,6 +351,8 @@ def _show(model: dict[str, Any], *, first: bool) -> None:
     source = model["source"]
     notes = [model["kind"], *(["the default"] if first else [])]
     notes += [f"on {' or '.join(model['engines'])}"] if model["engines"] else []
+    most = model["max_images"]
+    notes += [f"{most or 'any number of'} image{'s' * (most != 1)} a question"]
     notes += [f"from {source}"] if source not in ("", model["name"]) else []
     say()
     say(f"  ({printable(', '.join(notes))})", mark=printable(model["name"]), bold=True)

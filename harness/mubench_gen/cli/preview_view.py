@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,7 @@ def preview_of(
 
     `task`: only the rows that it asks about, with the images that it shows.
     """
+    from mubench_gen.cli.questions_view import questions_as_asked
     from mubench_gen.data import default_policy
     from mubench_gen.images.microscope import make_policy
     from mubench_gen.report.preview import gather, write_preview, write_sheet
@@ -71,11 +72,14 @@ def preview_of(
     )
     write_preview(found, page, _notes(found, options))
     write_sheet(found, page.with_suffix(".png"))
+    asked = [] if isinstance(source, Path) else list(questions_as_asked(source, task))
     if options.as_json:
-        _print_json(found, page)
+        _print_json(found, page, asked)
         return
     say(str(page))
     say(str(page.with_suffix(".png")))
+    for text in asked:
+        say(f"\n{text}")
     for warning in found.warnings:
         tell(f"Look at it: {warning}")
 
@@ -118,7 +122,7 @@ def _notes(found: Preview, options: PreviewOptions) -> list[str]:
     ]
 
 
-def _print_json(found: Preview, page: Path) -> None:
+def _print_json(found: Preview, page: Path, asked: Sequence[str]) -> None:
     from mubench_gen.cli.tables import print_json
 
     left_out = ("content", "histogram")
@@ -126,4 +130,11 @@ def _print_json(found: Preview, page: Path) -> None:
     for one in plain["shown"]:
         for name in left_out:
             del one[name]
-    print_json({"page": str(page), "sheet": str(page.with_suffix(".png")), **plain})
+    print_json(
+        {
+            "page": str(page),
+            "sheet": str(page.with_suffix(".png")),
+            **plain,
+            "questions_as_asked": list(asked),
+        }
+    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.data.dataset import Dataset
+from mubench_gen.data.dataset import Dataset, has_several_images
 from mubench_gen.types import Task
 
 
@@ -35,6 +35,10 @@ class Derived:
     @property
     def rows_digest(self) -> str:
         return self._dataset.rows_digest
+
+    @property
+    def has_several_images(self) -> bool:
+        return has_several_images(self._dataset)
 
     @property
     def image_files(self) -> Mapping[str, str] | None:

@@ -33,6 +33,7 @@ from mubench_gen.tasks.few_shot import Shots
 from mubench_gen.tasks.matching import (
     answerable_tasks,
     check_first,
+    check_images,
     check_pairs,
     default_prompts,
     tasks_to_ask,
@@ -61,7 +62,7 @@ class Plan:
     """A run with everything found, opened and checked, and nothing asked yet.
 
     `row_mask`: one byte per row of the data, 0 if it is another shard's or held out for worked
-    examples; None if all rows are asked.
+    examples; None if all rows are asked. `images`: how many a question shows at most.
     `cluster`: set if Ray's workers run the model; the settings are then those without Ray.
     """
 
@@ -81,6 +82,7 @@ class Plan:
     shots: Shots | None = None
     selection: Selection | None = None
     row_mask: bytes | None = None
+    images: int = 1
     cluster: Cluster | None = None
 
     @property
@@ -172,6 +174,7 @@ def _planned(
     readouts = _readouts(settings, card)
     check_pairs(prompts, tasks, readouts)
     check_first(prompts, tasks, dataset)
+    images = check_images(tasks, dataset, spec, card.label, settings.control)
     shard = None if settings.shard is None else parse_shard(settings.shard)
     shots = _shots(prompts, tasks, dataset, settings)
     with waiting("Computing the digest of the weights"):
@@ -192,6 +195,7 @@ def _planned(
         metrics=choose_metrics(settings.metric, plugins),
         shots=shots,
         row_mask=_row_mask(None if shard is None else rows_of(shard, dataset), shots),
+        images=images,
         cluster=cluster,
     )
 

@@ -106,17 +106,26 @@ class Subject:
         ]
 
 
-def ask(image: Image, question: str, readout: Readout, sampling: Sampling, *, key: str) -> Request:
-    """A multiple-choice question about an image."""
+def ask(
+    image: Image,
+    question: str,
+    readout: Readout,
+    sampling: Sampling,
+    *,
+    key: str,
+    more_images: tuple[Image, ...] = (),
+) -> Request:
+    """A multiple-choice question about an image, or about several."""
     lines = [f"{label}) {option}" for label, option in zip(LABELS, OPTIONS, strict=True)]
     text = "\n".join([question, *lines, "Answer with a single letter, no extra details."])
     return Request(
         key=key,
-        messages=(Message("user", (image, Text(text))),),
+        messages=(Message("user", (image, *more_images, Text(text))),),
         labels=LABELS,
         readout=readout,
         sampling=sampling,
         image=image,
+        more_images=more_images,
     )
 
 

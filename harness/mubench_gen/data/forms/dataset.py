@@ -191,8 +191,8 @@ class FormDataset(JsonlDataset):
 
 
 def _image_names(columns: Mapping[str, Any]) -> list[str]:
-    cells = [columns["image"]] if "image" in columns else columns.get("images", [])
-    return [cell["path"] for cell in cells]
+    cells = columns["image"]
+    return [cell["path"] for cell in (cells if isinstance(cells, list) else [cells])]
 
 
 def definition(task: str, question: str, datasets: Sequence[str], name: str) -> str:

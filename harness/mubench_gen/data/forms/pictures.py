@@ -146,7 +146,8 @@ class Pictures:
             yield Shown(owner=identifier(one))
             return
         for path in paths:
-            name = f"{FOLDER}/{path}"
+            packed = ".ozx" if is_zarr_folder(Path(self._base, path)) else ""  # becomes one file
+            name = f"{FOLDER}/{path}{packed}"
             self._paths[name] = path
             self._count("paths of files")
             yield Shown(name)

@@ -21,11 +21,12 @@ from mubench_gen.data.forms.cells import is_missing, is_no_option, options_of, t
 from mubench_gen.data.forms.pictures import Pictures, Shown, identifier
 from mubench_gen.data.forms.roles import Wishes, roles_of
 from mubench_gen.data.forms.tables import Table, TableRow
+from mubench_gen.data.image_columns import image_columns
 from mubench_gen.data.schema import check_row, to_row
 from mubench_gen.errors import DataError, ImageError
 from mubench_gen.images.policy import StandardPolicy, open_image
 
-OWN_COLUMNS = frozenset({"image", "question", "options", "answer"})
+_OWN_COLUMNS = frozenset({"question", "options", "answer"})  # and image, or image_1, …
 OWN_TASK = "classification"
 _OWN_SUFFIXES = (".csv", ".jsonl", ".xlsx")
 _NOT_FACTS = frozenset({"image_id", "image", "images", "captions", "questions", "bbox", "polygon"})
@@ -67,7 +68,7 @@ class Questions:
     ) -> None:
         """`about`: what is said of the table in place of how its columns were understood."""
         self.path = table.path
-        own = set(table.columns) >= OWN_COLUMNS and table.path.suffix.lower() in _OWN_SUFFIXES
+        own = table.path.suffix.lower() in _OWN_SUFFIXES and _is_own(table.columns)
         self.roles = roles_of(table.path, table.columns, wishes, own=own)
         self.name = name
         self.task = OWN_TASK if own else task_name(name)
@@ -188,7 +189,7 @@ class Questions:
             raise DataError(f"{where}: an option is no text: {dict(pairs)!r:.80}.")
         if len(texts) < 2:
             raise DataError(f"{where}: two or more options are needed, found {texts}.")
-        doubled = next((text for text in texts if texts.count(text) > 1), None)
+        doubled = next((t for t in texts if texts.count(t) > 1 and "<image" not in t), None)
         if doubled is not None:
             raise DataError(f"{where}: two options are the same: {doubled!r} in {texts}.")
         return [(label, text) for label, text in given if text is not None]
@@ -247,8 +248,8 @@ class Questions:
         if not is_missing(given) and identifier(given):
             return identifier(given)
         paths = self._pictures.paths
-        if images and images[0].name in paths:
-            return paths[images[0].name]
+        if images and all(image.name in paths for image in images):
+            return "|".join(paths[image.name] for image in images)
         return str(number)
 
     def _facts(self, row: TableRow) -> dict[str, Any]:
@@ -284,15 +285,16 @@ class Questions:
         captions = [row.caption.replace(_PLACE, option) for option in row.options]
         columns = {
             "image_id": row.id,
-            **({"image": cells[0]} if len(cells) == 1 else {"images": cells}),
+            "image": cells[0] if len(cells) == 1 else cells,
             "dataset": dataset,
             **license_name,
             **row.facts,
             "questions": {row.task: question},
             "captions": {f"{row.task}_0": {"options": captions}} if row.caption else {},
         }
-        image = open_image(names[0], bytes, StandardPolicy())
-        check_row(to_row(0, columns, image, where=row.where, repeated=False))
+        first, *others = (open_image(name, bytes, StandardPolicy()) for name in names)
+        more = tuple(others)
+        check_row(to_row(0, columns, first, where=row.where, repeated=False, more_images=more))
         self.tasks[row.task] = row.task
         self._ids[f"{dataset}/{row.id}"] += 1
         return columns
@@ -364,6 +366,11 @@ class Questions:
             )
 
 
+def _is_own(columns: Sequence[str]) -> bool:
+    """Whether a table has the columns of one of one's own images."""
+    return set(columns) >= _OWN_COLUMNS and bool(image_columns(columns))
+
+
 def _fact(value: Any) -> Any:
     """A cell as metadata: plain values, dates as texts; None for what is not kept."""
     if is_missing(value) or isinstance(value, (bytes, bytearray)):
@@ -386,7 +393,7 @@ def _grouped(
     made: list[tuple[str, dict[str, Any]]] = []
     of_image: dict[str, list[dict[str, Any]]] = {}
     for where, row in rows:
-        key = json.dumps([row["dataset"], row["image_id"], row.get("image"), row.get("images")])
+        key = json.dumps([row["dataset"], row["image_id"], row["image"]])
         same = of_image.setdefault(key, [])
         task = next(iter(row["questions"]))
         earlier = next((one for one in same if task not in one["questions"]), None)
