@@ -6,6 +6,7 @@ import click
 
 from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.cli.map_option import map_option
 from mubench_gen.console.outlet import say
 
 _EXAMPLES = """
@@ -78,6 +79,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     help="Which of its questions.",
 )
 @click.option("--allow-outside", is_flag=True, help="Allow images outside of the data's folder.")
+@map_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(
     name: str,
@@ -86,6 +88,7 @@ def show(
     prompt_set: tuple[str, ...],
     item: int,
     allow_outside: bool,
+    mapping: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Print a prompt's rendered messages for one question of a task."""
@@ -94,7 +97,7 @@ def show(
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data import open_dataset
     from mubench_gen.errors import SettingError
-    from mubench_gen.plan.settings import pairs
+    from mubench_gen.plan.settings import map_pairs, pairs
     from mubench_gen.prompts.orders import item_orders
     from mubench_gen.prompts.render import load_prompt, render
     from mubench_gen.runs.recorder import plain_message
@@ -102,7 +105,7 @@ def show(
     from mubench_gen.tasks.task import load_tasks
 
     prompt = load_prompt(name, pairs(prompt_set))
-    dataset = open_dataset(data, outside=allow_outside)
+    dataset = open_dataset(data, outside=allow_outside, mapping=map_pairs(mapping))
     found = tasks_of(load_tasks([task], dataset), dataset, wanted=[task])
     sample = next(islice(samples(found[:1], dataset), item, None), None)
     if sample is None:

@@ -90,6 +90,7 @@ def make_manifest(
             "revision": plan.dataset.revision,
             "digest": plan.dataset.digest,
             "rows": len(plan.dataset),
+            **plan.dataset.facts,
         },
         "image_policy": plan.policy.as_dict(),
         "seed": plan.settings.seed,

@@ -222,6 +222,7 @@ def _opened(settings: Settings, policy: StandardPolicy) -> Dataset:
         licenses=settings.licenses,
         checked=True,
         outside=settings.allow_outside,
+        mapping=settings.map,
     )
 
 
