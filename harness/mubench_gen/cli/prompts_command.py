@@ -14,6 +14,8 @@ Examples:
   mubench-gen prompts
   mubench-gen prompts show paper --task modality
   mubench-gen prompts show letter --task stain --prompt-set labels=1 --prompt-set image=after
+  mubench-gen prompts protocols
+  mubench-gen prompts protocols olmo-eval
 """
 
 
@@ -21,7 +23,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """List the prompt styles; `show` prints one as a model sees it."""
+    """List the prompt styles; `show` prints one as a model sees it, `protocols` who uses which."""
     if ctx.invoked_subcommand is not None:
         return
     from mubench_gen.cli import packages_view
@@ -124,3 +126,16 @@ def show(
         say(mark=f"── {message['role']} ", colour="cyan")
         for part in message["content"]:
             say(part["text"] if part["type"] == "text" else f"[image {sample.row.image_id}]")
+
+
+@command.command("protocols", epilog=examples_of(_EXAMPLES, "prompts protocols"))
+@click.argument("name", required=False, shell_complete=completion.protocols)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def protocols(name: str | None, as_json: bool) -> None:
+    """List the protocols, for --protocol; with a NAME or a file, show all that one says."""
+    from mubench_gen.cli import protocols_view
+
+    if name is None:
+        protocols_view.show_all(as_json=as_json)
+    else:
+        protocols_view.show_one(name, as_json=as_json)
