@@ -48,6 +48,7 @@ _ONLY_WHERE_SET = (
     "shard",
     "allow_outside",
     "map",
+    "protocol",
 )  # in the identity only then, so that runs without them keep theirs
 
 
@@ -73,6 +74,7 @@ class Settings(BaseModel):
     allow_outside: bool = False
     licenses: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
+    protocol: tuple[str, ...] = ()
     prompt: tuple[str, ...] = ()
     prompt_set: dict[str, str] = Field(default_factory=dict)
     image_set: dict[str, str] = Field(default_factory=dict)
@@ -112,7 +114,7 @@ class Settings(BaseModel):
     def _path_as_text(cls, value: Any) -> Any:
         return str(value) if isinstance(value, Path) else value
 
-    @field_validator("tasks", "prompt", "metric", mode="before")
+    @field_validator("tasks", "protocol", "prompt", "metric", mode="before")
     @classmethod
     def _paths_as_text(cls, value: Any) -> Any:
         if isinstance(value, (list, tuple)):
@@ -122,6 +124,7 @@ class Settings(BaseModel):
     @field_validator(
         "licenses",
         "tasks",
+        "protocol",
         "prompt",
         "readout",
         "metric",
