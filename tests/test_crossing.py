@@ -12,7 +12,7 @@ from mubench_gen.interpolation.sweep.choice import Halves, equally_good
 from mubench_gen.scores.clusters import Clustering
 from mubench_gen.scores.crossing import crossed_rows, crossed_variance, ways_of
 from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
-from mubench_gen.scores.joint import adjust, max_t, wald, walds
+from mubench_gen.scores.joint import adjust, max_t, told_apart, wald, walds
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -73,18 +73,22 @@ def test_effects_hold_by_two_fields_where_they_do_not_by_one() -> None:
 
 
 def test_joint_tests_by_two_fields_keep_their_level_and_find_what_is_there() -> None:
-    wrong = overall = found = 0
+    wrong = overall = found = places = 0
     for seed in range(60):
         values, codes = plates(seed)
         one, *also = totals(values, codes)
         wrong += min(adjust([0.0] * 3, one, also=also).adjusted) < 0.05
         overall += wald(one, also=also).p < 0.05
+        each, *others = (np.stack([np.bincount(way, x) for x in values.T], axis=1).astype(float)
+                         for way in ways_of(codes))  # fmt: skip
+        places += told_apart(each, also=others, draws=999).any()
         values[:, 1] = np.maximum(values[:, 1], np.random.default_rng(seed).random(625) < 0.6)
         one, *also = totals(values, codes)
         p, _ = max_t(one, also=also)
         found += bool(p[0] < 0.05 < p[1])
     assert wrong <= 0.1 * 60
     assert overall <= 0.1 * 60
+    assert places <= 0.1 * 60
     assert found >= 0.8 * 60
 
 

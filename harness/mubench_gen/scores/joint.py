@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import NormalDist
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -83,15 +83,10 @@ def max_t(
     scale = np.sqrt((rows**2).sum(axis=0))
     units = np.divide(rows, scale, out=np.zeros_like(rows), where=scale > _NONE)
     observed = np.abs(ways[0].sum(axis=0)) / np.where(scale > _NONE, scale, np.inf)
-    if also:  # about the mean, not about no difference
-        observed *= np.sqrt(freedom / np.maximum(freedom + 1 - observed**2, _NONE))
+    if also:
+        observed = _as_t(observed, freedom)
     order = np.argsort(-observed, kind="stable")
-    placed = units[:, order]
-    drawn = np.abs(
-        _normals(placed, freedom, seed=seed, draws=draws)
-        if also
-        else _flipped(placed, seed=seed, draws=draws)
-    )
+    drawn = np.abs(_chance(units[:, order], freedom if also else None, seed=seed, draws=draws))
     # The largest of those not yet rejected: from the smallest statistic upwards.
     largest = np.maximum.accumulate(drawn[:, ::-1], axis=1)[:, ::-1]
     beyond = (largest >= observed[order] * (1 - 1e-6) - 1e-9).sum(axis=0)
@@ -100,6 +95,38 @@ def max_t(
     found[order] = steps
     critical = float(np.quantile(largest[:, 0], 0.95))
     return found, _normal(student_p(critical, freedom)) if also else critical
+
+
+def told_apart(
+    totals: Floats,
+    *,
+    also: Sequence[Floats] = (),
+    seed: int = 0,
+    draws: int = DRAWS,
+    level: float = 0.05,
+) -> npt.NDArray[np.bool_]:
+    """Which two columns of `totals` (clusters, columns) differ, of all pairs together.
+
+    The single-step test of the largest statistic over all pairs, as in `max_t`; (columns, columns).
+    """
+    ways = [in_blocks(one, seed=seed) for one in (totals, *also)]
+    rows, freedom = crossed_rows(ways), max(1, _telling(ways) - 1)
+    squares = rows.T @ rows
+    of_each = np.diag(squares)
+    scale = np.sqrt((of_each[:, None] + of_each - 2 * squares).clip(0))
+    none = scale <= _NONE * max(1.0, float(scale.max(initial=0.0)))
+    scale[none] = np.inf
+    sums = ways[0].sum(axis=0)
+    observed = np.abs(sums[:, None] - sums) / scale
+    if also:
+        observed = _as_t(observed, freedom)
+    drawn = _chance(rows, freedom if also else None, seed=seed, draws=draws)
+    largest = np.zeros(draws, np.float32)
+    for place, column in enumerate(drawn.T):
+        apart = np.abs(drawn - column[:, None]) / scale[place].astype(np.float32)
+        np.maximum(largest, apart.max(axis=1), out=largest)
+    found: npt.NDArray[np.bool_] = observed > np.quantile(largest, 1 - level) * (1 + 1e-6)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +272,21 @@ def max_of_normals(
     drawn = _normals(influences[:, kept] / scale[kept], freedom, seed=seed, draws=DRAWS)
     largest = (np.abs(drawn) if two_sided else drawn).max(axis=1)
     return float(np.quantile(largest, 0.95))
+
+
+def _chance(rows: Floats, freedom: int | None, *, seed: int, draws: int) -> npt.NDArray[Any]:
+    """What the sums of the rows would be by chance: by random signs, or with `freedom` of the
+    limit; (draws, columns)."""
+    if freedom is None:
+        return _flipped(rows, seed=seed, draws=draws)
+    return _normals(rows, freedom, seed=seed, draws=draws)
+
+
+def _as_t(observed: Floats, freedom: int) -> Floats:
+    """Sums over the root of their sum of squares as Student's t, whose squares are about the mean
+    and not about no difference."""
+    found: Floats = observed * np.sqrt(freedom / np.maximum(freedom + 1 - observed**2, _NONE))
+    return found
 
 
 def _normals(units: Floats, freedom: float, *, seed: int, draws: int) -> Floats:
