@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from mubench_gen.run import evaluate
     from mubench_gen.runs.results import Run, frames, load_run
     from mubench_gen.runs.studies import StoredStudy, load_study
-    from mubench_gen.types import Answer, Image, Message, Reply, Request, Sampling, Text
+    from mubench_gen.types import Answer, Box, Image, Message, Reply, Request, Sampling, Text, Turn
 
 _HOMES = {
     "errors": (
@@ -76,7 +76,9 @@ _HOMES = {
     "runs.results": ("Run", "frames", "load_run"),
     "runs.studies": ("StoredStudy", "load_study"),
     "run": ("evaluate",),
-    "types": ("Answer", "Image", "Message", "Reply", "Request", "Sampling", "Text"),
+    "types": (
+        "Answer", "Box", "Image", "Message", "Reply", "Request", "Sampling", "Text", "Turn",
+    ),
 }  # fmt: skip
 find_moved_modules()
 
@@ -85,6 +87,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Answer",
     "AsyncModel",
+    "Box",
     "Checkpoint",
     "ContrastiveModel",
     "DataError",
@@ -120,6 +123,7 @@ __all__ = [
     "StreamingModel",
     "Text",
     "Transform",
+    "Turn",
     "Unread",
     "UsageError",
     "__version__",
