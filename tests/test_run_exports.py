@@ -6,6 +6,7 @@ import contextlib
 import csv
 import hashlib
 import json
+import shutil
 import sqlite3
 import zipfile
 from collections.abc import Iterator
@@ -210,6 +211,32 @@ def test_trackio_gets_scores_and_a_table_of_items(here: Here, run: mubench_gen.R
     assert len(document["items"]["_value"]) == run.scores.pooled.n
     content = b"".join(files(out))
     assert not any(one.encode() in content for one in (CANARY, str(run.dir.parent)))
+
+
+@pytest.mark.filterwarnings("ignore")  # of what mlflow imports
+def test_mlflow_gets_scores_and_a_table_of_items(
+    here: Here, run: mubench_gen.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if find_spec("mlflow") is None:
+        pytest.skip("mlflow is not installed")
+    out = written(here, run, "mlflow", "-o", "project=cells")
+    content = b"".join(files(out))
+    for private in (CANARY, str(run.dir.parent), str(out.resolve().parent), str(Path.home())):
+        assert private.encode() not in content
+    import mlflow
+
+    shutil.move(out, "elsewhere")
+    monkeypatch.chdir("elsewhere")  # what is read there is found relative to the store
+    client = mlflow.MlflowClient(tracking_uri="sqlite:///mlflow.db")
+    (found,) = client.search_runs([client.get_experiment_by_name("cells").experiment_id])
+    assert found.data.metrics["accuracy"] == pytest.approx(run.scores.pooled.accuracy)
+    assert found.data.params["model"] == "org/leaky"
+    place = Path(client.download_artifacts(found.info.run_id, ""))
+    table = json.loads((place / "items.json").read_text("utf-8"))
+    assert len(table["data"]) == run.scores.pooled.n
+    shown = {row[0]["filepath"] for row in table["data"]}
+    assert all((place / path).is_file() for path in shown)
+    assert len(shown) < len(table["data"])  # each image once
 
 
 def test_nothing_is_overwritten_and_nothing_half_written_is_left(
