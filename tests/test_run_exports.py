@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import uuid
 import zipfile
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -80,11 +81,16 @@ def test_every_eval_ever_gets_an_aggregate_and_its_samples(
     document = json.loads(aggregate.read_text("utf-8"))
     validate(document, "aggregate")
     detailed = document["detailed_evaluation_results"]
+    assert (Path("out") / detailed["file_path"]).samefile(samples)  # the path in its repository
+    assert uuid.UUID(aggregate.stem).version == 4
     assert detailed["checksum"] == hashlib.sha256(samples.read_bytes()).hexdigest()
     lines = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
     for line in lines:
         validate(line, "sample")
         assert line["evaluation_id"] == document["evaluation_id"]
+    asked = {"raw": line["input"]["raw"], "reference": line["input"]["reference"]}
+    plain = json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()
+    assert line["sample_hash"] == hashlib.sha256(plain).hexdigest()
     pooled = run.scores.pooled
     assert pooled.n_errors > 0
     assert len(lines) == detailed["total_rows"] == pooled.n
