@@ -191,6 +191,7 @@ def test_no_secret_and_no_private_path_leaves_in_any_format(
     assert b"/home/somebody" not in packed
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of rdflib, in its reader
 def test_croissant_describes_the_data_of_a_run(
     here: Here, run: mubench_gen.Run, cells: Path
 ) -> None:

@@ -49,13 +49,15 @@ def _write_run(client: Any, experiment: str, one: Any, options: Options) -> None
         client.log_param(run, name, value)
     for name, value in measures(one).items():
         client.log_metric(run, name, value)
-    images = {}
-    for digest, image in thumbnails(one).items() if options.images else ():
-        images[digest] = path = f"thumbnails/{digest}.png"
-        client.log_image(run, image, artifact_file=path)
+    shown = thumbnails(one) if options.images else {}
+    images = {digest: f"thumbnails/{digest}.png" for digest in shown}
+    for digest, path in images.items():
+        client.log_image(run, shown[digest], artifact_file=path)
     table: dict[str, list[Any]] = {name: [] for name in ("image", *COLUMNS)}
     for digest, cells in rows(one, options.items):
-        for column, cell in zip(table.values(), [_shown(images.get(digest)), *cells], strict=True):
+        for column, cell in zip(
+            table.values(), [_shown(images.get(digest or "")), *cells], strict=True
+        ):
             column.append(cell)
     if not images:
         del table["image"]
