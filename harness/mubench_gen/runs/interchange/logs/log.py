@@ -41,6 +41,7 @@ class LoggedItem:
     image_sha256: str | None = None
     image_id: str = ""
     item: str = ""  # of a run of ours, where the log was made of one
+    model: str = ""  # that answered, where the log says it of each answer
     dataset: str = ""
     task: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
