@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.data import columnar
-from mubench_gen.data.arrow_file import FILE_MAGIC, ArrowFile, Load, Source
-from mubench_gen.data.columns import text_columns
+from mubench_gen.data.arrow_file import FILE_MAGIC, ArrowFile, Source
+from mubench_gen.data.columns import REGIONS, marked, region_columns, text_columns
 from mubench_gen.data.index import IndexMaker
 from mubench_gen.data.parquet_file import ParquetFile
 from mubench_gen.data.schema import row_name, to_row
@@ -134,23 +134,25 @@ class ArrowDataset:
         batch = window.batch.slice(row - window.start, at_most)
         columns = columnar.Columns(source.path, batch, text_columns(batch.schema), columnar.UNREAD)
         images = source.images(row, batch.num_rows)
-        names = str(source.path), source.path.name
-        for i, load in enumerate(images):
-            cells = columnar.Cells(columns, i)
-            yield self._row(first + row + i, names, row + i + 1, cells, load)
-
-    def _row(
-        self,
-        index: int,
-        names: tuple[str, str],
-        number: int,
-        columns: columnar.Cells,
-        load: Load | None,
-    ) -> Row:
-        where = f"{names[0]}, row {number}"
-        if load is None:
-            raise DataError(f"{where}{row_name(columns)}, column image.bytes: NULL.")
-        image = open_image(f"{names[1]} row {number}", load, self._policy)
-        repeated = bool(self._repeated[index])
-        regions = partial(self.cells, index, "bbox", "polygon")
-        return to_row(index, columns, image, where=where, repeated=repeated, regions=regions)
+        with columnar.damage_told(source.path, f", rows {row + 1} to {row + len(images)}"):
+            for name in region_columns(batch.schema):
+                batch.column(name).validate()
+        place, short, policy, repeated = (
+            f"{source.path}, row ",
+            f"{source.path.name} row ",
+            self._policy,
+            self._repeated,
+        )
+        for i, (load, marks) in enumerate(zip(images, marked(batch).tolist(), strict=True)):
+            cells, number = columnar.Cells(columns, i), str(row + i + 1)
+            if load is None:
+                raise DataError(f"{place}{number}{row_name(cells)}, column image.bytes: NULL.")
+            index = first + row + i
+            yield to_row(
+                index,
+                cells,
+                open_image(short + number, load, policy),
+                where=place + number,
+                repeated=repeated[index] != 0,
+                regions=partial(self.cells, index, *REGIONS) if marks else None,
+            )

@@ -131,7 +131,10 @@ class JsonlDataset:
     def _made(self, index: int, columns: dict[str, Any]) -> Row:
         where = self._where(index)
         image = self._image(columns, where)
-        return to_row(index, columns, image, where=where, repeated=index in self._repeated)
+        repeated = index in self._repeated
+        return to_row(
+            index, columns, image, where=where, repeated=repeated, regions=lambda: columns
+        )
 
     def _image(self, columns: dict[str, Any], where: str) -> Image:
         cell = columns.get("image")

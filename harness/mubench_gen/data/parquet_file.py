@@ -16,7 +16,13 @@ from typing import Any
 
 from mubench_gen.data.arrow_file import Load, Window
 from mubench_gen.data.columnar import damage_told
-from mubench_gen.data.columns import INDEXED, check_schema, question_names, text_columns
+from mubench_gen.data.columns import (
+    INDEXED,
+    check_schema,
+    question_names,
+    region_columns,
+    text_columns,
+)
 from mubench_gen.errors import DataError, ImageError
 
 _TEXT_ROWS = 256
@@ -38,8 +44,9 @@ class ParquetFile:
                 raise ValueError("its row groups do not add up to its number of rows")
         check_schema(path, self.schema)
         self._ends = list(accumulate(counts))
-        self._batches = partial(_batches, path, file, self._ends)
-        self._texts = _Cursor(self._batches, self._ends, text_columns(self.schema), _TEXT_ROWS)
+        self._batches = partial(_batches, path, file.metadata, self._ends)
+        columns = [*text_columns(self.schema), *region_columns(self.schema)]
+        self._texts = _Cursor(self._batches, self._ends, columns, _TEXT_ROWS)
         self._images = _Cursor(self._batches, self._ends, ["image"], _IMAGE_ROWS)
 
     def __len__(self) -> int:
@@ -73,11 +80,15 @@ class ParquetFile:
 
 
 def _batches(
-    path: Path, file: Any, ends: Sequence[int], group: int, columns: list[str], step: int
+    path: Path, metadata: Any, ends: Sequence[int], group: int, columns: list[str], step: int
 ) -> Iterator[Window]:
     """Some columns from a row group on, sound batch by sound batch, up to the last row."""
+    from pyarrow import parquet
+
     row = ends[group - 1] if group else 0
     with damage_told(path):
+        # A reader of its own: all batches of one have the size that was asked for last.
+        file = parquet.ParquetFile(path, memory_map=True, metadata=metadata)
         groups = list(range(group, file.num_row_groups))
         batches = file.iter_batches(batch_size=step, row_groups=groups, columns=columns)
     while ends and row < ends[-1]:

@@ -173,4 +173,4 @@ def _check(entry: Entry, folder: Path, name: str, where: str) -> None:
         "captions": entry.captions or {},
     }
     image = image_of(entry, folder, StandardPolicy())
-    check_row(to_row(0, columns, image, where=where, repeated=False))
+    check_row(to_row(0, columns, image, where=where, repeated=False, regions=lambda: columns))

@@ -76,16 +76,18 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A format: `accepts(first bytes, name)` says whether a file is of it, and `open(content,
-    name)` gives its pictures (scenes, series), one or more: ImageError for a damaged file,
-    MissingExtraError where a package is missing.
+    """A format: `open(content, name)` gives a file's pictures (scenes, series), one or more:
+    ImageError for a damaged file, MissingExtraError where a package is missing.
 
-    `is_plain`, of a format that Pillow reads too: whether it shows a picture of it as it is.
+    `heads`: how its files begin; none: in any way. `accepts(first bytes, name)` is asked too,
+    where that does not tell. `is_plain`, of a format that Pillow reads too: whether it shows a
+    picture of it as it is.
     """
 
     format: str
-    accepts: Callable[[bytes, str], bool]
+    heads: tuple[bytes, ...]
     open: Callable[[bytes, str], AbstractContextManager[Sequence[Source]]]
+    accepts: Callable[[bytes, str], bool] | None = None
     is_plain: Callable[[Source], bool] | None = None
 
 

@@ -30,7 +30,7 @@ _ALPHA = (1, 2)  # of the tag ExtraSamples
 _ORIENTATION = "Orientation"
 
 
-def is_tiff(head: bytes, name: str = "") -> bool:
+def is_tiff(head: bytes) -> bool:
     """Whether it is a TIFF file, by its first bytes."""
     return head.startswith(_HEADS)
 
@@ -81,7 +81,7 @@ def is_plain(source: Any) -> bool:
     )
 
 
-TIFF = Reader("TIFF", is_tiff, _open, is_plain)
+TIFF = Reader("TIFF", _HEADS, _open, is_plain=is_plain)
 
 
 def _series(file: Any) -> Iterator[tuple[int, Any]]:

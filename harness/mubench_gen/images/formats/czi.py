@@ -23,10 +23,6 @@ _TYPES = {
 _LEAST = 1024  # pixels of the longer side of the coarsest level
 
 
-def _accepts(head: bytes, name: str) -> bool:
-    return head.startswith(_MAGIC)
-
-
 @contextmanager
 def _open(content: bytes, name: str) -> Iterator[Sequence[Planes]]:
     czi = package("pylibCZIrw.czi", "czi", "CZI", name)
@@ -48,7 +44,7 @@ def _open(content: bytes, name: str) -> Iterator[Sequence[Planes]]:
             opened.__exit__(None, None, None)
 
 
-CZI = Reader("CZI", _accepts, _open)
+CZI = Reader("CZI", (_MAGIC,), _open)
 
 
 def _scene(document: Any, name: str, scene: int | None, place: Any) -> Planes:

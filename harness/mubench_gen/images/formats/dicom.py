@@ -31,7 +31,7 @@ def _open(content: bytes, name: str) -> Iterator[Sequence[Planes]]:
     yield [found]
 
 
-DICOM = Reader("DICOM", _accepts, _open)
+DICOM = Reader("DICOM", (), _open, _accepts)
 
 
 def _picture(content: bytes, name: str) -> Planes:

@@ -40,8 +40,6 @@ def packed(folder: Path) -> bytes:
 
 
 def _accepts(head: bytes, name: str) -> bool:
-    if not head.startswith(_ZIP):
-        return False
     first = head[30 : 30 + int.from_bytes(head[26:28], "little")].decode("utf-8", "replace")
     return name.lower().endswith(_SUFFIXES) or first.rpartition("/")[2].startswith(_MARKS)
 
@@ -58,7 +56,7 @@ def _open(content: bytes, name: str) -> Iterator[Sequence[Planes]]:
     yield found
 
 
-ZARR = Reader("OME-Zarr", _accepts, _open)
+ZARR = Reader("OME-Zarr", (_ZIP,), _open, _accepts)
 
 
 def _entries(archive: zipfile.ZipFile) -> tuple[str, dict[str, bytes]]:
