@@ -121,6 +121,47 @@ def test_avif_and_jpeg_xl_are_read_and_their_headers_first() -> None:
         shown(content[: len(content) // 2])
 
 
+def with_orientation(content: bytes, number: int) -> bytes:
+    """The JPEG with Exif data in front that declare it, and a long comment."""
+    exif = Image.Exif()
+    exif[0x0112] = number
+    body = exif.tobytes()
+    comment = b"\xff\xfe" + (1000).to_bytes(2, "big") + bytes(998)
+    return (
+        content[:2]
+        + comment
+        + b"\xff\xe1"
+        + (len(body) + 2).to_bytes(2, "big")
+        + body
+        + content[2:]
+    )
+
+
+def test_jpeg_ls_and_jpeg_of_more_than_8_bits_are_read_with_their_size_first() -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    twelve = (LIGHT * 4095).astype(np.uint16)
+    content = imagecodecs.jpegls_encode(STAIN)
+    assert (shown(content) == STAIN).all()
+    grey = shown(tiff(twelve)).astype(int)
+    for kind, content, most in (
+        ("JPEG-LS", imagecodecs.jpegls_encode(twelve), 0),
+        ("lossless JPEG", imagecodecs.ljpeg_encode(twelve, bitspersample=12), 0),
+        ("JPEG", imagecodecs.jpeg_encode(twelve, bitspersample=12, level=100), 1),
+    ):
+        assert abs(shown(content) - grey).max() <= most
+        assert f"auto-1: {kind} uint16 to 8-bit" in str(note(content))
+        turned = with_orientation(content, 6)
+        assert (shown(turned) == np.rot90(shown(content), -1)).all()
+        with pytest.raises(
+            ImageError, match=r"128 × 96 are 12,288 pixels; the policy's limit is 9"
+        ):
+            note(content, {"max_pixels": "9"})
+        with pytest.raises(ImageError, match="truncated"):
+            note(content[: len(content) // 4])
+    colour = imagecodecs.jpeg_encode(STAIN.astype(np.uint16) * 16, bitspersample=12, level=98)
+    assert abs(shown(colour).astype(int) - STAIN).mean() < 3
+
+
 def test_a_microscope_file_has_a_key_of_what_was_chosen() -> None:
     content = tiff((LIGHT * 4000).astype(np.uint16))
     keys = {

@@ -17,7 +17,7 @@ from mubench_gen.images.formats.ome_zarr import packed
 from mubench_gen.images.readers import reader_of
 from mubench_gen.images.source import Region
 
-from .writers import Array, lif_file, nd2_file
+from .writers import Array, lif_file, nd2_file, slide_file
 
 
 def needs(package: str, extra: str) -> pytest.MarkDecorator:
@@ -227,6 +227,76 @@ def test_dicom_without_a_picture_or_cut_is_refused() -> None:
             AutoPolicy().decode(dicom_file(name), "row 1")
 
 
+@DICOM
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_slide_in_tiles_of_dicom_is_one_picture_of_which_a_region_is_read(sparse: bool) -> None:
+    y, x = np.mgrid[:150, :210]
+    slide = np.stack([x, y, x + y], axis=2).astype(np.uint8)
+    slide[:64, 64:128] = 255
+    content = slide_file(slide, (64, 64), sparse=sparse)
+    assert (shown(content) == slide).all()
+    assert (shown(content, region=(50, 30, 100, 90)) == slide[30:120, 50:150]).all()
+    assert told(content, region=(50, 30, 100, 90)).endswith("; region 50:30:100:90")
+    whole = slide_file(slide, (256, 256), sparse=sparse)  # one tile, larger than the slide
+    assert (shown(whole) == slide).all()
+
+
+@DICOM
+@needs("imagecodecs", "dicom")
+@pytest.mark.parametrize(
+    ("name", "least", "greatest"),
+    [
+        ("MR_small_jpeg_ls_lossless", 127, 2145),
+        ("JPEGLSNearLossless_16", 0, 65535),
+        ("JPGExtended", 0, 264),  # 12 bits
+        ("SC_rgb_jpeg_gdcm", 0, 255),  # lossless JPEG
+        ("GDCMJ2K_TextGBR", 0, 255),  # JPEG 2000 that Pillow does not read
+    ],
+)
+def test_compressions_of_dicom_are_read_with_imagecodecs(
+    name: str, least: int, greatest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pydicom import pixels
+
+    content = dicom_file(f"{name}.dcm")
+    values = plane(content, {})
+    assert (values.min(), values.max()) == (least, greatest)
+    real = pixels.pixel_array
+    monkeypatch.setattr(
+        pixels,
+        "pixel_array",
+        lambda *given, **more: real(*given, **more, decoding_plugin="imagecodecs"),
+    )
+    assert abs(plane(content, {}).astype(int) - values).max() <= 1
+
+
+@DICOM
+def test_a_compression_without_its_decoder_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from pydicom import pixels
+
+    def undecodable(*given: Any, **more: Any) -> None:
+        raise RuntimeError("no plugin")
+
+    monkeypatch.setattr(pixels, "pixel_array", undecodable)
+    leave_out("imagecodecs", monkeypatch)
+    with pytest.raises(MissingExtraError, match=r"JPEG-LS .*mubench-gen\[dicom\]"):
+        AutoPolicy().decode(dicom_file("MR_small_jpeg_ls_lossless.dcm"), "row 1")
+
+
+@DICOM
+def test_the_size_of_a_dicom_picture_is_checked_before_it_is_decoded() -> None:
+    import pydicom
+
+    data = pydicom.dcmread(io.BytesIO(dicom_file("MR_small.dcm")))
+    data.Rows = data.Columns = 40_000
+    stream = io.BytesIO()
+    data.save_as(stream)
+    with pytest.raises(ImageError, match="40,000 × 40,000 are 1,600,000,000 pixels"):
+        AutoPolicy().check(stream.getvalue(), "row 1")
+
+
 def leave_out(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a package look as if it were not installed."""
     real = importlib.import_module
@@ -237,6 +307,10 @@ def leave_out(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
         return real(wanted, *more)
 
     monkeypatch.setattr(importlib, "import_module", without)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == package else find(name)
+    )
 
 
 HEADS = [

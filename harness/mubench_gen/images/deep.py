@@ -28,6 +28,7 @@ _HEADS = (PNG, _J2K, _JP2, b"P")
 _PGM = re.compile(rb"P[25](?:\s|#[^\n]*\n)+\d+(?:\s|#[^\n]*\n)+\d+(?:\s|#[^\n]*\n)+(\d+)")
 _PFM = re.compile(rb"P[Ff]\s+\d+\s+\d+\s+-?[\d.]+\s")
 _PNG_GREY = 0
+_HEADER = 512  # bytes in which the header of JPEG 2000 stands
 _SAMPLES = {2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -38,7 +39,7 @@ def _is_deep(head: bytes, name: str) -> bool:
     if head.startswith(_J2K):
         return _jpeg_2000_bits(head[42:43]) > 8
     if head.startswith(_JP2):
-        at = head.find(b"ihdr")
+        at = head.find(b"ihdr", 0, _HEADER)
         return at > 0 and _jpeg_2000_bits(head[at + 14 : at + 15]) > 8
     grey = _PGM.match(head)
     return int(grey[1]) > 255 if grey else _PFM.match(head) is not None

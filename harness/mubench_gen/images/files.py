@@ -55,6 +55,18 @@ def orientation(picture: PillowImage.Image) -> int:
         return 1
 
 
+def exif_orientation(jpeg_file: bytes) -> int:
+    """The orientation that a JPEG declares, also one that Pillow does not open."""
+    from PIL.Image import Exif
+
+    found = Exif()
+    try:
+        found.load(jpeg.exif_of(jpeg_file))
+    except Exception:  # damaged EXIF data count as none
+        return 1
+    return declared(found.get(_ORIENTATION, 1))
+
+
 def declared(value: object) -> int:
     """The value of an orientation tag; 1, which is upright, if it is not valid."""
     return value if isinstance(value, int) and 2 <= value <= 8 else 1

@@ -79,8 +79,8 @@ class Reader:
     """A format: `open(content, name)` gives a file's pictures (scenes, series), one or more:
     ImageError for a damaged file, MissingExtraError where a package is missing.
 
-    `heads`: how its files begin; none: in any way. `accepts(first bytes, name)` is asked too,
-    where that does not tell. `is_plain`, of a format that Pillow reads too: whether it shows a
+    `heads`: how its files begin; none: in any way. `accepts(content, name)` is asked too, where
+    that does not tell. `is_plain`, of a format that Pillow reads too: whether it shows a
     picture of it as it is.
     """
 
@@ -89,6 +89,3 @@ class Reader:
     open: Callable[[bytes, str], AbstractContextManager[Sequence[Source]]]
     accepts: Callable[[bytes, str], bool] | None = None
     is_plain: Callable[[Source], bool] | None = None
-
-
-HEAD = 512  # bytes of a file that `accepts` gets

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ImageError, MissingExtraError
 from mubench_gen.images.files import declared
+from mubench_gen.images.formats.planes import paste
 from mubench_gen.images.source import Channel, Reader, Region
 from mubench_gen.images.tiff_channels import channels_of
 
@@ -271,13 +272,5 @@ def _tiles(page: Any, region: Region) -> NDArray[Any]:
             handle.seek(start)
             tile = decode(handle.read(count) if count else None, number, **more)[0]
             if tile is not None:
-                _paste(found, tile[0], right * wide - x, down * high - y)
+                paste(found, tile[0], right * wide - x, down * high - y)
     return found[..., 0] if whole.axes == "YX" else found
-
-
-def _paste(into: NDArray[Any], tile: NDArray[Any], x: int, y: int) -> None:
-    """Put a tile at a place of an array, as far as it lies in it."""
-    height, width = into.shape[:2]
-    left, top = max(0, -x), max(0, -y)
-    part = tile[top : height - y, left : width - x]
-    into[max(0, y) : max(0, y) + part.shape[0], max(0, x) : max(0, x) + part.shape[1]] = part
