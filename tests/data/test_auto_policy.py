@@ -254,6 +254,22 @@ DEEP_COLOURS = {
         np.dstack([STAIN, np.full(STAIN.shape[:2], 255)]).astype(np.uint16) * 257,
         photometric="rgb", extrasamples=["unassalpha"],
     ),
+    "12 bits with 16-bit alpha": lambda: tiff(
+        np.dstack([STAIN * np.uint16(16), np.full(STAIN.shape[:2], 65_535, np.uint16)]),
+        photometric="rgb", extrasamples=["unassalpha"],
+    ),
+    "12 bits with alpha": lambda: tiff(
+        np.dstack([STAIN * np.uint16(16), np.full(STAIN.shape[:2], 4095, np.uint16)]),
+        photometric="rgb", extrasamples=["unassalpha"],
+    ),
+    "with a sample of unknown meaning": lambda: tiff(
+        np.dstack([STAIN, STAIN[::-1, :, :1]]) * np.uint16(257),
+        photometric="rgb", extrasamples=["unspecified"],
+    ),
+    "8 bits with two such samples": lambda: tiff(
+        np.dstack([STAIN, STAIN[::-1, :, :2]]), photometric="rgb", extrasamples=["unspecified"] * 2
+    ),
+    "signed": lambda: tiff(STAIN * np.int16(128), photometric="rgb"),
     "inks": lambda: tiff(
         np.dstack([255 - STAIN, np.zeros(STAIN.shape[:2])]).astype(np.uint16) * 257,
         photometric="separated",
@@ -284,6 +300,23 @@ def test_transparency_of_16_bits_is_laid_over_white() -> None:
     values = np.dstack([STAIN, np.zeros(STAIN.shape[:2])]).astype(np.uint16) * 257
     content = tiff(values, photometric="rgb", extrasamples=["unassalpha"])
     assert (shown(content) == 255).all()
+
+
+def test_colour_that_was_multiplied_by_its_transparency_is_laid_over_white_once() -> None:
+    alpha = np.broadcast_to(COLUMNS / 127, STAIN.shape[:2])[..., None]
+    deep = [
+        tiff(
+            (np.dstack([part, np.ones_like(alpha)]) * factor).astype(np.uint16),
+            photometric="rgb", extrasamples=[kind],
+        )
+        for part, factor, kind in (
+            (STAIN / 255, np.dstack([np.ones((96, 128, 3)), alpha]) * 65_535, "unassalpha"),
+            (STAIN / 255, alpha * 65_535, "assocalpha"),
+        )
+    ]  # fmt: skip
+    over_white = STAIN * alpha + 255 * (1 - alpha)
+    for content in deep:
+        assert np.abs(shown(content) - over_white).max() <= 1
 
 
 def stack(dark: bool) -> Any:

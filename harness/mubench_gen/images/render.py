@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.errors import ImageError
 from mubench_gen.images.bands import bands
 from mubench_gen.images.colours import MOST, NAMED, Colour, chosen_colours, name_of
-from mubench_gen.images.contrast import colour_top, is_in_view, window
+from mubench_gen.images.contrast import colour_top, full_scale, greatest, is_in_view, window
 from mubench_gen.images.planes import is_dark, projected, sharpest
-from mubench_gen.images.ranges import shares
+from mubench_gen.images.ranges import shares, spread
 from mubench_gen.images.source import Channel, Region, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image as PillowImage
 
+_COLOURS = {"RGB": 3, "RGBA": 3, "RGBa": 3, "LA": 1, "La": 1, "CMYK": 4}
+_CLEAR = ("RGBA", "RGBa", "LA", "La")
 STACKED, PAGES = "Z", "IQ"  # planes in depth; pages of which the file says nothing
 
 
@@ -136,7 +138,8 @@ class Rendering:
         import numpy as np
 
         if self.look.range == "auto":
-            top = 255.0 if plane.dtype == np.uint8 else colour_top(plane)
+            colours = plane[..., : _COLOURS[self.source.samples]]
+            top = 255.0 if plane.dtype == np.uint8 else colour_top(colours)
             limits = None if top is None else (0.0, top or 1.0)
         else:
             flat = plane.reshape(plane.shape[0], -1)
@@ -216,23 +219,20 @@ def _from_samples(
 
     height, width = plane.shape[:2]
     picture = Image.new("RGB", (width, height))
-    full = _full(plane)
+    full = greatest(plane.dtype)
+    if samples in _CLEAR:
+        _, most = spread([plane]) or (0.0, full)
+        full = full_scale(most, plane.dtype)
     for rows in bands(width, height):
         part = plane[rows]
         light = _light(part, *limits)
         if samples == "CMYK":
             light = 1 - shares(part, 0, full)
             light = (light[..., :3] * light[..., 3:]).clip(0, 1)
-        elif samples in ("RGBA", "LA"):
+        elif samples in _CLEAR:
             clear = shares(part[..., -1:], 0, full).clip(0, 1)
-            light = light[..., :-1] * clear + (1 - clear)
+            colour = light[..., :-1] if samples[-1] == "a" else light[..., :-1] * clear
+            light = (colour + (1 - clear)).clip(0, 1)
         drawn = np.broadcast_to(light * 255, (*light.shape[:2], 3)).round().astype(np.uint8)
         picture.paste(Image.fromarray(drawn), (0, rows.start))
     return picture
-
-
-def _full(plane: NDArray[Any]) -> float:
-    """What stands for full ink, and for no transparency."""
-    import numpy as np
-
-    return float(np.iinfo(plane.dtype).max) if plane.dtype.kind in "iu" else 1.0

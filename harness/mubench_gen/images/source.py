@@ -35,8 +35,9 @@ class Source(Protocol):
     `axes`: a letter an axis, sized by `shape`, of the finest level: Y, X (rows, columns), C
     (channels), Z (planes), T (times), S (colour samples, last), others as tifffile names them; I
     or Q: pages of which the file does not say what they are. `samples`: what S holds: "RGB",
-    "RGBA", "CMYK", "LA". `channels`: one an entry of C, or empty. `levels`: (width, height) of
-    each level of a pyramid, the finest first. `orientation`: of EXIF, 1 to 8.
+    "RGBA", "CMYK", "LA"; "RGBa", "La": the colour was multiplied by the transparency. `channels`:
+    one an entry of C, or empty. `levels`: (width, height) of each level of a pyramid, the finest
+    first. `orientation`: of EXIF, 1 to 8.
     """
 
     @property

@@ -27,7 +27,7 @@ _MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _PHOTOMETRICS = (_MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _CMYK, _YCBCR)
 _JPEG = (6, 7, 33007, 34892)  # kinds of compression whose colours are decoded to RGB
 _PILLOWS = (1, 2, 3, 4, 5, 7, 8, 32773, 32946)  # kinds of compression that all Pillows read
-_ALPHA = (1, 2)  # of the tag ExtraSamples
+_ASSOCIATED, _UNASSOCIATED = 1, 2  # transparency, of the tag ExtraSamples
 _ORIENTATION = "Orientation"
 
 
@@ -137,12 +137,15 @@ class TiffSource:
         count = dict(zip(self.series.axes, self.series.shape, strict=True))["S"]
         if photometric == _YCBCR and page.compression not in _JPEG:
             raise ImageError(f"{self.name}: YCbCr colours without JPEG have no rule")
-        extra = bool(page.extrasamples) and page.extrasamples[0] in _ALPHA
+        # Without the tag, a fourth sample is transparency, as other programs take it.
+        extra = int(page.extrasamples[0]) if page.extrasamples else _UNASSOCIATED
         if photometric in (_RGB, _YCBCR):
-            return "RGBA" if count == 4 else "RGB" if count == 3 else ""
+            clear = {_ASSOCIATED: "RGBa", _UNASSOCIATED: "RGBA"}.get(extra, "RGB")
+            return "" if count < 3 else "RGB" if count == 3 else clear
         if photometric == _CMYK:
-            return "CMYK" if count == 4 else ""
-        return "LA" if count == 2 and extra else ""
+            return "CMYK" if count >= 4 else ""
+        alpha = {_ASSOCIATED: "La", _UNASSOCIATED: "LA"}.get(extra, "")
+        return alpha if count == 2 and page.extrasamples else ""
 
     @cached_property
     def channels(self) -> Sequence[Channel]:
@@ -177,7 +180,8 @@ class TiffSource:
         index = tuple(slice(None) if axis in kept else chosen[axis] for axis in inner)
         left = [axis for axis in inner if axis in kept]
         found = page[index].transpose([left.index(axis) for axis in kept if axis in left])
-        return self._as_light(found)
+        # Samples of which the file does not say what they are stand behind the known ones.
+        return self._as_light(found[..., : len(self.samples)] if "S" in left else found)
 
     @cached_property
     def _page(self) -> Any:
