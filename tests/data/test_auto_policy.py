@@ -399,6 +399,20 @@ def test_a_file_s_own_colours_come_first() -> None:
     assert colours(named("DAPI", "GFP", "Cy5", Color=signed)) == [MAGENTA, GREEN, BLUE]
 
 
+def test_bright_red_green_and_blue_channels_keep_their_hue_and_dark_ones_are_each_stretched() -> (
+    None
+):
+    whole = [-16_776_961, 16_711_935, 65_535]  # red, green, blue, as OME writes them
+    about = {"axes": "CYX", "Channel": {"Color": whole}}
+    for factor, kind in ((1, np.uint8), (257, np.uint16)):
+        stain = (STAIN.transpose(2, 0, 1).astype(int) * factor).astype(kind)
+        content = tiff(stain, ome=True, photometric="minisblack", metadata=about)
+        assert np.abs(shown(content).astype(int) - STAIN).max() <= 1
+    dark = (np.stack([SPOTS, SPOTS / 4, SPOTS / 9]) * 40_000).astype(np.uint16)
+    content = tiff(dark, ome=True, photometric="minisblack", metadata=about)
+    assert (shown(content).max(axis=(0, 1)) > 250).all()
+
+
 def test_imagej_s_tables_and_display_ranges_are_used() -> None:
     ramp = np.arange(256, dtype=np.uint8)
     tables = [np.stack([ramp, ramp, ramp * 0]), np.stack([ramp * 0, ramp * 0, ramp])]

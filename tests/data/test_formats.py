@@ -161,6 +161,35 @@ def test_ome_zarr(tmp_path: Path, version: int) -> None:
 
 
 @ZARR
+def test_display_settings_of_ome_zarr_hide_channels_and_may_be_damaged(tmp_path: Path) -> None:
+    import zarr
+
+    group = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=3)
+    group.create_array("0", data=STACK[0])
+    scales = [{"axes": list("cyx"), "datasets": [{"path": "0"}]}]
+    told_of = [{"label": "DAPI", "active": False}, {"label": "GFP", "window": {"start": "x"}}]
+    group.attrs["ome"] = {"multiscales": scales, "omero": {"channels": told_of}}
+    content = packed(tmp_path / "a.zarr")
+    assert "channels 1 GFP grey of 2" in told(content)
+    assert "channels 0 DAPI blue, 1 GFP green" in told(content, channels=((0, ""), (1, "")))
+
+
+@CZI
+def test_czi_of_grey_channels_of_8_and_16_bits(tmp_path: Path) -> None:
+    from pylibCZIrw import czi
+
+    light = (STACK[0, 1] // 16).astype(np.uint8)
+    with czi.create_czi(str(tmp_path / "a.czi")) as file:
+        for number, values in enumerate((STACK[0, 0], light)):
+            file.write(data=values[..., None], plane={"C": number})
+        file.write_metadata("test", channel_names={0: "DAPI", 1: "TL"})
+    content = (tmp_path / "a.czi").read_bytes()
+    assert (plane(content, {"C": 0}) == STACK[0, 0]).all()
+    assert (plane(content, {"C": 1}) == light).all()
+    assert "uint16 to 8-bit, range auto; channels 0 DAPI blue, 1 TL faint grey" in told(content)
+
+
+@ZARR
 def test_a_folder_of_ome_zarr_is_imported_as_one_file(here: Any, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.images.ranges import percentile, spread
@@ -46,18 +47,18 @@ def is_in_view(values: NDArray[Any], low: float, high: float) -> bool:
     return shown >= _DARK * (high - low)
 
 
-def colour_top(values: NDArray[Any]) -> float | None:
+def colour_top(planes: Sequence[NDArray[Any]]) -> float | None:
     """The value of colour samples that becomes 255, 0 staying black: all share it.
 
     It is the greatest of the fewest bits that hold them (of floats from 0 to 1: 1), so that a
     copy of an 8-bit picture is the same picture; dark ones are brightened by percentile.
     """
-    limits = spread([values])
+    limits, dtype = spread(planes), planes[0].dtype
     if limits is None:
         return None
-    top = full_scale(limits[1], values.dtype)
-    usual = percentile(values, _USUAL[1])
-    return usual if values.dtype.itemsize > 1 and 0 < usual < _DARK * top else top
+    top = full_scale(limits[1], dtype)
+    usual = max(percentile(plane, _USUAL[1]) for plane in planes)
+    return usual if dtype.itemsize > 1 and 0 < usual < _DARK * top else top
 
 
 def full_scale(most: float, dtype: np.dtype[Any]) -> float:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image as PillowImage
 
+_RGB = [NAMED[name] for name in ("red", "green", "blue")]
 _COLOURS = {"RGB": 3, "RGBA": 3, "RGBa": 3, "LA": 1, "La": 1, "CMYK": 4}
 _CLEAR = ("RGBA", "RGBa", "LA", "La")
 STACKED, PAGES = "Z", "IQ"  # planes in depth; pages of which the file says nothing
@@ -54,7 +55,9 @@ class Rendering:
     def shown(self) -> Sequence[tuple[int, Colour, Channel]]:
         """Number, colour and description of each channel that is shown."""
         known, count = self.source.channels, self.sizes.get("C", 1)
-        asked = self.look.channels or [(number, "") for number in range(min(count, MOST))]
+        hidden = {number for number, channel in enumerate(known) if channel.hidden}
+        usual = [number for number in range(count) if number not in hidden] or range(count)
+        asked = self.look.channels or [(number, "") for number in usual[:MOST]]
         numbers = [number for number, _ in asked]
         if missing := [number for number in numbers if number >= count]:
             raise ImageError(f"{self.name}: has no channel {missing[0]}, it has {count}")
@@ -115,6 +118,8 @@ class Rendering:
         return _blended(planes, self._windows(planes), [colour for _, colour, _ in self.shown])
 
     def _windows(self, planes: Sequence[NDArray[Any]]) -> list[tuple[float, float]]:
+        if self._is_stain(planes):
+            return [(0.0, colour_top(planes) or 1.0)] * len(planes)
         found = []
         for plane, (_, _, channel) in zip(planes, self.shown, strict=True):
             limits = self._window(plane, channel)
@@ -122,6 +127,16 @@ class Rendering:
                 raise ImageError(f"{self.name}: holds no finite value")
             found.append(limits or (0.0, 1.0))
         return found
+
+    def _is_stain(self, planes: Sequence[NDArray[Any]]) -> bool:
+        """Whether the channels are red, green and blue of a bright picture: scaled together, they
+        keep its hue."""
+        return (
+            self.look.range == "auto"
+            and [colour for _, colour, _ in self.shown] == _RGB
+            and not any(channel.window for _, _, channel in self.shown)
+            and not any(is_dark([plane]) for plane in planes)
+        )
 
     def _window(self, plane: NDArray[Any], channel: Channel) -> tuple[float, float] | None:
         if self.look.range == "auto":
@@ -139,7 +154,7 @@ class Rendering:
 
         if self.look.range == "auto":
             colours = plane[..., : _COLOURS[self.source.samples]]
-            top = 255.0 if plane.dtype == np.uint8 else colour_top(colours)
+            top = 255.0 if plane.dtype == np.uint8 else colour_top([colours])
             limits = None if top is None else (0.0, top or 1.0)
         else:
             flat = plane.reshape(plane.shape[0], -1)

@@ -22,11 +22,13 @@ Region = tuple[int, int, int, int]  # left, top, width, height
 class Channel:
     """What a file says of a channel: `name` of its dye or light, `colour` (8-bit RGB) that it is
     shown in, `window`: the values that are black and full brightness. None: it says nothing.
+    `hidden`: the file's display settings leave it out.
     """
 
     name: str = ""
     colour: tuple[int, int, int] | None = None
     window: tuple[float, float] | None = None
+    hidden: bool = False
 
 
 class Source(Protocol):

@@ -118,8 +118,15 @@ def _picture(group: Any, about: Mapping[str, Any], scales: Mapping[str, Any], na
 def _channels(about: Mapping[str, Any]) -> list[Channel]:
     found = []
     for one in (about.get("omero") or {}).get("channels", ()):
-        window = one.get("window") or {}
-        low, high = float(window.get("start", 0)), float(window.get("end", 0))
-        known = (low, high) if low < high else None
-        found.append(Channel(str(one.get("label") or ""), hex_colour(one.get("color")), known))
+        name, hidden = str(one.get("label") or ""), one.get("active") is False
+        found.append(Channel(name, hex_colour(one.get("color")), _window(one), hidden))
     return found
+
+
+def _window(channel: Mapping[str, Any]) -> tuple[float, float] | None:
+    window = channel.get("window") or {}
+    try:
+        low, high = float(window["start"]), float(window["end"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return (low, high) if low < high else None
