@@ -93,7 +93,7 @@ def test_texts_of_parquet_are_read_by_hundreds_of_rows_also_between_images(tmp_p
     windows = []
     for row in (0, 100, 256):
         windows.append(source.window(row))
-        (load,) = source.images(row, 1)
+        ((load,),) = source.images(row, 1)
         assert load is not None
         load()
     assert [(one.start, one.batch.num_rows) for one in windows] == [(0, 256), (0, 256), (256, 44)]

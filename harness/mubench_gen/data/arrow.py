@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
@@ -11,14 +11,22 @@ from typing import Any
 
 from mubench_gen.data import columnar
 from mubench_gen.data.arrow_file import FILE_MAGIC, ArrowFile, Source
-from mubench_gen.data.columns import REGIONS, marked, region_columns, text_columns
+from mubench_gen.data.columns import (
+    REGIONS,
+    Load,
+    marked,
+    may_have_several_images,
+    region_columns,
+    text_columns,
+)
 from mubench_gen.data.index import IndexMaker
 from mubench_gen.data.parquet_file import ParquetFile
 from mubench_gen.data.schema import row_name, to_row
 from mubench_gen.errors import DataError
-from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.images.stacks import open_images
 from mubench_gen.storage.digests import files_digest
-from mubench_gen.types import Row
+from mubench_gen.types import Image, Row, Task
 
 _ROWS_AT_ONCE = 256
 _STREAM = b"\xff\xff\xff\xff"
@@ -58,6 +66,7 @@ class ArrowDataset:
         self.name = name
         self.path = path
         self.revision = revision
+        self.tasks: Sequence[Task] = ()
         self._sources = sources
         self._policy = policy
         self._ends = list(accumulate(len(source) for source in sources))
@@ -84,8 +93,18 @@ class ArrowDataset:
         return self.digest
 
     @property
+    def has_several_images(self) -> bool:
+        return self._policy.splits or any(
+            map(may_have_several_images, [source.schema for source in self._sources])
+        )
+
+    @property
     def image_files(self) -> None:
         return None  # the images stand in the rows
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {}
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -137,22 +156,39 @@ class ArrowDataset:
         with columnar.damage_told(source.path, f", rows {row + 1} to {row + len(images)}"):
             for name in region_columns(batch.schema):
                 batch.column(name).validate()
-        place, short, policy, repeated = (
-            f"{source.path}, row ",
-            f"{source.path.name} row ",
-            self._policy,
-            self._repeated,
-        )
-        for i, (load, marks) in enumerate(zip(images, marked(batch).tolist(), strict=True)):
-            cells, number = columnar.Cells(columns, i), str(row + i + 1)
+        names = str(source.path), source.path.name
+        for i, (loads, marks) in enumerate(zip(images, marked(batch).tolist(), strict=True)):
+            cells = columnar.Cells(columns, i)
+            yield self._row(first + row + i, names, row + i + 1, cells, loads, marks)
+
+    def _row(
+        self,
+        index: int,
+        names: tuple[str, str],
+        number: int,
+        columns: columnar.Cells,
+        loads: Sequence[Load | None],
+        marks: bool,
+    ) -> Row:
+        where = f"{names[0]}, row {number}"
+        images: list[Image] = []
+        for place, load in enumerate(loads, 1):
             if load is None:
-                raise DataError(f"{place}{number}{row_name(cells)}, column image.bytes: NULL.")
-            index = first + row + i
-            yield to_row(
-                index,
-                cells,
-                open_image(short + number, load, policy),
-                where=place + number,
-                repeated=repeated[index] != 0,
-                regions=partial(self.cells, index, *REGIONS) if marks else None,
-            )
+                raise DataError(f"{where}{row_name(columns)}, {_no_image(place)}")
+            which = f", image {place}" if len(loads) > 1 else ""
+            images += open_images(f"{names[1]} row {number}{which}", load, self._policy)
+        return to_row(
+            index,
+            columns,
+            images[0],
+            where=where,
+            repeated=bool(self._repeated[index]),
+            regions=partial(self.cells, index, *REGIONS) if marks else None,
+            more_images=tuple(images[1:]),
+        )
+
+
+def _no_image(place: int) -> str:
+    if place == 1:
+        return "column image.bytes: NULL."
+    return f"image {place}: NULL, and images behind it are not."
