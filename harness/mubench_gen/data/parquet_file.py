@@ -54,6 +54,7 @@ class ParquetFile:
         columns = image_columns(self.schema.names)
         self._several = may_have_several_images(self.schema)
         self._images = _Cursor(self._batches, self._ends, columns, _IMAGE_ROWS)
+        self._loads: tuple[Window | None, list[list[Load | None]]] = None, []  # of the last window
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -91,7 +92,11 @@ class ParquetFile:
 
     def _cells(self, row: int) -> list[Load | None]:
         window = self._images.window(row)
-        return images_of(window.batch.slice(row - window.start, 1), copies)[0]
+        last, loads = self._loads
+        if last is not window:
+            loads = images_of(window.batch, copies)
+            self._loads = window, loads
+        return loads[row - window.start]
 
 
 def _batches(
