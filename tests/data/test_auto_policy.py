@@ -487,6 +487,18 @@ def test_one_level_or_region_of_a_pyramid_is_shown() -> None:
             shown(content, settings)
 
 
+def test_of_a_plane_above_the_limits_a_region_is_shown_where_it_is_read_alone() -> None:
+    values = np.tile(LIGHT, (4, 4)) * 60_000
+    few, part = {"max_pixels": "5000"}, {"region": "200:100:60:50", "max_pixels": "5000"}
+    content = tiff(values.astype(np.uint16), tile=(64, 64), compression="zlib")
+    with pytest.raises(ImageError, match=r"limit is 5,000 .*; a part of it can be shown: --image-"):
+        note(content, few)
+    assert shown(content, part).shape == (50, 60, 3)
+    whole = saved(Image.fromarray(values.astype(np.uint16)), "PNG")
+    with pytest.raises(ImageError, match=r"limit is 5,000 \(--image-set max_pixels=196608\)$"):
+        note(whole, part)
+
+
 def test_a_file_of_several_pictures_shows_the_first_and_says_so() -> None:
     stream = io.BytesIO()
     with tifffile.TiffWriter(stream, ome=True) as file:

@@ -96,6 +96,10 @@ class ArraySource:
         return ()
 
     @property
+    def is_whole(self) -> bool:
+        return True
+
+    @property
     def levels(self) -> Sequence[tuple[int, int]]:
         return [self.size]
 

@@ -39,7 +39,7 @@ class Source(Protocol):
     or Q: pages of which the file does not say what they are. `samples`: what S holds: "RGB",
     "RGBA", "CMYK", "LA"; "RGBa", "La": the colour was multiplied by the transparency. `channels`:
     one an entry of C, or empty. `levels`: (width, height) of each level of a pyramid, the finest
-    first. `orientation`: of EXIF, 1 to 8.
+    first. `orientation`: of EXIF, 1 to 8. `is_whole`: a plane is decoded whole also for a region.
     """
 
     @property
@@ -65,6 +65,9 @@ class Source(Protocol):
 
     @property
     def orientation(self) -> int: ...
+
+    @property
+    def is_whole(self) -> bool: ...
 
     def plane(
         self, at: Mapping[str, int], *, level: int = 0, region: Region | None = None

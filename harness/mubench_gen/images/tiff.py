@@ -165,6 +165,10 @@ class TiffSource:
         tag = self._page.tags.get(_ORIENTATION)
         return declared(1 if tag is None else tag.value)
 
+    @property
+    def is_whole(self) -> bool:
+        return not self._page.is_contiguous and self._inner not in ("YX", "YXS")
+
     def plane(
         self, at: Mapping[str, int], *, level: int = 0, region: Region | None = None
     ) -> NDArray[Any]:

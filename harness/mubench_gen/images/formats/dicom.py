@@ -68,7 +68,7 @@ def _picture(content: bytes, name: str) -> Planes:
     shape = tuple({**sizes, "S": 3}[axis] for axis in axes)
     return Planes(
         "DICOM", name, axes, shape, _dtype(data), read, [(sizes["X"], sizes["Y"])],
-        samples=samples, channels=channels,
+        samples=samples, channels=channels, is_whole=tiles is None,
     )  # fmt: skip
 
 

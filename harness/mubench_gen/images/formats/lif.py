@@ -53,6 +53,7 @@ def _scene(image: Any, name: str) -> Planes:
     return Planes(
         "LIF", name, axes, tuple(sizes[axis] for axis in axes), image.dtype, read,
         [(sizes["X"], sizes["Y"])], samples=samples, channels=() if samples else _channels(image),
+        is_whole=True,
     )  # fmt: skip
 
 

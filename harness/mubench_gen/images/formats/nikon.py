@@ -54,6 +54,7 @@ def _scene(file: Any, name: str, position: int) -> Planes:
     return Planes(
         "ND2", name, axes, tuple(sizes[axis] for axis in axes), np.dtype(file.dtype), read,
         [(sizes["X"], sizes["Y"])], samples=samples, channels=() if samples else _channels(file),
+        is_whole=True,
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class Planes:
     samples: str = ""
     channels: Sequence[Channel] = ()
     orientation: int = 1
+    is_whole: bool = False
 
     def plane(
         self, at: Mapping[str, int], *, level: int = 0, region: Region | None = None
