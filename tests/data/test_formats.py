@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from mubench_gen.data import open_dataset
-from mubench_gen.errors import ImageError, MissingExtraError
+from mubench_gen.data.forms.folders import ClassFolders
+from mubench_gen.data.forms.found import find_table
+from mubench_gen.errors import DataError, ImageError, MissingExtraError
 from mubench_gen.images.auto import AutoPolicy
 from mubench_gen.images.formats.ome_zarr import packed
 from mubench_gen.images.readers import reader_of
@@ -201,6 +203,18 @@ def test_a_folder_of_ome_zarr_is_imported_as_one_file(here: Any, tmp_path: Path)
     assert row.image.pixels().size == STACK.shape[:1:-1]
     previewed = here("data", "preview", photos, "--json").document
     assert [Path(one["name"]).stem for one in previewed["shown"]] == ["a.zarr"]
+
+
+def test_a_folder_of_ome_zarr_in_that_of_a_class_is_one_picture_and_no_table(
+    tmp_path: Path,
+) -> None:
+    for mark in ("a/x.zarr/zarr.json", "a/x.zarr/0/zarr.json", "b/y.jls"):
+        (tmp_path / mark).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / mark).write_text('{"attributes": {}}')
+    rows = ClassFolders(tmp_path, "Which?", None).rows()
+    assert [row.cells["image"] for row in rows] == ["a/x.zarr", "b/y.jls"]
+    with pytest.raises(DataError, match="holds no .csv"):
+        find_table(tmp_path)
 
 
 def test_a_region_of_a_slide_in_tiles_of_jpeg() -> None:
