@@ -213,7 +213,7 @@ def test_a_folder_of_ome_zarr_in_that_of_a_class_is_one_picture_and_no_table(
         (tmp_path / mark).write_text('{"attributes": {}}')
     rows = ClassFolders(tmp_path, "Which?", None).rows()
     assert [row.cells["image"] for row in rows] == ["a/x.zarr", "b/y.jls"]
-    with pytest.raises(DataError, match="holds no .csv"):
+    with pytest.raises(DataError, match=r"holds no \.csv"):
         find_table(tmp_path)
 
 
