@@ -264,6 +264,14 @@ def test_dicom_of_colour(name: str) -> None:
 
 
 @DICOM
+def test_frames_of_dicom_with_a_rate_are_times() -> None:
+    content = dicom_file("examples_ybr_color.dcm")
+    assert told(content).endswith("; t first of 30 frames")
+    assert not (shown(content) == shown(content, t="last")).all()
+    assert (shown(content, t="last") == shown(content, t="29")).all()
+
+
+@DICOM
 def test_dicom_without_a_picture_or_cut_is_refused() -> None:
     for name, why in (("rtplan.dcm", "holds no picture"), ("MR_truncated.dcm", "cannot be read")):
         with pytest.raises(ImageError, match=rf"row 1: .*{why}"):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _PREAMBLE = 128
 _INVERTED, _PALETTE = "MONOCHROME1", "PALETTE COLOR"
 _GREY = (_INVERTED, "MONOCHROME2")
+_TIMED = ("FrameTime", "FrameTimeVector", "CineRate")
 _RESCALED = ("RescaleSlope", "RescaleIntercept")
 
 
@@ -62,8 +63,10 @@ def _picture(content: bytes, name: str) -> Planes:
         )
     else:
         frames = int(data.get("NumberOfFrames", 1) or 1)
-        axes = ("I" if frames > 1 else "") + plane
-        sizes = {"I": frames, "X": int(data.Columns), "Y": int(data.Rows)}
+        # Frames are times where the file gives their rate; else it does not say what they are.
+        loop = "T" if any(key in data for key in _TIMED) else "I"
+        axes = (loop if frames > 1 else "") + plane
+        sizes = {loop: frames, "X": int(data.Columns), "Y": int(data.Rows)}
         read, channels = _of_frames(frame), channel
     shape = tuple({**sizes, "S": 3}[axis] for axis in axes)
     return Planes(
@@ -74,7 +77,7 @@ def _picture(content: bytes, name: str) -> Planes:
 
 def _of_frames(frame: Frame) -> Read:
     def read(at: Mapping[str, int], level: int, region: Region | None) -> NDArray[Any]:
-        return cut(frame(at.get("I", 0)), region)
+        return cut(frame(at.get("I", at.get("T", 0))), region)
 
     return read
 
