@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mubench_gen.data.columnar import damage_told
+from mubench_gen.data.columnar import damage_told, validity
 from mubench_gen.data.image_columns import image_columns
 from mubench_gen.data.schema import COLUMNS
 from mubench_gen.errors import DataError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 Load = Callable[[], bytes]  # reads one image
 
 # The July-2024 files had `instances`, all NULL, in place of these two.
-_REGIONS = frozenset({"bbox", "polygon"})
+REGIONS = ("bbox", "polygon")
 _INSTANCES = "instances"
 _SHARED = 5  # columns that another table may have by chance
 # Decoded for every row: all but the image and what marks regions of it.
-_UNREAD = frozenset({"image", *_REGIONS})
+_UNREAD = frozenset({"image", *REGIONS})
 INDEXED = ("dataset", "stain", "image_id")  # read, with questions, for the index of all rows
 _QUESTION_KEYS = ("question", "options", "answer_idx")
 
@@ -27,6 +31,21 @@ _QUESTION_KEYS = ("question", "options", "answer_idx")
 def text_columns(schema: Any) -> list[str]:
     """The columns of a file that make up a row's questions, captions and facts."""
     return [name for name in COLUMNS if name in schema.names and name not in _UNREAD]
+
+
+def region_columns(schema: Any) -> list[str]:
+    """The columns of a file that mark regions of the image."""
+    return [name for name in REGIONS if name in schema.names]
+
+
+def marked(batch: Any) -> NDArray[np.bool_]:
+    """The rows of a record batch that have marked regions."""
+    import numpy as np
+
+    found = np.zeros(len(batch), np.bool_)
+    for name in region_columns(batch.schema):
+        found |= validity(batch.column(name))
+    return found
 
 
 def may_have_several_images(schema: Any) -> bool:
@@ -79,7 +98,7 @@ def check_schema(path: Path, schema: Any) -> None:
     """DataError where the columns are not those of μ-Bench: which are missing, new, or differ."""
     with damage_told(path):
         _check_names(schema)
-    needed = set(COLUMNS) - (_REGIONS if _INSTANCES in schema.names else set())
+    needed = set(COLUMNS) - set(REGIONS if _INSTANCES in schema.names else ())
     needed -= {"image"} if image_columns(schema.names) else set()
     missing = [name for name in COLUMNS if name in needed and name not in schema.names]
     doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})

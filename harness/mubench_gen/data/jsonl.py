@@ -167,7 +167,13 @@ class JsonlDataset:
         first, *others = self._images(columns, where)
         repeated = index in self._repeated
         return to_row(
-            index, columns, first, where=where, repeated=repeated, more_images=tuple(others)
+            index,
+            columns,
+            first,
+            where=where,
+            repeated=repeated,
+            regions=lambda: columns,
+            more_images=tuple(others),
         )
 
     def _images(self, columns: dict[str, Any], where: str) -> list[Image]:
