@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mubench_gen.parser.claims import stance
 from mubench_gen.parser.repeated_options import listed, own_text_end
-from mubench_gen.parser.reply_text import ReplyText, Verdict, occurrences
+from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
 from mubench_gen.parser.target import NOT, target_at
 from mubench_gen.parser.text import any_in
 
@@ -66,9 +66,7 @@ def chosen(reply: ReplyText) -> Iterator[Verdict]:
     """ "I would choose B", "Therefore, B.", "选B". Needs a label, because the words are common."""
     low = reply.low
     cues = CHOOSES if low.isascii() else CHOOSES + _CJK_CHOOSES
-    for cue in cues:
-        if cue not in low:
-            continue
+    for cue in cues_behind(reply, cues):
         for start, end in occurrences(reply, cue):
             if cue.isascii() and _inside_word(low, start, end):
                 continue
@@ -97,9 +95,8 @@ def _is_case(low: str, start: int) -> bool:
 def corrected(reply: ReplyText) -> Iterator[Verdict]:
     """ "… Wait, no, it is C.", "Actually, B.", "不对，应该是C": the reply retracts what it said."""
     low = reply.low
-    for cue in RETRACTS if low.isascii() else RETRACTS + _CJK_RETRACTS:
-        if cue not in low:
-            continue
+    cues = RETRACTS if low.isascii() else RETRACTS + _CJK_RETRACTS
+    for cue in cues_behind(reply, cues):
         for start, end in occurrences(reply, cue):
             if cue.isascii() and _inside_word(low, start, end):
                 continue

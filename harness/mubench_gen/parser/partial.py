@@ -21,6 +21,7 @@ _CLAUSE = re.compile(r"\n|\.(?=\s|$)|;")
 _WORDS = 60
 _CUT_SHORT = 6  # a text that ends within a word: its length with the spaces around it
 _IN_ANY_ORDER = 2  # "collagen IV" for "type IV collagen": two words or more
+_MANY = 3  # an option of fewer words must be there as a whole
 _NEAR = 0.75  # share of the option's words that must be there
 _APART = 0.25  # how much smaller every other option's share must be
 
@@ -76,7 +77,8 @@ def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
 def _overlapping(reply: ReplyText, joined: str) -> int | None:
     """The only option with most of its words there."""
     words = set(joined.split())
-    if len(words) > 2 * max(map(len, (key.split() for key in reply.choices.keys))):
+    longest = max(key.count(" ") for key in reply.choices.keys) - 1
+    if longest < _MANY or len(words) > 2 * longest:
         return None  # a sentence about something else that happens to hold the words
     shares = []
     for index, key in enumerate(reply.choices.keys):
@@ -84,7 +86,7 @@ def _overlapping(reply: ReplyText, joined: str) -> int | None:
         same = ("-" in own) == ("-" in words) and all(
             word in words for word in own if word[0].isdigit()
         )
-        share = len(own & words) / len(own) if len(own) > 2 and same else 0.0
+        share = len(own & words) / len(own) if len(own) >= _MANY and same else 0.0
         shares.append((share, index))
     shares.sort(reverse=True)
     best = shares[0]
