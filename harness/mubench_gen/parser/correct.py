@@ -20,14 +20,15 @@ _CORRECT = re.compile(
     r"(?:correct|right|answer|true|best|choice|accurate|appropriate|suitable|plausible|valid"
     r"|fitting|reasonable|logical|closest|solution|likely|richtig|correcte|bonne|juste|correct[oa]|corret[oa]"
     r"|certa|verdadera|vraie)\b"
-    r"|(?:is|seems) better(?=[.,;]| because| since| than)"
+    r"|(?:is|seems) (?:better|closer|likelier)(?=[.,;]| because| since| than)"
     r"|(?:项|选项)?\s?(?:是|为)?\s?最?(?:正确|对的|合适|准确)|が正解|が正しい)"
 )
 # Every match of the pattern contains one of these, which is cheaper to search first.
 CORRECT_WORDS = (
     "correct", "right", "answer", "true", "best", "choice", "accurate", "appropriate", "suitable",
     "plausible", "valid", "fitting", "reasonable", "logical", "closest", "solution", "likely",
-    "better", "richtig", "bonne", "juste", "corret", "certa", "verdadera", "vraie",
+    "better", "closer", "likelier", "richtig", "bonne", "juste", "corret", "certa", "verdadera",
+    "vraie",
     "正", "对的", "合适", "准确",
 )  # fmt: skip
 _UNLESS = re.compile(

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from mubench_gen.parser.claims import denied_on_line
 from mubench_gen.parser.repeated_options import listed, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
+from mubench_gen.parser.stances import denied_on_line
 from mubench_gen.parser.target import NOT, label_at, target_at
 from mubench_gen.parser.text import any_in
 

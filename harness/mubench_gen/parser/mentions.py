@@ -9,6 +9,7 @@ from itertools import accumulate
 from mubench_gen.parser.choices import Choices
 from mubench_gen.parser.tokens import Tokens, pieces
 
+_STAINED = ("stain", "label", "positive")  # "DAPI-stained" speaks of DAPI
 TEXT_CAP = 64  # mentions of one option to examine; a reply that loops has thousands
 
 
@@ -83,5 +84,8 @@ def _hyphened(lowered: str, start: int, end: int) -> bool:
     before = lowered[max(0, start - 2) : start]
     after = lowered[end : end + 2]
     return (len(before) == 2 and before[1] == "-" and before[0].isalpha()) or (
-        len(after) == 2 and after[0] == "-" and after[1].isalpha()
+        len(after) == 2
+        and after[0] == "-"
+        and after[1].isalpha()
+        and not lowered.startswith(_STAINED, end + 1)
     )

@@ -11,9 +11,10 @@ from mubench_gen.parser.words import normal
 
 _CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff"
 # Words, numbers, single CJK characters, and the signs that distinguish formulas. A hyphen
-# is a minus sign only before a number.
+# is a minus sign only before a number, and the s of "Masson's" is left out.
 _TOKEN = re.compile(
-    rf"\d+(?:[.,]\d+)*|[^\W\d_{_CJK}]+|[{_CJK}]|-(?<![\w)\]]-)(?=\.?\d)|[+/=<>^%≤≥≠±×÷√∞°]"
+    rf"\d+(?:[.,]\d+)*|(?!s(?<=[a-z]'s)(?!\w))[^\W\d_{_CJK}]+|[{_CJK}]"
+    r"|-(?<![\w)\]]-)(?=\.?\d)|[+/=<>^%≤≥≠±×÷√∞°&]"
 )
 
 
