@@ -24,8 +24,12 @@ CHOOSES = (
 _FIRM = frozenset(
     ("go with", "going with", "opt for", "settle on", "settle for", "lean towards", "vote for",
      "leaning towards", "lean toward", "decide on", "decide for", "it must be", "it has to be",
-     "this must be", "this has to be")
+     "this must be", "this has to be", "i'd say", "would say")
 )  # fmt: skip
+_TEXT_ENDS = re.compile(
+    r"[)\]\"']*\s*(?:$|[.,;:!\n(-]|(?:because|since|as|given|due|over|rather|here|but|for|based|from"
+    r"|with|than|in)\b)"
+)
 _CJK_CHOOSES = ("选", "選", "因此", "所以", "综上", "故")
 _THAT = re.compile(
     r"[,:]?\s+(?:it is|it's|it must be|it would be|it should be|this is|that is)(?=\s)|述|择|[,:]"
@@ -91,7 +95,9 @@ def chosen(reply: ReplyText) -> Iterator[Verdict]:
 
 def _text_after(reply: ReplyText, end: int) -> Verdict | None:
     found = target_at(reply, end)
-    if found is None or found.status != "answered" or reply.low[found.end : found.end + 1] == "?":
+    if found is None or found.status != "answered":
+        return None
+    if not _TEXT_ENDS.match(reply.low, found.end):
         return None
     return found if stance(reply, found.start, found.end) == "asserted" else None
 

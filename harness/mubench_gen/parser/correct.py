@@ -21,6 +21,7 @@ _CORRECT = re.compile(
     r"|fitting|reasonable|logical|closest|solution|likely|richtig|correcte|bonne|juste|correct[oa]|corret[oa]"
     r"|certa|verdadera|vraie)\b"
     r"|(?:is|seems) (?:better|closer|likelier)(?=[.,;]| because| since| than)"
+    r"|(?:the|my) (?:correct |right |best |final )?(?:answer|choice|pick)\b"  # "makes B the answer"
     r"|(?:项|选项)?\s?(?:是|为)?\s?最?(?:正确|对的|合适|准确)|が正解|が正しい)"
 )
 # Every match of the pattern contains one of these, which is cheaper to search first.

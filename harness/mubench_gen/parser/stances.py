@@ -30,7 +30,8 @@ _CONTRAST = re.compile(
     r"|\bover (?:an? |the )?$|而不是|不同于"
 )
 _DENIAL = re.compile(
-    r"\bnot\b|n't\b|\b(?:neither|nor|never|cannot|non|incorrect(?:ly)?|wrong|false|inaccurate"
+    r"\bnot\b|n't\b|\b(?:neither|nor|never|cannot|non|incorrect(?:ly)?|(?<!nothing is )wrong"
+    r"|false|inaccurate"
     r"|irrelevant|unlikely|invalid|eliminated?|ruled? out|rules out|exclud\w{1,3}|discard\w{0,2}"
     r"|reject(?:ed|s)?|out of the question|off the table|(?:is|are) out(?=\W*(?:[.,;!\n]|$))"
     r"|absent|no longer|impossible|implausible|improbable|hardly|anything but|far from|by no means"
@@ -69,6 +70,9 @@ _GENERAL = re.compile(
     r"\s+(?:(?:is|are|has|have|can)\s+)?(?:usually|typically|generally|often|normally|commonly"
     r"|always|tends? to)\b|\s+(?:uses?|employs?|relies|rely|requires?)\b"
     r"|\s+(?:was|were) (?:\w+ )?(?:considered|suspected|tempting|discussed|entertained)\b"
+)
+_BEGINS = re.compile(
+    r"(?:\A|[.!?;:,\n]\s{0,3}|\b(?:and|but|while|whereas) )(?:(?:an?|the) )?[\"']?$"
 )
 _NO_BEHIND = re.compile(r"\s?[:-]{1,2}\s?(?:no|nope)\b")  # "Lymphocyte: no."
 _QUOTE_END = re.compile(r"[)\]\"'*]{1,3}")
@@ -161,7 +165,7 @@ def stance(reply: ReplyText, start: int, end: int, floor: int = 0) -> Stance:
         return "supposed"
     if _NO_BEHIND.match(low, end):
         return "denied"
-    if _GENERAL.match(low, after):
+    if _GENERAL.match(low, after) and _BEGINS.search(low, max(0, start - 24), start):
         return "contrasted"
     contrast = _CONTRAST.search(low, after, right)
     if _DENIAL.search(low, after, contrast.start() if contrast else right):
