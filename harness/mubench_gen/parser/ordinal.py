@@ -26,15 +26,7 @@ _CHOSEN = re.compile(
 )
 
 
-_CUES = (
-    "option",
-    "number",
-    " no. ",
-    "choice",
-    "answer",
-    " the last",
-    *(f" the {word}" for word in _WORDS),
-)
+_CUES = ("option", "choice", "answer", "number", " no. ", "the last", "go with", "going with")
 
 
 def ordinal(reply: ReplyText) -> Iterator[Verdict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mubench_gen.parser.reply_text import ReplyText, Stance
+from mubench_gen.parser.text import any_in
 
 _BOUNDARY = re.compile(
     r"[;!?\n]|\.(?!\d)|,|\b(?:but|whereas|while|although|though|however|because|since|and(?= not\b)"
@@ -64,6 +65,7 @@ _ALL_BUT = re.compile(
     r"\b(?:all|every\w*|any(?:thing)?)(?: \w+){0,2} (?:but|except(?: for)?)"
     r"(?: (?:option|the|an?))? [\"'(]?$"
 )
+_BUT_WORDS = ("but", "than", "except")  # one is in every match
 # What is said of a kind of cell, stain or microscopy in general is not said of the image,
 # and what was considered is not said any more.
 _GENERAL = re.compile(
@@ -125,7 +127,7 @@ _DENIED = re.compile(
     r"|no (?:es|puede)\b|não (?:é|pode)\b)"
 )
 _REACH = 160
-_BEHIND = 40
+_BACK = 48
 
 
 def stance(reply: ReplyText, start: int, end: int, floor: int = 0) -> Stance:
@@ -135,16 +137,38 @@ def stance(reply: ReplyText, start: int, end: int, floor: int = 0) -> Stance:
     last = None
     for last in _BOUNDARY.finditer(low, left, start):
         left = last.end()
-    if _ONLY.search(low, max(0, start - 48), start):
+    return (
+        _all_but(low, start, end)
+        or _supposed(low, left, start, end)
+        or _said_before(low, left, start, last)
+        or _said_behind(low, start, end)
+        or ("open" if _OPEN.search(low, left, start) else "asserted")
+    )
+
+
+def _all_but(low: str, start: int, end: int) -> Stance | None:
+    """What is said of all other options says the contrary of this one."""
+    before = low[max(0, start - _BACK) : start]
+    if not any_in(_BUT_WORDS, before):
+        return None
+    if _ONLY.search(before):
         return "asserted"
-    if _ALL_BUT.search(low, max(0, start - 48), start):
-        return "asserted" if _DENIAL.search(low, end, end + _BEHIND) else "denied"
+    if _ALL_BUT.search(before):
+        return "asserted" if _DENIAL.search(low, end, end + _BACK) else "denied"
+    return None
+
+
+def _supposed(low: str, left: int, start: int, end: int) -> Stance | None:
     if _SUPPOSED.search(low, left, start):
         return "supposed"
-    if "if " in low and (
-        _IF_SO.search(low, max(0, start - _REACH), start) or _IF_BEHIND.match(low, end)
-    ):
-        return "supposed"
+    if "if " not in low:
+        return None
+    before = _IF_SO.search(low, max(0, start - _REACH), start)
+    return "supposed" if before or _IF_BEHIND.match(low, end) else None
+
+
+def _said_before(low: str, left: int, start: int, last: re.Match[str] | None) -> Stance | None:
+    """What the words between the clause's beginning (`last`) and the mention make of it."""
     if (
         last
         and last[0] in _CONCEDES
@@ -153,8 +177,11 @@ def stance(reply: ReplyText, start: int, end: int, floor: int = 0) -> Stance:
         return "contrasted"
     if _DENIAL.search(low, left, start) or _NO.search(low, max(left, start - 40), start):
         return "denied"
-    if _CONTRAST.search(low, left, start):
-        return "contrasted"
+    return "contrasted" if _CONTRAST.search(low, left, start) else None
+
+
+def _said_behind(low: str, start: int, end: int) -> Stance | None:
+    """What the words behind the mention make of it."""
     after = _past_apposition(low, _past_mark(low, start, end))
     stop = _BOUNDARY.search(low, after, after + _REACH)
     right = stop.start() if stop else min(len(low), after + _REACH)
@@ -168,9 +195,8 @@ def stance(reply: ReplyText, start: int, end: int, floor: int = 0) -> Stance:
     if _GENERAL.match(low, after) and _BEGINS.search(low, max(0, start - 24), start):
         return "contrasted"
     contrast = _CONTRAST.search(low, after, right)
-    if _DENIAL.search(low, after, contrast.start() if contrast else right):
-        return "denied"
-    return "open" if _OPEN.search(low, left, start) else "asserted"
+    denied = _DENIAL.search(low, after, contrast.start() if contrast else right)
+    return "denied" if denied else None
 
 
 def _past_mark(low: str, start: int, end: int) -> int:
