@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import DefinitionError, did_you_mean
 from mubench_gen.parser.vocabulary import shared_aliases
 from mubench_gen.plugins import task_packages as packaged
@@ -93,14 +94,18 @@ def load_task(name: str) -> Task:
     return _read(path if path is not None else user_path(name))
 
 
-def load_tasks(wanted: Sequence[str] = (), beside: Path | None = None) -> list[Task]:
+def load_tasks(wanted: Sequence[str] = (), dataset: Dataset | None = None) -> list[Task]:
     """Tasks by name, group, tag, glob or file; all known ones where none is wanted.
 
-    Known are the shipped ones and those of the data at `beside`, in its folder `tasks/`,
-    whose names win. Each comes once, in the order of `wanted` and then by name.
+    Known are the shipped ones, those that the data set brings, and those in the folder `tasks/`
+    beside it; of one name the later of these wins. Each comes once,
+    in the order of `wanted` and then by name.
     """
-    paths = task_names() | (_own_tasks(beside) if beside is not None else {})
-    known = [_read(path) for _, path in sorted(paths.items())]
+    by_name = {name: _read(path) for name, path in task_names().items()}
+    if dataset is not None:
+        by_name |= {task.name: task for task in dataset.tasks}
+        by_name |= {name: _read(path) for name, path in _own_tasks(dataset.path).items()}
+    known = [task for _, task in sorted(by_name.items())]
     if not wanted:
         return known
     chosen: dict[str, Task] = {}

@@ -223,7 +223,7 @@ def _in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
     """The tasks of the domain, among those that are asked."""
     if not names:
         raise SettingError("Which tasks was the fine-tune trained for? Give --in-domain TASKS.")
-    meant = tasks_to_ask(load_tasks(tuple(names), beside=plan.dataset.path), named=True)
+    meant = tasks_to_ask(load_tasks(tuple(names), plan.dataset), named=True)
     asked = {task.name for task in plan.tasks}
     inside = tuple(task.name for task in meant if task.name in asked)
     if not inside or len(inside) == len(asked):
