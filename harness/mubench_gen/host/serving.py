@@ -253,12 +253,13 @@ def _seen(request: Request, response: Response) -> Response:
     """The response, with what the pictures look like where the model had them decoded."""
     if not request.images or not all(image.is_decoded for image in request.images):
         return response
-    return replace(response, nearly_constant=any(map(_is_constant, request.images)))
+    return replace(response, nearly_constant=_are_constant(request.images))
 
 
-@lru_cache(maxsize=32)  # requests about the same images follow each other
-def _is_constant(image: Image) -> bool:
-    return is_nearly_constant(image.pixels())
+@lru_cache(maxsize=2)  # requests about the same images follow each other
+def _are_constant(images: tuple[Image, ...]) -> bool:
+    """Whether one of them is."""
+    return any(is_nearly_constant(image.pixels()) for image in images)
 
 
 class _Decoding:
