@@ -375,3 +375,34 @@ def test_worked_examples_of_sets_show_other_images(tmp_path: Path, here: Here) -
         others = [p["sha256"] for m in examples for p in m["content"] if p["type"] == "image"]
         assert len(others) == 4
         assert set(own).isdisjoint(others)
+
+
+HOLDER = """
+import pathlib
+import mubench_gen
+
+class Holder(mubench_gen.GenerativeModel):
+    def __init__(self, options=None, runtime=None):
+        super().__init__(options, runtime)
+        self.member = mubench_gen.open_model(str(pathlib.Path(__file__).parent / "old.py"), "MODEL")
+
+    def generate(self, requests):
+        return self.member.generate(requests)
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    return [mubench_gen.ModelSpec("holder", Holder, max_images=None)]
+"""
+
+
+def test_a_model_that_another_one_holds_is_not_asked_about_more_either(
+    tmp_path: Path, here: Here
+) -> None:
+    data = write_sets(tmp_path / "data", [make_set(n, 2) for n in range(2)])
+    (tmp_path / "old.py").write_text(OLD, "utf-8")
+    for model, code in (("old", 2), ("two", 0)):
+        (tmp_path / "holder.py").write_text(HOLDER.replace("MODEL", model), "utf-8")
+        given = ("eval", "--plugin", tmp_path / "holder.py", "--data", data, "--run-dir", model)
+        found = here(*given, "-q")
+        assert found.code == code, found.err
+        assert ("takes 1 image a question, and is asked about 2" in found.err) == (code == 2)

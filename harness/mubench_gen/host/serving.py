@@ -129,7 +129,9 @@ class Serving:
         opened, model = self._opened, self._opened.model
         self.policy = run.whole_policy()
         with opened.isolated():
-            _make_room(opened, run.images)
+            if make_room(opened.model, run.images) and opened.loaded:
+                model.close()
+                opened.loaded = False
             if opened.move is not None:
                 opened.move(run.alpha)
             if opened.move is not None or not opened.loaded:
@@ -249,14 +251,16 @@ class Serving:
         return None
 
 
-def _make_room(opened: Opened, images: int) -> None:
-    """Tell the model how many images a request shows, if that is more than it was opened for."""
-    runtime = getattr(opened.model, "runtime", None)  # a plugin's class may not keep it
-    if isinstance(runtime, Runtime) and images > runtime.images:
-        opened.model.runtime = replace(runtime, images=images)
-        if opened.loaded:
-            opened.model.close()
-            opened.loaded = False
+def make_room(model: Model, images: int) -> bool:
+    """Tell a model, and those that it holds, how many images a request shows; returns whether
+    that is more than it was opened for. One that is loaded is to be loaded again then."""
+    for member in getattr(model, "members", ()):
+        member.make_room(images)
+    runtime = getattr(model, "runtime", None)  # a plugin's class may not keep it
+    if not isinstance(runtime, Runtime) or images <= runtime.images:
+        return False
+    model.runtime = replace(runtime, images=images)
+    return True
 
 
 def _seen(request: Request, response: Response) -> Response:
