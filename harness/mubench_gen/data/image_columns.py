@@ -28,12 +28,12 @@ def image_cells(columns: Mapping[str, Any], where: str) -> list[Any]:
     """The cells of a row's images, in their order; a cell without one is None.
 
     They stand in one column, as one image or a list, or in `image_1`, `image_2`, …, of which
-    `image` may be the first. Empty cells behind the last image are left out. DataError where
-    images stand in two ways, or one between two others is missing.
+    `image` may be the first, as beside a list. Empty cells behind the last image are left out.
+    DataError where images stand in two ways, or one between two others is missing.
     """
     given = [name for name in image_columns(columns) if columns[name] not in (None, "", [])]
     lists = [name for name in given if isinstance(columns[name], list)]
-    if lists and len(given) > 1:
+    if lists and [name for name in given if columns[name] != columns[lists[0]][0]] != lists:
         raise DataError(
             f"{where}: images stand in the columns {' and '.join(given)}; all of a row's images "
             "belong into one list, or into image_1, image_2, …."
