@@ -181,6 +181,7 @@ def test_rows_give_their_images_as_a_list_or_in_numbered_columns(tmp_path: Path)
         {"image": None, "images": [*names, None]},
         {"image": None, **{f"image_{i}": name for i, name in enumerate(names, 1)}, "image_4": None},
         {"image": names[0], "image_2": names[1], "image_3": names[2]},
+        {"image": names[0], "images": names},
     ]
     for number, form in enumerate(forms):
         data = write_sets(tmp_path / str(number), [make_set(0, 3, **form)])

@@ -33,7 +33,8 @@ def image_cells(columns: Mapping[str, Any], where: str) -> list[Any]:
     """
     given = [name for name in image_columns(columns) if columns[name] not in (None, "", [])]
     lists = [name for name in given if isinstance(columns[name], list)]
-    if lists and [name for name in given if columns[name] != columns[lists[0]][0]] != lists:
+    others = [name for name in given if name not in lists[:1]]
+    if lists and any(columns[name] != columns[lists[0]][0] for name in others):
         raise DataError(
             f"{where}: images stand in the columns {' and '.join(given)}; all of a row's images "
             "belong into one list, or into image_1, image_2, …."
