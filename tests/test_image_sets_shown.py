@@ -96,3 +96,16 @@ def test_a_damaged_image_of_a_set_is_found_and_costs_its_items_alone(
     failed = [r for r in mubench_gen.load_run("run").records() if r["status"] == "error"]
     assert {r["item"] for r in failed} == {"sets/set-2/same", "sets/set-2/which"}
     assert all(r["error"]["type"] == "ImageError" for r in failed)
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [("vlmevalkit", "echo_data.tsv"), ("lm-eval", "x.jsonl")]
+)
+def test_an_exported_run_keeps_its_images_when_it_is_imported(
+    run: mubench_gen.Run, here: Here, form: str, name: str
+) -> None:
+    assert here("report", "run", "--format", form, "--out", name).code == 0
+    assert here("runs", "import", name, "--out", "again").code == 0
+    again = {r["item"]: r["images_sha256"] for r in mubench_gen.load_run("again").records()}
+    assert again == {record["item"]: record["images_sha256"] for record in run.records()}
+    assert here("report", "again", "--html", "page.html", "-q").code == 0

@@ -49,7 +49,7 @@ class ParquetFile:
         self._ends = list(accumulate(counts))
         self._batches = partial(_batches, path, file, self._ends)
         self._texts = _Cursor(self._batches, self._ends, text_columns(self.schema), _TEXT_ROWS)
-        columns = image_columns(self.schema.names)
+        columns = list(image_columns(self.schema.names))
         self._several = may_have_several_images(self.schema)
         self._images = _Cursor(self._batches, self._ends, columns, _IMAGE_ROWS)
 
