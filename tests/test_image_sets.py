@@ -235,6 +235,16 @@ def test_a_set_that_no_other_row_can_replace_is_told(tmp_path: Path) -> None:
         list(samples(load_tasks(["same"], data), data, control="shuffled"))
 
 
+def test_that_is_told_before_anything_is_asked(tmp_path: Path, here: Here) -> None:
+    rows = [make_set(0, 3), make_set(1, 2), make_set(2, 2)]
+    data = write_sets(tmp_path / "data", rows)
+    found = here(
+        "eval", "--plugin", "echo", "--data", data, "--control", "shuffled", "--run-dir", "r"
+    )
+    assert (found.code, "no other row has 3 images" in found.err) == (2, True)
+    assert not (tmp_path / "r").exists()
+
+
 def test_a_run_shows_records_and_resumes_sets_of_images(tmp_path: Path, here: Here) -> None:
     data = write_sets(tmp_path / "data")
     given = ("eval", "--plugin", "echo", "--data", data, "--run-dir", "run", "-q")
