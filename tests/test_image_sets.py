@@ -14,7 +14,7 @@ import pytest
 
 import mubench_gen
 from mubench_gen.data import open_dataset
-from mubench_gen.errors import DataError, QuestionError
+from mubench_gen.errors import DataError, QuestionError, SettingError
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.plan.request import RequestContext, make_request
 from mubench_gen.prompts.image_places import numbered
@@ -171,6 +171,11 @@ def test_how_similarities_are_pooled_is_in_the_key_where_there_are_several() -> 
     mean, maximum = (keys(one, two, readout="similarity", pooling=p) for p in ("mean", "maximum"))
     assert mean[0] == maximum[0]
     assert mean[1] != maximum[1]
+
+
+def test_similarities_are_pooled_by_caption_prompts_alone() -> None:
+    with pytest.raises(SettingError, match="pooling: maximum: only a caption prompt"):
+        load_prompt("letter", {"pooling": "maximum"})
 
 
 def test_rows_give_their_images_as_a_list_or_in_numbered_columns(tmp_path: Path) -> None:
