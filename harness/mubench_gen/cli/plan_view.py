@@ -89,7 +89,7 @@ def sample_plan(estimate: RunEstimate, *, pilot: Path | None = None, **wanted: f
     from mubench_gen.runs.sample_plan import WIDTH, plan_from_assumptions, plan_from_pilot
 
     if pilot is None:
-        return plan_from_assumptions(estimate.items, estimate.images, **wanted)
+        return plan_from_assumptions(estimate.items, estimate.clusters, **wanted)
     if only := {"accuracy", "correlation"} & wanted.keys():
         raise SettingError(f"--{only.pop()} is assumed without --pilot: leave one of them out.")
     return plan_from_pilot(load_run(pilot), wanted.get("width", WIDTH))
