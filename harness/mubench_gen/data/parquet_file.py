@@ -51,7 +51,7 @@ class ParquetFile:
         self._batches = partial(_batches, path, file.metadata, self._ends)
         texts = [*text_columns(self.schema), *region_columns(self.schema)]
         self._texts = _Cursor(self._batches, self._ends, texts, _TEXT_ROWS)
-        columns = image_columns(self.schema.names)
+        columns = list(image_columns(self.schema.names))
         self._several = may_have_several_images(self.schema)
         self._images = _Cursor(self._batches, self._ends, columns, _IMAGE_ROWS)
         self._loads: tuple[Window | None, list[list[Load | None]]] = None, []  # of the last window

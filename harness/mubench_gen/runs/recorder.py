@@ -304,7 +304,7 @@ def make_record(
     }
     constant = response.nearly_constant
     if constant is None:
-        constant = any(map(_is_constant, sample.images))
+        constant = _are_constant(sample.images)
     if constant:
         record["nearly_constant"] = True
     return record
@@ -314,10 +314,11 @@ def _all_images(images: Sequence[Image]) -> dict[str, Any]:
     return {"images_sha256": [_digest(image) for image in images]} if len(images) > 1 else {}
 
 
-@lru_cache(maxsize=32)  # items with the same images follow each other
-def _is_constant(image: Image) -> bool:
+@lru_cache(maxsize=2)  # items with the same images follow each other
+def _are_constant(images: tuple[Image, ...]) -> bool:
+    """Whether one of them is seen to be."""
     try:
-        return is_seen_to_be_constant(image)
+        return any(map(is_seen_to_be_constant, images))
     except ImageError:  # the record's `error` says it
         return False
 
