@@ -64,7 +64,7 @@ def import_data(
         form or (None if table is None else form_of(table)),
         mapping,
         base=path if path.is_dir() and table is not None else None,
-        name=name or (path.resolve().name if path.is_dir() else None),
+        name=name or (path.resolve().name if table is not None else None),
         license_name=license_name,
     )
     faults: list[str] = []

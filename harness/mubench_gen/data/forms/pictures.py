@@ -33,6 +33,7 @@ _BEGINS = {
 }  # fmt: skip
 _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;]*)*,")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_\-\s]+")
+_TAIL = 64  # bytes at the end of a PNG file
 _SHORTEST = 64  # characters of an image in base64
 _ROOTS = ("", "images", "image", "imgs", "img", "data", "figures")
 _SPLITTERS = re.compile(r"\s*[;|,]\s*")
@@ -190,6 +191,8 @@ class Pictures:
     def _check(self, name: str, content: bytes) -> None:
         """ImageError where the bytes are no image that can be shown, as far as its header says."""
         _ = open_image(name, lambda: content, self._policy).conversion
+        if content.startswith(b"\x89PNG") and b"IEND" not in content[-_TAIL:]:
+            raise ImageError("the PNG file in the cell is truncated; write it again from the file")
 
     def check_files(self) -> Iterator[tuple[str, str]]:
         """(name, fault) of each image file that cannot be shown."""
