@@ -130,3 +130,80 @@ def parquet(path: Path, kind: str) -> list[Truth]:
 
 
 SHAPES = ("index from 0", "letters", "texts", "shuffled keys", "columns")
+
+
+def saved(folder: Path) -> None:
+    """A folder as `datasets` saves one to the disk."""
+    import pyarrow as pa
+
+    rows = [{"question": f"Q{i}", "image": {"bytes": PICTURES[i], "path": None},
+             "choices": ["x", "y"], "answer": "xy"[i % 2]} for i in range(3)]  # fmt: skip
+    table = pa.Table.from_pylist(rows)
+    (folder / "test").mkdir(parents=True)
+    (folder / "dataset_dict.json").write_text('{"splits": ["test"]}')
+    (folder / "test/state.json").write_text('{"_data_files": [{"filename": "d.arrow"}]}')
+    place = str(folder / "test/d.arrow")
+    with pa.OSFile(place, "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+
+
+def excel(path: Path) -> list[Truth]:
+    """A sheet whose numbers are fractions where a cell of their column is empty."""
+    import openpyxl
+
+    image_folder(path.parent, ["a.png"])
+    book = openpyxl.Workbook()
+    book.active.append(["picture", "question", "option_1", "option_2", "option_3", "answer"])
+    book.active.append(["a.png", "How many?", 1.0, 2.5, None, 2])
+    book.active.append(["a.png", "And?", 7, 8, 9, 3])
+    book.save(path)
+    return [
+        Truth("How many?", ("1", "2.5"), 1, digest(0)),
+        Truth("And?", ("7", "8", "9"), 2, digest(0)),
+    ]
+
+
+def coco(folder: Path, **more: Any) -> Path:
+    """Two images, one of them with a box; `more` replaces keys of the document."""
+    image_folder(folder / "images", ["a.png", "b.png"])
+    document = {
+        "images": [{"id": 7, "file_name": "a.png"}, {"id": 8, "file_name": "b.png"}],
+        "categories": [{"id": 3, "name": "nucleus"}],
+        "annotations": [{"id": 1, "image_id": 7, "category_id": 3, "bbox": [5, 6, 10, 12]}],
+        **more,
+    }
+    (folder / "annotations").mkdir()
+    (folder / "annotations/instances.json").write_text(json.dumps(document))
+    return folder
+
+
+def croissant(folder: Path, **source: Any) -> Path:
+    """A table that a description names the columns of; `source`: more of its file."""
+    image_folder(folder, ["a.png", "b.png"])
+    rows = [{"file": f"{'ab'[i]}.png", "Q": f"Q{i}", "opts": "x|y", "right": "y"} for i in (0, 1)]
+    tsv(folder / "t.csv", rows, delimiter=",")
+    columns = {"image": "file", "question": "Q", "options": "opts", "answer": "right"}
+    fields = [{"@id": f"r/{name}", "name": f"r/{name}", "source": {"fileObject": {"@id": "t"},
+               "extract": {"column": column}}} for name, column in columns.items()]  # fmt: skip
+    document = {
+        "@context": {}, "@type": "sc:Dataset", "name": "Cells", "license": "CC0-1.0",
+        "distribution": [{"@type": "cr:FileObject", "@id": "t", "contentUrl": "t.csv", **source}],
+        "recordSet": [{"@id": "r", "field": fields}],
+    }  # fmt: skip
+    (folder / "croissant.json").write_text(json.dumps(document))
+    return folder
+
+
+def write_benchmarks(folder: Path) -> None:
+    """A benchmark of each form, under the names that docs/howto/any-benchmark.md has."""
+    vlmevalkit(folder / "bench.tsv")
+    parquet(folder / "bench.parquet", "letters")
+    row = {"image": TEXT[0], "question": "Q", "options": ["a", "b"], "answer": "A"}
+    json_lines(folder / "bench.jsonl", [row])
+    saved(folder / "saved")
+    excel(folder / "table.xlsx")
+    tsv(folder / "table.csv", [{**row, "image": "a.png", "options": "a|b"}], delimiter=";")
+    image_folder(folder / "cells", ["late_S/a.png", "G1/b.png"])
+    coco(folder / "boxes")
+    croissant(folder / "described")
+    tsv(folder / "odd.tsv", [{"pic": "a.png", "ask": "Q", "one": "x", "two": "y", "truth": "B"}])

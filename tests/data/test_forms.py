@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.data import foreign
-from tests.data.foreign import PICTURES, TEXT, Truth, digest, found, image_folder, json_lines, tsv
+from tests.data.foreign import TEXT, Truth, digest, found, image_folder, json_lines, tsv
 from tests.helpers.command import Outcome
 
 from mubench_gen.data import open_dataset
@@ -103,31 +103,12 @@ def test_csv_with_any_separator_and_encoding(
 
 
 def test_excel_writes_whole_numbers_with_gaps_as_fractions(tmp_path: Path) -> None:
-    openpyxl = pytest.importorskip("openpyxl")
-    image_folder(tmp_path, ["a.png"])
-    book = openpyxl.Workbook()
-    book.active.append(["picture", "question", "option_1", "option_2", "option_3", "answer"])
-    book.active.append(["a.png", "How many?", 1.0, 2.5, None, 2])
-    book.active.append(["a.png", "And?", 7, 8, 9, 3])
-    book.save(tmp_path / "t.xlsx")
-    assert found(open_dataset(str(tmp_path / "t.xlsx"))) == [
-        Truth("How many?", ("1", "2.5"), 1, digest(0)),
-        Truth("And?", ("7", "8", "9"), 2, digest(0)),
-    ]
+    truth = foreign.excel(tmp_path / "t.xlsx")
+    assert found(open_dataset(str(tmp_path / "t.xlsx"))) == truth
 
 
 def test_a_folder_that_datasets_saved_and_files_of_splits(tmp_path: Path) -> None:
-    import pyarrow as pa
-
-    rows = [{"question": f"Q{i}", "image": {"bytes": PICTURES[i], "path": None},
-             "choices": ["x", "y"], "answer": "xy"[i % 2]} for i in range(3)]  # fmt: skip
-    table = pa.Table.from_pylist(rows)
-    (tmp_path / "saved/test").mkdir(parents=True)
-    (tmp_path / "saved/dataset_dict.json").write_text('{"splits": ["test"]}')
-    (tmp_path / "saved/test/state.json").write_text('{"_data_files": [{"filename": "d.arrow"}]}')
-    place = str(tmp_path / "saved/test/d.arrow")
-    with pa.OSFile(place, "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
-        writer.write_table(table)
+    foreign.saved(tmp_path / "saved")
     dataset = open_dataset(str(tmp_path / "saved"))
     assert [one.images for one in found(dataset)] == [digest(0), digest(1), digest(2)]
     (tmp_path / "two").mkdir()
@@ -153,21 +134,8 @@ def test_a_folder_a_class_with_splits(tmp_path: Path) -> None:
     assert readable[0].questions["classes"].options == ("G1 cell", "late S")
 
 
-def coco(folder: Path, **more: Any) -> Path:
-    image_folder(folder / "images", ["a.png", "b.png"])
-    document = {
-        "images": [{"id": 7, "file_name": "a.png"}, {"id": 8, "file_name": "b.png"}],
-        "categories": [{"id": 3, "name": "nucleus"}],
-        "annotations": [{"id": 1, "image_id": 7, "category_id": 3, "bbox": [5, 6, 10, 12]}],
-        **more,
-    }
-    (folder / "annotations").mkdir()
-    (folder / "annotations/instances.json").write_text(json.dumps(document))
-    return folder
-
-
 def test_boxes_of_coco_are_asked_as_marks_of_ubench_are(tmp_path: Path, here: Here) -> None:
-    folder = coco(tmp_path / "boxes")
+    folder = foreign.coco(tmp_path / "boxes")
     (row, other) = open_dataset(str(folder))
     (box,) = row.boxes
     assert (box.x0, box.y0, box.x1, box.y1, box.name) == (5, 6, 15, 18, "nucleus")
@@ -178,7 +146,7 @@ def test_boxes_of_coco_are_asked_as_marks_of_ubench_are(tmp_path: Path, here: He
 
 
 def test_faulty_boxes_of_coco_are_named(tmp_path: Path) -> None:
-    folder = coco(tmp_path / "boxes", annotations=[
+    folder = foreign.coco(tmp_path / "boxes", annotations=[
         {"id": 1, "image_id": 9, "category_id": 3, "bbox": [5, 6, 10, 12]},
         {"id": 2, "image_id": 7, "category_id": 4, "bbox": [5, 6, 10, 12]},
         {"id": 3, "image_id": 7, "category_id": 3, "bbox": [5, 6, 0, 12]},
@@ -194,28 +162,12 @@ def test_faulty_boxes_of_coco_are_named(tmp_path: Path) -> None:
         assert told in str(caught.value)
 
 
-def croissant(folder: Path, **source: Any) -> Path:
-    image_folder(folder, ["a.png", "b.png"])
-    rows = [{"file": f"{'ab'[i]}.png", "Q": f"Q{i}", "opts": "x|y", "right": "y"} for i in (0, 1)]
-    tsv(folder / "t.csv", rows, delimiter=",")
-    columns = {"image": "file", "question": "Q", "options": "opts", "answer": "right"}
-    fields = [{"@id": f"r/{name}", "name": f"r/{name}", "source": {"fileObject": {"@id": "t"},
-               "extract": {"column": column}}} for name, column in columns.items()]  # fmt: skip
-    document = {
-        "@context": {}, "@type": "sc:Dataset", "name": "Cells", "license": "CC0-1.0",
-        "distribution": [{"@type": "cr:FileObject", "@id": "t", "contentUrl": "t.csv", **source}],
-        "recordSet": [{"@id": "r", "field": fields}],
-    }  # fmt: skip
-    (folder / "croissant.json").write_text(json.dumps(document))
-    return folder
-
-
 def test_croissant_says_which_columns_a_table_has(tmp_path: Path) -> None:
-    dataset = open_dataset(str(croissant(tmp_path / "cr")))
+    dataset = open_dataset(str(foreign.croissant(tmp_path / "cr")))
     assert found(dataset) == [Truth(f"Q{i}", ("x", "y"), 1, digest(i)) for i in (0, 1)]
     assert (dataset.name, dataset[0].meta["license"]) == ("Cells", "CC0-1.0")
     with pytest.raises(DataError, match=r"is not the file that croissant\.json describes"):
-        open_dataset(str(croissant(tmp_path / "other", sha256="0" * 64)))
+        open_dataset(str(foreign.croissant(tmp_path / "other", sha256="0" * 64)))
 
 
 @pytest.mark.parametrize("form", ["vlmevalkit", "parquet", "folders", "coco", "croissant"])
@@ -230,7 +182,7 @@ def test_what_is_opened_equals_what_is_imported(tmp_path: Path, form: str) -> No
     elif form == "folders":
         image_folder(path, ["a/1.png", "b/2.png", "b/3.png"])
     else:
-        {"coco": coco, "croissant": croissant}[form](path)
+        {"coco": foreign.coco, "croissant": foreign.croissant}[form](path)
     import_data(path, tmp_path / "out")
     opened, imported = open_dataset(str(path)), open_dataset(str(tmp_path / "out"))
     assert found(opened) == found(imported)
