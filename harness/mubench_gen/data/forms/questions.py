@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from mubench_gen.data.forms.answers import MIXED, WAYS, Answers, chosen, is_hidden, readings
 from mubench_gen.data.forms.cells import is_missing, is_no_option, options_of, text_of
-from mubench_gen.data.forms.pictures import Pictures, NamedImage, identifier
+from mubench_gen.data.forms.pictures import NamedImage, Pictures, identifier
 from mubench_gen.data.forms.roles import Wishes, roles_of
 from mubench_gen.data.forms.tables import Table, TableRow
 from mubench_gen.data.image_columns import image_columns
