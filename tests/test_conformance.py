@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.errors import SettingError
-from mubench_gen.testing import CHECKS, check_plugin, parametrize_with_checks, run_checks
+from mubench_gen.errors import SettingError, UsageError
+from mubench_gen.testing import (
+    CHECKS,
+    CheckFailed,
+    check_plugin,
+    parametrize_with_checks,
+    run_checks,
+)
 
 from .helpers.command import Outcome
 from .helpers.plugin import write_plugin
@@ -333,3 +339,29 @@ def test_the_command_says_that_there_is_no_such_plugin(here: Callable[..., Outco
     outcome = here("plugins", "check", "ehco")
     assert outcome.code == 2
     assert "Did you mean 'echo'" in outcome.err
+
+
+NEEDY = """
+import mubench_gen
+
+class Needy(mubench_gen.GenerativeModel):
+    def generate(self, requests):
+        raise mubench_gen.UsageError("needs a key: set NEEDY_KEY")
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    return [mubench_gen.ModelSpec("needy", Needy)]
+"""
+
+
+def test_what_the_user_must_do_first_is_said_once(tmp_path: Path) -> None:
+    plugin = tmp_path / "needy.py"
+    plugin.write_text(NEEDY)
+    with pytest.raises(UsageError, match="needs a key: set NEEDY_KEY"):
+        list(check_plugin(str(plugin)))
+    cases = parametrize_with_checks(str(plugin)).args[1]
+    with pytest.raises(CheckFailed, match="needs a key: set NEEDY_KEY"):
+        cases[0].values[0]()
+    with pytest.raises(pytest.skip.Exception, match="needs a key: set NEEDY_KEY"):
+        cases[1].values[0]()
+    cases[0].values[0]._shared._folder.cleanup()

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import pluggy
 from pydantic import BaseModel, ConfigDict
@@ -64,19 +64,31 @@ class Runtime:
     images: int = 1
 
 
+class Member(Protocol):
+    """A model that another one holds; `mubench_gen.open_model` gives one."""
+
+    def load(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def identity(self) -> Mapping[str, Any]: ...
+
+
 class Model:
     """What generative and contrastive models share.
 
     `load` is called once, before the first batch: import what is heavy there. `close`
-    frees what `load` took. `batch_size` is how many requests a call gets when the user
-    asks for nothing else. `reads_pixels` is False for a model that never looks at the
-    image: it is then checked, but not decoded.
+    frees what `load` took. `members` are the models that it opened by `open_model` in
+    `__init__`; the harness loads them before it, and closes them after it. `batch_size` is how
+    many requests a call gets when the user asks for nothing else. `reads_pixels` is False for
+    a model that never looks at the image: it is then checked, but not decoded.
     """
 
     kind: ClassVar[Kind]
     Options: ClassVar[type[Options]] = Options
     batch_size: int = 16
     reads_pixels: bool = True
+    members: Sequence[Member] = ()
 
     def __init__(self, options: BaseModel | None = None, runtime: Runtime | None = None) -> None:
         self.options: Any = options if options is not None else type(self).Options()

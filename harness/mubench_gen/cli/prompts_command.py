@@ -15,6 +15,8 @@ Examples:
   mubench-gen prompts
   mubench-gen prompts show paper --task modality
   mubench-gen prompts show letter --task stain --prompt-set labels=1 --prompt-set image=after
+  mubench-gen prompts protocols
+  mubench-gen prompts protocols olmo-eval
 """
 
 
@@ -22,7 +24,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """List the prompt styles; `show` prints one as a model sees it."""
+    """List the prompt styles; `show` prints one as a model sees it, `protocols` who uses which."""
     if ctx.invoked_subcommand is not None:
         return
     from mubench_gen.cli import packages_view
@@ -133,3 +135,16 @@ def show(
                 say(part["text"])
             else:
                 say(f"[image {numbers[part['sha256']]}{sample.row.image_id}]")
+
+
+@command.command("protocols", epilog=examples_of(_EXAMPLES, "prompts protocols"))
+@click.argument("name", required=False, shell_complete=completion.protocols)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def protocols(name: str | None, as_json: bool) -> None:
+    """List the protocols, for --protocol; with a NAME or a file, show all that one says."""
+    from mubench_gen.cli import protocols_view
+
+    if name is None:
+        protocols_view.show_all(as_json=as_json)
+    else:
+        protocols_view.show_one(name, as_json=as_json)

@@ -180,10 +180,10 @@ class JsonlDataset:
     def _file_names(self, columns: dict[str, Any], where: str) -> list[str]:
         """The names of the row's image files, in their order."""
         where += row_name(columns)
-        found = [
-            cell.get("path") if isinstance(cell, dict) else cell
-            for cell in image_cells(columns, where) or [None]
-        ]
-        if not all(isinstance(name, str) and name for name in found):
-            raise DataError(f"{where}, column image: holds no path.")
+        found: list[str] = []
+        for cell in image_cells(columns, where) or [None]:
+            name = cell.get("path") if isinstance(cell, dict) else cell
+            if not isinstance(name, str) or not name:
+                raise DataError(f"{where}, column image: holds no path.")
+            found.append(name)
         return found

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from mubench_gen.errors import (
     EngineFault,
     ImageError,
+    PluginError,
     ReplyError,
     UsageError,
     failure,
@@ -132,6 +133,8 @@ class Serving:
             if opened.move is not None:
                 opened.move(run.alpha)
             if opened.move is not None or not opened.loaded:
+                for member in model.members:
+                    member.load()
                 model.load()
             opened.loaded = True
             facts = dict(model.facts)
@@ -157,6 +160,8 @@ class Serving:
         """Let the model free what it took. May raise whatever it raises."""
         self._decoding.close()
         self._opened.model.close()
+        for member in self._opened.model.members:
+            member.close()
 
     def prepare(self, requests: Sequence[Request]) -> None:
         """Begin to decode the images of requests that will be asked."""
@@ -200,6 +205,11 @@ class Serving:
             return
         began = time.perf_counter()
         future = self._opened.model.submit(request)  # type: ignore[attr-defined]
+        if not isinstance(future, Future):
+            raise PluginError(
+                f"{type(self._opened.model).__name__}.submit must return a "
+                f"concurrent.futures.Future, found {future!r:.80}."
+            )
         self._under_way[number] = future
         future.add_done_callback(lambda done: self._finish(number, request, began, done))
 

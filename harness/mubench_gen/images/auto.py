@@ -114,10 +114,10 @@ class AutoPolicy(StandardPolicy):
             tiles, turn = found.pictures()[0], found.source.orientation
             return laid([turned(one, turn) for one in tiles])
 
-    def _told(self, found: Rendering, look: Look) -> str | None:
+    def _told(self, found: Rendering, look: Look) -> str:
         """What decoding changes to show that frame of a file."""
-        words = _words(replace(found, look=look))
-        return joined(f"{AUTO_NAME}: {words}", turn_note(found.source.orientation))
+        words = f"{AUTO_NAME}: {_words(replace(found, look=look))}"
+        return joined(words, turn_note(found.source.orientation)) or words
 
     @contextmanager
     def _opened(self, content: bytes, name: str) -> Iterator[Rendering | None]:

@@ -214,9 +214,10 @@ class Rendering:
 def _each(look: Look, how: str, counts: Mapping[str, int]) -> list[Look]:
     """The look for each entry of the axes that are shown in that way, times before planes."""
     found = [look]
-    for axis, count in counts.items():
-        if getattr(look, axis) == how:
-            found = [replace(one, **{axis: str(n)}) for one in found for n in range(count)]
+    if look.t == how:
+        found = [replace(one, t=str(n)) for one in found for n in range(counts["t"])]
+    if look.z == how:
+        found = [replace(one, z=str(n)) for one in found for n in range(counts["z"])]
     return found
 
 

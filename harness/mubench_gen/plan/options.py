@@ -57,6 +57,11 @@ HEADINGS = {
         "tasks": Option("NAMES", "Names, groups, tags, globs, files. [all]", many=True),
         "limit": Option("N", "Items per task, a seeded sample. [all]"),
         "shard": Option("I/N", "The I-th of N parts, by image; `data join` makes one run of them."),
+        "protocol": Option(
+            "NAMES",
+            "Ask and count as these protocols do: paper-compat, olmo-eval, microvqa-owner, …",
+            many=True,
+        ),
         "prompt": Option("NAMES", "Prompt styles. [paper, or caption]", many=True),
         "prompt_set": Option(
             "K=V", "A setting of the prompts: labels, system, image, …", many=True

@@ -21,6 +21,7 @@ from mubench_gen.storage.paths import user_path
 from mubench_gen.types import Readout
 
 T = TypeVar("T")
+JUDGE = "judge."  # before the name of an option of the judge
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 # These change how a run is made, not what comes out of it.
 NOT_IDENTITY = frozenset(
@@ -47,6 +48,7 @@ _ONLY_WHERE_SET = (
     "shard",
     "allow_outside",
     "map",
+    "protocol",
 )  # in the identity only then, so that runs without them keep theirs
 
 
@@ -72,6 +74,7 @@ class Settings(BaseModel):
     allow_outside: bool = False
     licenses: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
+    protocol: tuple[str, ...] = ()
     prompt: tuple[str, ...] = ()
     prompt_set: dict[str, str] = Field(default_factory=dict)
     image_set: dict[str, str] = Field(default_factory=dict)
@@ -111,7 +114,7 @@ class Settings(BaseModel):
     def _path_as_text(cls, value: Any) -> Any:
         return str(value) if isinstance(value, Path) else value
 
-    @field_validator("tasks", "prompt", "metric", mode="before")
+    @field_validator("tasks", "protocol", "prompt", "metric", mode="before")
     @classmethod
     def _paths_as_text(cls, value: Any) -> Any:
         if isinstance(value, (list, tuple)):
@@ -121,6 +124,7 @@ class Settings(BaseModel):
     @field_validator(
         "licenses",
         "tasks",
+        "protocol",
         "prompt",
         "readout",
         "metric",
@@ -213,8 +217,18 @@ class Settings(BaseModel):
         return {k[7:]: v for k, v in self.options.items() if k.startswith("engine.")}
 
     @property
+    def judge_options(self) -> dict[str, str]:
+        """The options that stand behind `judge.`, without it."""
+        return {k[len(JUDGE) :]: v for k, v in self.options.items() if k.startswith(JUDGE)}
+
+    @property
     def plugin_options(self) -> dict[str, str]:
-        return {k: v for k, v in self.options.items() if not k.startswith("engine.")}
+        return {k: v for k, v in self.options.items() if not k.startswith(("engine.", JUDGE))}
+
+    @property
+    def model_options(self) -> dict[str, str]:
+        """The options of the plugin and of the engine, on which replies depend."""
+        return {k: v for k, v in self.options.items() if not k.startswith(JUDGE)}
 
     def identity(self, secret: Collection[str] = ()) -> dict[str, Any]:
         """What the run's ID is a hash of, secrets masked; `secret` names secret options."""

@@ -10,8 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mubench_gen.errors import UsageError
 from mubench_gen.images.policy import StandardPolicy, open_image
-from mubench_gen.model import Checkpoint, Model
+from mubench_gen.model import Checkpoint, ContrastiveModel, Model
 from mubench_gen.plan.opening import open_model
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugin, Plugins
@@ -82,6 +83,19 @@ class Subject:
         model = self.open()
         model.load()
         return model
+
+    def needs(self) -> UsageError | None:
+        """What the user must do before the model answers at all: give a key, install a package."""
+        try:
+            if isinstance(self.ready, ContrastiveModel):
+                self.ready.embed_images([plain_image(0)])
+            else:
+                self.ready.generate(self.requests(1))  # type: ignore[attr-defined]
+        except UsageError as error:
+            return error
+        except Exception:  # an edge of isolation: the checks find it again, and judge it
+            return None
+        return None
 
     def done(self) -> None:
         if "ready" in self.__dict__:
