@@ -289,3 +289,44 @@ def test_a_row_that_leads_out_of_the_folder_is_refused_unless_allowed(tmp_path: 
         open_dataset(str(tmp_path / "in/t.jsonl"))
     (one,) = found(open_dataset(str(tmp_path / "in/t.jsonl"), outside=True))
     assert one.images == digest(0)
+
+
+def test_an_import_leaves_out_what_cannot_be_shown_and_verify_names_it(
+    tmp_path: Path, here: Here
+) -> None:
+    image_folder(tmp_path / "p", ["a.png", "b.png", "c.png"])
+    whole = (tmp_path / "p/b.png").read_bytes()
+    (tmp_path / "p/b.png").write_bytes(whole[:-30])
+    rows = [{"image": f"{n}.png", "question": "Q", "options": "x|y", "answer": "y"} for n in "abc"]
+    tsv(tmp_path / "p/t.csv", rows, delimiter=",")
+    refused = here("data", "import", "p", "--out", "out")
+    assert (refused.code, (tmp_path / "out").exists()) == (2, False)
+    assert "row 3, column image: b.png: " in refused.err
+    checked = here("data", "verify", "p")
+    assert checked.code == 1
+    assert "row 3: images/b.png" in checked.out
+    made = here("data", "import", "p", "--out", "out", "--partial", "--from", "csv")
+    assert made.code == 0
+    assert "Left out: " in made.err
+    assert [row.image_id for row in open_dataset(str(tmp_path / "out"))] == ["a.png", "c.png"]
+
+
+def test_boxes_without_a_named_task_say_which_there_are(tmp_path: Path, here: Here) -> None:
+    foreign.coco(tmp_path / "boxes")
+    refused = here("eval", "--plugin", "echo", "--data", "boxes")
+    assert refused.code == 2
+    assert "--tasks boxes-boxes,boxes-which-box,boxes-count" in refused.err
+
+
+def test_a_run_on_a_table_is_resumed_and_refused_where_the_table_changed(
+    tmp_path: Path, here: Here
+) -> None:
+    foreign.vlmevalkit(tmp_path / "t.tsv")
+    command = ("eval", "--plugin", "echo", "--data", "t.tsv", "--run-dir", "r")
+    assert here(*command).code == 0
+    again = here(*command)
+    assert again.code == 0
+    assert len((tmp_path / "r/records.jsonl").read_text().splitlines()) == 4
+    content = (tmp_path / "t.tsv").read_text("utf-8").replace("Golgi", "golgin")
+    (tmp_path / "t.tsv").write_text(content, "utf-8", newline="")
+    assert here(*command).code == 2

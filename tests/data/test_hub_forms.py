@@ -103,6 +103,12 @@ def test_rows_that_name_image_files_have_them_fetched_too(hub: Hub) -> None:
     assert dataset[0].meta["license"] == "cc-by-4.0"
 
 
+def test_an_id_is_imported_as_a_folder(hub: Hub, here: Here) -> None:
+    made = here("data", "import", f"hf:{REPO}:large/test", "--out", "out")
+    assert made.code == 0, made.err
+    assert open_dataset("out").digest == open_dataset(f"hf:{REPO}:large/test").digest
+
+
 def test_what_was_fetched_is_opened_without_a_network(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

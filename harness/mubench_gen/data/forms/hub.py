@@ -66,6 +66,9 @@ def open_on_hub(
     partial: bool = False,
     thorough: bool = False,
     faults: list[str] | None = None,
+    without: Mapping[str, str] | None = None,
+    name: str | None = None,
+    license_name: str | None = None,
 ) -> FormDataset:
     """The data set of that id, which is fetched where the cache does not have it.
 
@@ -84,22 +87,22 @@ def open_on_hub(
         f"{'file' if len(chosen) == 1 else 'files'} ({', '.join(chosen[:3])}), licence: "
         f"{licence or 'not named'}"
     )
-    name = "-".join(filter(None, (wanted.repo.partition("/")[2], wanted.config)))
+    named = "-".join(filter(None, (wanted.repo.partition("/")[2], wanted.config)))
     path = folder / chosen[0] if len(chosen) == 1 else folder
     asked = Asked(
         path,
         "csv" if chosen[0].lower().endswith((".csv", ".xlsx")) else "hf",
         mapping,
         base=folder if len(chosen) > 1 else path.parent,
-        name=mapping.get("name") or name,
-        license_name=str(licence) if licence else None,
+        name=name or mapping.get("name") or named,
+        license_name=license_name or (str(licence) if licence else None),
         root=hub_cache() / f"datasets--{wanted.repo.replace('/', '--')}",  # it holds links
         files=tuple(folder / file for file in chosen),
     )
     source = {"hub": f"{wanted.repo}@{commit}", "files": list(chosen), "licence": licence}
     return open_form(
         asked, policy, partial=partial, thorough=thorough, faults=faults, revision=commit,
-        source=source,
+        source=source, without=without,
     )  # fmt: skip
 
 
