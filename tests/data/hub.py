@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -10,8 +11,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
+
+import yaml
 
 _PATH = re.compile(r"/datasets/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
+_ABOUT = re.compile(
+    r"/api/datasets/(?P<repo>[^/]+/[^/]+)(?:/(?P<what>revision|tree)/(?P<revision>[^/]+))?"
+)
 _RANGE = re.compile(r"bytes=(\d+)-")
 
 
@@ -36,6 +43,7 @@ class Hub:
     served: int = 0
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     url: str = ""
+    branches: dict[str, str] = field(default_factory=dict)  # and the commit of each
 
     def etag(self, path: str) -> str:
         return self.etags.get(path) or hashlib.sha256(self.files[path]).hexdigest()
@@ -63,6 +71,8 @@ class _Handler(BaseHTTPRequestHandler):
             wanted = _RANGE.fullmatch(self.headers.get("Range") or "")
             with suppress(OSError):  # a client that has enough
                 hub.answer(self, int(wanted[1]) if wanted else 0)
+        elif self.path.startswith("/api/datasets/"):
+            self._describe()
         elif self.path.startswith("/cdn/"):
             self._send(hub.files[self.path.removeprefix("/cdn/")], body=body)
         else:
@@ -79,6 +89,39 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail("EntryNotFound")
         else:
             self._redirect(found["file"])
+
+    def _describe(self) -> None:
+        """What the hub's interface says of a data set: its commit, files and card."""
+        hub = self.hub
+        found = _ABOUT.fullmatch(self.path.partition("?")[0])
+        revision = "" if found is None else unquote(found["revision"] or "main")
+        if found is None or found["repo"] != hub.repo:
+            self._fail("RepoNotFound")
+        elif hub.branches.get(revision, revision) != hub.revision:
+            self._fail("RevisionNotFound")
+        else:
+            told = self._tree() if found["what"] == "tree" else self._about()
+            content = json.dumps(told).encode()
+            self._send(content, body=self.command == "GET")
+
+    def _tree(self) -> list[dict[str, Any]]:
+        files = self.hub.files.items()
+        return [
+            {"type": "file", "path": name, "size": len(content), "oid": self.hub.etag(name)}
+            for name, content in files
+        ]
+
+    def _about(self) -> dict[str, Any]:
+        hub = self.hub
+        head = hub.files.get("README.md", b"").decode().split("---")
+        return {
+            "id": hub.repo,
+            "sha": hub.revision,
+            "siblings": [{"rfilename": name} for name in hub.files],
+            "cardData": yaml.safe_load(head[1]) if len(head) > 2 else {},
+            "private": False, "gated": False, "disabled": False, "downloads": 0, "likes": 0,
+            "tags": [],
+        }  # fmt: skip
 
     def _redirect(self, path: str) -> None:
         """Large files lie on another host; what they are is told here."""

@@ -144,7 +144,8 @@ def _skimmed(dataset: ArrowDataset) -> Iterator[_Part]:
                 check_row(rows[at])
             names = [row.dataset for row in rows]
         images = batch.column("image_id").to_pylist()
-        licences = batch.column("license").to_pylist()
+        there = "license" in batch.schema.names
+        licences = batch.column("license").to_pylist() if there else [None] * len(images)
         asked = Counter(
             (name, question, options)
             for question, counts in checked.options.items()
