@@ -51,7 +51,21 @@ def is_protocol_file(name: str) -> bool:
 
 def load_protocol(name: str) -> Protocol:
     """The protocol of that name, or in that file. DefinitionError says what is wrong with it."""
-    return _load(name) if is_protocol_file(name) else _named(name)
+    if is_protocol_file(name):
+        path = user_path(name)
+        if not is_file(path):
+            raise DefinitionError(f"There is no protocol file {name!r}.")
+        return read_protocol(path)
+    if name in (shipped := protocol_names()):
+        return _shipped(shipped[name])
+    packaged = packages.find(KIND, SUFFIX, name)
+    if packaged is None:
+        near = did_you_mean(name, [*shipped, *packages.names(KIND, SUFFIX)])
+        raise DefinitionError(
+            f"There is no protocol {name!r}. {near} "
+            "`mubench-gen prompts protocols` lists them; a path to a .toml file works too."
+        )
+    return read_protocol(packaged)
 
 
 def load_protocols(names: Sequence[str]) -> list[Protocol]:
@@ -61,21 +75,7 @@ def load_protocols(names: Sequence[str]) -> list[Protocol]:
 
 
 @lru_cache(maxsize=64)
-def _named(name: str) -> Protocol:
-    path = protocol_names().get(name) or packages.find(KIND, SUFFIX, name)
-    if path is None:
-        near = did_you_mean(name, [*protocol_names(), *packages.names(KIND, SUFFIX)])
-        raise DefinitionError(
-            f"There is no protocol {name!r}. {near} "
-            "`mubench-gen prompts protocols` lists them; a path to a .toml file works too."
-        )
-    return read_protocol(path)
-
-
-def _load(name: str) -> Protocol:
-    path = user_path(name)
-    if not is_file(path):
-        raise DefinitionError(f"There is no protocol file {name!r}.")
+def _shipped(path: Path) -> Protocol:
     return read_protocol(path)
 
 
