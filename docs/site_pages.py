@@ -50,7 +50,7 @@ TITLES = {
     "tutorial.md": "Tutorial: publish a plugin",
     "api.md": "Python API",
     "conformance.md": "Conformance checks",
-    "scorers.md": "Two scorers",
+    "scorers.md": "Protocols",
     "statistics.md": "Statistics",
     "analysis.md": "Analysis",
     "ablations.md": "Ablations",
