@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ItemError,
         MubenchError,
         PluginError,
+        RetryLater,
         RunFolderError,
         SettingError,
         UsageError,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
         hookimpl,
     )
     from mubench_gen.parser import parse_answer
+    from mubench_gen.plan.members import OpenedModel, open_model
+    from mubench_gen.plugins.async_model import AsyncModel, RequestPolicy, http_error
     from mubench_gen.plugins.extension import (
         Export,
         Judge,
@@ -59,8 +62,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "errors": (
         "DataError", "DefinitionError", "EngineFault", "ImageError", "ItemError", "MubenchError",
-        "PluginError", "RunFolderError", "SettingError", "UsageError",
+        "PluginError", "RetryLater", "RunFolderError", "SettingError", "UsageError",
     ),
+    "plan.members": ("OpenedModel", "open_model"),
+    "plugins.async_model": ("AsyncModel", "RequestPolicy", "http_error"),
     "plugins.extension": ("Export", "Judge", "Metric", "Section", "Transform", "Unread"),
     "model": (
         "Checkpoint", "ContrastiveModel", "GenerativeModel", "Model", "ModelSpec", "Options",
@@ -79,6 +84,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Answer",
+    "AsyncModel",
     "Checkpoint",
     "ContrastiveModel",
     "DataError",
@@ -95,11 +101,14 @@ __all__ = [
     "Model",
     "ModelSpec",
     "MubenchError",
+    "OpenedModel",
     "Options",
     "PluginError",
     "ReadText",
     "Reply",
     "Request",
+    "RequestPolicy",
+    "RetryLater",
     "Run",
     "RunFolderError",
     "Runtime",
@@ -117,8 +126,10 @@ __all__ = [
     "evaluate",
     "frames",
     "hookimpl",
+    "http_error",
     "load_run",
     "load_study",
+    "open_model",
     "paper_compat",
     "parse_answer",
 ]

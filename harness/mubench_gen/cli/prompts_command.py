@@ -6,6 +6,7 @@ import click
 
 from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.cli.map_option import map_option
 from mubench_gen.console.outlet import say
 
 _EXAMPLES = """
@@ -80,6 +81,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     help="Which of its questions.",
 )
 @click.option("--allow-outside", is_flag=True, help="Allow images outside of the data's folder.")
+@map_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(
     name: str,
@@ -88,6 +90,7 @@ def show(
     prompt_set: tuple[str, ...],
     item: int,
     allow_outside: bool,
+    mapping: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Print a prompt's rendered messages for one question of a task."""
@@ -96,7 +99,7 @@ def show(
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data import open_dataset
     from mubench_gen.errors import SettingError
-    from mubench_gen.plan.settings import pairs
+    from mubench_gen.plan.settings import map_pairs, pairs
     from mubench_gen.prompts.orders import item_orders
     from mubench_gen.prompts.render import load_prompt, render
     from mubench_gen.runs.recorder import plain_message
@@ -104,7 +107,7 @@ def show(
     from mubench_gen.tasks.task import load_tasks
 
     prompt = load_prompt(name, pairs(prompt_set))
-    dataset = open_dataset(data, outside=allow_outside)
+    dataset = open_dataset(data, outside=allow_outside, mapping=map_pairs(mapping))
     found = tasks_of(load_tasks([task], dataset), dataset, wanted=[task])
     sample = next(islice(samples(found[:1], dataset), item, None), None)
     if sample is None:
@@ -122,10 +125,16 @@ def show(
             }
         )
         return
+    numbers = {part.get("sha256"): "" for m in messages for part in m["content"]}
+    if len(sample.images) > 1:
+        numbers = {image.sha256: f"{n} of " for n, image in enumerate(sample.images, 1)}
     for message in messages:
         say(mark=f"── {message['role']} ", colour="cyan")
         for part in message["content"]:
-            say(part["text"] if part["type"] == "text" else f"[image {sample.row.image_id}]")
+            if part["type"] == "text":
+                say(part["text"])
+            else:
+                say(f"[image {numbers[part['sha256']]}{sample.row.image_id}]")
 
 
 @command.command("protocols", epilog=examples_of(_EXAMPLES, "prompts protocols"))

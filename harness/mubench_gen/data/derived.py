@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from mubench_gen.data.dataset import Dataset
+from mubench_gen.data.dataset import Dataset, has_several_images
 from mubench_gen.types import Task
 
 
@@ -36,9 +37,17 @@ class Derived:
         return self._dataset.rows_digest
 
     @property
+    def has_several_images(self) -> bool:
+        return has_several_images(self._dataset)
+
+    @property
     def image_files(self) -> Mapping[str, str] | None:
         return self._dataset.image_files
 
     @property
     def tasks(self) -> Sequence[Task]:
         return self._dataset.tasks
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self._dataset.facts

@@ -7,18 +7,30 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from mubench_gen.data.alike import Alike
+from mubench_gen.data.image_columns import image_cells
 from mubench_gen.data.image_files import ImageFiles, combined, outside
 from mubench_gen.data.json_lines import check_keys, lines_of, open_lines, read_object
 from mubench_gen.data.schema import check_row, row_name, to_row
 from mubench_gen.errors import DataError
-from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.images.stacks import open_images
 from mubench_gen.storage.digests import Stamp, stamp_of
 from mubench_gen.types import Image, Row, Task
+
+
+class Images(Protocol):
+    """Reads images by the names that stand in the rows."""
+
+    def is_named_outside(self, name: str) -> bool: ...
+
+    def read(self, name: str) -> bytes: ...
+
+    def digests(self, names: Sequence[str]) -> dict[str, str]: ...
 
 
 class JsonlDataset:
@@ -36,21 +48,35 @@ class JsonlDataset:
         *,
         outside: bool = False,
         faults: list[str] | None = None,
+        rows: Path | None = None,
+        images: Images | None = None,
     ) -> None:
+        """`rows`: the file with the rows, where `path` is what they were made of; `images` then
+        reads these."""
         self.name = name
         self.path = path
+        self._rows_file = path if rows is None else rows
         self.revision: str | None = None
+        self.has_several_images = False
         self.tasks: Sequence[Task] = ()
         self.questions: dict[tuple[str, str], int] = Counter()
         self._alike = Alike(path)
-        self.images = ImageFiles(path.parent, outside=outside)
+        self.images = images or ImageFiles(path.parent, outside=outside)
         self._policy = policy
         self._offsets = array("Q")
         self._repeated: set[int] = set()
         self._names: dict[str, None] = {}
         self._stamp: Stamp | None = None
-        self.rows_digest = self._scan(faults)
+        self._lines_digest = self._scan(faults)
         self._alike.tell()
+
+    @property
+    def rows_digest(self) -> str:
+        return self._lines_digest
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {}
 
     @cached_property
     def image_files(self) -> Mapping[str, str]:
@@ -77,7 +103,7 @@ class JsonlDataset:
                 yield self._row(index, file.readline())
 
     def _open(self) -> IO[bytes]:
-        file = open_lines(self.path)
+        file = open_lines(self._rows_file)
         stamp = stamp_of(os.fstat(file.fileno()))
         self._stamp = self._stamp or stamp
         if stamp != self._stamp:
@@ -107,36 +133,57 @@ class JsonlDataset:
     def _scan_row(self, index: int, line: bytes, seen: set[str]) -> None:
         columns = read_object(line, self._where(index))
         check_keys(line, columns, self._where(index))
-        self._check(self._made(index, columns), seen)
+        names = self._file_names(columns, self._where(index))
+        self._check(self._made(index, columns), names, seen)
 
-    def _check(self, row: Row, seen: set[str]) -> None:
+    def _check(self, row: Row, names: list[str], seen: set[str]) -> None:
         """Check all of a row when it is first read, and note what is kept about all rows."""
         check_row(row)
-        name = row.image.name
-        if name not in self._names and self.images.is_named_outside(name):
-            raise DataError(outside(f"{self._where(row.index)}, column image", name))
-        self._names[name] = None
-        self._alike.note(row)
+        self.has_several_images |= bool(row.more_images)
+        for name in names:
+            if name not in self._names and self.images.is_named_outside(name):
+                raise DataError(outside(f"{self._where(row.index)}, column image", name))
+            self._names[name] = None
+        options = (question.options for question in row.questions.values())
+        self._alike.note_options(self._number(row.index), options)
         if row.key in seen:
             self._repeated.add(row.index)
         seen.add(row.key)
         for question in row.questions:
             self.questions[row.dataset, question] += 1
 
+    def _number(self, index: int) -> int:
+        """The number of a row, as messages have it."""
+        return index + 1
+
     def _where(self, index: int) -> str:
-        return f"{self.path}, row {index + 1}"
+        return f"{self.path}, row {self._number(index)}"
 
     def _row(self, index: int, line: bytes) -> Row:
         return self._made(index, read_object(line, self._where(index)))
 
     def _made(self, index: int, columns: dict[str, Any]) -> Row:
         where = self._where(index)
-        image = self._image(columns, where)
-        return to_row(index, columns, image, where=where, repeated=index in self._repeated)
+        first, *others = self._images(columns, where)
+        repeated = index in self._repeated
+        return to_row(
+            index, columns, first, where=where, repeated=repeated, more_images=tuple(others)
+        )
 
-    def _image(self, columns: dict[str, Any], where: str) -> Image:
-        cell = columns.get("image")
-        name = cell.get("path") if isinstance(cell, dict) else cell
-        if not isinstance(name, str) or not name:
-            raise DataError(f"{where}{row_name(columns)}, column image: holds no path.")
-        return open_image(name, lambda: self.images.read(name), self._policy)
+    def _images(self, columns: dict[str, Any], where: str) -> list[Image]:
+        return [
+            image
+            for name in self._file_names(columns, where)
+            for image in open_images(name, partial(self.images.read, name), self._policy)
+        ]
+
+    def _file_names(self, columns: dict[str, Any], where: str) -> list[str]:
+        """The names of the row's image files, in their order."""
+        where += row_name(columns)
+        found: list[str] = []
+        for cell in image_cells(columns, where) or [None]:
+            name = cell.get("path") if isinstance(cell, dict) else cell
+            if not isinstance(name, str) or not name:
+                raise DataError(f"{where}, column image: holds no path.")
+            found.append(name)
+        return found

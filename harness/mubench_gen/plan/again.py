@@ -19,7 +19,7 @@ from mubench_gen.tasks.task import is_file_name
 
 _OF_THE_MODEL = ("plugin", "model", "options", "engine", "base_url", "deterministic", "dtype",
                  "revision", "trust_remote_code")  # fmt: skip
-_PAIRS = ("options", "prompt_set", "image_set")
+_PAIRS = ("options", "prompt_set", "image_set", "map")
 
 
 def named_files(settings: Settings) -> dict[str, Any]:

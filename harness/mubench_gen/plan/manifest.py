@@ -92,6 +92,7 @@ def make_manifest(
             "revision": plan.dataset.revision,
             "digest": plan.dataset.digest,
             "rows": len(plan.dataset),
+            **plan.dataset.facts,
         },
         "image_policy": plan.policy.as_dict(),
         "seed": plan.settings.seed,
@@ -107,9 +108,11 @@ def _facts(task: Task) -> dict[str, str]:
 
 
 def _beside(plan: Plan) -> dict[str, Any]:
-    """Digests that only some runs have: of files that options name, of a judge."""
-    files = {"files": dict(plan.weights.files)} if plan.weights.files else {}
-    return {**files, **({"judge": plan.judge.digest} if plan.judge is not None else {})}
+    """What only some runs have: files that options name, models that a model opens, a judge."""
+    weights = plan.weights
+    files = {"files": dict(weights.files)} if weights.files else {}
+    members = {"members": list(weights.members)} if weights.members else {}
+    return {**files, **members, **({"judge": plan.judge.digest} if plan.judge is not None else {})}
 
 
 def _protocols(plan: Plan) -> dict[str, Any]:

@@ -39,7 +39,16 @@ HEADINGS = {
         "trust_remote_code": Option("", "Run the checkpoint's code; needs a 40-digit --revision."),
     },
     "The questions": {
-        "data": Option("NAME|PATH", "demo, ubench, or a path to data of that schema. [demo]"),
+        "data": Option(
+            "NAME|PATH",
+            "demo, ubench, a path, or hf:OWNER/NAME[:CONFIG][/SPLIT][@REVISION]. [demo]",
+        ),
+        "map": Option(
+            "K=V",
+            "How a table of another form is read: question=COLUMN, options=, answer=, image=, "
+            "answer_as=text|letter|index0|index1, … (docs/howto/any-benchmark.md).",
+            many=True,
+        ),
         "partial": Option("", "Leave out files and rows of the data that are missing or damaged."),
         "allow_outside": Option("", "Show images that lie outside of the data's folder."),
         "licenses": Option(

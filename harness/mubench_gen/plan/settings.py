@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -21,6 +21,7 @@ from mubench_gen.storage.paths import user_path
 from mubench_gen.types import Readout
 
 T = TypeVar("T")
+JUDGE = "judge."  # before the name of an option of the judge
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 # These change how a run is made, not what comes out of it.
 NOT_IDENTITY = frozenset(
@@ -46,8 +47,12 @@ _ONLY_WHERE_SET = (
     "deterministic",
     "shard",
     "allow_outside",
+    "map",
     "protocol",
 )  # in the identity only then, so that runs without them keep theirs
+
+
+_PAIRS_BETWEEN = re.compile(r",\s*(?=[a-z_]+=)")  # a comma that another pair follows
 
 
 def _in_process() -> bool:
@@ -65,6 +70,7 @@ class Settings(BaseModel):
     options: dict[str, str] = Field(default_factory=dict)
     data: str = "demo"
     partial: bool = False
+    map: dict[str, str] = Field(default_factory=dict)
     allow_outside: bool = False
     licenses: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
@@ -136,7 +142,16 @@ class Settings(BaseModel):
         stripped = [p.strip() if isinstance(p, str) else p for p in parts]
         return tuple(dict.fromkeys(p for p in stripped if p))
 
-    @field_validator("options", "prompt_set", "image_set", mode="before")
+    @field_validator("map", mode="before")
+    @classmethod
+    def _split_pairs(cls, value: Any) -> Any:
+        """Pairs may stand in one text, with commas between them."""
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, (list, tuple)):
+            return value
+        return [pair for one in values for pair in _PAIRS_BETWEEN.split(str(one))]
+
+    @field_validator("options", "prompt_set", "image_set", "map", mode="before")
     @classmethod
     def _pairs(cls, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -202,8 +217,18 @@ class Settings(BaseModel):
         return {k[7:]: v for k, v in self.options.items() if k.startswith("engine.")}
 
     @property
+    def judge_options(self) -> dict[str, str]:
+        """The options that stand behind `judge.`, without it."""
+        return {k[len(JUDGE) :]: v for k, v in self.options.items() if k.startswith(JUDGE)}
+
+    @property
     def plugin_options(self) -> dict[str, str]:
-        return {k: v for k, v in self.options.items() if not k.startswith("engine.")}
+        return {k: v for k, v in self.options.items() if not k.startswith(("engine.", JUDGE))}
+
+    @property
+    def model_options(self) -> dict[str, str]:
+        """The options of the plugin and of the engine, on which replies depend."""
+        return {k: v for k, v in self.options.items() if not k.startswith(JUDGE)}
 
     def identity(self, secret: Collection[str] = ()) -> dict[str, Any]:
         """What the run's ID is a hash of, secrets masked; `secret` names secret options."""
@@ -226,6 +251,11 @@ def validated(model: type[AnySettings], given: Mapping[str, Any]) -> AnySettings
     except ValidationError as error:
         problem = first_problem(error, model)
         raise SettingError(f"Setting {problem.key}: {problem.text.rstrip('.')}.") from None
+
+
+def map_pairs(given: Sequence[str]) -> dict[str, str]:
+    """The parts of a table and their columns, of the values of `--map`."""
+    return make_settings({"plugin": "", "map": list(given)}).map
 
 
 def pairs(given: Iterable[str]) -> dict[str, str]:
@@ -275,7 +305,7 @@ def problem_of(name: str, value: Any, own: type[BaseModel] | None = None) -> str
 def joined(config: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of file and flags. Flags win, key by key if a setting is key=value pairs."""
     both = {**config, **flags}
-    for name in ("options", "prompt_set", "image_set"):
+    for name in ("options", "prompt_set", "image_set", "map"):
         if name in config and name in flags:
             parts = [Settings(plugin="", **{name: part[name]}) for part in (config, flags)]
             both[name] = {**getattr(parts[0], name), **getattr(parts[1], name)}

@@ -13,12 +13,12 @@ from mubench_gen.console.progress import log
 from mubench_gen.console.stdout import results_only
 from mubench_gen.errors import PluginError
 from mubench_gen.runs.dataframe import to_frame
-from mubench_gen.runs.packs import folder_of
+from mubench_gen.runs.packs import PACK, SUFFIX, folder_of
 from mubench_gen.scores.clusters import Clustering, cluster_fields
 from mubench_gen.scores.metadata import MODEL, facts_of
 from mubench_gen.scores.score import Scores, score
 from mubench_gen.storage.columns import LEFT_OUT, brief_records
-from mubench_gen.storage.records import Pass, Record, read_records
+from mubench_gen.storage.records import Pass, Record, images_shown, read_records
 from mubench_gen.storage.run_folder import RECORDS, SCORES, read_manifest, write_json
 from mubench_gen.storage.user_files import read_json
 
@@ -41,6 +41,11 @@ class Run:
 
     dir: Path
     cluster: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words: its folder, or the name of its pack."""
+        return self.dir.name + SUFFIX if (self.dir / PACK).exists() else str(self.dir)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -107,7 +112,7 @@ class Run:
         """
         from mubench_gen.runs.kept_images import shown
 
-        wanted = {record["image_sha256"] for record in self.outcomes()} - {None}
+        wanted = {digest for record in self.outcomes() for digest in images_shown(record)}
         return shown(self.dir, read_manifest(self.dir), wanted)
 
     def frame(self) -> pandas.DataFrame:

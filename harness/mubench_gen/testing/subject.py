@@ -10,8 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mubench_gen.errors import UsageError
 from mubench_gen.images.policy import StandardPolicy, open_image
-from mubench_gen.model import Checkpoint, Model
+from mubench_gen.model import Checkpoint, ContrastiveModel, Model
 from mubench_gen.plan.opening import open_model
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugin, Plugins
@@ -83,6 +84,19 @@ class Subject:
         model.load()
         return model
 
+    def needs(self) -> UsageError | None:
+        """What the user must do before the model answers at all: give a key, install a package."""
+        try:
+            if isinstance(self.ready, ContrastiveModel):
+                self.ready.embed_images([plain_image(0)])
+            else:
+                self.ready.generate(self.requests(1))  # type: ignore[attr-defined]
+        except UsageError as error:
+            return error
+        except Exception:  # an edge of isolation: the checks find it again, and judge it
+            return None
+        return None
+
     def done(self) -> None:
         if "ready" in self.__dict__:
             self.ready.close()
@@ -106,17 +120,26 @@ class Subject:
         ]
 
 
-def ask(image: Image, question: str, readout: Readout, sampling: Sampling, *, key: str) -> Request:
-    """A multiple-choice question about an image."""
+def ask(
+    image: Image,
+    question: str,
+    readout: Readout,
+    sampling: Sampling,
+    *,
+    key: str,
+    more_images: tuple[Image, ...] = (),
+) -> Request:
+    """A multiple-choice question about an image, or about several."""
     lines = [f"{label}) {option}" for label, option in zip(LABELS, OPTIONS, strict=True)]
     text = "\n".join([question, *lines, "Answer with a single letter, no extra details."])
     return Request(
         key=key,
-        messages=(Message("user", (image, Text(text))),),
+        messages=(Message("user", (image, *more_images, Text(text))),),
         labels=LABELS,
         readout=readout,
         sampling=sampling,
         image=image,
+        more_images=more_images,
     )
 
 
