@@ -249,6 +249,7 @@ def test_one_run_is_compared_under_two_protocols(here: Here, cells: Path) -> Non
     for wrong in (
         ("run", "--protocols", "ours"),
         ("run", "run", "--protocols", "ours,paper-compat"),
+        ("run", "run", "--protocol", "ours", "--number", "all"),
         ("run", "--protocols", "ours,medpmc"),
         ("run", "--protocols", "ours,paper-compat", "--number", "fin"),
         ("run", "--number", "fine"),
@@ -337,3 +338,25 @@ def test_protocols_are_listed_and_shown(here: Here) -> None:
     assert "7709a11c91a1" in shown
     assert "!eulenberg_et_al_2017_darkfield" in shown
     assert here("prompts", "protocols", "nothing").code == 2
+
+
+def test_reports_and_comparisons_of_runs_go_by_a_protocol(
+    here: Here, cells: Path, tmp_path: Path
+) -> None:
+    ask = ("eval", "--plugin", "echo", "--data", cells, "--prompt", "paper")
+    assert here(*ask, "--run-dir", "a").code == 0
+    assert here(*ask, "-o", "style=sentence", "--run-dir", "b").code == 0
+    first = here("score", "a", "--protocol", "paper-compat", "--json").document
+    right = first["protocols"]["paper-compat"]["numbers"]["all"]["value"]
+    boards = here("report", "a", "b", "--protocol", "paper-compat", "--json").document
+    assert [one["scores"]["pooled"]["accuracy"] for one in boards["runs"]] == [right, 0]
+    compared = here("compare", "a", "b", "--protocol", "paper-compat")
+    assert compared.code == 0
+    assert "by the protocol paper-compat" in compared.out
+    path = written(tmp_path, MINIMAL + '\n[exclude]\ntasks = ["modality"]\n')
+    left = here("report", "a", "--protocol", path, "--json").document
+    assert left["scores"]["pooled"]["n"] == 3
+    assert left["complete"] is True  # what is left out was never planned
+    assert here("report", "a", "--protocol", "ours,paper-compat").code == 2
+    assert here("report", "a", "--protocol", "medpmc").code == 2
+    assert here("report", "a", "--protocol", "ours", "--html", "x.html").code == 2
