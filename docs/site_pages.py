@@ -25,7 +25,7 @@ NAV = {
     "How to": (
         "howto/settings.md", "howto/own-data.md", "howto/choose.md", "howto/own-prompt.md",
         "howto/server.md", "howto/cluster.md", "howto/offline.md", "howto/doctor.md",
-        "howto/exchange.md",
+        "howto/exchange.md", "howto/protocols.md",
     ),
     "Models": (
         "plugins.md", "models.md", "contrastive.md", "engines.md", "servers.md", "conformance.md",

@@ -66,6 +66,7 @@ def test_every_shipped_protocol_names_its_source_and_prompts_that_there_are() ->
         ('over = "datasets"', 'over = "scanners"', ":13: numbers.coarse.over: 'scanners'"),
         ('groups = ["coarse"]', 'group = ["coarse"]', ":12: numbers.coarse.group: there is"),
         ("[numbers.coarse]", "[numbers.all]", "is there in any case"),
+        ('prompt = ["letter"]', 'orders = "any"', ":6: generative.orders: 'any' is not a valid"),
         ('source = "a test"', "", ":1: source: this key is required"),
         ('[generative]\nprompt = ["letter"]', "", "it asks no kind of model"),
         ('prompt = ["letter"]', "prompt = [", "no valid TOML"),
@@ -327,6 +328,22 @@ def test_a_protocols_own_file_is_found_again_from_the_manifest(
                 "--protocol", "./mine.toml").code == 0  # fmt: skip
     manifest = json.loads(Path("run/manifest.json").read_text())
     assert manifest["named"]["protocol"] == [str(path)]
+
+
+def test_a_prompt_may_lie_beside_its_protocol(here: Here, cells: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "terse.j2").write_text("{{ question }}")
+    settings = 'prompt = ["terse.j2"]\nprompt_set = { max_tokens = 9 }\norders = "reversed"'
+    path = written(folder, MINIMAL.replace('prompt = ["letter"]', settings))
+    ask = ("eval", "--plugin", "echo", "--data", cells, "--run-dir", "run", "--protocol", path)
+    done = here(*ask, "--json")
+    assert done.code == 0
+    assert done.document["protocols"]["mine"]["reservations"] == []
+    record = json.loads(Path("run/records.jsonl").read_text().splitlines()[0])
+    assert record["prompt"] == "terse[max_tokens=9]"
+    written(folder, MINIMAL.replace('prompt = ["letter"]', settings.replace("terse", "none")))
+    assert "There is no prompt file" in here(*ask).err
 
 
 def test_protocols_are_listed_and_shown(here: Here) -> None:

@@ -82,7 +82,19 @@ def _shipped(path: Path) -> Protocol:
 def read_protocol(path: Path) -> Protocol:
     """The protocol in that file."""
     source, file = read_file(path, ProtocolFile)
+    beside = {
+        kind: asking.model_copy(update={"prompt": tuple(_beside(path, p) for p in asking.prompt)})
+        for kind in ("generative", "contrastive")
+        if (asking := getattr(file, kind)) is not None
+    }
+    file = file.model_copy(update=beside)
     return Protocol(path.stem, path, hashlib.sha256(source.encode()).hexdigest(), file)
+
+
+def _beside(path: Path, prompt: str) -> str:
+    """A prompt as the protocol in that file names it: a file's name is one beside it."""
+    file = path.parent / prompt
+    return str(file.resolve()) if prompt.endswith(".j2") and is_file(file) else prompt
 
 
 def read_file(path: Path, model: type[File]) -> tuple[str, File]:
