@@ -10,7 +10,12 @@ import pytest
 
 from mubench_gen.compare.protocols import Causes, difference, shared_numbers
 from mubench_gen.errors import DefinitionError
-from mubench_gen.scores.protocols.files import Protocol, load_protocol, protocol_names
+from mubench_gen.scores.protocols.files import (
+    Protocol,
+    load_protocol,
+    load_protocols,
+    protocol_names,
+)
 from mubench_gen.scores.protocols.numbers import area_under_curve, macro_f1, values
 from mubench_gen.scores.protocols.rules import ShownQuestion, read_reply
 from mubench_gen.scores.protocols.tally import Probabilities, prompts_of, tally
@@ -86,6 +91,17 @@ def test_a_name_that_is_none_is_told_with_the_nearest() -> None:
         load_protocol("olmo-evl")
     with pytest.raises(DefinitionError, match="no protocol file"):
         load_protocol("nowhere/mine.toml")
+
+
+def test_two_protocols_of_one_name_are_refused(tmp_path: Path) -> None:
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for path in paths:
+        path.mkdir()
+    first = written(paths[0])
+    assert len(load_protocols([str(first), str(written(paths[1]))])) == 1
+    second = written(paths[1], MINIMAL.replace("a test", "another"))
+    with pytest.raises(DefinitionError, match="Two protocols are named 'mine'"):
+        load_protocols([f"{first},{second}"])
 
 
 OPTIONS = ["eosinophil", "basophil", "vitamin A deposit", "none of the above"]

@@ -39,6 +39,8 @@ def show(run: Run, names: Sequence[str], *, number: str | None, seed: int, as_js
     _print_parts(run, found, seed)
     for one in differences:
         _print_difference(found, one)
+    if not differences:
+        say("No number can be compared: no item is counted by both, or a number has no value.")
     _print_notes(run, found)
 
 

@@ -71,7 +71,16 @@ def load_protocol(name: str) -> Protocol:
 def load_protocols(names: Sequence[str]) -> list[Protocol]:
     """The protocols of these names, each once; a name may hold several, by commas."""
     each = [one.strip() for name in names for one in name.split(",") if one.strip()]
-    return [load_protocol(name) for name in dict.fromkeys(each)]
+    found: dict[str, Protocol] = {}
+    for name in each:
+        protocol = load_protocol(name)
+        earlier = found.setdefault(protocol.name, protocol)
+        if earlier.sha256 != protocol.sha256:
+            raise DefinitionError(
+                f"Two protocols are named {protocol.name!r}: {earlier.path} and {protocol.path}. "
+                "Rename one of the files."
+            )
+    return list(found.values())
 
 
 @lru_cache(maxsize=64)
