@@ -26,7 +26,7 @@ NAV = {
         "howto/settings.md", "howto/own-data.md", "howto/any-benchmark.md", "howto/choose.md",
         "howto/own-prompt.md",
         "howto/server.md", "howto/cluster.md", "howto/offline.md", "howto/doctor.md",
-        "howto/exchange.md",
+        "howto/exchange.md", "howto/protocols.md",
     ),
     "Models": (
         "plugins.md", "models.md", "contrastive.md", "engines.md", "servers.md", "conformance.md",
@@ -51,7 +51,7 @@ TITLES = {
     "tutorial.md": "Tutorial: publish a plugin",
     "api.md": "Python API",
     "conformance.md": "Conformance checks",
-    "scorers.md": "Two scorers",
+    "scorers.md": "Protocols",
     "statistics.md": "Statistics",
     "analysis.md": "Analysis",
     "ablations.md": "Ablations",
