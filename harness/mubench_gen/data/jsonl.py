@@ -112,10 +112,10 @@ class JsonlDataset:
     def _check(self, row: Row, seen: set[str]) -> None:
         """Check all of a row when it is first read, and note what is kept about all rows."""
         check_row(row)
-        name = row.image.name
-        if name not in self._names and self.images.is_named_outside(name):
-            raise DataError(outside(f"{self._where(row.index)}, column image", name))
-        self._names[name] = None
+        for name in (image.name for image in row.images):
+            if name not in self._names and self.images.is_named_outside(name):
+                raise DataError(outside(f"{self._where(row.index)}, column image", name))
+            self._names[name] = None
         self._alike.note(row)
         if row.key in seen:
             self._repeated.add(row.index)
@@ -131,12 +131,28 @@ class JsonlDataset:
 
     def _made(self, index: int, columns: dict[str, Any]) -> Row:
         where = self._where(index)
-        image = self._image(columns, where)
-        return to_row(index, columns, image, where=where, repeated=index in self._repeated)
+        first, *others = self._images(columns, where)
+        return to_row(
+            index,
+            columns,
+            first,
+            where=where,
+            repeated=index in self._repeated,
+            more_images=tuple(others),
+        )
 
-    def _image(self, columns: dict[str, Any], where: str) -> Image:
-        cell = columns.get("image")
+    def _images(self, columns: dict[str, Any], where: str) -> list[Image]:
+        """All images of the row: those of `images`, or the one of `image`."""
+        where = f"{where}{row_name(columns)}"
+        if columns.get("images") is None:
+            return [self._image(columns.get("image"), f"{where}, column image")]
+        cells = columns["images"]
+        if not isinstance(cells, list) or not cells:
+            raise DataError(f"{where}, column images: a list of paths is needed, found {cells!r}.")
+        return [self._image(cell, f"{where}, column images") for cell in cells]
+
+    def _image(self, cell: Any, where: str) -> Image:
         name = cell.get("path") if isinstance(cell, dict) else cell
         if not isinstance(name, str) or not name:
-            raise DataError(f"{where}{row_name(columns)}, column image: holds no path.")
+            raise DataError(f"{where}: holds no path.")
         return open_image(name, lambda: self.images.read(name), self._policy)

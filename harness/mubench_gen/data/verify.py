@@ -156,13 +156,14 @@ def _each_once(dataset: JsonlDataset, found: _Found) -> Iterator[tuple[str, Imag
     names: set[str] = set()
     for index in range(len(dataset)):
         try:
-            image = dataset[index].image
+            images = dataset[index].images
         except DataError as error:
             found.faults[str(error)] = None
             continue
-        if image.name not in names:
-            names.add(image.name)
-            yield f"row {index + 1}", image
+        for image in images:
+            if image.name not in names:
+                names.add(image.name)
+                yield f"row {index + 1}", image
 
 
 def _check(check: FileCheck, found: _Found) -> FileCheck:
