@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         hookimpl,
     )
     from mubench_gen.parser import parse_answer
+    from mubench_gen.plugins.data_set import DataSet
     from mubench_gen.plugins.extension import (
         Export,
         Judge,
@@ -61,6 +62,7 @@ _HOMES = {
         "DataError", "DefinitionError", "EngineFault", "ImageError", "ItemError", "MubenchError",
         "PluginError", "RunFolderError", "SettingError", "UsageError",
     ),
+    "plugins.data_set": ("DataSet",),
     "plugins.extension": ("Export", "Judge", "Metric", "Section", "Transform", "Unread"),
     "model": (
         "Checkpoint", "ContrastiveModel", "GenerativeModel", "Model", "ModelSpec", "Options",
@@ -82,6 +84,7 @@ __all__ = [
     "Checkpoint",
     "ContrastiveModel",
     "DataError",
+    "DataSet",
     "DefinitionError",
     "EngineFault",
     "Export",

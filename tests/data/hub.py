@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 _PATH = re.compile(r"/datasets/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
+_INFO = re.compile(r"/api/datasets/(?P<repo>[^/]+/[^/?]+)(?:/revision/(?P<revision>[^/?]+))?\?")
 _RANGE = re.compile(r"bytes=(\d+)-")
 
 
@@ -22,13 +24,14 @@ class Hub:
     `breaks`: after so many bytes of a body the connection is cut, that many times. `refusals`:
     status and headers of its first answers. `etags`: instead of the files' own. `answer`, given
     the handler and the first byte that is asked for, answers instead of the host that has the
-    files. `served` counts bytes of bodies.
+    files. `small`: files that the hub keeps without a SHA-256. `served` counts bytes of bodies.
     """
 
     repo: str
     revision: str
     files: dict[str, bytes]
     etags: dict[str, str] = field(default_factory=dict)
+    small: set[str] = field(default_factory=set)
     breaks: list[int] = field(default_factory=list)
     delay: float = 0.0
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
@@ -70,6 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _find(self) -> None:
         hub = self.hub
+        info = _INFO.match(self.path)
+        if info is not None and info["repo"] == hub.repo:
+            self._list()
+            return
         found = _PATH.fullmatch(self.path)
         if found is None or found["repo"] != hub.repo:
             self._fail("RepoNotFound")
@@ -79,6 +86,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail("EntryNotFound")
         else:
             self._redirect(found["file"])
+
+    def _list(self) -> None:
+        """What the data set is at its commit: of large files the SHA-256, of small ones none."""
+        siblings: list[dict[str, Any]] = []
+        for path, content in self.hub.files.items():
+            sha256 = hashlib.sha256(content).hexdigest()
+            lfs = {"sha256": sha256, "size": len(content), "pointerSize": 128}
+            large = {} if path in self.hub.small else {"lfs": lfs}
+            siblings.append({"rfilename": path, "size": len(content), **large})
+        facts = {"id": self.hub.repo, "sha": self.hub.revision, "siblings": siblings}
+        self._send(json.dumps(facts).encode(), body=True)
 
     def _redirect(self, path: str) -> None:
         """Large files lie on another host; what they are is told here."""

@@ -156,6 +156,7 @@ def show(name: str, as_json: bool) -> None:
                 "transforms": [one.name for one in plugin.offers.transforms],
                 "metrics": {one.name: one.title for one in plugin.offers.metrics},
                 "exports": {one.name: one.title for one in plugin.offers.exports},
+                "datasets": {one.name: one.title for one in plugin.offers.datasets},
             }
         )
         return
@@ -180,6 +181,8 @@ def show(name: str, as_json: bool) -> None:
     for form in plugin.offers.exports:
         about = printable(f"{plugin.name}:{form.name}  {form.title}")
         say(f"mubench-gen report RUN --format {about}")
+    for dataset in plugin.offers.datasets:
+        say(printable(f"mubench-gen eval --data {plugin.name}:{dataset.name}  {dataset.title}"))
     for model in models:
         for key, option in model["options"].items():
             about = option["description"] or ""

@@ -71,7 +71,7 @@ def read_entry(columns: Mapping[str, Any], folder: Path, name: str, where: str) 
         image=_image(columns.get("image"), folder, where),
         task=task,
         cell=cell,
-        captions=_captions(task, columns.get("caption"), options, where),
+        captions=captions_of(task, columns.get("caption"), options, where),
         facts={key: columns[key] for key in _FACTS if columns.get(key) not in (None, "")},
     )
     _check(entry, folder, name, where)
@@ -150,7 +150,7 @@ def _image(value: Any, folder: Path, where: str) -> str:
     return Path(real).relative_to(base).as_posix()
 
 
-def _captions(task: str, template: Any, options: list[str], where: str) -> dict[str, Any] | None:
+def captions_of(task: str, template: Any, options: list[str], where: str) -> dict[str, Any] | None:
     if not template:
         return None
     if not isinstance(template, str) or _PLACE not in template:
