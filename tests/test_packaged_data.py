@@ -158,7 +158,11 @@ def test_a_broken_package_is_named_and_hides_no_other(here: Here, site: Path) ->
         ('"answer": i % 3', '"answer": "pink"', "row 1, column answer: 'pink' is not one of"),
         ('"id": f"q{i}"', '"id": i', "row 1, column id: a text of its own is needed, found 0"),
         ("[picture(i), picture(i + 1)]", "[]", "column images: a list of images is needed"),
-        ("[picture(i), picture(i + 1)]", "['a.png']", "an image is a file's bytes or its Path"),
+        (
+            "[picture(i), picture(i + 1)]",
+            "['a.png']",
+            "an image is a file's bytes, its Path or a function",
+        ),
         ('("red", "green", "blue")', '("red", "red", "blue")', "two options are the same"),
         ('"donor": i // 2', '"donor": [i]', "column donor: a text or number is needed"),
         ("for i in range(6)", "for i in range(0)", "its package gives no row"),
@@ -181,7 +185,7 @@ def test_faulty_rows_are_left_out_and_named_where_that_is_asked_for(here: Here, 
     install(site, "lab", text)
     refused = here("data", "prepare", "colours")
     assert refused.code == 2
-    assert "2 rows of colours cannot be used. --partial leaves them out." in refused.err
+    assert "2 rows of colours cannot be used. --partial leaves faulty rows out." in refused.err
     done = here("data", "prepare", "colours", "--partial", "--json")
     assert done.code == 0, done.err
     assert done.document["counts"]["left_out"] == 2

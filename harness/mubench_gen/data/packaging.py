@@ -15,7 +15,7 @@ from mubench_gen.data.alike import Alike
 from mubench_gen.data.packaged import ABOUT, Packaged
 from mubench_gen.data.schema import check_row, to_row
 from mubench_gen.data.table import captions_of
-from mubench_gen.errors import DataError
+from mubench_gen.errors import DataError, PluginError
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.plugins.data_set import DataSet
 from mubench_gen.plugins.hooks import Isolated
@@ -91,8 +91,9 @@ def write(found: Packaged, place: Path, folder: Path, *, partial: bool = False) 
             where = f"{spec.name}, row {number}"
             try:
                 _write_row(spec, columns, where, (folder, file), counts, alike)
-            except DataError as error:
-                counts.faults.append(str(error))
+            except (DataError, PluginError) as error:
+                told = str(error)
+                counts.faults.append(told if told.startswith(where) else f"{where}: {told}")
             shown.at(number, max(number, spec.expected.get("rows", 0)))
     if counts.faults and not (partial and counts.rows):
         raise DataError(_faulty(spec, counts.faults))
@@ -199,10 +200,15 @@ def _contents(columns: Mapping[str, Any], where: str) -> Iterator[bytes]:
                 yield one.read_bytes()
             except OSError as error:
                 raise DataError(f"{where}: the image {one}: {error.strerror}.") from None
-        elif isinstance(one, bytes) and one:
-            yield one
-        else:
-            raise DataError(f"{where}: an image is a file's bytes or its Path, found {one!r:.80}.")
+            continue
+        with Isolated(where):
+            content = one() if callable(one) else one
+        if not isinstance(content, bytes) or not content:
+            raise DataError(
+                f"{where}: an image is a file's bytes, its Path or a function that reads it, "
+                f"found {content!r:.80}."
+            )
+        yield content
 
 
 def _file_name(content: bytes) -> str:
@@ -214,9 +220,8 @@ def _file_name(content: bytes) -> str:
 def _faulty(spec: DataSet, faults: Sequence[str]) -> str:
     more = len(faults) - _SHOWN
     listed = "\n".join([*faults[:_SHOWN], *([f"… and {more:,} more"] if more > 0 else [])])
-    return (
-        f"{listed}\n{len(faults):,} rows of {spec.name} cannot be used. --partial leaves them out."
-    )
+    rows = "1 row" if len(faults) == 1 else f"{len(faults):,} rows"
+    return f"{listed}\n{rows} of {spec.name} cannot be used. --partial leaves faulty rows out."
 
 
 def _write_tasks(spec: DataSet, folder: Path) -> None:

@@ -17,10 +17,11 @@ class DataSet:
     """A data set that a package brings (`--data NAME`).
 
     `rows` gets the folder of the data set's own files and yields a mapping for each question, in
-    an order that never changes: `id` (unique), `image` or `images` (each a file's bytes, or the
-    path of one), `question`, `options`, `answer` (its index in the options, or its text), and
-    where they are known `task` (by default the data set's name), `caption` (a sentence with
-    {class} in place of an option) and columns of μ-Bench's schema, such as `license` or `stain`.
+    an order that never changes: `id` (unique), `image` or `images` (each a file's bytes, its
+    Path, or a function that reads it), `question`, `options`, `answer` (its index in the options,
+    or its text), and where they are known `task` (by default the data set's name), `caption` (a
+    sentence with {class} in place of an option) and facts: columns of μ-Bench's schema, such as
+    `license` or `stain`, or others.
     `tasks`: by name, the keys of a task's file (title, group, question, …); without, there is one
     task of the data set's name.
 

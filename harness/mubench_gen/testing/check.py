@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from mubench_gen.testing.applicable import NotApplicable
 from mubench_gen.testing.subject import Subject
 
 State = Literal["passed", "failed", "skipped", "expected failure", "unexpected pass"]
@@ -13,10 +14,6 @@ State = Literal["passed", "failed", "skipped", "expected failure", "unexpected p
 
 class CheckFailed(AssertionError):
     """What was found instead of what the check wants."""
-
-
-class NotApplicable(Exception):
-    """The check does not concern this model; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
