@@ -134,4 +134,3 @@ def test_a_data_set_that_is_not_here_is_checked_as_far_as_that_goes(
 def test_a_name_that_is_of_no_data_set_is_refused() -> None:
     with pytest.raises(SettingError, match="has no data set 'slak'"):
         list(check_plugin("suite", model="slak"))
-

@@ -17,6 +17,7 @@ from mubench_gen.data.packaged import find
 
 from .helpers.command import Outcome
 from .helpers.data import make_png
+from .helpers.documents import DOCS
 
 Here = Callable[..., Outcome]
 SUITE = (
@@ -332,3 +333,16 @@ def test_medxpertqas_question_does_not_repeat_its_options(here: Here, tmp_path: 
 def test_images_that_several_questions_share_are_kept_once(here: Here, tmp_path: Path) -> None:
     counts = prepared(here, "pmc-vqa", tmp_path / "raw").document["counts"]
     assert (counts["questions"], counts["images"], counts["options"]) == (2, 1, 8)
+
+
+def test_the_page_about_the_suite_says_what_the_modules_say() -> None:
+    page = (DOCS / "suite.md").read_text("utf-8")
+    for name in SUITE:
+        spec = find(name).spec
+        (line,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+        assert f"| {spec.licence} |" in line
+        assert spec.hub in line
+        assert f"| {spec.revision[:7]} |" in line or not spec.revision
+        count = spec.expected.get("questions")
+        assert count is None or f"| {count:,} |" in line
+        assert (spec.size is None) == ("| – |" in line)

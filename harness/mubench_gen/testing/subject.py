@@ -92,21 +92,20 @@ class Subject:
     @cached_property
     def kind(self) -> str:
         """The kind of the model; "dataset" where a data set is under check."""
-        plugin = self.loaded_plugin
-        named = any(one.name == self.model for one in plugin.offers.datasets)
-        if named or (plugin.offers.datasets and not plugin.models):
-            return "dataset"
-        return plugin.spec(self.model).kind
+        plugin, known = self.loaded_plugin, [one.name for one in self.loaded_plugin.offers.datasets]
+        if self.model not in known and (plugin.models or not known):
+            return plugin.spec(self.model).kind
+        if self.model not in (None, *known):
+            near = did_you_mean(str(self.model), known)
+            raise SettingError(f"The plugin {plugin.name!r} has no data set {self.model!r}. {near}")
+        return "dataset"
 
     @cached_property
     def data_set(self) -> Packaged:
         """The data set under check: the one that `model` names, or the plugin's first."""
-        plugin = self.loaded_plugin
-        known = {one.name: one for one in plugin.offers.datasets}
-        if self.model is not None and self.model not in known:
-            near = did_you_mean(self.model, known)
-            raise SettingError(f"The plugin {plugin.name!r} has no data set {self.model!r}. {near}")
-        return Packaged(plugin, known[self.model] if self.model else next(iter(known.values())))
+        specs = self.loaded_plugin.offers.datasets
+        spec = next((one for one in specs if self.model in (None, one.name)), specs[0])
+        return Packaged(self.loaded_plugin, spec)
 
     @cached_property
     def prepared(self) -> Prepared:
