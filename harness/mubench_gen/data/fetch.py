@@ -173,10 +173,8 @@ def _advice(release: Release, error: BaseException) -> str:
         )
     if status == 429:
         return "Try again later; with an access token in HF_TOKEN the hub allows more requests."
-    elsewhere = (
-        f"Without a network: copy the files from a machine that has them into "
-        f"{_place(release)}, or {release.elsewhere}."
-    )
+    copied = f"copy the files from a machine that has them into {_place(release)}, or "
+    elsewhere = f"Without a network: {copied if release.files else ''}{release.elsewhere}."
     if type(error).__name__ == "OfflineModeIsEnabled":
         return f"HF_HUB_OFFLINE forbids the network: unset it. {elsewhere}"
     if status is None:
