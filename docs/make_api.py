@@ -35,13 +35,18 @@ FIRST = "0.1"
 SINCE: dict[str, str] = {
     **dict.fromkeys(("Export", "Metric", "mubench_gen_exports", "mubench_gen_metrics"), "0.2"),
     **dict.fromkeys(("DataSet", "mubench_gen_datasets"), "0.2"),
+    **dict.fromkeys(
+        ("AsyncModel", "RequestPolicy", "RetryLater", "http_error", "OpenedModel", "open_model"),
+        "0.2",
+    ),
     "Run.images": "0.2",
 }
 
 SECTIONS = {
     "A model": (
-        "GenerativeModel", "StreamingModel", "ContrastiveModel", "Model", "Options", "Runtime",
-        "ModelSpec", "Checkpoint",
+        "GenerativeModel", "AsyncModel", "RequestPolicy", "http_error", "StreamingModel",
+        "ContrastiveModel", "Model", "Options", "Runtime",
+        "ModelSpec", "Checkpoint", "open_model", "OpenedModel",
     ),
     "What a model is asked, and answers": (
         "Request", "Message", "Text", "Image", "Sampling", "Reply", "Scoring", "ReadText",
@@ -53,7 +58,7 @@ SECTIONS = {
     ),
     "Errors": (
         "MubenchError", "UsageError", "SettingError", "PluginError", "DefinitionError",
-        "DataError", "RunFolderError", "ItemError", "ImageError", "EngineFault",
+        "DataError", "RunFolderError", "ItemError", "ImageError", "RetryLater", "EngineFault",
     ),
 }  # fmt: skip
 APART = ("hookimpl", "__version__")  # told in the introduction

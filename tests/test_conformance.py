@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.errors import SettingError
-from mubench_gen.testing import CHECKS, check_plugin, parametrize_with_checks, run_checks
+from mubench_gen.errors import SettingError, UsageError
+from mubench_gen.testing import (
+    CHECKS,
+    CheckFailed,
+    check_plugin,
+    parametrize_with_checks,
+    run_checks,
+)
 
 from .helpers.command import Outcome
 from .helpers.plugin import write_plugin
@@ -174,6 +180,23 @@ def test_a_fault_of_a_contrastive_model_is_found_by_its_check(name: str, tmp_pat
     assert failed(plugin, name)
 
 
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [("r.images[:1]", "another second image"), ("sorted(r.images, key=repr)", "the order of two")],
+)
+def test_a_model_that_uses_not_all_images_or_not_their_order_is_found(
+    shown: str, found: str, tmp_path: Path
+) -> None:
+    body = f"""
+    def generate(self, requests):
+        return [r.labels[sum(i.file_bytes[-20] * (n + 1) for n, i in enumerate({shown})) % 3]
+                for r in requests]
+    """
+    plugin = write_plugin(tmp_path / "mine.py", body)
+    plugin.write_text(plugin.read_text().replace("Mine)]", "Mine, max_images=None)]"))
+    assert found in failed(plugin, "all_images_matter")
+
+
 @pytest.mark.parametrize("name", TOP)
 def test_what_a_module_does_when_it_is_imported_is_found(name: str, tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path / "mine.py", SOUND)
@@ -249,7 +272,8 @@ def test_a_run_that_was_through_before_it_could_be_killed_is_cut_all_the_same(
 
 
 def test_every_check_has_a_plugin_that_fails_it() -> None:
-    tested = {*GENERATIVE_FAULTS, *CONTRASTIVE_FAULTS, *TOP, "facts_are_texts", "close_frees"}
+    named = {"facts_are_texts", "close_frees", "all_images_matter"}
+    tested = {*GENERATIVE_FAULTS, *CONTRASTIVE_FAULTS, *TOP, *named}
     of_data = {name for name, check in CHECKS.items() if check.kinds == {"dataset"}}
     assert tested | of_data == set(CHECKS)  # test_data_conformance.py fails those
 
@@ -316,3 +340,29 @@ def test_the_command_says_that_there_is_no_such_plugin(here: Callable[..., Outco
     outcome = here("plugins", "check", "ehco")
     assert outcome.code == 2
     assert "Did you mean 'echo'" in outcome.err
+
+
+NEEDY = """
+import mubench_gen
+
+class Needy(mubench_gen.GenerativeModel):
+    def generate(self, requests):
+        raise mubench_gen.UsageError("needs a key: set NEEDY_KEY")
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    return [mubench_gen.ModelSpec("needy", Needy)]
+"""
+
+
+def test_what_the_user_must_do_first_is_said_once(tmp_path: Path) -> None:
+    plugin = tmp_path / "needy.py"
+    plugin.write_text(NEEDY)
+    with pytest.raises(UsageError, match="needs a key: set NEEDY_KEY"):
+        list(check_plugin(str(plugin)))
+    cases = parametrize_with_checks(str(plugin)).args[1]
+    with pytest.raises(CheckFailed, match="needs a key: set NEEDY_KEY"):
+        cases[0].values[0]()
+    with pytest.raises(pytest.skip.Exception, match="needs a key: set NEEDY_KEY"):
+        cases[1].values[0]()
+    cases[0].values[0]._shared._folder.cleanup()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import mubench_gen
-from mubench_gen.errors import PluginError
+from mubench_gen.errors import PluginError, SettingError
 from mubench_gen.runs.rescore import rescore
 
 MODEL = """
@@ -118,3 +119,60 @@ def test_a_plugin_that_is_only_a_judge_has_no_model_to_evaluate(tmp_path: Path) 
     (tmp_path / "judge.py").write_text(JUDGE.replace("{answers}", "[]"))
     with pytest.raises(PluginError, match="is a judge: it has no model"):
         mubench_gen.evaluate(plugin=str(tmp_path / "judge.py"), limit=1, run_dir=tmp_path / "run")
+
+
+CAREFUL = """
+import mubench_gen
+from pydantic import Field, SecretStr
+
+class Careful(mubench_gen.Judge):
+    class Options(mubench_gen.Options):
+        place: int = Field(0, ge=0, le=3, description="which option it takes")
+        word: SecretStr = Field(SecretStr(""), description="its password")
+
+    def read(self, unread):
+        return [self.options.place for _ in unread]
+
+@mubench_gen.hookimpl
+def mubench_gen_judge():
+    return Careful
+"""
+
+
+@pytest.fixture
+def careful(tmp_path: Path) -> Path:
+    (tmp_path / "wordy.py").write_text(MODEL)
+    (tmp_path / "careful.py").write_text(CAREFUL)
+    return tmp_path
+
+
+def careful_run(folder: Path, **options: str) -> mubench_gen.Run:
+    return mubench_gen.evaluate(
+        plugin=str(folder / "wordy.py"),
+        judge=str(folder / "careful.py"),
+        options={f"judge.{key}": value for key, value in options.items()},
+        tasks=["modality"],
+        limit=4,
+        run_dir=folder / "run",
+    )
+
+
+def test_a_judge_has_options_of_its_own(careful: Path) -> None:
+    run = careful_run(careful, place="2", word="nobody-knows")
+    judged = [r for r in run.records() if str(r["rule"]).startswith("judge:")]
+    assert {r["choice"] for r in judged} == {2}
+    for file in (careful / "run").iterdir():
+        assert b"nobody-knows" not in file.read_bytes()
+
+
+def test_an_option_of_a_judge_changes_no_key(careful: Path) -> None:
+    first = {r["id"]: r["key"] for r in careful_run(careful, place="2").records()}
+    shutil.rmtree(careful / "run")
+    assert {r["id"]: r["key"] for r in careful_run(careful, place="1").records()} == first
+
+
+def test_a_wrong_option_of_a_judge_is_told_before_a_model_is_asked(careful: Path) -> None:
+    with pytest.raises(SettingError, match=r"Option place of the judge .*less than or equal to 3"):
+        careful_run(careful, place="7")
+    with pytest.raises(SettingError, match="name one with --judge"):
+        mubench_gen.evaluate(plugin="echo", options={"judge.place": "1"}, run_dir=careful / "run")

@@ -108,6 +108,57 @@ def test_two_distributions_with_one_name_are_both_told(mubench: Command) -> None
         assert outcome.code == (0 if args == ("plugins",) else 2)
 
 
+def test_of_two_distributions_with_one_name_each_has_a_full_name(site: Path) -> None:
+    for name in ("one", "two"):
+        write_distribution(
+            site, f"mubench-gen-{name}", entries=[f"twin = twin_of_{name}"],
+            modules={f"twin_of_{name}": GOOD.replace('"good"', f'"{name}"')},
+        )  # fmt: skip
+    with pytest.raises(PluginError, match="say mubench-gen-one:twin or mubench-gen-two:twin"):
+        Plugins().load("twin")
+    plugin = Plugins().load("Mubench_gen-two:twin")
+    assert (plugin.name, plugin.models[0].name) == ("mubench-gen-two:twin", "two")
+    with pytest.raises(PluginError, match="Did you mean 'mubench-gen-two:twin'"):
+        Plugins().load("mubench-gen-tvo:twin")
+    assert {"mubench-gen-one:twin", "mubench-gen-two:twin"} <= set(Plugins().names())
+
+
+def test_a_strangers_plugin_never_takes_the_name_of_a_built_in_one(site: Path) -> None:
+    write_distribution(
+        site, "mubench-gen-loud", entries=["echo = loud_echo"], modules={"loud_echo": GOOD}
+    )  # fmt: skip
+    states = {p.distribution: p.state for p in Plugins().list() if p.name == "echo"}
+    assert states["mubench-gen"] == "ok"
+    assert "say mubench-gen-loud:echo" in states["mubench-gen-loud"]
+    assert Plugins().load("echo").distribution == "mubench-gen"
+    assert Plugins().load("mubench-gen:echo").name == "echo"
+    assert Plugins().load("mubench-gen-loud:echo").models[0].name == "good"
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        (GOOD.replace("_models", "_model"), "has an unknown hook 'mubench_gen_model'. Did you mea"),
+        (f"import einopsy\n{GOOD}", "imports einopsy, which is not installed"),
+    ],
+)
+def test_a_listing_shows_what_keeps_a_plugin_from_working(
+    site: Path, module: str, said: str
+) -> None:
+    write_distribution(site, "faulty", entries=["bad = bad_one"], modules={"bad_one": module})
+    listed = next(p for p in Plugins().list() if p.name == "bad")
+    assert any(note.startswith(said) for note in listed.notes)
+
+
+def test_an_asynchronous_method_is_told_in_a_sentence(site: Path) -> None:
+    write_distribution(
+        site, "waiting", entries=["waits = waits"],
+        modules={"waits": GOOD.replace("def generate", "async def generate")},
+    )  # fmt: skip
+    with pytest.raises(PluginError, match=r"Model.generate is `async def`, and must not be"):
+        Plugins().load("waits")
+
+
 def test_a_plugin_of_another_version_says_have_and_need(site: Path) -> None:
     write_distribution(
         site, "mubench-gen-new", entries=["newer = nowhere"],

@@ -15,6 +15,7 @@ NAMES = [
     "RunFolderError", "Runtime", "Sampling", "Scoring", "Section", "SettingError", "StreamingModel",
     "Text", "Transform", "Unread", "UsageError", "__version__", "evaluate", "frames",
     "hookimpl", "load_run", "load_study", "paper_compat", "parse_answer", "StoredStudy",
+    "AsyncModel", "RequestPolicy", "RetryLater", "http_error", "OpenedModel", "open_model",
 ]  # fmt: skip
 
 

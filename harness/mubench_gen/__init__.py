@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ItemError,
         MubenchError,
         PluginError,
+        RetryLater,
         RunFolderError,
         SettingError,
         UsageError,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
         hookimpl,
     )
     from mubench_gen.parser import parse_answer
+    from mubench_gen.plan.members import OpenedModel, open_model
+    from mubench_gen.plugins.async_model import AsyncModel, RequestPolicy, http_error
     from mubench_gen.plugins.data_set import DataSet
     from mubench_gen.plugins.extension import (
         Export,
@@ -60,8 +63,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "errors": (
         "DataError", "DefinitionError", "EngineFault", "ImageError", "ItemError", "MubenchError",
-        "PluginError", "RunFolderError", "SettingError", "UsageError",
+        "PluginError", "RetryLater", "RunFolderError", "SettingError", "UsageError",
     ),
+    "plan.members": ("OpenedModel", "open_model"),
+    "plugins.async_model": ("AsyncModel", "RequestPolicy", "http_error"),
     "plugins.data_set": ("DataSet",),
     "plugins.extension": ("Export", "Judge", "Metric", "Section", "Transform", "Unread"),
     "model": (
@@ -81,6 +86,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Answer",
+    "AsyncModel",
     "Checkpoint",
     "ContrastiveModel",
     "DataError",
@@ -98,11 +104,14 @@ __all__ = [
     "Model",
     "ModelSpec",
     "MubenchError",
+    "OpenedModel",
     "Options",
     "PluginError",
     "ReadText",
     "Reply",
     "Request",
+    "RequestPolicy",
+    "RetryLater",
     "Run",
     "RunFolderError",
     "Runtime",
@@ -120,8 +129,10 @@ __all__ = [
     "evaluate",
     "frames",
     "hookimpl",
+    "http_error",
     "load_run",
     "load_study",
+    "open_model",
     "paper_compat",
     "parse_answer",
 ]

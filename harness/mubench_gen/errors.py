@@ -14,6 +14,7 @@ MubenchError                  every error raised on purpose
 │   ├── QuestionError         longer than a prompt may be
 │   ├── ItemTimeout           the model did not answer in time
 │   ├── ModelDied             the model's process ended while it was asked
+│   ├── RetryLater            the service gave no answer now, and may when it is asked again
 │   └── ReplyError            too few or too many replies, or one that is not a str
 └── EngineFault               the engine is gone: the run ends, resumable, exit code 3
 """
@@ -89,6 +90,14 @@ class ItemTimeout(ItemError):
 
 class ModelDied(ItemError):
     """The process of the model ended, each time that the request was asked."""
+
+
+class RetryLater(ItemError):
+    """A service gave no answer now. `after`: the seconds that it asks to wait; None: not said."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class ReplyError(ItemError):

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import pluggy
 from pydantic import BaseModel, ConfigDict
@@ -46,7 +46,8 @@ class Runtime:
     `batch_size` is what `generate` gets at most; `engine_options` are `-o engine.k=v`;
     `base_urls` are the servers to ask (`--base-url`); `timeout` is the seconds that one
     request may take; `deterministic` asks for all that an engine offers to give the same
-    reply every time, at the price of speed; `images` is how many a request shows at most.
+    reply every time, at the price of speed; `images` is how many a request shows at most, its
+    worked examples' among them: of several images a question it is known when `load` is called.
     """
 
     model: str
@@ -63,19 +64,31 @@ class Runtime:
     images: int = 1
 
 
+class Member(Protocol):
+    """A model that another one holds; `mubench_gen.open_model` gives one."""
+
+    def load(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def identity(self) -> Mapping[str, Any]: ...
+
+
 class Model:
     """What generative and contrastive models share.
 
     `load` is called once, before the first batch: import what is heavy there. `close`
-    frees what `load` took. `batch_size` is how many requests a call gets when the user
-    asks for nothing else. `reads_pixels` is False for a model that never looks at the
-    image: it is then checked, but not decoded.
+    frees what `load` took. `members` are the models that it opened by `open_model` in
+    `__init__`; the harness loads them before it, and closes them after it. `batch_size` is how
+    many requests a call gets when the user asks for nothing else. `reads_pixels` is False for
+    a model that never looks at the image: it is then checked, but not decoded.
     """
 
     kind: ClassVar[Kind]
     Options: ClassVar[type[Options]] = Options
     batch_size: int = 16
     reads_pixels: bool = True
+    members: Sequence[Member] = ()
 
     def __init__(self, options: BaseModel | None = None, runtime: Runtime | None = None) -> None:
         self.options: Any = options if options is not None else type(self).Options()
@@ -268,7 +281,10 @@ class ModelSpec:
 
     `source` is a Model subclass or a Checkpoint. `any_id`: `--model` also takes other ids
     (or local folders) of the same architecture, which replace the checkpoint's path; a
-    class finds them in `runtime.model`.
+    class finds them in `runtime.model`. `max_images`: how many images a question may show at
+    most, None for any number; with 1 a class may read `request.image` alone. Questions with more
+    are refused before anything is asked. A contrastive model embeds each image by itself, and
+    takes any number.
     `facts` (family, domain, base, licence, …) are for reports.
     """
 
@@ -277,6 +293,7 @@ class ModelSpec:
     description: str = ""
     any_id: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
+    max_images: int | None = 1
 
     @property
     def kind(self) -> Kind:

@@ -152,7 +152,9 @@ def run_setup(plan: Plan) -> RunSetup:
     """What the model is told of this run."""
     settings = plan.settings
     policy, transform = plan.policy.untransformed(), settings.image_set.get("transform")
-    return RunSetup(policy, transform, settings.seed, plan.model.alpha)
+    shots = max(prompt.settings.shots for prompt in plan.prompts)
+    images = 0 if settings.control == "blind" else plan.images * (1 + shots)
+    return RunSetup(policy, transform, settings.seed, plan.model.alpha, images)
 
 
 def _here(

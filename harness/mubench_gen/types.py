@@ -31,6 +31,7 @@ Status = Literal[
     "error",
 ]
 Control = Literal["none", "blind", "shuffled"]
+Pooling = Literal["mean", "maximum"]
 
 
 TURNED = "turned by its EXIF orientation"  # in the `conversion` of an image that was
@@ -301,13 +302,23 @@ def _is_meant(names: tuple[str, ...], dataset: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One item: a task's question about one row. `id` is unique in a data set and task."""
+    """One item: a task's question about one row. `id` is unique in a data set and task.
+
+    `image` is the first of the images that are shown, `more_images` are the others: another row's
+    under `shuffled`, none under `blind`.
+    """
 
     id: str
     task: Task
     row: Row
     question: Question
-    image: Image | None  # another row's under `shuffled`, None under `blind`
+    image: Image | None
+    more_images: tuple[Image, ...] = ()
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """All images that are shown, in the row's order."""
+        return () if self.image is None else (self.image, *self.more_images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,8 +350,9 @@ class RenderedPrompt:
 
     `order[i]` is the original index of the option shown at place i; `options` and `gold`
     are as shown; `labels` are what a reply may name ("A", "b", "3", "iv"), bare.
-    For a caption style, `messages` is one message of role "caption": the image, then one
+    For a caption style, `messages` is one message of role "caption": the images, then one
     text an option; of role "captions" where such a text holds several captions, one a line.
+    `pooling`: how the similarities of several images to a caption become one.
     """
 
     sample: Sample
@@ -353,6 +365,7 @@ class RenderedPrompt:
     gold: int
     max_tokens: int
     box_format: str = ""  # the format that boxes are asked for in; empty: no boxes
+    pooling: Pooling = "mean"
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,7 +382,11 @@ class Request:
     """What a model is asked. Plugins see this type.
 
     `key` is the content hash of all that determines the reply; two requests with one key
-    are asked once. `texts` are the captions of a contrastive request, empty otherwise.
+    are asked once. `texts` are the captions of a contrastive request, empty otherwise. `image` is
+    the first image of the question and `more_images` are the others: a model is given several only
+    where its `ModelSpec.max_images` allows them. `messages` say where each stands, and hold those
+    of worked examples too. `pooling`: how a contrastive model's similarities of several images to
+    a caption become one.
     """
 
     key: str
@@ -379,6 +396,13 @@ class Request:
     sampling: Sampling
     image: Image | None = None
     texts: tuple[str, ...] = ()
+    more_images: tuple[Image, ...] = ()
+    pooling: Pooling = "mean"
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """All images of the question, in their order."""
+        return () if self.image is None else (self.image, *self.more_images)
 
     @property
     def text(self) -> str:

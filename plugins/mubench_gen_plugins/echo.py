@@ -52,11 +52,12 @@ class Echo(mubench_gen.GenerativeModel):
 
 
 def draw(request: Request) -> int:
-    """32 bits from the image's digest and the text."""
-    image = request.image.sha256 if request.image is not None else ""
-    return int.from_bytes(hashlib.sha256(f"{image}\0{request.text}".encode()).digest()[:4], "big")
+    """32 bits from the images' digests and the text."""
+    images = " ".join(image.sha256 for image in request.images)
+    return int.from_bytes(hashlib.sha256(f"{images}\0{request.text}".encode()).digest()[:4], "big")
 
 
 @mubench_gen.hookimpl
 def mubench_gen_models() -> list[ModelSpec]:
-    return [ModelSpec("echo", Echo, description="picks an option by a hash; no weights")]
+    words = "picks an option by a hash; no weights"
+    return [ModelSpec("echo", Echo, description=words, max_images=None)]

@@ -29,12 +29,14 @@ def generative(
     parameters: str,
     domain: str = "general",
     any_id: bool = False,
+    max_images: int | None = None,
     vllm: Mapping[str, Any] | None = None,
     **quirks: Any,
 ) -> ModelSpec:
     """A model of image and text by its hub id. `quirks` are fields of `Checkpoint`.
 
     `vllm` are further arguments of that engine.
+    `max_images`: those of a question, by what the model was trained for; None for any number.
     `domain` "general" makes it a generalist in reports, any other a specialist.
     """
     return ModelSpec(
@@ -55,6 +57,7 @@ def generative(
             "licence": licence,
             "parameters": parameters,
         },
+        max_images=max_images,
     )
 
 

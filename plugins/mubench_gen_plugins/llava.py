@@ -63,6 +63,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "llava-hf/llava-1.5-7b-hf",
             "LLaVA 1.5 7B, the LLaVA of the paper; --model takes any LLaVA, NeXT or OneVision",
             any_id=True,
+            max_images=1,
             family="LLaVA",
             base="Vicuna 7B v1.5, CLIP ViT-L/14-336",
             licence=_LLAMA,
@@ -72,6 +73,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
         generative(
             "llava-hf/llava-1.5-13b-hf",
             "LLaVA 1.5 13B",
+            max_images=1,
             family="LLaVA",
             base="Vicuna 13B v1.5, CLIP ViT-L/14-336",
             licence=_LLAMA,
@@ -81,6 +83,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
         generative(
             "llava-hf/llava-v1.6-mistral-7b-hf",
             "LLaVA-NeXT (1.6) 7B: the image in up to five tiles",
+            max_images=1,
             family="LLaVA-NeXT",
             base="Mistral 7B Instruct v0.2, CLIP ViT-L/14-336",
             licence="Apache-2.0",
@@ -89,6 +92,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
         generative(
             "llava-hf/llava-v1.6-vicuna-13b-hf",
             "LLaVA-NeXT (1.6) 13B: the image in up to five tiles",
+            max_images=1,
             family="LLaVA-NeXT",
             base="Vicuna 13B v1.5, CLIP ViT-L/14-336",
             licence=_LLAMA,

@@ -51,6 +51,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "chaoyinshe/llava-med-v1.5-mistral-7b-hf",
             "LLaVA-Med 1.5 7B, converted by a third party; --model takes another conversion",
             any_id=True,
+            max_images=1,
             family="LLaVA",
             domain="biomedicine",
             base="Mistral 7B Instruct v0.2, CLIP ViT-L/14-336",

@@ -38,6 +38,7 @@ def sample(number: int, record: Mapping[str, Any], run: Mapping[str, Any]) -> di
             "task": record["task"],
             "image_id": record["image_id"],
             "image_sha256": record["image_sha256"],
+            **exports.set_of(record),
             "choices": options,
             **record["meta"],
         },

@@ -31,5 +31,6 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             endpoint,
             description="what the server at --base-url serves; --model takes any id of its own",
             any_id=True,
+            max_images=None,
         )
     ]

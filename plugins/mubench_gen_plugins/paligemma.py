@@ -34,6 +34,7 @@ _pali = partial(
     generative,
     licence="Gemma Terms of Use",
     chat_template=TASK,
+    max_images=1,
     system="user",
     images="first",
     hint=gated("Gemma's terms"),

@@ -52,6 +52,25 @@ def test_a_csv_of_questions_becomes_a_data_set(photos: Path) -> None:
     assert dataset[1].image.data == (photos / "deep/c.png").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [("image", "a.png|deep/c.png"), ("image_1,image_2", "a.png,deep/c.png")],
+)
+def test_a_question_about_several_images_names_them_all(
+    photos: Path, header: str, names: str
+) -> None:
+    out = imported(
+        photos,
+        f"{header},question,options,answer\n"
+        f"{names},Is <image 2> darker than <image 1>?,yes|no,no\n"
+        f"{names},Which is darker?,<image>|<image>,B\n",
+    )
+    one, other = open_dataset(str(out))
+    assert [image.name for image in one.images] == ["images/a.png", "images/deep/c.png"]
+    assert one.image_id == "a.png|deep/c.png"
+    assert other.questions["classification"].options == ("<image 1>", "<image 2>")
+
+
 def test_tasks_of_ones_own_come_with_the_data(photos: Path) -> None:
     out = imported(
         photos, HEADER + "a.png,Q,x|y,x,colour\nb.jpg,Q,x|y,x,modality\nb.jpg,Q,x|y,y,domain\n"

@@ -94,7 +94,7 @@ def _counted(plans: Sequence[Plan], answered: Sequence[AnsweredKeys]) -> _Counts
 def _prefix(request: Request) -> bytes | None:
     """A digest of the request up to and including its last image; None without an image."""
     if request.readout == "similarity":
-        return request.image.sha256.encode() if request.image is not None else None
+        return " ".join(image.sha256 for image in request.images).encode() or None
     parts: list[Any] = [
         (message.role, part) for message in request.messages for part in message.content
     ]

@@ -71,22 +71,29 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
 
     listed = [*Plugins().list(), *_packages()]
     imported = _import_each(listed) if tried else {}
-    # What a plugin registered counts more than what its source mentions.
-    sound = {name: one for name, one in imported.items() if one.error is None}
-    listed = [replace(p, kind=sound[p.name].kind) if p.name in sound else p for p in listed]
+    rows = [_told(p, None if _is_shadowed(p) else imported.get(p.name)) for p in listed]
     if as_json:
         from mubench_gen.cli.tables import print_json
 
-        seen = {name: {"imported": asdict(one)} for name, one in imported.items()}
-        print_json([asdict(p) | seen.get(p.name, {}) for p in listed])
+        print_json([asdict(p) | ({"imported": asdict(one)} if one else {}) for p, one in rows])
         return
-    cells = [
-        (p.name, p.kind, p.distribution, p.version, _state(p, imported.get(p.name))) for p in listed
-    ]
+    cells = [(p.name, p.kind, p.distribution, p.version, _state(p, one)) for p, one in rows]
     # In lines on a terminal too: what is wrong with a plugin may take a sentence.
     columns = ("plugin", "kind", "distribution", "version", "state")
     for number, line in enumerate(plain(Sheet(columns, [[Line(row) for row in cells]]))):
         say(mark=line, bold=number == 0)
+
+
+def _told(plugin: Listed, one: Imported | None) -> tuple[Listed, Imported | None]:
+    """A plugin with what its import showed: what it registered counts more than its source."""
+    if one is None or one.error is not None:
+        return plugin, one
+    return replace(plugin, kind=one.kind), one
+
+
+def _is_shadowed(plugin: Listed) -> bool:
+    """Whether its name means another plugin, or none."""
+    return plugin.state.startswith("shadowed")
 
 
 def _state(plugin: Listed, imported: Imported | None) -> str:
@@ -137,6 +144,7 @@ def _import_each(listed: list[Listed]) -> dict[str, Imported]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(name: str, as_json: bool) -> None:
     """Import one plugin and print its models, options and facts."""
+    from mubench_gen.cli.option_words import described_options
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.outlet import printable
     from mubench_gen.console.stdout import results_only
@@ -185,11 +193,10 @@ def show(name: str, as_json: bool) -> None:
         say(f"mubench-gen report RUN --format {about}")
     for dataset in plugin.offers.datasets:
         say(printable(f"mubench-gen eval --data {plugin.name}:{dataset.name}  {dataset.title}"))
+    if plugin.judge is not None:
+        _show_options(described_options(plugin.judge.Options), "judge.", "the judge")
     for model in models:
-        for key, option in model["options"].items():
-            about = option["description"] or ""
-            value = "…" if option["default"] is None else option["default"]
-            say(f"-o {key}={value}  {about}  ({model['name']})")
+        _show_options(model["options"], "", model["name"])
         if model["any_id"]:
             say(f"--model also takes another id or folder of the same kind as {model['name']}.")
 
@@ -330,23 +337,30 @@ def _plain(result: Result) -> dict[str, Any]:
 
 
 def _described(spec: ModelSpec) -> dict[str, Any]:
+    from mubench_gen.cli.option_words import described_options
     from mubench_gen.model import Checkpoint
 
     source = spec.source
-    fields = {} if isinstance(source, Checkpoint) else source.Options.model_fields
     return {
         "name": spec.name,
         "kind": spec.kind,
         "source": str(source.path) if isinstance(source, Checkpoint) else source.__qualname__,
         "engines": list(source.engines) if isinstance(source, Checkpoint) else [],
         "any_id": spec.any_id,
+        "max_images": None if spec.kind == "contrastive" else spec.max_images,
         "description": spec.description,
         "facts": dict(spec.facts),
-        "options": {
-            key: {"default": field.default, "description": field.description}
-            for key, field in fields.items()
-        },
+        "options": {} if isinstance(source, Checkpoint) else described_options(source.Options),
     }
+
+
+def _show_options(options: dict[str, Any], prefix: str, of: str) -> None:
+    """Print the options of a model or a judge, as they are typed."""
+    for key, option in options.items():
+        value = "…" if option["default"] is None else option["default"]
+        needed = "; required" if option["required"] else ""
+        about = option["description"] or ""
+        say(f"-o {prefix}{key}={value}  {about}  ({of}; {option['type']}{needed})")
 
 
 def _show(model: dict[str, Any], *, first: bool) -> None:
@@ -356,6 +370,8 @@ def _show(model: dict[str, Any], *, first: bool) -> None:
     source = model["source"]
     notes = [model["kind"], *(["the default"] if first else [])]
     notes += [f"on {' or '.join(model['engines'])}"] if model["engines"] else []
+    most = model["max_images"]
+    notes += [f"{most or 'any number of'} image{'s' * (most != 1)} a question"]
     notes += [f"from {source}"] if source not in ("", model["name"]) else []
     say()
     say(f"  ({printable(', '.join(notes))})", mark=printable(model["name"]), bold=True)

@@ -120,7 +120,13 @@ def show(
             }
         )
         return
+    numbers = {part.get("sha256"): "" for m in messages for part in m["content"]}
+    if len(sample.images) > 1:
+        numbers = {image.sha256: f"{n} of " for n, image in enumerate(sample.images, 1)}
     for message in messages:
         say(mark=f"── {message['role']} ", colour="cyan")
         for part in message["content"]:
-            say(part["text"] if part["type"] == "text" else f"[image {sample.row.image_id}]")
+            if part["type"] == "text":
+                say(part["text"])
+            else:
+                say(f"[image {numbers[part['sha256']]}{sample.row.image_id}]")

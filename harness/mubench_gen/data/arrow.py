@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.data import columnar
-from mubench_gen.data.arrow_file import FILE_MAGIC, ArrowFile, Load, Source
-from mubench_gen.data.columns import text_columns
+from mubench_gen.data.arrow_file import FILE_MAGIC, ArrowFile, Source
+from mubench_gen.data.columns import Load, may_have_several_images, text_columns
 from mubench_gen.data.index import IndexMaker
 from mubench_gen.data.parquet_file import ParquetFile
 from mubench_gen.data.schema import row_name, to_row
 from mubench_gen.errors import DataError
-from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.images.stacks import open_images
 from mubench_gen.storage.digests import files_digest
-from mubench_gen.types import Row, Task
+from mubench_gen.types import Image, Row, Task
 
 _ROWS_AT_ONCE = 256
 _STREAM = b"\xff\xff\xff\xff"
@@ -85,6 +86,12 @@ class ArrowDataset:
         return self.digest
 
     @property
+    def has_several_images(self) -> bool:
+        return self._policy.splits or any(
+            map(may_have_several_images, [source.schema for source in self._sources])
+        )
+
+    @property
     def image_files(self) -> None:
         return None  # the images stand in the rows
 
@@ -136,9 +143,9 @@ class ArrowDataset:
         columns = columnar.Columns(source.path, batch, text_columns(batch.schema), columnar.UNREAD)
         images = source.images(row, batch.num_rows)
         names = str(source.path), source.path.name
-        for i, load in enumerate(images):
+        for i, loads in enumerate(images):
             cells = columnar.Cells(columns, i)
-            yield self._row(first + row + i, names, row + i + 1, cells, load)
+            yield self._row(first + row + i, names, row + i + 1, cells, loads)
 
     def _row(
         self,
@@ -146,12 +153,27 @@ class ArrowDataset:
         names: tuple[str, str],
         number: int,
         columns: columnar.Cells,
-        load: Load | None,
+        loads: Sequence[Load | None],
     ) -> Row:
         where = f"{names[0]}, row {number}"
-        if load is None:
-            raise DataError(f"{where}{row_name(columns)}, column image.bytes: NULL.")
-        image = open_image(f"{names[1]} row {number}", load, self._policy)
-        repeated = bool(self._repeated[index])
-        regions = partial(self.cells, index, "bbox", "polygon")
-        return to_row(index, columns, image, where=where, repeated=repeated, regions=regions)
+        images: list[Image] = []
+        for place, load in enumerate(loads, 1):
+            if load is None:
+                raise DataError(f"{where}{row_name(columns)}, {_no_image(place)}")
+            which = f", image {place}" if len(loads) > 1 else ""
+            images += open_images(f"{names[1]} row {number}{which}", load, self._policy)
+        return to_row(
+            index,
+            columns,
+            images[0],
+            where=where,
+            repeated=bool(self._repeated[index]),
+            regions=partial(self.cells, index, "bbox", "polygon"),
+            more_images=tuple(images[1:]),
+        )
+
+
+def _no_image(place: int) -> str:
+    if place == 1:
+        return "column image.bytes: NULL."
+    return f"image {place}: NULL, and images behind it are not."

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mubench_gen.data.columnar import damage_told, validity
-from mubench_gen.data.columns import INDEXED, check_schema
+from mubench_gen.data.columns import INDEXED, Load, check_schema, images_of
+from mubench_gen.data.image_columns import image_columns
 from mubench_gen.errors import DataError, ImageError
-
-Load = Callable[[], bytes]  # reads one image
 
 STREAM_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 FILE_MAGIC = b"ARROW1"
@@ -59,8 +58,8 @@ class Source(Protocol):
     def window(self, row: int) -> Window:
         """The rows around `row`, with all columns but, perhaps, the image."""
 
-    def images(self, row: int, count: int) -> list[Load | None]:
-        """For each of `count` rows of one window, what reads its image; None if it has none."""
+    def images(self, row: int, count: int) -> list[list[Load | None]]:
+        """For each of `count` rows of one window, what reads its images; None for NULL."""
 
     def release(self) -> None:
         """Give back memory that can be read again from the file."""
@@ -103,15 +102,20 @@ class ArrowFile:
             with damage_told(self.path, self._rows(number)):
                 # Damaged offsets would otherwise crash the process; other columns are checked
                 # when they are looked at.
-                batch.column("image").validate(full=True)
+                for name in image_columns(batch.schema.names):
+                    batch.column(name).validate(full=True)
             self._last = Window(self._ends[number] - batch.num_rows, batch)
         return self._last
 
-    def images(self, row: int, count: int) -> list[Load | None]:
+    def images(self, row: int, count: int) -> list[list[Load | None]]:
+        window = self.window(row)
+        return images_of(window.batch.slice(row - window.start, count), self._loads)
+
+    def _loads(self, column: Any) -> list[Load | None]:
+        """For each cell of a column of images what reads it, from the file where that is plain."""
         import numpy as np
 
-        window = self.window(row)
-        column = window.batch.column("image").slice(row - window.start, count)
+        count = len(column)
         cells = column.field(column.type.get_field_index("bytes"))
         there = (validity(column) & validity(cells)).tolist()
         _, offsets, content = cells.buffers()
@@ -119,7 +123,7 @@ class ArrowFile:
         ends = np.frombuffer(offsets, wide, cells.offset + count + 1)[cells.offset :].tolist()
         origin = content.address - self._buffer.address if content is not None else -1
         if not 0 <= origin <= self._buffer.size:  # the batch is compressed
-            return [partial(_copied, cells[i]) if valid else None for i, valid in enumerate(there)]
+            return copies(column)
         return [
             partial(self._read, origin + ends[i], ends[i + 1] - ends[i]) if valid else None
             for i, valid in enumerate(there)
@@ -199,6 +203,13 @@ class ArrowFile:
         if len(content) < length:
             raise ImageError(f"{self.path}: was cut off while it was in use")
         return content
+
+
+def copies(column: Any) -> list[Load | None]:
+    """For each cell of a column of images what copies its bytes out of memory."""
+    cells = column.field(column.type.get_field_index("bytes"))
+    there = validity(column) & validity(cells)
+    return [partial(_copied, cells[i]) if valid else None for i, valid in enumerate(there.tolist())]
 
 
 def _copied(cell: Any) -> bytes:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from mubench_gen.data.columnar import damage_told
+from mubench_gen.data.image_columns import image_columns
 from mubench_gen.data.schema import COLUMNS
 from mubench_gen.errors import DataError
+
+Load = Callable[[], bytes]  # reads one image
 
 # The July-2024 files had `instances`, all NULL, in place of these two.
 _REGIONS = frozenset({"bbox", "polygon"})
@@ -23,6 +28,47 @@ def text_columns(schema: Any) -> list[str]:
     return [name for name in COLUMNS if name in schema.names and name not in _UNREAD]
 
 
+def may_have_several_images(schema: Any) -> bool:
+    """Whether a file's schema has room for more than one image a row."""
+    import pyarrow.types as kinds
+
+    columns = image_columns(schema.names)
+    return len(columns) > 1 or any(
+        kinds.is_list(kind) or kinds.is_large_list(kind)
+        for kind in (schema.field(name).type for name in columns)
+    )
+
+
+def images_of(batch: Any, loads: Callable[[Any], list[Load | None]]) -> list[list[Load | None]]:
+    """What `loads` gives for the images of each row: of one column or several, or of lists.
+
+    Empty cells behind a row's last image are left out; a row without any has one None.
+    """
+    rows: list[list[Load | None]] = [[] for _ in range(batch.num_rows)]
+    for name in image_columns(batch.schema.names):
+        for row, found in zip(rows, _in_column(batch.column(name), loads), strict=True):
+            row += found
+    for row in rows:
+        while len(row) > 1 and row[-1] is None:
+            row.pop()
+    return [row or [None] for row in rows]
+
+
+def _in_column(
+    column: Any, loads: Callable[[Any], list[Load | None]]
+) -> Iterator[list[Load | None]]:
+    import pyarrow.types as kinds
+
+    if kinds.is_struct(column.type):
+        yield from ([load] for load in loads(column))
+        return
+    ends = column.offsets.to_pylist()
+    cells = column.values.slice(ends[0], ends[-1] - ends[0]) if ends else column.values
+    found = loads(cells)
+    for there, (begin, end) in zip(column.is_valid().to_pylist(), pairwise(ends), strict=True):
+        yield found[begin - ends[0] : end - ends[0]] if there else []
+
+
 def question_names(schema: Any) -> list[str]:
     """The questions that a file's schema has room for."""
     return [field.name for field in schema.field("questions").type]
@@ -33,12 +79,13 @@ def check_schema(path: Path, schema: Any) -> None:
     with damage_told(path):
         _check_names(schema)
     needed = set(COLUMNS) - (_REGIONS if _INSTANCES in schema.names else set())
+    needed -= {"image"} if image_columns(schema.names) else set()
     missing = [name for name in COLUMNS if name in needed and name not in schema.names]
     doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
     differing = [] if missing or doubled else _differing(schema)
     if not (missing or doubled or differing):
         return
-    known = {*COLUMNS, _INSTANCES}
+    known = {*COLUMNS, _INSTANCES, *image_columns(schema.names)}
     unknown = [name for name in schema.names if name not in known]
     found = [
         f"missing: {', '.join(missing)}" if missing else "",
@@ -67,12 +114,10 @@ def _check_names(fields: Any) -> None:
 def _differing(schema: Any) -> list[str]:
     import pyarrow.types as kinds
 
-    found = []
-    image, questions = schema.field("image").type, schema.field("questions").type
-    if not kinds.is_struct(image) or image.get_field_index("bytes") < 0:
-        found.append(f"image is {image}, needed is a struct of bytes and path")
-    elif not _is_bytes(image.field("bytes").type):
-        found.append(f"image.bytes is {image.field('bytes').type}, needed is binary")
+    found: list[str] = []
+    questions = schema.field("questions").type
+    for name in image_columns(schema.names):
+        found += _no_images(name, schema.field(name).type)
     if not kinds.is_struct(questions):
         return [*found, f"questions is {questions}, needed is a struct"]
     for field in questions:
@@ -82,6 +127,18 @@ def _differing(schema: Any) -> list[str]:
         if lacking:
             found.append(f"questions.{field.name} has no {', '.join(lacking)}")
     return found
+
+
+def _no_images(name: str, image: Any) -> Iterator[str]:
+    """What is wrong with the type of a column of images, or of lists of them."""
+    import pyarrow.types as kinds
+
+    if kinds.is_list(image) or kinds.is_large_list(image):
+        image = image.value_type
+    if not kinds.is_struct(image) or image.get_field_index("bytes") < 0:
+        yield f"{name} is {image}, needed is a struct of bytes and path"
+    elif not _is_bytes(image.field("bytes").type):
+        yield f"{name}.bytes is {image.field('bytes').type}, needed is binary"
 
 
 def _is_bytes(kind: Any) -> bool:

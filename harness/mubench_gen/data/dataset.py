@@ -9,6 +9,11 @@ from typing import Protocol
 from mubench_gen.types import Row, Task
 
 
+def has_several_images(dataset: object) -> bool:
+    """Whether a row of the data set may have several images; True where that is not known."""
+    return bool(getattr(dataset, "has_several_images", True))
+
+
 class Dataset(Protocol):
     """Rows in a fixed order, accessible by index; an image is read when it is used.
 

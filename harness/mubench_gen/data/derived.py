@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mubench_gen.data.dataset import Dataset
+from mubench_gen.data.dataset import Dataset, has_several_images
 from mubench_gen.types import Task
 
 
@@ -34,6 +34,10 @@ class Derived:
     @property
     def rows_digest(self) -> str:
         return self._dataset.rows_digest
+
+    @property
+    def has_several_images(self) -> bool:
+        return has_several_images(self._dataset)
 
     @property
     def image_files(self) -> Mapping[str, str] | None:

@@ -12,7 +12,7 @@ from typing import Any
 from mubench_gen.console.progress import bar
 from mubench_gen.data.alike import Alike
 from mubench_gen.data.examine import Examined, duplicates, examine
-from mubench_gen.data.table import SUFFIXES, Entry, image_of, read_entry, read_table
+from mubench_gen.data.table import SEPARATOR, SUFFIXES, Entry, image_of, read_entry, read_table
 from mubench_gen.errors import DataError
 from mubench_gen.images.choices import AUTO
 from mubench_gen.images.formats.ome_zarr import is_zarr_folder, packed
@@ -45,8 +45,8 @@ def import_folder(
 ) -> ImportCounts:
     """Write the data set to `out`, a new folder: all of it or nothing.
 
-    Questions about one image become one row; a second question of one task, another row of
-    that image. A task that is not among the `known` ones gets a definition beside the rows.
+    Questions about the same images become one row; a second question of one task, another row of
+    them. A task that is not among the `known` ones gets a definition beside the rows.
     Every image is decoded as a run would show it, or one with this `image_set`. DataError lists
     the rows of the table that are wrong, and those whose images cannot be shown.
     """
@@ -83,7 +83,7 @@ def _read(
     """The entries of the table, and what to look at in their pictures."""
     entries: list[Entry] = []
     problems: list[str] = []
-    first_rows: dict[str, tuple[int, Entry]] = {}  # by image
+    first_rows: dict[str, int] = {}  # by image
     alike = Alike(table)
     for number, columns in read_table(table):
         try:
@@ -93,10 +93,11 @@ def _read(
             continue
         entries.append(entry)
         alike.note_options(number, [entry.cell["options"]])
-        first_rows.setdefault(entry.image, (number, entry))
+        for name in entry.images:
+            first_rows.setdefault(name, number)
     images = (
-        (f"{table}, row {number}, column image", image_of(entry, folder, policy))
-        for number, entry in first_rows.values()
+        (f"{table}, row {number}, column image", image_of(name, folder, policy))
+        for name, number in first_rows.items()
     )
     seen = list(examine(images, len(first_rows)))
     problems += [f"{one.where}: {one.fault}." for one in seen if one.fault is not None]
@@ -125,15 +126,19 @@ def _rows(
     folder: Path, entries: Sequence[Entry], name: str, license_name: str | None
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    of_image: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    of_images: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = {}
     for entry in entries:
         dataset = str(entry.facts.get("dataset", name))
-        same = of_image.setdefault((dataset, entry.image), [])
+        same = of_images.setdefault((dataset, entry.images), [])
         row = next((r for r in same if entry.task not in r["questions"]), None)
         if row is None:
+            files = [
+                {"bytes": None, "path": f"images/{_file_name(folder, name)}"}
+                for name in entry.images
+            ]
             row = {
-                "image_id": entry.image,
-                "image": {"bytes": None, "path": f"images/{_file_name(folder, entry.image)}"},
+                "image_id": SEPARATOR.join(entry.images),
+                "image": files[0] if len(files) == 1 else files,
                 "dataset": dataset,
                 "license": license_name,
                 "questions": {},
@@ -156,7 +161,7 @@ def _write(
 ) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     sweep(out.parent, [out.name])
-    images = sorted({entry.image for entry in entries})
+    images = sorted({name for entry in entries for name in entry.images})
     with Scratch(out, is_folder=True) as scratch:
         with bar("copying images", len(images)) as shown:
             for done, image in enumerate(images, 1):

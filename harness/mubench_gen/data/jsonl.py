@@ -7,16 +7,18 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any
 
 from mubench_gen.data.alike import Alike
+from mubench_gen.data.image_columns import image_cells
 from mubench_gen.data.image_files import ImageFiles, combined, outside
 from mubench_gen.data.json_lines import check_keys, lines_of, open_lines, read_object
 from mubench_gen.data.schema import check_row, row_name, to_row
 from mubench_gen.errors import DataError
-from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.images.stacks import open_images
 from mubench_gen.storage.digests import Stamp, stamp_of
 from mubench_gen.types import Image, Row, Task
 
@@ -40,6 +42,7 @@ class JsonlDataset:
         self.name = name
         self.path = path
         self.revision: str | None = None
+        self.has_several_images = False
         self.tasks: Sequence[Task] = ()
         self.questions: dict[tuple[str, str], int] = Counter()
         self._alike = Alike(path)
@@ -107,12 +110,14 @@ class JsonlDataset:
     def _scan_row(self, index: int, line: bytes, seen: set[str]) -> None:
         columns = read_object(line, self._where(index))
         check_keys(line, columns, self._where(index))
-        self._check(self._made(index, columns), seen)
+        names = self._file_names(columns, self._where(index))
+        self._check(self._made(index, columns), names, seen)
 
-    def _check(self, row: Row, seen: set[str]) -> None:
+    def _check(self, row: Row, names: list[str], seen: set[str]) -> None:
         """Check all of a row when it is first read, and note what is kept about all rows."""
         check_row(row)
-        for name in (image.name for image in row.images):
+        self.has_several_images |= bool(row.more_images)
+        for name in names:
             if name not in self._names and self.images.is_named_outside(name):
                 raise DataError(outside(f"{self._where(row.index)}, column image", name))
             self._names[name] = None
@@ -132,27 +137,25 @@ class JsonlDataset:
     def _made(self, index: int, columns: dict[str, Any]) -> Row:
         where = self._where(index)
         first, *others = self._images(columns, where)
+        repeated = index in self._repeated
         return to_row(
-            index,
-            columns,
-            first,
-            where=where,
-            repeated=index in self._repeated,
-            more_images=tuple(others),
+            index, columns, first, where=where, repeated=repeated, more_images=tuple(others)
         )
 
     def _images(self, columns: dict[str, Any], where: str) -> list[Image]:
-        """All images of the row: those of `images`, or the one of `image`."""
-        where = f"{where}{row_name(columns)}"
-        if columns.get("images") is None:
-            return [self._image(columns.get("image"), f"{where}, column image")]
-        cells = columns["images"]
-        if not isinstance(cells, list) or not cells:
-            raise DataError(f"{where}, column images: a list of paths is needed, found {cells!r}.")
-        return [self._image(cell, f"{where}, column images") for cell in cells]
+        return [
+            image
+            for name in self._file_names(columns, where)
+            for image in open_images(name, partial(self.images.read, name), self._policy)
+        ]
 
-    def _image(self, cell: Any, where: str) -> Image:
-        name = cell.get("path") if isinstance(cell, dict) else cell
-        if not isinstance(name, str) or not name:
-            raise DataError(f"{where}: holds no path.")
-        return open_image(name, lambda: self.images.read(name), self._policy)
+    def _file_names(self, columns: dict[str, Any], where: str) -> list[str]:
+        """The names of the row's image files, in their order."""
+        where += row_name(columns)
+        found: list[str] = []
+        for cell in image_cells(columns, where) or [None]:
+            name = cell.get("path") if isinstance(cell, dict) else cell
+            if not isinstance(name, str) or not name:
+                raise DataError(f"{where}, column image: holds no path.")
+            found.append(name)
+        return found

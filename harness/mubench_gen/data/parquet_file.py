@@ -14,9 +14,18 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.data.arrow_file import Load, Window
+from mubench_gen.data.arrow_file import Window, copies
 from mubench_gen.data.columnar import damage_told
-from mubench_gen.data.columns import INDEXED, check_schema, question_names, text_columns
+from mubench_gen.data.columns import (
+    INDEXED,
+    Load,
+    check_schema,
+    images_of,
+    may_have_several_images,
+    question_names,
+    text_columns,
+)
+from mubench_gen.data.image_columns import image_columns
 from mubench_gen.errors import DataError, ImageError
 
 _TEXT_ROWS = 256
@@ -40,7 +49,9 @@ class ParquetFile:
         self._ends = list(accumulate(counts))
         self._batches = partial(_batches, path, file, self._ends)
         self._texts = _Cursor(self._batches, self._ends, text_columns(self.schema), _TEXT_ROWS)
-        self._images = _Cursor(self._batches, self._ends, ["image"], _IMAGE_ROWS)
+        columns = image_columns(self.schema.names)
+        self._several = may_have_several_images(self.schema)
+        self._images = _Cursor(self._batches, self._ends, columns, _IMAGE_ROWS)
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -54,22 +65,31 @@ class ParquetFile:
     def window(self, row: int) -> Window:
         return self._texts.window(row)
 
-    def images(self, row: int, count: int) -> list[Load | None]:
-        return [partial(self._read, row + i) for i in range(count)]
+    def images(self, row: int, count: int) -> list[list[Load | None]]:
+        if not self._several:
+            return [[partial(self._read, row + i, 0)] for i in range(count)]
+        return [self._several_of(row + i) for i in range(count)]
+
+    def _several_of(self, row: int) -> list[Load | None]:
+        """What reads each of a row's images, which are counted here and not kept."""
+        found = self._cells(row)
+        return [None if one is None else partial(self._read, row, i) for i, one in enumerate(found)]
 
     def release(self) -> None:
         pass
 
-    def _read(self, row: int) -> bytes:
+    def _read(self, row: int, place: int) -> bytes:
         try:
-            window = self._images.window(row)
+            load = self._cells(row)[place]
         except DataError as error:  # damage shows when it is decompressed
             raise ImageError(f"row {row + 1}: {error}") from None
-        column = window.batch.column("image")
-        cell = column.field(column.type.get_field_index("bytes"))[row - window.start]
-        if not column[row - window.start].is_valid or not cell.is_valid:
+        if load is None:
             raise ImageError(f"{self.path}, row {row + 1}, column image.bytes: NULL")
-        return bytes(cell.as_buffer().to_pybytes())
+        return load()
+
+    def _cells(self, row: int) -> list[Load | None]:
+        window = self._images.window(row)
+        return images_of(window.batch.slice(row - window.start, 1), copies)[0]
 
 
 def _batches(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from mubench_gen.data.image_columns import is_image_column
 from mubench_gen.data.regions import LazyList, boxes_of, polygons_of
-from mubench_gen.errors import DataError
+from mubench_gen.errors import DataError, QuestionError
+from mubench_gen.prompts.image_places import numbered
 from mubench_gen.types import Image, Question, Row
 
 V = TypeVar("V")
@@ -100,7 +102,8 @@ def to_row(
     """The row. `where` names file and row; `repeated`: an earlier row has its key.
 
     Questions, captions, meta, boxes and polygons are made, and checked, when they are first
-    looked at. `regions` gives the columns `bbox` and `polygon` where `columns` does not.
+    looked at. `regions` gives the columns `bbox` and `polygon` where `columns` does not. Markers
+    of images in questions (`<image>`) are numbered.
     """
     image_id = columns.get("image_id")
     where = f"{where} (image_id {image_id})" if image_id else where
@@ -112,7 +115,7 @@ def to_row(
         if dataset is None:
             raise DataError(f"{where}, {no_dataset(columns.get('dataset'), stain)}")
     key = f"{dataset}/{image_id}" + (f"#{index}" if repeated else "")
-    questions = Lazy(_questions, columns, where)
+    questions = Lazy(_questions, columns, where, 1 + len(more_images))
     cells = regions or (lambda: columns)
     return Row(
         index=index,
@@ -138,12 +141,16 @@ def check_row(row: Row) -> None:
 
 
 def _meta(columns: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: columns[name] for name in columns if name not in _NOT_META}
-
-
-def _questions(columns: Mapping[str, Any], where: str) -> dict[str, Question]:
     return {
-        name: _question(name, cell, where)
+        name: columns[name]
+        for name in columns
+        if name not in _NOT_META and not is_image_column(name)
+    }
+
+
+def _questions(columns: Mapping[str, Any], where: str, images: int) -> dict[str, Question]:
+    return {
+        name: _question(name, cell, where, images)
         for name, cell in _struct(columns, "questions", where).items()
         if not _is_null(cell)
     }
@@ -166,22 +173,26 @@ def _struct(columns: Mapping[str, Any], column: str, where: str) -> Mapping[str,
     return value
 
 
-def _question(name: str, cell: Any, where: str) -> Question:
+def _question(name: str, cell: Any, where: str, images: int) -> Question:
     where = f"{where}, column questions.{name}"
     if not isinstance(cell, dict):
         raise DataError(f"{where}: an object is needed, found {cell!r:.80}.")
     options, text = _options(cell, where), cell.get("question")
     if not isinstance(text, str) or not text:
         raise DataError(f"{where}.question: a text is needed, found {text!r}.")
-    if len(set(options)) != len(options):
-        raise DataError(f"{where}.options: two options are the same: {options}.")
     gold = _index(cell.get("answer_idx"), len(options), where)
     answer = cell.get("answer")
     if answer is not None and answer != options[gold]:
         raise DataError(
             f"{where}: answer_idx {gold} is {options[gold]!r}, but answer is {answer!r}."
         )
-    return Question(name=name, text=text, options=options, gold=gold)
+    try:
+        text, *shown = numbered((text, *options), images)
+    except QuestionError as error:
+        raise DataError(f"{where}: {error}.") from None
+    if len(set(shown)) != len(shown):
+        raise DataError(f"{where}.options: two options are the same: {list(options)}.")
+    return Question(name=name, text=text, options=tuple(shown), gold=gold)
 
 
 def _options(cell: Mapping[str, Any], where: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mubench_gen.data.columnar import validity
+from mubench_gen.data.columns import may_have_several_images
 from mubench_gen.data.schema import QUESTION_IS_GIVEN_BY
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ class Checked:
 
 
 def has_image(batch: Any) -> Mask:
-    """Where the image's bytes are not NULL; everywhere if the batch has no images."""
+    """Where the image's bytes are not NULL; everywhere if the batch has no images, and nowhere if
+    a row may have several, which is looked at by itself."""
+    if may_have_several_images(batch.schema):
+        return np.zeros(len(batch), np.bool_)
     if "image" not in batch.schema.names:
         return np.ones(len(batch), np.bool_)
     image = batch.column("image")

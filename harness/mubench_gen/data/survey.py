@@ -16,6 +16,7 @@ from mubench_gen._version import __version__
 from mubench_gen.data.arrow import ArrowDataset
 from mubench_gen.data.columnar import damage_told
 from mubench_gen.data.dataset import Dataset
+from mubench_gen.data.image_columns import is_image_column
 from mubench_gen.data.licenses import allows_commercial_use
 from mubench_gen.data.schema import check_row
 from mubench_gen.data.sound_rows import check_batch, has_image
@@ -168,7 +169,7 @@ def _bundles(dataset: ArrowDataset) -> Iterator[tuple[Any, Any, Callable[[], Ite
     makes the rows."""
     pending: list[tuple[Any, Any, Callable[[], Iterator[Row]]]] = []
     for path, batch, make in dataset.batches():
-        texts = [name for name in batch.schema.names if name != "image"]
+        texts = [name for name in batch.schema.names if not is_image_column(name)]
         with damage_told(path):
             batch.select(texts).validate(full=True)
         if pending and pending[0][0].schema.names != texts:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from mubench_gen.data.image_columns import image_cells, image_columns
 from mubench_gen.data.image_files import ImageFiles
 from mubench_gen.data.json_lines import check_keys, lines_of, open_lines, read_object
 from mubench_gen.data.schema import COLUMNS, check_row, to_row
@@ -32,9 +33,9 @@ _FACTS = frozenset(COLUMNS) - {"image", "image_id", "captions", "questions", "bb
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the table: a question about an image of the folder."""
+    """One row of the table: a question about an image of the folder, or about several."""
 
-    image: str
+    images: tuple[str, ...]
     task: str
     cell: dict[str, Any]
     captions: dict[str, Any] | None
@@ -68,7 +69,7 @@ def read_entry(columns: Mapping[str, Any], folder: Path, name: str, where: str) 
         "answer_idx": _gold(columns.get("answer"), options, where),
     }
     entry = Entry(
-        image=_image(columns.get("image"), folder, where),
+        images=_images(columns, folder, where),
         task=task,
         cell=cell,
         captions=captions_of(task, columns.get("caption"), options, where),
@@ -102,6 +103,8 @@ def _read_csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _check_header(names: Sequence[str], path: Path) -> None:
     missing = [name for name in NEEDED if name not in names]
+    if image_columns(names):
+        missing = [name for name in missing if name != "image"]
     if missing:
         raise DataError(f"{path}, row 1: the columns {', '.join(missing)} are missing.")
     doubled = next((name for name in names if names.count(name) > 1), None)
@@ -139,6 +142,14 @@ def _gold(answer: Any, options: list[str], where: str) -> int:
     )
 
 
+def _images(columns: Mapping[str, Any], folder: Path, where: str) -> tuple[str, ...]:
+    """The names of the row's images: of one column, with | between them, or of several."""
+    cells = image_cells(columns, where) or [None]
+    if len(cells) == 1 and isinstance(cells[0], str) and not os.path.exists(folder / cells[0]):
+        cells = cells[0].split(SEPARATOR)
+    return tuple(_image(cell, folder, where) for cell in cells)
+
+
 def _image(value: Any, folder: Path, where: str) -> str:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise DataError(f"{where}, column image: a file's name is needed, found {value!r:.80}.")
@@ -158,19 +169,19 @@ def captions_of(task: str, template: Any, options: list[str], where: str) -> dic
     return {f"{task}_0": {"options": [template.replace(_PLACE, option) for option in options]}}
 
 
-def image_of(entry: Entry, folder: Path, policy: StandardPolicy) -> Image:
-    """The entry's image, which has not been read yet."""
+def image_of(name: str, folder: Path, policy: StandardPolicy) -> Image:
+    """The image of that name, which has not been read yet."""
     files = ImageFiles(folder, outside=False)
-    return open_image(entry.image, lambda: files.read(entry.image), policy)
+    return open_image(name, lambda: files.read(name), policy)
 
 
 def _check(entry: Entry, folder: Path, name: str, where: str) -> None:
     columns = {
-        "image_id": entry.image,
+        "image_id": SEPARATOR.join(entry.images),
         "dataset": name,
         **entry.facts,
         "questions": {entry.task: entry.cell},
         "captions": entry.captions or {},
     }
-    image = image_of(entry, folder, StandardPolicy())
-    check_row(to_row(0, columns, image, where=where, repeated=False))
+    first, *others = (image_of(name, folder, StandardPolicy()) for name in entry.images)
+    check_row(to_row(0, columns, first, where=where, repeated=False, more_images=tuple(others)))

@@ -21,7 +21,7 @@ from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.storage.digests import DigestCache, sha256_of
 from mubench_gen.storage.paths import user_path
-from mubench_gen.types import Image
+from mubench_gen.types import Image, Row
 
 _ROW = re.compile(r"\brows? (\d+)")
 _SECONDS = 600.0  # for one image, as `eval --timeout` has it where nothing else is said
@@ -139,7 +139,7 @@ def _rows_file(
 
 
 def _images(dataset: Dataset, found: _Found, alike: Alike) -> Iterator[tuple[str, Image]]:
-    """The image of each sound row; the faults of the others are noted."""
+    """The images of each sound row; the faults of the others are noted."""
     for index in range(len(dataset)):
         try:
             row = dataset[index]
@@ -148,7 +148,7 @@ def _images(dataset: Dataset, found: _Found, alike: Alike) -> Iterator[tuple[str
             found.faults[str(error)] = None
             continue
         alike.note(row)
-        yield f"row {index + 1}", row.image
+        yield from _placed(row)
 
 
 def _each_once(dataset: JsonlDataset, found: _Found) -> Iterator[tuple[str, Image]]:
@@ -156,14 +156,21 @@ def _each_once(dataset: JsonlDataset, found: _Found) -> Iterator[tuple[str, Imag
     names: set[str] = set()
     for index in range(len(dataset)):
         try:
-            images = dataset[index].images
+            row = dataset[index]
         except DataError as error:
             found.faults[str(error)] = None
             continue
-        for image in images:
+        for where, image in _placed(row):
             if image.name not in names:
                 names.add(image.name)
-                yield f"row {index + 1}", image
+                yield where, image
+
+
+def _placed(row: Row) -> Iterator[tuple[str, Image]]:
+    """The row's images, and where they stand."""
+    for number, image in enumerate(row.images, 1):
+        which = f", image {number}" if row.more_images else ""
+        yield f"row {row.index + 1}{which}", image
 
 
 def _check(check: FileCheck, found: _Found) -> FileCheck:

@@ -43,7 +43,10 @@ def fitness(
     if engine is not None:
         yield _engine(engine, here)
     found = Plugins().list()
-    listed = {plugin.name: plugin for plugin in found if plugin.name != UNNAMED}
+    listed: dict[str, Listed] = {}
+    for plugin in found:  # the first of a name is the one that it means
+        if plugin.name != UNNAMED:
+            listed.setdefault(plugin.name, plugin)
     if plugins:
         listed = {name: listed[name] for name in plugins if name in listed}
         found = list(listed.values())

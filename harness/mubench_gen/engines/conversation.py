@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import jinja2
 
 from mubench_gen.data.hub import endpoint, unreachable
 from mubench_gen.engines.digest import local_folder
@@ -42,12 +45,18 @@ def choose_template(
     raise UsageError(no_template(name))
 
 
-def conversation(messages: Sequence[Message], checkpoint: Checkpoint) -> tuple[Message, ...]:
-    """The messages with the checkpoint's quirks applied: `system` and `images`."""
+def conversation(
+    messages: Sequence[Message], checkpoint: Checkpoint, *, images_first: bool = False
+) -> tuple[Message, ...]:
+    """The messages with the checkpoint's quirks applied: `system` and `images`.
+
+    `images_first`: its template puts images before all text. Where several images stand among
+    the text, words then keep their places: "image 2".
+    """
     turns = list(messages)
     if checkpoint.system == "user":
         turns = _system_before_user(turns)
-    if checkpoint.images == "first":
+    if checkpoint.images == "first" or images_first:
         turns = [replace(turn, content=_images_first(turn.content)) for turn in turns]
     return tuple(turns)
 
@@ -100,7 +109,30 @@ def _system_before_user(turns: list[Message]) -> list[Message]:
 
 
 def _images_first(content: tuple[Text | Image, ...]) -> tuple[Text | Image, ...]:
-    return tuple(sorted(content, key=lambda part: isinstance(part, Text)))
+    images = [part for part in content if isinstance(part, Image)]
+    first = tuple(sorted(content, key=lambda part: isinstance(part, Text)))
+    if len(images) < 2 or first == content:
+        return first
+    numbers = itertools.count(1)
+    said = (part.text if isinstance(part, Text) else f"image {next(numbers)}" for part in content)
+    return (*images, Text("".join(said)))
+
+
+def keeps_places(render: Callable[[list[dict[str, Any]]], str], image: dict[str, Any]) -> bool:
+    """Whether a chat template, as `render` applies it, leaves an image between two texts there."""
+    before, behind = {"type": "text", "text": "before"}, {"type": "text", "text": "behind"}
+    try:
+        shown, plain_text = (
+            render([{"role": "user", "content": content}])
+            for content in ([before, image, behind], [before, behind])
+        )
+    except jinja2.TemplateError:  # what it is asked tells what is wrong
+        return True
+    return _between(shown) != _between(plain_text)
+
+
+def _between(text: str) -> str:
+    return text.partition("before")[2].partition("behind")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,8 @@ def plain_spec(spec: ModelSpec) -> ModelSpec:
         families = (StreamingModel, GenerativeModel, ContrastiveModel)
         source = next(family for family in families if issubclass(source, family))
     facts = {str(name): str(fact) for name, fact in spec.facts.items()}
-    return ModelSpec(spec.name, source, spec.description, bool(spec.any_id), facts)
+    most = None if spec.max_images is None else int(spec.max_images)
+    return ModelSpec(spec.name, source, spec.description, bool(spec.any_id), facts, most)
 
 
 def _plain(value: Any) -> Any:

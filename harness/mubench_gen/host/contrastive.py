@@ -1,4 +1,6 @@
-"""Contrastive requests → responses: cosines of an image with each option's captions.
+"""Contrastive requests → responses: cosines of images with each option's captions.
+
+The cosines of several images with a caption become one: their mean, or the greatest.
 
 Each distinct text is encoded once a run, and each image once for all its questions,
 captions and templates; `counts` proves it.
@@ -8,19 +10,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ItemError, PluginError, ReplyError, UsageError, failure
 from mubench_gen.host.embeddings import EmbeddingStore
 from mubench_gen.model import ContrastiveModel, ReadText, Scoring
-from mubench_gen.types import Image, Request, Response
+from mubench_gen.types import Image, Pooling, Request, Response
 
 if TYPE_CHECKING:
     import numpy as np
 
     Vector = np.ndarray[Any, Any]
 
+_POOLS: Mapping[Pooling, Callable[[list[float]], float]] = {"mean": fmean, "maximum": max}
 _KEPT_IMAGES = 32_768  # embeddings in memory: 64 MB at width 512
 
 
@@ -56,7 +60,7 @@ class Similarities:
         began = time.perf_counter()
         captions = [request.captions for request in requests]
         self._encode_texts([text for c in captions for texts in c for text in texts])
-        self._encode_images([r.image for r in requests if r.image is not None])
+        self._encode_images([image for request in requests for image in request.images])
         scoring = _checked(self._model.scoring)
         seconds = round((time.perf_counter() - began) / len(requests), 6)
         responses = [
@@ -79,10 +83,14 @@ class Similarities:
         scoring: Scoring | None,
         seconds: float,
     ) -> Response:
-        assert request.image is not None
+        assert request.images, "an image is compared with captions"
         try:
-            image = _finite(self._images[request.image.identity], "image", request.image.name)
-            scores = tuple(float(image @ self._option(texts)) for texts in captions)
+            images = [_finite(self._images[i.identity], "image", i.name) for i in request.images]
+            pool = _POOLS[request.pooling]
+            scores = tuple(
+                pool([float(image @ option) for image in images])
+                for option in map(self._option, captions)
+            )
         except ItemError as error:
             return Response(error=failure(error), seconds=seconds)
         cut, alike = self._cut(captions) if self._cuts else ((), ())

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mubench_gen.images.policy import StandardPolicy, open_image
-from mubench_gen.types import Image, Message, Readout, Request, Sampling, Text
+from mubench_gen.types import Image, Message, Pooling, Readout, Request, Sampling, Text
 
 
 class SentImage(NamedTuple):
@@ -31,13 +31,14 @@ class SentRequest(NamedTuple):
     labels: tuple[str, ...]
     readout: Readout
     sampling: tuple[float, int, int | None]
-    image: SentImage | None
+    images: tuple[SentImage, ...]
     texts: tuple[str, ...]
+    pooling: Pooling
 
 
 def pack(request: Request) -> SentRequest:
     """The request without its images' bytes. May raise ImageError."""
-    sampling, image = request.sampling, request.image
+    sampling = request.sampling
     return SentRequest(
         request.key,
         tuple(
@@ -47,17 +48,16 @@ def pack(request: Request) -> SentRequest:
         request.labels,
         request.readout,
         (sampling.temperature, sampling.max_tokens, sampling.seed),
-        None if image is None else _mark(image),
+        tuple(map(_mark, request.images)),
         request.texts,
+        request.pooling,
     )
 
 
 def images_of(request: Request) -> list[Image]:
     """All images of the request, each once."""
     parts = [part for m in request.messages for part in m.content if isinstance(part, Image)]
-    if request.image is not None:
-        parts.append(request.image)
-    return list({id(part): part for part in parts}.values())
+    return list({id(part): part for part in (*parts, *request.images)}.values())
 
 
 def unpack(sent: SentRequest, image: Callable[[SentImage], Image]) -> Request:
@@ -66,9 +66,18 @@ def unpack(sent: SentRequest, image: Callable[[SentImage], Image]) -> Request:
         Message(role, tuple(Text(p) if isinstance(p, str) else image(p) for p in content))  # type: ignore[arg-type]
         for role, content in sent.messages
     )
-    own = None if sent.image is None else image(sent.image)
-    sampling = Sampling(*sent.sampling)
-    return Request(sent.key, messages, sent.labels, sent.readout, sampling, own, sent.texts)
+    own, *others = map(image, sent.images) if sent.images else (None,)
+    return Request(
+        sent.key,
+        messages,
+        sent.labels,
+        sent.readout,
+        Sampling(*sent.sampling),
+        own,
+        sent.texts,
+        tuple(others),
+        sent.pooling,
+    )
 
 
 def received_image(sent: SentImage, content: bytes, policy: StandardPolicy) -> Image:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from mubench_gen.errors import (
     EngineFault,
     ImageError,
+    PluginError,
     ReplyError,
     UsageError,
     failure,
@@ -31,7 +32,7 @@ from mubench_gen.images.appearance import is_nearly_constant
 from mubench_gen.images.microscope import lift_limit
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.transform import read_transform
-from mubench_gen.model import ContrastiveModel, Model, ModelSpec
+from mubench_gen.model import ContrastiveModel, Model, ModelSpec, Runtime
 from mubench_gen.plugins.hooks import of_a_signal
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.types import Failure, Image, Request, Response
@@ -42,13 +43,15 @@ class RunSetup:
     """What one run tells the model before it asks.
 
     `policy`: how images are decoded, without the `transform` of `--image-set`, which is opened
-    where the model runs. `alpha`: where a sweep moves the weights.
+    where the model runs. `alpha`: where a sweep moves the weights. `images`: how many a request
+    shows at most.
     """
 
     policy: StandardPolicy
     transform: str | None = None
     seed: int = 0
     alpha: Any = None
+    images: int = 0
 
     def whole_policy(self) -> StandardPolicy:
         lift_limit(self.policy)
@@ -126,9 +129,12 @@ class Serving:
         opened, model = self._opened, self._opened.model
         self.policy = run.whole_policy()
         with opened.isolated():
+            _make_room(opened, run.images)
             if opened.move is not None:
                 opened.move(run.alpha)
             if opened.move is not None or not opened.loaded:
+                for member in model.members:
+                    member.load()
                 model.load()
             opened.loaded = True
             facts = dict(model.facts)
@@ -154,12 +160,13 @@ class Serving:
         """Let the model free what it took. May raise whatever it raises."""
         self._decoding.close()
         self._opened.model.close()
+        for member in self._opened.model.members:
+            member.close()
 
     def prepare(self, requests: Sequence[Request]) -> None:
         """Begin to decode the images of requests that will be asked."""
-        for request in requests:
-            image = request.image
-            if image is not None and self._needs_pixels(image):
+        for image in [image for request in requests for image in request.images]:
+            if self._needs_pixels(image):
                 self._decoding.begin(image)
 
     def ask(self, number: int, requests: Sequence[Request]) -> None:
@@ -185,19 +192,24 @@ class Serving:
 
     def _answers(self, requests: Sequence[Request]) -> list[Response]:
         assert self._asker is not None, "load comes first"
-        faults = [self._look(request.image) for request in requests]
+        faults = [self._look(request.images) for request in requests]
         sound = [r for r, fault in zip(requests, faults, strict=True) if fault is None]
         given = self._asker.ask(sound) if sound else ()
         answers = iter([_seen(*pair) for pair in zip(sound, given, strict=True)])
         return [next(answers) if fault is None else Response(error=fault) for fault in faults]
 
     def _submit(self, number: int, request: Request) -> None:
-        fault = self._look(request.image)
+        fault = self._look(request.images)
         if fault is not None:
             self._emit(Answered(number, [Response(error=fault)]))
             return
         began = time.perf_counter()
         future = self._opened.model.submit(request)  # type: ignore[attr-defined]
+        if not isinstance(future, Future):
+            raise PluginError(
+                f"{type(self._opened.model).__name__}.submit must return a "
+                f"concurrent.futures.Future, found {future!r:.80}."
+            )
         self._under_way[number] = future
         future.add_done_callback(lambda done: self._finish(number, request, began, done))
 
@@ -222,28 +234,39 @@ class Serving:
             return self._opened.model.reads_pixels
         return self._asker.needs_pixels(image)
 
-    def _look(self, image: Image | None) -> Failure | None:
-        """Decode the image, or check it where the model does not read pixels."""
+    def _look(self, images: Sequence[Image]) -> Failure | None:
+        """Decode the images, or check them where the model does not read pixels."""
         try:
-            if image is None or self._decoding.end(image):
-                return None
-            if self._needs_pixels(image):
-                image.pixels()
-            else:
-                image.verify()
+            for image in images:
+                if self._decoding.end(image):
+                    continue
+                if self._needs_pixels(image):
+                    image.pixels()
+                else:
+                    image.verify()
         except ImageError as error:
             return failure(error)
         return None
 
 
+def _make_room(opened: Opened, images: int) -> None:
+    """Tell the model how many images a request shows, if that is more than it was opened for."""
+    runtime = getattr(opened.model, "runtime", None)  # a plugin's class may not keep it
+    if isinstance(runtime, Runtime) and images > runtime.images:
+        opened.model.runtime = replace(runtime, images=images)
+        if opened.loaded:
+            opened.model.close()
+            opened.loaded = False
+
+
 def _seen(request: Request, response: Response) -> Response:
-    """The response, with what the picture looks like where the model had it decoded."""
-    if request.image is None or not request.image.is_decoded:
+    """The response, with what the pictures look like where the model had them decoded."""
+    if not request.images or not all(image.is_decoded for image in request.images):
         return response
-    return replace(response, nearly_constant=_is_constant(request.image))
+    return replace(response, nearly_constant=any(map(_is_constant, request.images)))
 
 
-@lru_cache(maxsize=2)  # requests about one image follow each other
+@lru_cache(maxsize=32)  # requests about the same images follow each other
 def _is_constant(image: Image) -> bool:
     return is_nearly_constant(image.pixels())
 

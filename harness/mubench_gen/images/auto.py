@@ -7,14 +7,17 @@ key.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ImageError, MissingExtraError
+from mubench_gen.images.choices import IMAGES, MONTAGE
 from mubench_gen.images.colours import name_of
+from mubench_gen.images.montage import grid, laid
 from mubench_gen.images.notes import joined, turn_note
 from mubench_gen.images.pixels import turned
 from mubench_gen.images.policy import StandardPolicy
@@ -68,7 +71,30 @@ class AutoPolicy(StandardPolicy):
             if found is None:
                 return StandardPolicy.size(self, content, name)
             width, height = _extent(found)
+            across, down = grid(_tiles(found))
+            width, height = width * across, height * down
             return (height, width) if found.source.orientation > 4 else (width, height)
+
+    @property
+    def splits(self) -> bool:
+        """Whether one file may be several images."""
+        return IMAGES in (self.z, self.t)
+
+    def frames(self, content: bytes, name: str) -> list[tuple[str, str]]:
+        """The images of one file: which each is ("plane 2 of 5"), and what decoding changes."""
+        with self._opened(content, name) as found:
+            if found is None or len(found.frames) < 2:
+                return []
+            return [(_place(found, look), self._told(found, look)) for look in found.frames]
+
+    def pictures(self, content: bytes, name: str) -> list[PillowImage.Image]:
+        """The pictures of `frames`, transformed."""
+        with self._opened(content, name) as found:
+            if found is None:
+                return [StandardPolicy.decode(self, content, name)]
+            turn = found.source.orientation
+            made = [laid([turned(one, turn) for one in tiles]) for tiles in found.pictures()]
+        return [self.transformed(one, content, name) for one in made]
 
     def facts(self, content: bytes, name: str) -> dict[str, Any]:
         """What was chosen by the file's values, for people; empty for a plain picture."""
@@ -79,13 +105,19 @@ class AutoPolicy(StandardPolicy):
         with self._opened(content, name) as found:
             if found is None:
                 return StandardPolicy._conversion(self, content, name)
-            return joined(f"{AUTO_NAME}: {_words(found)}", turn_note(found.source.orientation))
+            return self._told(found, found.look)
 
     def _decoded(self, content: bytes, name: str) -> PillowImage.Image:
         with self._opened(content, name) as found:
             if found is None:
                 return StandardPolicy._decoded(self, content, name)
-            return turned(found.picture(), found.source.orientation)
+            tiles, turn = found.pictures()[0], found.source.orientation
+            return laid([turned(one, turn) for one in tiles])
+
+    def _told(self, found: Rendering, look: Look) -> str:
+        """What decoding changes to show that frame of a file."""
+        words = f"{AUTO_NAME}: {_words(replace(found, look=look))}"
+        return joined(words, turn_note(found.source.orientation)) or words
 
     @contextmanager
     def _opened(self, content: bytes, name: str) -> Iterator[Rendering | None]:
@@ -108,7 +140,20 @@ class AutoPolicy(StandardPolicy):
             if self._is_plain(reader, source):
                 yield None
             else:
-                yield Rendering(source, self._look(source, name), name, len(pictures))
+                found = Rendering(source, self._look(source, name), name, len(pictures))
+                self._check_frames(found)
+                yield found
+
+    def _check_frames(self, found: Rendering) -> None:
+        """Refuse a stack whose planes together are beyond the limits."""
+        planes = len(found.frames) * _tiles(found)
+        if planes < 2:
+            return
+        (width, height), source, name = _extent(found), found.source, found.name
+        across, down = grid(_tiles(found))
+        self._check_size((width * across, height * down), 1, name)
+        needed = planes * width * height * _bytes_a_pixel(source) * len(found.shown)
+        self._check_bytes(needed, f"{planes:,} planes", name)
 
     def _is_plain_to_pillow(self, content: bytes, name: str) -> bool:
         note = StandardPolicy._conversion(self, content, name) or ""
@@ -167,6 +212,20 @@ def _extent(found: Rendering) -> tuple[int, int]:
     """Width and height of what is shown, before it is turned."""
     region = found.look.region
     return found.source.levels[found.look.level] if region is None else region[2:]
+
+
+def _tiles(found: Rendering) -> int:
+    """How many pictures a montage has; 1 where there is none."""
+    return math.prod(n for axis, n in found.counts.items() if getattr(found.look, axis) == MONTAGE)
+
+
+def _place(found: Rendering, look: Look) -> str:
+    names = {"t": "time", "z": "plane"}
+    return ", ".join(
+        f"{names[axis]} {int(getattr(look, axis)) + 1} of {count}"
+        for axis, count in found.counts.items()
+        if getattr(found.look, axis) == IMAGES and count > 1
+    )
 
 
 def _words(found: Rendering) -> str:

@@ -11,6 +11,7 @@ from mubench_gen.images.colours import NAMED
 from mubench_gen.images.source import Region
 
 AUTO, STANDARD = "auto", "standard"
+IMAGES, MONTAGE = "images", "montage"  # each plane (time) an image; all of them in one, as tiles
 _NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
 _RANGE = re.compile(rf"(?:window|percentile):({_NUMBER}):({_NUMBER})")
 _COUNT = re.compile(r"[1-9]\d{0,17}")
@@ -96,8 +97,8 @@ STANDARD_READERS: Mapping[str, Callable[[str, str], Any]] = {
 }
 AUTO_READERS: Mapping[str, Callable[[str, str], Any]] = {
     "range": _range_or_auto,
-    "z": _one_of(AUTO, "first", "middle", "max", "mean", "sharpest"),
-    "t": _one_of("first", "middle", "last", "max", "mean"),
+    "z": _one_of(AUTO, "first", "middle", "max", "mean", "sharpest", IMAGES, MONTAGE),
+    "t": _one_of("first", "middle", "last", "max", "mean", IMAGES, MONTAGE),
     "channels": _channels_or_auto,
     "level": _one_of(AUTO),
     "region": _region,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ImageError
 from mubench_gen.images.files import (
@@ -31,19 +31,16 @@ from mubench_gen.images.notes import (
     turn_note,
 )
 from mubench_gen.images.pixels import BYTES_A_VALUE, loaded, to_rgb, upright
+from mubench_gen.images.timed import Timed
 from mubench_gen.images.transform import ChosenTransform
-from mubench_gen.plugins.worker_threads import TimeOver, Workers
 from mubench_gen.types import TURNED, Image
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
-T = TypeVar("T")
 _JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"  # in between, 0xff is always followed by 0
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _MOST_BYTES = 256 * 2**20
-_MOST_HUNG = 8  # images that hang at once, before no further one is tried
-_WORKERS = Workers("mubench-gen image", _MOST_HUNG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +65,19 @@ class StandardPolicy:
     max_pixels: int = _MOST_BYTES // 3
     seconds: float | None = field(default=None, compare=False)
     transform: ChosenTransform | None = None
+
+    @property
+    def splits(self) -> bool:
+        """Whether one file may be several images: its planes or times."""
+        return False
+
+    def frames(self, content: bytes, name: str) -> list[tuple[str, str]]:
+        """The images of a file that is several, by name and conversion; empty for one image."""
+        return []
+
+    def pictures(self, content: bytes, name: str) -> list[PillowImage.Image]:
+        """The pictures of `frames`."""
+        return [self.decode(content, name)]
 
     @property
     def transforms(self) -> bool:
@@ -142,7 +152,12 @@ class StandardPolicy:
 
     def decode(self, content: bytes, name: str) -> PillowImage.Image:
         """8-bit RGB by this policy, transformed."""
-        picture = self._decoded(content, name)
+        return self.transformed(self._decoded(content, name), content, name)
+
+    def transformed(
+        self, picture: PillowImage.Image, content: bytes, name: str
+    ) -> PillowImage.Image:
+        """The decoded picture after the transform, if there is one."""
         if self.transform is None:
             return picture
         made = self.transform.apply(picture, content, name)
@@ -213,76 +228,8 @@ def open_image(name: str, load: Callable[[], bytes], policy: StandardPolicy) -> 
 
     if policy.seconds is None:
         return Image(name, read, policy)
-    timed = _Timed(name, read, policy, policy.seconds)
+    timed = Timed(name, read, policy, policy.seconds)
     return Image(name, timed.read, timed)
-
-
-class _Timed:
-    """Reads, checks and decodes an image in threads that are abandoned when their time is over.
-    An image that hung once is not tried again.
-
-    A file is checked in the thread that reads it: each change of threads costs time.
-    """
-
-    def __init__(
-        self, name: str, read: Callable[[], bytes], policy: StandardPolicy, seconds: float
-    ) -> None:
-        self._name = name
-        self._read = read
-        self._policy = policy
-        self._seconds = seconds
-        self._hung = False
-        self.name = policy.name
-        self.transforms = policy.transforms
-        self._checked: str | ImageError | None = None
-
-    def read(self) -> bytes:
-        return self._within(self._read_checked)
-
-    def check(self, content: bytes, name: str) -> str | None:
-        if isinstance(self._checked, ImageError):
-            raise self._checked.with_traceback(None)
-        return self._checked
-
-    def _read_checked(self) -> bytes:
-        content = self._read()
-        try:
-            self._checked = self._policy.check(content, self._name)
-        except ImageError as error:
-            self._checked = error
-        return content
-
-    def is_redrawn(self, content: bytes, name: str) -> bool:
-        sound = not isinstance(self._checked, ImageError | None)
-        return sound and self._policy.may_change(content)
-
-    def variant(self, conversion: str) -> str:
-        return self._policy.variant(conversion)
-
-    def size(self, content: bytes, name: str) -> tuple[int, int]:
-        if is_png(content):  # its header alone is looked at
-            return self._policy.size(content, name)
-        return self._within(lambda: self._policy.size(content, name))
-
-    def verify(self, content: bytes, name: str) -> None:
-        if is_jpeg(content):  # nothing else is decoded for it
-            self._within(lambda: self._policy.verify(content, name))
-
-    def decode(self, content: bytes, name: str) -> PillowImage.Image:
-        return self._within(lambda: self._policy.decode(content, name))
-
-    def _within(self, call: Callable[[], T]) -> T:
-        if not self._hung:
-            try:
-                return _WORKERS.call(call, self._seconds)
-            except TimeOver:
-                self._hung = True
-        transform = self._policy.transform
-        done = "read and decoded" if transform is None else "read, decoded and transformed"
-        by = (
-            "" if transform is None else f" by {transform.transform.name!r} of {transform.plugin!r}"
-        )
-        raise ImageError(f"{self._name}: was not {done}{by} within {self._seconds:g} s (--timeout)")
 
 
 def _bytes_a_pixel(mode: str) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ImageError
 from mubench_gen.images.bands import bands
+from mubench_gen.images.choices import IMAGES, MONTAGE
 from mubench_gen.images.colours import MOST, NAMED, Colour, chosen_colours, name_of
 from mubench_gen.images.contrast import colour_top, is_in_view, window
 from mubench_gen.images.planes import is_dark, projected, sharpest
@@ -86,9 +87,21 @@ class Rendering:
             return str(sharpest(reads, count))
         return how if how in ("max", "mean") else str(self._number(how, count, "plane"))
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many times and planes there are."""
+        return {"t": self.sizes.get("T", 1), "z": self.sizes.get(self.stacks, 1)}
+
+    @cached_property
+    def frames(self) -> Sequence[Look]:
+        """The look of each image that is shown: of several where planes or times are images."""
+        return _each(self.look, IMAGES, self.counts)
+
     def facts(self) -> dict[str, Any]:
         """What was chosen by the file's values, in words by kind; for people, and in no key."""
         found: dict[str, Any] = {}
+        if several := self.several:
+            return {"plane": f"{', '.join(several)}, under one contrast"}
         if self.stacks:
             count = self.sizes[self.stacks]
             found["plane"] = (
@@ -105,12 +118,39 @@ class Rendering:
         ]
         return found
 
-    def picture(self) -> PillowImage.Image:
-        """8-bit RGB, not turned."""
+    @property
+    def several(self) -> list[str]:
+        """What is shown of a stack beside one picture, in words."""
+        names = {"t": "times", "z": "planes"}
+        return [
+            f"{count} {names[axis]} as {how}"
+            for axis, count in self.counts.items()
+            if count > 1 and (how := getattr(self.look, axis)) in (IMAGES, MONTAGE)
+        ]
+
+    def pictures(self) -> list[list[PillowImage.Image]]:
+        """For each of `frames` its tiles, 8-bit RGB and not turned: one where it is no montage.
+
+        All are under one contrast, so that brightness can be compared.
+        """
+        looks = [_each(frame, MONTAGE, self.counts) for frame in self.frames]
+        tiles = [[self._under(look)._planes() for look in frame] for frame in looks]
+        whole = _joined([planes for frame in tiles for planes in frame])
         if self.source.samples:
-            return self._coloured(self._shown_plane(0))
-        planes = [self._shown_plane(number) for number, _, _ in self.shown]
-        return _blended(planes, self._windows(planes), [colour for _, colour, _ in self.shown])
+            limits = self._colour_limits(whole[0])
+            samples = self.source.samples
+            return [[_from_samples(one[0], limits, samples) for one in frame] for frame in tiles]
+        windows, colours = self._windows(whole), [colour for _, colour, _ in self.shown]
+        return [[_blended(planes, windows, colours) for planes in frame] for frame in tiles]
+
+    def _under(self, look: Look) -> Rendering:
+        return self if look is self.look else replace(self, look=look)
+
+    def _planes(self) -> list[NDArray[Any]]:
+        """The plane of each channel that is shown; of colour samples one."""
+        if self.source.samples:
+            return [self._shown_plane(0)]
+        return [self._shown_plane(number) for number, _, _ in self.shown]
 
     def _windows(self, planes: Sequence[NDArray[Any]]) -> list[tuple[float, float]]:
         found = []
@@ -131,8 +171,8 @@ class Rendering:
         own = channel.window if self.look.range == "auto" else None
         return own if limits and own and is_in_view(plane, *own) else limits
 
-    def _coloured(self, plane: NDArray[Any]) -> PillowImage.Image:
-        """A picture of colour samples, which are scaled together."""
+    def _colour_limits(self, plane: NDArray[Any]) -> tuple[float, float]:
+        """The values of colour samples, scaled together, that are black and full brightness."""
         import numpy as np
 
         if self.look.range == "auto":
@@ -143,7 +183,7 @@ class Rendering:
             limits = window(flat, self.look.range, among_others=False)
         if limits is None:
             raise ImageError(f"{self.name}: holds no finite value")
-        return _from_samples(plane, limits, self.source.samples)
+        return limits
 
     def _shown_plane(self, channel: int) -> NDArray[Any]:
         read = partial(self._plane, channel)
@@ -163,11 +203,31 @@ class Rendering:
         return read({**at, "T": self._number(look.t, count, "frame")})
 
     def _number(self, how: str, count: int, what: str) -> int:
-        number = {"first": 0, "middle": count // 2, "last": count - 1}.get(how)
+        known = {"first": 0, "middle": count // 2, "last": count - 1, IMAGES: 0, MONTAGE: 0}
+        number = known.get(how)
         number = int(how) if number is None else number
         if number >= count:
             raise ImageError(f"{self.name}: has no {what} {number}, it has {count}")
         return number
+
+
+def _each(look: Look, how: str, counts: Mapping[str, int]) -> list[Look]:
+    """The look for each entry of the axes that are shown in that way, times before planes."""
+    found = [look]
+    if look.t == how:
+        found = [replace(one, t=str(n)) for one in found for n in range(counts["t"])]
+    if look.z == how:
+        found = [replace(one, z=str(n)) for one in found for n in range(counts["z"])]
+    return found
+
+
+def _joined(tiles: Sequence[Sequence[NDArray[Any]]]) -> list[NDArray[Any]]:
+    """The planes of each channel of all tiles, as one."""
+    import numpy as np
+
+    if len(tiles) == 1:
+        return list(tiles[0])
+    return [np.concatenate(planes) for planes in zip(*tiles, strict=True)]
 
 
 def is_eight_bit(source: Source) -> bool:

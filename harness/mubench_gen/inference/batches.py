@@ -52,7 +52,7 @@ class Batches:
                 self._paused = True
             else:
                 self._batch.append(request)
-                self._images.add(id(request.image))
+                self._images.update(map(id, request.images))
             return
         self._ended = True
 

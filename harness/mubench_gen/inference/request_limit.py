@@ -55,7 +55,12 @@ def announced(requests: Iterator[Request | None], most: int) -> Iterator[Request
     if asked:
         letters = sum(len(request.text) for request in asked) / len(asked)
         written = [r.sampling.max_tokens if r.readout != "logprob" else 1 for r in asked]
-        images = "" if asked[0].image is None else ", an image in each"
+        most_images = max(len(request.images) for request in asked)
+        images = (
+            ("", ", an image in each")[most_images]
+            if most_images < 2
+            else (f", up to {most_images} images in each")
+        )
         log(
             f"To ask: at most {most:,} requests{images}, about "
             f"{most * letters / _LETTERS_A_TOKEN:,.0f} tokens of text in, at most "

@@ -29,9 +29,16 @@ def is_judged(rule: str | None) -> bool:
 class JudgeCaller:
     """Calls a judge plugin for unparsed replies, validates its answers, and counts them."""
 
-    def __init__(self, name: str, judge: Judge, digest: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        judge: Judge,
+        digest: str | None = None,
+        secret: frozenset[str] = frozenset(),
+    ) -> None:
         self.name = name
         self.digest = digest  # of the plugin's code
+        self.secret = secret  # names of options that are secret by their type, as they are typed
         self.asked = self.answered = self.failed = 0
         self._judge = judge
         self._loaded = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,12 +21,14 @@ from mubench_gen.storage.named_files import named_files
 class Weights:
     """Digests of a model: of its weights (or of a plugin's code), and of its settings.
 
-    `files`: digests of the files that its options name, by option.
+    `files`: digests of the files that its options name, by option. `members`: what the answers of
+    the models depend on that it opened by `open_model`.
     """
 
     weights: str | None
     settings: str | None
     files: Mapping[str, str] = field(default_factory=dict)
+    members: Sequence[Mapping[str, Any]] = ()
 
 
 def isolated_model(plugin: Plugin, spec: ModelSpec) -> Isolated:
@@ -56,7 +58,8 @@ def digest_model(
             named |= _options(model)
         if spec.any_id and found.settings is None:  # the model doesn't digest its weights itself
             named["model"] = spec.name
-    return replace(found, files=named_files(named))
+    members = [member.identity() for member in model.members]
+    return replace(found, files=named_files(named), members=members)
 
 
 def _options(model: Model) -> dict[str, Any]:

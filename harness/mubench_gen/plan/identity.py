@@ -23,11 +23,12 @@ def model_identity(plan: Plan) -> str:
         "revision": settings.revision,
         "weights": plan.weights.weights,
         "checkpoint": plan.weights.settings,
-        "options": without_secrets(settings.options, plan.secret),
+        "options": without_secrets(settings.model_options, plan.secret),
         "engine": plan.engine if isinstance(plan.spec.source, Checkpoint) else None,
         "dtype": settings.dtype,
         "policy": plan.policy.identity(),
         **({"files": dict(plan.weights.files)} if plan.weights.files else {}),
+        **({"members": list(plan.weights.members)} if plan.weights.members else {}),
         **({"deterministic": True} if settings.deterministic else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

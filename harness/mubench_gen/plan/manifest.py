@@ -105,9 +105,11 @@ def _facts(task: Task) -> dict[str, str]:
 
 
 def _beside(plan: Plan) -> dict[str, Any]:
-    """Digests that only some runs have: of files that options name, of a judge."""
-    files = {"files": dict(plan.weights.files)} if plan.weights.files else {}
-    return {**files, **({"judge": plan.judge.digest} if plan.judge is not None else {})}
+    """What only some runs have: files that options name, models that a model opens, a judge."""
+    weights = plan.weights
+    files = {"files": dict(weights.files)} if weights.files else {}
+    members = {"members": list(weights.members)} if weights.members else {}
+    return {**files, **members, **({"judge": plan.judge.digest} if plan.judge is not None else {})}
 
 
 def _aliases(plan: Plan) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -35,6 +37,21 @@ _OF_THE_MODEL = {
     "batch_size",
     "timeout",
 }
+
+
+@dataclass(slots=True)
+class Making:
+    """A model that is being made, for the models that it opens meanwhile."""
+
+    inherited: Mapping[str, Any]
+    images: int
+    entry_points: Iterable[Any] | None
+    members: list[Any] = field(default_factory=list)
+
+
+MAKING: ContextVar[Making | None] = ContextVar("MAKING", default=None)
+# Of the run, what the models have that a model opens.
+_INHERITED = ("device", "dtype", "seed", "timeout", "deterministic", "trust_remote_code")
 
 
 def host_of(
@@ -78,7 +95,8 @@ def open_hosted(
     """Open the plugin's model. Runs where the model runs."""
     settings, plugin, spec = found(given, entry_points)
     engine = engine_of(spec, settings)
-    model = make_model(plugin, spec, engine, runtime_of(spec, settings, images), settings)
+    runtime = runtime_of(spec, settings, images)
+    model = make_model(plugin, spec, engine, runtime, settings, entry_points)
     return opened(settings, plugin, spec, engine, model)
 
 
@@ -105,10 +123,12 @@ def opened(
             engine,
             model,
             size=settings.batch_size,
-            secret=_secret(spec),
+            secret=secret_options(spec),
             secrets=tuple(typed_secrets(getattr(model, "options", None))),
         )
-    digest = partial(digest_model, plugin, spec, engine, model, settings.revision, settings.options)
+    digest = partial(
+        digest_model, plugin, spec, engine, model, settings.revision, settings.model_options
+    )
     return Opened(card, model, isolated, digest, plugin.spec)
 
 
@@ -154,15 +174,28 @@ def runtime_of(spec: ModelSpec, settings: Settings, images: int) -> Runtime:
 
 
 def make_model(
-    plugin: Plugin, spec: ModelSpec, engine: str, runtime: Runtime, settings: Settings
+    plugin: Plugin,
+    spec: ModelSpec,
+    engine: str,
+    runtime: Runtime,
+    settings: Settings,
+    entry_points: Iterable[Any] | None = None,
 ) -> Model:
     """The model, not loaded yet. SettingError for a wrong option of the plugin or the engine."""
     if isinstance(spec.source, Checkpoint):
         check_options(plugin.name, Model, settings.plugin_options)
         return open_checkpoint(engine, spec.source, runtime)
     options = check_options(plugin.name, spec.source, settings.plugin_options)
-    with isolated_model(plugin, spec):
-        return spec.source(options, runtime)
+    inherited = {name: getattr(settings, name) for name in _INHERITED}
+    making = Making(inherited, runtime.images, entry_points)
+    outer = MAKING.set(making)
+    try:
+        with isolated_model(plugin, spec):
+            model = spec.source(options, runtime)
+    finally:
+        MAKING.reset(outer)
+    model.members = tuple(making.members)
+    return model
 
 
 def images_shown(settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)) -> int:
@@ -178,6 +211,7 @@ def images_shown(settings: Settings, variants: Sequence[Mapping[str, str]] = ({}
     return 1 + most
 
 
-def _secret(spec: ModelSpec) -> frozenset[str]:
+def secret_options(spec: ModelSpec) -> frozenset[str]:
+    """The options of a model that are secret by their type."""
     source = spec.source
     return frozenset() if isinstance(source, Checkpoint) else secret_fields(source.Options)

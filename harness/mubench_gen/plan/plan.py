@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 from mubench_gen.console.progress import log, waiting
-from mubench_gen.console.secrets import know_environment
+from mubench_gen.console.secrets import know_environment, secret_fields
 from mubench_gen.data import default_policy, open_dataset
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.recast import BOXES, WHICH_BOX
@@ -23,9 +23,9 @@ from mubench_gen.parser.judge import JudgeCaller
 from mubench_gen.plan.fingerprint import Weights
 from mubench_gen.plan.opening import known_card, shared_model
 from mubench_gen.plan.ray_options import Cluster, split_cluster
-from mubench_gen.plan.settings import Settings
+from mubench_gen.plan.settings import JUDGE, Settings
 from mubench_gen.plugins.hooks import Isolated
-from mubench_gen.plugins.registry import Plugins
+from mubench_gen.plugins.registry import Plugins, check_options
 from mubench_gen.prompts.render import Prompt, load_prompt
 from mubench_gen.scores.metrics import ChosenMetric, choose_metrics
 from mubench_gen.storage.run_folder import run_name
@@ -33,6 +33,7 @@ from mubench_gen.tasks.few_shot import Shots
 from mubench_gen.tasks.matching import (
     answerable_tasks,
     check_first,
+    check_images,
     check_pairs,
     default_prompts,
     tasks_to_ask,
@@ -61,7 +62,7 @@ class Plan:
     """A run with everything found, opened and checked, and nothing asked yet.
 
     `row_mask`: one byte per row of the data, 0 if it is another shard's or held out for worked
-    examples; None if all rows are asked.
+    examples; None if all rows are asked. `images`: how many a question shows at most.
     `cluster`: set if Ray's workers run the model; the settings are then those without Ray.
     """
 
@@ -81,6 +82,7 @@ class Plan:
     shots: Shots | None = None
     selection: Selection | None = None
     row_mask: bytes | None = None
+    images: int = 1
     cluster: Cluster | None = None
 
     @property
@@ -89,8 +91,8 @@ class Plan:
 
     @property
     def secret(self) -> frozenset[str]:
-        """The plugin's options that are secret by their type, whatever their name."""
-        return self.model.card.secret
+        """The options that are secret by their type, whatever their name."""
+        return self.model.card.secret | (self.judge.secret if self.judge else frozenset())
 
     @property
     def shard(self) -> Shard | None:
@@ -109,7 +111,9 @@ class Plan:
         """The same plan, its images shown by another policy."""
         dataset = with_recasts(_opened(self.settings, policy), self.tasks)
         shots = _shots(self.prompts, self.tasks, dataset, self.settings)
-        return replace(self, policy=policy, dataset=dataset, shots=shots)
+        label, control = self.model.card.label, self.settings.control
+        images = check_images(self.tasks, dataset, self.spec, label, control)
+        return replace(self, policy=policy, dataset=dataset, shots=shots, images=images)
 
     def in_folder(self, folder: Path, *, most: int | None = None) -> Plan:
         """The same plan with another run folder, and at most so many requests."""
@@ -151,6 +155,7 @@ def _planned(
     with_weights: bool,
 ) -> Plan:
     """The plan of a run whose model is this one."""
+    judge = _judge(settings, plugins)
     policy = policy_of(settings, default_policy(settings.data), plugins)
     with waiting(f"Opening the plugin {settings.plugin}"):
         card = known_card(model, settings)
@@ -172,6 +177,7 @@ def _planned(
     readouts = _readouts(settings, card)
     check_pairs(prompts, tasks, readouts)
     check_first(prompts, tasks, dataset)
+    images = check_images(tasks, dataset, spec, card.label, settings.control)
     shard = None if settings.shard is None else parse_shard(settings.shard)
     shots = _shots(prompts, tasks, dataset, settings)
     with waiting("Computing the digest of the weights"):
@@ -188,10 +194,11 @@ def _planned(
         readouts=readouts,
         policy=policy,
         weights=weights,
-        judge=open_judge(settings.judge, plugins) if settings.judge is not None else None,
+        judge=judge,
         metrics=choose_metrics(settings.metric, plugins),
         shots=shots,
         row_mask=_row_mask(None if shard is None else rows_of(shard, dataset), shots),
+        images=images,
         cluster=cluster,
     )
 
@@ -231,15 +238,26 @@ def _check_boxes_stay(tasks: Sequence[Task], policy: StandardPolicy) -> None:
         )
 
 
-def open_judge(name: str, plugins: Plugins) -> JudgeCaller:
-    """The judge of that plugin, not loaded yet."""
+def _judge(settings: Settings, plugins: Plugins) -> JudgeCaller | None:
+    if settings.judge is not None:
+        return open_judge(settings.judge, settings.judge_options, plugins)
+    if settings.judge_options:
+        raise SettingError("-o judge.K=V is an option of a judge: name one with --judge.")
+    return None
+
+
+def open_judge(name: str, given: Mapping[str, str], plugins: Plugins) -> JudgeCaller:
+    """The judge of that plugin with the options that are given, not loaded yet."""
     plugin = plugins.load(name)
     if plugin.judge is None:
         raise PluginError(
             f"The plugin {name!r} has no judge: it has no hook mubench_gen_judge (docs/parser.md)."
         )
+    options = check_options(name, plugin.judge, dict(given), kind="judge")
+    secret = frozenset(f"{JUDGE}{field}" for field in secret_fields(plugin.judge.Options))
     with Isolated(f"The judge of the plugin {name!r}"):
-        return JudgeCaller(plugin.name, plugin.judge(), plugin.digest)
+        judge = plugin.judge(options) if given else plugin.judge()
+    return JudgeCaller(plugin.name, judge, plugin.digest, secret)
 
 
 def _prompts(

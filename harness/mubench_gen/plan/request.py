@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from mubench_gen.images.geometry import require_one_frame
-from mubench_gen.types import Image, Readout, RenderedPrompt, Request, Sampling, Text
+from mubench_gen.types import Readout, RenderedPrompt, Request, Sampling, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def make_request(
         f"{context.seed if temperature > 0 else ''}\0{repeat}\0"
         f"{' '.join(rendered.labels)}".encode()
     )
-    image: Image | None = None
+    shown = False
     asks_boxes = rendered.sample.question.boxes is not None
     texts: list[str] = []
     for message in rendered.messages:
@@ -55,7 +55,11 @@ def make_request(
                 if asks_boxes:
                     require_one_frame(part)
                 digest.update(b"\0image " + part.identity.encode())
-                image = part
+                shown = True
+    images = rendered.sample.images if shown else ()
+    pooled = readout == "similarity" and len(images) > 1
+    if pooled and rendered.pooling != "mean":
+        digest.update(f"\0pooling {rendered.pooling}".encode())
     seed = int.from_bytes(digest.digest()[16:20], "big") >> 1 if temperature > 0 else None
     return Request(
         key=digest.hexdigest()[:32],
@@ -63,6 +67,8 @@ def make_request(
         labels=rendered.labels,
         readout=readout,
         sampling=Sampling(temperature=temperature, max_tokens=most, seed=seed),
-        image=image,
+        image=images[0] if images else None,
         texts=tuple(texts) if readout == "similarity" else (),
+        more_images=images[1:],
+        pooling=rendered.pooling if pooled else "mean",
     )

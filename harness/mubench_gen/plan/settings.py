@@ -21,6 +21,7 @@ from mubench_gen.storage.paths import user_path
 from mubench_gen.types import Readout
 
 T = TypeVar("T")
+JUDGE = "judge."  # before the name of an option of the judge
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 # These change how a run is made, not what comes out of it.
 NOT_IDENTITY = frozenset(
@@ -199,8 +200,18 @@ class Settings(BaseModel):
         return {k[7:]: v for k, v in self.options.items() if k.startswith("engine.")}
 
     @property
+    def judge_options(self) -> dict[str, str]:
+        """The options that stand behind `judge.`, without it."""
+        return {k[len(JUDGE) :]: v for k, v in self.options.items() if k.startswith(JUDGE)}
+
+    @property
     def plugin_options(self) -> dict[str, str]:
-        return {k: v for k, v in self.options.items() if not k.startswith("engine.")}
+        return {k: v for k, v in self.options.items() if not k.startswith(("engine.", JUDGE))}
+
+    @property
+    def model_options(self) -> dict[str, str]:
+        """The options of the plugin and of the engine, on which replies depend."""
+        return {k: v for k, v in self.options.items() if not k.startswith(JUDGE)}
 
     def identity(self, secret: Collection[str] = ()) -> dict[str, Any]:
         """What the run's ID is a hash of, secrets masked; `secret` names secret options."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import inspect
 import math
 import os
 import traceback
@@ -36,12 +37,15 @@ if TYPE_CHECKING:
 Named = TypeVar("Named", "DataSet", "Transform", "Metric", "Export")
 
 _METHODS = {
+    "AsyncModel": ("ask",),
     "StreamingModel": ("submit",),
     "GenerativeModel": ("generate",),
     "ContrastiveModel": ("embed_images", "embed_texts"),
 }
-
-
+_ASYNC = {
+    True: "must be `async def`",
+    False: "is `async def`, and must not be: `mubench_gen.AsyncModel` has an `async def ask`",
+}
 _WORDS = {
     "dataset": "data sets",
     "transform": "an image transform",
@@ -267,13 +271,14 @@ def _fault(spec: ModelSpec) -> str | None:
         Options,
         StreamingModel,
     )
+    from mubench_gen.plugins.async_model import AsyncModel
 
     if not isinstance(spec.name, str) or not spec.name:
         return "it needs a name, a text for --model"
     source: Any = spec.source
     if isinstance(source, Checkpoint):
         return None
-    for family in (StreamingModel, GenerativeModel, ContrastiveModel):
+    for family in (AsyncModel, StreamingModel, GenerativeModel, ContrastiveModel):
         if isinstance(source, type) and issubclass(source, family):
             break
     else:
@@ -282,8 +287,11 @@ def _fault(spec: ModelSpec) -> str | None:
             f"not an object of it) or a Checkpoint, found {source!r:.80}"
         )
     for method in _METHODS[family.__name__]:
-        if getattr(source, method) is getattr(family, method):
+        own = getattr(source, method)
+        if own is getattr(family, method):
             return f"the class {source.__name__} must define {method}"
+        if inspect.iscoroutinefunction(own) != (family is AsyncModel):
+            return f"{source.__name__}.{method} {_ASYNC[family is AsyncModel]}"
     if not isinstance(source.Options, type) or not issubclass(source.Options, Options):
         return f"{source.__name__}.Options must be a subclass of mubench_gen.Options"
     return None

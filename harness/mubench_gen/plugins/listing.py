@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mubench_gen._version import __version__
 from mubench_gen.plugins.enabled import switched_off
 from mubench_gen.plugins.entry_points import Damaged, Installed, origin_of
-from mubench_gen.plugins.modules import find_top, kind_of
+from mubench_gen.plugins.modules import faults_shown, find_top, kind_of
 
 OWN = "mubench-gen"
 UNNAMED = "?"  # the name of a plugin whose name cannot be read
@@ -23,8 +23,9 @@ class Listed:
     """A plugin as its metadata tell.
 
     `kind` is a label, what its source mentions ("?" where it mentions nothing). `state` is "ok",
-    "incompatible: …" (have and need), "broken: …", "shadowed: …" (two distributions offer the
-    name) or "off: …" (left out by the user). `notes` don't keep it from working.
+    "incompatible: …" (have and need), "broken: …", "shadowed: …" (another distribution offers the
+    name too, so that only DIST:NAME means this one) or "off: …" (left out by the user). `notes`
+    are what else shows without an import.
     """
 
     name: str
@@ -38,25 +39,38 @@ class Listed:
 
 def list_plugins(installed: Installed) -> Iterator[Listed]:
     """Every plugin, by name; then the distributions whose plugins cannot be read."""
-    for entry in sorted(installed.entries, key=lambda entry: entry.name):
+    for entry in sorted(installed.entries, key=lambda entry: (entry.name, not is_own(entry))):
         origin = origin_of(entry)
         kind = kind_of(entry.module) if entry.pattern.match(entry.value) else "?"
         state = state_of(entry, installed.entries)
-        notes = () if origin.readable else (UNREADABLE,)
+        notes: tuple[str, ...] = () if origin.readable else (UNREADABLE,)
+        if state == "ok" and not is_own(entry):
+            notes += tuple(faults_shown(entry.module))
         yield Listed(entry.name, kind, origin.name, origin.version, entry.value, state, notes)
     yield from map(_unnamed, installed.damaged)
+
+
+def is_own(entry: importlib.metadata.EntryPoint) -> bool:
+    """Whether a plugin comes with the harness: no other distribution takes its name from it."""
+    return origin_of(entry).name == OWN
+
+
+def full_name(entry: importlib.metadata.EntryPoint) -> str:
+    """DIST:NAME, which means this plugin, whoever else offers the name."""
+    return f"{origin_of(entry).name}:{entry.name}"
 
 
 def state_of(
     entry: importlib.metadata.EntryPoint, installed: Iterable[importlib.metadata.EntryPoint]
 ) -> str:
     """The state of one among all that are installed, as `Listed` has it."""
-    rivals = [other for other in installed if other.name == entry.name]
     if (off := switched_off(entry.name)) is not None:
         return off
-    if len(rivals) > 1:
+    rivals = [other for other in installed if other.name == entry.name]
+    if len(rivals) > 1 and not is_own(entry):
         origins = sorted({f"{o.name} {o.version}" for o in map(origin_of, rivals)})
-        return f"shadowed: {' and '.join(origins)} both offer it; uninstall one"
+        names = sorted(full_name(other) for other in rivals if not is_own(other))
+        return f"shadowed: {' and '.join(origins)} both offer it; say {' or '.join(names)}"
     if not ASKED_FOR.fullmatch(entry.name) or not entry.name.isprintable():
         return f"broken: no --plugin can be called {entry.name!r} (letters, digits, hyphens)"
     if not entry.pattern.match(entry.value):

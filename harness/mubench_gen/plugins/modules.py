@@ -7,6 +7,8 @@ import re
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
+from mubench_gen.errors import did_you_mean
+
 # What a plugin may offer beside models: a kind's label → its hook.
 BESIDE_MODELS = {
     "dataset": "mubench_gen_datasets",
@@ -19,10 +21,19 @@ BESIDE_MODELS = {
 }
 # The names that a plugin of a kind needs: one that has none of them is of no kind that shows.
 _SIGNS = {
-    "generative": ("GenerativeModel", "StreamingModel", 'kind="generative"', "kind='generative'"),
+    "generative": (
+        "GenerativeModel",
+        "StreamingModel",
+        "AsyncModel",
+        'kind="generative"',
+        "kind='generative'",
+    ),
     "contrastive": ("ContrastiveModel", 'kind="contrastive"', "kind='contrastive'"),
     **{kind: (f"def {hook}",) for kind, hook in BESIDE_MODELS.items()},
 }
+HOOKS = ("mubench_gen_models", *BESIDE_MODELS.values())
+_HOOKIMPL = re.compile(r"^@(?:\w+\.)?hookimpl\b.*\n(?:@.*\n)*def (\w+)", re.MULTILINE)
+_IMPORT = re.compile(r"^(?:import|from) ([A-Za-z_]\w*)", re.MULTILINE)  # not in a function or try
 _MOST_FILES = 64  # of a package that are looked at
 
 
@@ -54,6 +65,17 @@ def kind_of(module: str) -> str:
     text += "".join(map(_text, dict.fromkeys(others)))
     kinds = [kind for kind, signs in _SIGNS.items() if any(sign in text for sign in signs)]
     return ", ".join(kinds) or "?"
+
+
+def faults_shown(module: str) -> list[str]:
+    """Why a plugin will not work, where its source shows it: "imports einops, which …"."""
+    text = _text(module)
+    unknown = [name for name in _HOOKIMPL.findall(text) if name not in HOOKS]
+    lacking = [top for top in dict.fromkeys(_IMPORT.findall(text)) if find_top(top) is None]
+    return [
+        *(f"has an unknown hook {name!r}. {did_you_mean(name, HOOKS)}" for name in unknown),
+        *(f"imports {top}, which is not installed" for top in lacking),
+    ]
 
 
 def _text(module: str) -> str:

@@ -12,6 +12,7 @@ import importlib.metadata
 import importlib.util
 import io
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from mubench_gen.console.secrets import know_typed, secret_fields
 from mubench_gen.errors import PluginError, SettingError, did_you_mean
 from mubench_gen.plugins.entry_points import GROUP, Installed, find_entry_points, origin_of
-from mubench_gen.plugins.listing import Listed, list_plugins, state_of
+from mubench_gen.plugins.listing import Listed, full_name, is_own, list_plugins, state_of
 from mubench_gen.storage.paths import is_file, user_path
 
 if TYPE_CHECKING:
@@ -89,18 +90,23 @@ class Plugins:
         return list(list_plugins(self._installed()))
 
     def names(self) -> Sequence[str]:
-        """Their names alone: no file of a plugin is looked at."""
-        return [entry.name for entry in self._installed().entries]
+        """Their names alone, DIST:NAME where several have one: no file of a plugin is looked at."""
+        entries = self._installed().entries
+        names = Counter(entry.name for entry in entries)
+        return [*names, *(full_name(entry) for entry in entries if names[entry.name] > 1)]
 
     def load(self, name: str) -> Plugin:
-        """The plugin of that name, or in that file. PluginError says what is wrong with it."""
+        """The plugin of that name, or in that file. PluginError says what is wrong with it.
+
+        DIST:NAME means that of a distribution; NAME, where several have it, that of the harness.
+        """
         if name.endswith(".py") or "/" in name:
             return _load_path(user_path(name))
         installed = self._installed()
-        entry = next((entry for entry in installed.entries if entry.name == name), None)
+        entry, rivals = _entry(name, installed.entries)
         if entry is None:
             raise _unknown(name, installed)
-        state = state_of(entry, installed.entries)
+        state = state_of(entry, rivals)
         # What looks broken is tried nevertheless, so that Python's own error is shown.
         if not state.startswith(("ok", "broken")):
             raise PluginError(f"The plugin {name!r} cannot be used: {state}.")
@@ -108,7 +114,8 @@ class Plugins:
         where = f"The plugin {name!r} ({origin.name} {origin.version})"
         module, offers = _opened(entry.load, where)
         digest = _digest(sys.modules.get(entry.module, module))
-        return Plugin(name, origin.name, origin.version, offers, digest)
+        called = entry.name if is_own(entry) or rivals else full_name(entry)
+        return Plugin(called, origin.name, origin.version, offers, digest)
 
     def _installed(self) -> Installed:
         if self.entry_points is not None:
@@ -138,8 +145,25 @@ def check_options(name: str, model: Any, given: dict[str, str], *, kind: str = "
     return options
 
 
+def _entry(
+    name: str, entries: Sequence[importlib.metadata.EntryPoint]
+) -> tuple[importlib.metadata.EntryPoint | None, Sequence[importlib.metadata.EntryPoint]]:
+    """The entry point that NAME or DIST:NAME means, and all that NAME could mean."""
+    from mubench_gen.plugins.requirements import same
+
+    named = [entry for entry in entries if entry.name == name]
+    if named:
+        return min(named, key=lambda entry: not is_own(entry)), named
+    distribution, _, plain = name.rpartition(":")
+    wanted = (e for e in entries if e.name == plain and same(origin_of(e).name, distribution))
+    return next(wanted, None), ()
+
+
 def _unknown(name: str, installed: Installed) -> PluginError:
-    near = did_you_mean(name, [entry.name for entry in installed.entries])
+    _, colon, plain = name.rpartition(":")
+    same = [entry for entry in installed.entries if colon and entry.name == plain]
+    known = map(full_name, same) if same else (entry.name for entry in installed.entries)
+    near = did_you_mean(name, known)
     damaged = [one.origin.name for one in installed.damaged]
     unread = f" The plugins of {', '.join(damaged)} cannot be read." if damaged else ""
     return PluginError(

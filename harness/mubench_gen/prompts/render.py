@@ -30,10 +30,19 @@ from mubench_gen.prompts.files import (
     prompt_names,
     read_source,
 )
+from mubench_gen.prompts.image_places import Places
 from mubench_gen.prompts.orders import check_orders
 from mubench_gen.prompts.sandbox import TemplateFault
 from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_toml
-from mubench_gen.types import Image, Message, RenderedPrompt, Sample, Task, Text, WorkedExample
+from mubench_gen.types import (
+    Message,
+    Pooling,
+    RenderedPrompt,
+    Sample,
+    Task,
+    Text,
+    WorkedExample,
+)
 
 
 class PromptSettings(BaseModel):
@@ -50,7 +59,12 @@ class PromptSettings(BaseModel):
     order: str = Field("given", description="given, reversed, shuffled, cyclic:K, random:K, all")
     system: str = Field("", description="system prompt (a template too); empty for none")
     image: Literal["before", "after"] = Field(
-        "before", description="image before or after the text"
+        "before",
+        description="before or after the text: images that neither text nor template places",
+    )
+    pooling: Pooling = Field(
+        "mean",
+        description="of a contrastive model's similarities to several images: mean or maximum",
     )
     max_tokens: int = Field(64, ge=1, description="longest reply, in tokens")
     ensemble: bool = Field(
@@ -113,15 +127,16 @@ def render(
 
     `examples` come before it, each a user's message and the right answer to it.
     """
-    variables = _variables(prompt, sample, order)
+    places = _places(prompt, sample)
+    variables = _variables(prompt, sample, order, places)
     if prompt.settings.kind == "caption":
-        messages = _caption_message(prompt, sample, order, variables)
+        messages = _caption_message(prompt, sample, order, variables, places)
     else:
         shown = [message for one in examples for message in _worked(prompt, one)]
         messages = (
-            *_system(prompt, variables, sample.id),
+            *_system(prompt, variables, places, sample.id),
             *shown,
-            _user(prompt, sample, variables),
+            _user(prompt, sample, variables, places),
         )
     return RenderedPrompt(
         sample=sample,
@@ -134,64 +149,83 @@ def render(
         gold=order.index(sample.question.gold),
         max_tokens=prompt.settings.max_tokens,
         box_format=prompt.settings.boxes,
+        pooling=prompt.settings.pooling,
     )
 
 
-def _variables(prompt: Prompt, sample: Sample, order: tuple[int, ...]) -> dict[str, Any]:
+def _places(prompt: Prompt, sample: Sample) -> Places:
+    """The signs of the sample's images, which no text that the prompt shows holds."""
+    question = sample.question
+    texts = [question.text, *question.options, *(one.body for one in prompt.sources.values())]
+    if prompt.settings.kind == "caption":
+        texts += [t for variant in sample.row.captions.get(question.name, ()) for t in variant]
+    return Places(sample.images, texts)
+
+
+def _variables(
+    prompt: Prompt, sample: Sample, order: tuple[int, ...], places: Places
+) -> dict[str, Any]:
     before, alphabet, after = split_style(prompt.settings.labels)
     labels = make_labels(alphabet, len(order))
-    options = (sample.question.options[i] for i in order)
+    options = (places.signed(sample.question.options[i]) for i in order)
     shown = [
         (label, before + label + after, text, i)
         for i, (label, text) in enumerate(zip(labels, options, strict=True))
     ]
     return {
-        "question": sample.question.text,
+        "question": places.signed(sample.question.text),
         "options": shown,
         "labels": labels,
         "task": _task_fields(sample.task),
+        "image": places.rest,
+        "images": places.each,
     }
 
 
-def _system(prompt: Prompt, variables: Mapping[str, Any], item: str) -> tuple[Message, ...]:
+def _system(
+    prompt: Prompt, variables: Mapping[str, Any], places: Places, item: str
+) -> tuple[Message, ...]:
     if not prompt.settings.system:
         return ()
-    return (Message("system", (Text(_run(prompt, "system", variables, item)),)),)
+    said = places.plain(_run(prompt, "system", variables, item))
+    return (Message("system", (Text(said),)),)
 
 
-def _user(prompt: Prompt, sample: Sample, variables: Mapping[str, Any]) -> Message:
-    text = Text(_run(prompt, OWN, variables, sample.id))
-    if sample.image is None:
-        return Message("user", (text,))
-    before = prompt.settings.image == "before"
-    return Message("user", (sample.image, text) if before else (text, sample.image))
+def _user(prompt: Prompt, sample: Sample, variables: Mapping[str, Any], places: Places) -> Message:
+    text = _run(prompt, OWN, variables, sample.id)
+    return Message("user", places.parts(text, before=prompt.settings.image == "before"))
 
 
 def _worked(prompt: Prompt, example: WorkedExample) -> tuple[Message, Message]:
     sample, order = example.sample, example.order
-    variables = _variables(prompt, sample, order)
+    places = _places(prompt, sample)
+    variables = _variables(prompt, sample, order, places)
     label, _, option, _ = variables["options"][order.index(sample.question.gold)]
     said = _run(prompt, "answer", {**variables, "label": label, "option": option}, sample.id)
-    return _user(prompt, sample, variables), Message("assistant", (Text(said),))
+    asked = _user(prompt, sample, variables, places)
+    return asked, Message("assistant", (Text(places.plain(said)),))
 
 
 def _caption_message(
-    prompt: Prompt, sample: Sample, order: tuple[int, ...], variables: Mapping[str, Any]
+    prompt: Prompt,
+    sample: Sample,
+    order: tuple[int, ...],
+    variables: Mapping[str, Any],
+    places: Places,
 ) -> tuple[Message, ...]:
     texts = []
     captions = sample.row.captions.get(sample.question.name, ())
     for (_, _, option, _), original in zip(variables["options"], order, strict=True):
         variants = {f"caption_{i}": v[original] for i, v in enumerate(captions) if v}
         one = {**variables, **variants, "option": option}
-        texts.append(_caption(prompt, one, sample.id))
-    image: tuple[Image, ...] = (sample.image,) if sample.image is not None else ()
+        texts.append(_caption(prompt, one, places, sample.id))
     role: Literal["caption", "captions"] = "captions" if prompt.settings.ensemble else "caption"
-    return (Message(role, image + tuple(texts)),)
+    return (Message(role, (*sample.images, *texts)),)
 
 
-def _caption(prompt: Prompt, variables: Mapping[str, Any], item: str) -> Text:
+def _caption(prompt: Prompt, variables: Mapping[str, Any], places: Places, item: str) -> Text:
     """The caption of an option; of an ensemble its captions, one a line, each once."""
-    text = _run(prompt, OWN, variables, item)
+    text = places.plain(_run(prompt, OWN, variables, item), "image {}")
     if not prompt.settings.ensemble:
         return Text(text)
     captions = dict.fromkeys(line.strip() for line in text.split("\n") if line.strip())
@@ -235,9 +269,9 @@ def _seen(fault: TemplateFault, variables: Mapping[str, Any]) -> str:
 
 
 def _digest(own: TemplateFile, settings: PromptSettings, others: Mapping[str, TemplateFile]) -> str:
-    unused = (
-        {"shots", "answer"} if not settings.shots else None
-    )  # prompts without examples keep their digest
+    # Prompts keep the digest that they had before there were these settings.
+    unused = {"shots", "answer"} if not settings.shots else set()
+    unused |= {"pooling"} if settings.pooling == "mean" else set()
     parts = [own.body, settings.model_dump_json(exclude=unused)]
     for name, source in sorted(others.items()):
         parts += [name, source.body]

@@ -150,7 +150,7 @@ class _Count:
         self._image_tokens = image_tokens
         self._reply_tokens = reply_tokens
         self._prefixes: set[int] = set()  # of the image that is looked at
-        self._image = ""
+        self._shown: tuple[str, ...] = ()
         self.items = self.unreadable = self.lines = self.server = self.rows = 0
         self.text = self.any_order = self.shared = self.own = 0.0
         self.keys: set[int] = set()
@@ -192,8 +192,9 @@ class _Count:
         behind = sum(self._tokens(part) for part in parts[end:])
         self.any_order += before + behind
         self.own += behind
-        if request.image is not None and request.image.sha256 != self._image:
-            self._image, self._prefixes = request.image.sha256, set()
+        shown = tuple(image.sha256 for image in request.images)
+        if shown and shown != self._shown:
+            self._shown, self._prefixes = shown, set()
         prefix = hash(tuple(p.text if isinstance(p, Text) else p.sha256 for p in parts[:end]))
         if prefix not in self._prefixes:
             self._prefixes.add(prefix)

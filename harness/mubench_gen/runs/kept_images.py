@@ -14,7 +14,7 @@ from mubench_gen.data.recast import recast
 from mubench_gen.errors import ImageError, UsageError
 from mubench_gen.images.microscope import family_of, make_policy
 from mubench_gen.images.policy import StandardPolicy
-from mubench_gen.types import Image
+from mubench_gen.types import Image, Row
 
 IMAGES = "images"
 _BEGINS = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"II*\0": ".tif",
@@ -41,6 +41,14 @@ def kept_images(folder: Path) -> Mapping[str, Image]:
     return found
 
 
+def images_of(row: Row) -> Iterator[Image]:
+    """The row's images, and those that its questions derive from the first."""
+    yield from row.images
+    for question in recast(row).questions.values():
+        if question.draw is not None:
+            yield question.draw(row.image)
+
+
 def shown(folder: Path, manifest: Mapping[str, Any], wanted: set[str]) -> Iterator[Image]:
     """The images of these digests, from the run's folder and from the data of its manifest."""
     missing = set(wanted)
@@ -56,8 +64,7 @@ def shown(folder: Path, manifest: Mapping[str, Any], wanted: set[str]) -> Iterat
         policy = make_policy(image_set, seed=settings.get("seed", 0))
         outside = bool(settings.get("allow_outside"))
         for row in open_dataset(settings["data"], policy, partial=True, outside=outside):
-            drawn = [q.draw(row.image) for q in recast(row).questions.values() if q.draw]
-            for image in (row.image, *drawn):
+            for image in images_of(row):
                 with suppress(ImageError):
                     if image.sha256 in missing:
                         missing.discard(image.sha256)

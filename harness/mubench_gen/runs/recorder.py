@@ -88,8 +88,8 @@ class Recorder:
         """
         for item in items:
             request = item.request
-            if request is not None and request.image is not None:
-                self._tell_conversion(request.image)
+            for image in () if request is None else request.images:
+                self._tell_conversion(image)
             if request is None:
                 self._record(item, Response(error=item.error))
             elif request.key in self._in_flight:
@@ -262,7 +262,8 @@ def make_record(
 ) -> Record:
     """The record of one item, fields in the documented order.
 
-    `nearly_constant` is there only where the picture was.
+    `images_sha256`, of all images in their order, is there only where there are several, and
+    `nearly_constant` only where a picture was.
     """
     rendered, sample, error = item.rendered, item.rendered.sample, response.error
     record = {
@@ -270,7 +271,8 @@ def make_record(
         "key": item.request.key if item.request is not None else None,
         "item": sample.id,
         "image_id": sample.row.image_id,
-        "image_sha256": _digest(sample.image),
+        "image_sha256": None if sample.image is None else _digest(sample.image),
+        **_all_images(sample.images),
         "dataset": sample.row.dataset,
         "task": sample.task.name,
         "meta": dict(sample.row.meta),
@@ -298,14 +300,18 @@ def make_record(
         "seconds": response.seconds,
     }
     constant = response.nearly_constant
-    if constant is None and sample.image is not None:
-        constant = _is_constant(sample.image)
+    if constant is None:
+        constant = any(map(_is_constant, sample.images))
     if constant:
         record["nearly_constant"] = True
     return record
 
 
-@lru_cache(maxsize=2)  # items with one image follow each other
+def _all_images(images: Sequence[Image]) -> dict[str, Any]:
+    return {"images_sha256": [_digest(image) for image in images]} if len(images) > 1 else {}
+
+
+@lru_cache(maxsize=32)  # items with the same images follow each other
 def _is_constant(image: Image) -> bool:
     try:
         return is_seen_to_be_constant(image)
@@ -332,8 +338,8 @@ def _plain_part(part: Text | Image) -> dict[str, Any]:
     return described
 
 
-def _digest(image: Image | None) -> str | None:
+def _digest(image: Image) -> str | None:
     try:
-        return None if image is None else image.sha256
+        return image.sha256
     except ImageError:
         return None

@@ -18,7 +18,7 @@ from mubench_gen.scores.clusters import Clustering, cluster_fields
 from mubench_gen.scores.metadata import MODEL, facts_of
 from mubench_gen.scores.score import Scores, score
 from mubench_gen.storage.columns import LEFT_OUT, brief_records
-from mubench_gen.storage.records import Pass, Record, read_records
+from mubench_gen.storage.records import Pass, Record, images_shown, read_records
 from mubench_gen.storage.run_folder import RECORDS, SCORES, read_manifest, write_json
 from mubench_gen.storage.user_files import read_json
 
@@ -107,7 +107,7 @@ class Run:
         """
         from mubench_gen.runs.kept_images import shown
 
-        wanted = {record["image_sha256"] for record in self.outcomes()} - {None}
+        wanted = {digest for record in self.outcomes() for digest in images_shown(record)}
         return shown(self.dir, read_manifest(self.dir), wanted)
 
     def frame(self) -> pandas.DataFrame:

@@ -22,7 +22,7 @@ from mubench_gen.plan.items import items_of
 from mubench_gen.plan.plan import Plan, policy_of
 from mubench_gen.runs.shown_images import IMAGES, read_shown_images, write_shown_images
 from mubench_gen.storage.index import DiskTable, hashed
-from mubench_gen.storage.records import read_records
+from mubench_gen.storage.records import images_shown, read_records
 from mubench_gen.storage.run_folder import MANIFEST, RECORDS, read_manifest, record_session
 
 _ANOTHER = "or give --fresh (or another --run-dir) for a run of its own."
@@ -73,8 +73,9 @@ def _is_mended(folder: Path, now: Mapping[str, str]) -> bool:
     """
     files = read_shown_images(folder).get("files", {})
     damaged = {
-        record["image_sha256"]
+        digest
         for record in read_records(folder / RECORDS)
+        for digest in images_shown(record)
         if record["status"] == "error" and record["error"]["type"] == ImageError.__name__
     }
     sound = {name: sha256 for name, sha256 in files.items() if sha256 not in damaged}

@@ -40,6 +40,12 @@ class StoredLine:
     line: bytes
 
 
+def images_shown(record: Mapping[str, Any]) -> list[str]:
+    """The digests of the images that the item showed, in their order; unreadable ones left out."""
+    found = record.get("images_sha256") or [record["image_sha256"]]
+    return [digest for digest in found if digest is not None]
+
+
 def to_line(record: Mapping[str, Any]) -> bytes:
     """A record as its line with checksum and newline, secrets masked."""
     body = _body(record)

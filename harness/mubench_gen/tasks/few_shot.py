@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import ImageError, SettingError
 from mubench_gen.prompts.orders import item_orders
-from mubench_gen.tasks.samples import item_id, rank, samples
+from mubench_gen.tasks.samples import item_id, make_sample, rank, samples
 from mubench_gen.types import Control, Image, Row, Sample, Task, WorkedExample
 
 _SPARE = 32  # candidates beyond those needed, as images may be damaged or repeated
@@ -121,14 +121,14 @@ class Shots:
 
         ImageError where too few are left without the sample's own image.
         """
-        own = {_digest(sample.image), _digest(sample.row.image)}
+        own = set(map(_digest, (*sample.images, *sample.row.images)))
         task = sample.task.name
         chosen: list[WorkedExample] = []
         for place in self._drawn[task, sample.row.dataset]:
             if len(chosen) == shots:
                 break
             example = self._sample(task, place)
-            if _digest(example.row.image) in own:
+            if not own.isdisjoint(map(_digest, example.row.images)):
                 continue
             orders = item_orders(order, example.question.options, seed=self._seed, item=example.id)
             chosen.append(WorkedExample(example, orders[0]))
@@ -140,23 +140,19 @@ class Shots:
         index, question = place
         row = self._dataset[index]
         asked = row.questions[question]
-        image: Image | None = row.image if asked.draw is None else asked.draw(row.image)
-        return Sample(
-            id=item_id(row, self._tasks[task], question),
-            task=self._tasks[task],
-            row=row,
-            question=asked,
-            image=None if self._control == "blind" else image,
-        )
+        images = () if self._control == "blind" else row.images
+        name = item_id(row, self._tasks[task], question)
+        return make_sample(name, self._tasks[task], row, asked, images)
 
     def _sound(self, places: Sequence[Place], most: int) -> list[Place]:
         """The first `most` places whose images can be decoded, no two of the same bytes."""
-        found: dict[str, Place] = {}
+        found: dict[tuple[str, ...], Place] = {}
         for place in places:
-            image = self._dataset[place[0]].image
+            images = self._dataset[place[0]].images
             try:
-                image.pixels()
-                found.setdefault(image.sha256, place)
+                for image in images:
+                    image.pixels()
+                found.setdefault(tuple(image.sha256 for image in images), place)
             except ImageError:
                 continue
             if len(found) == most:
@@ -242,12 +238,13 @@ def _questions(tasks: Sequence[Task], row: Row) -> Iterator[tuple[Task, str]]:
 
 
 def _names(row: Row) -> set[Name]:
-    """What tells a row's image from others: rows of one image share one of these."""
-    return {(row.dataset, row.image_id), (row.dataset, f"file {row.image.name}")}
+    """What tells a row's images from others: rows that share an image share one of these."""
+    files = {(row.dataset, f"file {image.name}") for image in row.images}
+    return {(row.dataset, row.image_id), *files}
 
 
-def _digest(image: Image | None) -> str | None:
+def _digest(image: Image) -> str | None:
     try:
-        return None if image is None else image.sha256
+        return image.sha256
     except ImageError:
         return None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from mubench_gen.console.notes import note
 from mubench_gen.console.progress import log
-from mubench_gen.data.dataset import Dataset
+from mubench_gen.data.dataset import Dataset, has_several_images
 from mubench_gen.data.recast import BOXES, RECAST, RecastDataset
 from mubench_gen.errors import SettingError
+from mubench_gen.model import ModelSpec
+from mubench_gen.prompts.image_places import is_image
 from mubench_gen.prompts.oversized import largest
 from mubench_gen.prompts.render import Prompt, render
 from mubench_gen.tasks.samples import samples
-from mubench_gen.types import Kind, Readout, Task
+from mubench_gen.types import Control, Kind, Readout, Row, Task
 
 _DEFAULT_PROMPT = "paper"  # of generative models
 _OWN_CAPTIONS, _MADE_CAPTIONS = "caption", "caption-question"  # of contrastive ones
@@ -101,6 +104,49 @@ def check_first(prompts: Sequence[Prompt], tasks: Sequence[Task], dataset: Datas
     for prompt in prompts:
         if fits(prompt, first.question.name):
             render(prompt, first, tuple(range(len(first.question.options))))
+
+
+def check_images(
+    tasks: Sequence[Task], dataset: Dataset, spec: ModelSpec, label: str, control: Control
+) -> int:
+    """How many images a question of the tasks has at most.
+
+    SettingError where that is more than the model takes, or where a contrastive model would be
+    asked about options that are images. `label`: the model as messages name it.
+    """
+    if not has_several_images(dataset):
+        return 1
+    most: Counter[str] = Counter({task.name: 1 for task in tasks})
+    for row in dataset:
+        for task in tasks:
+            for name in task.questions_of(row):
+                question = row.questions[name]
+                if spec.kind == "contrastive" and any(map(is_image, question.options)):
+                    raise SettingError(_no_captions(task, row, label))
+                if question.boxes is None and question.draw is None:
+                    most[task.name] = max(most[task.name], len(row.images))
+    limit = spec.max_images
+    over = [task.name for task in tasks if limit is not None and most[task.name] > limit]
+    if over and spec.kind == "generative" and control != "blind":
+        raise SettingError(_too_many(over, most, label, limit))
+    return max(most.values(), default=1)
+
+
+def _too_many(over: Sequence[str], most: Mapping[str, int], label: str, limit: int | None) -> str:
+    told = ", ".join(f"{name} (up to {most[name]})" for name in over)
+    return (
+        f"A question of these tasks shows more images than {label} takes, which is {limit}: "
+        f"{told}. Leave them out (--tasks), or take a model that takes more: `mubench-gen plugins "
+        "show NAME` says how many. A plugin of your own says it by ModelSpec(max_images=…)."
+    )
+
+
+def _no_captions(task: Task, row: Row, label: str) -> str:
+    return (
+        f"The task {task.name!r} has options that are images (row {row.index + 1}, image_id "
+        f"{row.image_id}). {label[:1].upper()}{label[1:]} compares images with texts, so that it "
+        "cannot be asked. Leave the task out (--tasks), or take a generative model."
+    )
 
 
 def fits(prompt: Prompt, question: str) -> bool:

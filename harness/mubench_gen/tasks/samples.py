@@ -66,7 +66,7 @@ def samples(
     for row in dataset:
         if row_mask is not None and not row_mask[row.index]:
             continue
-        image: Image | None = row.image
+        images = row.images
         wanted = [
             (task, name)
             for task in tasks
@@ -74,22 +74,23 @@ def samples(
             if drawn is None or rank(seed + 1, item_id(row, task, name)) <= drawn[task.name]
         ]
         if control == "blind":
-            image = None
+            images = ()
         elif partners is not None and wanted:
-            image = _other_image(row, dataset, partners)
+            images = _other_images(row, dataset, partners)
         for task, name in wanted:
-            question = row.questions[name]
-            yield Sample(
-                id=item_id(row, task, name),
-                task=task,
-                row=row,
-                question=question,
-                image=_shown(question, image),
-            )
+            yield make_sample(item_id(row, task, name), task, row, row.questions[name], images)
 
 
-def _shown(question: Question, image: Image | None) -> Image | None:
-    return image if image is None or question.draw is None else question.draw(image)
+def make_sample(
+    name: str, task: Task, row: Row, question: Question, images: Sequence[Image]
+) -> Sample:
+    """The sample with these images of its row, or of another; about boxes, with the first alone."""
+    first, others = (images[0], tuple(images[1:])) if images else (None, ())
+    if first is not None and question.draw is not None:
+        first, others = question.draw(first), ()
+    if question.boxes is not None:
+        others = ()
+    return Sample(id=name, task=task, row=row, question=question, image=first, more_images=others)
 
 
 def item_id(row: Row, task: Task, question: str) -> str:
@@ -132,15 +133,27 @@ def _partners(rows: int, seed: int) -> array[int]:
     return partners
 
 
-def _other_image(row: Row, dataset: Dataset, partners: Sequence[int]) -> Image:
-    """The image of the next partner that is not this row's own: data sets may share images."""
+def _other_images(row: Row, dataset: Dataset, partners: Sequence[int]) -> tuple[Image, ...]:
+    """The images of the next partner that has as many, none of them this row's own: data sets may
+    share images."""
+    own = {image.name for image in row.images}
     partner = partners[row.index]
     while partner != row.index:
         other = dataset[partner]
-        if other.image_id != row.image_id and other.image.name != row.image.name:
-            return other.image
+        if (
+            other.image_id != row.image_id
+            and len(other.images) == len(row.images)
+            and own.isdisjoint(image.name for image in other.images)
+        ):
+            return other.images
         partner = partners[partner]
-    raise DataError("The control 'shuffled' needs two images or more.")
+    if not row.more_images:
+        raise DataError("The control 'shuffled' needs two images or more.")
+    raise DataError(
+        f"The control 'shuffled' shows the images of another row: no other row has "
+        f"{len(row.images)} images, as row {row.index + 1} (image_id {row.image_id}) has, and "
+        "shares none with it. Leave its task out with --tasks, or use --control blind."
+    )
 
 
 def _missing(task: Task, dataset: Dataset, group: str | None) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 _ROUNDING = 1e-3
+_SETS = 8  # of images, so that replies of one letter are not all the same by chance
 
 
 def _model(subject: Subject) -> GenerativeModel:
@@ -217,3 +218,41 @@ def image_matters_or_is_declared(subject: Subject) -> None:
     image = Image("watched.png", lambda: plain_image(2).data, Watched())
     _texts(subject, [ask(image, "Which modality?", "parse", Sampling(0.0, 4), key="watched")])
     want(bool(decoded), "the model never asked for the pixels of its image")
+
+
+@check(
+    "generative",
+    reason="a question about several images would be answered about the first alone",
+    remedy="pass all images of request.messages on, in their places, or leave max_images at 1",
+)
+def all_images_matter(subject: Subject) -> None:
+    most = subject.loaded_plugin.spec(subject.model).max_images
+    if most == 1:
+        raise NotApplicable("the model takes one image a question (ModelSpec.max_images)")
+    first = _answers(subject, [(i, i + 1) for i in range(_SETS)])
+    other = _answers(subject, [(i, i + 2) for i in range(_SETS)])
+    turned = _answers(subject, [(i + 1, i) for i in range(_SETS)])
+    if len({*first, *other, *turned}) == 1 and isinstance(first[0], str):
+        raise NotApplicable("the model replies the same to all images that it is shown here")
+    want(first != other, "another second image changes no answer")
+    want(first != turned, "the order of two images changes no answer")
+
+
+def _answers(subject: Subject, sets: Sequence[tuple[int, int]]) -> list[object]:
+    """The model's log-probabilities or replies about sets of images, one set at a time."""
+    model = _model(subject)
+    scores = "logprob" in model.readouts
+    requests = [
+        ask(
+            plain_image(one),
+            "Which modality is this?",
+            "logprob" if scores else "parse",
+            Sampling(0.0, 16),
+            key=f"set-{one}-{other}",
+            more_images=(plain_image(other),),
+        )
+        for one, other in sets
+    ]
+    if not scores:
+        return [text for one in requests for text in _texts(subject, [one])]
+    return [tuple(row) for one in requests for row in model.label_logprobs([one])]

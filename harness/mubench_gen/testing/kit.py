@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.plugins import deprecation
 from mubench_gen.testing import (
     contrastive_checks,
@@ -51,11 +52,14 @@ def check_plugin(
     checkpoint; without, it is transformers on a CPU, which starts in seconds, and the plugin's
     first one elsewhere. `expected_failures` maps names of checks to reasons; such a check must
     fail. `only` limits it to checks of these names. Raises UsageError if the plugin can't be
-    opened at all, or a name is not that of a check.
+    opened or answers nothing until the user has done something (set a key), or a name is not
+    that of a check.
     """
     expected = dict(expected_failures or {})
     _known([*expected, *only])
     with _subject(plugin, model, options, device, engine) as subject:
+        if (needs := subject.needs()) is not None:
+            raise needs
         for check in _concerning(subject.kind):
             if not only or check.name in only:
                 yield judged(check, _run(check, subject), expected)
@@ -101,6 +105,21 @@ class _Shared:
         self._folder = tempfile.TemporaryDirectory(prefix="mubench-gen-check-")
         folder = Path(self._folder.name)
         self.subject = Subject(plugin, folder, model, options or {}, device, engine)
+        self._is_told = False
+
+    def require_answers(self) -> None:
+        """CheckFailed where the user must do something first; later calls skip their test."""
+        import pytest
+
+        if self._needs is not None and self._is_told:
+            pytest.skip(str(self._needs))
+        if self._needs is not None:
+            self._is_told = True
+            raise CheckFailed(str(self._needs))
+
+    @cached_property
+    def _needs(self) -> UsageError | None:
+        return self.subject.needs()
 
 
 class _Case:
@@ -113,6 +132,7 @@ class _Case:
     def __call__(self) -> None:
         import pytest
 
+        self._shared.require_answers()
         try:
             self._check.run(self._shared.subject)
         except NotApplicable as reason:

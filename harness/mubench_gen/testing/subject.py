@@ -16,9 +16,9 @@ from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.packaged import Packaged
 from mubench_gen.data.packaging import write
 from mubench_gen.data.ubench import Release, repo_folder
-from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.images.policy import StandardPolicy, open_image
-from mubench_gen.model import Checkpoint, Model
+from mubench_gen.model import Checkpoint, ContrastiveModel, Model
 from mubench_gen.plan.opening import open_model
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugin, Plugins
@@ -143,6 +143,21 @@ class Subject:
         model.load()
         return model
 
+    def needs(self) -> UsageError | None:
+        """What the user must do before the model answers at all: give a key, install a package."""
+        if self.kind == "dataset":
+            return None
+        try:
+            if isinstance(self.ready, ContrastiveModel):
+                self.ready.embed_images([plain_image(0)])
+            else:
+                self.ready.generate(self.requests(1))  # type: ignore[attr-defined]
+        except UsageError as error:
+            return error
+        except Exception:  # an edge of isolation: the checks find it again, and judge it
+            return None
+        return None
+
     def done(self) -> None:
         if "ready" in self.__dict__:
             self.ready.close()
@@ -166,17 +181,26 @@ class Subject:
         ]
 
 
-def ask(image: Image, question: str, readout: Readout, sampling: Sampling, *, key: str) -> Request:
-    """A multiple-choice question about an image."""
+def ask(
+    image: Image,
+    question: str,
+    readout: Readout,
+    sampling: Sampling,
+    *,
+    key: str,
+    more_images: tuple[Image, ...] = (),
+) -> Request:
+    """A multiple-choice question about an image, or about several."""
     lines = [f"{label}) {option}" for label, option in zip(LABELS, OPTIONS, strict=True)]
     text = "\n".join([question, *lines, "Answer with a single letter, no extra details."])
     return Request(
         key=key,
-        messages=(Message("user", (image, Text(text))),),
+        messages=(Message("user", (image, *more_images, Text(text))),),
         labels=LABELS,
         readout=readout,
         sampling=sampling,
         image=image,
+        more_images=more_images,
     )
 
 

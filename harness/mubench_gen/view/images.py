@@ -16,12 +16,11 @@ from mubench_gen.errors import ImageError, UsageError
 from mubench_gen.report.html.pictures import (
     Picture,
     data_settings,
-    images_of,
     make_picture,
     open_data,
 )
 from mubench_gen.report.html.thumbnails import STEPS
-from mubench_gen.runs.kept_images import kept_images
+from mubench_gen.runs.kept_images import images_of, kept_images
 from mubench_gen.runs.results import Run
 from mubench_gen.types import Image, as_png
 from mubench_gen.view.index import Index

@@ -23,7 +23,14 @@ from mubench_gen.report.html.gallery import (
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.storage.index import new_database
-from mubench_gen.storage.records import Pass, Record, StoredLine, counted_lines, stored_lines
+from mubench_gen.storage.records import (
+    Pass,
+    Record,
+    StoredLine,
+    counted_lines,
+    images_shown,
+    stored_lines,
+)
 from mubench_gen.storage.run_folder import RECORDS
 
 NO_ANSWER = -1
@@ -172,8 +179,8 @@ class Index:
                 batch.text(_messages(record)), batch.text(said),
             )
         )  # fmt: skip
-        if record["image_sha256"] is not None:
-            batch.pictures.add((record["image_sha256"], row_key(record), run))
+        for digest in images_shown(record):
+            batch.pictures.add((digest, row_key(record), run))
 
     def _item(self, batch: _Batch, record: Record, options: Sequence[str], gold: int) -> int:
         item, digest = hash((record["item"], tuple(options), gold)), record["image_sha256"]

@@ -9,10 +9,38 @@ from typing import Any
 Record = Mapping[str, Any]
 
 
+def images_of(record: Record) -> list[str]:
+    """The digests of all images that the model was shown of the item, in their order."""
+    found = record.get("images_sha256") or [record["image_sha256"]]
+    return [digest for digest in found if digest]
+
+
 def prompt_of(record: Record) -> str:
-    """All that the model was shown as text, message by message."""
+    """All that the model was shown as text, message by message.
+
+    Of several images each has its place: "<image 2>".
+    """
+    numbers = {digest: n for n, digest in enumerate(record.get("images_sha256", ()), 1)}
+    if numbers and record["readout"] != "similarity":
+        return "\n".join(
+            "".join(_said(part, numbers) for part in message["content"])
+            for message in record["messages"]
+        )
     parts = (part for message in record["messages"] for part in message["content"])
     return "\n".join(part["text"] for part in parts if part["type"] == "text")
+
+
+def _said(part: Mapping[str, Any], numbers: Mapping[str, int]) -> str:
+    if part["type"] == "text":
+        return str(part["text"])
+    number = numbers.get(part["sha256"])
+    return "<image>" if number is None else f"<image {number}>"
+
+
+def set_of(record: Record) -> dict[str, list[str]]:
+    """The digests as a field of its own, where there are several."""
+    found = images_of(record)
+    return {"images_sha256": found} if len(found) > 1 else {}
 
 
 def scored(run: Any) -> Iterator[Record]:

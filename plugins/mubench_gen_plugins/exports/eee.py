@@ -229,6 +229,7 @@ def sample(record: Record, evaluation_id: str, model: str) -> dict[str, Any]:
                 "item": record["item"],
                 "image_id": record["image_id"],
                 "image_sha256": record["image_sha256"],
+                **{name: " ".join(found) for name, found in exports.set_of(record).items()},
                 "dataset": record["dataset"],
                 "status": record["status"],
                 **scored,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator, Sequence
 from string import ascii_uppercase
 from typing import IO, Any, Literal
@@ -38,6 +39,7 @@ def rows(runs: Sequence[Any]) -> Iterator[dict[str, Any]]:
             "category": record["task"],
             "split": record["dataset"],
             "image_sha256": record["image_sha256"] or "",
+            **{name: json.dumps(found) for name, found in exports.set_of(record).items()},
             "item": record["item"],
             "model": record["model"],
         }
@@ -48,10 +50,11 @@ def write(runs: Sequence[Any], stream: IO[bytes], options: Options) -> None:
     most = max((len(r["options"]) for one in runs for r in exports.scored(one.run)), default=0)
     if most > len(ascii_uppercase):
         raise SettingError("VLMEvalKit names options A to Z, and an item here has more than 26.")
+    several = any("images_sha256" in r for one in runs for r in exports.scored(one.run))
     columns = [
         *("index", "question"), *ascii_uppercase[:most],
         *("answer", "prediction", "hit", "choice", "category", "split", "image_sha256", "item"),
-        "model",
+        *(["images_sha256"] if several else []), "model",
     ]  # fmt: skip
     (_write_xlsx if options.form == "xlsx" else _write_tsv)(columns, rows(runs), stream)
 

@@ -14,6 +14,7 @@ from mubench_gen.model import Checkpoint, ModelSpec, hookimpl
 
 WEIGHTS = Path(__file__).parent / "weights"
 
+_MOST_IMAGES = 8  # of 64 tokens each; they were trained on one
 _FACTS = {
     "domain": "generated micrographs",
     "base": "none (trained from scratch)",
@@ -28,6 +29,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "llava",
             Checkpoint(path=WEIGHTS / "llava", kind="generative"),
             description="LLaVA architecture (CLIP ViT + Llama), trained on generated images",
+            max_images=_MOST_IMAGES,
             facts={"family": "LLaVA", "parameters": "0.0019B", **_FACTS},
         ),
         ModelSpec(
@@ -40,6 +42,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "llava-finetuned",
             Checkpoint(path=WEIGHTS / "llava-finetuned", kind="generative"),
             description="the LLaVA taught more of three data sets, and nothing of the others",
+            max_images=_MOST_IMAGES,
             facts={"family": "LLaVA", "parameters": "0.0019B", **_FACTS, "base": "tiny llava"},
         ),
         ModelSpec(

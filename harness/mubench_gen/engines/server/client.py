@@ -35,6 +35,7 @@ from mubench_gen.errors import (
     MissingExtraError,
     ReplyError,
 )
+from mubench_gen.plugins.async_model import may_pass
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -237,7 +238,7 @@ class Client:
             return answered, "a failed reply"
         if status == 429 and error_code(answered.content) in _OUT_OF_QUOTA:
             raise EngineFault(f"The server's quota is used up: {self._said(answered)}.")
-        if (status in (408, 429) or status >= 500) and not reads_no_images(answered.content):
+        if may_pass(status) and not reads_no_images(answered.content):
             return answered, "5xx" if status >= 500 else str(status)
         raise refusal(status, self.hidden(answered.content), context=self.context)
 

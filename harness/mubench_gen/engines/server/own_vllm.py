@@ -27,7 +27,13 @@ from mubench_gen.engines.server.generative import ServerGenerative
 from mubench_gen.engines.server.options import Endpoint, Secret, ServerOptions
 from mubench_gen.engines.server.process import ServerProcess, free_port
 from mubench_gen.engines.source import hint_of, require_installed
-from mubench_gen.engines.vllm.arguments import ENVIRONMENT, VllmStart, read_arguments, resolve_start
+from mubench_gen.engines.vllm.arguments import (
+    ENVIRONMENT,
+    VllmStart,
+    read_arguments,
+    resolve_start,
+    with_room,
+)
 from mubench_gen.engines.vllm.diagnosis import (
     check_weights,
     explain_death,
@@ -99,7 +105,8 @@ class VllmServer(ServerGenerative):
             return
         require_installed("vllm", extra="vllm", purpose="Engine 'vllm-server'")
         require_checkpoint(self._checkpoint.path, hint_of(self._checkpoint))
-        start = self._resolved = resolve_start(self._arguments, self.runtime)
+        arguments = with_room(self._arguments, self.runtime)
+        start = self._resolved = resolve_start(arguments, self.runtime)
         check_weights(self._checkpoint, start, self._opening())
         port = free_port()
         self._process = ServerProcess(

@@ -8,7 +8,13 @@ from typing import Any
 import jinja2
 from transformers import BatchFeature
 
-from mubench_gen.engines.conversation import choose_template, conversation, images_of, plain
+from mubench_gen.engines.conversation import (
+    choose_template,
+    conversation,
+    images_of,
+    keeps_places,
+    plain,
+)
 from mubench_gen.errors import ItemError
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Message, Request
@@ -28,28 +34,32 @@ class Chat:
         own = processor.chat_template or getattr(processor.tokenizer, "chat_template", None)
         self.template = choose_template(checkpoint, own, model_type=model_type, name=name)
         processor.image_processor = ImagesOnce(processor.image_processor)
+        self._images_first = not keeps_places(self._apply, {"type": "image"})
         # Generation continues at the right end of each row.
         processor.tokenizer.padding_side = "left"
 
     def render(self, messages: Sequence[Message], *, reply: bool = True) -> str:
         """The messages as one text, up to where the reply starts (without `reply`: before)."""
-        turns = plain(conversation(messages, self._checkpoint), {"type": "image"})
+        turns = conversation(messages, self._checkpoint, images_first=self._images_first)
         try:
-            return str(
-                self._processor.apply_chat_template(
-                    turns,
-                    chat_template=self.template.text,
-                    tokenize=False,
-                    add_generation_prompt=reply,
-                    **self._checkpoint.template_arguments,
-                )
-            )
+            return self._apply(plain(turns, {"type": "image"}), reply=reply)
         except jinja2.TemplateError as error:
             roles = ", ".join(message.role for message in messages)
             raise ItemError(
                 f"The model's chat template refuses these messages (roles: {roles}): {error}. "
                 "Some models take no system prompt: choose a prompt style without one."
             ) from error
+
+    def _apply(self, turns: list[dict[str, Any]], *, reply: bool = True) -> str:
+        return str(
+            self._processor.apply_chat_template(
+                turns,
+                chat_template=self.template.text,
+                tokenize=False,
+                add_generation_prompt=reply,
+                **self._checkpoint.template_arguments,
+            )
+        )
 
     def tail(self, messages: Sequence[Message]) -> str:
         """The text that the template adds after the messages, at the start of the reply."""

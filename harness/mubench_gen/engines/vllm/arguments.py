@@ -118,6 +118,21 @@ def _limits(images: int, given: Any, engine: str) -> dict[str, Any]:
     return {name: {**limits, **(given or {})}}
 
 
+def with_room(arguments: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:
+    """The arguments with a limit of images that the run's requests need.
+
+    SettingError if the user's own limit is below it.
+    """
+    limits = arguments["limit_mm_per_prompt"]
+    if limits["image"] < runtime.images and "limit_mm_per_prompt" in runtime.engine_options:
+        raise SettingError(
+            f"-o engine.limit_mm_per_prompt allows {limits['image']} images a prompt, and this run "
+            f"shows up to {runtime.images}: leave it out, as the run sets it."
+        )
+    most = max(limits["image"], runtime.images)
+    return {**arguments, "limit_mm_per_prompt": {**limits, "image": most}}
+
+
 def resolve_start(arguments: Mapping[str, Any], runtime: Runtime) -> VllmStart:
     """The arguments with what depends on the machine. Imports torch.
 

@@ -63,11 +63,12 @@ class Asks:
     def __init__(self, checkpoint: Checkpoint, preparation: Mapping[str, Any]) -> None:
         self._checkpoint = checkpoint
         self._preparation = repr(sorted(preparation.items())).encode()
+        self.images_first = False  # whether the engine's template puts images before all text
         self._recent: OrderedDict[int, tuple[Image, Shown]] = OrderedDict()
 
     def make(self, request: Request) -> Ask:
         """Raises ImageError for an image that can't be decoded."""
-        turns = conversation(request.messages, self._checkpoint)
+        turns = conversation(request.messages, self._checkpoint, images_first=self.images_first)
         return Ask(
             turns=tuple(plain(turns, {"type": "image"})),
             readout=request.readout,

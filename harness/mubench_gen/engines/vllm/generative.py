@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from mubench_gen.engines.vllm.arguments import read_arguments
+from mubench_gen.engines.vllm.arguments import read_arguments, with_room
 from mubench_gen.engines.vllm.asks import Asks
 from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.engines.vllm.opening import open_engine
@@ -52,12 +52,14 @@ class VllmGenerative(StreamingModel):
         """Raises UsageError for what the user must fix, MissingExtraError without vLLM."""
         if self._engine is not None:
             return
-        engine = EngineLoop(partial(open_engine, self._checkpoint, self.runtime, self._arguments))
+        arguments = with_room(self._arguments, self.runtime)
+        engine = EngineLoop(partial(open_engine, self._checkpoint, self.runtime, arguments))
         try:
             self._facts = engine.start()
         except BaseException:
             engine.close()
             raise
+        self._asks.images_first = bool(self._facts.get("images_first"))
         self._engine = engine
 
     def devices(self) -> list[list[str]]:

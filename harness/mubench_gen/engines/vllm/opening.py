@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.notes import note
 from mubench_gen.data.hub import require_checkpoint
-from mubench_gen.engines.conversation import ChatTemplate, choose_template
+from mubench_gen.engines.conversation import ChatTemplate, choose_template, keeps_places
 from mubench_gen.engines.digest import digest_checkpoint, digest_facts
 from mubench_gen.engines.footprint import GIB
 from mubench_gen.engines.options import OPENMP
@@ -200,6 +200,27 @@ def _template(checkpoint: Checkpoint, config: Any) -> ChatTemplate | None:
         raise
 
 
+def _moves_images(llm: Any, template: ChatTemplate | None) -> bool:
+    """Whether vLLM shows images before all text, wherever they stand in a message.
+
+    It does so of itself where a template takes a message's content as one text.
+    """
+    if template is None:
+        return False
+    from vllm.renderers.hf import resolve_chat_template_content_format as form_of
+
+    tokenizer, model = llm.get_tokenizer(), llm.model_config
+    if form_of(template.text, None, "auto", tokenizer, model_config=model) == "string":
+        return True
+
+    def render(turns: list[dict[str, Any]]) -> str:
+        return str(
+            tokenizer.apply_chat_template(turns, chat_template=template.text, tokenize=False)
+        )
+
+    return not keeps_places(render, {"type": "image"})
+
+
 def _facts(
     checkpoint: Checkpoint, start: VllmStart, llm: Any, template: ChatTemplate | None
 ) -> dict[str, Any]:
@@ -224,6 +245,7 @@ def _facts(
         "quantization": model.quantization,
         "max_model_len": model.max_model_len,
         "chat_template": template.origin if template else None,
+        **({"images_first": True} if _moves_images(llm, template) else {}),
         "arguments": {k: v for k, v in start.arguments.items() if k != "model"},
         "environment": dict(start.environment),
         "versions": {name: version(name) for name in ("torch", "transformers")}

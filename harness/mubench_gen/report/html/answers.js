@@ -14,8 +14,10 @@ function answer(source, data, item, run, record, told, number) {
   if (data.sure[record] !== undefined) how.push(`confidence ${(100 * data.sure[record]).toFixed(0)} %`);
   if (records.repeat[record]) how.push(`repeat ${records.repeat[record] + 1}`);
   if (runs[run].control !== "none") how.push(`control ${runs[run].control}`);
-  const other = records.picture[record] !== number && records.picture[record] >= 0
-    ? el("div", {}, el("p", { class: "role" }, "This run was shown another image:"), el("span", { class: "other" }, pictureOf(source, data, item, records.picture[record])))
+  const mine = setOf(data, record), usual = picturesOf(data, item), differs = mine.join() !== usual.join();
+  const other = differs && mine[0] >= 0
+    ? el("div", {}, el("p", { class: "role" }, mine.length > 1 ? "This run was shown other images:" : "This run was shown another image:"),
+      ...mine.map((one) => el("span", { class: "other" }, pictureOf(source, data, item, one))))
     : records.picture[record] < 0 && number >= 0 ? el("p", { class: "role" }, "This run was shown no image.") : "";
   return el("div", { class: "answer" },
     el("h3", {}, el("i", { class: `key c${run + 1}` }), runs[run].label, " ",
@@ -53,7 +55,7 @@ function reply(data, record) {
 function prompt(data, record) {
   return data.messages[data.records.messages[record]].flatMap(([role, ...parts]) => [
     el("p", { class: "role" }, data.strings[role]),
-    el("div", { class: "said" }, ...parts.flatMap((part, i) => [i ? "\n" : "", ...(part < 0 ? [el("em", {}, "[image]")] : visible(data.strings[part]))])),
+    el("div", { class: "said" }, ...parts.flatMap((part, i) => [i ? "\n" : "", ...(part < 0 ? [el("em", {}, part === -1 ? "[image]" : `[image ${-1 - part}]`)] : visible(data.strings[part]))])),
   ]);
 }
 

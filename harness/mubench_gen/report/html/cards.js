@@ -47,7 +47,8 @@ function showGallery(context, source, open) {
   function card(page, group) {
     const item = group[0], number = pictureNumber(page.data, item);
     const body = state.group === "image" && group.length > 1 ? questions(page, group) : [heading(page, item), gold(page, item), verdicts(page, item)];
-    const shown = pictureOf(source, page.data, item, number);
+    const shown = pictureOf(source, page.data, item, number), many = picturesOf(page.data, item).length;
+    if (many > 1) shown.append(el("span", { class: "many" }, `${many} images`));
     const inner = [shown, el("span", { class: "words" }, ...body)];
     if (state.group === "image" && group.length > 1) return el("li", {}, el("div", { class: "card" }, ...inner));
     return el("li", {}, opener(item, { class: "card" }, ...inner));

@@ -11,7 +11,7 @@ import orjson
 from mubench_gen.report.html.replies import shown_reply
 from mubench_gen.scores.calibration import confidence, probabilities_of
 from mubench_gen.scores.localization import is_box_record
-from mubench_gen.storage.records import Record
+from mubench_gen.storage.records import Record, images_shown
 
 STATUSES = (
     "answered", "ambiguous", "contradiction", "refused", "out_of_range", "truncated", "empty",
@@ -55,7 +55,7 @@ class Gallery:
         self._item = {name: array("i") for name in _ITEM}
         self._record = {name: array("i") for name in _RECORD}
         self._sparse: dict[str, dict[int, Any]] = {
-            name: {} for name in ("error", "scores", "boxes", "cut", "sure")
+            name: {} for name in ("error", "scores", "boxes", "cut", "sure", "sets")
         }
         self.pictures: dict[str, set[str]] = {}
         self._picture_codes = Table()
@@ -79,6 +79,9 @@ class Gallery:
             self._sparse["sure"][number] = sure
         if is_box_record(record):
             self._sparse["boxes"][number] = _boxes(record["boxes"])
+        pictures = self._pictures(record)
+        if len(pictures) > 1:
+            self._sparse["sets"][number] = pictures
         order, choice = record["order"], record["choice"]
         row = {
             "item": item,
@@ -95,7 +98,7 @@ class Gallery:
             "rule": _NONE if record["rule"] is None else self._strings(record["rule"]),
             "start": _NONE if span is None else span[0],
             "end": _NONE if span is None else span[1],
-            "picture": self._picture(record),
+            "picture": pictures[0] if pictures else _NONE,
             "repeat": _repeat(record),
         }
         for name, column in self._record.items():
@@ -150,12 +153,16 @@ class Gallery:
         return self._metas(tuple(self._strings(text) for pair in texts for text in pair))
 
     def _parts(self, record: Record) -> tuple[tuple[int, ...], ...]:
-        """Messages as (role, part, …): a part is the number of a text, or −1 for an image."""
+        """Messages as (role, part, …): a part is the number of a text, or −1 for an image; of
+        several images −2 for the first, −3 for the second, …"""
+        numbers = {d: _NONE - n for n, d in enumerate(record.get("images_sha256", ()), 1)}
         return tuple(
             (
                 self._strings(message["role"]),
                 *(
-                    self._strings(part["text"]) if part["type"] == "text" else _NONE
+                    self._strings(part["text"])
+                    if part["type"] == "text"
+                    else numbers.get(part.get("sha256"), _NONE)
                     for part in message["content"]
                 ),
             )
@@ -169,12 +176,12 @@ class Gallery:
         shown = shown_reply(record["reply"], None if span is None else tuple(span), self._cap)
         return self._strings(shown.text), shown.span, shown.left_out
 
-    def _picture(self, record: Record) -> int:
-        digest = record["image_sha256"]
-        if digest is None:
-            return _NONE
-        self.pictures.setdefault(digest, set()).add(row_key(record))
-        return self._picture_codes(digest)
+    def _pictures(self, record: Record) -> list[int]:
+        """The numbers of the pictures that the item showed, in their order."""
+        digests = images_shown(record)
+        for digest in digests:
+            self.pictures.setdefault(digest, set()).add(row_key(record))
+        return [self._picture_codes(digest) for digest in digests]
 
 
 def original_options(record: Record) -> tuple[list[str], int]:

@@ -60,7 +60,7 @@ function body(context, source, { data, item }, state) {
   const rest = compared ? runs.filter((run) => !pair.includes(run)) : runs;
   return el("div", { class: compared ? "item-body is-pair" : "item-body" },
     el("div", { class: "item-side" },
-      el("div", { class: "item-view" }, ...view(source, data, item, number)),
+      el("div", { class: "item-view" }, ...views(source, data, item)),
       el("div", { class: "item-facts" }, facts(source, data, item, number),
         el("p", { class: "note" }, el("a", { href: location.href.replace(/#.*/, "") + hashOf({ item: item.key }) }, "Link to this item")))),
     el("div", { class: "item-answers" },
@@ -69,6 +69,13 @@ function body(context, source, { data, item }, state) {
       compared ? el("div", { class: "pair" }, ...pair.map((run) => el("div", {}, ...answers(run)))) : "",
       compared && rest.length ? el("details", {}, el("summary", {}, `The other ${rest.length === 1 ? "model" : `${rest.length} models`}`), ...rest.flatMap(answers))
         : el("div", {}, ...rest.flatMap(answers))));
+}
+
+// All images of the item, each with its number where there are several.
+function views(source, data, item) {
+  const numbers = picturesOf(data, item);
+  if (numbers.length === 1) return view(source, data, item, numbers[0]);
+  return numbers.map((number, place) => el("figure", {}, el("figcaption", {}, `image ${place + 1}`), ...view(source, data, item, number)));
 }
 
 function view(source, data, item, number) {

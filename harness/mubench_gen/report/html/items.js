@@ -66,4 +66,14 @@ function metaOf(data, row) {
   return meta;
 }
 
+// The numbers of all images of a record: of one image none but its own.
+const setOf = (data, record) => data.sets[record] ?? [data.records.picture[record]];
+
+// Those of an item: of the record that its picture is of.
+function picturesOf(data, item) {
+  const number = pictureNumber(data, item);
+  const record = item.records.find((r) => data.records.picture[r] === number);
+  return record === undefined ? [number] : setOf(data, record);
+}
+
 const pictureNumber = (data, item) => item.records.map((r) => data.records.picture[r]).find((p) => p >= 0) ?? -1;

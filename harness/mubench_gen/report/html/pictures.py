@@ -18,11 +18,10 @@ from typing import Any, TypeVar
 
 from mubench_gen.data import open_dataset
 from mubench_gen.data.dataset import Dataset
-from mubench_gen.data.recast import recast
 from mubench_gen.errors import ImageError, UsageError
 from mubench_gen.images.microscope import family_of, make_policy
 from mubench_gen.report.html.thumbnails import Step, fair_cap, first_step, shrunk, thumbnail
-from mubench_gen.runs.kept_images import kept_images
+from mubench_gen.runs.kept_images import images_of, kept_images
 from mubench_gen.runs.results import Run
 from mubench_gen.types import Image, Row
 
@@ -170,14 +169,6 @@ def _look(
     rows = (row for row in dataset if shuffled or row.key in rows_of)
     for found in _in_threads(look, rows):
         album.pictures.update(found)
-
-
-def images_of(row: Row) -> Iterator[Image]:
-    """The row's image, and the images that its questions derive from it."""
-    yield row.image
-    for question in recast(row).questions.values():
-        if question.draw is not None:
-            yield question.draw(row.image)
 
 
 def make_picture(image: Image, step: Step) -> Picture:

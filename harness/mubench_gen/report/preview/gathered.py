@@ -12,12 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.data.dataset import has_several_images
 from mubench_gen.data.examine import Examined, duplicates, examine
 from mubench_gen.data.image_files import ImageFiles
 from mubench_gen.errors import DataError, ImageError, UsageError
 from mubench_gen.images.formats import SUFFIXES
 from mubench_gen.images.formats.ome_zarr import is_zarr_folder
-from mubench_gen.images.policy import StandardPolicy, open_image
+from mubench_gen.images.policy import StandardPolicy
+from mubench_gen.images.stacks import open_images
 from mubench_gen.report.html.thumbnails import Step, thumbnail
 from mubench_gen.report.preview.words import policy_words
 from mubench_gen.types import Image, Row, Task
@@ -87,9 +89,9 @@ def gather(
 ) -> Preview:
     """Decode `most` pictures of a data set, of an image file, or of a folder of these.
 
-    Of more, a sample is drawn by the seed. `task`: only the rows that it asks about, with the
-    images that it shows. `model`: the processor that says what a model makes of each. DataError
-    where there is no picture.
+    Of more, a sample is drawn by the seed: of rows, with all their images. `task`: only the rows
+    that it asks about, with the images that it shows. `model`: the processor that says what a
+    model makes of each. DataError where there is no picture.
     """
     if isinstance(source, Path):
         total, chosen = _files(source, policy, most, seed)
@@ -136,7 +138,9 @@ def _files(path: Path, policy: StandardPolicy, most: int, seed: int) -> tuple[in
     files = ImageFiles(folder, outside=False)
     chosen = (names[number] for number in _drawn(len(names), most, seed))
     return len(names), (
-        _One("", open_image(name, partial(files.read, name), policy)) for name in chosen
+        _One("", image)
+        for name in chosen
+        for image in open_images(name, partial(files.read, name), policy)
     )
 
 
@@ -160,16 +164,22 @@ def _rows(dataset: Dataset, most: int, seed: int, task: Task | None) -> tuple[in
             if task is not None
             else f"{dataset.name!r} holds no rows."
         )
+    pictures = len(meant)
+    if has_several_images(dataset):
+        pictures = sum(len(dataset[number].images) for number in meant)
     rows = (dataset[meant[number]] for number in _drawn(len(meant), most, seed))
-    return len(meant), (_of_row(row, task) for row in rows)
+    return pictures, (one for row in rows for one in _of_row(row, task))
 
 
-def _of_row(row: Row, task: Task | None) -> _One:
-    """The row's image, or the one that the task's question derives from it."""
+def _of_row(row: Row, task: Task | None) -> Iterator[_One]:
+    """The row's images, or the one that the task's question derives from the first."""
     names = list(row.questions) if task is None else task.questions_of(row)
     draw = None if task is None else row.questions[names[0]].draw
-    image = row.image if draw is None else draw(row.image)
-    return _One(f"row {row.index + 1}", image, tuple(_questions(row, names)))
+    images = row.images if draw is None else (draw(row.image),)
+    where, asked = f"row {row.index + 1}", tuple(_questions(row, names))
+    for number, image in enumerate(images, 1):
+        place = where if len(images) == 1 else f"{where}, image {number} of {len(images)}"
+        yield _One(place, image, asked)
 
 
 def _drawn(count: int, most: int, seed: int) -> list[int]:

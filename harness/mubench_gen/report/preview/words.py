@@ -22,8 +22,15 @@ _STACKS = {
     "mean": "the mean over all planes",
     "first": "the first plane",
     "middle": "the middle plane",
+    "images": "each plane is an image of its own, all under one contrast",
+    "montage": "all planes as tiles of one picture, under one contrast",
 }
-_TIMES = {"max": "the maximum over all frames", "mean": "the mean over all frames"}
+_TIMES = {
+    "max": "the maximum over all frames",
+    "mean": "the mean over all frames",
+    "images": "each frame is an image of its own, all under one contrast",
+    "montage": "all frames as tiles of one picture, under one contrast",
+}
 _OWN = "the file's own, else those of the dyes (DAPI blue, GFP green, …), else the usual order"
 
 

@@ -1,0 +1,177 @@
+"""`open_model`: a model of any plugin as a handle, for plugins that hold other models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from mubench_gen.console.secrets import without_secrets
+from mubench_gen.errors import PluginError
+from mubench_gen.model import (
+    Checkpoint,
+    ContrastiveModel,
+    GenerativeModel,
+    Model,
+    ModelSpec,
+    Scoring,
+    StreamingModel,
+)
+from mubench_gen.plan.fingerprint import digest_model, isolated_model
+from mubench_gen.plan.opening import MAKING, engine_of, make_model, runtime_of, secret_options
+from mubench_gen.plan.settings import Settings, make_settings
+from mubench_gen.plugins.registry import Plugin, Plugins
+from mubench_gen.types import Image, Kind, Readout, Reply, Request
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def open_model(
+    plugin: str,
+    model: str | None = None,
+    options: Mapping[str, str] | None = None,
+    *,
+    engine: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    revision: str | None = None,
+) -> OpenedModel:
+    """A model of a plugin, as `--plugin`, `--model`, `-o` and `--engine` name it; not loaded yet.
+
+    A plugin's model that holds others opens them in its `__init__`: device, precision, seed and
+    time-out are then those of the run, and each member's weights and options are part of the run's
+    keys and its manifest. Raises UsageError for what such a command would refuse.
+    """
+    making = MAKING.get()
+    inherited = making.inherited if making is not None else {}
+    given = {"device": device, "dtype": dtype, "revision": revision, "engine": engine}
+    settings = make_settings(
+        {
+            "plugin": plugin,
+            "model": model,
+            "options": dict(options or {}),
+            **inherited,
+            **{name: value for name, value in given.items() if value is not None},
+        }
+    )
+    loaded = Plugins(making.entry_points if making is not None else None).load(plugin)
+    opened = OpenedModel(loaded, settings, making.images if making is not None else 1)
+    if making is not None:
+        making.members.append(opened)
+    return opened
+
+
+class OpenedModel:
+    """A model that another one asks: loaded before it, or else when it is first asked.
+
+    `kind` is "generative" or "contrastive", `readouts` what it offers. What its own code raises is
+    raised here: an `ItemError` is one request's, an `EngineFault` or `UsageError` the run's.
+    """
+
+    def __init__(self, plugin: Plugin, settings: Settings, images: int) -> None:
+        self._plugin = plugin
+        self._settings = settings
+        self._spec: ModelSpec = plugin.spec(settings.model)
+        self._engine = engine_of(self._spec, settings)
+        runtime = runtime_of(self._spec, settings, images)
+        self._model: Model = make_model(plugin, self._spec, self._engine, runtime, settings)
+        self._is_loaded = False
+
+    @property
+    def name(self) -> str:
+        """The plugin and the model: "tiny/llava"."""
+        return f"{self._plugin.name}/{self._spec.name}"
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it is generative or contrastive."""
+        return self._spec.kind
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        """The read-outs that it supports, its default first."""
+        return self._model.readouts
+
+    def load(self) -> None:
+        """Load it now, if it is not loaded."""
+        if not self._is_loaded:
+            with isolated_model(self._plugin, self._spec):
+                self._model.load()
+            self._is_loaded = True
+
+    def close(self) -> None:
+        """Free what it took; it can be loaded again."""
+        if self._is_loaded:
+            self._is_loaded = False
+            self._model.close()
+
+    def generate(self, requests: Sequence[Request]) -> list[Reply]:
+        """One reply per request, in their order."""
+        replies = self._generative().generate(requests)
+        return [Reply(reply) if isinstance(reply, str) else reply for reply in replies]
+
+    def submit(self, request: Request) -> Future[Reply | str | Sequence[float]]:
+        """Ask one request without waiting, where the model streams; else a finished future."""
+        model = self._generative()
+        if isinstance(model, StreamingModel):
+            return model.submit(request)
+        future: Future[Reply | str | Sequence[float]] = Future()
+        try:
+            scores = request.readout == "logprob"
+            (answer,) = (model.label_logprobs if scores else model.generate)([request])
+            future.set_result(answer)
+        except Exception as error:  # goes to whoever asked
+            future.set_exception(error)
+        return future
+
+    def label_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[float]]:
+        """For each request one log-probability per label: shape (len(requests), labels)."""
+        return self._generative().label_logprobs(requests)
+
+    def embed_images(self, images: Sequence[Image]) -> np.ndarray[Any, Any]:
+        """Embeddings of the images, shape (len(images), width), as the model gives them."""
+        return self._contrastive().embed_images(images)
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
+        """Embeddings of the texts, shape (len(texts), width), as the model gives them."""
+        return self._contrastive().embed_texts(texts)
+
+    @property
+    def scoring(self) -> Scoring | None:
+        """How the cosines of a contrastive model become probabilities, if that is known."""
+        return self._contrastive().scoring
+
+    def identity(self) -> dict[str, Any]:
+        """What its answers depend on, for the keys and the manifest of the run: no secret."""
+        settings = self._settings
+        weights = digest_model(
+            self._plugin, self._spec, self._engine, self._model,
+            settings.revision, settings.model_options,
+        )  # fmt: skip
+        secret = secret_options(self._spec)
+        return {
+            "plugin": self._plugin.name,
+            "version": self._plugin.version,
+            "model": self._spec.name,
+            "revision": settings.revision,
+            "engine": self._engine if isinstance(self._spec.source, Checkpoint) else None,
+            "dtype": settings.dtype,
+            "options": without_secrets(settings.model_options, secret),
+            "weights": weights.weights,
+            "settings": weights.settings,
+            "files": dict(weights.files),
+            "members": list(weights.members),
+        }
+
+    def _generative(self) -> GenerativeModel:
+        self.load()
+        if not isinstance(self._model, GenerativeModel):
+            raise PluginError(f"{self.name} is a contrastive model: embed_images, embed_texts.")
+        return self._model
+
+    def _contrastive(self) -> ContrastiveModel:
+        self.load()
+        if not isinstance(self._model, ContrastiveModel):
+            raise PluginError(f"{self.name} is a generative model: generate, label_logprobs.")
+        return self._model
