@@ -90,7 +90,7 @@ DATA = {
     "no such path": ("nowhere", "no data set 'nowhere'"),
     "a misspelt name": ("demoo", "Did you mean 'demo'"),
     "a folder without data": ("empty", "'empty'"),
-    "a file of another kind": ("a.csv", "'a.csv'"),
+    "a file of another kind": ("a.csv", "a.csv: no column is known as question or options"),
     "no rows": ("none.jsonl", "holds no rows"),
     "blank lines alone": ("blank.jsonl", "holds no rows"),
     "no text": ("binary.jsonl", "row 1"),

@@ -27,7 +27,7 @@ COMMANDS = [
 ]  # fmt: skip
 SUBCOMMANDS = [
     "prompts show", "plugins show", "data info", "data prepare", "runs verify", "runs rerun",
-    "runs pack", "runs export", "runs import",
+    "runs pack", "runs board", "runs export", "runs import",
 ]  # fmt: skip
 SLOW = ("-o", "delay=0.01", "--batch-size", "4")
 COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|9[0-7]|38)[0-9;]*m")

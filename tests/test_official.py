@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
 
 from mubench_gen import paper_compat, parse_answer
-from mubench_gen.compare.official import basic_bootstrap, cause_of, compare_scorers
+from mubench_gen.compare.protocols import Causes, basic_bootstrap, difference, part_scores
+from mubench_gen.scores.protocols.files import load_protocol
+from mubench_gen.scores.protocols.rules import read
+from mubench_gen.scores.protocols.tally import tally
 
 from .conftest import Here
 from .spine import plain_record
 
+PAPER, OURS = load_protocol("paper-compat"), load_protocol("ours")
 OPTIONS = ["eosinophil", "basophil", "vitamin A deposit", "none of the above"]
 # (reply, index of the gold option, right by the official rule)
 REPLIES = [
@@ -84,15 +91,15 @@ def test_a_gold_index_that_is_no_option_is_refused() -> None:
 def test_each_reply_on_which_the_scorers_part_has_its_cause(
     reply: str, gold: int, cause: str | None
 ) -> None:
-    found = cause_of(reply, OPTIONS, gold, parse_answer(reply, OPTIONS), "ABCD")
-    assert (found.name if found is not None else None) == cause
+    made = record(0, reply, options=OPTIONS, gold=gold)
+    readings = [read(protocol.file.parser, made) for protocol in (PAPER, OURS)]
+    assert Causes(PAPER.file.parser, OURS.file.parser)(made, readings) == (cause or "")
 
 
 def test_labels_of_another_style_are_a_cause_of_their_own() -> None:
-    answer = parse_answer("2", OPTIONS, "1234")
-    found = cause_of("2", OPTIONS, 1, answer, "1234")
-    assert found is not None
-    assert (found.name, found.effect) == ("other_labels", "false miss")
+    compared = compare_scorers([record(0, "2", options=OPTIONS, gold=1, labels=list("1234"))])
+    (cause,) = compared.causes
+    assert (cause.name, cause.effect) == ("other_labels", "false miss")
 
 
 def test_the_interval_is_scipys_basic_bootstrap() -> None:
@@ -133,34 +140,58 @@ def record(number: int, reply: str | None, **fields: Any) -> dict[str, Any]:
     return made
 
 
+@dataclass
+class Both:
+    """The paper's reading and ours of the same records."""
+
+    n: int
+    official: float
+    ours: float
+    causes: tuple[Any, ...]
+    datasets: dict[str, Any]
+    n_errors: int
+    scored: int
+
+
+def compare_scorers(records: Iterable[Any]) -> Both:
+    causes = Causes(PAPER.file.parser, OURS.file.parser)
+    found = tally(records, {}, [PAPER, OURS], lambda task: None, causes)
+    made = difference(found, causes, "all", "all")
+    assert made is not None
+    assert made.first.value is not None
+    assert made.second.value is not None
+    return Both(
+        made.in_both, made.first.value, made.second.value, made.steps,
+        part_scores(found, "datasets"), found.n_errors, found.n_scored,
+    )  # fmt: skip
+
+
 def test_the_difference_is_the_sum_of_its_causes() -> None:
     replies = ["A", "(A)", "(A)", "a cat", "B", "As an AI, I cannot.", "A dog", "The answer is A"]
     compared = compare_scorers(record(i, reply) for i, reply in enumerate(replies))
-    assert compared.pooled.n == 8
-    assert compared.pooled.accuracy == 3 / 8  # "A", "As an AI", "A dog"
-    causes = {d.cause.name: d.n for d in compared.differences}
+    assert compared.n == 8
+    assert compared.official == 3 / 8  # "A", "As an AI", "A dog"
+    causes = {step.name: step.n for step in compared.causes}
     assert causes["marks"] == 2
     assert causes["refusal"] == 1
-    ours, official = compared.pooled.ours, compared.pooled.accuracy
-    assert ours is not None
-    total = sum(d.points for d in compared.differences)
-    assert total == pytest.approx(100 * (official - ours))
+    total = sum(step.points for step in compared.causes)
+    assert total == pytest.approx(100 * (compared.official - compared.ours))
 
 
 def test_micro_and_macro_weigh_data_sets_differently() -> None:
     records = [record(i, "A", dataset="large") for i in range(3)]
     records += [record(3, "B", dataset="small")]
     compared = compare_scorers(records)
-    assert compared.pooled.accuracy == 0.75
-    assert compared.macro == 0.5
-    assert compared.macro_ours == 0.5
+    assert compared.official == 0.75
+    assert fmean(one.first for one in compared.datasets.values()) == 0.5
+    assert fmean(one.second for one in compared.datasets.values()) == 0.5
 
 
 def test_scored_options_go_by_the_first_highest_and_errors_are_apart() -> None:
     scored = {"scores": [0.2, 0.2, 0.1, 0.0], "readout": "similarity", "choice": 0}
     failed = {"status": "error", "choice": None, "correct": None}
     compared = compare_scorers([record(0, None, **scored), record(1, None, **failed)])
-    assert (compared.pooled.n, compared.pooled.accuracy) == (1, 1.0)
+    assert (compared.n, compared.official) == (1, 1.0)
     assert (compared.n_errors, compared.scored) == (1, 1)
 
 
@@ -192,5 +223,5 @@ def test_both_scorers_agree_with_a_plain_count_on_random_replies() -> None:
     records = [record(i, "".join(drawn.choices(pieces, k=3))) for i in range(300)]
     compared = compare_scorers(records)
     right = sum(r["reply"].startswith("A") or "A) a cat" in r["reply"] for r in records)
-    assert compared.pooled.accuracy == right / 300
-    assert compared.pooled.ours == sum(r["correct"] for r in records) / 300
+    assert compared.official == right / 300
+    assert compared.ours == sum(r["correct"] for r in records) / 300

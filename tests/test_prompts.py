@@ -127,7 +127,7 @@ def test_every_shipped_prompt_renders_and_shows_every_option(sample: Sample, nam
     if load_prompt(name).settings.kind == "chat":
         assert all(option in text for option in OPTIONS)
         assert text.isprintable() or "\n" in text
-        assert not text.endswith("\n")
+        assert not text.endswith("\n") or name in ("microvqa-owner", "vlmevalkit")  # as theirs
     else:
         assert len(texts(rendered.messages[0])) == len(OPTIONS)
 

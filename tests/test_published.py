@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.compare.published import beside, load_published, reservations
-from mubench_gen.compare.published.comparable import column_reservations
+from mubench_gen.compare.published import beside, column_reservations, load_published
 from mubench_gen.runs.results import Run, load_run
+from mubench_gen.scores.protocols import asked
 
 from .conftest import Here
 
@@ -24,6 +24,10 @@ SOUND: dict[str, Any] = {
 }  # fmt: skip
 
 
+def reservations(manifest: Any, **extent: int) -> list[str]:
+    return asked.reservations(manifest, load_published().protocol, **extent)
+
+
 def changed(part: str, **entries: Any) -> dict[str, Any]:
     return {**SOUND, part: {**SOUND[part], **entries}}
 
@@ -33,6 +37,7 @@ def test_the_table_holds_the_papers_rows() -> None:
     assert len(published.models) == 12
     assert published.models["GPT-4o"]["coarse"] == (62.68, 0.35)
     assert published.models["Random"]["cognition"] == (17.0, 7.0)
+    assert published.merging is not None
     assert published.merging.models["OpenCLIP + PLIP"]["fine_he"] == 50.0
     assert {name: column.n for name, column in published.columns.items()} == {
         "coarse": 79_716,
@@ -75,7 +80,7 @@ def test_the_variant_without_two_data_sets_is_named() -> None:
     (note,) = column_reservations(load_published().columns["fine"], 14_644)
     assert "without eulenberg darkfield and epifluorescence" in note
     (note,) = column_reservations(load_published().columns["fine"], 100)
-    assert note == "N is 100, the paper's 16,130"
+    assert note == "N is 100, the published 16,130"
 
 
 def test_a_run_stands_in_its_columns_by_the_group_of_its_tasks(here: Here, cells: Path) -> None:

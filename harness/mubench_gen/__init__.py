@@ -16,7 +16,7 @@ from mubench_gen._version import __version__
 from mubench_gen.plugins.moved_modules import find_moved_modules
 
 if TYPE_CHECKING:
-    from mubench_gen.compare.official import paper_compat
+    from mubench_gen.compare.protocols import paper_compat
     from mubench_gen.errors import (
         DataError,
         DefinitionError,
@@ -73,7 +73,7 @@ _HOMES = {
         "Checkpoint", "ContrastiveModel", "GenerativeModel", "Model", "ModelSpec", "Options",
         "ReadText", "Runtime", "Scoring", "StreamingModel", "hookimpl",
     ),
-    "compare.official": ("paper_compat",),
+    "compare.protocols": ("paper_compat",),
     "parser": ("parse_answer",),
     "runs.results": ("Run", "frames", "load_run"),
     "runs.studies": ("StoredStudy", "load_study"),

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mubench_gen.data import open_dataset
-from mubench_gen.data.importing import import_folder
+from mubench_gen.data.importing import import_data
 from mubench_gen.data.licenses import allows_commercial_use
 from mubench_gen.errors import DataError
 from mubench_gen.tasks.samples import count, tasks_of
@@ -31,7 +31,7 @@ def photos(tmp_path: Path) -> Path:
 def imported(photos: Path, table: str, suffix: str = "csv", **settings: Any) -> Path:
     (photos / f"table.{suffix}").write_text(table, "utf-8")
     out = photos.parent / "out"
-    import_folder(photos, out, known=load_tasks(), **settings)
+    import_data(photos, out, **settings)
     return out
 
 
@@ -109,8 +109,8 @@ def test_a_caption_template_is_filled_with_each_option(photos: Path) -> None:
         ("x.png,Q,a|b,a,t", "column image: there is no file 'x.png'"),
         ("../photos/../x.png,Q,a|b,a,t", "column image: .* is not in the folder"),
         (",Q,a|b,a,t", "column image: a file's name is needed"),
-        ("a.png,,a|b,a,t", r"column questions\.t\.question: a text is needed"),
-        ("a.png,Q,a,a,t", r"options: two or more are needed"),
+        ("a.png,,a|b,a,t", r"column question: a text is needed"),
+        ("a.png,Q,a,a,t", r"options: two or more options are needed"),
         ("a.png,Q,a|a,a,t", "two options are the same"),
         ("a.png,Q,a||b,a,t", "an option is empty"),
         ("a.png,Q,[1,a,t", "no valid JSON list"),
@@ -143,17 +143,19 @@ def test_all_faulty_rows_are_listed_and_all_pictures_that_cannot_be_shown(photos
 
 
 def test_a_table_without_its_columns_is_told(photos: Path) -> None:
-    with pytest.raises(DataError, match="row 1: the columns options, answer are missing"):
+    with pytest.raises(
+        DataError, match=r"no column is known as options or answer.*--map options=COLUMN,answer="
+    ):
         imported(photos, "image,question\na.png,Q\n")
 
 
 def test_a_folder_without_a_table_or_with_two_is_told(photos: Path) -> None:
     with pytest.raises(DataError, match=r"holds no \.csv"):
-        import_folder(photos, photos.parent / "out", known=())
+        import_data(photos, photos.parent / "out")
     (photos / "one.csv").write_text(HEADER)
     (photos / "two.csv").write_text(HEADER)
     with pytest.raises(DataError, match=r"one\.csv, two\.csv.*--table"):
-        import_folder(photos, photos.parent / "out", known=())
+        import_data(photos, photos.parent / "out")
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ _REFUSED = {
     "options": "name one option: options.KEY of the plugin, engine.KEY of the engine",
     "prompt_set": "name one setting of the prompts: prompt.KEY",
     "image_set": "name one setting of the images: image.KEY",
+    "map": "it says how the data are read, not what is asked of them",
     **dict.fromkeys(("data", "tasks", "licenses", "partial", "allow_outside", "limit"), _ITEMS),
     "seed": f"{_ITEMS}; to ask the same again, give --repeats",
     "shard": "a study cannot be split into shards",

@@ -57,7 +57,9 @@ _OWN = {
         "--readout", "--shots", "--axis", "--budget", "--adjust", "--plan",
     )
 }  # fmt: skip
-_SHARED = [name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", "shard"}]
+_SHARED = [
+    name for name in OPTIONS if name not in {*_AXES, "run_dir", "reuse", "shard", "protocol"}
+]
 
 
 @click.command(

@@ -38,10 +38,9 @@ class Study:
 def prepare(data: Path, out: Path, rows: list[dict[str, Any]], given: dict[str, Any]) -> None:
     """Import the images in their random order, once. SettingError if others are there."""
     from mubench_gen.data.by_class import as_lines
-    from mubench_gen.data.importing import import_folder
+    from mubench_gen.data.importing import import_data
     from mubench_gen.errors import DataError, SettingError
     from mubench_gen.plan.settings import pairs
-    from mubench_gen.tasks.task import load_tasks
 
     table, lines = out / "questions.jsonl", as_lines(rows)
     if (out / "data").exists():
@@ -51,10 +50,9 @@ def prepare(data: Path, out: Path, rows: list[dict[str, Any]], given: dict[str, 
     out.mkdir(parents=True, exist_ok=True)
     table.write_text(lines, "utf-8")
     try:
-        made = import_folder(
+        made = import_data(
             data,
             out / "data",
-            known=load_tasks(),
             table=table,
             name=data.resolve().name,
             image_set=pairs(given.get("image_set", ())),

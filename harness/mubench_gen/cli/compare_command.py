@@ -14,6 +14,7 @@ from mubench_gen.cli.compare_plan import WantedPlan, plan_options, show_assumed,
 from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.inference_options import adjust_option, explained, margin_option
 from mubench_gen.cli.metric_option import metric_option, metrics_of_all
+from mubench_gen.cli.protocol_option import protocol_option
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.numbers import ADJUSTED, Shares, p_value
 from mubench_gen.console.outlet import printable, say
@@ -37,13 +38,14 @@ Examples:
   mubench-gen compare runs/* --group scope             generalists against specialists
   mubench-gen compare runs/a runs/b --cluster slide    the images of a slide are alike
   mubench-gen compare runs/a runs/b --plan --difference 2     images to find 2 points
+  mubench-gen compare runs/a --protocols paper-compat,olmo-eval    one run, why two numbers
 """
 
 
 _SECTIONS = {
     "What is compared": (
         "--all-pairs", "--base-pairs", "--group", "--by", "--metric", "--intersection",
-        "--unfinished",
+        "--unfinished", "--protocol", "--number",
     ),
     "Statistics": ("--margin", "--cluster", "--adjust", "--seed"),
     "Before asking": (
@@ -80,6 +82,12 @@ _FEW = ("--all-pairs", "--group", "--by", "--intersection", "--margin", "--clust
 @click.option(
     "--unfinished", is_flag=True, help="Compare unfinished runs on the items that they have."
 )
+@protocol_option
+@click.option(
+    "--number",
+    metavar="NAME",
+    help="With --protocols: the number that is compared, or FIRST:SECOND. [all that both have]",
+)
 @metric_option
 @cluster_option
 @adjust_option
@@ -95,6 +103,8 @@ def command(
     by: tuple[str, ...],
     intersection: bool,
     unfinished: bool,
+    protocol: tuple[str, ...],
+    number: str | None,
     metric: tuple[str, ...],
     cluster: tuple[str, ...],
     adjust: Adjust,
@@ -121,6 +131,9 @@ def command(
         raise SettingError("--all-pairs and --base-pairs exclude each other: give one of them.")
     wanted = WantedPlan(**planned)
     wanted.check(runs)
+    if protocol or number:
+        _by_protocol(runs, protocol, number, seed=seed, as_json=as_json)
+        return
     if wanted.planning and not runs:
         show_assumed(wanted, as_json=as_json)
         return
@@ -145,6 +158,29 @@ def command(
         print_json(found.as_dict())
     else:
         _show(found, missing)
+
+
+def _by_protocol(
+    runs: Sequence[Path],
+    protocols: Sequence[str],
+    number: str | None,
+    *,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """One run under two protocols."""
+    from mubench_gen.cli.protocol_difference import show
+    from mubench_gen.errors import SettingError
+    from mubench_gen.runs.results import load_run
+
+    if not protocols:
+        raise SettingError("--number is a protocol's: give --protocols FIRST,SECOND too.")
+    if len(runs) != 1:
+        raise SettingError(
+            f"--protocols compares what two protocols say of one run, not of {len(runs)}. For "
+            "several runs by a protocol: mubench-gen score RUN --protocol NAME, for each."
+        )
+    show(load_run(runs[0]), protocols, number=number, seed=seed, as_json=as_json)
 
 
 def _show(found: Comparison, missing: Sequence[str]) -> None:

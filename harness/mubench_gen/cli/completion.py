@@ -67,6 +67,15 @@ def prompts(ctx: click.Context, param: click.Parameter, typed: str) -> list[Comp
     return _items(prompt_names(), typed)
 
 
+def protocols(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
+    """The protocols, or those files that a path begins."""
+    from mubench_gen.storage.paths import definitions
+
+    if _is_path(typed):
+        return [CompletionItem(typed, type="file")]
+    return _items((path.stem for path in definitions("protocols").glob("*.toml")), typed)
+
+
 def data(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
     """The data sets with a name, else a file or folder."""
     return named_data(ctx, param, typed) or [CompletionItem(typed, type="file")]
@@ -134,6 +143,7 @@ SETTINGS: dict[str, Complete] = {
     "data": data,
     "tasks": tasks,
     "prompt": prompts,
+    "protocol": protocols,
     "engine": engines,
     "judge": plugins,
     "readout": choice("parse", "choice", "logprob"),

@@ -9,6 +9,7 @@ import click
 
 from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.cli.map_option import map_option
 from mubench_gen.cli.preview_options import preview_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
@@ -62,20 +63,32 @@ def command(ctx: click.Context, as_json: bool) -> None:
 )
 @click.option("--partial", is_flag=True, help="Leave out files that are missing or damaged.")
 @click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
+@map_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def info(
-    name: str, licenses: tuple[str, ...], partial: bool, allow_outside: bool, as_json: bool
+    name: str,
+    licenses: tuple[str, ...],
+    partial: bool,
+    allow_outside: bool,
+    mapping: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Print rows, images, questions by task and data set, and licences. Checks every row."""
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data import open_dataset
     from mubench_gen.data.survey import survey
+    from mubench_gen.plan.settings import map_pairs
     from mubench_gen.tasks.samples import count
     from mubench_gen.tasks.task import load_tasks
 
     chosen = [part.strip() for value in licenses for part in value.split(",") if part.strip()]
     dataset = open_dataset(
-        name, partial=partial, licenses=chosen, checked=partial, outside=allow_outside
+        name,
+        partial=partial,
+        licenses=chosen,
+        checked=partial,
+        outside=allow_outside,
+        mapping=map_pairs(mapping),
     )
     tasks = [task for task in load_tasks(dataset=dataset) if count(task, dataset)]
     found = survey(dataset, tasks)
@@ -152,8 +165,15 @@ def _image_set(function: Any) -> Any:
 @click.argument("name", default="ubench", metavar="[NAME|PATH]")
 @click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
 @_image_set
+@map_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def verify(name: str, allow_outside: bool, image_set: tuple[str, ...], as_json: bool) -> int:
+def verify(
+    name: str,
+    allow_outside: bool,
+    image_set: tuple[str, ...],
+    mapping: tuple[str, ...],
+    as_json: bool,
+) -> int:
     """Read all of a data set: sizes, SHA-256, every row; decode every image as a run would.
 
     Every fault is listed by file and row, and pictures that somebody should look at: nearly
@@ -163,9 +183,11 @@ def verify(name: str, allow_outside: bool, image_set: tuple[str, ...], as_json: 
 
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data.verify import verify as check
-    from mubench_gen.plan.settings import pairs
+    from mubench_gen.plan.settings import map_pairs, pairs
 
-    findings = check(name, outside=allow_outside, image_set=pairs(image_set))
+    findings = check(
+        name, outside=allow_outside, image_set=pairs(image_set), mapping=map_pairs(mapping)
+    )
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -178,7 +200,14 @@ def verify(name: str, allow_outside: bool, image_set: tuple[str, ...], as_json: 
 @_image_set
 @preview_options
 @click.option("--allow-outside", is_flag=True, help="Allow images outside of the folder.")
-def preview(path: str, image_set: tuple[str, ...], allow_outside: bool, **given: Any) -> None:
+@map_option
+def preview(
+    path: str,
+    image_set: tuple[str, ...],
+    allow_outside: bool,
+    mapping: tuple[str, ...],
+    **given: Any,
+) -> None:
     """Write a page and a contact sheet of what a model is given.
 
     Of a data set, a folder of image files, or one image file: each picture with its histogram,
@@ -187,19 +216,34 @@ def preview(path: str, image_set: tuple[str, ...], allow_outside: bool, **given:
     tokens that it makes.
     """
     from mubench_gen.cli.preview_view import PreviewOptions, preview_of
-    from mubench_gen.plan.settings import pairs
+    from mubench_gen.plan.settings import map_pairs, pairs
 
-    preview_of(path, pairs(image_set), PreviewOptions(**given), outside=allow_outside)
+    preview_of(
+        path,
+        pairs(image_set),
+        PreviewOptions(**given),
+        outside=allow_outside,
+        mapping=map_pairs(mapping),
+    )
 
 
 @command.command("import", epilog=examples_of(_EXAMPLES, "data import"))
-@click.argument("folder", type=PATH)
+@click.argument("path", type=PATH)
 @click.option("--out", type=PATH, required=True, metavar="DIR", help="A new folder.")
+@click.option(
+    "--from",
+    "form",
+    metavar="FORM",
+    help="vlmevalkit, hf, folders, csv, coco, croissant. [found out]",
+)
+@map_option
+@click.option("--question", metavar="TEXT", help="The question about folders of classes.")
+@click.option("--partial", is_flag=True, help="Leave out rows that are wrong, and name them.")
 @click.option(
     "--table",
     type=PATH,
     metavar="FILE",
-    help="CSV or JSONL with the questions. [the one in FOLDER]",
+    help="The table with the questions. [the one in the folder]",
 )
 @click.option("--name", metavar="NAME", help="Name of the data set. [the folder's]")
 @click.option(
@@ -208,28 +252,35 @@ def preview(path: str, image_set: tuple[str, ...], allow_outside: bool, **given:
 @_image_set
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def import_(
-    folder: Path,
+    path: Path,
     out: Path,
+    form: str | None,
+    mapping: tuple[str, ...],
+    question: str | None,
+    partial: bool,
     table: Path | None,
     name: str | None,
     licence: str | None,
     image_set: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Make a data set of a folder of images and a CSV or JSONL.
+    """Make a data set of images with a table, or of a benchmark in another form.
 
-    Columns: image, question, options, answer, task; see docs/data.md. Every image is decoded as
-    a run would show it.
+    CSV, TSV, Excel, JSON, Parquet, folders a class, COCO, Croissant: docs/howto/any-benchmark.md.
+    How each column was understood is told on stderr. Every image is decoded as a run would show
+    it.
     """
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.data.importing import import_folder
-    from mubench_gen.plan.settings import pairs
-    from mubench_gen.tasks.task import load_tasks
+    from mubench_gen.data.importing import import_data
+    from mubench_gen.plan.settings import map_pairs, pairs
 
-    made = import_folder(
-        folder,
+    asked = {} if question is None else {"question": question}
+    made = import_data(
+        path,
         out,
-        known=load_tasks(),
+        form=form,
+        mapping={**map_pairs(mapping), **asked},
+        partial=partial,
         table=table,
         name=name,
         license_name=licence,

@@ -22,6 +22,7 @@ Examples:
   mubench-gen eval --plugin tiny --model clip --tasks coarse --limit 50
   mubench-gen eval --plugin tiny --prompt letter --prompt-set labels=1 --readout logprob
   mubench-gen eval --plugin ./my_model.py --data path/to/data --json
+  mubench-gen eval --plugin tiny --protocol olmo-eval      asked and counted as by another tool
   mubench-gen eval --plugin echo,tiny --control shuffled --run-dir runs/controls
   mubench-gen eval --config runs/tiny-llava-1a2b3c4d/manifest.json --fresh   the same again
   mubench-gen eval --plugin tiny --shard 2/5       one of five processes; then `data join`
@@ -118,7 +119,7 @@ def command(
 ) -> int:
     """Evaluate a model: ask, read the answers, score."""
     from mubench_gen.cli.board_view import summaries_document
-    from mubench_gen.cli.eval_end import note_next, show_end
+    from mubench_gen.cli.eval_end import note_next, show_end, summary_of
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
@@ -150,7 +151,7 @@ def command(
         runs = _evaluate(names, given, found.command(["mubench-gen", *sys.argv[1:]]))
     metrics = chosen(_names(given.get("metric", ())))
     if as_json:
-        summaries = [run.summary(measured=run.measured(metrics)) for run in runs]
+        summaries = [summary_of(run, metrics) for run in runs]
         print_json(summaries_document(runs, summaries))
     else:
         show_end(runs, metrics)

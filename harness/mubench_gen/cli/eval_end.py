@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.notes import note
 from mubench_gen.console.numbers import interval, percent
@@ -18,11 +18,32 @@ if TYPE_CHECKING:
 def show_end(runs: Sequence[Run], metrics: Sequence[ChosenMetric]) -> None:
     """Print the scores of the runs on stdout, the pooled ones last."""
     from mubench_gen.cli.board_view import show_runs
+    from mubench_gen.cli.protocol_scores import scores_of, show_scores
     from mubench_gen.compare.groups import label_runs
 
     show_runs(runs, metrics=metrics)
+    for run in runs:
+        if protocols := protocols_of(run):
+            show_scores(run, scores_of(run, protocols))
     for run, label in zip(runs, label_runs(runs), strict=True):
         say(printable(f"{label}, pooled: {_pooled(run)}"))
+
+
+def protocols_of(run: Run) -> list[str]:
+    """The protocols that a run was asked by; of files their paths."""
+    manifest = run.manifest
+    named = manifest.get("named") or {}
+    return list(named.get("protocol") or manifest["settings"].get("protocol") or ())
+
+
+def summary_of(run: Run, metrics: Sequence[ChosenMetric]) -> dict[str, Any]:
+    """A run's summary for --json, with its numbers by the protocols that it was asked by."""
+    from mubench_gen.cli.protocol_scores import document, scores_of
+
+    summary = run.summary(measured=run.measured(metrics))
+    if protocols := protocols_of(run):
+        summary["protocols"] = document(scores_of(run, protocols))
+    return summary
 
 
 def note_next(runs: Sequence[Run]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,17 +37,19 @@ def preview_of(
     *,
     outside: bool = False,
     task: Task | None = None,
+    mapping: Mapping[str, str] | None = None,
 ) -> None:
     """Write the page and the sheet of a data set, folder or file, and print where they are.
 
     `task`: only the rows that it asks about, with the images that it shows.
     """
+    from mubench_gen.cli.questions_view import questions_as_asked
     from mubench_gen.data import default_policy
     from mubench_gen.images.microscope import make_policy
     from mubench_gen.report.preview import gather, write_preview, write_sheet
 
     policy = make_policy(image_set, seconds=_SECONDS, default=default_policy(name))
-    source = _source(name, policy, outside=outside)
+    source = _source(name, policy, mapping, outside=outside)
     title = source.name
     if task is not None and not isinstance(source, Path):
         from mubench_gen.tasks.matching import with_recasts
@@ -70,21 +72,28 @@ def preview_of(
     )
     write_preview(found, page, _notes(found, options))
     write_sheet(found, page.with_suffix(".png"))
+    asked = [] if isinstance(source, Path) else list(questions_as_asked(source, task))
     if options.as_json:
-        _print_json(found, page)
+        _print_json(found, page, asked)
         return
     say(str(page))
     say(str(page.with_suffix(".png")))
+    for text in asked:
+        say(f"\n{text}")
     for warning in found.warnings:
         tell(f"Look at it: {warning}")
 
 
-def _source(name: str, policy: Any, *, outside: bool) -> Dataset | Path:
+def _source(
+    name: str, policy: Any, mapping: Mapping[str, str] | None, *, outside: bool
+) -> Dataset | Path:
     """The data set of that name or path; else the folder of images, or the file itself."""
-    from mubench_gen.data import NAMES, open_dataset
+    from mubench_gen.data import NAMES, is_form, open_dataset
     from mubench_gen.data.shards import find_shards
     from mubench_gen.storage.paths import user_path
 
+    if is_form(name, mapping):
+        return open_dataset(name, policy, partial=True, outside=outside, mapping=mapping)
     path = user_path(name)
     is_data = name in NAMES or (path / "rows.jsonl").is_file() or path.suffix == ".jsonl"
     if is_data or not path.exists() or path.suffix == ".py" or find_shards(path):
@@ -113,7 +122,7 @@ def _notes(found: Preview, options: PreviewOptions) -> list[str]:
     ]
 
 
-def _print_json(found: Preview, page: Path) -> None:
+def _print_json(found: Preview, page: Path, asked: Sequence[str]) -> None:
     from mubench_gen.cli.tables import print_json
 
     left_out = ("content", "histogram")
@@ -121,4 +130,11 @@ def _print_json(found: Preview, page: Path) -> None:
     for one in plain["shown"]:
         for name in left_out:
             del one[name]
-    print_json({"page": str(page), "sheet": str(page.with_suffix(".png")), **plain})
+    print_json(
+        {
+            "page": str(page),
+            "sheet": str(page.with_suffix(".png")),
+            **plain,
+            "questions_as_asked": list(asked),
+        }
+    )

@@ -6,6 +6,7 @@ import click
 
 from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.cli.map_option import map_option
 from mubench_gen.console.outlet import say
 
 _EXAMPLES = """
@@ -14,6 +15,8 @@ Examples:
   mubench-gen prompts
   mubench-gen prompts show paper --task modality
   mubench-gen prompts show letter --task stain --prompt-set labels=1 --prompt-set image=after
+  mubench-gen prompts protocols
+  mubench-gen prompts protocols olmo-eval
 """
 
 
@@ -21,7 +24,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """List the prompt styles; `show` prints one as a model sees it."""
+    """List the prompt styles; `show` prints one as a model sees it, `protocols` who uses which."""
     if ctx.invoked_subcommand is not None:
         return
     from mubench_gen.cli import packages_view
@@ -78,6 +81,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     help="Which of its questions.",
 )
 @click.option("--allow-outside", is_flag=True, help="Allow images outside of the data's folder.")
+@map_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(
     name: str,
@@ -86,6 +90,7 @@ def show(
     prompt_set: tuple[str, ...],
     item: int,
     allow_outside: bool,
+    mapping: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Print a prompt's rendered messages for one question of a task."""
@@ -94,7 +99,7 @@ def show(
     from mubench_gen.cli.tables import print_json
     from mubench_gen.data import open_dataset
     from mubench_gen.errors import SettingError
-    from mubench_gen.plan.settings import pairs
+    from mubench_gen.plan.settings import map_pairs, pairs
     from mubench_gen.prompts.orders import item_orders
     from mubench_gen.prompts.render import load_prompt, render
     from mubench_gen.runs.recorder import plain_message
@@ -102,7 +107,7 @@ def show(
     from mubench_gen.tasks.task import load_tasks
 
     prompt = load_prompt(name, pairs(prompt_set))
-    dataset = open_dataset(data, outside=allow_outside)
+    dataset = open_dataset(data, outside=allow_outside, mapping=map_pairs(mapping))
     found = tasks_of(load_tasks([task], dataset), dataset, wanted=[task])
     sample = next(islice(samples(found[:1], dataset), item, None), None)
     if sample is None:
@@ -130,3 +135,16 @@ def show(
                 say(part["text"])
             else:
                 say(f"[image {numbers[part['sha256']]}{sample.row.image_id}]")
+
+
+@command.command("protocols", epilog=examples_of(_EXAMPLES, "prompts protocols"))
+@click.argument("name", required=False, shell_complete=completion.protocols)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def protocols(name: str | None, as_json: bool) -> None:
+    """List the protocols, for --protocol; with a NAME or a file, show all that one says."""
+    from mubench_gen.cli import protocols_view
+
+    if name is None:
+        protocols_view.show_all(as_json=as_json)
+    else:
+        protocols_view.show_one(name, as_json=as_json)

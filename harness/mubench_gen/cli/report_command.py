@@ -38,6 +38,7 @@ Examples:
   mubench-gen report runs/tiny-llava-1a2b3c4d --format lm-eval --out samples.jsonl
   mubench-gen report runs/* --html report.html --section ./my_section.py
   mubench-gen report runs/clip-1a2b3c4d --published
+  mubench-gen report runs/clip-1a2b3c4d --published ./their_table.toml
   mubench-gen report --forgetting runs/clip-1a2b3c4d runs/clip-plip-5e6f7a8b
 """
 _IN_THE_RUN = "report.html"
@@ -56,7 +57,16 @@ _SECTIONS = {
 _FEW = ("--each", "--by", "--group", "--html", "--figure", "--format", "--out", *COMMON)
 
 
-@click.command("report", cls=Sectioned, sections=_SECTIONS, few=_FEW, epilog=_EXAMPLES)
+class _Report(Sectioned):
+    """`--published` takes a table, or, before a run or at the end, none."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from mubench_gen.cli.published import with_tables
+
+        return super().parse_args(ctx, with_tables(args))
+
+
+@click.command("report", cls=_Report, sections=_SECTIONS, few=_FEW, epilog=_EXAMPLES)
 @click.argument("runs", nargs=-1, required=True, type=PATH)
 @click.option(
     "--html",
@@ -105,7 +115,10 @@ _FEW = ("--each", "--by", "--group", "--html", "--figure", "--format", "--out", 
     help="With --html: most items in the gallery, a random sample. [10,000]",
 )
 @click.option(
-    "--published", is_flag=True, help="Show the paper's results too, and what cannot be compared."
+    "--published",
+    multiple=True,
+    metavar="[NAME|FILE]",
+    help="Show published results too, and what cannot be compared. [ubench, the paper's]",
 )
 @click.option(
     "--forgetting",
@@ -167,7 +180,7 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
     elif wanted.form is not None:
         _export(loaded, wanted)
     elif wanted.published:
-        _published(loaded, as_json=wanted.as_json)
+        _published(loaded, wanted.published, as_json=wanted.as_json)
     elif wanted.as_json:
         _print_json(loaded, wanted)
     else:
@@ -255,14 +268,14 @@ def _write_figure(paths: Sequence[Path], runs: Sequence[Run], wanted: Wanted) ->
     )
 
 
-def _published(runs: Sequence[Run], *, as_json: bool) -> None:
+def _published(runs: Sequence[Run], tables: Sequence[str], *, as_json: bool) -> None:
     from mubench_gen.cli import published as reference
     from mubench_gen.cli.tables import print_json
 
     if as_json:
-        print_json(reference.document(runs))
+        print_json(reference.document(runs, tables))
     else:
-        reference.show(runs)
+        reference.show(runs, tables)
 
 
 def _print(runs: Sequence[Run], wanted: Wanted) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Wanted:
     """The options of the command."""
 
-    published: bool
+    published: tuple[str, ...]
     forgetting: bool
     html: str | None
     form: str | None
@@ -43,7 +43,7 @@ def check(runs: Sequence[Path], wanted: Wanted) -> None:
     ways = {
         "--html": wanted.html is not None and not wanted.forgetting,
         "--format": wanted.form is not None,
-        "--published": wanted.published,
+        "--published": bool(wanted.published),
         "--forgetting": wanted.forgetting,
         "--figure": wanted.figure is not None,
     }

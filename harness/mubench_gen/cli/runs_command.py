@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.cli.inference_options import adjust_option
 from mubench_gen.cli.setting_options import setting_options
 from mubench_gen.cli.user_path import PATH
 
@@ -27,6 +28,8 @@ Examples:
   mubench-gen runs rerun runs/tiny-llava-1a2b3c4d --check 20
   mubench-gen runs pack runs/tiny-llava-1a2b3c4d --out llava.run.zip
   mubench-gen runs verify llava.run.zip
+  mubench-gen runs board runs --out board
+  mubench-gen runs board packs/*.run.zip --title "Cells of 2026" --out site --images
   mubench-gen runs export runs/tiny-llava-1a2b3c4d --to eee --out for-eee
   mubench-gen runs export runs/tiny-llava-1a2b3c4d --to hf -o dataset=ORG/NAME --out for-hf
   mubench-gen runs export runs/tiny-llava-1a2b3c4d --to vlmevalkit --out predictions.tsv
@@ -162,6 +165,55 @@ def pack(run: Path, out: Path | None, images: bool, as_json: bool) -> None:
     else:
         say(str(made.path))
     note(f"{made.records:,} records, {made.images:,} images, {made.size / 1e6:.2f} MB.")
+
+
+@command.command("board", epilog=examples_of(_EXAMPLES, "runs board"))
+@click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN…")
+@click.option(
+    "--out",
+    type=PATH,
+    default=Path("board"),
+    metavar="DIR",
+    help="A new folder, or a board that is written anew. [board]",
+)
+@click.option("--title", default="Models by tasks", metavar="TEXT", help="The page's heading.")
+@click.option(
+    "--by", multiple=True, metavar="FIELD", help="Also break down by a field of the items."
+)
+@click.option("--images", is_flag=True, help="With thumbnails, and the images in the packs.")
+@click.option(
+    "--items",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Most items on the page of a run, a random sample. [2,000]",
+)
+@adjust_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def board(runs: tuple[Path, ...], by: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Make a leaderboard that can be published: static pages, and their data as JSON and CSV.
+
+    RUN: runs, packs, imported runs, studies, or folders of them. A run that does not verify is
+    not shown, and named. No secret and no private path is in any file.
+    """
+    from mubench_gen.cli.tables import print_json
+    from mubench_gen.console.notes import note
+    from mubench_gen.console.outlet import say
+    from mubench_gen.report.leaderboard import write_site
+    from mubench_gen.scores.metadata import split_fields
+
+    wanted = {name: value for name, value in given.items() if value is not None}
+    site = write_site(runs, by=split_fields(by), **wanted)
+    for one in site.left_out:
+        note(f"Left out: {one.name}: {one.reason.rstrip('.')}.")
+    for words in site.notes:
+        note(words)
+    if as_json:
+        left_out = [{"run": one.name, "reason": one.reason} for one in site.left_out]
+        print_json({"path": str(site.path), "runs": site.runs, "left_out": left_out})
+    else:
+        say(str(site.path / "index.html"))
+    rankings = f"{site.boards} rankings, which share no item" if site.boards > 1 else "one ranking"
+    note(f"{len(site.runs):,} run{'s' * (len(site.runs) > 1)} on {rankings}.")
 
 
 @command.command("export", epilog=examples_of(_EXAMPLES, "runs export"))

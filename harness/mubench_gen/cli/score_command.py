@@ -11,6 +11,7 @@ import click
 from mubench_gen.cli.common_options import COMMON
 from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.metric_option import chosen, metric_option
+from mubench_gen.cli.protocol_option import protocol_option
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say
 
@@ -29,6 +30,7 @@ Examples:
   mubench-gen score runs/tiny-llava-1a2b3c4d --tasks ./mine.toml
   mubench-gen score runs/clip-1a2b3c4d --metric probability --save
   mubench-gen score runs/tiny-llava-1a2b3c4d --scorer paper-compat
+  mubench-gen score runs/tiny-llava-1a2b3c4d --protocol paper-compat,olmo-eval
   mubench-gen score runs/tiny-llava-1a2b3c4d --scorer my-plugin
   mubench-gen score runs/tiny-llava-1a2b3c4d --audit 200 --out audit.csv
   mubench-gen score runs/tiny-llava-1a2b3c4d --audited audit.csv
@@ -38,12 +40,19 @@ _SHOWN = 20
 
 
 _SECTIONS = {
-    "How replies are read": ("--scorer", "--strict", "--no-aliases", "--tasks", "--metric"),
+    "How replies are read": (
+        "--scorer",
+        "--protocol",
+        "--strict",
+        "--no-aliases",
+        "--tasks",
+        "--metric",
+    ),
     "What is changed": ("--save",),
     "How well they are read": ("--audit", "--out", "--audited", "--parser-card", "--seed"),
     "All commands": COMMON,
 }
-_FEW = ("--save", "--scorer", "--strict", "--audit", "--out", "--audited", *COMMON)
+_FEW = ("--save", "--scorer", "--protocol", "--strict", "--audit", "--out", "--audited", *COMMON)
 
 
 @click.command("score", cls=Sectioned, sections=_SECTIONS, few=_FEW, epilog=_EXAMPLES)
@@ -57,6 +66,7 @@ _FEW = ("--save", "--scorer", "--strict", "--audit", "--out", "--audited", *COMM
     metavar="NAME",
     help="paper-compat: compare with the official μ-Bench scorer; or a plugin's scorer. [ours]",
 )
+@protocol_option
 @click.option(
     "--strict", is_flag=True, help="Count only rules that are right in 99 of 100 readings."
 )
@@ -94,6 +104,7 @@ def command(
     run: Path | None,
     save: bool,
     scorer: str,
+    protocol: tuple[str, ...],
     strict: bool,
     no_aliases: bool,
     tasks: tuple[str, ...],
@@ -125,6 +136,16 @@ def command(
     if audited is not None:
         show_audit(loaded, audited, as_json=as_json)
         return
+    if protocol:
+        if scorer != "ours" or strict or no_aliases or tasks or metric or save:
+            raise SettingError(
+                "--protocol reads the stored replies by the protocol's own rules: leave out "
+                "--scorer, --strict, --no-aliases, --tasks, --metric and --save."
+            )
+        from mubench_gen.cli import protocol_scores
+
+        protocol_scores.show(loaded, protocol, seed=seed, as_json=as_json)
+        return
     if scorer == "ours":
         if save and (strict or no_aliases):
             raise SettingError("--save stores the full reading: leave out --strict, --no-aliases.")
@@ -138,9 +159,9 @@ def command(
     if save:
         raise SettingError("--save stores only our own reading: leave it out with --scorer.")
     if scorer == "paper-compat":
-        from mubench_gen.cli import paper_compat
+        from mubench_gen.cli.protocol_difference import show_paper_compat
 
-        paper_compat.show(loaded, seed=seed, as_json=as_json)
+        show_paper_compat(loaded, seed=seed, as_json=as_json)
         return
     from mubench_gen.cli import plugin_scorer
 

@@ -12,6 +12,7 @@ import click
 
 from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import examples_of
+from mubench_gen.cli.map_option import map_option
 from mubench_gen.cli.preview_options import preview_options
 from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import say
@@ -68,8 +69,11 @@ class _Tasks(click.Command):
     help="The tasks that this data set has questions for. [all; published counts]",
     shell_complete=completion.data,
 )
+@map_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
+def command(
+    names: tuple[str, ...], data: str | None, mapping: tuple[str, ...], as_json: bool
+) -> None:
     """List the tasks, by name, group, tag or glob; `tasks show NAME` shows one."""
     from mubench_gen.cli import packages_view
     from mubench_gen.cli.tables import print_json
@@ -79,7 +83,7 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
         tasks = load_tasks(names)
         sizes = {task.name: _expected(task) for task in tasks}
     else:
-        tasks, sizes = _counted(names, data)
+        tasks, sizes = _counted(names, data, mapping)
     if as_json:
         print_json([{**asdict(t), **asdict(sizes[t.name])} for t in tasks])
         return
@@ -96,8 +100,9 @@ def command(names: tuple[str, ...], data: str | None, as_json: bool) -> None:
     help="Write a page of pictures of this data set that it is about.",
     shell_complete=completion.data,
 )
+@map_option
 @preview_options
-def show(name: str, data: str | None, **given: Any) -> None:
+def show(name: str, data: str | None, mapping: tuple[str, ...], **given: Any) -> None:
     """Show a task: its question, options, data sets and chance; with --data, pictures too.
 
     The page is that of `data preview`, of the rows that have the task's question.
@@ -105,12 +110,15 @@ def show(name: str, data: str | None, **given: Any) -> None:
     from mubench_gen.cli.preview_view import PreviewOptions, preview_of
     from mubench_gen.data import open_dataset
     from mubench_gen.errors import SettingError
+    from mubench_gen.plan.settings import map_pairs
     from mubench_gen.tasks.task import load_tasks
 
     options = PreviewOptions(**given)
     if data is None and (options.out is not None or options.model is not None):
         raise SettingError("--out and --model are for the page of pictures: give --data too.")
-    found = load_tasks([name], None if data is None else open_dataset(data, outside=True))
+    chosen = map_pairs(mapping)
+    dataset = None if data is None else open_dataset(data, outside=True, mapping=chosen)
+    found = load_tasks([name], dataset)
     if len(found) != 1:
         names = ", ".join(task.name for task in found)
         raise SettingError(f"{name!r} is no single task. `tasks show` takes one of: {names}.")
@@ -123,7 +131,7 @@ def show(name: str, data: str | None, **given: Any) -> None:
     if not options.as_json:
         _describe(task)
     if data is not None:
-        preview_of(data, {}, options, task=task)
+        preview_of(data, {}, options, task=task, mapping=chosen)
 
 
 def _describe(task: Task) -> None:
@@ -156,13 +164,16 @@ def _expected(task: Task) -> _Size:
     )
 
 
-def _counted(names: Sequence[str], data: str) -> tuple[list[Task], dict[str, _Size]]:
+def _counted(
+    names: Sequence[str], data: str, mapping: Sequence[str]
+) -> tuple[list[Task], dict[str, _Size]]:
     from mubench_gen.data import open_dataset
     from mubench_gen.data.survey import survey
+    from mubench_gen.plan.settings import map_pairs
     from mubench_gen.tasks.matching import with_recasts
     from mubench_gen.tasks.task import load_tasks
 
-    dataset = open_dataset(data, outside=True)  # no image is read
+    dataset = open_dataset(data, outside=True, mapping=map_pairs(mapping))  # no image is shown
     tasks = load_tasks(names, dataset)
     found = survey(with_recasts(dataset, tasks), tasks).tasks
     if not names:  # who names tasks is told that there are no questions for them

@@ -29,7 +29,9 @@ _GROUPS = ("coarse", "fine", "cognition", "localization")
 class Entrant:
     """A run on a board. place: 1 is the best by the headline, None for a run that is not ranked.
 
-    n, n_errors: its answered and failed items, shared or not, of `planned`.
+    places: the best and the last place that are not ruled out by the paired tests of all pairs of
+    ranked runs together, at 5 %; None where nothing is tested. n, n_errors: its answered and
+    failed items, shared or not, of `planned`.
     """
 
     label: str
@@ -41,6 +43,7 @@ class Entrant:
     n: int
     n_errors: int
     planned: int
+    places: tuple[int, int] | None = None
 
     @property
     def finished(self) -> bool:

@@ -20,6 +20,7 @@ from mubench_gen.compare.board import (
     Row,
     group_order,
 )
+from mubench_gen.compare.board_places import with_places
 from mubench_gen.compare.board_reading import GROUP, BoardReading, with_group
 from mubench_gen.compare.board_ties import Mask, tested
 from mubench_gen.compare.board_words import differences_in_words
@@ -107,7 +108,9 @@ def make_board(
             *_contradictions([(labels[at], scored[at]) for at in order]),
         ),
     )
-    return tested(board, reading, shared.there, shared.values[:, order], groups, seed)
+    values, items = shared.values[:, order], np.flatnonzero(shared.there)
+    board = with_places(board, items, values, reading.clusters(), seed=seed)
+    return tested(board, reading, shared.there, values, groups, seed)
 
 
 def _contradictions(entrants: Sequence[tuple[str, _Scored]]) -> list[str]:

@@ -53,7 +53,7 @@ def label_runs(runs: Sequence[Run]) -> list[str]:
         [m if c == "none" else f"{m} · {c}" for m, c in zip(models, controls, strict=True)],
         [f"{plugin} {model}" for plugin, model in zip(plugins, models, strict=True)],
         [run.dir.resolve().name for run in runs],
-        [str(run.dir) for run in runs],
+        [run.place for run in runs],
     )
     for labels in schemes:
         if len(set(labels)) == len(labels):

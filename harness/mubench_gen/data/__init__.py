@@ -6,16 +6,17 @@ NAME is a data set that an installed package brings (`packaged.py`).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mubench_gen.data.dataset import Dataset
-from mubench_gen.errors import DataError
+from mubench_gen.errors import DataError, SettingError
 from mubench_gen.images.choices import AUTO, STANDARD
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.storage.paths import user_path
 
 NAMES = ("demo", "ubench")
+HUB = "hf:"  # begins the id of a data set on the hub
 
 
 def default_policy(name: str) -> str:
@@ -32,6 +33,7 @@ def open_dataset(
     checked: bool = False,
     outside: bool = False,
     faults: list[str] | None = None,
+    mapping: Mapping[str, str] | None = None,
 ) -> Dataset:
     """The data set of that name, or in that folder or file. DataError says what is wrong.
 
@@ -42,7 +44,7 @@ def open_dataset(
     `checked`: check every row now, so that none stops a run halfway; with `partial`, faulty
     rows of Arrow and Parquet files are left out too. `outside`: images may lie outside of
     the data's folder. `faults`: takes what is wrong with each row of a rows.jsonl, of which
-    otherwise the first fault is raised.
+    otherwise the first fault is raised. `mapping`: how a table of another form is read (`--map`).
     """
     from mubench_gen.data.jsonl import JsonlDataset
 
@@ -50,7 +52,10 @@ def open_dataset(
         from mubench_gen.images.microscope import make_policy
 
         policy = make_policy({}, default=default_policy(name))
-    dataset = _open(name, policy, partial=partial, outside=outside, faults=faults)
+    dataset = _opened_form(
+        name, policy, partial=partial, outside=outside, faults=faults, mapping=mapping,
+        thorough=checked,
+    ) or _open(name, policy, partial=partial, outside=outside, faults=faults)  # fmt: skip
     if checked and not isinstance(dataset, JsonlDataset):  # opening one checks it
         from mubench_gen.data.chosen import sound_rows
 
@@ -60,6 +65,63 @@ def open_dataset(
     from mubench_gen.data.licenses import with_licenses
 
     return with_licenses(dataset, licenses)
+
+
+def is_form(name: str, mapping: Mapping[str, str] | None = None) -> bool:
+    """Whether it is a benchmark in a form of others: on the hub, or a file or folder here."""
+    from mubench_gen.data import forms
+
+    if not name or name in NAMES:
+        return False
+    if name.startswith(HUB):
+        return True
+    path = user_path(name)
+    if not os.path.exists(path) or (path.is_dir() and (path / "rows.jsonl").is_file()):
+        return False
+    return not _is_own_schema(path) and (bool(mapping) or forms.form_of(path) is not None)
+
+
+def _opened_form(
+    name: str,
+    policy: StandardPolicy,
+    *,
+    partial: bool,
+    outside: bool,
+    faults: list[str] | None,
+    mapping: Mapping[str, str] | None,
+    thorough: bool,
+) -> Dataset | None:
+    """The data set of another form than μ-Bench's schema; None where it is none."""
+    if not is_form(name, mapping):
+        if mapping:
+            raise SettingError(f"--map is for tables of other forms; {name!r} is none of these.")
+        return None
+    from mubench_gen.data import forms
+
+    if name.startswith(HUB):
+        from mubench_gen.data.forms.hub import open_on_hub
+
+        return open_on_hub(
+            name, policy, mapping or {}, partial=partial, thorough=thorough, faults=faults
+        )
+    asked = forms.Asked(user_path(name), mapping=mapping, outside=outside)
+    return forms.open_form(asked, policy, partial=partial, thorough=thorough, faults=faults)
+
+
+def _is_own_schema(path: Path) -> bool:
+    """Whether a file or folder holds rows of μ-Bench's schema, as far as its beginning shows."""
+    from mubench_gen.data.shards import find_shards
+
+    if path.is_file() and path.suffix == ".jsonl":
+        from mubench_gen.data.json_lines import is_row
+
+        return is_row(path)
+    shards = [shard.path for shard in find_shards(path, checked=False) if shard.path.exists()]
+    if not shards:
+        return False
+    from mubench_gen.data.columns import is_release
+
+    return is_release(shards[0])
 
 
 def _open(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
@@ -94,6 +94,10 @@ class ArrowDataset:
     @property
     def image_files(self) -> None:
         return None  # the images stand in the rows
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {}
 
     def __len__(self) -> int:
         return self._ends[-1]

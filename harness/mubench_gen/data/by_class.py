@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.data.importing import find_table
-from mubench_gen.data.table import SUFFIXES, read_table
+from mubench_gen.data.forms.found import find_table, one_table
+from mubench_gen.data.forms.roles import Wishes
 from mubench_gen.errors import DataError
 
 QUESTION = "Which of these does the image show?"
 _NO_IMAGES = ("thumbs.db", "desktop.ini")
+_TABLES = (".csv", ".jsonl")
 
 
 def shuffled_questions(
@@ -29,7 +30,7 @@ def shuffled_questions(
         raise DataError(f"{folder} is a file: give the folder that the images are in.")
     if not folder.is_dir():
         raise DataError(f"There is no folder {str(folder)!r}.")
-    has_table = any(path.suffix in SUFFIXES for path in folder.iterdir())
+    has_table = any(path.suffix in _TABLES for path in folder.iterdir())
     rows = list(_of_table(folder) if has_table else _of_classes(folder, question))
     of_image: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -40,13 +41,13 @@ def shuffled_questions(
 
 
 def as_lines(rows: list[dict[str, Any]]) -> str:
-    """The questions as JSON Lines, which `importing.import_folder` takes as its table."""
+    """The questions as JSON Lines, which `importing.import_data` takes as its table."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def _of_table(folder: Path) -> Iterator[dict[str, Any]]:
-    for _, columns in read_table(find_table(folder)):
-        yield {name: value for name, value in columns.items() if value not in (None, "")}
+    for row in one_table(find_table(folder), Wishes()).rows():
+        yield {name: value for name, value in row.cells.items() if value not in (None, "")}
 
 
 def _of_classes(folder: Path, question: str) -> Iterator[dict[str, Any]]:

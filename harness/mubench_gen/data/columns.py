@@ -17,6 +17,7 @@ Load = Callable[[], bytes]  # reads one image
 # The July-2024 files had `instances`, all NULL, in place of these two.
 _REGIONS = frozenset({"bbox", "polygon"})
 _INSTANCES = "instances"
+_SHARED = 5  # columns that another table may have by chance
 # Decoded for every row: all but the image and what marks regions of it.
 _UNREAD = frozenset({"image", *_REGIONS})
 INDEXED = ("dataset", "stain", "image_id")  # read, with questions, for the index of all rows
@@ -97,6 +98,17 @@ def check_schema(path: Path, schema: Any) -> None:
         f"{path}: the columns are not those of the μ-Bench release that can be read here: "
         f"{'; '.join(part for part in found if part)}."
     )
+
+
+def is_release(path: Path) -> bool:
+    """Whether a Parquet or Arrow file has columns of μ-Bench's schema, or cannot be read."""
+    from mubench_gen.data.forms.arrow_table import ArrowTable
+
+    try:
+        names = set(ArrowTable(path).columns)
+    except DataError:
+        return True
+    return "questions" in names or len(names & set(COLUMNS)) > _SHARED
 
 
 def _check_names(fields: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from mubench_gen.types import Row, Task
 
@@ -21,6 +21,7 @@ class Dataset(Protocol):
     counts (data set, question name) pairs. `image_files`: SHA-256 of the files beside the rows that
     hold their images, by name, of all that can be read; None where the images stand in the rows.
     `tasks`: the definitions that it brings beside those in the folder `tasks/` of its `path`.
+    `facts`: what a manifest says of it besides: how a table of another form was understood.
     """
 
     @property
@@ -46,6 +47,9 @@ class Dataset(Protocol):
 
     @property
     def tasks(self) -> Sequence[Task]: ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
 
     def __len__(self) -> int: ...
 

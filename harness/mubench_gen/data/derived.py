@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mubench_gen.data.dataset import Dataset, has_several_images
 from mubench_gen.types import Task
@@ -46,3 +47,7 @@ class Derived:
     @property
     def tasks(self) -> Sequence[Task]:
         return self._dataset.tasks
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self._dataset.facts

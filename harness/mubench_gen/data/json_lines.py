@@ -72,3 +72,16 @@ def lines_of(file: IO[bytes], path: Path) -> Iterator[tuple[int, int, bytes]]:
             begin = offset - len(line)
         if line.strip():
             yield number, begin, line
+
+
+def is_row(path: Path) -> bool:
+    """Whether the first line is a row of μ-Bench's schema, or nothing that can be read."""
+    try:
+        with open_lines(path) as file:
+            _, _, line = next(lines_of(file, path), (0, 0, b""))
+        columns = orjson.loads(line)
+    except (DataError, orjson.JSONDecodeError):
+        return True
+    if not isinstance(columns, dict) or "questions" in columns:
+        return True
+    return "image_id" in columns and "question" not in columns

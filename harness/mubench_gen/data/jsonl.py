@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from mubench_gen.data.alike import Alike
 from mubench_gen.data.image_columns import image_cells
@@ -21,6 +21,16 @@ from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.stacks import open_images
 from mubench_gen.storage.digests import Stamp, stamp_of
 from mubench_gen.types import Image, Row, Task
+
+
+class Images(Protocol):
+    """Reads images by the names that stand in the rows."""
+
+    def is_named_outside(self, name: str) -> bool: ...
+
+    def read(self, name: str) -> bytes: ...
+
+    def digests(self, names: Sequence[str]) -> dict[str, str]: ...
 
 
 class JsonlDataset:
@@ -38,22 +48,35 @@ class JsonlDataset:
         *,
         outside: bool = False,
         faults: list[str] | None = None,
+        rows: Path | None = None,
+        images: Images | None = None,
     ) -> None:
+        """`rows`: the file with the rows, where `path` is what they were made of; `images` then
+        reads these."""
         self.name = name
         self.path = path
+        self._rows_file = path if rows is None else rows
         self.revision: str | None = None
         self.has_several_images = False
         self.tasks: Sequence[Task] = ()
         self.questions: dict[tuple[str, str], int] = Counter()
         self._alike = Alike(path)
-        self.images = ImageFiles(path.parent, outside=outside)
+        self.images = images or ImageFiles(path.parent, outside=outside)
         self._policy = policy
         self._offsets = array("Q")
         self._repeated: set[int] = set()
         self._names: dict[str, None] = {}
         self._stamp: Stamp | None = None
-        self.rows_digest = self._scan(faults)
+        self._lines_digest = self._scan(faults)
         self._alike.tell()
+
+    @property
+    def rows_digest(self) -> str:
+        return self._lines_digest
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {}
 
     @cached_property
     def image_files(self) -> Mapping[str, str]:
@@ -80,7 +103,7 @@ class JsonlDataset:
                 yield self._row(index, file.readline())
 
     def _open(self) -> IO[bytes]:
-        file = open_lines(self.path)
+        file = open_lines(self._rows_file)
         stamp = stamp_of(os.fstat(file.fileno()))
         self._stamp = self._stamp or stamp
         if stamp != self._stamp:
@@ -121,15 +144,20 @@ class JsonlDataset:
             if name not in self._names and self.images.is_named_outside(name):
                 raise DataError(outside(f"{self._where(row.index)}, column image", name))
             self._names[name] = None
-        self._alike.note(row)
+        options = (question.options for question in row.questions.values())
+        self._alike.note_options(self._number(row.index), options)
         if row.key in seen:
             self._repeated.add(row.index)
         seen.add(row.key)
         for question in row.questions:
             self.questions[row.dataset, question] += 1
 
+    def _number(self, index: int) -> int:
+        """The number of a row, as messages have it."""
+        return index + 1
+
     def _where(self, index: int) -> str:
-        return f"{self.path}, row {index + 1}"
+        return f"{self.path}, row {self._number(index)}"
 
     def _row(self, index: int, line: bytes) -> Row:
         return self._made(index, read_object(line, self._where(index)))

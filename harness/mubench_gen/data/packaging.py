@@ -14,13 +14,13 @@ from mubench_gen.console.progress import bar
 from mubench_gen.data.alike import Alike
 from mubench_gen.data.packaged import ABOUT, Packaged
 from mubench_gen.data.schema import check_row, to_row
-from mubench_gen.data.table import captions_of
 from mubench_gen.errors import DataError, PluginError
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.plugins.data_set import DataSet
 from mubench_gen.plugins.hooks import Isolated
 from mubench_gen.storage.scratch import Scratch, sweep
 
+_PLACE = "{class}"
 _SHOWN = 5  # faulty rows in one message
 _NOT_FACTS = frozenset(
     {"id", "image", "images", "question", "options", "answer", "task", "caption", "image_id",
@@ -159,7 +159,6 @@ def _row(
         if options.count(answer) != 1:
             raise DataError(f"{where}, column answer: {answer!r} is not one of {options}.")
         answer = options.index(answer)
-    texts = [str(option) for option in options] if isinstance(options, list) else []
     cell = {"question": columns.get("question"), "options": options, "answer_idx": answer}
     return {
         "image_id": identity,
@@ -168,8 +167,17 @@ def _row(
         "license": spec.licence or None,
         **_facts(columns, where),
         "questions": {task: cell},
-        "captions": captions_of(task, columns.get("caption"), texts, where) or {},
+        "captions": _captions(task, columns.get("caption"), options, where),
     }
+
+
+def _captions(task: str, caption: Any, options: Any, where: str) -> dict[str, Any]:
+    if not caption or not isinstance(options, list):
+        return {}
+    if not isinstance(caption, str) or _PLACE not in caption:
+        raise DataError(f"{where}, column caption: {_PLACE} stands nowhere in {caption!r:.80}.")
+    captions = [caption.replace(_PLACE, str(option)) for option in options]
+    return {f"{task}_0": {"options": captions}}
 
 
 def _facts(columns: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -30,17 +30,19 @@ class ShardFile:
     sha256: str | None = None
 
 
-def find_shards(path: Path) -> list[ShardFile]:
+def find_shards(path: Path, *, checked: bool = True) -> list[ShardFile]:
     """The data files that a file or folder means, by name; empty where there are none.
 
-    A folder's own files; where it has none, those of the folders in it.
+    A folder's own files; where it has none, those of the folders in it. DataError for files of
+    several kinds, unless `checked` is False.
     """
     if path.is_file():
         return [ShardFile(path)] if path.suffix in SUFFIXES else []
     if not path.is_dir():
         return []
     found = _in(path, "*") or _in(path, "**/*")
-    _check_kinds(path, found)
+    if checked:
+        _check_kinds(path, found)
     return [ShardFile(member) for member in sorted({m for one in found for m in _family(one)})]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mubench_gen.data import default_policy
+from mubench_gen.data import default_policy, is_form
 from mubench_gen.data.alike import Alike
 from mubench_gen.data.arrow import ArrowDataset, open_source
 from mubench_gen.data.dataset import Dataset
@@ -61,17 +61,21 @@ class _Found:
 
 
 def verify(
-    name: str, *, outside: bool = False, image_set: Mapping[str, str] | None = None
+    name: str,
+    *,
+    outside: bool = False,
+    image_set: Mapping[str, str] | None = None,
+    mapping: Mapping[str, str] | None = None,
 ) -> list[FileCheck]:
     """One result per file. Reads each file whole, even if its digest is in the cache.
 
     `outside`: images may lie outside of the data's folder. `image_set`: how images are shown,
-    as `eval --image-set`.
+    as `eval --image-set`. `mapping`: how a table of another form is read, as `eval --map`.
     """
     policy = make_policy(image_set or {}, seconds=_SECONDS, default=default_policy(name))
-    shards = _shards(name)
+    shards = [] if is_form(name, mapping) else _shards(name)
     if not shards:
-        return [_verify_rows(name, policy, outside=outside)]
+        return [_verify_rows(name, policy, mapping, outside=outside)]
     seen: list[list[Examined]] = []
     checks = [_verify_shard(shard, policy, seen) for shard in shards]
     return _with_duplicates(checks, seen)
@@ -111,9 +115,11 @@ def _verify_shard(
     return _check(FileCheck(shard.path, size, sha256, shard.sha256, rows), found)
 
 
-def _verify_rows(name: str, policy: StandardPolicy, *, outside: bool) -> FileCheck:
+def _verify_rows(
+    name: str, policy: StandardPolicy, mapping: Mapping[str, str] | None, *, outside: bool
+) -> FileCheck:
     faults: list[str] = []
-    dataset = _rows_file(name, policy, outside=outside, faults=faults)
+    dataset = _rows_file(name, policy, mapping, outside=outside, faults=faults)
     found = _Found(faults=dict.fromkeys(faults))
     with DigestCache(dataset.path.parent) as memory:
         for one in examine(_each_once(dataset, found), len(dataset)):
@@ -129,11 +135,16 @@ def _verify_rows(name: str, policy: StandardPolicy, *, outside: bool) -> FileChe
 
 
 def _rows_file(
-    name: str, policy: StandardPolicy, *, outside: bool, faults: list[str]
+    name: str,
+    policy: StandardPolicy,
+    mapping: Mapping[str, str] | None,
+    *,
+    outside: bool,
+    faults: list[str],
 ) -> JsonlDataset:
     from mubench_gen.data import open_dataset
 
-    dataset = open_dataset(name, policy, outside=outside, faults=faults)
+    dataset = open_dataset(name, policy, outside=outside, faults=faults, mapping=mapping)
     assert isinstance(dataset, JsonlDataset)
     return dataset
 

@@ -12,23 +12,27 @@ from pydantic import BaseModel
 from mubench_gen.console.outlet import MASK
 from mubench_gen.errors import SettingError
 from mubench_gen.plan.settings import Settings, read_config
+from mubench_gen.scores.protocols.files import is_protocol_file
 from mubench_gen.storage.paths import is_file, user_path
 from mubench_gen.storage.run_folder import read_manifest
 from mubench_gen.tasks.task import is_file_name
 
 _OF_THE_MODEL = ("plugin", "model", "options", "engine", "base_url", "deterministic", "dtype",
                  "revision", "trust_remote_code")  # fmt: skip
-_PAIRS = ("options", "prompt_set", "image_set")
+_PAIRS = ("options", "prompt_set", "image_set", "map")
 
 
 def named_files(settings: Settings) -> dict[str, Any]:
-    """What a manifest says of tasks and prompts where files of them were named: their paths.
+    """What a manifest says of tasks, prompts, protocols where files were named: their paths.
 
     A name that is not a file's stands there as it was given. Nothing where no file was named.
     """
     tasks = [_whole(name) if is_file_name(name) else name for name in settings.tasks]
     prompts = [_whole(name) if is_file(user_path(name)) else name for name in settings.prompt]
+    protocols = [_whole(name) if is_protocol_file(name) else name for name in settings.protocol]
     named = {}
+    if protocols != list(settings.protocol):
+        named["protocol"] = protocols
     if tasks != list(settings.tasks):
         named["tasks"] = tasks
     if prompts != list(settings.prompt):

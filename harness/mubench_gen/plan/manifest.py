@@ -19,6 +19,7 @@ from mubench_gen.plan.again import named_files
 from mubench_gen.plan.identity import run_id
 from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.sources import CommandLine
+from mubench_gen.scores.protocols.files import load_protocols
 from mubench_gen.storage.run_folder import FORMAT
 from mubench_gen.tasks.few_shot import Shots
 from mubench_gen.types import Task
@@ -61,6 +62,7 @@ def make_manifest(
         },
         "tasks": {task.name: _facts(task) for task in plan.tasks},
         **named_files(plan.settings),
+        **_protocols(plan),
         **_aliases(plan),
         "plugin": {
             "name": plan.plugin.name,
@@ -90,6 +92,7 @@ def make_manifest(
             "revision": plan.dataset.revision,
             "digest": plan.dataset.digest,
             "rows": len(plan.dataset),
+            **plan.dataset.facts,
         },
         "image_policy": plan.policy.as_dict(),
         "seed": plan.settings.seed,
@@ -110,6 +113,15 @@ def _beside(plan: Plan) -> dict[str, Any]:
     files = {"files": dict(weights.files)} if weights.files else {}
     members = {"members": list(weights.members)} if weights.members else {}
     return {**files, **members, **({"judge": plan.judge.digest} if plan.judge is not None else {})}
+
+
+def _protocols(plan: Plan) -> dict[str, Any]:
+    """The protocols that it was asked by, with the digests of their files."""
+    found = {
+        one.name: {"sha256": one.sha256, "source": one.file.source}
+        for one in load_protocols(plan.settings.protocol)
+    }
+    return {"protocols": found} if found else {}
 
 
 def _aliases(plan: Plan) -> dict[str, Any]:

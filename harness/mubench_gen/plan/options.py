@@ -39,7 +39,16 @@ HEADINGS = {
         "trust_remote_code": Option("", "Run the checkpoint's code; needs a 40-digit --revision."),
     },
     "The questions": {
-        "data": Option("NAME|PATH", "demo, ubench, or a path to data of that schema. [demo]"),
+        "data": Option(
+            "NAME|PATH",
+            "demo, ubench, a path, or hf:OWNER/NAME[:CONFIG][/SPLIT][@REVISION]. [demo]",
+        ),
+        "map": Option(
+            "K=V",
+            "How a table of another form is read: question=COLUMN, options=, answer=, image=, "
+            "answer_as=text|letter|index0|index1, … (docs/howto/any-benchmark.md).",
+            many=True,
+        ),
         "partial": Option("", "Leave out files and rows of the data that are missing or damaged."),
         "allow_outside": Option("", "Show images that lie outside of the data's folder."),
         "licenses": Option(
@@ -48,6 +57,11 @@ HEADINGS = {
         "tasks": Option("NAMES", "Names, groups, tags, globs, files. [all]", many=True),
         "limit": Option("N", "Items per task, a seeded sample. [all]"),
         "shard": Option("I/N", "The I-th of N parts, by image; `data join` makes one run of them."),
+        "protocol": Option(
+            "NAMES",
+            "Ask and count as these protocols do: paper-compat, olmo-eval, microvqa-owner, …",
+            many=True,
+        ),
         "prompt": Option("NAMES", "Prompt styles. [paper, or caption]", many=True),
         "prompt_set": Option(
             "K=V", "A setting of the prompts: labels, system, image, …", many=True

@@ -22,6 +22,7 @@ from mubench_gen.model import ModelSpec
 from mubench_gen.parser.judge import JudgeCaller
 from mubench_gen.plan.fingerprint import Weights
 from mubench_gen.plan.opening import known_card, shared_model
+from mubench_gen.plan.protocol import by_protocol
 from mubench_gen.plan.ray_options import Cluster, split_cluster
 from mubench_gen.plan.settings import JUDGE, Settings
 from mubench_gen.plugins.hooks import Isolated
@@ -136,7 +137,7 @@ def make_plan(
     `models`: those of other plans, which this one shares where the settings make the same model.
     """
     know_environment()
-    settings, cluster = split_cluster(settings)
+    settings, cluster = split_cluster(by_protocol(settings, None))
     model = shared_model(settings, plugins, variants, {} if models is None else models)
     model.begin()  # its process starts meanwhile
     try:
@@ -160,6 +161,7 @@ def _planned(
     with waiting(f"Opening the plugin {settings.plugin}"):
         card = known_card(model, settings)
     spec = card.spec
+    settings = by_protocol(settings, spec.kind)
     if settings.control == "blind" and spec.kind == "contrastive":
         raise SettingError(
             "The control 'blind' is for generative models: a contrastive model compares an image "
@@ -222,6 +224,7 @@ def _opened(settings: Settings, policy: StandardPolicy) -> Dataset:
         licenses=settings.licenses,
         checked=True,
         outside=settings.allow_outside,
+        mapping=settings.map,
     )
 
 

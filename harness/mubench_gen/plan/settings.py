@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -47,7 +47,12 @@ _ONLY_WHERE_SET = (
     "deterministic",
     "shard",
     "allow_outside",
+    "map",
+    "protocol",
 )  # in the identity only then, so that runs without them keep theirs
+
+
+_PAIRS_BETWEEN = re.compile(r",\s*(?=[a-z_]+=)")  # a comma that another pair follows
 
 
 def _in_process() -> bool:
@@ -65,9 +70,11 @@ class Settings(BaseModel):
     options: dict[str, str] = Field(default_factory=dict)
     data: str = "demo"
     partial: bool = False
+    map: dict[str, str] = Field(default_factory=dict)
     allow_outside: bool = False
     licenses: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
+    protocol: tuple[str, ...] = ()
     prompt: tuple[str, ...] = ()
     prompt_set: dict[str, str] = Field(default_factory=dict)
     image_set: dict[str, str] = Field(default_factory=dict)
@@ -107,7 +114,7 @@ class Settings(BaseModel):
     def _path_as_text(cls, value: Any) -> Any:
         return str(value) if isinstance(value, Path) else value
 
-    @field_validator("tasks", "prompt", "metric", mode="before")
+    @field_validator("tasks", "protocol", "prompt", "metric", mode="before")
     @classmethod
     def _paths_as_text(cls, value: Any) -> Any:
         if isinstance(value, (list, tuple)):
@@ -117,6 +124,7 @@ class Settings(BaseModel):
     @field_validator(
         "licenses",
         "tasks",
+        "protocol",
         "prompt",
         "readout",
         "metric",
@@ -134,7 +142,16 @@ class Settings(BaseModel):
         stripped = [p.strip() if isinstance(p, str) else p for p in parts]
         return tuple(dict.fromkeys(p for p in stripped if p))
 
-    @field_validator("options", "prompt_set", "image_set", mode="before")
+    @field_validator("map", mode="before")
+    @classmethod
+    def _split_pairs(cls, value: Any) -> Any:
+        """Pairs may stand in one text, with commas between them."""
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, (list, tuple)):
+            return value
+        return [pair for one in values for pair in _PAIRS_BETWEEN.split(str(one))]
+
+    @field_validator("options", "prompt_set", "image_set", "map", mode="before")
     @classmethod
     def _pairs(cls, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -236,6 +253,11 @@ def validated(model: type[AnySettings], given: Mapping[str, Any]) -> AnySettings
         raise SettingError(f"Setting {problem.key}: {problem.text.rstrip('.')}.") from None
 
 
+def map_pairs(given: Sequence[str]) -> dict[str, str]:
+    """The parts of a table and their columns, of the values of `--map`."""
+    return make_settings({"plugin": "", "map": list(given)}).map
+
+
 def pairs(given: Iterable[str]) -> dict[str, str]:
     """key=value texts as a mapping; the last of a key counts."""
     found = {}
@@ -283,7 +305,7 @@ def problem_of(name: str, value: Any, own: type[BaseModel] | None = None) -> str
 def joined(config: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of file and flags. Flags win, key by key if a setting is key=value pairs."""
     both = {**config, **flags}
-    for name in ("options", "prompt_set", "image_set"):
+    for name in ("options", "prompt_set", "image_set", "map"):
         if name in config and name in flags:
             parts = [Settings(plugin="", **{name: part[name]}) for part in (config, flags)]
             both[name] = {**getattr(parts[0], name), **getattr(parts[1], name)}

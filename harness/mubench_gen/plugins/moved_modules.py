@@ -107,7 +107,7 @@ MOVED = {
     "merging.lora_settings": "interpolation.merge.lora_config",
     "merging.pickled": "interpolation.merge.torch_pickle",
     "merging.ties": "interpolation.merge.tied_weights",
-    "official": "compare.official",
+    "official": "compare.protocols",
     "on_ray": "inference.ray",
     "orders": "prompts.orders",
     "outcomes": "compare.answer_matrix",

@@ -33,6 +33,7 @@ def _data(run: Run, _: Plugins) -> tuple[Outcome, str]:
         partial=bool(settings.get("partial")),
         licenses=settings.get("licenses") or (),
         outside=bool(settings.get("allow_outside")),
+        mapping=settings.get("map"),
     )
     return _compared(run.manifest["content"].get("data"), dataset.rows_digest, settings["data"])
 
@@ -58,7 +59,8 @@ def _tasks(run: Run, _: Plugins) -> tuple[Outcome, str]:
     stored = run.manifest["content"].get("tasks") or {}
     data = None
     with suppress(MubenchError):
-        data = open_dataset(run.manifest["settings"]["data"], partial=True)
+        settings = run.manifest["settings"]
+        data = open_dataset(settings["data"], partial=True, mapping=settings.get("map"))
     named = (run.manifest.get("named") or {}).get("tasks") or list(stored)
     now = {task.name: task.sha256 for task in load_tasks(named, data)}
     return _all_equal(stored, now)

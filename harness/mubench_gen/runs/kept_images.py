@@ -63,7 +63,10 @@ def shown(folder: Path, manifest: Mapping[str, Any], wanted: set[str]) -> Iterat
     with suppress(UsageError):  # no data here: no images
         policy = make_policy(image_set, seed=settings.get("seed", 0))
         outside = bool(settings.get("allow_outside"))
-        for row in open_dataset(settings["data"], policy, partial=True, outside=outside):
+        dataset = open_dataset(
+            settings["data"], policy, partial=True, outside=outside, mapping=settings.get("map")
+        )
+        for row in dataset:
             for image in images_of(row):
                 with suppress(ImageError):
                     if image.sha256 in missing:

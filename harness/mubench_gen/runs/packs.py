@@ -73,6 +73,15 @@ def documents(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return manifest, scores
 
 
+def digests(path: Path) -> dict[str, str]:
+    """The SHA-256 of each member of a pack. RunFolderError for another file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _members(archive, path)
+    except (OSError, *_DAMAGED) as error:
+        raise RunFolderError(f"{path} is no pack that can be read ({error}).") from None
+
+
 def refuse_pack(folder: Path) -> None:
     """RunFolderError for the folder of a pack, in which nothing is written."""
     if (folder / PACK).exists():

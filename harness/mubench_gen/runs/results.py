@@ -13,7 +13,7 @@ from mubench_gen.console.progress import log
 from mubench_gen.console.stdout import results_only
 from mubench_gen.errors import PluginError
 from mubench_gen.runs.dataframe import to_frame
-from mubench_gen.runs.packs import folder_of
+from mubench_gen.runs.packs import PACK, SUFFIX, folder_of
 from mubench_gen.scores.clusters import Clustering, cluster_fields
 from mubench_gen.scores.metadata import MODEL, facts_of
 from mubench_gen.scores.score import Scores, score
@@ -41,6 +41,11 @@ class Run:
 
     dir: Path
     cluster: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words: its folder, or the name of its pack."""
+        return self.dir.name + SUFFIX if (self.dir / PACK).exists() else str(self.dir)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:

@@ -80,6 +80,30 @@ def max_t(totals: Floats, *, seed: int = 0, draws: int = DRAWS) -> tuple[Floats,
     return found, float(np.quantile(largest[:, 0], 0.95))
 
 
+def told_apart(
+    totals: Floats, *, seed: int = 0, draws: int = DRAWS, level: float = 0.05
+) -> npt.NDArray[np.bool_]:
+    """Which two columns of `totals` (clusters, columns) differ, of all pairs together.
+
+    The single-step test of the largest statistic over all pairs, as in `max_t`; (columns, columns).
+    """
+    blocks = in_blocks(totals, seed=seed)
+    squares = blocks.T @ blocks
+    of_each = np.diag(squares)
+    scale = np.sqrt((of_each[:, None] + of_each - 2 * squares).clip(0))
+    none = scale <= _NONE * max(1.0, float(scale.max(initial=0.0)))
+    scale[none] = np.inf
+    sums = blocks.sum(axis=0)
+    observed = np.abs(sums[:, None] - sums) / scale
+    drawn = _flipped(blocks, seed=seed, draws=draws)
+    largest = np.zeros(draws, np.float32)
+    for place, column in enumerate(drawn.T):
+        apart = np.abs(drawn - column[:, None]) / scale[place].astype(np.float32)
+        np.maximum(largest, apart.max(axis=1), out=largest)
+    found: npt.NDArray[np.bool_] = observed > np.quantile(largest, 1 - level) * (1 + 1e-6)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Wald:
     """A test whether all comparisons are zero; p is 1 where no cluster differs in any."""

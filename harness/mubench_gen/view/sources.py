@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mubench_gen.errors import RunFolderError
+from mubench_gen.runs.below import run_folders
 from mubench_gen.runs.results import Run, load_run
 from mubench_gen.storage.run_folder import MANIFEST, USUAL, tell_once
-
-_DEPTH = 4  # STUDIES/STUDY/runs/RUN
 
 
 def find_runs(paths: Sequence[Path]) -> list[Run]:
@@ -43,24 +42,11 @@ def _runs_below(path: Path) -> Iterator[Run]:
     if os.path.isfile(path) or os.path.exists(path / MANIFEST):  # a pack, or a run's folder
         yield load_run(path)
         return
-    for folder in _folders(path, _DEPTH):
+    for folder in run_folders(path):
         try:
             yield load_run(folder)
         except RunFolderError as error:
             tell_once(f"Left out: {error}")
-
-
-def _folders(path: Path, depth: int) -> Iterator[Path]:
-    """The folders of runs below a path, in the order of their names."""
-    try:
-        below = sorted(e.name for e in os.scandir(path) if e.is_dir() and e.name[0] != ".")
-    except OSError:
-        return
-    for name in below:
-        if os.path.exists(path / name / MANIFEST):
-            yield path / name
-        elif depth > 1:
-            yield from _folders(path / name, depth - 1)
 
 
 def _nothing(path: Path) -> str:

@@ -1,7 +1,13 @@
-"""The paper's results as a reference, kept separate from the results of runs."""
+"""Published results as a reference, kept separate from the results of runs."""
 
-from mubench_gen.compare.published.beside import AxisScore, ColumnScore, OwnResults, beside
-from mubench_gen.compare.published.comparable import reservations
+from mubench_gen.compare.published.beside import (
+    AxisScore,
+    ColumnScore,
+    OwnResults,
+    OwnScore,
+    beside,
+    column_reservations,
+)
 from mubench_gen.compare.published.table import Column, Published, load_published
 
 __all__ = [
@@ -9,8 +15,9 @@ __all__ = [
     "Column",
     "ColumnScore",
     "OwnResults",
+    "OwnScore",
     "Published",
     "beside",
+    "column_reservations",
     "load_published",
-    "reservations",
 ]

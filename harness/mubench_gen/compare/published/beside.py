@@ -1,24 +1,42 @@
-"""A run's results in the columns of the published tables, and why some are not comparable."""
+"""A run's results in the columns of published tables, and why some are not comparable."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean
-from typing import Any
 
-from mubench_gen.compare.official import Compared, Count, OfficialScore, compare_scorers
-from mubench_gen.compare.published.comparable import column_reservations, reservations
-from mubench_gen.compare.published.table import load_published
+from mubench_gen.compare.protocols.bootstrap import basic_bootstrap
+from mubench_gen.compare.protocols.reading import is_share, read_run
+from mubench_gen.compare.published.table import Column, Published, load_published
 from mubench_gen.runs.results import Run
-from mubench_gen.tasks.task import load_tasks
+from mubench_gen.scores.protocols.asked import cannot_read, reservations
+from mubench_gen.scores.protocols.definition import Number
+from mubench_gen.scores.protocols.files import OURS, load_protocol
+from mubench_gen.scores.protocols.numbers import Cells, cells_of, value
+from mubench_gen.scores.protocols.tally import ProtocolTally
+
+AXES = ("fine_he", "fine_all", "coarse_he", "coarse_all")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnScore:
+    """A run's number by the table's protocol, and by our reading of the same n items.
+
+    half_width and ci95: the basic bootstrap's, of a share of items; else None.
+    """
+
+    n: int
+    accuracy: float | None
+    half_width: float | None
+    ci95: tuple[float, float] | None
+    ours: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnScore:
     """A run's score in one column; `reservations` is empty if it can be compared."""
 
-    score: OfficialScore
+    score: OwnScore
     reservations: tuple[str, ...]
 
 
@@ -33,72 +51,96 @@ class AxisScore:
 
 @dataclass(frozen=True, slots=True)
 class OwnResults:
-    """A run's own results. `reservations` apply to the whole run, and are in every score too."""
+    """A run's own results. `reservations` apply to the whole run, and are in every score too.
+
+    refused: why the run has no number of the table's protocol; empty if it has.
+    """
 
     model: str
     reservations: tuple[str, ...]
     columns: Mapping[str, ColumnScore]
     merging: Mapping[str, AxisScore]
+    refused: str = ""
 
 
-def beside(run: Run) -> OwnResults:
+def beside(run: Run, published: Published | None = None) -> OwnResults:
     """The run's results in the published columns for which it has questions."""
-    manifest, published = run.manifest, load_published()
-    compared = compare_scorers(run.records(), group_of(manifest))
-    whole = reservations(manifest, asked=compared.asked, n_errors=compared.n_errors)
-    return OwnResults(
-        model=f"{manifest['plugin']['name']} {manifest['model']['id']}",
-        reservations=tuple(whole),
-        columns={
-            name: ColumnScore(score, (*whole, *column_reservations(column, score.n)))
-            for name, column in published.columns.items()
-            if (score := compared.groups.get(name)) is not None
-        },
-        merging=_merging(compared, whole),
+    table = published or load_published()
+    manifest, protocol = run.manifest, table.protocol
+    model = f"{manifest['plugin']['name']} {manifest['model']['id']}"
+    if refused := cannot_read(manifest, protocol):
+        return OwnResults(model, (), {}, {}, refused)
+    found = read_run(run, [protocol, load_protocol(OURS)])
+    whole = tuple(reservations(manifest, protocol, asked=found.asked, n_errors=found.n_errors))
+    columns = {
+        name: ColumnScore(score, (*whole, *column_reservations(column, score.n)))
+        for name, column in table.columns.items()
+        if (score := _score(found, table.number(name))) is not None
+    }
+    refused = "" if columns else f"it has no question of {', '.join(table.columns)}"
+    return OwnResults(model, whole, columns, _merging(found, table, whole), refused)
+
+
+def column_reservations(column: Column, n: int) -> list[str]:
+    """Why one column is not comparable: its number of questions."""
+    if n == column.n:
+        return []
+    for name, size in column.variants.items():
+        if n == size:
+            return [f"N is {n:,}: the variant {name}; the published N is {column.n:,}"]
+    return [f"N is {n:,}, the published {column.n:,}"]
+
+
+def _score(found: ProtocolTally, number: Number) -> OwnScore | None:
+    cells = cells_of(found, 0, number)
+    if not cells:
+        return None
+    n, right = _counts(cells)
+    interval = basic_bootstrap(right, n) if is_share(number) else None
+    official, ours = _both(found, number, cells)
+    return OwnScore(
+        n=n,
+        accuracy=official,
+        half_width=None if interval is None else interval.half_width,
+        ci95=None if interval is None else (interval.low, interval.high),
+        ours=ours,
     )
 
 
-def group_of(manifest: Mapping[str, Any]) -> Callable[[str], str | None]:
-    """A function from task to group, by the manifest; for older runs, by the shipped tasks."""
-    tasks = manifest.get("tasks")
-    groups = (
-        {name: task["group"] for name, task in tasks.items()}
-        if tasks is not None
-        else {task.name: task.group for task in load_tasks()}
-    )
-    return groups.get
+def _both(found: ProtocolTally, number: Number, cells: Cells) -> tuple[float | None, float | None]:
+    """The number by the table's protocol, and by our reading."""
+    protocol = found.protocols[0]
+    official = value(number, protocol, cells, lambda alike: alike.readings[0], found)
+    return official, value(number, protocol, cells, lambda alike: alike.readings[1], found)
 
 
-def _merging(compared: Compared, whole: list[str]) -> dict[str, AxisScore]:
+def _counts(cells: Cells) -> tuple[int, int]:
+    """Items, and those that the table's protocol calls right."""
+    return sum(n for _, n in cells), sum(n for alike, n in cells if alike.readings[0].right)
+
+
+def _merging(
+    found: ProtocolTally, table: Published, whole: tuple[str, ...]
+) -> dict[str, AxisScore]:
     """The axes, H&E and all data sets. fine: unweighted mean over data sets; coarse: pooled."""
-    published = load_published()
-    subset = frozenset(published.merging.datasets)
-    found = {}
-    for group in ("fine", "coarse"):
-        for name, datasets in ((f"{group}_he", subset), (f"{group}_all", None)):
-            counts = _counts(compared, group, datasets)
-            if counts:
-                notes = list(whole)
-                if datasets is not None and len(counts) < len(datasets):
-                    notes.append(f"{len(counts)} of the {len(datasets)} H&E data sets")
-                elif datasets is None:
-                    n = sum(count.n for count in counts)
-                    notes += column_reservations(published.columns[group], n)
-                found[name] = _axis(counts, group == "fine", tuple(notes))
-    return found
+    if table.merging is None:
+        return {}
+    subset, scores = table.merging.datasets, {}
+    for axis in AXES:
+        group, part = axis.split("_")
+        datasets = subset if part == "he" else ()
+        over = "datasets" if group == "fine" else "items"
+        number = Number.model_validate({"groups": (group,), "datasets": datasets, "over": over})
+        cells = cells_of(found, 0, number)
+        official, ours = _both(found, number, cells)
+        if official is not None and ours is not None:
+            notes = _axis_reservations(table.columns[group], cells, datasets)
+            scores[axis] = AxisScore(official, ours, (*whole, *notes))
+    return scores
 
 
-def _counts(compared: Compared, group: str, datasets: Collection[str] | None) -> list[Count]:
-    return [
-        count
-        for (name, dataset), count in compared.cells.items()
-        if name == group and (datasets is None or dataset in datasets)
-    ]
-
-
-def _axis(counts: list[Count], unweighted: bool, notes: tuple[str, ...]) -> AxisScore:
-    if unweighted:
-        shares, ours = [c.right / c.n for c in counts], [c.ours / c.n for c in counts]
-        return AxisScore(fmean(shares), fmean(ours), notes)
-    n = sum(c.n for c in counts)
-    return AxisScore(sum(c.right for c in counts) / n, sum(c.ours for c in counts) / n, notes)
+def _axis_reservations(column: Column, cells: Cells, datasets: tuple[str, ...]) -> list[str]:
+    if not datasets:
+        return column_reservations(column, _counts(cells)[0])
+    there = len({alike.dataset for alike, _ in cells})
+    return [f"{there} of the {len(datasets)} H&E data sets"] if there < len(datasets) else []

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from mubench_gen.compare.board import GROUPS, POOLED, Board, Cell, Row
 from mubench_gen.console.numbers import interval, percent
 from mubench_gen.console.outlet import printable
-from mubench_gen.report.html.study import RunStatistics
 
 _NAMES = {POOLED: "all items", GROUPS: "{}: all tasks"}
 MOST_COLUMNS = 6  # models; more of them are rows, which can be sorted by task
 
 
-def board_shown(board: Board, studies: Sequence[RunStatistics]) -> dict[str, Any]:
-    """The template's variables of a board; `studies` are all runs of the page."""
-    of = {str(study.run.dir): study for study in studies}
+def board_shown(board: Board, numbers: Mapping[str, int]) -> dict[str, Any]:
+    """The template's variables of a board; `numbers` are those of all runs of the page, by folder.
+
+    A run's colour is the one of its number.
+    """
     runs = [
-        {"label": printable(one.shown), "number": of[one.run].number, "colour": of[one.run].colour}
+        {"label": printable(one.shown), "number": numbers[one.run], "colour": numbers[one.run] + 1}
         for one in board.entrants
     ]
     shared = f"on {board.items:,} items that all of them answered"
@@ -43,6 +44,8 @@ def board_shown(board: Board, studies: Sequence[RunStatistics]) -> dict[str, Any
 
 def _row(row: Row) -> dict[str, Any]:
     return {
+        "part": row.part,
+        "key": row.name,
         "name": _NAMES.get(row.part, "{}").format(printable(row.name)),
         "title": printable(row.title),
         "strong": row.part in _NAMES,
@@ -56,5 +59,6 @@ def _cell(cell: Cell) -> dict[str, str]:
     return {
         "value": percent(cell.value),
         "interval": interval(cell.ci95) if cell.ci95 is not None else "",
+        "n": f"{cell.n:,}",
         "standing": cell.standing,
     }

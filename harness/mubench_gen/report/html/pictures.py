@@ -122,6 +122,7 @@ def data_settings(runs: Sequence[Run], data: str | None) -> Iterator[dict[str, A
             },
             "control": settings["control"],
             "allow_outside": settings.get("allow_outside", False),
+            "map": settings.get("map") or {},
         }
         if _transform(asked):
             asked["seed"] = settings["seed"]
@@ -140,7 +141,9 @@ def open_data(settings: Mapping[str, Any]) -> Dataset:
     """The data set as these settings of a run open it. May raise UsageError."""
     policy = make_policy(settings["image_set"], seed=settings.get("seed", 0))
     outside = settings["allow_outside"]
-    return open_dataset(settings["data"], policy, partial=True, outside=outside)
+    return open_dataset(
+        settings["data"], policy, partial=True, outside=outside, mapping=settings.get("map")
+    )
 
 
 def _look(

@@ -38,7 +38,7 @@ def run_shown(study: RunStatistics) -> dict[str, Any]:
         "control": study.control,
         "finished": study.finished,
         "title": printable(title(study.manifest)),
-        "folder": printable(str(study.run.dir)),
+        "folder": printable(study.run.place),
         "count": f"{scores.n:,}",
         "errors": f"{scores.n_errors:,}" if scores.n_errors else "–",
         "left": f"{study.recorded:,} of {study.planned:,} items",

@@ -169,7 +169,8 @@ class Sections:
         found, doubtful = boards_and_doubtful(
             runs, by=tuple(by) if by else None, adjust=self.adjust
         )
-        shown = [board_shown(board, self.studies) for board in found]
+        numbers = {str(study.run.dir): study.number for study in self.studies}
+        shown = [board_shown(board, numbers) for board in found]
         return shown, doubtful_shown(doubtful, self.picture)
 
     def _tasks(self) -> Iterator[dict[str, Any]]:

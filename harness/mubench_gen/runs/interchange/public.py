@@ -74,6 +74,11 @@ class Public:
         return value
 
 
+def without_folders(text: str) -> str:
+    """The text with absolute paths shortened to their last names."""
+    return _PATH.sub(r"\1", text)
+
+
 def _without_folders(words: Sequence[str]) -> Iterator[str]:
     """The words of a command with the last names of paths; models and addresses stay."""
     for before, word in zip(("", *words), words, strict=False):

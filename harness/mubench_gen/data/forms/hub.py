@@ -1,0 +1,311 @@
+"""Data sets on the hub: `hf:OWNER/NAME[:CONFIG][/SPLIT][@REVISION]`, fetched when they are opened.
+
+A revision is the commit that it is at; what is fetched stays in the hub's own cache.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mubench_gen.console.progress import log
+from mubench_gen.data.download import network_errors, reason_of, status_of
+from mubench_gen.data.forms import Asked, open_form
+from mubench_gen.data.forms.dataset import FormDataset
+from mubench_gen.data.hub import endpoint, is_offline, unreachable
+from mubench_gen.data.ubench import hub_cache
+from mubench_gen.errors import DataError, MissingExtraError, SettingError, did_you_mean
+from mubench_gen.images.policy import StandardPolicy
+
+_ID = re.compile(
+    r"hf:(?P<repo>[\w.-]+/[\w.-]+)(?::(?P<config>[\w.-]+))?(?:/(?P<split>[\w.-]+))?"
+    r"(?:@(?P<revision>[\w./-]+))?"
+)
+_TABLES = (".parquet", ".jsonl", ".json", ".csv", ".tsv", ".arrow", ".xlsx")  # the first wins
+_SPLITS = {
+    "train": ("train", "training"),
+    "test": ("test", "testing", "eval"),
+    "validation": ("validation", "valid", "val", "dev"),
+}
+_ABOUT = ("dataset_info.json", "dataset_infos.json", "croissant.json", "state.json")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class HubId:
+    """What stands behind `hf:`."""
+
+    repo: str
+    config: str | None = None
+    split: str | None = None
+    revision: str | None = None
+
+
+def hub_id(text: str) -> HubId:
+    """The parts of an id. SettingError with the form of one."""
+    found = _ID.fullmatch(text)
+    if found is None:
+        raise SettingError(
+            f"{text!r} is no id of a data set on the hub: hf:OWNER/NAME[:CONFIG][/SPLIT]"
+            "[@REVISION], like hf:owner/name, hf:owner/name:small/test@main."
+        )
+    return HubId(**found.groupdict())
+
+
+def open_on_hub(
+    text: str,
+    policy: StandardPolicy,
+    mapping: Mapping[str, str],
+    *,
+    partial: bool = False,
+    thorough: bool = False,
+    faults: list[str] | None = None,
+) -> FormDataset:
+    """The data set of that id, which is fetched where the cache does not have it.
+
+    DataError where it is neither here nor to be had, or where it is not clear which files of it
+    are meant.
+    """
+    wanted = hub_id(text)
+    hub = _client()
+    commit, files, card = _described(hub, wanted)
+    chosen = _chosen(wanted, files, card)
+    folder = _fetched(hub, wanted, commit, chosen, files)
+    licence = card.get("license")
+    licence = licence[0] if isinstance(licence, list) and licence else licence
+    log(
+        f"{wanted.repo}: commit {commit}, {len(chosen)} "
+        f"{'file' if len(chosen) == 1 else 'files'} ({', '.join(chosen[:3])}), licence: "
+        f"{licence or 'not named'}"
+    )
+    name = "-".join(filter(None, (wanted.repo.partition("/")[2], wanted.config)))
+    path = folder / chosen[0] if len(chosen) == 1 else folder
+    asked = Asked(
+        path,
+        "csv" if chosen[0].lower().endswith((".csv", ".xlsx")) else "hf",
+        mapping,
+        base=folder if len(chosen) > 1 else path.parent,
+        name=mapping.get("name") or name,
+        license_name=str(licence) if licence else None,
+        root=hub_cache() / f"datasets--{wanted.repo.replace('/', '--')}",  # it holds links
+        files=tuple(folder / file for file in chosen),
+    )
+    source = {"hub": f"{wanted.repo}@{commit}", "files": list(chosen), "licence": licence}
+    return open_form(
+        asked, policy, partial=partial, thorough=thorough, faults=faults, revision=commit,
+        source=source,
+    )  # fmt: skip
+
+
+def _client() -> Any:
+    try:
+        import huggingface_hub
+    except ImportError:
+        raise MissingExtraError("huggingface_hub", "hub", "Reading data from the hub") from None
+    return huggingface_hub
+
+
+def _described(hub: Any, wanted: HubId) -> tuple[str, list[str], dict[str, Any]]:
+    """The commit, the names of all files, and the head of the data set's card."""
+    revision = wanted.revision or "main"
+    why = "HF_HUB_OFFLINE forbids the network" if is_offline() else unreachable(endpoint())
+    if why is not None:
+        return _in_cache(wanted, revision, why)
+    try:
+        info = hub.HfApi(endpoint=endpoint()).dataset_info(
+            wanted.repo, revision=revision, timeout=30.0
+        )
+    except network_errors() as error:
+        raise DataError(_not_to_be_had(wanted, error)) from None
+    card = info.card_data.to_dict() if info.card_data is not None else {}
+    return info.sha, [one.rfilename for one in info.siblings or ()], card
+
+
+def _in_cache(wanted: HubId, revision: str, why: str) -> tuple[str, list[str], dict[str, Any]]:
+    """What the hub's cache knows of the data set, where the hub is out of reach."""
+    folder = hub_cache() / f"datasets--{wanted.repo.replace('/', '--')}"
+    ref = folder / "refs" / revision
+    commit = ref.read_text("utf-8").strip() if ref.is_file() else revision
+    snapshot = folder / "snapshots" / commit
+    if not _COMMIT.fullmatch(commit) or not snapshot.is_dir():
+        raise DataError(
+            f"{wanted.repo} ({revision}) is not in the hub's cache ({hub_cache()}), and {why}. "
+            f"Type where there is a network: hf download --repo-type dataset {wanted.repo}; or "
+            "copy that cache here from a machine that has it (docs/howto/offline.md)."
+        )
+    files = [path.relative_to(snapshot).as_posix() for path in sorted(snapshot.rglob("*"))
+             if path.is_file()]  # fmt: skip
+    log(f"{wanted.repo}: {why}; opened from the hub's cache, commit {commit}.")
+    return commit, files, _card_of(snapshot)
+
+
+def _card_of(snapshot: Path) -> dict[str, Any]:
+    """The head of the card, as far as it is here."""
+    readme = snapshot / "README.md"
+    if not readme.is_file():
+        return {}
+    from huggingface_hub import DatasetCard
+
+    return dict(DatasetCard.load(readme, ignore_metadata_errors=True).data.to_dict())
+
+
+def _chosen(wanted: HubId, files: Sequence[str], card: Mapping[str, Any]) -> list[str]:
+    """The files that hold the rows of the configuration and split."""
+    configs = {str(one.get("config_name")): one for one in card.get("configs") or ()
+               if isinstance(one, dict)}  # fmt: skip
+    named = _by_card(wanted, files, configs) if configs else None
+    if named is None:
+        named = _by_names(wanted, files)
+    splits = sorted(named)
+    if wanted.split is not None:
+        if wanted.split not in named:
+            raise DataError(
+                f"{wanted.repo}: there is no split {wanted.split!r}. "
+                f"{did_you_mean(wanted.split, splits)} There are: {', '.join(splits)}."
+            )
+        return named[wanted.split]
+    if len(named) > 1:
+        ids = " or ".join(f"hf:{wanted.repo}{_colon(wanted.config)}/{split}" for split in splits)
+        raise DataError(f"{wanted.repo}: has several splits. Say which one is asked: {ids}.")
+    return next(iter(named.values()))
+
+
+def _colon(config: str | None) -> str:
+    return f":{config}" if config else ""
+
+
+def _by_card(
+    wanted: HubId, files: Sequence[str], configs: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[str]] | None:
+    """Split → files, as the card says; None where it names no files."""
+    default = next((n for n, one in configs.items() if one.get("default")), None)
+    name = wanted.config or default or ("default" if "default" in configs else None)
+    if name is None and len(configs) == 1:
+        name = next(iter(configs))
+    if name is None or name not in configs:
+        ids = " or ".join(f"hf:{wanted.repo}:{config}" for config in sorted(configs))
+        told = "has several configurations" if name is None else f"has no configuration {name!r}"
+        raise DataError(f"{wanted.repo}: {told}. Say which one is asked: {ids}.")
+    given = configs[name].get("data_files")
+    if not given:
+        return None
+    entries = given if isinstance(given, list) else [given]
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        split, paths = "train", entry
+        if isinstance(entry, dict):
+            split, paths = str(entry.get("split", "train")), entry.get("path")
+        for pattern in paths if isinstance(paths, list) else [paths]:
+            fitting = [file for file in files if _fits(file, str(pattern))]
+            found.setdefault(split, []).extend(sorted(fitting))
+    if not any(found.values()):
+        raise DataError(f"{wanted.repo}: no file fits what its card says of {name!r}: {given!r}.")
+    return {split: paths for split, paths in found.items() if paths}
+
+
+def _fits(file: str, pattern: str) -> bool:
+    return fnmatch.fnmatch(file, pattern) or fnmatch.fnmatch(file, pattern.replace("**/", ""))
+
+
+def _by_names(wanted: HubId, files: Sequence[str]) -> dict[str, list[str]]:
+    """Split → files, by the names of the files, where the card says nothing."""
+    tables = [f for f in files if f.lower().endswith(_TABLES) and f.rpartition("/")[2] not in _ABOUT
+              and not f.startswith(".")]  # fmt: skip
+    if wanted.config is not None:
+        tables = [f for f in tables if wanted.config in re.split(r"[/.]", f)]
+    kind = next((end for end in _TABLES if any(f.lower().endswith(end) for f in tables)), None)
+    if kind is None:
+        raise DataError(
+            f"{wanted.repo}: has no table{_of(wanted.config)} ({', '.join(_TABLES)}); its files: "
+            f"{', '.join(files[:8])}. A data set that is made by a script has its tables at the "
+            "revision refs/convert/parquet: type @refs/convert/parquet behind its id."
+        )
+    found: dict[str, list[str]] = {}
+    for file in sorted(f for f in tables if f.lower().endswith(kind)):
+        found.setdefault(_split_in(file), []).append(file)
+    for split, paths in found.items():
+        folders = sorted({path.rpartition("/")[0] for path in paths})
+        apart = [path for path in paths if "-of-" not in path]
+        if len(folders) > 1 or len(apart) > 1:
+            raise DataError(
+                f"{wanted.repo}: several tables may be the split {split!r} "
+                f"({', '.join(paths[:4])}). Name the configuration: hf:{wanted.repo}:CONFIG, a "
+                "folder's or file's name; or download it and name the file."
+            )
+    return found
+
+
+def _of(config: str | None) -> str:
+    return f" of the configuration {config!r}" if config else ""
+
+
+def _split_in(file: str) -> str:
+    words = re.split(r"[/._-]", file.lower())
+    return next((name for name, known in _SPLITS.items() if set(known) & set(words)), "train")
+
+
+def _fetched(
+    hub: Any, wanted: HubId, commit: str, chosen: Sequence[str], files: Sequence[str]
+) -> Path:
+    """The folder of the commit in the cache, with the files of the rows and the images beside."""
+    wanted_files = [*chosen, *_beside(chosen, files)]
+    folder = hub_cache() / f"datasets--{wanted.repo.replace('/', '--')}" / "snapshots" / commit
+    missing = [file for file in wanted_files if not (folder / file).is_file()]
+    if not missing and folder.is_dir():
+        return folder
+    if is_offline() or unreachable(endpoint()) is not None:
+        raise DataError(
+            f"{wanted.repo}: the hub's cache lacks {len(missing)} of its files ({missing[0]}), and "
+            f"the hub is out of reach. Type where there is a network: hf download --repo-type "
+            f"dataset {wanted.repo}."
+        )
+    try:
+        found = hub.snapshot_download(
+            wanted.repo,
+            repo_type="dataset",
+            revision=commit,
+            allow_patterns=[*map(_escaped, wanted_files), "README.md"],
+            endpoint=endpoint(),
+            cache_dir=hub_cache(),
+        )
+    except network_errors() as error:
+        raise DataError(_not_to_be_had(wanted, error)) from None
+    _keep_ref(Path(found).parents[1], wanted.revision or "main", commit)
+    return Path(found)
+
+
+def _keep_ref(repo: Path, revision: str, commit: str) -> None:
+    """Note where a branch was, so that it is found again without a network."""
+    if not _COMMIT.fullmatch(revision):
+        ref = repo / "refs" / revision
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        ref.write_text(commit, "utf-8")
+
+
+def _beside(chosen: Sequence[str], files: Sequence[str]) -> Iterator[str]:
+    """Image files that the rows may name; Parquet and Arrow have their images inside."""
+    from mubench_gen.images.formats import SUFFIXES
+
+    if not chosen[0].lower().endswith((".parquet", ".arrow")):
+        yield from (file for file in files if Path(file).suffix.lower() in SUFFIXES)
+
+
+def _escaped(file: str) -> str:
+    return re.sub(r"([*?\[])", r"[\1]", file)
+
+
+def _not_to_be_had(wanted: HubId, error: BaseException) -> str:
+    status = status_of(error)
+    what = f"{wanted.repo} ({wanted.revision or 'main'}) cannot be had from {endpoint()}"
+    if status in (401, 403):
+        return (
+            f"{what}: it is not there, or the hub wants to know who asks. Look at the name; of a "
+            "gated data set accept its terms on the hub, and set HF_TOKEN."
+        )
+    if status == 404:
+        return f"{what}: there is no such data set, or no such revision. Look at the name."
+    return f"{what}: {reason_of(error)}. The same command goes on from what has come."

@@ -1,0 +1,412 @@
+"""A table of questions about images → rows of μ-Bench's schema.
+
+The table is read twice: what its answers mean is decided by all of them, before any is used.
+Between the two, rows wait in a temporary file, without their images.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from mubench_gen.data.forms.answers import MIXED, WAYS, Answers, chosen, is_hidden, readings
+from mubench_gen.data.forms.cells import is_missing, is_no_option, options_of, text_of
+from mubench_gen.data.forms.pictures import Pictures, Shown, identifier
+from mubench_gen.data.forms.roles import Wishes, roles_of
+from mubench_gen.data.forms.tables import Table, TableRow
+from mubench_gen.data.image_columns import image_columns
+from mubench_gen.data.schema import check_row, to_row
+from mubench_gen.errors import DataError, ImageError
+from mubench_gen.images.policy import StandardPolicy, open_image
+
+_OWN_COLUMNS = frozenset({"question", "options", "answer"})  # and image, or image_1, …
+OWN_TASK = "classification"
+_OWN_SUFFIXES = (".csv", ".jsonl", ".xlsx")
+_NOT_FACTS = frozenset({"image_id", "image", "images", "captions", "questions", "bbox", "polygon"})
+_PLACE = "{class}"
+_TASK_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+_MOST_FACTS = 20_000  # characters of a cell that is kept as metadata
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A row between the first and the second reading."""
+
+    where: str
+    fault: str | None = None
+    id: str = ""
+    question: Any = None
+    labels: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    answer: Any = None
+    images: Sequence[Shown] = ()
+    task: str = ""
+    dataset: str = ""
+    caption: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Questions:
+    """Reads a table. After `rows` was gone through, `told`, `warnings` and `faults` are whole."""
+
+    def __init__(
+        self,
+        table: Table,
+        name: str,
+        wishes: Wishes,
+        pictures: Pictures,
+        *,
+        license_name: str | None = None,
+        about: Sequence[str] | None = None,
+    ) -> None:
+        """`about`: what is said of the table in place of how its columns were understood."""
+        self.path = table.path
+        own = table.path.suffix.lower() in _OWN_SUFFIXES and _is_own(table.columns)
+        self.roles = roles_of(table.path, table.columns, wishes, own=own)
+        self.name = name
+        self.task = OWN_TASK if own else task_name(name)
+        self.told: list[str] = list(about or ())
+        self._describes_itself = about is not None
+        self.warnings: list[str] = []
+        self.faults: list[str] = []
+        self.tasks: dict[str, str] = {}  # and the question of each
+        self._table = table
+        self._wishes = wishes
+        self._pictures = pictures
+        self._license = license_name
+        self._answers = Answers(table.path, self.roles.answer)
+        self._owners: dict[str, Sequence[Shown]] = {}
+        self._ids: Counter[str] = Counter()
+        self._splits: Counter[str] = Counter()
+        self._hidden = self._rows = 0
+
+    def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(file and row, columns of the schema) of each sound row; the others are `faults`."""
+        with tempfile.TemporaryFile(prefix="mubench-gen-") as waiting:
+            self._read(waiting)
+            if self._hidden == self._rows:
+                raise DataError(self._no_answers())
+            way = self._answers.way(self._wishes.choices.get("answer_as"))
+            self._tell(way)
+            waiting.seek(0)
+            made = self._made(waiting, way)
+            yield from _grouped(made) if self.roles.task else made
+
+    def _read(self, waiting: IO[bytes]) -> None:
+        only = self._wishes.choices.get("only")
+        for number, row in enumerate(self._table.rows(), 1):
+            split = text_of(row.cells.get(self.roles.split)) if self.roles.split else None
+            if split:
+                self._splits[split] += 1
+            if only is not None and split != only:
+                continue
+            self._rows += 1
+            pickle.dump(self._first_look(row, number), waiting)
+        if only is not None and not self._rows:
+            raise DataError(
+                f"{self.path}: --map only={only}: no row is of that split; there are: "
+                f"{', '.join(self._splits) or 'none'}."
+            )
+        if not self._rows:
+            raise DataError(f"{self.path}: holds no question.")
+
+    def _first_look(self, row: TableRow, number: int) -> _Waiting:
+        """What stands in a row, with the first fault that is found; its answer is noted."""
+        roles, cells = self.roles, row.cells
+        found = _Waiting(row.where)
+        try:
+            found.question = self._question(row)
+            pairs = self._options(row)
+            found.labels = tuple(label for label, _ in pairs)
+            found.options = tuple(text for _, text in pairs)
+            found.answer = cells.get(roles.answer)
+            self._note_answer(found)
+            found.images = self._images(row, number)
+            found.task, found.caption = self._task(row), self._caption(row)
+            found.dataset = self._dataset(row)
+        except DataError as error:
+            found.fault = str(error)
+        found.id = self._id(row, number, found.images)
+        if roles.id and found.images and not found.images[0].owner:
+            self._owners.setdefault(found.id, found.images)
+        found.facts = self._facts(row)
+        return found
+
+    def _dataset(self, row: TableRow) -> str:
+        given = row.cells.get(self.roles.dataset) if self.roles.dataset else None
+        if is_missing(given):
+            return ""
+        if not isinstance(given, str):
+            told = (
+                f"{row.where}, column {self.roles.dataset}: a text is needed, found {given!r:.80}."
+            )
+            raise DataError(told)
+        return given.strip()
+
+    def _question(self, row: TableRow) -> str:
+        text = text_of(row.cells.get(self.roles.question)) or ""
+        if not text:
+            raise DataError(
+                f"{row.where}, column {self.roles.question}: a text is needed, found "
+                f"{row.cells.get(self.roles.question)!r:.80}. Write the question, or take the row "
+                "out."
+            )
+        hint = text_of(row.cells.get(self.roles.hint)) if self.roles.hint else None
+        return f"{hint}\n{text}" if hint else text
+
+    def _options(self, row: TableRow) -> list[tuple[str, str]]:
+        """(label, text) of a row's options, without those that are missing."""
+        if self.roles.options is not None:
+            column = self.roles.options
+            pairs = options_of(row.cells.get(column))
+            if pairs is None:
+                raise DataError(
+                    f"{row.where}, column {column}: no valid JSON list, nor one as Python prints "
+                    f"it, nor texts with | between them: {row.cells.get(column)!r:.80}."
+                )
+            empty = [
+                at for at, (_, one) in enumerate(pairs) if isinstance(one, str) and not one.strip()
+            ]
+            if empty:
+                raise DataError(
+                    f"{row.where}, column {column}: an option is empty (number {empty[0] + 1}). "
+                    "Write it, or take it out."
+                )
+        else:
+            column = f"{self.roles.series[0][1]} to {self.roles.series[-1][1]}"
+            pairs = [(label, row.cells.get(name)) for label, name in self.roles.series]
+        given = [(label, text_of(one)) for label, one in pairs if not is_no_option(one)]
+        texts = [text for _, text in given if text is not None]
+        where = f"{row.where}, column {column}"
+        if len(texts) < len(given):
+            raise DataError(f"{where}: an option is no text: {dict(pairs)!r:.80}.")
+        if len(texts) < 2:
+            raise DataError(f"{where}: two or more options are needed, found {texts}.")
+        doubled = next((t for t in texts if texts.count(t) > 1 and "<image" not in t), None)
+        if doubled is not None:
+            raise DataError(f"{where}: two options are the same: {doubled!r} in {texts}.")
+        return [(label, text) for label, text in given if text is not None]
+
+    def _note_answer(self, found: _Waiting) -> None:
+        if is_hidden(found.answer):
+            self._hidden += 1
+            raise DataError(
+                f"{found.where}, column {self.roles.answer}: {found.answer!r} is neither an option "
+                "nor its label: the answer is hidden or missing. Write it, or leave the row out."
+            )
+        if isinstance(found.answer, list) and len(found.answer) > 1:
+            raise DataError(
+                f"{found.where}, column {self.roles.answer}: several answers, "
+                f"{found.answer!r:.60}; a question with one right option is needed."
+            )
+        row = found.where.removeprefix(f"{self.path}, ")
+        self._answers.note(row, found.answer, found.labels, found.options)
+
+    def _images(self, row: TableRow, number: int) -> Sequence[Shown]:
+        columns = self.roles.images
+        try:
+            shown = self._pictures.of(row, number, columns)
+            if not shown and self.roles.second_images:
+                columns = self.roles.second_images
+                shown = self._pictures.of(row, number, columns)
+        except ImageError as error:
+            told = str(error).rstrip(".")
+            raise DataError(f"{row.where}, column {'+'.join(columns)}: {told}.") from None
+        if not shown:
+            raise DataError(
+                f"{row.where}, column {'+'.join(columns)}: a file's name is needed, or an image; "
+                "found nothing. Give the row an image, or take it out."
+            )
+        return shown
+
+    def _task(self, row: TableRow) -> str:
+        given = row.cells.get(self.roles.task) if self.roles.task else None
+        task = self.task if is_missing(given) else str(given).strip()
+        if not _TASK_NAME.fullmatch(task):
+            raise DataError(f"{row.where}, column task: not a valid name of a task: {task!r}.")
+        return task
+
+    def _caption(self, row: TableRow) -> str:
+        caption = row.cells.get(self.roles.caption) if self.roles.caption else None
+        if is_missing(caption):
+            return ""
+        if not isinstance(caption, str) or _PLACE not in caption:
+            raise DataError(
+                f"{row.where}, column caption: {_PLACE} stands nowhere in {caption!r:.80}."
+            )
+        return caption
+
+    def _id(self, row: TableRow, number: int, images: Sequence[Shown]) -> str:
+        given = row.cells.get(self.roles.id) if self.roles.id else None
+        if not is_missing(given) and identifier(given):
+            return identifier(given)
+        paths = self._pictures.paths
+        if images and all(image.name in paths for image in images):
+            return "|".join(paths[image.name] for image in images)
+        return str(number)
+
+    def _facts(self, row: TableRow) -> dict[str, Any]:
+        """The other columns, as metadata of the row."""
+        used = self.roles.used() - {self.roles.split}
+        plain = {
+            name: _fact(value)
+            for name, value in row.cells.items()
+            if name not in used and name not in _NOT_FACTS
+        }
+        return {name: value for name, value in plain.items() if value is not None}
+
+    def _made(self, waiting: IO[bytes], way: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        for _ in range(self._rows):
+            row: _Waiting = pickle.load(waiting)
+            try:
+                yield row.where, self._columns(row, way)
+            except DataError as error:
+                self.faults.append(str(error))
+
+    def _columns(self, row: _Waiting, way: str) -> dict[str, Any]:
+        """A row as columns of the schema. DataError where something is wrong with it."""
+        if row.fault is not None:
+            raise DataError(row.fault)
+        gold = chosen(readings(row.answer, row.labels, row.options), way)
+        if gold is None:
+            raise DataError(self._no_option(row, way))
+        names = [shown.name for shown in self._resolved(row)]
+        cells = [{"bytes": None, "path": name} for name in names]
+        dataset = row.dataset or self.name
+        license_name = {} if self._license is None else {"license": self._license}
+        question = {"question": row.question, "options": list(row.options), "answer_idx": gold}
+        captions = [row.caption.replace(_PLACE, option) for option in row.options]
+        columns = {
+            "image_id": row.id,
+            "image": cells[0] if len(cells) == 1 else cells,
+            "dataset": dataset,
+            **license_name,
+            **row.facts,
+            "questions": {row.task: question},
+            "captions": {f"{row.task}_0": {"options": captions}} if row.caption else {},
+        }
+        first, *others = (open_image(name, bytes, StandardPolicy()) for name in names)
+        more = tuple(others)
+        check_row(to_row(0, columns, first, where=row.where, repeated=False, more_images=more))
+        self.tasks[row.task] = row.task
+        self._ids[f"{dataset}/{row.id}"] += 1
+        return columns
+
+    def _resolved(self, row: _Waiting) -> Iterator[Shown]:
+        """The row's images, with those of other rows in place of their numbers."""
+        for shown in row.images:
+            if not shown.owner:
+                yield shown
+                continue
+            images = self._owners.get(shown.owner)
+            if images is None:
+                column = "+".join(self.roles.images)
+                raise DataError(
+                    f"{row.where}, column {column}: there is no file {shown.owner!r} in "
+                    f"{self._table.base}, and no row whose {self.roles.id or 'id'} it is and that "
+                    "has an image. Name the folder of the files with --map folder=DIR."
+                )
+            yield from images
+
+    def _no_option(self, row: _Waiting, way: str) -> str:
+        told = WAYS.get(way, MIXED)
+        return (
+            f"{row.where}, column {self.roles.answer}: {row.answer!r:.60} is neither one of the "
+            f"options {list(row.options)!r:.200} nor the letter of one, as the column is read by "
+            f"{told}. Mend the answer, or say how it is meant: --map answer_as="
+            f"{'|'.join(one for one in WAYS if one != way)}."
+        )
+
+    def _no_answers(self) -> str:
+        return (
+            f"{self.path}, column {self.roles.answer}: no row has an answer: those of a test set "
+            "are often hidden. Its questions cannot be scored here. Take a split with answers, or "
+            "name another column: --map answer=COLUMN."
+        )
+
+    def _tell(self, way: str) -> None:
+        self.warnings += self._answers.warnings(way)
+        if len(self._splits) > 1:
+            names = ", ".join(f"{name} ({n:,})" for name, n in self._splits.items())
+            self.told.append(f"split: {names}; --map only=NAME takes one")
+        if self._describes_itself:
+            return
+        roles = self.roles
+        options = (
+            f"column {roles.options}"
+            if roles.options
+            else "columns " + ", ".join(name for _, name in roles.series)
+        )
+        counted = ", ".join(f"{n:,} {kind}" for kind, n in self._pictures.kinds.items())
+        self.told += [
+            *self._table.told,
+            f"question: column {roles.question}" + (f", after {roles.hint}" if roles.hint else ""),
+            f"options: {options}",
+            f"answer: column {roles.answer}, {WAYS.get(way, MIXED)}",
+            f"image: column {'+'.join(roles.images)} ({counted})",
+            f"id: {'column ' + roles.id if roles.id else 'the image, or the number of the row'}",
+        ]
+        if roles.unused:
+            self.told.append(f"not used: {', '.join(roles.unused)} (--map PART=COLUMN)")
+
+    def doubled(self) -> Iterator[str]:
+        """A warning where ids stand twice."""
+        twice = [name for name, n in self._ids.items() if n > 1]
+        if twice and self.roles.id:
+            yield (
+                f"{self.path}, column {self.roles.id}: {len(twice):,} ids stand in several rows "
+                f"({', '.join(twice[:3])}); the later ones get #INDEX."
+            )
+
+
+def _is_own(columns: Sequence[str]) -> bool:
+    """Whether a table has the columns of one of one's own images."""
+    return set(columns) >= _OWN_COLUMNS and bool(image_columns(columns))
+
+
+def _fact(value: Any) -> Any:
+    """A cell as metadata: plain values, dates as texts; None for what is not kept."""
+    if is_missing(value) or isinstance(value, (bytes, bytearray)):
+        return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return value if len(text) <= _MOST_FACTS else None
+
+
+def _grouped(
+    rows: Iterator[tuple[str, dict[str, Any]]],
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Questions of different tasks about one image as one row, in the order of the first."""
+    made: list[tuple[str, dict[str, Any]]] = []
+    of_image: dict[str, list[dict[str, Any]]] = {}
+    for where, row in rows:
+        key = json.dumps([row["dataset"], row["image_id"], row["image"]])
+        same = of_image.setdefault(key, [])
+        task = next(iter(row["questions"]))
+        earlier = next((one for one in same if task not in one["questions"]), None)
+        if earlier is None:
+            same.append(row)
+            made.append((where, row))
+            continue
+        questions = {**earlier["questions"], **row["questions"]}
+        captions = {**earlier["captions"], **row["captions"]}
+        earlier |= {**row, "questions": questions, "captions": captions}
+    yield from made
+
+
+def task_name(name: str) -> str:
+    """A data set's name as one of a task."""
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-_.") or "questions"
