@@ -22,7 +22,7 @@ from mubench_gen.model import Checkpoint, ContrastiveModel, Model
 from mubench_gen.plan.opening import open_model
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugin, Plugins
-from mubench_gen.testing.applicable import NotApplicable
+from mubench_gen.testing.check import NotApplicable
 from mubench_gen.types import Image, Message, Readout, Request, Sampling, Text
 
 if TYPE_CHECKING:
