@@ -43,13 +43,14 @@ class ArrowTable:
         self._is_file = head.startswith(_FILE)
         with damage_told(path, size=path.stat().st_size):
             self._reader, self.schema, counts = self._opened()
+            self._classes = _class_names(self.schema)
         self._ends = list(accumulate(counts))
-        self._classes = _class_names(self.schema)
         self.told += [f"{name}: numbers of classes, read as their names" for name in self._classes]
 
     @cached_property
     def columns(self) -> Sequence[str]:
-        names = list(self.schema.names)
+        with damage_told(self.path):
+            names = list(self.schema.names)
         doubled = next((name for name in names if names.count(name) > 1), None)
         if doubled is not None:
             raise DataError(f"{self.path}: the column {doubled!r} is there twice.")
