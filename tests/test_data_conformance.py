@@ -111,6 +111,14 @@ def test_a_letter_or_class_in_the_id_is_noticed(tmp_path: Path, old: str, new: s
 
 
 @pytest.mark.usefixtures("here")
+def test_a_letter_in_the_question_is_noticed(tmp_path: Path) -> None:
+    told = 'f"Which colour? (Answer: {chr(65 + gold)})"'
+    plugin = write(tmp_path, ('"Which colour is the cell?"', told))
+    (result,) = check_plugin(plugin, only=("questions_do_not_tell_the_answer",))
+    assert "12 questions give the answer's letter" in result.found
+
+
+@pytest.mark.usefixtures("here")
 def test_a_question_that_names_all_options_tells_nothing(tmp_path: Path) -> None:
     plugin = write(tmp_path, ("Which colour is the cell?", "Is it red, green or blue?"))
     (result,) = check_plugin(plugin, only=("questions_do_not_tell_the_answer",))

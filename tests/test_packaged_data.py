@@ -80,6 +80,7 @@ def test_a_file_with_the_hook_is_a_data_set_that_a_run_asks(here: Here, tmp_path
     manifest = json.loads((tmp_path / "run/manifest.json").read_text())
     assert manifest["data"]["name"] == "colours"
     assert len(manifest["data"]["digest"]) == 64
+    assert (manifest["data"]["plugin"], manifest["data"]["licence"]) == ("mine", "CC0-1.0")
     (first, *_) = map(json.loads, (tmp_path / "run/records.jsonl").read_text().splitlines())
     assert first["meta"]["donor"] == 0
     assert first["meta"]["license"] == "CC0-1.0"
@@ -203,14 +204,15 @@ def test_nothing_is_fetched_by_a_run_that_finds_no_data(here: Here, site: Path) 
     ) in outcome.err
 
 
-def test_prepare_fetches_what_the_hub_has_at_the_pinned_commit(
-    here: Here, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("pinned", [True, False])
+def test_prepare_fetches_what_the_hub_has_at_the_pinned_or_newest_commit(
+    here: Here, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pinned: bool
 ) -> None:
     constants = pytest.importorskip("huggingface_hub.constants")
     text = source(more=FROM_HUB).replace(
         "for i in range(6)", "for i, _ in enumerate((place / 'data/a.txt').read_text())"
     )
-    install(site, "lab", text)
+    install(site, "lab", text if pinned else text.replace(REVISION, ""))
     files = {"data/a.txt": b"abcdef", "data/b.txt": b"small", "README.md": b"not asked for"}
     hub = Hub("lab/colours", REVISION, files, small={"data/b.txt"})
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -221,6 +223,8 @@ def test_prepare_fetches_what_the_hub_has_at_the_pinned_commit(
         outcome = here("data", "prepare", "colours", "--json")
     assert outcome.code == 0, outcome.err
     assert outcome.document["revision"] == REVISION
+    (asked_about,) = [path for _, path, _ in hub.asked if "blobs=" in path]
+    assert (REVISION in asked_about) == pinned
     assert outcome.document["counts"]["questions"] == 6
     assert "Fetching Colours from the hub's lab/colours (2 MB, CC0-1.0). Lab 2026" in outcome.err
     assert not any("README" in path for _, path, _ in hub.asked)

@@ -346,3 +346,33 @@ def test_the_page_about_the_suite_says_what_the_modules_say() -> None:
         count = spec.expected.get("questions")
         assert count is None or f"| {count:,} |" in line
         assert (spec.size is None) == ("| – |" in line)
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol"),
+    [
+        ("microvqa", "microvqa-owner"),
+        ("pathmmu", "pathmmu-vlmevalkit"),
+        ("pmc-vqa", "pmc-vqa-evalscope"),
+        ("medxpertqa", "medxpertqa-evalscope"),
+        ("mmbu", "mmbu"),
+    ],
+)
+def test_the_protocols_of_others_ask_it_by_its_name(
+    here: Here, name: str, protocol: str, tmp_path: Path
+) -> None:
+    assert prepared(here, name, tmp_path / "raw").code == 0
+    run = here(
+        "eval",
+        "--plugin",
+        "echo",
+        "--data",
+        name,
+        "--protocol",
+        protocol,
+        "--run-dir",
+        "r",
+        "--json",
+    )
+    assert run.code == 0, run.err
+    assert run.document["scores"]["pooled"]["n"] == len(EXPECTED[name])

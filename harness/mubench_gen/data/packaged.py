@@ -139,7 +139,28 @@ def _unknown(name: str, offers: list[Packaged | Broken]) -> str:
     return " ".join([told, *(f"{one.reason}" for one in broken)])
 
 
-def open_packaged(name: str, policy: StandardPolicy) -> JsonlDataset:
+class PackagedDataset(JsonlDataset):
+    """A prepared data set; manifests say whose it is, and from which files it was made."""
+
+    def __init__(self, found: Packaged, policy: StandardPolicy) -> None:
+        super().__init__(found.spec.name, found.folder / "rows.jsonl", policy)
+        self.revision = found.about.get("revision")
+        self._found = found
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        plugin, about = self._found.plugin, self._found.about
+        origin = f"{plugin.distribution} {plugin.version}" if plugin.distribution else None
+        return {
+            "plugin": plugin.name,
+            "package": origin,
+            "hub": about["hub"],
+            "licence": about["licence"],
+            "left_out": about["counts"]["left_out"],
+        }
+
+
+def open_packaged(name: str, policy: StandardPolicy) -> PackagedDataset:
     """The data set, if it is prepared or its package has its rows; DataError says how to get it."""
     found = find(name)
     if not found.is_here:
@@ -148,9 +169,7 @@ def open_packaged(name: str, policy: StandardPolicy) -> JsonlDataset:
         from mubench_gen.data.packaging import prepare
 
         prepare(found)
-    dataset = JsonlDataset(found.spec.name, found.folder / "rows.jsonl", policy)
-    dataset.revision = found.about.get("revision")
-    return dataset
+    return PackagedDataset(found, policy)
 
 
 def not_here(found: Packaged, name: str) -> str:
