@@ -166,6 +166,9 @@ def test_a_broken_package_is_named_and_hides_no_other(here: Here, site: Path) ->
         ),
         ('("red", "green", "blue")', '("red", "red", "blue")', "two options are the same"),
         ('"donor": i // 2', '"donor": [i]', "column donor: a text or number is needed"),
+        ('"donor": i // 2', '"donor": float("nan")', "row 1: cannot be written as JSON"),
+        ('"Which colour?"', '"Which \\udc80?"', "row 1: cannot be written as JSON"),
+        ('"stain": "none"', '"task": 3', "column task: a text is needed, found 3"),
         ("for i in range(6)", "for i in range(0)", "its package gives no row"),
     ],
 )
@@ -278,6 +281,7 @@ def test_what_cannot_be_read_says_why(here: Here, site: Path) -> None:
         (', revision="main"', "revision is a commit of 40 hexadecimal digits, found 'main'"),
         (', unread="why"', "it needs either rows, a function, or unread"),
         (', expected={"pictures": 3}', "expected has ['pictures']"),
+        (', tasks={"../a": {}}', "a task's name has letters, digits, _ . and - alone"),
     ],
 )
 def test_a_description_that_cannot_be_meant_is_the_packages_fault(

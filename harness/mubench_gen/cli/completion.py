@@ -83,11 +83,11 @@ def data(ctx: click.Context, param: click.Parameter, typed: str) -> list[Complet
 
 def named_data(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
     """The data sets with a name: built in, and of packages."""
-    from mubench_gen.data.packaged import names
+    from mubench_gen.data.packaged import by_name, packaged
 
     found = ["demo", "ubench"]
     with contextlib.suppress(Exception):  # what is broken is told by `mubench-gen data`
-        found += names()
+        found += by_name(packaged())
     return _items(found, typed)
 
 

@@ -42,7 +42,7 @@ def list_data_sets(*, as_json: bool) -> None:
 
 
 def _data_sets() -> Iterator[dict[str, Any]]:
-    from mubench_gen.data.packaged import Broken, names, packaged
+    from mubench_gen.data.packaged import Broken, by_name, packaged
     from mubench_gen.data.ubench import UBENCH, shards_of
 
     there = all(shard.path.exists() for shard in shards_of(UBENCH))
@@ -56,7 +56,8 @@ def _data_sets() -> Iterator[dict[str, Any]]:
         revision=UBENCH.revision,
         state="here" if there else _fetch("ubench"),
     )
-    for name, one in names().items():
+    offers = list(packaged())
+    for name, one in by_name(offers).items():
         spec = one.spec
         yield _line(
             name,
@@ -70,7 +71,7 @@ def _data_sets() -> Iterator[dict[str, Any]]:
             plugin=one.plugin.name,
             state=_state(one, name),
         )
-    for broken in packaged():
+    for broken in offers:
         if isinstance(broken, Broken):
             yield _line("?", "", plugin=broken.plugin, state=f"broken: {broken.reason}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -72,9 +72,9 @@ class Broken:
     reason: str
 
 
-def packaged(plugins: Plugins | None = None) -> Iterator[Packaged | Broken]:
+def packaged() -> Iterator[Packaged | Broken]:
     """The data sets of every plugin whose source mentions the hook; no other plugin is imported."""
-    plugins = plugins or Plugins()
+    plugins = Plugins()
     for listed in plugins.list():
         if KIND not in listed.kind.split(", ") or listed.state.startswith("off:"):
             continue
@@ -87,22 +87,21 @@ def packaged(plugins: Plugins | None = None) -> Iterator[Packaged | Broken]:
             yield Packaged(plugin, spec)
 
 
-def names(plugins: Plugins | None = None) -> dict[str, Packaged]:
+def by_name(offers: Iterable[Packaged | Broken]) -> dict[str, Packaged]:
     """The data sets by the name that `--data` takes: PLUGIN:NAME where NAME alone means several."""
-    found = [one for one in packaged(plugins) if isinstance(one, Packaged)]
+    found = [one for one in offers if isinstance(one, Packaged)]
     plain = [*BUILT_IN, *(one.spec.name for one in found)]
     return {
         one.spec.name if plain.count(one.spec.name) == 1 else one.full_name: one for one in found
     }
 
 
-def find(name: str, plugins: Plugins | None = None) -> Packaged:
+def find(name: str) -> Packaged:
     """The data set NAME, PLUGIN:NAME, or the one of a plugin's file; DataError if there is none."""
-    plugins = plugins or Plugins()
-    own, _, one = name.rpartition(":") if not is_file(name) else (name, "", "")
+    own, _, one = (name, "", "") if name.endswith(".py") else name.rpartition(":")
     if own:
-        return _of_plugin(plugins.load(own), one, own)
-    offers = list(packaged(plugins))
+        return _of_plugin(Plugins().load(own), one, own)
+    offers = list(packaged())
     found = [offer for offer in offers if isinstance(offer, Packaged) and offer.spec.name == name]
     if len(found) == 1:
         return found[0]
@@ -110,11 +109,6 @@ def find(name: str, plugins: Plugins | None = None) -> Packaged:
         told = " or ".join(one.full_name for one in found)
         raise DataError(f"Several packages bring a data set {name!r}: say {told}.")
     raise DataError(_unknown(name, offers))
-
-
-def is_file(name: str) -> bool:
-    """Whether a name is of a plugin's file, and not of an installed one."""
-    return name.endswith(".py")
 
 
 def _of_plugin(plugin: Plugin, name: str, typed: str) -> Packaged:

@@ -21,6 +21,7 @@ from mubench_gen.plugins.hooks import Isolated
 from mubench_gen.storage.scratch import Scratch, sweep
 
 _PLACE = "{class}"
+_END = object()
 _SHOWN = 5  # faulty rows in one message
 _NOT_FACTS = frozenset(
     {"id", "image", "images", "question", "options", "answer", "task", "caption", "image_id",
@@ -59,8 +60,8 @@ def prepare(
 ) -> Counts:
     """Write the data set's folder, or `out`: all of it or nothing.
 
-    `place`: the folder of its own files; `revision`: their commit. `partial`: faulty rows are left
-    out; DataError names them otherwise.
+    `place`: the folder of its own files, of which the data set is made anew; `revision`: their
+    commit. `partial`: faulty rows are left out; DataError names them otherwise.
     """
     target = out or found.folder
     try:
@@ -69,7 +70,7 @@ def prepare(
         with Scratch(target, is_folder=True) as scratch:
             counts = write(found, place or Path(), scratch.path, partial=partial)
             _describe(found.spec, scratch.path, counts, revision)
-            if out is None and target.exists():
+            if place is not None and out is None and target.exists():
                 shutil.rmtree(target)
             scratch.become(target)
     except OSError as error:
@@ -81,30 +82,27 @@ def prepare(
 
 def write(found: Packaged, place: Path, folder: Path, *, partial: bool = False) -> Counts:
     """Write rows.jsonl, images and tasks into an empty folder."""
-    spec, counts, alike = found.spec, Counts(), Alike(Path(found.full_name))
+    spec, total = found.spec, found.spec.expected.get("rows", 0)
     (folder / "images").mkdir()
     with (
-        (folder / "rows.jsonl").open("w", encoding="utf-8", newline="\n") as file,
-        bar(f"reading {spec.name}", spec.expected.get("rows", 0)) as shown,
+        (folder / "rows.jsonl").open("wb") as file,
+        bar(f"reading {spec.name}", total) as shown,
     ):
+        writer = _Writer(spec, folder, file, Alike(Path(found.full_name)))
         for number, columns in enumerate(_rows_of(found, place), 1):
-            where = f"{spec.name}, row {number}"
-            try:
-                _write_row(spec, columns, where, (folder, file), counts, alike)
-            except (DataError, PluginError) as error:
-                told = str(error)
-                counts.faults.append(told if told.startswith(where) else f"{where}: {told}")
-            shown.at(number, max(number, spec.expected.get("rows", 0)))
+            writer.add(columns, f"{spec.name}, row {number}")
+            shown.at(number, max(number, total))
+    counts = writer.counts
     if counts.faults and not (partial and counts.rows):
         raise DataError(_faulty(spec, counts.faults))
     if not counts.rows:
         raise DataError(f"{spec.name}: its package gives no row of {place}.")
-    alike.tell()
+    writer.alike.tell()
     _write_tasks(spec, folder / "tasks")
     return counts
 
 
-def _rows_of(found: Packaged, place: Path) -> Iterator[Mapping[str, Any]]:
+def _rows_of(found: Packaged, place: Path) -> Iterator[Any]:
     """The rows as the package gives them; what it raises is its fault."""
     where = f"The plugin {found.plugin.name!r}, data set {found.spec.name!r}"
     assert found.spec.rows is not None
@@ -112,46 +110,67 @@ def _rows_of(found: Packaged, place: Path) -> Iterator[Mapping[str, Any]]:
         rows = iter(found.spec.rows(place))
     while True:
         with Isolated(where):
-            columns = next(rows, None)
-        if columns is None:
+            columns = next(rows, _END)
+        if columns is _END:
             return
         yield columns
 
 
-def _write_row(
-    spec: DataSet,
-    columns: Mapping[str, Any],
-    where: str,
-    target: tuple[Path, IO[str]],
-    counts: Counts,
-    alike: Alike,
-) -> None:
-    folder, file = target
-    if not isinstance(columns, Mapping):
-        raise DataError(f"{where}: a mapping is needed, found {columns!r:.80}.")
-    identity = columns.get("id")
-    if not isinstance(identity, str) or not identity.strip():
-        raise DataError(f"{where}, column id: a text of its own is needed, found {identity!r:.80}.")
-    contents = list(_contents(columns, where))
-    row = _row(spec, columns, identity, [_file_name(one) for one in contents], where)
-    image = open_image("image", lambda: contents[0], StandardPolicy())
-    made = to_row(counts.rows, row, image, where=where, repeated=False)
-    check_row(made)
-    alike.note(made)
-    for name, content in zip(row["images"], contents, strict=True):
-        if name not in counts.images:
-            (folder / name).write_bytes(content)
-            counts.images.add(name)
-    counts.rows += 1
-    counts.options += sum(len(one.options) for one in made.questions.values())
-    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+@dataclass
+class _Writer:
+    """Writes rows that are sound, and counts them; notes what is wrong with others."""
+
+    spec: DataSet
+    folder: Path
+    file: IO[bytes]
+    alike: Alike
+    counts: Counts = field(default_factory=Counts)
+
+    def add(self, columns: Any, where: str) -> None:
+        try:
+            self._add(columns, where)
+        except (DataError, PluginError) as error:
+            told = str(error)
+            self.counts.faults.append(told if told.startswith(where) else f"{where}: {told}")
+
+    def _add(self, columns: Any, where: str) -> None:
+        if not isinstance(columns, Mapping):
+            raise DataError(f"{where}: a mapping is needed, found {columns!r:.80}.")
+        contents = list(_contents(columns, where))
+        row = _row(self.spec, columns, [_file_name(one) for one in contents], where)
+        image = open_image("image", lambda: contents[0], StandardPolicy())
+        made = to_row(self.counts.rows, row, image, where=where, repeated=False)
+        check_row(made)
+        line = _line(row, where)
+        self.alike.note(made)
+        self._store(dict(zip(row["images"], contents, strict=True)))
+        self.counts.rows += 1
+        self.counts.options += sum(len(one.options) for one in made.questions.values())
+        self.file.write(line)
+
+    def _store(self, images: Mapping[str, bytes]) -> None:
+        for name in images.keys() - self.counts.images:
+            (self.folder / name).write_bytes(images[name])
+            self.counts.images.add(name)
+
+
+def _line(row: Mapping[str, Any], where: str) -> bytes:
+    try:
+        return json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    except ValueError as error:  # NaN, or half of a surrogate pair
+        raise DataError(f"{where}: cannot be written as JSON: {error}.") from None
 
 
 def _row(
-    spec: DataSet, columns: Mapping[str, Any], identity: str, images: list[str], where: str
+    spec: DataSet, columns: Mapping[str, Any], images: list[str], where: str
 ) -> dict[str, Any]:
     """The row in μ-Bench's schema."""
+    identity = columns.get("id")
+    if not isinstance(identity, str) or not identity.strip():
+        raise DataError(f"{where}, column id: a text of its own is needed, found {identity!r:.80}.")
     task = columns.get("task") or spec.name
+    if not isinstance(task, str):
+        raise DataError(f"{where}, column task: a text is needed, found {task!r:.80}.")
     options = columns.get("options")
     options = list(options) if isinstance(options, (list, tuple)) else options
     answer = columns.get("answer")

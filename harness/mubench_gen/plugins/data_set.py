@@ -64,6 +64,9 @@ class DataSet:
             yield f"revision is a commit of 40 hexadecimal digits, found {self.revision!r}"
         if self.hub and self.rows and not self.files:
             yield "files names those of the hub that rows reads"
+        odd = [name for name in self.tasks if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name)]
+        if odd:
+            yield f"a task's name has letters, digits, _ . and - alone, found {odd[0]!r}"
         if unknown := set(self.expected) - _COUNTS:
             yield f"expected has {sorted(unknown)}; it counts {', '.join(sorted(_COUNTS))}"
 
