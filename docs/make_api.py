@@ -34,6 +34,7 @@ INTRODUCTION = HERE / "api-introduction.md"
 FIRST = "0.1"
 SINCE: dict[str, str] = {
     **dict.fromkeys(("Export", "Metric", "mubench_gen_exports", "mubench_gen_metrics"), "0.2"),
+    **dict.fromkeys(("DataSet", "mubench_gen_datasets"), "0.2"),
     **dict.fromkeys(
         (
             "AsyncModel",
@@ -67,7 +68,7 @@ SECTIONS = {
         "Request", "Message", "Text", "Image", "Sampling", "Reply", "Turn", "Box", "Scoring",
         "ReadText",
     ),
-    "Beside models": ("Transform", "Metric", "Export", "Judge", "Unread", "Section"),
+    "Beside models": ("DataSet", "Transform", "Metric", "Export", "Judge", "Unread", "Section"),
     "Evaluate and read": (
         "evaluate", "load_run", "Run", "frames", "load_study", "StoredStudy", "parse_answer",
         "Answer", "paper_compat",

@@ -30,7 +30,7 @@ NAV = {
     ),
     "Models": (
         "plugins.md", "models.md", "contrastive.md", "engines.md", "servers.md", "conformance.md",
-        "extending.md", "interpolation.md",
+        "extending.md", "suite.md", "interpolation.md",
     ),
     "Data, tasks, scores": (
         "data.md", "parser.md", "scorers.md", "disagreement.md", "statistics.md", "analysis.md",

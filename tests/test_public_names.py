@@ -7,7 +7,8 @@ import pytest
 import mubench_gen
 
 NAMES = [
-    "Answer", "Checkpoint", "ContrastiveModel", "DataError", "DefinitionError", "EngineFault",
+    "Answer", "Checkpoint", "ContrastiveModel", "DataError", "DataSet", "DefinitionError",
+    "EngineFault",
     "Export", "GenerativeModel", "Image", "ImageError", "ItemError", "Judge", "Message", "Metric",
     "Model", "ModelSpec",
     "MubenchError", "Options", "PluginError", "ReadText", "Reply", "Request", "Run",

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from mubench_gen.parser import parse_answer
     from mubench_gen.plan.members import OpenedModel, open_model
     from mubench_gen.plugins.async_model import AsyncModel, RequestPolicy, http_error
+    from mubench_gen.plugins.data_set import DataSet
     from mubench_gen.plugins.extension import (
         Export,
         Judge,
@@ -66,6 +67,7 @@ _HOMES = {
     ),
     "plan.members": ("OpenedModel", "open_model"),
     "plugins.async_model": ("AsyncModel", "RequestPolicy", "http_error"),
+    "plugins.data_set": ("DataSet",),
     "plugins.extension": ("Export", "Judge", "Metric", "Section", "Transform", "Unread"),
     "model": (
         "Checkpoint", "ContrastiveModel", "GenerativeModel", "Model", "ModelSpec", "Options",
@@ -91,6 +93,7 @@ __all__ = [
     "Checkpoint",
     "ContrastiveModel",
     "DataError",
+    "DataSet",
     "DefinitionError",
     "EngineFault",
     "Export",
