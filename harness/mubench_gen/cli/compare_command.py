@@ -39,6 +39,7 @@ Examples:
   mubench-gen compare runs/a runs/b --cluster slide    the images of a slide are alike
   mubench-gen compare runs/a runs/b --plan --difference 2     images to find 2 points
   mubench-gen compare runs/a --protocols paper-compat,olmo-eval    one run, why two numbers
+  mubench-gen compare runs/a runs/b --protocol olmo-eval    two runs, as another tool reads them
 """
 
 
@@ -123,9 +124,9 @@ def command(
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.compare.comparison import compare
+    from mubench_gen.compare.protocols.run import load_by_protocol, notes_by_protocol
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
-    from mubench_gen.runs.results import load_run
     from mubench_gen.runs.studies import runs_in
     from mubench_gen.scores.metadata import split_fields
 
@@ -133,13 +134,15 @@ def command(
         raise SettingError("--all-pairs and --base-pairs exclude each other: give one of them.")
     wanted = WantedPlan(**planned)
     wanted.check(runs)
-    if protocol or number:
+    if len(runs) == 1 and (protocol or number):
         _by_protocol(runs, protocol, number, seed=seed, as_json=as_json)
         return
     if wanted.planning and not runs:
         show_assumed(wanted, as_json=as_json)
         return
-    loaded = [load_run(path, cluster=cluster) for path in runs_in(runs)]
+    if number:
+        raise SettingError("--number goes with one run and --protocols FIRST,SECOND.")
+    loaded = load_by_protocol(runs_in(runs), protocol, cluster=cluster)
     metrics, missing = metrics_of_all(loaded, metric)
     with results_only():
         found = compare(
@@ -159,7 +162,7 @@ def command(
     elif as_json:
         print_json(found.as_dict())
     else:
-        _show(found, missing)
+        _show(found, [*missing, *notes_by_protocol(loaded)])
 
 
 def _by_protocol(
@@ -177,11 +180,6 @@ def _by_protocol(
 
     if not protocols:
         raise SettingError("--number is a protocol's: give --protocols FIRST,SECOND too.")
-    if len(runs) != 1:
-        raise SettingError(
-            f"--protocols compares what two protocols say of one run, not of {len(runs)}. For "
-            "several runs by a protocol: mubench-gen score RUN --protocol NAME, for each."
-        )
     show(load_run(runs[0]), protocols, number=number, seed=seed, as_json=as_json)
 
 
