@@ -93,7 +93,9 @@ _FEW = ("--all-pairs", "--group", "--by", "--intersection", "--margin", "--clust
 @cluster_option
 @adjust_option
 @margin_option
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of random signs. [0]")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, help="Seed of all that is drawn. [0]"
+)
 @plan_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
@@ -114,7 +116,7 @@ def command(
     as_json: bool,
     **planned: Any,
 ) -> None:
-    """Compare runs on the same items: paired, clustered by image.
+    """Compare runs on the same items: paired, clustered by image or by --cluster.
 
     A difference is the first minus the second, with its 95 % interval, the p of the test that
     this inverts, p adjusted for many differences, and the smallest difference that would have
@@ -209,7 +211,7 @@ def _show_pairs(
         some = any(one.n_excluded for one in rows)
         judged = any(one.verdict for one in rows)
         print_table(
-            ["", "items", f"{found.clustered}s", first, second, "difference", "95 % CI", "p",
+            ["", "items", f"{found.noun}s", first, second, "difference", "95 % CI", "p",
              ADJUSTED[found.adjust], "detectable", *([f"{first} is"] if judged else []),
              *(["left out"] if some else [])],
             [_difference(one, shown, judged=judged, excluded=some) for one in rows],
@@ -249,7 +251,7 @@ def _show_overall(found: Comparison, overall: Sequence[Overall], what: str) -> N
             [
                 "",
                 "items",
-                f"{found.clustered}s",
+                f"{found.noun}s",
                 "Wald statistic",
                 "df",
                 "p",
@@ -341,18 +343,17 @@ def _notes(found: Comparison) -> list[str]:
     if found.overall:
         lines.append(
             "Whether several differ at all: a Wald test with the covariance between "
-            f"{found.clustered}s"
-            + ("; its p is adjusted by Holm." if found.adjust == "maxt" else ".")
+            f"{found.noun}s" + ("; its p is adjusted by Holm." if found.adjust == "maxt" else ".")
         )
     for one in found.metrics.values():
         if not one.differences:
             lines.append(f"No item has a value of {one.chosen.key} in both runs.")
         elif one.left_out:
             lines.append(
-                f"Left out, with too few {found.clustered}s for {one.chosen.key}: "
+                f"Left out, with too few {found.noun}s for {one.chosen.key}: "
                 f"{', '.join(one.left_out)}."
             )
-    lines.append(f"Random signs: {found.draws:,} sets, seed {found.seed}.")
+    lines.append(f"Draws: {found.draws:,}, seed {found.seed}.")
     return [printable(line) for line in lines]
 
 
@@ -380,7 +381,7 @@ def _cautions(found: Comparison) -> list[str]:
         names = ["all rows"]
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return [
-        f"To be read with care, few {found.clustered}s or one of much weight: "
+        f"To be read with care, few {found.noun}s or one of much weight: "
         f"{', '.join(names[:_MOST_NAMED])}{more}."
     ]
 
