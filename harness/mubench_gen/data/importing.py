@@ -88,8 +88,9 @@ def _opener(
 ) -> Callable[..., FormDataset]:
     """What opens the data set, as `open_form` does; DataError where there is none."""
     if str(path).startswith(HUB):
-        names = {"name": name, "license_name": license_name}
-        return partial_call(open_on_hub, str(path), policy, mapping, **names)
+        return partial_call(
+            open_on_hub, str(path), policy, mapping, name=name, license_name=license_name
+        )
     if not path.exists():
         raise DataError(f"There is no file or folder {str(path)!r}.")
     if form is None and table is None and form_of(path) is None:
