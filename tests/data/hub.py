@@ -29,13 +29,14 @@ class Hub:
     `breaks`: after so many bytes of a body the connection is cut, that many times. `refusals`:
     status and headers of its first answers. `etags`: instead of the files' own. `answer`, given
     the handler and the first byte that is asked for, answers instead of the host that has the
-    files. `served` counts bytes of bodies.
+    files. `small`: files that the hub keeps without a SHA-256. `served` counts bytes of bodies.
     """
 
     repo: str
     revision: str
     files: dict[str, bytes]
     etags: dict[str, str] = field(default_factory=dict)
+    small: set[str] = field(default_factory=set)
     breaks: list[int] = field(default_factory=list)
     delay: float = 0.0
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
@@ -117,11 +118,18 @@ class _Handler(BaseHTTPRequestHandler):
         return {
             "id": hub.repo,
             "sha": hub.revision,
-            "siblings": [{"rfilename": name} for name in hub.files],
+            "siblings": [self._sibling(name, content) for name, content in hub.files.items()],
             "cardData": yaml.safe_load(head[1]) if len(head) > 2 else {},
             "private": False, "gated": False, "disabled": False, "downloads": 0, "likes": 0,
             "tags": [],
         }  # fmt: skip
+
+    def _sibling(self, name: str, content: bytes) -> dict[str, Any]:
+        """A file as the hub lists it: of large ones the SHA-256, of small ones none."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        lfs = {"sha256": sha256, "size": len(content), "pointerSize": 128}
+        large = {} if name in self.hub.small else {"lfs": lfs}
+        return {"rfilename": name, "size": len(content), **large}
 
     def _redirect(self, path: str) -> None:
         """Large files lie on another host; what they are is told here."""

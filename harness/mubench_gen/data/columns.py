@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mubench_gen.data.columnar import damage_told
+from mubench_gen.data.columnar import damage_told, validity
 from mubench_gen.data.image_columns import image_columns
 from mubench_gen.data.schema import COLUMNS
 from mubench_gen.errors import DataError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 Load = Callable[[], bytes]  # reads one image
 
 _NEEDED = ("image_id", "image", "dataset", "questions")
-_REGIONS = frozenset({"bbox", "polygon"})
+REGIONS = ("bbox", "polygon")
 _SHARED = 5  # columns that another table may have by chance
 # Decoded for every row: all but the image and what marks regions of it.
-_UNREAD = frozenset({"image", *_REGIONS})
+_UNREAD = frozenset({"image", *REGIONS})
 _INDEXED = ("dataset", "stain", "image_id")
 _QUESTION_KEYS = ("question", "options", "answer_idx")
 
@@ -42,6 +46,21 @@ def _is_fact(field: Any) -> bool:
 def indexed_columns(schema: Any) -> list[str]:
     """The columns that, with the questions, make up the index of all rows."""
     return [name for name in _INDEXED if name in schema.names]
+
+
+def region_columns(schema: Any) -> list[str]:
+    """The columns of a file that mark regions of the image."""
+    return [name for name in REGIONS if name in schema.names]
+
+
+def marked(batch: Any) -> NDArray[np.bool_]:
+    """The rows of a record batch that have marked regions."""
+    import numpy as np
+
+    found = np.zeros(len(batch), np.bool_)
+    for name in region_columns(batch.schema):
+        found |= validity(batch.column(name))
+    return found
 
 
 def may_have_several_images(schema: Any) -> bool:

@@ -216,7 +216,17 @@ class Questions:
         }
         first, *others = (open_image(name, bytes, StandardPolicy()) for name in names)
         more = tuple(others)
-        check_row(to_row(0, columns, first, where=row.where, repeated=False, more_images=more))
+        check_row(
+            to_row(
+                0,
+                columns,
+                first,
+                where=row.where,
+                repeated=False,
+                regions=lambda: columns,
+                more_images=more,
+            )
+        )
         self.tasks[row.task] = row.task
         self._ids[f"{dataset}/{row.id}"] += 1
         return columns
