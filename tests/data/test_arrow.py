@@ -229,12 +229,12 @@ def test_captions_that_name_another_answer_than_the_question_are_named(tmp_path:
 
 def test_a_schema_of_another_release_names_the_columns_that_differ(tmp_path: Path) -> None:
     renamed = pa.schema(
-        [f.with_name("stains") if f.name == "stain" else f for f in schema()]
+        [f.with_name("image_ids") if f.name == "image_id" else f for f in schema()]
         + [pa.field("extra", pa.string())]
     )
     path = write_stream(tmp_path / "other.arrow", [], as_=renamed)
     with pytest.raises(
-        DataError, match=r"other\.arrow: .*missing: stain; not known: stains, extra"
+        DataError, match=r"other\.arrow: .*missing: image_id; not known: image_ids, extra"
     ):
         open_dataset(str(path))
 

@@ -17,10 +17,10 @@ from typing import Any
 from mubench_gen.data.arrow_file import Window, copies
 from mubench_gen.data.columnar import damage_told
 from mubench_gen.data.columns import (
-    INDEXED,
     Load,
     check_schema,
     images_of,
+    indexed_columns,
     may_have_several_images,
     question_names,
     region_columns,
@@ -51,7 +51,7 @@ class ParquetFile:
         self._batches = partial(_batches, path, file.metadata, self._ends)
         texts = [*text_columns(self.schema), *region_columns(self.schema)]
         self._texts = _Cursor(self._batches, self._ends, texts, _TEXT_ROWS)
-        columns = image_columns(self.schema.names)
+        columns = list(image_columns(self.schema.names))
         self._several = may_have_several_images(self.schema)
         self._images = _Cursor(self._batches, self._ends, columns, _IMAGE_ROWS)
         self._loads: tuple[Window | None, list[list[Load | None]]] = None, []  # of the last window
@@ -62,7 +62,7 @@ class ParquetFile:
     def index(self) -> Iterator[Any]:
         keys = ("question", "answer", "answer_idx")
         leaves = [f"questions.{n}.{k}" for n in question_names(self.schema) for k in keys]
-        for window in self._batches(0, [*INDEXED, *leaves], 4096):
+        for window in self._batches(0, [*indexed_columns(self.schema), *leaves], 4096):
             yield window.batch
 
     def window(self, row: int) -> Window:

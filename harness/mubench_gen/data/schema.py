@@ -19,8 +19,9 @@ COLUMNS = (
     "subdomain", "submodality", "synthetic", "captions", "questions", "bbox", "polygon",
 )  # fmt: skip
 _NOT_META = frozenset(
-    {"image_id", "image", "dataset", "captions", "questions", "bbox", "polygon", "instances"}
-)
+    {"image_id", "image", "images", "dataset", "captions", "questions", "bbox", "polygon",
+     "instances"}
+)  # fmt: skip
 _VARIANTS = 2
 # The published rows of these two data sets have no `dataset`: the stain tells which it is.
 _HELD_BY_STAIN = {
