@@ -145,19 +145,19 @@ class JsonlDataset:
                 raise DataError(outside(f"{self._where(row.index)}, column image", name))
             self._names[name] = None
         options = (question.options for question in row.questions.values())
-        self._alike.note_options(self._number(row.index), options)
+        self._alike.note_options(self.number_of(row.index), options)
         if row.key in seen:
             self._repeated.add(row.index)
         seen.add(row.key)
         for question in row.questions:
             self.questions[row.dataset, question] += 1
 
-    def _number(self, index: int) -> int:
+    def number_of(self, index: int) -> int:
         """The number of a row, as messages have it."""
         return index + 1
 
     def _where(self, index: int) -> str:
-        return f"{self.path}, row {self._number(index)}"
+        return f"{self.path}, row {self.number_of(index)}"
 
     def _row(self, index: int, line: bytes) -> Row:
         columns = read_object(line, self._where(index))
@@ -171,7 +171,13 @@ class JsonlDataset:
         )
         where, repeated = self._where(index), index in self._repeated
         return to_row(
-            index, columns, first, where=where, repeated=repeated, more_images=tuple(others)
+            index,
+            columns,
+            first,
+            where=where,
+            repeated=repeated,
+            regions=lambda: columns,
+            more_images=tuple(others),
         )
 
     def _file_names(self, columns: dict[str, Any], where: str) -> list[str]:

@@ -33,7 +33,9 @@ def tasks_of(tasks: Sequence[Task], dataset: Dataset, *, wanted: Sequence[str]) 
         if absent and len(absent) == len(meant):
             raise DataError(_missing(absent[0], dataset, None if len(meant) == 1 else pattern))
     if not present:
-        raise DataError(f"The data set {dataset.name!r} has no question of any task.")
+        own = ",".join(task.name for task in dataset.tasks)
+        told = f" Name one of its tasks: --tasks {own}." if own else ""
+        raise DataError(f"The data set {dataset.name!r} has no question of any task.{told}")
     return present
 
 

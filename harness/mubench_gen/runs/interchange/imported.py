@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mubench_gen.errors import DataError, RunFolderError
 from mubench_gen.parser.answer import answer_of
@@ -84,7 +84,8 @@ def import_logs(
     files = [file for path in paths for file in _files(path, reads)]
     mapped.check_map(columns or {})
     reader = mapped if columns else READERS[form] if form else _reader(files, reads)
-    log = reader.read(_own(files, reader, reads), columns or {})
+    own = _own(files, reader, reads)
+    log = _log(lambda: cast(Log, reader.read(own, columns or {})), model)
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         with Scratch(out.absolute(), is_folder=True) as scratch:
@@ -150,12 +151,46 @@ def _own(files: Sequence[Path], reader: Any, reads: _Reads) -> Sequence[Path]:
     return [file for file in files if reads(reader, file)] or files
 
 
+def _log(read: Callable[[], Log], model: str | None) -> Log:
+    """The log; of one with answers of several models those of `model`, if that is one of them."""
+    log = read()
+    if model is None:
+        return log
+    first = next(log.items, None)
+    named = first.model if first is not None else ""
+    if named and (named == model or any(one.model == model for one in log.items)):
+        log = read()
+        return replace(log, items=_answers_of(model, log))
+    return read()
+
+
+def _answers_of(model: str, log: Log) -> Iterator[LoggedItem]:
+    for one in log.items:
+        if one.model == model:
+            yield one
+        else:
+            log.left_out["of another model"] += 1
+
+
+def _of_one_model(items: Iterator[LoggedItem]) -> Iterator[LoggedItem]:
+    """The answers. DataError as soon as two models are met: each is a run of its own."""
+    first = ""
+    for one in items:
+        first = first or one.model
+        if one.model and one.model != first:
+            raise DataError(
+                f"The log has answers of several models ({first}, {one.model} …), which are runs "
+                f"of their own. Import one after the other: --model {first}, --model {one.model}."
+            )
+        yield one
+
+
 def _write_records(log: Log, folder: Path, model: str) -> _Found:
     found = _Found()
     repeats: Counter[str] = Counter()
     names: dict[str, LoggedItem] = {}
     with (folder / RECORDS).open("wb") as file:
-        for logged in log.items:
+        for logged in _of_one_model(log.items):
             digests = _keep(logged, folder)
             record = make_record(_unique(logged, names), log, model, digests, repeats)
             file.write(to_line(record))

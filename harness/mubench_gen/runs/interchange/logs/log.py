@@ -44,6 +44,7 @@ class LoggedItem:
     images_sha256: tuple[str, ...] = ()
     image_id: str = ""
     item: str = ""  # of a run of ours, where the log was made of one
+    model: str = ""  # that answered, where the log says it of each answer
     dataset: str = ""
     task: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
