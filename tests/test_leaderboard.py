@@ -190,10 +190,11 @@ def test_two_runs_of_one_model_stand_there_by_their_folders_and_are_named(
 
 def test_conditions_say_what_is_not_the_default(runs: Path) -> None:
     manifest = mubench_gen.load_run(runs / "right").manifest
-    settings = {**manifest["settings"], "limit": 20, "repeats": 3, "orders": "all"}
+    settings = {**manifest["settings"], "limit": 20, "repeats": 3, "orders": "all",
+                "protocol": ["ours"]}  # fmt: skip
     changed = {**manifest, "settings": settings, "sampling": {"temperature": 0.7}}
     assert protocol(changed) == (
-        "letter · parse · orders all · 3 repeats · temperature 0.7 · 20 items a task"
+        "ours · letter · parse · orders all · 3 repeats · temperature 0.7 · 20 items a task"
     )
     assert conditions(changed)["program"].startswith("mubench-gen ")
     assert [size_class(text) for text in ("0.15B", "770M", "4.3 B", "72B", "1T", "many", "")] == [

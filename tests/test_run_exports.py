@@ -6,7 +6,9 @@ import contextlib
 import csv
 import hashlib
 import json
+import shutil
 import sqlite3
+import uuid
 import zipfile
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -79,11 +81,16 @@ def test_every_eval_ever_gets_an_aggregate_and_its_samples(
     document = json.loads(aggregate.read_text("utf-8"))
     validate(document, "aggregate")
     detailed = document["detailed_evaluation_results"]
+    assert (Path("out") / detailed["file_path"]).samefile(samples)  # the path in its repository
+    assert uuid.UUID(aggregate.stem).version == 4
     assert detailed["checksum"] == hashlib.sha256(samples.read_bytes()).hexdigest()
     lines = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
     for line in lines:
         validate(line, "sample")
         assert line["evaluation_id"] == document["evaluation_id"]
+    asked = {"raw": line["input"]["raw"], "reference": line["input"]["reference"]}
+    plain = json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()
+    assert line["sample_hash"] == hashlib.sha256(plain).hexdigest()
     pooled = run.scores.pooled
     assert pooled.n_errors > 0
     assert len(lines) == detailed["total_rows"] == pooled.n
@@ -184,6 +191,7 @@ def test_no_secret_and_no_private_path_leaves_in_any_format(
     assert b"/home/somebody" not in packed
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of rdflib, in its reader
 def test_croissant_describes_the_data_of_a_run(
     here: Here, run: mubench_gen.Run, cells: Path
 ) -> None:
@@ -210,6 +218,32 @@ def test_trackio_gets_scores_and_a_table_of_items(here: Here, run: mubench_gen.R
     assert len(document["items"]["_value"]) == run.scores.pooled.n
     content = b"".join(files(out))
     assert not any(one.encode() in content for one in (CANARY, str(run.dir.parent)))
+
+
+@pytest.mark.filterwarnings("ignore")  # of what mlflow imports
+def test_mlflow_gets_scores_and_a_table_of_items(
+    here: Here, run: mubench_gen.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if find_spec("mlflow") is None:
+        pytest.skip("mlflow is not installed")
+    out = written(here, run, "mlflow", "-o", "project=cells")
+    content = b"".join(files(out))
+    for private in (CANARY, str(run.dir.parent), str(out.resolve().parent), str(Path.home())):
+        assert private.encode() not in content
+    import mlflow
+
+    shutil.move(out, "elsewhere")
+    monkeypatch.chdir("elsewhere")  # what is read there is found relative to the store
+    client = mlflow.MlflowClient(tracking_uri="sqlite:///mlflow.db")
+    (found,) = client.search_runs([client.get_experiment_by_name("cells").experiment_id])
+    assert found.data.metrics["accuracy"] == pytest.approx(run.scores.pooled.accuracy)
+    assert found.data.params["model"] == "org/leaky"
+    place = Path(client.download_artifacts(found.info.run_id, ""))
+    table = json.loads((place / "items.json").read_text("utf-8"))
+    assert len(table["data"]) == run.scores.pooled.n
+    shown = {row[0]["filepath"] for row in table["data"]}
+    assert all((place / path).is_file() for path in shown)
+    assert len(shown) < len(table["data"])  # each image once
 
 
 def test_nothing_is_overwritten_and_nothing_half_written_is_left(

@@ -260,6 +260,74 @@ def test_predictions_of_vlmevalkit_as_json_are_read(here: Here, tmp_path: Path) 
         assert len(list((run.dir / "images").iterdir())) == 12
 
 
+def test_a_file_of_vlmevalkit_names_its_model_by_its_folder_and_failures_are_errors(
+    here: Here, tmp_path: Path
+) -> None:
+    folder = tmp_path / "outputs" / "llava_v1.5_7b" / "T20260101_Gabcdef"
+    folder.mkdir(parents=True)
+    failed = "Failed to obtain answer: <class 'RuntimeError'> out of memory"
+    rows = [
+        {"index": i, "question": f"Is cell {i} alive?", "A": "yes", "B": "no", "answer": "A",
+         "prediction": reply, "thinking": thought}
+        for i, (reply, thought) in enumerate([("A", "It moves."), (failed, ""), ("B", "")])
+    ]  # fmt: skip
+    (folder / "llava_v1.5_7b_MMBench_DEV.json").write_text(json.dumps(rows))
+    run = imported(here, folder / "llava_v1.5_7b_MMBench_DEV.json")
+    assert run.manifest["model"]["id"] == "llava_v1.5_7b"
+    assert run.manifest["data"]["name"] == "MMBench_DEV"
+    first, second, third = run.records()
+    assert first["reasoning"] == "It moves."
+    assert (second["status"], second["reply"], second["error"]["message"]) == (
+        "error", None, failed,
+    )  # fmt: skip
+    assert [one["correct"] for one in (first, second, third)] == [True, None, False]
+
+
+@pytest.mark.parametrize("form", ["eee", "table", "vlmevalkit"])
+def test_a_log_of_several_models_is_read_one_model_at_a_time(
+    here: Here, ours: mubench_gen.Run, tmp_path: Path, form: str
+) -> None:
+    words: tuple[str, ...] = ()
+    if form == "eee":
+        assert here("runs", "export", ours.dir, "--to", "eee", "--out", "out").code == 0
+        (samples,) = Path("out").rglob("*_samples.jsonl")
+        lines = samples.read_text("utf-8")
+        name = json.loads(lines.splitlines()[0])["model_id"]
+        log = tmp_path / "both_samples.jsonl"
+        log.write_text(lines + lines.replace(name, "org/other"))
+    else:
+        rows = ["index\tquestion\tA\tB\tanswer\tprediction\tmodel"]
+        rows += [f"{i}\tIs it {i}?\tyes\tno\tA\tA\t{m}" for m in ("x", "org/other") for i in "12"]
+        log, name = tmp_path / "log.tsv", "x"
+        log.write_text("\n".join(rows) + "\n")
+        if form == "table":
+            words = ("--map", "reply=prediction,id=index,options=A+B")
+    refused = here("runs", "import", log, *words, "--out", "mixed")
+    assert refused.code == 2
+    assert f"answers of several models ({name}, org/other …)" in refused.err
+    assert not Path("mixed").exists()
+    run = imported(here, log, *words, "--model", "org/other")
+    count = 12 if form == "eee" else 2
+    assert run.manifest["imported"]["left_out"] == {"of another model": count}
+    assert run.scores.pooled.n == count
+    unknown = here("runs", "import", log, *words, "--model", "third", "--out", "third")
+    assert unknown.code == 2
+
+
+def test_samples_that_count_in_several_results_are_one_answer(
+    here: Here, ours: mubench_gen.Run, tmp_path: Path
+) -> None:
+    assert here("runs", "export", ours.dir, "--to", "eee", "--out", "out").code == 0
+    (samples,) = Path("out").rglob("*_samples.jsonl")
+    lines = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
+    again = [{**line, "evaluation_result_id": "f1", "evaluation_name": "f1"} for line in lines]
+    log = tmp_path / "fan_samples.jsonl"
+    log.write_text("".join(json.dumps(line) + "\n" for line in [*lines, *again]))
+    run = imported(here, log)
+    assert run.scores.pooled.n == len(lines)
+    assert run.manifest["imported"]["left_out"] == {"the same answers by another metric": 12}
+
+
 def batch(folder: Path) -> list[Path]:
     """The files of a batch on the twelve questions: requests, answers, right answers."""
     asked, answered, right = [], [], []
@@ -279,6 +347,8 @@ def batch(folder: Path) -> list[Path]:
         body = {"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 2}}
         answered.append({**name, "response": {"status_code": 200, "body": body}, "error": None})
         right.append({**name, "answer": "ABCD"[gold]})
+    refusal = {"role": "assistant", "content": None, "refusal": "I'm sorry, I can't help."}
+    answered[1]["response"]["body"]["choices"][0]["message"] = refusal
     answered[0] |= {"response": None, "error": {"code": "batch_expired", "message": "expired"}}
     paths = []
     for rows, file in ((answered, "output.jsonl"), (asked, "input.jsonl"), (right, "key.jsonl")):
@@ -294,6 +364,7 @@ def test_a_batch_is_joined_with_its_requests_and_right_answers(
     run = imported(here, *paths)
     assert (run.scores.pooled.n, run.scores.pooled.n_errors) == (11, 1)
     assert run.manifest["sampling"]["temperature"] == 0
+    assert [r["status"] for r in run.records()][:2] == ["error", "refused"]
     found = here("compare", ours.dir, "theirs", "--json").document
     assert any("12 of 12 imported items are paired" in note for note in found["notes"])
     refused = here("runs", "import", *paths[:2], "--out", "without")

@@ -39,8 +39,8 @@ Examples:
 """
 _DEFAULT = Path("runs")
 _FORMATS = (
-    "croissant (of the data set), eee, hf, inspect, lm-eval, trackio, vlmevalkit, or another "
-    "plugin's (PLUGIN, PLUGIN:FORMAT)."
+    "croissant (of the data set), eee, hf, inspect, lm-eval, mlflow, trackio, vlmevalkit, or "
+    "another plugin's (PLUGIN, PLUGIN:FORMAT)."
 )
 
 

@@ -37,7 +37,8 @@ def write_files(runs: Sequence[Any], folder: Path, options: Options) -> Sequence
     told = []
     for one in runs:
         manifest = one.run.manifest
-        name = uuid.uuid5(uuid.NAMESPACE_URL, exports.digest(_identity(manifest)))
+        drawn = bytes.fromhex(exports.digest(_identity(manifest)))[:16]
+        name = uuid.UUID(bytes=drawn, version=4)  # the kind that its validator asks for
         developer, model = _model(manifest, options)
         place = folder / "data" / _slug(_collection(manifest)) / _slug(developer) / _slug(model)
         place.mkdir(parents=True, exist_ok=True)
@@ -46,7 +47,7 @@ def write_files(runs: Sequence[Any], folder: Path, options: Options) -> Sequence
         document = aggregate(one, options)
         document["detailed_evaluation_results"] = {
             "format": "jsonl",
-            "file_path": samples.name,
+            "file_path": samples.relative_to(folder).as_posix(),
             "hash_algorithm": "sha256",
             "checksum": digest,
             "total_rows": count,
@@ -108,7 +109,7 @@ def _result(name: str, score: Any, one: Any, manifest: Mapping[str, Any]) -> dic
             "lower": low,
             "upper": high,
             "confidence_level": 0.95,
-            "method": "clustered by image",
+            "method": f"clustered by {one.scores.clustered_by}",
         }
     return {
         "evaluation_result_id": name,
@@ -200,7 +201,7 @@ def sample(record: Record, evaluation_id: str, model: str) -> dict[str, Any]:
         "evaluation_name": record["task"],
         "evaluation_result_id": record["task"],
         "sample_id": record["id"],
-        "sample_hash": exports.digest(prompt, *reference),
+        "sample_hash": _sample_hash(prompt, reference),
         "interaction_type": "single_turn",
         "input": {
             "raw": prompt,
@@ -237,6 +238,12 @@ def sample(record: Record, evaluation_id: str, model: str) -> dict[str, Any]:
             }
         ),
     }
+
+
+def _sample_hash(raw: str, reference: Sequence[str]) -> str:
+    """The hash by which the format's converters join samples of different sources."""
+    asked = {"raw": raw, "reference": reference}
+    return exports.digest(json.dumps(asked, sort_keys=True, separators=(",", ":")))
 
 
 def _usage(usage: Mapping[str, Any]) -> dict[str, int]:

@@ -43,13 +43,14 @@ def conditions(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def protocol(manifest: Mapping[str, Any]) -> str:
-    """Prompt and read-out, and what else was not the default of how items are asked."""
+    """The named protocol, prompt, read-out, and what was not the default of how items are asked."""
     settings, sampling = manifest["settings"], manifest.get("sampling") or {}
     source = manifest.get("imported")
     if source:
         parts = [f"{source['program']}'s own"]
     else:
-        parts = [", ".join(settings.get("prompt") or ()), ", ".join(settings.get("readout") or ())]
+        named = (settings.get(name) or () for name in ("protocol", "prompt", "readout"))
+        parts = [", ".join(names) for names in named]
     parts += [f"{key} {value}" for key, value in (settings.get("prompt_set") or {}).items()]
     parts += [f"image {key} {value}" for key, value in (settings.get("image_set") or {}).items()]
     if settings.get("orders"):

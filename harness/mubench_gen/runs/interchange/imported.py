@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mubench_gen.errors import DataError, RunFolderError
 from mubench_gen.parser.answer import answer_of
@@ -84,7 +84,8 @@ def import_logs(
     files = [file for path in paths for file in _files(path, reads)]
     mapped.check_map(columns or {})
     reader = mapped if columns else READERS[form] if form else _reader(files, reads)
-    log = reader.read(_own(files, reader, reads), columns or {})
+    own = _own(files, reader, reads)
+    log = _log(lambda: cast(Log, reader.read(own, columns or {})), model)
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         with Scratch(out.absolute(), is_folder=True) as scratch:
@@ -150,14 +151,48 @@ def _own(files: Sequence[Path], reader: Any, reads: _Reads) -> Sequence[Path]:
     return [file for file in files if reads(reader, file)] or files
 
 
+def _log(read: Callable[[], Log], model: str | None) -> Log:
+    """The log; of one with answers of several models those of `model`, if that is one of them."""
+    log = read()
+    if model is None:
+        return log
+    first = next(log.items, None)
+    named = first.model if first is not None else ""
+    if named and (named == model or any(one.model == model for one in log.items)):
+        log = read()
+        return replace(log, items=_answers_of(model, log))
+    return read()
+
+
+def _answers_of(model: str, log: Log) -> Iterator[LoggedItem]:
+    for one in log.items:
+        if one.model == model:
+            yield one
+        else:
+            log.left_out["of another model"] += 1
+
+
+def _of_one_model(items: Iterator[LoggedItem]) -> Iterator[LoggedItem]:
+    """The answers. DataError as soon as two models are met: each is a run of its own."""
+    first = ""
+    for one in items:
+        first = first or one.model
+        if one.model and one.model != first:
+            raise DataError(
+                f"The log has answers of several models ({first}, {one.model} …), which are runs "
+                f"of their own. Import one after the other: --model {first}, --model {one.model}."
+            )
+        yield one
+
+
 def _write_records(log: Log, folder: Path, model: str) -> _Found:
     found = _Found()
     repeats: Counter[str] = Counter()
     names: dict[str, LoggedItem] = {}
     with (folder / RECORDS).open("wb") as file:
-        for logged in log.items:
-            digest = _keep(logged, folder)
-            record = make_record(_unique(logged, names), log, model, digest, repeats)
+        for logged in _of_one_model(log.items):
+            digests = _keep(logged, folder)
+            record = make_record(_unique(logged, names), log, model, digests, repeats)
             file.write(to_line(record))
             found.items += 1
             found.readouts.add(record["readout"])
@@ -182,7 +217,7 @@ def _unique(logged: LoggedItem, names: dict[str, LoggedItem]) -> LoggedItem:
 
 
 def make_record(
-    logged: LoggedItem, log: Log, model: str, digest: str | None, repeats: Counter[str]
+    logged: LoggedItem, log: Log, model: str, digests: Sequence[str], repeats: Counter[str]
 ) -> Record:
     """The record of an item of a log, read by our parser; `theirs` has the other's verdict."""
     task, dataset = (
@@ -207,7 +242,9 @@ def make_record(
     repeat = repeats[item]
     repeats[item] += 1
     order = list(range(len(options)))
-    content = f"{model}\0{prompt}\0{digest}\0{options}\0{repeat}"
+    digest = digests[0] if digests else None
+    shown = " ".join(digests) if digests else None
+    content = f"{model}\0{prompt}\0{shown}\0{options}\0{repeat}"
     rare = {"reasoning": logged.reasoning, "alias": answer.alias}
     return {
         "id": record_id(item, PROMPT, readout, order, repeat),
@@ -215,6 +252,7 @@ def make_record(
         "item": item,
         "image_id": logged.image_id or logged.name,
         "image_sha256": digest,
+        **({"images_sha256": list(digests)} if len(digests) > 1 else {}),
         "dataset": dataset,
         "task": task,
         "meta": dict(logged.meta),
@@ -227,7 +265,7 @@ def make_record(
         "labels": list(labels),
         "order": order,
         "gold": logged.gold,
-        "messages": _messages(logged, digest),
+        "messages": _messages(logged, digests),
         "reply": logged.reply,
         "scores": None if logged.scores is None else list(logged.scores),
         "tied": answer.tied,
@@ -246,25 +284,33 @@ def make_record(
     }
 
 
-def _messages(logged: LoggedItem, digest: str | None) -> list[dict[str, Any]]:
-    """The messages as records have them; the image stands in the last of a user."""
+def _messages(logged: LoggedItem, digests: Sequence[str]) -> list[dict[str, Any]]:
+    """The messages as records have them; the images stand in the last of a user."""
     found = [
         {"role": role, "content": [{"type": "text", "text": text}]} for role, text in logged.prompt
     ]
-    if digest is not None and found:
-        found[-1]["content"] = [{"type": "image", "sha256": digest}, *found[-1]["content"]]
+    if found:
+        images = [{"type": "image", "sha256": digest} for digest in digests]
+        found[-1]["content"] = [*images, *found[-1]["content"]]
     return found
 
 
-def _keep(logged: LoggedItem, folder: Path) -> str | None:
-    """Keep the item's image in the run's folder; its digest."""
+def _keep(logged: LoggedItem, folder: Path) -> Sequence[str]:
+    """Keep the item's images in the run's folder; their digests, in the order of the images."""
     if logged.image is None:
-        return logged.image_sha256
-    digest = hashlib.sha256(logged.image).hexdigest()
-    path = folder / IMAGES / f"{digest}{suffix_of(logged.image)}"
+        alone = () if logged.image_sha256 is None else (logged.image_sha256,)
+        return logged.images_sha256 or alone
+    kept = [_kept(image, folder) for image in (logged.image, *logged.more_images)]
+    known = logged.images_sha256
+    return known if set(known) == set(kept) else kept
+
+
+def _kept(image: bytes, folder: Path) -> str:
+    digest = hashlib.sha256(image).hexdigest()
+    path = folder / IMAGES / f"{digest}{suffix_of(image)}"
     path.parent.mkdir(exist_ok=True)
     if not path.exists():
-        path.write_bytes(logged.image)
+        path.write_bytes(image)
     return digest
 
 

@@ -52,10 +52,15 @@ def _aggregate(path: Path) -> Mapping[str, Any]:
 
 
 def _items(paths: Sequence[Path], left_out: Counter[str], ours: bool) -> Iterator[LoggedItem]:
+    seen: dict[int, str] = {}  # answer → the result that it counts in
     for path in paths:
         for where, row in json_lines(path):
             with entry(where, left_out):
-                yield _item(row, ours)
+                item, result = _item(row, ours), str(row.get("evaluation_result_id"))
+                answer = hash((item.model, item.name, item.prompt, item.reply))
+                if seen.setdefault(answer, result) != result:
+                    raise NotAskedHere("the same answers by another metric")
+                yield item
 
 
 def _item(row: Mapping[str, Any], ours: bool) -> LoggedItem:
@@ -64,7 +69,8 @@ def _item(row: Mapping[str, Any], ours: bool) -> LoggedItem:
     given, meta = row["input"], row.get("metadata") or {}
     options = choices.options_of({"choices": given.get("choices")}, given["raw"])
     output, read = row["output"], row["answer_attribution"]
-    latency = (row.get("performance") or {}).get("latency_ms")
+    took = row.get("performance") or {}
+    latency = took.get("latency_ms") or took.get("generation_time_ms")
     return LoggedItem(
         name=str(row["sample_id"]),
         question=str(given["raw"]),
@@ -76,6 +82,7 @@ def _item(row: Mapping[str, Any], ours: bool) -> LoggedItem:
         ),
         prompt=(("user", str(given.get("formatted") or given["raw"])),),
         image_sha256=meta.get("image_sha256"),
+        images_sha256=tuple(str(meta.get("images_sha256", "")).split()),
         image_id=str(meta.get("image_id", "")),
         item=str(meta.get("item", "")) if ours else "",
         dataset=str(meta.get("dataset") or row["evaluation_name"]),
@@ -85,4 +92,5 @@ def _item(row: Mapping[str, Any], ours: bool) -> LoggedItem:
         seconds=None if latency is None else latency / 1000,
         reasoning=next(iter(output.get("reasoning_trace") or ()), None),
         error=row.get("error"),
+        model=str(row["model_id"]),
     )

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,6 @@ def read(paths: Sequence[Path], given: Mapping[str, str]) -> Log:
     """The samples of one or several tasks of one evaluation."""
     facts = _results(paths[0])
     left_out: Counter[str] = Counter()
-    config = facts.get("config") if isinstance(facts.get("config"), dict) else {}
-    model = facts.get("model_name") or (config or {}).get("model") or "unknown"
     version = facts.get("lm_eval_version") or facts.get("lmms_eval_version") or ""
     first = first_object(paths[0])
     program = (
@@ -51,7 +50,7 @@ def read(paths: Sequence[Path], given: Mapping[str, str]) -> Log:
     return Log(
         program=program,
         version=str(version or facts.get("mubench_gen_version", "")).replace("unknown@unknown", ""),
-        model=str(first.get("model") or model),
+        model=str(first.get("model") or _model(facts) or "unknown"),
         items=_items(paths, left_out),
         left_out=left_out,
         created=str(facts.get("date", "")),
@@ -59,6 +58,11 @@ def read(paths: Sequence[Path], given: Mapping[str, str]) -> Log:
         sampling=_sampling(facts),
         unknown=_FILTERED if program == "lmms-eval" and "resps" not in first else (),
     )
+
+
+def _model(facts: Mapping[str, Any]) -> str:
+    config = facts.get("config") if isinstance(facts.get("config"), dict) else {}
+    return str(facts.get("model_name") or (config or {}).get("model") or "")
 
 
 def _results(path: Path) -> Mapping[str, Any]:
@@ -88,12 +92,14 @@ def _task(path: Path) -> str:
 
 def _items(paths: Sequence[Path], left_out: Counter[str]) -> Iterator[LoggedItem]:
     for path in paths:
+        model = _model(_results(path)) if len(paths) > 1 else ""
         seen: dict[Any, str] = {}
         for where, row in json_lines(path):
             with entry(where, left_out):
                 if seen.setdefault(row["doc_id"], str(row.get("filter"))) != str(row.get("filter")):
                     raise NotAskedHere("the same replies under another filter")
-                yield from _read(row, _task(path))
+                for found in _read(row, _task(path)):
+                    yield replace(found, model=str(row.get("model") or model))
 
 
 def _read(row: Mapping[str, Any], task: str) -> Iterator[LoggedItem]:
@@ -122,6 +128,7 @@ def _read(row: Mapping[str, Any], task: str) -> Iterator[LoggedItem]:
             prompt=(("user", prompt),),
             image=choices.image_of(doc),
             image_sha256=doc.get("image_sha256"),
+            images_sha256=tuple(map(str, doc.get("images_sha256") or ())),
             image_id=str(doc.get("image_id", "")),
             item=_own_item(row, doc),
             dataset=str(doc.get("dataset", task)),

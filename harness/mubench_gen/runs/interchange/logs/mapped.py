@@ -97,6 +97,7 @@ def _item(row: Mapping[str, Any], given: Mapping[str, str], number: int) -> Logg
         dataset=text("dataset"),
         task=text("task"),
         finish_reason=text("finish_reason") or None,
+        model=text("model"),
     )
 
 

@@ -88,6 +88,7 @@ def _item(
         reply=reply,
         prompt=prompt,
         image=next((one for m in messages for one in _images(m["content"])), None),
+        model=str(body.get("model", "")),
         dataset=str(key.get("dataset", "")),
         task=str(key.get("task", "")),
         finish_reason=reason,
@@ -107,9 +108,11 @@ def _reply(body: Mapping[str, Any]) -> tuple[str, str | None]:
     if "output" in body:  # of /v1/responses
         parts = [p for one in body["output"] for p in one.get("content") or ()]
         cut = body.get("status") == "incomplete"
-        return "".join(str(p.get("text", "")) for p in parts), "length" if cut else "stop"
+        told = "".join(str(p.get("text") or p.get("refusal") or "") for p in parts)
+        return told, "length" if cut else "stop"
     first = body["choices"][0]
-    return str(first["message"]["content"] or ""), first.get("finish_reason")
+    message = first["message"]
+    return str(message["content"] or message.get("refusal") or ""), first.get("finish_reason")
 
 
 def _error(row: Mapping[str, Any]) -> str | None:
@@ -117,7 +120,8 @@ def _error(row: Mapping[str, Any]) -> str | None:
     if row.get("error"):
         return str(row["error"].get("message", row["error"]))
     if response.get("status_code", 200) != 200:
-        return f"HTTP {response['status_code']}"
+        told = ((response.get("body") or {}).get("error") or {}).get("message", "")
+        return f"HTTP {response['status_code']}: {told}".rstrip(": ")
     return None
 
 
