@@ -4,6 +4,7 @@ python benchmarks/data.py               # seven files, 17,315 rows, 3.5 GB
 python benchmarks/data.py --scale 0.1   # a tenth of it
 python benchmarks/data.py --folder DIR  # keep the files, or measure those that are there
 python benchmarks/data.py --paired 7 --image-bytes 58000  # CPU of 1 GB of images by pyarrow's
+python benchmarks/data.py --paired 7 --image-bytes 58000 --parquet  # the same rows in Parquet
 """
 
 from __future__ import annotations
@@ -45,13 +46,14 @@ def main() -> None:
         "--image-bytes", type=int, default=IMAGE_BYTES, help="of one, on average"
     )
     arguments.add_argument("--paired", type=int, metavar="N", help="only compare CPU, N times")
+    arguments.add_argument("--parquet", action="store_true", help="compare CPU in Parquet files")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.folder or Path(scratch)
         if not list(folder.glob("*.arrow")):
             write(folder, int(ROWS * given.scale), given.image_bytes)
         if given.paired:
-            compare_cpu(folder, given.paired)
+            compare_cpu(as_parquet(folder) if given.parquet else folder, given.paired)
         else:
             measure(folder)
 
@@ -84,6 +86,19 @@ def write(folder: Path, rows: int, image_bytes: int) -> None:
             writer.close()
 
 
+def as_parquet(folder: Path) -> Path:
+    """The same rows in Parquet files, in a folder in that one."""
+    from pyarrow import ipc, memory_map, parquet
+
+    inner = folder / "parquet"
+    inner.mkdir(exist_ok=True)
+    for path in folder.glob("*.arrow"):
+        with memory_map(str(path)) as file:
+            rows = ipc.open_stream(file).read_all()
+            parquet.write_table(rows, inner / f"{path.stem}.parquet", row_group_size=1000)
+    return inner
+
+
 def compare_cpu(folder: Path, times: int) -> None:
     """CPU of the images' bytes row by row, in turns with pyarrow's own values of that column."""
     from mubench_gen.data import open_dataset
@@ -105,13 +120,17 @@ def compare_cpu(folder: Path, times: int) -> None:
 
 
 def _by_pyarrow(folder: Path) -> int:
-    import pyarrow as pa
-    from pyarrow import ipc
+    from pyarrow import ipc, memory_map, parquet
 
     total = 0
-    for path in sorted(folder.glob("*.arrow")):
-        with pa.memory_map(str(path)) as file:
-            for batch in ipc.open_stream(file):
+    for path in sorted(p for p in folder.iterdir() if p.is_file()):
+        with memory_map(str(path)) as file:
+            batches = (
+                parquet.ParquetFile(file).iter_batches(256, columns=["image"])
+                if path.suffix == ".parquet"
+                else ipc.open_stream(file)
+            )
+            for batch in batches:
                 column = batch.column("image").field("bytes")
                 total += sum(len(value.as_py()) for value in column)
     return total

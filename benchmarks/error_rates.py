@@ -1,6 +1,8 @@
 """How often tests and intervals of several differences err, by simulation.
 
-    python benchmarks/error_rates.py pair|joint|omnibus|margin|order|sweep|tasks [REPEATS]
+    python benchmarks/error_rates.py PART [REPEATS]
+
+PART is pair, joint, omnibus, margin, order, sweep, tasks, crossed or heavy.
 
 Prints, for each cell of its part, the percentage of data sets in which a test rejects what is
 true (at 5 %), or in which an interval holds the truth (at 95 %). With 400 REPEATS (the default)
@@ -16,9 +18,11 @@ from statistics import NormalDist
 
 import numpy as np
 
+from mubench_gen.ablation.effects import decompose
 from mubench_gen.ablation.ranks import mean_tau, rank_stability
-from mubench_gen.ablation.spread import by_image
+from mubench_gen.ablation.spread import by_image, intervals
 from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
+from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.joint import ADJUSTMENTS, Floats, adjust, max_of_normals, wald
 from mubench_gen.scores.paired import compare_pair, verdict
 from mubench_gen.scores.pooling import pooled
@@ -124,7 +128,7 @@ def order(repeats: int) -> None:
             right = (ease < limits).astype(float).reshape(items, -1)
             table = by_image(right, np.arange(items))
             scores = table.means.reshape(models, cells)
-            found = rank_stability(scores, table.influences, seed=seed, draws=600)
+            found = rank_stability(scores, table.influences(), seed=seed, draws=600)
             truth = float(mean_tau(true[None])[0])
             low, high = found.tau_ci95 or (1.0, -1.0)
             held.append(low - 1e-9 <= truth <= high + 1e-9)
@@ -147,9 +151,9 @@ def sweep(repeats: int) -> None:
         band, best, sizes, held, told = [], [], [], [], []
         for seed in range(repeats):
             halves = _swept(limits, images, seed)
-            apart = halves.influences - halves.influences[:, [0]]
-            error = np.sqrt((apart**2).sum(axis=0))
-            limit = max_of_normals(apart, images - 1, seed=seed)
+            rows, freedom = halves.apart(0)
+            error = np.sqrt((rows**2).sum(axis=0))
+            limit = max_of_normals(rows, freedom, seed=seed)
             seen = halves.means - halves.means[0]
             band.append((np.abs(seen - gains) <= limit * error + 1e-9).all())
             good = equally_good(halves, seed=seed)
@@ -210,9 +214,72 @@ def tasks(repeats: int) -> None:
               flush=True)  # fmt: skip
 
 
+def crossed(repeats: int) -> None:
+    """Four equal cells on items that are alike by slide and by plate, one where these cross."""
+    print("slides  plates  clustered by  accuracy held  effect held  any wrong: max-T  Wald")
+    for slides, plates in ((10, 10), (10, 40), (25, 25), (40, 40)):
+        slide, plate = np.divmod(np.arange(slides * plates), plates)
+        both = np.stack([slide, plate], axis=1)
+        seen = {"slide": [0] * 4, "slide and plate": [0] * 4}
+        for seed in range(repeats):
+            drawn = np.random.default_rng(seed)
+            ease = drawn.normal(size=(len(slide), 1)) + 0.4 * drawn.normal(size=(len(slide), 4))
+            for codes, count in ((slide, slides), (plate, plates)):
+                ease += (
+                    0.35 * (drawn.normal(size=(count, 1)) + drawn.normal(size=(count, 4)))[codes]
+                )
+            right = (ease < 0).astype(float)
+            apart = (right[:, 1:] - right[:, :1]) / len(right)
+            for found, codes in zip(seen.values(), (slide, both), strict=True):
+                table = by_image(right, codes)
+                low, high = intervals(table)[0]
+                effect = decompose(table, _TWO, seed=seed, draws=2).effects[0].levels[0].ci95
+                each, *also = (
+                    np.stack([np.bincount(way, x).astype(float) for x in apart.T], axis=1)
+                    for way in ways_of(codes)
+                )
+                told = adjust([0.0] * 3, each, also=also, seed=seed).adjusted
+                rates = (low <= 0.5 <= high, effect[0] <= 0 <= effect[1], min(told) < 0.05,
+                         wald(each, also=also, seed=seed).p < 0.05)  # fmt: skip
+                found[:] = [total + one for total, one in zip(found, rates, strict=True)]
+        for name, found in seen.items():
+            held, effect_held, wrong, overall = (100 * total / repeats for total in found)
+            print(f"{slides:6}  {plates:6}  {name:>15}  {held:13.1f}  {effect_held:11.1f}  "
+                  f"{wrong:16.1f}  {overall:4.1f}", flush=True)  # fmt: skip
+
+
+def heavy(repeats: int) -> None:
+    """Four equal cells (or α), a tenth of the images with 50 items and the others with 2."""
+    print("images  correlation  effect held  effect found  band holds  best in set")
+    for images, spread in product((20, 50, 200), (0.3, 0.8)):
+        many = images // 10
+        image = np.repeat(np.arange(images), np.r_[[50] * many, [2] * (images - many)])
+        inside, shape = np.arange(len(image)) % 2 == 0, (len(image), 4)
+        seen = [0] * 4
+        for seed in range(repeats):
+            drawn = np.random.default_rng(seed)
+            ease = 0.5 * (drawn.normal(size=(len(image), 1)) + drawn.normal(size=shape))
+            ease += spread * drawn.normal(size=(images, 4))[image]
+            right = (ease < 0).astype(float)
+            effect = decompose(by_image(right, image), _TWO, seed=seed, draws=2).effects[0]
+            low, high = effect.levels[0].ci95
+            halves = Halves.of(right, image, inside, ~inside)
+            rows, freedom = halves.apart(0)
+            limit = max_of_normals(rows, freedom, seed=seed) * np.sqrt((rows**2).sum(axis=0))
+            apart = np.abs(halves.means - halves.means[0])
+            rates = (low <= 0 <= high, (effect.p or 0) < 0.05, (apart <= limit + 1e-9).all(),
+                     1 in equally_good(halves, seed=seed))  # fmt: skip
+            seen = [total + bool(one) for total, one in zip(seen, rates, strict=True)]
+        held, found, band, best = (100 * total / repeats for total in seen)
+        print(f"{images:6}  {spread**2 / (spread**2 + 0.5):11.2f}  {held:11.1f}  {found:12.1f}  "
+              f"{band:10.1f}  {best:11.1f}", flush=True)  # fmt: skip
+
+
+_TWO = [("a", ("x", "y")), ("b", ("u", "v"))]
+
 PARTS: dict[str, Callable[[int], None]] = {
     "pair": pair, "joint": joint, "omnibus": omnibus, "margin": margin, "order": order,
-    "sweep": sweep, "tasks": tasks,
+    "sweep": sweep, "tasks": tasks, "crossed": crossed, "heavy": heavy,
 }  # fmt: skip
 
 

@@ -1,11 +1,14 @@
 """Replies a second that the answer parser reads, on one core.
 
     python benchmarks/parser.py [FOLDER]
+    python benchmarks/parser.py FOLDER CHECKOUT
 
 FOLDER holds blink.jsonl, mmmu_val.jsonl and mmmu_pro.jsonl (by default the folder that
 $MUBENCH_GEN_REPLIES names); without it, the project's own labelled replies are read. Each
 figure is the best of five passes in process time; the first pass alone, in which the options
-are prepared, is printed beside it.
+are prepared, is printed beside it. With CHECKOUT, the root of another version of this
+repository, both versions read by turns in processes of their own, and the ratio of their best
+passes is printed: on a machine that others use it says more than a rate.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import ast
 import itertools
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -21,9 +25,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mubench_gen.parser import parse_answer
-from mubench_gen.parser.conformance.corpus import HERE
 
 PASSES = 5
+TURNS = 16  # passes of each version where two are compared
+HARNESS = Path(__file__).parents[1] / "harness"
+CORPUS = HARNESS / "mubench_gen" / "parser" / "conformance"
 _SYLLABLES = [f"{a}{b}" for a in "bcdfghklmnprstvz" for b in "aeiou"]
 
 
@@ -57,16 +63,17 @@ def corpus_items() -> list[Item]:
     return [
         Item(row["reply"], tuple(row["options"]), tuple(row["labels"]) if "labels" in row else None)
         for half in ("dev", "held")
-        for row in _rows(HERE / f"{half}.jsonl")
+        for row in _rows(CORPUS / f"{half}.jsonl")
     ]
+
+
+_NEW_WORDS = itertools.cycle(map("".join, itertools.product(_SYLLABLES, repeat=3)))
 
 
 def changed(items: list[Item]) -> list[Item]:
     """The same replies with options that nobody has seen: a new word stands after each."""
-    new = (f"{a}{b}{c}" for a in _SYLLABLES for b in _SYLLABLES for c in _SYLLABLES)
-    words = itertools.cycle(new)
     return [
-        item._replace(options=tuple(f"{option} {next(words)}" for option in item.options))
+        item._replace(options=tuple(f"{option} {next(_NEW_WORDS)}" for option in item.options))
         for item in items
     ]
 
@@ -83,8 +90,55 @@ def report(name: str, items: list[Item]) -> None:
     if not items:
         print(f"{name:<28} none")
         return
-    rates = [_rate(items) for _ in range(PASSES)]
+    other = "other options" in name
+    rates = [_rate(changed(items) if other else items) for _ in range(PASSES)]
     print(f"{name:<28} {len(items):>5} {max(rates):>10,.0f} /s   (first pass {rates[0]:,.0f} /s)")
+
+
+def groups(items: list[Item]) -> dict[str, list[Item]]:
+    """The items by what is measured."""
+    short = [item for item in items if len(item.reply) < 200]
+    return {
+        "under 200 characters": short,
+        "under 200, other options": short,
+        "1,500 to 2,600 characters": [i for i in items if 1500 <= len(i.reply) <= 2600],
+        "all": items,
+    }
+
+
+def answer(items: list[Item]) -> None:
+    """For each group that is named on stdin: the seconds a reply of one pass."""
+    by_name = groups(items)
+    for line in sys.stdin:
+        rows = by_name[line.strip()]
+        print(1 / _rate(changed(rows) if "other options" in line else rows), flush=True)
+
+
+def compare(folder: str, checkout: str) -> None:
+    """The rates of this version and of another one, by turns, and their ratios."""
+    versions = [
+        subprocess.Popen(
+            [sys.executable, __file__, folder, "-"],
+            env={**os.environ, "PYTHONPATH": str(harness)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for harness in (HARNESS, Path(checkout) / "harness")
+    ]
+    for name in groups([]):
+        best = [float("inf")] * 2
+        for turn in range(TURNS * 2):
+            which = (turn + turn // 2) % 2  # each is first every other time
+            process = versions[which]
+            assert process.stdin is not None
+            assert process.stdout is not None
+            print(name, file=process.stdin, flush=True)
+            best[which] = min(best[which], float(process.stdout.readline()))
+        this, other = (1 / seconds for seconds in best)
+        print(f"{name:<28} {this:>10,.0f} /s {other:>10,.0f} /s   ratio {this / other:.2f}")
+    for process in versions:
+        process.communicate()
 
 
 def main() -> None:
@@ -94,12 +148,13 @@ def main() -> None:
     else:
         print("no folder of stored replies is given: reading the project's own", file=sys.stderr)
         items = corpus_items()
-    report("under 200 characters", [item for item in items if len(item.reply) < 200])
-    report("1,500 to 2,600 characters", [i for i in items if 1500 <= len(i.reply) <= 2600])
-    report("all", items)
-    short = [item for item in items if len(item.reply) < 200]
-    rates = [_rate(changed(short)) for _ in range(PASSES)]
-    print(f"{'under 200, other options':<28} {len(short):>5} {max(rates):>10,.0f} /s")
+    if len(sys.argv) > 2 and sys.argv[2] == "-":
+        answer(items)
+    elif len(sys.argv) > 2:
+        compare(sys.argv[1], sys.argv[2])
+    else:
+        for name, rows in groups(items).items():
+            report(name, rows)
 
 
 if __name__ == "__main__":

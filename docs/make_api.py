@@ -34,8 +34,25 @@ INTRODUCTION = HERE / "api-introduction.md"
 FIRST = "0.1"
 SINCE: dict[str, str] = {
     **dict.fromkeys(("Export", "Metric", "mubench_gen_exports", "mubench_gen_metrics"), "0.2"),
+    **dict.fromkeys(("DataSet", "mubench_gen_datasets"), "0.2"),
     **dict.fromkeys(
-        ("AsyncModel", "RequestPolicy", "RetryLater", "http_error", "OpenedModel", "open_model"),
+        (
+            "AsyncModel",
+            "RequestPolicy",
+            "RetryLater",
+            "http_error",
+            "OpenedModel",
+            "open_model",
+            "Box",
+            "Turn",
+            "Reply.trace",
+            "Reply.logprobs",
+            "Reply.confidence",
+            "Image.crop",
+            "Image.resized",
+            "Image.from_pixels",
+            "Request.with_messages",
+        ),
         "0.2",
     ),
     "Run.images": "0.2",
@@ -48,9 +65,10 @@ SECTIONS = {
         "ModelSpec", "Checkpoint", "open_model", "OpenedModel",
     ),
     "What a model is asked, and answers": (
-        "Request", "Message", "Text", "Image", "Sampling", "Reply", "Scoring", "ReadText",
+        "Request", "Message", "Text", "Image", "Sampling", "Reply", "Turn", "Box", "Scoring",
+        "ReadText",
     ),
-    "Beside models": ("Transform", "Metric", "Export", "Judge", "Unread", "Section"),
+    "Beside models": ("DataSet", "Transform", "Metric", "Export", "Judge", "Unread", "Section"),
     "Evaluate and read": (
         "evaluate", "load_run", "Run", "frames", "load_study", "StoredStudy", "parse_answer",
         "Answer", "paper_compat",
@@ -84,7 +102,8 @@ def members(thing: type) -> dict[str, Any]:
         declared = {**inspect.get_annotations(base), **vars(base)}
         for name in declared:
             if not name.startswith("_") and name not in found and not _is_foreign(name, thing):
-                found[name] = vars(base).get(name, typing.Any)
+                value = vars(base).get(name, typing.Any)
+                found[name] = getattr(base, name) if isinstance(value, classmethod) else value
     return found
 
 
@@ -104,7 +123,7 @@ def since(name: str) -> str:
 
 
 def is_called(thing: Any) -> bool:
-    return inspect.isfunction(thing) or isinstance(thing, (classmethod, staticmethod))
+    return inspect.isfunction(thing) or inspect.ismethod(thing) or isinstance(thing, staticmethod)
 
 
 def shape(thing: Any) -> list[list[Any]]:

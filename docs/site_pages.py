@@ -23,13 +23,14 @@ NAV = {
     "Begin": ("index.md", "quickstart.md", "howto/read-report.md", "glossary.md", "gallery.md",
               "notebooks/first-run.md", "notebooks/own-images.md", "tutorial.md", "faq.md"),
     "How to": (
-        "howto/settings.md", "howto/own-data.md", "howto/choose.md", "howto/own-prompt.md",
+        "howto/settings.md", "howto/own-data.md", "howto/any-benchmark.md", "howto/choose.md",
+        "howto/own-prompt.md",
         "howto/server.md", "howto/cluster.md", "howto/offline.md", "howto/doctor.md",
-        "howto/exchange.md",
+        "howto/exchange.md", "howto/protocols.md",
     ),
     "Models": (
         "plugins.md", "models.md", "contrastive.md", "engines.md", "servers.md", "conformance.md",
-        "extending.md", "interpolation.md",
+        "extending.md", "suite.md", "interpolation.md",
     ),
     "Data, tasks, scores": (
         "data.md", "parser.md", "scorers.md", "disagreement.md", "statistics.md", "analysis.md",
@@ -50,7 +51,7 @@ TITLES = {
     "tutorial.md": "Tutorial: publish a plugin",
     "api.md": "Python API",
     "conformance.md": "Conformance checks",
-    "scorers.md": "Two scorers",
+    "scorers.md": "Protocols",
     "statistics.md": "Statistics",
     "analysis.md": "Analysis",
     "ablations.md": "Ablations",

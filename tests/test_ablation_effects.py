@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mubench_gen.ablation.effects import INTERACTIONS, bootstrap, decompose, sums_of_squares
+from mubench_gen.ablation.effects import INTERACTIONS, decompose, sums_of_squares
 from mubench_gen.ablation.ranks import RankStability, mean_tau, rank_stability
+from mubench_gen.ablation.replicates import replicates
 from mubench_gen.ablation.spread import best_on_half, by_image, intervals, spread
 from mubench_gen.scores.interval import clustered_interval
 
@@ -59,7 +60,7 @@ def test_influences_give_the_cluster_robust_covariance_of_statsmodels() -> None:
     fit = api.OLS(right[:, 0] - right[:, 1], np.ones(len(right))).fit(
         cov_type="cluster", cov_kwds={"groups": image}
     )
-    each = table.influences[:, 0] - table.influences[:, 1]
+    each = np.diff(table.influences())[:, 0]
     assert (each**2).sum() == pytest.approx(fit.cov_params()[0][0], rel=0.01)
 
 
@@ -77,11 +78,13 @@ def test_intervals_are_those_of_single_runs() -> None:
 def test_the_bootstrap_draws_images_and_is_the_seeds() -> None:
     right, image = answered(np.array([0.3, 0.7]), images=80, most=5, seed=4)
     table = by_image(right, image)
-    drawn = np.concatenate(bootstrap(table, seed=0, draws=4_000))
+    drawn = np.concatenate(replicates(table, seed=0, draws=4_000))
     assert drawn.shape == (4_000, 2)
-    assert drawn.std(axis=0) == pytest.approx(np.sqrt((table.influences**2).sum(axis=0)), rel=0.05)
-    assert (drawn == np.concatenate(bootstrap(table, seed=0, draws=4_000))).all()
-    assert (drawn != np.concatenate(bootstrap(table, seed=1, draws=4_000))).any()
+    assert drawn.std(axis=0) == pytest.approx(
+        np.sqrt((table.influences() ** 2).sum(axis=0)), rel=0.05
+    )
+    assert (drawn == np.concatenate(replicates(table, seed=0, draws=4_000))).all()
+    assert (drawn != np.concatenate(replicates(table, seed=1, draws=4_000))).any()
 
 
 def test_where_cells_differ_by_chance_alone_the_raw_shares_mislead_and_spread_says_so() -> None:
@@ -184,7 +187,7 @@ def ranked(true: Floats, images: int, seed: int) -> RankStability:
     ease = 0.8 * drawn.normal(size=(images, 1, 1)) + 0.6 * drawn.normal(size=(images, *true.shape))
     limits = np.vectorize(NormalDist().inv_cdf)(true)
     table = by_image((ease < limits).astype(float).reshape(images, -1), np.arange(images))
-    return rank_stability(table.means.reshape(true.shape), table.influences, seed=seed, draws=400)
+    return rank_stability(table.means.reshape(true.shape), table.influences(), seed=seed, draws=400)
 
 
 def test_noise_is_not_taken_for_a_change_of_the_order() -> None:
@@ -267,3 +270,7 @@ def test_the_interactions_of_pairs_are_no_more_than_all_interactions() -> None:
         *singles, whole = (effect.share for effect in found.effects)
         if whole is not None:
             assert sum(share or 0 for share in singles[3:]) <= whole + 1e-9
+        assert all(effect.spread <= found.spread + 1e-9 for effect in found.effects)
+        *_, one, two, three, every = (effect.spread**2 for effect in found.effects)
+        assert one + two + three <= every + 1e-9
+        assert (whole is None) == (found.spread == 0)

@@ -17,6 +17,7 @@ from mubench_gen.plugins.registry import Plugins
 from mubench_gen.testing import check_plugin
 
 from .conftest import Here
+from .engines.test_image_sets import ask as ask_about
 from .helpers.checkpoints import ARCHITECTURES, make_checkpoint
 from .helpers.checkpoints.prompts import ask, conversations, render, snapshot
 from .helpers.packages import package
@@ -104,6 +105,16 @@ def test_the_engine_asks_what_the_snapshot_holds(
 ) -> None:
     asked = {name: model._chat.render(said) for name, said in conversations().items()}
     assert asked == snapshot(architecture)
+
+
+def test_two_images_and_their_places_are_seen(model: TransformersGenerative) -> None:
+    one, two, three = (ask(seed=seed).images[0] for seed in (1, 2, 3))
+    asked = [
+        ask_about("A) ", one, " B) ", two),
+        ask_about("A) ", two, " B) ", one),
+        ask_about("A) ", one, " B) ", three),
+    ]
+    assert len({tuple(model.label_logprobs([request])[0]) for request in asked}) == len(asked)
 
 
 def test_the_image_and_the_question_are_seen(model: TransformersGenerative) -> None:

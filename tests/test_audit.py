@@ -13,6 +13,7 @@ import pytest
 from mubench_gen.errors import DataError, SettingError
 from mubench_gen.runs.audit import UNSURE, Audit, audit, draw_sample, read_labels, write_sample
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.clusters import Clustering
 
 
 @dataclass
@@ -22,6 +23,7 @@ class StoredRun:
     dir: Path = Path("run")
     stored: list[dict[str, Any]] = field(default_factory=list)
     truth: dict[str, int | None] = field(default_factory=dict)
+    clustering: Clustering = field(default_factory=Clustering)
 
     def records(self) -> Iterator[dict[str, Any]]:
         return iter(self.stored)

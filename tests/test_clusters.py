@@ -116,7 +116,7 @@ def test_every_command_takes_the_flag_and_says_which_fields_there_are(
     failed = here("report", run, "--cluster", "slyde")
     assert failed.code == 2
     assert "slide" in failed.err
-    assert "no record has such a field" in failed.err
+    assert "no item has a value of such a field" in failed.err
     other = tmp_path / "other"
     here("eval", "--plugin", "echo", "--data", slides, "--tasks", "modality", "--run-dir", other,
          "--control", "shuffled")  # fmt: skip
@@ -124,7 +124,7 @@ def test_every_command_takes_the_flag_and_says_which_fields_there_are(
     assert compared.code == 0, compared.err
     document = json.loads(compared.out)
     assert document["differences"][0]["images"] == 3
-    assert "Clustered by slide" in document["notes"]
+    assert document["clustered"] == "slide"
     assert document["differences"][0]["cautions"][0].endswith("equally heavy slides")
     told = here("compare", run, other, "--intersection", "--cluster", "slide").out
     assert "slides" in told
@@ -152,9 +152,6 @@ def test_a_study_is_clustered_by_the_field_that_was_asked_for(
     assert width(model) > width(other)
     assert model["effects"]["images"] == 3
     assert other["effects"]["images"] == 12
-    failed = here(*asked, "--run-dir", tmp_path / "c", "--cluster", "slyde")
-    assert failed.code == 2
-    assert "slide" in failed.err
 
 
 def test_a_task_file_beside_the_data_names_the_field(
@@ -195,7 +192,7 @@ def test_a_comparison_is_clustered_by_two_fields_of_its_items_at_once(
     one, other, both = (compared(fields) for fields in ("slide", "plate", "slide,plate"))
     sizes = [found["differences"][0]["size"] for found in (one, other, both)]
     assert sizes[2] <= min(sizes[:2]) * (1 + 1e-9)
-    assert "Clustered by slide and by plate" in both["notes"]
+    assert both["clustered"] == "slide and plate"
     assert both["differences"][0]["freedom"] == min(
         found["differences"][0]["freedom"] for found in (one, other)
     )
@@ -217,3 +214,64 @@ def test_a_difference_by_two_clusterings_has_the_variance_of_both_less_that_of_t
     )
     half = (found.ci95[1] - found.ci95[0]) / 2
     assert half == pytest.approx(student(0.95, found.freedom) * (one + other - both) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    "command", [("eval",), ("ablate", "--prompt", "paper,letter")], ids=lambda command: command[0]
+)
+def test_a_field_that_no_item_has_is_told_before_anything_is_asked(
+    here: Here, slides: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    out = tmp_path / "out"
+    failed = here(*command, "--plugin", "echo", "--data", slides, "--tasks", "modality",
+                  "--run-dir", out, "--cluster", "slyde")  # fmt: skip
+    assert failed.code == 2
+    assert "--cluster slyde: no item has a value" in failed.err
+    assert "Did you mean 'slide'?" in failed.err
+    assert not out.exists()
+
+
+def test_a_study_is_not_clustered_by_what_it_varies(
+    here: Here, slides: Path, tmp_path: Path
+) -> None:
+    failed = here("ablate", "--plugin", "echo", "--data", slides, "--prompt", "paper,letter",
+                  "--run-dir", tmp_path / "out", "--cluster", "prompt")  # fmt: skip
+    assert failed.code == 2
+    assert "--cluster prompt: an item is asked with several values of prompt" in failed.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_study_is_clustered_by_two_fields_at_once_and_says_so(here: Here, tmp_path: Path) -> None:
+    rows = [
+        make_row(number, slide=f"s{number % 6}", plate=f"p{number // 6}", dataset="wards")
+        for number in range(36)
+    ]
+    data = write_data(tmp_path / "plates", rows)
+
+    def studied(fields: str) -> tuple[dict[str, Any], str]:
+        folder = tmp_path / fields.replace(",", "-")
+        asked = ("ablate", "--plugin", "echo", "--data", data, "--tasks", "modality",
+                 "--prompt", "paper,letter", "--run-dir", folder, "--cluster", fields)  # fmt: skip
+        text, told = here(*asked), here(*asked, "--json")
+        assert (text.code, told.code) == (0, 0), told.err
+        found: dict[str, Any] = json.loads(told.out)["results"]
+        return found, text.out
+
+    (one, _), (other, _), (both, told) = map(studied, ("slide", "plate", "slide,plate"))
+
+    def half(found: dict[str, Any]) -> float:
+        low, high = found["models"][0]["effects"]["effects"][0]["levels"][0]["ci95"]
+        return float(high - low)
+
+    assert both["clustered"] == "slide and plate"
+    assert half(both) >= max(half(one), half(other)) - 1e-12
+    assert "clustered by slide and plate" in told
+    assert "by image" not in told
+    by_prompt, told = studied("plate,prompt")
+    assert by_prompt["clustered"] == "plate"
+    assert "Clustered by plate alone: an item has several values of prompt" in told
+    page = here("report", tmp_path / "slide-plate", "--html", tmp_path / "page.html")
+    assert page.code == 0, page.err
+    html = (tmp_path / "page.html").read_text("utf-8")
+    assert "intervals are clustered by slide and plate" in html
+    assert "clustered by image" not in html

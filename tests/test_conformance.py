@@ -274,7 +274,8 @@ def test_a_run_that_was_through_before_it_could_be_killed_is_cut_all_the_same(
 def test_every_check_has_a_plugin_that_fails_it() -> None:
     named = {"facts_are_texts", "close_frees", "all_images_matter"}
     tested = {*GENERATIVE_FAULTS, *CONTRASTIVE_FAULTS, *TOP, *named}
-    assert tested == set(CHECKS)
+    of_data = {name for name, check in CHECKS.items() if check.kinds == {"dataset"}}
+    assert tested | of_data == set(CHECKS)  # test_data_conformance.py fails those
 
 
 def test_every_check_is_documented_with_its_reason() -> None:

@@ -278,7 +278,7 @@ def test_scores_hold_the_calibration_of_each_task(
 def test_a_model_that_is_as_often_right_as_it_is_sure_has_no_error() -> None:
     tally = CalibrationTally()
     for n in range(10):
-        tally.add([0.7, 0.2, 0.1], 0, cluster=n << 16, gold=0 if n < 7 else 1, right=n < 7)
+        tally.add([0.7, 0.2, 0.1], 0, clusters=[n << 16], gold=0 if n < 7 else 1, right=n < 7)
     calibration = tally.calibration()
     assert calibration is not None
     assert calibration.ece == pytest.approx(0)

@@ -21,6 +21,7 @@ import pytest
 import mubench_gen
 from mubench_gen.cli import cli
 
+from .data.foreign import write_benchmarks
 from .helpers.command import Outcome
 from .helpers.data import make_png
 from .helpers.demo import small_demo
@@ -61,7 +62,7 @@ ELSEWHERE = {
     **dict.fromkeys(("export", "cd", "hf", "sky", "git", "vllm", "curl", "ray"), "not ours"),
 }
 # These are about files of their own and are therefore run by what NOT_HERE would leave out.
-OWN_FILES = ("own-data.md",)
+OWN_FILES = ("own-data.md", "any-benchmark.md")
 FEW = "2"  # items a task: evaluations of the pages are cut to these
 
 
@@ -209,6 +210,8 @@ def prepare(page: Path, folder: Path) -> None:
     if page.name == "own-data.md":
         for number, name in enumerate(("a.png", "b.png")):
             (folder / "photos" / name).write_bytes(make_png(number, (32, 32)))
+    if page.name == "any-benchmark.md":
+        write_benchmarks(folder)
     if page.name == "extending.md":  # its package is built and installed by test_extending.py
         site = folder / "site"
         shutil.copytree(folder / "src", site)

@@ -68,6 +68,16 @@ def lab(site: Path, name: str = "lab", stem: str = "lab-stain") -> Path:
     return folder
 
 
+def test_a_package_brings_protocols_as_it_brings_prompts(here: Here, site: Path) -> None:
+    folder = lab(site) / "protocols"
+    folder.mkdir()
+    (folder / "terse.toml").write_text(
+        'title = "Ours"\nbenchmark = "lab"\nsource = "us"\n[generative]\nprompt = ["lab:terse"]\n'
+    )
+    assert "lab:terse" in here("prompts", "protocols").out
+    assert here("prompts", "protocols", "lab:terse", "--json").document["benchmark"] == "lab"
+
+
 def test_the_pages_package_of_tasks_is_a_wheel_that_works(
     here: Here, shown: Path, site: Path, cells: Path
 ) -> None:

@@ -115,7 +115,11 @@ def test_the_option_of_a_setting_takes_what_the_setting_holds() -> None:
 
 @pytest.mark.parametrize(
     ("name", "missing"),
-    [("eval", set()), ("sweep", {"model", "reuse", "shard", "metric"}), ("ablate", {"shard"})],
+    [
+        ("eval", set()),
+        ("sweep", {"model", "reuse", "shard", "metric"}),
+        ("ablate", {"shard", "protocol"}),
+    ],
 )
 def test_what_eval_takes_a_sweep_and_a_study_take_with_the_same_words(
     name: str, missing: set[str]

@@ -14,7 +14,7 @@ import pytest
 
 import mubench_gen
 from mubench_gen.data import open_dataset
-from mubench_gen.errors import DataError, QuestionError
+from mubench_gen.errors import DataError, QuestionError, SettingError
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.plan.request import RequestContext, make_request
 from mubench_gen.prompts.image_places import numbered
@@ -173,6 +173,11 @@ def test_how_similarities_are_pooled_is_in_the_key_where_there_are_several() -> 
     assert mean[1] != maximum[1]
 
 
+def test_similarities_are_pooled_by_caption_prompts_alone() -> None:
+    with pytest.raises(SettingError, match="pooling: maximum: only a caption prompt"):
+        load_prompt("letter", {"pooling": "maximum"})
+
+
 def test_rows_give_their_images_as_a_list_or_in_numbered_columns(tmp_path: Path) -> None:
     names = make_set(0, 3)["image"]
     forms: list[dict[str, Any]] = [
@@ -181,6 +186,7 @@ def test_rows_give_their_images_as_a_list_or_in_numbered_columns(tmp_path: Path)
         {"image": None, "images": [*names, None]},
         {"image": None, **{f"image_{i}": name for i, name in enumerate(names, 1)}, "image_4": None},
         {"image": names[0], "image_2": names[1], "image_3": names[2]},
+        {"image": names[0], "images": names},
     ]
     for number, form in enumerate(forms):
         data = write_sets(tmp_path / str(number), [make_set(0, 3, **form)])
@@ -232,6 +238,16 @@ def test_a_set_that_no_other_row_can_replace_is_told(tmp_path: Path) -> None:
     data = open_dataset(str(write_sets(tmp_path / "data", rows)))
     with pytest.raises(DataError, match=r"no other row has 3 images, as row 1 \(image_id set-0\)"):
         list(samples(load_tasks(["same"], data), data, control="shuffled"))
+
+
+def test_that_is_told_before_anything_is_asked(tmp_path: Path, here: Here) -> None:
+    rows = [make_set(0, 3), make_set(1, 2), make_set(2, 2)]
+    data = write_sets(tmp_path / "data", rows)
+    found = here(
+        "eval", "--plugin", "echo", "--data", data, "--control", "shuffled", "--run-dir", "r"
+    )
+    assert (found.code, "no other row has 3 images" in found.err) == (2, True)
+    assert not (tmp_path / "r").exists()
 
 
 def test_a_run_shows_records_and_resumes_sets_of_images(tmp_path: Path, here: Here) -> None:
@@ -375,3 +391,34 @@ def test_worked_examples_of_sets_show_other_images(tmp_path: Path, here: Here) -
         others = [p["sha256"] for m in examples for p in m["content"] if p["type"] == "image"]
         assert len(others) == 4
         assert set(own).isdisjoint(others)
+
+
+HOLDER = """
+import pathlib
+import mubench_gen
+
+class Holder(mubench_gen.GenerativeModel):
+    def __init__(self, options=None, runtime=None):
+        super().__init__(options, runtime)
+        self.member = mubench_gen.open_model(str(pathlib.Path(__file__).parent / "old.py"), "MODEL")
+
+    def generate(self, requests):
+        return self.member.generate(requests)
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    return [mubench_gen.ModelSpec("holder", Holder, max_images=None)]
+"""
+
+
+def test_a_model_that_another_one_holds_is_not_asked_about_more_either(
+    tmp_path: Path, here: Here
+) -> None:
+    data = write_sets(tmp_path / "data", [make_set(n, 2) for n in range(2)])
+    (tmp_path / "old.py").write_text(OLD, "utf-8")
+    for model, code in (("old", 2), ("two", 0)):
+        (tmp_path / "holder.py").write_text(HOLDER.replace("MODEL", model), "utf-8")
+        given = ("eval", "--plugin", tmp_path / "holder.py", "--data", data, "--run-dir", model)
+        found = here(*given, "-q")
+        assert found.code == code, found.err
+        assert ("takes 1 image a question, and is asked about 2" in found.err) == (code == 2)

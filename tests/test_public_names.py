@@ -7,7 +7,8 @@ import pytest
 import mubench_gen
 
 NAMES = [
-    "Answer", "Checkpoint", "ContrastiveModel", "DataError", "DefinitionError", "EngineFault",
+    "Answer", "Checkpoint", "ContrastiveModel", "DataError", "DataSet", "DefinitionError",
+    "EngineFault",
     "Export", "GenerativeModel", "Image", "ImageError", "ItemError", "Judge", "Message", "Metric",
     "Model", "ModelSpec",
     "MubenchError", "Options", "PluginError", "ReadText", "Reply", "Request", "Run",
@@ -15,6 +16,7 @@ NAMES = [
     "Text", "Transform", "Unread", "UsageError", "__version__", "evaluate", "frames",
     "hookimpl", "load_run", "load_study", "paper_compat", "parse_answer", "StoredStudy",
     "AsyncModel", "RequestPolicy", "RetryLater", "http_error", "OpenedModel", "open_model",
+    "Box", "Turn",
 ]  # fmt: skip
 
 

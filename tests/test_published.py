@@ -116,3 +116,88 @@ def test_the_report_keeps_published_and_yours_apart(here: Here, cells: Path) -> 
     assert set(document) == {"published", "yours"}
     assert document["published"]["models"]["CLIP"]["fine"] == [30.09, 0.71]
     assert document["yours"][0]["columns"]["coarse"]["reservations"]
+
+
+OWN = """\
+source = "a test"
+protocol = "ours"
+
+[data]
+name = "cells"
+
+[columns.coarse]
+title = "coarse"
+n = 6
+
+[columns.f1]
+title = "F1"
+number = "f1"
+metric = "macro-f1"
+n = 6
+
+[models]
+"theirs" = { coarse = [50.0, 1.5], f1 = 40 }
+"""
+PROTOCOL = """\
+title = "mine"
+benchmark = "cells"
+source = "a test"
+[generative]
+prompt = ["paper"]
+[numbers.coarse]
+groups = ["coarse"]
+[numbers.f1]
+groups = ["coarse"]
+metric = "macro-f1"
+"""
+
+
+def test_a_table_of_ones_own_stands_beside_a_run_by_its_protocol(here: Here, cells: Path) -> None:
+    Path("mine.toml").write_text(PROTOCOL)
+    Path("table.toml").write_text(OWN.replace('"ours"', '"mine.toml"'))
+    assert here("eval", "--plugin", "echo", "--data", cells, "--run-dir", "run").code == 0
+    document = here("report", "run", "--published", "table.toml", "--json").document
+    (yours,) = document["yours"]
+    assert document["published"]["protocol"]["scorer"] == "mine"
+    assert yours["columns"]["coarse"]["reservations"] == []  # nothing differs: comparable
+    assert yours["columns"]["coarse"]["score"]["accuracy"] == load_run("run").scores.pooled.accuracy
+    assert yours["columns"]["f1"]["score"]["half_width"] is None
+    shown = here("report", "--published", "table.toml", "run")
+    assert shown.code == 0
+    (row,) = [line for line in shown.out.splitlines() if "yours, mine" in line]
+    assert "≠" not in row
+    assert "40.00" in shown.out
+    both = here("report", "run", "--published", "--published", "./table.toml", "--json").document
+    assert [one["published"]["source"][:6] for one in both["tables"]] == ["Lozano", "a test"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('number = "f1"', 'number = "f2"', "has no number 'f2'"),
+        ('metric = "macro-f1"', 'metric = "auc"', "that number of mine is macro-f1"),
+        ("f1 = 40", "f3 = 40", "there is no column 'f3'"),
+        ("n = 6", "n = 0", "columns.coarse.n"),
+        ('"mine.toml"', '"medpmc"', "asks no generative models"),
+        ('"mine.toml"', '"nothing"', "no protocol 'nothing'"),
+    ],
+)
+def test_a_table_that_says_nothing_of_a_run_is_refused_with_the_reason(
+    here: Here, cells: Path, old: str, new: str, said: str
+) -> None:
+    Path("mine.toml").write_text(PROTOCOL)
+    table = OWN.replace('"ours"', '"mine.toml"').replace(old, new, 1)
+    if "medpmc" in new:
+        table = table.replace('number = "f1"', 'number = "fine-f1"').replace("coarse", "fine")
+    Path("table.toml").write_text(table)
+    assert here("eval", "--plugin", "echo", "--data", cells, "--run-dir", "run").code == 0
+    done = here("report", "run", "--published", "table.toml")
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_a_table_by_a_name_that_is_none_is_told(here: Here, cells: Path) -> None:
+    assert here("eval", "--plugin", "echo", "--data", cells, "--run-dir", "run").code == 0
+    assert "no table of published numbers 'ubensh'" in here("report", "run", "--published",
+                                                            "ubensh").err  # fmt: skip
+    assert here("report", "--published", "run").code == 0  # a run, not a table

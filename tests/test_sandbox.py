@@ -199,7 +199,7 @@ LOOKING_AROUND = [
     "{{ sample }}",
     "{{ row }}",
     "{{ order }}",
-    "{{ image }}",
+    "{{ image.pixels() }}",
     "{{ options[0].correct }}",
 ]
 

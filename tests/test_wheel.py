@@ -71,6 +71,8 @@ def test_the_wheel_holds_two_packages_with_prompts_tasks_and_weights(wheel: Path
     assert top == {"mubench_gen", "mubench_gen_plugins", f"mubench_gen-{version}.dist-info"}
     assert "mubench_gen/_data/prompts/paper.j2" in names
     assert "mubench_gen/_data/tasks/modality.toml" in names
+    assert "mubench_gen/_data/protocols/olmo-eval.toml" in names
+    assert "mubench_gen/compare/published/ubench.toml" in names
     assert "mubench_gen/py.typed" in names
     assert {
         f"mubench_gen/report/html/{name}" for name in ("page.html.j2", "page.css", "start.js")

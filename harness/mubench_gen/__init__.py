@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from mubench_gen.parser import parse_answer
     from mubench_gen.plan.members import OpenedModel, open_model
     from mubench_gen.plugins.async_model import AsyncModel, RequestPolicy, http_error
+    from mubench_gen.plugins.data_set import DataSet
     from mubench_gen.plugins.extension import (
         Export,
         Judge,
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from mubench_gen.run import evaluate
     from mubench_gen.runs.results import Run, frames, load_run
     from mubench_gen.runs.studies import StoredStudy, load_study
-    from mubench_gen.types import Answer, Image, Message, Reply, Request, Sampling, Text
+    from mubench_gen.types import Answer, Box, Image, Message, Reply, Request, Sampling, Text, Turn
 
 _HOMES = {
     "errors": (
@@ -66,6 +67,7 @@ _HOMES = {
     ),
     "plan.members": ("OpenedModel", "open_model"),
     "plugins.async_model": ("AsyncModel", "RequestPolicy", "http_error"),
+    "plugins.data_set": ("DataSet",),
     "plugins.extension": ("Export", "Judge", "Metric", "Section", "Transform", "Unread"),
     "model": (
         "Checkpoint", "ContrastiveModel", "GenerativeModel", "Model", "ModelSpec", "Options",
@@ -76,7 +78,9 @@ _HOMES = {
     "runs.results": ("Run", "frames", "load_run"),
     "runs.studies": ("StoredStudy", "load_study"),
     "run": ("evaluate",),
-    "types": ("Answer", "Image", "Message", "Reply", "Request", "Sampling", "Text"),
+    "types": (
+        "Answer", "Box", "Image", "Message", "Reply", "Request", "Sampling", "Text", "Turn",
+    ),
 }  # fmt: skip
 find_moved_modules()
 
@@ -85,9 +89,11 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Answer",
     "AsyncModel",
+    "Box",
     "Checkpoint",
     "ContrastiveModel",
     "DataError",
+    "DataSet",
     "DefinitionError",
     "EngineFault",
     "Export",
@@ -120,6 +126,7 @@ __all__ = [
     "StreamingModel",
     "Text",
     "Transform",
+    "Turn",
     "Unread",
     "UsageError",
     "__version__",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -179,8 +179,50 @@ class Image:
             self._pixels = self._policy.decode(self.file_bytes, self.name)
         return self._pixels
 
+    @classmethod
+    def from_pixels(cls, name: str, picture: PillowImage.Image) -> Image:
+        """An image of these pixels, for models that make pictures of their own."""
+        shown = picture.convert("RGB")
+        image = cls(name, lambda: as_png(shown), _AsItIs())
+        image._pixels = shown
+        return image
+
+    def crop(self, box: Box) -> Image:
+        """The part of the picture in a box of its pixels, which is cut at the picture's edges.
+
+        ValueError where less than one pixel is left.
+        """
+        width, height = self.pixels().size
+        x0, y0 = max(0, round(box.x0)), max(0, round(box.y0))
+        x1, y1 = min(width, round(box.x1)), min(height, round(box.y1))
+        if x0 >= x1 or y0 >= y1:
+            raise ValueError(f"{self.name}: nothing of its {width} × {height} pixels is in {box}")
+        part = self.pixels().crop((x0, y0, x1, y1))
+        return Image.from_pixels(f"{self.name}[{x0},{y0},{x1},{y1}]", part)
+
+    def resized(self, width: int, height: int) -> Image:
+        """The picture at another size, in pixels, by Lanczos' filter."""
+        from PIL import Image as Pillow
+
+        picture = self.pixels().resize((width, height), Pillow.Resampling.LANCZOS)
+        return Image.from_pixels(f"{self.name}[{width}x{height}]", picture)
+
     def __repr__(self) -> str:
         return f"Image({self.name!r})"
+
+
+class _AsItIs:
+    """The policy of a picture that is 8-bit RGB already."""
+
+    def check(self, content: bytes, name: str) -> str | None:
+        return None
+
+    def verify(self, content: bytes, name: str) -> None: ...
+
+    def decode(self, content: bytes, name: str) -> PillowImage.Image:
+        from PIL import Image as Pillow
+
+        return Pillow.open(io.BytesIO(content)).convert("RGB")
 
 
 def as_png(picture: PillowImage.Image) -> bytes:
@@ -404,6 +446,28 @@ class Request:
         """All images of the question, in their order."""
         return () if self.image is None else (self.image, *self.more_images)
 
+    def with_messages(self, *messages: Message) -> Request:
+        """Another request of these messages, for a model that asks a member on the way.
+
+        Its images are those of the messages; its key, and with it the seed of engines that draw,
+        follows from this request's key and the messages.
+        """
+        parts = [part for message in messages for part in message.content]
+        images = tuple(part for part in parts if isinstance(part, Image))
+        digest = hashlib.sha256(self.key.encode())
+        for message in messages:
+            digest.update(f"\0{message.role}".encode())
+            for part in message.content:
+                said = part.identity if isinstance(part, Image) else part.text
+                digest.update(b"\0" + said.encode("utf-8", "surrogatepass"))
+        return replace(
+            self,
+            key=digest.hexdigest()[:32],
+            messages=messages,
+            image=images[0] if images else None,
+            more_images=images[1:],
+        )
+
     @property
     def text(self) -> str:
         """All the text of the request, message by message, for models without a chat."""
@@ -420,18 +484,39 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A step on the way to a reply: what a model, a tool or the plugin said, and looked at.
+
+    `boxes` are parts of the question's image number `image` (from 1), in pixels of what is shown;
+    `tool` names what was called.
+    """
+
+    role: Literal["user", "assistant", "tool"]
+    text: str = ""
+    boxes: tuple[Box, ...] = ()
+    image: int = 1
+    tool: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a generative model answers to one request. A plain str stands for Reply(text).
 
     `finish_reason` "length": the reply was cut; "error" or "abort": the item failed, whatever
     the text is; "content_filter" or "refusal": it counts as refused. `reasoning`: what the model
     thought before it answered, where that is not in the text; it is stored and never read.
+    `trace`: the steps on the way, which are stored beside the reply and shown on the page.
+    `logprobs`: a log-probability a label, and `confidence`: how sure the model is of its answer,
+    from 0 to 1; both are stored, and change nothing of how the reply is read.
     """
 
     text: str
     finish_reason: str | None = None
     usage: Mapping[str, int] | None = None
     reasoning: str | None = None
+    trace: Sequence[Turn] = ()
+    logprobs: Sequence[float] | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,6 +548,9 @@ class Response:
     error: Failure | None = None
     reasoning: str | None = None
     nearly_constant: bool | None = None
+    trace: tuple[Turn, ...] = ()
+    logprobs: tuple[float, ...] | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -10,8 +11,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
+
+import yaml
 
 _PATH = re.compile(r"/datasets/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
+_ABOUT = re.compile(
+    r"/api/datasets/(?P<repo>[^/]+/[^/]+)(?:/(?P<what>revision|tree)/(?P<revision>[^/]+))?"
+)
 _RANGE = re.compile(r"bytes=(\d+)-")
 
 
@@ -22,13 +29,14 @@ class Hub:
     `breaks`: after so many bytes of a body the connection is cut, that many times. `refusals`:
     status and headers of its first answers. `etags`: instead of the files' own. `answer`, given
     the handler and the first byte that is asked for, answers instead of the host that has the
-    files. `served` counts bytes of bodies.
+    files. `small`: files that the hub keeps without a SHA-256. `served` counts bytes of bodies.
     """
 
     repo: str
     revision: str
     files: dict[str, bytes]
     etags: dict[str, str] = field(default_factory=dict)
+    small: set[str] = field(default_factory=set)
     breaks: list[int] = field(default_factory=list)
     delay: float = 0.0
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
@@ -36,6 +44,7 @@ class Hub:
     served: int = 0
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     url: str = ""
+    branches: dict[str, str] = field(default_factory=dict)  # and the commit of each
 
     def etag(self, path: str) -> str:
         return self.etags.get(path) or hashlib.sha256(self.files[path]).hexdigest()
@@ -63,6 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
             wanted = _RANGE.fullmatch(self.headers.get("Range") or "")
             with suppress(OSError):  # a client that has enough
                 hub.answer(self, int(wanted[1]) if wanted else 0)
+        elif self.path.startswith("/api/datasets/"):
+            self._describe()
         elif self.path.startswith("/cdn/"):
             self._send(hub.files[self.path.removeprefix("/cdn/")], body=body)
         else:
@@ -79,6 +90,46 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail("EntryNotFound")
         else:
             self._redirect(found["file"])
+
+    def _describe(self) -> None:
+        """What the hub's interface says of a data set: its commit, files and card."""
+        hub = self.hub
+        found = _ABOUT.fullmatch(self.path.partition("?")[0])
+        revision = "" if found is None else unquote(found["revision"] or "main")
+        if found is None or found["repo"] != hub.repo:
+            self._fail("RepoNotFound")
+        elif hub.branches.get(revision, revision) != hub.revision:
+            self._fail("RevisionNotFound")
+        else:
+            told = self._tree() if found["what"] == "tree" else self._about()
+            content = json.dumps(told).encode()
+            self._send(content, body=self.command == "GET")
+
+    def _tree(self) -> list[dict[str, Any]]:
+        files = self.hub.files.items()
+        return [
+            {"type": "file", "path": name, "size": len(content), "oid": self.hub.etag(name)}
+            for name, content in files
+        ]
+
+    def _about(self) -> dict[str, Any]:
+        hub = self.hub
+        head = hub.files.get("README.md", b"").decode().split("---")
+        return {
+            "id": hub.repo,
+            "sha": hub.revision,
+            "siblings": [self._sibling(name, content) for name, content in hub.files.items()],
+            "cardData": yaml.safe_load(head[1]) if len(head) > 2 else {},
+            "private": False, "gated": False, "disabled": False, "downloads": 0, "likes": 0,
+            "tags": [],
+        }  # fmt: skip
+
+    def _sibling(self, name: str, content: bytes) -> dict[str, Any]:
+        """A file as the hub lists it: of large ones the SHA-256, of small ones none."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        lfs = {"sha256": sha256, "size": len(content), "pointerSize": 128}
+        large = {} if name in self.hub.small else {"lfs": lfs}
+        return {"rfilename": name, "size": len(content), **large}
 
     def _redirect(self, path: str) -> None:
         """Large files lie on another host; what they are is told here."""

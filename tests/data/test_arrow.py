@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from mubench_gen.data import open_dataset
+from mubench_gen.data.arrow import open_source
 from mubench_gen.data.schema import check_row
 from mubench_gen.errors import DataError, MissingExtraError
+from mubench_gen.types import Box
 
 from .release import (
     NAMES,
@@ -74,6 +76,27 @@ def test_every_format_gives_the_rows_in_order_and_by_index(
     assert [row.image.data for row in dataset] == [make_png(i) for i in range(10)]
     with pytest.raises(IndexError):
         dataset[10]
+
+
+@pytest.mark.parametrize(("name", "write"), FORMATS)
+def test_every_format_gives_the_marked_regions(tmp_path: Path, name: str, write: Write) -> None:
+    points = {"x1": 1.0, "x2": 9.0, "y1": 2.0, "y2": 8.0}
+    marked = {**make_row(1), "bbox": [{"className": "cell", "points": points}]}
+    dataset = open_dataset(str(write(tmp_path / name, [make_row(0), marked, make_row(2)])))
+    assert [list(row.boxes) for row in dataset] == [[], [Box(1.0, 2.0, 9.0, 8.0, "cell")], []]
+    assert list(dataset[1].boxes) == [Box(1.0, 2.0, 9.0, 8.0, "cell")]
+
+
+def test_texts_of_parquet_are_read_by_hundreds_of_rows_also_between_images(tmp_path: Path) -> None:
+    rows = [make_row(i) for i in range(300)]
+    source = open_source(write_parquet(tmp_path / "one.parquet", rows, group=300))
+    windows = []
+    for row in (0, 100, 256):
+        windows.append(source.window(row))
+        ((load,),) = source.images(row, 1)
+        assert load is not None
+        load()
+    assert [(one.start, one.batch.num_rows) for one in windows] == [(0, 256), (0, 256), (256, 44)]
 
 
 @pytest.mark.parametrize(("name", "write"), FORMATS)
@@ -206,12 +229,12 @@ def test_captions_that_name_another_answer_than_the_question_are_named(tmp_path:
 
 def test_a_schema_of_another_release_names_the_columns_that_differ(tmp_path: Path) -> None:
     renamed = pa.schema(
-        [f.with_name("stains") if f.name == "stain" else f for f in schema()]
+        [f.with_name("image_ids") if f.name == "image_id" else f for f in schema()]
         + [pa.field("extra", pa.string())]
     )
     path = write_stream(tmp_path / "other.arrow", [], as_=renamed)
     with pytest.raises(
-        DataError, match=r"other\.arrow: .*missing: stain; not known: stains, extra"
+        DataError, match=r"other\.arrow: .*missing: image_id; not known: image_ids, extra"
     ):
         open_dataset(str(path))
 

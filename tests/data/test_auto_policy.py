@@ -121,6 +121,47 @@ def test_avif_and_jpeg_xl_are_read_and_their_headers_first() -> None:
         shown(content[: len(content) // 2])
 
 
+def with_orientation(content: bytes, number: int) -> bytes:
+    """The JPEG with Exif data in front that declare it, and a long comment."""
+    exif = Image.Exif()
+    exif[0x0112] = number
+    body = exif.tobytes()
+    comment = b"\xff\xfe" + (1000).to_bytes(2, "big") + bytes(998)
+    return (
+        content[:2]
+        + comment
+        + b"\xff\xe1"
+        + (len(body) + 2).to_bytes(2, "big")
+        + body
+        + content[2:]
+    )
+
+
+def test_jpeg_ls_and_jpeg_of_more_than_8_bits_are_read_with_their_size_first() -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    twelve = (LIGHT * 4095).astype(np.uint16)
+    content = imagecodecs.jpegls_encode(STAIN)
+    assert (shown(content) == STAIN).all()
+    grey = shown(tiff(twelve)).astype(int)
+    for kind, content, most in (
+        ("JPEG-LS", imagecodecs.jpegls_encode(twelve), 0),
+        ("lossless JPEG", imagecodecs.ljpeg_encode(twelve, bitspersample=12), 0),
+        ("JPEG", imagecodecs.jpeg_encode(twelve, bitspersample=12, level=100), 1),
+    ):
+        assert abs(shown(content) - grey).max() <= most
+        assert f"auto-1: {kind} uint16 to 8-bit" in str(note(content))
+        turned = with_orientation(content, 6)
+        assert (shown(turned) == np.rot90(shown(content), -1)).all()
+        with pytest.raises(
+            ImageError, match=r"128 × 96 are 12,288 pixels; the policy's limit is 9"
+        ):
+            note(content, {"max_pixels": "9"})
+        with pytest.raises(ImageError, match="truncated"):
+            note(content[: len(content) // 4])
+    colour = imagecodecs.jpeg_encode(STAIN.astype(np.uint16) * 16, bitspersample=12, level=98)
+    assert abs(shown(colour).astype(int) - STAIN).mean() < 3
+
+
 def test_a_microscope_file_has_a_key_of_what_was_chosen() -> None:
     content = tiff((LIGHT * 4000).astype(np.uint16))
     keys = {
@@ -213,6 +254,22 @@ DEEP_COLOURS = {
         np.dstack([STAIN, np.full(STAIN.shape[:2], 255)]).astype(np.uint16) * 257,
         photometric="rgb", extrasamples=["unassalpha"],
     ),
+    "12 bits with 16-bit alpha": lambda: tiff(
+        np.dstack([STAIN * np.uint16(16), np.full(STAIN.shape[:2], 65_535, np.uint16)]),
+        photometric="rgb", extrasamples=["unassalpha"],
+    ),
+    "12 bits with alpha": lambda: tiff(
+        np.dstack([STAIN * np.uint16(16), np.full(STAIN.shape[:2], 4095, np.uint16)]),
+        photometric="rgb", extrasamples=["unassalpha"],
+    ),
+    "with a sample of unknown meaning": lambda: tiff(
+        np.dstack([STAIN, STAIN[::-1, :, :1]]) * np.uint16(257),
+        photometric="rgb", extrasamples=["unspecified"],
+    ),
+    "8 bits with two such samples": lambda: tiff(
+        np.dstack([STAIN, STAIN[::-1, :, :2]]), photometric="rgb", extrasamples=["unspecified"] * 2
+    ),
+    "signed": lambda: tiff(STAIN * np.int16(128), photometric="rgb"),
     "inks": lambda: tiff(
         np.dstack([255 - STAIN, np.zeros(STAIN.shape[:2])]).astype(np.uint16) * 257,
         photometric="separated",
@@ -243,6 +300,23 @@ def test_transparency_of_16_bits_is_laid_over_white() -> None:
     values = np.dstack([STAIN, np.zeros(STAIN.shape[:2])]).astype(np.uint16) * 257
     content = tiff(values, photometric="rgb", extrasamples=["unassalpha"])
     assert (shown(content) == 255).all()
+
+
+def test_colour_that_was_multiplied_by_its_transparency_is_laid_over_white_once() -> None:
+    alpha = np.broadcast_to(COLUMNS / 127, STAIN.shape[:2])[..., None]
+    deep = [
+        tiff(
+            (np.dstack([part, np.ones_like(alpha)]) * factor).astype(np.uint16),
+            photometric="rgb", extrasamples=[kind],
+        )
+        for part, factor, kind in (
+            (STAIN / 255, np.dstack([np.ones((96, 128, 3)), alpha]) * 65_535, "unassalpha"),
+            (STAIN / 255, alpha * 65_535, "assocalpha"),
+        )
+    ]  # fmt: skip
+    over_white = STAIN * alpha + 255 * (1 - alpha)
+    for content in deep:
+        assert np.abs(shown(content) - over_white).max() <= 1
 
 
 def stack(dark: bool) -> Any:
@@ -325,6 +399,20 @@ def test_a_file_s_own_colours_come_first() -> None:
     assert colours(named("DAPI", "GFP", "Cy5", Color=signed)) == [MAGENTA, GREEN, BLUE]
 
 
+def test_bright_red_green_and_blue_channels_keep_their_hue_and_dark_ones_are_each_stretched() -> (
+    None
+):
+    whole = [-16_776_961, 16_711_935, 65_535]  # red, green, blue, as OME writes them
+    about = {"axes": "CYX", "Channel": {"Color": whole}}
+    for factor, kind in ((1, np.uint8), (257, np.uint16)):
+        stain = (STAIN.transpose(2, 0, 1).astype(int) * factor).astype(kind)
+        content = tiff(stain, ome=True, photometric="minisblack", metadata=about)
+        assert np.abs(shown(content).astype(int) - STAIN).max() <= 1
+    dark = (np.stack([SPOTS, SPOTS / 4, SPOTS / 9]) * 40_000).astype(np.uint16)
+    content = tiff(dark, ome=True, photometric="minisblack", metadata=about)
+    assert (shown(content).max(axis=(0, 1)) > 250).all()
+
+
 def test_imagej_s_tables_and_display_ranges_are_used() -> None:
     ramp = np.arange(256, dtype=np.uint8)
     tables = [np.stack([ramp, ramp, ramp * 0]), np.stack([ramp * 0, ramp * 0, ramp])]
@@ -397,6 +485,18 @@ def test_one_level_or_region_of_a_pyramid_is_shown() -> None:
     ):
         with pytest.raises(ImageError, match=message):
             shown(content, settings)
+
+
+def test_of_a_plane_above_the_limits_a_region_is_shown_where_it_is_read_alone() -> None:
+    values = np.tile(LIGHT, (4, 4)) * 60_000
+    few, part = {"max_pixels": "5000"}, {"region": "200:100:60:50", "max_pixels": "5000"}
+    content = tiff(values.astype(np.uint16), tile=(64, 64), compression="zlib")
+    with pytest.raises(ImageError, match=r"limit is 5,000 .*; a part of it can be shown: --image-"):
+        note(content, few)
+    assert shown(content, part).shape == (50, 60, 3)
+    whole = saved(Image.fromarray(values.astype(np.uint16)), "PNG")
+    with pytest.raises(ImageError, match=r"limit is 5,000 \(--image-set max_pixels=196608\)$"):
+        note(whole, part)
 
 
 def test_a_file_of_several_pictures_shows_the_first_and_says_so() -> None:

@@ -19,7 +19,7 @@ import huggingface_hub
 from mubench_gen.console.progress import Silent
 from mubench_gen.data import download
 from mubench_gen.data.download import Remote, Tally
-from mubench_gen.data.fetch import _told, fetch
+from mubench_gen.data.fetch import fetch, told
 from mubench_gen.data.ubench import Release
 from mubench_gen.errors import DataError
 
@@ -138,7 +138,7 @@ def brought(folder: Path, answer: Answer, *, have: int = HALF) -> tuple[bytes, i
         remote = Remote("file", digest, f"{hub.url}/cdn/file", digest, len(CONTENT), blob)
         remote.unfinished.write_bytes(CONTENT[:have])
         try:
-            with _told(Release("some/body", "main", (("file", digest),))):
+            with told(Release("some/body", "main", (("file", digest),))):
                 tally = Tally(Silent(), 0, len(CONTENT), "file")
                 download.download(huggingface_hub, remote, tally)
         finally:

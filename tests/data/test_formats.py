@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 from mubench_gen.data import open_dataset
-from mubench_gen.errors import ImageError, MissingExtraError
+from mubench_gen.data.forms.folders import ClassFolders
+from mubench_gen.data.forms.found import find_table
+from mubench_gen.errors import DataError, ImageError, MissingExtraError
 from mubench_gen.images.auto import AutoPolicy
 from mubench_gen.images.formats.ome_zarr import packed
 from mubench_gen.images.readers import reader_of
 from mubench_gen.images.source import Region
 
-from .writers import Array, lif_file, nd2_file
+from .writers import Array, lif_file, nd2_file, slide_file
 
 
 def needs(package: str, extra: str) -> pytest.MarkDecorator:
@@ -161,6 +163,35 @@ def test_ome_zarr(tmp_path: Path, version: int) -> None:
 
 
 @ZARR
+def test_display_settings_of_ome_zarr_hide_channels_and_may_be_damaged(tmp_path: Path) -> None:
+    import zarr
+
+    group = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=3)
+    group.create_array("0", data=STACK[0])
+    scales = [{"axes": list("cyx"), "datasets": [{"path": "0"}]}]
+    told_of = [{"label": "DAPI", "active": False}, {"label": "GFP", "window": {"start": "x"}}]
+    group.attrs["ome"] = {"multiscales": scales, "omero": {"channels": told_of}}
+    content = packed(tmp_path / "a.zarr")
+    assert "channels 1 GFP grey of 2" in told(content)
+    assert "channels 0 DAPI blue, 1 GFP green" in told(content, channels=((0, ""), (1, "")))
+
+
+@CZI
+def test_czi_of_grey_channels_of_8_and_16_bits(tmp_path: Path) -> None:
+    from pylibCZIrw import czi
+
+    light = (STACK[0, 1] // 16).astype(np.uint8)
+    with czi.create_czi(str(tmp_path / "a.czi")) as file:
+        for number, values in enumerate((STACK[0, 0], light)):
+            file.write(data=values[..., None], plane={"C": number})
+        file.write_metadata("test", channel_names={0: "DAPI", 1: "TL"})
+    content = (tmp_path / "a.czi").read_bytes()
+    assert (plane(content, {"C": 0}) == STACK[0, 0]).all()
+    assert (plane(content, {"C": 1}) == light).all()
+    assert "uint16 to 8-bit, range auto; channels 0 DAPI blue, 1 TL faint grey" in told(content)
+
+
+@ZARR
 def test_a_folder_of_ome_zarr_is_imported_as_one_file(here: Any, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -171,7 +202,19 @@ def test_a_folder_of_ome_zarr_is_imported_as_one_file(here: Any, tmp_path: Path)
     (row,) = open_dataset(str(tmp_path / "out"), AutoPolicy())
     assert row.image.pixels().size == STACK.shape[:1:-1]
     previewed = here("data", "preview", photos, "--json").document
-    assert [one["name"] for one in previewed["shown"]] == ["a.zarr"]
+    assert [Path(one["name"]).stem for one in previewed["shown"]] == ["a.zarr"]
+
+
+def test_a_folder_of_ome_zarr_in_that_of_a_class_is_one_picture_and_no_table(
+    tmp_path: Path,
+) -> None:
+    for mark in ("a/x.zarr/zarr.json", "a/x.zarr/0/zarr.json", "b/y.jls"):
+        (tmp_path / mark).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / mark).write_text('{"attributes": {}}')
+    rows = ClassFolders(tmp_path, "Which?", None).rows()
+    assert [row.cells["image"] for row in rows] == ["a/x.zarr", "b/y.jls"]
+    with pytest.raises(DataError, match=r"holds no \.csv"):
+        find_table(tmp_path)
 
 
 def test_a_region_of_a_slide_in_tiles_of_jpeg() -> None:
@@ -221,10 +264,88 @@ def test_dicom_of_colour(name: str) -> None:
 
 
 @DICOM
+def test_frames_of_dicom_with_a_rate_are_times() -> None:
+    content = dicom_file("examples_ybr_color.dcm")
+    assert told(content).endswith("; t first of 30 frames")
+    assert not (shown(content) == shown(content, t="last")).all()
+    assert (shown(content, t="last") == shown(content, t="29")).all()
+
+
+@DICOM
 def test_dicom_without_a_picture_or_cut_is_refused() -> None:
     for name, why in (("rtplan.dcm", "holds no picture"), ("MR_truncated.dcm", "cannot be read")):
         with pytest.raises(ImageError, match=rf"row 1: .*{why}"):
             AutoPolicy().decode(dicom_file(name), "row 1")
+
+
+@DICOM
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_slide_in_tiles_of_dicom_is_one_picture_of_which_a_region_is_read(sparse: bool) -> None:
+    y, x = np.mgrid[:150, :210]
+    slide = np.stack([x, y, x + y], axis=2).astype(np.uint8)
+    slide[:64, 64:128] = 255
+    content = slide_file(slide, (64, 64), sparse=sparse)
+    assert (shown(content) == slide).all()
+    assert (shown(content, region=(50, 30, 100, 90)) == slide[30:120, 50:150]).all()
+    assert told(content, region=(50, 30, 100, 90)).endswith("; region 50:30:100:90")
+    whole = slide_file(slide, (256, 256), sparse=sparse)  # one tile, larger than the slide
+    assert (shown(whole) == slide).all()
+
+
+@DICOM
+@needs("imagecodecs", "dicom")
+@pytest.mark.parametrize(
+    ("name", "least", "greatest"),
+    [
+        ("MR_small_jpeg_ls_lossless", 127, 2145),
+        ("JPEGLSNearLossless_16", 0, 65535),
+        ("JPGExtended", 0, 264),  # 12 bits
+        ("SC_rgb_jpeg_gdcm", 0, 255),  # lossless JPEG
+        ("GDCMJ2K_TextGBR", 0, 255),  # JPEG 2000 that Pillow does not read
+    ],
+)
+def test_compressions_of_dicom_are_read_with_imagecodecs(
+    name: str, least: int, greatest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pydicom import pixels
+
+    content = dicom_file(f"{name}.dcm")
+    values = plane(content, {})
+    assert (values.min(), values.max()) == (least, greatest)
+    real = pixels.pixel_array
+    monkeypatch.setattr(
+        pixels,
+        "pixel_array",
+        lambda *given, **more: real(*given, **more, decoding_plugin="imagecodecs"),
+    )
+    assert abs(plane(content, {}).astype(int) - values).max() <= 1
+
+
+@DICOM
+def test_a_compression_without_its_decoder_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from pydicom import pixels
+
+    def undecodable(*given: Any, **more: Any) -> None:
+        raise RuntimeError("no plugin")
+
+    monkeypatch.setattr(pixels, "pixel_array", undecodable)
+    leave_out("imagecodecs", monkeypatch)
+    with pytest.raises(MissingExtraError, match=r"JPEG-LS .*mubench-gen\[dicom\]"):
+        AutoPolicy().decode(dicom_file("MR_small_jpeg_ls_lossless.dcm"), "row 1")
+
+
+@DICOM
+def test_the_size_of_a_dicom_picture_is_checked_before_it_is_decoded() -> None:
+    import pydicom
+
+    data = pydicom.dcmread(io.BytesIO(dicom_file("MR_small.dcm")))
+    data.Rows = data.Columns = 40_000
+    stream = io.BytesIO()
+    data.save_as(stream)
+    with pytest.raises(ImageError, match="40,000 × 40,000 are 1,600,000,000 pixels"):
+        AutoPolicy().check(stream.getvalue(), "row 1")
 
 
 def leave_out(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,6 +358,10 @@ def leave_out(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
         return real(wanted, *more)
 
     monkeypatch.setattr(importlib, "import_module", without)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == package else find(name)
+    )
 
 
 HEADS = [

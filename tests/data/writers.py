@@ -3,6 +3,7 @@ that the harness uses."""
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -111,3 +112,48 @@ def _lif_element(number: int, name: str, axes: str, values: Array, tables: Seque
         f"<Dimensions>{dimensions}</Dimensions></ImageDescription></Image></Data>"
         f'<Memory Size="{values.nbytes}" MemoryBlockID="MemBlock_{number}"/><Children/></Element>'
     )
+
+
+def slide_file(slide: Array, tile: tuple[int, int], *, sparse: bool = False) -> bytes:
+    """A whole slide in DICOM, of height × width × 3, in tiles of (width, height); the edges' tiles
+    are filled up. `sparse`: each frame says where it lies, the last ones first, and tiles that are
+    white are left out."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.sequence import Sequence as Items
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    height, width = slide.shape[:2]
+    places, frames = [], []
+    for top in range(0, height, tile[1]):
+        for left in range(0, width, tile[0]):
+            part = np.full((tile[1], tile[0], 3), 255, np.uint8)
+            cut = slide[top : top + tile[1], left : left + tile[0]]
+            part[: cut.shape[0], : cut.shape[1]] = cut
+            if not sparse or part.min() < 255:
+                places.append((left, top))
+                frames.append(part.tobytes())
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.6"
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    data.Modality, data.PhotometricInterpretation = "SM", "RGB"
+    data.SamplesPerPixel, data.PlanarConfiguration, data.PixelRepresentation = 3, 0, 0
+    data.BitsAllocated = data.BitsStored = 8
+    data.HighBit, data.NumberOfFrames = 7, len(frames)
+    data.Columns, data.Rows = tile
+    data.TotalPixelMatrixColumns, data.TotalPixelMatrixRows = width, height
+    data.DimensionOrganizationType = "TILED_SPARSE" if sparse else "TILED_FULL"
+    if sparse:
+        places, frames, groups = places[::-1], frames[::-1], []
+        for left, top in places:
+            place, group = Dataset(), Dataset()
+            place.ColumnPositionInTotalImagePixelMatrix = left + 1
+            place.RowPositionInTotalImagePixelMatrix = top + 1
+            group.PlanePositionSlideSequence = Items([place])
+            groups.append(group)
+        data.PerFrameFunctionalGroupsSequence = Items(groups)
+    data.PixelData = b"".join(frames)
+    stream = io.BytesIO()
+    data.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.scores.clusters import Clustering
+from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.storage.records import Record
 
@@ -38,14 +39,13 @@ class Answers:
     """One model's answers on a grid of `cells`.
 
     `right` (items, cells): the share of an item's records that are right, unanswered counted as
-    wrong; NaN if not asked or failed. `image` and `task` hold a code per item, `tasks` their
-    names. `choice` (items, cells): the chosen option's index in the data, MOVED if orders
-    disagree. By cell: `records` without errors, `errors`, `unanswered`, `correct`.
+    wrong; NaN if not asked or failed. `clusters`: what items are drawn by. `task` holds a code per
+    item, `tasks` their names. `choice` (items, cells): the chosen option's index in the data,
+    MOVED if orders disagree. By cell: `records` without errors, `errors`, `unanswered`, `correct`.
     """
 
     items: tuple[str, ...]
-    images: tuple[str, ...]
-    image: Codes
+    clusters: ItemClusters
     tasks: tuple[str, ...]
     task: Codes
     right: Floats
@@ -65,18 +65,19 @@ def read_answers(*parts: PlacedRecords, clustering: Clustering | None = None) ->
     read-out.
 
     Records of other cells, and of items that ask for boxes, are left out. `clustering`: what is
-    drawn together, by image without; of two fields, the first counts.
+    drawn together, by image without.
     """
     clustering = clustering or Clustering()
-    items, images, tasks = dict[str, int](), dict[str, int](), dict[str, int]()
-    image, task = array("q"), array("q")
+    items, tasks, task = dict[str, int](), dict[str, int](), array("q")
+    clusters = clusters_of_items(clustering)
     columns = [array("q") for _ in range(7)]
     for cell, record in placed(parts):
         if cell is None or is_box_record(record):
             continue
         item = items.setdefault(record["item"], len(items))
-        if item == len(image):
-            image.append(images.setdefault(clustering.name(record), len(images)))
+        for one in clusters:
+            one.add(item, record)
+        if item == len(task):
             task.append(tasks.setdefault(record["task"], len(tasks)))
         choice = record["choice"]
         row = (
@@ -98,8 +99,7 @@ def read_answers(*parts: PlacedRecords, clustering: Clustering | None = None) ->
     item, cell, right, choice, options, gold, place = table[:, :sound]
     return Answers(
         items=tuple(items),
-        images=tuple(images),
-        image=np.array(image, np.int64),
+        clusters=ItemClusters.of(clusters),
         tasks=tuple(tasks),
         task=np.array(task, np.int64),
         right=cell_means(item * width + cell, right, (len(items), width)),

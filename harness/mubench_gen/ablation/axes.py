@@ -20,7 +20,7 @@ from mubench_gen.images.choices import AUTO
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.transform import NONE
 from mubench_gen.plan.settings import NOT_IDENTITY, Settings, joined, make_settings, validated
-from mubench_gen.prompts.render import PromptSettings
+from mubench_gen.prompts.settings import PromptSettings
 
 # Axes with a flag of their own, in the order of tables.
 NAMED = ("prompt", "labels", "orders", "system", "image", "readout", "shots")

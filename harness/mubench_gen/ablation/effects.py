@@ -2,7 +2,8 @@
 
 The analysis of variance of a full factorial design on the cells' accuracies. Sampling of items
 inflates every sum of squares; its expected contribution is estimated from the variance between
-images and subtracted. Intervals are by the bootstrap over images.
+images and subtracted. Intervals are by the bootstrap over images, or, of two clusterings at once,
+by draws from the normal limit.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from mubench_gen.ablation.replicates import replicates
 from mubench_gen.ablation.spread import ByImage
 from mubench_gen.scores.joint import Adjust, in_blocks, walds
 from mubench_gen.scores.joint import adjust as adjusted_family
@@ -24,7 +26,6 @@ Floats = npt.NDArray[np.float64]
 DRAWS = 2_000
 INTERACTIONS = "all interactions"
 _NONE = 1e-12  # a sum of squares below this counts as zero
-_CHUNK = 4_000_000  # numbers of a bootstrap that are in memory at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +89,29 @@ def decompose(
     """Decompose the cells' accuracies; `factors`: names and levels, their product the cells.
 
     `adjust`: of the sources' p; "maxt" is Holm here, as their tests have several degrees of
-    freedom. Factors of one level are left out. Images are drawn with replacement for the intervals.
+    freedom. Factors of one level are left out.
     """
     varied = [(name, levels) for name, levels in factors if len(levels) > 1]
     shape = tuple(len(levels) for _, levels in varied)
     names = [name for name, _ in varied]
-    means, influences = table.means, table.influences
+    means, influences = table.means, table.influences()
     observed = sums_of_squares(means[None], shape)[0]
     added = sums_of_squares(influences, shape).sum(axis=0)
     drawn = np.concatenate(
-        [sums_of_squares(cells, shape) for cells in bootstrap(table, seed=seed, draws=draws)]
+        [sums_of_squares(cells, shape) for cells in replicates(table, seed=seed, draws=draws)]
     )
     # A replicate varies around the observed means as those do around the true ones.
     sound, true = np.maximum(observed - added, 0), np.maximum(drawn - 2 * added, 0)
     sources = _sources(names)
     parts = _parts(names, sources)
-    sound, true = (_within_whole(squares, len(names)) for squares in (sound[None], true))
-    sound = sound[0]
+    sound, true = (_within_whole(squares, len(names), parts) for squares in (sound[None], true))
+    sound = sound[0] * (sound[0, 0] > _NONE)
     effects = tuple(
         _effect(source, at, observed, sound, true, parts, len(means))
         for at, source in enumerate(sources, start=1)
     )
     leveled = tuple(
-        _with_levels(effect, place, levels, means, influences, shape)
+        _with_levels(effect, place, levels, table, shape)
         for place, (effect, (_, levels)) in enumerate(zip(effects, varied, strict=False))
     )
     chances = _tested(table, shape, len(sources), seed=seed)
@@ -221,25 +222,14 @@ def _contrasts(rows: Floats) -> tuple[Floats, list[Floats], list[Floats]]:
 
 def _tested(table: ByImage, shape: Sequence[int], sources: int, *, seed: int) -> list[float]:
     """The p of each source: whether its contrasts of the cells' means are zero."""
-    totals = in_blocks(table.sums / table.sizes.sum(), seed=seed).reshape(-1, *shape)
-    centred, mains, pairs = _contrasts(totals)
-    parts = [*mains, *pairs, centred - sum(mains)]  # the last: all interactions
-    each = [one.reshape(len(one), -1) for one in parts[:sources]]
-    return [one.p for one in walds(each, seed=seed, clusters=len(table.sizes))]
-
-
-def bootstrap(table: ByImage, *, seed: int, draws: int) -> list[Floats]:
-    """The cells' accuracies on images drawn with replacement, in parts of (draws, cells)."""
-    generator = np.random.default_rng([seed, 1])
-    groups, cells = table.sums.shape
-    rows = max(1, min(draws, _CHUNK // max(groups, cells)))
-    found = []
-    for begin in range(0, draws, rows):
-        now = min(rows, draws - begin)
-        times = generator.multinomial(groups, np.full(groups, 1 / groups), size=now)
-        weights = times.astype(np.float64)
-        found.append((weights @ table.sums) / (weights @ table.sizes)[:, None])
-    return found
+    ways = []
+    for way in table.ways:
+        totals = in_blocks(way.sums / way.sizes.sum(), seed=seed).reshape(-1, *shape)
+        centred, mains, pairs = _contrasts(totals)
+        parts = [*mains, *pairs, centred - sum(mains)]  # the last: all interactions
+        ways.append([one.reshape(len(one), -1) for one in parts[:sources]])
+    found = walds(ways[0], also=ways[1:], seed=seed, clusters=len(table.sizes))
+    return [one.p for one in found]
 
 
 def _sources(names: Sequence[str]) -> list[tuple[str, ...]]:
@@ -254,16 +244,24 @@ def _parts(names: Sequence[str], sources: Sequence[tuple[str, ...]]) -> npt.NDAr
     return np.array([*range(1, len(names) + 1), *interactions], np.int64)
 
 
-def _within_whole(squares: Floats, factors: int) -> Floats:
-    """Sums of squares whose pairs of factors are no more, together, than all interactions.
+def _within_whole(squares: Floats, factors: int, parts: npt.NDArray[np.int64]) -> Floats:
+    """Sums of squares that are no more, together, than their whole: pairs of factors than all
+    interactions, and the `parts` of the total than that.
 
     Where each is corrected for sampling and not below 0, they could be.
     """
     found = squares.copy()
     pairs, whole = found[:, factors + 1 : -1], found[:, -1]
-    total = pairs.sum(axis=1)
-    shrink = np.divide(whole, total, out=np.ones(len(found)), where=total > whole)
-    found[:, factors + 1 : -1] = pairs * shrink[:, None]
+    found[:, factors + 1 : -1] = pairs * _shrink(pairs.sum(axis=1), whole)[:, None]
+    # A draw without any variance has shares all the same.
+    whole = np.where(found[:, 0] > _NONE, found[:, 0], np.inf)
+    found[:, 1:] *= _shrink(found[:, parts].sum(axis=1), whole)[:, None]
+    return found
+
+
+def _shrink(sums: Floats, wholes: Floats) -> Floats:
+    """By what to multiply parts that are more than their whole."""
+    found: Floats = np.divide(wholes, sums, out=np.ones(len(sums)), where=sums > wholes)
     return found
 
 
@@ -295,15 +293,14 @@ def _with_levels(
     effect: Effect,
     place: int,
     levels: Sequence[str],
-    means: Floats,
-    influences: Floats,
+    table: ByImage,
     shape: Sequence[int],
 ) -> Effect:
     others = tuple(axis for axis in range(1, len(shape) + 1) if axis != place + 1)
-    accuracy = means.reshape(1, *shape).mean(axis=others)[0]
-    each = influences.reshape(-1, *shape).mean(axis=others)
-    each = each - each.mean(axis=1, keepdims=True)
-    half = student(0.95, len(influences) - 1) * np.sqrt((each**2).sum(axis=0))
+    accuracy = table.means.reshape(1, *shape).mean(axis=others)[0]
+    each = table.values.reshape(-1, *shape).mean(axis=others)
+    known = [table.precision(one) for one in (each - each.mean(axis=1, keepdims=True)).T]
+    half = [student(0.95, one.robust_freedom) * one.error for one in known]
     effects = accuracy - accuracy.mean()
     found = tuple(
         Level(level, float(mean), float(moved), (float(moved - wide), float(moved + wide)))

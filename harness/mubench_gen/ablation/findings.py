@@ -25,7 +25,8 @@ from mubench_gen.ablation.spread import (
     spread,
 )
 from mubench_gen.ablation.tallies import Mask, Tally, tally
-from mubench_gen.scores.joint import Adjust, in_blocks
+from mubench_gen.scores.crossing import ways_of
+from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.posterior import estimate
 
 Floats = npt.NDArray[np.float64]
@@ -35,7 +36,7 @@ MODEL = "model"  # the factor of several models
 
 @dataclass(frozen=True, slots=True)
 class CellScore:
-    """One cell: its levels by factor, its interval (clustered by image), its tally."""
+    """One cell: its levels by factor, its interval, its tally."""
 
     levels: Mapping[str, str]
     prompt: str
@@ -83,12 +84,16 @@ class ModelFindings:
 @dataclass(frozen=True, slots=True)
 class Findings:
     """All models' results; for several models also effects with the model as a factor, and
-    whether the order of the models depends on the prompt."""
+    whether the order of the models depends on the prompt. clustered: what the items are clustered
+    by; noun: what one cluster is called."""
 
     models: tuple[ModelFindings, ...]
     together: Decomposition | None
     ranks: RankStability | None
     ranks_by_prompt: RankStability | None
+    clustered: str
+    noun: str
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -110,18 +115,26 @@ def find(
         for one, name, run in zip(answers, names, runs, strict=True)
     )
     joint = _joint(answers) if len(answers) > 1 else None
+    found = _findings(models, answers)
     if joint is None:
-        return Findings(models, None, None, None)
+        return found
     factors = [(MODEL, tuple(names)), *((f.name, f.levels) for f in grid.factors)]
     shape = (len(answers), len(grid.cells))
-    influences = in_blocks(joint.influences, seed=seed).reshape(-1, *shape)
+    influences = joint.influences(seed).reshape(-1, *shape)
     ranks, by_prompt = _ranks(joint.means.reshape(shape), influences, grid, seed)
-    return Findings(
-        models=models,
+    return replace(
+        found,
         together=decompose(joint, factors, adjust=adjust, seed=seed),
         ranks=ranks,
         ranks_by_prompt=by_prompt,
     )
+
+
+def _findings(models: Sequence[ModelFindings], answers: Sequence[Answers]) -> Findings:
+    """Each model's results alone."""
+    clusters = answers[0].clusters
+    notes = (*clusters.notes, *clusters.cautions)
+    return Findings(tuple(models), None, None, None, clusters.by, clusters.noun, notes)
 
 
 def find_estimated(
@@ -147,21 +160,22 @@ def find_estimated(
         whole = estimate(responses_in(grid, one, wanted), seed=seed)
         drawn.append(whole.drawn)
         effects = decompose_drawn(
-            whole.drawn, factors, items=len(wanted), images=len(one.images), seed=seed
+            whole.drawn, factors, items=len(wanted), images=one.clusters.count, seed=seed
         )
         models.append(replace(plain, estimated=estimated(whole, one, len(wanted)), effects=effects))
+    found = _findings(models, answers)
     if len(models) < 2 or len(drawn) < len(models):
-        return Findings(tuple(models), None, None, None)
+        return found
     together = np.stack(drawn, axis=1)
     apart = (together - together.mean(axis=0)) / np.sqrt(len(together) - 1)
     ranks, by_prompt = _ranks(together.mean(axis=0), apart, grid, seed)
-    return Findings(
-        models=tuple(models),
+    return replace(
+        found,
         together=decompose_drawn(
             together.reshape(len(together), -1),
             [(MODEL, tuple(names)), *factors],
             items=len(items[0]),
-            images=len(answers[0].images),
+            images=answers[0].clusters.count,
             seed=seed,
         ),
         ranks=ranks,
@@ -187,7 +201,7 @@ def _of_model(
 ) -> ModelFindings:
     width = len(grid.cells)
     sound = complete(answers.right)
-    table = by_image(answers.right[sound], answers.image[sound]) if sound.any() else None
+    table = by_image(answers.right[sound], answers.clusters.codes[sound]) if sound.any() else None
     cells = [tally(answers, np.arange(width) == place) for place in range(width)]
     over: dict[str, Spread] = {}
     if table is not None:
@@ -236,7 +250,7 @@ def _interval(answers: Answers, place: int) -> tuple[float, float] | None:
     here = ~np.isnan(answers.right[:, place])
     if not here.any():
         return None
-    return intervals(by_image(answers.right[here][:, [place]], answers.image[here]))[0]
+    return intervals(by_image(answers.right[here][:, [place]], answers.clusters.codes[here]))[0]
 
 
 def _having(grid: Grid, at: int, level: str) -> Mask:
@@ -253,9 +267,9 @@ def _joint(answers: Sequence[Answers]) -> ByImage | None:
         place = {item: n for n, item in enumerate(one.items)}
         columns.append(one.right[[place[item] for item in wanted]])
     right = np.concatenate(columns, axis=1) if wanted else np.empty((0, 0))
-    image = first.image[[n for n, item in enumerate(first.items) if item in shared]]
+    image = first.clusters.codes[[n for n, item in enumerate(first.items) if item in shared]]
     sound = complete(right)
-    if not sound.any() or len(np.unique(image[sound])) < 2:
+    if not sound.any() or len(np.unique(ways_of(image)[0][sound])) < 2:
         return None
     return by_image(right[sound], image[sound])
 

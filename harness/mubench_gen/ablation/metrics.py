@@ -14,6 +14,7 @@ from mubench_gen.ablation.effects import Decomposition, decompose
 from mubench_gen.ablation.grid import Grid
 from mubench_gen.ablation.spread import Spread, by_image, complete, spread
 from mubench_gen.scores.clusters import Clustering
+from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
 from mubench_gen.scores.measured import MetricScore, score_of
 from mubench_gen.scores.metrics import ChosenMetric
 
@@ -54,18 +55,19 @@ def metric_findings(
     if not metrics:
         return {}
     clustering = clustering or Clustering()
-    items, images = dict[str, int](), dict[str, int]()
-    item, cell, image = array("q"), array("q"), array("q")
+    items, clusters = dict[str, int](), clusters_of_items(clustering)
+    item, cell = array("q"), array("q")
     columns = [array("d") for _ in metrics]
     for place, record in placed(parts):
         if place is None or record["status"] == "error":
             continue
         item.append(items.setdefault(record["item"], len(items)))
-        image.append(images.setdefault(clustering.name(record), len(images)))
+        for one in clusters:
+            one.add(item[-1], record)
         cell.append(place)
         for metric, column in zip(metrics, columns, strict=True):
             column.append(metric.value(record))
-    at = np.array(item, np.int64), np.array(cell, np.int64), np.array(image, np.int64)
+    at = np.array(item, np.int64), np.array(cell, np.int64), ItemClusters.of(clusters).codes
     return {
         metric.key: _found(grid, metric, np.array(column, np.float64), at, seed)
         for metric, column in zip(metrics, columns, strict=True)
@@ -75,13 +77,11 @@ def metric_findings(
 def _found(
     grid: Grid, chosen: ChosenMetric, values: Floats, at: tuple[Codes, Codes, Codes], seed: int
 ) -> MetricFindings:
-    item, cell, image = at
+    item, cell, of_item = at
     width = len(grid.cells)
     there = ~np.isnan(values)
     shape = (int(item.max(initial=-1)) + 1, width)
     table = cell_means((item * width + cell)[there], values[there], shape)
-    of_item = np.zeros(shape[0], np.int64)
-    of_item[item] = image
     sound = complete(table)
     summed = by_image(table[sound], of_item[sound]) if sound.any() else None
     several = summed is not None and width > 1 and len(summed.sizes) > 1
@@ -89,7 +89,7 @@ def _found(
     return MetricFindings(
         chosen=chosen,
         cells=tuple(
-            score_of(chosen.metric, values[cell == place], image[cell == place])
+            score_of(chosen.metric, values[cell == place], of_item[item[cell == place]])
             for place in range(width)
         ),
         complete=int(sound.sum()),

@@ -30,6 +30,7 @@ from mubench_gen.plan.plan import Plan, Selection, make_plan
 from mubench_gen.plan.ray_options import split_cluster
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
+from mubench_gen.scores.item_clusters import check_of_items
 
 _OF_CHATS = ("labels", "system", "image", "shots")
 
@@ -61,6 +62,7 @@ def open_parts(
             named = {**asked, "plugin": plugin, "model": model}
             for number, condition in enumerate(conditions_of(run_axes(axes))):
                 settings = make_settings(condition.settings(named))
+                check_of_items(settings.cluster)
                 asks = shared_model(split_cluster(settings)[0], plugins, variants(axes), opened)
                 _check_kind(axes, asks.card)
                 plan = make_plan(settings, plugins, variants=variants(axes), models=opened)

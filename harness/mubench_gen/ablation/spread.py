@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.scores.estimand import estimand_of_sums
-from mubench_gen.scores.estimate import share_estimate
+from mubench_gen.scores.crossing import crossed_rows, ways_of
+from mubench_gen.scores.estimand import Precision, estimand, estimand_of_sums
+from mubench_gen.scores.estimate import crossed, share_estimate
+from mubench_gen.scores.joint import in_blocks
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -17,13 +20,43 @@ SPLITS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class ByImage:
-    """Complete items summed by image: `sums` and `squares`, of the values and of their squares,
-    (images, cells); `sizes` (images,) in items."""
+class Summed:
+    """Items summed by image, or by what else they are drawn by: `sums` and `squares`, of the values
+    and of their squares, (images, cells); `sizes` (images,) in items."""
 
     sums: Floats
     sizes: Floats
     squares: Floats
+
+    @property
+    def influences(self) -> Floats:
+        """Each image's contribution to each cell's mean, bias-reduced (CR2), (images, cells)."""
+        items = self.sizes.sum()
+        weights = self.sizes / items
+        each = (self.sums - weights[:, None] * self.sums.sum(axis=0)) / items
+        kept = np.where(weights < 1, 1 - weights, np.inf)
+        scaled: Floats = each / np.sqrt(kept)[:, None]
+        return scaled
+
+
+@dataclass(frozen=True, slots=True)
+class ByImage:
+    """Complete items: `values` (items, cells), the numbers of their `images`, and sums by those; of
+    two clusterings (`crossing.ways_of`) by the first, by the second and by both."""
+
+    values: Floats
+    images: tuple[Codes, ...]
+    ways: tuple[Summed, ...]
+
+    @property
+    def sums(self) -> Floats:
+        """By image."""
+        return self.ways[0].sums
+
+    @property
+    def sizes(self) -> Floats:
+        """By image."""
+        return self.ways[0].sizes
 
     @property
     def means(self) -> Floats:
@@ -31,28 +64,45 @@ class ByImage:
         means: Floats = self.sums.sum(axis=0) / self.sizes.sum()
         return means
 
-    @property
-    def influences(self) -> Floats:
-        """Each image's contribution to each cell's mean, (images, cells). Sums of their squares
-        and products are the cluster-robust (co)variances of the means."""
-        groups = len(self.sizes)
-        each = self.sums - self.sizes[:, None] * self.means
-        scaled: Floats = each / self.sizes.sum() * np.sqrt(groups / max(1, groups - 1))
-        return scaled
+    def influences(self, seed: int | None = None) -> Floats:
+        """Each image's contribution to each cell's mean, (images, cells), for two clusterings as
+        rows of `crossing.crossed_rows`; with a seed, of blocks of images (`joint.in_blocks`).
+        Sums of their squares and products are the cluster-robust (co)variances of the means."""
+        own = [way.influences for way in self.ways]
+        return crossed_rows(own if seed is None else [in_blocks(one, seed=seed) for one in own])
+
+    def precision(self, each: Floats) -> Precision:
+        """How well the mean of a value of each item is known."""
+        first, *also = (estimand(each, codes) for codes in self.images)
+        return crossed(first, also)
+
+    def only(self, kept: npt.NDArray[np.bool_], cell: int) -> ByImage:
+        """The items of some images, and one cell."""
+        here = kept[self.images[0]]
+        return _by(self.values[here][:, [cell]], [codes[here] for codes in self.images])
 
 
 def by_image(right: Floats, image: Codes) -> ByImage:
-    """Sum the values (items, cells), without NaN, by image. Raises ValueError without items."""
+    """Sum the values (items, cells), without NaN, by image, or by two clusterings (`image` as in
+    `crossing.ways_of`). Raises ValueError without items."""
     if not len(right):
         raise ValueError("no items that every cell answered")
-    _, codes = np.unique(image, return_inverse=True)
+    return _by(right, ways_of(image))
+
+
+def _by(right: Floats, ways: Sequence[Codes]) -> ByImage:
+    numbers = [np.unique(codes, return_inverse=True)[1] for codes in ways]
+    return ByImage(right, tuple(numbers), tuple(_summed(right, codes) for codes in numbers))
+
+
+def _summed(right: Floats, codes: Codes) -> Summed:
     groups = int(codes.max()) + 1
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(groups))
     sorted_values = right[order]
     sums: Floats = np.add.reduceat(sorted_values, starts, axis=0)
     squares: Floats = np.add.reduceat(sorted_values**2, starts, axis=0)
-    return ByImage(sums, np.bincount(codes, minlength=groups).astype(np.float64), squares)
+    return Summed(sums, np.bincount(codes, minlength=groups).astype(np.float64), squares)
 
 
 def complete(values: Floats) -> npt.NDArray[np.bool_]:
@@ -97,7 +147,10 @@ class BestOnHalf:
 
 
 def best_on_half(table: ByImage, *, seed: int, splits: int = SPLITS) -> BestOnHalf | None:
-    """Split the images into halves by the seed; None with fewer than two images."""
+    """Split the images into halves by the seed; None with fewer than two images.
+
+    Of two clusterings those of the first are split: clusters of the second are then in both halves.
+    """
     groups = len(table.sizes)
     if groups < 2:
         return None
@@ -110,14 +163,11 @@ def best_on_half(table: ByImage, *, seed: int, splits: int = SPLITS) -> BestOnHa
     rows = np.arange(splits)
     first = int(chosen[0])
     there = ~here[0]
-    other = ByImage(
-        table.sums[there][:, [first]], table.sizes[there], table.squares[there][:, [first]]
-    )
     return BestOnHalf(
         chosen=first,
         there=float(mine[0, first]),
         elsewhere=float(theirs[0, first]),
-        elsewhere_ci95=intervals(other)[0],
+        elsewhere_ci95=intervals(table.only(there, first))[0],
         mean_there=float(mine[rows, chosen].mean()),
         mean_elsewhere=float(theirs[rows, chosen].mean()),
         chosen_again=float((chosen == first).mean()),
@@ -127,7 +177,11 @@ def best_on_half(table: ByImage, *, seed: int, splits: int = SPLITS) -> BestOnHa
 
 def intervals(table: ByImage) -> list[tuple[float, float]]:
     """The 95 % interval of each cell's accuracy."""
-    return [
-        share_estimate(estimand_of_sums(table.sizes, sums, squares)).ci95
-        for sums, squares in zip(table.sums.T, table.squares.T, strict=True)
-    ]
+    found = []
+    for cell in range(table.sums.shape[1]):
+        first, *also = (
+            estimand_of_sums(way.sizes, way.sums[:, cell], way.squares[:, cell])
+            for way in table.ways
+        )
+        found.append(share_estimate(first, also=also).ci95)
+    return found

@@ -257,8 +257,6 @@ def _runs_of_models(study: Study, runs: Sequence[Run]) -> list[list[tuple[int, R
 def answers(grid: Grid, runs: Sequence[tuple[int, Run]]) -> Answers:
     """One model's answers on the grid; `runs` are (number of the condition, run)."""
     clustering = runs[0][1].clustering if runs else None
-    if clustering is not None:
-        clustering.tell_first_alone("A study")
     return read_answers(*_placed(grid, runs), clustering=clustering)
 
 

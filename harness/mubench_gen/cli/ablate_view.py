@@ -12,7 +12,7 @@ from mubench_gen.console.outlet import printable, say
 if TYPE_CHECKING:
     from mubench_gen.ablation.effects import Decomposition
     from mubench_gen.ablation.estimated import Estimated, EstimatedNumber
-    from mubench_gen.ablation.findings import CellScore, ModelFindings
+    from mubench_gen.ablation.findings import CellScore, Findings, ModelFindings
     from mubench_gen.ablation.grid import Grid
     from mubench_gen.ablation.metrics import MetricFindings
     from mubench_gen.ablation.ranks import RankStability
@@ -39,12 +39,14 @@ def show(result: StudyResult, adjust: Adjust = "maxt") -> None:
             _show_effects(one.effects, f"{one.model}: what moves the score")
         for metric in result.metrics.get(one.model, {}).values():
             _show_metric(grid, one.model, metric)
-        for line in _notes(grid, one):
+        for line in _notes(grid, one, found):
             say(printable(line))
+    for note in found.notes:
+        say(printable(f"Note: {note}."))
     if found.together is not None:
         _show_effects(found.together, "All models together: what moves the score")
         if found.together.effects and found.together.effects[0].p is not None:
-            say(printable(_tested(adjust)))
+            say(printable(_tested(adjust, found.clustered)))
     names = [one.model for one in found.models]
     for ranks, over in ((found.ranks, "cells"), (found.ranks_by_prompt, "prompts")):
         if ranks is not None and ranks.rankings > 1:
@@ -268,7 +270,7 @@ def _show_effects(found: Decomposition, title: str, shown: Shares | None = None)
     )
 
 
-def _notes(grid: Grid, one: ModelFindings) -> Iterable[str]:
+def _notes(grid: Grid, one: ModelFindings, found: Findings) -> Iterable[str]:
     if one.estimated is not None:
         yield (
             "The estimate is by a Rasch-type model (docs/ablations.md): what the whole grid would "
@@ -284,11 +286,11 @@ def _notes(grid: Grid, one: ModelFindings) -> Iterable[str]:
     if one.best is not None:
         best = one.best
         yield (
-            f"The best cell on half of the images ({grid.label(grid.cells[best.chosen])}) scores "
-            f"{percent(best.there)} there and {percent(best.elsewhere)} "
-            f"({_range(best.elsewhere_ci95)}) on the other half; over {best.splits} splits "
-            f"{percent(best.mean_there)} and {percent(best.mean_elsewhere)}, and the same cell in "
-            f"{percent(best.chosen_again)} % of them."
+            f"The best cell on half of the {found.noun}s "
+            f"({grid.label(grid.cells[best.chosen])}) scores {percent(best.there)} there and "
+            f"{percent(best.elsewhere)} ({_range(best.elsewhere_ci95)}) on the other half; over "
+            f"{best.splits} splits {percent(best.mean_there)} and {percent(best.mean_elsewhere)}, "
+            f"and the same cell in {percent(best.chosen_again)} % of them."
         )
     if one.unmoved is not None:
         yield (
@@ -297,20 +299,24 @@ def _notes(grid: Grid, one: ModelFindings) -> Iterable[str]:
         )
     if one.effects is not None:
         if any(effect.share is None for effect in one.effects.effects):
-            yield "A share “–”: the cells differ by no more than the sample of images explains."
+            yield "A share “–”: the cells differ by no more than the sample of items explains."
+        drawn = f"bootstrap samples of {found.noun}s"
+        if found.noun == "cluster":
+            drawn = "draws from their normal limit, with the covariance of both clusterings"
         yield (
-            f"Effects on {one.effects.items:,} items of {one.effects.images:,} images; what the "
-            "sample of images adds to the variance is subtracted. Intervals: "
-            f"{one.effects.draws:,} bootstrap samples of images, seed {one.effects.seed}."
+            f"Effects on {one.effects.items:,} items, clustered by {found.clustered}: "
+            f"{one.effects.images:,} {found.noun}s. What the sample of items adds to the variance "
+            f"is subtracted. Intervals: {one.effects.draws:,} {drawn}, seed {one.effects.seed}."
         )
     yield "Position bias: SD of the recalls by position of the right option (in brackets: chance)."
 
 
-def _tested(adjust: str) -> str:
+def _tested(adjust: str, clustered: str) -> str:
     how = {"bh": "by Benjamini & Hochberg", "none": "not at all"}.get(adjust, "by Holm")
     return (
-        "p: a Wald test that the source has no effect on the means of all such items, with the "
-        "covariance between images; model × FACTOR: that the factor moves all models alike. "
+        "p: a Wald test of the hypothesis that the source has no effect, were all such items "
+        f"asked, with a covariance clustered by {clustered}; model × FACTOR: that the factor moves "
+        "all models alike. "
         f"Adjusted over the table's sources {how}."
     )
 

@@ -39,6 +39,7 @@ Examples:
   mubench-gen compare runs/a runs/b --cluster slide    the images of a slide are alike
   mubench-gen compare runs/a runs/b --plan --difference 2     images to find 2 points
   mubench-gen compare runs/a --protocols paper-compat,olmo-eval    one run, why two numbers
+  mubench-gen compare runs/a runs/b --protocol olmo-eval    two runs, as another tool reads them
 """
 
 
@@ -92,7 +93,9 @@ _FEW = ("--all-pairs", "--group", "--by", "--intersection", "--margin", "--clust
 @cluster_option
 @adjust_option
 @margin_option
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of random signs. [0]")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, help="Seed of all that is drawn. [0]"
+)
 @plan_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
@@ -113,7 +116,7 @@ def command(
     as_json: bool,
     **planned: Any,
 ) -> None:
-    """Compare runs on the same items: paired, clustered by image.
+    """Compare runs on the same items: paired, clustered by image or by --cluster.
 
     A difference is the first minus the second, with its 95 % interval, the p of the test that
     this inverts, p adjusted for many differences, and the smallest difference that would have
@@ -121,9 +124,9 @@ def command(
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.compare.comparison import compare
+    from mubench_gen.compare.protocols.run import load_by_protocol, notes_by_protocol
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import SettingError
-    from mubench_gen.runs.results import load_run
     from mubench_gen.runs.studies import runs_in
     from mubench_gen.scores.metadata import split_fields
 
@@ -131,13 +134,15 @@ def command(
         raise SettingError("--all-pairs and --base-pairs exclude each other: give one of them.")
     wanted = WantedPlan(**planned)
     wanted.check(runs)
-    if protocol or number:
+    if len(runs) == 1 and (protocol or number):
         _by_protocol(runs, protocol, number, seed=seed, as_json=as_json)
         return
     if wanted.planning and not runs:
         show_assumed(wanted, as_json=as_json)
         return
-    loaded = [load_run(path, cluster=cluster) for path in runs_in(runs)]
+    if number:
+        raise SettingError("--number goes with one run and --protocols FIRST,SECOND.")
+    loaded = load_by_protocol(runs_in(runs), protocol, cluster=cluster)
     metrics, missing = metrics_of_all(loaded, metric)
     with results_only():
         found = compare(
@@ -157,7 +162,7 @@ def command(
     elif as_json:
         print_json(found.as_dict())
     else:
-        _show(found, missing)
+        _show(found, [*missing, *notes_by_protocol(loaded)])
 
 
 def _by_protocol(
@@ -175,11 +180,6 @@ def _by_protocol(
 
     if not protocols:
         raise SettingError("--number is a protocol's: give --protocols FIRST,SECOND too.")
-    if len(runs) != 1:
-        raise SettingError(
-            f"--protocols compares what two protocols say of one run, not of {len(runs)}. For "
-            "several runs by a protocol: mubench-gen score RUN --protocol NAME, for each."
-        )
     show(load_run(runs[0]), protocols, number=number, seed=seed, as_json=as_json)
 
 
@@ -211,7 +211,7 @@ def _show_pairs(
         some = any(one.n_excluded for one in rows)
         judged = any(one.verdict for one in rows)
         print_table(
-            ["", "items", f"{found.clustered}s", first, second, "difference", "95 % CI", "p",
+            ["", "items", f"{found.noun}s", first, second, "difference", "95 % CI", "p",
              ADJUSTED[found.adjust], "detectable", *([f"{first} is"] if judged else []),
              *(["left out"] if some else [])],
             [_difference(one, shown, judged=judged, excluded=some) for one in rows],
@@ -251,7 +251,7 @@ def _show_overall(found: Comparison, overall: Sequence[Overall], what: str) -> N
             [
                 "",
                 "items",
-                f"{found.clustered}s",
+                f"{found.noun}s",
                 "Wald statistic",
                 "df",
                 "p",
@@ -343,18 +343,17 @@ def _notes(found: Comparison) -> list[str]:
     if found.overall:
         lines.append(
             "Whether several differ at all: a Wald test with the covariance between "
-            f"{found.clustered}s"
-            + ("; its p is adjusted by Holm." if found.adjust == "maxt" else ".")
+            f"{found.noun}s" + ("; its p is adjusted by Holm." if found.adjust == "maxt" else ".")
         )
     for one in found.metrics.values():
         if not one.differences:
             lines.append(f"No item has a value of {one.chosen.key} in both runs.")
         elif one.left_out:
             lines.append(
-                f"Left out, with too few {found.clustered}s for {one.chosen.key}: "
+                f"Left out, with too few {found.noun}s for {one.chosen.key}: "
                 f"{', '.join(one.left_out)}."
             )
-    lines.append(f"Random signs: {found.draws:,} sets, seed {found.seed}.")
+    lines.append(f"Draws: {found.draws:,}, seed {found.seed}.")
     return [printable(line) for line in lines]
 
 
@@ -382,7 +381,7 @@ def _cautions(found: Comparison) -> list[str]:
         names = ["all rows"]
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return [
-        f"To be read with care, few {found.clustered}s or one of much weight: "
+        f"To be read with care, few {found.noun}s or one of much weight: "
         f"{', '.join(names[:_MOST_NAMED])}{more}."
     ]
 

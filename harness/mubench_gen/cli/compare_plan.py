@@ -107,8 +107,8 @@ def show_assumed(wanted: WantedPlan, *, as_json: bool) -> None:
         print_json({"assumed": assumed, "needs": [asdict(one) for one in needs]})
         return
     origin = (
-        f"assumed: one model alone is right on {percent(discordance)} % of the items, {items:g} "
-        f"items an image with a correlation of {correlation:g} (or two pilot runs)"
+        f"assumed: one model alone is right on {percent(discordance)} % of the items; items an "
+        f"image: {items:g}, with a correlation of {correlation:g} (or two pilot runs)"
     )
     print_needs(needs, _WHAT, origin)
 
@@ -132,4 +132,4 @@ def show_plan(found: Comparison, wanted: WantedPlan, *, as_json: bool) -> None:
         return
     for (first, second), needs in pairs.items():
         origin = f"from the pilot runs {first} and {second}, on the same items"
-        print_needs(needs, _WHAT, origin)
+        print_needs(needs, _WHAT, origin, noun=found.noun)

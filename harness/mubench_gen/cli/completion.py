@@ -1,7 +1,7 @@
 """What the shell completes on Tab: names of plugins, models, data, tasks, prompts and runs.
 
 Each function is called by click with what was typed so far. None imports more than it must: a
-plugin is imported only for the names of its own models.
+plugin is imported only for the names of its own models and data sets.
 """
 
 from __future__ import annotations
@@ -78,7 +78,17 @@ def protocols(ctx: click.Context, param: click.Parameter, typed: str) -> list[Co
 
 def data(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
     """The data sets with a name, else a file or folder."""
-    return _items(["demo", "ubench"], typed) or [CompletionItem(typed, type="file")]
+    return named_data(ctx, param, typed) or [CompletionItem(typed, type="file")]
+
+
+def named_data(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
+    """The data sets with a name: built in, and of packages."""
+    from mubench_gen.data.packaged import by_name, packaged
+
+    found = ["demo", "ubench"]
+    with contextlib.suppress(Exception):  # what is broken is told by `mubench-gen data`
+        found += by_name(packaged())
+    return _items(found, typed)
 
 
 def engines(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:

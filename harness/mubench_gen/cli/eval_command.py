@@ -174,16 +174,18 @@ def _plan(
     *,
     as_json: bool,
 ) -> int:
-    from mubench_gen.cli.plan_view import print_estimates, print_sample_plan, sample_plan
+    from mubench_gen.cli.plan_view import plan_of_pilot, print_estimates, print_sample_plan
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.plan.plan import make_plan
     from mubench_gen.plan.settings import make_settings
     from mubench_gen.plugins.registry import Plugins
     from mubench_gen.runs.estimate import estimate
+    from mubench_gen.runs.sample_plan import plan_from_assumptions
 
     with results_only():
         chosen = [make_settings({"plugin": name, **given}) for name in names]
+        pilot = plan_of_pilot(cluster=chosen[0].cluster, **wanted) if "pilot" in wanted else None
         estimates = []
         for settings in chosen:
             plan = make_plan(settings, Plugins(), with_weights=False)
@@ -191,7 +193,7 @@ def _plan(
                 estimates.append(estimate(plan, **assumed))
             finally:
                 plan.model.close()
-    samples = [sample_plan(one, **wanted) for one in estimates]
+    samples = [pilot or plan_from_assumptions(x.items, x.images, **wanted) for x in estimates]
     if as_json:
         found = [
             {**one.as_dict(), "sample": sample.as_dict()}

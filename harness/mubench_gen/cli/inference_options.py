@@ -7,8 +7,8 @@ import click
 from mubench_gen.console.numbers import ADJUSTED
 
 _EXPLAINED = {
-    "maxt": "p (max-T) is adjusted by the step-down test of the largest statistic, from one set "
-    "of random signs of the clusters, for",
+    "maxt": "p (max-T) is adjusted by the step-down test of the largest statistic, by draws that "
+    "know how much the differences have in common, for",
     "holm": "p (Holm) is adjusted for",
     "bh": "p (BH) bounds the share of false discoveries (Benjamini & Hochberg) among",
     "none": "p (unadjusted) is not adjusted for",

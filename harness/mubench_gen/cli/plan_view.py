@@ -82,17 +82,17 @@ def _bytes(number: float) -> str:
     return f"{number:,.0f} {unit}" if unit == "B" else f"{number:,.1f} {unit}"
 
 
-def sample_plan(estimate: RunEstimate, *, pilot: Path | None = None, **wanted: float) -> SamplePlan:
+def plan_of_pilot(
+    pilot: Path, *, cluster: Sequence[str] = (), width: float | None = None, **assumed: float
+) -> SamplePlan:
     """How many images the wanted interval needs. SettingError for what does not go together."""
     from mubench_gen.errors import SettingError
     from mubench_gen.runs.results import load_run
-    from mubench_gen.runs.sample_plan import WIDTH, plan_from_assumptions, plan_from_pilot
+    from mubench_gen.runs.sample_plan import WIDTH, plan_from_pilot
 
-    if pilot is None:
-        return plan_from_assumptions(estimate.items, estimate.images, **wanted)
-    if only := {"accuracy", "correlation"} & wanted.keys():
-        raise SettingError(f"--{only.pop()} is assumed without --pilot: leave one of them out.")
-    return plan_from_pilot(load_run(pilot), wanted.get("width", WIDTH))
+    if assumed:
+        raise SettingError(f"--{next(iter(assumed))} is assumed without --pilot: leave one out.")
+    return plan_from_pilot(load_run(pilot, cluster=cluster), WIDTH if width is None else width)
 
 
 def print_sample_plan(plan: SamplePlan) -> None:
@@ -103,21 +103,21 @@ def print_sample_plan(plan: SamplePlan) -> None:
         else f"assumed: accuracy {percent(plan.accuracy)}, correlation of two items of an image "
         f"{plan.correlation:g} (or --pilot RUN)"
     )
-    print_needs(plan.needs, "95 % interval, end to end", origin)
+    print_needs(plan.needs, "95 % interval, end to end", origin, noun=plan.noun)
     if plan.split is not None:
         for line in _told(plan.split):
             say(line)
 
 
-def print_needs(needs: Sequence[Need], what: str, origin: str) -> None:
-    """Print the images that are needed, a row a mean."""
+def print_needs(needs: Sequence[Need], what: str, origin: str, *, noun: str = "image") -> None:
+    """Print the images, or what else is counted, that are needed, a row a mean."""
     from mubench_gen.cli.tables import print_table
 
     print_table(
-        ["", "images", "now", "wanted", "images needed"],
+        ["", f"{noun}s", "now", "wanted", f"{noun}s needed"],
         [
             [
-                one.name if one.part != "macro" else f"mean of the {one.name}",
+                one.name,
                 "" if one.images is None else f"{one.images:,}",
                 "" if one.now is None else percent(one.now),
                 percent(one.wanted),
@@ -125,7 +125,7 @@ def print_needs(needs: Sequence[Need], what: str, origin: str) -> None:
             ]
             for one in needs
         ],
-        title=f"Images for a wanted {what}, in points",
+        title=f"{noun.capitalize()}s for a wanted {what}, in points",
         right=(1, 2, 3, 4),
         caption=origin,
     )

@@ -16,12 +16,15 @@ def show(run: Run, name: str, *, as_json: bool) -> None:
     from mubench_gen.console.stdout import results_only
     from mubench_gen.errors import PluginError, did_you_mean
     from mubench_gen.plugins.registry import Plugins
+    from mubench_gen.scores.protocols.files import protocol_names
 
     plugins = Plugins()
     offering = [plugin.name for plugin in plugins.list() if "scorer" in plugin.kind]
     with results_only():
         if name not in {p.name for p in plugins.list()} and not _is_path(name):
             near = did_you_mean(name, [*_OURS, *offering])
+            if name in protocol_names():
+                near = f"It is a protocol: --protocol {name}."
             raise PluginError(f"There is no scorer {name!r}. {near}")
         plugin = plugins.load(name)
         if plugin.offers.score is None:

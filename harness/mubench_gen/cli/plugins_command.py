@@ -37,12 +37,14 @@ Examples:
   mubench-gen plugins new my-model
   mubench-gen plugins new my-clip --kind contrastive --licence MIT --author "Ada Lovelace"
   mubench-gen plugins new my-service --kind endpoint --to ~/code/my-service
+  mubench-gen plugins new my-cells --kind dataset
 """
 _CHECK_EXAMPLES = """
 \b
 Examples:
   mubench-gen plugins check echo
   mubench-gen plugins check ./my_model.py --model large --gpu
+  mubench-gen plugins check suite --model slake
   mubench-gen plugins check tiny --only batch_changes_nothing,close_frees
   mubench-gen plugins check mine --expect-failure "same_seed_same_text=the service has no seed"
 """
@@ -164,6 +166,7 @@ def show(name: str, as_json: bool) -> None:
                 "transforms": [one.name for one in plugin.offers.transforms],
                 "metrics": {one.name: one.title for one in plugin.offers.metrics},
                 "exports": {one.name: one.title for one in plugin.offers.exports},
+                "datasets": {one.name: one.title for one in plugin.offers.datasets},
             }
         )
         return
@@ -188,6 +191,8 @@ def show(name: str, as_json: bool) -> None:
     for form in plugin.offers.exports:
         about = printable(f"{plugin.name}:{form.name}  {form.title}")
         say(f"mubench-gen report RUN --format {about}")
+    for dataset in plugin.offers.datasets:
+        say(printable(f"mubench-gen eval --data {plugin.name}:{dataset.name}  {dataset.title}"))
     if plugin.judge is not None:
         _show_options(described_options(plugin.judge.Options), "judge.", "the judge")
     for model in models:
@@ -202,7 +207,8 @@ def show(name: str, as_json: bool) -> None:
     "--kind",
     metavar="KIND",
     default="generative",
-    help="generative, contrastive, or endpoint (a service with an API of its own). [generative]",
+    help="generative, contrastive, endpoint (a service with an API of its own), or dataset. "
+    "[generative]",
 )
 @click.option(
     "--licence",
@@ -225,7 +231,7 @@ def show(name: str, as_json: bool) -> None:
 def new(
     name: str, kind: str, licence: str, author: str, folder: Path | None, as_json: bool
 ) -> None:
-    """Create the repository of a plugin: model, tests, licence, workflows."""
+    """Create the repository of a plugin: model or data set, tests, licence, workflows."""
     from mubench_gen.plugins.scaffold import Scaffold, write_scaffold
 
     scaffold = Scaffold(name, kind, licence, author)
@@ -242,7 +248,7 @@ def new(
 
 @command.command("check", epilog=_CHECK_EXAMPLES)
 @click.argument("name", shell_complete=completion.plugins)
-@click.option("--model", metavar="NAME", help="Which of the plugin's models. [its first]")
+@click.option("--model", metavar="NAME", help="Which of its models or data sets. [its first]")
 @click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the plugin.")
 @click.option("--gpu", is_flag=True, help="Check on CUDA instead of the CPU.")
 @click.option(
@@ -267,7 +273,7 @@ def check(
     expected: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """Check that a plugin's model does what the harness relies on; exit code 1 if not."""
+    """Check that a plugin's model or data set is as the harness needs; exit code 1 if not."""
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.progress import log
     from mubench_gen.console.stdout import results_only

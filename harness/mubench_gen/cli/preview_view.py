@@ -96,7 +96,7 @@ def _source(
         return open_dataset(name, policy, partial=True, outside=outside, mapping=mapping)
     path = user_path(name)
     is_data = name in NAMES or (path / "rows.jsonl").is_file() or path.suffix == ".jsonl"
-    if is_data or not path.exists() or find_shards(path):
+    if is_data or not path.exists() or path.suffix == ".py" or find_shards(path):
         return open_dataset(name, policy, outside=outside)
     return path.resolve()
 

@@ -21,7 +21,6 @@ _PARTS = ("groups", "tasks", "datasets")
 def show(run: Run, names: Sequence[str], *, number: str | None, seed: int, as_json: bool) -> None:
     """Print the difference of two protocols' numbers by cause."""
     from mubench_gen.cli.tables import print_json
-    from mubench_gen.compare.protocols.scored import difference_as_dict
 
     protocols = _two(run, names)
     found, causes = _read(run, protocols)
@@ -31,7 +30,7 @@ def show(run: Run, names: Sequence[str], *, number: str | None, seed: int, as_js
             {
                 "run_dir": str(run.dir),
                 "protocols": [one.name for one in protocols],
-                "differences": [difference_as_dict(one) for one in differences],
+                "differences": [one.as_dict() for one in differences],
                 "n_errors": found.n_errors,
                 "reservations": {one.name: _reservations(run, found, one) for one in protocols},
             }
@@ -40,6 +39,8 @@ def show(run: Run, names: Sequence[str], *, number: str | None, seed: int, as_js
     _print_parts(run, found, seed)
     for one in differences:
         _print_difference(found, one)
+    if not differences:
+        say("No number can be compared: no item is counted by both, or a number has no value.")
     _print_notes(run, found)
 
 

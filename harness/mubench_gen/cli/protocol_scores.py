@@ -86,7 +86,9 @@ def _what(number: Valued) -> str:
     definition = number.definition
     over = "" if definition.over == "items" else f", mean over {definition.over}"
     plain = {"accuracy": "accuracy", "macro-f1": "macro-F1", "auc": "AUC"}[definition.metric]
-    return f"{plain}{over}" + (f" ({number.title})" if number.title else "")
+    without = ", ".join(name[1:] for name in definition.datasets if name.startswith("!"))
+    left_out = f", without {without}" if without else ""
+    return f"{plain}{over}{left_out}" + (f" ({number.title})" if number.title else "")
 
 
 def _notes(one: ProtocolScores) -> list[str]:

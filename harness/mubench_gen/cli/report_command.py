@@ -14,6 +14,7 @@ from mubench_gen.cli.common_options import COMMON
 from mubench_gen.cli.help_texts import Sectioned
 from mubench_gen.cli.inference_options import adjust_option, margin_option
 from mubench_gen.cli.metric_option import chosen, metric_option
+from mubench_gen.cli.protocol_option import protocol_option
 from mubench_gen.cli.report_options import Wanted, check
 from mubench_gen.cli.user_path import PATH, expanded
 from mubench_gen.console.outlet import give, say
@@ -37,6 +38,7 @@ Examples:
   mubench-gen report runs/clip-1a2b3c4d --metric probability,unanswered
   mubench-gen report runs/tiny-llava-1a2b3c4d --format lm-eval --out samples.jsonl
   mubench-gen report runs/* --html report.html --section ./my_section.py
+  mubench-gen report runs/* --protocol olmo-eval      as another tool reads and counts them
   mubench-gen report runs/clip-1a2b3c4d --published
   mubench-gen report runs/clip-1a2b3c4d --published ./their_table.toml
   mubench-gen report --forgetting runs/clip-1a2b3c4d runs/clip-plip-5e6f7a8b
@@ -47,7 +49,8 @@ _IN_MEMORY = 64 * 2**20  # bytes; a larger export is buffered on disk
 
 _SECTIONS = {
     "What is shown": (
-        "--each", "--by", "--group", "--metric", "--published", "--forgetting", "--section",
+        "--each", "--by", "--group", "--metric", "--protocol", "--published", "--forgetting",
+        "--section",
     ),
     "As what": ("--html", "--figure", "--format", "--out", "-o"),
     "The page": ("--no-images", "--items", "--data"),
@@ -138,6 +141,7 @@ class _Report(Sectioned):
     metavar="NAMES",
     help="Add sections by these plugins, below the tables or on the page.",
 )
+@protocol_option
 @adjust_option
 @margin_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -165,13 +169,15 @@ def command(runs: tuple[Path, ...], by: tuple[str, ...], no_images: bool, **give
             cluster=wanted.cluster,
         )
         return
+    from mubench_gen.compare.protocols.run import load_by_protocol, notes_by_protocol
     from mubench_gen.console.progress import log
-    from mubench_gen.runs.results import load_run
     from mubench_gen.runs.shown_images import notes
     from mubench_gen.runs.studies import runs_in
 
-    loaded = [load_run(path, cluster=wanted.cluster) for path in runs_in(runs)]
+    loaded = load_by_protocol(runs_in(runs), wanted.protocol, cluster=wanted.cluster)
     for note in notes([run.dir for run in loaded]):
+        log(note)
+    for note in notes_by_protocol(loaded):
         log(note)
     if wanted.html is not None:
         _write_page(runs[0], loaded, wanted)

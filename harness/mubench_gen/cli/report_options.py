@@ -16,6 +16,7 @@ class Wanted:
     """The options of the command."""
 
     published: tuple[str, ...]
+    protocol: tuple[str, ...]
     forgetting: bool
     html: str | None
     form: str | None
@@ -70,9 +71,12 @@ def check(runs: Sequence[Path], wanted: Wanted) -> None:
         ("--by", bool(wanted.by)),
         ("--group", wanted.group is not None),
         ("--metric", bool(wanted.metric)),
+        ("--protocol", bool(wanted.protocol)),
     ):
         if unfit and (wanted.published or wanted.forgetting):
             raise SettingError(f"{name} does not go with {chosen[0]}.")
+    if wanted.protocol and ways["--html"]:
+        raise SettingError("--protocol does not go with --html: the page shows our own reading.")
     if wanted.each and any(ways[way] for way in ways if way != "--format"):
         raise SettingError(f"--each is about tables: leave it out of {chosen[0]}.")
     if wanted.figure is not None and (wanted.metric or wanted.group is not None):

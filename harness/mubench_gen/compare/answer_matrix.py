@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from mubench_gen.compare.by_content import ByContent
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.clusters import image_of
+from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
 from mubench_gen.scores.metrics import ChosenMetric, needs_of
@@ -31,11 +33,10 @@ UNREAD = "\0unread"  # as a metric: which replies name no option
 class Outcomes:
     """One run's answers, arrays with one entry per record, without items that ask for boxes.
 
-    `item`, `variant` (prompt, read-out, order and repeat), `image` (the cluster) and `answer`
-    (the right option's original position and the number of options) are codes that all runs
-    of one reading share; `right` is 1, 0 or ERROR; `unread` is 1
-    where a reply names no option. `measured` holds further metrics by their
-    keys, NaN for a missing value.
+    `item`, `variant` (prompt, read-out, order and repeat), `image` (as it was shown) and `answer`
+    (the right option's original position and the number of options) are codes that all runs of
+    one reading share; `right` is 1, 0 or ERROR; `unread` is 1 where a reply names no option.
+    `measured` holds further metrics by their keys, NaN for a missing value.
     """
 
     run: Run
@@ -92,30 +93,16 @@ class Outcomes:
 class Reading:
     """The outcomes of several runs, and their items: ids, and codes of some fields.
 
-    `groups[field]` has for each item an index into `values[field]`. `notes`: what of imported runs
-    was paired. `second`: each item's cluster by a second field; None without one, and where it
-    differs between the records of an item, as prompts do.
+    `groups[field]` has for each item an index into `values[field]`. `clusters`: what the items are
+    drawn by, as the first run is clustered. `notes`: what of imported runs was paired.
     """
 
     runs: tuple[Outcomes, ...]
     items: Sequence[str]
     groups: dict[str, Codes]
     values: dict[str, list[str]]
+    clusters: ItemClusters
     notes: tuple[str, ...] = ()
-    second: Codes | None = None
-
-    def clusters(self) -> Codes:
-        """What each item is clustered by: `images`, or with a second field (items, 2)."""
-        first = self.images()
-        return first if self.second is None else np.stack([first, self.second], axis=1)
-
-    def images(self) -> Codes:
-        """The image that each item is clustered by: its own if any run showed that."""
-        found = np.full(len(self.items), -1, np.int64)
-        for run in sorted(self.runs, key=lambda run: not run.shows_images):
-            fresh = found[run.item] < 0
-            found[run.item[fresh]] = run.image[fresh]
-        return found
 
 
 class _Index:
@@ -141,8 +128,9 @@ def read_outcomes(
     `watch`: for each run, what else is to see its records, in the order of the arrays. `content`:
     what names the items of imported runs, made here if it is not given.
     """
-    items, variants, images, others = _Index(), _Index(), _Index(), _Index()
-    second, is_of_items = array("q"), True
+    items, variants, images = _Index(), _Index(), _Index()
+    clustering = runs[0].clustering
+    clusters = clusters_of_items(clustering)
     grouped = {field: array("q") for field in fields}
     indices = {field: _Index() for field in fields}
     known: set[str] = set()
@@ -150,11 +138,11 @@ def read_outcomes(
     content = content or ByContent(runs)
     for number, run in enumerate(runs):
         watching = watch[number] if watch else ()
+        shown = run.manifest["settings"]["control"] == "none"
         columns = [array("q") for _ in range(4)]
         rights, unread = array("b"), array("b")
         measured = [array("d") for _ in metrics]
         contradictions = boxes = 0
-        clustering = run.clustering
         for record in content.records(run, run.outcomes((*fields, *needs_of(metrics)))):
             if is_box_record(record):
                 boxes += 1
@@ -168,19 +156,12 @@ def read_outcomes(
                 for field, codes in grouped.items():
                     codes.append(indices[field](value_of(record, field)))
                 known |= field_names(record) if item < 1_000 else set()
-            if len(clustering.fields) > 1:
-                other = others(clustering.second(record))
-                if item == before:
-                    second.append(other)
-                is_of_items = is_of_items and second[item] == other
+            for one in clusters:
+                one.add(item, record, shown=shown)
             order, gold = record["order"], record["gold"]
             answer = (order[gold] if gold < len(order) else gold) * 1_000 + len(record["options"])
-            row = (
-                item,
-                variants(record["id"][len(name) :]),
-                images(clustering.name(record)),
-                answer,
-            )
+            image = images(image_of(record))
+            row = item, variants(record["id"][len(name) :]), image, answer
             for column, code in zip(columns, row, strict=True):
                 column.append(code)
             status = record["status"]
@@ -190,13 +171,13 @@ def read_outcomes(
             for metric, values in zip(metrics, measured, strict=True):
                 values.append(np.nan if status == "error" else metric.value(record))
         clustering.check.done()
-        item_codes, variant, image, right_answer = map(_array, columns)
+        item_codes, variant, image_codes, right_answer = map(_array, columns)
         found.append(
             Outcomes(
                 run,
                 item_codes,
                 variant,
-                image,
+                image_codes,
                 right_answer,
                 _small(rights),
                 _small(unread),
@@ -213,8 +194,8 @@ def read_outcomes(
         items=list(items.codes),
         groups={field: _array(codes) for field, codes in grouped.items()},
         values={field: list(index.codes) for field, index in indices.items()},
+        clusters=ItemClusters.of(clusters),
         notes=tuple(content.notes),
-        second=_array(second) if second and is_of_items else None,
     )
 
 

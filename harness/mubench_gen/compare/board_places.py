@@ -22,10 +22,10 @@ def with_places(board: Board, items: Codes, values: Values, images: Codes, *, se
     ranked = [at for at in board.ranked if not np.isnan(values[items, at]).any()]
     if len(ranked) < 2 or not len(items):
         return board
-    first = images if images.ndim == 1 else images[:, 0]
     group = Group("pooled", "pooled", items)
     each = values[items][:, ranked]
-    apart = told_apart(totals_of(group, each, first, seed=seed), seed=seed)
+    totals, *also = totals_of(group, each, images, seed=seed)
+    apart = told_apart(totals, also=also, seed=seed)
     means = each.mean(axis=0)
     better = apart & (means[None, :] > means[:, None])
     entrants = list(board.entrants)

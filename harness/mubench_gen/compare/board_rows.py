@@ -27,7 +27,7 @@ from mubench_gen.compare.board_words import differences_in_words
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.console.numbers import percent
 from mubench_gen.scores.breakdown import BreakdownTally, value_order
-from mubench_gen.scores.clusters import BY_IMAGE
+from mubench_gen.scores.clusters import IMAGE
 from mubench_gen.scores.headline import Says
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.localization import BoxScore, is_box_record
@@ -104,12 +104,13 @@ def make_board(
         notes=(
             *reading.notes,
             *_clustered(scored),
+            *(f"{note}." for note in reading.clusters.notes),
             *shared.notes,
             *_contradictions([(labels[at], scored[at]) for at in order]),
         ),
     )
     values, items = shared.values[:, order], np.flatnonzero(shared.there)
-    board = with_places(board, items, values, reading.clusters(), seed=seed)
+    board = with_places(board, items, values, reading.clusters.codes, seed=seed)
     return tested(board, reading, shared.there, values, groups, seed)
 
 
@@ -126,8 +127,8 @@ def _contradictions(entrants: Sequence[tuple[str, _Scored]]) -> list[str]:
 
 def _clustered(scored: Sequence[_Scored]) -> list[str]:
     """What intervals and tests are clustered by, where it is not the image."""
-    found = {one.scores.clustered for one in scored} - {BY_IMAGE}
-    return [f"Intervals are clustered by {' and '.join(fields)}." for fields in sorted(found)]
+    found = {one.scores.clustered_by for one in scored} - {IMAGE}
+    return [f"Intervals are clustered by {by}." for by in sorted(found)]
 
 
 def _shared(reading: Reading, labels: Sequence[str]) -> _Shared:

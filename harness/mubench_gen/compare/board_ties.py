@@ -30,7 +30,7 @@ def tested(
 
     `there`: the items that all of them answered; `values`: (items, entrants); `groups`: of tasks.
     """
-    images, tests, best = reading.clusters(), list[Test](), dict[tuple[str, str], int]()
+    images, tests, best = reading.clusters.codes, list[Test](), dict[tuple[str, str], int]()
     for row in board.rows:
         if row.part == BOXES or len(board.ranked) < 2:
             continue

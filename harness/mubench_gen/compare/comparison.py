@@ -26,7 +26,8 @@ from mubench_gen.compare.groups import Pairs, Side, label_runs, pairs_of, side_v
 from mubench_gen.compare.preconditions import Comparability, comparability
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.clusters import IMAGE, Clustering
+from mubench_gen.scores.clusters import IMAGE
+from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.joint import DRAWS, Adjust
 from mubench_gen.scores.metadata import check_facts
 from mubench_gen.scores.metrics import ChosenMetric
@@ -61,8 +62,8 @@ class Comparison:
 
     items: the number of compared items; items_in_any: of items in any run. accepted: obstacles
     that the user chose to ignore. notes: what else differs. metrics: the comparisons in
-    further metrics, by their keys. clustered: the field that
-    items are clustered by.
+    further metrics, by their keys. clustered: the field that items are clustered by, or both of
+    two; noun: what one cluster is called.
     """
 
     sides: tuple[Side, ...]
@@ -78,6 +79,7 @@ class Comparison:
     draws: int = DRAWS
     metrics: Mapping[str, MetricComparison] = field(default_factory=dict)
     clustered: str = IMAGE
+    noun: str = IMAGE
 
     def _repr_html_(self) -> str:
         from mubench_gen.report.notebook import comparison_html
@@ -94,6 +96,7 @@ class Comparison:
             "notes": list(self.notes),
             "differences": [flat(one, "paired") for one in self.differences],
             "overall": [flat(one, "omnibus") for one in self.overall],
+            "clustered": self.clustered,
             "adjust": self.adjust,
             **({} if self.margin is None else {"margin": self.margin}),
             "seed": self.seed,
@@ -150,10 +153,18 @@ def compare(
     accepted = _accepted(found, reading, intersection=intersection, unfinished=unfinished)
     sides, members = sides_of(reading, labels, group)
     chosen = pairs_of(sides, reading, pairs, group)
-    clusterings = [run.clustering for run in runs]
-    noun = clusterings[0].by
+    clusters = reading.clusters
     pairing = _Pairing(
-        reading, found, sides, members, chosen, adjust, margin, frozenset(asked), seed, noun
+        reading,
+        found,
+        sides,
+        members,
+        chosen,
+        adjust,
+        margin,
+        frozenset(asked),
+        seed,
+        clusters.noun,
     )
     differences, overall, _ = _compared(pairing)
     if pool and differences:
@@ -169,31 +180,24 @@ def compare(
         items=int(found.wanted.sum()),
         items_in_any=len(reading.items),
         accepted=accepted,
-        notes=(*found.notes, *_clustered(clusterings, reading)),
+        notes=(*found.notes, *clusters.notes, *_clustered_apart(runs)),
         differences=differences,
         overall=overall,
         adjust=adjust,
         margin=margin,
         seed=seed,
         metrics={one.key: MetricComparison(one, *_compared(pairing, one)) for one in metrics},
-        clustered=noun,
+        clustered=clusters.by,
+        noun=clusters.noun,
     )
 
 
-def _clustered(clusterings: Sequence[Clustering], reading: Reading) -> list[str]:
-    """What the runs are clustered by, where that is not the image."""
-    fields = list(dict.fromkeys(one.by for one in clusterings))
-    both = any(len(one.fields) > 1 for one in clusterings)
-    told = [] if fields == [IMAGE] else [f"Clustered by {', '.join(fields)}"]
-    if both:
-        first, second = clusterings[0].fields
-        told = [f"Clustered by {first} and by {second}"]
-        if reading.second is None:
-            told = [
-                f"Clustered by {first} alone: an item has several values of {second}, over which "
-                "a comparison averages"
-            ]
-    return told
+def _clustered_apart(runs: Sequence[Run]) -> list[str]:
+    """Which other clusters the runs' own scores have."""
+    found = {" and ".join(run.clustering.fields): run.dir.name for run in reversed(runs)}
+    first = " and ".join(runs[0].clustering.fields)
+    others = [f"{name} by {by}" for by, name in found.items() if by != first]
+    return [f"The scores of {', '.join(others)} are clustered"] if others else []
 
 
 def _accepted(
@@ -252,8 +256,8 @@ def _compared(
 ) -> tuple[tuple[Difference, ...], tuple[Overall, ...], tuple[str, ...]]:
     """The differences in accuracy, or in that metric, and the groups too small for one."""
     groups = list(groups_of(pairing.reading, pairing.found.wanted))
-    clusters, seed, how = pairing.reading.clusters(), pairing.seed, pairing.adjust
-    images = clusters if clusters.ndim == 1 else clusters[:, 0]
+    clusters, seed, how = pairing.reading.clusters.codes, pairing.seed, pairing.adjust
+    images = ways_of(clusters)[0]
     bounds = (0.0, 1.0) if chosen is None else chosen.metric.bounds
     metric = None if chosen is None else chosen.key
     least = 1 if bounds == (0.0, 1.0) else 2  # images
@@ -285,7 +289,7 @@ def _compared(
         every = pairing.values(range(len(pairing.sides)), metric)
         several = [one.among(~np.isnan(every[:, 0])) for one in groups]
         several = [one for one in several if len(one.items)]
-        overall = overall_of(several, every, images, how=how, seed=seed)
+        overall = overall_of(several, every, clusters, how=how, seed=seed)
     differences = judged(adjusted(rows, how=how, seed=seed), pairing.margin)
     return differences, overall, tuple(left_out)
 

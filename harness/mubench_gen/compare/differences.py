@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.compare.answer_matrix import Codes, Reading, Values
+from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.joint import Adjust, Floats, Wald, adjust, block_of, wald
 from mubench_gen.scores.measured import difference_of
 from mubench_gen.scores.paired import PairedDifference, Verdict, verdict, weights_of
@@ -97,10 +98,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A difference before it is adjusted: what each block of images adds to it, its family."""
+    """A difference before it is adjusted: what each block of images adds to it, by each way of
+    clustering, and its family."""
 
     difference: Difference
-    totals: Floats
+    totals: tuple[Floats, ...]
     family: tuple[str, bool]
 
 
@@ -136,7 +138,7 @@ def row_of(
     noun: str = "image",
 ) -> Row:
     """Compare two columns of `values` (items, 2) on a group's items, each in its image or
-    cluster, or in two: `images` (items,) or (items, 2).
+    cluster, or in two: `images` as in `crossing.ways_of`.
 
     asked: whether this answers the question that was asked, or one beside it.
     """
@@ -150,19 +152,22 @@ def row_of(
         noun=noun,
     )
     each = (both[:, 0] - both[:, 1])[:, None]
-    totals = totals_of(group, each, images if images.ndim == 1 else images[:, 0], seed=seed)[:, 0]
+    totals = tuple(one[:, 0] for one in totals_of(group, each, images, seed=seed))
     found = Difference(group.part, group.name, *labels, excluded, paired, 1.0, 1, reach)
     return Row(found, totals, (group.part, asked))
 
 
-def totals_of(group: Group, each: Values, images: Codes, *, seed: int) -> Floats:
-    """What each block of images adds to the means of `each` (items, columns)."""
-    of_image = block_of(int(images.max()) + 1, seed=seed)
-    blocks, length = of_image[images[group.items]], int(of_image.max()) + 1
+def totals_of(group: Group, each: Values, images: Codes, *, seed: int) -> list[Floats]:
+    """What each block of images adds to the means of `each` (items, columns), by each way of
+    clustering."""
     weighted = each * group.weights[:, None]
-    return np.stack(
-        [np.bincount(blocks, weights=column, minlength=length) for column in weighted.T], axis=1
-    ).astype(np.float64)
+    found = []
+    for codes in ways_of(images):
+        of_image = block_of(int(codes.max()) + 1, seed=seed)
+        blocks, length = of_image[codes[group.items]], int(of_image.max()) + 1
+        columns = [np.bincount(blocks, weights=column, minlength=length) for column in weighted.T]
+        found.append(np.stack(columns, axis=1).astype(np.float64))
+    return found
 
 
 def adjusted(rows: Sequence[Row], *, how: Adjust, seed: int) -> tuple[Difference, ...]:
@@ -170,9 +175,11 @@ def adjusted(rows: Sequence[Row], *, how: Adjust, seed: int) -> tuple[Difference
     found: dict[int, Difference] = {}
     for family in dict.fromkeys(row.family for row in rows):
         places = [place for place, row in enumerate(rows) if row.family == family]
-        totals = np.stack([rows[place].totals for place in places], axis=1)
+        each = zip(*(rows[place].totals for place in places), strict=True)
+        totals, *also = (np.stack(way, axis=1) for way in each)
         differences = [rows[place].difference for place in places]
-        told = adjust([one.paired.p for one in differences], totals, how=how, seed=seed)
+        chances = [one.paired.p for one in differences]
+        told = adjust(chances, totals, also=also, how=how, seed=seed)
         level = 2 * NormalDist().cdf(-told.critical)
         for place, one, p in zip(places, differences, told.adjusted, strict=True):
             paired = one.paired.at_level(level)
@@ -200,9 +207,9 @@ def overall_of(
 
 def _overall(group: Group, values: Values, images: Codes, *, seed: int) -> Overall:
     some = values[group.items]
-    count = len(np.unique(images[group.items]))
-    totals = totals_of(group, some[:, 1:] - some[:, :1], images, seed=seed)
-    tested: Wald = wald(totals, seed=seed, clusters=count)
+    count = len(np.unique(ways_of(images)[0][group.items]))
+    totals, *also = totals_of(group, some[:, 1:] - some[:, :1], images, seed=seed)
+    tested: Wald = wald(totals, also=also, seed=seed, clusters=count)
     omnibus = Omnibus(len(some), count, tested.statistic, tested.freedom, tested.p)
     return Overall(group.part, group.name, omnibus, 1.0, 1)
 

@@ -19,7 +19,8 @@ from mubench_gen.compare.differences import Group as Part
 from mubench_gen.compare.groups import model_of, side_values
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.estimand import estimand
+from mubench_gen.scores.clusters import IMAGE
+from mubench_gen.scores.estimand import estimands
 from mubench_gen.scores.estimate import share_estimate
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metadata import ABSENT, MODEL, check_facts, fact_of
@@ -38,7 +39,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class GroupScore:
-    """A group's mean accuracy on some items that all runs have; ci95 is clustered by image.
+    """A group's mean accuracy on some items that all runs have, with its clustered interval.
 
     part: "pooled", "groups" (of tasks: coarse, fine) or "tasks". above_chance: whether the
     whole interval is above chance.
@@ -59,7 +60,7 @@ class GroupScore:
 class Grouping:
     """The scores of groups of models. left_out: (run, why) of the runs that are in no group.
 
-    models: of each group its models' own accuracies, on the same items.
+    clustered: what intervals and tests are clustered by; noun: what one cluster is called.
     """
 
     fact: str
@@ -70,6 +71,8 @@ class Grouping:
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
     adjust: Adjust = "maxt"
+    clustered: str = IMAGE
+    noun: str = IMAGE
 
     def as_dict(self) -> dict[str, Any]:
         """What `report --group --json` prints."""
@@ -117,7 +120,7 @@ def group_runs(
     values = side_values(reading, spans, found.wanted, by_id=found.by_id)
     wanted = found.wanted & ~np.isnan(values).any(axis=1)
     parts = [one for one in _parts(reading, wanted) if len(one.items)]
-    images, chance = reading.images(), _chance(reading)
+    images, chance = reading.clusters.codes, _chance(reading)
     return Grouping(
         fact=fact.removeprefix(MODEL),
         groups=groups,
@@ -129,8 +132,10 @@ def group_runs(
             for one in parts
         ),
         differences=_differences(groups, parts, values, images, adjust=adjust, seed=seed),
-        notes=notes,
+        notes=(*notes, *reading.clusters.notes),
         adjust=adjust,
+        clustered=reading.clusters.by,
+        noun=reading.clusters.noun,
     )
 
 
@@ -187,17 +192,18 @@ def _chance(reading: Reading) -> Values:
 
 
 def _score(group: str, part: Part, values: Values, images: Codes, chance: Values) -> GroupScore:
-    found, level = share_estimate(estimand(values, images)), float(chance.mean())
+    found, *also = estimands(values, images)
+    known, level = share_estimate(found, also=also), float(chance.mean())
     return GroupScore(
         group=group,
         part=part.part,
         name=part.name,
         n=len(values),
-        images=found.clusters,
-        accuracy=found.value,
-        ci95=found.ci95,
+        images=known.clusters,
+        accuracy=known.value,
+        ci95=known.ci95,
         chance=level,
-        above_chance=found.ci95[0] > level,
+        above_chance=known.ci95[0] > level,
     )
 
 

@@ -29,7 +29,8 @@ def _need(one: Difference, difference: float) -> Need:
     # A few pilot items without a difference do not show that there is none.
     discordance = max((paired.ahead + paired.behind) / paired.n, 1 / (paired.images + 2))
     needed = images_for_difference(discordance, size / paired.images, difference)
-    return Need(one.part, one.name, paired.images, paired.detectable, difference, needed)
+    now = paired.at_level(0.05).detectable
+    return Need(one.part, one.name, paired.images, now, difference, needed)
 
 
 def needs_from_assumptions(

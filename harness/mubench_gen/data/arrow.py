@@ -11,7 +11,14 @@ from typing import Any
 
 from mubench_gen.data import columnar
 from mubench_gen.data.arrow_file import FILE_MAGIC, ArrowFile, Source
-from mubench_gen.data.columns import Load, may_have_several_images, text_columns
+from mubench_gen.data.columns import (
+    REGIONS,
+    Load,
+    marked,
+    may_have_several_images,
+    region_columns,
+    text_columns,
+)
 from mubench_gen.data.index import IndexMaker
 from mubench_gen.data.parquet_file import ParquetFile
 from mubench_gen.data.schema import row_name, to_row
@@ -146,10 +153,13 @@ class ArrowDataset:
         batch = window.batch.slice(row - window.start, at_most)
         columns = columnar.Columns(source.path, batch, text_columns(batch.schema), columnar.UNREAD)
         images = source.images(row, batch.num_rows)
+        with columnar.damage_told(source.path, f", rows {row + 1} to {row + len(images)}"):
+            for name in region_columns(batch.schema):
+                batch.column(name).validate()
         names = str(source.path), source.path.name
-        for i, loads in enumerate(images):
+        for i, (loads, marks) in enumerate(zip(images, marked(batch).tolist(), strict=True)):
             cells = columnar.Cells(columns, i)
-            yield self._row(first + row + i, names, row + i + 1, cells, loads)
+            yield self._row(first + row + i, names, row + i + 1, cells, loads, marks)
 
     def _row(
         self,
@@ -158,6 +168,7 @@ class ArrowDataset:
         number: int,
         columns: columnar.Cells,
         loads: Sequence[Load | None],
+        marks: bool,
     ) -> Row:
         where = f"{names[0]}, row {number}"
         images: list[Image] = []
@@ -172,7 +183,7 @@ class ArrowDataset:
             images[0],
             where=where,
             repeated=bool(self._repeated[index]),
-            regions=partial(self.cells, index, "bbox", "polygon"),
+            regions=partial(self.cells, index, *REGIONS) if marks else None,
             more_images=tuple(images[1:]),
         )
 

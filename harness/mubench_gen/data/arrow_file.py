@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mubench_gen.data.columnar import damage_told, validity
-from mubench_gen.data.columns import INDEXED, Load, check_schema, images_of
+from mubench_gen.data.columns import Load, check_schema, images_of, indexed_columns
 from mubench_gen.data.image_columns import image_columns
 from mubench_gen.errors import DataError, ImageError
 
@@ -91,7 +91,7 @@ class ArrowFile:
         for number in range(len(self._ends)):
             batch = self._loaded(number)
             with damage_told(self.path, self._rows(number)):
-                batch.select(list(INDEXED)).validate(full=True)
+                batch.select(indexed_columns(self.schema)).validate(full=True)
                 batch.column("questions").validate()
             yield batch
 

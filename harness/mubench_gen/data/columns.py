@@ -1,32 +1,66 @@
-"""The 22 columns of μ-Bench's Arrow and Parquet files, and how another release differs."""
+"""The columns of Arrow and Parquet files of μ-Bench's schema: those that are needed, and all 22."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mubench_gen.data.columnar import damage_told
+from mubench_gen.data.columnar import damage_told, validity
 from mubench_gen.data.image_columns import image_columns
 from mubench_gen.data.schema import COLUMNS
 from mubench_gen.errors import DataError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 Load = Callable[[], bytes]  # reads one image
 
-# The July-2024 files had `instances`, all NULL, in place of these two.
-_REGIONS = frozenset({"bbox", "polygon"})
-_INSTANCES = "instances"
+_NEEDED = ("image_id", "image", "dataset", "questions")
+REGIONS = ("bbox", "polygon")
 _SHARED = 5  # columns that another table may have by chance
 # Decoded for every row: all but the image and what marks regions of it.
-_UNREAD = frozenset({"image", *_REGIONS})
-INDEXED = ("dataset", "stain", "image_id")  # read, with questions, for the index of all rows
+_UNREAD = frozenset({"image", *REGIONS})
+_INDEXED = ("dataset", "stain", "image_id")
 _QUESTION_KEYS = ("question", "options", "answer_idx")
 
 
 def text_columns(schema: Any) -> list[str]:
-    """The columns of a file that make up a row's questions, captions and facts."""
-    return [name for name in COLUMNS if name in schema.names and name not in _UNREAD]
+    """The columns of a file that make up a row's questions, captions and facts.
+
+    Those that μ-Bench does not have are facts where they hold texts or numbers.
+    """
+    own = [name for name in COLUMNS if name in schema.names and name not in _UNREAD]
+    return [*own, *(name for name in schema.names if _is_fact(schema.field(name)))]
+
+
+def _is_fact(field: Any) -> bool:
+    import pyarrow.types as kinds
+
+    plain = (kinds.is_string, kinds.is_large_string, kinds.is_integer, kinds.is_boolean)
+    return field.name not in COLUMNS and any(is_kind(field.type) for is_kind in plain)
+
+
+def indexed_columns(schema: Any) -> list[str]:
+    """The columns that, with the questions, make up the index of all rows."""
+    return [name for name in _INDEXED if name in schema.names]
+
+
+def region_columns(schema: Any) -> list[str]:
+    """The columns of a file that mark regions of the image."""
+    return [name for name in REGIONS if name in schema.names]
+
+
+def marked(batch: Any) -> NDArray[np.bool_]:
+    """The rows of a record batch that have marked regions."""
+    import numpy as np
+
+    found = np.zeros(len(batch), np.bool_)
+    for name in region_columns(batch.schema):
+        found |= validity(batch.column(name))
+    return found
 
 
 def may_have_several_images(schema: Any) -> bool:
@@ -76,17 +110,16 @@ def question_names(schema: Any) -> list[str]:
 
 
 def check_schema(path: Path, schema: Any) -> None:
-    """DataError where the columns are not those of μ-Bench: which are missing, new, or differ."""
+    """DataError where a column that is needed is missing, or one is of another type."""
     with damage_told(path):
         _check_names(schema)
-    needed = set(COLUMNS) - (_REGIONS if _INSTANCES in schema.names else set())
-    needed -= {"image"} if image_columns(schema.names) else set()
-    missing = [name for name in COLUMNS if name in needed and name not in schema.names]
+    there = {*schema.names, *(("image",) if image_columns(schema.names) else ())}
+    missing = [name for name in _NEEDED if name not in there]
     doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
     differing = [] if missing or doubled else _differing(schema)
     if not (missing or doubled or differing):
         return
-    known = {*COLUMNS, _INSTANCES, *image_columns(schema.names)}
+    known = {*COLUMNS, *image_columns(schema.names)}
     unknown = [name for name in schema.names if name not in known]
     found = [
         f"missing: {', '.join(missing)}" if missing else "",
@@ -95,7 +128,7 @@ def check_schema(path: Path, schema: Any) -> None:
         *differing,
     ]
     raise DataError(
-        f"{path}: the columns are not those of the μ-Bench release that can be read here: "
+        f"{path}: the columns are not those of μ-Bench's schema: "
         f"{'; '.join(part for part in found if part)}."
     )
 
@@ -105,10 +138,10 @@ def is_release(path: Path) -> bool:
     from mubench_gen.data.forms.arrow_table import ArrowTable
 
     try:
-        names = set(ArrowTable(path).columns)
+        names, own = set(ArrowTable(path).columns), set(COLUMNS)
     except DataError:
         return True
-    return "questions" in names or len(names & set(COLUMNS)) > _SHARED
+    return "questions" in names or ("question" not in names and len(names & own) > _SHARED)
 
 
 def _check_names(fields: Any) -> None:

@@ -40,27 +40,33 @@ def fetch(release: Release) -> Path:
 
     Every file's size and SHA-256 is checked. DataError says what is wrong and with which.
     """
-    hub = _hub()
+    hub = hub_module()
     shards = shards_of(release)
     wanted = [
         (name, shard)
         for (name, _), shard in zip(release.files, shards, strict=True)
         if not _is_there(release, shard)
     ]
-    with _told(release):
-        remotes = [_look_up(hub, release, name, str(shard.sha256)) for name, shard in wanted]
+    with told(release):
+        remotes = [_look_up(hub, release, name, shard.sha256) for name, shard in wanted]
     _check_space(remotes)
     total = sum(remote.size for remote in remotes)
     with bar(f"{release.repo} (MB)", total // _MB, shown=bool(remotes)) as shown:
         done = 0
         for remote, (_, shard) in zip(remotes, wanted, strict=True):
-            with _told(release):
+            with told(release):
                 _bring(hub, release, remote, shard.path, Tally(shown, done, total, remote.name))
             done += remote.size
-    return shards[0].path.parent
+    return _place(release)
 
 
-def _hub() -> Any:
+def _place(release: Release) -> Path:
+    """The folder of the release's first file, where all are if it has no folders."""
+    shards = shards_of(release)
+    return shards[0].path.parent if shards else release.folder
+
+
+def hub_module() -> Any:
     try:
         import huggingface_hub
     except ImportError:
@@ -73,6 +79,8 @@ def _is_there(release: Release, shard: ShardFile) -> bool:
     """Whether the cache has the file. One with other content is removed."""
     if not shard.path.exists():
         return False
+    if shard.sha256 is None:
+        return True
     found = sha256_of(shard.path)
     if found == shard.sha256:
         return True
@@ -84,7 +92,7 @@ def _is_there(release: Release, shard: ShardFile) -> bool:
     return False
 
 
-def _look_up(hub: Any, release: Release, name: str, sha256: str) -> Remote:
+def _look_up(hub: Any, release: Release, name: str, sha256: str | None) -> Remote:
     url = hub.hf_hub_url(release.repo, name, repo_type="dataset", revision=release.revision)
     facts = when_free(name, lambda: hub.get_hf_file_metadata(url))
     if facts.etag is None or facts.size is None:
@@ -92,7 +100,9 @@ def _look_up(hub: Any, release: Release, name: str, sha256: str) -> Remote:
             f"{url}: the server sends no ETag or no size, as a hub would. Check HF_ENDPOINT, and "
             "whether a proxy or a sign-in page stands between."
         )
-    if _SHA256.fullmatch(facts.etag) and facts.etag != sha256:
+    if _SHA256.fullmatch(facts.etag) and sha256 is None:
+        sha256 = facts.etag
+    elif _SHA256.fullmatch(facts.etag) and facts.etag != sha256:
         raise DataError(
             f"{name}: the hub has another file at this revision: SHA-256 expected {sha256}, "
             f"found {facts.etag}."
@@ -128,7 +138,7 @@ def _bring(hub: Any, release: Release, remote: Remote, path: Path, tally: Tally)
             os.replace(remote.unfinished, remote.blob)
         _name(remote.blob, path)
     if came:  # and was checked
-        remember(path, remote.sha256)
+        remember(path, remote.sha256 or sha256_of(path))
 
 
 def _name(blob: Path, path: Path) -> None:
@@ -141,7 +151,7 @@ def _name(blob: Path, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _told(release: Release) -> Iterator[None]:
+def told(release: Release) -> Iterator[None]:
     """Turns errors of the network and of the disk into a DataError: what to do is its end."""
     try:
         yield
@@ -163,12 +173,10 @@ def _advice(release: Release, error: BaseException) -> str:
         )
     if status == 429:
         return "Try again later; with an access token in HF_TOKEN the hub allows more requests."
-    elsewhere = (
-        f"Without a network: copy the files from a machine that has them into "
-        f"{shards_of(release)[0].path.parent}, or give their folder with --data PATH."
-    )
+    copied = f"copy the files from a machine that has them into {_place(release)}, or "
+    elsewhere = f"Without a network: {copied if release.files else ''}{release.elsewhere}."
     if type(error).__name__ == "OfflineModeIsEnabled":
         return f"HF_HUB_OFFLINE forbids the network: unset it. {elsewhere}"
     if status is None:
         return elsewhere
-    return "Files from elsewhere: --data PATH."
+    return f"With files from elsewhere, {release.elsewhere}."

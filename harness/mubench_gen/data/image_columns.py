@@ -18,22 +18,30 @@ def is_image_column(name: str) -> bool:
     return name in ("image", "images") or _NUMBERED.fullmatch(name) is not None
 
 
-def image_columns(names: Iterable[str]) -> list[str]:
+def image_columns(names: Iterable[str]) -> tuple[str, ...]:
     """The columns that hold a row's images, in the order of the images."""
-    found = [name for name in names if is_image_column(name)]
-    return sorted(found, key=_place)
+    return _among(tuple(names))
+
+
+@lru_cache(maxsize=256)  # the rows of a file have the same columns
+def _among(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(filter(is_image_column, names), key=_place))
 
 
 def image_cells(columns: Mapping[str, Any], where: str) -> list[Any]:
     """The cells of a row's images, in their order; a cell without one is None.
 
     They stand in one column, as one image or a list, or in `image_1`, `image_2`, …, of which
-    `image` may be the first. Empty cells behind the last image are left out. DataError where
-    images stand in two ways, or one between two others is missing.
+    `image` may be the first, as beside a list. Empty cells behind the last image are left out.
+    DataError where images stand in two ways, or one between two others is missing.
     """
-    given = [name for name in image_columns(columns) if columns[name] not in (None, "", [])]
+    columns_of_images = image_columns(columns)
+    if columns_of_images == ("image",) and not isinstance(columns["image"], list):
+        return [columns["image"]]
+    given = [name for name in columns_of_images if columns[name] not in (None, "", [])]
     lists = [name for name in given if isinstance(columns[name], list)]
-    if lists and len(given) > 1:
+    others = [name for name in given if name not in lists[:1]]
+    if lists and any(columns[name] != columns[lists[0]][0] for name in others):
         raise DataError(
             f"{where}: images stand in the columns {' and '.join(given)}; all of a row's images "
             "belong into one list, or into image_1, image_2, …."

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial as partial_call
 from pathlib import Path
 
 from mubench_gen.console.progress import bar
+from mubench_gen.data import HUB
 from mubench_gen.data.examine import Examined, duplicates, examine
 from mubench_gen.data.forms import FORMS, Asked, form_of, open_form
 from mubench_gen.data.forms.dataset import FormDataset, definition
 from mubench_gen.data.forms.found import find_table
+from mubench_gen.data.forms.hub import open_on_hub
 from mubench_gen.errors import DataError, SettingError
 from mubench_gen.images.choices import AUTO
 from mubench_gen.images.microscope import make_policy
+from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.storage.scratch import Scratch, sweep
 from mubench_gen.types import Image
 
@@ -52,11 +56,43 @@ def import_data(
     """
     if form is not None and form not in FORMS:
         raise SettingError(f"--from {form}: the forms are {', '.join(FORMS)}.")
-    if not path.exists():
-        raise DataError(f"There is no file or folder {str(path)!r}.")
     if out.exists():
         raise DataError(f"{out}: exists already; give a folder that doesn't.")
     policy = make_policy(image_set or {}, seconds=_SECONDS, default=AUTO)
+    open_again = _opener(path, policy, form, mapping or {}, table, name, license_name)
+    faults: list[str] = []
+    dataset = open_again(faults=faults)
+    seen = list(examine(_pictures(dataset), len(dataset.image_names)))
+    told = [f"{one.where}: {_said(one, dataset)}." for one in seen if one.fault is not None]
+    if (faults or told) and not partial:
+        raise DataError("\n".join([*faults, *told]))
+    if faults or told:
+        broken = {one.image: str(one.fault) for one in seen if one.fault is not None}
+        dataset = open_again(partial=True, without=broken)
+    try:
+        _write(dataset, out)
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written: {error.strerror}.") from None
+    questions = sum(dataset.questions.values())
+    return ImportCounts(len(dataset), questions, (*dataset.warnings, *_warnings(seen, dataset)))
+
+
+def _opener(
+    path: Path,
+    policy: StandardPolicy,
+    form: str | None,
+    mapping: Mapping[str, str],
+    table: Path | None,
+    name: str | None,
+    license_name: str | None,
+) -> Callable[..., FormDataset]:
+    """What opens the data set, as `open_form` does; DataError where there is none."""
+    if str(path).startswith(HUB):
+        return partial_call(
+            open_on_hub, str(path), policy, mapping, name=name, license_name=license_name
+        )
+    if not path.exists():
+        raise DataError(f"There is no file or folder {str(path)!r}.")
     if form is None and table is None and form_of(path) is None:
         find_table(path)  # says what is missing
     asked = Asked(
@@ -64,24 +100,10 @@ def import_data(
         form or (None if table is None else form_of(table)),
         mapping,
         base=path if path.is_dir() and table is not None else None,
-        name=name or (path.resolve().name if path.is_dir() else None),
+        name=name or (path.resolve().name if table is not None else None),
         license_name=license_name,
     )
-    faults: list[str] = []
-    dataset = open_form(asked, policy, faults=faults, partial=partial)
-    seen = list(examine(_pictures(dataset), len(dataset.image_names)))
-    faults += [f"{one.where}: {_said(one, dataset)}." for one in seen if one.fault is not None]
-    if faults and not partial:
-        raise DataError("\n".join(faults))
-    if faults:
-        broken = frozenset(one.image for one in seen if one.fault is not None)
-        dataset = open_form(asked, policy, partial=True, without=broken)
-    try:
-        _write(dataset, out)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written: {error.strerror}.") from None
-    questions = sum(dataset.questions.values())
-    return ImportCounts(len(dataset), questions, (*dataset.warnings, *_warnings(seen, dataset)))
+    return partial_call(open_form, asked, policy)
 
 
 def _pictures(dataset: FormDataset) -> Iterator[tuple[str, Image]]:

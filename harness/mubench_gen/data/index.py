@@ -75,7 +75,9 @@ def _dataset_names(path: Path, first: int, batch: Any) -> list[str]:
     if all(column):
         return list(column)
     found = []
-    for at, stain in enumerate(batch.column("stain").to_pylist()):
+    there = "stain" in batch.schema.names
+    stains = batch.column("stain").to_pylist() if there else [None] * len(column)
+    for at, stain in enumerate(stains):
         name = dataset_name(column[at], stain)
         if name is None:
             problem = no_dataset(column[at], stain)

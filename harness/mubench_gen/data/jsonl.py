@@ -20,7 +20,7 @@ from mubench_gen.errors import DataError
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.stacks import open_images
 from mubench_gen.storage.digests import Stamp, stamp_of
-from mubench_gen.types import Image, Row, Task
+from mubench_gen.types import Row, Task
 
 
 class Images(Protocol):
@@ -134,7 +134,7 @@ class JsonlDataset:
         columns = read_object(line, self._where(index))
         check_keys(line, columns, self._where(index))
         names = self._file_names(columns, self._where(index))
-        self._check(self._made(index, columns), names, seen)
+        self._check(self._made(index, columns, names), names, seen)
 
     def _check(self, row: Row, names: list[str], seen: set[str]) -> None:
         """Check all of a row when it is first read, and note what is kept about all rows."""
@@ -145,37 +145,40 @@ class JsonlDataset:
                 raise DataError(outside(f"{self._where(row.index)}, column image", name))
             self._names[name] = None
         options = (question.options for question in row.questions.values())
-        self._alike.note_options(self._number(row.index), options)
+        self._alike.note_options(self.number_of(row.index), options)
         if row.key in seen:
             self._repeated.add(row.index)
         seen.add(row.key)
         for question in row.questions:
             self.questions[row.dataset, question] += 1
 
-    def _number(self, index: int) -> int:
+    def number_of(self, index: int) -> int:
         """The number of a row, as messages have it."""
         return index + 1
 
     def _where(self, index: int) -> str:
-        return f"{self.path}, row {self._number(index)}"
+        return f"{self.path}, row {self.number_of(index)}"
 
     def _row(self, index: int, line: bytes) -> Row:
-        return self._made(index, read_object(line, self._where(index)))
+        columns = read_object(line, self._where(index))
+        return self._made(index, columns, self._file_names(columns, self._where(index)))
 
-    def _made(self, index: int, columns: dict[str, Any]) -> Row:
-        where = self._where(index)
-        first, *others = self._images(columns, where)
-        repeated = index in self._repeated
-        return to_row(
-            index, columns, first, where=where, repeated=repeated, more_images=tuple(others)
-        )
-
-    def _images(self, columns: dict[str, Any], where: str) -> list[Image]:
-        return [
+    def _made(self, index: int, columns: dict[str, Any], names: list[str]) -> Row:
+        first, *others = (
             image
-            for name in self._file_names(columns, where)
+            for name in names
             for image in open_images(name, partial(self.images.read, name), self._policy)
-        ]
+        )
+        where, repeated = self._where(index), index in self._repeated
+        return to_row(
+            index,
+            columns,
+            first,
+            where=where,
+            repeated=repeated,
+            regions=lambda: columns,
+            more_images=tuple(others),
+        )
 
     def _file_names(self, columns: dict[str, Any], where: str) -> list[str]:
         """The names of the row's image files, in their order."""

@@ -17,12 +17,13 @@ from typing import Any
 from mubench_gen.data.arrow_file import Window, copies
 from mubench_gen.data.columnar import damage_told
 from mubench_gen.data.columns import (
-    INDEXED,
     Load,
     check_schema,
     images_of,
+    indexed_columns,
     may_have_several_images,
     question_names,
+    region_columns,
     text_columns,
 )
 from mubench_gen.data.image_columns import image_columns
@@ -47,11 +48,13 @@ class ParquetFile:
                 raise ValueError("its row groups do not add up to its number of rows")
         check_schema(path, self.schema)
         self._ends = list(accumulate(counts))
-        self._batches = partial(_batches, path, file, self._ends)
-        self._texts = _Cursor(self._batches, self._ends, text_columns(self.schema), _TEXT_ROWS)
-        columns = image_columns(self.schema.names)
+        self._batches = partial(_batches, path, file.metadata, self._ends)
+        texts = [*text_columns(self.schema), *region_columns(self.schema)]
+        self._texts = _Cursor(self._batches, self._ends, texts, _TEXT_ROWS)
+        columns = list(image_columns(self.schema.names))
         self._several = may_have_several_images(self.schema)
         self._images = _Cursor(self._batches, self._ends, columns, _IMAGE_ROWS)
+        self._loads: tuple[Window | None, list[list[Load | None]]] = None, []  # of the last window
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -59,7 +62,7 @@ class ParquetFile:
     def index(self) -> Iterator[Any]:
         keys = ("question", "answer", "answer_idx")
         leaves = [f"questions.{n}.{k}" for n in question_names(self.schema) for k in keys]
-        for window in self._batches(0, [*INDEXED, *leaves], 4096):
+        for window in self._batches(0, [*indexed_columns(self.schema), *leaves], 4096):
             yield window.batch
 
     def window(self, row: int) -> Window:
@@ -89,15 +92,23 @@ class ParquetFile:
 
     def _cells(self, row: int) -> list[Load | None]:
         window = self._images.window(row)
-        return images_of(window.batch.slice(row - window.start, 1), copies)[0]
+        last, loads = self._loads
+        if last is not window:
+            loads = images_of(window.batch, copies)
+            self._loads = window, loads
+        return loads[row - window.start]
 
 
 def _batches(
-    path: Path, file: Any, ends: Sequence[int], group: int, columns: list[str], step: int
+    path: Path, metadata: Any, ends: Sequence[int], group: int, columns: list[str], step: int
 ) -> Iterator[Window]:
     """Some columns from a row group on, sound batch by sound batch, up to the last row."""
+    from pyarrow import parquet
+
     row = ends[group - 1] if group else 0
     with damage_told(path):
+        # A reader of its own: all batches of one have the size that was asked for last.
+        file = parquet.ParquetFile(path, memory_map=True, metadata=metadata)
         groups = list(range(group, file.num_row_groups))
         batches = file.iter_batches(batch_size=step, row_groups=groups, columns=columns)
     while ends and row < ends[-1]:

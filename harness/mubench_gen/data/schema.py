@@ -19,8 +19,9 @@ COLUMNS = (
     "subdomain", "submodality", "synthetic", "captions", "questions", "bbox", "polygon",
 )  # fmt: skip
 _NOT_META = frozenset(
-    {"image_id", "image", "dataset", "captions", "questions", "bbox", "polygon", "instances"}
-)
+    {"image_id", "image", "images", "dataset", "captions", "questions", "bbox", "polygon",
+     "instances"}
+)  # fmt: skip
 _VARIANTS = 2
 # The published rows of these two data sets have no `dataset`: the stain tells which it is.
 _HELD_BY_STAIN = {
@@ -101,7 +102,7 @@ def to_row(
     """The row. `where` names file and row; `repeated`: an earlier row has its key.
 
     Questions, captions, meta, boxes and polygons are made, and checked, when they are first
-    looked at. `regions` gives the columns `bbox` and `polygon` where `columns` does not. Markers
+    looked at. `regions` gives the columns `bbox` and `polygon`; None: nothing is marked. Markers
     of images in questions (`<image>`) are numbered.
     """
     image_id = columns.get("image_id")
@@ -115,7 +116,6 @@ def to_row(
             raise DataError(f"{where}, {no_dataset(columns.get('dataset'), stain)}")
     key = f"{dataset}/{image_id}" + (f"#{index}" if repeated else "")
     questions = Lazy(_questions, columns, where, 1 + len(more_images))
-    cells = regions or (lambda: columns)
     return Row(
         index=index,
         key=key,
@@ -123,10 +123,10 @@ def to_row(
         dataset=dataset,
         image=image,
         questions=questions,
-        captions=_Captions(Lazy(_struct, columns, "captions", where), questions, where),
+        captions=_Captions(columns, questions, where),
         meta=Lazy(_meta, columns),
-        boxes=LazyList(boxes_of, cells, where),
-        polygons=LazyList(polygons_of, cells, where),
+        boxes=() if regions is None else LazyList(boxes_of, regions, where),
+        polygons=() if regions is None else LazyList(polygons_of, regions, where),
         more_images=more_images,
     )
 
@@ -225,12 +225,12 @@ class _Captions(Mapping[str, tuple[tuple[str, ...], ...]]):
     Most models never look at them, and they are most of a row.
     """
 
-    __slots__ = ("_questions", "_struct", "_where")
+    __slots__ = ("_columns", "_questions", "_where")
 
     def __init__(
-        self, struct: Mapping[str, Any], questions: Mapping[str, Question], where: str
+        self, columns: Mapping[str, Any], questions: Mapping[str, Question], where: str
     ) -> None:
-        self._struct = struct
+        self._columns = columns
         self._questions = questions
         self._where = where
 
@@ -246,7 +246,8 @@ class _Captions(Mapping[str, tuple[tuple[str, ...], ...]]):
             self._variants(name)
 
     def _variants(self, name: str) -> tuple[tuple[str, ...], ...]:
-        question, struct = self._questions[name], self._struct
+        question = self._questions[name]
+        struct = _struct(self._columns, "captions", self._where)
         return tuple(
             _variant(struct.get(f"{name}_{i}"), question, (self._where, name, i))
             for i in range(_VARIANTS)

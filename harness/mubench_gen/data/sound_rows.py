@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mubench_gen.data.columnar import validity
-from mubench_gen.data.columns import may_have_several_images
+from mubench_gen.data.columns import marked, may_have_several_images
 from mubench_gen.data.schema import QUESTION_IS_GIVEN_BY
 
 if TYPE_CHECKING:
@@ -46,14 +46,17 @@ def has_image(batch: Any) -> Mask:
 
 def check_batch(batch: Any) -> Checked:
     """Check all rows of a record batch with μ-Bench's columns, but for the image."""
-    sound = _has_text(batch.column("image_id")) & ~_marked(batch)
-    questions, captions = batch.column("questions"), batch.column("captions")
-    sound &= validity(questions) & validity(captions)
+    sound = _has_text(batch.column("image_id")) & ~marked(batch)
+    questions = batch.column("questions")
+    captions = batch.column("captions") if "captions" in batch.schema.names else None
+    sound &= validity(questions)
+    if captions is not None:
+        sound &= validity(captions)
     options: dict[str, Numbers] = {}
     for field in questions.type:
         given, counts, gold, fine = _question(_part(questions, field.name), len(batch))
         for variant in _VARIANTS:
-            cell = _part(captions, field.name + variant)
+            cell = None if captions is None else _part(captions, field.name + variant)
             if cell is not None and fine.any():
                 fine &= _captions(cell, counts, gold)
         sound &= fine | ~given
@@ -210,13 +213,4 @@ def _has_text(array: Any) -> Mask:
     _, places, _ = array.buffers()
     ends = np.frombuffer(places, np.int32, array.offset + len(array) + 1)[array.offset :]
     found: Mask = validity(array) & (np.diff(ends) > 0)
-    return found
-
-
-def _marked(batch: Any) -> Mask:
-    """The rows with marked regions."""
-    found = np.zeros(len(batch), np.bool_)
-    for name in ("bbox", "polygon"):
-        if name in batch.schema.names:
-            found |= validity(batch.column(name))
     return found

@@ -29,7 +29,7 @@ _ROWS_TOGETHER = 2048
 
 @dataclass(slots=True)
 class RowCounts:
-    """Counts over the rows of one data set. `images`: distinct image ids."""
+    """Counts over the rows of one data set. `images`: distinct files, or ids of images in rows."""
 
     rows: int = 0
     images: int = 0
@@ -51,7 +51,7 @@ class TaskCounts:
 
 @dataclass(frozen=True, slots=True)
 class DatasetCounts:
-    """Counts by data set and by task. `images` are distinct image ids: data sets may share some."""
+    """Counts by data set and by task. Data sets may share some of the `images`."""
 
     datasets: dict[str, RowCounts]
     tasks: dict[str, TaskCounts]
@@ -92,6 +92,7 @@ class _Part:
     """Some rows of one data set. `asked`: (question, number of options or None, rows)."""
 
     dataset: str
+    rows: int
     images: Sequence[str]
     licences: Sequence[Any]
     asked: Sequence[tuple[str, int | None, int]]
@@ -103,7 +104,7 @@ def _counted(parts: Iterator[_Part], tasks: Sequence[Task]) -> DatasetCounts:
     asked = {task.name: TaskCounts() for task in tasks}
     for part in parts:
         group = datasets.setdefault(part.dataset, RowCounts())
-        group.rows += len(part.images)
+        group.rows += part.rows
         images.setdefault(part.dataset, set()).update(part.images)
         group.licences.update(map(str, part.licences))
         for question, options, rows in part.asked:
@@ -122,14 +123,16 @@ def _is_of(question: str, task: Task) -> bool:
 
 
 def _looked_at(dataset: Dataset) -> Iterator[_Part]:
-    """Every row by itself."""
+    """Every row by itself. Image files are counted; images that stand in rows, by their ids."""
+    in_files = dataset.image_files is not None
     for row in dataset:
         check_row(row)
         asked = [
             (name, None if one.boxes is not None else len(one.options), 1)
             for name, one in row.questions.items()
         ]
-        yield _Part(row.dataset, [row.image_id], [row.meta.get("license")], asked)
+        images = [one.name for one in row.images] if in_files else [row.image_id]
+        yield _Part(row.dataset, 1, images, [row.meta.get("license")], asked)
 
 
 def _skimmed(dataset: ArrowDataset) -> Iterator[_Part]:
@@ -144,7 +147,8 @@ def _skimmed(dataset: ArrowDataset) -> Iterator[_Part]:
                 check_row(rows[at])
             names = [row.dataset for row in rows]
         images = batch.column("image_id").to_pylist()
-        licences = batch.column("license").to_pylist()
+        there = "license" in batch.schema.names
+        licences = batch.column("license").to_pylist() if there else [None] * len(images)
         asked = Counter(
             (name, question, options)
             for question, counts in checked.options.items()
@@ -154,6 +158,7 @@ def _skimmed(dataset: ArrowDataset) -> Iterator[_Part]:
             at = [place for place, one in enumerate(names) if one == name]
             yield _Part(
                 name,
+                len(at),
                 [images[place] for place in at],
                 [licences[place] for place in at],
                 [(q, n, rows) for (one, q, n), rows in asked.items() if one == name and n],

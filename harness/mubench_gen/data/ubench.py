@@ -15,11 +15,20 @@ from mubench_gen.storage.paths import user_path
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Files of a data set on the hub at one commit, each with its SHA-256."""
+    """Files of a data set on the hub at one commit, each with its SHA-256 where that is known.
+
+    `elsewhere`: how files that came another way are used.
+    """
 
     repo: str
     revision: str
-    files: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, str | None], ...]
+    elsewhere: str = "give their folder with --data PATH"
+
+    @property
+    def folder(self) -> Path:
+        """Where the hub's cache keeps them, by their names."""
+        return repo_folder(self) / "snapshots" / self.revision
 
 
 _DIGESTS = (
@@ -58,8 +67,7 @@ def repo_folder(release: Release) -> Path:
 
 def shards_of(release: Release) -> list[ShardFile]:
     """The release's files where the hub's cache has them, once prepared."""
-    snapshot = repo_folder(release) / "snapshots" / release.revision
-    return [ShardFile(snapshot / name, digest) for name, digest in release.files]
+    return [ShardFile(release.folder / name, digest) for name, digest in release.files]
 
 
 def open_ubench(policy: StandardPolicy, *, partial: bool = False) -> ArrowDataset:

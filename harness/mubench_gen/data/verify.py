@@ -12,6 +12,7 @@ from mubench_gen.data.alike import Alike
 from mubench_gen.data.arrow import ArrowDataset, open_source
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.examine import Examined, duplicates, examine
+from mubench_gen.data.forms.dataset import FormDataset
 from mubench_gen.data.jsonl import JsonlDataset
 from mubench_gen.data.schema import check_row
 from mubench_gen.data.shards import ShardFile, find_shards
@@ -121,9 +122,10 @@ def _verify_rows(
     faults: list[str] = []
     dataset = _rows_file(name, policy, mapping, outside=outside, faults=faults)
     found = _Found(faults=dict.fromkeys(faults))
+    is_inside = isinstance(dataset, FormDataset)  # its names of images are none of files
     with DigestCache(dataset.path.parent) as memory:
         for one in examine(_each_once(dataset, found), len(dataset)):
-            before = memory.last(one.image)
+            before = None if is_inside else memory.last(one.image)
             if one.fault is None and before not in (None, one.sha256):
                 told = f"SHA-256 {before} then, {one.sha256} now"
                 one = replace(one, fault=f"{one.image}: changed since it was last read ({told})")
@@ -159,7 +161,7 @@ def _images(dataset: Dataset, found: _Found, alike: Alike) -> Iterator[tuple[str
             found.faults[str(error)] = None
             continue
         alike.note(row)
-        yield from _placed(row)
+        yield from _placed(row, row.index + 1)
 
 
 def _each_once(dataset: JsonlDataset, found: _Found) -> Iterator[tuple[str, Image]]:
@@ -171,17 +173,17 @@ def _each_once(dataset: JsonlDataset, found: _Found) -> Iterator[tuple[str, Imag
         except DataError as error:
             found.faults[str(error)] = None
             continue
-        for where, image in _placed(row):
+        for where, image in _placed(row, dataset.number_of(index)):
             if image.name not in names:
                 names.add(image.name)
                 yield where, image
 
 
-def _placed(row: Row) -> Iterator[tuple[str, Image]]:
+def _placed(row: Row, number_of_row: int) -> Iterator[tuple[str, Image]]:
     """The row's images, and where they stand."""
     for number, image in enumerate(row.images, 1):
         which = f", image {number}" if row.more_images else ""
-        yield f"row {row.index + 1}{which}", image
+        yield f"row {number_of_row}{which}", image
 
 
 def _check(check: FileCheck, found: _Found) -> FileCheck:

@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from mubench_gen.errors import SettingError
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.estimand import Estimand, estimand
-from mubench_gen.scores.estimate import share_estimate
+from mubench_gen.scores.crossing import ways_of
+from mubench_gen.scores.estimand import Estimand, estimands
+from mubench_gen.scores.estimate import share_estimate, weightiest
 from mubench_gen.scores.localization import is_box_record
 
 REPEATS = 400
@@ -57,7 +58,8 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class _Design:
-    """The items of a run without errors: codes of cluster and task, and what was right."""
+    """The items of a run without errors: codes of clusters (as in `crossing.ways_of`) and tasks,
+    and what was right."""
 
     cluster: Integers
     task: Integers
@@ -82,19 +84,20 @@ def self_test(run: Run, *, repeats: int = REPEATS, seed: int = 0) -> Iterator[He
 
 
 def _design(run: Run) -> _Design:
-    clusters, tasks = dict[int, int](), dict[str, int]()
-    cluster, task, right = array("q"), array("q"), array("d")
+    tasks, clusters = dict[str, int](), array("Q")
+    task, right = array("q"), array("d")
     clustering = run.clustering
     for record in run.outcomes():
         if record["status"] != "error" and not is_box_record(record):
-            number = clustering(record)[0]
-            cluster.append(clusters.setdefault(number, len(clusters)))
+            clusters.extend(clustering(record))
             task.append(tasks.setdefault(record["task"], len(tasks)))
             right.append(bool(record["correct"]))
     clustering.check.done()
     limited = run.manifest["settings"].get("limit") is not None
+    columns = np.array(clusters, np.uint64).reshape(-1, clustering.ways).T
+    numbers = [np.unique(column, return_inverse=True)[1] for column in columns]
     return _Design(
-        np.array(cluster, np.int64),
+        np.stack(numbers, axis=1) if clustering.ways > 1 else numbers[0],
         np.array(task, np.int64),
         tuple(tasks),
         np.array(right, np.float64),
@@ -102,19 +105,19 @@ def _design(run: Run) -> _Design:
     )
 
 
-Mean = Callable[[Floats, Integers, Integers, bool], Estimand]
+Mean = Callable[[Floats, Integers, Integers, bool], list[Estimand]]
 
 
-def _plain(right: Floats, cluster: Integers, _task: Integers, _sampled: bool) -> Estimand:
-    return estimand(right, cluster)
+def _plain(right: Floats, cluster: Integers, _task: Integers, _sampled: bool) -> list[Estimand]:
+    return estimands(right, cluster)
 
 
-def _pooled(right: Floats, cluster: Integers, task: Integers, sampled: bool) -> Estimand:
-    return estimand(right, cluster, strata=task if sampled else None)
+def _pooled(right: Floats, cluster: Integers, task: Integers, sampled: bool) -> list[Estimand]:
+    return estimands(right, cluster, strata=task if sampled else None)
 
 
-def _macro(right: Floats, cluster: Integers, task: Integers, _sampled: bool) -> Estimand:
-    return estimand(right, cluster, weights=1 / np.bincount(task)[task], strata=task)
+def _macro(right: Floats, cluster: Integers, task: Integers, _sampled: bool) -> list[Estimand]:
+    return estimands(right, cluster, weights=1 / np.bincount(task)[task], strata=task)
 
 
 def _held(
@@ -127,30 +130,37 @@ def _held(
     rng: np.random.Generator,
 ) -> Held:
     """Two items of a cluster share one random number with the probability √correlation each:
-    then their answers have that correlation, where their tasks are as hard."""
+    then their answers have that correlation, where their tasks are as hard. Of two clusterings an
+    item shares that of one cluster or of the other."""
     task, cluster, right = design.task[here], design.cluster[here], design.right[here]
-    found = mean(right, cluster, task, design.sampled_by_task)
-    correlation = 0.0 if found.variance < 1e-12 else found.correlation
+    first, *also = mean(right, cluster, task, design.sampled_by_task)
+    ways = (first, *also[:1])
+    sharing = [np.sqrt(0 if way.variance < 1e-12 else way.correlation) for way in ways]
+    sharing = [share / max(1.0, sum(sharing)) for share in sharing]
     sums, counts = np.bincount(task, weights=right), np.bincount(task)
     # A task that is all right or all wrong need not be so for other images.
     chance = ((sums + 0.5) / (counts + 1))[task]
-    truth = mean(chance, cluster, task, design.sampled_by_task).value
-    width, together = int(cluster.max()) + 1, np.sqrt(correlation)
+    truth = mean(chance, cluster, task, design.sampled_by_task)[0].value
     held = warned = 0
     for _ in range(repeats):
-        shared = rng.random(len(task)) < together
-        ease = np.where(shared, rng.random(width)[cluster], rng.random(len(task)))
-        drawn = (ease < chance).astype(np.float64)
-        one = share_estimate(mean(drawn, cluster, task, design.sampled_by_task))
+        shared, ease, below = rng.random(len(task)), rng.random(len(task)), 0.0
+        for codes, share in zip(ways_of(cluster), sharing, strict=False):
+            of_cluster = rng.random(int(codes.max()) + 1)[codes]
+            ease = np.where((shared >= below) & (shared < below + share), of_cluster, ease)
+            below += share
+        drawn, *others = mean(
+            (ease < chance).astype(np.float64), cluster, task, design.sampled_by_task
+        )
+        one = share_estimate(drawn, also=others)
         held += one.ci95[0] - 1e-12 <= truth <= one.ci95[1] + 1e-12
         warned += bool(one.cautions)
     return Held(
         part=part,
         name=name,
-        clusters=found.clusters,
-        worth=found.worth,
+        clusters=first.clusters,
+        worth=weightiest(first, also)[1],
         truth=truth,
-        correlation=correlation,
+        correlation=float(max(sharing) ** 2),
         held=held / repeats,
         error=1.96 * float(np.sqrt(0.05 * 0.95 / repeats)),
         warned=warned / repeats,

@@ -13,7 +13,7 @@ from typing import Any
 from mubench_gen.errors import ReplyError, encodable, failure
 from mubench_gen.model import GenerativeModel
 from mubench_gen.parser.finish_reason import has_failed, refused_by
-from mubench_gen.types import Image, Reply, Request, Response
+from mubench_gen.types import Image, Reply, Request, Response, Turn
 
 Answered = list[tuple[Request, Response]]
 _LONGEST = 1_000_000  # bytes of a reply that are kept
@@ -86,6 +86,9 @@ def from_reply(reply: Any, request: Request, seconds: float) -> Response:
     if min((usage or {}).values(), default=0) < 0:
         error = ReplyError(f"usage has a negative number: {usage}")
         return Response(error=failure(error), seconds=seconds)
+    fault = _fault_beside(reply, request)
+    if fault is not None:
+        return Response(error=failure(ReplyError(fault)), seconds=seconds)
     whole = str.__str__(reply.text)  # of a subclass only the text itself crosses to the run
     text = _shortened(whole)
     return Response(
@@ -94,7 +97,24 @@ def from_reply(reply: Any, request: Request, seconds: float) -> Response:
         usage=usage,
         seconds=seconds,
         reasoning=reply.reasoning if isinstance(reply.reasoning, str) else None,
+        trace=tuple(reply.trace),
+        logprobs=None if reply.logprobs is None else tuple(map(float, reply.logprobs)),
+        confidence=None if reply.confidence is None else float(reply.confidence),
     )
+
+
+def _fault_beside(reply: Reply, request: Request) -> str | None:
+    """What is wrong with what a reply has beside its text."""
+    if not all(isinstance(turn, Turn) for turn in reply.trace):
+        return f"its trace holds something else than a mubench_gen.Turn: {reply.trace!r:.80}"
+    wanted, logprobs = len(request.labels), reply.logprobs
+    if logprobs is not None and len(logprobs) != wanted:
+        return f"{len(logprobs)} log-probabilities for {wanted} options"
+    if logprobs is not None and not all(math.isfinite(one) and one <= 0 for one in logprobs):
+        return f"a log-probability is above 0 or no number: {logprobs!r:.80}"
+    if reply.confidence is not None and not 0 <= reply.confidence <= 1:
+        return f"its confidence is {reply.confidence!r:.40}: a number from 0 to 1 is needed"
+    return None
 
 
 def _shortened(text: str) -> str:

@@ -129,7 +129,9 @@ class Serving:
         opened, model = self._opened, self._opened.model
         self.policy = run.whole_policy()
         with opened.isolated():
-            _make_room(opened, run.images)
+            if make_room(opened.model, run.images) and opened.loaded:
+                model.close()
+                opened.loaded = False
             if opened.move is not None:
                 opened.move(run.alpha)
             if opened.move is not None or not opened.loaded:
@@ -249,26 +251,29 @@ class Serving:
         return None
 
 
-def _make_room(opened: Opened, images: int) -> None:
-    """Tell the model how many images a request shows, if that is more than it was opened for."""
-    runtime = getattr(opened.model, "runtime", None)  # a plugin's class may not keep it
-    if isinstance(runtime, Runtime) and images > runtime.images:
-        opened.model.runtime = replace(runtime, images=images)
-        if opened.loaded:
-            opened.model.close()
-            opened.loaded = False
+def make_room(model: Model, images: int) -> bool:
+    """Tell a model, and those that it holds, how many images a request shows; returns whether
+    that is more than it was opened for. One that is loaded is to be loaded again then."""
+    for member in getattr(model, "members", ()):
+        member.make_room(images)
+    runtime = getattr(model, "runtime", None)  # a plugin's class may not keep it
+    if not isinstance(runtime, Runtime) or images <= runtime.images:
+        return False
+    model.runtime = replace(runtime, images=images)
+    return True
 
 
 def _seen(request: Request, response: Response) -> Response:
     """The response, with what the pictures look like where the model had them decoded."""
     if not request.images or not all(image.is_decoded for image in request.images):
         return response
-    return replace(response, nearly_constant=any(map(_is_constant, request.images)))
+    return replace(response, nearly_constant=_are_constant(request.images))
 
 
-@lru_cache(maxsize=32)  # requests about the same images follow each other
-def _is_constant(image: Image) -> bool:
-    return is_nearly_constant(image.pixels())
+@lru_cache(maxsize=2)  # requests about the same images follow each other
+def _are_constant(images: tuple[Image, ...]) -> bool:
+    """Whether one of them is."""
+    return any(is_nearly_constant(image.pixels()) for image in images)
 
 
 class _Decoding:

@@ -169,6 +169,8 @@ class AutoPolicy(StandardPolicy):
         """What is to be shown, checked against the limits before anything is decoded."""
         level = self._level(source, name)
         width, height = source.levels[level]
+        if self.region is None or source.is_whole:
+            self._check_whole(source, (width, height), name)
         if self.region is not None:
             x, y, across, down = self.region
             if x + across > width or y + down > height:
@@ -183,6 +185,15 @@ class AutoPolicy(StandardPolicy):
         needed = width * height * _bytes_a_pixel(source)
         self._check_bytes(needed, f"{width:,} × {height:,} pixels", name)
         return Look(self.range, self.z, self.t, self.channels, level, self.region)
+
+    def _check_whole(self, source: Source, size: tuple[int, int], name: str) -> None:
+        try:
+            self._check_size(size, 1, name)
+        except ImageError as error:
+            if source.is_whole:
+                raise
+            part = "a part of it can be shown: --image-set region=LEFT:TOP:WIDTH:HEIGHT"
+            raise ImageError(f"{error}; {part}") from None
 
     def _level(self, source: Source, name: str) -> int:
         """The level asked for, or the finest that the limits allow."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.images.ranges import percentile, spread
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 _USUAL, _WIDE = (0.5, 99.5), (0.03, 99.97)  # percentiles
@@ -45,22 +47,33 @@ def is_in_view(values: NDArray[Any], low: float, high: float) -> bool:
     return shown >= _DARK * (high - low)
 
 
-def colour_top(values: NDArray[Any]) -> float | None:
+def colour_top(planes: Sequence[NDArray[Any]]) -> float | None:
     """The value of colour samples that becomes 255, 0 staying black: all share it.
 
     It is the greatest of the fewest bits that hold them (of floats from 0 to 1: 1), so that a
     copy of an 8-bit picture is the same picture; dark ones are brightened by percentile.
     """
-    limits = spread([values])
+    limits, dtype = spread(planes), planes[0].dtype
     if limits is None:
         return None
-    most = limits[1]
-    if values.dtype.kind == "f" and most <= 1:
-        top = 1.0
-    else:
-        top = float(next((depth for depth in _DEPTHS if most <= depth), most))
-    usual = percentile(values, _USUAL[1])
-    return usual if values.dtype.itemsize > 1 and 0 < usual < _DARK * top else top
+    top = full_scale(limits[1], dtype)
+    usual = max(percentile(plane, _USUAL[1]) for plane in planes)
+    return usual if dtype.itemsize > 1 and 0 < usual < _DARK * top else top
+
+
+def full_scale(most: float, dtype: np.dtype[Any]) -> float:
+    """The greatest value of the fewest bits that hold `most`; of floats from 0 to 1: 1."""
+    if dtype.kind == "f" and most <= 1:
+        return 1.0
+    depth = float(next((depth for depth in _DEPTHS if most <= depth), most))
+    return min(depth, greatest(dtype)) if dtype.kind == "i" else depth
+
+
+def greatest(dtype: np.dtype[Any]) -> float:
+    """The greatest value of a kind; of floats 1."""
+    import numpy as np
+
+    return float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
 
 
 def _automatic(

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ImageError, MissingExtraError
-from mubench_gen.images.files import is_png, opened, orientation
+from mubench_gen.images.files import PNG, is_png, opened, orientation
 from mubench_gen.images.pixels import loaded
 from mubench_gen.images.source import Channel, Reader, Region
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _J2K, _JP2 = b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"
+_HEADS = (PNG, _J2K, _JP2, b"P")
 _PGM = re.compile(rb"P[25](?:\s|#[^\n]*\n)+\d+(?:\s|#[^\n]*\n)+\d+(?:\s|#[^\n]*\n)+(\d+)")
 _PFM = re.compile(rb"P[Ff]\s+\d+\s+\d+\s+-?[\d.]+\s")
 _PNG_GREY = 0
+_HEADER = 512  # bytes in which the header of JPEG 2000 stands
 _SAMPLES = {2: "LA", 3: "RGB", 4: "RGBA"}
 
 
-def is_deep(head: bytes, name: str = "") -> bool:
+def _is_deep(head: bytes, name: str) -> bool:
     """Whether the header of a PNG, JPEG 2000 or PNM file declares more than 8 bits."""
     if is_png(head):
         return head[24:25] == b"\x10"
     if head.startswith(_J2K):
         return _jpeg_2000_bits(head[42:43]) > 8
     if head.startswith(_JP2):
-        at = head.find(b"ihdr")
+        at = head.find(b"ihdr", 0, _HEADER)
         return at > 0 and _jpeg_2000_bits(head[at + 14 : at + 15]) > 8
-    if not head.startswith(b"P"):
-        return False
     grey = _PGM.match(head)
     return int(grey[1]) > 255 if grey else _PFM.match(head) is not None
 
@@ -96,6 +96,10 @@ class ArraySource:
         return ()
 
     @property
+    def is_whole(self) -> bool:
+        return True
+
+    @property
     def levels(self) -> Sequence[tuple[int, int]]:
         return [self.size]
 
@@ -140,7 +144,7 @@ def _open(content: bytes, name: str) -> Iterator[Sequence[ArraySource]]:
     yield [ArraySource(kind, size, turn, decode, name)]
 
 
-DEEP = Reader("16-bit picture", is_deep, _open)
+DEEP = Reader("16-bit picture", _HEADS, _open, _is_deep)
 
 
 def _jpeg_2000_bits(found: bytes) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Formats that Pillow decodes itself: it hands others (EPS) to programs on the machine.
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM", "JPEG2000", "AVIF")
-_PNG = b"\x89PNG\r\n\x1a\n"
+PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR = frozenset({b"iCCP", b"gAMA", b"cHRM", b"cICP", b"mDCV", b"cLLI"})
 _PNG_TEXT = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _PNG_KEYWORDS = (b"Raw profile type ", b"XML:com.adobe.xmp\0")
@@ -55,6 +55,18 @@ def orientation(picture: PillowImage.Image) -> int:
         return 1
 
 
+def exif_orientation(jpeg_file: bytes) -> int:
+    """The orientation that a JPEG declares, also one that Pillow does not open."""
+    from PIL.Image import Exif
+
+    found = Exif()
+    try:
+        found.load(jpeg.exif_of(jpeg_file))
+    except Exception:  # damaged EXIF data count as none
+        return 1
+    return declared(found.get(_ORIENTATION, 1))
+
+
 def declared(value: object) -> int:
     """The value of an orientation tag; 1, which is upright, if it is not valid."""
     return value if isinstance(value, int) and 2 <= value <= 8 else 1
@@ -73,7 +85,7 @@ def may_be_turned(content: bytes) -> bool:
 
 def is_png(content: bytes) -> bool:
     """Whether it is a PNG file, by its first bytes."""
-    return content.startswith(_PNG)
+    return content.startswith(PNG)
 
 
 def media_type(content: bytes) -> str | None:
@@ -122,7 +134,7 @@ def is_png_exif(kind: bytes, body: memoryview) -> bool:
 
 def _png_spans(content: bytes) -> Iterator[tuple[bytes, int, int]]:
     """(kind, begin, end) of each chunk up to the end's; the last may end behind the file."""
-    at = len(_PNG)
+    at = len(PNG)
     while at < len(content):
         end = at + 12 + int.from_bytes(content[at : at + 4], "big")
         kind = content[at + 4 : at + 8]
@@ -140,4 +152,4 @@ def _bare_png(content: bytes) -> bytes:
         for kind, at, end in spans
         if kind not in _PNG_COLOUR and not is_png_exif(kind, view[at + 8 : end - 4])
     ]
-    return content if len(kept) == len(spans) else b"".join([_PNG, *kept])
+    return content if len(kept) == len(spans) else b"".join([PNG, *kept])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mubench_gen.errors import ImageError
 from mubench_gen.images.bands import bands
 
 if TYPE_CHECKING:
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 
 # Any marker except those within a scan: a stuffed 0 or a restart.
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+_EXIF = 0xE1
 _SCAN, _END = 0xDA, 0xD9
+_SCAN_BYTES, _END_BYTES = b"\xff\xda", b"\xff\xd9"  # in between, 0xff is followed by 0
+_FRAMES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}  # 0xF7: JPEG-LS
 _ABOUT = frozenset({0xE1, 0xE2})  # Exif and XMP; a colour profile
 _BLOCK = 8  # pixels a side of what is coded together
 _PADDING = bytes(range(1, 65))
@@ -25,6 +30,35 @@ _PADDING = bytes(range(1, 65))
 def is_jpeg(content: bytes) -> bool:
     """Whether it is a JPEG file, by its first bytes."""
     return content.startswith(b"\xff\xd8\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the frame header of a JPEG says; `code` is its marker's: how it is coded."""
+
+    code: int
+    bits: int
+    width: int
+    height: int
+    components: int
+
+
+def check_end(content: bytes, name: str) -> None:
+    """ImageError for a file that lacks its end marker."""
+    if content.rfind(_END_BYTES) < content.rfind(_SCAN_BYTES):
+        raise ImageError(f"{name}: the JPEG file is truncated (it has no end marker)")
+
+
+def frame_of(content: bytes) -> Frame | None:
+    """The frame header; None where there is none before the scan."""
+    for code, at, end in _segments(content):
+        if code in _FRAMES:
+            head = content[at:end].lstrip(b"\xff")[3:9]  # behind the marker and the length
+            height, width = int.from_bytes(head[1:3], "big"), int.from_bytes(head[3:5], "big")
+            return Frame(code, head[0], width, height, head[5]) if len(head) == 6 else None
+        if code == _SCAN:
+            return None
+    return None
 
 
 def bare(content: bytes) -> bytes:
@@ -37,6 +71,17 @@ def bare(content: bytes) -> bytes:
             kept.append(content[begin:at])
             begin = end
     return b"".join([*kept, content[begin:]])
+
+
+def exif_of(content: bytes) -> bytes:
+    """The Exif data before the picture, with their mark; empty where there are none."""
+    for code, at, end in _segments(content):
+        if code == _SCAN:
+            break
+        body = content[at + 4 : end]
+        if code == _EXIF and body.startswith(b"Exif\0\0"):
+            return body
+    return b""
 
 
 def has_about(content: bytes) -> bool:

@@ -15,11 +15,6 @@ _BITS = (9, 13, 18, 30)
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width : height
 
 
-def is_jpeg_xl(head: bytes, name: str = "") -> bool:
-    """Whether it is a JPEG XL file, by its first bytes."""
-    return head.startswith((_STREAM, _BOXES))
-
-
 def jpeg_xl_size(content: bytes, name: str) -> tuple[int, int]:
     """(width, height) by ISO/IEC 18181-1's SizeHeader, turned as the metadata behind it say.
     ImageError where there is none."""
@@ -88,4 +83,4 @@ def _open(content: bytes, name: str) -> Iterator[Sequence[ArraySource]]:
     yield [ArraySource("JPEG XL", size, 1, decode, name)]
 
 
-JPEG_XL = Reader("JPEG XL", is_jpeg_xl, _open)
+JPEG_XL = Reader("JPEG XL", (_STREAM, _BOXES), _open)

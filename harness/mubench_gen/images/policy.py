@@ -20,7 +20,7 @@ from mubench_gen.images.files import (
     orientation,
     png_chunks,
 )
-from mubench_gen.images.jpeg import is_jpeg
+from mubench_gen.images.jpeg import check_end, is_jpeg
 from mubench_gen.images.notes import (
     depth_note,
     joined,
@@ -38,7 +38,6 @@ from mubench_gen.types import TURNED, Image
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
-_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"  # in between, 0xff is always followed by 0
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _MOST_BYTES = 256 * 2**20
 
@@ -114,8 +113,8 @@ class StandardPolicy:
         with opened(content, name) as picture:
             self._check_size(picture.size, _bytes_a_pixel(picture.mode), name)
             pages = _page_count(picture, name)
-            if is_jpeg(content) and content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
-                raise ImageError(f"{name}: the JPEG file is truncated (it has no end marker)")
+            if is_jpeg(content):
+                check_end(content, name)
             notes = depth_note(picture), mode_note(picture), page_note(pages)
             return joined(*notes, turn_note(orientation(picture)))
 

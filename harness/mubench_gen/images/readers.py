@@ -12,17 +12,21 @@ from mubench_gen.images.formats.lif import LIF
 from mubench_gen.images.formats.nikon import ND2
 from mubench_gen.images.formats.ome_zarr import ZARR
 from mubench_gen.images.formats.unread import UNREAD
+from mubench_gen.images.jpeg_deep import JPEG_DEEP
 from mubench_gen.images.jpeg_xl import JPEG_XL
-from mubench_gen.images.source import HEAD, Reader
+from mubench_gen.images.source import Reader
 from mubench_gen.images.tiff import TIFF
 
-READERS: tuple[Reader, ...] = (UNREAD, DICOM, TIFF, DEEP, JPEG_XL, CZI, ND2, LIF, ZARR)
+READERS: tuple[Reader, ...] = (UNREAD, DICOM, TIFF, DEEP, JPEG_DEEP, JPEG_XL, CZI, ND2, LIF, ZARR)
+_HEADS = tuple(head for reader in READERS for head in reader.heads)
+_ANY_HEAD = tuple(reader for reader in READERS if not reader.heads)
 
 
 def reader_of(content: bytes, name: str) -> Reader | None:
     """The reader of a file, by its first bytes or its name; None if no format is its own."""
-    head = content[:HEAD]
-    for reader in READERS:  # called for every image: no generator
-        if reader.accepts(head, name):
+    # Called for every image: no generator, and few calls.
+    for reader in READERS if content.startswith(_HEADS) else _ANY_HEAD:
+        heads, accepts = reader.heads, reader.accepts
+        if (not heads or content.startswith(heads)) and (accepts is None or accepts(content, name)):
             return reader
     return None

@@ -11,15 +11,18 @@ from mubench_gen.errors import ImageError
 from mubench_gen.images.bands import bands
 from mubench_gen.images.choices import IMAGES, MONTAGE
 from mubench_gen.images.colours import MOST, NAMED, Colour, chosen_colours, name_of
-from mubench_gen.images.contrast import colour_top, is_in_view, window
+from mubench_gen.images.contrast import colour_top, full_scale, greatest, is_in_view, window
 from mubench_gen.images.planes import is_dark, projected, sharpest
-from mubench_gen.images.ranges import shares
+from mubench_gen.images.ranges import shares, spread
 from mubench_gen.images.source import Channel, Region, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image as PillowImage
 
+_RGB = [NAMED[name] for name in ("red", "green", "blue")]
+_COLOURS = {"RGB": 3, "RGBA": 3, "RGBa": 3, "LA": 1, "La": 1, "CMYK": 4}
+_CLEAR = ("RGBA", "RGBa", "LA", "La")
 STACKED, PAGES = "Z", "IQ"  # planes in depth; pages of which the file says nothing
 
 
@@ -53,7 +56,9 @@ class Rendering:
     def shown(self) -> Sequence[tuple[int, Colour, Channel]]:
         """Number, colour and description of each channel that is shown."""
         known, count = self.source.channels, self.sizes.get("C", 1)
-        asked = self.look.channels or [(number, "") for number in range(min(count, MOST))]
+        hidden = {number for number, channel in enumerate(known) if channel.hidden}
+        usual = [number for number in range(count) if number not in hidden] or range(count)
+        asked = self.look.channels or [(number, "") for number in usual[:MOST]]
         numbers = [number for number, _ in asked]
         if missing := [number for number in numbers if number >= count]:
             raise ImageError(f"{self.name}: has no channel {missing[0]}, it has {count}")
@@ -153,6 +158,8 @@ class Rendering:
         return [self._shown_plane(number) for number, _, _ in self.shown]
 
     def _windows(self, planes: Sequence[NDArray[Any]]) -> list[tuple[float, float]]:
+        if self._is_stain(planes):
+            return [(0.0, colour_top(planes) or 1.0)] * len(planes)
         found = []
         for plane, (_, _, channel) in zip(planes, self.shown, strict=True):
             limits = self._window(plane, channel)
@@ -160,6 +167,16 @@ class Rendering:
                 raise ImageError(f"{self.name}: holds no finite value")
             found.append(limits or (0.0, 1.0))
         return found
+
+    def _is_stain(self, planes: Sequence[NDArray[Any]]) -> bool:
+        """Whether the channels are red, green and blue of a bright picture: scaled together, they
+        keep its hue."""
+        return (
+            self.look.range == "auto"
+            and [colour for _, colour, _ in self.shown] == _RGB
+            and not any(channel.window for _, _, channel in self.shown)
+            and not any(is_dark([plane]) for plane in planes)
+        )
 
     def _window(self, plane: NDArray[Any], channel: Channel) -> tuple[float, float] | None:
         if self.look.range == "auto":
@@ -176,7 +193,8 @@ class Rendering:
         import numpy as np
 
         if self.look.range == "auto":
-            top = 255.0 if plane.dtype == np.uint8 else colour_top(plane)
+            colours = plane[..., : _COLOURS[self.source.samples]]
+            top = 255.0 if plane.dtype == np.uint8 else colour_top([colours])
             limits = None if top is None else (0.0, top or 1.0)
         else:
             flat = plane.reshape(plane.shape[0], -1)
@@ -276,23 +294,20 @@ def _from_samples(
 
     height, width = plane.shape[:2]
     picture = Image.new("RGB", (width, height))
-    full = _full(plane)
+    full = greatest(plane.dtype)
+    if samples in _CLEAR:
+        _, most = spread([plane]) or (0.0, full)
+        full = full_scale(most, plane.dtype)
     for rows in bands(width, height):
         part = plane[rows]
         light = _light(part, *limits)
         if samples == "CMYK":
             light = 1 - shares(part, 0, full)
             light = (light[..., :3] * light[..., 3:]).clip(0, 1)
-        elif samples in ("RGBA", "LA"):
+        elif samples in _CLEAR:
             clear = shares(part[..., -1:], 0, full).clip(0, 1)
-            light = light[..., :-1] * clear + (1 - clear)
+            colour = light[..., :-1] if samples[-1] == "a" else light[..., :-1] * clear
+            light = (colour + (1 - clear)).clip(0, 1)
         drawn = np.broadcast_to(light * 255, (*light.shape[:2], 3)).round().astype(np.uint8)
         picture.paste(Image.fromarray(drawn), (0, rows.start))
     return picture
-
-
-def _full(plane: NDArray[Any]) -> float:
-    """What stands for full ink, and for no transparency."""
-    import numpy as np
-
-    return float(np.iinfo(plane.dtype).max) if plane.dtype.kind in "iu" else 1.0

@@ -22,11 +22,13 @@ Region = tuple[int, int, int, int]  # left, top, width, height
 class Channel:
     """What a file says of a channel: `name` of its dye or light, `colour` (8-bit RGB) that it is
     shown in, `window`: the values that are black and full brightness. None: it says nothing.
+    `hidden`: the file's display settings leave it out.
     """
 
     name: str = ""
     colour: tuple[int, int, int] | None = None
     window: tuple[float, float] | None = None
+    hidden: bool = False
 
 
 class Source(Protocol):
@@ -35,8 +37,9 @@ class Source(Protocol):
     `axes`: a letter an axis, sized by `shape`, of the finest level: Y, X (rows, columns), C
     (channels), Z (planes), T (times), S (colour samples, last), others as tifffile names them; I
     or Q: pages of which the file does not say what they are. `samples`: what S holds: "RGB",
-    "RGBA", "CMYK", "LA". `channels`: one an entry of C, or empty. `levels`: (width, height) of
-    each level of a pyramid, the finest first. `orientation`: of EXIF, 1 to 8.
+    "RGBA", "CMYK", "LA"; "RGBa", "La": the colour was multiplied by the transparency. `channels`:
+    one an entry of C, or empty. `levels`: (width, height) of each level of a pyramid, the finest
+    first. `orientation`: of EXIF, 1 to 8. `is_whole`: a plane is decoded whole also for a region.
     """
 
     @property
@@ -63,6 +66,9 @@ class Source(Protocol):
     @property
     def orientation(self) -> int: ...
 
+    @property
+    def is_whole(self) -> bool: ...
+
     def plane(
         self, at: Mapping[str, int], *, level: int = 0, region: Region | None = None
     ) -> NDArray[Any]:
@@ -76,17 +82,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A format: `accepts(first bytes, name)` says whether a file is of it, and `open(content,
-    name)` gives its pictures (scenes, series), one or more: ImageError for a damaged file,
-    MissingExtraError where a package is missing.
+    """A format: `open(content, name)` gives a file's pictures (scenes, series), one or more:
+    ImageError for a damaged file, MissingExtraError where a package is missing.
 
-    `is_plain`, of a format that Pillow reads too: whether it shows a picture of it as it is.
+    `heads`: how its files begin; none: in any way. `accepts(content, name)` is asked too, where
+    that does not tell. `is_plain`, of a format that Pillow reads too: whether it shows a
+    picture of it as it is.
     """
 
     format: str
-    accepts: Callable[[bytes, str], bool]
+    heads: tuple[bytes, ...]
     open: Callable[[bytes, str], AbstractContextManager[Sequence[Source]]]
+    accepts: Callable[[bytes, str], bool] | None = None
     is_plain: Callable[[Source], bool] | None = None
-
-
-HEAD = 512  # bytes of a file that `accepts` gets

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mubench_gen.errors import ImageError, MissingExtraError
 from mubench_gen.images.files import declared
+from mubench_gen.images.formats.planes import paste
 from mubench_gen.images.source import Channel, Reader, Region
 from mubench_gen.images.tiff_channels import channels_of
 
@@ -26,11 +27,11 @@ _MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _PHOTOMETRICS = (_MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _CMYK, _YCBCR)
 _JPEG = (6, 7, 33007, 34892)  # kinds of compression whose colours are decoded to RGB
 _PILLOWS = (1, 2, 3, 4, 5, 7, 8, 32773, 32946)  # kinds of compression that all Pillows read
-_ALPHA = (1, 2)  # of the tag ExtraSamples
+_ASSOCIATED, _UNASSOCIATED = 1, 2  # transparency, of the tag ExtraSamples
 _ORIENTATION = "Orientation"
 
 
-def is_tiff(head: bytes, name: str = "") -> bool:
+def is_tiff(head: bytes) -> bool:
     """Whether it is a TIFF file, by its first bytes."""
     return head.startswith(_HEADS)
 
@@ -81,7 +82,7 @@ def is_plain(source: Any) -> bool:
     )
 
 
-TIFF = Reader("TIFF", is_tiff, _open, is_plain)
+TIFF = Reader("TIFF", _HEADS, _open, is_plain=is_plain)
 
 
 def _series(file: Any) -> Iterator[tuple[int, Any]]:
@@ -136,12 +137,15 @@ class TiffSource:
         count = dict(zip(self.series.axes, self.series.shape, strict=True))["S"]
         if photometric == _YCBCR and page.compression not in _JPEG:
             raise ImageError(f"{self.name}: YCbCr colours without JPEG have no rule")
-        extra = bool(page.extrasamples) and page.extrasamples[0] in _ALPHA
+        # Without the tag, a fourth sample is transparency, as other programs take it.
+        extra = int(page.extrasamples[0]) if page.extrasamples else _UNASSOCIATED
         if photometric in (_RGB, _YCBCR):
-            return "RGBA" if count == 4 else "RGB" if count == 3 else ""
+            clear = {_ASSOCIATED: "RGBa", _UNASSOCIATED: "RGBA"}.get(extra, "RGB")
+            return "" if count < 3 else "RGB" if count == 3 else clear
         if photometric == _CMYK:
-            return "CMYK" if count == 4 else ""
-        return "LA" if count == 2 and extra else ""
+            return "CMYK" if count >= 4 else ""
+        alpha = {_ASSOCIATED: "La", _UNASSOCIATED: "LA"}.get(extra, "")
+        return alpha if count == 2 and page.extrasamples else ""
 
     @cached_property
     def channels(self) -> Sequence[Channel]:
@@ -161,6 +165,10 @@ class TiffSource:
         tag = self._page.tags.get(_ORIENTATION)
         return declared(1 if tag is None else tag.value)
 
+    @property
+    def is_whole(self) -> bool:
+        return not self._page.is_contiguous and self._inner not in ("YX", "YXS")
+
     def plane(
         self, at: Mapping[str, int], *, level: int = 0, region: Region | None = None
     ) -> NDArray[Any]:
@@ -176,7 +184,8 @@ class TiffSource:
         index = tuple(slice(None) if axis in kept else chosen[axis] for axis in inner)
         left = [axis for axis in inner if axis in kept]
         found = page[index].transpose([left.index(axis) for axis in kept if axis in left])
-        return self._as_light(found)
+        # Samples of which the file does not say what they are stand behind the known ones.
+        return self._as_light(found[..., : len(self.samples)] if "S" in left else found)
 
     @cached_property
     def _page(self) -> Any:
@@ -271,13 +280,5 @@ def _tiles(page: Any, region: Region) -> NDArray[Any]:
             handle.seek(start)
             tile = decode(handle.read(count) if count else None, number, **more)[0]
             if tile is not None:
-                _paste(found, tile[0], right * wide - x, down * high - y)
+                paste(found, tile[0], right * wide - x, down * high - y)
     return found[..., 0] if whole.axes == "YX" else found
-
-
-def _paste(into: NDArray[Any], tile: NDArray[Any], x: int, y: int) -> None:
-    """Put a tile at a place of an array, as far as it lies in it."""
-    height, width = into.shape[:2]
-    left, top = max(0, -x), max(0, -y)
-    part = tile[top : height - y, left : width - x]
-    into[max(0, y) : max(0, y) + part.shape[0], max(0, x) : max(0, x) + part.shape[1]] = part

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.claims import stance
 from mubench_gen.parser.repeated_options import listed, own_text_end
-from mubench_gen.parser.reply_text import ReplyText, Verdict, occurrences
+from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
+from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import NOT, target_at
 from mubench_gen.parser.text import any_in
 
@@ -15,10 +15,21 @@ CHOOSES = (
     "choose", "chose", "select", "selected", "pick", "picked", "go with", "going with", "opt for",
     "go for", "vote for", "prefer", "settle on", "settle for", "decide on", "decide for",
     "lean towards", "leaning towards", "lean toward", "in favor of", "in favour of",
+    "i lean", "i'd lean", "it must be", "it has to be", "this must be", "this has to be",
     "answer with", "i'd say", "would say", "therefore", "thus", "hence", "so", "conclusion",
     "likely", "probably", "wähle", "wählen", "choisis", "elijo", "escolho", "donc", "deshalb",
     "daher", "portanto", "por lo tanto", "quindi", "dunque", "scelgo",
 )  # fmt: skip
+# Of these the ones behind which a text is a choice, too.
+_FIRM = frozenset(
+    ("go with", "going with", "opt for", "settle on", "settle for", "lean towards", "vote for",
+     "leaning towards", "lean toward", "decide on", "decide for", "it must be", "it has to be",
+     "this must be", "this has to be", "i'd say", "would say")
+)  # fmt: skip
+_TEXT_ENDS = re.compile(
+    r"[)\]\"']*\s*(?:$|[.,;:!\n(-]|(?:because|since|as|given|due|over|rather|here|but|for|based|from"
+    r"|with|than|in)\b)"
+)
 _CJK_CHOOSES = ("选", "選", "因此", "所以", "综上", "故")
 _THAT = re.compile(
     r"[,:]?\s+(?:it is|it's|it must be|it would be|it should be|this is|that is)(?=\s)|述|择|[,:]"
@@ -63,12 +74,10 @@ _STRICT = re.compile(r"[)\]\"']*\s*(?:[.!,;:\n)\]]|$|as\b|because|项|选项|sin
 
 
 def chosen(reply: ReplyText) -> Iterator[Verdict]:
-    """ "I would choose B", "Therefore, B.", "选B". Needs a label, because the words are common."""
+    """ "I would choose B", "Therefore, B.", "选B"; a text only behind a few of the cues."""
     low = reply.low
     cues = CHOOSES if low.isascii() else CHOOSES + _CJK_CHOOSES
-    for cue in cues:
-        if cue not in low:
-            continue
+    for cue in cues_behind(reply, cues):
         for start, end in occurrences(reply, cue):
             if cue.isascii() and _inside_word(low, start, end):
                 continue
@@ -77,9 +86,20 @@ def chosen(reply: ReplyText) -> Iterator[Verdict]:
             if cue == "so" and _LIKEWISE.match(low, end):
                 continue
             found = _label_after(reply, end)
+            if found is None and cue in _FIRM:
+                found = _text_after(reply, end)
             if found is not None:
                 yield found
                 break
+
+
+def _text_after(reply: ReplyText, end: int) -> Verdict | None:
+    found = target_at(reply, end)
+    if found is None or found.status != "answered":
+        return None
+    if not _TEXT_ENDS.match(reply.low, found.end):
+        return None
+    return found if stance(reply, found.start, found.end) == "asserted" else None
 
 
 def _is_mistaken(low: str, start: int) -> bool:
@@ -97,9 +117,8 @@ def _is_case(low: str, start: int) -> bool:
 def corrected(reply: ReplyText) -> Iterator[Verdict]:
     """ "… Wait, no, it is C.", "Actually, B.", "不对，应该是C": the reply retracts what it said."""
     low = reply.low
-    for cue in RETRACTS if low.isascii() else RETRACTS + _CJK_RETRACTS:
-        if cue not in low:
-            continue
+    cues = RETRACTS if low.isascii() else RETRACTS + _CJK_RETRACTS
+    for cue in cues_behind(reply, cues):
         for start, end in occurrences(reply, cue):
             if cue.isascii() and _inside_word(low, start, end):
                 continue

@@ -14,160 +14,23 @@ from mubench_gen.parser.names import is_name
 from mubench_gen.parser.option_text import ARTICLE_A, COMMON
 from mubench_gen.parser.refusals import REFUSAL
 from mubench_gen.parser.repeated_options import in_list, own_text_end
-from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Stance, Verdict
+from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
+from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import joined_label
 
-_BOUNDARY = re.compile(
-    r"[;!?\n]|\.(?!\d)|,|\b(?:but|whereas|while|although|though|however|because|since|and(?= not\b)"
-    r"|so(?! (?:is|are|does)\b)|as it|as they|which|making|sondern|mais|sino|mas|donc)\b"
-    r"|\((?=not (?:of|by|for|from|in|an?|the (?!answer|correct|right|best|case|one)) )"
-    r"|而是|而|但|ではなく|じゃなく"
-)
-_CONTRAST = re.compile(
-    r"\b(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
-    r"|(?:and|but|not|speaks?|argues?|evidence) against"
-    r"|other than|apart from|besides|versus|different from|differs? from|in contrast to)\b"
-    r"|\b(?:mostly|mainly|predominantly|primarily|largely) [^.;,\n]{1,60}"
-    r" with (?:a few|few|some|scattered|occasional|little)"
-    # What the reply thought before it looked again.
-    r"|\bi was (?:about|going|tempted) to say"
-    r"|\bmy (?:first|initial) \w{4,12} (?:was|would have been)"
-    r"|\b(?:one|you|i) (?:might|may|could) (?:(?:at )?first |initially )?(?:think|have thought) of"
-    r"|而不是|不同于"
-)
-_DENIAL = re.compile(
-    r"\bnot\b|n't\b|\b(?:neither|nor|never|cannot|non|incorrect(?:ly)?|wrong|false|inaccurate"
-    r"|irrelevant|unlikely|invalid|eliminated?|ruled? out|rules out|exclud\w{1,3}|discard\w{0,2}"
-    r"|reject(?:ed|s)?|out of the question|absent|no longer"
-    r"|fails?|lacks?|lacking|unrelated|inappropriate|unsuitable|distractors?|less|nicht|kein\w{0,2}"
-    r"|falsch|weder|noch|scheide[nt]|ausgeschlossen|faux|fausse|incorrecte|exclue?s?"
-    r"|écartée?s?|éliminée?s?|incorrect[oa]|falso|descartad[oa]s?|excluid[oa]s?|n[aã]o|nem"
-    r"|не|nie|niet|errad[oa]|eliminad[oa]s?|esclus[oaie]|né|non è)\b"
-    # PAS is a stain, and Ni an element.
-    r"|(?:n'\w+|ne \w+) pas\b|\b(?:pas|ni) (?:(?:une?|l[ae]s?|el|los|una?|option|[a-z])\b"
-    r"|[(l]['\w])"
-    r"|不|错|非|排除|没有|誤|ない|ではなく|じゃなく"
-)
-# An apposition between an option and its verb: "C, the nucleus, cannot be", "(B), which …, is".
-_APPOSITION = re.compile(
-    r"[)\]\"'.]{0,3}\s?(?:,(?:[^,;.!?\n]{1,80},)?|\([^()\n]{1,80}\),?"
-    r"|-{1,2} [^;.!?\n-]{1,80} -{1,2})"
-    r"\s?(?=(?:is|are|was|were|am|cannot|can|could|does|do|did|has|have|must|should|would|will|may"
-    r"|might|fails?|lacks?|fits?|match(?:es)?|seems?|appears?|looks?|ist|sind|est|sont|es|son|é)"
-    r"(?:n't)?\b)"
-)
+# "isn't a neutrophil, a basophil or a monocyte": what joins the items, and the last of them.
+_LISTED = re.compile(r"[\"')]?,? ?(?:(or|nor) )?(?:an? |the )?[\"'(]?")
+# Own questions, and the answers to them: "Nucleus? No."
+_ANSWERED = re.compile(r"\s*(?:(yes|yep|yeah|indeed|correct|right)|no|nope|not)\b")
 _COLON = re.compile(r"[\"')\]]{0,2}:\s(?:(?:the|an?)\s)?")
-_QUOTE_END = re.compile(r"[)\]\"'*]{1,3}")
-_NO = re.compile(
-    r"\b(?:no|without|absence of|lacks?|lacking|absent)\s(?:(?:an?|the|any|visible|clear|obvious"
-    r"|sign of|trace of|evidence of)\s){0,2}$"
-)
-# Several options at once, or one of several: no single one is asserted.
-_OPEN = re.compile(
-    r"\b(?:both|either|each|all|none|compar(?:e|ing)|could be|might be|may be|beide|tanto|ambos)\b"
-    r"|\bbetween (?:options? )?[(\"']*$|\w (?:and|or) $"
-    r"|\bso (?:is|are|does) (?:option )?[(\"']*$"
-)
-_SUPPOSED = re.compile(
-    r"\b(?:whether|if|assuming|suppose|(?:some|many|most|other) (?:people|students|experts|authors"
-    r"|readers|models|sources|may|might|would|say|think|argue)|others|people (?:think|say)"
-    r"|(?:let's|let us|we|first|to) (?:consider|examine|look at))\b"
-    r"|是否|如果"
-)
-# What another option would look like; "would be" is how answers are hedged, too.
-_WOULD = re.compile(r"\s+would (?:have|show|look|appear|contain|need|require|give|not)\b")
-# "a basophil would be darker" speaks of another cell than the one in the image.
-_WOULD_BE = re.compile(r"\s+would be \w{3,12}er(?<!better)(?<!proper)(?<!other)\b")
-_NOT_BUT = ("ではなく", "じゃなく")  # deny what stands before them
-_IF_SO = re.compile(
-    r"\bif (?:it|they|there|the \w{1,20}) (?:were|had|was|is|are|has|have)\b[^.;,\n]{1,80},"
-    r" (?:it is |it's |this is |then )?(?:an? |the )?[(\"']?$"
-)
-_CONCEDES = ("although", "though", "while", "whereas")  # where a sentence begins with them
-_SENTENCE_START = re.compile(r"(?:\A|[.!?\n;:]\s{0,3})(?:even )?$")
 _DEFINES = re.compile(r"\s+is an?\s")  # "C is a programming language" speaks of C, not for it
-# "is not", "cannot be", "does not fit", "should be rejected" right behind an option.
-_DENIED = re.compile(
-    r"\s?(?:(?:is|are|was|does|do|did|can|could|would|should|must|may|will|seems?|has|have|be)\s?"
-    r"(?:also |clearly |definitely |certainly |just |simply |therefore |thus )?"
-    r"(?:not\b|n't\b|be (?:excluded|eliminated|ruled out|rejected|discarded|dismissed))"
-    r"|cannot\b|fails\b|lacks\b"
-    r"|(?:is|are|was|can be|is clearly|is also) (?:also |clearly |therefore )?"
-    r"(?:incorrect|wrong|false"
-    r"|excluded|eliminated|ruled out|rejected|out of the question|unlikely|inaccurate|invalid)\b"
-    r"|n'est pas\b|ist (?:nicht|falsch|ausgeschlossen)\b|est (?:exclue?|fausse|faux)\b"
-    r"|no (?:es|puede)\b|não (?:é|pode)\b)"
-)
 _WITH = re.compile(r"\b(?:and|or|nor|und|oder|et|ou|ni|y|o)\s[(\[\"']?$")
-_REACH = 160
 SENTENCE = re.compile(r"[!?\n]|\.(?=\s|$)")
 # After a refusal, only what follows one of these is an answer.
 _YET = re.compile(
     r"\b(?:but|however|if i had to|if i must|nevertheless|nonetheless|most likely|more likely"
     r"|guess|still|that said|based on the (?:image|visual)|appears to be|therefore)\b|但|不过"
 )
-
-
-def stance(reply: ReplyText, start: int, end: int, floor: int = 0) -> Stance:
-    """What the clause around a mention, from `floor` on, says about the option."""
-    low = reply.low
-    left = max(floor, start - _REACH)
-    last = None
-    for last in _BOUNDARY.finditer(low, left, start):
-        left = last.end()
-    if _SUPPOSED.search(low, left, start):
-        return "supposed"
-    if "if " in low and _IF_SO.search(low, max(0, start - _REACH), start):
-        return "supposed"
-    if (
-        last
-        and last[0] in _CONCEDES
-        and _SENTENCE_START.search(low, max(0, last.start() - 8), last.start())
-    ):
-        return "contrasted"
-    if _DENIAL.search(low, left, start) or _NO.search(low, max(left, start - 40), start):
-        return "denied"
-    if _CONTRAST.search(low, left, start):
-        return "contrasted"
-    after = _past_apposition(low, _past_mark(low, start, end))
-    stop = _BOUNDARY.search(low, after, after + _REACH)
-    right = stop.start() if stop else min(len(low), after + _REACH)
-    if stop and stop[0] in _NOT_BUT:
-        right = stop.end()
-    likened = low[max(0, start - 3) : start].strip() in ("a", "an")
-    if _WOULD.match(low, after) or (likened and _WOULD_BE.match(low, after)):
-        return "supposed"
-    contrast = _CONTRAST.search(low, after, right)
-    if _DENIAL.search(low, after, contrast.start() if contrast else right):
-        return "denied"
-    return "open" if _OPEN.search(low, left, start) else "asserted"
-
-
-def _past_mark(low: str, start: int, end: int) -> int:
-    """Skip a label's own mark, which does not end a clause: ")", or "." and ":" on a new line."""
-    if low[end : end + 1] == ")":
-        return end + 1
-    line = low.rfind("\n", max(0, start - 8), start) + 1
-    at_line = (line > 0 or start <= 8) and not low[line:start].strip(" (*-\"'")
-    return end + 1 if at_line and low[end : end + 1] in (".", ":") else end
-
-
-def _past_apposition(low: str, end: int) -> int:
-    """Skip what is said between an option and its verb, and closing quotes."""
-    apposition = _APPOSITION.match(low, end)
-    closing = apposition or _QUOTE_END.match(low, end)
-    return closing.end() if closing else end
-
-
-def denied_behind(reply: ReplyText, end: int) -> bool:
-    """Whether the verb behind an option denies it: "B is not", "B, the nucleus, cannot be"."""
-    return _DENIED.match(reply.low, _past_apposition(reply.low, end)) is not None
-
-
-def denied_on_line(reply: ReplyText, at: int) -> bool:
-    """Whether the rest of the line says that something is not so."""
-    line = reply.low.find("\n", at)
-    return _DENIAL.search(reply.low, at, line if line >= 0 else len(reply.low)) is not None
 
 
 def claims(reply: ReplyText) -> list[Claim]:
@@ -191,7 +54,20 @@ def claims(reply: ReplyText) -> list[Claim]:
         if said == "denied" and (opposite := reply.choices.opposite(option)) is not None:
             option, said = opposite, "asserted"
         found.append(Claim(start, end, option, said))
-    return sorted(found)
+    return _deny_lists(reply, sorted(found))
+
+
+def _deny_lists(reply: ReplyText, placed: list[Claim]) -> list[Claim]:
+    """The claims; what denies the first of a list with "or" denies, or contrasts, all of it."""
+    first = 0
+    for k in range(1, len(placed)):
+        joins = _LISTED.fullmatch(reply.low, placed[k - 1].end, placed[k].start)
+        if joins is None:
+            first = k
+        elif joins[1] and placed[first].stance in ("denied", "contrasted"):
+            said = placed[first].stance
+            placed[first : k + 1] = [c._replace(stance=said) for c in placed[first : k + 1]]
+    return placed
 
 
 def _label_claims(
@@ -288,7 +164,10 @@ def _answering(reply: ReplyText) -> list[Claim]:
     for group in by_sentence(reply, placed):
         stop = SENTENCE.search(reply.low, group[-1].end)
         if stop and stop[0] == "?":
-            continue
+            answer = _ANSWERED.match(reply.low, stop.end())
+            if answer is None or len(group) > 1:
+                continue
+            group = [group[0]._replace(stance="asserted" if answer[1] else "denied")]
         if refused and not (yet and group[-1].start > yet.start()):
             continue
         against = {claim.option for claim in group if claim.stance == "denied"}

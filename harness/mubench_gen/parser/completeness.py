@@ -12,6 +12,7 @@ _NO_ENDS = (
     "that the their therefore thus to und une was weil were which with would y é"
 )
 _DANGLING = frozenset(_NO_ENDS.split())
+_POINTED = re.compile(r"[-=]>\s?[^.>\n]{1,60}$")  # "… no septa -> Mucor"
 _LAST_WORD = re.compile(r"([^\W\d_]+)$")
 _SENTENCE_END = re.compile(r"(?<=[^\W\d_]{2})[.!?;]\s|(?<=[)\"'\d])[.!?]\s(?=[A-Z])|[。！？]")
 _LONG_LINE = 80
@@ -27,6 +28,8 @@ def looks_cut(reply: str) -> bool:
     if last in _OPEN_ENDS:
         return True
     if not last.isalnum():
+        return False
+    if _POINTED.search(text):
         return False
     word = _LAST_WORD.search(text)
     if word and word[1] in _DANGLING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.claims import SENTENCE, answering_claims, by_sentence, sole_claim, stance
+from mubench_gen.parser.claims import SENTENCE, answering_claims, by_sentence, sole_claim
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.option_text import COMMON, contradicts
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import MANY, Claim, Label, ReplyText, Verdict
+from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import LABEL_BEHIND
 
 _SENTENCE_BACK = 240
@@ -21,12 +22,15 @@ _CONCLUDES = re.compile(
     _THEREFORE.pattern + r"|\b(?:overall|in summary|ultimately|conclude|i would say|i believe"
     r"|i think|(?:on|at) (?:a )?(?:closer|further|second) (?:inspection|examination|look|thought)"
     r"|my guess|lean towards?|most likely|best|correct|answer|more likely|based on|given"
-    r"|most similar|closest|remains|this leaves|must be|clearly"
-    r"|(?:this|these|findings|results) (?:strongly )?(?:points? to|suggests?|indicates?))\b"
+    r"|most similar|closest|remains|leaves|must be|clearly"
+    r"|(?<!ing )(?<!nce )(?<!the )points? (?:\w{4,12} )?to(?:wards?)?"
+    r"|tips? (?:it|this|the (?:balance|scales?))|decisive|diagnostic|settles? it"
+    r"|(?:this|these|findings|results) (?:strongly )?(?:suggests?|indicates?))\b"
+    r"|\bit is(?=\W*(?:\n|$))"  # "anaphase it is"
 )
 _POINTS = re.compile(
     r"(?:\b(?:is|are|be|was|leaves|say|select|choose|pick|chose|selected|picked|with|for|towards?"
-    r"|favou?r|matches|to|as|(?:is|are) labell?ed|it's|that's|est|ist|es|é)"
+    r"|favou?r|matches|to|as|makes it|(?:is|are) labell?ed|it's|that's|est|ist|es|é)"
     r"|:|=|>|[(]option|选|是|为|は|選)"
     r"\s*(?:option|choice|answer|the|likely|probably|选项|most likely)?\s*[(\[\"':]*\s*$"
 )

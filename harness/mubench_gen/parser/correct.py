@@ -20,14 +20,16 @@ _CORRECT = re.compile(
     r"(?:correct|right|answer|true|best|choice|accurate|appropriate|suitable|plausible|valid"
     r"|fitting|reasonable|logical|closest|solution|likely|richtig|correcte|bonne|juste|correct[oa]|corret[oa]"
     r"|certa|verdadera|vraie)\b"
-    r"|(?:is|seems) better(?=[.,;]| because| since| than)"
+    r"|(?:is|seems) (?:better|closer|likelier)(?=[.,;]| because| since| than)"
+    r"|(?:the|my) (?:correct |right |best |final )?(?:answer|choice|pick)\b"  # "makes B the answer"
     r"|(?:项|选项)?\s?(?:是|为)?\s?最?(?:正确|对的|合适|准确)|が正解|が正しい)"
 )
 # Every match of the pattern contains one of these, which is cheaper to search first.
 CORRECT_WORDS = (
     "correct", "right", "answer", "true", "best", "choice", "accurate", "appropriate", "suitable",
     "plausible", "valid", "fitting", "reasonable", "logical", "closest", "solution", "likely",
-    "better", "richtig", "bonne", "juste", "corret", "certa", "verdadera", "vraie",
+    "better", "closer", "likelier", "richtig", "bonne", "juste", "corret", "certa", "verdadera",
+    "vraie",
     "正", "对的", "合适", "准确",
 )  # fmt: skip
 _UNLESS = re.compile(
@@ -80,8 +82,6 @@ _AGAINST = (
     "incorrect", "wrong", "false", "not", "no", "错", "不", "✗", "✘", "❌", "falsch", "faux",
     "✓", "✔", "✅",
 )  # fmt: skip
-_OPTION = ("option", "choice")
-_ITEM = re.compile(r"[ \t(\[*-]*(?:(?:option|choice|选项)\s+)?[(\[]?")
 _RIGHT = re.compile(
     r"[)\]\"'.: -]*(?:\([^()\n]{0,80}\)\s*)?(?:this (?:is|option is|statement is)\s+)?(?:the\s+)?"
     r"(?:correct|right|true|yes|正确|✓|✔|✅|richtig|vrai|verdadero)(?!\w)"
@@ -116,38 +116,25 @@ def _marked(reply: ReplyText, end: int) -> bool | None:
     return None if mark is None else mark[1] is None and mark[2] is None
 
 
-def _items(low: str, longest: int) -> Iterator[int]:
-    """Where a label may stand in each line: behind its marks, unless a longer word is there."""
-    at = line = 0
-    while line >= 0:
-        word = low[at : at + longest + 1]
-        marks = None
-        if not (word.isalpha() and word.isascii()) or low.startswith(_OPTION, at):
-            marks = _ITEM.match(low, at)
-        if marks is not None:
-            yield marks.end()
-        line = low.find("\n", max(at, marks.end() - 1) if marks else at)
-        at = line + 1
-
-
 def item_marked_correct(reply: ReplyText) -> Iterator[Verdict]:
     """A list that marks each option, only one as right: "A: Incorrect … B: Correct …"."""
     if "\n" not in reply.low or not any_in(_AGAINST, reply.low):
         return
+    found = list(reply.choices.labels.item.finditer(f"\n{reply.text}"))
+    if not found or found[-1].start(1) - 1 < reply.floor:
+        return
     right: list[Verdict] = []
     wrong = items = 0
-    for at in _items(reply.low, reply.choices.labels.longest):
-        label = reply.choices.labels.token.match(reply.text, at)
-        if label is None:
-            continue
-        option = reply.choices.labels.index_of.get(label[0].lower())
+    for item in found:
+        option = reply.choices.labels.index_of.get(item[1].lower())
         if option is None:
             continue
-        end = own_text_end(reply, option, label.end()) or label.end()
+        start, label_end = item.start(1) - 1, item.end() - 1  # less the "\n" put in front
+        end = own_text_end(reply, option, label_end) or label_end
         items += 1
         mark = _marked(reply, end)
         if mark:
-            right.append(Verdict.of(option, label.start(), end))
+            right.append(Verdict.of(option, start, end))
         elif mark is not None:
             wrong += 1
     if len(right) == 1 and (wrong or items > 1):

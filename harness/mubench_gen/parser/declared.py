@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from mubench_gen.parser.claims import denied_on_line
 from mubench_gen.parser.repeated_options import listed, own_text_end
-from mubench_gen.parser.reply_text import ReplyText, Verdict, occurrences
+from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
+from mubench_gen.parser.stances import denied_on_line
 from mubench_gen.parser.target import NOT, label_at, target_at
 from mubench_gen.parser.text import any_in
 
@@ -56,9 +56,7 @@ _COPULAS = 4
 def declared_answer(reply: ReplyText) -> Iterator[Verdict]:
     """ "The answer is B", "Answer: B", "Correct option: (B) text", "Die Antwort ist B"."""
     low = reply.low
-    for noun in NOUNS:
-        if noun not in low:
-            continue
+    for noun in cues_behind(reply, NOUNS):
         for start, end in occurrences(reply, noun):
             if start and low[start - 1].isalpha():
                 continue
@@ -148,7 +146,7 @@ def declared_cjk(reply: ReplyText) -> Iterator[Verdict]:
     """答案：B, 答案是B, 正确选项为 B, 正解は B."""
     if reply.low.isascii():
         return
-    for cue in _CJK_CUES:
+    for cue in cues_behind(reply, _CJK_CUES):
         for _, end in occurrences(reply, cue):
             link = _CJK_LINK.match(reply.low, end)
             found = target_at(reply, link.end()) if link else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.reply_text import ReplyText, Verdict, occurrences
+from mubench_gen.parser.reply_text import ReplyText, Verdict, cues_behind, occurrences
 from mubench_gen.parser.target import label_at, target_at
 
 _NOUNS = (
@@ -29,9 +29,7 @@ _DENIES = re.compile(
 def declared_abroad(reply: ReplyText) -> Iterator[Verdict]:
     """ "Правильный ответ: B", "Het juiste antwoord is C", "सही उत्तर B है"."""
     nouns = ASCII_NOUNS if reply.low.isascii() else _NOUNS
-    for noun in nouns:
-        if noun not in reply.low:
-            continue
+    for noun in cues_behind(reply, nouns):
         for _, end in occurrences(reply, noun):
             found = _after(reply, end)
             if found is not None:

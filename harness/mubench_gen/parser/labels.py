@@ -12,6 +12,7 @@ from mubench_gen.parser.text import fold
 
 _WRAPPING = " ()[]{}<>.:\"'"
 # Characters of one code point that mean two, so that `text.fold` cannot translate them 1:1.
+_ITEM = r"\n[ \t(\[*-]*(?:(?i:option|choice|选项)\s+)?[(\[]?"
 _CIRCLED = {chr(0x2460 + n - 1): n for n in range(10, 21)}
 _ROMAN_SIGNS = {chr(base + n - 1): n for base in (0x2160, 0x2170) for n in range(1, 13)}
 
@@ -27,7 +28,8 @@ def default_labels(n: int, style: str = "A") -> tuple[str, ...]:
 class LabelSet:
     """The labels of one question and the patterns that find them.
 
-    `token` matches anything of the labels' shape (offered or not) in either case;
+    `token` matches anything of the labels' shape (offered or not) in either case, and `item`
+    that at the beginning of a line, behind the marks of a list;
     `prose` matches offered labels in their own case; `index_of` maps a lower-case token
     to the option's index. `lettered` is false for digits, which prose uses for counting.
     """
@@ -35,6 +37,7 @@ class LabelSet:
     labels: tuple[str, ...]
     index_of: dict[str, int]
     token: re.Pattern[str]
+    item: re.Pattern[str]
     prose: re.Pattern[str]
     lettered: bool
     longest: int
@@ -91,10 +94,12 @@ def label_set(labels: tuple[str, ...]) -> LabelSet:
     exact = "|".join(sorted(map(re.escape, bare), key=len, reverse=True))
     if all(len(label) == 1 for label in bare):
         exact = "[" + "".join(map(re.escape, bare)) + "]"
+    token = f"(?:{_shape(bare)})(?![0-9A-Za-z_])"
     return LabelSet(
         labels=bare,
         index_of=index_of,
-        token=re.compile(f"(?:{_shape(bare)})(?![0-9A-Za-z_])"),
+        token=re.compile(token),
+        item=re.compile(f"{_ITEM}({token})"),
         prose=re.compile(f"(?:{exact})(?![0-9A-Za-z_])"),
         lettered=not all(label.isdigit() for label in bare),
         longest=max(map(len, index_of)),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.claims import denied_behind
 from mubench_gen.parser.labels_in_prose import labels_named
 from mubench_gen.parser.refusals import REFUSAL
 from mubench_gen.parser.repeated_options import in_list, own_text_end
 from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.stances import denied_behind
 from mubench_gen.parser.target import label_at, skip_fillers
 from mubench_gen.parser.tokens import first_tokens, tokenize
 
@@ -192,8 +192,9 @@ def final_text(reply: ReplyText) -> Iterator[Verdict]:
         return
     earlier = _last_stop(low, max(0, stop - choices.room), len(low[:stop].rstrip()))
     before = tokenize(low, max(0, earlier), stop)
-    last_word = before.joined.rstrip().rpartition(" ")[2]  # the mark of an item, "D."
-    if choices.read(before) is None and last_word not in choices.labels.index_of:
+    last_word = before.joined.rstrip().rpartition(" ")[2]  # the mark of an item, "D." or "3."
+    is_item = last_word in choices.labels.index_of or last_word.isdigit()
+    if choices.read(before) is None and not is_item:
         yield Verdict.of(option, tokens.spans[0][0], tokens.spans[-1][1])
 
 

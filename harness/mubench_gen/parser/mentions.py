@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from itertools import accumulate
 
 from mubench_gen.parser.choices import Choices
-from mubench_gen.parser.tokens import Tokens
+from mubench_gen.parser.tokens import Tokens, pieces
 
+_STAINED = ("stain", "label", "positive")  # "DAPI-stained" speaks of DAPI
 TEXT_CAP = 64  # mentions of one option to examine; a reply that loops has thousands
 
 
-class _Stretch(NamedTuple):
-    """A reply's tokens, squeezed, and which token begins and ends at each place of that."""
+class _Squeezed:
+    """A reply's tokens without the spaces between words, and which token is where in that."""
 
-    text: str
-    begins: dict[int, int]
-    ends: dict[int, int]
+    def __init__(self, words: Sequence[str]) -> None:
+        self._pieces = list(pieces(words))
+        self._ends: list[int] = []
+        self.text = "".join(self._pieces)
+
+    def tokens_at(self, start: int, end: int) -> tuple[int, int] | None:
+        """The first and the last token between two places; None if one is inside a token."""
+        if not self._ends:
+            self._ends = list(accumulate(map(len, self._pieces)))
+        first, last = bisect_right(self._ends, start), bisect_left(self._ends, end)
+        begin = self._ends[first] - len(self._pieces[first])
+        apart = self._pieces[first][0] == " "
+        if self._ends[last] != end or not begin <= start <= begin + apart:
+            return None
+        return first, last
 
 
 def mentions(
@@ -26,7 +40,7 @@ def mentions(
     taken: list[tuple[int, int, int]] = []
     used: set[int] = set()
     words = tokens.joined.split()
-    stretch = _stretch(words)
+    stretch = _Squeezed(words)
     for key in choices.by_length:
         for first, last in _find(key, stretch, tokens, lowered, words):
             if first in used or last in used:
@@ -40,40 +54,23 @@ def mentions(
     return taken
 
 
-def _stretch(words: Sequence[str]) -> _Stretch:
-    begins: dict[int, int] = {}
-    ends: dict[int, int] = {}
-    parts: list[str] = []
-    at, joins = 0, True
-    for index, word in enumerate(words):
-        was, joins = joins, len(word) > 1 and word.isalpha()
-        if not (was and joins):
-            parts.append(" ")
-            at += 1
-            begins[at - 1] = index
-        begins[at] = index
-        parts.append(word)
-        at += len(word)
-        ends[at] = index
-    return _Stretch("".join(parts), begins, ends)
-
-
 def _find(
-    key: str, stretch: _Stretch, tokens: Tokens, lowered: str, words: Sequence[str]
+    key: str, squeezed: _Squeezed, tokens: Tokens, lowered: str, words: Sequence[str]
 ) -> Iterator[tuple[int, int]]:
     """First and last token of each occurrence of a squeezed key."""
-    at = stretch.text.find(key)
+    at = squeezed.text.find(key)
     seen = 0
     while at >= 0 and seen < TEXT_CAP:
-        first, last = stretch.begins.get(at), stretch.ends.get(at + len(key))
-        if first is not None and last is not None:
+        found = squeezed.tokens_at(at, at + len(key))
+        if found is not None:
+            first, last = found
             start, end = tokens.spans[first][0], tokens.spans[last][1]
             signed = first > 0 and words[first - 1] == "-"  # "-1" is not 1
             part = signed or _split(lowered, tokens, first, last) or _hyphened(lowered, start, end)
             if not part:
                 yield first, last
             seen += 1
-        at = stretch.text.find(key, at + 1)
+        at = squeezed.text.find(key, at + 1)
 
 
 def _split(lowered: str, tokens: Tokens, first: int, last: int) -> bool:
@@ -87,5 +84,8 @@ def _hyphened(lowered: str, start: int, end: int) -> bool:
     before = lowered[max(0, start - 2) : start]
     after = lowered[end : end + 2]
     return (len(before) == 2 and before[1] == "-" and before[0].isalpha()) or (
-        len(after) == 2 and after[0] == "-" and after[1].isalpha()
+        len(after) == 2
+        and after[0] == "-"
+        and after[1].isalpha()
+        and not lowered.startswith(_STAINED, end + 1)
     )

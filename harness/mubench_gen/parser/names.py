@@ -19,7 +19,7 @@ LEADS = frozenset(
         "definitely clearly certainly and or not than between of both either neither nor that it",
         "s its therefore so thus hence but then rather by labeled labelled marked called named",
         "letter leaves leaving favor favour in on the eliminate exclude rule out discard while",
-        "best category class diagnosis",
+        "best category class diagnosis except make makes making",
         "whereas because if answer answers answered ans option options choice choices correct",
         "right wrong incorrect yes no okay well sure hmm since would must should correspond",
         "corresponds matches match mean means suggest suggests indicate indicates support",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mubench_gen.parser.claims import SENTENCE, answering_claims, by_sentence, sole_claim, stance
+from mubench_gen.parser.claims import SENTENCE, answering_claims, by_sentence, sole_claim
 from mubench_gen.parser.leading import OPERATOR
 from mubench_gen.parser.reply_text import Claim, ReplyText, Verdict
+from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import skip_fillers, text_at
 
 _AGAINST = re.compile(r"\b(?:while|whereas|but|unlike|although|though|compared|not|than)\b")

@@ -60,7 +60,7 @@ def _text_from(reply: ReplyText, at: int) -> Verdict | None:
             continue
         if key == " a" and ARTICLE_A.match(low, end - 1):
             continue
-        if f" {key} " in COMMON and low[end : end + 1] not in DELIMITERS:
+        if f" {key} " in COMMON and low[end : end + 8].lstrip(" ")[:1] not in DELIMITERS:
             continue
         return Verdict.of(choices.squeezed[key], at, end)
     return None

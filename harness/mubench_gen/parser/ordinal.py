@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
-from mubench_gen.parser.claims import stance
 from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.stances import stance
 from mubench_gen.parser.text import any_in
+from mubench_gen.parser.words import NUMBERS
 
 _WORDS = ("first", "second", "third", "fourth", "fifth", "sixth")
+_NUMBERS = NUMBERS[1:7]
+_PLACE = rf"({'|'.join(_WORDS)}|last|([1-9])(?:st|nd|rd|th))"
 _ORDINAL = re.compile(
-    rf"(?<!my )\b(?:({'|'.join(_WORDS)}|last|([1-9])(?:st|nd|rd|th)) (?:option|choice|answer)"
-    r"|(?:option|choice) (?:number |no\. ?)?([1-9][0-9]?))(?!\w|\.\d)"
+    rf"(?<!my )\b(?:{_PLACE} (?:option|choice|answer)"
+    rf"|(?:option|choice) (?:number |no\. ?)?([1-9][0-9]?|{'|'.join(_NUMBERS)}))(?!\w|\.\d)"
 )
+# "I'd go with the last one.": behind words that choose.
+_CHOSEN = re.compile(
+    r"\b(?:go(?:ing)? with|choose|pick|select|opt for|would be|answer is|say|it'?s|it is)"
+    rf" (?:the {_PLACE}(?: one)?|(?:number|no\.) ([1-9][0-9]?))"
+    r"(?=[\s.!]*(?:\n|$|because|since|as ))"
+)
+
+
+_CUES = ("option", "choice", "answer", "number", " no. ", "the last", "go with", "going with")
 
 
 def ordinal(reply: ReplyText) -> Iterator[Verdict]:
     """One option is named by its position, and no other."""
-    if not any_in(("option", "choice", "answer"), reply.low):
+    if not any_in(_CUES, reply.low):
         return
     found: dict[int, Verdict] = {}
-    for match in _ORDINAL.finditer(reply.low):
+    for match in chain(_ORDINAL.finditer(reply.low), _CHOSEN.finditer(reply.low)):
         option = _place(match, len(reply.choices.options))
         if option is not None and stance(reply, *match.span()) == "asserted":
             found.setdefault(option, Verdict.of(option, *match.span()))
@@ -33,5 +46,8 @@ def _place(match: re.Match[str], options: int) -> int | None:
     word, digit, number = match.groups()
     if word == "last":
         return options - 1
-    place = int(digit or number) - 1 if digit or number else _WORDS.index(word)
+    if number in _NUMBERS:
+        place = _NUMBERS.index(number)
+    else:
+        place = int(digit or number) - 1 if digit or number else _WORDS.index(word)
     return place if place < options else None

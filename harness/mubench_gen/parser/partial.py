@@ -1,12 +1,15 @@
-"""An option's text, quoted in part or in slightly other words."""
+"""An option's text, quoted in part, in slightly other words, or misspelt."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
+from string import ascii_lowercase
 
 from mubench_gen.parser.option_text import COMMON
 from mubench_gen.parser.reply_text import ReplyText, Verdict
+from mubench_gen.parser.stances import stance
 from mubench_gen.parser.target import label_at, skip_fillers
 from mubench_gen.parser.text import any_in, lower
 from mubench_gen.parser.tokens import squeezed, tokenize
@@ -18,11 +21,34 @@ _CUE = re.compile(
 _CUE_WORDS = ("answer", "option", "choice", "conclusion", "答案")  # one is in every match
 _LEADING = re.compile(r"[\s\W]*(?:an?|the|it is|it's|this is)?\s+", re.IGNORECASE)
 _CLAUSE = re.compile(r"\n|\.(?=\s|$)|;")
+_TAIL = re.compile(
+    r"(?::|\b(?:so|therefore|thus|hence|is|are|be|like|say|means|suggests?|indicates?))\s"
+    r"(?:(?:it is|it's|this is|an?|the)\s){0,2}([^.:;,!?\n]{3,60}?)[.!\s]*$"
+)
+_TAIL_ROOM = 120
 _WORDS = 60
 _CUT_SHORT = 6  # a text that ends within a word: its length with the spaces around it
+_NUMERAL = re.compile(r"\b(?:[ivx]+|\d+)$")  # "type II" is no beginning of "type III"
 _IN_ANY_ORDER = 2  # "collagen IV" for "type IV collagen": two words or more
+_MANY = 3  # an option of fewer words must be there as a whole
+_LETTERS = frozenset(ascii_lowercase)  # are in many sentences: "h and e"
+_SLIPS = 7  # letters: shorter words that differ in one are often two words
 _NEAR = 0.75  # share of the option's words that must be there
 _APART = 0.25  # how much smaller every other option's share must be
+
+
+def shortened_text(reply: ReplyText) -> Iterator[Verdict]:
+    """The reply ends with an option's text but for the noun of all: "…, therefore cardiac."."""
+    keys = [key.split() for key in reply.choices.keys]
+    if len(keys) < 2 or len({words[-1:] == keys[0][-1:] for words in keys}) > 1:
+        return
+    found = _TAIL.search(reply.low, max(0, len(reply.low) - _TAIL_ROOM))
+    if found is None or stance(reply, *found.span(1)) != "asserted":
+        return
+    said = tokenize(reply.low, *found.span(1)).joined.split()
+    named = [index for index, words in enumerate(keys) if said and words[:-1] == said]
+    if len(named) == 1:
+        yield Verdict.of(named[0], *found.span(1))
 
 
 def partial_text(reply: ReplyText) -> Iterator[Verdict]:
@@ -50,6 +76,8 @@ def partial_text(reply: ReplyText) -> Iterator[Verdict]:
     index = _quoted(reply, tokens.joined, reply.low[start:end])
     if index is None:
         index = _overlapping(reply, tokens.joined)
+    if index is None:
+        index = _misspelt(reply, tokens.joined)
     if index is not None:
         yield Verdict.of(index, start, end)
 
@@ -60,10 +88,10 @@ def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
         return None
     keys = reply.choices.keys
     holding = [index for index, key in enumerate(keys) if joined in key]
-    if not holding and len(joined) > _CUT_SHORT:
+    if not holding and len(joined) > _CUT_SHORT and not _NUMERAL.search(written):
         options = reply.choices.options
         holding = [k for k, option in enumerate(options) if lower(option).startswith(written)]
-    if not holding and len(joined) > _CUT_SHORT:
+    if not holding and len(joined) > _CUT_SHORT and not _NUMERAL.search(written):
         short = squeezed(joined.split())
         holding = [k for k, key in enumerate(keys) if f"{squeezed(key.split())} ".startswith(short)]
     if not holding and joined.count(" ") > _IN_ANY_ORDER:
@@ -73,10 +101,38 @@ def _quoted(reply: ReplyText, joined: str, written: str) -> int | None:
     return holding[0] if len(holding) == 1 else None
 
 
+def _misspelt(reply: ReplyText, joined: str) -> int | None:
+    """The only option that the words are but for a slip in one of them."""
+    written = joined.split()
+    near = []
+    for index, key in enumerate(reply.choices.keys):
+        pairs = [pair for pair in zip(key.split(), written, strict=False) if pair[0] != pair[1]]
+        if key.count(" ") == joined.count(" ") and len(pairs) == 1 and _is_slip(*pairs[0]):
+            near.append(index)
+    return near[0] if len(near) == 1 else None
+
+
+def _is_slip(word: str, written: str) -> bool:
+    """Two letters swapped, one left out or doubled, or a vowel for another; none at the start."""
+    if len(word) < _SLIPS or word[0] != written[0] or not word.isalpha():
+        return False
+    pairs = zip(word, written, strict=False)
+    at = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    rest, said = word[at:], written[at:]
+    if len(rest) > len(said):
+        return rest[1:] == said
+    if len(rest) < len(said):
+        return said[1:] == rest and said[0] == written[at - 1]
+    if {rest[0], said[0]} <= set("aeiouy") and rest[1:] == said[1:]:
+        return True
+    return rest[:2] == said[1::-1] and rest[2:] == said[2:]
+
+
 def _overlapping(reply: ReplyText, joined: str) -> int | None:
     """The only option with most of its words there."""
     words = set(joined.split())
-    if len(words) > 2 * max(map(len, (key.split() for key in reply.choices.keys))):
+    longest = max(key.count(" ") for key in reply.choices.keys) - 1
+    if longest < _MANY or len(words) > 2 * longest:
         return None  # a sentence about something else that happens to hold the words
     shares = []
     for index, key in enumerate(reply.choices.keys):
@@ -84,7 +140,8 @@ def _overlapping(reply: ReplyText, joined: str) -> int | None:
         same = ("-" in own) == ("-" in words) and all(
             word in words for word in own if word[0].isdigit()
         )
-        share = len(own & words) / len(own) if len(own) > 2 and same else 0.0
+        several = len(own - _LETTERS) >= _MANY
+        share = len(own & words) / len(own) if several and same else 0.0
         shares.append((share, index))
     shares.sort(reverse=True)
     best = shares[0]

@@ -9,9 +9,16 @@ from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.target import skip_fillers, text_at
 
 _LAST = re.compile(r"[\s.!]*(?:\w{1,12}[\s.!]*)?$")  # a unit may follow
+# What sums up: a number behind it stands against the numbers before.
+_TOTAL = re.compile(
+    r"\b(?:the (?:total|sum)(?: (?:number|count)(?: of [^.\n]{1,60}?)?)? (?:is|comes to)"
+    r"|(?:that|this|which) (?:gives|makes|yields|adds up to|amounts to|comes to)"
+    r"|adding up to|a total of|(?:in total|altogether),?(?: there are)?)"
+    r" (?:therefore |thus |hence |exactly |about |a total of )?(?=[0-9tfsnez])"
+)
 _COUNTED = re.compile(
     r"\b(?:there (?:is|are|appears? to be|seems? to be)|i (?:can )?(?:see|count|identify)"
-    r"|the total (?:number [^.\n]{1,60} )?is|total of|a count of|shows?|contains?)"
+    r"|total of|a count of|shows?|contains?)"
     r" (?:exactly |about |only |a total of )?(?=[0-9tfsnez])"
 )
 
@@ -25,16 +32,22 @@ def result(reply: ReplyText) -> Iterator[Verdict]:
 
 
 def counted(reply: ReplyText) -> Iterator[Verdict]:
-    """The reply states one count, and it is an option: "There are 4 cells"."""
+    """The reply states one count or a total, and it is an option: "There are 4 cells"."""
     if not any(key[1:2].isdigit() for key in reply.choices.keys):
         return
-    found = []
-    for cue in _COUNTED.finditer(reply.low):
-        number = text_at(reply, cue.end())
-        if number is not None and _is_number(reply, number):
-            found.append(number)
+    totals = _numbers(reply, _TOTAL)
+    if totals:
+        yield totals[-1]
+        return
+    found = _numbers(reply, _COUNTED)
     if found and len({number.option for number in found}) == 1:
         yield found[-1]
+
+
+def _numbers(reply: ReplyText, cue: re.Pattern[str]) -> list[Verdict]:
+    """The options that are numbers and stand behind a cue."""
+    found = [text_at(reply, match.end()) for match in cue.finditer(reply.low)]
+    return [number for number in found if number is not None and _is_number(reply, number)]
 
 
 def _is_number(reply: ReplyText, found: Verdict) -> bool:

@@ -5,7 +5,7 @@ Derived texts are computed once, when first needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from mubench_gen.parser.choices import Choices
@@ -108,6 +108,12 @@ class ReplyText:
             found = mentions(self.choices, self.tokens, self.text, self.low) if near else []
             self._mentions = found
         return self._mentions
+
+
+def cues_behind(reply: ReplyText, cues: Iterable[str]) -> list[str]:
+    """Those of the lower-case cues that are behind the reply's floor."""
+    said = reply.low[reply.floor :]
+    return [cue for cue in cues if cue in said]
 
 
 def occurrences(reply: ReplyText, needle: str) -> Iterator[tuple[int, int]]:

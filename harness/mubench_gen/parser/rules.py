@@ -29,7 +29,7 @@ from mubench_gen.parser.leading import (
 )
 from mubench_gen.parser.opening import leading_text, opening_sentence
 from mubench_gen.parser.ordinal import ordinal
-from mubench_gen.parser.partial import partial_text
+from mubench_gen.parser.partial import partial_text, shortened_text
 from mubench_gen.parser.quantities import counted, result
 from mubench_gen.parser.reply_text import ReplyText, Verdict
 from mubench_gen.parser.structured import answer_tag, boxed, json_answer
@@ -75,6 +75,7 @@ OF_WHOLE: frozenset[Rule] = frozenset(
         concluded,
         ordinal,
         eliminated,
+        shortened_text,
         partial_text,
     )
 )
@@ -93,6 +94,7 @@ WEAK: Tiers = (
     (concluded,),
     (ordinal,),
     (eliminated,),
+    (shortened_text,),
     (partial_text,),
     (several_options,),
 )

@@ -7,19 +7,23 @@ import re
 from collections.abc import Iterator
 
 from mubench_gen.parser.choices import Choices
-from mubench_gen.parser.text import lower
+from mubench_gen.parser.text import any_in, lower
 from mubench_gen.parser.tokens import tokenize
 
 _NEXT = re.compile(
-    r"\n[ \t#*]*(?:(?:next )?question|q|problem|exercise|passage|context|human|user|instruction"
+    r"\n(?:[ \t#*]*(?:(?:next )?question|q|problem|exercise|passage|context|human|user|instruction"
     r"|input|frage|pregunta|pergunta|问题|题目|下一题|例题|問題)[ \t]{0,2}\d{0,3}[ \t*]{0,4}[:.)]"
-    r"|\n[ \t#*]*(?:question|problem|exercise|frage|问题|题目)[ \t]{0,2}\d{1,3}[ \t*]{0,4}(?=\n)"
-    r"|\n[ \t]{0,4}\d{1,3}[.)][ \t]{1,3}(?:which|what|how|who|when|where|why|in which)\b"
-    r"|\n[ \t]{0,8}\n[ \t]{0,8}(?:the following (?:is|are)|answer the following"
-    r"|read the following|which of the following)"
-    r"|<\|(?:endoftext|im_end|im_start|eot_id|end|end_of_text|user)\|>|</s>|\[INST\]",
+    r"|[ \t#*]*(?:question|problem|exercise|frage|问题|题目)[ \t]{0,2}\d{1,3}[ \t*]{0,4}(?=\n)"
+    r"|[ \t]{0,4}\d{1,3}[.)][ \t]{1,3}(?:which|what|how|who|when|where|why|in which)\b"
+    r"|[ \t]{0,8}\n[ \t]{0,8}(?:the following (?:is|are)|answer the following"
+    r"|read the following|which of the following))",
     re.IGNORECASE,
 )
+_END = re.compile(
+    r"<\|(?:endoftext|im_end|im_start|eot_id|end|end_of_text|user)\|>|</s>|\[INST\]",
+    re.IGNORECASE,
+)
+_END_SIGNS = ("<|", "</", "[I", "[i")  # one is in every match
 
 
 _LIST = re.compile(r"\n[ \t(]{0,4}A[.):,][^\n]{0,300}\n[ \t(]{0,4}B[.):,]")
@@ -57,12 +61,14 @@ def segments(text: str, choices: Choices) -> list[str]:
     """The reply cut where another question begins; blanks keep each part's offset."""
     if "\n" not in text and "<" not in text and "[" not in text:
         return [text]
-    cuts = [found.start() for found in _NEXT.finditer(text)]
+    cuts = {found.start() for found in _NEXT.finditer(text)}
+    if any_in(_END_SIGNS, text):
+        cuts.update(found.start() for found in _END.finditer(text))
     if "\nA" in text or "\n(A" in text or "\n " in text:
-        cuts = sorted({*cuts, *_own_questions(text, choices)})
+        cuts.update(_own_questions(text, choices))
     if not cuts:
         return [text]
-    edges = [0, *cuts[:8], len(text)]
+    edges = [0, *sorted(cuts)[:8], len(text)]
     parts = []
     for start, end in itertools.pairwise(edges):
         if text[start:end].strip():

@@ -44,6 +44,7 @@ _MARKS = {
     "−": "-",
     "⁃": "-",
     "•": "*",
+    "μ": "µ",  # the Greek letter, for the sign of micro
     "→": ">",
     "⇒": ">",
     "➡": ">",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import NamedTuple
 
 from mubench_gen.parser.words import normal
 
 _CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff"
 # Words, numbers, single CJK characters, and the signs that distinguish formulas. A hyphen
-# is a minus sign only before a number.
+# is a minus sign only before a number, and the s of "Masson's" is left out.
 _TOKEN = re.compile(
-    rf"\d+(?:[.,]\d+)*|[^\W\d_{_CJK}]+|[{_CJK}]|-(?<![\w)\]]-)(?=\.?\d)|[+/=<>^%≤≥≠±×÷√∞°]"
+    rf"\d+(?:[.,]\d+)*|(?!s(?<=[a-z]'s)(?!\w))[^\W\d_{_CJK}]+|[{_CJK}]"
+    r"|-(?<![\w)\]]-)(?=\.?\d)|[+/=<>^%≤≥≠±×÷√∞°&]"
 )
 
 
@@ -45,15 +46,15 @@ def squeezed(words: Sequence[str]) -> str:
     joined = "".join(words)
     if joined.isalpha() and min(map(len, words)) > 1:
         return joined
-    return "".join(chain.from_iterable(_pieces(words)))
+    return "".join(pieces(words))
 
 
-def _pieces(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each word after what separates it from the one before."""
+def pieces(words: Sequence[str]) -> Iterator[str]:
+    """Each word, behind a space where it stays apart from the one before."""
     joins = True
     for word in words:
         was, joins = joins, len(word) > 1 and word.isalpha()
-        yield "" if was and joins else " ", word
+        yield word if was and joins else f" {word}"
 
 
 def text_ends(lowered: str, at: int, key: str, limit: int) -> int | None:

@@ -7,7 +7,8 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.secrets import without_secrets
-from mubench_gen.errors import PluginError
+from mubench_gen.errors import PluginError, UsageError
+from mubench_gen.host.serving import make_room
 from mubench_gen.model import (
     Checkpoint,
     ContrastiveModel,
@@ -93,6 +94,16 @@ class OpenedModel:
         """The read-outs that it supports, its default first."""
         return self._model.readouts
 
+    @property
+    def max_images(self) -> int | None:
+        """How many images a question to it may show; None for any number."""
+        return self._spec.max_images
+
+    def make_room(self, images: int) -> None:
+        """Expect so many images a request: called before a run."""
+        if make_room(self._model, images):
+            self.close()
+
     def load(self) -> None:
         """Load it now, if it is not loaded."""
         if not self._is_loaded:
@@ -108,12 +119,12 @@ class OpenedModel:
 
     def generate(self, requests: Sequence[Request]) -> list[Reply]:
         """One reply per request, in their order."""
-        replies = self._generative().generate(requests)
+        replies = self._generative(requests).generate(requests)
         return [Reply(reply) if isinstance(reply, str) else reply for reply in replies]
 
     def submit(self, request: Request) -> Future[Reply | str | Sequence[float]]:
         """Ask one request without waiting, where the model streams; else a finished future."""
-        model = self._generative()
+        model = self._generative([request])
         if isinstance(model, StreamingModel):
             return model.submit(request)
         future: Future[Reply | str | Sequence[float]] = Future()
@@ -127,7 +138,7 @@ class OpenedModel:
 
     def label_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[float]]:
         """For each request one log-probability per label: shape (len(requests), labels)."""
-        return self._generative().label_logprobs(requests)
+        return self._generative(requests).label_logprobs(requests)
 
     def embed_images(self, images: Sequence[Image]) -> np.ndarray[Any, Any]:
         """Embeddings of the images, shape (len(images), width), as the model gives them."""
@@ -164,8 +175,14 @@ class OpenedModel:
             "members": list(weights.members),
         }
 
-    def _generative(self) -> GenerativeModel:
+    def _generative(self, requests: Sequence[Request]) -> GenerativeModel:
         self.load()
+        most, limit = max((len(r.images) for r in requests), default=0), self.max_images
+        if limit is not None and most > limit:
+            raise UsageError(
+                f"{self.name} takes {limit} image{'s' * (limit != 1)} a question, and is asked "
+                f"about {most}: the model that opened it may declare no larger max_images."
+            )
         if not isinstance(self._model, GenerativeModel):
             raise PluginError(f"{self.name} is a contrastive model: embed_images, embed_texts.")
         return self._model

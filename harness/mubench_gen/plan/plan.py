@@ -20,6 +20,7 @@ from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.model import ModelSpec
 from mubench_gen.parser.judge import JudgeCaller
+from mubench_gen.plan.clusters import check_clusters
 from mubench_gen.plan.fingerprint import Weights
 from mubench_gen.plan.opening import known_card, shared_model
 from mubench_gen.plan.protocol import by_protocol
@@ -40,7 +41,7 @@ from mubench_gen.tasks.matching import (
     tasks_to_ask,
     with_recasts,
 )
-from mubench_gen.tasks.samples import tasks_of
+from mubench_gen.tasks.samples import samples, tasks_of
 from mubench_gen.tasks.task import load_tasks
 from mubench_gen.types import Readout, Task
 
@@ -182,6 +183,9 @@ def _planned(
     images = check_images(tasks, dataset, spec, card.label, settings.control)
     shard = None if settings.shard is None else parse_shard(settings.shard)
     shots = _shots(prompts, tasks, dataset, settings)
+    row_mask = _row_mask(None if shard is None else rows_of(shard, dataset), shots)
+    asked = samples(tasks, dataset, limit=settings.limit, seed=settings.seed, row_mask=row_mask)
+    check_clusters(settings.cluster, tasks, asked)
     with waiting("Computing the digest of the weights"):
         weights = model.digest() if with_weights else Weights(None, None)
     return Plan(
@@ -199,7 +203,7 @@ def _planned(
         judge=judge,
         metrics=choose_metrics(settings.metric, plugins),
         shots=shots,
-        row_mask=_row_mask(None if shard is None else rows_of(shard, dataset), shots),
+        row_mask=row_mask,
         images=images,
         cluster=cluster,
     )

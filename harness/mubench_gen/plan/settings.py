@@ -142,15 +142,6 @@ class Settings(BaseModel):
         stripped = [p.strip() if isinstance(p, str) else p for p in parts]
         return tuple(dict.fromkeys(p for p in stripped if p))
 
-    @field_validator("map", mode="before")
-    @classmethod
-    def _split_pairs(cls, value: Any) -> Any:
-        """Pairs may stand in one text, with commas between them."""
-        values = [value] if isinstance(value, str) else value
-        if not isinstance(values, (list, tuple)):
-            return value
-        return [pair for one in values for pair in _PAIRS_BETWEEN.split(str(one))]
-
     @field_validator("options", "prompt_set", "image_set", "map", mode="before")
     @classmethod
     def _pairs(cls, value: Any) -> Any:
@@ -160,6 +151,15 @@ class Settings(BaseModel):
         if not isinstance(values, (list, tuple)):
             raise ValueError(f"key=value pairs are needed, found {value!r}")
         return _valued(pairs, values)
+
+    @field_validator("map", mode="before")
+    @classmethod
+    def _split_pairs(cls, value: Any) -> Any:
+        """Pairs may stand in one text, with commas between them. It runs before `_pairs`."""
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, (list, tuple)):
+            return value
+        return [pair for one in values for pair in _PAIRS_BETWEEN.split(str(one))]
 
     @field_validator("cluster")
     @classmethod

@@ -1,9 +1,9 @@
 """The hooks of mubench-gen, and what a plugin may offer beside models.
 
 A transform changes images, a metric measures items, an export format writes results, a judge
-reads replies, a scorer scores records, a section says something in a report: each is called only
-where a flag names its plugin. Everything in this module is public API, re-exported by
-`mubench_gen`.
+reads replies, a scorer scores records, a section says something in a report, and a data set
+(`plugins/data_set.py`) brings questions: each is called only where a flag names its plugin.
+Everything in this module is public API, re-exported by `mubench_gen`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel
 
 from mubench_gen.model import ModelSpec, Options, hookspec
+from mubench_gen.plugins.data_set import DataSet
 from mubench_gen.storage.columns import LEFT_OUT
 
 if TYPE_CHECKING:
@@ -181,6 +182,15 @@ class Hooks:
         """The models of this plugin, the default first.
 
         Called when the plugin is asked for: by `--plugin`, `plugins show` or `plugins check`.
+        """
+
+    @hookspec(firstresult=True)
+    def mubench_gen_datasets(self) -> Sequence[DataSet]:  # type: ignore[empty-body]
+        """The data sets of this plugin.
+
+        Called when `--data` names one that is neither built in nor a path, and when `data`
+        lists the data sets: the plugin's module must import nothing heavy. No row is read and
+        nothing is fetched by it.
         """
 
     @hookspec(firstresult=True)

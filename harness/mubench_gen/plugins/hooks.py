@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     import pluggy
 
     from mubench_gen.model import ModelSpec
+    from mubench_gen.plugins.data_set import DataSet
     from mubench_gen.plugins.extension import Export, Judge, Measures, Metric, Section, Transform
 
     Score = Callable[[Iterable[Mapping[str, Any]], Mapping[str, Any]], Measures]
     Sectioned = Callable[[Sequence[Any]], Section]
 
-Named = TypeVar("Named", "Transform", "Metric", "Export")
+Named = TypeVar("Named", "DataSet", "Transform", "Metric", "Export")
 
 _METHODS = {
     "AsyncModel": ("ask",),
@@ -46,6 +47,7 @@ _ASYNC = {
     False: "is `async def`, and must not be: `mubench_gen.AsyncModel` has an `async def ask`",
 }
 _WORDS = {
+    "dataset": "data sets",
     "transform": "an image transform",
     "judge": "a judge",
     "scorer": "a scorer",
@@ -66,11 +68,13 @@ class Offers:
     transforms: Sequence[Transform] = ()
     metrics: Sequence[Metric] = ()
     exports: Sequence[Export] = ()
+    datasets: Sequence[DataSet] = ()
 
     @property
     def beside_models(self) -> list[str]:
         """The kinds of what it offers beside models, those of BESIDE_MODELS in their order."""
         offered = {
+            "dataset": self.datasets,
             "transform": self.transforms,
             "metrics": self.metrics,
             "export": self.exports,
@@ -89,6 +93,7 @@ class Offers:
 
 def offers_of(module: ModuleType, where: str) -> Offers:
     """Ask a module's hooks for its models and its judge; PluginError says what is wrong."""
+    from mubench_gen.plugins.data_set import DataSet
     from mubench_gen.plugins.extension import Export, Metric, Transform
 
     manager = _registered(module, where)
@@ -100,6 +105,7 @@ def offers_of(module: ModuleType, where: str) -> Offers:
         _named(manager, "mubench_gen_transforms", Transform, where),
         _named(manager, "mubench_gen_metrics", Metric, where),
         _named(manager, "mubench_gen_exports", Export, where),
+        _named(manager, "mubench_gen_datasets", DataSet, where),
     )
 
 

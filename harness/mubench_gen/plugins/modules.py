@@ -11,6 +11,7 @@ from mubench_gen.errors import did_you_mean
 
 # What a plugin may offer beside models: a kind's label → its hook.
 BESIDE_MODELS = {
+    "dataset": "mubench_gen_datasets",
     "transform": "mubench_gen_transforms",
     "metrics": "mubench_gen_metrics",
     "export": "mubench_gen_exports",

@@ -14,11 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from mubench_gen.errors import DefinitionError, SettingError, did_you_mean
-from mubench_gen.parser.box_formats import box_format
-from mubench_gen.parser.label_styles import make_labels, restyle, split_style
+from mubench_gen.errors import DefinitionError
+from mubench_gen.parser.label_styles import make_labels, split_style
 from mubench_gen.prompts.files import (
     OWN,
     SUFFIX,
@@ -31,50 +28,16 @@ from mubench_gen.prompts.files import (
     read_source,
 )
 from mubench_gen.prompts.image_places import Places
-from mubench_gen.prompts.orders import check_orders
 from mubench_gen.prompts.sandbox import TemplateFault
-from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_toml
+from mubench_gen.prompts.settings import PromptSettings, read_settings
 from mubench_gen.types import (
     Message,
-    Pooling,
     RenderedPrompt,
     Sample,
     Task,
     Text,
     WorkedExample,
 )
-
-
-class PromptSettings(BaseModel):
-    """What a prompt's header says and a run may override (`--prompt-set key=value`)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    title: str = Field("", description="what the style is, in a line")
-    source: str = Field("", description="where the wording comes from")
-    kind: Literal["chat", "caption"] = Field(
-        "chat", description="chat (generative models) or caption (contrastive models)"
-    )
-    labels: str = Field("A)", description="label style: A) a. (1) i, or a bare A, a, 1, i")
-    order: str = Field("given", description="given, reversed, shuffled, cyclic:K, random:K, all")
-    system: str = Field("", description="system prompt (a template too); empty for none")
-    image: Literal["before", "after"] = Field(
-        "before",
-        description="before or after the text: images that neither text nor template places",
-    )
-    pooling: Pooling = Field(
-        "mean",
-        description="of a contrastive model's similarities to several images: mean or maximum",
-    )
-    max_tokens: int = Field(64, ge=1, description="longest reply, in tokens")
-    ensemble: bool = Field(
-        False, description="each line of a caption prompt is a caption; embeddings are averaged"
-    )
-    boxes: str = Field("", description="the format of the boxes that it asks for; empty: none")
-    shots: int = Field(0, ge=0, le=32, description="worked examples before the question")
-    answer: str = Field(
-        "{{ label }}", description="what a worked example answers (a template; label, option)"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +59,7 @@ def load_prompt(name: str, overrides: Mapping[str, str] | None = None) -> Prompt
     """The prompt of that name, or in that file; `overrides` replace its settings."""
     given = dict(overrides or {})
     own = read_source(find(name))
-    settings = _settings(own, dict(given))
+    settings = read_settings(own, dict(given))
     shipped = name in prompt_names() and not given.keys() & {"system", "answer"}
     texts = {OWN: own.body, "answer": settings.answer}
     if settings.system:
@@ -286,40 +249,3 @@ def _full_name(stem: str, overrides: Mapping[str, str]) -> str:
         for key, value in sorted(overrides.items())
     }
     return f"{stem}[{','.join(f'{key}={value}' for key, value in short.items())}]"
-
-
-def _settings(source: TemplateFile, overrides: dict[str, str]) -> PromptSettings:
-    header, path = "\n" + source.header, source.path  # one line lower, as in the file
-    own = read_toml(header, path, what="the header is no valid TOML")
-    if "labels" in overrides:
-        default = str(own.get("labels", PromptSettings.model_fields["labels"].default))
-        overrides["labels"] = restyle(default, overrides["labels"])
-    unknown = [key for key in overrides if key not in PromptSettings.model_fields]
-    if unknown:
-        near = did_you_mean(unknown[0], PromptSettings.model_fields)
-        raise SettingError(f"A prompt has no setting {unknown[0]!r}. {near}")
-    try:
-        settings = PromptSettings.model_validate({**own, **overrides})
-        split_style(settings.labels)
-        check_orders(settings.order)
-        if settings.boxes:
-            box_format(settings.boxes)
-        if settings.ensemble and settings.kind != "caption":
-            raise SettingError("ensemble = true: only a caption prompt is an ensemble")
-        if settings.shots and (settings.kind != "chat" or settings.boxes):
-            what = "captions" if settings.kind != "chat" else "boxes"
-            raise SettingError(
-                f"shots = {settings.shots}: worked examples are for prompts that ask a chat model "
-                f"for an option; this one is of {what}"
-            )
-    except (ValidationError, SettingError) as error:
-        problem = first_problem(error, PromptSettings)
-        if problem.key in overrides:
-            raise SettingError(
-                f"Prompt setting {problem.key}: {problem.text.rstrip('.')}."
-            ) from None
-        line = line_of_key(header, problem.key)
-        raise DefinitionError(
-            f"{path}:{line}: {problem.key}: {problem.text.rstrip('.')}."
-        ) from None
-    return settings

@@ -55,7 +55,7 @@ def score_table(found: Grouping) -> TextTable | None:
     return TextTable(
         f"By {found.fact}: mean accuracy of the models in %, on the items that all runs have "
         "(*: above chance)",
-        ["", "items", "images", "chance", *counts],
+        ["", "items", f"{found.noun}s", "chance", *counts],
         list(sections.values()),
     )
 
@@ -96,8 +96,8 @@ def group_notes(found: Grouping) -> list[str]:
             f"Tasks on which the group is above chance: {above}."
         )
         notes.append(
-            "Intervals are clustered by image: they cover other images, not other models. With few "
-            "models per group, a difference holds for these models only."
+            f"Intervals are clustered by {found.clustered}: they cover other {found.noun}s, not "
+            "other models. With few models per group, a difference holds for these models only."
         )
     return notes
 

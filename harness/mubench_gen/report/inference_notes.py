@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mubench_gen.console.numbers import Shares, interval, p_value, percent
 from mubench_gen.scores.calibration import Calibration
-from mubench_gen.scores.clusters import BY_IMAGE
+from mubench_gen.scores.clusters import IMAGE
 from mubench_gen.scores.headline import Against, Headline
 from mubench_gen.scores.score import Score, Scores
 
@@ -73,11 +73,12 @@ def _difference(found: Against) -> str:
 
 def _clusters(scores: Scores) -> Iterator[str]:
     pooled = scores.pooled
-    by = "" if scores.clustered == BY_IMAGE else f" by {' and '.join(scores.clustered)}"
-    if by or (pooled.worth is not None and pooled.worth < 0.95 * pooled.clusters):
+    by = scores.clustered_by
+    if by != IMAGE or (pooled.worth is not None and pooled.worth < 0.95 * pooled.clusters):
+        many = "" if len(scores.clustered) > 1 else f"{pooled.clusters:,} clusters, "
         yield (
-            f"The intervals are clustered{by or ' by image'}: {pooled.clusters:,} clusters, worth "
-            f"{_worth(pooled)} of equal weight."
+            f"The intervals are clustered by {by}: {many}worth {_worth(pooled)} clusters of equal "
+            "weight."
         )
     if pooled.cautions:
         yield f"Caution: the interval of all items may not hold: {'; '.join(pooled.cautions)}."

@@ -34,7 +34,8 @@ def beside_tables(runs: Sequence[tuple[str, Measured]]) -> list[TextTable]:
             sections.setdefault(part, []).append(
                 [name, *(f"{value} ({ends})" if n else "" for value, ends, n in scores)]
             )
-        words = f"{_heading(first)}: the mean, and its 95 % interval, clustered by image"
+        by = " or ".join(dict.fromkeys(one.clustered for one in metrics.values()))
+        words = f"{_heading(first)}: the mean, and its 95 % interval, clustered by {by}"
         found.append(TextTable(words, ["", *metrics], list(sections.values())))
     return found
 

@@ -6,7 +6,8 @@ parser's own over all items plus, stratum by stratum, the mean of what the perso
 changes (prediction-powered inference: Angelopoulos et al. 2023; the stratified difference
 estimator: Cochran 1977, section 5.A). Where a stratum has labels enough, the parser's reading is
 weighted by how well it predicts the person's (power tuning: Angelopoulos, Duchi & Zrnic 2023). The
-interval is clustered by image, and knows that the replies without a label are finite in number.
+interval is clustered as the run is (labels by the first field), and knows that the replies without
+a label are finite in number.
 """
 
 from __future__ import annotations
@@ -23,9 +24,7 @@ from statistics import NormalDist, covariance, fmean, variance
 from mubench_gen.console.outlet import csv_cell, from_csv_cell
 from mubench_gen.errors import DataError, SettingError
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.clusters import image_of
 from mubench_gen.scores.score import ScoreTally, counted
-from mubench_gen.storage.index import hashed
 from mubench_gen.storage.records import Record
 
 COLUMNS = ("id", "question", "options", "reply", "label")
@@ -111,7 +110,8 @@ def read_labels(path: Path) -> dict[str, str]:
 def audit(run: Run, labels: Mapping[str, str]) -> Audit:
     """The corrected accuracy. DataError for labels of items that the run does not have."""
     strata = _strata(run.records())
-    tally, labelled, shares = ScoreTally(), defaultdict[str, list[_Label]](list), {}
+    clustering = run.clustering
+    tally, labelled, shares = ScoreTally(clustering.ways), defaultdict[str, list[_Label]](list), {}
     errors = {"misread": 0.0, "missed": 0.0, "invented": 0.0}
     found: set[str] = set()
     n = sum(map(len, strata.values()))
@@ -121,8 +121,8 @@ def audit(run: Run, labels: Mapping[str, str]) -> Audit:
         shares[name] = _Stratum(len(records), len(records) / n, mean)
         kinds: list[str | None] = []
         for record in records:
-            right, image = bool(record["correct"]), hashed(image_of(record))
-            tally.add(counted(record["status"], right, len(record["options"]), (image,)))
+            right, clusters = bool(record["correct"]), clustering(record)
+            tally.add(counted(record["status"], right, len(record["options"]), clusters))
             label = labels.get(record["id"])
             if label is None:
                 continue
@@ -132,7 +132,7 @@ def audit(run: Run, labels: Mapping[str, str]) -> Audit:
                 continue
             choice = _choice(label, record)
             truly = choice is not None and choice == record["gold"]
-            labelled[name].append(_Label(float(truly), float(right), image))
+            labelled[name].append(_Label(float(truly), float(right), clusters[0]))
             kinds.append(_kind(choice, record["choice"]))
         for kind in errors:
             if kinds:

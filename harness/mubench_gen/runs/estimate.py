@@ -68,9 +68,10 @@ class Assumed:
 class RunEstimate:
     """What a run will cost. `requests` are distinct; items that are equal share one.
 
-    `unreadable`: items without a request, as their image cannot be read. `prefill_tokens`: None
-    for contrastive models, which encode each image and caption once. `hours` and
-    `records_a_second` (that the driver has to write) are None where no rate was given.
+    `images`: distinct ones; `clusters`: those by which intervals are clustered, of several images
+    a question the first. `unreadable`: items without a request, as their image cannot be read.
+    `prefill_tokens`: None for contrastive models, which encode each image and caption once.
+    `hours` and `records_a_second` (that the driver has to write) are None where no rate was given.
     """
 
     plugin: str
@@ -79,6 +80,7 @@ class RunEstimate:
     requests: int
     unreadable: int
     images: int
+    clusters: int
     image_bytes: int
     captions: int | None
     prefill_tokens: Prefill | None
@@ -124,6 +126,7 @@ def estimate(
         requests=requests,
         unreadable=round(count.unreadable * scale) * repeats,
         images=round(len(count.images) * scale),
+        clusters=round(len(count.first) * scale),
         image_bytes=round(sum(count.images.values()) * scale),
         captions=None if generative else len(count.captions),
         prefill_tokens=count.prefill(scale, repeats) if generative else None,
@@ -155,6 +158,7 @@ class _Count:
         self.text = self.any_order = self.shared = self.own = 0.0
         self.keys: set[int] = set()
         self.images: dict[str, int] = {}
+        self.first: set[str] = set()  # of each set, by which items are clustered
         self.captions: set[int] = set()
 
     def add(self, item: Item) -> None:
@@ -172,6 +176,7 @@ class _Count:
         self.server += _BODY + text
         self.rows += _ROW + text
         self.captions.update(hash(caption) for caption in request.texts)
+        self.first.update(image.sha256 for image in request.images[:1])
         for image in _images(request):
             size = self.images.setdefault(image.sha256, len(image.file_bytes))
             self.server += 4 * math.ceil(size / 3)

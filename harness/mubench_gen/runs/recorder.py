@@ -17,6 +17,7 @@ from mubench_gen.parser.answer import read_answer
 from mubench_gen.parser.judge import JudgeCaller, is_unread
 from mubench_gen.plan.items import Item
 from mubench_gen.plugins.extension import Unread
+from mubench_gen.runs.traces import fields_beside, looked_at, stored_beside
 from mubench_gen.scores.localization import asks_boxes, read_boxes, unread_boxes
 from mubench_gen.storage.records import AnsweredKeys, Record, RecordFile
 from mubench_gen.types import (
@@ -138,6 +139,7 @@ class Recorder:
                     usage=record["usage"],
                     seconds=record["seconds"],
                     reasoning=blanked(record.get("reasoning")),
+                    **stored_beside(record),
                 )
         return None
 
@@ -151,7 +153,7 @@ class Recorder:
             if answer.status == "truncated" and not (response.reply or "").strip():
                 self._tell_cut(item)
         record = make_record(item, response, answer, plugin=self._plugin, model=self._model)
-        record |= _rare_fields(response, answer)
+        record |= _rare_fields(response, answer) | looked_at(response, item.rendered.sample)
         if boxes is not None:
             record |= {"correct": None, "boxes": boxes}
         if item.readout == "similarity":
@@ -228,7 +230,7 @@ def _read_boxes(
 
 def _rare_fields(response: Response, answer: Answer) -> dict[str, Any]:
     """The fields that only some records have: what the model thought, and the deciding alias."""
-    found = {"reasoning": response.reasoning, "alias": answer.alias}
+    found = {"reasoning": response.reasoning, "alias": answer.alias, **fields_beside(response)}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -243,9 +245,10 @@ def _blanked(response: Response) -> Response:
     reply, reasoning = (
         None if text is None else blank(text) for text in (response.reply, response.reasoning)
     )
-    if (reply, reasoning) == (response.reply, response.reasoning):
+    trace = tuple(replace(turn, text=blank(turn.text)) for turn in response.trace)
+    if (reply, reasoning, trace) == (response.reply, response.reasoning, response.trace):
         return response
-    return replace(response, reply=reply, reasoning=reasoning)
+    return replace(response, reply=reply, reasoning=reasoning, trace=trace)
 
 
 def _unread(item: Item, response: Response) -> Unread:
@@ -301,7 +304,7 @@ def make_record(
     }
     constant = response.nearly_constant
     if constant is None:
-        constant = any(map(_is_constant, sample.images))
+        constant = _are_constant(sample.images)
     if constant:
         record["nearly_constant"] = True
     return record
@@ -311,10 +314,11 @@ def _all_images(images: Sequence[Image]) -> dict[str, Any]:
     return {"images_sha256": [_digest(image) for image in images]} if len(images) > 1 else {}
 
 
-@lru_cache(maxsize=32)  # items with the same images follow each other
-def _is_constant(image: Image) -> bool:
+@lru_cache(maxsize=2)  # items with the same images follow each other
+def _are_constant(images: tuple[Image, ...]) -> bool:
+    """Whether one of them is seen to be."""
     try:
-        return is_seen_to_be_constant(image)
+        return any(map(is_seen_to_be_constant, images))
     except ImageError:  # the record's `error` says it
         return False
 

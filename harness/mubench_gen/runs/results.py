@@ -14,7 +14,7 @@ from mubench_gen.console.stdout import results_only
 from mubench_gen.errors import PluginError
 from mubench_gen.runs.dataframe import to_frame
 from mubench_gen.runs.packs import PACK, SUFFIX, folder_of
-from mubench_gen.scores.clusters import Clustering, cluster_fields
+from mubench_gen.scores.clusters import IMAGE, Clustering, cluster_fields
 from mubench_gen.scores.metadata import MODEL, facts_of
 from mubench_gen.scores.score import Scores, score
 from mubench_gen.storage.columns import LEFT_OUT, brief_records
@@ -75,9 +75,7 @@ class Run:
     def clustering(self) -> Clustering:
         """What is drawn together: as asked for, or as the run was scored, or as its tasks say."""
         tasks: Mapping[str, Mapping[str, Any]] = self.manifest.get("tasks") or {}
-        of_tasks = {
-            name: str(task["cluster"]) for name, task in tasks.items() if task.get("cluster")
-        }
+        of_tasks = {name: str(task.get("cluster") or IMAGE) for name, task in tasks.items()}
         return Clustering(self.cluster or self._recorded_cluster(), of_tasks)
 
     def _recorded_cluster(self) -> tuple[str, ...]:

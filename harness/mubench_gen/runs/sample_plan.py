@@ -8,6 +8,7 @@ from typing import Any
 
 from mubench_gen.errors import SettingError
 from mubench_gen.runs.results import Run
+from mubench_gen.scores.clusters import IMAGE
 from mubench_gen.scores.sample_size import (
     ASSUMED_CORRELATION,
     ASSUMED_SHARE,
@@ -24,13 +25,15 @@ WIDTH = 0.05  # of a 95 % interval, from end to end
 @dataclass(frozen=True, slots=True)
 class SamplePlan:
     """Images for a width. pilot: the run that it is from, None of assumptions, which are
-    `accuracy` and `correlation`. split: where the pilot's variance is from."""
+    `accuracy` and `correlation`. split: where the pilot's variance is from; noun: what is counted
+    instead of images where the pilot is clustered by something else."""
 
     needs: tuple[Need, ...]
     pilot: str | None
     accuracy: float | None
     correlation: float | None
     split: VarianceSplit | None
+    noun: str = IMAGE
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -41,7 +44,8 @@ def plan_from_pilot(run: Run, width: float = WIDTH) -> SamplePlan:
     needs = tuple(_of_run(run, width))
     if not needs:
         raise SettingError(f"--pilot {run.dir}: the run has no score yet to plan from.")
-    return SamplePlan(needs, str(run.dir), None, None, variance_split(run.outcomes()))
+    split = variance_split(run.outcomes())
+    return SamplePlan(needs, str(run.dir), None, None, split, run.clustering.noun)
 
 
 def _of_run(run: Run, width: float) -> Iterator[Need]:
@@ -51,9 +55,9 @@ def _of_run(run: Run, width: float) -> Iterator[Need]:
         return
     found = [("pooled", "pooled", headline.micro)]
     if headline.macro_tasks is not None:
-        found.append(("macro", "tasks", headline.macro_tasks))
+        found.append(("macro", "mean of tasks", headline.macro_tasks))
     if headline.macro_datasets is not None:
-        found.append(("macro", "datasets", headline.macro_datasets))
+        found.append(("macro", "mean of data sets", headline.macro_datasets))
     for part, name, one in found:
         each = (one.size or one.worth) / one.clusters
         yield _need(part, name, one.value, one.ci95, one.clusters, each, width)

@@ -23,7 +23,7 @@ _MOST = (1 << _BITS - 2) - 2  # options that fit
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """n: questions read by both without an error. same: the share with the same option, or with
-    none by both; ci95: its 95 % interval clustered by image. answered: questions with an option
+    none by both; ci95: its 95 % interval, clustered. answered: questions with an option
     by both; same_answered: the share of those with the same one. kappa: Cohen's (1960), over
     positions, with "none" as a category; None with one category. right: each one's accuracy.
     """
@@ -40,15 +40,15 @@ class Agreement:
 class AgreementTally:
     """Choices by question and read-out, in memory that does not grow with the questions.
 
-    A question is packed into 128 bits: its image, then for each read-out whether it is there,
-    whether it is right, and the choice.
+    A question is packed into 128 bits: the hash of its cluster, then for each read-out whether it
+    is there, whether it is right, and the choice.
     """
 
     def __init__(self) -> None:
         self._questions = DiskTable(combine=int.__or__, in_memory=FEW)
         self._there: set[str] = set()
 
-    def add(self, record: Mapping[str, Any], image: str) -> None:
+    def add(self, record: Mapping[str, Any], cluster: int) -> None:
         if record["status"] == "error":
             return
         readout = record["readout"]
@@ -57,7 +57,7 @@ class AgreementTally:
         packed = _IS_THERE | bool(record["correct"]) << 1 | (choice - _NONE) << 2
         place = _BITS * _READOUTS.index(readout)
         key = hashed(_without_readout(record["id"]))
-        self._questions.put(key, hashed(image) << _BITS * len(_READOUTS) | packed << place)
+        self._questions.put(key, cluster << _BITS * len(_READOUTS) | packed << place)
 
     def agreements(self) -> dict[str, Agreement]:
         """The agreement of every two read-outs that share questions, by "A and B"."""

@@ -53,18 +53,25 @@ class Calibration:
 class CalibrationTally:
     """Counts of one group of records."""
 
-    __slots__ = ("_cells", "_n", "_right", "_sure")
+    __slots__ = ("_n", "_right", "_sure", "_ways")
 
-    def __init__(self) -> None:
-        self._cells = CellTable(7)  # by cluster and bin: items, then sums, each with its squares
+    def __init__(self, ways: int = 1) -> None:
+        # By cluster and bin: items, then sums, each with its squares.
+        self._ways = [CellTable(7) for _ in range(ways)]
         self._n = [0] * BINS
         self._right = [0] * BINS
         self._sure = [0.0] * BINS
 
     def add(
-        self, probabilities: Sequence[float], choice: int, cluster: int, *, gold: int, right: bool
+        self,
+        probabilities: Sequence[float],
+        choice: int,
+        clusters: Sequence[int],
+        *,
+        gold: int,
+        right: bool,
     ) -> None:
-        """Count an item; `cluster` is the hash of what it is clustered by."""
+        """Count an item; `clusters` as of `Clustering`."""
         sure = confidence(probabilities, choice)
         place = min(BINS - 1, max(0, math.ceil(sure * BINS) - 1))  # a bin includes its upper end
         self._n[place] += 1
@@ -74,7 +81,8 @@ class CalibrationTally:
         brier = math.fsum((p - (option == gold)) ** 2 for option, p in enumerate(each))
         nll = -math.log(max(each[gold], math.exp(-MOST_NLL)))
         numbers = [_whole(value) for x in (1 + right - sure, brier, nll) for value in (x, x * x)]
-        self._cells.add(cluster, place, pack((1, *numbers)))
+        for table, cluster in zip(self._ways, clusters, strict=True):
+            table.add(cluster, place, pack((1, *numbers)))
 
     def calibration(self) -> Calibration | None:
         """The calibration, or None if no record had probabilities."""
@@ -110,12 +118,14 @@ class CalibrationTally:
         from mubench_gen.scores.estimand import estimand_of_sums
         from mubench_gen.scores.estimate import mean_estimate
 
-        rows = sorted(_of_cluster(cells, signs) for cells in self._cells.clusters())
-        sizes, *sums = zip(*rows, strict=True)
+        ways = [
+            list(zip(*sorted(_of_cluster(c, signs) for c in way.clusters()), strict=True))
+            for way in self._ways
+        ]
         found = []
-        for place, most in ((0, 1.0), (2, 2.0), (4, MOST_NLL)):
-            mean = estimand_of_sums(sizes, sums[place], sums[place + 1])
-            estimate = mean_estimate(mean, (0.0, most))
+        for place, most in ((1, 1.0), (3, 2.0), (5, MOST_NLL)):
+            mean, *also = (estimand_of_sums(s[0], s[place], s[place + 1]) for s in ways)
+            estimate = mean_estimate(mean, (0.0, most), also=also)
             found.append((mean.value, None if estimate is None else estimate.ci95))
         return found
 

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mubench_gen.console.notes import note
-from mubench_gen.errors import SettingError
+from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.scores.interval import estimand_of_shares
 from mubench_gen.scores.metadata import ABSENT, value_of
 from mubench_gen.storage.index import FEW, DiskTable, hashed
@@ -21,7 +20,8 @@ Kinds = Counter[tuple[int, int, int]]
 IMAGE = "image"
 BY_IMAGE = (IMAGE,)
 MOST_WAYS = 2
-_OF_THE_RUN = (IMAGE, "dataset", "task", "prompt", "readout")
+OF_RECORDS = ("prompt", "readout", "order")  # differ between the records of an item
+OF_THE_RUN = (IMAGE, "item", "dataset", "task", *OF_RECORDS)
 _N = 32  # bits per count
 _COUNT = (1 << _N) - 1
 
@@ -51,15 +51,17 @@ def cluster_of(record: Record, field: str = IMAGE) -> str:
 class Clustering:
     """The hashes of a record's clusters: one, or for two fields theirs and that of both.
 
-    `of_tasks`: the field of a task that has one of its own, where no field is given.
+    `of_tasks`: the fields of the tasks, where no field is given.
     """
 
     def __init__(
         self, fields: Sequence[str] = (), of_tasks: Mapping[str, str] | None = None
     ) -> None:
         self.fields = cluster_fields(fields)
-        self._of_tasks = {} if fields else dict(of_tasks or {})
-        self.check = ClusterCheck([*self.fields, *self._of_tasks.values()])
+        own = {} if fields else dict(of_tasks or {})
+        self._of_tasks = own if {*own.values()} - {IMAGE} else {}
+        by = "The cluster of a task," if self._of_tasks else "--cluster"
+        self.check = ClusterCheck([*self.fields, *self._of_tasks.values()], by)
         self._by_image = self.fields == BY_IMAGE and not self._of_tasks
 
     @property
@@ -74,9 +76,20 @@ class Clustering:
 
     @property
     def by(self) -> str:
-        """What the first of the fields is called."""
-        names = set(self._of_tasks.values()) or {self.fields[0]}
-        return names.pop() if len(names) == 1 else "cluster"
+        """What a cluster of the first field is called."""
+        names = self._names
+        return names[0] if len(names) == 1 else "cluster"
+
+    @property
+    def words(self) -> str:
+        """By what items are clustered, in words: "image", "slide and plate", …"""
+        if len(self._names) == 1:
+            return " and ".join([*self._names, *self.fields[1:]])
+        return f"{' or '.join(self._names)}, as the task says"
+
+    @property
+    def _names(self) -> list[str]:
+        return sorted(set(self._of_tasks.values())) or [self.fields[0]]
 
     def name(self, record: Record) -> str:
         """The cluster of a record by the first field."""
@@ -84,15 +97,6 @@ class Clustering:
             return image_of(record)
         self.check.add(record)
         return cluster_of(record, self._of_tasks.get(record["task"], self.fields[0]))
-
-    def tell_first_alone(self, what: str) -> None:
-        """Say that `what` is clustered by the first of two fields alone."""
-        if len(self.fields) > 1:
-            note(f"{what} takes one field of --cluster: it is clustered by {self.by} alone.")
-
-    def second(self, record: Record) -> str | None:
-        """The cluster of a record by the second field; None without one."""
-        return cluster_of(record, self.fields[1]) if len(self.fields) > 1 else None
 
     def __call__(self, record: Record) -> tuple[int, ...]:
         if self._by_image:
@@ -111,11 +115,12 @@ def cluster_fields(given: Sequence[str]) -> tuple[str, ...]:
 
 
 class ClusterCheck:
-    """Sees whether the records have the fields that they are clustered by."""
+    """Sees whether the records have the fields that they are clustered by, with a value."""
 
     _LOOKED_AT = 1_000
 
-    def __init__(self, fields: Sequence[str]) -> None:
+    def __init__(self, fields: Sequence[str], by: str = "--cluster") -> None:
+        self._by = by
         self._missing = [field for field in fields if field != IMAGE]
         self._known: set[str] = set()
         self._seen = 0
@@ -128,13 +133,18 @@ class ClusterCheck:
             self._known |= {*record["meta"]}
         self._missing = [f for f in self._missing if value_of(record, f) == ABSENT]
 
+    @property
+    def satisfied(self) -> bool:
+        """Whether every field was seen."""
+        return not self._missing
+
     def done(self) -> None:
         """Raise SettingError for a field that no record had."""
         if self._seen and self._missing:
+            field = self._missing[0]
             raise SettingError(
-                f"--cluster {self._missing[0]}: no record has such a field. The data have: "
-                f"{', '.join(sorted(self._known)) or 'no further columns'}; of the run itself: "
-                f"{', '.join(_OF_THE_RUN)}."
+                f"{self._by} {field}: no item has a value of such a field. "
+                + did_you_mean(field, {*self._known, *OF_THE_RUN} - {field})
             )
 
 

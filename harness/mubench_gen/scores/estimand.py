@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mubench_gen.scores.crossing import ways_of
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -140,6 +142,17 @@ def estimand(
         ones if weights is None else np.asarray(weights, np.float64),
         np.ones(int(cluster.max()) + 1),
     )
+
+
+def estimands(
+    values: npt.ArrayLike,
+    clusters: npt.ArrayLike,
+    *,
+    weights: npt.ArrayLike | None = None,
+    strata: npt.ArrayLike | None = None,
+) -> list[Estimand]:
+    """The mean by one clustering, or by two and by both (`clusters` as in `crossing.ways_of`)."""
+    return [estimand(values, way, weights=weights, strata=strata) for way in ways_of(clusters)]
 
 
 def estimand_of_sums(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mubench_gen.scores.crossing import crossed_variance
 from mubench_gen.scores.estimand import Estimand, Precision
 from mubench_gen.scores.quantile import student, student_p, wilson
 
@@ -89,18 +90,16 @@ def mean_estimate(
 
 
 def crossed(found: Estimand, also: Sequence[Estimand] = ()) -> Precision:
-    """The precision by two clusterings at once: V₁ + V₂ − V₁₂ (Cameron, Gelbach & Miller 2011).
+    """The precision by two clusterings at once, as `crossing.py` explains.
 
     `also` has the second clustering and the intersection; empty: there is one clustering.
-    The variance is no less than either's own, the degrees of freedom are the fewer.
+    The degrees of freedom are the fewer.
     """
     first = found.precision()
     if not also:
         return first
     second, both = (one.precision() for one in also)
-    variance = max(
-        first.variance + second.variance - both.variance, first.variance, second.variance
-    )
+    variance = crossed_variance(first.variance, second.variance, both.variance)
     freedom = min(first.freedom, second.freedom)
     robust = min(first.robust_freedom, second.robust_freedom)
     if not variance:
@@ -109,9 +108,11 @@ def crossed(found: Estimand, also: Sequence[Estimand] = ()) -> Precision:
 
 
 def weightiest(found: Estimand, also: Sequence[Estimand]) -> tuple[float, float]:
-    """The share of the weight in one cluster of either clustering, and how many it is worth."""
+    """The share of the weight in one cluster of either clustering, of those that weigh more than
+    others; and how many equally heavy clusters the fewer are worth."""
     ways = (found, *also[:1])
-    return max(one.heaviest for one in ways), min(one.worth for one in ways)
+    uneven = [one.heaviest for one in ways if one.heaviest > UNEVEN / one.clusters]
+    return max(uneven, default=found.heaviest), min(one.worth for one in ways)
 
 
 def _rare(share: float, size: float) -> str | None:

@@ -2,7 +2,9 @@
 
 Each test takes `totals`, an array (clusters, comparisons): what each cluster, mostly an image,
 adds to each difference. Where no difference exists, a cluster's row is as likely with the other
-sign, whatever the comparisons have in common.
+sign, whatever the comparisons have in common. Of two clusterings at once, `also` has the totals
+by the second and by both; no sign of a cluster is then free of the other's, and the tests are of
+the limit: Student's t and Hotelling's T² with the covariance of `crossing.py`.
 """
 
 from __future__ import annotations
@@ -11,10 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import NormalDist
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+from mubench_gen.scores.crossing import crossed_rows
+from mubench_gen.scores.quantile import student_p
 
 Floats = npt.NDArray[np.float64]
 Adjust = Literal["maxt", "holm", "bh", "none"]
@@ -40,7 +45,12 @@ class AdjustedFamily:
 
 
 def adjust(
-    chances: Sequence[float], totals: Floats | None, *, how: Adjust = "maxt", seed: int = 0
+    chances: Sequence[float],
+    totals: Floats | None,
+    *,
+    also: Sequence[Floats] = (),
+    how: Adjust = "maxt",
+    seed: int = 0,
 ) -> AdjustedFamily:
     """Adjust the p values of a family of comparisons; no adjusted p is below its own.
 
@@ -51,7 +61,7 @@ def adjust(
     if not len(chances):
         return AdjustedFamily((), _normal(0.05))
     if how == "maxt" and totals is not None and len(chances) > 1:
-        found, critical = max_t(totals, seed=seed)
+        found, critical = max_t(totals, also=also, seed=seed)
         return AdjustedFamily(_no_less(found.tolist(), chances), max(critical, _normal(0.05)))
     if how in ("holm", "maxt"):
         return AdjustedFamily(tuple(holm(chances)), _normal(0.05 / len(chances)))
@@ -60,42 +70,57 @@ def adjust(
     return AdjustedFamily(tuple(chances), _normal(0.05))
 
 
-def max_t(totals: Floats, *, seed: int = 0, draws: int = DRAWS) -> tuple[Floats, float]:
+def max_t(
+    totals: Floats, *, also: Sequence[Floats] = (), seed: int = 0, draws: int = DRAWS
+) -> tuple[Floats, float]:
     """The step-down p of each comparison, and the 95 % quantile of the largest statistic.
 
-    A statistic is a comparison's sum over the root of its sum of squares, which no sign changes.
+    A statistic is a comparison's sum over the root of its sum of squares, which no sign changes;
+    of two clusterings it is Student's t, and the quantile that of a normal one.
     """
-    blocks = in_blocks(totals, seed=seed)
-    scale = np.sqrt((blocks**2).sum(axis=0))
-    units = np.divide(blocks, scale, out=np.zeros_like(blocks), where=scale > _NONE)
-    observed = np.abs(units.sum(axis=0))
+    ways = [in_blocks(one, seed=seed) for one in (totals, *also)]
+    rows, freedom = crossed_rows(ways), max(1, _telling(ways) - 1)
+    scale = np.sqrt((rows**2).sum(axis=0))
+    units = np.divide(rows, scale, out=np.zeros_like(rows), where=scale > _NONE)
+    observed = np.abs(ways[0].sum(axis=0)) / np.where(scale > _NONE, scale, np.inf)
+    if also:
+        observed = _as_t(observed, freedom)
     order = np.argsort(-observed, kind="stable")
-    drawn = np.abs(_flipped(units[:, order], seed=seed, draws=draws))
+    drawn = np.abs(_chance(units[:, order], freedom if also else None, seed=seed, draws=draws))
     # The largest of those not yet rejected: from the smallest statistic upwards.
     largest = np.maximum.accumulate(drawn[:, ::-1], axis=1)[:, ::-1]
     beyond = (largest >= observed[order] * (1 - 1e-6) - 1e-9).sum(axis=0)
     steps = np.maximum.accumulate((1 + beyond) / (1 + draws))
     found = np.empty(len(order))
     found[order] = steps
-    return found, float(np.quantile(largest[:, 0], 0.95))
+    critical = float(np.quantile(largest[:, 0], 0.95))
+    return found, _normal(student_p(critical, freedom)) if also else critical
 
 
 def told_apart(
-    totals: Floats, *, seed: int = 0, draws: int = DRAWS, level: float = 0.05
+    totals: Floats,
+    *,
+    also: Sequence[Floats] = (),
+    seed: int = 0,
+    draws: int = DRAWS,
+    level: float = 0.05,
 ) -> npt.NDArray[np.bool_]:
     """Which two columns of `totals` (clusters, columns) differ, of all pairs together.
 
     The single-step test of the largest statistic over all pairs, as in `max_t`; (columns, columns).
     """
-    blocks = in_blocks(totals, seed=seed)
-    squares = blocks.T @ blocks
+    ways = [in_blocks(one, seed=seed) for one in (totals, *also)]
+    rows, freedom = crossed_rows(ways), max(1, _telling(ways) - 1)
+    squares = rows.T @ rows
     of_each = np.diag(squares)
     scale = np.sqrt((of_each[:, None] + of_each - 2 * squares).clip(0))
     none = scale <= _NONE * max(1.0, float(scale.max(initial=0.0)))
     scale[none] = np.inf
-    sums = blocks.sum(axis=0)
+    sums = ways[0].sum(axis=0)
     observed = np.abs(sums[:, None] - sums) / scale
-    drawn = _flipped(blocks, seed=seed, draws=draws)
+    if also:
+        observed = _as_t(observed, freedom)
+    drawn = _chance(rows, freedom if also else None, seed=seed, draws=draws)
     largest = np.zeros(draws, np.float32)
     for place, column in enumerate(drawn.T):
         apart = np.abs(drawn - column[:, None]) / scale[place].astype(np.float32)
@@ -113,7 +138,13 @@ class Wald:
     p: float
 
 
-def wald(totals: Floats, *, seed: int = 0, clusters: int | None = None) -> Wald:
+def wald(
+    totals: Floats,
+    *,
+    also: Sequence[Floats] = (),
+    seed: int = 0,
+    clusters: int | None = None,
+) -> Wald:
     """Test whether all comparisons are zero, by their sums in the metric of their covariance.
 
     The covariance is that of clusters under no difference: the sum of the outer products of
@@ -122,13 +153,25 @@ def wald(totals: Floats, *, seed: int = 0, clusters: int | None = None) -> Wald:
     1,000 clusters or more and 50 or more for each degree of freedom. `clusters`: their number,
     if `totals` are those of blocks.
     """
+    if also:
+        return _hotelling([totals, *also], seed=seed)
     return walds([totals], seed=seed, clusters=clusters)[0]
 
 
 def walds(
-    several: Sequence[Floats], *, seed: int = 0, draws: int = DRAWS, clusters: int | None = None
+    several: Sequence[Floats],
+    *,
+    also: Sequence[Sequence[Floats]] = (),
+    seed: int = 0,
+    draws: int = DRAWS,
+    clusters: int | None = None,
 ) -> list[Wald]:
-    """The Wald test of each array of totals, all from one set of random signs."""
+    """The Wald test of each array of totals, all from one set of random signs.
+
+    `also`: of two clusterings, the arrays by the second and those by both.
+    """
+    if also:
+        return [_hotelling(ways, seed=seed) for ways in zip(several, *also, strict=True)]
     units = [_standardised(in_blocks(totals, seed=seed)) for totals in several]
     found: dict[int, Wald] = {}
     left: list[int] = []
@@ -147,11 +190,36 @@ def walds(
     return [found[place] for place in range(len(several))]
 
 
+def _hotelling(ways: Sequence[Floats], *, seed: int) -> Wald:
+    """The Wald test by two clusterings at once, with the fewer clusters of either (T² as F)."""
+    from scipy.special import fdtrc
+
+    blocks = [in_blocks(one, seed=seed) for one in ways]
+    unit = blocks[0].sum(axis=0) @ _whitening(crossed_rows(blocks))
+    statistic, freedom, clusters = float((unit**2).sum()), len(unit), _telling(blocks)
+    if not freedom or clusters <= freedom:
+        return Wald(statistic, freedom, 1.0)
+    left = max(_NONE, clusters - statistic)  # about the mean, not about no difference
+    ratio = statistic * (clusters - freedom) / (freedom * left)
+    return Wald(statistic, freedom, float(fdtrc(freedom, clusters - freedom, ratio)))
+
+
+def _telling(ways: Sequence[Floats]) -> int:
+    """The clusters of one clustering, or the fewer of two, in which anything differs."""
+    return min(int((np.abs(way) > _NONE).any(axis=1).sum()) for way in ways[:2])
+
+
 def _standardised(totals: Floats) -> Floats:
     """Columns without the comparisons' covariance, of which signs leave the squares alike."""
-    values, vectors = np.linalg.eigh(totals.T @ totals)
+    found: Floats = totals @ _whitening(totals)
+    return found
+
+
+def _whitening(rows: Floats) -> Floats:
+    """What takes the covariance, the products of these rows, out of the comparisons."""
+    values, vectors = np.linalg.eigh(rows.T @ rows)
     kept = values > _ALIKE * max(float(values.max(initial=0.0)), _NONE)
-    found: Floats = totals @ (vectors[:, kept] / np.sqrt(values[kept]))
+    found: Floats = vectors[:, kept] / np.sqrt(values[kept])
     return found
 
 
@@ -197,18 +265,38 @@ def max_of_normals(
     """
     from scipy.special import stdtrit
 
-    generator = np.random.default_rng([seed, 9])
-    covariance = influences.T @ influences
-    scale = np.sqrt(np.diag(covariance))
-    kept = scale > _NONE
+    scale = np.sqrt((influences**2).sum(axis=0))
+    kept, freedom = scale > _NONE, max(1.0, freedom)
     if not kept.any():
-        return float(stdtrit(max(1.0, freedom), 0.975 if two_sided else 0.95))
-    correlation = covariance[np.ix_(kept, kept)] / np.outer(scale[kept], scale[kept])
-    values, vectors = np.linalg.eigh(correlation)
-    drawn = generator.normal(size=(DRAWS, len(values))) @ (vectors * np.sqrt(values.clip(0))).T
-    drawn /= np.sqrt(generator.chisquare(max(1.0, freedom), DRAWS) / max(1.0, freedom))[:, None]
+        return float(stdtrit(freedom, 0.975 if two_sided else 0.95))
+    drawn = _normals(influences[:, kept] / scale[kept], freedom, seed=seed, draws=DRAWS)
     largest = (np.abs(drawn) if two_sided else drawn).max(axis=1)
     return float(np.quantile(largest, 0.95))
+
+
+def _chance(rows: Floats, freedom: int | None, *, seed: int, draws: int) -> npt.NDArray[Any]:
+    """What the sums of the rows would be by chance: by random signs, or with `freedom` of the
+    limit; (draws, columns)."""
+    if freedom is None:
+        return _flipped(rows, seed=seed, draws=draws)
+    return _normals(rows, freedom, seed=seed, draws=draws)
+
+
+def _as_t(observed: Floats, freedom: int) -> Floats:
+    """Sums over the root of their sum of squares as Student's t, whose squares are about the mean
+    and not about no difference."""
+    found: Floats = observed * np.sqrt(freedom / np.maximum(freedom + 1 - observed**2, _NONE))
+    return found
+
+
+def _normals(units: Floats, freedom: float, *, seed: int, draws: int) -> Floats:
+    """Multivariate t, (draws, columns); the products of the rows are its correlations."""
+    generator = np.random.default_rng([seed, 9])
+    values, vectors = np.linalg.eigh(units.T @ units)
+    root = (vectors * np.sqrt(values.clip(0))).T
+    drawn: Floats = generator.normal(size=(draws, len(values))) @ root
+    drawn /= np.sqrt(generator.chisquare(freedom, draws) / freedom)[:, None]
+    return drawn
 
 
 def holm(chances: Sequence[float]) -> list[float]:

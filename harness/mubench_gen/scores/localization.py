@@ -7,7 +7,7 @@ no `correct`, and count in no accuracy.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ class BoxScore:
     """The scores of boxes of one group of items; an item is one image and one class.
 
     n: items without errors. grit: mean GRIT score, where an unread reply counts as no boxes;
-    ci95: clustered by image, None with fewer than two images. found and gold: mean number of
+    ci95: clustered, None with fewer than two clusters. found and gold: mean number of
     boxes per item. statuses: the share of each status among n.
     """
 
@@ -102,9 +102,9 @@ class BoxTally:
     found: int = 0
     gold: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
-    clusters: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    ways: list[dict[int, list[float]]] = field(default_factory=list)
 
-    def add(self, record: Record, cluster: str) -> None:
+    def add(self, record: Record, clusters: Sequence[int]) -> None:
         if record["status"] == "error":
             self.errors += 1
             return
@@ -112,7 +112,9 @@ class BoxTally:
         self.statuses[record["status"]] += 1
         self.found += len(boxes["found"] or ())
         self.gold += len(boxes["gold"])
-        self.clusters[cluster].append(boxes["score"])
+        self.ways = self.ways or [defaultdict(list) for _ in clusters]
+        for way, cluster in zip(self.ways, clusters, strict=True):
+            way[cluster].append(boxes["score"])
 
     def score(self) -> BoxScore:
         n = self.statuses.total()
@@ -121,12 +123,15 @@ class BoxTally:
         from mubench_gen.scores.estimand import estimand_of_sums
         from mubench_gen.scores.estimate import mean_estimate
 
-        clusters = [(len(v), sum(v), sum(x * x for x in v)) for v in self.clusters.values()]
-        found = mean_estimate(estimand_of_sums(*zip(*clusters, strict=True)), (0.0, 1.0))
+        ways = [
+            [(len(v), sum(v), sum(x * x for x in v)) for v in way.values()] for way in self.ways
+        ]
+        mean, *also = (estimand_of_sums(*zip(*way, strict=True)) for way in ways)
+        found = mean_estimate(mean, (0.0, 1.0), also=also)
         return BoxScore(
             n=n,
             n_errors=self.errors,
-            grit=sum(total for _, total, _ in clusters) / n,
+            grit=sum(total for _, total, _ in ways[0]) / n,
             ci95=None if found is None else found.ci95,
             found=self.found / n,
             gold=self.gold / n,
@@ -148,7 +153,7 @@ class BoxTallies:
 
     def add(self, record: Record) -> None:
         for name in ("pooled", record["task"]):
-            self._tallies[name].add(record, self._clustering.name(record))
+            self._tallies[name].add(record, self._clustering(record))
 
     def scores(self) -> dict[str, BoxScore]:
         """The scores, "pooled" first and then by task; empty without box records."""

@@ -15,8 +15,8 @@ from mubench_gen.errors import UsageError
 from mubench_gen.plugins.extension import Metric
 from mubench_gen.plugins.offered import names_file
 from mubench_gen.scores.breakdown import value_order
-from mubench_gen.scores.clusters import Clustering
-from mubench_gen.scores.estimand import estimand
+from mubench_gen.scores.clusters import IMAGE, Clustering
+from mubench_gen.scores.estimand import estimands
 from mubench_gen.scores.estimate import mean_estimate, share_estimate
 from mubench_gen.scores.metadata import value_of
 from mubench_gen.scores.metrics import ChosenMetric, MetricError, choose_metrics, needs_of
@@ -35,7 +35,7 @@ class MetricScore:
     """The mean of a metric over some items; None if no item has a value.
 
     n: items with a value; missing: items without (failed items are in neither). ci95: clustered
-    by image.
+    as the run is.
     """
 
     n: int
@@ -49,10 +49,14 @@ Groups = Mapping[str, Mapping[str, MetricScore]]  # part → name → score
 
 @dataclass(frozen=True, slots=True)
 class MetricScores:
-    """A metric on a run: pooled, by task, data set, prompt, read-out, and by fields."""
+    """A metric on a run: pooled, by task, data set, prompt, read-out, and by fields.
+
+    clustered: what its intervals are clustered by, in words.
+    """
 
     chosen: ChosenMetric
     groups: Groups
+    clustered: str = IMAGE
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON, without parts whose only group has all items."""
@@ -101,7 +105,7 @@ def measure(
 ) -> dict[str, MetricScores]:
     """The means of the metrics by their keys. Records of failed items count nowhere.
 
-    `clustering` as in `score`; of two fields, the first counts.
+    `clustering` as in `score`.
     """
     clustering = clustering or Clustering()
     images = array("Q")
@@ -112,7 +116,7 @@ def measure(
     for record in records:
         if record["status"] == "error":
             continue
-        images.append(clustering(record)[0])
+        images.extend(clustering(record))
         for metric, column in zip(metrics, columns, strict=True):
             column.append(metric.value(record))
         for part, field in fields.items():
@@ -120,10 +124,14 @@ def measure(
             places[part].append(known.setdefault(value_of(record, field), len(known)))
     clustering.check.done()
     image = np.array(images, np.uint64)
+    if clustering.ways > 1:
+        image = image.reshape(-1, clustering.ways)
     at = {part: np.array(place, np.int64) for part, place in places.items()}
     return {
         metric.key: MetricScores(
-            metric, _grouped(metric.metric, np.array(column, np.float64), image, codes, at)
+            metric,
+            _grouped(metric.metric, np.array(column, np.float64), image, codes, at),
+            clustering.words,
         )
         for metric, column in zip(metrics, columns, strict=True)
     }
@@ -149,7 +157,7 @@ def _grouped(
 
 
 def score_of(metric: Metric, values: Values, images: Codes) -> MetricScore:
-    """The mean of some items' values (NaN: no value), with its interval clustered by image."""
+    """The mean of some items' values (NaN: no value), with its interval, clustered by `images`."""
     there = ~np.isnan(values)
     n = int(there.sum())
     mean = float(values[there].mean()) if n else None
@@ -160,7 +168,8 @@ def score_of(metric: Metric, values: Values, images: Codes) -> MetricScore:
 def mean_interval(
     values: Values, images: Codes, bounds: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """The 95 % interval of a mean, clustered by image; None with too few images.
+    """The 95 % interval of a mean, clustered by `images` (as in `crossing.ways_of`); None with too
+    few.
 
     With finite bounds Wilson's interval of the mean rescaled to 0 … 1, else Student's t.
     """
@@ -168,10 +177,12 @@ def mean_interval(
         return None
     low, high = bounds
     if not math.isfinite(high - low):
-        found = mean_estimate(estimand(values, images), bounds)
+        mean, *also = estimands(values, images)
+        found = mean_estimate(mean, bounds, also=also)
         return None if found is None else found.ci95
     width = high - low
-    ends = share_estimate(estimand((values - low) / width, images)).ci95
+    mean, *also = estimands((values - low) / width, images)
+    ends = share_estimate(mean, also=also).ci95
     return low + width * ends[0], low + width * ends[1]
 
 

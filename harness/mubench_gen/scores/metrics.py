@@ -41,6 +41,10 @@ BUILT_IN = (
         "grit", "GRIT", lambda r: r["boxes"]["score"] if is_box_record(r) else None,
         bounds=(0, 1), percent=True,
     ),
+    Metric(
+        "looked", "looked at the right place", lambda r: r.get("looked"),
+        bounds=(0, 1), percent=True,
+    ),
 )  # fmt: skip
 
 

@@ -49,11 +49,11 @@ class Circular:
     with fewer orders than others of equally many options, because the run is unfinished. series:
     of the items each by every prompt, read-out and repeat, which all shares are of.
     accuracy: the mean over orders; consistent: right under every order, with its 95 % interval
-    clustered by image; unmoved: the same option, right or wrong, under every order.
+    clustered; unmoved: the same option, right or wrong, under every order.
     place_bias: the standard deviation of the recalls by position, among items with equally many
     options; place_noise: its approximate expectation if the position had no effect; place_ci95:
     the 95 % interval of what it would be without noise; place_p: of the test that the position
-    has no effect; both clustered by image.
+    has no effect; both clustered.
     """
 
     items: int
@@ -135,9 +135,9 @@ class CircularTally:
         self._cells = CellTable(2)  # by image and position: items, right
         self._positions: dict[tuple[int, int], int] = {}  # number of options and position → code
 
-    def add(self, record: Mapping[str, Any], image: str) -> None:
+    def add(self, record: Mapping[str, Any], cluster: int) -> None:
         place, choice = record["gold"], record["choice"]
-        key, cluster = hashed(_without_order(record["id"])), hashed(image)
+        key = hashed(_without_order(record["id"]))
         name = hashed(record["id"].rsplit("/", 4)[0])
         options = len(record["options"])
         kind = self._kinds.setdefault((options, movable(_as_given(record))), len(self._kinds))

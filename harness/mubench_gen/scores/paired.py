@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.scores.estimand import Estimand, Precision, estimand
+from mubench_gen.scores.estimand import Estimand, Precision, estimands
 from mubench_gen.scores.estimate import cautions, crossed, weightiest
 from mubench_gen.scores.quantile import student, student_p
 
@@ -88,11 +88,10 @@ def compare_pair(
 ) -> PairedDifference:
     """Compare two series of values between 0 and 1 on the same items, one or more.
 
-    `images` has each item's image, or other cluster (`noun`), any integers; of shape (items, 2) two
-    clusterings at once. With `strata` (each
-    item's task or data set, any integers) all means are over strata of their means, whatever
-    their sizes; `ahead` and `behind` are then sums of items weighted so that each stratum counts
-    the same. Raises ValueError without items.
+    `images` has each item's image, or other cluster (`noun`), any integers; of two clusterings at
+    once as in `crossing.ways_of`. With `strata` (each item's task or data set, any integers) all
+    means are over strata of their means, whatever their sizes; `ahead` and `behind` are then sums
+    of items weighted so that each stratum counts the same. Raises ValueError without items.
     """
     one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
     n = len(one)
@@ -171,11 +170,7 @@ def _estimated(
     """The mean by the first clustering, its precision by all, how many clusters it is worth, and
     the cautions.
     """
-    codes = np.asarray(images)
-    ways = [codes]
-    if codes.ndim > 1:
-        ways = [*codes.T, np.unique(codes, axis=0, return_inverse=True)[1]]
-    found, *also = (estimand(each, way, weights=weights, strata=strata) for way in ways)
+    found, *also = estimands(each, images, weights=weights, strata=strata)
     heaviest, worth = weightiest(found, also)
     told = cautions(worth, heaviest, found.clusters, noun)
     return found, crossed(found, also), worth, told

@@ -15,10 +15,10 @@ from mubench_gen.scores.agreement import Agreement
 from mubench_gen.scores.calibration import Calibration, CalibrationTally, probabilities_of
 from mubench_gen.scores.clusters import (
     BY_IMAGE,
+    IMAGE,
     Clustering,
     Clusters,
     counts_of,
-    image_of,
     of_answered,
     of_items,
     share_of_kinds,
@@ -106,7 +106,8 @@ class Scores:
     else), that have probabilities, and that were asked under several orders; "pooled" and by
     task. truncation: of the options that a contrastive model truncated; None if it read all.
     agreement: of every two read-outs. headline: micro and macro accuracies with intervals, and
-    against baselines. clustered: the fields that items are clustered by. nearly_constant: items
+    against baselines. clustered: the fields that items are clustered by; clustered_by: the same in
+    words, with those of the tasks. nearly_constant: items
     without errors whose picture was.
     """
 
@@ -125,6 +126,7 @@ class Scores:
     nearly_constant: int = 0
     headline: Headline | None = None
     clustered: tuple[str, ...] = BY_IMAGE
+    clustered_by: str = IMAGE
 
     @property
     def n(self) -> int:
@@ -171,6 +173,8 @@ class Scores:
             plain["headline"] = self.headline.as_dict()
         if self.clustered != BY_IMAGE:
             plain["clustered"] = list(self.clustered)
+        if self.clustered_by != IMAGE:
+            plain["clustered_by"] = self.clustered_by
         if self.nearly_constant:
             plain["nearly_constant"] = self.nearly_constant
         return plain
@@ -359,7 +363,8 @@ def score(
     clustering = clustering or Clustering()
     groups, headline = GroupTallies(clustering.ways), HeadlineTally(clustering.ways)
     places, boxes = AnswerPositions(), BoxTallies(clustering)
-    sureness, truncation = defaultdict[str, CalibrationTally](CalibrationTally), TruncationTally()
+    new = partial(CalibrationTally, clustering.ways)
+    sureness, truncation = defaultdict[str, CalibrationTally](new), TruncationTally()
     siblings, nearly_constant = Siblings(), 0
     for record in records:
         if record.get("nearly_constant") and record["status"] != "error":
@@ -368,11 +373,10 @@ def score(
             boxes.add(record)
             continue
         status, gold, options = record["status"], record["gold"], record["options"]
-        right, image = bool(record["correct"]), image_of(record)
-        numbers = clustering(record)
+        right, numbers = bool(record["correct"]), clustering(record)
         one = counted(status, right, len(options), numbers, strict=is_strict(record["rule"]))
         groups.add(record, one)
-        siblings.add(record, image)
+        siblings.add(record, numbers[0])
         if status != "error":
             task = record["task"]
             headline.add(record, numbers, right=right)
@@ -382,7 +386,7 @@ def score(
             if probabilities is not None:
                 for name in ("pooled", task):
                     sureness[name].add(
-                        probabilities, record["choice"], numbers[0], gold=gold, right=right
+                        probabilities, record["choice"], numbers, gold=gold, right=right
                     )
     clustering.check.done()
     noun = clustering.noun
@@ -408,6 +412,7 @@ def score(
         nearly_constant=nearly_constant,
         headline=found,
         clustered=clustering.fields,
+        clustered_by=clustering.words,
     )
 
 

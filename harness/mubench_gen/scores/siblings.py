@@ -13,7 +13,8 @@ class Siblings:
     """Counts records that belong together: one item under several orders or read-outs.
 
     Counting starts only if the first records show that a run has such items, whose records
-    are always close together; other runs save the time.
+    are always close together; other runs save the time. `cluster`: the hash of what a record is
+    clustered by (of two fields, the first).
     """
 
     _LOOKED_AT = 4_096
@@ -21,24 +22,24 @@ class Siblings:
     def __init__(self) -> None:
         self.agreement = AgreementTally()
         self._circular = defaultdict[str, CircularTally](CircularTally)
-        self._first: list[tuple[Record, str]] | None = []
+        self._first: list[tuple[Record, int]] | None = []
         self._seen: dict[tuple[str, str], tuple[str, str]] = {}
         self._several = False
 
-    def add(self, record: Record, image: str) -> None:
+    def add(self, record: Record, cluster: int) -> None:
         if self._several:
-            self._count(record, image)
+            self._count(record, cluster)
         elif self._first is not None:
-            self._look(self._first, record, image)
+            self._look(self._first, record, cluster)
 
     def circular(self) -> dict[str, Circular]:
         names = sorted(self._circular, key=lambda name: (name != "pooled", name))
         found = {name: self._circular[name].circular() for name in names}
         return {name: one for name, one in found.items() if one is not None}
 
-    def _look(self, first: list[tuple[Record, str]], record: Record, image: str) -> None:
+    def _look(self, first: list[tuple[Record, int]], record: Record, cluster: int) -> None:
         item, readout, order, repeat = record["id"].rsplit("/", 3)
-        first.append((record, image))
+        first.append((record, cluster))
         self._several = self._seen.setdefault((item, repeat), (readout, order)) != (readout, order)
         if self._several:
             for earlier in first:
@@ -46,7 +47,7 @@ class Siblings:
         if self._several or len(first) >= self._LOOKED_AT:
             self._first = None
 
-    def _count(self, record: Record, image: str) -> None:
-        self.agreement.add(record, image)
+    def _count(self, record: Record, cluster: int) -> None:
+        self.agreement.add(record, cluster)
         for name in ("pooled", record["task"]):
-            self._circular[name].add(record, image)
+            self._circular[name].add(record, cluster)

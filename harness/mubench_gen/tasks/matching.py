@@ -14,7 +14,7 @@ from mubench_gen.model import ModelSpec
 from mubench_gen.prompts.image_places import is_image
 from mubench_gen.prompts.oversized import largest
 from mubench_gen.prompts.render import Prompt, render
-from mubench_gen.tasks.samples import samples
+from mubench_gen.tasks.samples import no_partner, samples
 from mubench_gen.types import Control, Kind, Readout, Row, Task
 
 _DEFAULT_PROMPT = "paper"  # of generative models
@@ -112,19 +112,27 @@ def check_images(
     """How many images a question of the tasks has at most.
 
     SettingError where that is more than the model takes, or where a contrastive model would be
-    asked about options that are images. `label`: the model as messages name it.
+    asked about options that are images; DataError where `shuffled` has no other row to show.
+    `label`: the model as messages name it.
     """
     if not has_several_images(dataset):
         return 1
     most: Counter[str] = Counter({task.name: 1 for task in tasks})
+    rows: Counter[int] = Counter()
+    asked: dict[int, Row] = {}  # by number of images, the first
     for row in dataset:
+        rows[len(row.images)] += 1
         for task in tasks:
             for name in task.questions_of(row):
+                asked.setdefault(len(row.images), row)
                 question = row.questions[name]
                 if spec.kind == "contrastive" and any(map(is_image, question.options)):
                     raise SettingError(_no_captions(task, row, label))
                 if question.boxes is None and question.draw is None:
                     most[task.name] = max(most[task.name], len(row.images))
+    alone = [row for number, row in asked.items() if rows[number] == 1]
+    if control == "shuffled" and alone:
+        raise no_partner(alone[0])
     limit = spec.max_images
     over = [task.name for task in tasks if limit is not None and most[task.name] > limit]
     if over and spec.kind == "generative" and control != "blind":

@@ -33,7 +33,9 @@ def tasks_of(tasks: Sequence[Task], dataset: Dataset, *, wanted: Sequence[str]) 
         if absent and len(absent) == len(meant):
             raise DataError(_missing(absent[0], dataset, None if len(meant) == 1 else pattern))
     if not present:
-        raise DataError(f"The data set {dataset.name!r} has no question of any task.")
+        own = ",".join(task.name for task in dataset.tasks)
+        told = f" Name one of its tasks: --tasks {own}." if own else ""
+        raise DataError(f"The data set {dataset.name!r} has no question of any task.{told}")
     return present
 
 
@@ -147,9 +149,14 @@ def _other_images(row: Row, dataset: Dataset, partners: Sequence[int]) -> tuple[
         ):
             return other.images
         partner = partners[partner]
+    raise no_partner(row)
+
+
+def no_partner(row: Row) -> DataError:
+    """The error for a row whose images no other row can replace."""
     if not row.more_images:
-        raise DataError("The control 'shuffled' needs two images or more.")
-    raise DataError(
+        return DataError("The control 'shuffled' needs two images or more.")
+    return DataError(
         f"The control 'shuffled' shows the images of another row: no other row has "
         f"{len(row.images)} images, as row {row.index + 1} (image_id {row.image_id}) has, and "
         "shares none with it. Leave its task out with --tasks, or use --control blind."

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from mubench_gen.testing.subject import Subject
+if TYPE_CHECKING:
+    from mubench_gen.testing.subject import Subject
 
 State = Literal["passed", "failed", "skipped", "expected failure", "unexpected pass"]
 
@@ -16,7 +17,7 @@ class CheckFailed(AssertionError):
 
 
 class NotApplicable(Exception):
-    """The check does not concern this model; the message says why."""
+    """The check does not concern this model or data set; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,26 @@ from typing import Any, TypeVar
 
 from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.plugins import deprecation
-from mubench_gen.testing import contrastive_checks, generative_checks, plugin_checks, run_checks
+from mubench_gen.testing import (
+    contrastive_checks,
+    data_checks,
+    generative_checks,
+    plugin_checks,
+    run_checks,
+)
 from mubench_gen.testing.check import CHECKS, Check, CheckFailed, NotApplicable, Result, judged
 from mubench_gen.testing.subject import Subject
 
 # Importing them registers their checks; the cheap ones come first.
 _ORDER = tuple(
-    module.__name__ for module in (plugin_checks, generative_checks, contrastive_checks, run_checks)
+    module.__name__
+    for module in (
+        plugin_checks,
+        data_checks,
+        generative_checks,
+        contrastive_checks,
+        run_checks,
+    )
 )
 Test = TypeVar("Test", bound=Callable[..., Any])
 
@@ -32,13 +45,15 @@ def check_plugin(
     expected_failures: Mapping[str, str] | None = None,
     only: tuple[str, ...] = (),
 ) -> Iterator[Result]:
-    """The results of all checks that concern the model, as they come.
+    """The results of all checks that concern the model, or the data set, as they come.
 
-    `plugin` is an entry point's name or a path. `engine` opens a checkpoint; without, it is
-    transformers on a CPU, which starts in seconds, and the plugin's first one elsewhere.
-    `expected_failures` maps names of checks to reasons; such a check must fail. `only` limits
-    it to checks of these names. Raises UsageError if the plugin can't be opened or answers
-    nothing until the user has done something (set a key), or a name is not that of a check.
+    `plugin` is an entry point's name or a path. `model` is one of its models or data sets, by
+    default its first model, or its first data set where it has no model. `engine` opens a
+    checkpoint; without, it is transformers on a CPU, which starts in seconds, and the plugin's
+    first one elsewhere. `expected_failures` maps names of checks to reasons; such a check must
+    fail. `only` limits it to checks of these names. Raises UsageError if the plugin can't be
+    opened or answers nothing until the user has done something (set a key), or a name is not
+    that of a check.
     """
     expected = dict(expected_failures or {})
     _known([*expected, *only])

@@ -11,6 +11,7 @@ from mubench_gen.testing.check import NotApplicable, check, want
 from mubench_gen.testing.subject import Subject
 
 BOTH = ("generative", "contrastive")
+ALL = (*BOTH, "dataset")
 _NO_VALUE = "no such value"
 
 
@@ -23,7 +24,7 @@ def _imported(plugin: str) -> Imported:
 
 
 @check(
-    *BOTH,
+    *ALL,
     reason="everybody who lists plugins or asks for another one would wait for it",
     remedy="import heavy packages inside load(), not at the top of the module",
 )
@@ -33,7 +34,7 @@ def import_is_light(subject: Subject) -> None:
 
 
 @check(
-    *BOTH,
+    *ALL,
     reason="stdout carries results alone, and the process belongs to the run",
     remedy="no print, signal.signal, os.chdir, os.environ[…] = … at the top: put it into load()",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,12 +11,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mubench_gen.errors import UsageError
+from mubench_gen.data import open_dataset
+from mubench_gen.data.dataset import Dataset
+from mubench_gen.data.packaged import Packaged
+from mubench_gen.data.packaging import write
+from mubench_gen.data.ubench import Release, repo_folder
+from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.model import Checkpoint, ContrastiveModel, Model
 from mubench_gen.plan.opening import open_model
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugin, Plugins
+from mubench_gen.testing.check import NotApplicable
 from mubench_gen.types import Image, Message, Readout, Request, Sampling, Text
 
 if TYPE_CHECKING:
@@ -28,8 +35,21 @@ _QUESTIONS = ("Which modality is this?", "How was this image made?", "What was i
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """A data set's rows in a folder, their counts, and why others cannot be used."""
+
+    folder: Path
+    counts: Mapping[str, int]
+    faults: list[str]
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        return open_dataset(str(self.folder))
+
+
+@dataclass(frozen=True)
 class Subject:
-    """A plugin's model under check. `folder` is scratch space that is empty at first.
+    """A plugin's model, or data set, under check. `folder` is scratch space that is empty at first.
 
     `wish` is the engine that was asked for, of a checkpoint.
     """
@@ -71,7 +91,46 @@ class Subject:
 
     @cached_property
     def kind(self) -> str:
-        return self.loaded_plugin.spec(self.model).kind
+        """The kind of the model; "dataset" where a data set is under check."""
+        plugin, known = self.loaded_plugin, [one.name for one in self.loaded_plugin.offers.datasets]
+        if self.model not in known and (plugin.models or not known):
+            return plugin.spec(self.model).kind
+        if self.model not in (None, *known):
+            near = did_you_mean(str(self.model), known)
+            raise SettingError(f"The plugin {plugin.name!r} has no data set {self.model!r}. {near}")
+        return "dataset"
+
+    @cached_property
+    def data_set(self) -> Packaged:
+        """The data set under check: the one that `model` names, or the plugin's first."""
+        specs = self.loaded_plugin.offers.datasets
+        spec = next((one for one in specs if self.model in (None, one.name)), specs[0])
+        return Packaged(self.loaded_plugin, spec)
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The data set's rows: as they are kept, or as its package gives them now."""
+        found = self.data_set
+        if found.spec.is_own and not found.spec.unread:
+            return self._written()
+        if not found.is_here:
+            raise NotApplicable(f"it is not here: mubench-gen data prepare {found.full_name}")
+        return Prepared(found.folder, found.about["counts"], [])
+
+    def prepared_again(self) -> Prepared:
+        """Its rows, read once more from its own files."""
+        return self._written()
+
+    def _written(self) -> Prepared:
+        found, place = self.data_set, Path()
+        if not found.spec.is_own:
+            place = repo_folder(Release(found.spec.hub, "", ())) / "snapshots"
+            place /= found.about.get("revision") or "none"
+            if not place.is_dir():
+                raise NotApplicable("its own files are not in the hub's cache")
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        counts = write(found, place, folder, partial=True)
+        return Prepared(folder, counts.as_dict(), counts.faults)
 
     def open(self) -> Model:
         """Another model object, not loaded."""
@@ -86,6 +145,8 @@ class Subject:
 
     def needs(self) -> UsageError | None:
         """What the user must do before the model answers at all: give a key, install a package."""
+        if self.kind == "dataset":
+            return None
         try:
             if isinstance(self.ready, ContrastiveModel):
                 self.ready.embed_images([plain_image(0)])

@@ -109,7 +109,7 @@ def _result(name: str, score: Any, one: Any, manifest: Mapping[str, Any]) -> dic
             "lower": low,
             "upper": high,
             "confidence_level": 0.95,
-            "method": "clustered by image",
+            "method": f"clustered by {one.scores.clustered_by}",
         }
     return {
         "evaluation_result_id": name,

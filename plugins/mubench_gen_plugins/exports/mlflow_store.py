@@ -54,10 +54,9 @@ def _write_run(client: Any, experiment: str, one: Any, options: Options) -> None
     for digest, path in images.items():
         client.log_image(run, shown[digest], artifact_file=path)
     table: dict[str, list[Any]] = {name: [] for name in ("image", *COLUMNS)}
-    for digest, cells in rows(one, options.items):
-        for column, cell in zip(
-            table.values(), [_shown(images.get(digest or "")), *cells], strict=True
-        ):
+    for shown_image, cells in rows(one, options.items):
+        picture = _shown(images.get(shown_image or ""))
+        for column, cell in zip(table.values(), [picture, *cells], strict=True):
             column.append(cell)
     if not images:
         del table["image"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from mubench_gen.compare.protocols.causes import CAUSES, Causes
@@ -50,6 +50,16 @@ class Difference:
     in_both: int
     points: float
     steps: tuple[Step, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The difference for JSON."""
+        sides = {"first": self.first, "second": self.second}
+        return {
+            **{key: {"name": s.name, "n": s.n, "value": s.value} for key, s in sides.items()},
+            "in_both": self.in_both,
+            "points": self.points,
+            "causes": [asdict(step) for step in self.steps],
+        }
 
 
 def difference(found: ProtocolTally, causes: Causes, first: str, second: str) -> Difference | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from mubench_gen.compare.protocols.bootstrap import Bootstrapped, basic_bootstrap
@@ -54,6 +54,10 @@ class ProtocolScores:
             "title": one.title,
             "metric": one.definition.metric,
             "over": one.definition.over,
+            **{
+                part: list(getattr(one.definition, part))
+                for part in ("groups", "datasets", "tasks")
+            },
             "n": one.n,
             "value": one.value,
             "half_width": None if interval is None else interval.half_width,
@@ -91,14 +95,3 @@ def _scores(
     return ProtocolScores(
         protocol, "", tuple(notes), dict(left_out), found.n_errors, numbers, intervals
     )
-
-
-def difference_as_dict(found: Any) -> dict[str, Any]:
-    """A difference of two protocols for JSON."""
-    return {
-        "first": {"name": found.first.name, "n": found.first.n, "value": found.first.value},
-        "second": {"name": found.second.name, "n": found.second.n, "value": found.second.value},
-        "in_both": found.in_both,
-        "points": found.points,
-        "causes": [asdict(step) for step in found.steps],
-    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -101,7 +100,6 @@ class Published:
         }
 
 
-@lru_cache(maxsize=16)
 def load_published(name: str = SHIPPED) -> Published:
     """The published table of that name, or in that file; by default that of μ-Bench's paper."""
     path = _find(name)

@@ -5,7 +5,7 @@ Each form is a way to find tables in a file or folder (`FORMS`); all tables are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,13 +64,13 @@ def open_form(
     partial: bool = False,
     thorough: bool = False,
     faults: list[str] | None = None,
-    without: Collection[str] = (),
+    without: Mapping[str, str] | None = None,
     revision: str | None = None,
     source: Mapping[str, object] | None = None,
 ) -> FormDataset:
     """The data set that a table of one of the forms makes. DataError says what is wrong.
 
-    `without`: rows with one of these images, by name, are left out.
+    `without`: rows with one of these images are left out, and why.
     """
     from mubench_gen.data.forms.dataset import FormDataset
 

@@ -12,7 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from mubench_gen.data.forms.cells import is_missing, label_of, text_of, whole_number
+from mubench_gen.data.forms.cells import (
+    LABELLED,
+    is_missing,
+    label_of,
+    text_of,
+    whole_number,
+)
 from mubench_gen.errors import DataError, SettingError
 
 WAYS = {
@@ -52,6 +58,8 @@ def _by_text(value: Any, options: Sequence[str]) -> int | None:
         return None
     same = [at for at, option in enumerate(options) if option == text]
     same = same or [at for at, one in enumerate(options) if one.casefold() == text.casefold()]
+    if not same and (labelled := LABELLED.match(text)):  # "B. Golgi"
+        same = [at for at, option in enumerate(options) if option == labelled[2]]
     if not same and (number := _number(text)) is not None:
         same = [at for at, option in enumerate(options) if _number(option) == number]
     return same[0] if len(same) == 1 else None

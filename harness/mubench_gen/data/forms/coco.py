@@ -19,7 +19,7 @@ from mubench_gen.errors import DataError, ImageError
 from mubench_gen.images.policy import StandardPolicy
 
 _KEYS = ("images", "annotations", "categories")
-_HEAD = 2**16
+_HEAD = 1024  # bytes
 
 
 def recognises(path: Path) -> bool:
@@ -28,8 +28,11 @@ def recognises(path: Path) -> bool:
     if file is None:
         return False
     try:
+        with file.open("rb") as opened:
+            if not opened.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+                return False
         document = read_document(file)
-    except DataError:
+    except (DataError, OSError):
         return False
     return isinstance(document, dict) and all(isinstance(document.get(k), list) for k in _KEYS)
 

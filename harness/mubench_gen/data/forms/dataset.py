@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -25,7 +25,7 @@ from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.prompts.toml_files import known_files, read_definition, read_toml
 from mubench_gen.types import Task
 
-_SHOWN = 20  # faults of a message
+_SHOWN = 200  # faults of a message
 
 Rows = Iterator[tuple[str, dict[str, Any]]]  # file and row, and columns of the schema
 
@@ -64,17 +64,17 @@ class FormDataset(JsonlDataset):
         partial: bool = False,
         thorough: bool = False,
         faults: list[str] | None = None,
-        without: Collection[str] = (),
+        without: Mapping[str, str] | None = None,
     ) -> None:
         """`thorough`: look at every image file too. `faults`: takes what is wrong with rows;
         without it, and without `partial`, DataError lists them. `without`: images that cannot
-        be shown."""
+        be shown, and why."""
         self._reading = reading
         self._names_of_rows: list[str] = []
         self._numbers = array("Q")
         self._datasets: dict[str, None] = {}
         self.lines = temporary(self)  # the file with the rows, as long as this is there
-        self._write(thorough, without)
+        self._write(thorough, without or {})
         for line in reading.told:
             _tell(f"{reading.path.name}: {line}")
         for line in (*reading.warnings, *reading.late_warnings()):
@@ -136,12 +136,12 @@ class FormDataset(JsonlDataset):
         images = combined(self.pictures.digests(self.image_names))
         return hashlib.sha256(f"{self._lines_digest}\n{images}".encode()).hexdigest()
 
-    def _write(self, thorough: bool, without: Collection[str]) -> None:
+    def _write(self, thorough: bool, without: Mapping[str, str]) -> None:
         """Write the rows of the reading, each when its images were looked at."""
         reading = self._reading
         places: dict[str, int] = {}
         first = next(reading.rows, None)  # from now on all images are known
-        bad = dict.fromkeys(without, "the image cannot be shown")
+        bad = dict(without)
         if thorough:
             bad |= reading.pictures.check_files()
         with self.lines.open("wb") as file:
@@ -183,11 +183,11 @@ class FormDataset(JsonlDataset):
         """The file and row that a row was made of."""
         return self._where(index)
 
-    def _number(self, index: int) -> int:
+    def number_of(self, index: int) -> int:
         return self._numbers[index] & (1 << 40) - 1
 
     def _where(self, index: int) -> str:
-        return f"{self._names_of_rows[self._numbers[index] >> 40]}, row {self._number(index)}"
+        return f"{self._names_of_rows[self._numbers[index] >> 40]}, row {self.number_of(index)}"
 
 
 def _image_names(columns: Mapping[str, Any]) -> list[str]:

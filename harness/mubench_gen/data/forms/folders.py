@@ -113,8 +113,10 @@ def _pictures(folder: Path) -> Iterator[Path]:
     """The images in a folder and below, by name."""
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if _is_picture(Path(place, name)):
+        stores = {name for name in folders if is_zarr_folder(Path(place, name))}  # one picture each
+        folders[:] = [name for name in folders if name not in stores]
+        for name in sorted({*files, *stores}):
+            if name in stores or _is_picture(Path(place, name)):
                 yield Path(place, name)
 
 

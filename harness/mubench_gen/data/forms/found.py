@@ -12,6 +12,7 @@ from mubench_gen.data.forms.dataset import Reading
 from mubench_gen.data.forms.roles import Wishes
 from mubench_gen.data.forms.tables import Joined, Table, split_of
 from mubench_gen.errors import DataError
+from mubench_gen.images.formats.ome_zarr import is_zarr_folder
 from mubench_gen.images.policy import StandardPolicy
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def _files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
             if path.suffix.lower() in suffixes
             and path.name not in _ABOUT
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+            and not is_zarr_folder(path.parent)
             and path.is_file()
         )
         if found:

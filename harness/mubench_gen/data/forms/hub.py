@@ -8,11 +8,12 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.console.progress import log
+from mubench_gen.console.progress import bar, log
 from mubench_gen.data.download import network_errors, reason_of, status_of
 from mubench_gen.data.forms import Asked, open_form
 from mubench_gen.data.forms.dataset import FormDataset
@@ -32,6 +33,7 @@ _SPLITS = {
     "validation": ("validation", "valid", "val", "dev"),
 }
 _ABOUT = ("dataset_info.json", "dataset_infos.json", "croissant.json", "state.json")
+_AT_ONCE = 8  # downloads
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -64,6 +66,9 @@ def open_on_hub(
     partial: bool = False,
     thorough: bool = False,
     faults: list[str] | None = None,
+    without: Mapping[str, str] | None = None,
+    name: str | None = None,
+    license_name: str | None = None,
 ) -> FormDataset:
     """The data set of that id, which is fetched where the cache does not have it.
 
@@ -82,22 +87,22 @@ def open_on_hub(
         f"{'file' if len(chosen) == 1 else 'files'} ({', '.join(chosen[:3])}), licence: "
         f"{licence or 'not named'}"
     )
-    name = "-".join(filter(None, (wanted.repo.partition("/")[2], wanted.config)))
+    named = "-".join(filter(None, (wanted.repo.partition("/")[2], wanted.config)))
     path = folder / chosen[0] if len(chosen) == 1 else folder
     asked = Asked(
         path,
         "csv" if chosen[0].lower().endswith((".csv", ".xlsx")) else "hf",
         mapping,
         base=folder if len(chosen) > 1 else path.parent,
-        name=mapping.get("name") or name,
-        license_name=str(licence) if licence else None,
+        name=name or mapping.get("name") or named,
+        license_name=license_name or (str(licence) if licence else None),
         root=hub_cache() / f"datasets--{wanted.repo.replace('/', '--')}",  # it holds links
         files=tuple(folder / file for file in chosen),
     )
     source = {"hub": f"{wanted.repo}@{commit}", "files": list(chosen), "licence": licence}
     return open_form(
         asked, policy, partial=partial, thorough=thorough, faults=faults, revision=commit,
-        source=source,
+        source=source, without=without,
     )  # fmt: skip
 
 
@@ -263,19 +268,27 @@ def _fetched(
             f"the hub is out of reach. Type where there is a network: hf download --repo-type "
             f"dataset {wanted.repo}."
         )
+    readme = [file for file in files if file == "README.md"]
     try:
-        found = hub.snapshot_download(
-            wanted.repo,
-            repo_type="dataset",
-            revision=commit,
-            allow_patterns=[*map(_escaped, wanted_files), "README.md"],
-            endpoint=endpoint(),
-            cache_dir=hub_cache(),
-        )
+        _download(hub, wanted.repo, commit, [*readme, *missing])
     except network_errors() as error:
         raise DataError(_not_to_be_had(wanted, error)) from None
-    _keep_ref(Path(found).parents[1], wanted.revision or "main", commit)
-    return Path(found)
+    _keep_ref(folder.parents[1], wanted.revision or "main", commit)
+    return folder
+
+
+def _download(hub: Any, repo: str, commit: str, files: Sequence[str]) -> None:
+    """Bring the files into the hub's cache, a few at a time."""
+
+    def bring(file: str) -> None:
+        hub.hf_hub_download(
+            repo, file, repo_type="dataset", revision=commit, endpoint=endpoint(),
+            cache_dir=hub_cache(),
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool, bar(f"fetching {repo}", len(files)) as shown:
+        for done, _ in enumerate(pool.map(bring, files), 1):
+            shown.at(done, len(files))
 
 
 def _keep_ref(repo: Path, revision: str, commit: str) -> None:
@@ -292,10 +305,6 @@ def _beside(chosen: Sequence[str], files: Sequence[str]) -> Iterator[str]:
 
     if not chosen[0].lower().endswith((".parquet", ".arrow")):
         yield from (file for file in files if Path(file).suffix.lower() in SUFFIXES)
-
-
-def _escaped(file: str) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", file)
 
 
 def _not_to_be_had(wanted: HubId, error: BaseException) -> str:

@@ -5,7 +5,6 @@ An image is named here and read when it is used: nothing of it stays in memory.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import os
@@ -33,13 +32,14 @@ _BEGINS = {
 }  # fmt: skip
 _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;]*)*,")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_\-\s]+")
+_TAIL = 64  # bytes at the end of a PNG file
 _SHORTEST = 64  # characters of an image in base64
 _ROOTS = ("", "images", "image", "imgs", "img", "data", "figures")
 _SPLITTERS = re.compile(r"\s*[;|,]\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class NamedImage:
     """An image of a row by its name in the data set, or `owner`: the row that has it, by its id."""
 
     name: str = ""
@@ -91,9 +91,9 @@ class Pictures:
         """The path of each image file, from the data's folder, by its name in the data set."""
         return self._paths
 
-    def of(self, row: TableRow, number: int, columns: Sequence[str]) -> list[Shown]:
+    def of(self, row: TableRow, number: int, columns: Sequence[str]) -> list[NamedImage]:
         """The images of a row's columns. ImageError says what is wrong with one."""
-        shown: list[Shown] = []
+        shown: list[NamedImage] = []
         for column in columns:
             for at, one in enumerate(_listed(row.cells.get(column))):
                 if not is_missing(one):
@@ -124,7 +124,9 @@ class Pictures:
             **{name: self._cells[name].sha256 for name in names if name in self._cells},
         }
 
-    def _found(self, row: TableRow, column: str, at: int, one: Any, stem: str) -> Iterator[Shown]:
+    def _found(
+        self, row: TableRow, column: str, at: int, one: Any, stem: str
+    ) -> Iterator[NamedImage]:
         content = content_of(one)
         if content is not None:
             name = f"{FOLDER}/{stem}{suffix_of(content)}"
@@ -132,7 +134,7 @@ class Pictures:
             digest = hashlib.sha256(content).hexdigest()
             self._cells[name] = _Cell(row.place, column, at, digest)
             self._count("base64" if isinstance(one, str) else "bytes in the cells")
-            yield Shown(name)
+            yield NamedImage(name)
             return
         text = text_of(one.get("path") if isinstance(one, dict) else one)
         if not text or "\0" in text:
@@ -143,14 +145,14 @@ class Pictures:
         if paths is None:
             if len(text) >= _SHOWN_TEXT or (whole_number(one) is None and "." in text):
                 raise ImageError(self._no_file(text))
-            yield Shown(owner=identifier(one))
+            yield NamedImage(owner=identifier(one))
             return
         for path in paths:
             packed = ".ozx" if is_zarr_folder(Path(self._base, path)) else ""  # becomes one file
             name = f"{FOLDER}/{path}{packed}"
             self._paths[name] = path
             self._count("paths of files")
-            yield Shown(name)
+            yield NamedImage(name)
 
     def _path_of(self, text: str) -> list[str] | None:
         """The files that a text names, by their paths from the data's folder."""
@@ -190,6 +192,8 @@ class Pictures:
     def _check(self, name: str, content: bytes) -> None:
         """ImageError where the bytes are no image that can be shown, as far as its header says."""
         _ = open_image(name, lambda: content, self._policy).conversion
+        if content.startswith(b"\x89PNG") and b"IEND" not in content[-_TAIL:]:
+            raise ImageError("the PNG file in the cell is truncated; write it again from the file")
 
     def check_files(self) -> Iterator[tuple[str, str]]:
         """(name, fault) of each image file that cannot be shown."""
@@ -237,9 +241,12 @@ def content_of(value: Any) -> bytes | None:
 
 
 def _decoded(text: str) -> bytes | None:
-    text = "".join(text.split()).replace("-", "+").replace("_", "/")
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        return binascii.a2b_base64(text, strict_mode=True)
+    except (binascii.Error, ValueError):  # with spaces, without its end, or of another alphabet
+        text = "".join(text.split()).replace("-", "+").replace("_", "/")
+    try:
+        return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
     except (binascii.Error, ValueError):
         return None
 

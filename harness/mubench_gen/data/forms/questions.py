@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from mubench_gen.data.forms.answers import MIXED, WAYS, Answers, chosen, is_hidden, readings
 from mubench_gen.data.forms.cells import is_missing, is_no_option, options_of, text_of
-from mubench_gen.data.forms.pictures import Pictures, Shown, identifier
+from mubench_gen.data.forms.pictures import NamedImage, Pictures, identifier
 from mubench_gen.data.forms.roles import Wishes, roles_of
 from mubench_gen.data.forms.tables import Table, TableRow
 from mubench_gen.data.image_columns import image_columns
@@ -46,7 +46,7 @@ class _Waiting:
     labels: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     answer: Any = None
-    images: Sequence[Shown] = ()
+    images: Sequence[NamedImage] = ()
     task: str = ""
     dataset: str = ""
     caption: str = ""
@@ -82,7 +82,7 @@ class Questions:
         self._pictures = pictures
         self._license = license_name
         self._answers = Answers(table.path, self.roles.answer)
-        self._owners: dict[str, Sequence[Shown]] = {}
+        self._owners: dict[str, Sequence[NamedImage]] = {}
         self._ids: Counter[str] = Counter()
         self._splits: Counter[str] = Counter()
         self._hidden = self._rows = 0
@@ -209,7 +209,7 @@ class Questions:
         row = found.where.removeprefix(f"{self.path}, ")
         self._answers.note(row, found.answer, found.labels, found.options)
 
-    def _images(self, row: TableRow, number: int) -> Sequence[Shown]:
+    def _images(self, row: TableRow, number: int) -> Sequence[NamedImage]:
         columns = self.roles.images
         try:
             shown = self._pictures.of(row, number, columns)
@@ -243,7 +243,7 @@ class Questions:
             )
         return caption
 
-    def _id(self, row: TableRow, number: int, images: Sequence[Shown]) -> str:
+    def _id(self, row: TableRow, number: int, images: Sequence[NamedImage]) -> str:
         given = row.cells.get(self.roles.id) if self.roles.id else None
         if not is_missing(given) and identifier(given):
             return identifier(given)
@@ -294,12 +294,22 @@ class Questions:
         }
         first, *others = (open_image(name, bytes, StandardPolicy()) for name in names)
         more = tuple(others)
-        check_row(to_row(0, columns, first, where=row.where, repeated=False, more_images=more))
+        check_row(
+            to_row(
+                0,
+                columns,
+                first,
+                where=row.where,
+                repeated=False,
+                regions=lambda: columns,
+                more_images=more,
+            )
+        )
         self.tasks[row.task] = row.task
         self._ids[f"{dataset}/{row.id}"] += 1
         return columns
 
-    def _resolved(self, row: _Waiting) -> Iterator[Shown]:
+    def _resolved(self, row: _Waiting) -> Iterator[NamedImage]:
         """The row's images, with those of other rows in place of their numbers."""
         for shown in row.images:
             if not shown.owner:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import codecs
 import csv
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 from mubench_gen.data.forms.roles import Wishes
 from mubench_gen.data.forms.tables import TableRow, Unchanged, temporary
 from mubench_gen.errors import DataError, SettingError
+from mubench_gen.storage.digests import Stamp, stamp_of
 
 SUFFIXES = (".csv", ".tsv")
 _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
@@ -123,25 +125,13 @@ class TextTable:
 
     def _found_encoding(self) -> str:
         with self._file.open() as file:
-            head = file.read(_CHUNK)
-            for mark, encoding in _BOMS:
-                if head.startswith(mark):
-                    return encoding
-            if b"\0" in head[:4096]:
-                return "utf-16-le" if head[1:2] == b"\0" else "utf-16-be"
-            decoder = codecs.getincrementaldecoder("utf-8")()
-            try:
-                while head:
-                    decoder.decode(head)
-                    head = file.read(_CHUNK)
-                decoder.decode(b"", final=True)
-            except UnicodeDecodeError:
-                self.told.append(
-                    "encoding: no UTF-8; read as cp1252, the one of Windows. Look at accents and "
-                    "Greek letters, and name another with --map encoding=…"
-                )
-                return "cp1252"
-        return "utf-8"
+            encoding = _encoding_of(self.path, stamp_of(os.fstat(file.fileno())))
+        if encoding == "cp1252":
+            self.told.append(
+                "encoding: no UTF-8; read as cp1252, the one of Windows. Look at accents and "
+                "Greek letters, and name another with --map encoding=…"
+            )
+        return encoding
 
     def _found_separator(self, wanted: str | None) -> str:
         """What stands most often between the names of the columns, outside of quotes."""
@@ -168,6 +158,27 @@ class TextTable:
         named = {mark: name for name, mark in _SEPARATORS.items()}[best]
         self.told.append(f"file: {self._encoding}, cells separated by a {named}")
         return best if counts[best] else ","
+
+
+@lru_cache(maxsize=64)  # a file is opened to know its form, and to read it
+def _encoding_of(path: Path, stamp: Stamp) -> str:
+    """The encoding of a file that is what its stamp says."""
+    with path.open("rb") as file:
+        head = file.read(_CHUNK)
+        for mark, encoding in _BOMS:
+            if head.startswith(mark):
+                return encoding
+        if b"\0" in head[:4096]:
+            return "utf-16-le" if head[1:2] == b"\0" else "utf-16-be"
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            while head:
+                decoder.decode(head)
+                head = file.read(_CHUNK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "cp1252"
+    return "utf-8"
 
 
 class _Lines:

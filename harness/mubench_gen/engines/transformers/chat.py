@@ -23,7 +23,8 @@ from mubench_gen.types import Message, Request
 class Chat:
     """Makes a model's inputs from requests, with one processor and chat template.
 
-    Raises UsageError without a template.
+    `images_first`: whether the template puts images before all text. Raises UsageError without
+    a template.
     """
 
     def __init__(
@@ -34,13 +35,13 @@ class Chat:
         own = processor.chat_template or getattr(processor.tokenizer, "chat_template", None)
         self.template = choose_template(checkpoint, own, model_type=model_type, name=name)
         processor.image_processor = ImagesOnce(processor.image_processor)
-        self._images_first = not keeps_places(self._apply, {"type": "image"})
+        self.images_first = not keeps_places(self._apply, {"type": "image"})
         # Generation continues at the right end of each row.
         processor.tokenizer.padding_side = "left"
 
     def render(self, messages: Sequence[Message], *, reply: bool = True) -> str:
         """The messages as one text, up to where the reply starts (without `reply`: before)."""
-        turns = conversation(messages, self._checkpoint, images_first=self._images_first)
+        turns = conversation(messages, self._checkpoint, images_first=self.images_first)
         try:
             return self._apply(plain(turns, {"type": "image"}), reply=reply)
         except jinja2.TemplateError as error:

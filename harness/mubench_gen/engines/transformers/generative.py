@@ -85,7 +85,8 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
     def facts(self) -> Mapping[str, Any]:
         if self._opened is None:
             return {}
-        return {**self._opened.facts, "chat_template": self._chat.template.origin}
+        moved = {"images_first": True} if self._chat.images_first else {}
+        return {**self._opened.facts, "chat_template": self._chat.template.origin, **moved}
 
     def generate(self, requests: Sequence[Request]) -> Sequence[Reply]:
         return self._by_images(requests, self._generate)

@@ -23,10 +23,6 @@ _TYPES = {
 _LEAST = 1024  # pixels of the longer side of the coarsest level
 
 
-def _accepts(head: bytes, name: str) -> bool:
-    return head.startswith(_MAGIC)
-
-
 @contextmanager
 def _open(content: bytes, name: str) -> Iterator[Sequence[Planes]]:
     czi = package("pylibCZIrw.czi", "czi", "CZI", name)
@@ -48,17 +44,18 @@ def _open(content: bytes, name: str) -> Iterator[Sequence[Planes]]:
             opened.__exit__(None, None, None)
 
 
-CZI = Reader("CZI", _accepts, _open)
+CZI = Reader("CZI", (_MAGIC,), _open)
 
 
 def _scene(document: Any, name: str, scene: int | None, place: Any) -> Planes:
     import numpy as np
 
     kinds = dict(document.pixel_types)
-    unlike = {_TYPES.get(kind) for kind in kinds.values()}
-    if len(unlike) != 1 or None in unlike:
+    found = [_TYPES.get(kind, ("", kind)) for kind in kinds.values()]
+    samples = found[0][1]
+    if any(one[1] != samples for one in found) or samples not in ("", "RGB"):
         raise ImageError(f"{name}: its channels are of kinds that are not shown together: {kinds}")
-    dtype, samples = _TYPES[next(iter(kinds.values()))]
+    dtype = np.result_type(*(one[0] for one in found))
     box = document.total_bounding_box
     leading = [axis for axis in box if axis not in "XYC" and box[axis][1] - box[axis][0] > 1]
     channels = box.get("C", (0, 1))
@@ -82,7 +79,7 @@ def _scene(document: Any, name: str, scene: int | None, place: Any) -> Planes:
 
     levels = _levels(place.w, place.h)
     return Planes(
-        "CZI", name, axes, tuple(sizes[axis] for axis in axes), np.dtype(dtype), read, levels,
+        "CZI", name, axes, tuple(sizes[axis] for axis in axes), dtype, read, levels,
         samples=samples, channels=() if samples else _channels(document.raw_metadata, sizes["C"]),
     )  # fmt: skip
 

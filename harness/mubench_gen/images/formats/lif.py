@@ -19,7 +19,7 @@ _SAMPLES = {3: "RGB", 4: "RGBA"}
 
 
 def _accepts(head: bytes, name: str) -> bool:
-    return head.startswith(_MAGIC) and head[8:9] == bytes([_TEST])
+    return head[8:9] == bytes([_TEST])
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def _open(content: bytes, name: str) -> Iterator[Sequence[Planes]]:
         file.close()
 
 
-LIF = Reader("LIF", _accepts, _open)
+LIF = Reader("LIF", (_MAGIC,), _open, _accepts)
 
 
 def _scene(image: Any, name: str) -> Planes:
@@ -53,6 +53,7 @@ def _scene(image: Any, name: str) -> Planes:
     return Planes(
         "LIF", name, axes, tuple(sizes[axis] for axis in axes), image.dtype, read,
         [(sizes["X"], sizes["Y"])], samples=samples, channels=() if samples else _channels(image),
+        is_whole=True,
     )  # fmt: skip
 
 

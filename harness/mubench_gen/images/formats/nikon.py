@@ -17,10 +17,6 @@ _MAGIC = b"\xda\xce\xbe\x0a"
 _POSITION = "P"
 
 
-def _accepts(head: bytes, name: str) -> bool:
-    return head.startswith(_MAGIC)
-
-
 @contextmanager
 def _open(content: bytes, name: str) -> Iterator[Sequence[Planes]]:
     nd2 = package("nd2", "nd2", "ND2", name)
@@ -35,7 +31,7 @@ def _open(content: bytes, name: str) -> Iterator[Sequence[Planes]]:
         file.close()
 
 
-ND2 = Reader("ND2", _accepts, _open)
+ND2 = Reader("ND2", (_MAGIC,), _open)
 
 
 def _scene(file: Any, name: str, position: int) -> Planes:
@@ -58,6 +54,7 @@ def _scene(file: Any, name: str, position: int) -> Planes:
     return Planes(
         "ND2", name, axes, tuple(sizes[axis] for axis in axes), np.dtype(file.dtype), read,
         [(sizes["X"], sizes["Y"])], samples=samples, channels=() if samples else _channels(file),
+        is_whole=True,
     )  # fmt: skip
 
 

@@ -40,8 +40,6 @@ def packed(folder: Path) -> bytes:
 
 
 def _accepts(head: bytes, name: str) -> bool:
-    if not head.startswith(_ZIP):
-        return False
     first = head[30 : 30 + int.from_bytes(head[26:28], "little")].decode("utf-8", "replace")
     return name.lower().endswith(_SUFFIXES) or first.rpartition("/")[2].startswith(_MARKS)
 
@@ -58,7 +56,7 @@ def _open(content: bytes, name: str) -> Iterator[Sequence[Planes]]:
     yield found
 
 
-ZARR = Reader("OME-Zarr", _accepts, _open)
+ZARR = Reader("OME-Zarr", (_ZIP,), _open, _accepts)
 
 
 def _entries(archive: zipfile.ZipFile) -> tuple[str, dict[str, bytes]]:
@@ -120,8 +118,15 @@ def _picture(group: Any, about: Mapping[str, Any], scales: Mapping[str, Any], na
 def _channels(about: Mapping[str, Any]) -> list[Channel]:
     found = []
     for one in (about.get("omero") or {}).get("channels", ()):
-        window = one.get("window") or {}
-        low, high = float(window.get("start", 0)), float(window.get("end", 0))
-        known = (low, high) if low < high else None
-        found.append(Channel(str(one.get("label") or ""), hex_colour(one.get("color")), known))
+        name, hidden = str(one.get("label") or ""), one.get("active") is False
+        found.append(Channel(name, hex_colour(one.get("color")), _window(one), hidden))
     return found
+
+
+def _window(channel: Mapping[str, Any]) -> tuple[float, float] | None:
+    window = channel.get("window") or {}
+    try:
+        low, high = float(window["start"]), float(window["end"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return (low, high) if low < high else None

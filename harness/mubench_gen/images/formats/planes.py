@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Read = Callable[[Mapping[str, int], int, Region | None], NDArray[Any]]
+Read = Callable[[Mapping[str, int], int, "Region | None"], "NDArray[Any]"]
 
 _LETTERS = 300  # of a reason
 CONVERT = "convert it to OME-TIFF (Fiji's Bio-Formats, or: bfconvert FILE OUT.ome.tiff)"
@@ -38,6 +38,7 @@ class Planes:
     samples: str = ""
     channels: Sequence[Channel] = ()
     orientation: int = 1
+    is_whole: bool = False
 
     def plane(
         self, at: Mapping[str, int], *, level: int = 0, region: Region | None = None
@@ -74,6 +75,14 @@ def cut(values: NDArray[Any], region: Region | None) -> NDArray[Any]:
         return values
     left, top, width, height = region
     return values[top : top + height, left : left + width]
+
+
+def paste(into: NDArray[Any], tile: NDArray[Any], x: int, y: int) -> None:
+    """Put a tile at a place of an array, as far as it lies in it."""
+    height, width = into.shape[:2]
+    left, top = max(0, -x), max(0, -y)
+    part = tile[top : height - y, left : width - x]
+    into[max(0, y) : max(0, y) + part.shape[0], max(0, x) : max(0, x) + part.shape[1]] = part
 
 
 def hex_colour(text: str | None) -> tuple[int, int, int] | None:

@@ -29,10 +29,14 @@ _KNOWN: Sequence[tuple[bytes | None, str, str]] = (
     (None, ".nii", "NIfTI"),
     (None, ".npy", "an array of NumPy"),
 )  # fmt: skip
+_HEADS = tuple({magic for magic, _, _ in _KNOWN if magic is not None})
+_SUFFIXES = tuple(suffix for magic, suffix, _ in _KNOWN if magic is None)
 
 
 def _what(head: bytes, name: str) -> str | None:
     low = name.lower()
+    if not head.startswith(_HEADS) and not low.endswith(_SUFFIXES):  # nearly every file
+        return None
     for magic, suffix, what in _KNOWN:
         if (magic is None or head.startswith(magic)) and low.endswith(suffix):
             return what
@@ -50,4 +54,4 @@ def _open(content: bytes, name: str) -> Iterator[Sequence[Source]]:
     yield []
 
 
-UNREAD = Reader("another format", _accepts, _open)
+UNREAD = Reader("another format", (), _open, _accepts)

@@ -3,37 +3,73 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from mubench_gen.scores.crossing import crossed_rows, ways_of
+from mubench_gen.scores.estimand import Estimand, estimands
+from mubench_gen.scores.estimate import crossed
 from mubench_gen.scores.joint import max_of_normals
+from mubench_gen.scores.paired import weights_of
 
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 FOLDS, REPEATS = 5, 100
 _NONE = 1e-12
 
 
+class Apart(NamedTuple):
+    """How well differences are known together. rows: their products, summed, are the covariance,
+    (rows, differences); freedom: degrees of freedom of the one that is known least."""
+
+    rows: Floats
+    freedom: float
+
+
+def apart(
+    differences: Floats, images: Codes, weights: Floats, strata: npt.NDArray[np.bool_] | None
+) -> Apart:
+    """Of the weighted means of differences (items, differences); `images` as in
+    `crossing.ways_of`, `strata` as in `estimand`."""
+    found = [estimands(column, images, weights=weights, strata=strata) for column in differences.T]
+    ways = [np.stack([_reduced(one) for one in way], axis=1) for way in zip(*found, strict=True)]
+    rows, known = crossed_rows(ways), [crossed(first, also) for first, *also in found]
+    lengths = np.sqrt((rows**2).sum(axis=0))
+    errors = np.array([one.error for one in known])
+    scale = np.divide(errors, lengths, out=np.ones_like(errors), where=lengths > _NONE)
+    telling = [one.robust_freedom for one in known if one.variance]
+    return Apart(rows * np.maximum(1, scale), min(telling, default=1.0))
+
+
+def _reduced(found: Estimand) -> Floats:
+    """What each cluster adds to a mean, bias-reduced (CR2)."""
+    kept = np.where(found.kept > _NONE, found.kept, np.inf)
+    reduced: Floats = found.influences / np.sqrt(kept)
+    return reduced
+
+
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """The items in-domain and of the rest, summed by image.
-
-    sums: (2, images, α); sizes: (2, images), in items. The mean of an α weights both halves the
-    same, whatever their numbers of items.
+    """The items in-domain and of the rest: `values` (items, α), `inside` (items,), `images` as in
+    `crossing.ways_of`; and summed by image, or by the first of two clusterings: sums
+    (2, images, α); sizes (2, images), in items. The mean of an α weights both halves the same.
     """
 
+    values: Floats
+    inside: Mask
+    images: Codes
     sums: Floats
     sizes: Floats
 
     @classmethod
-    def of(
-        cls, values: Floats, images: npt.NDArray[np.int64], inside: Mask, outside: Mask
-    ) -> Halves:
+    def of(cls, values: Floats, images: Codes, inside: Mask, outside: Mask) -> Halves:
         """From values (items, α); the masks are of the items of each half."""
         both = inside | outside
-        _, image = np.unique(images[both], return_inverse=True)
+        _, image = np.unique(ways_of(images)[0][both], return_inverse=True)
         count = int(image.max()) + 1
         sums, sizes = [], []
         for half in (inside[both], outside[both]):
@@ -42,7 +78,7 @@ class Halves:
                 np.stack([np.bincount(of_image, column, count) for column in here.T], axis=1)
             )
             sizes.append(np.bincount(of_image, minlength=count).astype(np.float64))
-        return cls(np.stack(sums), np.stack(sizes))
+        return cls(values[both], inside[both], images[both], np.stack(sums), np.stack(sizes))
 
     @property
     def means(self) -> Floats:
@@ -50,15 +86,12 @@ class Halves:
         found: Floats = (self.sums.sum(axis=1) / self.sizes.sum(axis=1)[:, None]).mean(axis=0)
         return found
 
-    @property
-    def influences(self) -> Floats:
-        """What each image adds to the means, (images, α), scaled like a standard error."""
-        shares = self.sums.sum(axis=1, keepdims=True) / self.sizes.sum(axis=1)[:, None, None]
-        each = self.sums - self.sizes[:, :, None] * shares
-        images = self.sizes.shape[1]
-        scaled: Floats = (each / self.sizes.sum(axis=1)[:, None, None]).sum(axis=0) / 2
-        scaled *= np.sqrt(images / max(1, images - 1))
-        return scaled
+    def apart(self, end: int) -> Apart:
+        """How well the differences of all means from that of one α are known."""
+        differences = self.values - self.values[:, [end]]
+        return apart(
+            differences, self.images, weights_of(len(self.inside), self.inside), self.inside
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +110,8 @@ class CrossFitted:
 def cross_fitted(halves: Halves, *, seed: int, repeats: int = REPEATS) -> CrossFitted | None:
     """Choose by the mean on all folds of images but one, for each fold (Stone 1974).
 
-    None if some images alone hold a half of the items, so that others cannot choose.
+    None if some images alone hold a half of the items, so that others cannot choose. Of two
+    clusterings the folds are of the first: items in two folds may share a cluster of the second.
     """
     _, images, alphas = halves.sums.shape
     folds = min(FOLDS, images)
@@ -106,9 +140,9 @@ def gain_over(
     The interval is as wide as that of a band that holds the gains of all α at once, at those
     that were chosen, so that it allows for the choice.
     """
-    apart = halves.influences - halves.influences[:, [end]]
-    spread = np.sqrt(float(found.chosen @ (apart**2).sum(axis=0)))
-    half = spread * max_of_normals(apart, len(apart) - 1, seed=seed)
+    known = halves.apart(end)
+    spread = np.sqrt(float(found.chosen @ (known.rows**2).sum(axis=0)))
+    half = spread * max_of_normals(known.rows, known.freedom, seed=seed)
     gain = found.mean - float(halves.means[end])
     return gain, (max(-1.0, gain - half), min(1.0, gain + half))
 
@@ -119,16 +153,14 @@ def equally_good(halves: Halves, *, seed: int) -> list[int]:
     Multiple comparisons with the best (Hsu 1984): an α is left out if another is above it by
     more than the largest such difference by chance, were it the best.
     """
-    means, influences = halves.means, halves.influences
-    freedom = len(influences) - 1
-    kept = []
+    means, kept = halves.means, list[int]()
     for place in range(len(means)):
-        apart = influences - influences[:, [place]]
-        error = np.sqrt((apart**2).sum(axis=0))
+        rows, freedom = halves.apart(place)
+        error = np.sqrt((rows**2).sum(axis=0))
         above = np.round(means - means[place], 12)
         sure = (error < _NONE) & (above > 0)
         noisy = error >= _NONE
-        limit = max_of_normals(apart[:, noisy], freedom, seed=seed, two_sided=False)
+        limit = max_of_normals(rows[:, noisy], freedom, seed=seed, two_sided=False)
         if not sure.any() and not (above[noisy] > limit * error[noisy]).any():
             kept.append(place)
     return kept

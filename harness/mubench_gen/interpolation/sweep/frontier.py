@@ -14,9 +14,15 @@ from mubench_gen.compare.answer_matrix import read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.interpolation.merge.recipe import spelled
-from mubench_gen.interpolation.sweep.choice import Halves, cross_fitted, equally_good, gain_over
+from mubench_gen.interpolation.sweep.choice import (
+    Halves,
+    apart,
+    cross_fitted,
+    equally_good,
+    gain_over,
+)
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.estimand import estimand
+from mubench_gen.scores.crossing import ways_of
 from mubench_gen.scores.joint import Adjust, max_of_normals
 from mubench_gen.scores.paired import compare_pair, weights_of
 from mubench_gen.scores.quantile import student, student_p
@@ -31,7 +37,7 @@ BASE = "base"  # the base's name if no α gives it
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """The difference from one end's accuracy, paired by item, clustered by image; in shares.
+    """The difference from one end's accuracy, paired by item; in shares.
 
     ci95: of this α alone. band: of all α at once, so that one may look for the best.
     """
@@ -83,7 +89,8 @@ class ChosenAlpha:
 @dataclass(frozen=True, slots=True)
 class Frontier:
     """The result of a sweep. `beats_both`: the α whose mean is surely above that of both ends:
-    the bands of both gains are above 0. adjust: how bands are made, "maxt" for all α at once.
+    the bands of both gains are above 0. clustered: what by, in words; noun: what one cluster is
+    called. adjust: how bands are made, "maxt" for all α at once.
     """
 
     alphas: tuple[str, ...]
@@ -96,6 +103,7 @@ class Frontier:
     beats_both: tuple[str, ...]
     notes: tuple[str, ...]
     clustered: str
+    noun: str
     adjust: Adjust
     seed: int
 
@@ -122,8 +130,6 @@ def frontier(
     by Bonferroni; "bh" and "none" leave each α's own interval.
     """
     reading = read_outcomes(runs)
-    clustering = runs[0].clustering
-    clustering.tell_first_alone("A sweep")
     names = [named(alpha) for alpha in alphas]
     ends = names.index(BASE if None in alphas else "0"), names.index("1")
     found = comparability(reading, [f"α {name}" for name in names])
@@ -139,7 +145,7 @@ def frontier(
             "--in-domain must leave some of the asked tasks in and some out; asked were: "
             + ", ".join(sorted(tasks))
         )
-    table = _Table(values, reading.images(), inside, outside, names, ends, adjust, seed)
+    table = _Table(values, reading.clusters.codes, inside, outside, names, ends, adjust, seed)
     points = [table.points(part) for part in (IN_DOMAIN, REST, MEAN)]
     for code in sorted(range(len(tasks)), key=lambda code: tasks[code]):
         items = there & (task == code)
@@ -154,8 +160,9 @@ def frontier(
         points=tuple(point for part in points for point in part),
         chosen=table.chosen(),
         beats_both=tuple(point.alpha for point in points[2] if _beats_both(point)),
-        notes=found.notes,
-        clustered=clustering.by,
+        notes=(*found.notes, *reading.clusters.notes, *reading.clusters.cautions),
+        clustered=reading.clusters.by,
+        noun=reading.clusters.noun,
         adjust=adjust,
         seed=seed,
     )
@@ -178,7 +185,7 @@ class _Table:
     """
 
     values: Floats
-    images: Codes
+    images: Codes  # or what else items are drawn by, as in `crossing.ways_of`
     inside: Mask
     outside: Mask
     names: Sequence[str]
@@ -195,7 +202,7 @@ class _Table:
     def points_of(self, part: str, items: Mask, strata: Mask | None = None) -> list[Point]:
         """The points on some items, or of the mean of two strata of them."""
         layer = None if strata is None else strata[items]
-        n, images = int(items.sum()), len(np.unique(self.images[items]))
+        n, images = int(items.sum()), len(np.unique(ways_of(self.images)[0][items]))
         weights = weights_of(n, layer)
         gains = [self._gains(items, layer, weights, end) for end in self.ends]
         return [
@@ -247,24 +254,24 @@ class _Table:
             place: compare_pair(values[:, place], values[:, end], images, strata=strata)
             for place in others
         }
-        level = self._level((values - values[:, [end]]).T[others], images, strata, weights)
+        level = self._level((values - values[:, [end]])[:, others], images, strata, weights)
         gains: list[Gain | None] = [None] * len(self.names)
         for place, one in found.items():
             band = one.interval_at(student(1 - level, one.freedom))
             gains[place] = Gain(one.difference, one.ci95, band)
         return gains
 
-    def _level(self, apart: Floats, images: Codes, strata: Mask | None, weights: Floats) -> float:
+    def _level(
+        self, differences: Floats, images: Codes, strata: Mask | None, weights: Floats
+    ) -> float:
         """The two-sided level of each gain's interval, so that all hold at once in 95 %.
 
-        `apart` (gains, items): what each item adds to each gain.
+        `differences` (items, gains): what each item adds to each gain.
         """
         if self.adjust in ("bh", "none"):
             return 0.05
-        if self.adjust == "holm" or len(apart) < 2:
-            return 0.05 / max(1, len(apart))
-        found = [estimand(each, images, weights=weights, strata=strata) for each in apart]
-        influences = np.stack([one.influences for one in found], axis=1)
-        freedom = len(influences) - 1
-        largest = max_of_normals(influences, freedom, seed=self.seed)
+        if self.adjust == "holm" or len(differences.T) < 2:
+            return 0.05 / max(1, len(differences.T))
+        rows, freedom = apart(differences, images, weights, strata)
+        largest = max_of_normals(rows, freedom, seed=self.seed)
         return min(0.05, student_p(largest, freedom))

@@ -35,7 +35,8 @@ def page(found: Frontier, title: str) -> str:
             name="Accuracy by task",
         ),
     ]
-    return static_page(title, parts, explained(found), by="sweep")
+    notes = [*explained(found), *(f"Note: {text}." for text in found.notes)]
+    return static_page(title, parts, notes, by="sweep")
 
 
 def explained(found: Frontier) -> list[str]:
@@ -56,7 +57,7 @@ def explained(found: Frontier) -> list[str]:
         lines.append("No α between the ends has a mean that is surely above both.")
     if found.chosen is None:
         lines.append(
-            f"No α is recommended: too few {found.clustered}s have items in-domain and of the rest."
+            f"No α is recommended: too few {found.noun}s have items in-domain and of the rest."
         )
         return lines
     chosen = found.chosen
@@ -64,15 +65,15 @@ def explained(found: Frontier) -> list[str]:
     if len(alike) > 1:
         lines.append(
             f"α {_spanned(alike, found.alphas)} are equally good: on {chosen.images:,} "
-            f"{found.clustered}s none of them can be said to have a lower mean than the best "
+            f"{found.noun}s none of them can be said to have a lower mean than the best "
             "(95 %)."
         )
     else:
         lines.append(f"α {chosen.alpha} is the best: all others have a lower mean (95 %).")
     lines.append(
         f"α {chosen.alpha} has the highest mean, {percent(chosen.mean_there)} %. Choosing α so is "
-        f"worth {percent(chosen.mean)} % on other {found.clustered}s (cross-fitted: "
-        f"{chosen.folds} folds of {found.clustered}s, {chosen.repeats} times, seed {found.seed}), "
+        f"worth {percent(chosen.mean)} % on other {found.noun}s (cross-fitted: "
+        f"{chosen.folds} folds of {found.noun}s, {chosen.repeats} times, seed {found.seed}), "
         f"{signed_interval(chosen.over_base)} against the base, "
         f"{signed_interval(chosen.over_finetuned)} against the fine-tune; it chose "
         f"α {_often(chosen.shares)}."

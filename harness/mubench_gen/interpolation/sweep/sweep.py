@@ -33,6 +33,7 @@ from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
 from mubench_gen.runs.studies import FORMAT, StoredStudy, read_sweep
+from mubench_gen.scores.item_clusters import check_of_items
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.storage.run_folder import (
     SWEEP,
@@ -137,6 +138,7 @@ def open_sweep(
     plugin. `in_domain`: tasks as `--tasks` names them. The ends, α 0 and 1, are always asked.
     """
     _refuse_elsewhere(settings)
+    check_of_items(settings.cluster)
     given = make_recipe(alphas, method=method, include=include, exclude=exclude)
     recipe = _with_ends(given)
     plan = make_plan(settings.model_copy(update={"model": base, "run_dir": None}), plugins)

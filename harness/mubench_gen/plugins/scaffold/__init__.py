@@ -13,14 +13,18 @@ from pathlib import Path
 from mubench_gen._version import __version__
 from mubench_gen.errors import PluginError, did_you_mean
 
-KINDS = ("generative", "contrastive", "endpoint")
+KINDS = ("generative", "contrastive", "endpoint", "dataset")
 LICENCES = {"Apache-2.0": "apache-2.0.txt", "MIT": "mit.txt", "BSD-3-Clause": "bsd-3-clause.txt"}
+_DESCRIPTIONS = {
+    "endpoint": "An endpoint model for mubench-gen.",
+    "dataset": "A data set for mubench-gen.",
+}
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Scaffold:
-    """A plugin that is to be: `name` is what `--plugin` takes."""
+    """A plugin that is to be: `name` is what `--plugin`, or `--data`, takes."""
 
     name: str
     kind: str = "generative"
@@ -106,7 +110,9 @@ def _facts(scaffold: Scaffold) -> dict[str, str]:
         "module": scaffold.module,
         "class_name": "".join(word.capitalize() for word in words),
         "variable": f"{'_'.join(words).upper()}_KEY",
-        "description": f"A {scaffold.kind} model for mubench-gen.".replace("A end", "An end"),
+        "description": _DESCRIPTIONS.get(
+            scaffold.kind, f"A {scaffold.kind} model for mubench-gen."
+        ),
         "version": __version__,
         # A minor version may drop what the one before it warned of, until there is a 1.0.
         "next_version": f"{major + 1}" if major else f"0.{minor + 2}",

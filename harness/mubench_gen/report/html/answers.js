@@ -25,7 +25,7 @@ function answer(source, data, item, run, record, told, number) {
     el("p", { class: "how" }, how.join(" · ")),
     boxes ? "" : optionList(data, item, record),
     data.error[record] !== undefined ? el("div", {}, el("p", { class: "role" }, "Error"), el("div", { class: "reply" }, ...visible(strings[data.error[record]]))) : "",
-    reply(data, record), other,
+    steps(source, data, item, record), reply(data, record), other,
     told ? "" : el("details", {}, el("summary", {}, "The prompt as it was sent"), ...prompt(data, record)));
 }
 
@@ -50,6 +50,22 @@ function reply(data, record) {
   return el("div", {},
     el("p", { class: "role" }, cut ? `Reply, shortened by ${cut.toLocaleString("en")} characters; records.jsonl has all of it` : "Reply"),
     el("div", { class: "reply", tabindex: text.length > 600 ? "0" : null }, ...(text ? parts : [el("em", {}, "(empty)")])));
+}
+
+// What came before the reply: what the model thought, and each turn with the part that it looked at.
+function steps(source, data, item, record) {
+  const found = data.steps[record];
+  if (!found) return "";
+  return el("details", {}, el("summary", {}, found.length === 1 ? "Before the reply" : `Before the reply: ${found.length} steps`),
+    ...found.map(([who, text, boxes, place, size]) => el("div", {},
+      el("p", { class: "role" }, who), data.strings[text] ? el("div", { class: "said" }, ...visible(data.strings[text])) : "",
+      boxes ? lookedAt(source, data, item, setOf(data, record)[place], boxes, size) : "")));
+}
+
+function lookedAt(source, data, item, number, boxes, size) {
+  const shown = pictureOf(source, data, item, number), words = boxes.map((box) => box.map(Math.round).join(", ")).join("; ");
+  shown.append(overlay({ size, gold: [], found: boxes }));
+  return el("figure", { class: "looked" }, shown, el("figcaption", {}, `looked at ${words}`));
 }
 
 function prompt(data, record) {

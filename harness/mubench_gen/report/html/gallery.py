@@ -55,7 +55,7 @@ class Gallery:
         self._item = {name: array("i") for name in _ITEM}
         self._record = {name: array("i") for name in _RECORD}
         self._sparse: dict[str, dict[int, Any]] = {
-            name: {} for name in ("error", "scores", "boxes", "cut", "sure", "sets")
+            name: {} for name in ("error", "scores", "boxes", "cut", "sure", "sets", "steps")
         }
         self.pictures: dict[str, set[str]] = {}
         self._picture_codes = Table()
@@ -74,6 +74,9 @@ class Gallery:
             self._sparse["scores"][number] = [
                 None if score is None else _rounded(score) for score in record["scores"]
             ]
+        steps = self._steps(record)
+        if steps:
+            self._sparse["steps"][number] = steps
         sure = sureness(record)
         if sure is not None:
             self._sparse["sure"][number] = sure
@@ -176,12 +179,36 @@ class Gallery:
         shown = shown_reply(record["reply"], None if span is None else tuple(span), self._cap)
         return self._strings(shown.text), shown.span, shown.left_out
 
+    def _steps(self, record: Record) -> list[list[Any]]:
+        """What came before the reply, each as [who, text] or, where it looked at a part of an
+        image, [who, text, boxes, place of the image, its size]."""
+        thought = record.get("reasoning")
+        found: list[list[Any]] = [["thought", self._long(thought)]] if thought else []
+        for turn in record.get("trace") or ():
+            who = " ".join(filter(None, (turn["role"], turn.get("tool"))))
+            found.append([who, self._long(turn["text"])])
+            size = _size(record, turn.get("image", 1) - 1)
+            if turn.get("boxes") and size is not None:
+                found[-1] += [turn["boxes"], turn["image"] - 1, size]
+        return found
+
+    def _long(self, text: str) -> int:
+        return self._strings(shown_reply(text, None, self._cap).text)
+
     def _pictures(self, record: Record) -> list[int]:
         """The numbers of the pictures that the item showed, in their order."""
         digests = images_shown(record)
         for digest in digests:
             self.pictures.setdefault(digest, set()).add(row_key(record))
         return [self._picture_codes(digest) for digest in digests]
+
+
+def _size(record: Record, place: int) -> tuple[int, int] | None:
+    """Width and height of the item's image at that place, as it was shown."""
+    digest = dict(enumerate(images_shown(record))).get(place)
+    parts = (part for message in record["messages"] for part in message["content"])
+    shown = next((p for p in parts if digest and p.get("sha256") == digest and "width" in p), None)
+    return None if shown is None else (shown["width"], shown["height"])
 
 
 def original_options(record: Record) -> tuple[list[str], int]:
@@ -195,8 +222,10 @@ def original_options(record: Record) -> tuple[list[str], int]:
 
 
 def sureness(record: Record) -> float | None:
-    """The confidence of the record's answer, rounded; None without probabilities or an answer."""
+    """The confidence of the record's answer, rounded: by its probabilities, or as it is stated."""
     probabilities, choice = probabilities_of(record), record["choice"]
+    if choice is not None and record.get("confidence") is not None:
+        return _rounded(record["confidence"])
     if probabilities is None or choice is None:
         return None
     return _rounded(confidence(probabilities, choice))

@@ -45,6 +45,7 @@ def run_shown(study: RunStatistics) -> dict[str, Any]:
         "scored": (boxes or pooled).n > 0,
         "accuracy": percent(boxes.grit if boxes else pooled.accuracy),
         "interval": interval(boxes.ci95 if boxes else pooled.ci95),
+        "clustered": printable(scores.clustered_by),
         "measure": "GRIT score of boxes" if boxes else "",
         "chance": percent(pooled.chance) if pooled.n else "",
         "above": number(percent(pooled.chance_corrected)) if pooled.n else "",

@@ -14,6 +14,7 @@ from mubench_gen.report.figures.drawing import COLUMN
 from mubench_gen.report.figures.studies import effects_of, steps_of
 from mubench_gen.report.html.static import html_table
 from mubench_gen.runs.studies import StoredStudy
+from mubench_gen.scores.clusters import IMAGE
 
 _WIDTH = 1.6 * COLUMN  # inches
 
@@ -31,7 +32,8 @@ def study_sections(studies: Sequence[StoredStudy]) -> Iterator[dict[str, Any]]:
             )
             yield _section(f"Sweep {name}", _SWEEP, [drawn], table)
         elif not study.is_sweep and (models := study.results.get("models")):
-            yield _section(f"Study {name}", _STUDY, _effects(study), _cells(models, name))
+            note = _STUDY.format(printable(str(study.results.get("clustered", IMAGE))))
+            yield _section(f"Study {name}", note, _effects(study), _cells(models, name))
 
 
 _SWEEP = (
@@ -40,7 +42,7 @@ _SWEEP = (
 )
 _STUDY = (
     "Which setting moves the score, and by how many points from the mean of all cells. The table "
-    "has every cell, the best first; intervals are clustered by image."
+    "has every cell, the best first; intervals are clustered by {}."
 )
 
 

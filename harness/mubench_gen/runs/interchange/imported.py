@@ -191,8 +191,8 @@ def _write_records(log: Log, folder: Path, model: str) -> _Found:
     names: dict[str, int] = {}
     with (folder / RECORDS).open("wb") as file:
         for logged in _of_one_model(log.items):
-            digest = _keep(logged, folder)
-            record = make_record(_unique(logged, names), log, model, digest, repeats)
+            digests = _keep(logged, folder)
+            record = make_record(_unique(logged, names), log, model, digests, repeats)
             file.write(to_line(record))
             found.items += 1
             found.readouts.add(record["readout"])
@@ -212,7 +212,7 @@ def _unique(logged: LoggedItem, names: dict[str, int]) -> LoggedItem:
 
 
 def make_record(
-    logged: LoggedItem, log: Log, model: str, digest: str | None, repeats: Counter[str]
+    logged: LoggedItem, log: Log, model: str, digests: Sequence[str], repeats: Counter[str]
 ) -> Record:
     """The record of an item of a log, read by our parser; `theirs` has the other's verdict."""
     task, dataset = (
@@ -237,7 +237,9 @@ def make_record(
     repeat = repeats[item]
     repeats[item] += 1
     order = list(range(len(options)))
-    content = f"{model}\0{prompt}\0{digest}\0{options}\0{repeat}"
+    digest = digests[0] if digests else None
+    shown = " ".join(digests) if digests else None
+    content = f"{model}\0{prompt}\0{shown}\0{options}\0{repeat}"
     rare = {"reasoning": logged.reasoning, "alias": answer.alias}
     return {
         "id": record_id(item, PROMPT, readout, order, repeat),
@@ -245,6 +247,7 @@ def make_record(
         "item": item,
         "image_id": logged.image_id or logged.name,
         "image_sha256": digest,
+        **({"images_sha256": list(digests)} if len(digests) > 1 else {}),
         "dataset": dataset,
         "task": task,
         "meta": dict(logged.meta),
@@ -257,7 +260,7 @@ def make_record(
         "labels": list(labels),
         "order": order,
         "gold": logged.gold,
-        "messages": _messages(logged, digest),
+        "messages": _messages(logged, digests),
         "reply": logged.reply,
         "scores": None if logged.scores is None else list(logged.scores),
         "tied": answer.tied,
@@ -276,25 +279,33 @@ def make_record(
     }
 
 
-def _messages(logged: LoggedItem, digest: str | None) -> list[dict[str, Any]]:
-    """The messages as records have them; the image stands in the last of a user."""
+def _messages(logged: LoggedItem, digests: Sequence[str]) -> list[dict[str, Any]]:
+    """The messages as records have them; the images stand in the last of a user."""
     found = [
         {"role": role, "content": [{"type": "text", "text": text}]} for role, text in logged.prompt
     ]
-    if digest is not None and found:
-        found[-1]["content"] = [{"type": "image", "sha256": digest}, *found[-1]["content"]]
+    if found:
+        images = [{"type": "image", "sha256": digest} for digest in digests]
+        found[-1]["content"] = [*images, *found[-1]["content"]]
     return found
 
 
-def _keep(logged: LoggedItem, folder: Path) -> str | None:
-    """Keep the item's image in the run's folder; its digest."""
+def _keep(logged: LoggedItem, folder: Path) -> Sequence[str]:
+    """Keep the item's images in the run's folder; their digests, in the order of the images."""
     if logged.image is None:
-        return logged.image_sha256
-    digest = hashlib.sha256(logged.image).hexdigest()
-    path = folder / IMAGES / f"{digest}{suffix_of(logged.image)}"
+        alone = () if logged.image_sha256 is None else (logged.image_sha256,)
+        return logged.images_sha256 or alone
+    kept = [_kept(image, folder) for image in (logged.image, *logged.more_images)]
+    known = logged.images_sha256
+    return known if set(known) == set(kept) else kept
+
+
+def _kept(image: bytes, folder: Path) -> str:
+    digest = hashlib.sha256(image).hexdigest()
+    path = folder / IMAGES / f"{digest}{suffix_of(image)}"
     path.parent.mkdir(exist_ok=True)
     if not path.exists():
-        path.write_bytes(logged.image)
+        path.write_bytes(image)
     return digest
 
 

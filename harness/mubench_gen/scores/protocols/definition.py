@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from mubench_gen.errors import SettingError
+from mubench_gen.prompts.orders import check_orders
 from mubench_gen.types import Readout
 
 ALL = "all"  # the number that each protocol has: all that it counts, pooled
@@ -32,6 +34,25 @@ class Asking(_Part):
     max_tokens: int | None = Field(None, ge=1, description="longest reply")
     repeats: int | None = Field(None, ge=1)
     seed: int | None = Field(None, ge=0)
+
+    @field_validator("prompt_set", mode="before")
+    @classmethod
+    def _as_texts(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: str(one).lower() if isinstance(one, bool) else str(one)
+            for key, one in value.items()
+        }
+
+    @field_validator("orders")
+    @classmethod
+    def _known_orders(cls, orders: str | None) -> str | None:
+        try:
+            check_orders(orders or "given")
+        except SettingError as error:
+            raise ValueError(str(error).removeprefix("order = ")) from None
+        return orders
 
 
 class Ours(_Part):
@@ -150,7 +171,9 @@ class ProtocolFile(_Part):
     generative: Asking | None = Field(None, description="none: it asks no generative models")
     contrastive: Asking | None = Field(None, description="none: it asks no contrastive models")
     parser: Parser = Field(Ours(rule="ours"), description="how replies are read")
-    exclude: Chosen = Field(default=Chosen(), description="items that no number counts")
+    exclude: Chosen = Field(
+        default=Chosen(), description='items that no number counts; "!NAME": all but these'
+    )
     domains: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="data sets by domain, for a mean over domains"
     )

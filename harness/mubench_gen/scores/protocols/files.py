@@ -51,38 +51,59 @@ def is_protocol_file(name: str) -> bool:
 
 def load_protocol(name: str) -> Protocol:
     """The protocol of that name, or in that file. DefinitionError says what is wrong with it."""
-    return _load(name) if is_protocol_file(name) else _named(name)
+    if is_protocol_file(name):
+        path = user_path(name)
+        if not is_file(path):
+            raise DefinitionError(f"There is no protocol file {name!r}.")
+        return read_protocol(path)
+    if name in (shipped := protocol_names()):
+        return _shipped(shipped[name])
+    packaged = packages.find(KIND, SUFFIX, name)
+    if packaged is None:
+        near = did_you_mean(name, [*shipped, *packages.names(KIND, SUFFIX)])
+        raise DefinitionError(
+            f"There is no protocol {name!r}. {near} "
+            "`mubench-gen prompts protocols` lists them; a path to a .toml file works too."
+        )
+    return read_protocol(packaged)
 
 
 def load_protocols(names: Sequence[str]) -> list[Protocol]:
     """The protocols of these names, each once; a name may hold several, by commas."""
     each = [one.strip() for name in names for one in name.split(",") if one.strip()]
-    return [load_protocol(name) for name in dict.fromkeys(each)]
+    found: dict[str, Protocol] = {}
+    for name in each:
+        protocol = load_protocol(name)
+        earlier = found.setdefault(protocol.name, protocol)
+        if earlier.sha256 != protocol.sha256:
+            raise DefinitionError(
+                f"Two protocols are named {protocol.name!r}: {earlier.path} and {protocol.path}. "
+                "Rename one of the files."
+            )
+    return list(found.values())
 
 
 @lru_cache(maxsize=64)
-def _named(name: str) -> Protocol:
-    path = protocol_names().get(name) or packages.find(KIND, SUFFIX, name)
-    if path is None:
-        near = did_you_mean(name, [*protocol_names(), *packages.names(KIND, SUFFIX)])
-        raise DefinitionError(
-            f"There is no protocol {name!r}. {near} "
-            "`mubench-gen prompts protocols` lists them; a path to a .toml file works too."
-        )
-    return read_protocol(path)
-
-
-def _load(name: str) -> Protocol:
-    path = user_path(name)
-    if not is_file(path):
-        raise DefinitionError(f"There is no protocol file {name!r}.")
+def _shipped(path: Path) -> Protocol:
     return read_protocol(path)
 
 
 def read_protocol(path: Path) -> Protocol:
     """The protocol in that file."""
     source, file = read_file(path, ProtocolFile)
+    beside = {
+        kind: asking.model_copy(update={"prompt": tuple(_beside(path, p) for p in asking.prompt)})
+        for kind in ("generative", "contrastive")
+        if (asking := getattr(file, kind)) is not None
+    }
+    file = file.model_copy(update=beside)
     return Protocol(path.stem, path, hashlib.sha256(source.encode()).hexdigest(), file)
+
+
+def _beside(path: Path, prompt: str) -> str:
+    """A prompt as the protocol in that file names it: a file's name is one beside it."""
+    file = path.parent / prompt
+    return str(file.resolve()) if prompt.endswith(".j2") and is_file(file) else prompt
 
 
 def read_file(path: Path, model: type[File]) -> tuple[str, File]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from mubench_gen.errors import DefinitionError
+from mubench_gen.errors import DefinitionError, UsageError
 from mubench_gen.prompts.render import load_prompt
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.protocols.definition import Asking, Chosen
@@ -149,7 +149,7 @@ def prompts_of(asking: Asking | None) -> list[Any]:
         return []
     try:
         return [load_prompt(name, dict(asking.prompt_set)) for name in asking.prompt]
-    except DefinitionError as error:
+    except UsageError as error:
         raise DefinitionError(f"A prompt of the protocol: {error}") from None
 
 

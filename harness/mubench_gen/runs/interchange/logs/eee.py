@@ -84,6 +84,7 @@ def _item(row: Mapping[str, Any], ours: bool) -> LoggedItem:
         ),
         prompt=(("user", str(given.get("formatted") or given["raw"])),),
         image_sha256=meta.get("image_sha256"),
+        images_sha256=tuple(str(meta.get("images_sha256", "")).split()),
         image_id=str(meta.get("image_id", "")),
         item=str(meta.get("item", "")) if ours else "",
         dataset=str(meta.get("dataset") or row["evaluation_name"]),

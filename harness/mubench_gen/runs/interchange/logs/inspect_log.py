@@ -133,7 +133,8 @@ def _item(sample: Mapping[str, Any], about: Mapping[str, Any]) -> LoggedItem:
         raise NotAskedHere("without options")
     metadata = sample.get("metadata") or {}
     messages = list(_asked(sample.get("messages") or []))
-    image = next((one for message in messages for one in _images(message, sample)), None)
+    shown = [images for message in messages if (images := tuple(_images(message, sample)))]
+    first, *others = shown[-1] if shown else (None,)
     output = sample.get("output") or {}
     answers = output.get("choices") or []
     error = sample.get("error")
@@ -145,8 +146,10 @@ def _item(sample: Mapping[str, Any], about: Mapping[str, Any]) -> LoggedItem:
         reply=None if error or not answers else str(_reply(answers[0], sample)),
         theirs=_verdict(sample.get("scores") or {}),
         prompt=tuple((str(m["role"]), _text(m.get("content"), sample)) for m in messages),
-        image=image,
+        image=first,
         image_sha256=metadata.get("image_sha256"),
+        more_images=tuple(filter(None, others)),
+        images_sha256=tuple(map(str, metadata.get("images_sha256") or ())),
         image_id=str(metadata.get("image_id", "")),
         item=str(sample["id"]) if "mubench-gen" in (about.get("packages") or {}) else "",
         dataset=str(metadata.get("dataset") or (about.get("dataset") or {}).get("name") or ""),

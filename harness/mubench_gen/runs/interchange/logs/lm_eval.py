@@ -128,6 +128,7 @@ def _read(row: Mapping[str, Any], task: str) -> Iterator[LoggedItem]:
             prompt=(("user", prompt),),
             image=choices.image_of(doc),
             image_sha256=doc.get("image_sha256"),
+            images_sha256=tuple(map(str, doc.get("images_sha256") or ())),
             image_id=str(doc.get("image_id", "")),
             item=_own_item(row, doc),
             dataset=str(doc.get("dataset", task)),

@@ -25,7 +25,8 @@ class LoggedItem:
     """A multiple-choice question that was asked, and its answer.
 
     `name` is the question's in its source. `prompt`: the messages as (role, text); `image`: the
-    file's bytes, where they are to be had, else perhaps their digest. `scores`: one an option, in
+    file's bytes, where they are to be had, else perhaps their digest; `more_images` and
+    `images_sha256` (of all, in their order) where there are several. `scores`: one an option, in
     place of a reply. `error`: why there is no answer.
     """
 
@@ -39,6 +40,8 @@ class LoggedItem:
     prompt: tuple[tuple[str, str], ...] = ()
     image: bytes | None = None
     image_sha256: str | None = None
+    more_images: tuple[bytes, ...] = ()
+    images_sha256: tuple[str, ...] = ()
     image_id: str = ""
     item: str = ""  # of a run of ours, where the log was made of one
     model: str = ""  # that answered, where the log says it of each answer

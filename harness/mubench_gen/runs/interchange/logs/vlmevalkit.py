@@ -11,11 +11,13 @@ from typing import Any
 from mubench_gen.runs.interchange.logs import choices
 from mubench_gen.runs.interchange.logs.log import Log, LoggedItem, TheirVerdict, entry
 from mubench_gen.runs.interchange.logs.rows import first_object, rows_of
+from mubench_gen.storage.user_files import parse_json
 
 _FAILED = "Failed to obtain answer"  # stands where an answer would
 _SUFFIXES = (".xlsx", ".tsv", ".json", ".csv")
 _OWN = {"index", "question", "image", "answer", "prediction", "hit", "choice", "log", "category",
-        "thinking", "split", "hint", "image_sha256", "item", "model", *ascii_uppercase}  # fmt: skip
+        "thinking", "split", "hint", "image_sha256", "images_sha256", "item", "model",
+        *ascii_uppercase}  # fmt: skip
 
 
 def reads(path: Path) -> bool:
@@ -77,6 +79,7 @@ def _item(row: Mapping[str, Any], data: str) -> LoggedItem:
         prompt=(("user", question),),
         image=choices.image_of(row),
         image_sha256=_told(row.get("image_sha256")),
+        images_sha256=tuple(map(str, parse_json(_told(row.get("images_sha256")) or "[]"))),
         item=_told(row.get("item")) or "",
         dataset=_told(row.get("split")) if _told(row.get("item")) else data,  # type: ignore[arg-type]
         task=_told(row.get("category")) or data,
