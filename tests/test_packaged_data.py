@@ -217,7 +217,7 @@ def test_prepare_fetches_what_the_hub_has_at_the_pinned_or_newest_commit(
     )
     install(site, "lab", text if pinned else text.replace(REVISION, ""))
     files = {"data/a.txt": b"abcdef", "data/b.txt": b"small", "README.md": b"not asked for"}
-    hub = Hub("lab/colours", REVISION, files, small={"data/b.txt"})
+    hub = Hub("lab/colours", REVISION, files, small={"data/b.txt"}, branches={"main": REVISION})
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     with serving(hub):
         template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
