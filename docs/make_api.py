@@ -56,6 +56,21 @@ SINCE: dict[str, str] = {
         "0.2",
     ),
     "Run.images": "0.2",
+    **dict.fromkeys(
+        (
+            "Drawing",
+            "Kind",
+            "Measures",
+            "Pooling",
+            "Readout",
+            "Record",
+            "RunSettings",
+            "Score",
+            "Scores",
+            "Status",
+        ),
+        "0.2",
+    ),
 }
 
 SECTIONS = {
@@ -71,13 +86,23 @@ SECTIONS = {
     "Beside models": ("DataSet", "Transform", "Metric", "Export", "Judge", "Unread", "Section"),
     "Evaluate and read": (
         "evaluate", "load_run", "Run", "frames", "load_study", "StoredStudy", "parse_answer",
-        "Answer", "paper_compat",
+        "Answer", "paper_compat", "Scores", "Score", "Drawing", "RunSettings",
     ),
+    "Names of types": ("Kind", "Readout", "Status", "Pooling", "Record", "Measures"),
     "Errors": (
         "MubenchError", "UsageError", "SettingError", "PluginError", "DefinitionError",
         "DataError", "RunFolderError", "ItemError", "ImageError", "RetryLater", "EngineFault",
     ),
 }  # fmt: skip
+# What has no docstring of its own, because it is another name for a type.
+ALIASES = {
+    "Kind": "What a model does: it writes, or it compares images with captions.",
+    "Readout": "How an answer is had of a model.",
+    "Status": "What became of an item.",
+    "Pooling": "How the similarities of several images to a caption become one.",
+    "Record": "A record of `records.jsonl`, by the names of its fields.",
+    "Measures": "What a scorer returns: measures by name, of each group by name.",
+}
 APART = ("hookimpl", "__version__")  # told in the introduction
 
 
@@ -235,7 +260,11 @@ def _entry(name: str, thing: Any) -> str:
         if inspect.isfunction(thing):
             given = _code(name.removeprefix("testing.") + signature(thing))
             return f"### `{name}`\n\n{given}\n\nSince {since(name)}. {_text(thing)}"
-        return f"### `{name}`\n\nSince {since(name)}. A {type(thing).__name__}."
+        if name not in ALIASES:
+            return f"### `{name}`\n\nSince {since(name)}. A {type(thing).__name__}."
+        meaning = str(thing).replace("typing.", "").replace("collections.abc.", "")
+        same = _code(f"{name} = {meaning}")
+        return f"### `{name}`\n\n{same}\n\nSince {since(name)}. {ALIASES[name]}"
     bases = [b.__name__ for b in thing.__bases__ if b is not object]
     title = f"### class `{name}`" + (f" ({', '.join(bases)})" if bases else "")
     lines = [title, "", f"Since {since(name)}. {_text(thing)}", ""]
