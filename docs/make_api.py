@@ -13,13 +13,13 @@ import inspect
 import json
 import re
 import sys
-import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import mubench_gen
 import mubench_gen.testing
+from mubench_gen.plan.options import OPTIONS
 from mubench_gen.plugins import deprecation
 from mubench_gen.plugins.extension import Hooks
 from mubench_gen.testing import CHECKS
@@ -127,7 +127,7 @@ def members(thing: type) -> dict[str, Any]:
         declared = {**inspect.get_annotations(base), **vars(base)}
         for name in declared:
             if not name.startswith("_") and name not in found and not _is_foreign(name, thing):
-                value = vars(base).get(name, typing.Any)
+                value = vars(base).get(name, declared[name])
                 found[name] = getattr(base, name) if isinstance(value, classmethod) else value
     return found
 
@@ -263,8 +263,7 @@ def _entry(name: str, thing: Any) -> str:
         if name not in ALIASES:
             return f"### `{name}`\n\nSince {since(name)}. A {type(thing).__name__}."
         meaning = str(thing).replace("typing.", "").replace("collections.abc.", "")
-        same = _code(f"{name} = {meaning}")
-        return f"### `{name}`\n\n{same}\n\nSince {since(name)}. {ALIASES[name]}"
+        return f"### `{name}`\n\nSince {since(name)}. {ALIASES[name]} `{meaning}`"
     bases = [b.__name__ for b in thing.__bases__ if b is not object]
     title = f"### class `{name}`" + (f" ({', '.join(bases)})" if bases else "")
     lines = [title, "", f"Since {since(name)}. {_text(thing)}", ""]
@@ -288,6 +287,8 @@ def _member(owner: str, name: str, value: Any) -> str:
         return f"- `{name}: {kind}{default}`{age}"
     if is_called(value):
         return f"- `{name}{signature(value)}`{age}: {_line(value)}"
+    if owner == "RunSettings":
+        return f"- `{name}: {value.__forward_arg__}`: {OPTIONS[name].help}"
     about = _line(value) if isinstance(value, property) else ""
     return f"- `{name}`{age}" + (f": {about}" if about else "")
 
