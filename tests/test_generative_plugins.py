@@ -27,7 +27,7 @@ SHIPPED = Plugins([EntryPoint(name, module, "mubench_gen") for name, module in P
 GENERATIVE = (
     "gemma", "internvl", "llava", "llava-med", "paligemma", "pixtral", "qwen-vl", "smolvlm",
 )  # fmt: skip
-WITHOUT_WEIGHTS = {"echo", "openai", "lm-eval", "probability"}
+WITHOUT_WEIGHTS = {"echo", "hf", "openai", "lm-eval", "probability"}
 FACTS = {"family", "domain", "base", "licence", "parameters"}
 DOMAINS = {"general", "medicine", "biomedicine", "pathology", "generated micrographs"}
 

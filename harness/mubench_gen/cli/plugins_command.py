@@ -338,19 +338,22 @@ def _plain(result: Result) -> dict[str, Any]:
 
 def _described(spec: ModelSpec) -> dict[str, Any]:
     from mubench_gen.cli.option_words import described_options
+    from mubench_gen.engines.options import CheckpointOptions
     from mubench_gen.model import Checkpoint
 
     source = spec.source
     return {
         "name": spec.name,
-        "kind": spec.kind,
+        "kind": source.kind,
         "source": str(source.path) if isinstance(source, Checkpoint) else source.__qualname__,
         "engines": list(source.engines) if isinstance(source, Checkpoint) else [],
         "any_id": spec.any_id,
         "max_images": None if spec.kind == "contrastive" else spec.max_images,
         "description": spec.description,
         "facts": dict(spec.facts),
-        "options": {} if isinstance(source, Checkpoint) else described_options(source.Options),
+        "options": described_options(
+            CheckpointOptions if isinstance(source, Checkpoint) else source.Options
+        ),
     }
 
 
