@@ -330,3 +330,16 @@ def test_a_run_on_a_table_is_resumed_and_refused_where_the_table_changed(
     content = (tmp_path / "t.tsv").read_text("utf-8").replace("Golgi", "golgin")
     (tmp_path / "t.tsv").write_text(content, "utf-8", newline="")
     assert here(*command).code == 2
+
+
+def test_a_number_counts_options_that_are_missing_before_it(tmp_path: Path) -> None:
+    rows = [
+        {"image": TEXT[0], "question": "Q", "option_a": "x", "option_b": None, "option_c": "z",
+         "answer": 2},
+        {"image": TEXT[1], "question": "R", "option_a": "x", "option_b": "y", "option_c": None,
+         "answer": 0},
+    ]  # fmt: skip
+    json_lines(tmp_path / "t.jsonl", rows)
+    one, other = found(open_dataset(str(tmp_path / "t.jsonl")))
+    assert (one.options, one.gold) == (("x", "z"), 1)
+    assert (other.options, other.gold) == (("x", "y"), 0)

@@ -373,12 +373,12 @@ def _show(model: dict[str, Any], *, first: bool) -> None:
     source = model["source"]
     notes = [model["kind"], *(["the default"] if first else [])]
     notes += [f"on {' or '.join(model['engines'])}"] if model["engines"] else []
-    most = model["max_images"]
-    notes += [f"{most or 'any number of'} image{'s' * (most != 1)} a question"]
     notes += [f"from {source}"] if source not in ("", model["name"]) else []
     say()
     say(f"  ({printable(', '.join(notes))})", mark=printable(model["name"]), bold=True)
     facts = "; ".join(f"{key} {value}" for key, value in model["facts"].items())
-    for line in (model["description"], facts):
+    most = model["max_images"]
+    images = f"{most or 'any number of'} image{'s' * (most != 1)} a question"
+    for line in (model["description"], facts, images):
         if line:
             say(f"  {printable(line)}")

@@ -17,6 +17,7 @@ from mubench_gen.compare.by_content import ByContent
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.clusters import image_of
 from mubench_gen.scores.item_clusters import ItemClusters, clusters_of_items
+from mubench_gen.scores.label_mass import LabelMassTally
 from mubench_gen.scores.localization import is_box_record
 from mubench_gen.scores.metadata import ABSENT, check_fields, field_names, value_of
 from mubench_gen.scores.metrics import ChosenMetric, needs_of
@@ -136,6 +137,7 @@ def read_outcomes(
     known: set[str] = set()
     found = []
     content = content or ByContent(runs)
+    notes: list[str] = []
     for number, run in enumerate(runs):
         watching = watch[number] if watch else ()
         shown = run.manifest["settings"]["control"] == "none"
@@ -143,6 +145,7 @@ def read_outcomes(
         rights, unread = array("b"), array("b")
         measured = [array("d") for _ in metrics]
         contradictions = boxes = 0
+        mass = LabelMassTally()
         for record in content.records(run, run.outcomes((*fields, *needs_of(metrics)))):
             if is_box_record(record):
                 boxes += 1
@@ -167,10 +170,14 @@ def read_outcomes(
             status = record["status"]
             unread.append(status not in ("answered", "error"))
             contradictions += status == "contradiction"
+            mass.add(record)
             rights.append(ERROR if status == "error" else bool(record["correct"]))
             for metric, values in zip(metrics, measured, strict=True):
                 values.append(np.nan if status == "error" else metric.value(record))
         clustering.check.done()
+        found_mass = mass.label_mass()
+        if found_mass is not None and found_mass.is_low:
+            notes.append(f"run {number + 1}: {found_mass.words.rstrip('.')}")
         item_codes, variant, image_codes, right_answer = map(_array, columns)
         found.append(
             Outcomes(
@@ -195,7 +202,7 @@ def read_outcomes(
         groups={field: _array(codes) for field, codes in grouped.items()},
         values={field: list(index.codes) for field, index in indices.items()},
         clusters=ItemClusters.of(clusters),
-        notes=tuple(content.notes),
+        notes=(*content.notes, *notes),
     )
 
 

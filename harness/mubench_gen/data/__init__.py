@@ -37,7 +37,8 @@ def open_dataset(
 ) -> Dataset:
     """The data set of that name, or in that folder or file. DataError says what is wrong.
 
-    Nothing is fetched: a data set that is not on this machine is an error with what to type.
+    Nothing is fetched but what the id of a data set on the hub (`hf:…`) names: another one that is
+    not on this machine is an error with what to type.
     `policy`: how images are shown; by default as a run without `--image-set` shows them.
     `partial`: files of it that are missing or damaged are left out, and named. `licenses`: only
     rows under these, by name or glob, or "commercial" for all that allow commercial use.

@@ -14,6 +14,7 @@ from mubench_gen.storage.user_files import DEEPEST, open_regular, parse_json
 BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")  # UTF-16
 _MOST_BYTES = 256 * 2**20  # of a line
+_ASKED = frozenset({"question", "query", "prompt", "question_text", "instruction"})
 _KEY = b'":'  # the end of a key; the same within a text is counted in both
 # Other spellings of the end of a key: where these stand, counting it proves nothing.
 _ODD = (b'" :', b'"\t:', b'"\r:', b"\\u00")
@@ -84,4 +85,4 @@ def is_row(path: Path) -> bool:
         return True
     if not isinstance(columns, dict) or "questions" in columns:
         return True
-    return "image_id" in columns and "question" not in columns
+    return "image_id" in columns and not _ASKED & set(columns)

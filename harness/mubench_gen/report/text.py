@@ -273,6 +273,8 @@ def _contrastive_notes(scores: Scores) -> list[str]:
     calibration, cut = scores.calibration.get("pooled"), scores.truncation
     if calibration is not None:
         notes.append(calibration_note(calibration))
+    if scores.label_mass is not None:
+        notes.append(scores.label_mass.words)
     if cut is not None:
         named = ", ".join(f"“{_shortened(caption)}”" for caption in cut.captions[:3])
         more = f" and {cut.distinct - 3:,} more" if cut.distinct > 3 else ""

@@ -18,6 +18,7 @@ from mubench_gen.parser.judge import JudgeCaller, is_unread
 from mubench_gen.plan.items import Item
 from mubench_gen.plugins.extension import Unread
 from mubench_gen.runs.traces import fields_beside, looked_at, stored_beside
+from mubench_gen.scores.label_mass import label_mass
 from mubench_gen.scores.localization import asks_boxes, read_boxes, unread_boxes
 from mubench_gen.storage.records import AnsweredKeys, Record, RecordFile
 from mubench_gen.types import (
@@ -156,6 +157,9 @@ class Recorder:
         record |= _rare_fields(response, answer) | looked_at(response, item.rendered.sample)
         if boxes is not None:
             record |= {"correct": None, "boxes": boxes}
+        mass = label_mass(record)
+        if mass is not None:
+            record["label_mass"] = float(f"{mass:.6g}")
         if item.readout == "similarity":
             record |= {name: getattr(response, name) for name in _SIMILARITY_FIELDS}
         self._ready.append(record)

@@ -30,6 +30,7 @@ from mubench_gen.scores.headline import (
     against_chance,
     corrected_ends,
 )
+from mubench_gen.scores.label_mass import LabelMass, LabelMassTally
 from mubench_gen.scores.localization import BoxScore, BoxTallies, is_box_record
 from mubench_gen.scores.option_order import Circular
 from mubench_gen.scores.siblings import Siblings
@@ -107,8 +108,8 @@ class Scores:
     task. truncation: of the options that a contrastive model truncated; None if it read all.
     agreement: of every two read-outs. headline: micro and macro accuracies with intervals, and
     against baselines. clustered: the fields that items are clustered by; clustered_by: the same in
-    words, with those of the tasks. nearly_constant: items
-    without errors whose picture was.
+    words, with those of the tasks. nearly_constant: items without errors whose picture was.
+    label_mass: of the items that were read by `logprob`.
     """
 
     pooled: Score
@@ -124,6 +125,7 @@ class Scores:
     circular: Mapping[str, Circular] = field(default_factory=dict)
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
     nearly_constant: int = 0
+    label_mass: LabelMass | None = None
     headline: Headline | None = None
     clustered: tuple[str, ...] = BY_IMAGE
     clustered_by: str = IMAGE
@@ -135,6 +137,7 @@ class Scores:
 
     @property
     def n_errors(self) -> int:
+        """The number of items with errors, which count in no score."""
         return self.pooled.n_errors + (self.boxes["pooled"].n_errors if self.boxes else 0)
 
     def _repr_html_(self) -> str:
@@ -175,6 +178,8 @@ class Scores:
             plain["clustered"] = list(self.clustered)
         if self.clustered_by != IMAGE:
             plain["clustered_by"] = self.clustered_by
+        if self.label_mass is not None:
+            plain["label_mass"] = asdict(self.label_mass)
         if self.nearly_constant:
             plain["nearly_constant"] = self.nearly_constant
         return plain
@@ -365,7 +370,7 @@ def score(
     places, boxes = AnswerPositions(), BoxTallies(clustering)
     new = partial(CalibrationTally, clustering.ways)
     sureness, truncation = defaultdict[str, CalibrationTally](new), TruncationTally()
-    siblings, nearly_constant = Siblings(), 0
+    siblings, nearly_constant, mass = Siblings(), 0, LabelMassTally()
     for record in records:
         if record.get("nearly_constant") and record["status"] != "error":
             nearly_constant += 1
@@ -382,6 +387,7 @@ def score(
             headline.add(record, numbers, right=right)
             places.add(task, gold, options[gold], record["choice"])
             truncation.add(record)
+            mass.add(record)
             probabilities = probabilities_of(record)
             if probabilities is not None:
                 for name in ("pooled", task):
@@ -410,6 +416,7 @@ def score(
         circular=siblings.circular(),
         agreement=siblings.agreement.agreements(),
         nearly_constant=nearly_constant,
+        label_mass=mass.label_mass(),
         headline=found,
         clustered=clustering.fields,
         clustered_by=clustering.words,

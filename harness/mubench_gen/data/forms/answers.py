@@ -19,6 +19,7 @@ from mubench_gen.data.forms.cells import (
     text_of,
     whole_number,
 )
+from mubench_gen.data.forms.parts import Offered
 from mubench_gen.errors import DataError, SettingError
 
 WAYS = {
@@ -37,19 +38,19 @@ def is_hidden(value: Any) -> bool:
     return is_missing(value) or whole_number(value) == -1
 
 
-def readings(value: Any, labels: Sequence[str], options: Sequence[str]) -> dict[str, int]:
+def readings(value: Any, options: Sequence[Offered]) -> dict[str, int]:
     """Way → the index of the option that an answer means in that way, for the ways that fit."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
+    places = {option.place: at for at, option in enumerate(options)}
+    number = whole_number(value)
     found = {
-        "text": _by_text(value, options),
-        "letter": _by_label(value, labels),
-        "index0": whole_number(value),
-        "index1": whole_number(value),
+        "text": _by_text(value, [option.text for option in options]),
+        "letter": _by_label(value, [option.label for option in options]),
+        "index0": None if number is None else places.get(number),
+        "index1": None if number is None else places.get(number - 1),
     }
-    if found["index1"] is not None:
-        found["index1"] -= 1
-    return {way: at for way, at in found.items() if at is not None and 0 <= at < len(options)}
+    return {way: at for way, at in found.items() if at is not None}
 
 
 def _by_text(value: Any, options: Sequence[str]) -> int | None:
@@ -95,11 +96,11 @@ class Answers:
         self._either = 0
         self._apart_rows: Counter[tuple[str, str]] = Counter()
 
-    def note(self, row: str, value: Any, labels: Sequence[str], options: Sequence[str]) -> None:
-        """One row's answer, and the options with their labels. `row`: "row 7"."""
-        found = readings(value, labels, options)
+    def note(self, row: str, value: Any, options: Sequence[Offered]) -> None:
+        """One row's answer, and its options. `row`: "row 7"."""
+        found = readings(value, options)
         self._given += 1
-        self._numbered &= all(label.isdecimal() for label in labels)
+        self._numbered &= all(option.label.isdecimal() for option in options)
         self._fits.update(found.keys())
         self._either += "text" in found or "letter" in found
         for way in WAYS.keys() - found.keys():

@@ -170,7 +170,8 @@ class FormDataset(JsonlDataset):
                 _tell(f"Left out: {line}")
             return
         if faults is not None or not self._numbers:
-            raise DataError("\n".join(shown))
+            left = [] if self._numbers else [f"No row of {self._reading.path} can be used."]
+            raise DataError("\n".join([*shown, *left]))
         rows = "this row" if len(found) == 1 else f"these {len(found):,} rows"
         raise DataError("\n".join([*shown, f"Mend {rows}, or type --partial to leave them out."]))
 

@@ -5,11 +5,9 @@ A revision is the commit that it is at; what is fetched stays in the hub's own c
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,45 +15,14 @@ from mubench_gen.console.progress import bar, log
 from mubench_gen.data.download import network_errors, reason_of, status_of
 from mubench_gen.data.forms import Asked, open_form
 from mubench_gen.data.forms.dataset import FormDataset
+from mubench_gen.data.forms.hub_files import HubId, chosen_files, hub_id
 from mubench_gen.data.hub import endpoint, is_offline, unreachable
 from mubench_gen.data.ubench import hub_cache
-from mubench_gen.errors import DataError, MissingExtraError, SettingError, did_you_mean
+from mubench_gen.errors import DataError, MissingExtraError
 from mubench_gen.images.policy import StandardPolicy
 
-_ID = re.compile(
-    r"hf:(?P<repo>[\w.-]+/[\w.-]+)(?::(?P<config>[\w.-]+))?(?:/(?P<split>[\w.-]+))?"
-    r"(?:@(?P<revision>[\w./-]+))?"
-)
-_TABLES = (".parquet", ".jsonl", ".json", ".csv", ".tsv", ".arrow", ".xlsx")  # the first wins
-_SPLITS = {
-    "train": ("train", "training"),
-    "test": ("test", "testing", "eval"),
-    "validation": ("validation", "valid", "val", "dev"),
-}
-_ABOUT = ("dataset_info.json", "dataset_infos.json", "croissant.json", "state.json")
 _AT_ONCE = 8  # downloads
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-
-
-@dataclass(frozen=True, slots=True)
-class HubId:
-    """What stands behind `hf:`."""
-
-    repo: str
-    config: str | None = None
-    split: str | None = None
-    revision: str | None = None
-
-
-def hub_id(text: str) -> HubId:
-    """The parts of an id. SettingError with the form of one."""
-    found = _ID.fullmatch(text)
-    if found is None:
-        raise SettingError(
-            f"{text!r} is no id of a data set on the hub: hf:OWNER/NAME[:CONFIG][/SPLIT]"
-            "[@REVISION], like hf:owner/name, hf:owner/name:small/test@main."
-        )
-    return HubId(**found.groupdict())
 
 
 def open_on_hub(
@@ -78,7 +45,7 @@ def open_on_hub(
     wanted = hub_id(text)
     hub = _client()
     commit, files, card = _described(hub, wanted)
-    chosen = _chosen(wanted, files, card)
+    chosen = chosen_files(wanted, files, card)
     folder = _fetched(hub, wanted, commit, chosen, files)
     licence = card.get("license")
     licence = licence[0] if isinstance(licence, list) and licence else licence
@@ -156,101 +123,6 @@ def _card_of(snapshot: Path) -> dict[str, Any]:
     from huggingface_hub import DatasetCard
 
     return dict(DatasetCard.load(readme, ignore_metadata_errors=True).data.to_dict())
-
-
-def _chosen(wanted: HubId, files: Sequence[str], card: Mapping[str, Any]) -> list[str]:
-    """The files that hold the rows of the configuration and split."""
-    configs = {str(one.get("config_name")): one for one in card.get("configs") or ()
-               if isinstance(one, dict)}  # fmt: skip
-    named = _by_card(wanted, files, configs) if configs else None
-    if named is None:
-        named = _by_names(wanted, files)
-    splits = sorted(named)
-    if wanted.split is not None:
-        if wanted.split not in named:
-            raise DataError(
-                f"{wanted.repo}: there is no split {wanted.split!r}. "
-                f"{did_you_mean(wanted.split, splits)} There are: {', '.join(splits)}."
-            )
-        return named[wanted.split]
-    if len(named) > 1:
-        ids = " or ".join(f"hf:{wanted.repo}{_colon(wanted.config)}/{split}" for split in splits)
-        raise DataError(f"{wanted.repo}: has several splits. Say which one is asked: {ids}.")
-    return next(iter(named.values()))
-
-
-def _colon(config: str | None) -> str:
-    return f":{config}" if config else ""
-
-
-def _by_card(
-    wanted: HubId, files: Sequence[str], configs: Mapping[str, Mapping[str, Any]]
-) -> dict[str, list[str]] | None:
-    """Split → files, as the card says; None where it names no files."""
-    default = next((n for n, one in configs.items() if one.get("default")), None)
-    name = wanted.config or default or ("default" if "default" in configs else None)
-    if name is None and len(configs) == 1:
-        name = next(iter(configs))
-    if name is None or name not in configs:
-        ids = " or ".join(f"hf:{wanted.repo}:{config}" for config in sorted(configs))
-        told = "has several configurations" if name is None else f"has no configuration {name!r}"
-        raise DataError(f"{wanted.repo}: {told}. Say which one is asked: {ids}.")
-    given = configs[name].get("data_files")
-    if not given:
-        return None
-    entries = given if isinstance(given, list) else [given]
-    found: dict[str, list[str]] = {}
-    for entry in entries:
-        split, paths = "train", entry
-        if isinstance(entry, dict):
-            split, paths = str(entry.get("split", "train")), entry.get("path")
-        for pattern in paths if isinstance(paths, list) else [paths]:
-            fitting = [file for file in files if _fits(file, str(pattern))]
-            found.setdefault(split, []).extend(sorted(fitting))
-    if not any(found.values()):
-        raise DataError(f"{wanted.repo}: no file fits what its card says of {name!r}: {given!r}.")
-    return {split: paths for split, paths in found.items() if paths}
-
-
-def _fits(file: str, pattern: str) -> bool:
-    return fnmatch.fnmatch(file, pattern) or fnmatch.fnmatch(file, pattern.replace("**/", ""))
-
-
-def _by_names(wanted: HubId, files: Sequence[str]) -> dict[str, list[str]]:
-    """Split → files, by the names of the files, where the card says nothing."""
-    tables = [f for f in files if f.lower().endswith(_TABLES) and f.rpartition("/")[2] not in _ABOUT
-              and not f.startswith(".")]  # fmt: skip
-    if wanted.config is not None:
-        tables = [f for f in tables if wanted.config in re.split(r"[/.]", f)]
-    kind = next((end for end in _TABLES if any(f.lower().endswith(end) for f in tables)), None)
-    if kind is None:
-        raise DataError(
-            f"{wanted.repo}: has no table{_of(wanted.config)} ({', '.join(_TABLES)}); its files: "
-            f"{', '.join(files[:8])}. A data set that is made by a script has its tables at the "
-            "revision refs/convert/parquet: type @refs/convert/parquet behind its id."
-        )
-    found: dict[str, list[str]] = {}
-    for file in sorted(f for f in tables if f.lower().endswith(kind)):
-        found.setdefault(_split_in(file), []).append(file)
-    for split, paths in found.items():
-        folders = sorted({path.rpartition("/")[0] for path in paths})
-        apart = [path for path in paths if "-of-" not in path]
-        if len(folders) > 1 or len(apart) > 1:
-            raise DataError(
-                f"{wanted.repo}: several tables may be the split {split!r} "
-                f"({', '.join(paths[:4])}). Name the configuration: hf:{wanted.repo}:CONFIG, a "
-                "folder's or file's name; or download it and name the file."
-            )
-    return found
-
-
-def _of(config: str | None) -> str:
-    return f" of the configuration {config!r}" if config else ""
-
-
-def _split_in(file: str) -> str:
-    words = re.split(r"[/._-]", file.lower())
-    return next((name for name, known in _SPLITS.items() if set(known) & set(words)), "train")
 
 
 def _fetched(

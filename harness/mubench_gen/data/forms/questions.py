@@ -6,8 +6,6 @@ Between the two, rows wait in a temporary file, without their images.
 
 from __future__ import annotations
 
-import json
-import math
 import pickle
 import re
 import tempfile
@@ -17,7 +15,18 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from mubench_gen.data.forms.answers import MIXED, WAYS, Answers, chosen, is_hidden, readings
-from mubench_gen.data.forms.cells import is_missing, is_no_option, options_of, text_of
+from mubench_gen.data.forms.cells import is_missing, text_of
+from mubench_gen.data.forms.parts import (
+    PLACE,
+    Offered,
+    caption_of,
+    dataset_of,
+    facts_of,
+    grouped,
+    options_in,
+    question_of,
+    task_of,
+)
 from mubench_gen.data.forms.pictures import NamedImage, Pictures, identifier
 from mubench_gen.data.forms.roles import Wishes, roles_of
 from mubench_gen.data.forms.tables import Table, TableRow
@@ -29,10 +38,6 @@ from mubench_gen.images.policy import StandardPolicy, open_image
 _OWN_COLUMNS = frozenset({"question", "options", "answer"})  # and image, or image_1, …
 OWN_TASK = "classification"
 _OWN_SUFFIXES = (".csv", ".jsonl", ".xlsx")
-_NOT_FACTS = frozenset({"image_id", "image", "images", "captions", "questions", "bbox", "polygon"})
-_PLACE = "{class}"
-_TASK_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-_MOST_FACTS = 20_000  # characters of a cell that is kept as metadata
 
 
 @dataclass(slots=True)
@@ -43,8 +48,7 @@ class _Waiting:
     fault: str | None = None
     id: str = ""
     question: Any = None
-    labels: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
+    options: Sequence[Offered] = ()
     answer: Any = None
     images: Sequence[NamedImage] = ()
     task: str = ""
@@ -97,7 +101,7 @@ class Questions:
             self._tell(way)
             waiting.seek(0)
             made = self._made(waiting, way)
-            yield from _grouped(made) if self.roles.task else made
+            yield from grouped(made) if self.roles.task else made
 
     def _read(self, waiting: IO[bytes]) -> None:
         only = self._wishes.choices.get("only")
@@ -122,77 +126,21 @@ class Questions:
         roles, cells = self.roles, row.cells
         found = _Waiting(row.where)
         try:
-            found.question = self._question(row)
-            pairs = self._options(row)
-            found.labels = tuple(label for label, _ in pairs)
-            found.options = tuple(text for _, text in pairs)
+            found.question = question_of(row, roles)
+            found.options = options_in(row, roles)
             found.answer = cells.get(roles.answer)
             self._note_answer(found)
             found.images = self._images(row, number)
-            found.task, found.caption = self._task(row), self._caption(row)
-            found.dataset = self._dataset(row)
+            found.task = task_of(row, roles, self.task)
+            found.caption = caption_of(row, roles)
+            found.dataset = dataset_of(row, roles)
         except DataError as error:
             found.fault = str(error)
         found.id = self._id(row, number, found.images)
         if roles.id and found.images and not found.images[0].owner:
             self._owners.setdefault(found.id, found.images)
-        found.facts = self._facts(row)
+        found.facts = facts_of(row, roles)
         return found
-
-    def _dataset(self, row: TableRow) -> str:
-        given = row.cells.get(self.roles.dataset) if self.roles.dataset else None
-        if is_missing(given):
-            return ""
-        if not isinstance(given, str):
-            told = (
-                f"{row.where}, column {self.roles.dataset}: a text is needed, found {given!r:.80}."
-            )
-            raise DataError(told)
-        return given.strip()
-
-    def _question(self, row: TableRow) -> str:
-        text = text_of(row.cells.get(self.roles.question)) or ""
-        if not text:
-            raise DataError(
-                f"{row.where}, column {self.roles.question}: a text is needed, found "
-                f"{row.cells.get(self.roles.question)!r:.80}. Write the question, or take the row "
-                "out."
-            )
-        hint = text_of(row.cells.get(self.roles.hint)) if self.roles.hint else None
-        return f"{hint}\n{text}" if hint else text
-
-    def _options(self, row: TableRow) -> list[tuple[str, str]]:
-        """(label, text) of a row's options, without those that are missing."""
-        if self.roles.options is not None:
-            column = self.roles.options
-            pairs = options_of(row.cells.get(column))
-            if pairs is None:
-                raise DataError(
-                    f"{row.where}, column {column}: no valid JSON list, nor one as Python prints "
-                    f"it, nor texts with | between them: {row.cells.get(column)!r:.80}."
-                )
-            empty = [
-                at for at, (_, one) in enumerate(pairs) if isinstance(one, str) and not one.strip()
-            ]
-            if empty:
-                raise DataError(
-                    f"{row.where}, column {column}: an option is empty (number {empty[0] + 1}). "
-                    "Write it, or take it out."
-                )
-        else:
-            column = f"{self.roles.series[0][1]} to {self.roles.series[-1][1]}"
-            pairs = [(label, row.cells.get(name)) for label, name in self.roles.series]
-        given = [(label, text_of(one)) for label, one in pairs if not is_no_option(one)]
-        texts = [text for _, text in given if text is not None]
-        where = f"{row.where}, column {column}"
-        if len(texts) < len(given):
-            raise DataError(f"{where}: an option is no text: {dict(pairs)!r:.80}.")
-        if len(texts) < 2:
-            raise DataError(f"{where}: two or more options are needed, found {texts}.")
-        doubled = next((t for t in texts if texts.count(t) > 1 and "<image" not in t), None)
-        if doubled is not None:
-            raise DataError(f"{where}: two options are the same: {doubled!r} in {texts}.")
-        return [(label, text) for label, text in given if text is not None]
 
     def _note_answer(self, found: _Waiting) -> None:
         if is_hidden(found.answer):
@@ -207,7 +155,7 @@ class Questions:
                 f"{found.answer!r:.60}; a question with one right option is needed."
             )
         row = found.where.removeprefix(f"{self.path}, ")
-        self._answers.note(row, found.answer, found.labels, found.options)
+        self._answers.note(row, found.answer, found.options)
 
     def _images(self, row: TableRow, number: int) -> Sequence[NamedImage]:
         columns = self.roles.images
@@ -226,23 +174,6 @@ class Questions:
             )
         return shown
 
-    def _task(self, row: TableRow) -> str:
-        given = row.cells.get(self.roles.task) if self.roles.task else None
-        task = self.task if is_missing(given) else str(given).strip()
-        if not _TASK_NAME.fullmatch(task):
-            raise DataError(f"{row.where}, column task: not a valid name of a task: {task!r}.")
-        return task
-
-    def _caption(self, row: TableRow) -> str:
-        caption = row.cells.get(self.roles.caption) if self.roles.caption else None
-        if is_missing(caption):
-            return ""
-        if not isinstance(caption, str) or _PLACE not in caption:
-            raise DataError(
-                f"{row.where}, column caption: {_PLACE} stands nowhere in {caption!r:.80}."
-            )
-        return caption
-
     def _id(self, row: TableRow, number: int, images: Sequence[NamedImage]) -> str:
         given = row.cells.get(self.roles.id) if self.roles.id else None
         if not is_missing(given) and identifier(given):
@@ -251,16 +182,6 @@ class Questions:
         if images and all(image.name in paths for image in images):
             return "|".join(paths[image.name] for image in images)
         return str(number)
-
-    def _facts(self, row: TableRow) -> dict[str, Any]:
-        """The other columns, as metadata of the row."""
-        used = self.roles.used() - {self.roles.split}
-        plain = {
-            name: _fact(value)
-            for name, value in row.cells.items()
-            if name not in used and name not in _NOT_FACTS
-        }
-        return {name: value for name, value in plain.items() if value is not None}
 
     def _made(self, waiting: IO[bytes], way: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for _ in range(self._rows):
@@ -274,15 +195,16 @@ class Questions:
         """A row as columns of the schema. DataError where something is wrong with it."""
         if row.fault is not None:
             raise DataError(row.fault)
-        gold = chosen(readings(row.answer, row.labels, row.options), way)
+        gold = chosen(readings(row.answer, row.options), way)
         if gold is None:
             raise DataError(self._no_option(row, way))
+        texts = [option.text for option in row.options]
         names = [shown.name for shown in self._resolved(row)]
         cells = [{"bytes": None, "path": name} for name in names]
         dataset = row.dataset or self.name
         license_name = {} if self._license is None else {"license": self._license}
-        question = {"question": row.question, "options": list(row.options), "answer_idx": gold}
-        captions = [row.caption.replace(_PLACE, option) for option in row.options]
+        question = {"question": row.question, "options": texts, "answer_idx": gold}
+        captions = [row.caption.replace(PLACE, text) for text in texts]
         columns = {
             "image_id": row.id,
             "image": cells[0] if len(cells) == 1 else cells,
@@ -329,8 +251,8 @@ class Questions:
         told = WAYS.get(way, MIXED)
         return (
             f"{row.where}, column {self.roles.answer}: {row.answer!r:.60} is neither one of the "
-            f"options {list(row.options)!r:.200} nor the letter of one, as the column is read by "
-            f"{told}. Mend the answer, or say how it is meant: --map answer_as="
+            f"options {[one.text for one in row.options]!r:.200} nor the letter of one, as the "
+            f"column is read by {told}. Mend the answer, or say how it is meant: --map answer_as="
             f"{'|'.join(one for one in WAYS if one != way)}."
         )
 
@@ -379,42 +301,6 @@ class Questions:
 def _is_own(columns: Sequence[str]) -> bool:
     """Whether a table has the columns of one of one's own images."""
     return set(columns) >= _OWN_COLUMNS and bool(image_columns(columns))
-
-
-def _fact(value: Any) -> Any:
-    """A cell as metadata: plain values, dates as texts; None for what is not kept."""
-    if is_missing(value) or isinstance(value, (bytes, bytearray)):
-        return None
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    try:
-        text = json.dumps(value)
-    except (TypeError, ValueError, RecursionError):
-        return None
-    return value if len(text) <= _MOST_FACTS else None
-
-
-def _grouped(
-    rows: Iterator[tuple[str, dict[str, Any]]],
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Questions of different tasks about one image as one row, in the order of the first."""
-    made: list[tuple[str, dict[str, Any]]] = []
-    of_image: dict[str, list[dict[str, Any]]] = {}
-    for where, row in rows:
-        key = json.dumps([row["dataset"], row["image_id"], row["image"]])
-        same = of_image.setdefault(key, [])
-        task = next(iter(row["questions"]))
-        earlier = next((one for one in same if task not in one["questions"]), None)
-        if earlier is None:
-            same.append(row)
-            made.append((where, row))
-            continue
-        questions = {**earlier["questions"], **row["questions"]}
-        captions = {**earlier["captions"], **row["captions"]}
-        earlier |= {**row, "questions": questions, "captions": captions}
-    yield from made
 
 
 def task_name(name: str) -> str:

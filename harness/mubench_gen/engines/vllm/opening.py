@@ -207,11 +207,14 @@ def _moves_images(llm: Any, template: ChatTemplate | None) -> bool:
     """
     if template is None:
         return False
-    from vllm.renderers.hf import resolve_chat_template_content_format as form_of
-
     tokenizer, model = llm.get_tokenizer(), llm.model_config
-    if form_of(template.text, None, "auto", tokenizer, model_config=model) == "string":
-        return True
+    try:
+        from vllm.renderers.hf import resolve_chat_template_content_format as form_of
+
+        if form_of(template.text, None, "auto", tokenizer, model_config=model) == "string":
+            return True
+    except (ImportError, TypeError):  # a version of vLLM that names it otherwise
+        return False
 
     def render(turns: list[dict[str, Any]]) -> str:
         return str(
