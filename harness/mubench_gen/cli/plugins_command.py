@@ -195,8 +195,13 @@ def show(name: str, as_json: bool) -> None:
         say(printable(f"mubench-gen eval --data {plugin.name}:{dataset.name}  {dataset.title}"))
     if plugin.judge is not None:
         _show_options(described_options(plugin.judge.Options), "judge.", "the judge")
+    of_checkpoints = False
     for model in models:
-        _show_options(model["options"], "", model["name"])
+        if not model["engines"]:
+            _show_options(model["options"], "", model["name"])
+        elif not of_checkpoints:
+            of_checkpoints = True
+            _show_options(model["options"], "", "every checkpoint")
         if model["any_id"]:
             say(f"--model also takes another id or folder of the same kind as {model['name']}.")
 

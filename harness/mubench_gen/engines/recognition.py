@@ -94,13 +94,23 @@ def _kind_in_transformers(files: SmallFiles) -> Kind | None:
     plain = _names(modeling_auto.MODEL_MAPPING_NAMES, files.model_type)
     if writes and files.architecture not in plain:
         return "generative"
+    if any(_embeds(files, name) for name in plain):
+        return "contrastive"
+    return "generative" if writes else None
+
+
+def _embeds(files: SmallFiles, name: str) -> bool:
+    """Whether a class of transformers embeds images and texts."""
     import transformers
 
-    for name in plain:
-        cls: Any = getattr(transformers, name)
-        if all(hasattr(cls, method) for method in _EMBEDS):
-            return "contrastive"
-    return "generative" if writes else None
+    try:
+        cls: Any = getattr(transformers, name, None)
+        return all(hasattr(cls, method) for method in _EMBEDS)
+    except ImportError as error:  # of a package that this class alone needs
+        raise UsageError(
+            f"{files.name} ({name}) needs a package that is not installed: "
+            f"{' '.join(str(error).split())[:300]}"
+        ) from error
 
 
 def _names(mapping: Mapping[str, Any], model_type: str) -> tuple[str, ...]:
