@@ -299,3 +299,39 @@ def test_a_chat_template_is_given_by_an_option(
     lost = here(*asked, "-o", "chat_template=absent.jinja")
     assert lost.code == 2
     assert "-o chat_template=absent.jinja: it cannot be read" in lost.err
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's cache of this test, and no network."""
+    import huggingface_hub.constants as constants
+
+    cache = tmp_path / "hf" / "hub"
+    monkeypatch.setenv("HF_HOME", str(cache.parent))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    return cache
+
+
+def test_a_checkpoint_of_the_hub_s_cache_is_recognised_without_a_network(
+    offline: Path, bare: Callable[..., Path], own: Plugins
+) -> None:
+    commit = "0" * 40
+    snapshot = offline / "models--org--there" / "snapshots" / commit
+    shutil.copytree(bare(**AYA), snapshot)
+    (snapshot / "model.safetensors").write_bytes(b"0")
+    (offline / "models--org--there" / "refs").mkdir()
+    (offline / "models--org--there" / "refs" / "main").write_text(commit)
+    assert plugin_of("org/there", None, own) == "hf"
+    assert found(Path("org/there")).kind == "generative"
+
+
+def test_a_checkpoint_that_is_nowhere_is_refused_in_one_message(
+    offline: Path, here: Here, cells: Path
+) -> None:
+    done = here("eval", "--model", "org/absent", "--data", cells, "-q")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.count("\n") == 1
+    assert "org/absent is not in the hub's cache" in done.err
+    assert "HF_HUB_OFFLINE forbids the network" in done.err
