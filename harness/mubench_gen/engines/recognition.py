@@ -55,6 +55,8 @@ def recognise(
         )
     files = read_small_files(checkpoint.path, revision or checkpoint.revision, hint_of(checkpoint))
     found = opens(files, engine=engine, trusted=trusted)
+    if files.adapter:  # vLLM would need to be told of its rank when it starts
+        found = Opens(found.kind, ("transformers",))
     if found.kind == "contrastive":
         return replace(checkpoint, kind="contrastive", engines=found.engines)
     return quirks_of(replace(checkpoint, kind="generative", engines=found.engines), files, engine)

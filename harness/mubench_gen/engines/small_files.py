@@ -5,7 +5,7 @@ They are read as they lie there: neither torch nor transformers is imported.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 # Folders of other programs, by a file that they have: what opens them.
 _OTHERS = {
     "open_clip_config.json": "It is a checkpoint of OpenCLIP: --plugin openclip opens it.",
-    "adapter_config.json": "It is an adapter: merge it into its base (mubench-gen merge), and give "
-    "the merged folder.",
+    "adapter_config.json": "It is an adapter, and its adapter_config.json names no base: write its "
+    "folder or hub id there as base_model_name_or_path.",
     "params.json": "It has Mistral's own layout: take the one of transformers (ids that end in -hf "
     "or mistral-community/…), or serve it and give --plugin openai --base-url URL.",
     "model_index.json": "It is a pipeline of diffusers, which makes images and reads none.",
@@ -33,12 +33,14 @@ _NO_CONFIG = "A model in transformers' layout has one beside its weights."
 class SmallFiles:
     """What a checkpoint's small files say; `config` is its config.json.
 
+    `adapter`: whether it is an adapter, and the files are those of its base.
     `code` are its classes that are Python code of its own, by the auto class that opens them.
     """
 
     name: str
     folder: Path
     config: dict[str, Any] = field(default_factory=dict)
+    adapter: bool = False
 
     @property
     def model_type(self) -> str:
@@ -94,6 +96,9 @@ def read_small_files(path: str | Path, revision: str | None, advice: str = "") -
             )
         require_checkpoint(path, advice)
         folder = fetch_small_files(path, revision)
+    base = adapter_base(folder)
+    if base is not None:
+        return replace(read_small_files(base, None, advice), name=name, adapter=True)
     file = folder / "config.json"
     if not file.is_file():
         raise UsageError(f"{name} has no config.json. {_other(folder)}")
@@ -101,6 +106,14 @@ def read_small_files(path: str | Path, revision: str | None, advice: str = "") -
     if not config:
         raise UsageError(f"{file} is no JSON object: the configuration of {name} is damaged.")
     return SmallFiles(name, folder, config)
+
+
+def adapter_base(folder: Path) -> str | None:
+    """The base of an adapter (PEFT) that lies in a folder by itself; None for any other folder."""
+    if (folder / "config.json").is_file():
+        return None
+    base = read_json(folder / "adapter_config.json").get("base_model_name_or_path")
+    return str(base) if base else None
 
 
 def fetch_small_files(path: str | Path, revision: str | None) -> Path:

@@ -215,7 +215,7 @@ def _arguments(source: CheckpointSource) -> dict[str, Any]:
 
 def _load_config(source: CheckpointSource) -> Any:
     try:
-        return transformers.AutoConfig.from_pretrained(source.path, **_arguments(source))
+        return transformers.AutoConfig.from_pretrained(source.base, **_arguments(source))
     except Exception as error:  # transformers raises any kind of error on a damaged file
         _refuse(source, "configuration", error)
 
@@ -236,7 +236,7 @@ def _check_architecture(source: CheckpointSource, config: Any, family: Family) -
 def _load_processor(source: CheckpointSource) -> Any:
     auto_processor: Any = transformers.AutoProcessor
     try:
-        processor = auto_processor.from_pretrained(source.path, **_arguments(source))
+        processor = auto_processor.from_pretrained(source.base, **_arguments(source))
     except Exception as error:  # tokenizers raises plain Exceptions
         _refuse(source, "processor", error)
     missing = [
