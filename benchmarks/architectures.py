@@ -82,10 +82,10 @@ def of_images(family: str) -> bool:
     return family in sees
 
 
-def by_files(folder: Path) -> Checkpoint:
-    """The checkpoint as its files alone tell."""
+def answers_by_files(folder: Path) -> str:
+    """What a tiny checkpoint does that is opened as its files alone tell."""
     found = Checkpoint(folder, "auto")
-    return recognise(found, engine="transformers", revision=None, trusted=False)
+    return answers(recognise(found, engine="transformers", revision=None, trusted=False))
 
 
 def answers(source: Any) -> str:
@@ -123,9 +123,9 @@ def tried() -> dict[str, str]:
             found[one.model_type] = result(name, partial(answers, source))
         for name in OTHERS:
             folder = make_other(name, Path(scratch, name))
-            found[name] = result(name, lambda f=folder: answers(by_files(f)))
+            found[name] = result(name, partial(answers_by_files, folder))
         folder = save(make_metaclip_2, Path(scratch, "metaclip_2"))
-        found["metaclip_2"] = result("metaclip_2", lambda: answers(by_files(folder)))
+        found["metaclip_2"] = result("metaclip_2", partial(answers_by_files, folder))
     return found
 
 
