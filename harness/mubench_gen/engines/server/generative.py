@@ -218,16 +218,18 @@ class ServerGenerative(StreamingModel):
         return self._read(await self._ask(request, urls, about))
 
     async def _logprobs(self, request: Request, urls: Urls, about: str) -> ServerOutput:
-        ids = await self._ids.of(request.labels) if self._writer.kind == "vllm" else None
-        more = asked_by_rank() if ids is None else asked_by_id(ids)
+        by_id = self._writer.kind == "vllm" and self.options.top_logprobs is None
+        ids = await self._ids.of(request.labels) if by_id else None
+        more = asked_by_rank(self.options.top_logprobs) if ids is None else asked_by_id(ids)
         content = await self._ask(request, urls, about, limit=1, more=more)
         found = read_logprobs(content, self._names)
         self._tokens.update(found.usage or {})
         if isinstance(found, Reply):
             return found
         if ids is not None:
-            return scores_by_id(found.tokens, ids)
-        scores, bounds = scores_by_text(found.tokens, request.labels)
+            scores, bounds = scores_by_id(found.tokens, ids, request.labels, found.unknown)
+        else:
+            scores, bounds = scores_by_text(found.tokens, request.labels)
         self._tokens["scores_that_are_bounds"] += bounds
         return scores
 
@@ -260,7 +262,7 @@ class ServerGenerative(StreamingModel):
         return client
 
     def _discovery(self, client: Client) -> Discovery:
-        return Discovery(client, self._checkpoint, self.runtime.model, self.options.served)
+        return Discovery(client, self._checkpoint, self.runtime.model, self.options)
 
     def _ready(self) -> Client:
         assert self._client is not None, "load() comes first"
