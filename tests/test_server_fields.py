@@ -188,8 +188,8 @@ def test_a_deployment_that_is_not_listed_is_asked_where_the_user_says_so(
     listed = [{"id": "gpt-x", "owned_by": "openai"}, {"id": "gpt-y", "owned_by": "openai"}]
     with FakeServer(models=listed) as server:
         command = evaluation(server.url, cells, "--model", "my-deployment")
-        refused = here(*command)
-        outcome = here(*command, "-o", "engine.unlisted=true", "--fresh")
+        refused = here(*command, "--run-dir", "refused")
+        outcome = here(*command, "-o", "engine.unlisted=true")
     assert refused.code == 2
     assert "-o engine.unlisted=true" in refused.err
     assert outcome.code == 0, outcome.err

@@ -23,13 +23,15 @@ _OPENAI = "https://api.openai.com/"
 class Seen:
     """The common properties of all servers: the chosen model, and their version.
 
-    `names` are the model's names in their lists; None without a list.
+    `names` are the model's names in their lists; None without a list. `offered` are the ids of all
+    models that are listed.
     """
 
     model: Served
     version: str | None
     urls: tuple[str, ...]
     names: frozenset[str] | None = None
+    offered: tuple[str, ...] = ()
 
 
 class Discovery:
@@ -81,7 +83,7 @@ class Discovery:
                 return Seen(Served(name), None, (endpoint.url,))  # an endpoint without a list
             raise await self._no_list(endpoint, answered)
         model = choose_served(served, self._checkpoint, self._name, self._wish, endpoint.url)
-        return await self._seen(endpoint, model, known_names(model, served))
+        return await self._seen(endpoint, model, served, known_names(model, served))
 
     async def _not_listed(self, endpoint: Endpoint, name: str, served: Sequence[Served]) -> Seen:
         """A model that the server has without listing it; its kind is that of those listed."""
@@ -92,12 +94,19 @@ class Discovery:
             )
         kinds = {one.kind: one.owner for one in served}
         owner = next(iter(kinds.values())) if len(kinds) == 1 else ""
-        return await self._seen(endpoint, Served(name, owner), None)
+        return await self._seen(endpoint, Served(name, owner), served, None)
 
-    async def _seen(self, endpoint: Endpoint, model: Served, names: frozenset[str] | None) -> Seen:
+    async def _seen(
+        self,
+        endpoint: Endpoint,
+        model: Served,
+        served: Sequence[Served],
+        names: frozenset[str] | None,
+    ) -> Seen:
         if endpoint.url.startswith(_OPENAI):  # fine-tunes there have owners of many names
             model = replace(model, owner="openai")
-        return Seen(model, await self._version(endpoint, model.kind), (endpoint.url,), names)
+        version = await self._version(endpoint, model.kind)
+        return Seen(model, version, (endpoint.url,), names, tuple(one.id for one in served))
 
     async def _is_misplaced(self, endpoint: Endpoint) -> bool:
         """Whether the list of models is at URL/v1 instead."""
@@ -156,7 +165,8 @@ def _agreed(seen: Sequence[Seen]) -> Seen:
             )
     urls = tuple(url for one in seen for url in one.urls)
     names = [one.names for one in seen if one.names is not None]
-    return Seen(first.model, first.version, urls, frozenset().union(*names) if names else None)
+    together = frozenset().union(*names) if names else None
+    return Seen(first.model, first.version, urls, together, first.offered)
 
 
 def _described(seen: Seen) -> str:

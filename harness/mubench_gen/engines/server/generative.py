@@ -79,6 +79,9 @@ class ServerGenerative(StreamingModel):
         self._awake = False
         self._facts: dict[str, Any] = {}
         self._served: str | None = None
+        self.offered: tuple[str, ...] = ()  # the models that the server lists, once loaded
+        self.listed = 0  # tokens with the last log-probabilities, `lists_labels`: by their ids
+        self.lists_labels = False
 
     @classmethod
     def at(cls, checkpoint: Checkpoint, runtime: Runtime) -> ServerGenerative:
@@ -112,7 +115,7 @@ class ServerGenerative(StreamingModel):
         model, kind = seen.model, self.options.kind or seen.model.kind
         if self._served not in (None, model.id):
             raise UsageError(f"{self._endpoints[0].url} served {self._served!r} a moment ago.")
-        client.context = model.context
+        client.context, self.offered = model.context, seen.offered
         self._names = Names(model.id, seen.names, self.options.answers_as)
         self._writer = RequestWriter(model.id, kind, self._checkpoint, self.options, self.runtime)
         tokenizer = ServerTokenizer(client, model.id, self._writer.talk)
@@ -226,6 +229,7 @@ class ServerGenerative(StreamingModel):
         self._tokens.update(found.usage or {})
         if isinstance(found, Reply):
             return found
+        self.listed, self.lists_labels = len(found.tokens), ids is not None
         if ids is not None:
             scores, bounds = scores_by_id(found.tokens, ids, request.labels, found.unknown)
         else:
