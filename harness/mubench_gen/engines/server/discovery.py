@@ -68,6 +68,8 @@ class Discovery:
         for replica, one in zip(client.replicas.all, found, strict=True):
             if isinstance(one, BaseException):
                 client.health.lose(replica, one)
+            else:
+                replica.root = one.model.root
         agreed = _agreed(seen)
         client.health.expected = None if agreed.names is None else agreed.model.id
         return agreed
