@@ -9,18 +9,17 @@ from itertools import count
 from typing import Any
 
 from mubench_gen.doctor.finding import Finding, fine
+from mubench_gen.engines.server.canary import LABELS, QUESTION, ask_pair, question, short, square
 from mubench_gen.engines.server.generative import ServerGenerative
 from mubench_gen.errors import MubenchError, SettingError
 from mubench_gen.model import Checkpoint, Runtime
-from mubench_gen.types import Image, Message, Readout, Reply, Request, Sampling, Text
+from mubench_gen.types import Image, Readout, Reply
 
 _PATIENCE = 300.0  # seconds for one answer
 _QUICKLY = {"retries": "1", "patience": "5"}
-_LABELS = ("A", "B", "C")
-_QUESTION = "Which colour has the image?\nA. red\nB. green\nC. blue\nAnswer with the letter alone."
 _STORY = "Write a sentence about a random animal in a random place."
 _SHORT, _LONG = 64, 512  # tokens of a reply; the longer for one that thinks
-_SHOWN, _MODELS = 60, 12  # characters of a reply, names of models
+_MODELS = 12  # names of models that are shown
 Body = Mapping[str, Any]
 _OFF: tuple[Body, ...] = (
     {"chat_template_kwargs": {"enable_thinking": False}},
@@ -87,7 +86,7 @@ class ServerExamination:
 
     def _parse(self) -> Finding:
         try:
-            reply = self._reply(self._ask(_QUESTION, _square("red")))
+            reply = self._reply(self._ask(square("red")))
         except MubenchError as error:
             self.can["readouts"] = {"parse": False}
             return _fault("parse", error)
@@ -98,23 +97,23 @@ class ServerExamination:
             said = f"an empty text ({reply.finish_reason or 'no reason'})"
             to_do = "--max-tokens 2048" if _thinks(reply) else ""
             return Finding("parse", "note", said, to_do)
-        return fine("parse", f"answers {_short(reply.text)!r}")
+        return fine("parse", f"answers {short(reply.text)!r}")
 
     def _images(self) -> Finding:
         """Whether the image changes what is asked, and stays with its own question."""
         self.can["images"] = None
         try:
-            alone = [self._letter(self._ask(_QUESTION, _square(c))) for c in ("red", "blue")]
-            both = [self._ask(_QUESTION, _square(c)) for c in ("red", "blue")]
-            together = [self._letter(one) for one in both]
-            blind = self._reply(self._ask(_QUESTION))
+            pair = ask_pair(self._ask)
+            blind = self._reply(self._ask())
         except MubenchError as error:
             return _fault("images", error)
         extra = _tokens(self._first) - _tokens(blind)
         counted = bool(_tokens(self._first) and _tokens(blind))
-        if alone[0] != alone[1] and together in ([alone[0]] * 2, [alone[1]] * 2, alone[::-1]):
-            said = f"two images under one text are answered {alone} alone, {together} together"
-            return Finding("images", "fault", said, "look at the caches of the server or proxy")
+        alone = pair.alone
+        if pair.is_mixed:
+            return Finding(
+                "images", "fault", str(pair), "look at the caches of the server or proxy"
+            )
         self.can["images"] = alone[0] != alone[1] or (counted and extra > 0)
         size = f", {extra:,} tokens for one of 64 × 64 pixels" if counted else ""
         if alone == ["A", "C"]:
@@ -129,10 +128,10 @@ class ServerExamination:
         readouts = self.can["readouts"]
         readouts["choice"] = False
         try:
-            said = self._reply(self._ask(_QUESTION, _square("red"), readout="choice"))
+            said = self._reply(self._ask(square("red"), readout="choice"))
         except MubenchError as error:
             return _note("choice", error, "--readout parse")
-        if said.text not in _LABELS:
+        if said.text not in LABELS:
             return Finding("choice", "note", f"refused ({said.finish_reason})", "--readout parse")
         readouts["choice"] = True
         return fine("choice", f"structured output keeps to the labels: {said.text!r}")
@@ -141,7 +140,7 @@ class ServerExamination:
         readouts = self.can["readouts"]
         readouts["logprob"], self.can["top_logprobs"] = False, None
         try:
-            found = self._ask(_QUESTION, _square("red"), readout="logprob").result()
+            found = self._ask(square("red"), readout="logprob").result()
         except MubenchError as error:
             return _note("logprob", error, "--readout parse or choice")
         if isinstance(found, Reply):
@@ -153,7 +152,7 @@ class ServerExamination:
         self.can["top_logprobs"] = listed
         text = f"the {listed} most probable tokens"
         if bounds:
-            text += f"; {bounds} of {len(_LABELS)} labels are not among them and get a bound"
+            text += f"; {bounds} of {len(LABELS)} labels are not among them and get a bound"
         return fine("logprob", text)
 
     def _seed(self) -> Finding:
@@ -186,7 +185,7 @@ class ServerExamination:
         server = self._server(body)
         try:
             server.load()
-            reply = self._reply(self._ask(_QUESTION, _square("red"), limit=_LONG, server=server))
+            reply = self._reply(self._ask(square("red"), limit=_LONG, server=server))
         except MubenchError:
             return False
         finally:
@@ -208,40 +207,24 @@ class ServerExamination:
 
     def _ask(
         self,
-        text: str,
         image: Image | None = None,
+        text: str = QUESTION,
         *,
         readout: Readout = "parse",
         limit: int | None = None,
         seed: int | None = None,
         server: ServerGenerative | None = None,
     ) -> Future[Any]:
-        content = (Text(text),) if image is None else (image, Text(text))
-        request = Request(
-            key=f"doctor {next(self._numbers)}",
-            messages=(Message("user", content),),
-            labels=_LABELS,
-            readout=readout,
-            sampling=Sampling(0.0 if seed is None else 1.0, limit or self._limit, seed),
-            image=image,
-        )
+        key, limit = f"doctor {next(self._numbers)}", limit or self._limit
+        request = question(key, image, text, readout=readout, limit=limit, seed=seed)
         return (server or self._model).submit(request)
 
     def _drawn(self, seed: int) -> Future[Any]:
-        return self._ask(_STORY, seed=seed)
+        return self._ask(text=_STORY, seed=seed)
 
     def _reply(self, coming: Future[Any]) -> Reply:
         found: Reply = coming.result()
         return found
-
-    def _letter(self, coming: Future[Any]) -> str:
-        return _short(self._reply(coming).text.strip()).removesuffix(".")
-
-
-def _square(colour: str) -> Image:
-    from PIL import Image as PillowImage
-
-    return Image.from_pixels(colour, PillowImage.new("RGB", (64, 64), colour))
 
 
 def _thinks(reply: Reply) -> bool:
@@ -251,11 +234,6 @@ def _thinks(reply: Reply) -> bool:
 
 def _tokens(reply: Reply) -> int:
     return (reply.usage or {}).get("prompt_tokens", 0)
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
 
 
 def _fault(name: str, error: MubenchError) -> Finding:
