@@ -632,13 +632,13 @@ def test_a_server_that_refuses_everything_is_not_asked_a_thousand_times(
     here: Here, tmp_path: Path
 ) -> None:
     data = write_data(tmp_path / "data", 120)
-    text = '{"error": {"message": "Unsupported parameter: temperature"}}'
+    text = '{"error": {"message": "No such thing today"}}'
     with FakeServer(always(400, text)) as server:
         outcome = here(*evaluation(server.url, data, "-o", "engine.window=1"))
     assert outcome.code == 3
     assert len(server.bodies) < 100
     assert "20 requests in a row failed with one cause" in outcome.err
-    assert "Unsupported parameter: temperature" in outcome.err
+    assert "No such thing today" in outcome.err
 
 
 def test_an_answer_too_large_is_not_read(here: Here, mixed: Path, tmp_path: Path) -> None:

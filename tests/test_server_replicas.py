@@ -242,22 +242,27 @@ def test_servers_of_different_models_are_no_replicas(
     assert servers[2].url in outcome.err
 
 
-@pytest.mark.parametrize("away", [0.0, 1.5], ids=["at once", "after a while"])
+@pytest.mark.parametrize(
+    ("away", "another"),
+    [(0.0, {"id": "another"}), (1.5, {"id": "another"}), (0.0, {"id": "mock", "root": "/other"})],
+    ids=["at once", "after a while", "under the same name"],
+)
 def test_a_server_that_comes_back_with_another_model_is_not_asked(
-    here: Here, servers: list[FakeServer], tmp_path: Path, away: float
+    here: Here, servers: list[FakeServer], tmp_path: Path, away: float, another: dict[str, str]
 ) -> None:
     data = write_data(tmp_path / "data", 60)
     dying, other = servers[0], servers[1]
     asked_of_another: list[dict[str, Any]] = []
+    dying.models = [{"id": "mock", "owned_by": "mock", "root": "/mine"}]
 
     def replace() -> None:
         dying.down()
         time.sleep(away)
-        dying.models = [{"id": "another"}]
+        dying.models = [another]
         dying.up()
 
     async def dies(body: dict[str, Any], request: web.Request) -> web.StreamResponse:
-        if dying.models == [{"id": "another"}]:
+        if dying.models == [another]:
             asked_of_another.append(body)
         if len(dying.bodies) == 3:
             threading.Thread(target=replace).start()

@@ -20,9 +20,10 @@ from mubench_gen.engines.server.answers import (
 from mubench_gen.engines.server.error_messages import error_code, reads_no_images, refusal
 from mubench_gen.engines.server.models import Names, read_models
 from mubench_gen.engines.server.tokens import scores_by_id, scores_by_text
-from mubench_gen.engines.server.transport import seconds, unpacked
+from mubench_gen.engines.server.transport import unpacked
 from mubench_gen.errors import MubenchError
 from mubench_gen.host.generative import from_reply, from_scores
+from mubench_gen.plugins.async_model import seconds_to_wait
 from mubench_gen.types import Request, Response, Sampling
 
 LABELS = ("A", "B", "C")
@@ -97,7 +98,7 @@ def read_as_scores(content: bytes) -> None:
         _checked(from_scores(found, request, 0.1))
         return
     _checked(from_scores(scores_by_text(found.tokens, LABELS)[0], request, 0.1))
-    scores_by_id(found.tokens, ((7,), (7,), (7,)))
+    scores_by_id(found.tokens, ((7,), (7,), (7,)), LABELS, found.unknown)
 
 
 def read_as_error(content: bytes) -> None:
@@ -118,7 +119,7 @@ def read_packed(content: bytes) -> None:
 
 
 def read_as_wait(content: bytes) -> None:
-    wait = seconds(content.decode("latin-1"))
+    wait = seconds_to_wait(content.decode("latin-1"))
     assert wait is None or 0 <= wait <= 86_400
 
 

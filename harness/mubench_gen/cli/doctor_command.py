@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,6 +21,7 @@ Examples:
   mubench-gen doctor --plugin tiny --plugin clip
   mubench-gen doctor --plugin tiny --data ubench --gpu
   mubench-gen doctor --plugin clip --offline --json
+  mubench-gen doctor --base-url http://127.0.0.1:8000/v1    what can this server do?
   mubench-gen doctor --statistics runs/clip-1a2b3c4d    do its intervals hold?
 """
 _COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
@@ -61,6 +62,16 @@ _COLOURS = {"ok": "green", "note": "yellow", "fault": "red"}
     metavar="RUN",
     help="Check how often the intervals of this run hold, by simulating its own design.",
 )
+@click.option(
+    "--base-url",
+    "urls",
+    multiple=True,
+    metavar="URL",
+    help="Check what the server there can do, by asking it some short questions.",
+)
+@click.option(
+    "-o", "options", multiple=True, metavar="K=V", help="With --base-url: engine.K=V, as of eval."
+)
 @cluster_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="With --statistics. [0]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -72,6 +83,8 @@ def command(
     gpu: bool,
     offline: bool,
     statistics: Path | None,
+    urls: tuple[str, ...],
+    options: tuple[str, ...],
     cluster: tuple[str, ...],
     seed: int,
     as_json: bool,
@@ -88,6 +101,12 @@ def command(
         return _statistics(statistics, cluster, seed, as_json=as_json)
     if cluster:
         raise SettingError("--cluster is only for --statistics: give that too.")
+    if urls:
+        if plugins or engine or data or gpu or offline:
+            raise SettingError("--base-url checks a server: of the other flags it takes --model.")
+        return _server(urls, model, _engine_options(options), as_json=as_json)
+    if options:
+        raise SettingError("-o is only for --base-url: give that too.")
 
     names = tuple(name.strip() for text in plugins for name in text.split(",") if name.strip())
     asked = Expectations(names, model, engine, data, gpu, offline)
@@ -106,6 +125,42 @@ def command(
         number = "Nothing is" if not faults else f"{len(faults)} of {len(findings)} findings are"
         say(f"{number} at fault; a note matters only if you use what it names.")
     return 1 if faults else 0
+
+
+def _engine_options(options: Sequence[str]) -> dict[str, str]:
+    """The options of `-o engine.K=V`, without `engine.`."""
+    from mubench_gen.errors import SettingError
+
+    found = {}
+    for option in options:
+        name, sign, value = option.partition("=")
+        if not sign or not name.startswith("engine."):
+            raise SettingError("-o takes an option of the engine server: engine.K=V.")
+        found[name.removeprefix("engine.")] = value
+    return found
+
+
+def _server(
+    urls: Sequence[str], model: str | None, options: Mapping[str, str], *, as_json: bool
+) -> int:
+    from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.doctor.server import ServerExamination
+
+    examination = ServerExamination(urls, model, options)
+    found = list(examination.findings())
+    holds = all(finding.state != "fault" for finding in found)
+    if as_json:
+        rows = [asdict(finding) for finding in found]
+        print_json({"holds": holds, "findings": rows, "server": examination.can})
+        return 0 if holds else 1
+    print_table(
+        ["", "", "found", "what to type"],
+        [[one.name, one.state, one.found, one.to_do] for one in found],
+        title="What the server can do",
+    )
+    if not holds:
+        say("A run would not work as it should; a note matters only if you use what it names.")
+    return 0 if holds else 1
 
 
 def _statistics(path: Path, cluster: Sequence[str], seed: int, *, as_json: bool) -> int:

@@ -55,7 +55,7 @@ def parse_options(cls: type[AnyOptions], given: Mapping[str, Any], *, engine: st
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "?"
         about = cls.model_fields[name].description if name in cls.model_fields else ""
+        said = first["msg"].removeprefix("Value error, ")
         raise SettingError(
-            f"Engine {engine!r}, option engine.{name}={given.get(name)!r}: {first['msg']}. "
-            f"It is: {about}."
+            f"Engine {engine!r}, option engine.{name}={given.get(name)!r}: {said}. It is: {about}."
         ) from error

@@ -5,7 +5,9 @@ from __future__ import annotations
 _FAILED = frozenset(
     {"error", "abort", "aborted", "cancelled", "canceled", "malformed_function_call"}
 )
-_FILTERED = frozenset({"safety", "recitation", "blocklist", "prohibited_content", "spii"})
+_FILTERED = frozenset(
+    {"safety", "recitation", "blocklist", "prohibited_content", "spii", "content_policy_violation"}
+)
 _CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 _WHOLE = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "stop_token"})
 _FILTER, REFUSAL = "content_filter", "refusal"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from mubench_gen.types import Reply, Request
 
 T = TypeVar("T")
 _SHORTEST, _LONGEST = 0.5, 30.0  # seconds between two tries
+_DAY = 86_400.0  # seconds
 _FOR_NOW = (408, 409, 425, 429)  # statuses, beside 5xx, after which a request is asked again
 
 
@@ -154,17 +156,27 @@ def http_error(status: int, said: str, retry_after: str | None = None) -> Mubenc
         return UsageError(f"{told}. It refuses the key, or wants one.")
     if status in (404, 405):
         return UsageError(f"{told}. There is no such path or model: check the address.")
-    return RetryLater(told, _seconds(retry_after)) if may_pass(status) else ItemError(told)
+    return RetryLater(told, seconds_to_wait(retry_after)) if may_pass(status) else ItemError(told)
 
 
-def _seconds(retry_after: str | None) -> float | None:
-    """What the header Retry-After means in seconds; None where it says nothing that is valid."""
+def seconds_to_wait(retry_after: str | None) -> float | None:
+    """The seconds that a Retry-After header asks for, in seconds or as a date.
+
+    None for anything else, 0 for what is past, and at most a day.
+    """
     if retry_after is None:
         return None
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
     try:
-        until = parsedate_to_datetime(retry_after)
+        wait = float(retry_after)
     except ValueError:
-        return None
-    return max(0.0, until.timestamp() - time.time())
+        wait = _until(retry_after)
+    return min(_DAY, max(0.0, wait)) if wait == wait else None  # NaN is not equal to itself
+
+
+def _until(date: str) -> float:
+    """Seconds until a date; NaN if the text is not a date."""
+    try:
+        then = parsedate_to_datetime(date)
+        return (then - datetime.now(then.tzinfo and UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return math.nan

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from mubench_gen.engines.server.error_messages import (
     as_text,
     beginning,
+    error_code,
+    error_of,
     first_choice,
     loaded,
     what_it_is,
@@ -17,6 +19,7 @@ from mubench_gen.engines.server.error_messages import (
 from mubench_gen.engines.server.models import Names
 from mubench_gen.errors import ItemError, ReplyError
 from mubench_gen.parser.finish_reason import REFUSAL, has_failed, refused_by
+from mubench_gen.plugins.async_model import may_pass
 from mubench_gen.types import Reply
 
 _SURE = 1e-3  # upper limit of a log-probability: 0 plus float16's rounding
@@ -29,14 +32,20 @@ _FAULT_SIGNS = (b'"error"', b'"abort', b'"cancel', b'"ABORT', b'"ERROR')
 
 
 class TopLogprobs(NamedTuple):
-    """The listed first tokens of a reply with their log-probabilities, and usage."""
+    """The listed first tokens of a reply with their log-probabilities, and usage.
+
+    `unknown` are tokens that are listed without a number, as JSON has none for a probability of 0.
+    """
 
     tokens: list[tuple[str, float]]
     usage: Mapping[str, int] | None
+    unknown: frozenset[str] = frozenset()
 
 
 def read_reply(content: bytes, names: Names) -> Reply:
     """The reply of a chat completion. Raises ReplyError or ItemError for anything else."""
+    if (filter_ := filtered(content)) is not None:
+        return Reply("", finish_reason=filter_)
     message, choice, document = _parts(content, names)
     text, refusal = _text(message, content)
     reason = _reason(choice)
@@ -51,6 +60,8 @@ def read_reply(content: bytes, names: Names) -> Reply:
 
 def read_logprobs(content: bytes, names: Names) -> TopLogprobs | Reply:
     """The log-probabilities of a reply's first token; the reply itself if the model refused."""
+    if (filter_ := filtered(content)) is not None:
+        return Reply("", finish_reason=filter_)
     _, choice, document = _parts(content, names)
     reason, usage = _reason(choice), read_usage(document)
     if refused_by(reason):
@@ -58,14 +69,23 @@ def read_logprobs(content: bytes, names: Names) -> TopLogprobs | Reply:
     try:
         first = choice["logprobs"]["content"][0]
         listed = [*first["top_logprobs"], first]
-        found = {as_text(one["token"]): float(one["logprob"]) for one in reversed(listed)}
+        given = {as_text(one["token"]): one["logprob"] for one in reversed(listed)}
+        found = {token: float(one) for token, one in given.items() if one is not None}
     except (KeyError, IndexError, TypeError, ValueError):
         raise ReplyError(
             "the server gave no log-probabilities with its reply; --readout parse needs none"
         ) from None
+    if not found:
+        raise _bad("all log-probabilities are null", content)
     if not all(logprob <= _SURE for logprob in found.values()):
         raise _bad("a log-probability is above 0 or not a number", content)
-    return TopLogprobs(list(found.items()), usage)
+    return TopLogprobs(list(found.items()), usage, frozenset(given.keys() - found.keys()))
+
+
+def filtered(content: bytes) -> str | None:
+    """The code of an error by which a filter outside the model refused the request, if it did."""
+    code = error_code(content) if b'"error"' in content else ""
+    return code if refused_by(code) else None
 
 
 def failed_for_now(content: bytes) -> bool:
@@ -79,7 +99,7 @@ def failed_for_now(content: bytes) -> bool:
     if not isinstance(document, dict):
         return False
     choice = first_choice(document)
-    error = document.get("error") or choice.get("error")
+    error = error_of(document)
     return _passes(error) if error else has_failed(_reason(choice))
 
 
@@ -106,7 +126,7 @@ def _parts(content: bytes, names: Names) -> tuple[dict[str, Any], dict[str, Any]
     document = loaded(content)
     if not isinstance(document, dict):
         raise ReplyError(f"the reply is not a chat completion but {what_it_is(content)}")
-    if document.get("error") or first_choice(document).get("error"):
+    if error_of(document):
         raise ItemError(f"the server answered with an error: {words(content)}")
     choices = document.get("choices")
     if not isinstance(choices, list):
@@ -169,7 +189,7 @@ def _passes(error: Any) -> bool:
     said = [as_text(code) for code in codes]
     numbers = [code for code in said if _STATUS.fullmatch(code)]
     if numbers:
-        return numbers[0] in ("408", "429") or numbers[0].startswith("5")
+        return may_pass(int(numbers[0]))
     return any(_PASSING.search(code) for code in said)
 
 

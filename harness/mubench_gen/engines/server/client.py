@@ -1,8 +1,8 @@
 """Asks servers over HTTP, in an event loop in a thread, with retries and deadlines.
 
-Requests without an answer are sent again: after a broken connection, 408, 429, 5xx, or a reply that
-the server aborted. Any other answer is final. If a server closed an idle connection, the request is
-sent again at once on a new one, which does not count as a retry.
+Requests without an answer are sent again: after a broken connection, 408, 409, 425, 429, 5xx, or a
+reply that the server aborted. Any other answer is final. If a server closed an idle connection, the
+request is sent again at once on a new one, which does not count as a retry.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mubench_gen.engines.server.answers import failed_for_now
+from mubench_gen.engines.server.answers import failed_for_now, filtered
 from mubench_gen.engines.server.error_messages import error_code, reads_no_images, refusal, words
 from mubench_gen.engines.server.health import Health
 from mubench_gen.engines.server.options import Endpoint, Secret, ServerOptions
@@ -240,7 +240,10 @@ class Client:
             raise EngineFault(f"The server's quota is used up: {self._said(answered)}.")
         if may_pass(status) and not reads_no_images(answered.content):
             return answered, "5xx" if status >= 500 else str(status)
-        raise refusal(status, self.hidden(answered.content), context=self.context)
+        if filtered(answered.content) is not None:  # Azure refuses a prompt by a status
+            return answered, None
+        told, given = self.hidden(answered.content), self._options
+        raise refusal(status, told, context=self.context, omitted=given.omit, body=given.body)
 
     def _given_up(
         self, failed: int, answered: HttpResponse | None, wait: float | None
@@ -252,9 +255,8 @@ class Client:
         elif wait is not None and wait > self._timeout:
             text = f"the server asks to wait {wait:g} s, which is more than --timeout"
         else:
-            failure = (
-                "aborted the reply" if answered.status == 200 else f"answered {answered.status}"
-            )
+            status = answered.status
+            failure = "aborted the reply" if status == 200 else f"answered {status}"
             text = f"the server {failure} {failed} times: {self._said(answered)}"
         if self._row >= _HOPELESS:
             return EngineFault(f"{self._row} requests in a row failed for good. The last: {text}")

@@ -11,7 +11,7 @@ import orjson
 from mubench_gen.engines.server.client import Client
 from mubench_gen.engines.server.error_messages import refusal, words
 from mubench_gen.engines.server.models import Served, choose_served, known_names, read_models
-from mubench_gen.engines.server.options import Endpoint, ServerKind
+from mubench_gen.engines.server.options import Endpoint, ServerKind, ServerOptions
 from mubench_gen.engines.server.transport import HttpResponse
 from mubench_gen.errors import ItemError, UsageError
 from mubench_gen.model import Checkpoint
@@ -23,23 +23,28 @@ _OPENAI = "https://api.openai.com/"
 class Seen:
     """The common properties of all servers: the chosen model, and their version.
 
-    `names` are the model's names in their lists; None without a list.
+    `names` are the model's names in their lists; None without a list. `offered` are the ids of all
+    models that are listed.
     """
 
     model: Served
     version: str | None
     urls: tuple[str, ...]
     names: frozenset[str] | None = None
+    offered: tuple[str, ...] = ()
 
 
 class Discovery:
-    """Checks all servers of a client for one checkpoint; `wish` is a model id of the servers."""
+    """Checks all servers of a client for one checkpoint."""
 
-    def __init__(self, client: Client, checkpoint: Checkpoint, name: str, wish: str | None) -> None:
+    def __init__(
+        self, client: Client, checkpoint: Checkpoint, name: str, options: ServerOptions
+    ) -> None:
         self._client = client
         self._checkpoint = checkpoint
         self._name = name
-        self._wish = wish
+        self._wish = options.served
+        self._unlisted = options.unlisted
 
     async def all(self) -> Seen:
         """Check all servers. Raises UsageError if none answers as it should, or if they differ.
@@ -63,23 +68,47 @@ class Discovery:
         for replica, one in zip(client.replicas.all, found, strict=True):
             if isinstance(one, BaseException):
                 client.health.lose(replica, one)
+            else:
+                replica.root = one.model.root
         agreed = _agreed(seen)
-        client.health.expected = agreed.model.id
+        client.health.expected = None if agreed.names is None else agreed.model.id
         return agreed
 
     async def _one(self, endpoint: Endpoint) -> Seen:
         answered = await self._client.get(endpoint, endpoint.at("models"))
         served = read_models(answered.content) if answered.status == 200 else None
+        name = self._wish or str(self._checkpoint.path)
+        if self._unlisted and not any(name in (one.id, one.root) for one in served or ()):
+            return await self._not_listed(endpoint, name, served or ())
         if not served:
-            name = self._wish or str(self._checkpoint.path)
             if answered.status == 404 and name and not await self._is_misplaced(endpoint):
                 return Seen(Served(name), None, (endpoint.url,))  # an endpoint without a list
             raise await self._no_list(endpoint, answered)
         model = choose_served(served, self._checkpoint, self._name, self._wish, endpoint.url)
+        return await self._seen(endpoint, model, served, known_names(model, served))
+
+    async def _not_listed(self, endpoint: Endpoint, name: str, served: Sequence[Served]) -> Seen:
+        """A model that the server has without listing it; its kind is that of those listed."""
+        if not name:
+            raise UsageError(
+                "engine.unlisted=true asks for a model that the server does not list: say which "
+                "with --model."
+            )
+        kinds = {one.kind: one.owner for one in served}
+        owner = next(iter(kinds.values())) if len(kinds) == 1 else ""
+        return await self._seen(endpoint, Served(name, owner), served, None)
+
+    async def _seen(
+        self,
+        endpoint: Endpoint,
+        model: Served,
+        served: Sequence[Served],
+        names: frozenset[str] | None,
+    ) -> Seen:
         if endpoint.url.startswith(_OPENAI):  # fine-tunes there have owners of many names
             model = replace(model, owner="openai")
-        names = known_names(model, served)
-        return Seen(model, await self._version(endpoint, model.kind), (endpoint.url,), names)
+        version = await self._version(endpoint, model.kind)
+        return Seen(model, version, (endpoint.url,), names, tuple(one.id for one in served))
 
     async def _is_misplaced(self, endpoint: Endpoint) -> bool:
         """Whether the list of models is at URL/v1 instead."""
@@ -138,7 +167,8 @@ def _agreed(seen: Sequence[Seen]) -> Seen:
             )
     urls = tuple(url for one in seen for url in one.urls)
     names = [one.names for one in seen if one.names is not None]
-    return Seen(first.model, first.version, urls, frozenset().union(*names) if names else None)
+    together = frozenset().union(*names) if names else None
+    return Seen(first.model, first.version, urls, together, first.offered)
 
 
 def _described(seen: Seen) -> str:

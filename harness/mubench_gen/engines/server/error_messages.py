@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from mubench_gen.engines.server.fields import way_round
 from mubench_gen.errors import ItemError, MubenchError, UsageError
 
 _SHOWN = 400  # characters shown of a server's message
@@ -31,7 +32,7 @@ def words(content: bytes) -> str:
     """An error's body in one line: the message of JSON, the title of a web page, or the text."""
     document = loaded(content)
     if isinstance(document, dict):
-        error = document.get("error") or first_choice(document).get("error") or document
+        error = error_of(document) or document
         for said in (
             error.get("message") if isinstance(error, dict) else error,
             document.get("message"),
@@ -46,10 +47,16 @@ def words(content: bytes) -> str:
 def error_code(content: bytes) -> str:
     """The code or type of an error's body (`insufficient_quota`); empty if it has none."""
     document = loaded(content)
-    error = document.get("error") if isinstance(document, dict) else None
+    error = error_of(document) if isinstance(document, dict) else None
     if not isinstance(error, dict):
         return ""
     return as_text(error.get("code") or error.get("type") or "")
+
+
+def error_of(document: Mapping[str, Any]) -> Any:
+    """The error in a document or in its choice; the document itself where it calls itself one."""
+    error = document.get("error") or first_choice(document).get("error")
+    return error or (document if document.get("object") == "error" else None)
 
 
 def reads_no_images(content: bytes) -> bool:
@@ -57,11 +64,19 @@ def reads_no_images(content: bytes) -> bool:
     return bool(_NO_IMAGES.search(words(content)))
 
 
-def refusal(status: int, content: bytes, *, context: int | None) -> MubenchError:
+def refusal(
+    status: int,
+    content: bytes,
+    *,
+    context: int | None,
+    omitted: Sequence[str] = (),
+    body: Collection[str] = (),
+) -> MubenchError:
     """The error of a status that trying again won't change.
 
-    A refused key, a redirect, an unknown path or model, and a text-only model are UsageErrors;
-    anything else is an error of the item. `context`: the model's context in tokens, if known.
+    A refused key, a redirect, an unknown path or model, a text-only model, and a field that the
+    server never takes are UsageErrors; anything else is an error of the item. `context`: the
+    model's context in tokens, if known; `omitted` and `body`: as in `way_round`.
     """
     said = words(content)
     if status in (401, 403):
@@ -85,6 +100,11 @@ def refusal(status: int, content: bytes, *, context: int | None) -> MubenchError
         return ItemError(_too_long(said, content, context))
     if status == 413:
         return ItemError(f"the request is too large for the server (413): {said}")
+    way = way_round(said, loaded(content), omitted=omitted, body=body)
+    if way is not None:
+        return UsageError(
+            f"The server refuses a field of every request ({status}): {said}. Type: {way}."
+        )
     return ItemError(f"the server refuses the request ({status}): {said}")
 
 

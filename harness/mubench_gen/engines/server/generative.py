@@ -15,6 +15,7 @@ from typing import Any
 from mubench_gen.console.progress import log
 from mubench_gen.engines.conversation import images_of
 from mubench_gen.engines.server.answers import read_logprobs, read_reply
+from mubench_gen.engines.server.canary import check_pair
 from mubench_gen.engines.server.client import Client
 from mubench_gen.engines.server.discovery import Discovery, check_template
 from mubench_gen.engines.server.models import Names
@@ -79,6 +80,9 @@ class ServerGenerative(StreamingModel):
         self._awake = False
         self._facts: dict[str, Any] = {}
         self._served: str | None = None
+        self.offered: tuple[str, ...] = ()  # the models that the server lists, once loaded
+        self.listed = 0  # tokens with the last log-probabilities, `lists_labels`: by their ids
+        self.lists_labels = False
 
     @classmethod
     def at(cls, checkpoint: Checkpoint, runtime: Runtime) -> ServerGenerative:
@@ -112,7 +116,7 @@ class ServerGenerative(StreamingModel):
         model, kind = seen.model, self.options.kind or seen.model.kind
         if self._served not in (None, model.id):
             raise UsageError(f"{self._endpoints[0].url} served {self._served!r} a moment ago.")
-        client.context = model.context
+        client.context, self.offered = model.context, seen.offered
         self._names = Names(model.id, seen.names, self.options.answers_as)
         self._writer = RequestWriter(model.id, kind, self._checkpoint, self.options, self.runtime)
         tokenizer = ServerTokenizer(client, model.id, self._writer.talk)
@@ -134,6 +138,8 @@ class ServerGenerative(StreamingModel):
             "key": None if self._key is None else f"${self.options.key_env or KEY_VARIABLE}",
             "window": self.window,
         }
+        if self.options.canary:
+            check_pair(self.submit)
 
     def close(self) -> None:
         if self._client is not None:
@@ -218,16 +224,19 @@ class ServerGenerative(StreamingModel):
         return self._read(await self._ask(request, urls, about))
 
     async def _logprobs(self, request: Request, urls: Urls, about: str) -> ServerOutput:
-        ids = await self._ids.of(request.labels) if self._writer.kind == "vllm" else None
-        more = asked_by_rank() if ids is None else asked_by_id(ids)
+        by_id = self._writer.kind == "vllm" and self.options.top_logprobs is None
+        ids = await self._ids.of(request.labels) if by_id else None
+        more = asked_by_rank(self.options.top_logprobs) if ids is None else asked_by_id(ids)
         content = await self._ask(request, urls, about, limit=1, more=more)
         found = read_logprobs(content, self._names)
         self._tokens.update(found.usage or {})
         if isinstance(found, Reply):
             return found
+        self.listed, self.lists_labels = len(found.tokens), ids is not None
         if ids is not None:
-            return scores_by_id(found.tokens, ids)
-        scores, bounds = scores_by_text(found.tokens, request.labels)
+            scores, bounds = scores_by_id(found.tokens, ids, request.labels, found.unknown)
+        else:
+            scores, bounds = scores_by_text(found.tokens, request.labels)
         self._tokens["scores_that_are_bounds"] += bounds
         return scores
 
@@ -260,7 +269,7 @@ class ServerGenerative(StreamingModel):
         return client
 
     def _discovery(self, client: Client) -> Discovery:
-        return Discovery(client, self._checkpoint, self.runtime.model, self.options.served)
+        return Discovery(client, self._checkpoint, self.runtime.model, self.options)
 
     def _ready(self) -> Client:
         assert self._client is not None, "load() comes first"

@@ -97,6 +97,7 @@ def choose_served(
         if wish is None and one.root is not None and os.path.realpath(one.root) == where:
             return one
     advice = "" if wish is not None else " -o engine.served=ID says under which id it has it."
+    advice += " -o engine.unlisted=true asks for it although it is not listed."
     raise UsageError(f"{url} does not serve {wanted[0]!r}. {did_you_mean(wanted[0], ids)}{advice}")
 
 

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 
 from mubench_gen.console.outlet import know
 from mubench_gen.engines.options import parse_options
+from mubench_gen.engines.server.fields import check_body, check_omitted
 from mubench_gen.errors import SettingError
 from mubench_gen.model import Checkpoint, Options, Runtime
 from mubench_gen.storage.user_files import parse_json
@@ -39,6 +40,12 @@ class ServerOptions(Options):
         None, description="vllm, sglang, llama.cpp, openai, other; by default what the server says"
     )
     served: str | None = Field(None, description="the server's id of the model, if it differs")
+    unlisted: bool = Field(False, description="true: ask for a model that the server does not list")
+    canary: bool = Field(
+        False,
+        description="true: before the run, check by four requests that each image is answered "
+        "for itself",
+    )
     answers_as: tuple[str, ...] = Field(
         (), description="other names of the model in its replies, with commas"
     )
@@ -48,6 +55,11 @@ class ServerOptions(Options):
     limit_field: Literal["max_tokens", "max_completion_tokens"] | None = Field(
         None,
         description="the field that limits the reply's length; by default the kind's",
+    )
+    top_logprobs: int | None = Field(
+        None,
+        ge=1,
+        description="how many most probable tokens the server lists for --readout logprob; 20",
     )
     body: dict[str, Any] = Field(
         default_factory=dict,
@@ -61,6 +73,18 @@ class ServerOptions(Options):
     @classmethod
     def _read_json(cls, value: Any) -> Any:
         return parse_json(value) if isinstance(value, str) else value
+
+    @field_validator("body")
+    @classmethod
+    def _is_not_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        check_body(value)
+        return value
+
+    @field_validator("omit")
+    @classmethod
+    def _is_not_needed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        check_omitted(value)
+        return value
 
     @field_validator("omit", "answers_as", mode="before")
     @classmethod

@@ -34,7 +34,8 @@ class Replica:
     `paused_until`: when it accepts requests again (loop time). `flights`: its open requests, each
     by the time-out that can end it. `heard_at`: the time of its last answer, if requests are
     open. `doubted`: it broke a connection and has not been checked since; `look` locks the
-    check. `deaths`: how often it became unreachable.
+    check. `root`: where its model came from, if it said so. `deaths`: how often it became
+    unreachable.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -42,6 +43,7 @@ class Replica:
         self.paused_until = 0.0
         self.heard_at = 0.0
         self.doubted = False
+        self.root: str | None = None
         self.look = asyncio.Lock()
         self.requests = self.deaths = 0
         self.flights: set[asyncio.Timeout] = set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -62,20 +62,28 @@ def asked_by_id(ids: LabelIds) -> dict[str, Any]:
     }
 
 
-def asked_by_rank() -> dict[str, Any]:
-    return {"logprobs": True, "top_logprobs": _LISTED}
+def asked_by_rank(count: int | None = None) -> dict[str, Any]:
+    return {"logprobs": True, "top_logprobs": count or _LISTED}
 
 
-def scores_by_id(listed: Sequence[tuple[str, float]], ids: LabelIds) -> list[float]:
-    """A log-probability per label. Raises ReplyError if one of the tokens is missing."""
+def scores_by_id(
+    listed: Sequence[tuple[str, float]],
+    ids: LabelIds,
+    labels: Sequence[str],
+    unknown: Collection[str] = (),
+) -> tuple[list[float], int]:
+    """As `scores_by_text`; `unknown` tokens are those without a number.
+
+    Raises ReplyError if one of the tokens is missing.
+    """
     given = {token: logprob for token, logprob in listed if token.startswith(_AS_ID)}
-    try:
-        return [logsumexp([given[f"{_AS_ID}{token}"] for token in label]) for label in ids]
-    except KeyError:
+    names = [[f"{_AS_ID}{token}" for token in label] for label in ids]
+    if not all(name in given or name in unknown for label in names for name in label):
         raise ReplyError(
             "the server did not give the log-probabilities of the labels' tokens: it does not know "
-            "logprob_token_ids (vLLM does from 0.32 on). Use -o engine.kind=other"
-        ) from None
+            "logprob_token_ids (vLLM does from 0.32 on). Use -o engine.top_logprobs=20"
+        )
+    return _bounded([[given[n] for n in label if n in given] for label in names], listed, labels)
 
 
 def scores_by_text(
@@ -90,22 +98,29 @@ def scores_by_text(
         text = token.strip(_SPACES)
         if text in found:
             found[text].append(logprob)
-    missing = [label for label, logprobs in found.items() if not logprobs]
-    scores = {label: logsumexp(logprobs) for label, logprobs in found.items() if logprobs}
-    if not missing:
-        return [scores[label] for label in labels], 0
+    return _bounded([found[label] for label in labels], listed, labels)
+
+
+def _bounded(
+    found: Sequence[Sequence[float]], listed: Sequence[tuple[str, float]], labels: Sequence[str]
+) -> tuple[list[float], int]:
+    """The sum of each label's tokens, or the upper bound for a label without any."""
+    scores = [logsumexp(logprobs) if logprobs else None for logprobs in found]
+    known = [score for score in scores if score is not None]
+    if len(known) == len(scores):
+        return known, 0
     left = 1.0 - sum(math.exp(logprob) for _, logprob in listed)
     bound = min(
         min((logprob for _, logprob in listed), default=0.0),
         math.log(left) if left > 0 else -math.inf,
     )
-    if not scores or max(scores.values()) <= bound:
+    if not known or max(known) <= bound:
         raise ItemError(
             f"none of the labels {', '.join(labels)} is among the {len(listed)} most probable "
             "tokens that the server lists: their probabilities are not known. Use --readout parse "
-            "or choice"
+            "or choice, or a larger -o engine.top_logprobs if the server lists more"
         )
-    return [scores.get(label, bound) for label in labels], len(missing)
+    return [bound if score is None else score for score in scores], len(scores) - len(known)
 
 
 class ServerTokenizer:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import socket
 import zlib
 from collections import deque
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.outlet import blank_body
 from mubench_gen.errors import ReplyError
+from mubench_gen.plugins.async_model import seconds_to_wait
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
 
 CONNECT = 10.0  # seconds to establish a connection
 _MOST = 16 * 2**20  # most bytes of a reply
-_DAY = 86_400.0  # seconds
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP, _ZLIB = b"\x1f\x8b", 8  # how such content begins
 _ANY = 32  # the flag that makes zlib detect the format
@@ -110,7 +107,7 @@ async def read(response: ClientResponse) -> HttpResponse:
     encoding = response.headers.get("Content-Encoding", "")
     after = response.headers.get("Retry-After") if response.status != 200 else None
     plain = blank_body(unpacked(bytes(content), encoding))
-    return HttpResponse(response.status, plain, seconds(after))
+    return HttpResponse(response.status, plain, seconds_to_wait(after))
 
 
 def unpacked(content: bytes, encoding: str) -> bytes:
@@ -139,29 +136,6 @@ def _damaged(content: bytes, why: str) -> ReplyError:
 
 def _too_large() -> ReplyError:
     return ReplyError(f"the server's answer has more than {_MOST / 2**20:g} MiB")
-
-
-def seconds(retry_after: str | None) -> float | None:
-    """The seconds to wait by a Retry-After header, which has seconds or a date.
-
-    None for anything else, and at most a day.
-    """
-    if retry_after is None:
-        return None
-    try:
-        wait = float(retry_after)
-    except ValueError:
-        wait = _until(retry_after)
-    return min(_DAY, max(0.0, wait)) if wait == wait else None  # NaN is not equal to itself
-
-
-def _until(date: str) -> float:
-    """Seconds until a date; NaN if the text is not a date."""
-    try:
-        then = parsedate_to_datetime(date)
-        return (then - datetime.now(then.tzinfo and UTC)).total_seconds()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return math.nan
 
 
 def reason(error: BaseException) -> str:
