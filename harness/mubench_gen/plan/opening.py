@@ -11,6 +11,7 @@ from typing import Any
 from mubench_gen.console.outlet import know
 from mubench_gen.console.secrets import secret_fields, typed_secrets, without_secrets
 from mubench_gen.engines import check_engine, choose_engine, open_checkpoint
+from mubench_gen.errors import SettingError
 from mubench_gen.host.card import ModelCard, PluginCard, make_card
 from mubench_gen.host.client import HostedModel
 from mubench_gen.host.serving import Opened
@@ -29,6 +30,7 @@ _OF_THE_MODEL = {
     "engine",
     "base_url",
     "deterministic",
+    "thinking",
     "seed",
     "device",
     "dtype",
@@ -170,6 +172,7 @@ def runtime_of(spec: ModelSpec, settings: Settings, images: int) -> Runtime:
         timeout=settings.timeout,
         deterministic=settings.deterministic,
         images=images,
+        thinking=settings.thinking,
     )
 
 
@@ -182,6 +185,7 @@ def make_model(
     entry_points: Iterable[Any] | None = None,
 ) -> Model:
     """The model, not loaded yet. SettingError for a wrong option of the plugin or the engine."""
+    _check_thinking(plugin, spec, runtime)
     if isinstance(spec.source, Checkpoint):
         check_options(plugin.name, Model, settings.plugin_options)
         return open_checkpoint(engine, spec.source, runtime)
@@ -196,6 +200,24 @@ def make_model(
         MAKING.reset(outer)
     model.members = tuple(making.members)
     return model
+
+
+def _check_thinking(plugin: Plugin, spec: ModelSpec, runtime: Runtime) -> None:
+    """SettingError for `--thinking` where nothing would heed it."""
+    if runtime.thinking is None:
+        return
+    if spec.kind == "contrastive":
+        raise SettingError(
+            f"--thinking {runtime.thinking}: {spec.name} is a contrastive model, which writes "
+            "nothing and does not think. Leave it out."
+        )
+    if not isinstance(spec.source, Checkpoint) and not getattr(
+        spec.source, "takes_thinking", False
+    ):
+        raise SettingError(
+            f"--thinking {runtime.thinking}: the plugin {plugin.name!r} runs its model itself and "
+            "does not say that it heeds it (takes_thinking, docs/plugins.md). Leave it out."
+        )
 
 
 def images_shown(settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)) -> int:
