@@ -143,12 +143,13 @@ def template_arguments(
     if switch is None:
         if thinking.on and opened is not None:  # it thinks always
             return {}
-        raise UsageError(_no_switch(thinking, name, always=opened is not None))
+        raise UsageError(no_switch(thinking, name, always=opened is not None))
     bound = thinking.budget is not None and _BUDGET in known
     return {switch: thinking.on, **({_BUDGET: thinking.budget} if bound else {})}
 
 
-def _no_switch(thinking: Thinking, name: str, *, always: bool) -> str:
+def no_switch(thinking: Thinking, name: str, *, always: bool) -> str:
+    """The message for a chat template that cannot do as asked; `always`: it thinks always."""
     why = "opens a thought in every prompt" if always else "reads no variable for it"
     return (
         f"{thinking.flag}: the chat template of {name} has no switch for thinking: it {why} "

@@ -16,7 +16,12 @@ from mubench_gen.engines.server.transport import HttpResponse
 from mubench_gen.errors import ItemError, UsageError
 from mubench_gen.model import Checkpoint
 
-_OPENAI = "https://api.openai.com/"
+# Models there have owners of many names.
+_HOSTS = {
+    "https://api.openai.com/": "openai",
+    "https://openrouter.ai/": "openrouter",
+    "https://api.anthropic.com/": "anthropic",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,9 @@ class Discovery:
                 return Seen(Served(name), None, (endpoint.url,))  # an endpoint without a list
             raise await self._no_list(endpoint, answered)
         model = choose_served(served, self._checkpoint, self._name, self._wish, endpoint.url)
-        if endpoint.url.startswith(_OPENAI):  # fine-tunes there have owners of many names
-            model = replace(model, owner="openai")
+        for host, owner in _HOSTS.items():
+            if endpoint.url.startswith(host):
+                model = replace(model, owner=owner)
         names = known_names(model, served)
         return Seen(model, await self._version(endpoint, model.kind), (endpoint.url,), names)
 
