@@ -85,6 +85,11 @@ def test_a_template_is_read_for_its_switch_outside_of_texts_and_attributes() -> 
     assert template_variables(QWEN3) == {"enable_thinking"}
     assert template_variables("{% if thinking %}x{% endif %}") == {"thinking"}
     assert not template_variables("{% set thinking = m.thinking %}thinking{{ 'thinking' }}")
+    late = "{% if not thinking is defined %}{% set thinking = false %}{% endif %}{{ thinking }}"
+    assert template_variables(late) == {"thinking"}
+    marked = "{% generation %}{{ enable_thinking }}{% endgeneration %}{% if"
+    assert template_variables(marked.removesuffix("{% if")) == {"enable_thinking"}
+    assert not template_variables(marked)
     assert "thinking_budget" in template_variables("{{ thinking_budget }}")
     assert opened_by("<|im_start|>assistant\n<think>\n") == MARKS[0]
     assert opened_by("<think>\n\n</think>\n\n") is None

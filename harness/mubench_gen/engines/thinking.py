@@ -20,8 +20,7 @@ _TURN: tuple[Mapping[str, Any], ...] = (
 # Names that chat templates give the switch: Qwen3, GLM-4.1V, … and Granite, DeepSeek, …
 _SWITCHES = ("enable_thinking", "thinking")
 _BUDGET = "thinking_budget"
-_BLOCK = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_OF_TRANSFORMERS = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")  # tags that jinja2 lacks
 
 
 class Marks(NamedTuple):
@@ -121,12 +120,14 @@ def marks_in(template: str) -> Marks:
 
 def template_variables(template: str) -> frozenset[str]:
     """Which of the variables that switch or bound thinking a chat template reads."""
-    code = " ".join(_QUOTED.sub(" ", block) for block in _BLOCK.findall(template))
-    return frozenset(
-        name
-        for name in (*_SWITCHES, _BUDGET)
-        if re.search(rf"(?<![.\w]){name}(?!\w)(?!\s*=(?!=))", code)
-    )
+    from jinja2 import Environment, TemplateSyntaxError, meta
+
+    parser = Environment(extensions=["jinja2.ext.loopcontrols"])
+    try:
+        read = meta.find_undeclared_variables(parser.parse(_OF_TRANSFORMERS.sub("", template)))
+    except TemplateSyntaxError:
+        return frozenset()
+    return frozenset(read & {*_SWITCHES, _BUDGET})
 
 
 def template_arguments(
