@@ -39,8 +39,8 @@ class Thinker(mubench_gen.GenerativeModel):
 
     def label_logprobs(self, requests):
         return [
-            mubench_gen.Reply("The answer is B", "length", reasoning="still")
-            if n % 2
+            mubench_gen.Reply("The answer is B", ("length", "stop")[n % 2], reasoning="still")
+            if n % 3
             else mubench_gen.Reply("", "stop", {"reasoning_tokens": 3}, "of two",
                                    logprobs=[-0.1, -3, -4])
             for n, r in enumerate(requests)
@@ -239,7 +239,7 @@ def test_a_class_is_told_and_its_thoughts_tokens_and_room_are_recorded(
     assert len(set().union(*keys.values())) == sum(map(len, keys.values()))
 
 
-def test_scores_behind_a_thought_have_it_beside_them_and_cut_ones_are_truncated(
+def test_scores_behind_a_thought_have_it_beside_them_and_thoughts_without_an_answer_none(
     here: Here, cells: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "thinker.py").write_text(THINKER)
@@ -250,6 +250,52 @@ def test_scores_behind_a_thought_have_it_beside_them_and_cut_ones_are_truncated(
     assert done.code == 0, done.err
     records = list(mubench_gen.load_run(tmp_path / "r").records())
     found = {(r["status"], r["reasoning"], r["scores"] is None) for r in records}
-    assert found == {("answered", "of two", False), ("truncated", "still", True)}
+    assert found == {
+        ("answered", "of two", False),
+        ("truncated", "still", True),
+        ("empty", "still", True),
+    }
     assert {r["usage"]["reasoning_tokens"] for r in records if r["scores"]} == {3}
     assert "--max-tokens" in done.err
+
+
+SWITCHED = """
+from pathlib import Path
+import mubench_gen
+import mubench_gen_plugins.tiny as tiny
+
+WEIGHTS = Path(tiny.__file__).parent / "weights" / "llava"
+TEMPLATE = (WEIGHTS / "chat_template.jinja").read_text() + (
+    "{% if add_generation_prompt %}{% if enable_thinking %}<think>{% else %}<think></think>"
+    "{% endif %}{% endif %}"
+)
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    checkpoint = mubench_gen.Checkpoint(WEIGHTS, "generative", chat_template=TEMPLATE)
+    return [mubench_gen.ModelSpec("switched", checkpoint)]
+"""
+
+
+def test_a_checkpoint_thinks_in_a_run_by_every_readout(
+    here: Here, cells: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "switched.py").write_text(SWITCHED)
+    plugin = str(tmp_path / "switched.py")
+    asked = ["eval", "--plugin", plugin, "--data", str(cells), "--limit", "2"]
+    readouts = ["--prompt", "letter", "--readout", "parse,choice,logprob"]
+    done = here(*asked, *readouts, "--thinking", "3", "--temperature", "9", "--run-dir", "on")
+    assert done.code == 0, done.err
+    records = list(mubench_gen.load_run(tmp_path / "on").records())
+    assert {record["readout"] for record in records} == {"parse", "choice", "logprob"}
+    for record in records:
+        assert "reasoning_tokens" in record["usage"]
+        # The tiny model has not learnt to think: hence the temperature. It may end in its thought.
+        scored = record["readout"] == "logprob" and record["scores"] is not None
+        assert record["status"] != "answered" or scored or record["reply"]
+        assert record["readout"] == "parse" or record["status"] in ("answered", "empty"), record
+    assert any(record["reasoning"] for record in records if "reasoning" in record)
+    assert any(record["status"] == "answered" for record in records)
+    done = here(*asked, *readouts, "--thinking", "off", "--run-dir", "off")
+    assert done.code == 0, done.err
+    assert not any("reasoning" in r for r in mubench_gen.load_run(tmp_path / "off").records())

@@ -161,7 +161,8 @@ def _from_scored_reply(reply: Reply, request: Request, seconds: float) -> Respon
     if reply.logprobs is not None:
         scored = from_scores(reply.logprobs, request, seconds)
         return replace(scored, usage=response.usage, reasoning=response.reasoning)
-    if is_complete(reply.finish_reason) is False:
-        return replace(response, reply="")  # what it wrote is no answer
+    thought = reply.reasoning or "reasoning_tokens" in (response.usage or {})
+    if thought or is_complete(reply.finish_reason) is False:
+        return replace(response, reply="")  # it ended, or was cut, before its answer
     error = ReplyError("the model gave a reply and no scores")
     return Response(error=failure(error), seconds=seconds)

@@ -159,6 +159,7 @@ def engine_of(spec: ModelSpec, settings: Settings) -> str:
 
 def runtime_of(spec: ModelSpec, settings: Settings, images: int) -> Runtime:
     """What the settings tell the model; `images` is how many a request shows at most."""
+    _check_thinking(spec, settings)
     return Runtime(
         model=spec.name,
         device=settings.device,
@@ -185,7 +186,6 @@ def make_model(
     entry_points: Iterable[Any] | None = None,
 ) -> Model:
     """The model, not loaded yet. SettingError for a wrong option of the plugin or the engine."""
-    _check_thinking(plugin, spec, runtime)
     if isinstance(spec.source, Checkpoint):
         check_options(plugin.name, Model, settings.plugin_options)
         return open_checkpoint(engine, spec.source, runtime)
@@ -202,21 +202,21 @@ def make_model(
     return model
 
 
-def _check_thinking(plugin: Plugin, spec: ModelSpec, runtime: Runtime) -> None:
+def _check_thinking(spec: ModelSpec, settings: Settings) -> None:
     """SettingError for `--thinking` where nothing would heed it."""
-    if runtime.thinking is None:
+    if settings.thinking is None:
         return
     if spec.kind == "contrastive":
         raise SettingError(
-            f"--thinking {runtime.thinking}: {spec.name} is a contrastive model, which writes "
+            f"--thinking {settings.thinking}: {spec.name} is a contrastive model, which writes "
             "nothing and does not think. Leave it out."
         )
     if not isinstance(spec.source, Checkpoint) and not getattr(
         spec.source, "takes_thinking", False
     ):
         raise SettingError(
-            f"--thinking {runtime.thinking}: the plugin {plugin.name!r} runs its model itself and "
-            "does not say that it heeds it (takes_thinking, docs/plugins.md). Leave it out."
+            f"--thinking {settings.thinking}: the plugin {settings.plugin!r} runs its model itself "
+            "and does not say that it heeds it (takes_thinking, docs/plugins.md). Leave it out."
         )
 
 

@@ -130,14 +130,11 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
     def _scored(self, requests: Sequence[Request]) -> list[Any]:
         """Replies without a text, each with its labels' log-probabilities behind its thought.
 
-        One that was cut while thinking has none.
+        One that was cut while thinking, or ended there, has none.
         """
         replies, found = self._written(requests, [self._ids_of_labels(r) for r in requests])
         return [
-            replace(reply, text="", logprobs=found.get(row))
-            if row in found
-            else replace(reply, text="", finish_reason="length")
-            for row, reply in enumerate(replies)
+            replace(reply, text="", logprobs=found.get(row)) for row, reply in enumerate(replies)
         ]
 
     def _written(
