@@ -47,7 +47,8 @@ class Runtime:
     `base_urls` are the servers to ask (`--base-url`); `timeout` is the seconds that one
     request may take; `deterministic` asks for all that an engine offers to give the same
     reply every time, at the price of speed; `images` is how many a request shows at most, its
-    worked examples' among them: of several images a question it is known when `load` is called.
+    worked examples' among them: of several images a question it is known when `load` is called;
+    `thinking` is "on", "off" or a number of tokens ("2048"), None where the user asks for neither.
     """
 
     model: str
@@ -62,6 +63,7 @@ class Runtime:
     timeout: float = 600.0
     deterministic: bool = False
     images: int = 1
+    thinking: str | None = None
 
 
 class Member(Protocol):
@@ -124,9 +126,14 @@ class Model:
 
 
 class GenerativeModel(Model):
-    """Messages with an image in, text out. Implement `generate`."""
+    """Messages with an image in, text out. Implement `generate`.
+
+    `takes_thinking`: whether the class does as `runtime.thinking` says. `--thinking` is refused
+    where it does not.
+    """
 
     kind = "generative"
+    takes_thinking: ClassVar[bool] = False
 
     @property
     def readouts(self) -> tuple[Readout, ...]:

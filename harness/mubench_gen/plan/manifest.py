@@ -13,6 +13,7 @@ from mubench_gen._version import __version__
 from mubench_gen.console.secrets import redact_command, without_secrets
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.image_files import combined
+from mubench_gen.engines.thinking import read_thinking
 from mubench_gen.host.hardware import hardware
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.again import named_files
@@ -86,6 +87,7 @@ def make_manifest(
             "temperature": plan.settings.temperature,
             "max_tokens": plan.settings.max_tokens,
             "repeats": plan.settings.repeats,
+            **_thinking(plan.settings.thinking),
         },
         "data": {
             "name": plan.dataset.name,
@@ -99,6 +101,12 @@ def make_manifest(
         **_examples(plan.shots),
         "sessions": [session(command, plan.secret)],
     }
+
+
+def _thinking(given: str | None) -> dict[str, Any]:
+    """`--thinking`, and the tokens that replies had for it where no limit was set."""
+    thinking = read_thinking(given)
+    return {} if thinking is None else {"thinking": given, "thinking_tokens": thinking.room}
 
 
 def _facts(task: Task) -> dict[str, str]:

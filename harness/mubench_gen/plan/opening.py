@@ -34,6 +34,7 @@ _OF_THE_MODEL = {
     "engine",
     "base_url",
     "deterministic",
+    "thinking",
     "seed",
     "device",
     "dtype",
@@ -202,6 +203,7 @@ def engine_of(spec: ModelSpec, settings: Settings) -> str:
 
 def runtime_of(spec: ModelSpec, settings: Settings, images: int) -> Runtime:
     """What the settings tell the model; `images` is how many a request shows at most."""
+    _check_thinking(spec, settings)
     return Runtime(
         model=spec.name,
         device=settings.device,
@@ -215,6 +217,7 @@ def runtime_of(spec: ModelSpec, settings: Settings, images: int) -> Runtime:
         timeout=settings.timeout,
         deterministic=settings.deterministic,
         images=images,
+        thinking=settings.thinking,
     )
 
 
@@ -240,6 +243,24 @@ def make_model(
         MAKING.reset(outer)
     model.members = tuple(making.members)
     return model
+
+
+def _check_thinking(spec: ModelSpec, settings: Settings) -> None:
+    """SettingError for `--thinking` where nothing would heed it."""
+    if settings.thinking is None:
+        return
+    if spec.kind == "contrastive":
+        raise SettingError(
+            f"--thinking {settings.thinking}: {spec.name} is a contrastive model, which writes "
+            "nothing and does not think. Leave it out."
+        )
+    if not isinstance(spec.source, Checkpoint) and not getattr(
+        spec.source, "takes_thinking", False
+    ):
+        raise SettingError(
+            f"--thinking {settings.thinking}: the plugin {settings.plugin!r} runs its model itself "
+            "and does not say that it heeds it (takes_thinking, docs/plugins.md). Leave it out."
+        )
 
 
 def images_shown(settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)) -> int:

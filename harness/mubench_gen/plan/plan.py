@@ -330,6 +330,16 @@ def _readouts(settings: Settings, card: ModelCard) -> Sequence[Readout]:
         if readout not in card.readouts:
             raise SettingError(
                 f"The read-out {readout!r} is not offered by the plugin {card.plugin.name!r} here; "
-                f"it offers {', '.join(card.readouts)}."
+                f"it offers {', '.join(card.readouts)}.{_why_not(settings, card)}"
             )
     return settings.readout or card.readouts[:1]
+
+
+def _why_not(settings: Settings, card: ModelCard) -> str:
+    """Why a read-out is missing, where `--thinking` is the reason."""
+    if settings.thinking in (None, "off"):
+        return ""
+    return (
+        f" With --thinking {settings.thinking} the engine {card.engine} cannot tell where the "
+        "thought ends and the answer begins: use --readout parse, or --engine transformers."
+    )
