@@ -12,6 +12,8 @@ from mubench_gen.data import open_dataset
 from mubench_gen.data.image_files import changes, combined, shortened
 from mubench_gen.errors import MubenchError
 from mubench_gen.plan.again import settings_of_model
+from mubench_gen.plan.fingerprint import Weights
+from mubench_gen.plan.judging import open_judge
 from mubench_gen.plan.opening import host_of
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
@@ -101,14 +103,23 @@ def _weights(run: Run, plugins: Plugins) -> tuple[Outcome, str]:
         now = model.digest()
     finally:
         model.close()
-    for part, here in (("weights", now.weights), ("checkpoint", now.settings)):
-        if content.get(part) != here:
-            what = "weights" if part == "weights" else "plugin's code or the checkpoint's settings"
-            told = f"{_brief(content.get(part))} in the run, {_brief(here)} here"
-            return "fails", f"the {what} differ: {told}"
-    if dict(content.get("files") or {}) != dict(now.files):
-        return "fails", "the files that the model's options name differ"
+    if told := list(Weights.of_manifest(content).differences(now)):
+        return "fails", some(told)
     return "holds", _brief(now.weights or now.settings)
+
+
+def _judge(run: Run, plugins: Plugins) -> tuple[Outcome, str]:
+    settings, content = run.manifest["settings"], run.manifest["content"]
+    named = {name: settings[name] for name in ("plugin", "judge", "options") if settings.get(name)}
+    opened = open_judge(make_settings(named), plugins)
+    if opened is None:
+        return "not checked", "the run has no judge"
+    judge, now = opened
+    files, members = content.get("judge_files") or {}, content.get("judge_members") or ()
+    stored = Weights(content.get("judge"), None, files, members)
+    if told := list(stored.differences(now)):
+        return "fails", some(told)
+    return "holds", f"{judge.name}: {_brief(now.weights)}"
 
 
 def _compared(stored: Any, here: Any, name: str) -> tuple[Outcome, str]:
@@ -141,4 +152,5 @@ CHECKS: Mapping[str, Callable[[Run, Plugins], tuple[Outcome, str]]] = {
     "prompts": _prompts,
     "plugin": _plugin,
     "weights": _weights,
+    "judge": _judge,
 }
