@@ -190,3 +190,46 @@ def test_a_run_keeps_to_one_state_of_its_judges_files(here: Any, reader: Path) -
     assert outcomes(here)["judge"]["outcome"] == "holds"
     (reader / "rules.txt").write_text("1")
     assert "what the option 'rules' names" in outcomes(here)["judge"]["found"]
+
+
+TRANSFORM = """
+import pathlib
+import mubench_gen
+from PIL import Image
+
+def tint(image, colour: str = "colour.txt"):
+    return Image.new("RGB", image.size, pathlib.Path(colour).read_text())
+
+@mubench_gen.hookimpl
+def mubench_gen_transforms():
+    return [mubench_gen.Transform("tint", tint, version="1")]
+"""
+
+
+def test_a_run_keeps_to_one_state_of_the_files_of_a_transform(here: Any, reader: Path) -> None:
+    (reader / "tint.py").write_text(TRANSFORM)
+    (reader / "colour.txt").write_text("red")
+    own = evaluated("--image-set", "transform=./tint.py:colour=colour.txt")
+    here(*own, "--max-requests", "2")
+    (reader / "colour.txt").write_text("blue")
+    refused = here(*own)
+    assert refused.code == 2
+    assert "transform.files.colour: there" in refused.err
+    (reader / "colour.txt").write_text("red")
+    (reader / "then").write_text("(HERE / 'colour.txt').write_text('blue')")
+    ended = here(*own)
+    assert ended.code == 2
+    assert "colour.txt: changed while the run went on" in ended.err
+
+
+@pytest.mark.usefixtures("hosted")
+def test_a_transform_that_is_another_when_the_model_is_started_again_ends_the_run(
+    here: Any, reader: Path
+) -> None:
+    (reader / "tint.py").write_text(TRANSFORM)
+    (reader / "colour.txt").write_text("red")
+    edit = "f = HERE / 'tint.py'; f.write_text(f.read_text() + '#')"
+    (reader / "then").write_text(edit + DIES)
+    ended = here(*evaluated("--image-set", "transform=./tint.py"))
+    assert ended.code == 2
+    assert "The transform ./tint.py was changed while the run went on" in ended.err

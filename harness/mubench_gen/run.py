@@ -155,7 +155,9 @@ def run_setup(plan: Plan) -> RunSetup:
     policy, transform = plan.policy.untransformed(), settings.image_set.get("transform")
     shots = max(prompt.settings.shots for prompt in plan.prompts)
     images = 0 if settings.control == "blind" else plan.images * (1 + shots)
-    return RunSetup(policy, transform, settings.seed, plan.model.alpha, images)
+    applied = plan.policy.transform
+    identity = None if applied is None else applied.identity()
+    return RunSetup(policy, transform, identity, settings.seed, plan.model.alpha, images)
 
 
 def _here(

@@ -30,6 +30,7 @@ from mubench_gen.plan.settings import Settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.prompts.render import Prompt, load_prompt
 from mubench_gen.scores.metrics import ChosenMetric, choose_metrics
+from mubench_gen.storage.digests import watched
 from mubench_gen.storage.run_folder import run_name
 from mubench_gen.tasks.few_shot import Shots
 from mubench_gen.tasks.matching import (
@@ -160,7 +161,8 @@ def _planned(
 ) -> Plan:
     """The plan of a run whose model is this one."""
     judge, reading = open_judge(settings, plugins) or (None, None)
-    policy = policy_of(settings, default_policy(settings.data), plugins)
+    with watched() as read:
+        policy = policy_of(settings, default_policy(settings.data), plugins)
     with waiting(f"Opening the plugin {settings.plugin}"):
         card = known_card(model, settings)
     spec = card.spec
@@ -190,6 +192,7 @@ def _planned(
     check_clusters(settings.cluster, tasks, asked)
     with waiting("Computing the digest of the weights"):
         weights = model.digest() if with_weights else Weights(None, None)
+        weights = replace(weights, read={**weights.read, **read})
     return Plan(
         settings=settings,
         plugin=card.plugin,
