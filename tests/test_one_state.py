@@ -161,6 +161,9 @@ def test_verify_names_the_member_that_changed(here: Any, reader: Path) -> None:
     assert refused.code == 2
     assert "members.1.files.weights: there" in refused.err
     (reader / "w.bin").write_text("1")
+    (reader / "then").write_text(REWRITES)
+    assert "w.bin: changed while the run went on" in here(*evaluated()).err
+    (reader / "w.bin").write_text("1")
     assert here(*evaluated()).code == 0
     assert outcomes(here)["weights"]["outcome"] == "holds"
     (reader / "w.bin").write_text("2")
@@ -233,3 +236,13 @@ def test_a_transform_that_is_another_when_the_model_is_started_again_ends_the_ru
     ended = here(*evaluated("--image-set", "transform=./tint.py"))
     assert ended.code == 2
     assert "The transform ./tint.py was changed while the run went on" in ended.err
+
+
+def test_weights_beside_the_code_are_watched_too(here: Any, reader: Path) -> None:
+    named = "self.options.name or str(self.options.weights)"
+    (reader / "reader.py").write_text(MODEL.replace(named, "str(HERE / 'w.bin')"))
+    (reader / "then").write_text(REWRITES)
+    ended = here(*evaluated("-o", "lazily=true"))
+    assert ended.code == 2
+    assert "w.bin: changed while the run went on" in ended.err
+    assert replies() == ["1", "1"]

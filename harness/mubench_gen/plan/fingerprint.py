@@ -14,7 +14,7 @@ from mubench_gen.engines import REMOTE, digest_checkpoint
 from mubench_gen.model import Checkpoint, Model, ModelSpec
 from mubench_gen.plugins.hooks import Isolated
 from mubench_gen.plugins.registry import Plugin
-from mubench_gen.storage.digests import FileDigest, changed_since, watched
+from mubench_gen.storage.digests import FileDigest, changed_since, watch, watched
 from mubench_gen.storage.named_files import named_files
 
 
@@ -100,6 +100,8 @@ def digest_model(
     server only its name is known, which the server is asked for if the user gives none.
     """
     with watched() as read:
+        for path, known in plugin.weights.items():
+            watch(path, known)
         found = _digest_model(plugin, spec, engine, model, revision)
         named: dict[str, Any] = dict(options)
         if isinstance(spec.source, Checkpoint):

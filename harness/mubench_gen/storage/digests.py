@@ -43,17 +43,23 @@ _WATCHED: ContextVar[dict[str, FileDigest] | None] = ContextVar("_WATCHED", defa
 
 @contextlib.contextmanager
 def watched() -> Iterator[dict[str, FileDigest]]:
-    """Collects the files whose digests are taken in the block, by path, for `changed_since`."""
+    """Collects the files whose digests are taken in the block, by path, for `changed_since`.
+
+    A block around this one gets them too.
+    """
     files: dict[str, FileDigest] = {}
-    outer = _WATCHED.set(files)
+    token = _WATCHED.set(files)
     try:
         yield files
     finally:
-        _WATCHED.reset(outer)
+        _WATCHED.reset(token)
+        outer = _WATCHED.get()
+        if outer is not None:
+            outer.update(files)
 
 
 def watch(path: str | os.PathLike[str], known: FileDigest) -> None:
-    """Note a file for the innermost `watched` block, if there is one."""
+    """Note a file for the `watched` blocks around the call, if there are any."""
     files = _WATCHED.get()
     if files is not None:
         files[os.path.abspath(path)] = known
