@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from mubench_gen.parser import parse_answer
 
 PASSES = 5
-TURNS = 16  # passes of each version where two are compared
+TURNS = 10  # passes of each version where two are compared
 HARNESS = Path(__file__).parents[1] / "harness"
 CORPUS = HARNESS / "mubench_gen" / "parser" / "conformance"
 _SYLLABLES = [f"{a}{b}" for a in "bcdfghklmnprstvz" for b in "aeiou"]
@@ -126,7 +126,7 @@ def compare(folder: str, checkout: str) -> None:
         )
         for harness in (HARNESS, Path(checkout) / "harness")
     ]
-    for name in groups([]):
+    for name in list(groups([]))[:-1]:
         best = [float("inf")] * 2
         for turn in range(TURNS * 2):
             which = (turn + turn // 2) % 2  # each is first every other time

@@ -13,13 +13,13 @@ import inspect
 import json
 import re
 import sys
-import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import mubench_gen
 import mubench_gen.testing
+from mubench_gen.plan.options import OPTIONS
 from mubench_gen.plugins import deprecation
 from mubench_gen.plugins.extension import Hooks
 from mubench_gen.testing import CHECKS
@@ -56,6 +56,21 @@ SINCE: dict[str, str] = {
         "0.2",
     ),
     "Run.images": "0.2",
+    **dict.fromkeys(
+        (
+            "Drawing",
+            "Kind",
+            "Measures",
+            "Pooling",
+            "Readout",
+            "Record",
+            "RunSettings",
+            "Score",
+            "Scores",
+            "Status",
+        ),
+        "0.2",
+    ),
 }
 
 SECTIONS = {
@@ -71,13 +86,23 @@ SECTIONS = {
     "Beside models": ("DataSet", "Transform", "Metric", "Export", "Judge", "Unread", "Section"),
     "Evaluate and read": (
         "evaluate", "load_run", "Run", "frames", "load_study", "StoredStudy", "parse_answer",
-        "Answer", "paper_compat",
+        "Answer", "paper_compat", "Scores", "Score", "Drawing", "RunSettings",
     ),
+    "Names of types": ("Kind", "Readout", "Status", "Pooling", "Record", "Measures"),
     "Errors": (
         "MubenchError", "UsageError", "SettingError", "PluginError", "DefinitionError",
         "DataError", "RunFolderError", "ItemError", "ImageError", "RetryLater", "EngineFault",
     ),
 }  # fmt: skip
+# What has no docstring of its own, because it is another name for a type.
+ALIASES = {
+    "Kind": "What a model does: it writes, or it compares images with captions.",
+    "Readout": "How an answer is had of a model.",
+    "Status": "What became of an item.",
+    "Pooling": "How the similarities of several images to a caption become one.",
+    "Record": "A record of `records.jsonl`, by the names of its fields.",
+    "Measures": "What a scorer returns: measures by name, of each group by name.",
+}
 APART = ("hookimpl", "__version__")  # told in the introduction
 
 
@@ -102,7 +127,7 @@ def members(thing: type) -> dict[str, Any]:
         declared = {**inspect.get_annotations(base), **vars(base)}
         for name in declared:
             if not name.startswith("_") and name not in found and not _is_foreign(name, thing):
-                value = vars(base).get(name, typing.Any)
+                value = vars(base).get(name, declared[name])
                 found[name] = getattr(base, name) if isinstance(value, classmethod) else value
     return found
 
@@ -235,7 +260,10 @@ def _entry(name: str, thing: Any) -> str:
         if inspect.isfunction(thing):
             given = _code(name.removeprefix("testing.") + signature(thing))
             return f"### `{name}`\n\n{given}\n\nSince {since(name)}. {_text(thing)}"
-        return f"### `{name}`\n\nSince {since(name)}. A {type(thing).__name__}."
+        if name not in ALIASES:
+            return f"### `{name}`\n\nSince {since(name)}. A {type(thing).__name__}."
+        meaning = str(thing).replace("typing.", "").replace("collections.abc.", "")
+        return f"### `{name}`\n\nSince {since(name)}. {ALIASES[name]} `{meaning}`"
     bases = [b.__name__ for b in thing.__bases__ if b is not object]
     title = f"### class `{name}`" + (f" ({', '.join(bases)})" if bases else "")
     lines = [title, "", f"Since {since(name)}. {_text(thing)}", ""]
@@ -259,6 +287,8 @@ def _member(owner: str, name: str, value: Any) -> str:
         return f"- `{name}: {kind}{default}`{age}"
     if is_called(value):
         return f"- `{name}{signature(value)}`{age}: {_line(value)}"
+    if owner == "RunSettings":
+        return f"- `{name}: {value.__forward_arg__}`: {OPTIONS[name].help}"
     about = _line(value) if isinstance(value, property) else ""
     return f"- `{name}`{age}" + (f": {about}" if about else "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -366,3 +367,21 @@ def test_what_the_user_must_do_first_is_said_once(tmp_path: Path) -> None:
     with pytest.raises(pytest.skip.Exception, match="needs a key: set NEEDY_KEY"):
         cases[1].values[0]()
     cases[0].values[0]._shared._folder.cleanup()
+
+
+def test_quick_checks_begin_no_run_and_the_results_go_to_a_file(
+    here: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    out = tmp_path / "conformance.json"
+    plugin = tmp_path / "sound.py"
+    plugin.write_text(NEEDY.replace('raise mubench_gen.UsageError("needs a key: set NEEDY_KEY")',
+                                    'return ["A" for _ in requests]'))  # fmt: skip
+    outcome = here("plugins", "check", plugin, "--quick", "--out", out)
+    told = json.loads(out.read_text())
+    names = {check["name"] for check in told["checks"]}
+    assert "close_frees" in names or "batch_changes_nothing" in names
+    assert not names & {"resumed_equals_undisturbed", "one_bad_image_is_one_error"}
+    assert (told["quick"], told["plugin"]) == (True, str(plugin))
+    assert told["mubench_gen"]
+    assert all(check["seconds"] >= 0 for check in told["checks"])
+    assert outcome.code == (0 if told["holds"] else 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 import mubench_gen
+from mubench_gen.plan.arguments import RunSettings
+from mubench_gen.plan.settings import Settings
 
 NAMES = [
     "Answer", "Checkpoint", "ContrastiveModel", "DataError", "DataSet", "DefinitionError",
@@ -16,7 +18,8 @@ NAMES = [
     "Text", "Transform", "Unread", "UsageError", "__version__", "evaluate", "frames",
     "hookimpl", "load_run", "load_study", "paper_compat", "parse_answer", "StoredStudy",
     "AsyncModel", "RequestPolicy", "RetryLater", "http_error", "OpenedModel", "open_model",
-    "Box", "Turn",
+    "Box", "Turn", "Drawing", "Kind", "Measures", "Pooling", "Readout", "Record",
+    "RunSettings", "Score", "Scores", "Status",
 ]  # fmt: skip
 
 
@@ -40,3 +43,7 @@ def test_every_error_of_ours_is_one_of_the_tree() -> None:
         value = getattr(mubench_gen, name)
         if isinstance(value, type) and issubclass(value, Exception):
             assert issubclass(value, mubench_gen.MubenchError)
+
+
+def test_evaluate_takes_every_setting_by_name_and_type() -> None:
+    assert set(RunSettings.__annotations__) == set(Settings.model_fields) - {"plugin"}

@@ -328,6 +328,33 @@ def test_samples_that_count_in_several_results_are_one_answer(
     assert run.manifest["imported"]["left_out"] == {"the same answers by another metric": 12}
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_table_in_another_encoding_is_refused_and_the_remedy_told(
+    here: Here, tmp_path: Path, encoding: str
+) -> None:
+    table = "question,A,B,answer,reply\nIst sie größer?,ja,nein,A,ja\n"
+    (tmp_path / "log.csv").write_bytes(table.encode(encoding))
+    refused = here("runs", "import", "log.csv", "--map", "options=A+B", "--out", "theirs")
+    assert refused.code == 2
+    assert "log.csv: is not UTF-8; save the file as UTF-8." in refused.err
+
+
+def test_samples_without_an_output_are_empty_failed_or_left_out(
+    here: Here, ours: mubench_gen.Run, tmp_path: Path
+) -> None:
+    assert here("runs", "export", ours.dir, "--to", "eee", "--out", "out").code == 0
+    (samples,) = Path("out").rglob("*_samples.jsonl")
+    lines = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
+    lines[0]["output"] = {"raw": []}
+    lines[1] |= {"output": None, "error": "timeout"}
+    lines[2]["output"] = None
+    log = tmp_path / "log_samples.jsonl"
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = imported(here, log)
+    assert [record["status"] for record in run.records()][:2] == ["empty", "error"]
+    assert run.manifest["imported"]["left_out"] == {"without an output": 1}
+
+
 def batch(folder: Path) -> list[Path]:
     """The files of a batch on the twelve questions: requests, answers, right answers."""
     asked, answered, right = [], [], []

@@ -44,42 +44,68 @@ if TYPE_CHECKING:
         hookimpl,
     )
     from mubench_gen.parser import parse_answer
+    from mubench_gen.plan.arguments import RunSettings
     from mubench_gen.plan.members import OpenedModel, open_model
     from mubench_gen.plugins.async_model import AsyncModel, RequestPolicy, http_error
     from mubench_gen.plugins.data_set import DataSet
     from mubench_gen.plugins.extension import (
         Export,
         Judge,
+        Measures,
         Metric,
         Section,
         Transform,
         Unread,
     )
+    from mubench_gen.report.figures.drawing import Drawing
     from mubench_gen.run import evaluate
     from mubench_gen.runs.results import Run, frames, load_run
     from mubench_gen.runs.studies import StoredStudy, load_study
-    from mubench_gen.types import Answer, Box, Image, Message, Reply, Request, Sampling, Text, Turn
+    from mubench_gen.scores.score import Score, Scores
+    from mubench_gen.storage.records import Record
+    from mubench_gen.types import (
+        Answer,
+        Box,
+        Image,
+        Kind,
+        Message,
+        Pooling,
+        Readout,
+        Reply,
+        Request,
+        Sampling,
+        Status,
+        Text,
+        Turn,
+    )  # fmt: skip
 
 _HOMES = {
     "errors": (
         "DataError", "DefinitionError", "EngineFault", "ImageError", "ItemError", "MubenchError",
         "PluginError", "RetryLater", "RunFolderError", "SettingError", "UsageError",
     ),
+    "plan.arguments": ("RunSettings",),
     "plan.members": ("OpenedModel", "open_model"),
     "plugins.async_model": ("AsyncModel", "RequestPolicy", "http_error"),
     "plugins.data_set": ("DataSet",),
-    "plugins.extension": ("Export", "Judge", "Metric", "Section", "Transform", "Unread"),
+    "plugins.extension": (
+        "Export", "Judge", "Measures", "Metric", "Section", "Transform", "Unread",
+    ),
     "model": (
         "Checkpoint", "ContrastiveModel", "GenerativeModel", "Model", "ModelSpec", "Options",
         "ReadText", "Runtime", "Scoring", "StreamingModel", "hookimpl",
     ),
     "compare.protocols": ("paper_compat",),
     "parser": ("parse_answer",),
+    "report.figures.drawing": ("Drawing",),
+    "scores.score": ("Score", "Scores"),
+    "storage.records": ("Record",),
     "runs.results": ("Run", "frames", "load_run"),
     "runs.studies": ("StoredStudy", "load_study"),
     "run": ("evaluate",),
     "types": (
-        "Answer", "Box", "Image", "Message", "Reply", "Request", "Sampling", "Text", "Turn",
+        "Answer", "Box", "Image", "Kind", "Message", "Pooling", "Readout", "Reply", "Request",
+        "Sampling", "Status", "Text", "Turn",
     ),
 }  # fmt: skip
 find_moved_modules()
@@ -95,6 +121,7 @@ __all__ = [
     "DataError",
     "DataSet",
     "DefinitionError",
+    "Drawing",
     "EngineFault",
     "Export",
     "GenerativeModel",
@@ -102,6 +129,8 @@ __all__ = [
     "ImageError",
     "ItemError",
     "Judge",
+    "Kind",
+    "Measures",
     "Message",
     "Metric",
     "Model",
@@ -110,18 +139,25 @@ __all__ = [
     "OpenedModel",
     "Options",
     "PluginError",
+    "Pooling",
     "ReadText",
+    "Readout",
+    "Record",
     "Reply",
     "Request",
     "RequestPolicy",
     "RetryLater",
     "Run",
     "RunFolderError",
+    "RunSettings",
     "Runtime",
     "Sampling",
+    "Score",
+    "Scores",
     "Scoring",
     "Section",
     "SettingError",
+    "Status",
     "StoredStudy",
     "StreamingModel",
     "Text",

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from mubench_gen.console.notes import note
 from mubench_gen.console.progress import Progress, bar, log, waiting
@@ -23,6 +23,7 @@ from mubench_gen.inference.breaker import Breaker
 from mubench_gen.inference.flow import ask
 from mubench_gen.inference.request_limit import Allowance, announced
 from mubench_gen.model import Checkpoint
+from mubench_gen.plan.arguments import RunSettings
 from mubench_gen.plan.identity import model_identity, run_id, run_identity
 from mubench_gen.plan.items import items_of, planned
 from mubench_gen.plan.manifest import make_manifest
@@ -52,12 +53,14 @@ def evaluate(
     progress: bool = False,
     command: Sequence[str] | None = None,
     plugins: Plugins | None = None,
-    **settings: Any,
+    **settings: Unpack[RunSettings],
 ) -> Run:
     """Evaluate a plugin's model: what `mubench-gen eval` does, with its flags as arguments.
 
-    The same arguments again resume an unfinished run. Raises UsageError for what the user
-    must fix; items that failed are in the scores as `n_errors`.
+    `plugin` is a name or a path; `settings` are those of `RunSettings`. `progress` shows a bar;
+    `command` is what the manifest notes as the command; `plugins` are other plugins than the
+    installed ones. The same arguments again resume an unfinished run. Raises UsageError for what
+    the user must fix; items that failed are in the scores as `n_errors`.
     """
     chosen = make_settings({"plugin": plugin, **settings})
     plan = make_plan(chosen, plugins or Plugins())

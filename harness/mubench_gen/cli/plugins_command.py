@@ -255,6 +255,10 @@ def new(
     "--engine", metavar="ENGINE", help="The engine of a checkpoint. [on a CPU transformers]"
 )
 @click.option("--only", multiple=True, metavar="CHECKS", help="Run only these checks.")
+@click.option("--quick", is_flag=True, help="Leave out the checks that begin a run.")
+@click.option(
+    "--out", metavar="FILE", type=PATH, help="Write the results with all versions, as JSON."
+)
 @click.option(
     "--expect-failure",
     "expected",
@@ -270,6 +274,8 @@ def check(
     gpu: bool,
     engine: str | None,
     only: tuple[str, ...],
+    quick: bool,
+    out: Path | None,
     expected: tuple[str, ...],
     as_json: bool,
 ) -> int:
@@ -292,6 +298,7 @@ def check(
             engine=engine,
             expected_failures=pairs(expected),
             only=tuple(part.strip() for text in only for part in text.split(",")),
+            quick=quick,
         ):
             results.append(result)
             if as_json:
@@ -299,11 +306,41 @@ def check(
             else:
                 _say(result)
     broken = [result for result in results if not result.holds]
+    found = {"plugin": name, "holds": not broken, "checks": list(map(_plain, results))}
+    if out is not None:
+        _write_results(out, found, name, model, quick=quick)
     if as_json:
-        print_json({"plugin": name, "holds": not broken, "checks": list(map(_plain, results))})
+        print_json(found)
     else:
         say(f"{len(results) - len(broken)} of {len(results)} checks hold.")
     return 1 if broken else 0
+
+
+def _write_results(
+    out: Path, found: dict[str, Any], name: str, model: str | None, *, quick: bool
+) -> None:
+    """Write what was found to a file, with what it was found of."""
+    import platform
+
+    import orjson
+
+    from mubench_gen._version import __version__
+    from mubench_gen.errors import SettingError
+    from mubench_gen.plugins.registry import Plugins
+
+    plugin = Plugins().load(name)
+    versions = {
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "digest": plugin.digest,
+        "mubench_gen": __version__,
+        "python": platform.python_version(),
+    }
+    content = {**found, "model": model, "quick": quick, **versions}
+    try:
+        out.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+    except OSError as error:
+        raise SettingError(f"--out {out}: cannot be written: {error.strerror}.") from None
 
 
 def _check_gpu() -> None:
@@ -319,7 +356,7 @@ def _say(result: Result) -> None:
     """Print a result to stderr as the checks run, where the output of models goes too."""
     colour = {"passed": "green", "failed": "red", "unexpected pass": "red"}.get(result.state)
     found = f": {result.found}" if result.found else ""
-    line = f"{result.state:<8} {result.check.name}{found}"
+    line = f"{result.state:<8} {result.check.name} ({result.seconds:.1f} s){found}"
     tell(line, colour=colour)
     if not result.holds:
         tell(f"         It matters: {result.check.reason}.")
@@ -331,6 +368,7 @@ def _plain(result: Result) -> dict[str, Any]:
         "name": result.check.name,
         "state": result.state,
         "found": result.found,
+        "seconds": result.seconds,
         "reason": result.check.reason,
         "remedy": result.check.remedy,
     }

@@ -15,7 +15,7 @@ from mubench_gen.parser.text import any_in
 # Nouns that an answer is declared with. Each is looked for with str.find, so the list may
 # grow without making a long reply slow.
 NOUNS = (
-    "answer", "ans:", "ans.", "option", "choice", "solution:", "conclusion:",  # English
+    "answer", "ans:", "ans.", "opt.", "option", "choice", "solution:", "conclusion:",  # English
     "antwort", "lösung",  # German
     "réponse", "reponse", "bonne proposition",  # French
     "respuesta", "opción", "opcion",  # Spanish

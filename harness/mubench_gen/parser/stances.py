@@ -16,7 +16,8 @@ _BOUNDARY = re.compile(
 _CONTRAST = re.compile(
     r"\b(?:rather than|instead of|unlike|than|as opposed to|compared (?:to|with)|except(?: for)?"
     r"|(?:and|but|not|speaks?|argues?|evidence) against"
-    r"|other than|apart from|besides|versus|different from|differs? from|in contrast to)\b"
+    r"|followed by|other than|apart from|besides|versus|different from|differs? from"
+    r"|in contrast to)\b"
     r"|\b(?:mostly|mainly|predominantly|primarily|largely) [^.;,\n]{1,60}"
     r" with (?:a few|few|some|scattered|occasional|little)"
     # What the reply thought before it looked again.

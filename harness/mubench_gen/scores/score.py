@@ -137,6 +137,7 @@ class Scores:
 
     @property
     def n_errors(self) -> int:
+        """The number of items with errors, which count in no score."""
         return self.pooled.n_errors + (self.boxes["pooled"].n_errors if self.boxes else 0)
 
     def _repr_html_(self) -> str:

@@ -34,6 +34,11 @@ class Check:
     remedy: str
     run: Callable[[Subject], None]
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether it asks the model alone, without a whole run that is begun or resumed."""
+        return not self.run.__module__.endswith("run_checks")
+
 
 CHECKS: dict[str, Check] = {}
 
@@ -56,11 +61,12 @@ def want(holds: bool, otherwise: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a check ended; `found` says what was found where it did not pass."""
+    """How a check ended; `found` says what was found where it did not pass. `seconds` it took."""
 
     check: Check
     state: State
     found: str = ""
+    seconds: float = 0.0
 
     @property
     def holds(self) -> bool:

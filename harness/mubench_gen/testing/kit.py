@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,6 +46,7 @@ def check_plugin(
     engine: str | None = None,
     expected_failures: Mapping[str, str] | None = None,
     only: tuple[str, ...] = (),
+    quick: bool = False,
 ) -> Iterator[Result]:
     """The results of all checks that concern the model, or the data set, as they come.
 
@@ -51,9 +54,9 @@ def check_plugin(
     default its first model, or its first data set where it has no model. `engine` opens a
     checkpoint; without, it is transformers on a CPU, which starts in seconds, and the plugin's
     first one elsewhere. `expected_failures` maps names of checks to reasons; such a check must
-    fail. `only` limits it to checks of these names. Raises UsageError if the plugin can't be
-    opened or answers nothing until the user has done something (set a key), or a name is not
-    that of a check.
+    fail. `only` limits it to checks of these names, `quick` to those that begin no run. Raises
+    UsageError if the plugin can't be opened or answers nothing until the user has done something
+    (set a key), or a name is not that of a check.
     """
     expected = dict(expected_failures or {})
     _known([*expected, *only])
@@ -61,8 +64,10 @@ def check_plugin(
         if (needs := subject.needs()) is not None:
             raise needs
         for check in _concerning(subject.kind):
-            if not only or check.name in only:
-                yield judged(check, _run(check, subject), expected)
+            if (not only or check.name in only) and (check.is_quick or not quick):
+                began = time.perf_counter()
+                result = judged(check, _run(check, subject), expected)
+                yield replace(result, seconds=round(time.perf_counter() - began, 3))
 
 
 def parametrize_with_checks(

@@ -19,7 +19,7 @@ from mubench_gen.report.leaderboard.page import document, doubles, page_of, rend
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.storage.run_folder import write_json
-from mubench_gen.storage.scratch import Scratch
+from mubench_gen.storage.scratch import Scratch, sweep
 
 PAGE, DATA, TABLE = "index.html", "board.json", "board.csv"
 MOST_ITEMS = 2_000  # on the page of a run
@@ -60,6 +60,7 @@ def write_site(
     places = places_of(paths, without=out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        sweep(out.parent, [out.name])
         with Scratch(out, is_folder=True) as scratch:
             site = scratch.path
             admitted, left_out = admit(places, site, images=images)

@@ -188,7 +188,7 @@ def _of_one_model(items: Iterator[LoggedItem]) -> Iterator[LoggedItem]:
 def _write_records(log: Log, folder: Path, model: str) -> _Found:
     found = _Found()
     repeats: Counter[str] = Counter()
-    names: dict[str, LoggedItem] = {}
+    names: dict[str, int] = {}
     with (folder / RECORDS).open("wb") as file:
         for logged in _of_one_model(log.items):
             digests = _keep(logged, folder)
@@ -200,17 +200,12 @@ def _write_records(log: Log, folder: Path, model: str) -> _Found:
     return found
 
 
-def _unique(logged: LoggedItem, names: dict[str, LoggedItem]) -> LoggedItem:
+def _unique(logged: LoggedItem, names: dict[str, int]) -> LoggedItem:
     """The item under a name of its own: a log may give one to different questions."""
     name, number = logged.name, 1
+    asked = hash((logged.question, logged.options, logged.gold))
     while True:
-        key = f"{logged.dataset}/{name}/{logged.task}"
-        other = names.setdefault(key, logged)
-        if (other.question, other.options, other.gold) == (
-            logged.question,
-            logged.options,
-            logged.gold,
-        ):
+        if names.setdefault(f"{logged.dataset}/{name}/{logged.task}", asked) == asked:
             return replace(logged, name=name)
         number += 1
         name = f"{logged.name}#{number}"

@@ -68,7 +68,9 @@ def _item(row: Mapping[str, Any], ours: bool) -> LoggedItem:
         raise NotAskedHere("of several turns")
     given, meta = row["input"], row.get("metadata") or {}
     options = choices.options_of({"choices": given.get("choices")}, given["raw"])
-    output, read = row["output"], row["answer_attribution"]
+    output, read = row.get("output") or {}, row["answer_attribution"]
+    if not output and not row.get("error"):
+        raise NotAskedHere("without an output")
     took = row.get("performance") or {}
     latency = took.get("latency_ms") or took.get("generation_time_ms")
     return LoggedItem(
@@ -76,7 +78,7 @@ def _item(row: Mapping[str, Any], ours: bool) -> LoggedItem:
         question=str(given["raw"]),
         options=options,
         gold=choices.gold_of({}, options, given["reference"]),
-        reply=str(output["raw"][0]),
+        reply=str(next(iter(output.get("raw") or ()), "")),
         theirs=TheirVerdict(
             row["evaluation"]["is_correct"], read[-1]["extracted_value"] if read else None
         ),

@@ -118,7 +118,9 @@ def _separated(path: Path, separator: str) -> Rows:
                     told = "more" if None in row else "fewer"
                     raise DataError(f"{where}: has {told} fields than the first line has names.")
                 yield where, row
-        except (csv.Error, UnicodeDecodeError) as error:
+        except UnicodeDecodeError:
+            raise DataError(f"{path}: is not UTF-8; save the file as UTF-8.") from None
+        except csv.Error as error:
             raise DataError(f"{path}: cannot be read as a table: {error}.") from None
 
 
