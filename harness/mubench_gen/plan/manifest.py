@@ -17,6 +17,7 @@ from mubench_gen.engines.thinking import read_thinking
 from mubench_gen.host.hardware import hardware
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.again import named_files
+from mubench_gen.plan.fingerprint import Weights
 from mubench_gen.plan.identity import run_id
 from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.sources import CommandLine
@@ -117,10 +118,15 @@ def _facts(task: Task) -> dict[str, str]:
 
 def _beside(plan: Plan) -> dict[str, Any]:
     """What only some runs have: files that options name, models that a model opens, a judge."""
-    weights = plan.weights
-    files = {"files": dict(weights.files)} if weights.files else {}
-    members = {"members": list(weights.members)} if weights.members else {}
-    return {**files, **members, **({"judge": plan.judge.digest} if plan.judge is not None else {})}
+    return plan.weights.beside() | judge_content(plan.reading)
+
+
+def judge_content(reading: Weights | None) -> dict[str, Any]:
+    """What a manifest's content says of a judge: its code, and what else its readings depend on."""
+    if reading is None:
+        return {}
+    beside = {f"judge_{name}": value for name, value in reading.beside().items()}
+    return {"judge": reading.weights, **beside}
 
 
 def _protocols(plan: Plan) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -233,16 +234,27 @@ def make_model(
     if isinstance(spec.source, Checkpoint):
         return open_checkpoint(engine, spec.source, runtime)
     options = check_options(plugin.name, spec.source, settings.plugin_options)
+    with (
+        isolated_model(plugin, spec),
+        members_opened(settings, runtime.images, entry_points) as members,
+    ):
+        model = spec.source(options, runtime)
+    model.members = tuple(members)
+    return model
+
+
+@contextmanager
+def members_opened(
+    settings: Settings, images: int, entry_points: Iterable[Any] | None
+) -> Iterator[list[Any]]:
+    """Collects the models that are opened by `open_model` in the block, with the run's settings."""
     inherited = {name: getattr(settings, name) for name in _INHERITED}
-    making = Making(inherited, runtime.images, entry_points)
+    making = Making(inherited, images, entry_points)
     outer = MAKING.set(making)
     try:
-        with isolated_model(plugin, spec):
-            model = spec.source(options, runtime)
+        yield making.members
     finally:
         MAKING.reset(outer)
-    model.members = tuple(making.members)
-    return model
 
 
 def _check_thinking(spec: ModelSpec, settings: Settings) -> None:
