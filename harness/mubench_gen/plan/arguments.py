@@ -47,6 +47,7 @@ class RunSettings(TypedDict, total=False):
     repeats: int
     temperature: float
     max_tokens: int | None
+    thinking: str | int | None
     device: str
     dtype: Literal["auto", "float32", "bfloat16", "float16"]
     revision: str | None
