@@ -27,7 +27,7 @@ SHIPPED = Plugins([EntryPoint(name, module, "mubench_gen") for name, module in P
 GENERATIVE = (
     "gemma", "internvl", "llava", "llava-med", "paligemma", "pixtral", "qwen-vl", "smolvlm",
 )  # fmt: skip
-WITHOUT_WEIGHTS = {"echo", "openai", "lm-eval", "probability"}
+WITHOUT_WEIGHTS = {"echo", "hf", "openai", "lm-eval", "probability"}
 FACTS = {"family", "domain", "base", "licence", "parameters"}
 DOMAINS = {"general", "medicine", "biomedicine", "pathology", "generated micrographs"}
 
@@ -159,4 +159,5 @@ def test_showing_a_plugin_tells_what_there_is_to_choose(here: Here) -> None:
     lines = shown.out.splitlines()
     assert lines[0].startswith("gemma (mubench-gen ")
     assert "google/gemma-3-4b-it  (generative, the default, on vllm or transformers)" in lines
+    assert sum(line.startswith("-o chat_template=") for line in lines) == 1
     assert "  family MedGemma; domain medicine; base google/gemma-3-4b-pt" in shown.out

@@ -155,7 +155,8 @@ def test_eval_without_a_plugin_says_what_is_missing(here: Here) -> None:
     done = here("eval")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "mubench-gen: Which model? Give --plugin NAME; `mubench-gen plugins` lists them.\n"
+        "mubench-gen: Which model? Give --plugin NAME; `mubench-gen plugins` lists them. "
+        "For a checkpoint, --model ID or FOLDER is enough.\n"
     )
 
 

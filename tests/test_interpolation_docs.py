@@ -16,7 +16,7 @@ PAGE = (DOCS / "interpolation.md").read_text("utf-8")
 
 
 def test_every_flag_exists(here: Here) -> None:
-    known = "".join(here(command, "-h").out for command in ("merge", "sweep", "report", "eval"))
+    known = "".join(here(command, "--help-all").out for command in ("merge", "sweep", "report", "eval"))
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE))
     assert flags
     assert flags <= set(re.findall(r"--[a-z][a-z-]+", known))

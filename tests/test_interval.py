@@ -125,6 +125,7 @@ def _holds(interval: Sequence[float] | None, share: float) -> bool:
     return interval[0] <= share <= interval[1]
 
 
+@pytest.mark.first(1)
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
 def test_it_covers_the_truth_95_times_in_100_where_the_plain_interval_does_not(
     share: float,
@@ -134,6 +135,7 @@ def test_it_covers_the_truth_95_times_in_100_where_the_plain_interval_does_not(
     assert plain < 0.85
 
 
+@pytest.mark.first(1)
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
 def test_it_covers_the_truth_where_items_of_an_image_are_independent(share: float) -> None:
     clustered, _ = coverage(share, 1e-6, images=200, replicates=2_000, seed=12)

@@ -137,6 +137,12 @@ def test_places_that_are_written_to_and_the_working_folder_are_no_part_of_a_mode
     assert named_files(dict.fromkeys(names, "place")) == {}
     assert named_files({"root": ".", "other": str(tmp_path.parent), "device": "cuda"}) == {}
     assert list(named_files({"weights": "place", "outline": "place"})) == ["weights", "outline"]
+    (tmp_path / "w.npz").write_bytes(b"1")
+    before = named_files({"root": "."})
+    (tmp_path / "log.txt").write_text("")
+    assert named_files({"root": "."}) == before
+    (tmp_path / "w.npz").write_bytes(b"2")
+    assert named_files({"root": "."}) != before
 
 
 def test_links_that_go_round_end(tmp_path: Path) -> None:

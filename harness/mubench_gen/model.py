@@ -47,7 +47,8 @@ class Runtime:
     `base_urls` are the servers to ask (`--base-url`); `timeout` is the seconds that one
     request may take; `deterministic` asks for all that an engine offers to give the same
     reply every time, at the price of speed; `images` is how many a request shows at most, its
-    worked examples' among them: of several images a question it is known when `load` is called.
+    worked examples' among them: of several images a question it is known when `load` is called;
+    `thinking` is "on", "off" or a number of tokens ("2048"), None where the user asks for neither.
     """
 
     model: str
@@ -62,6 +63,7 @@ class Runtime:
     timeout: float = 600.0
     deterministic: bool = False
     images: int = 1
+    thinking: str | None = None
 
 
 class Member(Protocol):
@@ -124,9 +126,14 @@ class Model:
 
 
 class GenerativeModel(Model):
-    """Messages with an image in, text out. Implement `generate`."""
+    """Messages with an image in, text out. Implement `generate`.
+
+    `takes_thinking`: whether the class does as `runtime.thinking` says. `--thinking` is refused
+    where it does not.
+    """
 
     kind = "generative"
+    takes_thinking: ClassVar[bool] = False
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
@@ -250,6 +257,8 @@ class ContrastiveModel(Model):
 class Checkpoint:
     """Weights that an engine opens: a local folder or a hub id, in transformers' layout.
 
+    `kind` "auto": whether it is generative or contrastive, on which engines it runs, and how it is
+    asked, is found in its configuration, processor and chat template before anything is loaded.
     `engines` are those that it runs on; where the user names none, the first whose package
     is installed is taken. `chat_template` replaces the tokenizer's, `template_arguments`
     go to it ({"enable_thinking": False}); `stop` are strings that end a reply;
@@ -262,7 +271,7 @@ class Checkpoint:
     """
 
     path: str | Path
-    kind: Kind
+    kind: Kind | Literal["auto"]
     revision: str | None = None
     chat_template: str | None = None
     stop: tuple[str, ...] = ()
@@ -285,7 +294,9 @@ class ModelSpec:
     most, None for any number; with 1 a class may read `request.image` alone. Questions with more
     are refused before anything is asked. A contrastive model embeds each image by itself, and
     takes any number.
-    `facts` (family, domain, base, licence, …) are for reports.
+    `facts` (family, domain, base, licence, …) are for reports. `model_types`: the families of
+    checkpoints that the plugin is for, by the `model_type` of their configuration ("qwen2_vl"), or
+    with that of their vision tower ("llava/pixtral"): `eval --model ID` without --plugin takes it.
     """
 
     name: str
@@ -294,8 +305,9 @@ class ModelSpec:
     any_id: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
     max_images: int | None = 1
+    model_types: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
-        """Generative or contrastive, as its source is."""
-        return self.source.kind
+        """Generative or contrastive, as its source is; generative while that is not found yet."""
+        return "generative" if self.source.kind == "auto" else self.source.kind

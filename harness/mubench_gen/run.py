@@ -141,6 +141,7 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
         with closing(asked(plan, requests, folder, manifest)) as batches:
             try:
                 for batch in batches:
+                    _check_files(plan, recorder.folder)
                     recorder.answered(batch)
                     progress.at(recorder.done, total, recorder.note)
                     breaker.check(batch)
@@ -157,7 +158,9 @@ def run_setup(plan: Plan) -> RunSetup:
     policy, transform = plan.policy.untransformed(), settings.image_set.get("transform")
     shots = max(prompt.settings.shots for prompt in plan.prompts)
     images = 0 if settings.control == "blind" else plan.images * (1 + shots)
-    return RunSetup(policy, transform, settings.seed, plan.model.alpha, images)
+    applied = plan.policy.transform
+    identity = None if applied is None else applied.identity()
+    return RunSetup(policy, transform, identity, settings.seed, plan.model.alpha, images)
 
 
 def _here(
@@ -168,6 +171,7 @@ def _here(
     with waiting("Loading the model"):
         facts = model.load(run_setup(plan))
     _check_weights(plan, facts)
+    _check_files(plan, folder)
     _note_facts(facts, model.hardware, folder, manifest)
     if (kept := _embeddings_folder(plan)) is not None:
         model.keep(kept)
@@ -225,6 +229,20 @@ def _check_weights(plan: Plan, facts: Mapping[str, Any]) -> None:
         )
 
 
+def _check_files(plan: Plan, folder: Path) -> None:
+    """Refuse answers of a model whose files changed since their digests became a part of the keys:
+    it may read them while it is asked."""
+    changed = plan.weights.changed_files()
+    changed += [] if plan.reading is None else plan.reading.changed_files()
+    if changed:
+        raise RunFolderError(
+            f"{', '.join(changed[:3])}: changed while the run went on, so that it is not known by "
+            f"which state the model answers. What was answered before is kept in {folder}: put "
+            "back what changed and type the same command again, or give --fresh (or another "
+            "--run-dir) for a run of its own."
+        )
+
+
 def _embeddings_folder(plan: Plan) -> Path | None:
     """Where embeddings of images are kept; None where the user or the weights allow none."""
     if not plan.settings.keep_embeddings:
@@ -239,6 +257,8 @@ def _embeddings_folder(plan: Plan) -> Path | None:
 
 def _note_counts(plan: Plan, folder: Path, manifest: dict[str, Any]) -> None:
     """Note in the manifest what was encoded or found in caches in this session."""
+    if plan.weights.changed_files():
+        return  # asking for them keeps the last embeddings, and of which weights is not known
     try:
         counts = plan.model.counts()
     except UsageError as error:  # of the plugin's own code, at the end

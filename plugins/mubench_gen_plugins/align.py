@@ -15,6 +15,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             Checkpoint("kakaobrain/align-base", kind="contrastive"),
             description="Kakao Brain's ALIGN, trained on COYO-700M",
             any_id=True,
+            model_types=("align",),
             facts={
                 "family": "ALIGN",
                 "domain": "general",

@@ -19,6 +19,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             Checkpoint("openai/clip-vit-base-patch32", kind="contrastive"),
             description="OpenAI CLIP ViT-B/32, the CLIP of the paper; --model takes any CLIPModel",
             any_id=True,
+            model_types=("clip",),
             facts={
                 "family": "CLIP",
                 "domain": "general",

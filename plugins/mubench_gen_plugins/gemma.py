@@ -29,6 +29,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "google/gemma-3-4b-it",
             "Gemma 3 4B (gated); --model takes any Gemma 3 with images",
             any_id=True,
+            model_types=("gemma3",),
             family="Gemma 3",
             base="Gemma 3 4B, SigLIP SO400M/14-896",
             licence=_GEMMA,

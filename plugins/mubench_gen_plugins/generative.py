@@ -30,12 +30,14 @@ def generative(
     domain: str = "general",
     any_id: bool = False,
     max_images: int | None = None,
+    model_types: tuple[str, ...] = (),
     vllm: Mapping[str, Any] | None = None,
     **quirks: Any,
 ) -> ModelSpec:
     """A model of image and text by its hub id. `quirks` are fields of `Checkpoint`.
 
     `vllm` are further arguments of that engine.
+    `model_types` as of `ModelSpec`.
     `max_images`: those of a question, by what the model was trained for; None for any number.
     `domain` "general" makes it a generalist in reports, any other a specialist.
     """
@@ -58,6 +60,7 @@ def generative(
             "parameters": parameters,
         },
         max_images=max_images,
+        model_types=model_types,
     )
 
 

@@ -27,6 +27,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "OpenGVLab/InternVL3-8B-hf",
             "InternVL3 8B: the image in up to 13 tiles; --model takes any InternVL of this layout",
             any_id=True,
+            model_types=("internvl",),
             family="InternVL3",
             base="Qwen2.5 7B, InternViT 300M",
             licence="Qwen (as its page says)",

@@ -63,6 +63,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "llava-hf/llava-1.5-7b-hf",
             "LLaVA 1.5 7B, the LLaVA of the paper; --model takes any LLaVA, NeXT or OneVision",
             any_id=True,
+            model_types=("llava", "llava_next", "llava_onevision"),
             max_images=1,
             family="LLaVA",
             base="Vicuna 7B v1.5, CLIP ViT-L/14-336",

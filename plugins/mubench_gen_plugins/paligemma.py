@@ -48,6 +48,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "google/paligemma-3b-mix-448",
             "PaliGemma 3B at 448 pixels (gated); --model takes any PaliGemma or PaliGemma 2",
             any_id=True,
+            model_types=("paligemma",),
             family="PaliGemma",
             base="Gemma 2B, SigLIP SO400M/14",
             parameters="2.92B",

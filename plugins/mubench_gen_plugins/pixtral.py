@@ -48,6 +48,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "mistral-community/pixtral-12b",
             "Pixtral 12B; --model takes any LLaVA with Pixtral's tower, and Mistral Small 3",
             any_id=True,
+            model_types=("llava/pixtral", "mistral3"),
             family="Pixtral",
             base="Mistral Nemo 12B, a ViT of its own",
             parameters="12.7B",

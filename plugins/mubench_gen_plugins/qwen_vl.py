@@ -22,6 +22,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "Qwen/Qwen2.5-VL-7B-Instruct",
             "Qwen2.5-VL 7B; --model takes any Qwen2-VL, Qwen2.5-VL or Qwen3-VL",
             any_id=True,
+            model_types=("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"),
             family="Qwen2.5-VL",
             base="Qwen2.5 7B, a ViT of its own",
             licence="Apache-2.0",

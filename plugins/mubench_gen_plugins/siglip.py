@@ -17,6 +17,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             Checkpoint("google/siglip-base-patch16-224", kind="contrastive"),
             description="SigLIP base; --model takes any SigLIP or SigLIP 2",
             any_id=True,
+            model_types=("siglip", "siglip2"),
             facts={"family": "SigLIP", "parameters": "0.20B", **_SCRATCH},
         ),
         ModelSpec(

@@ -23,6 +23,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             "HuggingFaceTB/SmolVLM2-2.2B-Instruct",
             "SmolVLM2 2.2B; --model takes any SmolVLM, SmolVLM2 or Idefics3",
             any_id=True,
+            model_types=("smolvlm", "idefics3"),
             family="SmolVLM2",
             base="SmolLM2 1.7B, SigLIP SO400M/14-384",
             parameters="2.25B",

@@ -184,7 +184,7 @@ def test_what_is_shown_can_be_saved(opened: Browser) -> None:
     assert opened.messages() == []
 
 
-@pytest.mark.first(2)
+@pytest.mark.first(1)
 @pytest.mark.parametrize(
     ("width", "dark"),
     [(1440, False), (390, True), (768, False), (768, True), (1440, True), (390, False)],

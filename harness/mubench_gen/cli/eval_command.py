@@ -21,6 +21,7 @@ Examples:
   mubench-gen eval --plugin tiny
   mubench-gen eval --plugin tiny --model clip --tasks coarse --limit 50
   mubench-gen eval --plugin tiny --prompt letter --prompt-set labels=1 --readout logprob
+  mubench-gen eval --model OWNER/NAME              any checkpoint of the hub, or a folder
   mubench-gen eval --plugin ./my_model.py --data path/to/data --json
   mubench-gen eval --plugin tiny --protocol olmo-eval      asked and counted as by another tool
   mubench-gen eval --plugin echo,tiny --control shuffled --run-dir runs/controls
@@ -130,9 +131,7 @@ def command(
     given = dict(found.values)
     if config is not None:
         check_secrets(given, str(config))
-    names = _names(given.pop("plugin", ()))
-    if not names:
-        raise SettingError("Which model? Give --plugin NAME; `mubench-gen plugins` lists them.")
+    names = _names(given.pop("plugin", ())) or [_plugin_of(given)]
     assumed = {"rate": rate, "gpus": gpus, "image_tokens": image_tokens}
     assumed = {k: v for k, v in {**assumed, "reply_tokens": reply_tokens}.items() if v is not None}
     wanted = {
@@ -164,6 +163,24 @@ def _names(plugin: Any) -> list[str]:
     return list(
         dict.fromkeys(name.strip() for v in values for name in v.split(",") if name.strip())
     )
+
+
+def _plugin_of(given: dict[str, Any]) -> str:
+    """The plugin of the model that is given without one."""
+    from mubench_gen.console.notes import note
+    from mubench_gen.errors import SettingError
+    from mubench_gen.plan.which_plugin import plugin_of
+    from mubench_gen.plugins.registry import Plugins
+
+    model = given.get("model")
+    if model is None or given.get("base_url"):
+        raise SettingError(
+            "Which model? Give --plugin NAME; `mubench-gen plugins` lists them. For a checkpoint, "
+            "--model ID or FOLDER is enough."
+        )
+    name = plugin_of(str(model), given.get("revision"), Plugins())
+    note(f"{model} is opened by the plugin {name}.")
+    return name
 
 
 def _plan(

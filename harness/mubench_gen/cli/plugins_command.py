@@ -195,8 +195,13 @@ def show(name: str, as_json: bool) -> None:
         say(printable(f"mubench-gen eval --data {plugin.name}:{dataset.name}  {dataset.title}"))
     if plugin.judge is not None:
         _show_options(described_options(plugin.judge.Options), "judge.", "the judge")
+    of_checkpoints = False
     for model in models:
-        _show_options(model["options"], "", model["name"])
+        if not model["engines"]:
+            _show_options(model["options"], "", model["name"])
+        elif not of_checkpoints:
+            of_checkpoints = True
+            _show_options(model["options"], "", "every checkpoint")
         if model["any_id"]:
             say(f"--model also takes another id or folder of the same kind as {model['name']}.")
 
@@ -376,19 +381,22 @@ def _plain(result: Result) -> dict[str, Any]:
 
 def _described(spec: ModelSpec) -> dict[str, Any]:
     from mubench_gen.cli.option_words import described_options
+    from mubench_gen.engines.options import CheckpointOptions
     from mubench_gen.model import Checkpoint
 
     source = spec.source
     return {
         "name": spec.name,
-        "kind": spec.kind,
+        "kind": source.kind,
         "source": str(source.path) if isinstance(source, Checkpoint) else source.__qualname__,
         "engines": list(source.engines) if isinstance(source, Checkpoint) else [],
         "any_id": spec.any_id,
         "max_images": None if spec.kind == "contrastive" else spec.max_images,
         "description": spec.description,
         "facts": dict(spec.facts),
-        "options": {} if isinstance(source, Checkpoint) else described_options(source.Options),
+        "options": described_options(
+            CheckpointOptions if isinstance(source, Checkpoint) else source.Options
+        ),
     }
 
 

@@ -18,7 +18,7 @@ from mubench_gen.runs.shown_images import shows_scientific_files
 
 Manifest = Mapping[str, Any]
 _DESIGN = ("prompt", "readout", "orders", "repeats")
-_SAMPLING = ("temperature", "max_tokens", "orders", "repeats", "judge")
+_SAMPLING = ("temperature", "max_tokens", "thinking", "orders", "repeats", "judge")
 # Fields of an image policy that are not compared: limits, and an orientation that is named
 # means the same in all versions.
 _NO_PICTURE = ("max_bytes", "max_pixels", "orientation")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
@@ -25,7 +27,13 @@ from mubench_gen.data.schema import row_name, to_row
 from mubench_gen.errors import DataError
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.stacks import open_images
-from mubench_gen.storage.digests import files_digest
+from mubench_gen.storage.digests import (
+    FileDigest,
+    changed_since,
+    files_digest,
+    stamp_of,
+    watched,
+)
 from mubench_gen.types import Image, Row, Task
 
 _ROWS_AT_ONCE = 256
@@ -69,6 +77,8 @@ class ArrowDataset:
         self.tasks: Sequence[Task] = ()
         self._sources = sources
         self._policy = policy
+        self._stamps = {source.path: stamp_of(source.path.stat()) for source in sources}
+        self._read: Mapping[str, FileDigest] = {}  # the files when their digests were taken
         self._ends = list(accumulate(len(source) for source in sources))
         if not self._ends or not self._ends[-1]:
             raise DataError(f"{path}: holds no rows.")
@@ -86,7 +96,11 @@ class ArrowDataset:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the files' own, in order: reads them all, once."""
-        return files_digest([source.path for source in self._sources])
+        with watched() as self._read:
+            digest = files_digest([source.path for source in self._sources])
+        for source in self._sources:
+            self._check_unchanged(source)
+        return digest
 
     @property
     def rows_digest(self) -> str:
@@ -97,6 +111,10 @@ class ArrowDataset:
         return self._policy.splits or any(
             map(may_have_several_images, [source.schema for source in self._sources])
         )
+
+    @property
+    def image_folder(self) -> Path:
+        return self.path.parent
 
     @property
     def image_files(self) -> None:
@@ -159,7 +177,29 @@ class ArrowDataset:
         names = str(source.path), source.path.name
         for i, (loads, marks) in enumerate(zip(images, marked(batch).tolist(), strict=True)):
             cells = columnar.Cells(columns, i)
-            yield self._row(first + row + i, names, row + i + 1, cells, loads, marks)
+            watching = [load and partial(self._loaded, source, load) for load in loads]
+            yield self._row(first + row + i, names, row + i + 1, cells, watching, marks)
+            self._check_unchanged(source)
+
+    def _loaded(self, source: Source, load: Load) -> bytes:
+        content = load()
+        self._check_unchanged(source)
+        return content
+
+    def _check_unchanged(self, source: Source) -> None:
+        """DataError where the file holds other bytes than when it was opened."""
+        path = source.path
+        with suppress(OSError):  # of one that is gone, what is open stays as it was
+            stamp = stamp_of(path.stat())
+            if stamp == self._stamps[path]:
+                return
+            own = {name: one for name, one in self._read.items() if name == os.path.abspath(path)}
+            if not own or any(changed_since(own)):
+                raise DataError(
+                    f"{path}: was changed while it was in use. What is finished is kept: put the "
+                    "file back as it was, or give --fresh for a run of its own."
+                )
+            self._stamps[path] = stamp
 
     def _row(
         self,

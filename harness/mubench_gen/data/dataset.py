@@ -19,7 +19,8 @@ class Dataset(Protocol):
 
     `digest` identifies the content, `rows_digest` that of the files that hold the rows. `questions`
     counts (data set, question name) pairs. `image_files`: SHA-256 of the files beside the rows that
-    hold their images, by name, of all that can be read; None where the images stand in the rows.
+    hold their images, by path from the `image_folder`, of all that can be read; None where the
+    images stand in the rows.
     `tasks`: the definitions that it brings beside those in the folder `tasks/` of its `path`.
     `facts`: what a manifest says of it besides: how a table of another form was understood.
     """
@@ -38,6 +39,9 @@ class Dataset(Protocol):
 
     @property
     def rows_digest(self) -> str: ...
+
+    @property
+    def image_folder(self) -> Path: ...
 
     @property
     def image_files(self) -> Mapping[str, str] | None: ...

@@ -41,6 +41,10 @@ class Derived:
         return has_several_images(self._dataset)
 
     @property
+    def image_folder(self) -> Path:
+        return self._dataset.image_folder
+
+    @property
     def image_files(self) -> Mapping[str, str] | None:
         return self._dataset.image_files
 

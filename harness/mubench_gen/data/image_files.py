@@ -11,7 +11,13 @@ from pathlib import Path
 
 from mubench_gen.errors import DataError, ImageError
 from mubench_gen.images.formats.ome_zarr import is_zarr_folder, packed
-from mubench_gen.storage.digests import DigestCache, FileDigest, digests_within, stamp_of
+from mubench_gen.storage.digests import (
+    DigestCache,
+    FileDigest,
+    digests_within,
+    stamp_of,
+    tree_digest,
+)
 from mubench_gen.storage.user_files import open_regular
 
 _MOST_BYTES = 2 * 2**30  # of one file
@@ -43,14 +49,17 @@ class ImageFiles:
         """
         self._check_place(name)
         folder = Path(os.path.join(self._real, name))
+        known = self._known.get(name)
         if "\0" not in name and is_zarr_folder(folder):
-            return packed(folder)
+            content = packed(folder)
+            if known is not None and tree_digest(folder) != known.sha256:
+                raise DataError(self._changed(name))
+            return content
         with open_regular(os.path.join(self._real, name)) as file:
             stamp = stamp_of(os.fstat(file.fileno()))
             if stamp[2] > _MOST_BYTES:
                 raise ImageError(f"{name}: the file has {stamp[2]:,} bytes; 2 GiB are the limit")
             content = file.read(stamp[2] + 1)
-        known = self._known.get(name)
         if known is not None and known.stamp != stamp:
             self._check_content(name, content, known)
         return content
@@ -62,8 +71,7 @@ class ImageFiles:
         """
         for name in names:
             self._check_place(name)
-        with DigestCache(self.folder) as memory:
-            self._known = digests_within(self.folder, names, memory)
+        self._known = image_digests(self.folder, names)
         return {name: known.sha256 for name, known in self._known.items()}
 
     def _check_place(self, name: str) -> None:
@@ -85,10 +93,29 @@ class ImageFiles:
 
     def _check_content(self, name: str, content: bytes, known: FileDigest) -> None:
         if hashlib.sha256(content).hexdigest() != known.sha256:
-            raise DataError(
-                f"{self.folder / name}: was changed while the data were in use. What is finished "
-                "is kept: put the file back as it was, or give --fresh for a run of its own."
-            )
+            raise DataError(self._changed(name))
+
+    def _changed(self, name: str) -> str:
+        return (
+            f"{self.folder / name}: was changed while the data were in use. What is finished "
+            "is kept: put the file back as it was, or give --fresh for a run of its own."
+        )
+
+
+def image_digests(
+    folder: str | os.PathLike[str], names: Sequence[str], most: int | None = None
+) -> dict[str, FileDigest]:
+    """The digest of each image file of the folder, by name, as `digests_within` gives them.
+
+    Of an image that is itself a folder (OME-Zarr) it is one digest of all files in it.
+    """
+    with DigestCache(folder) as memory:
+        found = dict(digests_within(folder, names, memory, most))
+    for name in names:
+        path = Path(os.path.join(folder, name))
+        if name not in found and "\0" not in name and is_zarr_folder(path):
+            found[name] = FileDigest(tree_digest(path), stamp_of(path.stat()))
+    return {name: found[name] for name in names if name in found}
 
 
 def outside(where: str, name: str) -> str:

@@ -78,6 +78,10 @@ class JsonlDataset:
     def facts(self) -> Mapping[str, Any]:
         return {}
 
+    @property
+    def image_folder(self) -> Path:
+        return self.path.parent
+
     @cached_property
     def image_files(self) -> Mapping[str, str]:
         """SHA-256 of each image file that can be read, by its path in the rows."""

@@ -5,17 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from mubench_gen.data.hub import endpoint, unreachable
-from mubench_gen.engines.digest import local_folder
+from mubench_gen.engines.small_files import fetch_small_files, read_json, template_in
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint
-from mubench_gen.storage.user_files import parse_json
 from mubench_gen.types import Image, Message, Request, Text
-
-_CONFIGURATIONS = ("chat_template.json", "processor_config.json", "tokenizer_config.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +77,8 @@ def no_template(name: str) -> str:
     """The message for a checkpoint without a chat template."""
     return (
         f"{name} has no chat template, so its prompt format is unknown. "
-        "Give one in the plugin (Checkpoint.chat_template), or use the instruction-tuned "
-        "version of the model."
+        "Give one: -o chat_template=FILE (Checkpoint.chat_template in a plugin), or use the "
+        "instruction-tuned version of the model."
     )
 
 
@@ -160,37 +155,11 @@ def template_to_serve(checkpoint: Checkpoint, revision: str | None) -> str | Non
     """
     if checkpoint.chat_template is not None or not checkpoint.fallback_templates:
         return checkpoint.chat_template
-    folder = _small_files(checkpoint.path, revision)
-    if folder is None or _has_template(folder):
-        return None
-    return checkpoint.fallback_templates.get(str(_read(folder / "config.json").get("model_type")))
-
-
-def _small_files(path: str | Path, revision: str | None) -> Path | None:
-    """The folder with the checkpoint's configuration, fetched if needed."""
-    folder = local_folder(path, revision)
-    if folder is not None:
-        return folder
-    if unreachable(endpoint()) is not None:
-        return None
     try:
-        from huggingface_hub import snapshot_download
-
-        wanted = ["*.json", "*.jinja"]
-        return Path(snapshot_download(str(path), revision=revision, allow_patterns=wanted))
-    except Exception:  # the server asks the hub again, and says what is wrong
+        folder = fetch_small_files(checkpoint.path, revision)
+    except UsageError:  # the server asks the hub again, and says what is wrong
         return None
-
-
-def _has_template(folder: Path) -> bool:
-    if (folder / "chat_template.jinja").is_file():
-        return True
-    return any(_read(folder / name).get("chat_template") for name in _CONFIGURATIONS)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = parse_json(file.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    if template_in(folder) is not None:
+        return None
+    model_type = read_json(folder / "config.json").get("model_type")
+    return checkpoint.fallback_templates.get(str(model_type))

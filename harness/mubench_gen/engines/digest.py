@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.errors import UsageError
-from mubench_gen.storage.digests import sha256_of
+from mubench_gen.storage.digests import FileDigest, sha256_of, stamp_of, watch
 from mubench_gen.storage.paths import user_path
 from mubench_gen.storage.user_files import parse_json
 
@@ -145,7 +145,8 @@ def _digest_files(files: Iterable[Path]) -> str:
 
 
 def _sha256(file: Path) -> str:
-    blob = file.resolve()
-    if file.is_symlink() and blob.parent.name == "blobs" and _SHA256_NAME.match(blob.name):
-        return blob.name
-    return sha256_of(blob)
+    blob, stamp = file.resolve(), stamp_of(file.stat())
+    named = file.is_symlink() and blob.parent.name == "blobs" and _SHA256_NAME.match(blob.name)
+    sha256 = blob.name if named else sha256_of(blob)
+    watch(file, FileDigest(sha256, stamp))  # the link, which may lead elsewhere later
+    return sha256

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
@@ -16,6 +17,14 @@ from mubench_gen.model import Options
 # torch is imported, so that only environment variables work.
 OPENMP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+class CheckpointOptions(Options):
+    """Options of a checkpoint, whichever plugin declares it (`-o key=value`)."""
+
+    chat_template: Path | None = Field(
+        default=None, description="a file with the chat template to ask by, in place of its own"
+    )
 
 
 class TransformersOptions(Options):

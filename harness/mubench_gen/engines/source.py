@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from mubench_gen.engines.small_files import adapter_base
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import user_path
@@ -22,7 +23,8 @@ class CheckpointSource:
     """A checkpoint with the user's settings for opening it.
 
     `path` is a folder (`local`) or a hub id; `revision` is None for a folder, unless remote
-    code is trusted; `hint` is the checkpoint's.
+    code is trusted; `hint` is the checkpoint's. `base` is where configuration and processor are:
+    of an adapter that lies by itself its base's, else `path`.
     """
 
     path: str
@@ -32,6 +34,7 @@ class CheckpointSource:
     device: str
     dtype: str
     hint: str
+    base: str
 
     def __str__(self) -> str:
         return f"{self.path}@{self.revision}" if self.revision and not self.local else self.path
@@ -58,14 +61,16 @@ def read_source(checkpoint: Checkpoint, runtime: Runtime) -> CheckpointSource:
             f"No folder {folder}. A model is a folder with config.json and weights, "
             "or a hub id (OWNER/NAME)."
         )
+    path = str(folder) if local else str(checkpoint.path)
     return CheckpointSource(
-        path=str(folder) if local else str(checkpoint.path),
+        path=path,
         local=local,
         revision=revision,
         trust_remote_code=runtime.trust_remote_code,
         device=runtime.device,
         dtype=runtime.dtype,
         hint=hint_of(checkpoint),
+        base=(adapter_base(folder) if local else None) or path,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.console.progress import log
-from mubench_gen.errors import EngineFault, SettingError
+from mubench_gen.errors import EngineFault, RunFolderError, SettingError
 from mubench_gen.host.card import ModelCard
 from mubench_gen.host.events import Event
 from mubench_gen.host.local import LocalHost
@@ -42,6 +42,8 @@ class HostedModel:
         self._card: ModelCard | None = None
         self._run: RunSetup | None = None
         self._kept: Path | None = None
+        self._digest: Any = None
+        self._digested: LocalHost | HostProcess | None = None
         self._begun = False
 
     @property
@@ -58,7 +60,9 @@ class HostedModel:
 
     def digest(self) -> Any:
         """The digests of the model that stand in every key."""
-        return self._first.call("digest")
+        self._digested = self._first
+        self._digest = self._digested.call("digest")
+        return self._digest
 
     def spec(self, model: str | None) -> ModelSpec:
         """Another model of the plugin."""
@@ -83,6 +87,9 @@ class HostedModel:
         for host in self.hosts:
             host.begin("load", run)
         loaded = [host.result("load") for host in self.hosts]
+        for host in self.hosts:
+            if host is not self._digested:
+                self._check_same(host)
         self.facts, self.hardware = loaded[0]["facts"], loaded[0]["hardware"]
         if len(loaded) > 1:
             self.facts = {**self.facts, "data_parallel_size": len(loaded)}
@@ -153,8 +160,27 @@ class HostedModel:
         for fact in _UNCHANGED:
             if facts.get(fact) != self.facts.get(fact):
                 raise EngineFault(f"The model was opened again with another {fact}: {facts[fact]}.")
+        self._check_same(again)
         if self._kept is not None:
             again.call("keep", self._kept)
+
+    def _check_same(self, host: LocalHost | HostProcess) -> None:
+        """Refuse a host that was started since the digest was taken, and is another model now.
+
+        Nothing is known of a model that was never digested.
+        """
+        if self._digest is None:
+            return
+        told = list(self._digest.differences(host.call("digest")))
+        if told:
+            host.kill()
+            raise RunFolderError(
+                f"{self.card.label[:1].upper()}{self.card.label[1:]} was changed while the run "
+                "went on, and is another one since it was started again:\n  "
+                + "\n  ".join(told)
+                + "\nWhat is finished is kept. Put back what changed and type the same command "
+                "again, or give --fresh (or another --run-dir) for a run of its own."
+            )
 
     def close(self) -> None:
         """End all hosts; a failure is only logged."""

@@ -7,12 +7,13 @@ import operator
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from mubench_gen.errors import ReplyError, encodable, failure
 from mubench_gen.model import GenerativeModel
-from mubench_gen.parser.finish_reason import has_failed, refused_by
+from mubench_gen.parser.finish_reason import has_failed, is_complete, refused_by
 from mubench_gen.types import Image, Reply, Request, Response, Turn
 
 Answered = list[tuple[Request, Response]]
@@ -131,9 +132,11 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, int]:
 
 
 def from_scores(scores: Any, request: Request, seconds: float) -> Response:
-    """The response for a plugin's log-probabilities, one per label, or a reply if it refused."""
-    if isinstance(scores, Reply) and refused_by(scores.finish_reason):
-        return from_reply(scores, request, seconds)
+    """The response for a plugin's log-probabilities, one per label, or for a reply: with the
+    log-probabilities behind a thought, or without any if it was cut before its answer or refused.
+    """
+    if isinstance(scores, Reply):
+        return _from_scored_reply(scores, request, seconds)
     wanted = len(request.labels)
     try:
         values = tuple(float(score) for score in scores)
@@ -149,3 +152,17 @@ def from_scores(scores: Any, request: Request, seconds: float) -> Response:
         error = ReplyError(f"a log-probability is above 0: {max(values):g}")
         return Response(error=failure(error), seconds=seconds)
     return Response(scores=tuple(max(value, _LEAST) for value in values), seconds=seconds)
+
+
+def _from_scored_reply(reply: Reply, request: Request, seconds: float) -> Response:
+    response = from_reply(replace(reply, logprobs=None), request, seconds)
+    if response.error is not None or refused_by(reply.finish_reason):
+        return response
+    if reply.logprobs is not None:
+        scored = from_scores(reply.logprobs, request, seconds)
+        return replace(scored, usage=response.usage, reasoning=response.reasoning)
+    thought = reply.reasoning or "reasoning_tokens" in (response.usage or {})
+    if thought or is_complete(reply.finish_reason) is False:
+        return replace(response, reply="")  # it ended, or was cut, before its answer
+    error = ReplyError("the model gave a reply and no scores")
+    return Response(error=failure(error), seconds=seconds)

@@ -19,6 +19,7 @@ from mubench_gen.errors import (
     ImageError,
     PluginError,
     ReplyError,
+    RunFolderError,
     UsageError,
     failure,
 )
@@ -43,12 +44,13 @@ class RunSetup:
     """What one run tells the model before it asks.
 
     `policy`: how images are decoded, without the `transform` of `--image-set`, which is opened
-    where the model runs. `alpha`: where a sweep moves the weights. `images`: how many a request
-    shows at most.
+    where the model runs, and must have that `transform_identity`. `alpha`: where a sweep moves
+    the weights. `images`: how many a request shows at most.
     """
 
     policy: StandardPolicy
     transform: str | None = None
+    transform_identity: Mapping[str, Any] | None = None
     seed: int = 0
     alpha: Any = None
     images: int = 0
@@ -58,6 +60,13 @@ class RunSetup:
         if self.transform is None:
             return self.policy
         chosen = read_transform(self.transform, Plugins(), seed=self.seed)
+        now = None if chosen is None else chosen.identity()
+        if now != self.transform_identity:
+            raise RunFolderError(
+                f"The transform {self.transform} was changed while the run went on. What is "
+                "finished is kept: put its code and its files back as they were and type the same "
+                "command again, or give --fresh (or another --run-dir) for a run of its own."
+            )
         return replace(self.policy, transform=chosen)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError, create_model
@@ -16,6 +16,7 @@ from mubench_gen.errors import ImageError, PluginError, SettingError, describe, 
 from mubench_gen.model import Options
 from mubench_gen.plugins.extension import Transform
 from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.storage.named_files import named_files
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -31,7 +32,7 @@ class ChosenTransform:
     """A transform of a plugin with all of its options.
 
     `source` is where it comes from: a distribution, or the digest of a file. `seed` is the run's;
-    None if the transform draws nothing.
+    None if the transform draws nothing. `files`: the digests of what its options name.
     """
 
     transform: Transform
@@ -40,6 +41,7 @@ class ChosenTransform:
     options: Mapping[str, Any]
     values: Mapping[str, Any]
     seed: int | None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
         """The transform's part of every key and of the manifest."""
@@ -49,6 +51,7 @@ class ChosenTransform:
             "version": self.transform.version,
             "source": self.source,
             "options": dict(self.values),
+            **({"files": dict(self.files)} if self.files else {}),
             **drawn,
         }
 
@@ -96,6 +99,7 @@ def read_transform(text: str, plugins: Plugins, *, seed: int) -> ChosenTransform
         options={key: getattr(options, key) for key in type(options).model_fields},
         values=options.model_dump(mode="json"),
         seed=seed if draws else None,
+        files=named_files(options.model_dump()),
     )
 
 

@@ -23,6 +23,7 @@ from mubench_gen.errors import (
     ItemTimeout,
     ModelDied,
     MubenchError,
+    RunFolderError,
     UsageError,
     failure,
 )
@@ -133,6 +134,8 @@ class _Flow:
                 self._keep(batch[0], Response(error=failure(error)))
             else:
                 self._alone.extend(batch)
+        except RunFolderError as error:  # it is another model by now
+            self._fault = error
         except UsageError as error:  # of a model that could be opened before
             self._fault = EngineFault(str(error))
         except EngineFault as error:

@@ -33,11 +33,9 @@ class JudgeCaller:
         self,
         name: str,
         judge: Judge,
-        digest: str | None = None,
         secret: frozenset[str] = frozenset(),
     ) -> None:
         self.name = name
-        self.digest = digest  # of the plugin's code
         self.secret = secret  # names of options that are secret by their type, as they are typed
         self.asked = self.answered = self.failed = 0
         self._judge = judge

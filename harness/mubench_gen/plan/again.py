@@ -18,7 +18,7 @@ from mubench_gen.storage.run_folder import read_manifest
 from mubench_gen.tasks.task import is_file_name
 
 _OF_THE_MODEL = ("plugin", "model", "options", "engine", "base_url", "deterministic", "dtype",
-                 "revision", "trust_remote_code")  # fmt: skip
+                 "revision", "trust_remote_code", "thinking")  # fmt: skip
 _PAIRS = ("options", "prompt_set", "image_set", "map")
 
 

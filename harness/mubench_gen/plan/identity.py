@@ -30,6 +30,7 @@ def model_identity(plan: Plan) -> str:
         **({"files": dict(plan.weights.files)} if plan.weights.files else {}),
         **({"members": list(plan.weights.members)} if plan.weights.members else {}),
         **({"deterministic": True} if settings.deterministic else {}),
+        **({"thinking": settings.thinking} if settings.thinking else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

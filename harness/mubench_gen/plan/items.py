@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
+from mubench_gen.engines.thinking import read_thinking
 from mubench_gen.errors import DefinitionError, ImageError, QuestionError, failure
 from mubench_gen.plan.identity import model_identity
 from mubench_gen.plan.plan import Plan
@@ -34,11 +35,13 @@ class Item:
 def items_of(plan: Plan, finished: Container[str] = ()) -> Iterator[Item]:
     """Every item that is not finished, image by image, with its request or its failure."""
     settings = plan.settings
+    thinking = read_thinking(settings.thinking)
     context = RequestContext(
         identity=model_identity(plan),
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
+        thinking_tokens=0 if thinking is None else thinking.room,
     )
     for sample in samples_of(plan):
         for prompt, order in _shown(plan, sample):

@@ -13,9 +13,11 @@ from mubench_gen._version import __version__
 from mubench_gen.console.secrets import redact_command, without_secrets
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.image_files import combined
+from mubench_gen.engines.thinking import read_thinking
 from mubench_gen.host.hardware import hardware
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.again import named_files
+from mubench_gen.plan.fingerprint import Weights
 from mubench_gen.plan.identity import run_id
 from mubench_gen.plan.plan import Plan
 from mubench_gen.plan.sources import CommandLine
@@ -86,6 +88,7 @@ def make_manifest(
             "temperature": plan.settings.temperature,
             "max_tokens": plan.settings.max_tokens,
             "repeats": plan.settings.repeats,
+            **_thinking(plan.settings.thinking),
         },
         "data": {
             "name": plan.dataset.name,
@@ -101,6 +104,12 @@ def make_manifest(
     }
 
 
+def _thinking(given: str | None) -> dict[str, Any]:
+    """`--thinking`, and the tokens that replies had for it where no limit was set."""
+    thinking = read_thinking(given)
+    return {} if thinking is None else {"thinking": given, "thinking_tokens": thinking.room}
+
+
 def _facts(task: Task) -> dict[str, str]:
     """What the manifest says of a task."""
     own = {"cluster": task.cluster} if task.cluster else {}
@@ -109,10 +118,15 @@ def _facts(task: Task) -> dict[str, str]:
 
 def _beside(plan: Plan) -> dict[str, Any]:
     """What only some runs have: files that options name, models that a model opens, a judge."""
-    weights = plan.weights
-    files = {"files": dict(weights.files)} if weights.files else {}
-    members = {"members": list(weights.members)} if weights.members else {}
-    return {**files, **members, **({"judge": plan.judge.digest} if plan.judge is not None else {})}
+    return plan.weights.beside() | judge_content(plan.reading)
+
+
+def judge_content(reading: Weights | None) -> dict[str, Any]:
+    """What a manifest's content says of a judge: its code, and what else its readings depend on."""
+    if reading is None:
+        return {}
+    beside = {f"judge_{name}": value for name, value in reading.beside().items()}
+    return {"judge": reading.weights, **beside}
 
 
 def _protocols(plan: Plan) -> dict[str, Any]:

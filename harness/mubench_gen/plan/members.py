@@ -19,7 +19,14 @@ from mubench_gen.model import (
     StreamingModel,
 )
 from mubench_gen.plan.fingerprint import digest_model, isolated_model
-from mubench_gen.plan.opening import MAKING, engine_of, make_model, runtime_of, secret_options
+from mubench_gen.plan.opening import (
+    MAKING,
+    engine_of,
+    make_model,
+    runtime_of,
+    secret_options,
+    spec_of,
+)
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugin, Plugins
 from mubench_gen.types import Image, Kind, Readout, Reply, Request
@@ -73,7 +80,7 @@ class OpenedModel:
     def __init__(self, plugin: Plugin, settings: Settings, images: int) -> None:
         self._plugin = plugin
         self._settings = settings
-        self._spec: ModelSpec = plugin.spec(settings.model)
+        self._spec: ModelSpec = spec_of(plugin, settings)
         self._engine = engine_of(self._spec, settings)
         runtime = runtime_of(self._spec, settings, images)
         self._model: Model = make_model(plugin, self._spec, self._engine, runtime, settings)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from mubench_gen.console.outlet import know
 from mubench_gen.console.secrets import secret_fields, typed_secrets, without_secrets
 from mubench_gen.engines import check_engine, choose_engine, open_checkpoint
+from mubench_gen.engines.options import CheckpointOptions
+from mubench_gen.engines.recognition import recognise
+from mubench_gen.errors import SettingError
 from mubench_gen.host.card import ModelCard, PluginCard, make_card
 from mubench_gen.host.client import HostedModel
 from mubench_gen.host.serving import Opened
@@ -20,6 +25,7 @@ from mubench_gen.plan.fingerprint import digest_model, isolated_model
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugin, Plugins, check_options
 from mubench_gen.prompts.render import load_prompt
+from mubench_gen.storage.paths import user_path
 
 # The settings that make a model: runs in which these are equal can share one.
 _OF_THE_MODEL = {
@@ -29,6 +35,7 @@ _OF_THE_MODEL = {
     "engine",
     "base_url",
     "deterministic",
+    "thinking",
     "seed",
     "device",
     "dtype",
@@ -37,6 +44,12 @@ _OF_THE_MODEL = {
     "batch_size",
     "timeout",
 }
+
+
+class _OfCheckpoints:
+    """What a checkpoint has in place of a class of its plugin's."""
+
+    Options = CheckpointOptions
 
 
 @dataclass(slots=True)
@@ -106,7 +119,36 @@ def found(
     """The settings again, their plugin and its model."""
     settings = make_settings(given)
     plugin = Plugins(entry_points).load(settings.plugin)
-    return settings, plugin, plugin.spec(settings.model)
+    return settings, plugin, spec_of(plugin, settings)
+
+
+def spec_of(plugin: Plugin, settings: Settings) -> ModelSpec:
+    """The plugin's model that the settings name, with the chat template that they give.
+
+    Of a checkpoint of the kind "auto" its files are read, and those alone.
+    """
+    spec = plugin.spec(settings.model)
+    if not isinstance(spec.source, Checkpoint):
+        return spec
+    options = check_options(plugin.name, _OfCheckpoints, settings.plugin_options)
+    source = spec.source
+    if options.chat_template is not None:
+        source = replace(source, chat_template=_template(options.chat_template))
+    if source.kind == "auto":
+        source = recognise(
+            source,
+            engine=settings.engine,
+            revision=settings.revision,
+            trusted=settings.trust_remote_code,
+        )
+    return replace(spec, source=source)
+
+
+def _template(file: Path) -> str:
+    try:
+        return user_path(file).read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        raise SettingError(f"-o chat_template={file}: it cannot be read: {error}") from None
 
 
 def opened(
@@ -129,7 +171,12 @@ def opened(
     digest = partial(
         digest_model, plugin, spec, engine, model, settings.revision, settings.model_options
     )
-    return Opened(card, model, isolated, digest, plugin.spec)
+    return Opened(card, model, isolated, digest, partial(_other, plugin, settings))
+
+
+def _other(plugin: Plugin, settings: Settings, model: str) -> ModelSpec:
+    """Another model of the plugin, by its name."""
+    return spec_of(plugin, settings.model_copy(update={"model": model}))
 
 
 def known_card(model: HostedModel, settings: Settings) -> ModelCard:
@@ -142,7 +189,7 @@ def known_card(model: HostedModel, settings: Settings) -> ModelCard:
 
 def open_model(plugin: Plugin, settings: Settings) -> Model:
     """The plugin's model that the settings name, in this process and not loaded yet."""
-    spec = plugin.spec(settings.model)
+    spec = spec_of(plugin, settings)
     runtime = runtime_of(spec, settings, images_shown(settings))
     return make_model(plugin, spec, engine_of(spec, settings), runtime, settings)
 
@@ -157,6 +204,7 @@ def engine_of(spec: ModelSpec, settings: Settings) -> str:
 
 def runtime_of(spec: ModelSpec, settings: Settings, images: int) -> Runtime:
     """What the settings tell the model; `images` is how many a request shows at most."""
+    _check_thinking(spec, settings)
     return Runtime(
         model=spec.name,
         device=settings.device,
@@ -170,6 +218,7 @@ def runtime_of(spec: ModelSpec, settings: Settings, images: int) -> Runtime:
         timeout=settings.timeout,
         deterministic=settings.deterministic,
         images=images,
+        thinking=settings.thinking,
     )
 
 
@@ -183,19 +232,47 @@ def make_model(
 ) -> Model:
     """The model, not loaded yet. SettingError for a wrong option of the plugin or the engine."""
     if isinstance(spec.source, Checkpoint):
-        check_options(plugin.name, Model, settings.plugin_options)
         return open_checkpoint(engine, spec.source, runtime)
     options = check_options(plugin.name, spec.source, settings.plugin_options)
+    with (
+        isolated_model(plugin, spec),
+        members_opened(settings, runtime.images, entry_points) as members,
+    ):
+        model = spec.source(options, runtime)
+    model.members = tuple(members)
+    return model
+
+
+@contextmanager
+def members_opened(
+    settings: Settings, images: int, entry_points: Iterable[Any] | None
+) -> Iterator[list[Any]]:
+    """Collects the models that are opened by `open_model` in the block, with the run's settings."""
     inherited = {name: getattr(settings, name) for name in _INHERITED}
-    making = Making(inherited, runtime.images, entry_points)
+    making = Making(inherited, images, entry_points)
     outer = MAKING.set(making)
     try:
-        with isolated_model(plugin, spec):
-            model = spec.source(options, runtime)
+        yield making.members
     finally:
         MAKING.reset(outer)
-    model.members = tuple(making.members)
-    return model
+
+
+def _check_thinking(spec: ModelSpec, settings: Settings) -> None:
+    """SettingError for `--thinking` where nothing would heed it."""
+    if settings.thinking is None:
+        return
+    if spec.kind == "contrastive":
+        raise SettingError(
+            f"--thinking {settings.thinking}: {spec.name} is a contrastive model, which writes "
+            "nothing and does not think. Leave it out."
+        )
+    if not isinstance(spec.source, Checkpoint) and not getattr(
+        spec.source, "takes_thinking", False
+    ):
+        raise SettingError(
+            f"--thinking {settings.thinking}: the plugin {settings.plugin!r} runs its model itself "
+            "and does not say that it heeds it (takes_thinking, docs/plugins.md). Leave it out."
+        )
 
 
 def images_shown(settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)) -> int:

@@ -85,7 +85,12 @@ HEADINGS = {
             many=True,
         ),
         "temperature": Option("T", "0 is greedy. [0]"),
-        "max_tokens": Option("N", "Longest reply. [the prompt's own]"),
+        "max_tokens": Option(
+            "N", "Longest reply, thoughts included. [the prompt's own, and room for --thinking]"
+        ),
+        "thinking": Option(
+            "on|off|N", "Whether the model thinks before it answers; N: for N tokens at most."
+        ),
         "repeats": Option("N", "How often each request is asked. [1]"),
         "seed": Option("N", "Seed of everything that is drawn. [0]"),
         "judge": Option("NAME", "Plugin whose judge reads what no rule of the parser could."),

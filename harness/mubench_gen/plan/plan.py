@@ -8,12 +8,12 @@ from itertools import product
 from pathlib import Path
 
 from mubench_gen.console.progress import log, waiting
-from mubench_gen.console.secrets import know_environment, secret_fields
+from mubench_gen.console.secrets import know_environment
 from mubench_gen.data import default_policy, open_dataset
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.recast import BOXES, WHICH_BOX
 from mubench_gen.data.shard import Shard, parse_shard, rows_of
-from mubench_gen.errors import PluginError, SettingError
+from mubench_gen.errors import SettingError
 from mubench_gen.host.card import ModelCard, PluginCard
 from mubench_gen.host.client import HostedModel
 from mubench_gen.images.microscope import make_policy
@@ -22,14 +22,15 @@ from mubench_gen.model import ModelSpec
 from mubench_gen.parser.judge import JudgeCaller
 from mubench_gen.plan.clusters import check_clusters
 from mubench_gen.plan.fingerprint import Weights
+from mubench_gen.plan.judging import open_judge
 from mubench_gen.plan.opening import known_card, shared_model
 from mubench_gen.plan.protocol import by_protocol
 from mubench_gen.plan.ray_options import Cluster, split_cluster
-from mubench_gen.plan.settings import JUDGE, Settings
-from mubench_gen.plugins.hooks import Isolated
-from mubench_gen.plugins.registry import Plugins, check_options
+from mubench_gen.plan.settings import Settings
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.prompts.render import Prompt, load_prompt
 from mubench_gen.scores.metrics import ChosenMetric, choose_metrics
+from mubench_gen.storage.digests import watched
 from mubench_gen.storage.run_folder import run_name
 from mubench_gen.tasks.few_shot import Shots
 from mubench_gen.tasks.matching import (
@@ -66,6 +67,7 @@ class Plan:
     `row_mask`: one byte per row of the data, 0 if it is another shard's or held out for worked
     examples; None if all rows are asked. `images`: how many a question shows at most.
     `cluster`: set if Ray's workers run the model; the settings are then those without Ray.
+    `reading`: the digests of what the judge's readings depend on.
     """
 
     settings: Settings
@@ -80,6 +82,7 @@ class Plan:
     policy: StandardPolicy
     weights: Weights
     judge: JudgeCaller | None = None
+    reading: Weights | None = None
     metrics: Sequence[ChosenMetric] = ()
     shots: Shots | None = None
     selection: Selection | None = None
@@ -157,8 +160,9 @@ def _planned(
     with_weights: bool,
 ) -> Plan:
     """The plan of a run whose model is this one."""
-    judge = _judge(settings, plugins)
-    policy = policy_of(settings, default_policy(settings.data), plugins)
+    judge, reading = open_judge(settings, plugins) or (None, None)
+    with watched() as read:
+        policy = policy_of(settings, default_policy(settings.data), plugins)
     with waiting(f"Opening the plugin {settings.plugin}"):
         card = known_card(model, settings)
     spec = card.spec
@@ -188,6 +192,7 @@ def _planned(
     check_clusters(settings.cluster, tasks, asked)
     with waiting("Computing the digest of the weights"):
         weights = model.digest() if with_weights else Weights(None, None)
+        weights = replace(weights, read={**weights.read, **read})
     return Plan(
         settings=settings,
         plugin=card.plugin,
@@ -201,6 +206,7 @@ def _planned(
         policy=policy,
         weights=weights,
         judge=judge,
+        reading=reading,
         metrics=choose_metrics(settings.metric, plugins),
         shots=shots,
         row_mask=row_mask,
@@ -243,28 +249,6 @@ def _check_boxes_stay(tasks: Sequence[Task], policy: StandardPolicy) -> None:
             f"tasks {', '.join(boxed)} have boxes at places of the file. Leave these tasks out "
             "(--tasks), or take a transform that leaves everything where it is."
         )
-
-
-def _judge(settings: Settings, plugins: Plugins) -> JudgeCaller | None:
-    if settings.judge is not None:
-        return open_judge(settings.judge, settings.judge_options, plugins)
-    if settings.judge_options:
-        raise SettingError("-o judge.K=V is an option of a judge: name one with --judge.")
-    return None
-
-
-def open_judge(name: str, given: Mapping[str, str], plugins: Plugins) -> JudgeCaller:
-    """The judge of that plugin with the options that are given, not loaded yet."""
-    plugin = plugins.load(name)
-    if plugin.judge is None:
-        raise PluginError(
-            f"The plugin {name!r} has no judge: it has no hook mubench_gen_judge (docs/parser.md)."
-        )
-    options = check_options(name, plugin.judge, dict(given), kind="judge")
-    secret = frozenset(f"{JUDGE}{field}" for field in secret_fields(plugin.judge.Options))
-    with Isolated(f"The judge of the plugin {name!r}"):
-        judge = plugin.judge(options) if given else plugin.judge()
-    return JudgeCaller(plugin.name, judge, plugin.digest, secret)
 
 
 def _prompts(
@@ -330,6 +314,16 @@ def _readouts(settings: Settings, card: ModelCard) -> Sequence[Readout]:
         if readout not in card.readouts:
             raise SettingError(
                 f"The read-out {readout!r} is not offered by the plugin {card.plugin.name!r} here; "
-                f"it offers {', '.join(card.readouts)}."
+                f"it offers {', '.join(card.readouts)}.{_why_not(settings, card)}"
             )
     return settings.readout or card.readouts[:1]
+
+
+def _why_not(settings: Settings, card: ModelCard) -> str:
+    """Why a read-out is missing, where `--thinking` is the reason."""
+    if settings.thinking in (None, "off"):
+        return ""
+    return (
+        f" With --thinking {settings.thinking} the engine {card.engine} cannot tell where the "
+        "thought ends and the answer begins: use --readout parse, or --engine transformers."
+    )

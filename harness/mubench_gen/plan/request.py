@@ -14,13 +14,15 @@ class RequestContext:
     """What all the requests of a run share, beside their content.
 
     `identity` digests plugin, model, revision, weights, options, engine, precision and
-    image policy. `max_tokens` None leaves each prompt its own.
+    image policy. `max_tokens` None leaves each prompt its own, and `thinking_tokens` more for a
+    model that thinks first (0: it does not).
     """
 
     identity: str
     temperature: float
     max_tokens: int | None
     seed: int
+    thinking_tokens: int = 0
 
 
 def make_request(
@@ -32,9 +34,11 @@ def make_request(
     same question, wherever in the data they come from. A sampled request's seed is drawn
     from its key, so it depends on its content and not on the batch that it is in.
     """
-    generates = readout in ("parse", "choice")
+    thinks = readout == "logprob" and context.thinking_tokens > 0
+    generates = readout in ("parse", "choice") or thinks
     temperature = context.temperature if generates else 0.0
-    most = rendered.max_tokens if context.max_tokens is None else context.max_tokens
+    own = rendered.max_tokens + context.thinking_tokens
+    most = own if context.max_tokens is None else context.max_tokens
     digest = hashlib.sha256()
     digest.update(
         f"{context.identity}\0{readout}\0{temperature!r}\0{most if generates else 0}\0"

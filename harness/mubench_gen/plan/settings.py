@@ -49,6 +49,7 @@ _ONLY_WHERE_SET = (
     "allow_outside",
     "map",
     "protocol",
+    "thinking",
 )  # in the identity only then, so that runs without them keep theirs
 
 
@@ -95,6 +96,7 @@ class Settings(BaseModel):
     repeats: int = Field(1, ge=1)
     temperature: float = Field(0.0, ge=0, allow_inf_nan=False)
     max_tokens: int | None = Field(None, ge=1)
+    thinking: str | None = None
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     revision: str | None = None
@@ -172,6 +174,19 @@ class Settings(BaseModel):
         if value is not None:
             _valued(check_orders, value)
         return value
+
+    @field_validator("thinking", mode="before")
+    @classmethod
+    def _known_thinking(cls, value: Any) -> Any:
+        """on, off (true and false in a file), or a number of tokens, in its shortest form."""
+        if value is None:
+            return None
+        word = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value).strip()
+        if word.isascii() and word.isdecimal() and int(word):
+            return str(int(word))
+        if word not in ("on", "off"):
+            raise ValueError(f"on, off or a number of tokens from 1 is needed, found {value!r}")
+        return word
 
     @field_validator("run_dir", "reuse")
     @classmethod

@@ -27,8 +27,14 @@ _SIGNS = {
         "AsyncModel",
         'kind="generative"',
         "kind='generative'",
+        'kind="auto"',
     ),
-    "contrastive": ("ContrastiveModel", 'kind="contrastive"', "kind='contrastive'"),
+    "contrastive": (
+        "ContrastiveModel",
+        'kind="contrastive"',
+        "kind='contrastive'",
+        'kind="auto"',
+    ),
     **{kind: (f"def {hook}",) for kind, hook in BESIDE_MODELS.items()},
 }
 HOOKS = ("mubench_gen_models", *BESIDE_MODELS.values())

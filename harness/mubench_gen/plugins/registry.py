@@ -13,7 +13,7 @@ import importlib.util
 import io
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from mubench_gen.model import ModelSpec
     from mubench_gen.plugins.extension import Judge
     from mubench_gen.plugins.hooks import Offers
+    from mubench_gen.storage.digests import FileDigest
 
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """A loaded plugin. `digest` is of its code: its file, or all of its package."""
+    """A loaded plugin. `digest` is of its code: its file, or all of its package; `weights` are the
+    files of weights that count as parts of it, by path."""
 
     name: str
     distribution: str | None
@@ -41,6 +43,7 @@ class Plugin:
     offers: Offers
     digest: str | None = None
     path: Path | None = None
+    weights: Mapping[str, FileDigest] = field(default_factory=dict)
 
     @property
     def models(self) -> Sequence[ModelSpec]:
@@ -113,9 +116,9 @@ class Plugins:
         origin = origin_of(entry)
         where = f"The plugin {name!r} ({origin.name} {origin.version})"
         module, offers = _opened(entry.load, where)
-        digest = _digest(sys.modules.get(entry.module, module))
+        digest, weights = _digest(sys.modules.get(entry.module, module))
         called = entry.name if is_own(entry) or rivals else full_name(entry)
-        return Plugin(called, origin.name, origin.version, offers, digest)
+        return Plugin(called, origin.name, origin.version, offers, digest, weights=weights)
 
     def _installed(self) -> Installed:
         if self.entry_points is not None:
@@ -193,10 +196,15 @@ class _Prints(io.TextIOBase):
         """Does nothing: a plugin must not close the run's stderr."""
 
 
-def _digest(module: ModuleType) -> str | None:
+def _digest(module: ModuleType) -> tuple[str | None, Mapping[str, FileDigest]]:
+    """The digest of a plugin's code, and the files of weights in it."""
     from mubench_gen.plugins.code_digest import code_digest
+    from mubench_gen.storage.digests import watched
+    from mubench_gen.storage.named_files import WEIGHTS
 
-    return code_digest(module)
+    with watched() as read:
+        digest = code_digest(module)
+    return digest, {name: one for name, one in read.items() if Path(name).suffix in WEIGHTS}
 
 
 def _load_path(path: Path) -> Plugin:
@@ -224,4 +232,5 @@ def _load_path(path: Path) -> Plugin:
         return module
 
     _, offers = _opened(execute, where)
-    return Plugin(name, None, None, offers, _digest(module), path.resolve())
+    digest, weights = _digest(module)
+    return Plugin(name, None, None, offers, digest, path.resolve(), weights)

@@ -210,7 +210,8 @@ class _Count:
 
     def _line_bytes(self, item: Item) -> int:
         """The size of the item's record, with a reply of the assumed length."""
-        most = item.rendered.max_tokens
+        longest = item.rendered if item.request is None else item.request.sampling
+        most = longest.max_tokens
         tokens = max(1, most // _REPLY_SHARE) if self._reply_tokens is None else self._reply_tokens
         scores = (0.1234567890123456,) * len(item.rendered.options)
         written = item.readout in ("parse", "choice")

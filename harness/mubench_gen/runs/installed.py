@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from mubench_gen.data import open_dataset
-from mubench_gen.data.image_files import changes, combined, shortened
-from mubench_gen.errors import MubenchError
+from mubench_gen.data.dataset import Dataset
+from mubench_gen.data.image_files import changes, combined, image_digests, shortened
+from mubench_gen.errors import ImageError, MubenchError
 from mubench_gen.plan.again import settings_of_model
+from mubench_gen.plan.fingerprint import Weights
+from mubench_gen.plan.judging import open_judge
 from mubench_gen.plan.opening import host_of
 from mubench_gen.plan.settings import make_settings
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.prompts.render import load_prompt
 from mubench_gen.runs.results import Run
 from mubench_gen.runs.shown_images import read_shown_images
-from mubench_gen.storage.digests import DigestCache, digests_within
+from mubench_gen.storage.records import images_shown, read_records, row_key
+from mubench_gen.storage.run_folder import RECORDS
 from mubench_gen.tasks.task import load_tasks
+from mubench_gen.types import Image
 
 Outcome = Literal["holds", "fails", "not checked"]
 _SHOWN = 3
@@ -35,7 +40,33 @@ def _data(run: Run, _: Plugins) -> tuple[Outcome, str]:
         outside=bool(settings.get("allow_outside")),
         mapping=settings.get("map"),
     )
-    return _compared(run.manifest["content"].get("data"), dataset.rows_digest, settings["data"])
+    stored = run.manifest["content"].get("data")
+    outcome, told = _compared(stored, dataset.rows_digest, settings["data"])
+    if outcome == "fails" and dataset.image_files is None and settings.get("control") != "shuffled":
+        told += _told_rows(_other_rows(run, dataset))
+    return outcome, told
+
+
+def _other_rows(run: Run, dataset: Dataset) -> Iterator[str]:
+    """The rows that were asked about and are gone, or have other images now. Reads all images."""
+    shown = {row_key(one): images_shown(one) for one in read_records(run.dir / RECORDS)}
+    for row in dataset:
+        images = shown.pop(row.key, ())
+        if images and [_sha256(image) for image in row.images] != list(images):
+            yield row.key
+    yield from shown
+
+
+def _sha256(image: Image) -> str | None:
+    with suppress(ImageError):
+        return image.sha256
+    return None
+
+
+def _told_rows(rows: Iterable[str]) -> str:
+    found = sorted(rows)
+    asked = "row was" if len(found) == 1 else "rows were"
+    return f"; {len(found):,} {asked} asked about other images: {some(found)}" if found else ""
 
 
 def _images(run: Run, _: Plugins) -> tuple[Outcome, str]:
@@ -47,11 +78,15 @@ def _images(run: Run, _: Plugins) -> tuple[Outcome, str]:
     folder = Path(stored["folder"])
     if not folder.is_dir():
         return "not checked", f"{folder} is not here"
-    with DigestCache(folder) as memory:
-        known = digests_within(folder, list(stored["files"]), memory)
-    told = list(changes(stored["files"], {name: one.sha256 for name, one in known.items()}))
+    known = image_digests(folder, list(stored["files"]))
+    now = {name: one.sha256 for name, one in known.items()}
+    told = list(changes(stored["files"], now))
     if told:
-        return "fails", f"{len(told):,} have changed: {'; '.join(shortened(told))}"
+        gone = {sha256 for name, sha256 in stored["files"].items() if now.get(name) != sha256}
+        records = read_records(run.dir / RECORDS)
+        rows = {row_key(one) for one in records if not gone.isdisjoint(images_shown(one))}
+        listed = "; ".join(shortened(told))
+        return "fails", f"{len(told):,} have changed: {listed}{_told_rows(rows)}"
     return "holds", f"{len(known):,} files have the bytes that were shown"
 
 
@@ -101,14 +136,23 @@ def _weights(run: Run, plugins: Plugins) -> tuple[Outcome, str]:
         now = model.digest()
     finally:
         model.close()
-    for part, here in (("weights", now.weights), ("checkpoint", now.settings)):
-        if content.get(part) != here:
-            what = "weights" if part == "weights" else "plugin's code or the checkpoint's settings"
-            told = f"{_brief(content.get(part))} in the run, {_brief(here)} here"
-            return "fails", f"the {what} differ: {told}"
-    if dict(content.get("files") or {}) != dict(now.files):
-        return "fails", "the files that the model's options name differ"
+    if told := list(Weights.of_manifest(content).differences(now)):
+        return "fails", some(told)
     return "holds", _brief(now.weights or now.settings)
+
+
+def _judge(run: Run, plugins: Plugins) -> tuple[Outcome, str]:
+    settings, content = run.manifest["settings"], run.manifest["content"]
+    named = {name: settings[name] for name in ("plugin", "judge", "options") if settings.get(name)}
+    opened = open_judge(make_settings(named), plugins)
+    if opened is None:
+        return "not checked", "the run has no judge"
+    judge, now = opened
+    files, members = content.get("judge_files") or {}, content.get("judge_members") or ()
+    stored = Weights(content.get("judge"), None, files, members)
+    if told := list(stored.differences(now)):
+        return "fails", some(told)
+    return "holds", f"{judge.name}: {_brief(now.weights)}"
 
 
 def _compared(stored: Any, here: Any, name: str) -> tuple[Outcome, str]:
@@ -141,4 +185,5 @@ CHECKS: Mapping[str, Callable[[Run, Plugins], tuple[Outcome, str]]] = {
     "prompts": _prompts,
     "plugin": _plugin,
     "weights": _weights,
+    "judge": _judge,
 }

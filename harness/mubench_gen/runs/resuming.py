@@ -44,7 +44,7 @@ def start_or_resume(plan: Plan, folder: Path, made: Mapping[str, Any]) -> dict[s
 
     RunFolderError where the run in the folder can't go on: nothing is touched then.
     """
-    files, data = plan.dataset.image_files, plan.dataset.path.parent
+    files, data = plan.dataset.image_files, plan.dataset.image_folder
 
     def check(stored: Mapping[str, Any]) -> None:
         there, now = stored["content"].get("images"), made["content"].get("images")

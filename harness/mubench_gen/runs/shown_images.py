@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.data.image_files import changes, shortened
+from mubench_gen.data.image_files import changes, image_digests, shortened
 from mubench_gen.images.auto import AUTO_NAME
-from mubench_gen.storage.digests import DigestCache, digests_within
 from mubench_gen.storage.run_folder import RECORDS, write_json
 
 IMAGES = "images.json"
@@ -84,6 +83,5 @@ class _Look:
         yield from (f"{name}: written since, not read" for name in files if name in unread - gone)
 
     def _look_at(self, names: Sequence[str]) -> None:
-        with DigestCache(self._folder) as memory:
-            found = digests_within(self._folder, names, memory, _MOST_BYTES)
+        found = image_digests(self._folder, names, _MOST_BYTES)
         self._now |= {name: known.sha256 for name, known in found.items()}

@@ -61,6 +61,8 @@ def verify(run: Run, *, here: bool = True) -> Iterator[Check]:
         return
     plugins = Plugins()
     for name, check in CHECKS.items():
+        if name == "judge" and not run.manifest["settings"].get("judge"):
+            continue
         try:
             yield Check(name, *check(run, plugins))
         except MubenchError as error:

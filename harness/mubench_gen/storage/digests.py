@@ -10,6 +10,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,45 @@ class FileDigest:
 
     sha256: str
     stamp: Stamp
+
+
+_WATCHED: ContextVar[dict[str, FileDigest] | None] = ContextVar("_WATCHED", default=None)
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[dict[str, FileDigest]]:
+    """Collects the files whose digests are taken in the block, by path, for `changed_since`.
+
+    A block around this one gets them too.
+    """
+    files: dict[str, FileDigest] = {}
+    token = _WATCHED.set(files)
+    try:
+        yield files
+    finally:
+        _WATCHED.reset(token)
+        outer = _WATCHED.get()
+        if outer is not None:
+            outer.update(files)
+
+
+def watch(path: str | os.PathLike[str], known: FileDigest) -> None:
+    """Note a file for the `watched` blocks around the call, if there are any."""
+    files = _WATCHED.get()
+    if files is not None:
+        files[os.path.abspath(path)] = known
+
+
+def changed_since(files: Mapping[str, FileDigest]) -> Iterator[str]:
+    """The paths of these files that hold other bytes by now; only those written since are read.
+
+    A file that is gone is not told: nothing can be read from it.
+    """
+    for path, known in files.items():
+        with contextlib.suppress(OSError):
+            stamp = stamp_of(os.stat(path))
+            if stamp != known.stamp and sha256_of(Path(path)) != known.sha256:
+                yield path
 
 
 def stamp_of(facts: os.stat_result) -> Stamp:
@@ -95,10 +135,14 @@ def sha256_of(
     """
     try:
         with DigestCache(path.parent) as memory:
-            found = None if again else memory.known(path.name, stamp_of(path.stat()))
-            return found or read_digest(path, memory, path.name, told).sha256
+            stamp = stamp_of(path.stat())
+            sha256 = None if again else memory.known(path.name, stamp)
+            found = FileDigest(sha256, stamp) if sha256 else None
+            found = found or read_digest(path, memory, path.name, told)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}.") from None
+    watch(path, found)
+    return found.sha256
 
 
 def read_digest(
@@ -216,6 +260,8 @@ def digests_within(
                 with contextlib.suppress(OSError):
                     path = os.path.join(folder, name)
                     found[name] = read_digest(path, memory, name, told)
+    for name, known in found.items():
+        watch(os.path.join(folder, name), known)
     return found
 
 

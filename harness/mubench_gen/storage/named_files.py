@@ -2,14 +2,17 @@
 
 A path is the same text whatever lies there. So that an adapter, a tokenizer, a chat template or a
 model's own weights are not changed unseen between two starts of a run, what an option names is
-digested, whatever the option is called; names of places that are written to are left out.
+digested, whatever the option is called; names of places that are written to are left out. Of the
+working folder, and those around it, where runs and logs are written, files of weights count alone.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,21 @@ _WRITTEN = re.compile(
     r"(.*[._-])?(cache|download|downloads|log|logs|out|output|outputs|tmp|temp|scratch|trace|traces)"
     r"([._-].*)?",
     re.IGNORECASE,
+)
+WEIGHTS = frozenset(
+    {
+        ".safetensors",
+        ".bin",
+        ".pt",
+        ".pth",
+        ".ckpt",
+        ".npz",
+        ".npy",
+        ".onnx",
+        ".gguf",
+        ".h5",
+        ".pkl",
+    }
 )
 _BETWEEN = re.compile(r"[,;=\s\"'\[\]{}()]+")  # separates several values in one text
 
@@ -54,7 +72,9 @@ def _existing(text: str) -> Path | None:
     path = os.path.expanduser(text.removeprefix("file://"))
     if text and os.path.isfile(path):
         return Path(path)
-    return Path(path) if text and os.path.isdir(path) and not _holds_all(path) else None
+    if not text or not os.path.isdir(path):
+        return None
+    return None if _holds_all(path) and not _weights_in(Path(path)) else Path(path)
 
 
 def _holds_all(folder: str) -> bool:
@@ -62,5 +82,16 @@ def _holds_all(folder: str) -> bool:
     return Path.cwd().resolve().is_relative_to(os.path.realpath(folder))
 
 
+def _weights_in(folder: Path) -> list[Path]:
+    with suppress(OSError):
+        return sorted(one for one in folder.iterdir() if one.suffix in WEIGHTS and one.is_file())
+    return []
+
+
 def _digest(path: Path) -> str:
-    return tree_digest(path) if path.is_dir() else sha256_of(path)
+    if not path.is_dir():
+        return sha256_of(path)
+    if not _holds_all(str(path)):
+        return tree_digest(path)
+    lines = [f"{sha256_of(one)}  {one.name}\n" for one in _weights_in(path)]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

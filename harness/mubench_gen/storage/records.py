@@ -46,6 +46,12 @@ def images_shown(record: Mapping[str, Any]) -> list[str]:
     return [digest for digest in found if digest is not None]
 
 
+def row_key(record: Record) -> str:
+    """The key of the row that the record's item asks about."""
+    item: str = record["item"]
+    return item.rpartition(f"/{record['task']}")[0]
+
+
 def to_line(record: Mapping[str, Any]) -> bytes:
     """A record as its line with checksum and newline, secrets masked."""
     body = _body(record)

@@ -136,7 +136,8 @@ def record_session(
         if different:
             raise RunFolderError(
                 f"{folder} holds a run of other settings:\n  " + "\n  ".join(different) + "\n"
-                "Use --fresh (or another --run-dir) to start another, or the settings of that run."
+                "Use --fresh (or another --run-dir) to start another, or the settings of that "
+                "run, with the files that they name as they were."
             )
         check(stored)
         stored["content"] = manifest["content"]  # with image files that were not there before
@@ -293,6 +294,8 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
     normal = json.loads(json.dumps(value))
     flat: dict[str, Any] = {}
     for key, entry in normal.items():
+        if isinstance(entry, list) and entry and all(isinstance(one, dict) for one in entry):
+            entry = {str(place): one for place, one in enumerate(entry, 1)}
         if isinstance(entry, dict):
             flat |= _flat(entry, f"{prefix}{key}.")
         else:

@@ -19,7 +19,7 @@ from mubench_gen.data.ubench import Release, repo_folder
 from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.model import Checkpoint, ContrastiveModel, Model
-from mubench_gen.plan.opening import open_model
+from mubench_gen.plan.opening import open_model, spec_of
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugin, Plugins
 from mubench_gen.testing.check import NotApplicable
@@ -94,7 +94,7 @@ class Subject:
         """The kind of the model; "dataset" where a data set is under check."""
         plugin, known = self.loaded_plugin, [one.name for one in self.loaded_plugin.offers.datasets]
         if self.model not in known and (plugin.models or not known):
-            return plugin.spec(self.model).kind
+            return spec_of(plugin, self.settings).kind
         if self.model not in (None, *known):
             near = did_you_mean(str(self.model), known)
             raise SettingError(f"The plugin {plugin.name!r} has no data set {self.model!r}. {near}")

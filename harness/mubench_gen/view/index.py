@@ -16,7 +16,6 @@ from typing import Any
 from mubench_gen.report.html.gallery import (
     STATUSES,
     original_options,
-    row_key,
     shown_value,
     sureness,
 )
@@ -29,6 +28,7 @@ from mubench_gen.storage.records import (
     StoredLine,
     counted_lines,
     images_shown,
+    row_key,
     stored_lines,
 )
 from mubench_gen.storage.run_folder import RECORDS

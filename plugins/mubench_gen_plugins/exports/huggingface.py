@@ -133,7 +133,9 @@ def _scalar(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-@mubench_gen.hookimpl
-def mubench_gen_exports() -> Sequence[Export]:
-    title = "results for a model's page on the Hugging Face hub"
-    return [Export("hf", title, Options=Options, files=write_files)]
+EXPORT = Export(
+    "hf",
+    "results for a model's page on the Hugging Face hub",
+    Options=Options,
+    files=write_files,
+)

@@ -42,6 +42,7 @@ def mubench_gen_models() -> Sequence[ModelSpec]:
             OpenClip,
             description="LAION's CLIP ViT-B/32, the OpenCLIP of the paper; --model takes any other",
             any_id=True,
+            model_types=("open_clip",),
             facts={**_CLIP, **_SCRATCH},
         ),
         ModelSpec(

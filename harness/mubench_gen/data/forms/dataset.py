@@ -119,8 +119,15 @@ class FormDataset(JsonlDataset):
         return [*self._reading.warnings, *self._reading.late_warnings()]
 
     @property
-    def image_files(self) -> None:  # type: ignore[override]
-        return None  # a change of an image is one of `rows_digest`
+    def image_folder(self) -> Path:
+        return self.pictures.folder
+
+    @cached_property
+    def image_files(self) -> Mapping[str, str] | None:  # type: ignore[override]
+        """SHA-256 by path, of the images that are files; None where all stand in cells."""
+        paths, found = self.pictures.paths, self._digests
+        files = {paths[name]: sha256 for name, sha256 in found.items() if name in paths}
+        return files if paths else None
 
     @property
     def image_names(self) -> list[str]:
@@ -129,12 +136,18 @@ class FormDataset(JsonlDataset):
 
     @property
     def rows_digest(self) -> str:
-        return self.digest
+        paths, found = self.pictures.paths, self._digests
+        cells = {name: sha256 for name, sha256 in found.items() if name not in paths}
+        return _with_images(self._lines_digest, cells) if cells else self._lines_digest
 
     @cached_property
     def digest(self) -> str:
-        images = combined(self.pictures.digests(self.image_names))
-        return hashlib.sha256(f"{self._lines_digest}\n{images}".encode()).hexdigest()
+        return _with_images(self._lines_digest, self._digests)
+
+    @cached_property
+    def _digests(self) -> Mapping[str, str]:
+        """SHA-256 of each image by its name in the rows."""
+        return self.pictures.digests(self.image_names)
 
     def _write(self, thorough: bool, without: Mapping[str, str]) -> None:
         """Write the rows of the reading, each when its images were looked at."""
@@ -207,6 +220,10 @@ def definition(task: str, question: str, datasets: Sequence[str], name: str) -> 
     }
     # JSON texts and lists of texts are valid TOML.
     return "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in keys.items())
+
+
+def _with_images(rows: str, images: Mapping[str, str]) -> str:
+    return hashlib.sha256(f"{rows}\n{combined(images)}".encode()).hexdigest()
 
 
 def _task(task: str, question: str, datasets: Sequence[str], name: str) -> Task:

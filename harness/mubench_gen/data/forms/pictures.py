@@ -87,6 +87,11 @@ class Pictures:
         self.kinds: dict[str, int] = {}
 
     @property
+    def folder(self) -> Path:
+        """The folder from which the `paths` go."""
+        return self._base
+
+    @property
     def paths(self) -> Mapping[str, str]:
         """The path of each image file, from the data's folder, by its name in the data set."""
         return self._paths

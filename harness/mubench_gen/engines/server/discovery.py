@@ -16,7 +16,12 @@ from mubench_gen.engines.server.transport import HttpResponse
 from mubench_gen.errors import ItemError, UsageError
 from mubench_gen.model import Checkpoint
 
-_OPENAI = "https://api.openai.com/"
+# Models there have owners of many names.
+_HOSTS = {
+    "https://api.openai.com/": "openai",
+    "https://openrouter.ai/": "openrouter",
+    "https://api.anthropic.com/": "anthropic",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,9 @@ class Discovery:
         served: Sequence[Served],
         names: frozenset[str] | None,
     ) -> Seen:
-        if endpoint.url.startswith(_OPENAI):  # fine-tunes there have owners of many names
-            model = replace(model, owner="openai")
+        for host, owner in _HOSTS.items():  # fine-tunes there have owners of many names
+            if endpoint.url.startswith(host):
+                model = replace(model, owner=owner)
         version = await self._version(endpoint, model.kind)
         return Seen(model, version, (endpoint.url,), names, tuple(one.id for one in served))
 

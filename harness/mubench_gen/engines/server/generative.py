@@ -31,6 +31,7 @@ from mubench_gen.engines.server.options import (
 )
 from mubench_gen.engines.server.replicas import ServerPool
 from mubench_gen.engines.server.requests import ImageUrls, RequestWriter, Urls
+from mubench_gen.engines.server.thinking import apart, marks_of_cut, opened_marks
 from mubench_gen.engines.server.tokens import (
     LabelIdsOfServer,
     ServerTokenizer,
@@ -40,6 +41,7 @@ from mubench_gen.engines.server.tokens import (
     scores_by_text,
 )
 from mubench_gen.engines.server.transport import Room
+from mubench_gen.engines.thinking import Marks, read_thinking
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.types import Readout, Reply, Request
@@ -83,6 +85,8 @@ class ServerGenerative(StreamingModel):
         self.offered: tuple[str, ...] = ()  # the models that the server lists, once loaded
         self.listed = 0  # tokens with the last log-probabilities, `lists_labels`: by their ids
         self.lists_labels = False
+        self._thinking = read_thinking(runtime.thinking)
+        self._opened: Marks | None = None
 
     @classmethod
     def at(cls, checkpoint: Checkpoint, runtime: Runtime) -> ServerGenerative:
@@ -94,7 +98,10 @@ class ServerGenerative(StreamingModel):
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
-        return ("parse", "choice", "logprob")
+        if self._thinking is None or not self._thinking.on:
+            return ("parse", "choice", "logprob")
+        # Only of a kind that is known to write what is constrained behind the thought.
+        return ("parse", "choice") if self.options.kind == "openai" else ("parse",)
 
     def weights_digest(self) -> str | None:
         """The id of the served model if the user names none, because the keys depend on it."""
@@ -119,6 +126,8 @@ class ServerGenerative(StreamingModel):
         client.context, self.offered = model.context, seen.offered
         self._names = Names(model.id, seen.names, self.options.answers_as)
         self._writer = RequestWriter(model.id, kind, self._checkpoint, self.options, self.runtime)
+        opened = opened_marks(client, model.id, kind, self._thinking, self._writer.talk)
+        self._opened = marks_of_cut(opened, kind, self._thinking)
         tokenizer = ServerTokenizer(client, model.id, self._writer.talk)
         self._ids = LabelIdsOfServer(tokenizer)
         if kind == "vllm":
@@ -257,7 +266,7 @@ class ServerGenerative(StreamingModel):
             self._room.give(len(body))
 
     def _read(self, content: bytes) -> Reply:
-        reply = read_reply(content, self._names)
+        reply = apart(read_reply(content, self._names), self._opened)
         self._tokens.update(reply.usage or {})
         return reply
 

@@ -21,9 +21,12 @@ _OWNERS: dict[str, ServerKind] = {
     "vllm": "vllm",
     "sglang": "sglang",
     "llamacpp": "llama.cpp",
+    "library": "ollama",
     "openai": "openai",
     "openai-internal": "openai",
     "system": "openai",
+    "openrouter": "openrouter",
+    "anthropic": "anthropic",
 }
 _HOPELESS = 16  # replies by another model, without any by the right one, before the run ends
 _DATED = r"[-@](\d{3,4}|\d{8}|\d{4}-\d\d-\d\d)"  # the suffix of a dated form of an id

@@ -20,7 +20,9 @@ from mubench_gen.errors import SettingError
 from mubench_gen.model import Checkpoint, Options, Runtime
 from mubench_gen.storage.user_files import parse_json
 
-ServerKind = Literal["vllm", "sglang", "llama.cpp", "openai", "other"]
+ServerKind = Literal[
+    "vllm", "sglang", "llama.cpp", "ollama", "openai", "openrouter", "anthropic", "other"
+]
 KEY_VARIABLE = "OPENAI_API_KEY"
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 _KEY_NAME = re.compile(r".*(key|token|secret|password|authorization|bearer).*", re.IGNORECASE)
@@ -37,7 +39,9 @@ class ServerOptions(Options):
         60.0, ge=0, description="seconds that all servers may be unreachable before the run ends"
     )
     kind: ServerKind | None = Field(
-        None, description="vllm, sglang, llama.cpp, openai, other; by default what the server says"
+        None,
+        description="vllm, sglang, llama.cpp, ollama, openai, openrouter, anthropic, other; by "
+        "default what the server says",
     )
     served: str | None = Field(None, description="the server's id of the model, if it differs")
     unlisted: bool = Field(False, description="true: ask for a model that the server does not list")

@@ -19,6 +19,8 @@ import orjson
 
 from mubench_gen.engines.conversation import conversation
 from mubench_gen.engines.server.options import ServerKind, ServerOptions
+from mubench_gen.engines.server.thinking import TEMPLATES, thinking_fields
+from mubench_gen.engines.thinking import read_thinking
 from mubench_gen.errors import ReplyError
 from mubench_gen.images.files import bare, media_type
 from mubench_gen.model import Checkpoint, Runtime
@@ -32,10 +34,12 @@ _PLAIN: Mapping[str, Mapping[str, Any]] = {
     "vllm": {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0},
     "sglang": {"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0},
     "llama.cpp": {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0},
+    "ollama": {"top_p": 1.0},
     "openai": {},
+    "openrouter": {"top_p": 1.0},
+    "anthropic": {},  # takes no top_p beside a temperature
     "other": {"top_p": 1.0},
 }
-_KNOWS_TEMPLATES = ("vllm", "sglang", "llama.cpp")
 _MOST = 32 * 2**20  # bytes of base64 that are kept
 _THREADS = 2
 
@@ -57,14 +61,16 @@ class RequestWriter:
         usual = "max_completion_tokens" if kind == "openai" else "max_tokens"
         self._limit = options.limit_field or usual
         self._seed = run.seed if run.deterministic else None
-        self.talk: dict[str, Any] = {}
-        if checkpoint.template_arguments and kind in _KNOWS_TEMPLATES:
-            self.talk["chat_template_kwargs"] = dict(checkpoint.template_arguments)
+        thinking = thinking_fields(read_thinking(run.thinking), kind)
+        own = checkpoint.template_arguments if kind in TEMPLATES else {}
+        arguments = {**own, **thinking.pop("chat_template_kwargs", {})}
+        self.talk: dict[str, Any] = {"chat_template_kwargs": arguments} if arguments else {}
         self._same: dict[str, Any] = {
             "model": model,
             **_PLAIN[kind],
             **({"stop": list(checkpoint.stop)} if checkpoint.stop else {}),
             **self.talk,
+            **thinking,
             **options.body,
         }
 
@@ -131,7 +137,7 @@ class RequestWriter:
 
     def choice_limit(self, request: Request) -> int:
         """The limit of tokens for a choice; as JSON it needs more than a label."""
-        as_json = self.kind in ("openai", "other")
+        as_json = self.kind not in TEMPLATES
         return max(request.sampling.max_tokens, _JSON_TOKENS if as_json else 8)
 
     def read_choice(self, reply: Reply, request: Request) -> Reply:

@@ -15,6 +15,7 @@ from mubench_gen.engines.conversation import (
     keeps_places,
     plain,
 )
+from mubench_gen.engines.thinking import Thinking, opened_by, probe_end, template_arguments
 from mubench_gen.errors import ItemError
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Message, Request
@@ -23,17 +24,28 @@ from mubench_gen.types import Message, Request
 class Chat:
     """Makes a model's inputs from requests, with one processor and chat template.
 
-    `images_first`: whether the template puts images before all text. Raises UsageError without
-    a template.
+    `images_first`: whether the template puts images before all text. `opened`: the marks of a
+    thought that its prompts open. Raises UsageError without a template, or where that has no
+    switch for what `thinking` asks for.
     """
 
     def __init__(
-        self, processor: Any, checkpoint: Checkpoint, *, model_type: str, name: str
+        self,
+        processor: Any,
+        checkpoint: Checkpoint,
+        *,
+        model_type: str,
+        name: str,
+        thinking: Thinking | None = None,
     ) -> None:
         self._processor = processor
         self._checkpoint = checkpoint
         own = processor.chat_template or getattr(processor.tokenizer, "chat_template", None)
         self.template = choose_template(checkpoint, own, model_type=model_type, name=name)
+        self._arguments = dict(checkpoint.template_arguments)
+        opened = opened_by(probe_end(self._apply))
+        self._arguments |= template_arguments(thinking, self.template.text, opened, name=name)
+        self.opened = opened_by(probe_end(self._apply))
         processor.image_processor = ImagesOnce(processor.image_processor)
         self.images_first = not keeps_places(self._apply, {"type": "image"})
         # Generation continues at the right end of each row.
@@ -58,7 +70,7 @@ class Chat:
                 chat_template=self.template.text,
                 tokenize=False,
                 add_generation_prompt=reply,
-                **self._checkpoint.template_arguments,
+                **self._arguments,
             )
         )
 

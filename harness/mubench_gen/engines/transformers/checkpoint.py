@@ -30,20 +30,46 @@ _KEYS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The class and methods that transformers must have for an architecture."""
+    """The class and methods that transformers must have for an architecture.
 
-    auto_class: Any
+    `auto_classes` are looked at in their order; `of_code` are further ones, under which a
+    checkpoint's own code lists its class.
+    """
+
+    auto_classes: tuple[Any, ...]
+    of_code: tuple[Any, ...]
     methods: tuple[str, ...]
     needed: str
 
+    def auto_class(self, config: Any) -> Any | None:
+        """The auto class that opens this configuration; None where none does.
+
+        What the checkpoint's own code makes is known only once it is loaded.
+        """
+        own = getattr(config, "auto_map", None) or {}
+        served = (one for one in self.auto_classes if self._serves(one, config))
+        listed = (one for one in (*self.auto_classes, *self.of_code) if one.__name__ in own)
+        return next(served, None) or next(listed, None)
+
+    def _serves(self, auto_class: Any, config: Any) -> bool:
+        found = type(config) in auto_class._model_mapping
+        classes = auto_class._model_mapping[type(config)] if found else ()
+        return any(
+            all(hasattr(cls, method) for method in self.methods)
+            for cls in (classes if isinstance(classes, tuple) else (classes,))
+        )
+
 
 GENERATIVE = Family(
-    transformers.AutoModelForImageTextToText,
+    # The second knows a few more, which hear as well (Phi-4-multimodal).
+    (transformers.AutoModelForImageTextToText, transformers.AutoModelForMultimodalLM),
+    (transformers.AutoModelForCausalLM,),
     ("generate",),
     "a model that reads images and writes text",
 )
 CONTRASTIVE = Family(
-    transformers.AutoModel,
+    (transformers.AutoModel,),
+    (),
     ("get_image_features", "get_text_features"),
     "a model that embeds images and texts, such as CLIP or SigLIP",
 )
@@ -92,9 +118,9 @@ def open_source(
         torch.set_num_threads(options.threads)
     with quiet():
         config = _load_config(source)
-        _check_architecture(source, config, family)
+        auto_class = _check_architecture(source, config, family)
         processor = _load_processor(source)
-        model = _load_weights(source, options, family, dtype)
+        model = _load_weights(source, options, auto_class, dtype)
     try:
         model = model.to(device).eval()
     except torch.OutOfMemoryError as error:
@@ -116,9 +142,9 @@ def stored_weights(
     """
     with quiet():
         config = _load_config(source)
-        _check_architecture(source, config, family)
+        auto_class = _check_architecture(source, config, family)
         weights: dict[str, torch.Tensor] = _load_weights(
-            source, options, family, dtype
+            source, options, auto_class, dtype
         ).state_dict()
     return weights
 
@@ -189,31 +215,28 @@ def _arguments(source: CheckpointSource) -> dict[str, Any]:
 
 def _load_config(source: CheckpointSource) -> Any:
     try:
-        return transformers.AutoConfig.from_pretrained(source.path, **_arguments(source))
+        return transformers.AutoConfig.from_pretrained(source.base, **_arguments(source))
     except Exception as error:  # transformers raises any kind of error on a damaged file
         _refuse(source, "configuration", error)
 
 
-def _check_architecture(source: CheckpointSource, config: Any, family: Family) -> None:
-    """Refuses an architecture that the engine does not serve, before weights are read."""
-    auto_class = family.auto_class
-    if auto_class.__name__ in (getattr(config, "auto_map", None) or {}):
-        return  # the checkpoint's own code: its class is known only once it is loaded
-    found = type(config) in auto_class._model_mapping
-    classes = auto_class._model_mapping[type(config)] if found else ()
-    for cls in classes if isinstance(classes, tuple) else (classes,):
-        if all(hasattr(cls, method) for method in family.methods):
-            return
+def _check_architecture(source: CheckpointSource, config: Any, family: Family) -> Any:
+    """The auto class that opens it. Refuses an architecture that the engine does not serve,
+    before weights are read."""
+    auto_class = family.auto_class(config)
+    if auto_class is not None:
+        return auto_class
+    first = family.auto_classes[0].__name__
     raise UsageError(
         f"{source} is of the architecture {config.model_type!r}; needed is {family.needed} "
-        f"(in transformers {transformers.__version__}: a class of {auto_class.__name__})."
+        f"(in transformers {transformers.__version__}: a class of {first})."
     )
 
 
 def _load_processor(source: CheckpointSource) -> Any:
     auto_processor: Any = transformers.AutoProcessor
     try:
-        processor = auto_processor.from_pretrained(source.path, **_arguments(source))
+        processor = auto_processor.from_pretrained(source.base, **_arguments(source))
     except Exception as error:  # tokenizers raises plain Exceptions
         _refuse(source, "processor", error)
     missing = [
@@ -235,14 +258,14 @@ def _load_processor(source: CheckpointSource) -> Any:
 def _load_weights(
     source: CheckpointSource,
     options: TransformersOptions,
-    family: Family,
+    auto_class: Any,
     dtype: torch.dtype | Literal["auto"],
 ) -> Any:
     attention = (
         {"attn_implementation": options.attn_implementation} if options.attn_implementation else {}
     )
     try:
-        model, report = family.auto_class.from_pretrained(
+        model, report = auto_class.from_pretrained(
             source.path, dtype=dtype, output_loading_info=True, **attention, **_arguments(source)
         )
     except pickle.UnpicklingError as error:

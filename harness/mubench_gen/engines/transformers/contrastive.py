@@ -52,6 +52,7 @@ class TransformersContrastive(HoldsCheckpoint, ContrastiveModel):
             return
         require_installed("torch", "transformers", extra="transformers", purpose=PURPOSE)
         require_checkpoint(self._source.path, self._source.hint)
+        require_checkpoint(self._source.base, self._source.hint)
         require_transformers()
         from mubench_gen.engines.transformers.batches import Chunks
         from mubench_gen.engines.transformers.checkpoint import CONTRASTIVE, open_source

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from mubench_gen.engines.thinking import Marks, Thought, split_thought
+from mubench_gen.engines.transformers.thoughts import RowThoughts
 from mubench_gen.errors import ItemError
 from mubench_gen.types import Reply, Request
 
@@ -42,19 +44,28 @@ class RowChoices:
     """A logits processor that constrains rows of the read-out `choice` to their labels.
 
     At each step a row may continue with any token that leads to one of its labels, and may end
-    after a complete one, like structured output over the labels on other engines.
+    after a complete one, like structured output over the labels on other engines. `thoughts`
+    tells where a row's answer begins, if the rows think first.
     """
 
     def __init__(
-        self, requests: Sequence[Request], start: int, vocabulary: LabelVocabulary
+        self,
+        requests: Sequence[Request],
+        start: int,
+        vocabulary: LabelVocabulary,
+        thoughts: RowThoughts | None = None,
     ) -> None:
         self._rows = {row: r.labels for row, r in enumerate(requests) if r.readout == "choice"}
         self._start = start
         self._vocabulary = vocabulary
+        self._thoughts = thoughts
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         for row, labels in self._rows.items():
-            written = tuple(input_ids[row, self._start :].tolist())
+            begins = 0 if self._thoughts is None else self._thoughts.answer_start(row)
+            if begins is None:
+                continue
+            written = tuple(input_ids[row, self._start + begins :].tolist())
             allowed = self._vocabulary.after(written, labels)
             kept = scores[row, allowed].clone()
             scores[row] = -torch.inf
@@ -109,12 +120,21 @@ class RowLimits:
 
 
 class ReplyReader:
-    """Reads replies out of generated tokens: ends them at an end token or a stop string."""
+    """Reads replies out of generated tokens: ends them at an end token or a stop string, and puts
+    apart what was thought. `opened`: the marks of a thought that the prompt has opened.
+    """
 
-    def __init__(self, tokenizer: Any, ends: frozenset[int], stop: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        ends: frozenset[int],
+        stop: tuple[str, ...],
+        opened: Marks | None = None,
+    ) -> None:
         self._tokenizer = tokenizer
         self._ends = ends
         self._stop = stop
+        self._opened = opened
 
     def read(self, tokens: Sequence[int], *, limit: int, prompt_tokens: int) -> Reply:
         """The reply in one row's new tokens, which after the reply's end are padding."""
@@ -127,7 +147,24 @@ class ReplyReader:
             counted = bisect_left(range(len(kept)), True, key=lambda n: self._stops(kept[:n]))
             kept, finish = kept[:counted], "stop"
         usage = {"prompt_tokens": prompt_tokens, "completion_tokens": counted}
-        return Reply(self._cut(self._text(kept)), finish, usage)
+        # With special tokens, because some models' marks are such tokens.
+        thought = split_thought(self._text(kept, special=True), self._opened)
+        if thought is None:
+            return Reply(self._cut(self._text(kept)), finish, usage)
+        length = self._length(kept, thought)
+        answer = self._cut(self._text(kept[length:])) if thought.closed else ""
+        return Reply(
+            answer.lstrip(), finish, {**usage, "reasoning_tokens": length}, thought.text or None
+        )
+
+    def _length(self, tokens: list[int], thought: Thought) -> int:
+        """The number of tokens up to the mark that closes the thought; all where none does."""
+        if not thought.closed:
+            return len(tokens)
+        closing = thought.marks.closing
+        return bisect_left(
+            range(len(tokens)), True, key=lambda n: closing in self._text(tokens[:n], special=True)
+        )
 
     def _text(self, tokens: list[int], *, special: bool = False) -> str:
         return str(

@@ -14,6 +14,7 @@ from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.conversation import images_of, read_stops
 from mubench_gen.engines.label_tokens import label_tokens
 from mubench_gen.engines.source import require_installed
+from mubench_gen.engines.thinking import marks_in, read_thinking
 from mubench_gen.engines.transformers.seen import seen_images
 from mubench_gen.engines.transformers.source import (
     PURPOSE,
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from mubench_gen.engines.transformers.chat import Chat
     from mubench_gen.engines.transformers.checkpoint import LoadedCheckpoint
     from mubench_gen.engines.transformers.decoding import LabelVocabulary, ReplyReader
+    from mubench_gen.engines.transformers.thoughts import RowThoughts
 
+LabelIds = tuple[tuple[int, ...], ...]  # the first tokens of each label
 _Result = TypeVar("_Result")
 
 
@@ -47,6 +50,7 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         self._checkpoint = checkpoint
         self._source = read_transformers_source(checkpoint, runtime)
         self.batch_size = engine_options.batch_size or runtime.batch_size or 16
+        self._thinking = read_thinking(runtime.thinking)
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
@@ -58,6 +62,7 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
             return
         require_installed("torch", "transformers", extra="transformers", purpose=PURPOSE)
         require_checkpoint(self._source.path, self._source.hint)
+        require_checkpoint(self._source.base, self._source.hint)
         require_transformers()
         from mubench_gen.engines.transformers.batches import Chunks
         from mubench_gen.engines.transformers.chat import Chat
@@ -70,15 +75,19 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
             self._checkpoint,
             model_type=opened.model.config.model_type,
             name=str(self._source),
+            thinking=self._thinking,
         )
         self._stops = read_stops(
             self._checkpoint.stop, opened.processor.tokenizer.get_added_vocab()
         )
         ends = _set_plain_generation(opened, self._stops.tokens)
-        self._reader: ReplyReader = ReplyReader(opened.processor.tokenizer, ends, self._stops.texts)
+        self._end = min(ends)
+        self._reader: ReplyReader = ReplyReader(
+            opened.processor.tokenizer, ends, self._stops.texts, self._chat.opened
+        )
         self._vocabulary: LabelVocabulary = LabelVocabulary(opened.processor.tokenizer, ends)
         self._chunks: Chunks = Chunks(self.batch_size)
-        self._label_tokens: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
+        self._label_tokens: dict[tuple[str, ...], LabelIds] = {}
         self._opened = opened
 
     @property
@@ -92,8 +101,13 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         return self._by_images(requests, self._generate)
 
     def label_logprobs(self, requests: Sequence[Request]) -> Sequence[Sequence[float]]:
-        """As in GenerativeModel; adds up a label's first tokens with and without a space."""
-        return self._by_images(requests, self._label_logprobs)
+        """As in GenerativeModel; adds up a label's first tokens with and without a space.
+
+        Where the model thinks first, the harness gets a Reply in place of each row: with the
+        thought, and behind it the values.
+        """
+        thinks = self._thinking is not None and self._thinking.on
+        return self._by_images(requests, self._scored if thinks else self._label_logprobs)
 
     def _by_images(
         self, requests: Sequence[Request], step: Callable[[Sequence[Request]], Sequence[_Result]]
@@ -112,7 +126,26 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         return [results[place] for place in range(len(requests))]
 
     def _generate(self, requests: Sequence[Request]) -> list[Reply]:
+        return self._written(requests)[0]
+
+    def _scored(self, requests: Sequence[Request]) -> list[Any]:
+        """Replies without a text, each with its labels' log-probabilities behind its thought.
+
+        One that was cut while thinking, or ended there, has none.
+        """
+        replies, found = self._written(requests, [self._ids_of_labels(r) for r in requests])
+        return [
+            replace(reply, text="", logprobs=found.get(row)) for row, reply in enumerate(replies)
+        ]
+
+    def _written(
+        self, requests: Sequence[Request], labels: Sequence[LabelIds] = ()
+    ) -> tuple[list[Reply], Mapping[int, list[float]]]:
+        """What the model writes; with `labels`, up to where its answer begins, and by row the
+        labels' log-probabilities there.
+        """
         from mubench_gen.engines.transformers.decoding import RowChoices, RowLimits, RowSampling
+        from mubench_gen.engines.transformers.thoughts import LabelScores
 
         opened = self._ready()
         inputs = self._inputs(requests)
@@ -120,11 +153,15 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         limits = [self._limit(*pair) for pair in zip(requests, prompts, strict=True)]
         start = 1 if opened.model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
         stop = self._stops.texts
+        thoughts = self._thoughts(requests, start)
+        scores = None if thoughts is None else LabelScores(thoughts, start, labels, self._end)
         tokens = self._run(
             inputs,
             max_new_tokens=max(limits),
             logits_processor=[
-                RowChoices(requests, start, self._vocabulary),
+                *([] if thoughts is None else [thoughts]),
+                *([] if scores is None else [scores]),
+                RowChoices(requests, start, self._vocabulary, thoughts),
                 RowSampling(requests, self.runtime.seed),
             ],
             stopping_criteria=[RowLimits(limits, start, opened.device)],
@@ -135,13 +172,29 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
             for row, limit, prompt in zip(tokens.tolist(), limits, prompts, strict=True)
         ]
         seen = seen_images(inputs, opened.model.config)
-        return [
+        whole = [
             replace(reply, usage={**(reply.usage or {}), **image})
             for reply, image in zip(replies, seen, strict=True)
         ]
+        return whole, {} if scores is None else scores.found
+
+    def _thoughts(self, requests: Sequence[Request], start: int) -> RowThoughts | None:
+        """What bounds the rows' thoughts and finds their ends; None where neither is needed."""
+        from mubench_gen.engines.transformers.thoughts import RowThoughts
+
+        thinking = self._thinking
+        if thinking is None or not thinking.on:
+            return None
+        if thinking.budget is None and all(r.readout == "parse" for r in requests):
+            return None
+        tokenizer, opened = self._ready().processor.tokenizer, self._chat.opened
+        marks = opened or marks_in(self._chat.template.text)
+        return RowThoughts(requests, start, tokenizer, thinking, marks, opened=opened is not None)
 
     def _label_logprobs(self, requests: Sequence[Request]) -> list[list[float]]:
         import torch
+
+        from mubench_gen.engines.transformers.thoughts import label_scores
 
         ids = [self._ids_of_labels(request) for request in requests]
         inputs = self._inputs(requests)
@@ -153,10 +206,7 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
         logprobs = torch.log_softmax(logits, dim=-1).cpu()
         if not logprobs.isfinite().all():
             raise ItemError("The model's output is not finite. Try --dtype float32.")
-        return [
-            [float(torch.logsumexp(row[list(tokens)], 0)) for tokens in labels]
-            for row, labels in zip(logprobs, ids, strict=True)
-        ]
+        return [label_scores(row, labels) for row, labels in zip(logprobs, ids, strict=True)]
 
     def _run(self, inputs: Any, **arguments: Any) -> Any:
         import torch
@@ -187,13 +237,14 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
             )
         return int(min(request.sampling.max_tokens, context - prompt_tokens))
 
-    def _ids_of_labels(self, request: Request) -> tuple[tuple[int, ...], ...]:
+    def _ids_of_labels(self, request: Request) -> LabelIds:
         """The first tokens of the request's labels; they are the same for all its batch."""
         if request.labels not in self._label_tokens:
             tokenizer = self._ready().processor.tokenizer
+            thinks = self._thinking is not None and self._thinking.on
             self._label_tokens[request.labels] = label_tokens(
                 request.labels,
-                tail=self._chat.tail(request.messages),
+                tail="" if thinks else self._chat.tail(request.messages),
                 encode=lambda text: list(tokenizer(text, add_special_tokens=False)["input_ids"]),
                 decode=tokenizer.decode,
             )

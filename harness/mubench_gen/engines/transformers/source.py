@@ -7,11 +7,12 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from mubench_gen.engines.options import OPENMP, TransformersOptions, parse_options
 from mubench_gen.engines.source import CheckpointSource, read_source
-from mubench_gen.errors import MissingExtraError, SettingError
+from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 
 if TYPE_CHECKING:
@@ -25,7 +26,13 @@ def read_transformers_source(checkpoint: Checkpoint, runtime: Runtime) -> Checkp
     """Like `read_source`; also raises SettingError for an unknown device."""
     if not _DEVICE.match(runtime.device):
         raise SettingError(f"No device {runtime.device!r}. Known: auto, cpu, cuda, cuda:N, mps.")
-    return read_source(checkpoint, runtime)
+    source = read_source(checkpoint, runtime)
+    if source.base != source.path and find_spec("peft") is None:
+        raise UsageError(
+            f"{source} is an adapter of {source.base}: opening it needs the package peft, which is "
+            "not installed. Type: pip install peft"
+        )
+    return source
 
 
 def read_options(checkpoint: Checkpoint, runtime: Runtime) -> TransformersOptions:

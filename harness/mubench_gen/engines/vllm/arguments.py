@@ -177,6 +177,11 @@ def known_arguments() -> Mapping[str, str] | None:
 
 def _of_runtime(checkpoint: Checkpoint, runtime: Runtime) -> dict[str, Any]:
     source = read_source(checkpoint, runtime)
+    if source.base != source.path:
+        raise SettingError(
+            f"{source} is an adapter of {source.base}, which vLLM does not open by itself: take "
+            "--engine transformers, or the folder that mubench-gen merge makes of both."
+        )
     return {
         "model": source.path,
         "dtype": source.dtype,

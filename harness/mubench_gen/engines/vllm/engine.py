@@ -22,11 +22,13 @@ from vllm.v1.engine.exceptions import EngineDeadError
 from mubench_gen.engines.conversation import read_stops
 from mubench_gen.engines.image_tokens import image_token_id
 from mubench_gen.engines.label_tokens import label_tokens, logsumexp
+from mubench_gen.engines.thinking import Marks
 from mubench_gen.engines.vllm.asks import Ask
 from mubench_gen.engines.vllm.diagnosis import explain_death
 from mubench_gen.engines.vllm.failures import Opening
 from mubench_gen.engines.vllm.log import VllmLog
 from mubench_gen.engines.vllm.loop import EngineOutput
+from mubench_gen.engines.vllm.thinking import apart
 from mubench_gen.errors import EngineFault, ItemError, ReplyError, describe
 from mubench_gen.model import Checkpoint
 from mubench_gen.parser.finish_reason import has_failed
@@ -57,8 +59,10 @@ class VllmEngine:
         template: str | None,
         facts: Mapping[str, Any],
         log: VllmLog,
+        opened: Marks | None = None,
     ) -> None:
         self.facts = facts
+        self._opened = opened  # of a thought that prompts open
         self._log = log
         self._llm = llm
         self._checkpoint = checkpoint
@@ -68,6 +72,7 @@ class VllmEngine:
         self._image_token = image_token_id(getattr(llm.model_config, "hf_config", None))
         # Mistral's tokenizers do not list an added vocabulary.
         added: dict[str, int] = getattr(self._tokenizer, "get_added_vocab", dict)()
+        self._added = added
         self._stops = read_stops(checkpoint.stop, added)
         self._labels: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
         self._begins: dict[str, bool] | None = None
@@ -201,7 +206,10 @@ class VllmEngine:
         images = list(output.prompt_token_ids).count(self._image_token)
         if images:
             usage["image_tokens"] = images
-        return Reply(completion.text, completion.finish_reason, usage)
+        reply = Reply(completion.text, completion.finish_reason, usage)
+        if ask.readout == "choice":
+            return reply
+        return apart(reply, list(completion.token_ids), self._opened, self._added)
 
     def _label_tokens(self, ask: Ask) -> tuple[tuple[int, ...], ...]:
         """The first tokens of the ask's labels, cached by the labels."""

@@ -10,11 +10,13 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from mubench_gen.engines.thinking import read_thinking
 from mubench_gen.engines.vllm.arguments import read_arguments, with_room
 from mubench_gen.engines.vllm.asks import Asks
 from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.engines.vllm.opening import open_engine
 from mubench_gen.engines.vllm.replicas import gpu_shares, read_number
+from mubench_gen.errors import SettingError
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.types import Readout, Request
 
@@ -41,12 +43,19 @@ class VllmGenerative(StreamingModel):
         self.window = _WINDOW * self.replicas
         kept = {name: self._arguments.get(name) for name in _PREPARATION}
         self._asks = Asks(checkpoint, kept)
+        self._thinking = read_thinking(runtime.thinking)
+        if self._thinking is not None and self._thinking.budget is not None:
+            raise SettingError(
+                f"{self._thinking.flag}: --engine vllm bounds no thought by itself. Use --thinking "
+                "on, with --max-tokens for thought and answer, or --engine transformers."
+            )
         self._engine: EngineLoop | None = None
         self._facts: Mapping[str, Any] = {}
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
-        return ("parse", "choice", "logprob")
+        thinks = self._thinking is not None and self._thinking.on
+        return ("parse",) if thinks else ("parse", "choice", "logprob")
 
     def load(self) -> None:
         """Raises UsageError for what the user must fix, MissingExtraError without vLLM."""

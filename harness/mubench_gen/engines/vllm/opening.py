@@ -22,6 +22,7 @@ from mubench_gen.engines.vllm.arguments import ENVIRONMENT, VllmStart, resolve_s
 from mubench_gen.engines.vllm.diagnosis import check_weights, explain_start, opening_of
 from mubench_gen.engines.vllm.failures import no_device
 from mubench_gen.engines.vllm.log import VllmLog
+from mubench_gen.engines.vllm.thinking import told_to_think
 from mubench_gen.errors import MissingExtraError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 
@@ -112,6 +113,7 @@ def _opened(
     config = engine_arguments.create_model_config()
     _check_model(checkpoint, config, images=runtime.images)
     template = _template(checkpoint, config)
+    checkpoint, opened = told_to_think(checkpoint, runtime, config, template)
     opening = opening_of(checkpoint, start, runtime.engine_options)
     check_weights(checkpoint, start, opening)
     size = f" ({opening.weights / GIB:.3g} GiB of weights)" if opening.weights else ""
@@ -121,7 +123,8 @@ def _opened(
     phases.done("load")
     _tell_context(phases, whole, llm.llm_engine.vllm_config.model_config.max_model_len)
     facts = {**_facts(checkpoint, start, llm, template), "startup_seconds": phases.seconds}
-    return VllmEngine(llm, checkpoint, template.text if template else None, facts, vllm_log)
+    text = template.text if template else None
+    return VllmEngine(llm, checkpoint, text, facts, vllm_log, opened)
 
 
 def _tell_context(phases: Phases, whole: int, context: int) -> None:

@@ -11,7 +11,7 @@ import orjson
 from mubench_gen.report.html.replies import shown_reply
 from mubench_gen.scores.calibration import confidence, probabilities_of
 from mubench_gen.scores.localization import is_box_record
-from mubench_gen.storage.records import Record, images_shown
+from mubench_gen.storage.records import Record, images_shown, row_key
 
 STATUSES = (
     "answered", "ambiguous", "contradiction", "refused", "out_of_range", "truncated", "empty",
@@ -229,12 +229,6 @@ def sureness(record: Record) -> float | None:
     if probabilities is None or choice is None:
         return None
     return _rounded(confidence(probabilities, choice))
-
-
-def row_key(record: Record) -> str:
-    """The key of the row that the record's item asks about."""
-    item: str = record["item"]
-    return item.rpartition(f"/{record['task']}")[0]
 
 
 def _repeat(record: Record) -> int:
