@@ -21,7 +21,7 @@ _SHOWN = 60  # characters of a reply
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PairAnswers:
     """The answers about a red and a blue image."""
 
     alone: list[str]
@@ -40,11 +40,11 @@ class Pair:
         )
 
 
-def ask_pair(ask: Callable[[Image], Future[Any]]) -> Pair:
+def ask_pair(ask: Callable[[Image], Future[Any]]) -> PairAnswers:
     """Ask about the images one after the other, then at once. Raises what `ask`'s futures do."""
     alone = [short(ask(square(colour)).result().text) for colour in COLOURS]
     coming = [ask(square(colour)) for colour in COLOURS]
-    return Pair(alone, [short(one.result().text) for one in coming])
+    return PairAnswers(alone, [short(one.result().text) for one in coming])
 
 
 def check_pair(submit: Callable[[Request], Future[Any]]) -> None:
