@@ -23,7 +23,7 @@ _BUDGET = "thinking_budget"
 _OF_TRANSFORMERS = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")  # tags that jinja2 lacks
 
 
-class Marks(NamedTuple):
+class ThoughtMarks(NamedTuple):
     """The texts between which a thought stands."""
 
     opening: str
@@ -31,10 +31,13 @@ class Marks(NamedTuple):
 
 
 MARKS = (
-    *(Marks(f"<{name}>", f"</{name}>") for name in ("think", "thinking", "thought", "reasoning")),
-    Marks("<seed:think>", "</seed:think>"),
-    Marks("◁think▷", "◁/think▷"),
-    Marks("[THINK]", "[/THINK]"),
+    *(
+        ThoughtMarks(f"<{name}>", f"</{name}>")
+        for name in ("think", "thinking", "thought", "reasoning")
+    ),
+    ThoughtMarks("<seed:think>", "</seed:think>"),
+    ThoughtMarks("◁think▷", "◁/think▷"),
+    ThoughtMarks("[THINK]", "[/THINK]"),
 )
 
 
@@ -76,10 +79,10 @@ class Thought:
     text: str
     answer: str
     closed: bool
-    marks: Marks
+    marks: ThoughtMarks
 
 
-def split_thought(text: str, opened: Marks | None = None) -> Thought | None:
+def split_thought(text: str, opened: ThoughtMarks | None = None) -> Thought | None:
     """The thought at the beginning of a reply; None where there is none.
 
     `opened`: the marks of a thought that the prompt has opened already. A closing mark without an
@@ -97,7 +100,7 @@ def split_thought(text: str, opened: Marks | None = None) -> Thought | None:
     return Thought(thought.strip(), answer.lstrip(), bool(closing), marks)
 
 
-def _closed_alone(text: str) -> Marks | None:
+def _closed_alone(text: str) -> ThoughtMarks | None:
     """The marks of which the text has the closing one, and no opening one before it."""
     for marks in MARKS:
         before, closing, _ = text.partition(marks.closing)
@@ -106,14 +109,14 @@ def _closed_alone(text: str) -> Marks | None:
     return None
 
 
-def opened_by(tail: str) -> Marks | None:
+def opened_by(tail: str) -> ThoughtMarks | None:
     """The marks of a thought that a prompt's end opens and leaves open."""
     last = max(MARKS, key=lambda marks: tail.rfind(marks.opening))
     at = tail.rfind(last.opening)
     return last if at >= 0 and last.closing not in tail[at:] else None
 
 
-def marks_in(template: str) -> Marks:
+def marks_in(template: str) -> ThoughtMarks:
     """The marks that a chat template names, by default those of most models."""
     return next((m for m in MARKS if m.opening in template or m.closing in template), MARKS[0])
 
@@ -131,7 +134,7 @@ def template_variables(template: str) -> frozenset[str]:
 
 
 def template_arguments(
-    thinking: Thinking | None, template: str, opened: Marks | None, *, name: str
+    thinking: Thinking | None, template: str, opened: ThoughtMarks | None, *, name: str
 ) -> dict[str, Any]:
     """The arguments that make a chat template think, or not.
 

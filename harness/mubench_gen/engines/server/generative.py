@@ -41,7 +41,7 @@ from mubench_gen.engines.server.tokens import (
     scores_by_text,
 )
 from mubench_gen.engines.server.transport import Room
-from mubench_gen.engines.thinking import Marks, read_thinking
+from mubench_gen.engines.thinking import ThoughtMarks, read_thinking
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint, Runtime, StreamingModel
 from mubench_gen.types import Readout, Reply, Request
@@ -86,7 +86,7 @@ class ServerGenerative(StreamingModel):
         self.listed = 0  # tokens with the last log-probabilities, `lists_labels`: by their ids
         self.lists_labels = False
         self._thinking = read_thinking(runtime.thinking)
-        self._opened: Marks | None = None
+        self._opened: ThoughtMarks | None = None
 
     @classmethod
     def at(cls, checkpoint: Checkpoint, runtime: Runtime) -> ServerGenerative:

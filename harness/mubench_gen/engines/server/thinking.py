@@ -13,8 +13,8 @@ from mubench_gen.engines.server.tokens import ServerTokenizer
 from mubench_gen.engines.thinking import (
     MARKS,
     ROOM,
-    Marks,
     Thinking,
+    ThoughtMarks,
     no_switch,
     opened_by,
     split_thought,
@@ -79,7 +79,7 @@ def _of_anthropic(thinking: Thinking) -> Fields:
 
 def opened_marks(
     client: Client, model: str, kind: ServerKind, thinking: Thinking | None, talk: Fields
-) -> Marks | None:
+) -> ThoughtMarks | None:
     """The marks of a thought that the server's chat template opens in the prompt, where known.
 
     Raises UsageError where its template has no switch for what `thinking` asks for.
@@ -118,7 +118,9 @@ def _ends_of_llama_cpp(client: Client, model: str, talk: Fields) -> str:
         raise ItemError("the server's /apply-template gave no prompt") from None
 
 
-def marks_of_cut(opened: Marks | None, kind: ServerKind, thinking: Thinking | None) -> Marks | None:
+def marks_of_cut(
+    opened: ThoughtMarks | None, kind: ServerKind, thinking: Thinking | None
+) -> ThoughtMarks | None:
     """The marks by which a cut text without any is a thought: the template's, or the usual ones
     where the model was told to think and its server may leave thoughts in the text."""
     if opened is None and thinking is not None and thinking.on and kind in TEMPLATES:
@@ -126,7 +128,7 @@ def marks_of_cut(opened: Marks | None, kind: ServerKind, thinking: Thinking | No
     return opened
 
 
-def apart(reply: Reply, opened: Marks | None) -> Reply:
+def apart(reply: Reply, opened: ThoughtMarks | None) -> Reply:
     """The reply with a thought in its text put apart, where the server has not done so.
 
     `opened`: of a thought that the prompt opens; a text without a mark is one if it was cut.

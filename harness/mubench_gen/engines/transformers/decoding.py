@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mubench_gen.engines.thinking import Marks, Thought, split_thought
+from mubench_gen.engines.thinking import Thought, ThoughtMarks, split_thought
 from mubench_gen.engines.transformers.thoughts import RowThoughts
 from mubench_gen.errors import ItemError
 from mubench_gen.types import Reply, Request
@@ -129,7 +129,7 @@ class ReplyReader:
         tokenizer: Any,
         ends: frozenset[int],
         stop: tuple[str, ...],
-        opened: Marks | None = None,
+        opened: ThoughtMarks | None = None,
     ) -> None:
         self._tokenizer = tokenizer
         self._ends = ends

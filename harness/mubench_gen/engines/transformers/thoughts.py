@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from mubench_gen.engines.thinking import Marks, Thinking
+from mubench_gen.engines.thinking import Thinking, ThoughtMarks
 from mubench_gen.types import Request
 
 _LOOKED_AT = 24  # new tokens in which a closing mark is searched for: one of single bytes fits
@@ -28,7 +28,7 @@ class RowThoughts:
         start: int,
         tokenizer: Any,
         thinking: Thinking,
-        marks: Marks,
+        marks: ThoughtMarks,
         *,
         opened: bool,
     ) -> None:

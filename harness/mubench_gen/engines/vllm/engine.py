@@ -22,7 +22,7 @@ from vllm.v1.engine.exceptions import EngineDeadError
 from mubench_gen.engines.conversation import read_stops
 from mubench_gen.engines.image_tokens import image_token_id
 from mubench_gen.engines.label_tokens import label_tokens, logsumexp
-from mubench_gen.engines.thinking import Marks
+from mubench_gen.engines.thinking import ThoughtMarks
 from mubench_gen.engines.vllm.asks import Ask
 from mubench_gen.engines.vllm.diagnosis import explain_death
 from mubench_gen.engines.vllm.failures import Opening
@@ -59,7 +59,7 @@ class VllmEngine:
         template: str | None,
         facts: Mapping[str, Any],
         log: VllmLog,
-        opened: Marks | None = None,
+        opened: ThoughtMarks | None = None,
     ) -> None:
         self.facts = facts
         self._opened = opened  # of a thought that prompts open

@@ -8,8 +8,8 @@ from typing import Any
 
 from mubench_gen.engines.conversation import ChatTemplate
 from mubench_gen.engines.thinking import (
-    Marks,
     Thought,
+    ThoughtMarks,
     no_switch,
     opened_by,
     probe_end,
@@ -24,7 +24,7 @@ from mubench_gen.types import Reply
 
 def told_to_think(
     checkpoint: Checkpoint, runtime: Runtime, config: Any, template: ChatTemplate | None
-) -> tuple[Checkpoint, Marks | None]:
+) -> tuple[Checkpoint, ThoughtMarks | None]:
     """The checkpoint with the template's arguments for `--thinking`, and the marks of a thought
     that its prompts then open. Raises UsageError for a template without a switch.
     """
@@ -56,7 +56,7 @@ def told_to_think(
 
 
 def apart(
-    reply: Reply, tokens: Sequence[int], opened: Marks | None, added: Mapping[str, int]
+    reply: Reply, tokens: Sequence[int], opened: ThoughtMarks | None, added: Mapping[str, int]
 ) -> Reply:
     """The reply of these tokens with its thought put apart; `opened`: of one that the prompt opens.
 
