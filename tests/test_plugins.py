@@ -150,6 +150,14 @@ def test_a_listing_shows_what_keeps_a_plugin_from_working(
     assert any(note.startswith(said) for note in listed.notes)
 
 
+def test_a_file_that_is_edited_in_the_same_second_is_read_again(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        plugin = tmp_path / "mine.py"
+        plugin.write_text(GOOD.replace('"good"', f'"{name}"'))
+        os.utime(plugin, (1_700_000_000, 1_700_000_000))
+        assert Plugins().load(str(plugin)).models[0].name == name
+
+
 def test_an_asynchronous_method_is_told_in_a_sentence(site: Path) -> None:
     write_distribution(
         site, "waiting", entries=["waits = waits"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import io
@@ -16,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.secrets import know_typed, secret_fields
@@ -207,6 +208,14 @@ def _digest(module: ModuleType) -> tuple[str | None, Mapping[str, FileDigest]]:
     return digest, {name: one for name, one in read.items() if Path(name).suffix in WEIGHTS}
 
 
+class _AsItStands(importlib.machinery.SourceFileLoader):
+    """Compiles a file anew: Python's cache takes one of the same second and size for the same."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
 def _load_path(path: Path) -> Plugin:
     if is_file(path / "__init__.py"):
         path = path / "__init__.py"
@@ -217,15 +226,15 @@ def _load_path(path: Path) -> Plugin:
     # A unique name, which collides neither with `json` nor with another folder's `my_model.py`.
     place = hashlib.sha256(bytes(path.resolve())).hexdigest()[:8]
     module_name = f"mubench_gen_file_{place}_{name}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
+    loader = _AsItStands(module_name, str(path))
+    spec = importlib.util.spec_from_file_location(module_name, path, loader=loader)
+    if spec is None:
         raise PluginError(f"{where} is no Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # annotations, pickles and relative imports look it up
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)  # so that it can import the files beside it
-    loader = spec.loader
 
     def execute() -> ModuleType:
         loader.exec_module(module)
