@@ -223,13 +223,14 @@ def _load_path(path: Path) -> Plugin:
     where = f"The plugin {path}"
     if not is_file(path):
         raise PluginError(f"There is no plugin file {str(path)!r}.")
+    if path.suffix != ".py":
+        raise PluginError(f"{where} is no Python file.")
     # A unique name, which collides neither with `json` nor with another folder's `my_model.py`.
     place = hashlib.sha256(bytes(path.resolve())).hexdigest()[:8]
     module_name = f"mubench_gen_file_{place}_{name}"
     loader = _AsItStands(module_name, str(path))
     spec = importlib.util.spec_from_file_location(module_name, path, loader=loader)
-    if spec is None:
-        raise PluginError(f"{where} is no Python file.")
+    assert spec is not None  # there is a loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # annotations, pickles and relative imports look it up
     folder = str(path.resolve().parent)
