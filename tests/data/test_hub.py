@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from tests.helpers.command import Outcome
 
-from mubench_gen.data import hub
-from mubench_gen.errors import UsageError
+from mubench_gen.data import hub, open_dataset
+from mubench_gen.errors import DataError, UsageError
 
 Here = Callable[..., Outcome]
 
@@ -83,6 +83,21 @@ def test_a_checkpoint_of_the_cache_is_opened_without_retries(
 def test_a_folder_needs_no_hub(no_hub: str, tmp_path: Path) -> None:
     hub.require_checkpoint(tmp_path)
     assert "HF_HUB_OFFLINE" not in os.environ
+
+
+def test_a_switch_that_is_off_is_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setenv("TRANSFORMERS_OFFLINE", "1")
+    with pytest.raises(UsageError, match="and TRANSFORMERS_OFFLINE forbids the network"):
+        hub.require_checkpoint("org/absent")
+
+
+def test_a_data_set_that_is_nowhere_is_refused_in_one_message(no_hub: str) -> None:
+    pytest.importorskip("huggingface_hub")
+    with pytest.raises(
+        DataError, match=r"the hub \(http.*\) cannot be reached: .*--repo-type dataset"
+    ):
+        open_dataset("hf:org/absent")
 
 
 def test_offline_by_a_switch_names_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,8 +67,15 @@ def _cached(folder: Path) -> Cached | None:
 
 def is_offline() -> bool:
     """Whether the environment forbids the network to the hub's client."""
-    switches = (os.environ.get(name, "") for name in _OFFLINE)
-    return any(value.upper() in ("1", "ON", "YES", "TRUE") for value in switches)
+    return _switch() is not None
+
+
+def out_of_reach() -> str | None:
+    """Why nothing can be fetched from the hub now, in words; None where it can be."""
+    if (switch := _switch()) is not None:
+        return f"{switch} forbids the network"
+    why = unreachable(endpoint())
+    return None if why is None else f"the hub ({endpoint()}) cannot be reached: {why}"
 
 
 def require_checkpoint(path: str | Path, advice: str = "") -> None:
@@ -80,18 +87,13 @@ def require_checkpoint(path: str | Path, advice: str = "") -> None:
     """
     if user_path(path).is_dir():
         return
-    cached = find_checkpoint(str(path)) is not None
-    if is_offline():
-        if not cached:
-            told = unavailable(path, f"{_set_switch()} forbids the network")
-            raise UsageError(f"{told} {advice}".strip())
-        return
-    why = unreachable(endpoint())
+    why = out_of_reach()
     if why is None:
         return
-    if not cached:
-        told = unavailable(path, f"the hub ({endpoint()}) cannot be reached: {why}")
-        raise UsageError(f"{told} {advice}".strip())
+    if find_checkpoint(str(path)) is None:
+        raise UsageError(f"{unavailable(path, why)} {advice}".strip())
+    if is_offline():
+        return
     note(f"The hub ({endpoint()}) cannot be reached: {path} is opened from its cache.")
     _stay_offline()
 
@@ -100,7 +102,7 @@ def spare_retries() -> None:
     """Have the hub's client use its cache alone, if the hub is out of reach: for what may be there
     in part, and says itself what it lacks.
     """
-    if not is_offline() and unreachable(endpoint()) is not None:
+    if not is_offline() and out_of_reach() is not None:
         note(f"The hub ({endpoint()}) cannot be reached: what its cache holds is used.")
         _stay_offline()
 
@@ -136,17 +138,22 @@ def _silence(address: str) -> str | None:
     return None
 
 
-def unavailable(path: str | Path, why: str) -> str:
-    """What is wrong where a checkpoint is not here and not to be had, and what to do."""
+def unavailable(path: str | Path, why: str, *, wanted: str | None = None) -> str:
+    """What is wrong where something is not here and not to be had, and what to do.
+
+    `wanted`: what `hf download` is given, where that is not the path alone.
+    """
     return (
         f"{path} is not in the hub's cache ({hub_cache()}), and {why}. Type where there is a "
-        f"network: hf download {path}; or copy that cache here from a machine that has it "
-        "(docs/howto/offline.md)."
+        f"network: hf download {wanted or path}; or copy that cache here from a machine that has "
+        "it (docs/howto/offline.md)."
     )
 
 
-def _set_switch() -> str:
-    return next(name for name in _OFFLINE if os.environ.get(name))
+def _switch() -> str | None:
+    """The variable of the environment that forbids the network to the hub's client, if one does."""
+    on = ("1", "ON", "YES", "TRUE")
+    return next((name for name in _OFFLINE if os.environ.get(name, "").upper() in on), None)
 
 
 def _stay_offline() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.data.hub import endpoint, require_checkpoint, unavailable, unreachable
+from mubench_gen.data.hub import out_of_reach, require_checkpoint, unavailable
 from mubench_gen.engines.digest import local_folder
 from mubench_gen.errors import MissingExtraError, UsageError
 from mubench_gen.storage.paths import user_path
@@ -121,8 +121,8 @@ def fetch_small_files(path: str | Path, revision: str | None) -> Path:
     folder = local_folder(path, revision)
     if folder is not None:
         return folder
-    if (why := unreachable(endpoint())) is not None:
-        raise UsageError(unavailable(path, f"the hub ({endpoint()}) cannot be reached: {why}"))
+    if (why := out_of_reach()) is not None:
+        raise UsageError(unavailable(path, why))
     try:
         from huggingface_hub import snapshot_download
     except ImportError:

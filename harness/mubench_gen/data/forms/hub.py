@@ -16,7 +16,7 @@ from mubench_gen.data.download import network_errors, reason_of, status_of
 from mubench_gen.data.forms import Asked, open_form
 from mubench_gen.data.forms.dataset import FormDataset
 from mubench_gen.data.forms.hub_files import HubId, chosen_files, hub_id
-from mubench_gen.data.hub import endpoint, is_offline, unreachable
+from mubench_gen.data.hub import endpoint, out_of_reach, unavailable
 from mubench_gen.data.ubench import hub_cache
 from mubench_gen.errors import DataError, MissingExtraError
 from mubench_gen.images.policy import StandardPolicy
@@ -84,7 +84,7 @@ def _client() -> Any:
 def _described(hub: Any, wanted: HubId) -> tuple[str, list[str], dict[str, Any]]:
     """The commit, the names of all files, and the head of the data set's card."""
     revision = wanted.revision or "main"
-    why = "HF_HUB_OFFLINE forbids the network" if is_offline() else unreachable(endpoint())
+    why = out_of_reach()
     if why is not None:
         return _in_cache(wanted, revision, why)
     try:
@@ -104,11 +104,8 @@ def _in_cache(wanted: HubId, revision: str, why: str) -> tuple[str, list[str], d
     commit = ref.read_text("utf-8").strip() if ref.is_file() else revision
     snapshot = folder / "snapshots" / commit
     if not _COMMIT.fullmatch(commit) or not snapshot.is_dir():
-        raise DataError(
-            f"{wanted.repo} ({revision}) is not in the hub's cache ({hub_cache()}), and {why}. "
-            f"Type where there is a network: hf download --repo-type dataset {wanted.repo}; or "
-            "copy that cache here from a machine that has it (docs/howto/offline.md)."
-        )
+        fetched = f"--repo-type dataset {wanted.repo}"
+        raise DataError(unavailable(f"{wanted.repo} ({revision})", why, wanted=fetched))
     files = [path.relative_to(snapshot).as_posix() for path in sorted(snapshot.rglob("*"))
              if path.is_file()]  # fmt: skip
     log(f"{wanted.repo}: {why}; opened from the hub's cache, commit {commit}.")
@@ -134,7 +131,7 @@ def _fetched(
     missing = [file for file in wanted_files if not (folder / file).is_file()]
     if not missing and folder.is_dir():
         return folder
-    if is_offline() or unreachable(endpoint()) is not None:
+    if out_of_reach() is not None:
         raise DataError(
             f"{wanted.repo}: the hub's cache lacks {len(missing)} of its files ({missing[0]}), and "
             f"the hub is out of reach. Type where there is a network: hf download --repo-type "
