@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,27 @@ def test_planes_together_are_within_the_limits() -> None:
     (one,) = images(stack("ZYX"), z="images", max_bytes="400")
     with pytest.raises(mubench_gen.ImageError, match="3 planes decode to"):
         one.pixels()
+
+
+def test_a_stack_that_is_drawn_for_ever_is_tried_once_for_all_its_planes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried, never = [], threading.Event()
+
+    def hang(*_: object) -> list[Pillow.Image]:
+        tried.append(1)
+        never.wait()
+        return []
+
+    policy = make_policy({"z": "images"}, 1, default="auto")
+    found = open_images("slow.ome.tif", lambda: stack("ZYX"), policy)
+    monkeypatch.setattr(type(policy), "pictures", hang)
+    for image in found:
+        with pytest.raises(mubench_gen.ImageError, match=r"slow.ome.tif: .*\(--timeout\)"):
+            image.pixels()
+    never.set()
+    assert len(found) == 3
+    assert len(tried) == 1
 
 
 def row(name: str, text: str) -> dict[str, Any]:
