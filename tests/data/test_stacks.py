@@ -20,6 +20,7 @@ from mubench_gen.data import open_dataset
 from mubench_gen.images.microscope import make_policy
 from mubench_gen.images.policy import StandardPolicy
 from mubench_gen.images.stacks import open_images
+from mubench_gen.plugins.worker_threads import TimeOver, Workers
 from mubench_gen.types import Image
 
 tifffile = package("tifffile")
@@ -97,6 +98,26 @@ def test_planes_together_are_within_the_limits() -> None:
     (one,) = images(stack("ZYX"), z="images", max_bytes="400")
     with pytest.raises(mubench_gen.ImageError, match="3 planes decode to"):
         one.pixels()
+
+
+def test_a_stack_that_is_drawn_for_ever_is_tried_once_for_all_its_planes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = []
+
+    def hang(*_: object) -> None:
+        tried.append(1)
+        raise TimeOver
+
+    found = open_images(
+        "slow.ome.tif", lambda: stack("ZYX"), make_policy({"z": "images"}, 60, default="auto")
+    )
+    monkeypatch.setattr(Workers, "call", hang)
+    for image in found:
+        with pytest.raises(mubench_gen.ImageError, match=r"slow.ome.tif: .*\(--timeout\)"):
+            image.pixels()
+    assert len(found) == 3
+    assert len(tried) == 1
 
 
 def row(name: str, text: str) -> dict[str, Any]:

@@ -116,7 +116,7 @@ class Rendering:
             )
         if self.source.samples:
             return found
-        planes = [self._shown_plane(number) for number, _, _ in self.shown]
+        planes = self._planes()
         found["channels"] = [
             {"number": n, "name": channel.name, "colour": name_of(colour), "window": limits}
             for (n, colour, channel), limits in zip(self.shown, self._windows(planes), strict=True)

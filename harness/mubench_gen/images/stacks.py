@@ -38,12 +38,18 @@ def open_images(name: str, load: Callable[[], bytes], policy: StandardPolicy) ->
 
 
 class _Stack:
-    """The pictures of a file, drawn together when the first is looked at, as PNG files."""
+    """The pictures of a file, drawn together when the first is looked at, as PNG files.
+
+    A file that hung once is not tried again for its other pictures.
+    """
 
     def __init__(self, image: Image, policy: StandardPolicy) -> None:
         self._image = image
         self._policy = policy
         self._made: list[bytes] = []
+        self._timed: Timed | None = None
+        if policy.seconds is not None:
+            self._timed = Timed(image.name, lambda: image.file_bytes, policy, policy.seconds)
 
     def png(self, number: int) -> bytes:
         if not self._made:
@@ -51,11 +57,8 @@ class _Stack:
         return self._made[number]
 
     def _pictures(self) -> list[PillowImage.Image]:
-        name, content, policy = self._image.name, self._image.file_bytes, self._policy
-        draw = partial(policy.pictures, content, name)
-        if policy.seconds is None:
-            return draw()
-        return Timed(name, lambda: content, policy, policy.seconds).within(draw)
+        draw = partial(self._policy.pictures, self._image.file_bytes, self._image.name)
+        return draw() if self._timed is None else self._timed.within(draw)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from mubench_gen.parser.label_styles import ALPHABETS, make_labels, roman
 from mubench_gen.parser.text import fold
 
 _WRAPPING = " ()[]{}<>.:\"'"
-# Characters of one code point that mean two, so that `text.fold` cannot translate them 1:1.
 _ITEM = r"\n[ \t(\[*-]*(?:(?i:option|choice|选项)\s+)?[(\[]?"
+# Characters of one code point that mean two, so that `text.fold` cannot translate them 1:1.
 _CIRCLED = {chr(0x2460 + n - 1): n for n in range(10, 21)}
 _ROMAN_SIGNS = {chr(base + n - 1): n for base in (0x2160, 0x2170) for n in range(1, 13)}
 

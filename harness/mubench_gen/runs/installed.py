@@ -11,7 +11,7 @@ from typing import Any, Literal
 from mubench_gen.data import open_dataset
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.image_files import changes, combined, image_digests, shortened
-from mubench_gen.errors import ImageError, MubenchError
+from mubench_gen.errors import MubenchError
 from mubench_gen.plan.again import settings_of_model
 from mubench_gen.plan.fingerprint import Weights
 from mubench_gen.plan.judging import open_judge
@@ -21,10 +21,10 @@ from mubench_gen.plugins.registry import Plugins
 from mubench_gen.prompts.render import load_prompt
 from mubench_gen.runs.results import Run
 from mubench_gen.runs.shown_images import read_shown_images
+from mubench_gen.storage.digests import digest_or_none
 from mubench_gen.storage.records import images_shown, read_records, row_key
 from mubench_gen.storage.run_folder import RECORDS
 from mubench_gen.tasks.task import load_tasks
-from mubench_gen.types import Image
 
 Outcome = Literal["holds", "fails", "not checked"]
 _SHOWN = 3
@@ -52,15 +52,9 @@ def _other_rows(run: Run, dataset: Dataset) -> Iterator[str]:
     shown = {row_key(one): images_shown(one) for one in read_records(run.dir / RECORDS)}
     for row in dataset:
         images = shown.pop(row.key, ())
-        if images and [_sha256(image) for image in row.images] != list(images):
+        if images and [digest_or_none(image) for image in row.images] != list(images):
             yield row.key
     yield from shown
-
-
-def _sha256(image: Image) -> str | None:
-    with suppress(ImageError):
-        return image.sha256
-    return None
 
 
 def _told_rows(rows: Iterable[str]) -> str:

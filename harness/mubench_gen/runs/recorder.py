@@ -20,6 +20,7 @@ from mubench_gen.plugins.extension import Unread
 from mubench_gen.runs.traces import fields_beside, looked_at, stored_beside
 from mubench_gen.scores.label_mass import label_mass
 from mubench_gen.scores.localization import asks_boxes, read_boxes, unread_boxes
+from mubench_gen.storage.digests import digest_or_none
 from mubench_gen.storage.records import AnsweredKeys, Record, RecordFile
 from mubench_gen.types import (
     Answer,
@@ -278,7 +279,7 @@ def make_record(
         "key": item.request.key if item.request is not None else None,
         "item": sample.id,
         "image_id": sample.row.image_id,
-        "image_sha256": None if sample.image is None else _digest(sample.image),
+        "image_sha256": None if sample.image is None else digest_or_none(sample.image),
         **_all_images(sample.images),
         "dataset": sample.row.dataset,
         "task": sample.task.name,
@@ -315,7 +316,7 @@ def make_record(
 
 
 def _all_images(images: Sequence[Image]) -> dict[str, Any]:
-    return {"images_sha256": [_digest(image) for image in images]} if len(images) > 1 else {}
+    return {"images_sha256": [digest_or_none(image) for image in images]} if len(images) > 1 else {}
 
 
 @lru_cache(maxsize=2)  # items with the same images follow each other
@@ -335,7 +336,7 @@ def plain_message(message: Message) -> dict[str, Any]:
 def _plain_part(part: Text | Image) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
-    described: dict[str, Any] = {"type": "image", "sha256": _digest(part)}
+    described: dict[str, Any] = {"type": "image", "sha256": digest_or_none(part)}
     try:
         described["width"], described["height"] = part.size
         described["policy"] = part.policy
@@ -344,10 +345,3 @@ def _plain_part(part: Text | Image) -> dict[str, Any]:
     except ImageError:  # the record's `error` says it
         pass
     return described
-
-
-def _digest(image: Image) -> str | None:
-    try:
-        return image.sha256
-    except ImageError:
-        return None

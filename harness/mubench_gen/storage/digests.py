@@ -13,15 +13,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from mubench_gen.console.progress import bar
-from mubench_gen.errors import DataError
+from mubench_gen.errors import DataError, ImageError
 from mubench_gen.storage.paths import cache_folder
 from mubench_gen.storage.scratch import Scratch, sweep
 from mubench_gen.storage.user_files import open_regular
+
+if TYPE_CHECKING:
+    from mubench_gen.types import Image
 
 Stamp = tuple[int, int, int, int, int]  # device, inode, size, and when it was written and changed
 _CHUNK = 4 * 2**20
@@ -171,6 +174,14 @@ def remember(path: Path, sha256: str) -> None:
     """Note a file's digest that is known without reading the file."""
     with contextlib.suppress(OSError), DigestCache(path.parent) as memory:
         memory.note(path.name, FileDigest(sha256, stamp_of(path.stat())))
+
+
+def digest_or_none(image: Image) -> str | None:
+    """The digest of an image's file; None where it cannot be read."""
+    try:
+        return image.sha256
+    except ImageError:
+        return None
 
 
 def digests_of(paths: Sequence[Path]) -> list[str]:

@@ -11,8 +11,9 @@ from functools import lru_cache, partial
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.errors import ImageError, SettingError
 from mubench_gen.prompts.orders import item_orders
+from mubench_gen.storage.digests import digest_or_none
 from mubench_gen.tasks.samples import item_id, make_sample, rank, samples
-from mubench_gen.types import Control, Image, Row, Sample, Task, WorkedExample
+from mubench_gen.types import Control, Row, Sample, Task, WorkedExample
 
 _SPARE = 32  # candidates beyond those needed, as images may be damaged or repeated
 _KEPT = 64  # images of examples in memory
@@ -121,14 +122,14 @@ class Shots:
 
         ImageError where too few are left without the sample's own image.
         """
-        own = set(map(_digest, (*sample.images, *sample.row.images)))
+        own = set(map(digest_or_none, (*sample.images, *sample.row.images)))
         task = sample.task.name
         chosen: list[WorkedExample] = []
         for place in self._drawn[task, sample.row.dataset]:
             if len(chosen) == shots:
                 break
             example = self._sample(task, place)
-            if not own.isdisjoint(map(_digest, example.row.images)):
+            if not own.isdisjoint(map(digest_or_none, example.row.images)):
                 continue
             orders = item_orders(order, example.question.options, seed=self._seed, item=example.id)
             chosen.append(WorkedExample(example, orders[0]))
@@ -241,10 +242,3 @@ def _names(row: Row) -> set[Name]:
     """What tells a row's images from others: rows that share an image share one of these."""
     files = {(row.dataset, f"file {image.name}") for image in row.images}
     return {(row.dataset, row.image_id), *files}
-
-
-def _digest(image: Image) -> str | None:
-    try:
-        return image.sha256
-    except ImageError:
-        return None

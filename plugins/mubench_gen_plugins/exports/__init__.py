@@ -53,8 +53,9 @@ def left_out(one: Any) -> int:
     return sum(r["correct"] is None for r in one.run.outcomes())
 
 
-def told_left_out(count: int) -> list[str]:
-    """What a format says of the items that it leaves out."""
+def told_left_out(one: Any) -> list[str]:
+    """What a format says of the items of a run that it leaves out."""
+    count = left_out(one)
     if not count:
         return []
     return [f"{count:,} items have no truth value (they failed, or ask for boxes): left out."]

@@ -54,7 +54,7 @@ def write_files(runs: Sequence[Any], folder: Path, options: Options) -> Sequence
         }
         text = json.dumps(document, indent=2, ensure_ascii=False)
         (place / f"{name}.json").write_text(text + "\n", "utf-8", "replace")
-        told += exports.told_left_out(exports.left_out(one))
+        told += exports.told_left_out(one)
     return told
 
 

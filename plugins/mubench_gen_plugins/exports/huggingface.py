@@ -43,7 +43,7 @@ def write_files(runs: Sequence[Any], folder: Path, options: Options) -> Sequence
             f"hf upload {repository} {folder.name}/.eval_results/{name}.yaml "
             f".eval_results/{name}.yaml --create-pr"
         )
-        told += exports.told_left_out(exports.left_out(one))
+        told += exports.told_left_out(one)
     (folder / "model-index.yaml").write_text(to_yaml({"model-index": index}), "utf-8")
     told.append("model-index.yaml belongs into the metadata of the model's README.md.")
     return told

@@ -39,7 +39,7 @@ def write_files(runs: Sequence[Any], folder: Path, options: Options) -> Sequence
     for one in runs:
         _write_run(client, experiment, one, options)
     _without_folder(folder)
-    told = [line for one in runs for line in exports.told_left_out(exports.left_out(one))]
+    told = [line for one in runs for line in exports.told_left_out(one)]
     return [*told, f"cd {folder.name} && mlflow ui --backend-store-uri sqlite:///{_STORE}"]
 
 

@@ -51,7 +51,7 @@ def write_files(runs: Sequence[Any], folder: Path, options: Options) -> Sequence
             trackio.finish()
     for lock in folder.glob("*.lock"):
         lock.unlink()
-    told = [line for one in runs for line in exports.told_left_out(exports.left_out(one))]
+    told = [line for one in runs for line in exports.told_left_out(one)]
     return [*told, f"TRACKIO_DIR={folder.name} trackio show --project {options.project}"]
 
 
