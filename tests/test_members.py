@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 import mubench_gen
 from mubench_gen.errors import PluginError, SettingError
+from mubench_gen.plugins.entry_points import GROUP
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.types import Message, Request, Sampling, Text
 
 from .helpers.command import Outcome
@@ -153,3 +156,24 @@ def test_the_example_of_a_vote_gives_the_answer_of_most(tmp_path: Path) -> None:
         plugin="tiny", tasks=["modality"], limit=4, run_dir=tmp_path / "tiny"
     )
     assert [r["choice"] for r in run.records()] == [r["choice"] for r in alone.records()]
+
+
+def test_what_a_member_opens_comes_from_the_runs_plugins_too(
+    pair: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for opener, opened in (("outer_model", "middle"), ("middle_model", "chosen")):
+        own = PAIR.replace('str(HERE / "chooser.py"), options=given', repr(opened))
+        (pair / f"{opener}.py").write_text(own)
+    (pair / "chosen_model.py").write_text(CHOOSER)
+    monkeypatch.syspath_prepend(pair)
+    names = ("outer", "middle", "chosen")
+    plugins = Plugins([EntryPoint(name, f"{name}_model", GROUP) for name in names])
+    run = mubench_gen.evaluate(
+        plugin="outer",
+        data=pair / "cells",
+        run_dir=pair / "run",
+        in_process=True,
+        plugins=plugins,
+    )
+    (member,) = run.manifest["content"]["members"]
+    assert [inner["plugin"] for inner in member["members"]] == ["chosen"]

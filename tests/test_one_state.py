@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mubench_gen.storage import digests
+from mubench_gen.storage.digests import changed_since, sha256_of, watched
 from mubench_gen.storage.records import read_records
 
 from .helpers.data import write_data
@@ -246,3 +249,19 @@ def test_weights_beside_the_code_are_watched_too(here: Any, reader: Path) -> Non
     assert ended.code == 2
     assert "w.bin: changed while the run went on" in ended.err
     assert replies() == ["1", "1"]
+
+
+def test_a_file_that_was_written_with_the_same_bytes_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "w.bin"
+    file.write_text("1")
+    with watched() as read:
+        sha256_of(file)
+    os.utime(file, (1, 1))
+    asked: list[Path] = []
+    monkeypatch.setattr(digests, "sha256_of", lambda path: asked.append(path) or sha256_of(path))
+    assert list(changed_since(read)) == list(changed_since(read)) == []
+    assert asked == [file]
+    file.write_text("2")
+    assert list(changed_since(read)) == [str(file)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from mubench_gen.engines.conversation import no_template
+from mubench_gen.engines.conversation import choose_template
 from mubench_gen.engines.small_files import SmallFiles
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint
@@ -18,7 +18,7 @@ Render = Callable[[list[dict[str, Any]]], str]
 # as much as fits into memory.
 _ARGUMENTS = {"vllm": {"max_model_len": -1}}
 _SWITCH = "enable_thinking"
-_VLLM = ("vllm", "vllm-server")
+ON_VLLM = ("vllm", "vllm-server")  # engines
 _SAID = "something said"
 _MARK = re.compile(r"\s*(\S+?)(?=\s|$|<)")
 
@@ -28,12 +28,10 @@ def quirks_of(checkpoint: Checkpoint, files: SmallFiles, engine: str | None) -> 
 
     Raises UsageError without a processor, a chat template, or a place for an image in it.
     """
-    template = checkpoint.chat_template or files.template
-    if template is None and files.model_type in checkpoint.fallback_templates:
-        template = checkpoint.fallback_templates[files.model_type]
-    if template is None:
-        raise UsageError(no_template(files.name))
-    on_vllm = (engine or checkpoint.engines[0]) in _VLLM
+    template = choose_template(
+        checkpoint, files.template, model_type=files.model_type, name=files.name
+    ).text
+    on_vllm = (engine or checkpoint.engines[0]) in ON_VLLM
     if not files.has_processor and not on_vllm:
         raise UsageError(
             f"{files.name} has no preprocessor_config.json and no processor_config.json, so that "

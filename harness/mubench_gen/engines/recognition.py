@@ -15,7 +15,7 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from mubench_gen.engines.quirks import quirks_of
+from mubench_gen.engines.quirks import ON_VLLM, quirks_of
 from mubench_gen.engines.small_files import SmallFiles, read_small_files
 from mubench_gen.engines.source import hint_of
 from mubench_gen.engines.transformers.source import require_transformers
@@ -23,7 +23,6 @@ from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Kind
 
-_VLLM = ("vllm", "vllm-server")
 # The auto classes under which a checkpoint's own code lists a class that writes text.
 _WRITES = ("AutoModelForImageTextToText", "AutoModelForMultimodalLM", "AutoModelForVision2Seq",
            "AutoModelForCausalLM")  # fmt: skip
@@ -72,7 +71,7 @@ def opens(files: SmallFiles, *, engine: str | None = None, trusted: bool = False
     in_vllm = files.architecture in vllm_architectures()
     kind = _kind_in_transformers(files)
     if kind is None and files.code:
-        if not trusted and not (in_vllm and engine in _VLLM):
+        if not trusted and not (in_vllm and engine in ON_VLLM):
             raise UsageError(_needs_code(files, in_vllm))
         kind = _kind_of_code(files)
         engines = ("vllm", "transformers") if in_vllm else ("transformers", "vllm")

@@ -18,7 +18,7 @@ _TURN: tuple[Mapping[str, Any], ...] = (
     {"role": "user", "content": [{"type": "text", "text": _PROBE}]},
 )
 # Names that chat templates give the switch: Qwen3, GLM-4.1V, … and Granite, DeepSeek, …
-_SWITCHES = ("enable_thinking", "thinking")
+SWITCHES = ("enable_thinking", "thinking")
 _BUDGET = "thinking_budget"
 _OF_TRANSFORMERS = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")  # tags that jinja2 lacks
 
@@ -130,7 +130,7 @@ def template_variables(template: str) -> frozenset[str]:
         read = meta.find_undeclared_variables(parser.parse(_OF_TRANSFORMERS.sub("", template)))
     except TemplateSyntaxError:
         return frozenset()
-    return frozenset(read & {*_SWITCHES, _BUDGET})
+    return frozenset(read & {*SWITCHES, _BUDGET})
 
 
 def template_arguments(
@@ -143,7 +143,7 @@ def template_arguments(
     if thinking is None:
         return {}
     known = template_variables(template)
-    switch = next((one for one in _SWITCHES if one in known), None)
+    switch = next((one for one in SWITCHES if one in known), None)
     if switch is None:
         if thinking.on and opened is not None:  # it thinks always
             return {}
@@ -157,7 +157,7 @@ def no_switch(thinking: Thinking, name: str, *, always: bool) -> str:
     why = "opens a thought in every prompt" if always else "reads no variable for it"
     return (
         f"{thinking.flag}: the chat template of {name} has no switch for thinking: it {why} "
-        f"(looked for: {', '.join(_SWITCHES)}). Leave --thinking out: what a model "
+        f"(looked for: {', '.join(SWITCHES)}). Leave --thinking out: what a model "
         "thinks by itself is recorded apart from its answer all the same."
     )
 

@@ -32,7 +32,7 @@ class Weights:
     settings: str | None
     files: Mapping[str, str] = field(default_factory=dict)
     members: Sequence[Mapping[str, Any]] = ()
-    read: Mapping[str, FileDigest] = field(default_factory=dict, compare=False, repr=False)
+    read: dict[str, FileDigest] = field(default_factory=dict, compare=False, repr=False)
 
     def differences(self, now: Weights) -> Iterator[str]:
         """What is another now, in words with both digests."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +13,12 @@ from mubench_gen.model import (
     Checkpoint,
     ContrastiveModel,
     GenerativeModel,
-    Model,
     ModelSpec,
     Scoring,
     StreamingModel,
 )
 from mubench_gen.plan.fingerprint import digest_model, isolated_model
-from mubench_gen.plan.opening import (
-    MAKING,
-    engine_of,
-    make_model,
-    runtime_of,
-    secret_options,
-    spec_of,
-)
+from mubench_gen.plan.opening import MAKING, made, secret_options, spec_of
 from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugin, Plugins
 from mubench_gen.types import Image, Kind, Readout, Reply, Request
@@ -63,8 +55,10 @@ def open_model(
             **{name: value for name, value in given.items() if value is not None},
         }
     )
-    loaded = Plugins(making.entry_points if making is not None else None).load(plugin)
-    opened = OpenedModel(loaded, settings, making.images if making is not None else 1)
+    entry_points = making.entry_points if making is not None else None
+    images = making.images if making is not None else 1
+    loaded = Plugins(entry_points).load(plugin)
+    opened = OpenedModel(loaded, settings, images, entry_points)
     if making is not None:
         making.members.append(opened)
     return opened
@@ -77,13 +71,17 @@ class OpenedModel:
     raised here: an `ItemError` is one request's, an `EngineFault` or `UsageError` the run's.
     """
 
-    def __init__(self, plugin: Plugin, settings: Settings, images: int) -> None:
+    def __init__(
+        self,
+        plugin: Plugin,
+        settings: Settings,
+        images: int,
+        entry_points: Iterable[Any] | None,
+    ) -> None:
         self._plugin = plugin
         self._settings = settings
         self._spec: ModelSpec = spec_of(plugin, settings)
-        self._engine = engine_of(self._spec, settings)
-        runtime = runtime_of(self._spec, settings, images)
-        self._model: Model = make_model(plugin, self._spec, self._engine, runtime, settings)
+        self._engine, self._model = made(plugin, self._spec, settings, images, entry_points)
         self._is_loaded = False
 
     @property

@@ -107,9 +107,7 @@ def open_hosted(
 ) -> Opened:
     """Open the plugin's model. Runs where the model runs."""
     settings, plugin, spec = found(given, entry_points)
-    engine = engine_of(spec, settings)
-    runtime = runtime_of(spec, settings, images)
-    model = make_model(plugin, spec, engine, runtime, settings, entry_points)
+    engine, model = made(plugin, spec, settings, images, entry_points)
     return opened(settings, plugin, spec, engine, model)
 
 
@@ -189,9 +187,7 @@ def known_card(model: HostedModel, settings: Settings) -> ModelCard:
 
 def open_model(plugin: Plugin, settings: Settings) -> Model:
     """The plugin's model that the settings name, in this process and not loaded yet."""
-    spec = spec_of(plugin, settings)
-    runtime = runtime_of(spec, settings, images_shown(settings))
-    return make_model(plugin, spec, engine_of(spec, settings), runtime, settings)
+    return made(plugin, spec_of(plugin, settings), settings, images_shown(settings), None)[1]
 
 
 def engine_of(spec: ModelSpec, settings: Settings) -> str:
@@ -222,25 +218,28 @@ def runtime_of(spec: ModelSpec, settings: Settings, images: int) -> Runtime:
     )
 
 
-def make_model(
+def made(
     plugin: Plugin,
     spec: ModelSpec,
-    engine: str,
-    runtime: Runtime,
     settings: Settings,
-    entry_points: Iterable[Any] | None = None,
-) -> Model:
-    """The model, not loaded yet. SettingError for a wrong option of the plugin or the engine."""
+    images: int,
+    entry_points: Iterable[Any] | None,
+) -> tuple[str, Model]:
+    """The engine and the model, not loaded yet; `entry_points` are for models that it opens.
+
+    SettingError for a wrong option of the plugin or the engine.
+    """
+    engine, runtime = engine_of(spec, settings), runtime_of(spec, settings, images)
     if isinstance(spec.source, Checkpoint):
-        return open_checkpoint(engine, spec.source, runtime)
+        return engine, open_checkpoint(engine, spec.source, runtime)
     options = check_options(plugin.name, spec.source, settings.plugin_options)
     with (
         isolated_model(plugin, spec),
-        members_opened(settings, runtime.images, entry_points) as members,
+        members_opened(settings, images, entry_points) as members,
     ):
         model = spec.source(options, runtime)
     model.members = tuple(members)
-    return model
+    return engine, model
 
 
 @contextmanager

@@ -68,16 +68,21 @@ def watch(path: str | os.PathLike[str], known: FileDigest) -> None:
         files[os.path.abspath(path)] = known
 
 
-def changed_since(files: Mapping[str, FileDigest]) -> Iterator[str]:
+def changed_since(files: dict[str, FileDigest]) -> Iterator[str]:
     """The paths of these files that hold other bytes by now; only those written since are read.
 
+    One that was written with the same bytes gets its new stamp in `files`, so that it is read once.
     A file that is gone is not told: nothing can be read from it.
     """
     for path, known in files.items():
         with contextlib.suppress(OSError):
             stamp = stamp_of(os.stat(path))
-            if stamp != known.stamp and sha256_of(Path(path)) != known.sha256:
+            if stamp == known.stamp:
+                continue
+            if sha256_of(Path(path)) != known.sha256:
                 yield path
+            else:
+                files[path] = FileDigest(known.sha256, stamp)
 
 
 def stamp_of(facts: os.stat_result) -> Stamp:

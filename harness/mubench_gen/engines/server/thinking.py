@@ -13,6 +13,7 @@ from mubench_gen.engines.server.tokens import ServerTokenizer
 from mubench_gen.engines.thinking import (
     MARKS,
     ROOM,
+    SWITCHES,
     Thinking,
     ThoughtMarks,
     no_switch,
@@ -53,8 +54,6 @@ def effort(thinking: Thinking) -> str:
 
 
 def _template_fields(thinking: Thinking, kind: ServerKind) -> Fields:
-    # By both of its names: a template does not mind an argument that it does not read.
-    switch = dict.fromkeys(("enable_thinking", "thinking"), thinking.on)
     if thinking.budget is not None and kind == "sglang":
         raise SettingError(
             f"{thinking.flag}: SGLang bounds no thought by a field of a request. Use --thinking "
@@ -62,7 +61,12 @@ def _template_fields(thinking: Thinking, kind: ServerKind) -> Fields:
         )
     names = {"vllm": "thinking_token_budget", "llama.cpp": "thinking_budget_tokens"}
     bound = {} if thinking.budget is None else {names[kind]: thinking.budget}
-    return {"chat_template_kwargs": switch, **bound}
+    return {"chat_template_kwargs": _switched(thinking.on), **bound}
+
+
+def _switched(on: bool) -> Fields:
+    """By all its names: a template does not mind an argument that it does not read."""
+    return dict.fromkeys(SWITCHES, on)
 
 
 def _of_anthropic(thinking: Thinking) -> Fields:
@@ -101,7 +105,7 @@ def opened_marks(
 
 def _with(talk: Fields, on: bool) -> Fields:
     given = talk.get("chat_template_kwargs", {})
-    return {"chat_template_kwargs": {**given, "enable_thinking": on, "thinking": on}}
+    return {"chat_template_kwargs": {**given, **_switched(on)}}
 
 
 def _ends_of_vllm(client: Client, model: str, talk: Fields) -> str:
