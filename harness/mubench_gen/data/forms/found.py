@@ -50,13 +50,11 @@ def is_hf(path: Path) -> bool:
 
 
 def read(asked: Asked, policy: StandardPolicy) -> Reading:
-    """The reading of the tables in a file or folder."""
-    path = asked.path
-    form = asked.form or (
-        "vlmevalkit" if is_vlmevalkit(path) else "csv" if is_sheet(path) else "hf"
-    )
-    table = joined(path, asked.files, asked.wishes) if asked.files else None
-    return read_questions(form, table or table_of(path, asked.wishes), asked, policy)
+    """The reading of the tables in a file or folder, of the form that was asked for."""
+    assert asked.form is not None
+    path, wishes = asked.path, asked.wishes
+    table = joined(path, asked.files, wishes) if asked.files else table_of(path, wishes)
+    return read_questions(asked.form, table, asked, policy)
 
 
 def joined(path: Path, files: Sequence[Path], wishes: Wishes) -> Table:
