@@ -110,7 +110,8 @@ def command(
 
 
 def _rows(data: Path, seed: int, question: str | None) -> list[dict[str, Any]]:
-    from mubench_gen.data.by_class import QUESTION, shuffled_questions
+    from mubench_gen.data.by_class import shuffled_questions
+    from mubench_gen.data.forms.folders import QUESTION
 
     return shuffled_questions(data, seed=seed, question=question or QUESTION)
 

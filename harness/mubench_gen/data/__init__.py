@@ -70,16 +70,21 @@ def open_dataset(
 
 def is_form(name: str, mapping: Mapping[str, str] | None = None) -> bool:
     """Whether it is a benchmark in a form of others: on the hub, or a file or folder here."""
-    from mubench_gen.data import forms
+    from mubench_gen.data.forms import form_of
 
-    if not name or name in NAMES:
-        return False
     if name.startswith(HUB):
         return True
+    return _may_be_form(name) and (bool(mapping) or form_of(user_path(name)) is not None)
+
+
+def _may_be_form(name: str) -> bool:
+    """Whether it is a file or folder that is not of μ-Bench's schema."""
+    if not name or name in NAMES:
+        return False
     path = user_path(name)
     if not os.path.exists(path) or (path.is_dir() and (path / "rows.jsonl").is_file()):
         return False
-    return not _is_own_schema(path) and (bool(mapping) or forms.form_of(path) is not None)
+    return not _is_own_schema(path)
 
 
 def _opened_form(
@@ -93,19 +98,23 @@ def _opened_form(
     thorough: bool,
 ) -> Dataset | None:
     """The data set of another form than μ-Bench's schema; None where it is none."""
-    if not is_form(name, mapping):
-        if mapping:
-            raise SettingError(f"--map is for tables of other forms; {name!r} is none of these.")
-        return None
-    from mubench_gen.data import forms
-
     if name.startswith(HUB):
         from mubench_gen.data.forms.hub import open_on_hub
 
         return open_on_hub(
             name, policy, mapping or {}, partial=partial, thorough=thorough, faults=faults
         )
-    asked = forms.Asked(user_path(name), mapping=mapping, outside=outside)
+    if not _may_be_form(name):
+        if mapping:
+            raise SettingError(f"--map is for tables of other forms; {name!r} is none of these.")
+        return None
+    from mubench_gen.data import forms
+
+    path = user_path(name)
+    form = forms.form_of(path)
+    if form is None and not mapping:
+        return None
+    asked = forms.Asked(path, form, mapping, outside=outside)
     return forms.open_form(asked, policy, partial=partial, thorough=thorough, faults=faults)
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.data.forms.folders import QUESTION
 from mubench_gen.data.forms.found import find_table, one_table
 from mubench_gen.data.forms.roles import Wishes
 from mubench_gen.errors import DataError
 
-QUESTION = "Which of these does the image show?"
 _NO_IMAGES = ("thumbs.db", "desktop.ini")
 _TABLES = (".csv", ".jsonl")
 

@@ -87,7 +87,7 @@ def _is_there(release: Release, shard: ShardFile) -> bool:
     log(f"{shard.path.name}: SHA-256 expected {shard.sha256}, found {found}: fetched again.")
     content = shard.path.resolve()
     shard.path.unlink()
-    if content.is_relative_to(repo_folder(release).resolve()):
+    if content.is_relative_to(repo_folder(release.repo).resolve()):
         content.unlink(missing_ok=True)
     return False
 
@@ -107,7 +107,7 @@ def _look_up(hub: Any, release: Release, name: str, sha256: str | None) -> Remot
             f"{name}: the hub has another file at this revision: SHA-256 expected {sha256}, "
             f"found {facts.etag}."
         )
-    blob = repo_folder(release) / "blobs" / facts.etag
+    blob = repo_folder(release.repo) / "blobs" / facts.etag
     return Remote(name, sha256, url, facts.etag, facts.size, blob)
 
 
@@ -128,7 +128,7 @@ def _check_space(remotes: list[Remote]) -> None:
 def _bring(hub: Any, release: Release, remote: Remote, path: Path, tally: Tally) -> None:
     from filelock import FileLock
 
-    lock = hub_cache() / ".locks" / repo_folder(release).name / f"{remote.etag}.lock"
+    lock = hub_cache() / ".locks" / repo_folder(release.repo).name / f"{remote.etag}.lock"
     for folder in (lock.parent, remote.blob.parent, path.parent):
         folder.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):  # the hub's own lock for this content

@@ -28,7 +28,7 @@ class Release:
     @property
     def folder(self) -> Path:
         """Where the hub's cache keeps them, by their names."""
-        return repo_folder(self) / "snapshots" / self.revision
+        return repo_folder(self.repo) / "snapshots" / self.revision
 
 
 _DIGESTS = (
@@ -60,9 +60,9 @@ def hub_cache() -> Path:
     return user_path(home) / "hub"
 
 
-def repo_folder(release: Release) -> Path:
-    """Where the hub's cache keeps this data set."""
-    return hub_cache() / f"datasets--{release.repo.replace('/', '--')}"
+def repo_folder(repo: str) -> Path:
+    """Where the hub's cache keeps the data set OWNER/NAME."""
+    return hub_cache() / f"datasets--{repo.replace('/', '--')}"
 
 
 def shards_of(release: Release) -> list[ShardFile]:
@@ -77,7 +77,12 @@ def open_ubench(policy: StandardPolicy, *, partial: bool = False) -> ArrowDatase
     if len(missing) == len(shards) or (missing and not partial):
         raise DataError(_not_there(shards, missing))
     return open_shards(
-        "ubench", repo_folder(UBENCH), shards, policy, partial=partial, revision=UBENCH.revision
+        "ubench",
+        repo_folder(UBENCH.repo),
+        shards,
+        policy,
+        partial=partial,
+        revision=UBENCH.revision,
     )
 
 
@@ -85,7 +90,7 @@ def _not_there(shards: list[ShardFile], missing: list[ShardFile]) -> str:
     prepare = "Type: mubench-gen data prepare ubench (3.6 GB, resumable)"
     if len(missing) == len(shards):
         return (
-            f"The data set 'ubench' is not prepared: {repo_folder(UBENCH)} has none of its "
+            f"The data set 'ubench' is not prepared: {repo_folder(UBENCH.repo)} has none of its "
             f"{len(shards)} files. {prepare}. Files from elsewhere: --data PATH."
         )
     names = ", ".join(shard.path.name for shard in missing)

@@ -15,7 +15,7 @@ from mubench_gen.data import open_dataset
 from mubench_gen.data.dataset import Dataset
 from mubench_gen.data.packaged import Packaged
 from mubench_gen.data.packaging import write
-from mubench_gen.data.ubench import Release, repo_folder
+from mubench_gen.data.ubench import repo_folder
 from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.images.policy import StandardPolicy, open_image
 from mubench_gen.model import Checkpoint, ContrastiveModel, Model
@@ -124,7 +124,7 @@ class Subject:
     def _written(self) -> Prepared:
         found, place = self.data_set, Path()
         if not found.spec.is_own:
-            place = repo_folder(Release(found.spec.hub, "", ())) / "snapshots"
+            place = repo_folder(found.spec.hub) / "snapshots"
             place /= found.about.get("revision") or "none"
             if not place.is_dir():
                 raise NotApplicable("its own files are not in the hub's cache")

@@ -15,18 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mubench_gen import DataError, DataSet
+from mubench_gen import DataSet
 
-from .readers import Images, without_letters
+from .readers import Images, present, without_letters
 
 _PARTS = ("PubMed", "EduContent")
 _SPLITS = ("test", "test_tiny")  # the owner's test set is both
 
 
 def rows(place: Path) -> Iterator[dict[str, Any]]:
-    if not (place / "data.json").is_file():
-        raise DataError(f"{place} has no file data.json.")
-    data = json.loads((place / "data.json").read_text("utf-8"))
+    data = json.loads(present(place / "data.json").read_text("utf-8"))
     images = Images(place, "images.zip")
     for part in _PARTS:
         for split in _SPLITS:

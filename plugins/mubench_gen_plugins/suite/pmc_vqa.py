@@ -13,17 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mubench_gen import DataError, DataSet
+from mubench_gen import DataSet
 
-from .readers import Images, lettered, without_letters
+from .readers import Images, lettered, present, without_letters
 
 _LETTERS = "ABCD"
 
 
 def rows(place: Path) -> Iterator[dict[str, Any]]:
-    table = place / "test_clean.csv"
-    if not table.is_file():
-        raise DataError(f"{place} has no file {table.name}.")
+    table = present(place / "test_clean.csv")
     images = Images(place, "images.zip")
     with table.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.DictReader(file)):

@@ -62,12 +62,17 @@ def _endings(members: Sequence[str]) -> Iterator[tuple[str, str]]:
     return iter(seen.items())
 
 
-def objects(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON list, or of JSON lines."""
+def present(path: Path) -> Path:
+    """The path of a file of the data set; DataError if it is not there."""
     if not path.is_file():
         raise DataError(f"{path.parent} has no file {path.name}.")
+    return path
+
+
+def objects(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON list, or of JSON lines."""
     try:
-        if path.suffix == ".json":
+        if present(path).suffix == ".json":
             yield from json.loads(path.read_text("utf-8-sig"))
             return
         with path.open(encoding="utf-8-sig") as lines:

@@ -6,7 +6,7 @@ Each form is a way to find tables in a file or folder (`FORMS`); all tables are 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +79,7 @@ def open_form(
         raise SettingError(
             f"{asked.path}: of none of the forms {', '.join(FORMS)} (docs/howto/any-benchmark.md)."
         )
-    reading = _reader(form)(asked, policy)
+    reading = _reader(form)(replace(asked, form=form), policy)
     reading.revision = revision
     reading.source = source or {}
     reading.mapping = asked.mapping or {}

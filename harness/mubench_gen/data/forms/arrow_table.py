@@ -20,11 +20,6 @@ _ROWS = 16  # together: they may hold large images
 _PARQUET, _FILE = b"PAR1", b"ARROW1"
 
 
-def schema_of(path: Path) -> Any:
-    """The schema of a Parquet or Arrow file."""
-    return ArrowTable(path).schema
-
-
 class ArrowTable:
     """One file as a Table. Columns of class labels, as `datasets` has them, become their names."""
 

@@ -11,8 +11,8 @@ from mubench_gen.data.forms import Asked, data_name
 from mubench_gen.data.forms.cells import text_of
 from mubench_gen.data.forms.dataset import Reading
 from mubench_gen.data.forms.json_table import read_document
+from mubench_gen.data.forms.parts import task_name
 from mubench_gen.data.forms.pictures import Pictures
-from mubench_gen.data.forms.questions import task_name
 from mubench_gen.data.forms.tables import TableRow
 from mubench_gen.data.recast import RECAST
 from mubench_gen.errors import DataError, ImageError

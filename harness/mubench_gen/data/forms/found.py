@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mubench_gen.data.forms import Asked, arrow_table, json_table, read_questions, sheet, text_table
 from mubench_gen.data.forms.dataset import Reading
@@ -14,9 +13,6 @@ from mubench_gen.data.forms.tables import Joined, Table, split_of
 from mubench_gen.errors import DataError
 from mubench_gen.images.formats.ome_zarr import is_zarr_folder
 from mubench_gen.images.policy import StandardPolicy
-
-if TYPE_CHECKING:
-    from mubench_gen.data.forms.arrow_table import ArrowTable
 
 _SHEETS = (*text_table.SUFFIXES, *sheet.SUFFIXES)
 _OBJECTS = (*json_table.SUFFIXES, *arrow_table.SUFFIXES)
@@ -50,13 +46,11 @@ def is_hf(path: Path) -> bool:
 
 
 def read(asked: Asked, policy: StandardPolicy) -> Reading:
-    """The reading of the tables in a file or folder."""
-    path = asked.path
-    form = asked.form or (
-        "vlmevalkit" if is_vlmevalkit(path) else "csv" if is_sheet(path) else "hf"
-    )
-    table = joined(path, asked.files, asked.wishes) if asked.files else None
-    return read_questions(form, table or table_of(path, asked.wishes), asked, policy)
+    """The reading of the tables in a file or folder, of the form that was asked for."""
+    assert asked.form is not None
+    path, wishes = asked.path, asked.wishes
+    table = joined(path, asked.files, wishes) if asked.files else table_of(path, wishes)
+    return read_questions(asked.form, table, asked, policy)
 
 
 def joined(path: Path, files: Sequence[Path], wishes: Wishes) -> Table:
@@ -77,13 +71,11 @@ def table_of(path: Path, wishes: Wishes) -> Table:
     _check_kinds(path, files)
     tables = [one_table(file, wishes) for file in files]
     splits = [_split(path, file) for file in files]
-    if len(files) == 1:
-        table = tables[0] if splits[0] is None else Joined(path, tables, splits)
-        table.base = _base(path, files[0])
-        return table
-    joined = Joined(path, tables, splits)
-    joined.base = path
-    return joined
+    if len(files) > 1:
+        return Joined(path, tables, splits)
+    table = tables[0] if splits[0] is None else Joined(path, tables, splits)
+    table.base = files[0].parent  # images are named from where the table is
+    return table
 
 
 def find_table(folder: Path) -> Path:
@@ -110,8 +102,7 @@ def one_table(path: Path, wishes: Wishes) -> Table:
     if suffix in json_table.SUFFIXES:
         return json_table.JsonTable(path)
     if suffix in arrow_table.SUFFIXES:
-        found: ArrowTable = arrow_table.ArrowTable(path)
-        return found
+        return arrow_table.ArrowTable(path)
     raise DataError(
         f"{path}: is no table that can be read: {', '.join((*_SHEETS, *_OBJECTS))} are."
     )
@@ -175,8 +166,3 @@ def _split(folder: Path, file: Path) -> str | None:
         return None
     found = split_of(file.relative_to(folder))
     return None if found is None else _SPLIT_NAMES.get(found, found)
-
-
-def _base(folder: Path, file: Path) -> Path:
-    """Images are named from where the table is."""
-    return file.parent if file.parent != folder else folder

@@ -17,7 +17,7 @@ from mubench_gen.data.forms import Asked, open_form
 from mubench_gen.data.forms.dataset import FormDataset
 from mubench_gen.data.forms.hub_files import HubId, chosen_files, hub_id
 from mubench_gen.data.hub import endpoint, out_of_reach, unavailable
-from mubench_gen.data.ubench import hub_cache
+from mubench_gen.data.ubench import hub_cache, repo_folder
 from mubench_gen.errors import DataError, MissingExtraError
 from mubench_gen.images.policy import StandardPolicy
 
@@ -63,7 +63,7 @@ def open_on_hub(
         base=folder if len(chosen) > 1 else path.parent,
         name=name or mapping.get("name") or named,
         license_name=license_name or (str(licence) if licence else None),
-        root=hub_cache() / f"datasets--{wanted.repo.replace('/', '--')}",  # it holds links
+        root=repo_folder(wanted.repo),  # it holds links
         files=tuple(folder / file for file in chosen),
     )
     source = {"hub": f"{wanted.repo}@{commit}", "files": list(chosen), "licence": licence}
@@ -99,7 +99,7 @@ def _described(hub: Any, wanted: HubId) -> tuple[str, list[str], dict[str, Any]]
 
 def _in_cache(wanted: HubId, revision: str, why: str) -> tuple[str, list[str], dict[str, Any]]:
     """What the hub's cache knows of the data set, where the hub is out of reach."""
-    folder = hub_cache() / f"datasets--{wanted.repo.replace('/', '--')}"
+    folder = repo_folder(wanted.repo)
     ref = folder / "refs" / revision
     commit = ref.read_text("utf-8").strip() if ref.is_file() else revision
     snapshot = folder / "snapshots" / commit
@@ -127,7 +127,7 @@ def _fetched(
 ) -> Path:
     """The folder of the commit in the cache, with the files of the rows and the images beside."""
     wanted_files = [*chosen, *_beside(chosen, files)]
-    folder = hub_cache() / f"datasets--{wanted.repo.replace('/', '--')}" / "snapshots" / commit
+    folder = repo_folder(wanted.repo) / "snapshots" / commit
     missing = [file for file in wanted_files if not (folder / file).is_file()]
     if not missing and folder.is_dir():
         return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,12 +29,10 @@ class JsonTable:
         if path.suffix.lower() == ".json" and not _is_lines(self._file):
             self._copy = self._copied()
 
-    @property
+    @cached_property
     def columns(self) -> Sequence[str]:
         """The keys of all rows, in the order in which they first come."""
-        if not hasattr(self, "_columns"):
-            self._columns = list(dict.fromkeys(key for row in self.rows() for key in row.cells))
-        return self._columns
+        return list(dict.fromkeys(key for row in self.rows() for key in row.cells))
 
     def rows(self) -> Iterator[TableRow]:
         with self._open() as file:

@@ -87,6 +87,11 @@ def task_of(row: TableRow, roles: Roles, default: str) -> str:
     return task
 
 
+def task_name(name: str) -> str:
+    """A data set's name as one of a task."""
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-_.") or "questions"
+
+
 def caption_of(row: TableRow, roles: Roles) -> str:
     """The template of the row's captions; empty without one."""
     caption = row.cells.get(roles.caption) if roles.caption else None

@@ -7,7 +7,6 @@ Between the two, rows wait in a temporary file, without their images.
 from __future__ import annotations
 
 import pickle
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,19 +24,17 @@ from mubench_gen.data.forms.parts import (
     grouped,
     options_in,
     question_of,
+    task_name,
     task_of,
 )
 from mubench_gen.data.forms.pictures import NamedImage, Pictures, identifier
-from mubench_gen.data.forms.roles import Wishes, roles_of
+from mubench_gen.data.forms.roles import Wishes, is_own, roles_of
 from mubench_gen.data.forms.tables import Table, TableRow
-from mubench_gen.data.image_columns import image_columns
 from mubench_gen.data.schema import check_row, to_row
 from mubench_gen.errors import DataError, ImageError
 from mubench_gen.images.policy import StandardPolicy, open_image
 
-_OWN_COLUMNS = frozenset({"question", "options", "answer"})  # and image, or image_1, …
 OWN_TASK = "classification"
-_OWN_SUFFIXES = (".csv", ".jsonl", ".xlsx")
 
 
 @dataclass(slots=True)
@@ -72,7 +69,7 @@ class Questions:
     ) -> None:
         """`about`: what is said of the table in place of how its columns were understood."""
         self.path = table.path
-        own = table.path.suffix.lower() in _OWN_SUFFIXES and _is_own(table.columns)
+        own = is_own(table.path, table.columns)
         self.roles = roles_of(table.path, table.columns, wishes, own=own)
         self.name = name
         self.task = OWN_TASK if own else task_name(name)
@@ -296,13 +293,3 @@ class Questions:
                 f"{self.path}, column {self.roles.id}: {len(twice):,} ids stand in several rows "
                 f"({', '.join(twice[:3])}); the later ones get #INDEX."
             )
-
-
-def _is_own(columns: Sequence[str]) -> bool:
-    """Whether a table has the columns of one of one's own images."""
-    return set(columns) >= _OWN_COLUMNS and bool(image_columns(columns))
-
-
-def task_name(name: str) -> str:
-    """A data set's name as one of a task."""
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-_.") or "questions"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mubench_gen.data.forms.cells import label_of
+from mubench_gen.data.image_columns import image_columns
 from mubench_gen.errors import DataError, SettingError, did_you_mean
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -35,6 +36,8 @@ NAMES: dict[str, tuple[str, ...]] = {
 # How something is read, which no column says.
 CHOICES = ("answer_as", "separator", "encoding", "sheet", "only", "folder", "names", "name")
 _ONLY_AS_ASKED = ("caption", "task")  # unless the table is of the form of one's own images
+_OWN_COLUMNS = frozenset({"question", "options", "answer"})  # and image, or image_1, …
+_OWN_SUFFIXES = (".csv", ".jsonl", ".xlsx")
 _SERIES = re.compile(r"(?:option|choice|opt|answer_choice|candidate|option_text)_?([a-z]|\d{1,2})")
 _IMAGES = re.compile(r"(?:image|img|picture|figure)_?(\d{1,2})(?:_path)?")
 
@@ -93,6 +96,12 @@ class Roles:
 def plain(name: str) -> str:
     """A column's name for comparison: "Question ID" is question_id."""
     return re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")
+
+
+def is_own(path: Path, columns: Sequence[str]) -> bool:
+    """Whether a table is of the form of one's own images."""
+    named = set(columns) >= _OWN_COLUMNS and bool(image_columns(columns))
+    return named and path.suffix.lower() in _OWN_SUFFIXES
 
 
 def roles_of(path: Path, columns: Sequence[str], wishes: Wishes, *, own: bool = False) -> Roles:
