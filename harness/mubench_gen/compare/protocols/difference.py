@@ -121,8 +121,8 @@ class _Walk:
         """Replies that the two read differently."""
         parted: dict[tuple[str, bool], int] = Counter()
         for alike, n in self.both:
-            if alike.causes and alike.causes[0]:
-                parted[alike.causes[0], alike.readings[0].right] += n
+            if alike.cause:
+                parted[alike.cause, alike.readings[0].right] += n
         order = list(CAUSES)
         steps = []
         read: set[tuple[str, bool]] = set()
@@ -201,7 +201,7 @@ def _picker(read: frozenset[tuple[str, bool]]) -> Callable[[LikeItems], RuleRead
     """The second protocol's reading where the causes are among these, else the first's."""
 
     def pick(alike: LikeItems) -> RuleReading:
-        key = (alike.causes[0] if alike.causes else "", alike.readings[0].right)
+        key = alike.cause, alike.readings[0].right
         return alike.readings[1 if key in read else 0]
 
     return pick
