@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import printable, say, tell
+from mubench_gen.console.outlet import printable, tell
 
 if TYPE_CHECKING:
     from mubench_gen.data.packaged import Packaged
@@ -17,16 +17,13 @@ _UBENCH_SIZE = 3_600_000_000
 
 def list_data_sets(*, as_json: bool) -> None:
     """Print every data set that has a name: nothing is fetched, and no row is read."""
-    from mubench_gen.console.tables import Line, Sheet, plain
+    from mubench_gen.cli.tables import print_json, print_lines
     from mubench_gen.data.packaged import size_of
 
     found = list(_data_sets())
     if as_json:
-        from mubench_gen.cli.tables import print_json
-
         print_json(found)
         return
-    columns = ("data set", "questions", "size", "licence", "state")
     cells = [
         (
             one["name"],
@@ -37,8 +34,7 @@ def list_data_sets(*, as_json: bool) -> None:
         )
         for one in found
     ]
-    for number, line in enumerate(plain(Sheet(columns, [[Line(row) for row in cells]]))):
-        say(mark=line, bold=number == 0)
+    print_lines(("data set", "questions", "size", "licence", "state"), cells)
 
 
 def _data_sets() -> Iterator[dict[str, Any]]:

@@ -66,22 +66,18 @@ def command(ctx: click.Context, tried: bool, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from mubench_gen.console.tables import Line, Sheet, plain
+    from mubench_gen.cli.tables import print_json, print_lines
     from mubench_gen.plugins.registry import Plugins
 
     listed = [*Plugins().list(), *_packages()]
     imported = _import_each(listed) if tried else {}
     rows = [_told(p, None if _is_shadowed(p) else imported.get(p.name)) for p in listed]
     if as_json:
-        from mubench_gen.cli.tables import print_json
-
         print_json([asdict(p) | ({"imported": asdict(one)} if one else {}) for p, one in rows])
         return
     cells = [(p.name, p.kind, p.distribution, p.version, _state(p, one)) for p, one in rows]
     # In lines on a terminal too: what is wrong with a plugin may take a sentence.
-    columns = ("plugin", "kind", "distribution", "version", "state")
-    for number, line in enumerate(plain(Sheet(columns, [[Line(row) for row in cells]]))):
-        say(mark=line, bold=number == 0)
+    print_lines(("plugin", "kind", "distribution", "version", "state"), cells)
 
 
 def _told(plugin: Listed, one: Imported | None) -> tuple[Listed, Imported | None]:

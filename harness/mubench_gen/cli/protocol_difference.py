@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -114,13 +114,15 @@ def _differences(found: ProtocolTally, causes: Causes, wanted: str | None) -> li
 def _old_scores(found: ProtocolTally, seed: int) -> dict[str, Any]:
     from mubench_gen.compare.protocols import part_scores
 
+    parts = {part: part_scores(found, part, seed=seed) for part in _PARTS}
+    first, second = _means_of(parts["datasets"]) or (None, None)
     return {
         "pooled": _old(part_scores(found, None, seed=seed).get("")),
-        "macro": _mean_of_datasets(found, 0),
-        "macro_ours": _mean_of_datasets(found, 1),
+        "macro": first,
+        "macro_ours": second,
         **{
-            part: {name: _old(one) for name, one in part_scores(found, part, seed=seed).items()}
-            for part in _PARTS
+            part: {name: _old(one) for name, one in scores.items()}
+            for part, scores in parts.items()
         },
     }
 
@@ -137,13 +139,12 @@ def _old(one: PartScore | None) -> dict[str, Any]:
     }
 
 
-def _mean_of_datasets(found: ProtocolTally, place: int) -> float | None:
+def _means_of(scores: Mapping[str, PartScore]) -> tuple[float, float] | None:
+    """Both protocols' means over data sets, of their scores; None without one."""
     from statistics import fmean
 
-    from mubench_gen.compare.protocols import part_scores
-
-    each = part_scores(found, "datasets").values()
-    return fmean(one.second if place else one.first for one in each) if each else None
+    each = scores.values()
+    return (fmean(one.first for one in each), fmean(one.second for one in each)) if each else None
 
 
 def _reservations(run: Run, found: ProtocolTally, protocol: Protocol) -> list[str]:
@@ -159,11 +160,10 @@ def _print_parts(run: Run, found: ProtocolTally, seed: int) -> None:
     first, second = (one.name for one in found.protocols)
     pooled = part_scores(found, None, seed=seed)
     rows = [_row("pooled (micro)", one) for one in pooled.values()]
-    for part in _PARTS:
-        rows += [_row(name, one) for name, one in part_scores(found, part, seed=seed).items()]
-    means = [_mean_of_datasets(found, place) for place in (0, 1)]
-    if None not in means:
-        rows.append(["mean of the data sets", "", *_means(*means)])
+    parts = {part: part_scores(found, part, seed=seed) for part in _PARTS}
+    rows += [_row(name, one) for scores in parts.values() for name, one in scores.items()]
+    if means := _means_of(parts["datasets"]):
+        rows.append(["mean of the data sets", "", *_compared(*means)])
     print_table(
         ["", "n", first, "±", second, "difference"],
         rows,
@@ -174,24 +174,15 @@ def _print_parts(run: Run, found: ProtocolTally, seed: int) -> None:
 
 
 def _row(name: str, one: PartScore) -> list[str]:
+    return [name, f"{one.n:,}", *_compared(one.first, one.second, one.half_width)]
+
+
+def _compared(first: float, second: float, half_width: float | None = None) -> list[str]:
+    """The cells of two numbers, with half of the first's interval where there is one."""
     from mubench_gen.console.numbers import percent
 
-    return [
-        name,
-        f"{one.n:,}",
-        percent(one.first),
-        f"{100 * one.half_width:.2f}",
-        percent(one.second),
-        f"{100 * (one.first - one.second):+.1f}",
-    ]
-
-
-def _means(first: float | None, second: float | None) -> list[str]:
-    from mubench_gen.console.numbers import percent
-
-    assert first is not None
-    assert second is not None
-    return [percent(first), "", percent(second), f"{100 * (first - second):+.1f}"]
+    half = "" if half_width is None else f"{100 * half_width:.2f}"
+    return [percent(first), half, percent(second), f"{100 * (first - second):+.1f}"]
 
 
 def _print_difference(found: ProtocolTally, one: Difference) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mubench_gen.scores.protocols.numbers import Valued
 
 MARK = "≠"
+METRICS = {"accuracy": "accuracy", "macro-f1": "macro-F1", "auc": "AUC"}
 _LEFT_OUT = {
     "prompts": "asked with other prompts or captions",
     "read_outs": "of another read-out",
@@ -85,10 +86,10 @@ def _row(one: ProtocolScores, number: Valued) -> list[str]:
 def _what(number: Valued) -> str:
     definition = number.definition
     over = "" if definition.over == "items" else f", mean over {definition.over}"
-    plain = {"accuracy": "accuracy", "macro-f1": "macro-F1", "auc": "AUC"}[definition.metric]
+    metric = METRICS[definition.metric]
     without = ", ".join(name[1:] for name in definition.datasets if name.startswith("!"))
     left_out = f", without {without}" if without else ""
-    return f"{plain}{over}{left_out}" + (f" ({number.title})" if number.title else "")
+    return f"{metric}{over}{left_out}" + (f" ({number.title})" if number.title else "")
 
 
 def _notes(one: ProtocolScores) -> list[str]:

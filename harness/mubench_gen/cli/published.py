@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mubench_gen.cli.protocol_scores import MARK, METRICS
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _AXES = {
     "coarse_all": "coarse all",
 }
 _DEFAULT = "ubench"
-_MARK = "≠"
 
 
 def with_tables(args: Sequence[str]) -> list[str]:
@@ -107,14 +107,13 @@ def _print_main(table: Published, yours: Sequence[OwnResults]) -> None:
         rows,
         title=f"{_metrics(table)} in % ± half of the 95 % interval. Published: {table.source}",
         right=range(2, 2 + len(columns)),
-        caption=f"{_MARK} cannot be compared with the published column: see below",
+        caption=f"{MARK} cannot be compared with the published column: see below",
     )
 
 
 def _metrics(table: Published) -> str:
     metrics = dict.fromkeys(table.number(name).metric for name in table.columns)
-    plain = {"accuracy": "accuracy", "macro-f1": "macro-F1", "auc": "AUC"}
-    named = ", ".join(plain[metric] for metric in metrics)
+    named = ", ".join(METRICS[metric] for metric in metrics)
     return named[:1].upper() + named[1:]
 
 
@@ -164,7 +163,7 @@ def _plain(cell: tuple[float, float | None] | None) -> str:
 def _official(cell: ColumnScore | None) -> str:
     if cell is None or cell.score.accuracy is None:
         return "–"
-    mark = f"{_MARK} " if cell.reservations else ""
+    mark = f"{MARK} " if cell.reservations else ""
     half = cell.score.half_width
     width = "" if half is None else f" ± {100 * half:.2f}"
     return f"{mark}{100 * cell.score.accuracy:.2f}{width}"
@@ -173,12 +172,12 @@ def _official(cell: ColumnScore | None) -> str:
 def _ours(cell: ColumnScore | None) -> str:
     if cell is None or cell.score.ours is None:
         return "–"
-    return f"{_MARK} {100 * cell.score.ours:.2f} (N {cell.score.n:,})"
+    return f"{MARK} {100 * cell.score.ours:.2f} (N {cell.score.n:,})"
 
 
 def _place(places: Mapping[str, AxisScore], axis: str) -> str:
     place = places.get(axis)
     if place is None:
         return "–"
-    mark = f"{_MARK} " if place.reservations else ""
+    mark = f"{MARK} " if place.reservations else ""
     return f"{mark}{100 * place.accuracy:.1f}"

@@ -54,6 +54,14 @@ def print_table(
     print_sheet(sheet, width)
 
 
+def print_lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table whose rows are a line each, on a terminal too: a cell may hold a sentence."""
+    from mubench_gen.console.tables import Line, Sheet, plain
+
+    for number, line in enumerate(plain(Sheet(columns, [[Line(row) for row in rows]]))):
+        say(mark=line, bold=number == 0)
+
+
 def print_sheet(sheet: Sheet, width: int | None, notes: Sequence[str] = ()) -> None:
     """Print a table fitted to the width, and notes below it; None: each row is a line."""
     from mubench_gen.console.tables import fit, plain

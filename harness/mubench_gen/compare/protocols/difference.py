@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from mubench_gen.compare.protocols.causes import CAUSES, Causes
-from mubench_gen.scores.protocols.numbers import Cells, Valued, cells_of, numbers_of, value
+from mubench_gen.scores.protocols.numbers import Cells, Valued, cells_of, numbers_of, value, valued
 from mubench_gen.scores.protocols.rules import RuleReading
 from mubench_gen.scores.protocols.tally import LikeItems, ProtocolTally
 
@@ -68,14 +68,15 @@ def difference(found: ProtocolTally, causes: Causes, first: str, second: str) ->
     None if one of them has no value, or no item is counted in both.
     """
     walk = _Walk(found, first, second)
-    if walk.start is None or walk.end is None or not walk.both:
+    start, end = walk.first.value, walk.second.value
+    if start is None or end is None or not walk.both:
         return None
     steps = [*walk.only("first"), *walk.readings(causes), *walk.counting(), *walk.only("second")]
     return Difference(
-        first=walk.valued(0, first, walk.start),
-        second=walk.valued(1, second, walk.end),
+        first=walk.first,
+        second=walk.second,
         in_both=sum(n for _, n in walk.both),
-        points=100 * (walk.start - walk.end),
+        points=100 * (start - end),
         steps=tuple(sorted(steps, key=lambda step: -abs(step.points))),
     )
 
@@ -98,16 +99,11 @@ class _Walk:
         self._domains_of = 0
         self._pick: Callable[[LikeItems], RuleReading] = lambda alike: alike.readings[0]
         self._at: Cells = self._cells[0]
-        self.start = self._value()
-        self.end = self._whole(1)
-        self._now = self.start or 0.0
-
-    def valued(self, place: int, name: str, result: float) -> Valued:
-        """The number of one of the protocols."""
-        cells, number = self._cells[place], self._numbers[place]
-        right = sum(n for alike, n in cells if alike.readings[place].right)
-        n = sum(n for _, n in cells)
-        return Valued(name, number.title, n, right, result, number)
+        self.first, self.second = (
+            valued(found, i, name, self._numbers[i], self._cells[i])
+            for i, name in enumerate((first, second))
+        )
+        self._now = self.first.value or 0.0
 
     def only(self, which: Literal["first", "second"]) -> list[Step]:
         """Items that one protocol alone counts: left out of the first's, added to the second's."""
@@ -121,8 +117,8 @@ class _Walk:
         """Replies that the two read differently."""
         parted: dict[tuple[str, bool], int] = Counter()
         for alike, n in self.both:
-            if alike.causes and alike.causes[0]:
-                parted[alike.causes[0], alike.readings[0].right] += n
+            if alike.cause:
+                parted[alike.cause, alike.readings[0].right] += n
         order = list(CAUSES)
         steps = []
         read: set[tuple[str, bool]] = set()
@@ -189,19 +185,12 @@ class _Walk:
         protocol = self._found.protocols[self._domains_of]
         return value(self._number, protocol, self._at, self._pick, self._found)
 
-    def _whole(self, place: int) -> float | None:
-        protocol = self._found.protocols[place]
-        cells = self._cells[place]
-        return value(
-            self._numbers[place], protocol, cells, lambda alike: alike.readings[place], self._found
-        )
-
 
 def _picker(read: frozenset[tuple[str, bool]]) -> Callable[[LikeItems], RuleReading]:
     """The second protocol's reading where the causes are among these, else the first's."""
 
     def pick(alike: LikeItems) -> RuleReading:
-        key = (alike.causes[0] if alike.causes else "", alike.readings[0].right)
+        key = alike.cause, alike.readings[0].right
         return alike.readings[1 if key in read else 0]
 
     return pick

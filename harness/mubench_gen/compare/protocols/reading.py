@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mubench_gen.compare.protocols.bootstrap import basic_bootstrap
+from mubench_gen.compare.protocols.bootstrap import Bootstrapped, basic_bootstrap
 from mubench_gen.compare.protocols.causes import Causes
 from mubench_gen.runs.results import Run
-from mubench_gen.scores.protocols.definition import Number
 from mubench_gen.scores.protocols.files import Protocol
+from mubench_gen.scores.protocols.numbers import Valued
 from mubench_gen.scores.protocols.tally import LikeItems, ProtocolTally, tally
 from mubench_gen.tasks.task import load_tasks
 
@@ -73,6 +73,8 @@ def _scored(counts: Sequence[int], seed: int) -> PartScore:
     return PartScore(n, first / n, second / n, interval.half_width, (interval.low, interval.high))
 
 
-def is_share(number: Number) -> bool:
-    """Whether a number is a share of items, so that the basic bootstrap is its interval."""
-    return number.metric == "accuracy" and number.over == "items"
+def interval_of(one: Valued, *, seed: int = 0) -> Bootstrapped | None:
+    """The basic bootstrap's interval of a number that is a share of items; else None."""
+    if one.definition.metric != "accuracy" or one.definition.over != "items" or not one.n:
+        return None
+    return basic_bootstrap(one.right, one.n, seed=seed)

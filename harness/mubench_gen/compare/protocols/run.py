@@ -17,7 +17,8 @@ from mubench_gen.scores.protocols.files import OURS, Protocol, load_protocol
 from mubench_gen.scores.protocols.rules import read
 from mubench_gen.scores.protocols.tally import selection
 from mubench_gen.scores.score import Scores
-from mubench_gen.storage.records import Record
+from mubench_gen.storage.records import Pass, Record, counted_lines, tell_damaged
+from mubench_gen.storage.run_folder import RECORDS, read_manifest
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,28 @@ class ProtocolRun(Run):
     protocol: Protocol = field(default_factory=lambda: load_protocol(OURS))
 
     @cached_property
+    def own_manifest(self) -> dict[str, Any]:
+        """The run's manifest as it is stored."""
+        return read_manifest(self.dir)
+
+    @cached_property
     def manifest(self) -> dict[str, Any]:
         """The run's manifest; `planned` without the items that the protocol does not count."""
-        own = Run(self.dir).manifest
+        own = self.own_manifest
         left_out = sum(not self._counts(record) for record in super().records())
         return {**own, "planned": int(own["planned"]) - left_out}
 
     @cached_property
     def _scored(self) -> tuple[Scores, int]:
-        return self.score(self.records()), Run(self.dir).damaged_lines
+        path, found = self.dir / RECORDS, Pass()
+        stored = (line.record for line in counted_lines(path, found))
+        scores = self.score(self._counted(stored))
+        tell_damaged(path, found.damaged)
+        return scores, found.damaged
 
     def records(self) -> Iterator[Record]:
         """The records that the protocol counts, read as it reads them."""
-        return (self._read(record) for record in super().records() if self._counts(record))
+        return self._counted(super().records())
 
     def outcomes(self, fields: Iterable[str] = ()) -> Iterator[Record]:
         """The same: each reply has to be read."""
@@ -50,8 +60,10 @@ class ProtocolRun(Run):
 
     @cached_property
     def _why_not(self) -> Callable[[Record], str]:
-        manifest = Run(self.dir).manifest
-        return selection(self.protocol, manifest, group_of(manifest))
+        return selection(self.protocol, self.own_manifest, group_of(self.own_manifest))
+
+    def _counted(self, records: Iterable[Record]) -> Iterator[Record]:
+        return (self._read(record) for record in records if self._counts(record))
 
     def _counts(self, record: Record) -> bool:
         return not is_box_record(record) and not self._why_not(record)
@@ -102,8 +114,8 @@ def notes_by_protocol(runs: Sequence[Run]) -> list[str]:
     for run in read_by:
         scores = run.scores
         why = reservations(
-            Run(run.dir).manifest, protocol,
-            asked=int(Run(run.dir).manifest["planned"]) if run.complete else scores.n,
+            run.own_manifest, protocol,
+            asked=int(run.own_manifest["planned"]) if run.complete else scores.n,
             n_errors=scores.n_errors,
         )  # fmt: skip
         if why:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mubench_gen.compare.protocols.bootstrap import Bootstrapped, basic_bootstrap
-from mubench_gen.compare.protocols.reading import is_share, read_run
+from mubench_gen.compare.protocols.bootstrap import Bootstrapped
+from mubench_gen.compare.protocols.reading import interval_of, read_run
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.protocols.asked import cannot_read, reservations
 from mubench_gen.scores.protocols.files import Protocol
@@ -88,9 +88,9 @@ def _scores(
             left_out[alike.why_not[place]] += n
     notes = reservations(run.manifest, protocol, asked=found.asked, n_errors=found.n_errors)
     intervals = {
-        one.name: basic_bootstrap(one.right, one.n, seed=seed)
+        one.name: interval
         for one in numbers
-        if is_share(one.definition)
+        if (interval := interval_of(one, seed=seed)) is not None
     }
     return ProtocolScores(
         protocol, "", tuple(notes), dict(left_out), found.n_errors, numbers, intervals

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mubench_gen.compare.protocols.bootstrap import basic_bootstrap
-from mubench_gen.compare.protocols.reading import is_share, read_run
+from mubench_gen.compare.protocols.reading import interval_of, read_run
 from mubench_gen.compare.published.table import Column, Published, load_published
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.protocols.asked import cannot_read, reservations
 from mubench_gen.scores.protocols.definition import Number
 from mubench_gen.scores.protocols.files import OURS, load_protocol
-from mubench_gen.scores.protocols.numbers import Cells, cells_of, value
+from mubench_gen.scores.protocols.numbers import Cells, cells_of, value, valued
 from mubench_gen.scores.protocols.tally import ProtocolTally
 
 AXES = ("fine_he", "fine_all", "coarse_he", "coarse_all")
@@ -95,28 +94,20 @@ def _score(found: ProtocolTally, number: Number) -> OwnScore | None:
     cells = cells_of(found, 0, number)
     if not cells:
         return None
-    n, right = _counts(cells)
-    interval = basic_bootstrap(right, n) if is_share(number) else None
-    official, ours = _both(found, number, cells)
+    official = valued(found, 0, "", number, cells)
+    interval = interval_of(official)
     return OwnScore(
-        n=n,
-        accuracy=official,
+        n=official.n,
+        accuracy=official.value,
         half_width=None if interval is None else interval.half_width,
         ci95=None if interval is None else (interval.low, interval.high),
-        ours=ours,
+        ours=_by_ours(found, number, cells),
     )
 
 
-def _both(found: ProtocolTally, number: Number, cells: Cells) -> tuple[float | None, float | None]:
-    """The number by the table's protocol, and by our reading."""
-    protocol = found.protocols[0]
-    official = value(number, protocol, cells, lambda alike: alike.readings[0], found)
-    return official, value(number, protocol, cells, lambda alike: alike.readings[1], found)
-
-
-def _counts(cells: Cells) -> tuple[int, int]:
-    """Items, and those that the table's protocol calls right."""
-    return sum(n for _, n in cells), sum(n for alike, n in cells if alike.readings[0].right)
+def _by_ours(found: ProtocolTally, number: Number, cells: Cells) -> float | None:
+    """The number of the table's protocol by our reading."""
+    return value(number, found.protocols[0], cells, lambda alike: alike.readings[1], found)
 
 
 def _merging(
@@ -132,15 +123,17 @@ def _merging(
         over = "datasets" if group == "fine" else "items"
         number = Number.model_validate({"groups": (group,), "datasets": datasets, "over": over})
         cells = cells_of(found, 0, number)
-        official, ours = _both(found, number, cells)
-        if official is not None and ours is not None:
-            notes = _axis_reservations(table.columns[group], cells, datasets)
-            scores[axis] = AxisScore(official, ours, (*whole, *notes))
+        official, ours = valued(found, 0, axis, number, cells), _by_ours(found, number, cells)
+        if official.value is not None and ours is not None:
+            notes = _axis_reservations(table.columns[group], official.n, cells, datasets)
+            scores[axis] = AxisScore(official.value, ours, (*whole, *notes))
     return scores
 
 
-def _axis_reservations(column: Column, cells: Cells, datasets: tuple[str, ...]) -> list[str]:
+def _axis_reservations(
+    column: Column, n: int, cells: Cells, datasets: tuple[str, ...]
+) -> list[str]:
     if not datasets:
-        return column_reservations(column, _counts(cells)[0])
+        return column_reservations(column, n)
     there = len({alike.dataset for alike, _ in cells})
     return [f"{there} of the {len(datasets)} H&E data sets"] if there < len(datasets) else []

@@ -14,7 +14,7 @@ from mubench_gen.runs.below import run_folders
 from mubench_gen.runs.interchange.pack import pack
 from mubench_gen.runs.interchange.public import PublicRun, without_folders
 from mubench_gen.runs.packs import SUFFIX, digests
-from mubench_gen.runs.results import Run, load_run
+from mubench_gen.runs.results import load_run
 from mubench_gen.runs.verify import Check, verify
 from mubench_gen.storage.digests import sha256_of
 from mubench_gen.storage.run_folder import MANIFEST, RECORDS
@@ -49,7 +49,11 @@ class Admitted:
     @property
     def pack(self) -> str:
         """The path of its pack in the site."""
-        return f"{PACKS}/{self.name}{SUFFIX}"
+        return _pack_of(self.name)
+
+
+def _pack_of(name: str) -> str:
+    return f"{PACKS}/{name}{SUFFIX}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +116,12 @@ def _admitted(place: Path, site: Path, name: str, *, images: bool) -> Admitted:
     checks = tuple(verify(run, here=False))
     if failed := [f"{check.name}: {check.found}" for check in checks if check.fails]:
         raise RunFolderError("; ".join(failed))
-    one = Admitted(ShownRun(run.dir, name=name), "", checks)
-    target = site / one.pack
+    target = site / _pack_of(name)
     if place.is_file():
         shutil.copyfile(place, target)
     else:
-        pack(Run(run.dir), target, images=images)
-    return Admitted(one.run, sha256_of(target), checks)
+        pack(run, target, images=images)
+    return Admitted(ShownRun(run.dir, name=name), sha256_of(target), checks)
 
 
 def _names(places: Sequence[Path]) -> Iterator[str]:

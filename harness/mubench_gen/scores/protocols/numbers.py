@@ -36,15 +36,24 @@ def numbers_of(protocol: Protocol) -> dict[str, Number]:
 
 def values(found: ProtocolTally, place: int) -> list[Valued]:
     """The numbers of the protocol at this place of the tally's."""
-    protocol = found.protocols[place]
-    valued = []
-    for name, number in numbers_of(protocol).items():
-        cells = cells_of(found, place, number)
-        right = sum(n for alike, n in cells if alike.readings[place].right)
-        result = value(number, protocol, cells, lambda alike: alike.readings[place], found)
-        n = sum(n for _, n in cells)
-        valued.append(Valued(name, number.title, n, right, result, number))
-    return valued
+    return [
+        valued(found, place, name, number, cells_of(found, place, number))
+        for name, number in numbers_of(found.protocols[place]).items()
+    ]
+
+
+def valued(found: ProtocolTally, place: int, name: str, number: Number, cells: Cells) -> Valued:
+    """That number of the protocol at this place, of these items."""
+    return Valued(
+        name=name,
+        title=number.title,
+        n=sum(n for _, n in cells),
+        right=sum(n for alike, n in cells if alike.readings[place].right),
+        value=value(
+            number, found.protocols[place], cells, lambda alike: alike.readings[place], found
+        ),
+        definition=number,
+    )
 
 
 def cells_of(found: ProtocolTally, place: int, number: Number) -> Cells:

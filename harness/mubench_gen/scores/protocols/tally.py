@@ -33,7 +33,7 @@ class LikeItems(NamedTuple):
     gold: int
     readings: tuple[RuleReading, ...]
     why_not: tuple[WhyNot, ...]
-    causes: tuple[str, ...] = ()  # why two protocols read it differently
+    cause: str = ""  # why two protocols read it differently
 
 
 @dataclass(slots=True)
@@ -95,7 +95,6 @@ def tally(
         else:
             found.n_scored += record["reply"] is None
             readings = tuple(read(protocol.file.parser, record) for protocol in protocols)
-            cause = () if cause_of is None else (cause_of(record, readings),)
             alike = LikeItems(
                 record["dataset"],
                 record["task"],
@@ -103,7 +102,7 @@ def tally(
                 record["gold"],
                 tuple(one._replace(how="") for one in readings),
                 tuple(why_not(record) for why_not in counted),
-                cause,
+                "" if cause_of is None else cause_of(record, readings),
             )
             found.items[alike] += 1
             if curves:
