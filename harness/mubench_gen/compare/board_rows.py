@@ -30,9 +30,11 @@ from mubench_gen.scores.breakdown import BreakdownTally, value_order
 from mubench_gen.scores.clusters import IMAGE
 from mubench_gen.scores.headline import Says
 from mubench_gen.scores.joint import Adjust
-from mubench_gen.scores.localization import BoxScore, is_box_record
+from mubench_gen.scores.localization import BoxScore
 from mubench_gen.scores.metadata import ABSENT
-from mubench_gen.scores.score import Score, Scores
+from mubench_gen.scores.open_answers import is_apart
+from mubench_gen.scores.score import Scores
+from mubench_gen.scores.tally import Score
 from mubench_gen.storage.records import Record
 
 
@@ -146,27 +148,27 @@ def _shared(reading: Reading, labels: Sequence[str]) -> _Shared:
     names = None
     if there.any() or len(ranked) == 1:
         names = frozenset(reading.items[at] for at in np.flatnonzero(there).tolist())
-        names |= _shared_boxes(runs)
+        names |= _shared_apart(runs)
     return _Shared(ranked, there, values, names, differences_in_words(found, labels))
 
 
-def _shared_boxes(runs: Sequence[Outcomes]) -> frozenset[str]:
-    """The items that ask for boxes, of which every run that has any has these."""
+def _shared_apart(runs: Sequence[Outcomes]) -> frozenset[str]:
+    """The items that are counted apart, of which every run that has any has these."""
     several = [
         frozenset(
             record["item"]
             for record in run.run.outcomes()
-            if is_box_record(record) and record["status"] != "error"
+            if is_apart(record) and record["status"] != "error"
         )
         for run in runs
-        if run.boxes
+        if run.apart
     ]
     return frozenset.intersection(*several) if several else frozenset()
 
 
 def _scored(outcomes: Outcomes, read: BoardReading, shared: _Shared) -> _Scored:
     run, names = outcomes.run, shared.names
-    if not outcomes.boxes and (names is None or shared.there[outcomes.item].all()):
+    if not outcomes.apart and (names is None or shared.there[outcomes.item].all()):
         n_errors, tally = outcomes.errors, read.tallies[str(run.dir)]
         return _Scored(run.scores, tally.scores(), outcomes.recorded - n_errors, n_errors)
     tally = BreakdownTally((GROUP, *read.fields), run.clustering)
@@ -177,7 +179,7 @@ def _scored(outcomes: Outcomes, read: BoardReading, shared: _Shared) -> _Scored:
         for record in records:
             failed[record["status"] == "error"] += 1
             if names is None or record["item"] in names:
-                if not is_box_record(record):
+                if not is_apart(record):
                     tally.add(with_group(record, read.groups))
                 yield record
 

@@ -21,6 +21,7 @@ from mubench_gen.report.html.gallery import (
 )
 from mubench_gen.runs.results import Run
 from mubench_gen.scores.localization import is_box_record
+from mubench_gen.scores.open_answers import is_open_record, right_in_words
 from mubench_gen.storage.index import new_database
 from mubench_gen.storage.records import (
     Pass,
@@ -207,7 +208,7 @@ class Index:
             (
                 item, len(self._known), self._key(record["item"]), record["task"],
                 record["dataset"], meta.get("modality"), gold,
-                options[gold] if gold < len(options) else "", record["image_sha256"],
+                _right_text(record, options, gold), record["image_sha256"],
                 batch.text("\n".join(words)),
             ),
         )  # fmt: skip
@@ -218,6 +219,13 @@ class Index:
             if not self.database.execute("SELECT 1 FROM items WHERE key = ?", (key,)).fetchone():
                 return key
         raise AssertionError
+
+
+def _right_text(record: Record, options: Sequence[str], gold: int) -> str:
+    """What is right, as text."""
+    if is_open_record(record):
+        return right_in_words(record)
+    return options[gold] if gold < len(options) else ""
 
 
 class _Batch:

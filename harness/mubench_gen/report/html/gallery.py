@@ -217,8 +217,10 @@ def original_options(record: Record) -> tuple[list[str], int]:
     original = [""] * len(options)
     for place, text in zip(order, options, strict=True):
         original[place] = text
-    gold: int = order[record["gold"]] if record["gold"] < len(order) else record["gold"]
-    return original, gold
+    gold: int | None = record["gold"]
+    if gold is None:  # an open answer
+        return original, _NONE
+    return original, order[gold] if gold < len(order) else gold
 
 
 def sureness(record: Record) -> float | None:

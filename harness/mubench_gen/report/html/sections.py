@@ -37,7 +37,7 @@ from mubench_gen.report.text import BOX_COLUMNS, constant_note
 from mubench_gen.runs.studies import studies_around
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metadata import ABSENT
-from mubench_gen.scores.score import Score
+from mubench_gen.scores.tally import Score
 
 _PLOT = 1.2 * COLUMN  # inches
 _IN_A_PLOT = 24  # groups
