@@ -55,11 +55,14 @@ def read_number(reply: str, unit: str = "", *, complete: bool | None = None) -> 
 
 
 def _if_whole(reading: NumberReading, text: OpenReply, complete: bool | None) -> NumberReading:
-    """The reading; a number at the very end of a cut reply may lack its last digits."""
-    cut = complete is False and reading.rule in _CUT
-    if cut and reading.span is not None and text.ends_at(reading.span[1]):
-        return NumberReading("truncated")
-    return reading
+    """The reading; of a cut reply only a number that it declares, or begins with, and not one at
+    its very end, which may lack its last digits."""
+    if complete is not False or reading.span is None or reading.rule not in _CUT:
+        return reading
+    begin, end = reading.span
+    leads = _LEADS.match(text.low)
+    outright = reading.rule == "declared" or (leads is not None and begin <= leads.end())
+    return reading if outright and not text.ends_at(end) else NumberReading("truncated")
 
 
 def _decide(

@@ -42,6 +42,7 @@ _QUOTES = re.compile(r"[\s:\"'(\[,*]*")
 _WORD = re.compile(r"[A-Z]{2,12}(?![0-9A-Za-z_])")
 _STOP = re.compile(r"\n|[.;!?](?=\s|$)")
 _DENIED = re.compile(r"\b(?:not|n't|incorrect|wrong|false)\b")
+_NOT_OUTRIGHT = ("verdicts", "claims")  # which a cut reply may go on with
 _OR = ("or", "and/or", "oder", "ou", "或")
 
 
@@ -79,10 +80,15 @@ def read_set(
 def _reading(found: Named, rule: str, whole: OpenReply, complete: bool | None) -> SetReading:
     if found.status is not None:
         return SetReading(found.status)
-    if complete is False and rule in ("list", "declared") and whole.ends_at(found.end):
+    if complete is False and (rule in _NOT_OUTRIGHT or not _is_over(whole, found.end, rule)):
         return SetReading("truncated")  # further options may have followed
     indices = tuple(sorted(set(found.indices)))
     return SetReading("answered", indices, rule, (found.start, found.end))
+
+
+def _is_over(whole: OpenReply, end: int, rule: str) -> bool:
+    """Whether the list of options that ends at `end` is finished."""
+    return rule in ("json", "boxed", "tag") or _STOP.search(whole.low, end) is not None
 
 
 def _at(text: ReplyText, start: int, end: int) -> Named | None:

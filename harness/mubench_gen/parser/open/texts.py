@@ -16,7 +16,8 @@ _STATES = re.compile(
 )
 _FILLERS = re.compile(
     r"[\s:=\"'(\[,]*(?:(?:most likely|probably|likely|clearly|here|best described as|an example of"
-    r"|consistent with|called|labell?ed|i think(?: it'?s?| it is)?|it'?s|it is)\b[\s:\"'(\[,]*)*"
+    r"|consistent with|called|labell?ed|i think(?: it'?s?| it is)?|it'?s|it is"
+    r"|(?:an?|the)(?= ))\b[\s:\"'(\[,]*)*"
 )
 _OVER = re.compile(
     r"[\n;!?]|\.(?=\s*$|\s+[A-Z])|,(?=\s)|\s+-\s+|:\s"

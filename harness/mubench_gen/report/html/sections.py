@@ -122,9 +122,14 @@ class Sections:
 
     def _lead(self) -> str:
         data = dict.fromkeys(str(study.manifest["data"]["name"]) for study in self.studies)
-        tasks = {*self._names("tasks"), *self._names("boxes")} - {"pooled"}
+        tasks = {*self._names("tasks"), *self._names("boxes"), *self._open_tasks()} - {"pooled"}
         items = len(frozenset().union(*(study.items for study in self.studies)))
         return f"{printable(', '.join(data))}: {_many(items, 'item')}, {_many(len(tasks), 'task')}."
+
+    def _open_tasks(self) -> Iterator[str]:
+        for study in self.studies:
+            for groups in study.scores.open.values():
+                yield from groups
 
     def _warnings(self) -> Iterator[str]:
         for study in self.studies:
