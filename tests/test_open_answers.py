@@ -51,7 +51,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
         "question": "Which parts?", "options": ["nucleus", "wall", "golgi"], "answer_idx": [0, 2],
     },
     "size": {"question": "How long?", "answer": 5.0, "tolerance": "10%", "unit": "µm"},
-    "name": {"question": "What name?", "answer": ["mitochondrion", "mitochondria"]},
+    "what": {"question": "What name?", "answer": ["mitochondrion", "mitochondria"]},
 }  # fmt: skip
 RIGHT = {"kind?": "B", "parts?": "A and C", "long?": "5200 nm", "name?": "It is a mitochondrion."}
 Told = Callable[..., mubench_gen.Run]
@@ -99,7 +99,7 @@ def test_each_form_is_asked_read_and_scored_apart_from_single_choice(told: Told)
     }
     assert "all that apply" in asked["parts"]
     assert "a number in µm" in asked["size"]
-    assert "a short phrase" in asked["name"]
+    assert "a short phrase" in asked["what"]
     assert (scores.pooled.n, scores.pooled.accuracy) == (2, 0.0)
     assert set(scores.tasks) == {"kind"}
     accuracies = {form: groups["pooled"].score.accuracy for form, groups in scores.open.items()}
@@ -142,8 +142,8 @@ def test_a_number_is_right_within_its_tolerance_both_ends_included(
 def test_unread_replies_have_the_statuses_of_single_choice_and_are_wrong(told: Told) -> None:
     unread = {"parts?": "A or B", "long?": "5 to 7 µm", "name?": "I'm sorry, I cannot tell."}
     records = by_task(told(unread))
-    statuses = {name: records[name]["status"] for name in ("parts", "size", "name")}
-    assert statuses == {"parts": "ambiguous", "size": "ambiguous", "name": "refused"}
+    statuses = {name: records[name]["status"] for name in ("parts", "size", "what")}
+    assert statuses == {"parts": "ambiguous", "size": "ambiguous", "what": "refused"}
     assert not any(records[name]["correct"] for name in statuses)
 
 
@@ -191,13 +191,13 @@ def test_a_reading_of_before_is_mended_by_reading_again(told: Told) -> None:
 
 def test_a_judge_reads_the_texts_that_no_rule_matches(told: Told, tmp_path: Path) -> None:
     (tmp_path / "judge.py").write_text(JUDGE)
-    plain = told({"name?": "the powerhouse of the cell"}, tasks=["name"])
-    assert plain.scores.open["text"]["name"].score.accuracy == 0.0
+    plain = told({"name?": "the powerhouse of the cell"}, tasks=["what"])
+    assert plain.scores.open["text"]["what"].score.accuracy == 0.0
     run = told(
         {"name?": "the powerhouse of the cell"}, tmp_path / "data",
-        tasks=["name"], judge=str(tmp_path / "judge.py"),
+        tasks=["what"], judge=str(tmp_path / "judge.py"),
     )  # fmt: skip
-    record = by_task(run)["name"]
+    record = by_task(run)["what"]
     assert (record["correct"], record["rule"]) == (True, "judge:judge")
     assert not rescore(run).changes
 
@@ -216,7 +216,7 @@ def test_other_read_outs_contrastive_models_and_other_prompts_are_refused_first(
     told: Told, tmp_path: Path
 ) -> None:
     data = write(tmp_path / "data", [QUESTIONS])
-    for name in ("parts", "size", "name"):
+    for name in ("parts", "size", "what"):
         with pytest.raises(SettingError, match=r"read from a reply: add --readout parse"):
             mubench_gen.evaluate(plugin="echo", data=str(data), tasks=[name], readout=["logprob"])
         with pytest.raises(SettingError, match=r"which a contrastive model cannot give"):
@@ -378,4 +378,6 @@ def test_reports_and_exports_have_rows_of_their_own(here: Here, told: Told, tmp_
     assert {s["target"]: s["filtered_resps"] for s in samples}["5 µm"] == ["5.2 µm"]
     kept = here("runs", "export", run.dir, "--to", "vlmevalkit", "--out", "x.tsv")
     assert kept.code == 0
-    assert len((tmp_path / "x.tsv").read_text().splitlines()) == 3
+    with (tmp_path / "x.tsv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert [row["category"] for row in rows] == ["kind"] * 2

@@ -20,7 +20,7 @@ REPLIES: list[dict[str, Any]] = [json.loads(line) for line in LINES]
 
 def read(one: dict[str, Any]) -> str | float:
     if one["form"] == "several":
-        found = read_set(one["reply"], OPTIONS)
+        found = read_set(one["reply"], one.get("options", OPTIONS))
         letters = " ".join("ABCDE"[index] for index in found.indices)
         return letters if found.status == "answered" else found.status
     if one["form"] == "number":

@@ -62,7 +62,7 @@ class OpenReply:
     def __init__(self, reply: str) -> None:
         visible, self.unclosed = hide_thinking(fold(reply))
         self.marked = strip_special(visible)
-        self.text = _MICRO.sub(_micro, strip_markup(self.marked))
+        self.text = _ANSWER_TAGS.sub(_blank, _MICRO.sub(_micro, strip_markup(self.marked)))
         self.low = lower(self.text)
 
     @property
@@ -96,12 +96,20 @@ def _micro(found: re.Match[str]) -> str:
     return " " * (len(found[0]) - 2) + "µ" + found[2]
 
 
+_ANSWER_TAGS = re.compile(r"</?(?:answer|final_answer|ans)>", re.IGNORECASE)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])
+
+
 _SORRY = re.compile(r"\b(?:sorry|apologi[sz]e|as an ai)\b")
 _NOUN = r"answers?(?:\(s\))?|options?(?:\(s\))?|choices?|selections?|solution|conclusion|result"
 _DECLARES = re.compile(
     rf"\b(?P<before>(?:\w+\s+)?)(?P<noun>{_NOUN})(?:\s+(?:to|for|of)\s[^.:\n]{{1,60}}?)?"
     r"(?:\s+(?:here|that apply|which apply|therefore|thus|then))?"
-    r"\s*(?:\b(?:is|are|was|were|(?:would|should|will|must) be|seems? to be|lautet|ist|sind|est"
+    r"\s*(?:\b(?:is|are|was|were|(?:would|should|will|must) be|seems? to be|includes?|lautet|ist"
+    r"|sind|est"
     r"|sont|es|son)\b\s*(?:therefore|thus|then|likely|probably)?\s*:?|[:=])\s*"
 )
 _CHOOSES = re.compile(
@@ -112,7 +120,9 @@ _DOUBTFUL = ("wrong", "incorrect", "first", "initial", "previous", "false", "oth
              "each", "every", "any", "which", "these", "those", "all", "no", "both")  # fmt: skip
 _DENIES = re.compile(r"\s*(?:not|never|neither|no longer)\b")
 _SENTENCE_END = re.compile(r"(?<=[^\s.])[.!?](?=\s|$)(?!\s*[a-z])|\n")
-_LIST_ITEM = re.compile(r"\n+[ \t]*(?:[-*•(\[]|\d{1,2}[.)]|[A-Za-z][.):])[^\n]*")
+_LIST_ITEM = re.compile(
+    r"\n+[ \t]*(?:[-*•(\[]|\d{1,2}[.)]|[A-Za-z](?:[.):]|(?=[ \t]*(?:\n|$))))[^\n]*"
+)
 _BOX = re.compile(r"\\f?boxed\s*\{")
 _TAG = re.compile(r"<(answer|final_answer|ans)>(.*?)(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
 _FIELD = re.compile(

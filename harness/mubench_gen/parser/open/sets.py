@@ -10,7 +10,7 @@ from mubench_gen.parser.open.named import Named, item_at
 from mubench_gen.parser.open.reading import OpenReply, SetReading, declared
 from mubench_gen.parser.open.verdicts import DENIES, claimed, verdicts
 from mubench_gen.parser.option_text import any_text_at
-from mubench_gen.parser.reply_text import ReplyText
+from mubench_gen.parser.reply_text import MANY, ReplyText
 
 _LEAD = re.compile(
     r"[\s:=>\"'(\[<,\\*•☑✓✔]*(?:(?:both|only|just|the|options?|choices?|answers?|letters?"
@@ -27,8 +27,8 @@ _EXCEPT = re.compile(
     rf"[\s,;(]*(?:but not|(?:{_BUT})(?: (?:for|of))?|not)\s+(?:options?\s+)?", re.IGNORECASE
 )
 _ALL = re.compile(
-    r"[\s\"'(*]*(?:everything|(?:all|each|every one)(?:\s+(?:of|the|these|those|them|above|listed"
-    r"|given|options?|choices?|answers?|structures?|items?|statements?|three|four|five|six))*)"
+    r"[\s\"'(*]*(?:everything|(?:all|each|every(?: one)?)(?:\s+(?:of|the|these|those|them|above"
+    r"|listed|given|options?|choices?|answers?|structures?|items?|statements?|three|four|five|six))*)"
     r"(?![^\W\d_])"
 )
 _APPLY = r"\s*(?:(?:are|is|were|apply|applies|can be|correct|visible|present)\b[^.,;\n]{0,30}?)?"
@@ -43,6 +43,7 @@ _WORD = re.compile(r"[A-Z]{2,12}(?![0-9A-Za-z_])")
 _STOP = re.compile(r"\n|[.;!?](?=\s|$)")
 _DENIED = re.compile(r"\b(?:not|n't|incorrect|wrong|false)\b")
 _NOT_OUTRIGHT = ("verdicts", "claims")  # which a cut reply may go on with
+_NO_BEFORE = re.compile(r"\b(?:no|neither|without|except|excluding|nor|cannot)\b")
 _OR = ("or", "and/or", "oder", "ou", "或")
 
 
@@ -70,7 +71,7 @@ def read_set(
         found = _at(text, region.start, region.end)
         if found is not None:
             return _reading(found, region.rule, whole, complete)
-    for rule, read in (("verdicts", verdicts), ("list", _begins), ("claims", claimed)):
+    for rule, read in (("verdicts", verdicts), ("list", _begins), ("claims", _told)):
         found = read(text)
         if found is not None and not (whole.unclosed and found.status):
             return _reading(found, rule, whole, complete)
@@ -104,6 +105,31 @@ def _begins(text: ReplyText) -> Named | None:
     stop = _STOP.search(text.low, found.end)
     rest = text.low[found.end : stop.start() if stop else len(text.low)]
     return None if DENIES.match(rest) or _DENIED.search(rest) else found
+
+
+def _told(text: ReplyText) -> Named | None:
+    """The options that running text asserts; a list that holds all of these says which."""
+    found = claimed(text)
+    if found is None or found.status is not None:
+        return found
+    starts = {match.start() for match in text.choices.labels.prose.finditer(text.text)}
+    starts |= {start for start, _, _ in text.mentions}
+    at = 0
+    for start in sorted(starts)[:MANY]:
+        run = _joined(text, start, len(text.low)) if start >= at else None
+        if run is None or len(set(run.indices)) < len(set(found.indices)) or run.status is not None:
+            continue
+        at = run.end
+        if set(run.indices) > set(found.indices) and not _is_denied(text, run):
+            return run
+    return found
+
+
+def _is_denied(text: ReplyText, run: Named) -> bool:
+    stop = _STOP.search(text.low, run.end)
+    rest = text.low[run.end : stop.start() if stop else len(text.low)]
+    before = text.low[max(0, run.start - 24) : run.start]
+    return bool(_DENIED.search(rest) or _DENIED.search(before) or _NO_BEFORE.search(before))
 
 
 def _meta(text: ReplyText, start: int, end: int) -> Named | None:
@@ -150,6 +176,7 @@ def _listed(text: ReplyText, start: int, end: int) -> Named | None:
     without = _EXCEPT.match(text.low, found.end, end)
     if without is not None and (left_out := _listed(text, without.end(), end)) is not None:
         found.indices = [index for index in found.indices if index not in left_out.indices]
+        found.end = left_out.end
     return found
 
 

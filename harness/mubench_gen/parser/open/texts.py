@@ -9,10 +9,14 @@ from collections.abc import Iterator, Sequence
 from mubench_gen.parser.open.reading import OpenReply, TextReading, declared, sentence_end
 
 _STATES = re.compile(
-    r"\s*(?:(?:i (?:think|believe|would say)|in my opinion|based on the image)(?: that)?,?\s+)?"
+    r"\s*(?:(?:i (?:think|believe|would say)|in my opinion|based on [^.,;\n]{1,80})(?: that)?"
+    r",?\s+)?"
     r"(?:this|that|it|these|those|they|(?:the|this|these) [^.,;:\n]{1,60}?)\s*"
     r"(?:'s\b|\b(?:is|are|was|were|(?:appears?|seems?) to be|looks? like|shows?|represents?"
-    r"|would be|must be|is called|is known as|is labell?ed)\b)\s*"
+    r"|would be|must be)\b)\s*"
+    r"(?:(?:acquired|taken|obtained|made|captured|imaged|recorded|stained)"
+    r" (?:with|by|using)\s"
+    r"|(?:called|known as|labell?ed)\s)?"
 )
 _FILLERS = re.compile(
     r"[\s:=\"'(\[,]*(?:(?:most likely|probably|likely|clearly|here|best described as|an example of"
@@ -25,6 +29,7 @@ _OVER = re.compile(
     r"|given|based on"
     r"|recogni[sz]able|where|with)\b"
 )
+_WHY = re.compile(r"\s*(?:because|since|as|which|due to|given|based on|with|where)\b")
 _YES_NO = re.compile(r"\s*(yes|no)\b(?=\s*(?:[.,;:!\n-]|$))")
 _OR = re.compile(r"\s(?:or|and/or)\s|(?<=[a-z])\s?/\s?(?=[a-z]{3})")
 _WORDS = 8  # a longer reply without a declaration is no short text
@@ -77,8 +82,10 @@ def _words(text: OpenReply, start: int, end: int, rule: str) -> tuple[int, int] 
     whole = rule in ("json", "boxed", "tag")
     stop = None if whole else _OVER.search(text.text, at, end)
     end = stop.start() if stop and stop.start() > at else end
-    if rule == "whole" and stop and stop[0] == ",":
-        end = len(text.low)  # "Escherichia, a rod" is told by what is accepted
+    if rule == "whole" and stop and stop[0] == "," and not _WHY.match(text.low, stop.end()):
+        end = len(text.low)  # a list: what is accepted says whether it is right
+    if rule == "whole" and stop and stop[0].startswith(":"):
+        at, end = stop.end(), len(text.low)  # "Stain: DAPI"
     said = text.text[at:end]
     trimmed = said.strip(" \t\n\"'.,;:!([{}])" if "(" not in said else " \t\n\"'.,;:!{}")
     if not trimmed:

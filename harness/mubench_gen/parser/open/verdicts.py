@@ -18,7 +18,7 @@ DENIES = re.compile(
     r"|not|cannot|n't|excluded|missing|invisible|unlikely|✗|✘|❌|☐|0(?!\d))(?![^\W\d_])"
 )
 _BOX = re.compile(r"\n?[ \t*•-]*(?:\[(?P<mark>[ x✓✔*]?)\]|(?P<sign>[☐☑☒✓✔✗✘✅❌]))\s*")
-_LINE = re.compile(r"(?:^|\n|(?<=[.;])\s)[ \t*•(\[-]*(?:(?:option|choice)\s+)?[(\[]?")
+_LINE = re.compile(r"(?:^|\n|(?<=[.;,])\s)[ \t*•(\[-]*(?:(?:option|choice)\s+)?[(\[]?")
 _TICKED = "x✓✔*☑☒✅"
 _MARKS = re.compile(r"[ \t*_\"'(\[]*")
 _REST = re.compile(r"[^\n.;]{0,80}")
