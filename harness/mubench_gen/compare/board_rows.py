@@ -33,9 +33,11 @@ from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.localization import BoxScore
 from mubench_gen.scores.metadata import ABSENT
 from mubench_gen.scores.open_answers import is_apart
+from mubench_gen.scores.open_score import OpenScore
 from mubench_gen.scores.score import Scores
 from mubench_gen.scores.tally import Score
 from mubench_gen.storage.records import Record
+from mubench_gen.types import OPEN_FORMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,8 @@ def _order(scored: Sequence[_Scored], ranked: Sequence[int]) -> list[int]:
         value = scored[at].scores.pooled.accuracy
         boxes = scored[at].scores.boxes.get(POOLED)
         value = boxes.grit if value is None and boxes is not None else value
+        opened = next(iter(scored[at].scores.open.values()), {}).get(POOLED)
+        value = opened.score.accuracy if value is None and opened is not None else value
         return at not in ranked, -1.0 if value is None else -value - 1
 
     return sorted(range(len(scored)), key=headline)
@@ -244,6 +248,13 @@ def _rows(
     for name in dict.fromkeys(name for one in scored for name in one.scores.boxes):
         cells = tuple(_box_cell(one.scores.boxes.get(name)) for one in scored)
         yield Row(BOXES, name, titles.get(name, ""), "", None, None, cells)
+    for form in OPEN_FORMS:
+        of_form = [one.scores.open.get(form, {}) for one in scored]
+        for name in dict.fromkeys(name for found in of_form for name in found):
+            shown = [found.get(name) for found in of_form]
+            chance = _first(one.score.chance for one in shown if one is not None)
+            cells = tuple(map(_open_cell, shown))
+            yield Row(form, name, titles.get(name, ""), "", chance, None, cells)
 
 
 def _row(
@@ -270,6 +281,12 @@ def _row(
 
 def _box_cell(found: BoxScore | None) -> Cell:
     return Cell(0, None, None) if found is None else Cell(found.n, found.grit, found.ci95)
+
+
+def _open_cell(found: OpenScore | None) -> Cell:
+    if found is None:
+        return Cell(0, None, None)
+    return Cell(found.score.n, found.score.accuracy, found.score.ci95)
 
 
 def _first(values: Iterable[float | None]) -> float | None:
