@@ -376,6 +376,10 @@ def test_reports_and_exports_have_rows_of_their_own(here: Here, told: Told, tmp_
     samples = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     assert {s["target"]: s["acc"] for s in samples}["nucleus | golgi"] == 0.0
     assert {s["target"]: s["filtered_resps"] for s in samples}["5 µm"] == ["5.2 µm"]
+    taken = here("runs", "import", "x", "--out", "back")
+    assert taken.code == 0, taken.err
+    assert "6 entries are left out: with open answers" in taken.err
+    assert {r["task"] for r in mubench_gen.load_run(tmp_path / "back").records()} == {"kind"}
     kept = here("runs", "export", run.dir, "--to", "vlmevalkit", "--out", "x.tsv")
     assert kept.code == 0
     with (tmp_path / "x.tsv").open(newline="") as file:

@@ -40,6 +40,7 @@ def sample(number: int, record: Mapping[str, Any], run: Mapping[str, Any]) -> di
             **exports.set_of(record),
             "choices": options,
             **record["meta"],
+            **exports.form_of(record),
         },
         "target": target,
         "arguments": {"gen_args_0": {"arg_0": prompt}},

@@ -80,6 +80,12 @@ def right_of(record: Record) -> list[str]:
     return list(map(str, told["gold"]))
 
 
+def form_of(record: Record) -> dict[str, str]:
+    """What an open answer is, so that it is not taken for single choice where it is read again."""
+    told = record.get("open")
+    return {} if told is None else {"asks": told["form"]}
+
+
 def answer_of(record: Record) -> str:
     """What the reply was read as, "" for nothing."""
     told = record.get("open")

@@ -161,6 +161,7 @@ def _sample(record: Record, seen: dict[str, int], shown: Mapping[str, str]) -> A
                 name: record[name] for name in ("id", "task", "dataset", "image_id", "image_sha256")
             },
             **exports.set_of(record),
+            **exports.form_of(record),
             "prompt": record["prompt"],
             **record["meta"],
         },
