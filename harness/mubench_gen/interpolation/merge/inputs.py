@@ -19,6 +19,7 @@ from mubench_gen.interpolation.merge.clip_layouts import convert_layout
 from mubench_gen.interpolation.merge.files import reading
 from mubench_gen.interpolation.merge.lora import open_adapter
 from mubench_gen.interpolation.merge.matching import OutputTensor, match_tensors
+from mubench_gen.interpolation.merge.methods import METHODS
 from mubench_gen.interpolation.merge.model_files import compare_model_files
 from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
 
@@ -79,8 +80,7 @@ class MergeInputs:
 @reading("A checkpoint")
 def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
     """Open the checkpoints and pair their tensors. Raises MergeError if they don't match."""
-    if len(settings.finetuned) > 1 and settings.recipe.method == "slerp":
-        raise MergeError("slerp works between two models: give one fine-tune, or --method linear.")
+    _check_count(settings.recipe.method, len(settings.finetuned))
     base = open_checkpoint(settings.base, files)
     finetuned = tuple(_open_finetuned(name, base, files) for name in settings.finetuned)
     if settings.carried_from == "finetuned" and finetuned[0].adapter:
@@ -109,6 +109,20 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
             *(text for _, different in compared for text in different),
         ),
     )
+
+
+def _check_count(method: str, count: int) -> None:
+    facts = METHODS[method]
+    if facts.most is not None and count > facts.most:
+        raise MergeError(
+            f"{method} takes one fine-tune, not {count}: give one, or another --method "
+            "(several: linear, karcher, task-arithmetic, ties, …)."
+        )
+    if count < facts.fewest:
+        raise MergeError(
+            f"{method} is made of {facts.fewest} fine-tunes or more: give another, or --method "
+            "linear."
+        )
 
 
 def _open_finetuned(name: str, base: OpenCheckpoint, files: ExitStack) -> OpenCheckpoint:
