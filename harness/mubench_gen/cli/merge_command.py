@@ -23,6 +23,7 @@ Examples:
   mubench-gen merge BASE FINETUNED --method task-arithmetic --alpha 1.5 --out further
   mubench-gen merge BASE ONE TWO --method ties --density 0.3 --alpha 1 --out both
   mubench-gen merge BASE FINETUNED --alpha 0.5 --include 'vision_*' --out vision-only
+  mubench-gen merge Qwen2-VL-2B Qwen2-1.5B-medical --missing keep-base --alpha 0.5 --out medical
   mubench-gen merge BASE ADAPTER --alpha 0:1:0.25 --adapters --out scaled   no new weights
   mubench-gen eval --plugin clip --model merged/alpha-0.5
 """
@@ -63,6 +64,13 @@ Examples:
     "--exclude", multiple=True, metavar="GLOB", help="Leave these tensors as the base has them."
 )
 @click.option(
+    "--missing",
+    type=click.Choice(["refuse", "keep-base"]),
+    default="refuse",
+    help="What becomes of tensors that a fine-tune lacks or has in another shape: it may be only "
+    "the language model, or the vision tower. [refuse]",
+)
+@click.option(
     "--carry-from",
     type=click.Choice(["base", "finetuned"]),
     default="base",
@@ -89,6 +97,7 @@ def command(
     seed: int | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    missing: Literal["refuse", "keep-base"],
     carry_from: Literal["base", "finetuned"],
     accept_vocabulary: bool,
     adapters: bool,
@@ -116,6 +125,7 @@ def command(
             include=include,
             exclude=exclude,
             sparse=Sparse(density, gamma, epsilon, seed),
+            keep_base=missing == "keep-base",
         ),
         out=out,
         carried_from=carry_from,

@@ -21,6 +21,7 @@ from mubench_gen.interpolation.merge.lora import open_adapter
 from mubench_gen.interpolation.merge.matching import OutputTensor, match_tensors
 from mubench_gen.interpolation.merge.methods import METHODS
 from mubench_gen.interpolation.merge.model_files import compare_model_files
+from mubench_gen.interpolation.merge.parts import as_part
 from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
 
 Side = Literal["base", "finetuned"]
@@ -95,7 +96,12 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
         )
     shards, notes = match_tensors(base, finetuned, settings.recipe, unrounded=settings.unrounded)
     compared = [
-        compare_model_files(base, other, accept_vocabulary=settings.accept_vocabulary)
+        compare_model_files(
+            base,
+            other,
+            accept_vocabulary=settings.accept_vocabulary,
+            keep_base=settings.recipe.keep_base,
+        )
         for other in finetuned
     ]
     return MergeInputs(
@@ -128,7 +134,7 @@ def _check_count(method: str, count: int) -> None:
 def _open_finetuned(name: str, base: OpenCheckpoint, files: ExitStack) -> OpenCheckpoint:
     if is_adapter(name):
         return open_adapter(name, base, files)
-    return convert_layout(base, open_checkpoint(name, files))
+    return as_part(base, convert_layout(base, open_checkpoint(name, files)))
 
 
 def as_safetensors(file: str) -> str:

@@ -27,7 +27,8 @@ class Recipe:
 
     `method` is one of `methods.METHODS`: docs/interpolation.md says what each makes of a tensor.
     `sparse`: the settings of the methods that drop parts of the differences. Tensors that
-    `include` and `exclude` leave out are the base's.
+    `include` and `exclude` leave out are the base's. `keep_base`: so are those that a fine-tune
+    lacks or has in another shape, which is otherwise refused.
     """
 
     alphas: tuple[Decimal, ...]
@@ -35,6 +36,7 @@ class Recipe:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     sparse: Sparse = USUAL
+    keep_base: bool = False
 
     def covers(self, name: str) -> bool:
         """Whether the tensor of that name is merged."""
@@ -47,6 +49,7 @@ class Recipe:
             "alphas": [spelled(alpha) for alpha in self.alphas],
             "include": list(self.include),
             "exclude": list(self.exclude),
+            **({"missing": "keep-base"} if self.keep_base else {}),
             **{key: value for key, value in asdict(self.sparse).items() if value is not None},
         }
 
@@ -58,6 +61,7 @@ def make_recipe(
     include: Iterable[str] = (),
     exclude: Iterable[str] = (),
     sparse: Sparse = USUAL,
+    keep_base: bool = False,
 ) -> Recipe:
     """The checked recipe. Raises SettingError for an invalid α, method, or setting of one."""
     method = method_named(method)
@@ -69,7 +73,7 @@ def make_recipe(
             "Beyond the ends: --method task-arithmetic."
         )
     settings = settings_for(method, sparse)
-    return Recipe(found, method, tuple(include), tuple(exclude), settings)
+    return Recipe(found, method, tuple(include), tuple(exclude), settings, keep_base)
 
 
 def parse_alphas(given: Iterable[str]) -> tuple[Decimal, ...]:

@@ -132,6 +132,7 @@ def open_sweep(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     accept_vocabulary: bool = False,
+    keep_base: bool = False,
 ) -> Sweep:
     """Open and check all that a sweep needs. Raises UsageError if something is wrong.
 
@@ -140,7 +141,9 @@ def open_sweep(
     """
     _refuse_elsewhere(settings)
     check_of_items(settings.cluster)
-    given = make_recipe(alphas, method=method, include=include, exclude=exclude)
+    given = make_recipe(
+        alphas, method=method, include=include, exclude=exclude, keep_base=keep_base
+    )
     _refuse_method(given.method)
     recipe = _with_ends(given)
     plan = make_plan(settings.model_copy(update={"model": base, "run_dir": None}), plugins)
