@@ -38,7 +38,8 @@ def as_part(base: OpenCheckpoint, other: OpenCheckpoint) -> OpenCheckpoint:
     same_type = base.config.get("model_type") == other.config.get("model_type")
     direct = len(base.tensors.keys() & other.tensors.keys())
     reads_images = any(tower == "vision" for tower, _ in ours)
-    if not shared or (len(shared) <= direct and (same_type or not reads_images)):
+    whole = same_type or not reads_images or direct == len(base.tensors)
+    if not shared or (len(shared) <= direct and whole):
         return other
     renamed = {theirs[key]: ours[key] for key in shared}
     tensors = {renamed.get(name, name): tensor for name, tensor in other.tensors.items()}
