@@ -94,9 +94,20 @@ def test_units_have_a_kind_and_a_size(unit: str, kind: str, size: float) -> None
 
 
 @pytest.mark.parametrize(
-    "reply", ["\ud800", "\x00" * 50, "{" * 500, "1" * 5000, "9e999", "A" * 3000]
+    "reply", ["\ud800", "\x00" * 50, "{" * 500, "1" * 5000, "9e999", "A" * 300]
 )
 def test_no_reply_raises(reply: str) -> None:
+    assert read_set(reply, OPTIONS).status
+    assert read_number(reply, "µm").status
+    assert read_text(reply).status
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["A, ", "1 to ", "one hundred ", "the answer is ", "\\boxed{", "A: yes\n", "nucleus (A) "],
+)
+def test_a_reply_that_loops_is_read_in_time_that_grows_with_its_length(part: str) -> None:
+    reply = part * (20_000 // len(part))
     assert read_set(reply, OPTIONS).status
     assert read_number(reply, "µm").status
     assert read_text(reply).status

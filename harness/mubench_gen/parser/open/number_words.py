@@ -14,7 +14,7 @@ _VALUES |= {word: 10 * n for n, word in enumerate(_TENS.split(), 2)}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000}
 _ANY = "|".join(sorted([*_VALUES, *_SCALES], key=len, reverse=True))
 WORDS = re.compile(
-    rf"\b(?:a (?=hundred|thousand|million))?(?:{_ANY})(?:(?:[\s-]+(?:and\s+)?)(?:{_ANY}))*\b"
+    rf"\b(?:a (?=hundred|thousand|million))?(?:{_ANY})(?:(?:[\s-]+(?:and\s+)?)(?:{_ANY})){{0,11}}\b"
 )
 
 

@@ -131,6 +131,7 @@ _FIELD = re.compile(
     r"(?:_[a-z]{1,12})?[\"']\s*:\s*",
     re.IGNORECASE,
 )
+_REACH = 1_000  # characters of a sentence
 _MOST = 64  # declarations to look at; only a reply that loops has more
 
 
@@ -141,9 +142,9 @@ def declared(reply: OpenReply) -> list[Region]:
 
 
 def sentence_end(text: str, at: int) -> int:
-    """Where the sentence, or the line, that `at` is in ends."""
-    stop = _SENTENCE_END.search(text, at)
-    return stop.start() if stop else len(text)
+    """Where the sentence, or the line, that `at` is in ends; a very long one is cut."""
+    stop = _SENTENCE_END.search(text, at, at + _REACH)
+    return stop.start() if stop else min(len(text), at + _REACH)
 
 
 def _fields(reply: OpenReply) -> Iterator[Region]:
@@ -164,9 +165,9 @@ def _fields(reply: OpenReply) -> Iterator[Region]:
 
 
 def _boxes(reply: OpenReply) -> Iterator[Region]:
-    for box in _BOX.finditer(reply.marked):
+    for box in list(_BOX.finditer(reply.marked))[-_MOST:]:
         depth, at = 1, box.end()
-        while at < len(reply.marked) and depth:
+        while at < min(len(reply.marked), box.end() + _REACH) and depth:
             depth += {"{": 1, "}": -1}.get(reply.marked[at], 0)
             at += 1
         yield Region(box.end(), at if depth else at - 1, "boxed")
@@ -179,11 +180,11 @@ def _tags(reply: OpenReply) -> Iterator[Region]:
 
 def _phrases(reply: OpenReply) -> Iterator[Region]:
     """ "The answer is …", "Correct options: …", "I would select …"."""
-    for phrase in _DECLARES.finditer(reply.low):
+    for phrase in list(_DECLARES.finditer(reply.low))[-_MOST:]:
         if phrase["before"].strip() in _DOUBTFUL or _DENIES.match(reply.low, phrase.end()):
             continue
         yield _phrase(reply, phrase.end())
-    for phrase in _CHOOSES.finditer(reply.low):
+    for phrase in list(_CHOOSES.finditer(reply.low))[-_MOST:]:
         yield _phrase(reply, phrase.end())
 
 
