@@ -26,7 +26,7 @@ class Named:
     status: Status | None = None
 
 
-class Item(NamedTuple):
+class NamedOption(NamedTuple):
     """One option: its place (-1 for a label that is not offered), and where its name ends."""
 
     option: int
@@ -34,30 +34,30 @@ class Item(NamedTuple):
     status: Status | None = None
 
 
-def item_at(text: ReplyText, at: int) -> Item | None:
+def item_at(text: ReplyText, at: int) -> NamedOption | None:
     """The option that is named at `at`, None where none is."""
     token = text.choices.labels.token.match(text.text, at)
     if token is not None and _is_label(text, at, token.end()):
         index = text.choices.labels.index_of.get(token[0].lower())
         if index is None:
-            return Item(-1, token.end(), "out_of_range")
+            return NamedOption(-1, token.end(), "out_of_range")
         own = own_text_end(text, index, token.end())
         if own is None and _is_given_another(text, index, token.end()):
-            return Item(index, token.end(), "contradiction")
-        return Item(index, own or token.end())
+            return NamedOption(index, token.end(), "contradiction")
+        return NamedOption(index, own or token.end())
     named = any_text_at(text, at)
     if named is None or named.option is None:
         return None
     return _with_label(text, named.option, named.end)
 
 
-def _with_label(text: ReplyText, index: int, end: int) -> Item:
+def _with_label(text: ReplyText, index: int, end: int) -> NamedOption:
     """An option's text with its label behind it: "nucleus (A)"."""
     behind = _LABEL_BEHIND.match(text.text, end)
     if behind is None:
-        return Item(index, end)
+        return NamedOption(index, end)
     told = text.choices.labels.index_of.get(behind[1].lower(), index)
-    return Item(index, behind.end(), None if told == index else "contradiction")
+    return NamedOption(index, behind.end(), None if told == index else "contradiction")
 
 
 def _is_given_another(text: ReplyText, index: int, end: int) -> bool:
