@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mubench_gen.console.progress import Progress, Silent, log
 from mubench_gen.errors import MergeError
+from mubench_gen.interpolation.merge.alphas import spelled
 from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint, is_adapter
 from mubench_gen.interpolation.merge.inputs import (
     MergeInputs,
@@ -32,7 +33,7 @@ from mubench_gen.interpolation.merge.partial_folder import (
     require_space,
     sync_path,
 )
-from mubench_gen.interpolation.merge.recipe import block_depths, spelled
+from mubench_gen.interpolation.merge.recipe import block_depths
 from mubench_gen.interpolation.merge.report import MergeReport, make_report
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard, ShardWriter, layout
 from mubench_gen.interpolation.merge.tensors import SIZES, byte_count
