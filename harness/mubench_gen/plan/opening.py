@@ -12,7 +12,8 @@ from typing import Any
 
 from mubench_gen.console.outlet import know
 from mubench_gen.console.secrets import secret_fields, typed_secrets, without_secrets
-from mubench_gen.engines import check_engine, choose_engine, open_checkpoint
+from mubench_gen.engines import REMOTE, check_engine, choose_engine, open_checkpoint
+from mubench_gen.engines.adapters import adapted
 from mubench_gen.engines.options import CheckpointOptions
 from mubench_gen.engines.recognition import recognise
 from mubench_gen.errors import SettingError
@@ -132,6 +133,13 @@ def spec_of(plugin: Plugin, settings: Settings) -> ModelSpec:
     source = spec.source
     if options.chat_template is not None:
         source = replace(source, chat_template=_template(options.chat_template))
+    if settings.engine not in REMOTE:
+        source = _with_adapter(plugin, settings, replace(source, base=options.base or source.base))
+    elif options.base is not None:
+        raise SettingError(
+            f"-o base={options.base}: the model behind --engine {settings.engine} is opened by its "
+            "server, with its base. Leave it out."
+        )
     if source.kind == "auto":
         source = recognise(
             source,
@@ -140,6 +148,13 @@ def spec_of(plugin: Plugin, settings: Settings) -> ModelSpec:
             trusted=settings.trust_remote_code,
         )
     return replace(spec, source=source)
+
+
+def _with_adapter(plugin: Plugin, settings: Settings, source: Checkpoint) -> Checkpoint:
+    """The checkpoint, looked at for whether it is an adapter."""
+    listed = any(spec.name == settings.model for spec in plugin.models)
+    given = settings.model is not None and not listed
+    return adapted(source, settings.revision, fetch=given or source.base is not None)
 
 
 def _template(file: Path) -> str:

@@ -36,6 +36,7 @@ from mubench_gen.interpolation.merge.tensors import (
 )
 from mubench_gen.interpolation.merge.tied_weights import is_embedding_or_head, ties_embeddings
 from mubench_gen.interpolation.merge.torch_pickle import open_pickles
+from mubench_gen.storage.paths import user_path
 
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 _WRAPPED = "base_model.model."
@@ -134,19 +135,32 @@ def adapted_modules(name: str) -> dict[str, int]:
     return {module: down.shape[0] for module, (down, _, _) in modules.items()}
 
 
-def write_scaled_adapters(name: str, folders: Mapping[Decimal, Path]) -> list[str]:
+def write_scaled_adapters(
+    name: str, folders: Mapping[Decimal, Path], *, base: str | None = None
+) -> list[str]:
     """Write the adapter for each α, with a scaled configuration and linked weights.
 
+    `base`: what the configurations name as its base, by default what the adapter's names.
     Returns the names of the modules that it changes. Raises MergeError like `open_adapter`.
     """
     with ExitStack() as files:
         adapter = _opened(name, files)
+    told = {} if base is None else _named_base(base)
     for alpha, out in folders.items():
         out.mkdir(parents=True)
-        text = json.dumps(scaled_config(adapter.config, float(alpha)))
+        text = json.dumps({**scaled_config(adapter.config, float(alpha)), **told})
         (out / ADAPTER).write_text(text + "\n", encoding="utf-8")
         _link(adapter.weights.resolve(), out / adapter.weights.name)
     return sorted(adapter.modules)
+
+
+def _named_base(name: str) -> dict[str, str | None]:
+    """A base as an adapter's configuration names it."""
+    folder = user_path(name)
+    if folder.is_dir():
+        return {"base_model_name_or_path": str(folder.resolve()), "revision": None}
+    hub, _, revision = name.partition("@")
+    return {"base_model_name_or_path": hub, "revision": revision or None}
 
 
 def _opened(name: str, files: ExitStack) -> _Adapter:

@@ -81,7 +81,8 @@ def scale_adapter(settings: MergeSettings) -> list[str]:
         try:
             partial.clear()
             scaled = partial.folder / "scaled"
-            modules = write_scaled_adapters(name, settings.folders(scaled))
+            found = settings.folders(scaled)
+            modules = write_scaled_adapters(name, found, base=settings.base)
             partial.complete(scaled)
         except OSError as error:
             raise MergeError(describe_failure(settings.out, error)) from None

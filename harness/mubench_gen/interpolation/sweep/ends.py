@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.engines import digest_checkpoint
+from mubench_gen.engines.digest import digest_files
 from mubench_gen.engines.source import read_source
 from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.engines.transformers.generative import TransformersGenerative
@@ -111,7 +111,7 @@ def name_of(checkpoint: Checkpoint, revision: str | None = None) -> str:
 def digest_of(checkpoint: Checkpoint, revision: str | None = None) -> str | None:
     """A digest of a checkpoint's weights; fetches the checkpoint if needed."""
     folder = find_folder(name_of(checkpoint, revision))
-    digest = digest_checkpoint(folder)
+    digest = digest_files(folder)
     if digest is not None and is_adapter(
         str(folder)
     ):  # an adapter's configuration changes its effect

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+from mubench_gen.engines.vllm.adapters import arguments_of_rank
 from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.errors import SettingError, UsageError
@@ -19,7 +19,6 @@ from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
 from mubench_gen.interpolation.sweep.ends import Ends, name_of, one_of
 from mubench_gen.model import Checkpoint, Runtime
 
-_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM (0.32) serves
 # Options with which answers would come from other weights: weights from elsewhere or in another
 # form, and caches that outlive a reload or are in another process.
 _ELSEWHERE = re.compile(
@@ -27,8 +26,6 @@ _ELSEWHERE = re.compile(
     r"|model_class_overrides|worker_(extension_)?cls|weight_transfer_config|enable_lora"
     r"|default_mm_loras|kv_transfer_config|kv_offloading_\w+|ec_\w+_config|data_parallel_(?!size\Z)\w+"
 )
-# Prefixes of a model's text tower. vLLM ignores what an adapter changes elsewhere.
-_SPOKEN = re.compile(r"(model\.)?(language_model|text_model|layers\.\d+)\.")
 
 
 def check_options(base: Checkpoint, runtime: Runtime) -> None:
@@ -86,11 +83,7 @@ class AdaptingVllm(_Vllm):
     """Serves a LoRA adapter scaled by α, with linked weights; the base is not reloaded."""
 
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime, rank: int) -> None:
-        served = next((size for size in _RANKS if size >= rank), None)
-        if served is None:
-            raise SettingError(f"vLLM serves adapters of rank {_RANKS[-1]} at most, not {rank}.")
-        given = checkpoint.engine_arguments
-        lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": served}
+        given, lora = checkpoint.engine_arguments, arguments_of_rank(rank)
         arguments = {**given, "vllm": {**given.get("vllm", {}), **lora}}
         super().__init__(replace(checkpoint, engine_arguments=arguments), runtime)
 
@@ -102,8 +95,3 @@ class AdaptingVllm(_Vllm):
                 f"{error.filename or folder} cannot be written or read: {error.strerror}."
             ) from None
         engine.adapt(folder)
-
-
-def is_spoken(modules: Iterable[str]) -> bool:
-    """Whether an adapter changes only the text tower, so that vLLM serves all of it."""
-    return all(_SPOKEN.match(module) for module in modules)
