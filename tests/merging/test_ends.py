@@ -117,7 +117,9 @@ def test_patterns_choose_the_tensors_that_merge_would_choose(
     assert model.facts["interpolation"][flags[0].removeprefix("--")] == [flags[1]]
 
 
-def test_an_adapter_is_rounded_once_as_merge_does(tmp_path: Path, here: Here) -> None:
+def test_an_adapter_is_rounded_once_as_merge_does(
+    tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
     peft = pytest.importorskip("peft", reason="peft is not installed")
     import transformers
 
@@ -131,9 +133,11 @@ def test_an_adapter_is_rounded_once_as_merge_does(tmp_path: Path, here: Here) ->
     model = InPlaceContrastive(Checkpoint(WEIGHTS / "clip", "contrastive"), RUNTIME)
     recipe = make_recipe(["0"])
     model.aim(Checkpoint(tmp_path / "adapter", "contrastive"), recipe, tmp_path / "scratch")
+    monkeypatch.setattr("mubench_gen.interpolation.sweep.ends.merge", None)  # no file is written
     for alpha in ("0.3", "1"):
         model.move(Decimal(alpha))
         model.load()
+        assert not (tmp_path / "scratch").exists()
         sides = (WEIGHTS / "clip", tmp_path / "adapter")
         done = here("merge", *sides, "--alpha", alpha, "--out", f"m{alpha}")
         assert done.code == 0, done.err

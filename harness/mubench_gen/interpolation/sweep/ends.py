@@ -20,11 +20,12 @@ from mubench_gen.engines.source import read_source
 from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import UsageError
-from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts, coefficients
-from mubench_gen.interpolation.merge.checkpoint import find_folder, is_adapter
+from mubench_gen.interpolation.merge.arithmetic import InnerProducts, coefficients
+from mubench_gen.interpolation.merge.checkpoint import find_folder, is_adapter, read_config
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.merge import merge
 from mubench_gen.interpolation.merge.recipe import Recipe, block_depths, spelled
+from mubench_gen.interpolation.sweep.in_memory import inner_products, mixed, with_adapter
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import user_path
 
@@ -132,9 +133,10 @@ class _InPlace(Ends):
     Memory holds both checkpoints in their stored precision, and the model. The arithmetic is
     that of `merge`: float32, rounded once to the stored precision.
 
-    If transformers cannot open the fine-tune directly (an adapter, another layout), or patterns
-    select tensors, the selected part is first written as a folder in the base's layout, because
-    patterns match the names in files, which differ from transformers' names.
+    An adapter is added to the base in memory. If transformers cannot open the fine-tune directly
+    (another layout), or patterns select tensors, the selected part is first written as a folder in
+    the base's layout, because patterns match the names in files, which differ from transformers'
+    names.
     """
 
     _opened: LoadedCheckpoint | None
@@ -162,23 +164,30 @@ class _InPlace(Ends):
                 if not one.is_floating_point():
                     target.copy_(other if at == 1 else one)
                     continue
-                total = _products(one, other) if method == "slerp" else InnerProducts()
+                total = inner_products(one, other) if method == "slerp" else InnerProducts()
                 how = coefficients(method, float(at), count=1, place=places.get(name), total=total)
                 target.copy_(mixed(how, one, other, one.dtype if self._adapter else None))
 
     def _both(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        import torch
-
         if self._states is None:
             base = self._stored(self._checkpoint, self.runtime)
-            with self._readable() as finetuned:
-                unrounded = torch.float32 if self._adapter else None
-                runtime = _of_finetuned(self.runtime)
-                self._states = base, self._stored(finetuned, runtime, unrounded)
+            self._states = base, self._finetuned(base)
             _check_names(*self._states)
             for side, state in zip((self._checkpoint, self.finetuned), self._states, strict=True):
                 _check_finite(str(side.path), state)
         return self._states
+
+    def _finetuned(self, base: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        import torch
+
+        name = name_of(self.finetuned)
+        self._adapter = is_adapter(name)
+        if self._adapter and not (self.recipe.include or self.recipe.exclude):
+            folder = find_folder(name_of(self._checkpoint, self.runtime.revision))
+            return with_adapter(name, base, read_config(folder))
+        with self._readable() as finetuned:
+            unrounded = torch.float32 if self._adapter else None
+            return self._stored(finetuned, _of_finetuned(self.runtime), unrounded)
 
     def _stored(
         self, checkpoint: Checkpoint, runtime: Runtime, dtype: torch.dtype | None = None
@@ -201,7 +210,6 @@ class _InPlace(Ends):
             accept_vocabulary=True,  # checked before, or accepted
             unrounded=True,
         )
-        self._adapter = is_adapter(name_of(self.finetuned))
         if not (self.recipe.include or self.recipe.exclude or _is_foreign(whole)):
             yield self.finetuned
             return
@@ -235,36 +243,6 @@ class InPlaceGenerative(_InPlace, TransformersGenerative):
         from mubench_gen.engines.transformers.checkpoint import GENERATIVE
 
         return GENERATIVE
-
-
-def mixed(
-    how: Coefficients,
-    base: torch.Tensor,
-    finetuned: torch.Tensor,
-    stored: torch.dtype | None = None,
-) -> torch.Tensor:
-    """Interpolate one tensor, in type `stored`, by default one that holds both exactly; at
-    either end the result is the tensor of that end.
-    """
-    import torch
-
-    stored = stored or torch.promote_types(base.dtype, finetuned.dtype)
-    kind = torch.promote_types(torch.promote_types(base.dtype, finetuned.dtype), torch.float32)
-    one, other, factor = base.to(kind), finetuned.to(kind), how.finetuned[0]
-    if how.give_base or torch.equal(one, other):
-        return base
-    if how.give_finetuned:
-        return finetuned.to(stored)
-    if how.of_differences:
-        return (one + (other - one) * factor).to(stored)
-    return (one * how.base + other * factor).to(stored)
-
-
-def _products(base: torch.Tensor, finetuned: torch.Tensor) -> InnerProducts:
-    one, other = base.double().flatten(), finetuned.double().flatten()
-    return InnerProducts(
-        base=float(one @ one), finetuned=float(other @ other), product=float(one @ other)
-    )
 
 
 def _is_foreign(settings: MergeSettings) -> bool:
