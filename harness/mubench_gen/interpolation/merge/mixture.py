@@ -100,7 +100,9 @@ class Preparation:
             gram += part
         if method == "model-stock":
             share = stock_ratio(gram) / count
-            return lambda alpha: Coefficients((self._at(alpha) * share,) * count, of_differences=True)
+            return lambda alpha: Coefficients(
+                (self._at(alpha) * share,) * count, of_differences=True
+            )
         return partial(self._karcher, gram)
 
     def _karcher(self, gram: Array, alpha: Alpha) -> Coefficients:

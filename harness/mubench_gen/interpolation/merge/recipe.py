@@ -26,7 +26,6 @@ from mubench_gen.interpolation.merge.methods import (
 )
 
 
-
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`alphas`: numbers, ascending, each once, or combinations by part.
