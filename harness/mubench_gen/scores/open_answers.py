@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mubench_gen.parser.finish_reason import is_complete, refused_by
-from mubench_gen.parser.open import read_number, read_set, read_text
-from mubench_gen.parser.open.texts import is_accepted
 from mubench_gen.parser.vocabulary import aliases_for
 from mubench_gen.plugins.extension import Unread
 from mubench_gen.scores.localization import is_box_record
@@ -117,6 +115,9 @@ def _read(
     labels: Sequence[str],
     vocabulary: Vocabulary,
 ) -> OpenReading:
+    # Their patterns take time to compile, which listings of runs need not wait for.
+    from mubench_gen.parser.open import read_number, read_set, read_text
+
     if (refused := refused_by(finish_reason)) is not None:
         return judged(Answer("refused", rule=refused), fields, None)
     text, complete, found = reply or "", is_complete(finish_reason), None
@@ -137,6 +138,8 @@ def _read(
 
 def judged(answer: Answer, fields: Mapping[str, Any], found: Any) -> OpenReading:
     """The reading of an answer, and whether it is right: the one place that knows both."""
+    from mubench_gen.parser.open.texts import is_accepted
+
     kept = {**fields, "found": found}
     if fields["form"] == "several":
         near = overlap(found or (), fields["gold"])
