@@ -30,7 +30,7 @@ Status = Literal[
     "none",
     "error",
 ]
-Control = Literal["none", "blind", "shuffled"]
+Control = Literal["none", "blind", "shuffled", "mean", "noise"]
 Pooling = Literal["mean", "maximum"]
 
 

@@ -13,10 +13,11 @@ from mubench_gen.cli.inference_options import adjust_option
 from mubench_gen.cli.setting_options import few, headings, setting_option, setting_options
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import say, tell
+from mubench_gen.console.outlet import say
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
+    from mubench_gen.ablation.grid import StudySettings
     from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
@@ -55,6 +56,7 @@ _OWN = {
     "The grid": (
         "--plugin", "--model", "--prompt", "--labels", "--orders", "--system", "--image",
         "--readout", "--shots", "--axis", "--budget", "--adjust", "--plan",
+        "--preview",
     )
 }  # fmt: skip
 _SHARED = [
@@ -111,9 +113,18 @@ _SHARED = [
 )
 @adjust_option
 @click.option(
-    "--plan", "planning", is_flag=True, help="Ask nothing: print how many requests it would take."
+    "--plan",
+    "--dry-run",
+    "planning",
+    is_flag=True,
+    help="Ask nothing: print how many requests it would take, by axis, and what it could find.",
 )
-@click.option("--dry-run", "planning_of_old", is_flag=True, hidden=True)
+@click.option(
+    "--preview",
+    type=PATH,
+    metavar="FILE",
+    help="Ask nothing: write what a model sees under each condition, to a .png or .html file.",
+)
 @setting_options(*_SHARED)
 @setting_option("run_dir", "--study-dir", help="The study's folder. [studies/ID]")
 @setting_option("reuse", help="Take replies to equal requests from this run or study.")
@@ -128,7 +139,7 @@ def command(
     config: Path | None,
     as_json: bool,
     planning: bool,
-    planning_of_old: bool,
+    preview: Path | None,
     adjust: Adjust,
     **flags: Any,
 ) -> int:
@@ -149,13 +160,13 @@ def command(
     from mubench_gen.plan.sources import gather
     from mubench_gen.plugins.registry import Plugins
 
-    if planning_of_old:
-        tell("--dry-run is called --plan, as in `eval`; the old name goes with version 1.")
     axis = table_of(flags.pop("axis"))
     gathered = gather(flags, config, StudySettings)
     given = dict(gathered.values)
     given["axis"] = {**given.get("axis", {}), **axis}
     axes = make_study_settings({name: given.pop(name, None) for name in _AXES})
+    if preview is not None:
+        return _preview(preview, axes, given)
     where = {name: given.pop(name, None) for name in ("run_dir", "fresh", "reuse")}
     places = make_settings({"plugin": "", **where})
     with results_only():
@@ -172,7 +183,7 @@ def command(
             f"Study {study.folder}: {_counted(len(study.grid.cells), 'cell')}, "
             f"{_counted(len(found), 'model')}."
         )
-        asks = not (planning or planning_of_old)
+        asks = not (planning)
         for one in found if asks else ():
             note(described(one))
         typed = gathered.command(["mubench-gen", *sys.argv[1:]])
@@ -193,6 +204,17 @@ def command(
         show(result, adjust)
     note(f"Study folder: {study.folder}")
     return 3 if result.n_errors else 0
+
+
+def _preview(path: Path, axes: StudySettings, given: dict[str, Any]) -> int:
+    from mubench_gen.ablation import preview
+    from mubench_gen.plugins.registry import Plugins
+    from mubench_gen.report.preview.side_by_side import check_sheet_path, write_sheet_of
+
+    check_sheet_path(path)
+    write_sheet_of(preview.preview(axes, given, Plugins()), path)
+    say(str(path))
+    return 0
 
 
 def _counted(number: int, noun: str) -> str:

@@ -147,7 +147,7 @@ SETTINGS: dict[str, Complete] = {
     "engine": engines,
     "judge": plugins,
     "readout": choice("parse", "choice", "logprob"),
-    "control": choice("none", "blind", "shuffled"),
+    "control": choice("none", "blind", "shuffled", "mean", "noise"),
     "dtype": choice("auto", "float32", "bfloat16", "float16"),
     "device": choice("auto", "cpu", "cuda", "mps"),
     "orders": choice("given", "reversed", "shuffled", "cyclic:", "random:", "all"),

@@ -76,7 +76,10 @@ HEADINGS = {
         "orders": Option(
             "ORDERS", "Orders of the options: given, reversed, shuffled, cyclic:K, random:K, all."
         ),
-        "control": Option("NAME", "blind: no image; shuffled: another item's image."),
+        "control": Option(
+            "NAME",
+            "blind: no image; shuffled: another item's; mean: the data's mean image; noise.",
+        ),
     },
     "The answers": {
         "readout": Option(

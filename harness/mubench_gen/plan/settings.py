@@ -18,7 +18,7 @@ from mubench_gen.prompts.orders import check_orders
 from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_definition, read_toml
 from mubench_gen.scores.clusters import cluster_fields
 from mubench_gen.storage.paths import user_path
-from mubench_gen.types import Readout
+from mubench_gen.types import Control, Readout
 
 T = TypeVar("T")
 JUDGE = "judge."  # before the name of an option of the judge
@@ -89,7 +89,7 @@ class Settings(BaseModel):
     judge: str | None = None
     metric: tuple[str, ...] = ()
     cluster: tuple[str, ...] = ()
-    control: Literal["none", "blind", "shuffled"] = "none"
+    control: Control = "none"
     limit: int | None = Field(None, ge=1)
     shard: str | None = None
     seed: int = Field(0, ge=0)
