@@ -41,6 +41,13 @@ class PromptSettings(BaseModel):
         False, description="each line of a caption prompt is a caption; embeddings are averaged"
     )
     boxes: str = Field("", description="the format of the boxes that it asks for; empty: none")
+    mention: Literal["as-is", "image", "no-image"] = Field(
+        "as-is", description="say first that an image is attached, or that none is; as-is: neither"
+    )
+    hint: Literal["none", "right", "wrong", "random"] = Field(
+        "none", description="name an option as the answer: the right one, a wrong one, or either"
+    )
+    hint_seed: int = Field(0, ge=0, description="seed of which wrong option the hint names")
     shots: int = Field(0, ge=0, le=32, description="worked examples before the question")
     answer: str = Field(
         "{{ label }}", description="what a worked example answers (a template; label, option)"
@@ -90,6 +97,11 @@ def _check(settings: PromptSettings) -> None:
             f"pooling = {settings.pooling}: only a caption prompt, for models that compare "
             "images with texts, pools similarities"
         )
+    for key in ("mention", "hint"):
+        if getattr(settings, key) not in ("as-is", "none") and settings.kind != "chat":
+            raise SettingError(f"{key} = {getattr(settings, key)}: captions say nothing to a model")
+    if settings.hint != "none" and settings.boxes:
+        raise SettingError(f"hint = {settings.hint}: a prompt that asks for boxes has no options")
     if settings.shots and (settings.kind != "chat" or settings.boxes):
         what = "captions" if settings.kind != "chat" else "boxes"
         raise SettingError(
