@@ -44,6 +44,7 @@ class StudySettings(BaseModel):
     shots: tuple[int, ...] = ()
     axis: tuple[Axis, ...] = ()
     budget: int | None = Field(None, ge=1)
+    design: str | None = None
 
     @field_validator("axis", mode="before")
     @classmethod
@@ -197,7 +198,7 @@ def check_size(axes: StudySettings) -> int:
             f"The grid has {cells:,} cells ({factors}); at most {MOST_CELLS:,} are allowed. {less}"
         )
     runs = math.prod(len(axis.values) for axis in run_axes(axes))
-    if runs > MOST_RUNS:
+    if runs > MOST_RUNS and axes.design is None:
         raise SettingError(
             f"The grid has {runs:,} runs per model ({factors}); at most {MOST_RUNS} are "
             f"allowed. {less}"

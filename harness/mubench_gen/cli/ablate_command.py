@@ -31,6 +31,7 @@ Examples:
   mubench-gen ablate --plugin tiny --axis temperature=0,0.7 --axis max_tokens=8,64
   mubench-gen ablate --plugin tiny --axis 'prompt.answer=["{{ label }}", "{{ label }}, surely"]'
   mubench-gen ablate --config grid.toml --plan       how many requests?
+  mubench-gen ablate --config grid.toml --design 'main,prompt*image'   a fraction of the grid
   mubench-gen ablate --config grid.toml --budget 5000   a sample, and an estimate of the whole grid
 
 \b
@@ -49,13 +50,13 @@ grid.toml, every axis a list:
 The same command again resumes. Exit code 0: all done; 2: something to fix; 3: some items failed.
 """
 _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "readout", "shots",
-         "axis", "budget")  # fmt: skip
+         "axis", "budget", "design")  # fmt: skip
 
 
 _OWN = {
     "The grid": (
         "--plugin", "--model", "--prompt", "--labels", "--orders", "--system", "--image",
-        "--readout", "--shots", "--axis", "--budget", "--adjust", "--plan",
+        "--readout", "--shots", "--axis", "--budget", "--design", "--adjust", "--plan",
         "--preview",
     )
 }  # fmt: skip
@@ -111,6 +112,12 @@ _SHARED = [
     metavar="N",
     help="Ask each model N (item, cell) pairs and estimate the whole grid from them.",
 )
+@click.option(
+    "--design",
+    metavar="EFFECTS",
+    help="Ask a fraction of the grid: for main effects (main), and chosen pairs (prompt*image,…) "
+    "or all (two-way); with :N behind it N cells.",
+)
 @adjust_option
 @click.option(
     "--plan",
@@ -154,6 +161,7 @@ def command(
     from mubench_gen.ablation.study import open_study, run_study, surveys
     from mubench_gen.ablation.survey import described
     from mubench_gen.cli.ablate_view import show
+    from mubench_gen.cli.design_view import show_design
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.plan.settings import make_settings
@@ -183,7 +191,9 @@ def command(
             f"Study {study.folder}: {_counted(len(study.grid.cells), 'cell')}, "
             f"{_counted(len(found), 'model')}."
         )
-        asks = not (planning)
+        asks = not planning
+        for line in study.design.lines() if study.design is not None and asks else ():
+            note(line)
         for one in found if asks else ():
             note(described(one))
         typed = gathered.command(["mubench-gen", *sys.argv[1:]])
@@ -195,6 +205,8 @@ def command(
 
         if as_json:
             print_json({**document, "surveys": [asdict(one) for one in found]})
+        for line in study.design.lines() if study.design is not None and not as_json else ():
+            say(line)
         for one in found if not as_json else ():
             say(described(one))
         return 0
@@ -202,6 +214,7 @@ def command(
         print_json({**document, **result.as_dict()})
     else:
         show(result, adjust)
+        show_design(result.designed)
     note(f"Study folder: {study.folder}")
     return 3 if result.n_errors else 0
 
