@@ -129,3 +129,19 @@ def test_what_is_asked_is_said_in_words() -> None:
     words = Design("main", 0, 8, (0, 3), (("a",), ("b",)), 0.8, {"a": {"b × c": 1.0}}).lines()
     assert "D-efficiency 0.80" in words[0]
     assert words[1] == "The effect of a is aliased with b × c (1.00)."
+
+
+def test_a_plan_says_what_each_level_costs(here: Here, tmp_path: Path) -> None:
+    data = write_data(tmp_path / "d", [make_row(i, questions=("stain",)) for i in range(4)])
+    words = ["ablate", "--plugin", "echo", "--data", data, "--prompt", "letter,plain", "--axis",
+             "control=none,blind", "--dry-run"]  # fmt: skip
+    (found,) = here(*words, "--json").document["surveys"]
+    by_level = {(one["factor"], one["level"]): one for one in found["levels"]}
+    assert by_level["control", "none"]["requests"] == 8
+    assert by_level["control", "none"]["prefills"] == 4
+    assert by_level["control", "blind"]["prefills"] == 0
+    # Without its image an item is the same as the others: one request a prompt.
+    assert by_level["control", "blind"]["requests"] == by_level["control", "blind"]["own"] == 2
+    told = here(*words, "--rate", "2").out
+    assert "what each level asks" in told
+    assert "5 s to go" in told

@@ -140,7 +140,8 @@ def surveys(study: Study) -> list[Survey]:
     others = [AnsweredKeys.from_file(path / RECORDS) for path in study.reuse]
     return [
         survey(
-            [part.plan for part in model],
+            {part.number: part.plan for part in model},
+            study.grid,
             cells=len(study.grid.cells),
             answered=[
                 *(AnsweredKeys.from_file(study.folder / part.folder / RECORDS) for part in model),

@@ -57,7 +57,7 @@ _OWN = {
     "The grid": (
         "--plugin", "--model", "--prompt", "--labels", "--orders", "--system", "--image",
         "--readout", "--shots", "--axis", "--budget", "--design", "--adjust", "--plan",
-        "--preview",
+        "--rate", "--preview",
     )
 }  # fmt: skip
 _SHARED = [
@@ -127,6 +127,12 @@ _SHARED = [
     help="Ask nothing: print how many requests it would take, by axis, and what it could find.",
 )
 @click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="With --plan: requests a second, for the hours.",
+)
+@click.option(
     "--preview",
     type=PATH,
     metavar="FILE",
@@ -147,6 +153,7 @@ def command(
     as_json: bool,
     planning: bool,
     preview: Path | None,
+    rate: float | None,
     adjust: Adjust,
     **flags: Any,
 ) -> int:
@@ -161,7 +168,7 @@ def command(
     from mubench_gen.ablation.study import open_study, run_study, surveys
     from mubench_gen.ablation.survey import described
     from mubench_gen.cli.ablate_view import show
-    from mubench_gen.cli.design_view import show_design
+    from mubench_gen.cli.design_view import show_costs, show_design
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.stdout import results_only
     from mubench_gen.plan.settings import make_settings
@@ -209,6 +216,7 @@ def command(
             say(line)
         for one in found if not as_json else ():
             say(described(one))
+            show_costs(one, rate)
         return 0
     if as_json:
         print_json({**document, **result.as_dict()})
