@@ -211,7 +211,7 @@ def _contrasts(term: Term, lengths: Mapping[str, int]) -> tuple[list[tuple[int, 
     combos = [tuple(map(int, one)) for one in np.ndindex(shape)]
     made: Floats = np.ones((1, 1))
     for name in term:
-        made = np.kron(made, _coding(lengths[name]))
+        made = np.asarray(np.kron(made, _coding(lengths[name])), np.float64)
     return combos, made
 
 

@@ -91,7 +91,7 @@ _SHARED = [
     "--system", multiple=True, metavar="TEXT", help='Axis: system prompts, a flag each; "": none.'
 )
 @click.option("--image", multiple=True, metavar="PLACES", help="Axis: image before, after the text")
-@setting_option("readout", help="Axis: parse, choice, logprob. [the model's first]")
+@setting_option("readout", help="Axis: parse, choice, logprob, cloze. [the model's first]")
 @click.option(
     "--shots",
     multiple=True,

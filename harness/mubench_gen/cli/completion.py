@@ -146,7 +146,7 @@ SETTINGS: dict[str, Complete] = {
     "protocol": protocols,
     "engine": engines,
     "judge": plugins,
-    "readout": choice("parse", "choice", "logprob"),
+    "readout": choice("parse", "choice", "logprob", "cloze"),
     "control": choice("none", "blind", "shuffled", "mean", "noise"),
     "dtype": choice("auto", "float32", "bfloat16", "float16"),
     "device": choice("auto", "cpu", "cuda", "mps"),

@@ -84,7 +84,7 @@ HEADINGS = {
     "The answers": {
         "readout": Option(
             "NAMES",
-            "parse, choice, logprob; several at once with commas. [the model's first]",
+            "parse, choice, logprob, cloze; several at once with commas. [the model's first]",
             many=True,
         ),
         "temperature": Option("T", "0 is greedy. [0]"),

@@ -118,6 +118,7 @@ def render(
         max_tokens=prompt.settings.max_tokens,
         box_format=prompt.settings.boxes,
         pooling=prompt.settings.pooling,
+        cloze=prompt.settings.cloze,
     )
 
 
@@ -250,6 +251,7 @@ def _digest(own: TemplateFile, settings: PromptSettings, others: Mapping[str, Te
     # Prompts keep the digest that they had before there were these settings.
     unused = {"shots", "answer"} if not settings.shots else set()
     unused |= {"pooling"} if settings.pooling == "mean" else set()
+    unused |= {"cloze"} if settings.cloze == "tokens" else set()
     unused |= {"mention"} if settings.mention == "as-is" else set()
     unused |= {"hint", "hint_seed"} if settings.hint == "none" else set()
     parts = [own.body, settings.model_dump_json(exclude=unused)]

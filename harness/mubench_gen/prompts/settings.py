@@ -12,7 +12,7 @@ from mubench_gen.parser.label_styles import restyle, split_style
 from mubench_gen.prompts.files import TemplateFile
 from mubench_gen.prompts.orders import check_orders
 from mubench_gen.prompts.toml_files import first_problem, line_of_key, read_toml
-from mubench_gen.types import Pooling
+from mubench_gen.types import PerLength, Pooling
 
 
 class PromptSettings(BaseModel):
@@ -35,6 +35,9 @@ class PromptSettings(BaseModel):
     pooling: Pooling = Field(
         "mean",
         description="of a contrastive model's similarities to several images: mean or maximum",
+    )
+    cloze: PerLength = Field(
+        "tokens", description="what the read-out cloze divides log-probabilities by: tokens, …"
     )
     max_tokens: int = Field(64, ge=1, description="longest reply, in tokens")
     ensemble: bool = Field(
