@@ -137,10 +137,12 @@ class GenerativeModel(Model):
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
-        own, base = type(self), GenerativeModel
-        labels: tuple[Readout, ...] = ("logprob",) * (own.label_logprobs is not base.label_logprobs)
-        cloze: tuple[Readout, ...] = ("cloze",) * (own.option_logprobs is not base.option_logprobs)
-        return ("parse", *labels, *cloze)
+        found: list[Readout] = ["parse"]
+        if type(self).label_logprobs is not GenerativeModel.label_logprobs:
+            found.append("logprob")
+        if type(self).option_logprobs is not GenerativeModel.option_logprobs:
+            found.append("cloze")
+        return tuple(found)
 
     def generate(self, requests: Sequence[Request]) -> Sequence[Reply | str]:
         """One reply per request, in the order of the requests, without the prompt."""
