@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mubench_gen.ablation.design import Design, design_effects, make_design
+from mubench_gen.ablation.design import Design, make_design
+from mubench_gen.ablation.design_effects import design_effects
 from mubench_gen.ablation.grid import Cell, Factor, Grid, StudySettings, make_study_settings
 from mubench_gen.errors import SettingError
 

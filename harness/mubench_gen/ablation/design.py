@@ -1,4 +1,4 @@
-"""A fraction of a grid: cells from which chosen effects can be estimated, and these estimates.
+"""A fraction of a grid: cells from which chosen effects can be estimated.
 
 Cells are picked by a D-optimal exchange (Fedorov 1972): one cell after another is exchanged for
 the one that raises the determinant of X'X most, from several starts drawn by the seed. Columns of X
@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import Answers
-from mubench_gen.ablation.grid import Grid, StudySettings, run_axes
+from mubench_gen.ablation.grid import StudySettings, run_axes
 from mubench_gen.errors import SettingError, did_you_mean
 
 Floats = npt.NDArray[np.float64]
@@ -53,7 +52,7 @@ class Design:
             "seed": self.seed,
             "cells": list(self.cells),
             "of": self.grid,
-            "terms": [_name(term) for term in self.terms],
+            "terms": [name_of(term) for term in self.terms],
             "efficiency": self.efficiency,
             "aliases": {name: dict(found) for name, found in self.aliases.items()},
         }
@@ -61,7 +60,7 @@ class Design:
     def lines(self) -> list[str]:
         """What it asks and what is aliased, as sentences."""
         kind = "orthogonal" if self.efficiency > _GOOD else f"D-efficiency {self.efficiency:.2f}"
-        estimated = ", ".join(map(_name, self.terms))
+        estimated = ", ".join(map(name_of, self.terms))
         found = [
             f"Design {self.spec}: {len(self.cells):,} of {self.grid:,} cells ({kind}, seed "
             f"{self.seed}), from which these effects are estimated: {estimated}."
@@ -74,17 +73,6 @@ class Design:
         if not self.aliases:
             found.append("No estimated effect is aliased with an interaction of two factors.")
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class DesignEffect:
-    """The least-squares effect of one level, or of a pair of levels: a share of right answers over
-    the mean of the grid, with its interval (clusters of items, Student's t)."""
-
-    term: str
-    level: str
-    effect: float
-    ci95: tuple[float, float] | None
 
 
 def factor_lengths(axes: StudySettings) -> dict[str, int]:
@@ -107,7 +95,7 @@ def make_design(axes: StudySettings, spec: str, seed: int) -> Design:
     varied = {name: number for name, number in lengths.items() if number > 1}
     terms, count = _terms(spec, varied)
     cells = np.indices(tuple(lengths.values())).reshape(len(lengths), -1).T
-    columns = _columns(cells, list(lengths), lengths, terms)
+    columns = columns_of(cells, list(lengths), lengths, terms)
     chosen, efficiency = _sized(columns, count, seed)
     known = set(terms)
     others = [pair for pair in combinations(varied, 2) if pair not in known]
@@ -133,44 +121,6 @@ def conditions_in(design: Design, axes: StudySettings) -> set[int]:
     return set(np.ravel_multi_index(tuple(levels), shape).tolist())
 
 
-def design_effects(design: Design, grid: Grid, answers: Answers) -> list[DesignEffect]:
-    """The effects of the terms, on the items that all cells answered; of two clusterings the first
-    counts."""
-    from scipy import stats
-
-    right = answers.right[:, list(design.cells)]
-    sound = np.isfinite(right).all(axis=1)
-    if not sound.any():
-        return []
-    names = [factor.name for factor in grid.factors]
-    lengths = {factor.name: len(factor.levels) for factor in grid.factors}
-    levels = np.array(np.unravel_index(design.cells, grid.shape)).T
-    weights = np.linalg.pinv(_columns(levels, names, lengths, design.terms))
-    each = right[sound] @ weights.T  # items × columns
-    clusters = np.unique(np.atleast_2d(answers.clusters.codes[sound].T)[0], return_inverse=True)[1]
-    groups = int(clusters.max()) + 1
-    found, at = [], 1
-    for term in design.terms:
-        combos, contrasts = _contrasts(term, lengths)
-        own = each[:, at : at + contrasts.shape[1]] @ contrasts.T
-        at += contrasts.shape[1]
-        means = own.mean(axis=0)
-        sums = np.zeros((groups, len(combos)))
-        np.add.at(sums, clusters, own - means)
-        error = np.sqrt((sums**2).sum(axis=0) * groups / max(1, groups - 1)) / len(own)
-        reach = stats.t.ppf(0.975, groups - 1) * error if groups > 1 else None
-        for place, combo in enumerate(combos):
-            level = " × ".join(
-                grid.factors[names.index(name)].levels[one]
-                for name, one in zip(term, combo, strict=True)
-            )
-            mean = float(means[place])
-            ends = None if reach is None else (mean - reach[place], mean + reach[place])
-            ci95 = None if ends is None else (float(ends[0]), float(ends[1]))
-            found.append(DesignEffect(_name(term), level, mean, ci95))
-    return found
-
-
 def _terms(spec: str, varied: Mapping[str, int]) -> tuple[list[Term], int | None]:
     """The terms that a specification names, and its number of cells."""
     body, _, number = spec.rpartition(":")
@@ -194,7 +144,8 @@ def _terms(spec: str, varied: Mapping[str, int]) -> tuple[list[Term], int | None
     return [*mains, *dict.fromkeys(terms)], count
 
 
-def _name(term: Term) -> str:
+def name_of(term: Term) -> str:
+    """The term as tables show it."""
     return " × ".join(term)
 
 
@@ -205,7 +156,7 @@ def _coding(levels: int) -> Floats:
     return np.asarray(basis * np.sqrt(levels))
 
 
-def _contrasts(term: Term, lengths: Mapping[str, int]) -> tuple[list[tuple[int, ...]], Floats]:
+def contrasts_of(term: Term, lengths: Mapping[str, int]) -> tuple[list[tuple[int, ...]], Floats]:
     """The combinations of the levels of a term, and the values of its columns there."""
     shape = tuple(lengths[name] for name in term)
     combos = [tuple(map(int, one)) for one in np.ndindex(shape)]
@@ -215,7 +166,7 @@ def _contrasts(term: Term, lengths: Mapping[str, int]) -> tuple[list[tuple[int, 
     return combos, made
 
 
-def _columns(
+def columns_of(
     cells: npt.NDArray[Any], names: Sequence[str], lengths: Mapping[str, int], terms: Sequence[Term]
 ) -> Floats:
     """The model matrix: a column of ones, then those of each term. `cells`: levels by factor."""
@@ -223,7 +174,7 @@ def _columns(
     for term in terms:
         shape = tuple(lengths[name] for name in term)
         place = np.ravel_multi_index(tuple(cells[:, names.index(n)] for n in term), shape)
-        parts.append(_contrasts(term, lengths)[1][place])
+        parts.append(contrasts_of(term, lengths)[1][place])
     return np.concatenate(parts, axis=1)
 
 
@@ -290,13 +241,13 @@ def _aliases(
     others: Sequence[Term],
 ) -> dict[str, dict[str, float]]:
     """By term the pairs of factors outside of the model that bias it: the alias matrix."""
-    solve = np.linalg.pinv(_columns(cells, names, lengths, terms))
-    ends = np.cumsum([1, *(_contrasts(term, lengths)[1].shape[1] for term in terms)])
+    solve = np.linalg.pinv(columns_of(cells, names, lengths, terms))
+    ends = np.cumsum([1, *(contrasts_of(term, lengths)[1].shape[1] for term in terms)])
     found: dict[str, dict[str, float]] = {}
     for pair in others:
-        bias = np.abs(solve @ _columns(cells, names, lengths, [pair])[:, 1:])
+        bias = np.abs(solve @ columns_of(cells, names, lengths, [pair])[:, 1:])
         for term, (begin, end) in zip(terms, pairwise(ends), strict=True):
             worst = float(bias[begin:end].max())
             if worst > _ALIASED:
-                found.setdefault(_name(term), {})[_name(pair)] = round(worst, 3)
+                found.setdefault(name_of(term), {})[name_of(pair)] = round(worst, 3)
     return found

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.ablation.answers import Answers, PlacedRecords, read_answers
-from mubench_gen.ablation.design import Design, DesignEffect, design_effects, make_design
+from mubench_gen.ablation.design import Design, make_design
+from mubench_gen.ablation.design_effects import DesignEffect, design_effects
 from mubench_gen.ablation.findings import Findings, find, find_estimated
 from mubench_gen.ablation.grid import Grid, StudySettings, check_size, run_axes
 from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_findings
