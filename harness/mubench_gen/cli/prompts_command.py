@@ -29,6 +29,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         return
     from mubench_gen.cli import packages_view
     from mubench_gen.cli.tables import print_json, print_table
+    from mubench_gen.prompts.families import family_names, read_family
     from mubench_gen.prompts.files import SUFFIX, prompt_names
     from mubench_gen.prompts.render import load_prompt
 
@@ -38,6 +39,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
             [{"name": p.name, "sha256": p.sha256, **p.settings.model_dump()} for p in prompts]
         )
         return
+    families = [(name, read_family(path)) for name, path in family_names().items()]
     print_table(
         ["prompt", "for", "labels", "max tokens", "what it is"],
         [
@@ -51,6 +53,11 @@ def command(ctx: click.Context, as_json: bool) -> None:
             for p in prompts
         ],
         right=[3],
+    )
+    print_table(
+        ["family", "prompts", "made by", "what it is"],
+        [[name, str(len(one.members)), one.made, one.title] for name, one in families],
+        right=[1],
     )
     packages_view.show("prompts", SUFFIX)
 

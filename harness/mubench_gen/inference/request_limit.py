@@ -54,7 +54,9 @@ def announced(requests: Iterator[Request | None], most: int) -> Iterator[Request
     asked = [request for request in first if request is not None]
     if asked:
         letters = sum(len(request.text) for request in asked) / len(asked)
-        written = [r.sampling.max_tokens if r.readout != "logprob" else 1 for r in asked]
+        written = [
+            r.sampling.max_tokens if r.readout not in ("logprob", "cloze") else 1 for r in asked
+        ]
         most_images = max(len(request.images) for request in asked)
         images = (
             ("", ", an image in each")[most_images]

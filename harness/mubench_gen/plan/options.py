@@ -76,12 +76,15 @@ HEADINGS = {
         "orders": Option(
             "ORDERS", "Orders of the options: given, reversed, shuffled, cyclic:K, random:K, all."
         ),
-        "control": Option("NAME", "blind: no image; shuffled: another item's image."),
+        "control": Option(
+            "NAME",
+            "blind: no image; shuffled: another item's; mean: the data's mean image; noise.",
+        ),
     },
     "The answers": {
         "readout": Option(
             "NAMES",
-            "parse, choice, logprob; several at once with commas. [the model's first]",
+            "parse, choice, logprob, cloze; several at once with commas. [the model's first]",
             many=True,
         ),
         "temperature": Option("T", "0 is greedy. [0]"),
