@@ -1,0 +1,49 @@
+"""What to type where a checkpoint fails each question: from the words of transformers and vLLM."""
+
+from __future__ import annotations
+
+import re
+
+_KNOWN = (
+    (
+        r"image (features and image )?tokens? (do(es)? )?n.{0,5}match|image placeholder|"
+        r"placeholder token|number of images? (does|do) ?n.t match|images in the text|"
+        r"Expected there to be \d+ (prompt|image)",
+        "The prompt has no place for the image: the chat template writes no image token, or "
+        "another than config.json and the tokenizer name. Type: -o chat_template=FILE (a Jinja "
+        "template that writes the image token).",
+    ),
+    (
+        r"chat template",
+        "Type: -o chat_template=FILE (a Jinja template for this model), or take its "
+        "instruction-tuned version.",
+    ),
+    (
+        r"'NoneType'|patch_size|vision_feature_select_strategy",
+        "Its processor lacks a value, of old checkpoints mostly patch_size and "
+        "vision_feature_select_strategy: write them into processor_config.json, as vision_config "
+        "and config.json have them, or take a newer --revision.",
+    ),
+    (
+        r"image size .{0,40} (doesn't|does not) match|size mismatch|shapes? cannot be multiplied",
+        "Its processor's sizes (preprocessor_config.json) are not those of vision_config in "
+        "config.json: both belong to one version of one model. Check the folder, or --revision.",
+    ),
+    (
+        r"out of memory|device's memory",
+        "Type: --dtype bfloat16, another --device, or take a smaller or quantised model.",
+    ),
+    (
+        r"context (\d|length)|longer than the model|max_model_len",
+        "Type: --prompt plain (a short one), fewer --prompt-set shots=N, or with vLLM a larger "
+        "-o engine.max_model_len=N.",
+    ),
+)
+
+
+def advice(words: str) -> str:
+    """What to type where a model's engine fails with these words; empty where that is not known."""
+    for pattern, told in _KNOWN:
+        if re.search(pattern, words, re.IGNORECASE):
+            return told
+    return ""
