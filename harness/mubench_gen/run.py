@@ -21,7 +21,7 @@ from mubench_gen.host.serving import RunSetup
 from mubench_gen.inference.batches import Answered
 from mubench_gen.inference.breaker import Breaker
 from mubench_gen.inference.flow import ask
-from mubench_gen.inference.preflight import open_preflight
+from mubench_gen.inference.preflight import check_doubts, open_preflight
 from mubench_gen.inference.request_limit import Allowance, announced
 from mubench_gen.model import Checkpoint
 from mubench_gen.plan.arguments import RunSettings
@@ -128,6 +128,8 @@ def _fewer_collections() -> Iterator[None]:
 
 def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str, Any]) -> None:
     total = manifest["planned"]
+    if plan.settings.preflight:
+        check_doubts(manifest["sessions"])
     progress.at(recorder.done, total)  # the rate counts from here
     open_requests = recorder.requests(items_of(plan, recorder))
     first = next(open_requests, None)
@@ -155,6 +157,8 @@ def _ask(plan: Plan, recorder: Recorder, progress: Progress, manifest: dict[str,
                     breaker.check(own)
             finally:
                 recorder.flush()
+                if preflight is not None and preflight.told(manifest["sessions"][-1]):
+                    write_manifest(folder, manifest)
         if preflight is not None:
             recorder.answered(preflight.released())
         allowed.check()

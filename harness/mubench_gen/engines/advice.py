@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_KNOWN = (
+_OF_FILES = (
     (
         r"image (features and image )?tokens? (do(es)? )?n.{0,5}match|image placeholder|"
         r"placeholder token|number of images? (does|do) ?n.t match|images in the text|"
@@ -33,17 +33,22 @@ _KNOWN = (
         r"out of memory|device's memory",
         "Type: --dtype bfloat16, another --device, or take a smaller or quantised model.",
     ),
+)
+_OF_PROMPTS = (
     (
-        r"context (\d|length)|longer than the model|max_model_len",
-        "Type: --prompt plain (a short one), fewer --prompt-set shots=N, or with vLLM a larger "
-        "-o engine.max_model_len=N.",
+        r"context (\d|length|window|size)|longer than the model|max_model_len",
+        "Type: --prompt plain (a short one) or fewer --prompt-set shots=N; a longer context is "
+        "-o engine.max_model_len=N with vLLM, and an option of a server's own start.",
     ),
 )
 
 
-def advice(words: str) -> str:
-    """What to type where a model's engine fails with these words; empty where that is not known."""
-    for pattern, told in _KNOWN:
+def advice(words: str, *, is_remote: bool = False) -> str:
+    """What to type where a model's engine fails with these words; empty where that is not known.
+
+    `is_remote`: the checkpoint's files are a server's, where no flag of a run changes them.
+    """
+    for pattern, told in (*_OF_PROMPTS, *(() if is_remote else _OF_FILES)):
         if re.search(pattern, words, re.IGNORECASE):
             return told
     return ""

@@ -58,6 +58,13 @@ def open_preflight(
     return made
 
 
+def check_doubts(sessions: Sequence[Mapping[str, Any]]) -> None:
+    """UsageError where a canary found in an earlier session that answers may be another model's."""
+    for session in sessions:
+        if "doubt" in session:
+            raise UsageError(f"Found when this run was made: {session['doubt']}")
+
+
 class Preflight:
     """Puts questions before a run's requests, and takes their answers out of its batches.
 
@@ -77,6 +84,7 @@ class Preflight:
         self._beside: set[str] = set()  # requests that are not the run's
         self._failed: Answered = []  # answers that wait for the verdict
         self._held: deque[Request | None] = deque()
+        self.doubt: str | None = None  # why answers of this session may not be the model's
         self.canary: Canary | None = None
         self.moved: MovedWeights | None = None
 
@@ -116,12 +124,12 @@ class Preflight:
         return failed
 
     def told(self, session: dict[str, Any]) -> bool:
-        """Note in the run's session what a canary was answered, once it is known."""
+        """Note in the run's session what a canary was answered and found; whether that is new."""
         answers = None if self.canary is None else self.canary.answers
-        if not answers or "canary" in session:
-            return False
-        session["canary"] = answers
-        return True
+        found = {"canary": answers or None, "doubt": self.doubt}
+        new = {name: one for name, one in found.items() if one is not None and name not in session}
+        session.update(new)
+        return bool(new)
 
     def ask_beside(self, requests: Sequence[Request]) -> _Asked:
         """Ask requests that are not the run's, together, and wait for their responses."""
@@ -137,6 +145,13 @@ class Preflight:
     def _with(self, canary: Canary, requests: Iterator[Request | None]) -> Steps:
         """The requests, with a canary's before, among and behind them."""
         yield from canary.before()
+        try:
+            yield from self._among(canary, requests)
+        except UsageError as error:
+            self.doubt = str(error)
+            raise
+
+    def _among(self, canary: Canary, requests: Iterator[Request | None]) -> Steps:
         pair: list[Request] = []
         for number, request in enumerate(requests, 1):
             yield request
@@ -216,7 +231,7 @@ class Preflight:
         for request, error in faults:
             told = error.message.partition(": ")[2] if _is_foreign(error) else error.message
             found = yield from self._ask_simply(request)
-            known = "" if self._is_remote or " Type: " in told else advice(told)
+            known = "" if "Type: " in told else advice(told, is_remote=self._is_remote)
             said += [f"{told.rstrip('.')}.", *filter(None, (found, known))]
         way = [f"--readout {','.join(sound)} works."] if sound else []
         return " ".join(
@@ -236,7 +251,10 @@ class Preflight:
         if shown.error is None:
             return "A short question about a small image is answered."
         if blind.error is None:
-            return "A question without an image is answered, so it is images that are refused."
+            return (
+                "A question without an image is answered, so it is the image that fails; "
+                "--control blind asks without."
+            )
         return ""
 
 
