@@ -41,7 +41,7 @@ def tokens_of(rendered: RenderedPrompt, given: Mapping[str, Any]) -> list[Prompt
             f"The plugin {name!r} asks a server, which alone knows its tokenizer, its chat "
             "template and how many tokens an image has: none of that can be shown here. "
             "`mubench-gen doctor --base-url URL` says how many tokens an image adds, and records "
-            "keep `usage`; of the same checkpoint in a folder or on the hub: --plugin hf --model ID."
+            "keep `usage`; of the same checkpoint as files: --plugin hf --model ID."
         )
     readout = "similarity" if spec.source.kind == "contrastive" else "parse"
     request = make_request(rendered, readout, 0, RequestContext("", 0.0, None, 0))  # type: ignore[arg-type]

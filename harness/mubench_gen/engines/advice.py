@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_OF_FILES = (
+_Known = tuple[tuple[str, str], ...]
+_OF_FILES: _Known = (
     (
         r"image (features and image )?tokens? (do(es)? )?n.{0,5}match|image placeholder|"
         r"placeholder token|number of images? (does|do) ?n.t match|images in the text|"
@@ -34,7 +35,7 @@ _OF_FILES = (
         "Type: --dtype bfloat16, another --device, or take a smaller or quantised model.",
     ),
 )
-_OF_PROMPTS = (
+_OF_PROMPTS: _Known = (
     (
         r"context (\d|length|window|size)|longer than the model|max_model_len",
         "Type: --prompt plain (a short one) or fewer --prompt-set shots=N; a longer context is "
@@ -48,7 +49,7 @@ def advice(words: str, *, is_remote: bool = False) -> str:
 
     `is_remote`: the checkpoint's files are a server's, where no flag of a run changes them.
     """
-    for pattern, told in (*_OF_PROMPTS, *(() if is_remote else _OF_FILES)):
+    for pattern, told in _OF_PROMPTS if is_remote else _OF_PROMPTS + _OF_FILES:
         if re.search(pattern, words, re.IGNORECASE):
             return told
     return ""
