@@ -9,35 +9,34 @@ import pytest
 from .conftest import Here
 from .helpers.packages import package
 
-SHOW = ("prompts", "show", "paper", "--task", "stain", "--tokens")
+
+def show(prompt: str, data: Path, *more: str) -> list[str]:
+    return ["prompts", "show", prompt, "--task", "modality", "--data", str(data), *more]
 
 
-def test_the_tokens_are_those_that_a_run_counts(here: Here) -> None:
+def test_the_tokens_are_shown_with_those_of_the_image(here: Here, cells: Path) -> None:
     package("torch")
-    shown = here(*SHOW, "--plugin", "tiny", "--json")
+    shown = here(*show("paper", cells, "--tokens", "--plugin", "tiny", "--json"))
     assert shown.code == 0, shown.err
     (tokens,) = shown.document["tokens"]
-    ran = here("eval", "--plugin", "tiny", "--tasks", "stain", "--limit", "1", "--run-dir", "run")
-    assert ran.code == 0, ran.err
     assert (tokens["n"], tokens["image_tokens"]) == (len(tokens["ids"]), 64)
     assert tokens["text"].count("<image>") == 1
     assert [run["count"] for run in tokens["runs"] if run["image"]] == [64]
     assert sum(run["count"] for run in tokens["runs"]) == tokens["n"]
-    table = here(*SHOW, "--plugin", "tiny").out
+    table = here(*show("paper", cells, "--tokens", "--plugin", "tiny")).out
     assert (
         f"── {tokens['n']} tokens, 64 of them of images, chat template: the checkpoint's" in table
     )
     assert "'<image>'" in table
     assert "× 64" in table
-
-
-def test_captions_are_shown_one_by_one(here: Here) -> None:
-    package("torch")
-    shown = here("prompts", "show", "caption", *SHOW[3:], "--plugin", "tiny", "--model", "clip",
-                 "--json")  # fmt: skip
-    assert shown.code == 0, shown.err
-    assert len(shown.document["tokens"]) > 2
-    assert {one["image_tokens"] for one in shown.document["tokens"]} == {None}
+    captions = here(
+        *show(
+            "caption-question", cells, "--tokens", "--plugin", "tiny", "--model", "clip", "--json"
+        )
+    )
+    assert captions.code == 0, captions.err
+    assert {one["image_tokens"] for one in captions.document["tokens"]} == {None}
+    assert len(captions.document["tokens"]) > 1
 
 
 @pytest.mark.parametrize(
@@ -48,13 +47,15 @@ def test_captions_are_shown_one_by_one(here: Here) -> None:
         ((), "Which model? Give --plugin NAME"),
     ],
 )
-def test_what_cannot_be_known_is_said(here: Here, words: tuple[str, ...], told: str) -> None:
-    outcome = here(*SHOW, *words)
+def test_what_cannot_be_known_is_said(
+    here: Here, cells: Path, words: tuple[str, ...], told: str
+) -> None:
+    outcome = here(*show("paper", cells, "--tokens", *words))
     assert outcome.code == 2
     assert told in outcome.err
 
 
-def test_a_model_is_only_for_tokens(here: Here, tmp_path: Path) -> None:
-    outcome = here(*SHOW[:-1], "--plugin", "tiny")
+def test_a_model_is_only_for_tokens(here: Here, cells: Path) -> None:
+    outcome = here(*show("paper", cells, "--plugin", "tiny"))
     assert outcome.code == 2
     assert "--plugin is only for --tokens" in outcome.err

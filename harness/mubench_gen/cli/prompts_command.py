@@ -128,7 +128,7 @@ def show(
     order = item_orders(prompt.settings.order, sample.question.options, seed=0, item=sample.id)[0]
     rendered = render(prompt, sample, order)
     messages = [plain_message(message) for message in rendered.messages]
-    found = tokens_of(rendered, given) if tokens else None
+    as_tokens = tokens_of(rendered, given) if tokens else None
     if as_json:
         print_json(
             {
@@ -136,12 +136,12 @@ def show(
                 "sha256": prompt.sha256,
                 "item": sample.id,
                 "messages": messages,
-                **({} if found is None else {"tokens": plain_tokens(found)}),
+                **({} if as_tokens is None else {"tokens": plain_tokens(as_tokens)}),
             }
         )
         return
-    if found is not None:
-        print_tokens(found)
+    if as_tokens is not None:
+        print_tokens(as_tokens)
         return
     numbers = {part.get("sha256"): "" for m in messages for part in m["content"]}
     if len(sample.images) > 1:
