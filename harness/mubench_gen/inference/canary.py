@@ -15,6 +15,7 @@ from itertools import count
 from typing import Any
 
 from mubench_gen.console.notes import note
+from mubench_gen.console.outlet import blank
 from mubench_gen.console.progress import log
 from mubench_gen.errors import UsageError
 from mubench_gen.parser import parse_answer
@@ -265,7 +266,7 @@ def _found(response: Response) -> Found:
     """The label that a response names, or else its text, and the prompt's number of tokens."""
     if response.error is not None or not (response.reply or "").strip():
         return ()
-    reply = response.reply or ""
+    reply = blank(response.reply or "")
     index = parse_answer(reply, OPTIONS, LABELS).index
     said = short(reply) if index is None else LABELS[index]
     return said, (response.usage or {}).get("prompt_tokens")
