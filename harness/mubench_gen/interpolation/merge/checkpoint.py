@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mubench_gen.data.hub import require_checkpoint
-from mubench_gen.engines.digest import local_folder
+from mubench_gen.engines.folders import local_folder
 from mubench_gen.errors import MergeError, MissingExtraError
 from mubench_gen.interpolation.merge.files import ADAPTER, listed, read_object, reading
 from mubench_gen.interpolation.merge.safetensors_file import open_safetensors
@@ -43,7 +43,8 @@ class OpenCheckpoint:
     `config` is config.json (or open_clip_config.json), empty without one; `identity` (name,
     size, time of change) shows whether files have changed. `converted`: the tensors were
     renamed from another layout; `adapter`: they are a base's with an adapter merged in.
-    `ties`: sets of names that the files declare to be one tensor.
+    `ties`: sets of names that the files declare to be one tensor. `towers`: it is another model,
+    which holds these towers of the base ("text", "vision").
     """
 
     name: str
@@ -58,6 +59,7 @@ class OpenCheckpoint:
     converted: bool = False
     adapter: bool = False
     ties: Sequence[frozenset[str]] = ()
+    towers: Sequence[Literal["text", "vision"]] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -76,7 +78,7 @@ def find_folder(name: str) -> Path:
             f"No folder {name}. A checkpoint is a folder with config.json and weights, or a hub "
             "id (OWNER/NAME, OWNER/NAME@REVISION)."
         )
-    return local_folder(hub, revision or None) or _fetch(hub, revision or None)
+    return local_folder(hub, revision or None, whole=True) or _fetch(hub, revision or None)
 
 
 def open_checkpoint(name: str, files: ExitStack) -> OpenCheckpoint:

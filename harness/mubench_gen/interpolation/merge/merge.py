@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mubench_gen.console.progress import Progress, Silent, log
 from mubench_gen.errors import MergeError
+from mubench_gen.interpolation.merge.alphas import parts_of, spelled
 from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint, is_adapter
 from mubench_gen.interpolation.merge.inputs import (
     MergeInputs,
@@ -18,7 +19,12 @@ from mubench_gen.interpolation.merge.inputs import (
     open_inputs,
 )
 from mubench_gen.interpolation.merge.lora import write_scaled_adapters
-from mubench_gen.interpolation.merge.model_files import REPORT, copy_model_files, model_files
+from mubench_gen.interpolation.merge.model_files import (
+    REPORT,
+    copy_model_files,
+    model_files,
+    say_type,
+)
 from mubench_gen.interpolation.merge.partial_folder import (
     PartialFolder,
     describe_failure,
@@ -27,10 +33,10 @@ from mubench_gen.interpolation.merge.partial_folder import (
     require_space,
     sync_path,
 )
-from mubench_gen.interpolation.merge.recipe import block_depths, spelled
+from mubench_gen.interpolation.merge.recipe import block_depths
 from mubench_gen.interpolation.merge.report import MergeReport, make_report
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard, ShardWriter, layout
-from mubench_gen.interpolation.merge.tensors import byte_count
+from mubench_gen.interpolation.merge.tensors import SIZES, byte_count
 from mubench_gen.storage.run_folder import write_json
 from mubench_gen.storage.scratch import sweep
 
@@ -73,6 +79,8 @@ def scale_adapter(settings: MergeSettings) -> list[str]:
         raise MergeError(f"An adapter is scaled as a whole, not by {settings.recipe.method}.")
     if settings.recipe.include or settings.recipe.exclude:
         raise MergeError("An adapter is scaled as a whole: no --include and no --exclude.")
+    if any(map(parts_of, settings.recipe.alphas)):
+        raise MergeError("An adapter is scaled as a whole, not by part: give numbers as α.")
     refuse_existing(settings.out)
     (name,) = settings.finetuned
     with ExitStack() as files:  # checks that it fits the base
@@ -81,7 +89,9 @@ def scale_adapter(settings: MergeSettings) -> list[str]:
         try:
             partial.clear()
             scaled = partial.folder / "scaled"
-            modules = write_scaled_adapters(name, settings.folders(scaled))
+            places = settings.folders(scaled)
+            found = {alpha: places[alpha] for alpha in settings.recipe.numbers}
+            modules = write_scaled_adapters(name, found, base=settings.base)
             partial.complete(scaled)
         except OSError as error:
             raise MergeError(describe_failure(settings.out, error)) from None
@@ -183,8 +193,11 @@ def _write_beside(
     source = _carried_from(settings, inputs).folder
     carried = [str(name) for name in model_files(source)]
     report = make_report(settings, inputs, finished, carried)
+    widened = [one for one in inputs.tensors if one.dtype != one.base.dtype]
     for alpha, folder in settings.folders(partial.folder).items():
         for copied in copy_model_files(source, folder):
+            if widened and str(copied.relative_to(folder)) == "config.json":
+                say_type(copied, max((one.dtype for one in widened), key=SIZES.__getitem__))
             sync_path(copied)
         _write_index(folder, inputs)
         write_json(folder / REPORT, report.as_dict(spelled(alpha)))
