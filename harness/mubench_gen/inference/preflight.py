@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import chain, islice
 from typing import Any
 
@@ -47,7 +48,7 @@ def open_preflight(
         blames=isinstance(card.spec.source, Checkpoint),
         is_remote=card.engine == "server",
     )
-    if model.moves:
+    if model.moves and isinstance(model.alpha, Decimal | None):  # not one α for each part
         scored = [one for one in ("similarity", "logprob") if one in card.readouts]
         readout = scored[0] if scored else card.readouts[0]
         made.moved = MovedWeights(model.alpha, readout, model.seen.setdefault("moved", {}))

@@ -50,7 +50,7 @@ def prompt_tokens(checkpoint: Checkpoint, runtime: Runtime, request: Request) ->
     """
     require_transformers()
     source = read_transformers_source(checkpoint, runtime)
-    require_checkpoint(source.base, source.hint)
+    require_checkpoint(source.whole, source.hint)
     from mubench_gen.engines.transformers.chat import Chat
     from mubench_gen.engines.transformers.checkpoint import open_processor, quiet
 
