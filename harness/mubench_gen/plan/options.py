@@ -13,11 +13,13 @@ _TYPES = {"N": int, "S": float, "T": float, "DIR": Path, "RUN": Path}  # of a va
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """The flag of a setting. Without a metavar it is a switch; `many`: it may be repeated."""
+    """The flag of a setting. Without a metavar it is a switch; `many`: it may be repeated;
+    `off`: the switch turns off what is on by default (`--no-NAME`)."""
 
     metavar: str
     help: str
     many: bool = False
+    off: bool = False
 
     @property
     def type(self) -> type:
@@ -132,6 +134,12 @@ HEADINGS = {
             "N",
             "Stop, resumable, where N requests in a row fail with one cause; 0: never. "
             "[the first 20, later 50]",
+        ),
+        "preflight": Option(
+            "",
+            "Ask all items at once, without asking one by each read-out first (and of a server "
+            "whether it answers each image for itself).",
+            off=True,
         ),
         "max_requests": Option("N", "Stop, resumable, after N requests. [none]"),
         "deterministic": Option(

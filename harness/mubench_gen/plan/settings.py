@@ -41,6 +41,7 @@ NOT_IDENTITY = frozenset(
         "load_timeout",
         "max_errors",
         "in_process",
+        "preflight",
     }
 )
 _ONLY_WHERE_SET = (
@@ -106,6 +107,7 @@ class Settings(BaseModel):
     timeout: float = Field(600.0, gt=0)
     load_timeout: float = Field(3600.0, gt=0)
     max_errors: int | None = Field(None, ge=0)
+    preflight: bool = True
     in_process: bool = Field(default_factory=_in_process)
     keep_embeddings: bool = False
     run_dir: Path | None = None
