@@ -41,16 +41,23 @@ def lora_arguments(adapter: Adapter) -> dict[str, Any]:
     """The arguments with which vLLM can load it. UsageError if vLLM cannot apply such an adapter,
     by its configuration.
     """
+    if (what := more_than_lora(adapter)) is not None:
+        raise _refused(adapter, what)
+    return arguments_of_rank(max(adapter.ranks), adapter)
+
+
+def more_than_lora(adapter: Adapter) -> str | None:
+    """What an adapter does beside adding B·A to weights, in words; None if nothing."""
     kind = str(adapter.config.get("peft_type", "LORA")).upper()
     if kind != "LORA":
-        raise _refused(adapter, f"it is of the kind {kind}")
+        return f"it is of the kind {kind}"
     for key, what in _PLAIN.items():
         if adapter.config.get(key) not in (None, False, "none", [], {}):
-            raise _refused(adapter, what)
+            return what
     initialised = str(adapter.config.get("init_lora_weights", "")).lower()
     if initialised.startswith(_OTHER_BASE):
-        raise _refused(adapter, f"it was initialised by {initialised!r}, which changes the base")
-    return arguments_of_rank(max(adapter.ranks), adapter)
+        return f"it was initialised by {initialised!r}, which changes the base"
+    return None
 
 
 def arguments_of_rank(rank: int, adapter: Adapter | None = None) -> dict[str, Any]:
