@@ -21,12 +21,14 @@ from mubench_gen.engines.vllm.adapters import check_modules
 from mubench_gen.engines.vllm.arguments import VllmStart, read_arguments
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.plan.opening import spec_of
+from mubench_gen.plan.settings import make_settings
 from mubench_gen.plan.which_plugin import plugin_of
 from mubench_gen_plugins.tiny import WEIGHTS
 
 from .conftest import Here
 from .helpers.checkpoints.adapters import TEXT, VISION, make_adapter
-from .helpers.checkpoints.prompts import ask
+from .helpers.checkpoints.prompts import ask, noise
 from .helpers.model_hub import serving_models
 from .helpers.packages import package
 from .test_generative_plugins import SHIPPED
@@ -376,3 +378,26 @@ def scored(folder: Path) -> dict[str, Any]:
     """The labels' log-probabilities under the prompt `paper`, by item."""
     records = map(json.loads, (folder / "records.jsonl").read_text().splitlines())
     return {one["item"]: one["scores"] for one in records if one["prompt"] == "paper"}
+
+
+def test_an_adapter_beside_whole_weights_is_not_left_out_by_vllm(mine: Path) -> None:
+    for file in BASE.iterdir():
+        shutil.copy(file, mine)
+    with pytest.raises(UsageError, match=r"holds an adapter beside whole weights.*-o base="):
+        arguments(mine)
+
+
+def test_a_model_behind_a_server_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mubench_gen.engines.adapters.local_folder", None)
+    plugin = SHIPPED.load("openai")
+    asked = {"plugin": "openai", "model": "org/name", "base_url": ["http://127.0.0.1:9/v1"]}
+    assert spec_of(plugin, make_settings(asked)).name == "org/name"
+    with pytest.raises(SettingError, match=r"opened by its server.*Leave it out"):
+        spec_of(plugin, make_settings({**asked, "options": {"base": "org/base"}}))
+
+
+def test_the_images_of_an_adapter_are_prepared_as_its_base_s(mine: Path) -> None:
+    from mubench_gen.engines.transformers.image_input import ImageInput
+
+    picture = noise(1).pixels()
+    assert ImageInput(str(mine)).of(picture) == ImageInput(str(BASE)).of(picture)

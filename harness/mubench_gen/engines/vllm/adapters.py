@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from mubench_gen.engines.adapters import Adapter
+from mubench_gen.engines.adapters import CONFIG, Adapter
+from mubench_gen.engines.folders import local_folder
 from mubench_gen.engines.footprint import tensors_of
 from mubench_gen.errors import UsageError
 
@@ -44,6 +45,17 @@ def lora_arguments(adapter: Adapter) -> dict[str, Any]:
     if (what := more_than_lora(adapter)) is not None:
         raise _refused(adapter, what)
     return arguments_of_rank(max(adapter.ranks), adapter)
+
+
+def check_alone(path: str, revision: str | None) -> None:
+    """UsageError for whole weights with an adapter beside them, which vLLM would not look at."""
+    folder = local_folder(path, revision)
+    if folder is not None and (folder / CONFIG).is_file() and any(folder.glob("adapter_model.*")):
+        raise UsageError(
+            f"{path} holds an adapter beside whole weights, which vLLM would leave out. Use "
+            "--engine transformers, which adds it; or move the adapter's files to a folder of "
+            f"their own, and type --model ADAPTER -o base={path}."
+        )
 
 
 def more_than_lora(adapter: Adapter) -> str | None:
