@@ -24,6 +24,7 @@ Examples:
   mubench-gen merge BASE FINETUNED --method task-arithmetic --alpha 1.5 --out further
   mubench-gen merge BASE ONE TWO --method ties --density 0.3 --alpha 1 --out both
   mubench-gen merge BASE FINETUNED --alpha 0.5 --include 'vision_*' --out vision-only
+  mubench-gen merge BASE FINETUNED --alpha 'vision=0,text=0.5,1,*.self_attn.*=0.3' --out by-part
   mubench-gen merge Qwen2-VL-2B Qwen2-1.5B-medical --missing keep-base --alpha 0.5 --out medical
   mubench-gen merge BASE ADAPTER --alpha 0:1:0.25 --adapters --out scaled   no new weights
   mubench-gen merge BASE FINETUNED --extract-lora 16 --out lora           the nearest adapter
@@ -39,7 +40,8 @@ Examples:
     "alphas",
     multiple=True,
     metavar="A[,A…]|START:STOP:STEP",
-    help="Position between base (0) and fine-tune (1); several are made in one pass.",
+    help="Position between base (0) and fine-tune (1); several are made in one pass. Also by "
+    "part: vision=0.5,text=0:1:0.25,projector=1, or text=[0,0.5,1] by depth.",
 )
 @click.option(
     "--out",
@@ -120,11 +122,12 @@ def command(
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.progress import bar
+    from mubench_gen.interpolation.merge.alphas import spelled
     from mubench_gen.interpolation.merge.extract import extract_lora
     from mubench_gen.interpolation.merge.inputs import MergeSettings
     from mubench_gen.interpolation.merge.merge import merge, scale_adapter
     from mubench_gen.interpolation.merge.methods import Sparse
-    from mubench_gen.interpolation.merge.recipe import make_recipe, spelled
+    from mubench_gen.interpolation.merge.recipe import make_recipe
 
     settings = MergeSettings(
         base=base,

@@ -20,11 +20,12 @@ from mubench_gen.engines.source import read_source
 from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import UsageError
+from mubench_gen.interpolation.merge.alphas import Alpha, alpha_at, spelled
 from mubench_gen.interpolation.merge.arithmetic import InnerProducts, coefficients
 from mubench_gen.interpolation.merge.checkpoint import find_folder, is_adapter, read_config
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.merge import merge
-from mubench_gen.interpolation.merge.recipe import Recipe, block_depths, spelled
+from mubench_gen.interpolation.merge.recipe import Recipe, block_depths
 from mubench_gen.interpolation.sweep.in_memory import inner_products, mixed, with_adapter
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import user_path
@@ -44,8 +45,8 @@ class Ends:
     runtime: Runtime
     _checkpoint: Checkpoint
     _digests: tuple[str | None, str | None] | None = None
-    _wanted: Decimal | None = Decimal(0)
-    _there: tuple[Decimal | None, ...] = ()
+    _wanted: Alpha | None = Decimal(0)
+    _there: tuple[Alpha | None, ...] = ()
 
     def aim(
         self,
@@ -60,7 +61,7 @@ class Ends:
         self.finetuned, self.recipe, self.scratch = finetuned, recipe, scratch
         self._digests, self._there = digests, ()
 
-    def move(self, alpha: Decimal | None) -> None:
+    def move(self, alpha: Alpha | None) -> None:
         """Set the α of the next `load`; None stands for the base if no α gives it."""
         self._wanted = alpha
 
@@ -76,7 +77,7 @@ class Ends:
         self._there = ()
         super().close()  # type: ignore[misc]
 
-    def _go(self, alpha: Decimal | None) -> None:
+    def _go(self, alpha: Alpha | None) -> None:
         raise NotImplementedError
 
     def _check_unchanged(self) -> None:
@@ -120,7 +121,7 @@ def digest_of(checkpoint: Checkpoint, revision: str | None = None) -> str | None
     return None if digest is None else digest.weights
 
 
-def one_of(recipe: Recipe, alpha: Decimal | None) -> Recipe:
+def one_of(recipe: Recipe, alpha: Alpha | None) -> Recipe:
     """The recipe of one α; None: of the base."""
     if alpha is None:
         return replace(recipe, alphas=(Decimal(0),), method="linear")
@@ -151,21 +152,22 @@ class _InPlace(Ends):
         self._states = None
         super().close()
 
-    def _go(self, alpha: Decimal | None) -> None:
+    def _go(self, alpha: Alpha | None) -> None:
         import torch
 
         assert self._opened is not None
         base, finetuned = self._both()
-        (at,), method = one_of(self.recipe, alpha).alphas, one_of(self.recipe, alpha).method
+        (wanted,), method = one_of(self.recipe, alpha).alphas, one_of(self.recipe, alpha).method
         places = block_depths(base)
         with torch.no_grad():
             for name, target in self._opened.model.state_dict().items():
                 one, other = base[name], finetuned[name]
+                at = alpha_at(wanted, name, places.get(name))
                 if not one.is_floating_point():
                     target.copy_(other if at == 1 else one)
                     continue
                 total = inner_products(one, other) if method == "slerp" else InnerProducts()
-                how = coefficients(method, float(at), count=1, place=places.get(name), total=total)
+                how = coefficients(method, at, count=1, place=places.get(name), total=total)
                 target.copy_(mixed(how, one, other, one.dtype if self._adapter else None))
 
     def _both(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:

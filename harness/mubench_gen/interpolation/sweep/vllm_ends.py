@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
 from mubench_gen.engines.vllm.adapters import arguments_of_rank
 from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.errors import SettingError, UsageError
+from mubench_gen.interpolation.merge.alphas import Alpha, folder_name
 from mubench_gen.interpolation.merge.inputs import MergeSettings
 from mubench_gen.interpolation.merge.lora import write_scaled_adapters
 from mubench_gen.interpolation.merge.merge import merge
-from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
+from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.interpolation.sweep.ends import Ends, name_of, one_of
 from mubench_gen.model import Checkpoint, Runtime
 
@@ -49,7 +49,7 @@ class _Vllm(Ends, VllmGenerative):
         if hasattr(self, "scratch"):
             shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def _go(self, alpha: Decimal | None) -> None:
+    def _go(self, alpha: Alpha | None) -> None:
         assert self._engine is not None, "load comes first"
         recipe = one_of(self.recipe, alpha)
         folder = self.scratch / ("base" if alpha is None else folder_name(alpha))
@@ -89,7 +89,7 @@ class AdaptingVllm(_Vllm):
 
     def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
         try:
-            write_scaled_adapters(name_of(self.finetuned), {recipe.alphas[0]: folder})
+            write_scaled_adapters(name_of(self.finetuned), {recipe.numbers[0]: folder})
         except OSError as error:
             raise UsageError(
                 f"{error.filename or folder} cannot be written or read: {error.strerror}."
