@@ -27,6 +27,7 @@ from mubench_gen.console.notes import note
 from mubench_gen.console.secrets import redact_command
 from mubench_gen.console.stdout import results_only
 from mubench_gen.errors import SettingError
+from mubench_gen.plan.bases import shares_base
 from mubench_gen.plan.identity import model_identity
 from mubench_gen.plan.items import samples_of
 from mubench_gen.plan.plan import Plan
@@ -188,11 +189,18 @@ def run_study(
                 "reuse": (*study.reuse, *_alike(runs, identities)),
             }
             own = replace(plan, settings=plan.settings.model_copy(update=settings))
+            later = [one.plan for one in study.parts[number + 1 :]]
             try:
                 runs.append(run_plan(own, command, progress=progress))
-            finally:
-                if all(later.plan.model is not plan.model for later in study.parts[number + 1 :]):
-                    plan.model.close()
+            except BaseException:
+                plan.model.close()
+                raise
+            if any(one.model is plan.model for one in later):
+                continue
+            if later and shares_base(plan, later[0]):
+                later[0].model.take_over(plan.model)
+            else:
+                plan.model.close()
         result = StudyResult(
             study,
             tuple(found),
