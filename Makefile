@@ -62,7 +62,7 @@ ray: .venv/test-ready
 wheel: .venv/test-ready
 	rm -rf $(WHEEL_TESTS) .venv-wheel
 	mkdir -p $(WHEEL_TESTS)
-	$(BIN)/python -m build --wheel --sdist --outdir $(WHEEL_TESTS)/dist . > $(WHEEL_TESTS)/build.log
+	$(BIN)/python -m build --no-isolation --wheel --sdist --outdir $(WHEEL_TESTS)/dist . > $(WHEEL_TESTS)/build.log
 	$(PYTHON) -m venv --without-pip .venv-wheel
 	$(PIP) --python .venv-wheel/bin/python install --no-deps $(WHEEL_TESTS)/dist/*.whl
 	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" \
