@@ -31,12 +31,14 @@ _IMPORTED = (
 )  # fmt: skip
 _PYTHONS_OWN = ("PYTHON", "LC_", "LANG", "MUBENCH_GEN_TRACE")  # read as Python starts
 _PATIENCE = 240.0  # seconds
+_AT_FIRST = dict(os.environ)  # before a test sets anything
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def can_fork(env: Mapping[str, str]) -> bool:
     """Whether a process that is forked of another sees all of that environment."""
-    changed = {name for name, value in env.items() if os.environ.get(name) != value}
+    names = env.keys() | _AT_FIRST.keys()
+    changed = {name for name in names if env.get(name) != _AT_FIRST.get(name)}
     return not any(name.startswith(_PYTHONS_OWN) for name in changed)
 
 
