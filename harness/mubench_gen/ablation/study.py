@@ -8,19 +8,29 @@ holds a run folder for each combination, such as temperature=0.7.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.ablation.answers import Answers, PlacedRecords, read_answers
+from mubench_gen.ablation.answers import Answers, read_answers
 from mubench_gen.ablation.findings import Findings, find, find_estimated
-from mubench_gen.ablation.grid import Grid, StudySettings, check_size, run_axes
+from mubench_gen.ablation.grid import (
+    Grid,
+    StudySettings,
+    check_size,
+    make_study_settings,
+    run_axes,
+)
 from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_findings
 from mubench_gen.ablation.parts import Part, open_parts, within
+from mubench_gen.ablation.stored import AblationStudy, placed_runs
 from mubench_gen.ablation.studyfolder import locked_document
 from mubench_gen.ablation.survey import Survey, survey
+from mubench_gen.ablation.verdict import PAIR
 from mubench_gen.console.notes import note
 from mubench_gen.console.secrets import redact_command
 from mubench_gen.console.stdout import results_only
@@ -31,7 +41,7 @@ from mubench_gen.plan.plan import Plan
 from mubench_gen.plugins.registry import Plugins
 from mubench_gen.run import run_plan
 from mubench_gen.runs.results import Run
-from mubench_gen.runs.studies import StoredStudy, runs_of
+from mubench_gen.runs.studies import runs_of
 from mubench_gen.scores.joint import Adjust
 from mubench_gen.scores.metrics import needs_of
 from mubench_gen.storage.records import AnsweredKeys
@@ -62,6 +72,7 @@ class Study:
     settings: Mapping[str, Any]
     budget: int | None
     reuse: tuple[Path, ...]
+    has_pair: bool = False  # the first model is the base, the second its fine-tune
 
     @property
     def seed(self) -> int:
@@ -90,8 +101,11 @@ def open_study(
     folder: Path | None = None,
     fresh: bool = False,
     reuse: Sequence[Path] = (),
+    has_pair: bool = False,
 ) -> Study:
-    """Open and check all that a study needs. `given`: settings of `eval`, for all models."""
+    """Open and check all that a study needs. `given`: settings of `eval`, for all models;
+    `has_pair`: the first model is the base, the second its fine-tune.
+    """
     check_size(axes)
     if given.get("shard") is not None:
         raise SettingError("A study cannot be split into shards: --shard is for `eval`.")
@@ -103,6 +117,7 @@ def open_study(
         settings=_shared(axes, parts[0].plan),
         budget=axes.budget,
         reuse=tuple(run for path in reuse for run in runs_of(path)),
+        has_pair=has_pair,
     )
     if axes.budget is not None:
         drawn = [within(axes.budget, model, study.grid) for model in study.models]
@@ -110,6 +125,38 @@ def open_study(
     if folder is None:
         folder = Path("studies", f"ablate-{settings_hash(study.fixed_settings())}")
     return replace(study, folder=choose_folder(folder, fresh=fresh))
+
+
+def ablate(
+    *,
+    plugin: str | Sequence[str],
+    progress: bool = False,
+    adjust: Adjust = "maxt",
+    plugins: Plugins | None = None,
+    run_dir: str | os.PathLike[str] | None = None,
+    **settings: Any,
+) -> AblationStudy:
+    """Evaluate a grid of settings: what `mubench-gen ablate` does, with its flags as arguments.
+
+    `plugin`, `model`, `prompt`, `labels`, `orders`, `system`, `image`, `readout` and `shots` are
+    lists of levels, `axis` a mapping of other settings to theirs ({"temperature": [0, 0.7]}), and
+    `budget` how many pairs to ask. `settings` are else those of `RunSettings`. The same arguments
+    again resume an unfinished study. UsageError for what the user must fix.
+    """
+    own = {name: settings.pop(name) for name in StudySettings.model_fields if name in settings}
+    axes = make_study_settings({**own, "plugin": plugin})
+    reuse = settings.pop("reuse", ())
+    study = open_study(
+        axes,
+        settings,
+        plugins or Plugins(),
+        folder=None if run_dir is None else Path(run_dir),
+        fresh=bool(settings.pop("fresh", False)),
+        reuse=[Path(path) for path in reuse],
+    )
+    command = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    result = run_study(study, surveys(study), command, adjust=adjust, progress=progress)
+    return result.stored(adjust)
 
 
 def _shared(axes: StudySettings, plan: Plan) -> dict[str, Any]:
@@ -158,6 +205,7 @@ def run_study(
         "runs": [str(part.folder) for part in study.parts],
         "reuse": [str(run) for run in study.reuse],
         "surveys": [asdict(one) for one in found],
+        **({PAIR: [model[0].plan.name for model in study.models]} if study.has_pair else {}),
     }
     secret = frozenset[str]().union(*(part.plan.secret for part in study.parts))
     with locked_document(
@@ -204,12 +252,18 @@ class StudyResult:
     def n_errors(self) -> int:
         return sum(cell.tally.errors for one in self.findings.models for cell in one.cells)
 
+    def stored(self, adjust: Adjust = "maxt", baseline: str | None = None) -> AblationStudy:
+        """The study as `load_study` has it, with these findings, whose p are adjusted so."""
+        found = AblationStudy(self.study.folder, adjust, baseline=baseline)
+        vars(found).update(findings=self.findings, metrics=self.metrics)  # not computed again
+        return found
+
     def plot(self, kind: str = "effects", **options: Any) -> Drawing:
-        """A figure of the study, of any kind that `Run.plot` has."""
-        return StoredStudy(self.study.folder).plot(kind, **options)
+        """A figure of the study, of any kind that `AblationStudy.plot` has."""
+        return self.stored().plot(kind, **options)
 
     def _repr_html_(self) -> str:
-        return StoredStudy(self.study.folder)._repr_html_()
+        return self.stored()._repr_html_()
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -237,7 +291,7 @@ def measured(study: Study, runs: Sequence[Run]) -> dict[str, dict[str, MetricFin
     with results_only():
         for model, own in zip(study.models, _runs_of_models(study, runs), strict=True):
             plan = model[0].plan
-            parts = _placed(study.grid, own, needs_of(plan.metrics))
+            parts = placed_runs(study.grid, own, needs_of(plan.metrics))
             found[plan.name] = metric_findings(
                 study.grid,
                 parts,
@@ -257,17 +311,7 @@ def _runs_of_models(study: Study, runs: Sequence[Run]) -> list[list[tuple[int, R
 def answers(grid: Grid, runs: Sequence[tuple[int, Run]]) -> Answers:
     """One model's answers on the grid; `runs` are (number of the condition, run)."""
     clustering = runs[0][1].clustering if runs else None
-    return read_answers(*_placed(grid, runs), clustering=clustering)
-
-
-def _placed(
-    grid: Grid, runs: Sequence[tuple[int, Run]], needs: Collection[str] = ()
-) -> list[PlacedRecords]:
-    """The records of each run, with the indices of its cells by prompt and read-out."""
-    places: dict[int, dict[tuple[str, str], int]] = {number: {} for number, _ in runs}
-    for place, cell in enumerate(grid.cells):
-        places[cell.condition][cell.prompt, cell.readout] = place
-    return [(run.outcomes(needs), places[number]) for number, run in runs]
+    return read_answers(*placed_runs(grid, runs), clustering=clustering)
 
 
 def _alike(runs: Sequence[Run], identities: Sequence[str]) -> list[Path]:

@@ -17,6 +17,8 @@ from mubench_gen.console.outlet import say, tell
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
@@ -29,6 +31,8 @@ Examples:
   mubench-gen ablate --plugin tiny --axis transform=none,grayscale,blur:sigma=2
   mubench-gen ablate --plugin tiny --axis temperature=0,0.7 --axis max_tokens=8,64
   mubench-gen ablate --plugin tiny --axis 'prompt.answer=["{{ label }}", "{{ label }}, surely"]'
+  mubench-gen ablate --study verdict --base tiny=llava --finetuned tiny=llava-finetuned
+  mubench-gen ablate --study verdict --finetuned plip --data ubench
   mubench-gen ablate --config grid.toml --plan       how many requests?
   mubench-gen ablate --config grid.toml --budget 5000   a sample, and an estimate of the whole grid
 
@@ -53,6 +57,7 @@ _AXES = ("plugin", "model", "prompt", "labels", "orders", "system", "image", "re
 
 _OWN = {
     "The grid": (
+        "--study", "--base", "--finetuned",
         "--plugin", "--model", "--prompt", "--labels", "--orders", "--system", "--image",
         "--readout", "--shots", "--axis", "--budget", "--adjust", "--plan",
     )
@@ -69,6 +74,18 @@ _SHARED = [
     few=few(*_OWN["The grid"]),
     epilog=_EXAMPLES,
     no_args_is_help=True,
+)
+@click.option(
+    "--study",
+    metavar="NAME|FILE",
+    help="A study's axes: verdict (base against fine-tune), or a TOML file.",
+)
+@click.option("--base", metavar="PLUGIN=MODEL", help="Of --study verdict: the base.")
+@click.option(
+    "--finetuned",
+    metavar="PLUGIN=MODEL",
+    help="Of --study verdict: the fine-tune; or a pair by name: llava-med, medgemma, plip, "
+    "quiltnet, biomedclip, tiny.",
 )
 @setting_option("plugin")
 @setting_option(
@@ -130,6 +147,9 @@ def command(
     planning: bool,
     planning_of_old: bool,
     adjust: Adjust,
+    study: str | None,
+    base: str | None,
+    finetuned: str | None,
     **flags: Any,
 ) -> int:
     """Evaluate a grid of settings, and report what the score depends on.
@@ -154,31 +174,36 @@ def command(
     axis = table_of(flags.pop("axis"))
     gathered = gather(flags, config, StudySettings)
     given = dict(gathered.values)
-    given["axis"] = {**given.get("axis", {}), **axis}
+    named = _named(study, base, finetuned, given)
+    if finetuned is not None:
+        given.pop("plugin", None)  # the pair names it
+    given = {**named, **given}
+    given["axis"] = {**named.get("axis", {}), **gathered.values.get("axis", {}), **axis}
     axes = make_study_settings({name: given.pop(name, None) for name in _AXES})
     where = {name: given.pop(name, None) for name in ("run_dir", "fresh", "reuse")}
     places = make_settings({"plugin": "", **where})
     with results_only():
-        study = open_study(
+        opened = open_study(
             axes,
             given,
             Plugins(),
             folder=places.run_dir,
             fresh=places.fresh,
             reuse=places.reuse,
+            has_pair=finetuned is not None,
         )
-        found = surveys(study)
+        found = surveys(opened)
         note(
-            f"Study {study.folder}: {_counted(len(study.grid.cells), 'cell')}, "
+            f"Study {opened.folder}: {_counted(len(opened.grid.cells), 'cell')}, "
             f"{_counted(len(found), 'model')}."
         )
         asks = not (planning or planning_of_old)
         for one in found if asks else ():
             note(described(one))
         typed = gathered.command(["mubench-gen", *sys.argv[1:]])
-        result = run_study(study, found, typed, adjust=adjust, progress=True) if asks else None
-    document = {"study_dir": str(study.folder), "grid": study.grid.as_dict(),
-                "cells": len(study.grid.cells)}  # fmt: skip
+        result = run_study(opened, found, typed, adjust=adjust, progress=True) if asks else None
+    document = {"study_dir": str(opened.folder), "grid": opened.grid.as_dict(),
+                "cells": len(opened.grid.cells)}  # fmt: skip
     if result is None:
         from dataclasses import asdict
 
@@ -188,11 +213,28 @@ def command(
             say(described(one))
         return 0
     if as_json:
-        print_json({**document, **result.as_dict()})
+        print_json({**document, **result.as_dict(), **result.stored(adjust).as_dict()})
     else:
-        show(result, adjust)
-    note(f"Study folder: {study.folder}")
+        show(result.stored(adjust).tables())
+    note(f"Study folder: {opened.folder}")
     return 3 if result.n_errors else 0
+
+
+def _named(
+    study: str | None, base: str | None, finetuned: str | None, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the study of that name, or file, sets."""
+    from mubench_gen.ablation.shipped import study_axes
+    from mubench_gen.errors import SettingError
+    from mubench_gen.plugins.registry import Plugins
+
+    if study is None:
+        if base is not None or finetuned is not None:
+            raise SettingError("--base and --finetuned belong to a study: give --study verdict.")
+        return {}
+    if given.get("model") and finetuned is not None:
+        raise SettingError("--model and --finetuned: leave --model out, the pair names both.")
+    return study_axes(study, base, finetuned, given, Plugins())
 
 
 def _counted(number: int, noun: str) -> str:
