@@ -16,8 +16,8 @@ from mubench_gen._version import __version__
 from mubench_gen.plugins.moved_modules import find_moved_modules
 
 if TYPE_CHECKING:
+    from mubench_gen.ablation.from_python import ablate
     from mubench_gen.ablation.stored import AblationStudy, load_study
-    from mubench_gen.ablation.study import ablate
     from mubench_gen.compare.protocols import paper_compat
     from mubench_gen.errors import (
         DataError,
@@ -105,7 +105,7 @@ _HOMES = {
     "runs.results": ("Run", "frames", "load_run"),
     "runs.studies": ("StoredStudy",),
     "ablation.stored": ("AblationStudy", "load_study"),
-    "ablation.study": ("ablate",),
+    "ablation.from_python": ("ablate",),
     "run": ("evaluate",),
     "types": (
         "Answer", "Box", "Image", "Kind", "Message", "Pooling", "Readout", "Reply", "Request",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mubench_gen.ablation.corruption import MEAN, Corruption
 from mubench_gen.ablation.grid import shown
 from mubench_gen.ablation.items import ItemFindings, Known
-from mubench_gen.ablation.tables import MOST_CELLS, tables_of
+from mubench_gen.ablation.tables import ends_of, tables_of
 from mubench_gen.ablation.verdict import Gain, Verdict
 from mubench_gen.ablation.words import share_range
 from mubench_gen.console.formats import Strong, TextTable
@@ -115,17 +115,17 @@ def verdict_tables(found: Verdict, study: AblationStudy) -> Iterator[TextTable]:
         lead=found.sentences,
         after=1,
     )  # fmt: skip
-    cells = sorted(found.cells, key=lambda one: -one.gain)
-    left = len(cells) - MOST_CELLS
-    if left > 0:
-        cells = [*cells[: MOST_CELLS // 2], *cells[-MOST_CELLS // 2 :]]
+    varied = [at for at, factor in enumerate(study.grid.factors) if len(factor.levels) > 1]
+    cells = sorted(zip(study.grid.cells, found.cells, strict=True), key=lambda both: -both[1].gain)
+    kept, between = ends_of(cells)
     yield TextTable(
-        f"{found.finetuned} against {found.base}: the gain by cell, accuracy in %"
-        + (f" (the largest and the smallest; {left:,} between)" if left > 0 else ""),
-        ["cell", "base", "fine-tune", "gain", "95 % CI", p, "verdict"],
-        [[[one.level, *_gain(one)] for one in cells]],
+        f"{found.finetuned} against {found.base}: the gain by cell, accuracy in %{between}",
+        [*(study.grid.factors[at].name for at in varied), "base", "fine-tune", "gain", "95 % CI",
+         p, "verdict"],
+        [[[*(shown(cell.levels[at]) for at in varied), *_gain(one)] for cell, one in kept]],
+        texts=len(varied),
         after=1,
-    )
+    )  # fmt: skip
 
 
 def _gain(one: Gain) -> Sequence[str]:

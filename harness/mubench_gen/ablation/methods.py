@@ -56,8 +56,8 @@ def _items(study: AblationStudy) -> str:
         sent = (
             f"Of {survey['items']:,} items on {survey['images']:,} images of {settings['data']}"
             f"{drawn}, {study.budget or 0:,} pairs of item and cell were asked of each model, "
-            "drawn in balance, and the whole grid was estimated by a Rasch-type model (Maia Polo et al. "
-            "2024)"
+            "drawn in balance, and the whole grid was estimated by a Rasch-type model (Maia Polo "
+            "et al. 2024)"
         )
     repeats = "" if settings.get("repeats", 1) == 1 else f", {settings['repeats']} times"
     heat = settings.get("temperature", 0)

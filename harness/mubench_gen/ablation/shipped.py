@@ -15,6 +15,7 @@ from mubench_gen.plan.settings import Settings, make_settings
 from mubench_gen.plugins.registry import Plugins
 
 FOLDER = Path(__file__).parent / "studies"
+_PAIR = ("plugin", "model")  # of settings, which two named models replace
 _CHAT, _CAPTION = "chat", "caption"
 Pair = tuple[str, str]  # base and fine-tune, each PLUGIN=MODEL, or a plugin for its first model
 
@@ -24,18 +25,37 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def study_axes(
+def with_study(
+    given: Mapping[str, Any],
+    study: str | None,
+    base: str | None,
+    finetuned: str | None,
+    plugins: Plugins,
+) -> dict[str, Any]:
+    """The settings `given`, which win, with those of a study by name or from a file.
+
+    Its two models are `base` and `finetuned`, if they are given; the latter may be the name of a
+    pair of the study. SettingError for what is not there, or does not go together.
+    """
+    if study is None:
+        if base is not None or finetuned is not None:
+            raise SettingError("--base and --finetuned belong to a study: give --study verdict.")
+        return dict(given)
+    if given.get("model") and finetuned is not None:
+        raise SettingError("--model and --finetuned: leave --model out, the pair names both.")
+    named = _study_axes(study, base, finetuned, given, plugins)
+    own = {name: value for name, value in given.items() if name not in _PAIR or finetuned is None}
+    axis = {**named.get("axis", {}), **(given.get("axis") or {})}
+    return {**named, **own, "axis": axis}
+
+
+def _study_axes(
     study: str,
     base: str | None,
     finetuned: str | None,
     given: Mapping[str, Any],
     plugins: Plugins,
 ) -> dict[str, Any]:
-    """What a study by name, or a file, sets: its axes, and its two models if they are named.
-
-    `finetuned` may be the name of a pair of the study, whose base is then known. `given`: other
-    settings, of which the plugin counts. SettingError for what is not there.
-    """
     path = FOLDER / f"{study}.toml"
     if study in names():
         stored = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -62,7 +82,7 @@ def _pair(
     given: Mapping[str, Any],
 ) -> tuple[Pair, str | None]:
     """The pair, and its kind where that is known."""
-    if base is None and finetuned in pairs:
+    if base is None and finetuned is not None and finetuned in pairs:
         named = pairs[finetuned]
         return (named["base"], named["finetuned"]), named["kind"]
     if base is None or finetuned is None:

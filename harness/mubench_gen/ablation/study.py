@@ -8,8 +8,6 @@ holds a run folder for each combination, such as temperature=0.7.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
@@ -22,7 +20,6 @@ from mubench_gen.ablation.grid import (
     Grid,
     StudySettings,
     check_size,
-    make_study_settings,
     run_axes,
 )
 from mubench_gen.ablation.metrics import MetricFindings, as_document, metric_findings
@@ -125,38 +122,6 @@ def open_study(
     if folder is None:
         folder = Path("studies", f"ablate-{settings_hash(study.fixed_settings())}")
     return replace(study, folder=choose_folder(folder, fresh=fresh))
-
-
-def ablate(
-    *,
-    plugin: str | Sequence[str],
-    progress: bool = False,
-    adjust: Adjust = "maxt",
-    plugins: Plugins | None = None,
-    run_dir: str | os.PathLike[str] | None = None,
-    **settings: Any,
-) -> AblationStudy:
-    """Evaluate a grid of settings: what `mubench-gen ablate` does, with its flags as arguments.
-
-    `plugin`, `model`, `prompt`, `labels`, `orders`, `system`, `image`, `readout` and `shots` are
-    lists of levels, `axis` a mapping of other settings to theirs ({"temperature": [0, 0.7]}), and
-    `budget` how many pairs to ask. `settings` are else those of `RunSettings`. The same arguments
-    again resume an unfinished study. UsageError for what the user must fix.
-    """
-    own = {name: settings.pop(name) for name in StudySettings.model_fields if name in settings}
-    axes = make_study_settings({**own, "plugin": plugin})
-    reuse = settings.pop("reuse", ())
-    study = open_study(
-        axes,
-        settings,
-        plugins or Plugins(),
-        folder=None if run_dir is None else Path(run_dir),
-        fresh=bool(settings.pop("fresh", False)),
-        reuse=[Path(path) for path in reuse],
-    )
-    command = [Path(sys.argv[0]).name, *sys.argv[1:]]
-    result = run_study(study, surveys(study), command, adjust=adjust, progress=progress)
-    return result.stored(adjust)
 
 
 def _shared(axes: StudySettings, plan: Plan) -> dict[str, Any]:

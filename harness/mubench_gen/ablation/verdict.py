@@ -209,28 +209,23 @@ def _compared(parts: Sequence[Part]) -> Iterator[tuple[Part, Part]]:
         if factor in (CONTROL, TRANSFORM):
             yield from ((one, plain) for one in own if one is not plain)
         else:
-            yield from combinations(own, 2)
+            yield from ((later, earlier) for earlier, later in combinations(own, 2))
 
 
 def _told(found: Verdict) -> Iterator[str]:
     whole, *others = found.gains
     yield (
-        f"With the images as they are, {found.finetuned} scores {_points(whole.gain)} against "
-        f"{found.base} ({_range(whole.ci95)}; {_surely(whole.verdict)}), on {found.items:,} items."
+        f"{found.finetuned} against {found.base}, with the images as they are: "
+        f"{_points(whole.gain)} ({_range(whole.ci95)}; {_surely(whole.verdict)}), on "
+        f"{found.items:,} items."
     )
-    for words, kind in (("real", "gain"), ("a loss", "loss")):
-        where = [_named(one) for one in others if one.verdict == kind]
-        if where:
-            yield f"The gain is {words} at {'; '.join(where)}."
-    unknown = [_named(one) for one in others if one.verdict == "not known"]
-    if unknown:
-        yield f"Neither a gain nor a loss is shown at {'; '.join(unknown)}."
-    for one in found.changes:
-        if one.factor in (CONTROL, TRANSFORM):
-            yield _changed(one)
-    turned = [
-        one for one in found.changes if one.reverses and one.factor not in (CONTROL, TRANSFORM)
-    ]
+    for words, kind in (("A real gain", "gain"), ("A real loss", "loss"),
+                        ("Neither is shown", "not known")):  # fmt: skip
+        if where := [_named(one) for one in others if one.verdict == kind]:
+            yield f"{words} at {'; '.join(where)}."
+    images = [one for one in found.changes if one.factor in (CONTROL, TRANSFORM)]
+    yield from map(_changed, images)
+    turned = [one for one in found.changes if one not in images and one.reverses]
     for one in turned:
         yield (
             f"It reverses between {one.factor} {shown(one.baseline)} "
@@ -241,18 +236,16 @@ def _told(found: Verdict) -> Iterator[str]:
 
 
 def _changed(one: Change) -> str:
-    where = f"{one.factor} {shown(one.level)}"
+    told = f"Under {one.factor} {shown(one.level)} the difference is {_points(one.gain)}"
     if one.p_adjusted >= _LEVEL:
-        told = f"Under {where} the gain is {_points(one.gain)}"
         return f"{told}: no change is shown ({_range(one.ci95)})."
     if one.factor == CONTROL:
         part = f"{_points(-one.change)} ({_range((-one.ci95[1], -one.ci95[0]))})"
-        return f"Under {where} the gain is {_points(one.gain)}: {part} of it need the image."
-    word = "lost" if one.change * one.gain_there < 0 else "larger"
-    return (
-        f"Under {where} the gain is {_points(one.gain)}: it is {word} by "
-        f"{abs(100 * one.change):.1f} points ({_range(one.ci95)})."
-    )
+        return f"{told}: {part} depend on the image."
+    if one.gain_there > 0 > one.change:
+        lost = (-one.ci95[1], -one.ci95[0])
+        return f"{told}: {-100 * one.change:.1f} points of the gain are lost ({_range(lost)})."
+    return f"{told}: it changes by {_points(one.change)} ({_range(one.ci95)})."
 
 
 def _named(one: Gain) -> str:

@@ -17,8 +17,6 @@ from mubench_gen.console.outlet import say, tell
 from mubench_gen.plan.options import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mubench_gen.scores.joint import Adjust
 
 _EXAMPLES = """
@@ -160,6 +158,7 @@ def command(
     """
     from mubench_gen.ablation.axes import table_of
     from mubench_gen.ablation.grid import StudySettings, make_study_settings
+    from mubench_gen.ablation.shipped import with_study
     from mubench_gen.ablation.study import open_study, run_study, surveys
     from mubench_gen.ablation.survey import described
     from mubench_gen.cli.ablate_view import show
@@ -174,11 +173,8 @@ def command(
     axis = table_of(flags.pop("axis"))
     gathered = gather(flags, config, StudySettings)
     given = dict(gathered.values)
-    named = _named(study, base, finetuned, given)
-    if finetuned is not None:
-        given.pop("plugin", None)  # the pair names it
-    given = {**named, **given}
-    given["axis"] = {**named.get("axis", {}), **gathered.values.get("axis", {}), **axis}
+    given["axis"] = {**given.get("axis", {}), **axis}
+    given = with_study(given, study, base, finetuned, Plugins())
     axes = make_study_settings({name: given.pop(name, None) for name in _AXES})
     where = {name: given.pop(name, None) for name in ("run_dir", "fresh", "reuse")}
     places = make_settings({"plugin": "", **where})
@@ -218,23 +214,6 @@ def command(
         show(result.stored(adjust).tables())
     note(f"Study folder: {opened.folder}")
     return 3 if result.n_errors else 0
-
-
-def _named(
-    study: str | None, base: str | None, finetuned: str | None, given: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What the study of that name, or file, sets."""
-    from mubench_gen.ablation.shipped import study_axes
-    from mubench_gen.errors import SettingError
-    from mubench_gen.plugins.registry import Plugins
-
-    if study is None:
-        if base is not None or finetuned is not None:
-            raise SettingError("--base and --finetuned belong to a study: give --study verdict.")
-        return {}
-    if given.get("model") and finetuned is not None:
-        raise SettingError("--model and --finetuned: leave --model out, the pair names both.")
-    return study_axes(study, base, finetuned, given, Plugins())
 
 
 def _counted(number: int, noun: str) -> str:

@@ -21,9 +21,10 @@ def debias_table(found: Debiasing, how: Adjust, name: str = "") -> TextTable:
          percent(one.changed), percent(one.bias_before), percent(one.bias_after)]
         for one in found.methods
     ]  # fmt: skip
+    p = ADJUSTED["holm" if how == "maxt" else how]
     return TextTable(
         f"{name}: " * bool(name) + "debiased read-outs, accuracy in %",
-        ["method", "items", "before", "after", "difference", "95 % CI", ADJUSTED["holm" if how == "maxt" else how],
+        ["method", "items", "before", "after", "difference", "95 % CI", p,
          "answers changed", "position bias before", "after"],
         [rows],
         told,

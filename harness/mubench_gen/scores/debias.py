@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -37,6 +37,13 @@ Key = tuple[str, ...]
 METHODS = ("contextual", "batch", "pride", "orders")
 SHARE = 0.05  # of the items, from which PriDe's prior is estimated
 _LEAST_ITEMS = 10  # of them
+_WHY = {
+    "contextual": "there is no blind run of the same prompts",
+    "batch": "no record has probabilities",
+    "pride": "no item was asked with each option at each place equally often (--orders cyclic:K, "
+    "K the number of options, or all)",
+    "orders": "no item was asked under several orders",
+}
 _LEAST = 1e-9  # a probability, so that it has a logarithm
 _ORDER = re.compile(r"(?<=[\[,])order=[^,\]]*,?|,order=[^,\]]*")
 
@@ -154,28 +161,21 @@ def debias(
         why = "no record has probabilities: ask with --readout logprob"
         return Debiasing((), dict.fromkeys(METHODS, why))
     priors = _blind_priors(blind)
-    made = {
-        "contextual": {
-            key: _contextual(one, priors.get(key[1:])) for key, one in given.groups.items()
-        },
-        "batch": {key: _over(one, _prior(one.logs)) for key, one in given.groups.items()},
-        "pride": {key: _pride(one, seed) for key, one in given.groups.items()},
-        "orders": {key: _averaged(one) for key, one in given.groups.items()},
-    }
-    why = {
-        "contextual": "there is no blind run of the same prompts",
-        "pride": "no item was asked with each option at each place equally often (--orders "
-        "cyclic:K, K the number of options, or all)",
-        "orders": "no item was asked under several orders",
+    read: dict[str, Callable[[Key, _Group], Integers | None]] = {
+        "contextual": lambda key, group: _contextual(group, priors.get(key[1:])),
+        "batch": lambda _, group: _over(group, _prior(group.logs)),
+        "pride": lambda _, group: _pride(group, seed),
+        "orders": lambda _, group: _averaged(group),
     }
     clusters = given.clusters()
     found = []
     for name in METHODS:
-        answers = {key: one for key, one in made[name].items() if one is not None}
+        read_again = {key: read[name](key, group) for key, group in given.groups.items()}
+        answers = {key: one for key, one in read_again.items() if one is not None}
         if answers:
             found.append(_compared(name, given, answers, clusters))
         else:
-            missing[name] = why.get(name, "")
+            missing[name] = _WHY[name]
     told = adjust([one.p for one in found], None, how=how, seed=seed).adjusted
     return Debiasing(tuple(_with_p(one, p) for one, p in zip(found, told, strict=True)), missing)
 
@@ -236,7 +236,7 @@ def _balanced(item: Integers, orders: Integers) -> Integers:
     width = orders.shape[1]
     counts = np.zeros((int(item.max()) + 1, width, width), np.int64)
     for place in range(width):
-        np.add.at(counts, (item, place, orders[:, place]), 1)
+        np.add.at(counts, (item, np.full(len(item), place), orders[:, place]), 1)
     least, most = counts.min(axis=(1, 2)), counts.max(axis=(1, 2))
     return np.flatnonzero((least == most) & (least > 0))
 
