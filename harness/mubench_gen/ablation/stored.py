@@ -64,6 +64,7 @@ class AblationStudy(StoredStudy):
 
     @property
     def seed(self) -> int:
+        """The seed of the items that were drawn, and of the statistics."""
         return int(self.document["seed"])
 
     @property

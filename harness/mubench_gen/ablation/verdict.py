@@ -20,6 +20,7 @@ from mubench_gen.ablation.findings import joint
 from mubench_gen.ablation.grid import Grid, shown
 from mubench_gen.ablation.items import CONTROL, NONE, TRANSFORM
 from mubench_gen.ablation.spread import ByImage, by_image
+from mubench_gen.console.numbers import p_value
 from mubench_gen.scores.joint import Adjust, adjust
 from mubench_gen.scores.paired import PairedDifference, compare_means, compare_pair
 
@@ -213,7 +214,8 @@ def _compared(parts: Sequence[Part]) -> Iterator[tuple[Part, Part]]:
 
 
 def _told(found: Verdict) -> Iterator[str]:
-    whole, *others = found.gains
+    whole, *levels = found.gains
+    others = [one for one in levels if one.factor not in (CONTROL, TRANSFORM) or one.level != NONE]
     yield (
         f"{found.finetuned} against {found.base}, with the images as they are: "
         f"{_points(whole.gain)} ({_range(whole.ci95)}; {_surely(whole.verdict)}), on "
@@ -238,7 +240,8 @@ def _told(found: Verdict) -> Iterator[str]:
 def _changed(one: Change) -> str:
     told = f"Under {one.factor} {shown(one.level)} the difference is {_points(one.gain)}"
     if one.p_adjusted >= _LEVEL:
-        return f"{told}: no change is shown ({_range(one.ci95)})."
+        apart = f"{_points(one.change)}, {_range(one.ci95)}; adjusted p {p_value(one.p_adjusted)}"
+        return f"{told}: no change is shown ({apart})."
     if one.factor == CONTROL:
         part = f"{_points(-one.change)} ({_range((-one.ci95[1], -one.ci95[0]))})"
         return f"{told}: {part} depend on the image."
