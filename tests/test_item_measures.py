@@ -146,3 +146,27 @@ def test_a_known_prior_is_divided_out_again(studies: ModuleType) -> None:
         assert one.before < 0.5
         assert one.after == pytest.approx(1), one.method
         assert one.p_adjusted < 0.001
+
+
+def test_pride_needs_balanced_orders_and_takes_an_option_that_stays_as_it_is(
+    studies: ModuleType,
+) -> None:
+    """The last option never moves, as "none of the above" does not."""
+    stays, torn = Readouts(), Readouts()
+    for record in studies.records(60, 6):
+        turn = record["order"][0]
+        if turn == 3:
+            continue
+        record["order"] = [*((place + turn) % 3 for place in range(3)), 3]
+        record["gold"] = record["order"].index(0)
+        content = np.array([0.3 if place == record["gold"] else 0.0 for place in range(4)])
+        scores = content + studies.PRIOR
+        record["scores"] = (scores - np.log(np.exp(scores).sum())).tolist()
+        record["choice"] = int(scores.argmax())
+        stays.add([record])
+        if turn < 2:
+            torn.add([record])
+    pride = next(one for one in debias(stays).methods if one.method == "pride")
+    assert pride.before == pytest.approx(1 / 3)
+    assert pride.after == pytest.approx(1)
+    assert "pride" in debias(torn).missing

@@ -9,7 +9,7 @@ from mubench_gen.ablation.corruption import MEAN, Corruption
 from mubench_gen.ablation.grid import shown
 from mubench_gen.ablation.items import ItemFindings, Known
 from mubench_gen.ablation.tables import ends_of, tables_of
-from mubench_gen.ablation.verdict import Gain, Verdict
+from mubench_gen.ablation.verdict import Gain, PairVerdict
 from mubench_gen.ablation.words import share_range
 from mubench_gen.console.formats import Strong, TextTable
 from mubench_gen.console.numbers import ADJUSTED, p_value, percent, signed
@@ -102,7 +102,7 @@ def corruption_table(found: Corruption) -> TextTable:
     )  # fmt: skip
 
 
-def verdict_tables(found: Verdict, study: AblationStudy) -> Iterator[TextTable]:
+def verdict_tables(found: PairVerdict, study: AblationStudy) -> Iterator[TextTable]:
     """The gain by level, and by cell."""
     p = ADJUSTED[study.adjust]
     yield TextTable(

@@ -18,7 +18,7 @@ from mubench_gen.ablation.findings import Findings, find
 from mubench_gen.ablation.grid import Cell, Factor, Grid
 from mubench_gen.ablation.items import ItemFindings, item_findings
 from mubench_gen.ablation.metrics import MetricFindings, metric_findings
-from mubench_gen.ablation.verdict import Verdict, verdict_of
+from mubench_gen.ablation.verdict import PairVerdict, verdict_of
 from mubench_gen.console.formats import TextTable
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.runs import studies
@@ -204,7 +204,7 @@ class AblationStudy(StoredStudy):
         }
 
     @cached_property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> PairVerdict | None:
         """Of a base and its fine-tune: where the gain is real, lost, reversed; None of others."""
         return verdict_of(self)
 

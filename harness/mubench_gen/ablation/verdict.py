@@ -72,7 +72,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PairVerdict:
     """gains: all together, then by level; cells: by cell, in the grid's order; changes: under
     controls and transforms against the images as they are, and between prompts."""
 
@@ -89,7 +89,7 @@ class Verdict:
         return list(_told(self))
 
 
-def verdict_of(study: AblationStudy) -> Verdict | None:
+def verdict_of(study: AblationStudy) -> PairVerdict | None:
     """The verdict of a study of a base and its fine-tune; None of other studies, or if fewer than
     two images have items that both have answered in every cell."""
     pair = study.document.get(PAIR)
@@ -112,7 +112,7 @@ def verdict(
     *,
     how: Adjust = "maxt",
     seed: int = 0,
-) -> Verdict | None:
+) -> PairVerdict | None:
     """Compare two models' answers, base and fine-tune, on the items that both have everywhere."""
     table = joint(answers)
     if table is None:
@@ -121,7 +121,7 @@ def verdict(
     found = _Pair(grid, table, codes, how, seed)
     parts = list(_parts(grid))
     cells = [("cell", grid.label(cell), [at]) for at, cell in enumerate(grid.cells)]
-    return Verdict(
+    return PairVerdict(
         *names, len(table.values), found.gains(parts), found.gains(cells), found.changes(parts)
     )
 
@@ -213,7 +213,7 @@ def _compared(parts: Sequence[Part]) -> Iterator[tuple[Part, Part]]:
             yield from ((later, earlier) for earlier, later in combinations(own, 2))
 
 
-def _told(found: Verdict) -> Iterator[str]:
+def _told(found: PairVerdict) -> Iterator[str]:
     whole, *levels = found.gains
     others = [one for one in levels if one.factor not in (CONTROL, TRANSFORM) or one.level != NONE]
     yield (

@@ -40,8 +40,8 @@ _LEAST_ITEMS = 10  # of them
 _WHY = {
     "contextual": "there is no blind run of the same prompts",
     "batch": "no record has probabilities",
-    "pride": "no item was asked with each option at each place equally often (--orders cyclic:K, "
-    "K the number of options, or all)",
+    "pride": "no item was asked with each option that moves at each place equally often (--orders "
+    "cyclic:K, K the number of options, or all)",
     "orders": "no item was asked under several orders",
 }
 _LEAST = 1e-9  # a probability, so that it has a logarithm
@@ -213,16 +213,14 @@ def _averaged(group: _Group) -> Integers | None:
 def _pride(group: _Group, seed: int) -> Integers | None:
     """Items of the sample by their mean over orders, others by the sample's prior."""
     item, orders, logs = np.array(group.item), group.orders, group.logs
-    balanced = _balanced(item, orders)
+    moved = _moved_places(item, orders)
+    balanced = np.flatnonzero(moved.any(axis=1))
     if not len(balanced):
         return None
     generator = np.random.default_rng([seed, 11])
     count = min(len(balanced), max(_LEAST_ITEMS, round(SHARE * len(np.unique(item)))))
     sample = generator.choice(balanced, size=count, replace=False)
-    priors = []
-    for one in sample:
-        mean = logs[item == one].mean(axis=0)
-        priors.append(np.exp(mean - mean.max()) / np.exp(mean - mean.max()).sum())
+    priors = [_prior_of(logs[item == one].mean(axis=0), moved[one]) for one in sample]
     found = _over(group, np.mean(priors, axis=0))
     mine = np.isin(item, sample)
     averaged = _averaged(group)
@@ -231,14 +229,27 @@ def _pride(group: _Group, seed: int) -> Integers | None:
     return found
 
 
-def _balanced(item: Integers, orders: Integers) -> Integers:
-    """The items that were asked with each option at each position equally often, twice or more."""
+def _prior_of(mean: Floats, moved: Flags) -> Floats:
+    """The prior by an item's mean logarithms; of places whose option never moves, as of the mean
+    place, because nothing tells their prior from the option."""
+    logs = np.where(moved, mean, mean[moved].mean())
+    shares = np.exp(logs - logs.max())
+    found: Floats = shares / shares.sum()
+    return found
+
+
+def _moved_places(item: Integers, orders: Integers) -> Flags:
+    """Of each item the places at which each option that moves stood equally often, (items,
+    places); none of an item whose orders are not balanced."""
     width = orders.shape[1]
     counts = np.zeros((int(item.max()) + 1, width, width), np.int64)
     for place in range(width):
         np.add.at(counts, (item, np.full(len(item), place), orders[:, place]), 1)
-    least, most = counts.min(axis=(1, 2)), counts.max(axis=(1, 2))
-    return np.flatnonzero((least == most) & (least > 0))
+    asked, most = counts[:, 0].sum(axis=1, keepdims=True), counts.max(axis=2)
+    moved: Flags = most < asked
+    several = moved.sum(axis=1, keepdims=True)
+    even = ((counts > 0).sum(axis=2) == several) & (most * several == asked)
+    return moved & (even | ~moved).all(axis=1, keepdims=True)
 
 
 def _several(item: Integers, orders: Integers) -> bool:
