@@ -83,9 +83,9 @@ class AblationStudy(StoredStudy):
         """The runs of each model, each with the number of its condition."""
         runs = [Run(self.dir / path, self.cluster) for path in self.document["runs"]]
         each = len(runs) // len(self.models)
-        return [
-            list(enumerate(runs[at * each : (at + 1) * each])) for at in range(len(self.models))
-        ]
+        numbers = self.document.get("conditions") or [*range(each)] * len(self.models)
+        numbered = list(zip(numbers, runs, strict=True))
+        return [numbered[at * each : (at + 1) * each] for at in range(len(self.models))]
 
     @cached_property
     def answers(self) -> list[Answers]:
@@ -280,5 +280,6 @@ def placed_runs(
     """The records of each run, with the indices of its cells by prompt and read-out."""
     places: dict[int, dict[tuple[str, str], int]] = {number: {} for number, _ in runs}
     for place, cell in enumerate(grid.cells):
-        places[cell.condition][cell.prompt, cell.readout] = place
+        if cell.condition in places:  # of a fraction of a grid not all are asked
+            places[cell.condition][cell.prompt, cell.readout] = place
     return [(run.outcomes(needs), places[number]) for number, run in runs]

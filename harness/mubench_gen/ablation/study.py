@@ -168,6 +168,7 @@ def run_study(
         "seed": study.seed,
         "cells": len(study.grid.cells),
         "runs": [str(part.folder) for part in study.parts],
+        "conditions": [part.number for part in study.parts],
         "reuse": [str(run) for run in study.reuse],
         "surveys": [asdict(one) for one in found],
         **({PAIR: [model[0].plan.name for model in study.models]} if study.has_pair else {}),
