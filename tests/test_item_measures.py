@@ -170,3 +170,22 @@ def test_pride_needs_balanced_orders_and_takes_an_option_that_stays_as_it_is(
     assert pride.before == pytest.approx(1 / 3)
     assert pride.after == pytest.approx(1)
     assert "pride" in debias(torn).missing
+
+
+def test_of_a_fraction_of_a_grid_the_cells_that_were_asked_are_compared(
+    studies: ModuleType,
+) -> None:
+    from dataclasses import replace
+
+    answers = studies.drawn(60, 7)
+    whole = item_findings(studies.grid(), answers, "model")
+    right, choice = answers.right.copy(), answers.choice.copy()
+    right[:, [1, 6]], choice[:, [1, 6]] = np.nan, -4  # letter with blur:1, plain with blur:3
+    part = item_findings(studies.grid(), replace(answers, right=right, choice=choice), "model")
+    assert [one.level for one in part.flips] == [one.level for one in whole.flips]
+    assert part.flips[3] == replace(whole.flips[3], p_adjusted=part.flips[3].p_adjusted)
+    prompt = part.stability[0]
+    pairs = [(0, 4), (3, 7)]
+    alike = [answers.choice[:, one] == answers.choice[:, other] for one, other in pairs]
+    assert prompt.agreement.value == pytest.approx(np.mean(alike))
+    assert part.matrix[0][1] is None

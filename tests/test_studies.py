@@ -312,3 +312,20 @@ def test_debiased_read_outs_of_a_run_mend_a_taste_for_the_first_label(
     none = here("score", study / "runs" / "known-base" / "control=none+transform=none", "--debias")
     assert none.code == 0
     assert "Nothing can be debiased: no record has probabilities" in none.out
+
+
+def test_a_fraction_of_a_grid_shows_the_effects_that_it_estimates(
+    study: Path, tmp_path: Path
+) -> None:
+    document = json.loads((study / "study.json").read_text())
+    effect = {"term": "prompt", "level": "plain", "effect": 0.25, "ci95": [0.1, 0.4]}
+    document["design"] = {
+        "cells": [0, 3, 5, 6], "terms": ["prompt", "control"], "effects": {"known-base": [effect]}
+    }  # fmt: skip
+    (tmp_path / "study.json").write_text(json.dumps(document))
+    (tmp_path / "runs").symlink_to(study / "runs")
+    found = mubench_gen.load_study(tmp_path)
+    assert isinstance(found, mubench_gen.AblationStudy)
+    table = next(one for one in found.tables() if "effects estimated" in one.title)
+    assert list(table.sections[0][0]) == ["prompt", "plain", "+25.0", "+10.0 to +40.0"]
+    assert "fractional factorial design of 4 of 8 cells" in found.methods

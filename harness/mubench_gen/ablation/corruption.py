@@ -83,7 +83,8 @@ def corruption(
 def _errors(grid: Grid, answers: Sequence[Answers], levels: Sequence[str]) -> ByImage | None:
     """The error of each item, (items, models × levels), on the items that all have answered."""
     at = [factor.name for factor in grid.factors].index(TRANSFORM)
-    cells = as_given(grid)
+    there = np.all([np.isfinite(one.right).any(axis=0) for one in answers], axis=0)
+    cells = [place for place in as_given(grid) if there[place]]  # of a fraction not all are asked
     columns = [[c for c in cells if grid.cells[c].levels[at] == level] for level in levels]
     if not all(columns):
         return None

@@ -25,6 +25,7 @@ def all_tables(study: AblationStudy) -> list[TextTable]:
     """Every table of a study, in the order of `report`."""
     found = [] if (verdict := study.verdict) is None else list(verdict_tables(verdict, study))
     found += tables_of(study.grid, study.findings, study.metrics, study.adjust)
+    found += _design_tables(study)
     if not study.is_estimated:
         for one in study.items:
             found += items_tables(one, study.adjust)
@@ -32,6 +33,22 @@ def all_tables(study: AblationStudy) -> list[TextTable]:
         found.append(corruption_table(study.corruption))
     found += [debias_table(one, study.adjust, name) for name, one in study.debiased.items()]
     return found
+
+
+def _design_tables(study: AblationStudy) -> Iterator[TextTable]:
+    """The effects that a fraction of a grid estimates, as they are stored."""
+    stored = (study.document.get("design") or {}).get("effects", {})
+    for model, effects in stored.items():
+        yield TextTable(
+            f"{model}: effects estimated from the cells that were asked, in points",
+            ["effect of", "level", "effect", "95 % CI"],
+            [[
+                [one["term"], one["level"], signed(one["effect"]),
+                 share_range(one["ci95"], signed=True)]
+                for one in effects
+            ]],
+            texts=2,
+        )  # fmt: skip
 
 
 def items_tables(found: ItemFindings, how: Adjust) -> Iterator[TextTable]:

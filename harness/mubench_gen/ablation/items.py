@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from mubench_gen.ablation.answers import MOVED, UNANSWERED, Answers
+from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers
 from mubench_gen.ablation.calibration_shift import CalibrationShift, calibration_shift
 from mubench_gen.ablation.grid import Factor, Grid
 from mubench_gen.scores.estimand import estimands
@@ -160,7 +160,7 @@ def _flips(
 ) -> Iterator[tuple[LevelFlips, PairedDifference]]:
     base = baseline_of(factor)
     for level in factor.levels:
-        pairs = matched(grid, factor.name, level, base) if level != base else []
+        pairs = _asked(answers, matched(grid, factor.name, level, base)) if level != base else []
         right = answers.right
         here, there = over_pairs(right, pairs)
         sound = np.isfinite(here - there) if pairs else np.zeros(0, bool)
@@ -217,7 +217,7 @@ def _differs(answers: Answers, one: int, other: int) -> Floats:
 def _stability(grid: Grid, answers: Answers, factor: Factor) -> Stability | None:
     same: dict[str, list[Floats]] = {"agreement": [], "right": [], "wrong": []}
     for one, other in combinations(factor.levels, 2):
-        for pair in matched(grid, factor.name, one, other):
+        for pair in _asked(answers, matched(grid, factor.name, one, other)):
             alike = 1 - _differs(answers, *pair)
             right = answers.right[:, pair[0]] > 0.5
             same["agreement"].append(alike)
@@ -241,16 +241,26 @@ def _sensitivity(grid: Grid, answers: Answers, factor: Factor) -> Floats:
         levels = grid.cells[place].levels
         groups.setdefault((*levels[:at], *levels[at + 1 :]), []).append(place)
     found = []
-    for cells in groups.values():
+    there = (answers.choice > UNASKED).any(axis=0)
+    for group in groups.values():
+        cells = [place for place in group if there[place]]
         chosen = answers.choice[:, cells].astype(np.int64)
-        unknown = (chosen <= MOVED).any(axis=1) | (len(cells) < 2)
+        if len(cells) < 2:
+            continue
+        unknown = (chosen <= MOVED).any(axis=1)
         counts = np.stack([(chosen == value).sum(axis=1) for value in _answers(chosen)])
         shares = counts / len(cells)
         logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
         most = np.log(np.minimum(len(cells), answers.options + 1))  # + 1: no answer
         entropy = -(shares * logs).sum(axis=0)
         found.append(np.where(unknown, np.nan, entropy / np.maximum(most, 1e-12)))
-    return _mean_of(found)
+    return _mean_of(found) if found else np.full(len(answers.items), np.nan)
+
+
+def _asked(answers: Answers, pairs: Pairs) -> Pairs:
+    """The pairs of which both cells were asked: of a fraction of a grid not all are."""
+    there = (answers.choice > UNASKED).any(axis=0)
+    return [(one, other) for one, other in pairs if there[one] and there[other]]
 
 
 def _answers(choice: npt.NDArray[np.int64]) -> range:

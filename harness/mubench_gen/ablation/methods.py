@@ -30,17 +30,15 @@ def _design(study: AblationStudy) -> str:
     factors = "; ".join(
         f"{f.name}: {', '.join(level or '(none)' for level in f.levels)}" for f in varied
     )
-    full = 1
-    for factor in grid.factors:
-        full *= len(factor.levels)
-    kind = "full" if full == len(grid.cells) else "fractional"
     models = ", ".join(study.models)
     if not varied:
         return f"We evaluated {models} with one prompt."
-    return (
-        f"We evaluated {models} in a {kind} factorial design of {len(grid.cells):,} cells "
-        f"({factors})."
-    )
+    cells, design = f"{len(grid.cells):,} cells", study.document.get("design")
+    kind = "full"
+    if design:
+        kind = "fractional"
+        cells = f"{len(design['cells']):,} of {cells} (effects: {', '.join(design['terms'])})"
+    return f"We evaluated {models} in a {kind} factorial design of {cells} ({factors})."
 
 
 def _items(study: AblationStudy) -> str:
