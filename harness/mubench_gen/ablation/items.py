@@ -241,7 +241,7 @@ def _sensitivity(grid: Grid, answers: Answers, factor: Factor) -> Floats:
         levels = grid.cells[place].levels
         groups.setdefault((*levels[:at], *levels[at + 1 :]), []).append(place)
     found = []
-    there = (answers.choice > UNASKED).any(axis=0)
+    there = _columns_asked(answers)
     for group in groups.values():
         cells = [place for place in group if there[place]]
         chosen = answers.choice[:, cells].astype(np.int64)
@@ -259,8 +259,13 @@ def _sensitivity(grid: Grid, answers: Answers, factor: Factor) -> Floats:
 
 def _asked(answers: Answers, pairs: Pairs) -> Pairs:
     """The pairs of which both cells were asked: of a fraction of a grid not all are."""
-    there = (answers.choice > UNASKED).any(axis=0)
+    there = _columns_asked(answers)
     return [(one, other) for one, other in pairs if there[one] and there[other]]
+
+
+def _columns_asked(answers: Answers) -> npt.NDArray[np.bool_]:
+    """Whether each cell was asked."""
+    return np.asarray((answers.choice > UNASKED).any(axis=0), np.bool_)
 
 
 def _answers(choice: npt.NDArray[np.int64]) -> range:

@@ -249,7 +249,8 @@ def _moved_places(item: Integers, orders: Integers) -> Flags:
     moved: Flags = most < asked
     several = moved.sum(axis=1, keepdims=True)
     even = ((counts > 0).sum(axis=2) == several) & (most * several == asked)
-    return moved & (even | ~moved).all(axis=1, keepdims=True)
+    found: Flags = moved & (even | ~moved).all(axis=1, keepdims=True)
+    return found
 
 
 def _several(item: Integers, orders: Integers) -> bool:
