@@ -12,8 +12,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from mubench_gen.ablation.cell_pairs import matched
 from mubench_gen.ablation.corruption import MEAN, corruption
-from mubench_gen.ablation.items import item_findings, matched
+from mubench_gen.ablation.items import item_findings
 from mubench_gen.scores.debias import Readouts, debias
 
 _SCRIPT = Path(__file__).parents[1] / "benchmarks" / "studies.py"

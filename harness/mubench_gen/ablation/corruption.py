@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.answers import Answers
+from mubench_gen.ablation.cell_pairs import NONE, TRANSFORM, as_given
 from mubench_gen.ablation.grid import Grid
-from mubench_gen.ablation.items import NONE, TRANSFORM, as_given
 from mubench_gen.ablation.spread import ByImage, by_image, complete
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.scores.quantile import student

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mubench_gen.ablation.answers import MOVED, UNANSWERED, UNASKED, Answers
 from mubench_gen.ablation.calibration_shift import CalibrationShift, calibration_shift
+from mubench_gen.ablation.cell_pairs import Pairs, as_given, baseline_of, matched
 from mubench_gen.ablation.grid import Factor, Grid
 from mubench_gen.scores.estimand import estimands
 from mubench_gen.scores.estimate import share_estimate
@@ -22,10 +23,7 @@ from mubench_gen.scores.joint import Adjust, adjust
 from mubench_gen.scores.paired import PairedDifference, compare_pair
 
 Floats = npt.NDArray[np.float64]
-Pairs = Sequence[tuple[int, int]]
 
-NONE = "none"  # the level that leaves images, or the control, as they are
-CONTROL, TRANSFORM = "control", "transform"
 _MOST_UNSTABLE = 20
 _MOST_CELLS = 100  # of a matrix of flips
 
@@ -125,34 +123,6 @@ def known(values: Floats, answers: Answers) -> Known | None:
     first, *also = estimands(values[there], answers.clusters.codes[there])
     found = share_estimate(first, also=also, noun=answers.clusters.noun)
     return Known(found.value, found.ci95, int(there.sum()))
-
-
-def matched(grid: Grid, factor: str, one: str, other: str) -> Pairs:
-    """The pairs of cells that have these levels of the factor, and else the same.
-
-    Of other factors than the control only cells with the images as they are given: without an
-    image a transform changes nothing.
-    """
-    at = [f.name for f in grid.factors].index(factor)
-    cells: dict[tuple[str, ...], dict[str, int]] = {}
-    for place in as_given(grid, factor):
-        levels = grid.cells[place].levels
-        cells.setdefault((*levels[:at], *levels[at + 1 :]), {})[levels[at]] = place
-    return [(own[one], own[other]) for own in cells.values() if one in own and other in own]
-
-
-def as_given(grid: Grid, factor: str = "") -> list[int]:
-    """The cells of no control, or all of them where the factor is the control."""
-    names = [f.name for f in grid.factors]
-    at = names.index(CONTROL) if CONTROL in names and factor != CONTROL else None
-    if at is None or NONE not in grid.factors[at].levels:
-        return list(range(len(grid.cells)))
-    return [place for place, cell in enumerate(grid.cells) if cell.levels[at] == NONE]
-
-
-def baseline_of(factor: Factor) -> str:
-    """The level that others are compared with: "none", or else the first."""
-    return NONE if NONE in factor.levels else factor.levels[0]
 
 
 def _flips(

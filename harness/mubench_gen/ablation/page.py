@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from mubench_gen.ablation.cell_pairs import CONTROL, NONE, TRANSFORM
 from mubench_gen.ablation.grid import shown
 from mubench_gen.ablation.item_tables import (
     corruption_table,
     items_tables,
     verdict_tables,
 )
-from mubench_gen.ablation.items import CONTROL, NONE, TRANSFORM
 from mubench_gen.ablation.tables import tables_of
 from mubench_gen.console.formats import TextTable
 from mubench_gen.console.outlet import printable

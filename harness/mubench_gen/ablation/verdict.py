@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mubench_gen.ablation.answers import Answers
+from mubench_gen.ablation.cell_pairs import CONTROL, NONE, TRANSFORM
 from mubench_gen.ablation.findings import joint
 from mubench_gen.ablation.grid import Grid, shown
-from mubench_gen.ablation.items import CONTROL, NONE, TRANSFORM
 from mubench_gen.ablation.spread import ByImage, by_image
 from mubench_gen.console.numbers import p_value
 from mubench_gen.scores.joint import Adjust, adjust
