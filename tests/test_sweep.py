@@ -240,6 +240,11 @@ def test_the_ends_are_the_models_themselves(here: Here, demo: Path, tmp_path: Pa
     assert "<svg" in (tmp_path / "s.html").read_text("utf-8")
     stored = json.loads((tmp_path / "s" / "sweep.json").read_text("utf-8"))
     assert stored["results"]["frontier"] == found
+    assert here("report", "s", "--json").document == stored["results"]
+    again = here("report", "s", "--html", "again.html")
+    assert again.code == 0, again.err
+    assert "<svg" in (tmp_path / "again.html").read_text("utf-8")
+    assert "Gain over the fine-tune in points" in here("report", "s").out
     forgotten = here("report", "--forgetting", "s", "--json")
     assert forgotten.code == 0, forgotten.err
     assert forgotten.document["finetuned"] == ["clip-finetuned@0.5", "clip-finetuned@1"]
