@@ -68,6 +68,32 @@ SINCE: dict[str, str] = {
             "Score",
             "Scores",
             "Status",
+            "Secret",
+            "SecretStr",
+            "WeightsPath",
+            "ImagePolicy",
+            "Member",
+            "Plugin",
+            "Plugins",
+            "Offers",
+            "Listed",
+            "Against",
+            "Agreement",
+            "Bin",
+            "BoxScore",
+            "Calibration",
+            "ChosenMetric",
+            "Circular",
+            "Clustering",
+            "Controls",
+            "Estimate",
+            "Headline",
+            "LabelMass",
+            "Measured",
+            "MetricScore",
+            "MetricScores",
+            "Place",
+            "Truncation",
         ),
         "0.2",
     ),
@@ -76,26 +102,36 @@ SINCE: dict[str, str] = {
 SECTIONS = {
     "A model": (
         "GenerativeModel", "AsyncModel", "RequestPolicy", "http_error", "StreamingModel",
-        "ContrastiveModel", "Model", "Options", "Runtime",
-        "ModelSpec", "Checkpoint", "open_model", "OpenedModel",
+        "ContrastiveModel", "Model", "Options", "Secret", "SecretStr", "WeightsPath", "Runtime",
+        "ModelSpec", "Checkpoint", "open_model", "OpenedModel", "Member",
     ),
     "What a model is asked, and answers": (
-        "Request", "Message", "Text", "Image", "Sampling", "Reply", "Turn", "Box", "Scoring",
-        "ReadText",
+        "Request", "Message", "Text", "Image", "ImagePolicy", "Sampling", "Reply", "Turn", "Box",
+        "Scoring", "ReadText",
     ),
     "Beside models": ("DataSet", "Transform", "Metric", "Export", "Judge", "Unread", "Section"),
     "Evaluate and read": (
         "evaluate", "load_run", "Run", "frames", "load_study", "StoredStudy", "parse_answer",
         "Answer", "paper_compat", "Scores", "Score", "Drawing", "RunSettings",
     ),
+    "What is in the scores": (
+        "Controls", "Headline", "Against", "Estimate", "Calibration", "Bin", "Circular", "Place",
+        "Agreement", "LabelMass", "Truncation", "BoxScore", "Clustering", "ChosenMetric",
+        "Measured", "MetricScores", "MetricScore",
+    ),
+    "The plugins that are installed": ("Plugins", "Listed", "Plugin", "Offers"),
     "Names of types": ("Kind", "Readout", "Status", "Pooling", "Record", "Measures"),
     "Errors": (
         "MubenchError", "UsageError", "SettingError", "PluginError", "DefinitionError",
         "DataError", "RunFolderError", "ItemError", "ImageError", "RetryLater", "EngineFault",
     ),
 }  # fmt: skip
-# What has no docstring of its own, because it is another name for a type.
+# What has no docstring of its own, because it is another name for a type, or another's.
 ALIASES = {
+    "SecretStr": "A text that no file, key, message or log shows: pydantic's, whose method "
+    "`get_secret_value()` gives it.",
+    "WeightsPath": "A file or folder of weights that must be there; its content is digested into "
+    "the keys and the manifest of a run, whatever the option is called.",
     "Kind": "What a model does: it writes, or it compares images with captions.",
     "Readout": "How an answer is had of a model.",
     "Status": "What became of an item.",
@@ -256,19 +292,26 @@ def _code(text: str) -> str:
 
 
 def _entry(name: str, thing: Any) -> str:
+    if name in ALIASES:
+        return f"### `{name}`\n\nSince {since(name)}. {ALIASES[name]} `{_meaning(thing)}`"
     if not isinstance(thing, type):
         if inspect.isfunction(thing):
             given = _code(name.removeprefix("testing.") + signature(thing))
             return f"### `{name}`\n\n{given}\n\nSince {since(name)}. {_text(thing)}"
-        if name not in ALIASES:
-            return f"### `{name}`\n\nSince {since(name)}. A {type(thing).__name__}."
-        meaning = str(thing).replace("typing.", "").replace("collections.abc.", "")
-        return f"### `{name}`\n\nSince {since(name)}. {ALIASES[name]} `{meaning}`"
+        return f"### `{name}`\n\nSince {since(name)}. A {type(thing).__name__}."
     bases = [b.__name__ for b in thing.__bases__ if b is not object]
     title = f"### class `{name}`" + (f" ({', '.join(bases)})" if bases else "")
     lines = [title, "", f"Since {since(name)}. {_text(thing)}", ""]
     lines += [_member(name, member, value) for member, value in _own(thing).items()]
     return "\n".join(lines).rstrip()
+
+
+def _meaning(thing: Any) -> str:
+    """What a name of a type stands for."""
+    kind = getattr(thing, "__origin__", thing) if hasattr(thing, "__metadata__") else thing
+    if isinstance(kind, type):
+        return f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
+    return str(kind).replace("typing.", "").replace("collections.abc.", "")
 
 
 def _own(thing: type) -> dict[str, Any]:

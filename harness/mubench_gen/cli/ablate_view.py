@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mubench_gen.cli.tables import print_table
-from mubench_gen.console.numbers import Shares, p_value, percent
+from mubench_gen.console.numbers import Shares, number_format, p_value, percent
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
@@ -210,7 +210,8 @@ def _spread_row(name: str, found: Spread, ends: Sequence[str]) -> list[str]:
 
 def _show_metric(grid: Grid, model: str, found: MetricFindings) -> None:
     """Print one further metric: its mean in each cell, and what it depends on."""
-    shown, title = found.chosen.shown, found.chosen.metric.title
+    metric = found.chosen.metric
+    shown, title = number_format(in_percent=metric.percent), metric.title
     scored = [at for at, one in enumerate(found.cells) if one.value is not None]
     order = sorted(scored, key=lambda at: -(found.cells[at].value or 0.0))
     left = len(order) - _MOST_CELLS

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError, create_model
 
+from mubench_gen.console.secrets import secret_fields
 from mubench_gen.errors import ImageError, PluginError, SettingError, describe, did_you_mean
 from mubench_gen.model import Options
 from mubench_gen.plugins.extension import Transform
 from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.option_types import weights_fields
 from mubench_gen.storage.named_files import named_files
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def read_transform(text: str, plugins: Plugins, *, seed: int) -> ChosenTransform
         options={key: getattr(options, key) for key in type(options).model_fields},
         values=options.model_dump(mode="json"),
         seed=seed if draws else None,
-        files=named_files(options.model_dump()),
+        files=named_files(options.model_dump(), weights_fields(type(options))),
     )
 
 
@@ -155,6 +157,11 @@ def _model_of(transform: Transform) -> type[Options]:
     with Isolated(f"The transform {transform.name!r}"):
         model = create_model("Options", __base__=Options, __module__=module, **fields)
         model.model_rebuild()  # raises where an annotation means nothing
+    if secret := sorted(secret_fields(model)):
+        raise PluginError(
+            f"The transform {transform.name!r} has the secret option {secret[0]!r}: options of a "
+            "transform are part of every key, and a picture must depend on no secret."
+        )
     return model
 
 

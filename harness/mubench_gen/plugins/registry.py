@@ -44,14 +44,16 @@ class Plugin:
     offers: Offers
     digest: str | None = None
     path: Path | None = None
-    weights: Mapping[str, FileDigest] = field(default_factory=dict)
+    weights: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def models(self) -> Sequence[ModelSpec]:
+        """Its models, the default first."""
         return self.offers.models
 
     @property
     def judge(self) -> type[Judge] | None:
+        """Its judge, if it has one."""
         return self.offers.judge
 
     def spec(self, model: str | None) -> ModelSpec:
@@ -132,8 +134,15 @@ def check_options(name: str, model: Any, given: dict[str, str], *, kind: str = "
     one."""
     from pydantic import ValidationError
 
+    from mubench_gen.plugins.option_types import SecretMissing, variable_of
+
     try:
         options = model.Options.model_validate(given)
+    except SecretMissing as error:
+        fields = model.Options.model_fields.items()
+        option = next(name for name, field in fields if variable_of(field) == error.variable)
+        typed = f"judge.{option}" if kind == "judge" else option
+        raise SecretMissing(error.variable, typed, f"the {kind} {name!r}") from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -141,10 +150,9 @@ def check_options(name: str, model: Any, given: dict[str, str], *, kind: str = "
         if first["type"] == "extra_forbidden":
             near = did_you_mean(key, known) if known else "It has none."
             raise SettingError(f"The {kind} {name!r} has no option {key!r}. {near}") from None
+        said = first["msg"].removeprefix("Value error, ")
         got = "***" if first["loc"][0] in secret_fields(model.Options) else repr(first["input"])
-        raise SettingError(
-            f"Option {key} of the {kind} {name!r}: {first['msg']} (got {got})."
-        ) from None
+        raise SettingError(f"Option {key} of the {kind} {name!r}: {said} (got {got}).") from None
     know_typed(options)
     return options
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from mubench_gen.testing.subject import Subject
@@ -32,7 +32,7 @@ class Check:
     kinds: frozenset[str]
     reason: str
     remedy: str
-    run: Callable[[Subject], None]
+    run: Callable[[Any], None]
 
     @property
     def is_quick(self) -> bool:
