@@ -11,7 +11,7 @@ from typing import Any
 
 from mubench_gen.data.hub import out_of_reach, require_checkpoint, unavailable
 from mubench_gen.engines.digest import local_folder
-from mubench_gen.errors import MissingExtraError, UsageError
+from mubench_gen.errors import MissingExtraError, NotHereError, UsageError
 from mubench_gen.storage.paths import user_path
 from mubench_gen.storage.user_files import parse_json
 
@@ -122,7 +122,7 @@ def fetch_small_files(path: str | Path, revision: str | None) -> Path:
     if folder is not None:
         return folder
     if (why := out_of_reach()) is not None:
-        raise UsageError(unavailable(path, why))
+        raise NotHereError(unavailable(path, why))
     try:
         from huggingface_hub import snapshot_download
     except ImportError:

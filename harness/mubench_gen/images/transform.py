@@ -131,7 +131,7 @@ def _validated(transform: Transform, pairs: list[str], text: str) -> Options:
         if not equals:
             raise SettingError(f"transform={text}: {pair!r} is not KEY=VALUE.")
         given[key.strip()] = value.strip()
-    model = _model_of(transform)
+    model = options_of(transform)
     try:
         return model.model_validate(given)
     except ValidationError as error:
@@ -146,7 +146,7 @@ def _validated(transform: Transform, pairs: list[str], text: str) -> Options:
         ) from None
 
 
-def _model_of(transform: Transform) -> type[Options]:
+def options_of(transform: Transform) -> type[Options]:
     """An options class with the annotated arguments of a transform's function."""
     fields: dict[str, Any] = {
         one.name: (Any if one.annotation is one.empty else one.annotation, one.default)

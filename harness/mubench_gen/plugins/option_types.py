@@ -87,8 +87,12 @@ WeightsPath = Annotated[
 
 def weights_fields(options: type[Any]) -> frozenset[str]:
     """The fields of a pydantic model that hold a `WeightsPath`."""
-    fields = options.model_fields.items()
-    return frozenset(name for name, field in fields if _marked([*field.metadata, field.annotation]))
+    return frozenset(n for n, field in options.model_fields.items() if is_weights(field))
+
+
+def is_weights(field: Any) -> bool:
+    """Whether a field holds a `WeightsPath`."""
+    return _marked([*field.metadata, field.annotation])
 
 
 def _marked(kinds: Iterable[Any]) -> bool:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Plugin:
     """A loaded plugin. `digest` is of its code: its file, or all of its package; `weights` are the
-    files of weights that count as parts of it, by path."""
+    files of weights that count as parts of it, by path; `module` is its module's name."""
 
     name: str
     distribution: str | None
@@ -45,6 +45,7 @@ class Plugin:
     digest: str | None = None
     path: Path | None = None
     weights: Mapping[str, Any] = field(default_factory=dict)
+    module: str = ""
 
     @property
     def models(self) -> Sequence[ModelSpec]:
@@ -121,7 +122,15 @@ class Plugins:
         module, offers = _opened(entry.load, where)
         digest, weights = _digest(sys.modules.get(entry.module, module))
         called = entry.name if is_own(entry) or rivals else full_name(entry)
-        return Plugin(called, origin.name, origin.version, offers, digest, weights=weights)
+        return Plugin(
+            called,
+            origin.name,
+            origin.version,
+            offers,
+            digest,
+            weights=weights,
+            module=entry.module,
+        )
 
     def _installed(self) -> Installed:
         if self.entry_points is not None:
@@ -251,4 +260,4 @@ def _load_path(path: Path) -> Plugin:
 
     _, offers = _opened(execute, where)
     digest, weights = _digest(module)
-    return Plugin(name, None, None, offers, digest, path.resolve(), weights)
+    return Plugin(name, None, None, offers, digest, path.resolve(), weights, module_name)
