@@ -38,7 +38,7 @@ _REPLIES = (
 
 def _read(subject: Subject, unread: Sequence[Unread]) -> list[int | None]:
     """The judge's answers, one a reply: indices of options, or None."""
-    given = subject.judge.read(unread)
+    given = subject.judge.read(list(unread))
     want(isinstance(given, Sequence) and not isinstance(given, str), "read gives no list")
     want(len(given) == len(unread), f"{len(given)} answers to {len(unread)} replies")
     for answer, one in zip(given, unread, strict=True):
