@@ -106,6 +106,13 @@ def generate(self, requests):
     requests.sort(key=lambda r: r.text)
     return ["A"] * asked
 """,
+    "secrets_are_not_told": """
+class Options(mubench_gen.Options):
+    key: mubench_gen.SecretStr = mubench_gen.SecretStr("a-key-of-the-service")
+
+def generate(self, requests):
+    return [f"{self.options.key.get_secret_value()} A" for r in requests]
+""",
     "odd_texts_are_read": """
 def generate(self, requests):
     return [r.text.encode("latin-1") and "A" for r in requests]
@@ -229,6 +236,14 @@ def test_facts_that_are_no_texts_are_found(tmp_path: Path) -> None:
     source = plugin.read_text().replace('"mine", Mine)', '"mine", Mine, facts={"size": 7})')
     plugin.write_text(source)
     assert failed(plugin, "facts_are_texts") == "facts of mine that are no texts: size"
+
+
+def test_an_import_that_takes_long_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mubench_gen.testing.plugin_checks._PATIENCE", 0.0)
+    plugin = write_plugin(tmp_path / "long.py", SOUND)
+    assert failed(plugin, "import_is_light").startswith("importing the plugin takes")
 
 
 WEIGHTY = """

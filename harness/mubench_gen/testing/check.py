@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mubench_gen.errors import MubenchError, describe
+from mubench_gen.plugins.hooks import place_of
 
 if TYPE_CHECKING:
     from mubench_gen.testing.subject import Subject
@@ -115,7 +116,8 @@ def judged(check: Check, error: Exception | None, known: str | None) -> Result:
         found = "" if known is None else f"expected to fail ({known}), but it passes"
         return Result(check, "passed" if known is None else "unexpected pass", found)
     told = isinstance(error, (CheckFailed, MubenchError))
-    found = describe(error) if told else f"{type(error).__name__}: {describe(error)}"
+    place = place_of(error, error.__traceback__)
+    found = describe(error) if told else f"{type(error).__name__}: {describe(error)}{place}"
     if known is None:
         return Result(check, "failed", found)
     return Result(check, "expected failure", f"{known} ({found})")

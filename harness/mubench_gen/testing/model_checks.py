@@ -6,11 +6,12 @@ import copy
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.console.secrets import typed_secrets
 from mubench_gen.data.hub import kept_offline
 from mubench_gen.errors import ItemError, NotHereError
 from mubench_gen.model import Checkpoint, ContrastiveModel, GenerativeModel
@@ -40,7 +41,9 @@ def model_answers(subject: Subject) -> None:
             if isinstance(model, ContrastiveModel):
                 model.embed_images([plain_image(0)])
             else:
-                model.generate(subject.requests(1))
+                given = model.generate(subject.requests(1))
+                a_list = isinstance(given, Sequence) and not isinstance(given, str)
+                want(a_list, f"generate gives {type(given).__name__} and no list of replies")
     except NotHereError as error:
         if subject.is_wanted:
             raise
@@ -114,6 +117,23 @@ def odd_texts_are_read(subject: Subject) -> None:
             want(bool(str(error)), f"a question with {what} is refused without a word")
         except Exception as error:  # any: the check is about it
             want(False, f"a question with {what} raises {type(error).__name__}: {error}")
+
+
+@check(
+    *MODELS,
+    reason="the harness blanks a secret that it knows; what is made of one it does not know",
+    remedy="send a secret to its service alone: into no reply, no fact, no message",
+)
+def secrets_are_not_told(subject: Subject) -> None:
+    secrets = [one for one in typed_secrets(subject.validated()) if one]
+    if not secrets:
+        raise NotApplicable("it has no secret among its options")
+    model = subject.ready
+    told = [model.facts, model.counts]
+    if isinstance(model, GenerativeModel):
+        told += model.generate(subject.requests(3))
+    found = [type(one).__name__ for one in told if any(secret in repr(one) for secret in secrets)]
+    want(not found, f"a secret option stands in its {'facts' if 'dict' in found else 'replies'}")
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from mubench_gen.testing.subject import Subject
 PLUGIN = "plugin"
 WITH_OPTIONS = ("generative", "contrastive", "judge", "export")
 _NO_VALUE = "no such value"
+_PATIENCE = 3.0  # seconds of an import, on a busy machine too
 _TEXTS = {str, Path, SecretStr}
 
 
@@ -36,11 +37,13 @@ def _imported(plugin: str) -> Imported:
 @check(
     PLUGIN,
     reason="everybody who lists plugins or asks for another one would wait for it",
-    remedy="import heavy packages inside load(), not at the top of the module",
+    remedy="import heavy packages, and read what is large, inside load() and not at the top",
 )
 def import_is_light(subject: Subject) -> None:
     heavy = _imported(subject.plugin).heavy
     want(not heavy, f"importing the plugin imports {', '.join(heavy)}")
+    seconds = _imported(subject.plugin).seconds
+    want(seconds < _PATIENCE, f"importing the plugin takes {seconds:.1f} s")
 
 
 @check(
