@@ -188,6 +188,11 @@ SAID = {  # what a stranger may write, and the one sentence about it
 }  # fmt: skip
 
 
+def section_of(plugin: Path) -> object:
+    section = Plugins([]).load(str(plugin)).offers.section
+    return section and section([])
+
+
 @pytest.mark.parametrize("hook", SAID)
 def test_what_is_wrong_beside_models_is_one_sentence_with_its_cause(
     hook: str, tmp_path: Path
@@ -197,9 +202,7 @@ def test_what_is_wrong_beside_models_is_one_sentence_with_its_cause(
     beside += "    async def read(self, unread): return []\n"
     plugin.write_text(f"import mubench_gen\n{beside}@mubench_gen.hookimpl\n{hook}\n")
     with pytest.raises(PluginError) as told:
-        loaded = Plugins([]).load(str(plugin))
-        assert loaded.offers.section is not None
-        loaded.offers.section([])
+        section_of(plugin)
     assert SAID[hook] in str(told.value)
     assert str(plugin) in str(told.value)
     assert "\n" not in str(told.value)

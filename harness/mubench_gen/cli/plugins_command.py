@@ -38,6 +38,7 @@ Examples:
   mubench-gen plugins new my-clip --kind contrastive --licence MIT --author "Ada Lovelace"
   mubench-gen plugins new my-service --kind endpoint --to ~/code/my-service
   mubench-gen plugins new my-cells --kind dataset
+  mubench-gen plugins new my-number --kind metric
 """
 
 
@@ -199,8 +200,8 @@ def show(name: str, as_json: bool) -> None:
     "--kind",
     metavar="KIND",
     default="generative",
-    help="generative, contrastive, endpoint (a service with an API of its own), or dataset. "
-    "[generative]",
+    help="generative, contrastive, endpoint (a service with an API of its own), dataset, metric, "
+    "export, transform, judge, scorer or section. [generative]",
 )
 @click.option(
     "--licence",
@@ -223,7 +224,7 @@ def show(name: str, as_json: bool) -> None:
 def new(
     name: str, kind: str, licence: str, author: str, folder: Path | None, as_json: bool
 ) -> None:
-    """Create the repository of a plugin: model or data set, tests, licence, workflows."""
+    """Create the repository of a plugin: model, metric, judge, …, tests, licence, workflows."""
     from mubench_gen.plugins.scaffold import Scaffold, write_scaffold
 
     scaffold = Scaffold(name, kind, licence, author)
