@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -84,19 +83,18 @@ def weights_are_identified(subject: Subject) -> None:
 def arguments_are_kept(subject: Subject) -> None:
     model = subject.ready
     if isinstance(model, ContrastiveModel):
-        images, texts = [plain_image(i) for i in range(3)], ["b", "a", "c"]
-        asked: list[list[Any]] = [images, texts]
-        before = copy.copy(images), copy.copy(texts)
-        model.embed_images(images)
-        model.embed_texts(texts)
+        _is_kept(model.embed_images, [plain_image(i) for i in range(3)])
+        _is_kept(model.embed_texts, ["b", "a", "c"])
     else:
         assert isinstance(model, GenerativeModel)
-        requests = subject.requests(3)
-        asked, before = [requests], (copy.copy(requests),)
-        model.generate(requests)
-    for given, was in zip(asked, before, strict=True):
-        same = len(given) == len(was) and all(a is b for a, b in zip(given, was, strict=True))
-        want(same, "the list that it was given is another after the call")
+        _is_kept(model.generate, subject.requests(3))
+
+
+def _is_kept(call: Callable[[list[Any]], Any], given: list[Any]) -> None:
+    before = [*given]
+    call(given)
+    same = len(given) == len(before) and all(a is b for a, b in zip(given, before, strict=True))
+    want(same, "the list that it was given is another after the call")
 
 
 @check(
@@ -129,7 +127,7 @@ def secrets_are_not_told(subject: Subject) -> None:
     if not secrets:
         raise NotApplicable("it has no secret among its options")
     model = subject.ready
-    told = [model.facts, model.counts]
+    told: list[Any] = [model.facts, model.counts]
     if isinstance(model, GenerativeModel):
         told += model.generate(subject.requests(3))
     found = [type(one).__name__ for one in told if any(secret in repr(one) for secret in secrets)]

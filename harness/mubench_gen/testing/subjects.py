@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.plan.opening import spec_of
@@ -41,7 +42,7 @@ def find_subjects(
 def _offered(plugin: Plugin) -> list[tuple[str, str]]:
     """The kind and the name of each thing that a plugin offers."""
     offers = plugin.offers
-    listed = {
+    listed: dict[str, Sequence[Any]] = {
         "generative": offers.models,  # or contrastive, which its weights may have to tell
         "dataset": offers.datasets,
         "transform": offers.transforms,
