@@ -25,6 +25,11 @@ class CheckpointOptions(Options):
     chat_template: Path | None = Field(
         default=None, description="a file with the chat template to ask by, in place of its own"
     )
+    base: str | None = Field(
+        default=None,
+        description="of a LoRA adapter the model that it changes, in place of the one that it "
+        "names: a folder, OWNER/NAME or OWNER/NAME@REVISION",
+    )
 
 
 class TransformersOptions(Options):

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 
 from mubench_gen.errors import MergeError
+from mubench_gen.interpolation.merge.alphas import Alpha, spelled
 from mubench_gen.interpolation.merge.arithmetic import (
     Coefficients,
     InnerProducts,
@@ -22,7 +22,6 @@ from mubench_gen.interpolation.merge.arithmetic import (
     move,
 )
 from mubench_gen.interpolation.merge.matching import OutputTensor
-from mubench_gen.interpolation.merge.recipe import spelled
 from mubench_gen.interpolation.merge.tensors import Array
 
 Chunk = tuple[int, int]  # first element, number of elements
@@ -37,7 +36,7 @@ class Mixture:
     which the coefficients then apply.
     """
 
-    ways: Mapping[Decimal, Coefficients]
+    ways: Mapping[Alpha, Coefficients]
     difference: Difference | None = None
 
 
@@ -116,7 +115,7 @@ def _products(
 
 def _results(
     tensor: OutputTensor,
-    ways: Mapping[Decimal, Coefficients],
+    ways: Mapping[Alpha, Coefficients],
     inputs: Sequence[Array],
     numbers: Sequence[Array],
     equal: bool,
@@ -140,7 +139,7 @@ def _difference(
 
 def _moved(
     tensor: OutputTensor,
-    ways: Mapping[Decimal, Coefficients],
+    ways: Mapping[Alpha, Coefficients],
     inputs: Sequence[Array],
     base: Array,
     difference: Array,
@@ -155,7 +154,7 @@ def _moved(
 
 
 @contextmanager
-def _fitting(tensor: OutputTensor, alpha: Decimal) -> Iterator[None]:
+def _fitting(tensor: OutputTensor, alpha: Alpha) -> Iterator[None]:
     try:
         yield
     except Overflow:
