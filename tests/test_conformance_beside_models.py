@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mubench_gen.plugins.registry import Plugins
 from mubench_gen.plugins.scaffold import KINDS, Scaffold, write_scaffold
 from mubench_gen.testing import CHECKS, Result, check_plugin
 
@@ -271,3 +272,12 @@ def test_a_table_of_plugins_by_checks_is_made_of_what_was_written(
         refused = here("plugins", "matrix", name)
         assert refused.code == 2
         assert name in refused.err
+
+
+def test_every_shipped_plugin_stands_on_the_page_of_those_that_were_checked() -> None:
+    page = (Path(__file__).parents[1] / "docs/plugins-checked.md").read_text("utf-8")
+    shipped = [one.name for one in Plugins().list() if one.distribution == "mubench-gen"]
+    lacking = [
+        name for name in shipped if f"\n| {name} |" not in page and f"- {name}: " not in page
+    ]
+    assert lacking == []  # python docs/make_plugins_page.py FOLDER makes it again

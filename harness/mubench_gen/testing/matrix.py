@@ -51,9 +51,10 @@ class Report:
     quick: bool
 
     def results(self, kind: str) -> Iterator[tuple[str, str, str]]:
-        """What was checked, the check, and its state, of a kind."""
+        """What was checked, the check, and its state, of a kind; nothing of what was not."""
+        left = {one["of"] for one in self.checks if one["state"] == "not checked"}
         for one in self.checks:
-            if one["kind"] == kind and one["state"] != "not checked":
+            if one["kind"] == kind and one["of"] not in left:
                 yield self.named(one), one["name"], one["state"]
 
     def named(self, check: Mapping[str, Any]) -> str:
