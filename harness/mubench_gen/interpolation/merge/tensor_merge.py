@@ -62,16 +62,20 @@ def merge_chunk(
         chosen = (inputs[how.give_finetuned] for how in mixture.ways.values())
         return MergedChunk(chosen, InnerProducts(), equal=False)
     numbers = _decoded(tensor, inputs)
-    equal = all(one.dtype == tensor.dtype for one in (tensor.base, *tensor.finetuned)) and all(
-        np.array_equal(one, inputs[0]) for one in inputs[1:]
-    )
     products = _products(tensor, names, chunk, numbers)
+    equal = not products.difference and _are_equal(tensor, inputs)
     if mixture.difference is None or equal:
         results = _results(tensor, mixture.ways, inputs, numbers, equal)
     else:
         difference = _difference(tensor, mixture.difference, chunk, numbers)
         results = _moved(tensor, mixture.ways, inputs, numbers[0], difference)
     return MergedChunk(results, products, equal)
+
+
+def _are_equal(tensor: OutputTensor, inputs: Sequence[Array]) -> bool:
+    """Whether the inputs have the same bits, in the type of the result."""
+    same_type = all(one.dtype == tensor.dtype for one in (tensor.base, *tensor.finetuned))
+    return same_type and all(np.array_equal(one, inputs[0]) for one in inputs[1:])
 
 
 def numbers_of(tensor: OutputTensor, chunk: Chunk) -> list[Array]:
