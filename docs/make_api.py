@@ -59,6 +59,52 @@ SINCE: dict[str, str] = {
     "GenerativeModel.option_logprobs": "0.2",
     **dict.fromkeys(
         (
+            "rows_can_be_read",
+            "export_writes",
+            "export_can_be_read_back",
+            "export_repeats_itself",
+            "export_tells_nothing_private",
+            "export_takes_any_runs",
+            "export_keeps_the_run",
+            "judge_answers",
+            "judge_gives_indices",
+            "judge_takes_an_empty_batch",
+            "judge_reads_each_alone",
+            "judge_repeats_itself",
+            "judge_does_not_guess",
+            "judge_keeps_its_arguments",
+            "judge_can_be_closed",
+            "metric_gives_numbers",
+            "metric_has_an_interval",
+            "metric_looks_at_one_item",
+            "metric_repeats_itself",
+            "metric_keeps_its_record",
+            "model_answers",
+            "weights_are_identified",
+            "arguments_are_kept",
+            "odd_texts_are_read",
+            "secrets_are_not_told",
+            "imports_are_public",
+            "scorer_scores",
+            "scorer_repeats_itself",
+            "scorer_takes_any_order",
+            "scorer_counts_no_error_as_an_answer",
+            "scorer_takes_small_runs",
+            "scorer_keeps_its_arguments",
+            "section_is_written",
+            "section_repeats_itself",
+            "section_takes_any_runs",
+            "transform_gives_pictures",
+            "transform_takes_any_size",
+            "transform_repeats_itself",
+            "transform_draws_by_its_seed",
+            "transform_options_are_typed",
+            "transform_options_matter",
+        ),
+        "0.2",
+    ),
+    **dict.fromkeys(
+        (
             "Drawing",
             "Kind",
             "Measures",
@@ -70,6 +116,32 @@ SINCE: dict[str, str] = {
             "Score",
             "Scores",
             "Status",
+            "Secret",
+            "SecretStr",
+            "WeightsPath",
+            "ImagePolicy",
+            "Member",
+            "Plugin",
+            "Plugins",
+            "Offers",
+            "Listed",
+            "Against",
+            "Agreement",
+            "Bin",
+            "BoxScore",
+            "Calibration",
+            "ChosenMetric",
+            "Circular",
+            "Clustering",
+            "Controls",
+            "Estimate",
+            "Headline",
+            "LabelMass",
+            "Measured",
+            "MetricScore",
+            "MetricScores",
+            "Place",
+            "Truncation",
         ),
         "0.2",
     ),
@@ -78,12 +150,12 @@ SINCE: dict[str, str] = {
 SECTIONS = {
     "A model": (
         "GenerativeModel", "AsyncModel", "RequestPolicy", "http_error", "StreamingModel",
-        "ContrastiveModel", "Model", "Options", "Runtime",
-        "ModelSpec", "Checkpoint", "open_model", "OpenedModel",
+        "ContrastiveModel", "Model", "Options", "Secret", "SecretStr", "WeightsPath", "Runtime",
+        "ModelSpec", "Checkpoint", "open_model", "OpenedModel", "Member",
     ),
     "What a model is asked, and answers": (
-        "Request", "Message", "Text", "Image", "Sampling", "Reply", "Turn", "Box", "Scoring",
-        "ReadText",
+        "Request", "Message", "Text", "Image", "ImagePolicy", "Sampling", "Reply", "Turn", "Box",
+        "Scoring", "ReadText",
     ),
     "Beside models": ("DataSet", "Transform", "Metric", "Export", "Judge", "Unread", "Section"),
     "Evaluate and read": (
@@ -91,14 +163,24 @@ SECTIONS = {
         "StoredStudy", "parse_answer",
         "Answer", "paper_compat", "Scores", "Score", "Drawing", "RunSettings",
     ),
+    "What is in the scores": (
+        "Controls", "Headline", "Against", "Estimate", "Calibration", "Bin", "Circular", "Place",
+        "Agreement", "LabelMass", "Truncation", "BoxScore", "Clustering", "ChosenMetric",
+        "Measured", "MetricScores", "MetricScore",
+    ),
+    "The plugins that are installed": ("Plugins", "Listed", "Plugin", "Offers"),
     "Names of types": ("Kind", "Readout", "Status", "Pooling", "PerLength", "Record", "Measures"),
     "Errors": (
         "MubenchError", "UsageError", "SettingError", "PluginError", "DefinitionError",
         "DataError", "RunFolderError", "ItemError", "ImageError", "RetryLater", "EngineFault",
     ),
 }  # fmt: skip
-# What has no docstring of its own, because it is another name for a type.
+# What has no docstring of its own, because it is another name for a type, or another's.
 ALIASES = {
+    "SecretStr": "A text that no file, key, message or log shows: pydantic's, whose method "
+    "`get_secret_value()` gives it.",
+    "WeightsPath": "A file or folder of weights that must be there; its content is digested into "
+    "the keys and the manifest of a run, whatever the option is called.",
     "Kind": "What a model does: it writes, or it compares images with captions.",
     "Readout": "How an answer is had of a model.",
     "Status": "What became of an item.",
@@ -260,19 +342,26 @@ def _code(text: str) -> str:
 
 
 def _entry(name: str, thing: Any) -> str:
+    if name in ALIASES:
+        return f"### `{name}`\n\nSince {since(name)}. {ALIASES[name]} `{_meaning(thing)}`"
     if not isinstance(thing, type):
         if inspect.isfunction(thing):
             given = _code(name.removeprefix("testing.") + signature(thing))
             return f"### `{name}`\n\n{given}\n\nSince {since(name)}. {_text(thing)}"
-        if name not in ALIASES:
-            return f"### `{name}`\n\nSince {since(name)}. A {type(thing).__name__}."
-        meaning = str(thing).replace("typing.", "").replace("collections.abc.", "")
-        return f"### `{name}`\n\nSince {since(name)}. {ALIASES[name]} `{meaning}`"
+        return f"### `{name}`\n\nSince {since(name)}. A {type(thing).__name__}."
     bases = [b.__name__ for b in thing.__bases__ if b is not object]
     title = f"### class `{name}`" + (f" ({', '.join(bases)})" if bases else "")
     lines = [title, "", f"Since {since(name)}. {_text(thing)}", ""]
     lines += [_member(name, member, value) for member, value in _own(thing).items()]
     return "\n".join(lines).rstrip()
+
+
+def _meaning(thing: Any) -> str:
+    """What a name of a type stands for."""
+    kind = getattr(thing, "__origin__", thing) if hasattr(thing, "__metadata__") else thing
+    if isinstance(kind, type):
+        return f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
+    return str(kind).replace("typing.", "").replace("collections.abc.", "")
 
 
 def _own(thing: type) -> dict[str, Any]:

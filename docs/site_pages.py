@@ -31,7 +31,7 @@ NAV = {
     ),
     "Models": (
         "plugins.md", "models.md", "contrastive.md", "engines.md", "servers.md", "conformance.md",
-        "extending.md", "suite.md", "interpolation.md",
+        "plugins-checked.md", "extending.md", "suite.md", "interpolation.md",
     ),
     "Data, tasks, scores": (
         "data.md", "parser.md", "scorers.md", "disagreement.md", "statistics.md", "analysis.md",
@@ -52,6 +52,7 @@ TITLES = {
     "tutorial.md": "Tutorial: publish a plugin",
     "api.md": "Python API",
     "conformance.md": "Conformance checks",
+    "plugins-checked.md": "The shipped plugins, checked",
     "scorers.md": "Protocols",
     "statistics.md": "Statistics",
     "analysis.md": "Analysis",

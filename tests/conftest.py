@@ -6,12 +6,14 @@ and lets a bug's own exception through.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -134,3 +136,15 @@ def the_hub_is_tried_again() -> Iterator[None]:
     constants = sys.modules.get("huggingface_hub.constants")
     if constants is not None:  # it may have been imported while the test's own switch was set
         constants.HF_HUB_OFFLINE = (before or "").upper() in {"1", "ON", "YES", "TRUE"}  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def api() -> ModuleType:
+    """docs/make_api.py, which knows what is public."""
+    path = Path(__file__).parents[1] / "docs" / "make_api.py"
+    spec = importlib.util.spec_from_file_location("make_api", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

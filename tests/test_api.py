@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import warnings
 from pathlib import Path
@@ -22,16 +21,6 @@ from .helpers.plugin import write_plugin
 DOCS = Path(__file__).parents[1] / "docs"
 SNAPSHOTS = sorted((Path(__file__).parent / "api").glob("*.json"))
 AGAIN = "python docs/make_api.py writes it again; look at what changed before you keep it"
-
-
-@pytest.fixture(scope="module")
-def api() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_api", DOCS / "make_api.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_everything_public_is_documented(api: ModuleType) -> None:

@@ -93,6 +93,30 @@ def generate(self, requests):
     import time; time.sleep(0.1)
     return [f"The answer is {r.labels[self.asked % 3]}." for r in requests]
 """,
+    "model_answers": """
+def load(self):
+    import a_package_that_is_not_there
+
+def generate(self, requests):
+    return ["A" for r in requests]
+""",
+    "arguments_are_kept": """
+def generate(self, requests):
+    asked = len(requests)
+    requests.sort(key=lambda r: r.text)
+    return ["A"] * asked
+""",
+    "secrets_are_not_told": """
+class Options(mubench_gen.Options):
+    key: mubench_gen.SecretStr = mubench_gen.SecretStr("a-key-of-the-service")
+
+def generate(self, requests):
+    return [f"{self.options.key.get_secret_value()} A" for r in requests]
+""",
+    "odd_texts_are_read": """
+def generate(self, requests):
+    return [r.text.encode("latin-1") and "A" for r in requests]
+""",
     "options_are_described": """
 class Options(mubench_gen.Options):
     strength: int = 3
@@ -134,6 +158,7 @@ class Mine(mubench_gen.ContrastiveModel):
 def mubench_gen_models():
     return [mubench_gen.ModelSpec("mine", Mine)]
 """
+MODELS = ("generative", "contrastive")
 CONTRASTIVE_FAULTS = {
     "embeddings_are_finite": """
 def embed_texts(self, texts):
@@ -158,6 +183,7 @@ scoring = mubench_gen.Scoring("softmax", -1.0)
 }
 TOP = {
     "import_is_light": "import pandas\n",
+    "imports_are_public": "from mubench_gen.engines import open_checkpoint\n",
     "import_changes_nothing": "import logging\nlogging.basicConfig(level=10)\nprint('hello')\n",
 }
 
@@ -210,6 +236,90 @@ def test_facts_that_are_no_texts_are_found(tmp_path: Path) -> None:
     source = plugin.read_text().replace('"mine", Mine)', '"mine", Mine, facts={"size": 7})')
     plugin.write_text(source)
     assert failed(plugin, "facts_are_texts") == "facts of mine that are no texts: size"
+
+
+def test_an_import_that_takes_long_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mubench_gen.testing.plugin_checks._PATIENCE", 0.0)
+    plugin = write_plugin(tmp_path / "long.py", SOUND)
+    assert failed(plugin, "import_is_light").startswith("importing the plugin takes")
+
+
+WEIGHTY = """
+class Options(mubench_gen.Options):
+    place: str = "."
+
+def load(self):
+    import numpy
+    numpy.load({place})
+
+def generate(self, requests):
+    return ["A" for r in requests]
+"""
+
+
+def test_weights_that_no_option_names_are_found_and_others_are_not(tmp_path: Path) -> None:
+    import numpy as np
+
+    weights = tmp_path / "elsewhere" / "w.npz"
+    weights.parent.mkdir()
+    np.savez(weights, a=np.zeros(3))
+    hidden = write_plugin(tmp_path / "hidden.py", WEIGHTY.format(place=repr(str(weights))))
+    assert failed(hidden, "weights_are_identified").endswith(str(weights))
+    named = write_plugin(tmp_path / "named.py", WEIGHTY.format(place="self.options.place"))
+    only = ("weights_are_identified",)
+    (result,) = check_plugin(str(named), options={"place": str(weights)}, only=only)
+    assert result.state == "passed"
+
+
+def test_one_cause_has_one_message(tmp_path: Path) -> None:
+    plugin = write_plugin(tmp_path / "mine.py", GENERATIVE_FAULTS["model_answers"])
+    (broken,) = (result for result in check_plugin(str(plugin)) if not result.holds)
+    assert "ModuleNotFoundError: No module named 'a_package_that_is_not_there'" in broken.found
+
+
+MANY = """
+import mubench_gen
+
+class Fine(mubench_gen.GenerativeModel):
+    def generate(self, requests):
+        return ["A" for r in requests]
+
+class Deaf(Fine):
+    def generate(self, requests):
+        return ["A"]
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    away = mubench_gen.Checkpoint("org/not-here-7b", "generative")
+    return [mubench_gen.ModelSpec("fine", Fine), mubench_gen.ModelSpec("deaf", Deaf),
+            mubench_gen.ModelSpec("away", away)]
+"""
+
+
+def test_all_models_are_checked_and_what_is_not_here_is_said_to_be_so(
+    here: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    plugin = tmp_path / "many.py"
+    plugin.write_text(MANY)
+    only = ("model_answers", "one_reply_a_request")
+    found = {(r.of, r.check.name): r for r in check_plugin(str(plugin), only=only)}
+    assert {key: result.state for key, result in found.items()} == {
+        ("fine", "model_answers"): "passed",
+        ("fine", "one_reply_a_request"): "passed",
+        ("deaf", "model_answers"): "passed",
+        ("deaf", "one_reply_a_request"): "failed",
+        ("away", "model_answers"): "not checked",
+    }
+    assert "--model away` fetches them" in found["away", "model_answers"].found
+    (one,) = check_plugin(str(plugin), model="fine", only=only[1:])
+    assert one.holds
+    known = {"deaf:one_reply_a_request": "it is deaf"}
+    assert all(r.holds for r in check_plugin(str(plugin), expected_failures=known, only=only))
+    outcome = here("plugins", "check", plugin, "--only", "one_reply_a_request")
+    assert outcome.out == "1 of 2 checks hold. 1 of its models or other parts are not checked.\n"
+    assert "deaf: one_reply_a_request" in outcome.err
 
 
 def test_tensors_that_stay_after_close_are_found(tmp_path: Path) -> None:
@@ -273,10 +383,12 @@ def test_a_run_that_was_through_before_it_could_be_killed_is_cut_all_the_same(
 
 
 def test_every_check_has_a_plugin_that_fails_it() -> None:
-    named = {"facts_are_texts", "close_frees", "all_images_matter"}
+    named = {"facts_are_texts", "close_frees", "all_images_matter", "weights_are_identified"}
     tested = {*GENERATIVE_FAULTS, *CONTRASTIVE_FAULTS, *TOP, *named}
-    of_data = {name for name, check in CHECKS.items() if check.kinds == {"dataset"}}
-    assert tested | of_data == set(CHECKS)  # test_data_conformance.py fails those
+    elsewhere = {
+        name for name, check in CHECKS.items() if not check.kinds & {"plugin", *MODELS}
+    }  # test_data_conformance.py and test_conformance_beside_models.py fail those
+    assert tested | elsewhere == set(CHECKS)
 
 
 def test_every_check_is_documented_with_its_reason() -> None:
@@ -292,7 +404,7 @@ def test_a_sound_generative_plugin_passes_all(tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path / "mine.py", SOUND)
     results = list(check_plugin(str(plugin)))
     assert all(result.holds for result in results), results
-    assert len(results) == sum("generative" in check.kinds for check in CHECKS.values())
+    assert len(results) == sum(bool({"plugin", "generative"} & c.kinds) for c in CHECKS.values())
 
 
 @pytest.mark.parametrize(
@@ -364,12 +476,14 @@ def test_what_the_user_must_do_first_is_said_once(tmp_path: Path) -> None:
     plugin.write_text(NEEDY)
     with pytest.raises(UsageError, match="needs a key: set NEEDY_KEY"):
         list(check_plugin(str(plugin)))
-    cases = parametrize_with_checks(str(plugin)).args[1]
+    cases = {one.id: one.values[0] for one in parametrize_with_checks(str(plugin)).args[1]}
     with pytest.raises(CheckFailed, match="needs a key: set NEEDY_KEY"):
-        cases[0].values[0]()
-    with pytest.raises(pytest.skip.Exception, match="needs a key: set NEEDY_KEY"):
-        cases[1].values[0]()
-    cases[0].values[0]._shared._folder.cleanup()
+        cases["model_answers"]()
+    for name in ("text_is_str", "close_frees"):
+        with pytest.raises(pytest.skip.Exception, match="needs a key: set NEEDY_KEY"):
+            cases[name]()
+    cases["facts_are_texts"]()  # for which no model is asked
+    cases["text_is_str"]._shared._folder.cleanup()
 
 
 def test_quick_checks_begin_no_run_and_the_results_go_to_a_file(

@@ -171,6 +171,43 @@ def test_a_misspelt_hook_is_named_with_the_right_one(tmp_path: Path) -> None:
         Plugins([]).load(str(plugin))
 
 
+SAID = {  # what a stranger may write, and the one sentence about it
+    "def mubench_gen_score(recs): return {}":
+        "the hook mubench_gen_score takes records and manifest, by these names, and not recs",
+    "def mubench_gen_section(): return 'text'": "must return a mubench_gen.Section",
+    "def mubench_gen_judge(): return J": "J.read is `async def`, and must not be",
+    "def mubench_gen_metrics(): return [mubench_gen.Metric('m', 'M', late)]":
+        "Metric m: its function is `async def`, and must not be",
+    "def mubench_gen_exports(): return [mubench_gen.Export('m', 'M', late)]":
+        "Export m: its function is `async def`, and must not be",
+    "def mubench_gen_transforms(): return [mubench_gen.Transform('m', late)]":
+        "Transform m: its function is `async def`, and must not be",
+    "def mubench_gen_metrics(): return [mubench_gen.Metric('m', 'M', 7)]":
+        "Metric m: 7 is not a function",
+    "def mubench_gen_datasets(): return 'cells'": "must return a list of mubench_gen.DataSet",
+}  # fmt: skip
+
+
+def section_of(plugin: Path) -> object:
+    section = Plugins([]).load(str(plugin)).offers.section
+    return section and section([])
+
+
+@pytest.mark.parametrize("hook", SAID)
+def test_what_is_wrong_beside_models_is_one_sentence_with_its_cause(
+    hook: str, tmp_path: Path
+) -> None:
+    plugin = tmp_path / "odd.py"
+    beside = "async def late(one): return 1.0\nclass J(mubench_gen.Judge):\n"
+    beside += "    async def read(self, unread): return []\n"
+    plugin.write_text(f"import mubench_gen\n{beside}@mubench_gen.hookimpl\n{hook}\n")
+    with pytest.raises(PluginError) as told:
+        section_of(plugin)
+    assert SAID[hook] in str(told.value)
+    assert str(plugin) in str(told.value)
+    assert "\n" not in str(told.value)
+
+
 CHANGES = {
     "import locale\nlocale.setlocale(locale.LC_ALL, 'C.UTF-8')": "the locale",
     "import os\nos.umask(0o77)": "the umask",

@@ -20,6 +20,11 @@ NAMES = [
     "AsyncModel", "RequestPolicy", "RetryLater", "http_error", "OpenedModel", "open_model",
     "Box", "Turn", "Drawing", "Kind", "Measures", "Pooling", "Readout", "Record",
     "RunSettings", "Score", "Scores", "Status", "AblationStudy", "ablate",
+    "Secret", "SecretStr", "WeightsPath", "ImagePolicy", "Member",
+    "Plugin", "Plugins", "Offers", "Listed",
+    "Against", "Agreement", "Bin", "BoxScore", "Calibration", "ChosenMetric", "Circular",
+    "Clustering", "Controls", "Estimate", "Headline", "LabelMass", "Measured", "MetricScore",
+    "MetricScores", "Place", "Truncation",
 ]  # fmt: skip
 
 

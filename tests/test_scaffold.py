@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.plugins.scaffold import KINDS, LICENCES
+from mubench_gen.plugins.scaffold import KINDS, LICENCES, Scaffold, write_scaffold
 
 from .helpers.command import Outcome
 from .helpers.demo import small_demo
@@ -76,6 +76,23 @@ def test_a_new_plugin_is_formatted_as_its_author_would(
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.exhaustive  # mypy reads the whole harness
+def test_new_plugins_are_typed_strictly(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    folders = []
+    for kind in KINDS:
+        write_scaffold(Scaffold(f"my-{kind}", kind), tmp_path / kind)
+        folders += [str(tmp_path / kind / "src"), str(tmp_path / kind / "tests")]
+    root = Path(__file__).parents[1]
+    path = os.pathsep.join([*folders, os.environ.get("MYPYPATH", "")])
+    words = ["--config-file", str(root / "pyproject.toml"), "--no-incremental"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *words, *folders],
+        cwd=root, env={**os.environ, "MYPYPATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_new_plugins_release_is_tested_and_its_tag_is_its_version(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Checkpoint,
         ContrastiveModel,
         GenerativeModel,
+        Member,
         Model,
         ModelSpec,
         Options,
@@ -59,17 +60,33 @@ if TYPE_CHECKING:
         Transform,
         Unread,
     )
+    from mubench_gen.plugins.hooks import Offers
+    from mubench_gen.plugins.listing import Listed
+    from mubench_gen.plugins.option_types import Secret, SecretStr, WeightsPath
+    from mubench_gen.plugins.registry import Plugin, Plugins
     from mubench_gen.report.figures.drawing import Drawing
     from mubench_gen.run import evaluate
     from mubench_gen.runs.results import Run, frames, load_run
     from mubench_gen.runs.studies import StoredStudy
-    from mubench_gen.scores.score import Scores
+    from mubench_gen.scores.agreement import Agreement
+    from mubench_gen.scores.calibration import Bin, Calibration
+    from mubench_gen.scores.clusters import Clustering
+    from mubench_gen.scores.estimate import Estimate
+    from mubench_gen.scores.headline import Against, Headline
+    from mubench_gen.scores.label_mass import LabelMass
+    from mubench_gen.scores.localization import BoxScore
+    from mubench_gen.scores.measured import Measured, MetricScore, MetricScores
+    from mubench_gen.scores.metrics import ChosenMetric
+    from mubench_gen.scores.option_order import Circular, Place
+    from mubench_gen.scores.score import Controls, Scores
     from mubench_gen.scores.tally import Score
+    from mubench_gen.scores.truncation import Truncation
     from mubench_gen.storage.records import Record
     from mubench_gen.types import (
         Answer,
         Box,
         Image,
+        ImagePolicy,
         Kind,
         Message,
         PerLength,
@@ -81,13 +98,20 @@ if TYPE_CHECKING:
         Status,
         Text,
         Turn,
-    )  # fmt: skip
+    )
+
 
 _HOMES = {
+    "compare.protocols": ("paper_compat",),
     "errors": (
         "DataError", "DefinitionError", "EngineFault", "ImageError", "ItemError", "MubenchError",
         "PluginError", "RetryLater", "RunFolderError", "SettingError", "UsageError",
     ),
+    "model": (
+        "Checkpoint", "ContrastiveModel", "GenerativeModel", "Member", "Model", "ModelSpec",
+        "Options", "ReadText", "Runtime", "Scoring", "StreamingModel", "hookimpl",
+    ),
+    "parser": ("parse_answer",),
     "plan.arguments": ("RunSettings",),
     "plan.members": ("OpenedModel", "open_model"),
     "plugins.async_model": ("AsyncModel", "RequestPolicy", "http_error"),
@@ -95,23 +119,33 @@ _HOMES = {
     "plugins.extension": (
         "Export", "Judge", "Measures", "Metric", "Section", "Transform", "Unread",
     ),
-    "model": (
-        "Checkpoint", "ContrastiveModel", "GenerativeModel", "Model", "ModelSpec", "Options",
-        "ReadText", "Runtime", "Scoring", "StreamingModel", "hookimpl",
-    ),
-    "compare.protocols": ("paper_compat",),
-    "parser": ("parse_answer",),
+    "plugins.hooks": ("Offers",),
+    "plugins.listing": ("Listed",),
+    "plugins.option_types": ("Secret", "SecretStr", "WeightsPath"),
+    "plugins.registry": ("Plugin", "Plugins"),
     "report.figures.drawing": ("Drawing",),
-    "scores.score": ("Scores",),
-    "scores.tally": ("Score",),
-    "storage.records": ("Record",),
+    "run": ("evaluate",),
     "runs.results": ("Run", "frames", "load_run"),
     "runs.studies": ("StoredStudy",),
     "ablation.stored": ("AblationStudy", "load_study"),
     "ablation.from_python": ("ablate",),
-    "run": ("evaluate",),
+    "scores.agreement": ("Agreement",),
+    "scores.calibration": ("Bin", "Calibration"),
+    "scores.clusters": ("Clustering",),
+    "scores.estimate": ("Estimate",),
+    "scores.headline": ("Against", "Headline"),
+    "scores.label_mass": ("LabelMass",),
+    "scores.localization": ("BoxScore",),
+    "scores.measured": ("Measured", "MetricScore", "MetricScores"),
+    "scores.metrics": ("ChosenMetric",),
+    "scores.option_order": ("Circular", "Place"),
+    "scores.score": ("Controls", "Scores"),
+    "scores.tally": ("Score",),
+    "scores.truncation": ("Truncation",),
+    "storage.records": ("Record",),
     "types": (
-        "Answer", "Box", "Image", "Kind", "Message", "PerLength", "Pooling", "Readout", "Reply",
+        "Answer", "Box", "Image", "ImagePolicy", "Kind", "Message", "PerLength", "Pooling",
+        "Readout", "Reply",
         "Request", "Sampling", "Status", "Text", "Turn",
     ),
 }  # fmt: skip
@@ -121,33 +155,55 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AblationStudy",
+    "Against",
+    "Agreement",
     "Answer",
     "AsyncModel",
+    "Bin",
     "Box",
+    "BoxScore",
+    "Calibration",
     "Checkpoint",
+    "ChosenMetric",
+    "Circular",
+    "Clustering",
     "ContrastiveModel",
+    "Controls",
     "DataError",
     "DataSet",
     "DefinitionError",
     "Drawing",
     "EngineFault",
+    "Estimate",
     "Export",
     "GenerativeModel",
+    "Headline",
     "Image",
     "ImageError",
+    "ImagePolicy",
     "ItemError",
     "Judge",
     "Kind",
+    "LabelMass",
+    "Listed",
+    "Measured",
     "Measures",
+    "Member",
     "Message",
     "Metric",
+    "MetricScore",
+    "MetricScores",
     "Model",
     "ModelSpec",
     "MubenchError",
+    "Offers",
     "OpenedModel",
     "Options",
     "PerLength",
+    "Place",
+    "Plugin",
     "PluginError",
+    "Plugins",
     "Pooling",
     "ReadText",
     "Readout",
@@ -164,6 +220,8 @@ __all__ = [
     "Score",
     "Scores",
     "Scoring",
+    "Secret",
+    "SecretStr",
     "Section",
     "SettingError",
     "Status",
@@ -171,9 +229,11 @@ __all__ = [
     "StreamingModel",
     "Text",
     "Transform",
+    "Truncation",
     "Turn",
     "Unread",
     "UsageError",
+    "WeightsPath",
     "__version__",
     "ablate",
     "evaluate",

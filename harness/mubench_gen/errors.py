@@ -8,7 +8,8 @@ MubenchError                  every error raised on purpose
 │   ├── DataError             a data set that is missing, unreadable or not of the schema
 │   ├── RunFolderError        other settings, in use by another process, disk full, …
 │   ├── MergeError            checkpoints that cannot be read, merged or written
-│   └── MissingExtraError     a package that an extra brings
+│   ├── MissingExtraError     a package that an extra brings
+│   └── NotHereError          a checkpoint that is not on this machine, nor to be had now
 ├── ItemError                 one item has no answer; the run goes on
 │   ├── ImageError            corrupt, truncated, too large, or refused by the policy
 │   ├── QuestionError         longer than a prompt may be
@@ -70,6 +71,10 @@ class MissingExtraError(UsageError):
             f"{purpose} needs {needs}, which is not installed. "
             f"Type: pip install 'mubench-gen[{extra}]'" + (f". {otherwise}" if otherwise else "")
         )
+
+
+class NotHereError(UsageError):
+    """A checkpoint that is not on this machine, and cannot be fetched now."""
 
 
 class ItemError(MubenchError):

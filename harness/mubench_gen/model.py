@@ -69,11 +69,14 @@ class Runtime:
 class Member(Protocol):
     """A model that another one holds; `mubench_gen.open_model` gives one."""
 
-    def load(self) -> None: ...
+    def load(self) -> None:
+        """Load it, if it is not loaded."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free what it took."""
 
-    def identity(self) -> Mapping[str, Any]: ...
+    def identity(self) -> Mapping[str, Any]:
+        """What its answers depend on: part of the run's keys and manifest, and no secret."""
 
 
 class Model:

@@ -54,11 +54,14 @@ class ImagePolicy(Protocol):
     `variant(conversion)` for the image's key, and `size(content, name)`.
     """
 
-    def check(self, content: bytes, name: str) -> str | None: ...
+    def check(self, content: bytes, name: str) -> str | None:
+        """What decoding the file has to change, in words; None for nothing. Decodes no pixel."""
 
-    def verify(self, content: bytes, name: str) -> None: ...
+    def verify(self, content: bytes, name: str) -> None:
+        """ImageError where the file cannot be shown."""
 
-    def decode(self, content: bytes, name: str) -> PillowImage.Image: ...
+    def decode(self, content: bytes, name: str) -> PillowImage.Image:
+        """The file's picture as 8-bit RGB. ImageError where it cannot be decoded."""
 
 
 class Image:

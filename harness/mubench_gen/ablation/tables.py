@@ -15,7 +15,7 @@ from mubench_gen.ablation.spread import Spread
 from mubench_gen.ablation.tallies import Tally
 from mubench_gen.ablation.words import adjusted_by, notes_of, ranked, share_range
 from mubench_gen.console.formats import TextTable
-from mubench_gen.console.numbers import Shares, p_value, percent
+from mubench_gen.console.numbers import Shares, number_format, p_value, percent
 from mubench_gen.scores.joint import Adjust
 
 MOST_CELLS = 24  # rows of a table; of a longer one the best and the worst are shown
@@ -215,7 +215,8 @@ def _spread_row(name: str, found: Spread, ends: Sequence[str]) -> list[str]:
 
 def _of_metric(grid: Grid, model: str, found: MetricFindings) -> Iterator[TextTable]:
     """One further metric: its mean in each cell, and what it depends on."""
-    how, title = found.chosen.shown, found.chosen.metric.title
+    metric = found.chosen.metric
+    how, title = number_format(in_percent=metric.percent), metric.title
     scored = [at for at, one in enumerate(found.cells) if one.value is not None]
     order = sorted(scored, key=lambda at: -(found.cells[at].value or 0.0))
     kept, between = ends_of(order)

@@ -16,7 +16,7 @@ from mubench_gen.cli.inference_options import adjust_option, explained, margin_o
 from mubench_gen.cli.metric_option import metric_option, metrics_of_all
 from mubench_gen.cli.protocol_option import protocol_option
 from mubench_gen.cli.user_path import PATH
-from mubench_gen.console.numbers import ADJUSTED, Shares, p_value
+from mubench_gen.console.numbers import ADJUSTED, Shares, number_format, p_value
 from mubench_gen.console.outlet import printable, say
 
 if TYPE_CHECKING:
@@ -201,8 +201,10 @@ def _show(found: Comparison, missing: Sequence[str]) -> None:
     _show_pairs(found, found.differences, _RIGHT[found.form], Shares())
     _show_overall(found, found.overall, "")
     for one in found.metrics.values():
-        _show_pairs(found, one.differences, one.chosen.metric.title, one.chosen.shown)
-        _show_overall(found, one.overall, f" in {one.chosen.metric.title}")
+        metric = one.chosen.metric
+        shown = number_format(in_percent=metric.percent)
+        _show_pairs(found, one.differences, metric.title, shown)
+        _show_overall(found, one.overall, f" in {metric.title}")
     for other in found.apart.values():
         _show_pairs(other, other.differences, _RIGHT[other.form], Shares())
         _show_overall(other, other.overall, f" in the {_RIGHT[other.form]}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mubench_gen.plugins.option_types import variable_of
+
 _WORDS = {
     "integer": "whole number",
     "number": "number",
@@ -13,7 +15,13 @@ _WORDS = {
     "array": "list",
     "object": "JSON object",
 }
-_FORMATS = {"password": "secret", "path": "path", "file-path": "file", "directory-path": "folder"}
+_FORMATS = {
+    "password": "secret",
+    "path": "path",
+    "file-path": "file",
+    "directory-path": "folder",
+    "weights": "weights, a file or folder",
+}
 
 
 def described_options(options: type[Any]) -> dict[str, dict[str, Any]]:
@@ -23,11 +31,19 @@ def described_options(options: type[Any]) -> dict[str, dict[str, Any]]:
         key: {
             "type": type_words(schema["properties"][field.alias or key], schema.get("$defs", {})),
             "required": field.is_required(),
-            "default": None if field.is_required() else field.default,
+            "default": _default(field),
             "description": field.description,
         }
         for key, field in options.model_fields.items()
     }
+
+
+def _default(field: Any) -> Any:
+    """What holds where nothing is given; of a `Secret` its variable, as a shell writes it."""
+    variable = variable_of(field)
+    if variable is not None:
+        return f"${variable}"
+    return None if field.is_required() or field.default_factory else field.default
 
 
 def type_words(schema: Mapping[str, Any], named: Mapping[str, Any]) -> str:

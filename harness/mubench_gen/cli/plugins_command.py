@@ -10,15 +10,15 @@ import click
 
 from mubench_gen.cli import completion
 from mubench_gen.cli.help_texts import Subcommands, examples_of
+from mubench_gen.cli.plugin_checks import check, matrix
 from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.notes import note
-from mubench_gen.console.outlet import say, tell
+from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
     from mubench_gen.model import ModelSpec
     from mubench_gen.plugins.import_trial import Imported
     from mubench_gen.plugins.listing import Listed
-    from mubench_gen.testing import Result
 
 _EXAMPLES = """
 \b
@@ -38,15 +38,7 @@ Examples:
   mubench-gen plugins new my-clip --kind contrastive --licence MIT --author "Ada Lovelace"
   mubench-gen plugins new my-service --kind endpoint --to ~/code/my-service
   mubench-gen plugins new my-cells --kind dataset
-"""
-_CHECK_EXAMPLES = """
-\b
-Examples:
-  mubench-gen plugins check echo
-  mubench-gen plugins check ./my_model.py --model large --gpu
-  mubench-gen plugins check suite --model slake
-  mubench-gen plugins check tiny --only batch_changes_nothing,close_frees
-  mubench-gen plugins check mine --expect-failure "same_seed_same_text=the service has no seed"
+  mubench-gen plugins new my-number --kind metric
 """
 
 
@@ -212,8 +204,8 @@ def show(name: str, as_json: bool) -> None:
     "--kind",
     metavar="KIND",
     default="generative",
-    help="generative, contrastive, endpoint (a service with an API of its own), or dataset. "
-    "[generative]",
+    help="generative, contrastive, endpoint (a service with an API of its own), dataset, metric, "
+    "export, transform, judge, scorer or section. [generative]",
 )
 @click.option(
     "--licence",
@@ -236,7 +228,7 @@ def show(name: str, as_json: bool) -> None:
 def new(
     name: str, kind: str, licence: str, author: str, folder: Path | None, as_json: bool
 ) -> None:
-    """Create the repository of a plugin: model or data set, tests, licence, workflows."""
+    """Create the repository of a plugin: model, metric, judge, …, tests, licence, workflows."""
     from mubench_gen.plugins.scaffold import Scaffold, write_scaffold
 
     scaffold = Scaffold(name, kind, licence, author)
@@ -251,132 +243,8 @@ def new(
     note(f"Next: cd {folder} && pip install -e '.[test]' && pytest")
 
 
-@command.command("check", epilog=_CHECK_EXAMPLES)
-@click.argument("name", shell_complete=completion.plugins)
-@click.option("--model", metavar="NAME", help="Which of its models or data sets. [its first]")
-@click.option("-o", "options", multiple=True, metavar="K=V", help="An option of the plugin.")
-@click.option("--gpu", is_flag=True, help="Check on CUDA instead of the CPU.")
-@click.option(
-    "--engine", metavar="ENGINE", help="The engine of a checkpoint. [on a CPU transformers]"
-)
-@click.option("--only", multiple=True, metavar="CHECKS", help="Run only these checks.")
-@click.option("--quick", is_flag=True, help="Leave out the checks that begin a run.")
-@click.option(
-    "--out", metavar="FILE", type=PATH, help="Write the results with all versions, as JSON."
-)
-@click.option(
-    "--expect-failure",
-    "expected",
-    multiple=True,
-    metavar="CHECK=REASON",
-    help="A check that is known to fail, and why.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def check(
-    name: str,
-    model: str | None,
-    options: tuple[str, ...],
-    gpu: bool,
-    engine: str | None,
-    only: tuple[str, ...],
-    quick: bool,
-    out: Path | None,
-    expected: tuple[str, ...],
-    as_json: bool,
-) -> int:
-    """Check that a plugin's model or data set is as the harness needs; exit code 1 if not."""
-    from mubench_gen.cli.tables import print_json
-    from mubench_gen.console.progress import log
-    from mubench_gen.console.stdout import results_only
-    from mubench_gen.plan.settings import pairs
-    from mubench_gen.testing import check_plugin
-
-    if gpu:
-        _check_gpu()
-    results = []
-    with results_only():
-        for result in check_plugin(
-            name,
-            model=model,
-            options=pairs(options),
-            device="cuda" if gpu else "cpu",
-            engine=engine,
-            expected_failures=pairs(expected),
-            only=tuple(part.strip() for text in only for part in text.split(",")),
-            quick=quick,
-        ):
-            results.append(result)
-            if as_json:
-                log(f"{result.state}: {result.check.name}")
-            else:
-                _say(result)
-    broken = [result for result in results if not result.holds]
-    found = {"plugin": name, "holds": not broken, "checks": list(map(_plain, results))}
-    if out is not None:
-        _write_results(out, found, name, model, quick=quick)
-    if as_json:
-        print_json(found)
-    else:
-        say(f"{len(results) - len(broken)} of {len(results)} checks hold.")
-    return 1 if broken else 0
-
-
-def _write_results(
-    out: Path, found: dict[str, Any], name: str, model: str | None, *, quick: bool
-) -> None:
-    """Write what was found to a file, with what it was found of."""
-    import platform
-
-    import orjson
-
-    from mubench_gen._version import __version__
-    from mubench_gen.errors import SettingError
-    from mubench_gen.plugins.registry import Plugins
-
-    plugin = Plugins().load(name)
-    versions = {
-        "distribution": plugin.distribution,
-        "version": plugin.version,
-        "digest": plugin.digest,
-        "mubench_gen": __version__,
-        "python": platform.python_version(),
-    }
-    content = {**found, "model": model, "quick": quick, **versions}
-    try:
-        out.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
-    except OSError as error:
-        raise SettingError(f"--out {out}: cannot be written: {error.strerror}.") from None
-
-
-def _check_gpu() -> None:
-    """Refuse to check on the CPU when --gpu asks for a GPU."""
-    from mubench_gen.doctor.machine import ask_torch, driver_gpus
-    from mubench_gen.errors import SettingError
-
-    if not driver_gpus()[0] and not ask_torch().gpus:
-        raise SettingError("--gpu: there is no GPU here. `mubench-gen doctor --gpu` tells more.")
-
-
-def _say(result: Result) -> None:
-    """Print a result to stderr as the checks run, where the output of models goes too."""
-    colour = {"passed": "green", "failed": "red", "unexpected pass": "red"}.get(result.state)
-    found = f": {result.found}" if result.found else ""
-    line = f"{result.state:<8} {result.check.name} ({result.seconds:.1f} s){found}"
-    tell(line, colour=colour)
-    if not result.holds:
-        tell(f"         It matters: {result.check.reason}.")
-        tell(f"         To do: {result.check.remedy}.")
-
-
-def _plain(result: Result) -> dict[str, Any]:
-    return {
-        "name": result.check.name,
-        "state": result.state,
-        "found": result.found,
-        "seconds": result.seconds,
-        "reason": result.check.reason,
-        "remedy": result.check.remedy,
-    }
+command.add_command(check)
+command.add_command(matrix)
 
 
 def _described(spec: ModelSpec) -> dict[str, Any]:

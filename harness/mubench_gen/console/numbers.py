@@ -82,3 +82,8 @@ class Plain(Shares):
 
     def signed(self, value: float) -> str:
         return f"+{self.value(value)}" if value > 0 else self.value(value)
+
+
+def number_format(*, in_percent: bool) -> Shares:
+    """How the values of a metric are shown."""
+    return Shares() if in_percent else Plain()

@@ -9,17 +9,20 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from mubench_gen.console.notes import note
 from mubench_gen.data.ubench import hub_cache
-from mubench_gen.errors import UsageError
+from mubench_gen.errors import NotHereError
 from mubench_gen.storage.paths import user_path
 
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 _PATIENCE = 4.0  # seconds for the hub's answer, whatever it is
+_ON = ("1", "ON", "YES", "TRUE")
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
@@ -91,7 +94,7 @@ def require_checkpoint(path: str | Path, advice: str = "") -> None:
     if why is None:
         return
     if find_checkpoint(str(path)) is None:
-        raise UsageError(f"{unavailable(path, why)} {advice}".strip())
+        raise NotHereError(f"{unavailable(path, why)} {advice}".strip())
     if is_offline():
         return
     note(f"The hub ({endpoint()}) cannot be reached: {path} is opened from its cache.")
@@ -152,8 +155,7 @@ def unavailable(path: str | Path, why: str, *, wanted: str | None = None) -> str
 
 def _switch() -> str | None:
     """The variable of the environment that forbids the network to the hub's client, if one does."""
-    on = ("1", "ON", "YES", "TRUE")
-    return next((name for name in _OFFLINE if os.environ.get(name, "").upper() in on), None)
+    return next((name for name in _OFFLINE if os.environ.get(name, "").upper() in _ON), None)
 
 
 def _stay_offline() -> None:
@@ -162,6 +164,23 @@ def _stay_offline() -> None:
     imported = sys.modules.get("huggingface_hub.constants")
     if imported is not None:
         imported.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
+
+
+@contextmanager
+def kept_offline() -> Iterator[None]:
+    """The hub's client uses its cache alone in the block: what is not here is not fetched."""
+    before, constants = os.environ.get("HF_HUB_OFFLINE"), "huggingface_hub.constants"
+    was = getattr(sys.modules.get(constants), "HF_HUB_OFFLINE", None)
+    _stay_offline()
+    try:
+        yield
+    finally:
+        os.environ.pop("HF_HUB_OFFLINE")
+        if before is not None:
+            os.environ["HF_HUB_OFFLINE"] = before
+        if constants in sys.modules:
+            is_on = was if was is not None else (before or "").upper() in _ON
+            sys.modules[constants].HF_HUB_OFFLINE = is_on  # type: ignore[attr-defined]
 
 
 def has_token() -> bool:

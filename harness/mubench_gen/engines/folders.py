@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.data.hub import out_of_reach, unavailable
-from mubench_gen.errors import MissingExtraError, UsageError
+from mubench_gen.errors import MissingExtraError, NotHereError, UsageError
 from mubench_gen.storage.paths import user_path
 from mubench_gen.storage.user_files import parse_json
 
@@ -51,7 +51,7 @@ def fetch_files(path: str | Path, revision: str | None, wanted: Sequence[str]) -
     UsageError if they are not to be had.
     """
     if (why := out_of_reach()) is not None:
-        raise UsageError(unavailable(path, why))
+        raise NotHereError(unavailable(path, why))
     try:
         from huggingface_hub import snapshot_download
     except ImportError:

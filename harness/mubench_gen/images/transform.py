@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError, create_model
 
+from mubench_gen.console.secrets import secret_fields
 from mubench_gen.errors import ImageError, PluginError, SettingError, describe, did_you_mean
 from mubench_gen.model import Options
 from mubench_gen.plugins.extension import Transform
 from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.option_types import weights_fields
 from mubench_gen.storage.named_files import named_files
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def read_transform(text: str, plugins: Plugins, *, seed: int) -> ChosenTransform
         options={key: getattr(options, key) for key in type(options).model_fields},
         values=options.model_dump(mode="json"),
         seed=seed if draws else None,
-        files=named_files(options.model_dump()),
+        files=named_files(options.model_dump(), weights_fields(type(options))),
     )
 
 
@@ -177,7 +179,7 @@ def _validated(transform: Transform, pairs: list[str], text: str) -> Options:
         if not equals:
             raise SettingError(f"transform={text}: {pair!r} is not KEY=VALUE.")
         given[key.strip()] = value.strip()
-    model = _model_of(transform)
+    model = options_of(transform)
     try:
         return model.model_validate(given)
     except ValidationError as error:
@@ -205,7 +207,7 @@ def _options_at(transform: Transform, severity: str, text: str) -> Mapping[str, 
     return transform.severities[int(severity) - 1]
 
 
-def _model_of(transform: Transform) -> type[Options]:
+def options_of(transform: Transform) -> type[Options]:
     """An options class with the annotated arguments of a transform's function."""
     fields: dict[str, Any] = {
         one.name: (Any if one.annotation is one.empty else one.annotation, one.default)
@@ -216,6 +218,11 @@ def _model_of(transform: Transform) -> type[Options]:
     with Isolated(f"The transform {transform.name!r}"):
         model = create_model("Options", __base__=Options, __module__=module, **fields)
         model.model_rebuild()  # raises where an annotation means nothing
+    if secret := sorted(secret_fields(model)):
+        raise PluginError(
+            f"The transform {transform.name!r} has the secret option {secret[0]!r}: options of a "
+            "transform are part of every key, and a picture must depend on no secret."
+        )
     return model
 
 

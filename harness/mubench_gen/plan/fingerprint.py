@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from mubench_gen.engines import REMOTE, digest_checkpoint
 from mubench_gen.model import Checkpoint, Model, ModelSpec
 from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.option_types import weights_fields
 from mubench_gen.plugins.registry import Plugin
 from mubench_gen.storage.digests import FileDigest, changed_since, watch, watched
 from mubench_gen.storage.named_files import named_files
@@ -104,15 +105,17 @@ def digest_model(
             watch(path, known)
         found = _digest_model(plugin, spec, engine, model, revision)
         named: dict[str, Any] = dict(options)
+        weights: frozenset[str] = frozenset()
         if isinstance(spec.source, Checkpoint):
             named |= spec.source.engine_arguments.get(engine, {})
         else:
             with isolated_model(plugin, spec):
                 named |= options_of(model)
+            weights = weights_fields(spec.source.Options)
             if spec.any_id and found.settings is None:  # the model doesn't digest its weights
                 named["model"] = spec.name
         members = [member.identity() for member in model.members]
-        files = named_files(named)
+        files = named_files(named, weights)
     return replace(found, files=files, members=members, read=read)
 
 

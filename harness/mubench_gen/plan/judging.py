@@ -9,6 +9,7 @@ from mubench_gen.plan.fingerprint import Weights, options_of
 from mubench_gen.plan.opening import members_opened
 from mubench_gen.plan.settings import JUDGE, Settings
 from mubench_gen.plugins.hooks import Isolated
+from mubench_gen.plugins.option_types import weights_fields
 from mubench_gen.plugins.registry import Plugins, check_options
 from mubench_gen.storage.digests import watched
 from mubench_gen.storage.named_files import named_files
@@ -38,7 +39,7 @@ def open_judge(settings: Settings, plugins: Plugins) -> tuple[JudgeCaller, Weigh
         weights = Weights(
             plugin.digest,
             None,
-            named_files(given | options_of(judge)),
+            named_files(given | options_of(judge), weights_fields(plugin.judge.Options)),
             [member.identity() for member in members],
             read,
         )

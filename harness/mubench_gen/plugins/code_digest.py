@@ -23,16 +23,24 @@ _MADE = frozenset({MANIFEST, STUDY, SWEEP, "rows.jsonl"})
 
 def code_digest(module: ModuleType) -> str | None:
     """The digest of the module's file and those beside it that it uses, or of a whole package."""
-    if getattr(module, "__file__", None) is None:
+    files = code_files(module)
+    if not files:
         return None
+    folder = Path(str(module.__file__)).resolve().parent
+    digest = hashlib.sha256()
+    for path in files:
+        content = path.read_bytes() if path.suffix == ".py" else sha256_of(path).encode()
+        digest.update(f"{path.relative_to(folder)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def code_files(module: ModuleType) -> list[Path]:
+    """The module's file and those beside it that it uses, or those of a whole package."""
+    if getattr(module, "__file__", None) is None:
+        return []
     file = Path(str(module.__file__)).resolve()
     package = hasattr(module, "__path__") or file.name == "__init__.py"
-    files = set(_package_files(file.parent)) if package else _with_imported(file)
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        content = path.read_bytes() if path.suffix == ".py" else sha256_of(path).encode()
-        digest.update(f"{path.relative_to(file.parent)}\0".encode() + content)
-    return digest.hexdigest()
+    return sorted(set(_package_files(file.parent)) if package else _with_imported(file))
 
 
 def _package_files(folder: Path) -> Iterator[Path]:

@@ -99,6 +99,7 @@ class Transform:
             raise ValueError(f"Transform {self.name}: its version must be a text, such as '1'")
         if not callable(self.function):
             raise ValueError(f"Transform {self.name}: {self.function!r:.60} is not a function")
+        _check_plain("Transform", self.name, self.function)
         for parameter in self.parameters:
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
                 raise ValueError(f"Transform {self.name}: name each option, instead of {parameter}")
@@ -178,6 +179,12 @@ def _check_named(kind: str, name: object, title: object, function: object) -> No
         raise ValueError(f"{kind} {name}: it needs a title")
     if not callable(function):
         raise ValueError(f"{kind} {name}: {function!r:.60} is not a function")
+    _check_plain(kind, name, function)
+
+
+def _check_plain(kind: str, name: str, function: object) -> None:
+    if inspect.iscoroutinefunction(function):
+        raise ValueError(f"{kind} {name}: its function is `async def`, and must not be")
 
 
 class Hooks:

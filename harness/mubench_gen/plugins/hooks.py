@@ -145,6 +145,8 @@ def _judge(manager: pluggy.PluginManager, where: str) -> type[Judge] | None:
         judge: Any = hook()
     if not isinstance(judge, type) or not issubclass(judge, Judge) or judge.read is Judge.read:
         raise PluginError(f"{where}: mubench_gen_judge must return a Judge class that has `read`.")
+    if inspect.iscoroutinefunction(judge.read):
+        raise PluginError(f"{where}: {judge.__name__}.read is `async def`, and must not be.")
     return judge
 
 
@@ -234,6 +236,8 @@ def _registered(module: ModuleType, where: str) -> pluggy.PluginManager:
             manager.register(module)
             manager.check_pending()
     except PluginError:
+        if (odd := _odd_arguments(manager, module)) is not None:
+            raise PluginError(f"{where}: {odd}") from None
         unknown = [name for name in dir(module) if _is_unknown_hook(manager, module, name)]
         if not unknown:
             raise
@@ -244,6 +248,22 @@ def _registered(module: ModuleType, where: str) -> pluggy.PluginManager:
             f"{where} has a hook that mubench-gen doesn't know: {unknown[0]!r}. {hint}"
         ) from None
     return manager
+
+
+def _odd_arguments(manager: pluggy.PluginManager, module: ModuleType) -> str | None:
+    """The hook that takes an argument which its specification has not, with those that it has."""
+    from mubench_gen.plugins.extension import Hooks
+
+    for name in dir(Hooks):
+        own = vars(module).get(name)
+        if not callable(own) or manager.parse_hookimpl_opts(module, name) is None:
+            continue
+        known = list(inspect.signature(getattr(Hooks, name)).parameters)[1:]
+        odd = [one for one in inspect.signature(own).parameters if one not in known]
+        if odd:
+            takes = " and ".join(known) or "nothing"
+            return f"the hook {name} takes {takes}, by these names, and not {', '.join(odd)}."
+    return None
 
 
 def _is_unknown_hook(manager: pluggy.PluginManager, module: ModuleType, name: str) -> bool:
@@ -309,7 +329,7 @@ class Isolated(contextlib.AbstractContextManager[None]):
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if error is None or isinstance(error, (UsageError, EngineFault)) or of_a_signal(error):
             return
-        place = _place(error, trace)
+        place = place_of(error, trace)
         what = error.msg if isinstance(error, SyntaxError) else describe(error)
         name = type(error).__name__
         said = name if what in ("", f"{name}()") else f"{name}: {what}"
@@ -325,7 +345,7 @@ def of_a_signal(error: BaseException) -> bool:
     return not last or not (last[0].line or "").lstrip().startswith("raise ")
 
 
-def _place(error: BaseException, trace: Any) -> str:
+def place_of(error: BaseException, trace: Any) -> str:
     """The file and line in the plugin's own code, and not in what imported it."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" at {error.filename}:{error.lineno}" if error.lineno else f" in {error.filename}"
@@ -335,6 +355,4 @@ def _place(error: BaseException, trace: Any) -> str:
 
 def _imports(filename: str) -> bool:
     ours = filename.startswith(os.path.dirname(os.path.dirname(__file__)) + os.sep)
-    return (
-        ours or filename.startswith("<frozen ") or "importlib" in filename or "pluggy" in filename
-    )
+    return ours or filename.startswith("<") or "importlib" in filename or "pluggy" in filename

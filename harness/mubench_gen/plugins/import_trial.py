@@ -123,6 +123,8 @@ def report(plugin: str) -> NoReturn:
 
     The report is all that goes to stdout: what a plugin writes there is caught in a file.
     """
+    import mubench_gen.model  # whose import is not the plugin's time
+    import mubench_gen.plugins.extension  # noqa: F401
     from mubench_gen.plugins.registry import Plugins
 
     write, leave, dumps = os.write, os._exit, json.dumps  # which a plugin may replace

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Plugin:
     """A loaded plugin. `digest` is of its code: its file, or all of its package; `weights` are the
-    files of weights that count as parts of it, by path."""
+    files of weights that count as parts of it, by path; `module` is its module's name."""
 
     name: str
     distribution: str | None
@@ -44,14 +44,17 @@ class Plugin:
     offers: Offers
     digest: str | None = None
     path: Path | None = None
-    weights: Mapping[str, FileDigest] = field(default_factory=dict)
+    weights: Mapping[str, Any] = field(default_factory=dict)
+    module: str = ""
 
     @property
     def models(self) -> Sequence[ModelSpec]:
+        """Its models, the default first."""
         return self.offers.models
 
     @property
     def judge(self) -> type[Judge] | None:
+        """Its judge, if it has one."""
         return self.offers.judge
 
     def spec(self, model: str | None) -> ModelSpec:
@@ -119,7 +122,15 @@ class Plugins:
         module, offers = _opened(entry.load, where)
         digest, weights = _digest(sys.modules.get(entry.module, module))
         called = entry.name if is_own(entry) or rivals else full_name(entry)
-        return Plugin(called, origin.name, origin.version, offers, digest, weights=weights)
+        return Plugin(
+            called,
+            origin.name,
+            origin.version,
+            offers,
+            digest,
+            weights=weights,
+            module=entry.module,
+        )
 
     def _installed(self) -> Installed:
         if self.entry_points is not None:
@@ -132,8 +143,15 @@ def check_options(name: str, model: Any, given: dict[str, str], *, kind: str = "
     one."""
     from pydantic import ValidationError
 
+    from mubench_gen.plugins.option_types import SecretMissing, variable_of
+
     try:
         options = model.Options.model_validate(given)
+    except SecretMissing as error:
+        fields = model.Options.model_fields.items()
+        option = next(name for name, field in fields if variable_of(field) == error.variable)
+        typed = f"judge.{option}" if kind == "judge" else option
+        raise SecretMissing(error.variable, typed, f"the {kind} {name!r}") from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -141,10 +159,9 @@ def check_options(name: str, model: Any, given: dict[str, str], *, kind: str = "
         if first["type"] == "extra_forbidden":
             near = did_you_mean(key, known) if known else "It has none."
             raise SettingError(f"The {kind} {name!r} has no option {key!r}. {near}") from None
+        said = first["msg"].removeprefix("Value error, ")
         got = "***" if first["loc"][0] in secret_fields(model.Options) else repr(first["input"])
-        raise SettingError(
-            f"Option {key} of the {kind} {name!r}: {first['msg']} (got {got})."
-        ) from None
+        raise SettingError(f"Option {key} of the {kind} {name!r}: {said} (got {got}).") from None
     know_typed(options)
     return options
 
@@ -243,4 +260,4 @@ def _load_path(path: Path) -> Plugin:
 
     _, offers = _opened(execute, where)
     digest, weights = _digest(module)
-    return Plugin(name, None, None, offers, digest, path.resolve(), weights)
+    return Plugin(name, None, None, offers, digest, path.resolve(), weights, module_name)

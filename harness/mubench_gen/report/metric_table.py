@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mubench_gen.console.formats import TextTable
+from mubench_gen.console.numbers import number_format
 from mubench_gen.scores.measured import Measured, MetricScore, MetricScores, rows_of
 
 
@@ -67,5 +68,5 @@ def _cells(one: MetricScores, part: str, name: str) -> Sequence[str]:
     score = groups.get(name)
     if score is None:
         return "", "", ""
-    shown = one.chosen.shown
+    shown = number_format(in_percent=one.chosen.metric.percent)
     return shown.value(score.value), shown.interval(score.ci95), f"{score.n:,}"

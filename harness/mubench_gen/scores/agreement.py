@@ -22,7 +22,9 @@ _MOST = (1 << _BITS - 2) - 2  # options that fit
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """n: questions read by both without an error. same: the share with the same option, or with
+    """How far two read-outs of a model agree.
+
+    n: questions read by both without an error. same: the share with the same option, or with
     none by both; ci95: its 95 % interval, clustered. answered: questions with an option
     by both; same_answered: the share of those with the same one. kappa: Cohen's (1960), over
     positions, with "none" as a category; None with one category. right: each one's accuracy.

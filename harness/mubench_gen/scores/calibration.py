@@ -32,7 +32,9 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """ece: the mean over the answers of |accuracy − confidence| in their bins. It is above 0 by
+    """How far a model's confidence is that of its being right.
+
+    ece: the mean over the answers of |accuracy − confidence| in their bins. It is above 0 by
     chance alone. brier: the mean of Σ (probability − 1 if right, 0 if not)² over the options
     (Brier 1950); nll: of −ln(probability of the right option), at most MOST_NLL. Each has its
     95 % interval, clustered; None with fewer than two clusters.

@@ -55,6 +55,7 @@ class Headline:
     majority: Mapping[str, Against]
 
     def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
         return asdict(self)
 
 

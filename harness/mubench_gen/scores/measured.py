@@ -78,6 +78,7 @@ class Measured:
     recorded: Mapping[str, Mapping[str, Any]]
 
     def as_dict(self) -> dict[str, Any]:
+        """For JSON: metrics by their keys, with what is unavailable and why."""
         found = {key: one.as_dict() for key, one in self.metrics.items()}
         missing = {
             key: {**self.recorded.get(key, {}), "unavailable": why}

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from mubench_gen.console.numbers import Plain, Shares
 from mubench_gen.errors import PluginError, describe
 from mubench_gen.plugins.extension import Metric
 from mubench_gen.plugins.offered import offered
@@ -92,11 +91,6 @@ class ChosenMetric:
         if self.plugin is None or self.plugin.path is None:
             return self.key
         return f"{self.plugin.path}:{self.metric.name}"
-
-    @property
-    def shown(self) -> Shares:
-        """The format of its values."""
-        return Shares() if self.metric.percent else Plain()
 
     def described(self) -> dict[str, Any]:
         """The description of the metric that JSON has beside its numbers."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,14 @@ WEIGHTS = frozenset(
 _BETWEEN = re.compile(r"[,;=\s\"'\[\]{}()]+")  # separates several values in one text
 
 
-def named_files(options: Mapping[str, Any]) -> dict[str, str]:
-    """Option → digest of the files and folders that it names; others are left out."""
+def named_files(options: Mapping[str, Any], weights: Collection[str] = ()) -> dict[str, str]:
+    """Option → digest of the files and folders that it names; others are left out.
+
+    `weights`: options that hold weights by their type, whatever they are called.
+    """
     found = {}
     for option, value in options.items():
-        if not _WRITTEN.fullmatch(option):
+        if option in weights or not _WRITTEN.fullmatch(option):
             each = [_digest(path) for path in sorted(set(_paths(value)))]
             if each:
                 found[option] = each[0] if len(each) == 1 else "+".join(one[:16] for one in each)

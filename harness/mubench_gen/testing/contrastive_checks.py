@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.model import ContrastiveModel, Scoring
 from mubench_gen.testing.check import check, want
-from mubench_gen.testing.subject import OPTIONS, Subject, odd_images, plain_image
+from mubench_gen.testing.questions import OPTIONS, odd_images, plain_image
+from mubench_gen.testing.subject import Subject
 
 if TYPE_CHECKING:
     import numpy as np

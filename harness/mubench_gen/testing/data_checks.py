@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from mubench_gen.data.alike import alike
 from mubench_gen.errors import ImageError
 from mubench_gen.tasks.task import load_tasks
-from mubench_gen.testing.check import NotApplicable, check, want
+from mubench_gen.testing.check import NotApplicable, check, few, want
 from mubench_gen.testing.subject import Subject
 from mubench_gen.types import Question, Row
 
-_SHOWN = 3
 _FEW = 8  # questions: what all of these have in common may be chance
 _NEARLY_ALL = 0.9
 _LETTER = re.compile(r"\b(?:answer|correct|key)\b\W*(?:is|option)?\W*\b([a-z])\b", re.IGNORECASE)
@@ -34,12 +33,23 @@ def data_set_is_described(subject: Subject) -> None:
 
 @check(
     "dataset",
+    reason="a data set whose rows cannot be read asks nothing",
+    remedy="let the function of DataSet(…) yield dicts with the keys of docs/extending.md",
+    gate=True,
+)
+def rows_can_be_read(subject: Subject) -> None:
+    prepared = subject.prepared
+    want(bool(prepared.counts.get("rows")) or bool(prepared.faults), "it has no rows")
+
+
+@check(
+    "dataset",
     reason="a row that is wrong is not asked, and a score is of other questions than published",
     remedy="mend the rows that are named: two or more options, an answer that is one of them",
 )
 def rows_are_sound(subject: Subject) -> None:
     faults = subject.prepared.faults
-    want(not faults, f"{len(faults):,} rows cannot be used: {_few(faults)}")
+    want(not faults, f"{len(faults):,} rows cannot be used: {few(faults)}")
 
 
 @check(
@@ -50,7 +60,7 @@ def rows_are_sound(subject: Subject) -> None:
 def ids_are_unique(subject: Subject) -> None:
     times = Counter(row.image_id for row in subject.prepared.dataset)
     twice = [name for name, count in times.items() if count > 1]
-    want(not twice, f"{len(twice):,} ids stand in several rows: {_few(twice)}")
+    want(not twice, f"{len(twice):,} ids stand in several rows: {few(twice)}")
 
 
 @check(
@@ -80,7 +90,7 @@ def images_can_be_decoded(subject: Subject) -> None:
                 image.pixels()
         except ImageError as error:
             faults.append(f"{row.image_id}: {error}")
-    want(not faults, f"{len(faults):,} rows have images that cannot be shown: {_few(faults)}")
+    want(not faults, f"{len(faults):,} rows have images that cannot be shown: {few(faults)}")
 
 
 @check(
@@ -90,7 +100,7 @@ def images_can_be_decoded(subject: Subject) -> None:
 )
 def options_can_be_told_apart(subject: Subject) -> None:
     equal = [row.image_id for row, one in _questions(subject) if alike(one.options)]
-    want(not equal, f"options are equal but for case or spaces in {_few(equal)}")
+    want(not equal, f"options are equal but for case or spaces in {few(equal)}")
 
 
 @check(
@@ -102,9 +112,9 @@ def questions_do_not_tell_the_answer(subject: Subject) -> None:
     asked = list(_questions(subject))
     told = [row.image_id for row, one in asked if _names_gold_alone(one)]
     usual = max(_NOTICED, _BY_CHANCE * len(asked))
-    want(len(told) < usual, f"{len(told):,} questions name the right option alone: {_few(told)}")
+    want(len(told) < usual, f"{len(told):,} questions name the right option alone: {few(told)}")
     lettered = [row.image_id for row, one in asked if _gives_letter(one)]
-    want(not lettered, f"{len(lettered):,} questions give the answer's letter: {_few(lettered)}")
+    want(not lettered, f"{len(lettered):,} questions give the answer's letter: {few(lettered)}")
 
 
 @check(
@@ -118,7 +128,7 @@ def ids_do_not_tell_the_answer(subject: Subject) -> None:
     several = len({one.options[one.gold] for _, one in asked}) > 1
     want(
         not several or len(told) < max(_NOTICED, _NEARLY_ALL * len(asked)),
-        f"{len(told):,} ids hold the right option or its letter: {_few(told)}",
+        f"{len(told):,} ids hold the right option or its letter: {few(told)}",
     )
 
 
@@ -158,11 +168,11 @@ def tasks_ask_every_question(subject: Subject) -> None:
         for name, question in dataset.questions
         if not any(task.question == question and task.asks(name) for task in known)
     ]
-    want(not left, f"no task asks {_few(left)}")
+    want(not left, f"no task asks {few(left)}")
     own = subject.data_set.spec.tasks
     asked = {question for _, question in dataset.questions}
     idle = [name for name, keys in own.items() if keys.get("question") not in asked]
-    want(not idle, f"no row has a question of the tasks {_few(idle)}")
+    want(not idle, f"no row has a question of the tasks {few(idle)}")
 
 
 def _questions(subject: Subject) -> Iterator[tuple[Row, Question]]:
@@ -193,8 +203,3 @@ def _is_told(image_id: str, question: Question) -> bool:
 def _words(text: str) -> str:
     """The words of a text in lower case, a space around each."""
     return " ".join(["", *re.findall(r"[^\W_]+", text.casefold()), ""])
-
-
-def _few(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join([*names[:_SHOWN], *([f"… and {more:,} more"] if more > 0 else [])])

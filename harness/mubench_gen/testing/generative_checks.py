@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mubench_gen.model import GenerativeModel
 from mubench_gen.testing.check import NotApplicable, check, want
-from mubench_gen.testing.subject import LABELS, Subject, ask, odd_images, plain_image
+from mubench_gen.testing.questions import LABELS, ask, odd_images, plain_image
+from mubench_gen.testing.subject import Subject
 from mubench_gen.types import Image, Reply, Request, Sampling
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ def _model(subject: Subject) -> GenerativeModel:
 
 def _replies(subject: Subject, requests: Sequence[Request]) -> list[Reply]:
     """What the model gives, each as a Reply, one a request."""
-    given = _model(subject).generate(requests)
-    want(isinstance(given, Sequence) and not isinstance(given, str), "generate gives no list")
+    given = _model(subject).generate(list(requests))
     want(len(given) == len(requests), f"{len(given)} replies to {len(requests)} requests")
     wrong = next((r for r in given if not isinstance(r, (str, Reply))), None)
     want(wrong is None, f"a reply is {type(wrong).__name__}, neither str nor mubench_gen.Reply")
@@ -226,7 +226,7 @@ def image_matters_or_is_declared(subject: Subject) -> None:
     remedy="pass all images of request.messages on, in their places, or leave max_images at 1",
 )
 def all_images_matter(subject: Subject) -> None:
-    most = subject.loaded_plugin.spec(subject.model).max_images
+    most = subject.spec.max_images
     if most == 1:
         raise NotApplicable("the model takes one image a question (ModelSpec.max_images)")
     first = _answers(subject, [(i, i + 1) for i in range(_SETS)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import signal
 import subprocess
@@ -15,11 +14,11 @@ from typing import Any
 
 from mubench_gen.model import Model
 from mubench_gen.runs.results import Run, load_run
-from mubench_gen.testing.check import check, want
-from mubench_gen.testing.subject import OPTIONS, Subject, plain_image
+from mubench_gen.testing.check import alike, check, want
+from mubench_gen.testing.questions import ROWS, write_data
+from mubench_gen.testing.subject import Subject
 
 BOTH = ("generative", "contrastive")
-_ROWS = 12
 _PATIENCE = 300.0  # seconds that a whole small run may take
 _SPARE = 2**20  # bytes that a closed model may keep
 _MAY_DIFFER = ("seconds", "usage")
@@ -31,10 +30,10 @@ _MAY_DIFFER = ("seconds", "usage")
     remedy="let ImageError of image.pixels() pass; answer the other requests",
 )
 def one_bad_image_is_one_error(subject: Subject) -> None:
-    data = _write_data(subject.folder / "bad-image", broken=2)
+    data = write_data(subject.folder / "bad-image", broken=2)
     run = _evaluate(subject, data, subject.folder / "bad-image-run")
     failed = [record["item"] for record in run.records() if record["status"] == "error"]
-    want(len(failed) == 1, f"{len(failed)} items of {_ROWS} failed where one image is damaged")
+    want(len(failed) == 1, f"{len(failed)} items of {ROWS} failed where one image is damaged")
 
 
 @check(
@@ -43,7 +42,7 @@ def one_bad_image_is_one_error(subject: Subject) -> None:
     remedy="no state between requests, no draw without the request's seed",
 )
 def resumed_equals_undisturbed(subject: Subject) -> None:
-    data = _write_data(subject.folder / "resumed")
+    data = write_data(subject.folder / "resumed")
     whole = _evaluate(subject, data, subject.folder / "whole-run")
     cut = subject.folder / "killed-run"
     _kill_after_the_first_record(subject, data, cut)
@@ -52,7 +51,7 @@ def resumed_equals_undisturbed(subject: Subject) -> None:
     want(before.keys() == after.keys(), f"{len(after)} records after it, {len(before)} without")
     for record_id, record in before.items():
         other = after[record_id]
-        odd = [k for k in record if k not in _MAY_DIFFER and not _alike(record[k], other[k])]
+        odd = [k for k in record if k not in _MAY_DIFFER and not alike(record[k], other[k])]
         want(not odd, f"{record_id}: {', '.join(odd)} differ")
 
 
@@ -94,40 +93,10 @@ def _left_after(model: Model) -> int:
             tracemalloc.stop()
 
 
-def _write_data(folder: Path, *, broken: int | None = None) -> Path:
-    """A data set of a few images with one question each, in the schema."""
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    lines = []
-    for number in range(_ROWS):
-        content = plain_image(number, (64 + number, 48)).data
-        path = folder / "images" / f"{number}.png"
-        path.write_bytes(content[: len(content) // 2] if number == broken else content)
-        captions = {"options": [f"an image by {option}" for option in OPTIONS]}
-        row = {
-            "image_id": f"image-{number}",
-            "image": {"bytes": None, "path": f"images/{number}.png"},
-            "label_name": "cell",
-            "dataset": "conformance",
-            "modality": OPTIONS[number % 3],
-            "questions": {
-                "modality": {
-                    "question": "Which modality is this?",
-                    "options": list(OPTIONS),
-                    "answer": OPTIONS[number % 3],
-                    "answer_idx": number % 3,
-                }
-            },
-            "captions": {"modality_0": captions, "modality_1": captions},
-        }
-        lines.append(json.dumps(row) + "\n")
-    (folder / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
-    return folder
-
-
 def _command(subject: Subject, data: Path, folder: Path) -> list[str]:
     words = ["eval", "--plugin", subject.plugin, "--data", str(data), "--tasks", "modality"]
     words += ["--device", subject.device, "--batch-size", "1", "--run-dir", str(folder)]
-    words += ["--model", subject.model] if subject.model else []
+    words += ["--model", subject.name] if subject.name else []
     words += ["--engine", subject.engine] if subject.engine else []
     for name, value in subject.options.items():
         words += ["-o", f"{name}={value}"]
@@ -173,21 +142,12 @@ def _kill_after_the_first_record(subject: Subject, data: Path, folder: Path) -> 
 def _unfinish(records: Path) -> None:
     """If a fast model finished before it could be killed: keep the records of half a run."""
     lines = records.read_bytes().splitlines(keepends=True) if records.exists() else []
-    if len(lines) >= _ROWS:
-        records.write_bytes(b"".join(lines[: _ROWS // 2]))
+    if len(lines) >= ROWS:
+        records.write_bytes(b"".join(lines[: ROWS // 2]))
 
 
 def _by_id(run: Run) -> dict[str, dict[str, Any]]:
     return {record["id"]: record for record in run.records()}
-
-
-def _alike(one: Any, other: Any) -> bool:
-    """Equal; numbers up to rounding, which a batch's shape may change."""
-    if isinstance(one, float) and isinstance(other, float):
-        return abs(one - other) <= 1e-3
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_alike, one, other))
-    return bool(one == other)
 
 
 def _tensor_bytes() -> int:

@@ -22,7 +22,7 @@ from mubench_gen.engines.digest import digest_checkpoint, digest_facts
 from mubench_gen.engines.options import TransformersOptions
 from mubench_gen.engines.source import CheckpointSource
 from mubench_gen.engines.transformers.adapter import add_adapter
-from mubench_gen.errors import UsageError
+from mubench_gen.errors import NotHereError, UsageError
 from mubench_gen.storage.paths import user_path
 
 _PACKAGE = re.compile(r"requires the (\S+) library")
@@ -323,7 +323,7 @@ def _refuse(source: CheckpointSource, part: str, error: Exception) -> NoReturn:
             "trust it: --trust-remote-code with --revision and the commit's 40 digits."
         ) from error
     if "couldn't connect" in reason.casefold():  # the hub answered before, or a proxy does for it
-        raise UsageError(unavailable(source.path, "the hub cannot be reached")) from error
+        raise NotHereError(unavailable(source.path, "the hub cannot be reached")) from error
     hint = "Check the folder's files." if source.local else "Check the id, access and connection."
     package = _PACKAGE.search(reason)
     if package:

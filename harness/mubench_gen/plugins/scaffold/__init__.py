@@ -5,26 +5,47 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from mubench_gen._version import __version__
 from mubench_gen.errors import PluginError, did_you_mean
 
-KINDS = ("generative", "contrastive", "endpoint", "dataset")
-LICENCES = {"Apache-2.0": "apache-2.0.txt", "MIT": "mit.txt", "BSD-3-Clause": "bsd-3-clause.txt"}
-_DESCRIPTIONS = {
-    "endpoint": "An endpoint model for mubench-gen.",
-    "dataset": "A data set for mubench-gen.",
+_WORDS = {
+    "generative": "A generative model",
+    "contrastive": "A contrastive model",
+    "endpoint": "An endpoint model",
+    "dataset": "A data set",
+    "metric": "A metric",
+    "export": "An export format",
+    "transform": "An image transform",
+    "judge": "A judge",
+    "scorer": "A scorer",
+    "section": "A section of the report",
 }
+KINDS = tuple(_WORDS)
+_ALSO = {"exporter": "export", "metrics": "metric"}  # other names of kinds
+_EVAL = "mubench-gen eval --plugin"
+_USES = {
+    "dataset": ("mubench-gen data info {name}", f"{_EVAL} tiny --data {{name}} --limit 20"),
+    "metric": (f"{_EVAL} tiny --limit 20 --metric {{name}}",),
+    "export": ("mubench-gen report RUN --format {name} --out FILE",),
+    "transform": (f"{_EVAL} tiny --limit 20 --image-set transform={{name}}:strength=2",),
+    "judge": (f"{_EVAL} tiny --limit 20 --judge {{name}} -o judge.least=2",),
+    "scorer": ("mubench-gen score RUN --scorer {name}",),
+    "section": ("mubench-gen report RUN --section {name}",),
+}  # commands, by kinds; those of models stand below
+_NEEDS = {"contrastive": ', "numpy"', "dataset": ', "pillow"', "transform": ', "pillow"'}
+LICENCES = {"Apache-2.0": "apache-2.0.txt", "MIT": "mit.txt", "BSD-3-Clause": "bsd-3-clause.txt"}
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Scaffold:
-    """A plugin that is to be: `name` is what `--plugin`, or `--data`, takes."""
+    """A plugin that is to be: `name` is what `--plugin`, `--data`, `--metric`, … takes."""
 
     name: str
     kind: str = "generative"
@@ -46,6 +67,7 @@ def write_scaffold(scaffold: Scaffold, folder: Path) -> list[Path]:
     Raises PluginError for a name that is not valid, an unknown kind or licence, and a folder that
     is not empty.
     """
+    scaffold = replace(scaffold, kind=_ALSO.get(scaffold.kind, scaffold.kind))
     _check(scaffold)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PluginError(f"{folder} is there already. Give another folder by --to.")
@@ -98,7 +120,7 @@ def _files(scaffold: Scaffold) -> Iterator[tuple[str, str]]:
     yield ".github/workflows/publish.yml", rendered("publish.yml.j2")
 
 
-def _facts(scaffold: Scaffold) -> dict[str, str]:
+def _facts(scaffold: Scaffold) -> dict[str, Any]:
     major, minor = (int(part) for part in __version__.split(".")[:2])
     words = re.split(r"[-_]", scaffold.name)
     return {
@@ -110,9 +132,12 @@ def _facts(scaffold: Scaffold) -> dict[str, str]:
         "module": scaffold.module,
         "class_name": "".join(word.capitalize() for word in words),
         "variable": f"{'_'.join(words).upper()}_KEY",
-        "description": _DESCRIPTIONS.get(
-            scaffold.kind, f"A {scaffold.kind} model for mubench-gen."
+        "description": f"{_WORDS[scaffold.kind]} for mubench-gen.",
+        "needs": _NEEDS.get(scaffold.kind, ""),
+        "uses": "\n".join(_USES.get(scaffold.kind, (f"{_EVAL} {{name}} --limit 20",))).format(
+            name=scaffold.name
         ),
+        "is_model": scaffold.kind in ("generative", "contrastive", "endpoint"),
         "version": __version__,
         # A minor version may drop what the one before it warned of, until there is a 1.0.
         "next_version": f"{major + 1}" if major else f"0.{minor + 2}",
