@@ -56,11 +56,25 @@ def _vllm_server(checkpoint: Checkpoint, runtime: Runtime) -> Model:
     return VllmServer(checkpoint, runtime)
 
 
+def _llama_server(checkpoint: Checkpoint, runtime: Runtime) -> Model:
+    from mubench_gen.engines.server.own_llama_cpp import LlamaServer
+
+    return LlamaServer(checkpoint, runtime)
+
+
+def _sglang_server(checkpoint: Checkpoint, runtime: Runtime) -> Model:
+    from mubench_gen.engines.server.own_sglang import SglangServer
+
+    return SglangServer(checkpoint, runtime)
+
+
 ENGINES: Mapping[str, Opener] = {
     "transformers": _transformers,
     "vllm": _vllm,
     "server": _server,
     "vllm-server": _vllm_server,
+    "sglang-server": _sglang_server,
+    "llama-server": _llama_server,
 }
 
 # The package that an engine needs.
@@ -69,6 +83,8 @@ _PACKAGE = {
     "vllm": "vllm",
     "vllm-server": "vllm",
     "server": "aiohttp",
+    "sglang-server": "sglang",
+    "llama-server": "aiohttp",
 }
 # Engines whose weights are elsewhere, so that nothing is known of them here.
 REMOTE = frozenset({"server"})

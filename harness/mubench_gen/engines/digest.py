@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.engines.gguf import GgufModel, find_gguf
 from mubench_gen.errors import UsageError
 from mubench_gen.storage.digests import FileDigest, sha256_of, stamp_of, watch
 from mubench_gen.storage.paths import user_path
@@ -67,19 +68,23 @@ def weights_digest(path: str | Path, revision: str | None = None) -> str | None:
     return None if digest is None else digest.weights
 
 
-def digest_checkpoint(path: str | Path, revision: str | None = None) -> CheckpointDigest | None:
+def digest_checkpoint(
+    path: str | Path, revision: str | None = None, projector: str | Path | None = None
+) -> CheckpointDigest | None:
     """Digests of a local folder, or of a hub id's snapshot in the cache; None if not at hand.
 
-    None also where a folder holds no weights: opening it will say so.
+    None also where a folder holds no weights: opening it will say so. Of a GGUF file its shards
+    are digested, and the `projector` that is opened with it.
     """
-    folder = local_folder(path, revision)
-    if folder is None:
-        return None
     try:
-        return _digest_folder(folder)
+        gguf = find_gguf(user_path(path))
+        if gguf is not None:
+            return _digest_gguf(gguf, projector)
+        folder = local_folder(path, revision)
+        return None if folder is None else _digest_folder(folder)
     except OSError as error:
         raise UsageError(
-            f"{error.filename or folder}: cannot be read: {error.strerror}. What the weights are "
+            f"{error.filename or path}: cannot be read: {error.strerror}. What the weights are "
             "must be known before they are asked."
         ) from None
 
@@ -91,6 +96,13 @@ def digest_facts(digest: CheckpointDigest | None) -> dict[str, Any]:
         "settings_sha256": digest.settings if digest else None,
         "weights_files": list(digest.files) if digest else [],
     }
+
+
+def _digest_gguf(model: GgufModel, projector: str | Path | None) -> CheckpointDigest:
+    beside = [] if projector is None else [model.path.parent / user_path(projector)]
+    files = [*model.files, *beside]
+    names = tuple(file.name for file in files)
+    return CheckpointDigest(_digest_files(files), _digest_files([]), names)
 
 
 def _digest_folder(folder: Path) -> CheckpointDigest | None:

@@ -136,10 +136,12 @@ def _digest_model(
             served = model.weights_digest()
     else:
         revision = revision or source.revision
-        if digest_checkpoint(source.path, revision) is None:
+        projector = source.engine_arguments.get(engine, {}).get("mmproj")
+        digest = digest_checkpoint(source.path, revision, projector)
+        if digest is None:
             with isolated_model(plugin, spec):
                 model.load()
-        digest = digest_checkpoint(source.path, revision)
+            digest = digest_checkpoint(source.path, revision, projector)
     quirks: list[Any] = [source.chat_template, source.stop, digest and digest.settings]
     talk = [dict(source.template_arguments), source.system, source.images]
     if talk != [{}, "system", "anywhere"]:

@@ -187,6 +187,11 @@ def refuse_base_url(runtime: Runtime, engine: str) -> None:
         )
 
 
+def served_name(model: str) -> str:
+    """What a server is told to call a model: its last part, without signs that mean something."""
+    return re.sub(r"[^\w.@+-]+", "-", Path(model).name) or "model"
+
+
 def _inherited() -> dict[str, str]:
     """Our environment without the keys that are in it."""
     return {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
