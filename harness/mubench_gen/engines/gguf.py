@@ -118,8 +118,8 @@ def find_gguf(path: Path, quantisation: str | None = None) -> GgufModel | None:
     if not path.is_dir() or any(path.glob("*.safetensors")):  # the same model twice
         return None
     models = list(_models(path))
-    if quantisation is not None:
-        models = [m for m in models if _is_quantisation(m, quantisation)] or _none(models, path)
+    if models and quantisation is not None:
+        models = _of_quantisation(models, quantisation)
     if len(models) > 1:
         names = ", ".join(f"{one.path.name} ({one.header.quantisation})" for one in models)
         raise UsageError(
@@ -237,10 +237,17 @@ def _shards(file: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def _is_quantisation(model: GgufModel, wanted: str) -> bool:
-    """By its header; by its name too, since a header knows no mixtures of other makers."""
-    name = _words(model.path.stem)
-    return wanted.upper() == model.header.quantisation or _words(wanted) in name
+def _of_quantisation(models: Sequence[GgufModel], wanted: str) -> list[GgufModel]:
+    """By their names, since a header knows no mixture of another maker; else by their headers."""
+    named = [one for one in models if _words(wanted) in _words(one.path.stem)]
+    found = named or [one for one in models if one.header.quantisation == wanted.upper()]
+    if not found:
+        there = ", ".join(one.header.quantisation for one in models)
+        raise UsageError(
+            f"{models[0].path.parent} has no GGUF file of the quantisation {wanted}. "
+            f"It has: {there}."
+        )
+    return found
 
 
 def _words(text: str) -> str:
@@ -252,11 +259,6 @@ def _bare(file: Path, quantisation: str) -> str:
     shard = _SHARD.match(file.stem)
     stem = (shard["stem"] if shard else file.stem).lower()
     return stem.removesuffix(quantisation.lower()).rstrip("-_.")
-
-
-def _none(models: Sequence[GgufModel], folder: Path) -> list[GgufModel]:
-    there = ", ".join(one.header.quantisation for one in models) or "no model"
-    raise UsageError(f"{folder} has no GGUF file of that quantisation. It has: {there}.")
 
 
 def _no_model(header: GgufHeader) -> str:

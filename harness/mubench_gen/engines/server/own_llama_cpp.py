@@ -34,7 +34,7 @@ INSTALL = (
     "github.com/ggml-org/llama.cpp), or name its program: -o engine.binary=PATH."
 )
 _CONTEXT = 8192  # tokens of a request; a model's whole context may be more than fits into memory
-_FLAG = re.compile(r"^(?:-\w+, +)*(--[\w-]+(?:, --[\w-]+)*)(.*)", re.MULTILINE)
+_FLAGS = re.compile(r"^-[^\s,]+(?:, +-[^\s,]+)*", re.MULTILINE)
 # What it is told if it knows it: no downloads, no web page, no copies of old prompts in memory
 # (all questions about an image are asked one after the other).
 _QUIET: Mapping[str, str] = {"offline": "true", "no_webui": "true", "cache_ram": "0"}
@@ -197,8 +197,8 @@ def known_flags(binary: Path) -> frozenset[str]:
     """The arguments that a program's --help lists, with underscores; none if it cannot tell."""
     return frozenset(
         flag.removeprefix("--").replace("-", "_")
-        for match in _FLAG.finditer(_asked(binary, "--help"))
-        for flag in re.findall(r"--[\w-]+", match[1])
+        for flags in _FLAGS.findall(_asked(binary, "--help"))
+        for flag in re.findall(r"--[\w-]+", flags)
     )
 
 
