@@ -15,6 +15,7 @@ from mubench_gen.model import Checkpoint
 
 from .helpers.gguf import write_gguf, write_model, write_projector
 
+
 def opened(path: Path, engine: str | None = None, **options: str) -> Checkpoint:
     found = gguf_of(
         Checkpoint(str(path), kind="auto"),
@@ -29,7 +30,8 @@ def opened(path: Path, engine: str | None = None, **options: str) -> Checkpoint:
 def test_a_header_tells_the_quantisation_and_what_its_author_wrote(tmp_path: Path) -> None:
     facts = {"general.size_label": "7B", "general.license": "apache-2.0"}
     header = read_header(write_model(tmp_path / "m.gguf", "Q4_K_M", **facts))
-    assert header.is_model and not header.is_projector
+    assert header.is_model
+    assert not header.is_projector
     assert header.context == 4096
     assert header.facts() == {
         "quantisation": "Q4_K_M", "architecture": "llama", "parameters": "7B",
@@ -77,7 +79,8 @@ def test_the_projector_beside_a_model_is_found(tmp_path: Path) -> None:
     model = write_model(tmp_path / "m-Q4_K_M.gguf")
     projector = write_projector(tmp_path / "mmproj-F16.gguf")
     found = find_gguf(model)
-    assert found is not None and found.projector == projector
+    assert found is not None
+    assert found.projector == projector
     assert opened(model).engine_arguments["llama-server"] == {"mmproj": "mmproj-F16.gguf"}
 
 
@@ -86,7 +89,8 @@ def test_of_several_projectors_the_one_of_the_models_name_is_taken(tmp_path: Pat
     write_projector(tmp_path / "mmproj-a-f16.gguf")
     write_projector(tmp_path / "mmproj-c-f16.gguf")
     found, other = find_gguf(first), find_gguf(second)
-    assert found is not None and other is not None
+    assert found is not None
+    assert other is not None
     assert found.projector == tmp_path / "mmproj-a-f16.gguf"
     assert other.projector is None
     assert len(other.projectors) == 2
@@ -113,7 +117,8 @@ def test_a_name_tells_a_mixture_that_the_header_does_not(tmp_path: Path) -> None
 def test_shards_are_one_model_and_none_may_be_missing(tmp_path: Path) -> None:
     shards = [write_model(tmp_path / f"m-0000{n}-of-00002.gguf") for n in (1, 2)]
     found = find_gguf(tmp_path)
-    assert found is not None and found.files == tuple(shards)
+    assert found is not None
+    assert found.files == tuple(shards)
     shards[1].unlink()
     with pytest.raises(UsageError, match=r"missing: m-00002-of-00002\.gguf"):
         find_gguf(tmp_path)
@@ -129,12 +134,14 @@ def test_weights_and_projector_are_digested_and_nothing_else(tmp_path: Path) -> 
     model = write_model(tmp_path / "m.gguf")
     write_projector(tmp_path / "mmproj.gguf")
     first = digest_checkpoint(model, projector="mmproj.gguf")
-    assert first is not None and first.files == ("m.gguf", "mmproj.gguf")
+    assert first is not None
+    assert first.files == ("m.gguf", "mmproj.gguf")
     (tmp_path / "README.md").write_text("another")
     assert digest_checkpoint(model, projector=tmp_path / "mmproj.gguf") == first
     write_projector(tmp_path / "mmproj.gguf", **{"general.name": "another"})
     second = digest_checkpoint(model, projector="mmproj.gguf")
-    assert second is not None and second.weights != first.weights
+    assert second is not None
+    assert second.weights != first.weights
 
 
 def test_a_gguf_file_picks_its_engine_and_others_refuse_it(tmp_path: Path) -> None:

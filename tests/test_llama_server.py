@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as Pillow
 
 import mubench_gen
 from mubench_gen.engines.server import own_llama_cpp
@@ -24,6 +25,7 @@ from mubench_gen.engines.server.llama_cpp_failures import cause
 from mubench_gen.engines.server.own_llama_cpp import LlamaServer, version_of
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.types import Image, Message, Readout, Request, Sampling, Text
 
 from .helpers import fake_llama_server
 from .helpers.command import Command, Outcome
@@ -69,8 +71,10 @@ def command_of(fake: Path) -> dict[str, str]:
 
 
 def test_a_file_alone_is_a_model_and_its_server_ends_with_the_run(
-    here: Here, fake: Path, model: Path, cells: Path, tmp_path: Path
-) -> None:
+    here: Here, fake: Path, model: Path, cells: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-user")
     outcome = here(*evaluation(model, cells, "--readout", "parse,choice,logprob"))
     assert outcome.code == 0, outcome.err
     assert gone([noted(fake, "pids")])
@@ -93,20 +97,11 @@ def test_a_file_alone_is_a_model_and_its_server_ends_with_the_run(
         "answered"
     }
     assert "llama-server: serving after" in outcome.err
-
-
-def test_its_key_is_in_no_file_and_on_no_command_line(
-    here: Here, fake: Path, model: Path, cells: Path, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-user")
-    assert here(*evaluation(model, cells)).code == 0
     environment = noted(fake, "environment.json")
     assert "OPENAI_API_KEY" not in environment
-    key = environment["LLAMA_API_KEY"].encode()
-    notes = fake / "environment.json"
-    others = [path for path in tmp_path.rglob("*") if path.is_file() and path != notes]
-    assert not [path for path in others if key in path.read_bytes()]
+    key, notes = environment["LLAMA_API_KEY"].encode(), fake / "environment.json"
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path != notes]
+    assert not [path for path in files if key in path.read_bytes()]  # its command among them
 
 
 def test_another_file_under_the_same_name_is_not_mixed_into_a_run(
@@ -242,7 +237,9 @@ FAILURES = {
 
 @pytest.mark.parametrize("log", FAILURES)
 def test_its_log_is_explained_with_what_to_do(log: str) -> None:
-    told = cause(f"{LOADING}{log}\n0.00.083 E srv  llama_server: exiting due to model loading error")
+    told = cause(
+        f"{LOADING}{log}\n0.00.083 E srv  llama_server: exiting due to model loading error"
+    )
     assert FAILURES[log] in told
 
 
@@ -280,7 +277,8 @@ def test_the_server_does_not_outlive_a_run_that_is_killed(
     running = mubench.start(*evaluation(model, cells, "--repeats", "5000"))
     until = time.monotonic() + 240
     while not (fake / "body.json").exists():
-        assert running.poll() is None and time.monotonic() < until
+        assert running.poll() is None
+        assert time.monotonic() < until
         time.sleep(0.05)
     running.kill()
     running.communicate(timeout=240)
@@ -305,6 +303,24 @@ def test_a_checkpoint_of_transformers_is_not_for_it(fake: Path, tmp_path: Path) 
         server.load()
 
 
+LABELS = ("A", "B", "C", "D")
+QUICK = {"threads": "1", "top_logprobs": "100"}
+QUESTION = (
+    "Answer with a single letter, no extra details.\nQuestion:What is the modality of this image?\n"
+    "A) fluorescence microscopy\nB) electron microscopy\nC) light microscopy\nD) none of the above"
+)
+
+
+def asks(colour: str | None, readout: Readout) -> Request:
+    """The question about an image of one colour, or about none."""
+    image = colour and Image.from_pixels(colour, Pillow.new("RGB", (112, 112), colour))
+    shown = (image, Text(QUESTION)) if isinstance(image, Image) else (Text(QUESTION),)
+    return Request(
+        f"{colour} {readout}", (Message("user", shown),), LABELS, readout, Sampling(0.0, 8),
+        image if isinstance(image, Image) else None,
+    )  # fmt: skip
+
+
 def real() -> str | None:
     """The real program: of the PATH, or of a package that brings it (tests/vllm/requirements)."""
     try:
@@ -318,27 +334,34 @@ REAL = pytest.mark.skipif(real() is None, reason="llama-server is not on this ma
 
 
 @REAL
-def test_the_real_program_answers_as_transformers_does(here: Here, tmp_path: Path) -> None:
+def test_the_real_program_answers_as_transformers_does(tmp_path: Path) -> None:
     pytest.importorskip("torch")
+    from mubench_gen.engines.transformers.generative import TransformersGenerative
     from mubench_gen_plugins.tiny import WEIGHTS
 
     file = write_tiny_llava(WEIGHTS / "llava", tmp_path, "F32")
-    asked = ["--data", "demo", "--tasks", "modality,stain", "--limit", "12"]
-    outcome = here(
-        "eval", "--model", str(file), *asked, "--readout", "parse,choice,logprob",
-        "--run-dir", "a", "-o", f"engine.binary={real()}", "-o", "engine.threads=1",
-    )  # fmt: skip
-    assert outcome.code == 0, outcome.err
-    reference = here("eval", "--plugin", "tiny", *asked, "--readout", "logprob", "--run-dir", "b")
-    assert reference.code == 0, reference.err
-    ours = list(mubench_gen.load_run(tmp_path / "a").records())
-    theirs = {
-        (r["item"], tuple(r["options"])): r["choice"]
-        for r in mubench_gen.load_run(tmp_path / "b").records()
-    }
-    assert {record["status"] for record in ours} == {"answered"}
-    same = [theirs[r["item"], tuple(r["options"])] == r["choice"] for r in ours]
-    assert sum(same) / len(same) >= 0.8  # its resizing of images is another
+    server = LlamaServer(
+        Checkpoint(file, "generative"),
+        Runtime("m", engine_options={**QUICK, "binary": str(real())}),
+    )
+    reference = TransformersGenerative(
+        Checkpoint(WEIGHTS / "llava", "generative"), Runtime("llava", "cpu", "float32")
+    )
+    asked = [asks(colour, "logprob") for colour in ("black", "white", "#203010", None)]
+    try:
+        for model in (server, reference):
+            model.load()
+        ours, theirs = server.label_logprobs(asked), reference.label_logprobs(asked)
+        chosen = [one.text for one in server.generate([asks("black", "choice")])]
+    finally:
+        server.close()
+        reference.close()
+    for found, expected in zip(ours, theirs, strict=True):
+        assert found == pytest.approx(expected, abs=0.5)
+        assert max(found) == found[expected.index(max(expected))]
+    assert ours[-1] == pytest.approx(theirs[-1], abs=0.02)  # the text without an image
+    assert chosen == [LABELS[ours[0].index(max(ours[0]))]]
+    assert server.facts["quantisation"] == "F32"
 
 
 @REAL
@@ -351,9 +374,7 @@ def test_the_real_program_has_the_arguments_that_are_set(tmp_path: Path) -> None
 
 
 @REAL
-def test_the_real_program_is_known_where_a_user_started_it(
-    here: Here, tmp_path: Path
-) -> None:
+def test_the_real_program_is_known_where_a_user_started_it(here: Here, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from mubench_gen.engines.server.process import ServerProcess, free_port
     from mubench_gen_plugins.tiny import WEIGHTS

@@ -12,7 +12,6 @@ import json
 import os
 import pathlib
 import sys
-import time
 from typing import Any
 
 HELP = """\
@@ -30,6 +29,11 @@ HELP = """\
 --ui,  --webui, --no-ui, --no-webui     whether to enable the Web UI
 """
 DYING = "/tmp/ggml/src/ggml.c:1234: GGML_ASSERT(n_dims >= 1) failed"
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def note(name: str, content: Any) -> None:
@@ -99,7 +103,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         cls.asked += 1
         note("body.json", body)
         if cls.asked > int(os.environ.get("FAKE_DIES_AFTER", "1000000")):
-            print(DYING, flush=True)
+            say(DYING)
             os._exit(134)
         text = json.dumps(body["messages"])
         if "image_url" in text and "mmproj" not in self.flags:
@@ -142,26 +146,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def main() -> None:
     if "--help" in sys.argv:
-        print(HELP)
+        say(HELP)
         return
     if "--version" in sys.argv:
-        print("version: 10434 (7e4c0a9)\nbuilt with a pen", file=sys.stderr)
+        say("version: 10434 (7e4c0a9)\nbuilt with a pen")
         return
     note("command.json", sys.argv)
     note("environment.json", dict(os.environ))
     fault = os.environ.get("FAKE_FAULT")
     if fault:
-        print(fault, flush=True)
+        say(fault)
         sys.exit(1)
     Handler.flags = flags_of(sys.argv)
-    print("0.00.005.440 I srv    load_model: loading model 'x'", flush=True)
+    say("0.00.005.440 I srv    load_model: loading model 'x'")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", int(Handler.flags["port"])), Handler)
     note("pids", os.getpid())
-    print("0.00.031.157 I srv  llama_server: model loaded", flush=True)
-    print("0.00.031.186 I srv  llama_server: listening on http://127.0.0.1", flush=True)
-    started = time.monotonic()
+    say("0.00.031.157 I srv  llama_server: model loaded")
+    say("0.00.031.186 I srv  llama_server: listening on http://127.0.0.1")
     server.serve_forever()
-    print(f"ended after {time.monotonic() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
