@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from mubench_gen.engines.options import CheckpointOptions
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.model import Checkpoint
 
+from .helpers.command import Outcome
 from .helpers.gguf import write_gguf, write_model, write_projector
 
 
@@ -156,3 +159,21 @@ def test_options_of_gguf_are_for_gguf_alone(tmp_path: Path, option: str) -> None
     options = CheckpointOptions.model_validate({option: "x"})
     with pytest.raises(SettingError, match=r"give --model FILE\.gguf"):
         gguf_of(Checkpoint(str(tmp_path), "generative"), options, engine=None, revision=None)
+
+
+def test_plugins_show_reads_a_file_and_the_options_of_an_engine(
+    here: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    model = write_model(tmp_path / "m.gguf", **{"general.size_label": "2B"})
+    write_projector(tmp_path / "mmproj.gguf")
+    shown = here("plugins", "show", model)
+    assert shown.code == 0
+    assert "quantisation: Q4_K_M" in shown.out
+    told = json.loads(here("plugins", "show", model, "--json").out)
+    assert told["projector"] == str(tmp_path / "mmproj.gguf")
+    options = json.loads(here("plugins", "show", "hf", "--engine", "llama-server", "--json").out)[
+        "engine_options"
+    ]
+    assert options["ctx_size"]["type"] == "whole number, 1 or more"
+    assert options["body"]["default"] == {}
+    assert "-o engine.gpu_layers=…" in here("plugins", "show", "hf", "--engine", "llama-server").out

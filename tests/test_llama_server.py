@@ -22,7 +22,8 @@ from PIL import Image as Pillow
 import mubench_gen
 from mubench_gen.engines.server import own_llama_cpp
 from mubench_gen.engines.server.llama_cpp_failures import cause
-from mubench_gen.engines.server.own_llama_cpp import LlamaServer, version_of
+from mubench_gen.engines.server.llama_cpp_program import known_flags, version_of
+from mubench_gen.engines.server.own_llama_cpp import LlamaServer
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.types import Image, Message, Readout, Request, Sampling, Text
@@ -45,9 +46,9 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("FAKE_FOLDER", str(notes))
-    own_llama_cpp.known_flags.cache_clear()
+    known_flags.cache_clear()
     yield notes
-    own_llama_cpp.known_flags.cache_clear()
+    known_flags.cache_clear()
 
 
 @pytest.fixture
@@ -367,7 +368,7 @@ def test_the_real_program_answers_as_transformers_does(tmp_path: Path) -> None:
 @REAL
 def test_the_real_program_has_the_arguments_that_are_set(tmp_path: Path) -> None:
     program = Path(real() or "")
-    known = own_llama_cpp.known_flags(program)
+    known = known_flags(program)
     assert {"ctx_size", "threads", "gpu_layers", "parallel", "device", "alias", "seed"} <= known
     assert {*own_llama_cpp._QUIET} <= known
     assert version_of(program)

@@ -23,7 +23,9 @@ def described_options(options: type[Any]) -> dict[str, dict[str, Any]]:
         key: {
             "type": type_words(schema["properties"][field.alias or key], schema.get("$defs", {})),
             "required": field.is_required(),
-            "default": None if field.is_required() else field.default,
+            "default": None
+            if field.is_required()
+            else field.get_default(call_default_factory=True),
             "description": field.description,
         }
         for key, field in options.model_fields.items()

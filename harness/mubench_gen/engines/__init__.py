@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 from mubench_gen.engines.digest import CheckpointDigest, digest_checkpoint, weights_digest
 from mubench_gen.errors import SettingError, did_you_mean
-from mubench_gen.model import Checkpoint, Model, Runtime
+from mubench_gen.model import Checkpoint, Model, Options, Runtime
 from mubench_gen.types import Kind
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "check_engine",
     "choose_engine",
     "digest_checkpoint",
+    "engine_options",
     "open_checkpoint",
     "weights_digest",
 ]
@@ -122,6 +123,29 @@ def open_checkpoint(engine: str, checkpoint: Checkpoint, runtime: Runtime) -> Mo
             f"{checkpoint.path} runs on --engine transformers."
         )
     return opener(checkpoint, runtime)
+
+
+def engine_options(engine: str) -> type[Options]:
+    """The class of an engine's own options (`-o engine.k=v`).
+
+    Further ones of `vllm`, and of engines that start a server, are arguments of their programs.
+    """
+    check_engine(engine)
+    if engine == "transformers":
+        from mubench_gen.engines.options import TransformersOptions
+
+        return TransformersOptions
+    if engine == "llama-server":
+        from mubench_gen.engines.server.own_llama_cpp import LlamaServerOptions
+
+        return LlamaServerOptions
+    if engine == "server":
+        from mubench_gen.engines.server.options import ServerOptions
+
+        return ServerOptions
+    from mubench_gen.engines.server.managed import ManagedOptions
+
+    return Options if engine == "vllm" else ManagedOptions
 
 
 def check_engine(engine: str) -> None:

@@ -166,10 +166,11 @@ def _value(stream: BinaryIO, kind: int, size: int) -> Any:
     if kind != _LIST:
         return _unpack(stream, _form(kind))[0]
     inner, count = _unpack(stream, "IQ")
-    if inner != _TEXT:
-        return _skip(stream, count * struct.calcsize(_form(inner)), size)
-    for _ in range(count):
-        _skip(stream, _unpack(stream, "Q")[0], size)
+    if inner == _TEXT:
+        for _ in range(count):
+            _skip(stream, _unpack(stream, "Q")[0], size)
+    else:
+        _skip(stream, count * struct.calcsize(_form(inner)), size)
     return None
 
 
@@ -184,7 +185,8 @@ def _text(stream: BinaryIO, size: int) -> str | None:
     """A text; None for one that is too long to be kept."""
     (length,) = _unpack(stream, "Q")
     if length > _LONGEST:
-        return _skip(stream, length, size)
+        _skip(stream, length, size)
+        return None
     content = stream.read(length)
     if len(content) < length:
         raise ValueError("its end is missing")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,12 @@ from mubench_gen.engines.digest import digest_checkpoint, digest_facts
 from mubench_gen.engines.gguf import GgufModel, find_gguf
 from mubench_gen.engines.options import parse_options
 from mubench_gen.engines.server.llama_cpp_failures import cause
+from mubench_gen.engines.server.llama_cpp_program import (
+    INSTALL,
+    PROGRAM,
+    find_program,
+    known_flags,
+)
 from mubench_gen.engines.server.managed import (
     ManagedOptions,
     ManagedServer,
@@ -28,13 +31,7 @@ from mubench_gen.errors import SettingError, UsageError, did_you_mean
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import user_path
 
-PROGRAM = "llama-server"
-INSTALL = (
-    "Install llama.cpp (brew install llama.cpp, winget install llama.cpp, or a release of "
-    "github.com/ggml-org/llama.cpp), or name its program: -o engine.binary=PATH."
-)
 _CONTEXT = 8192  # tokens of a request; a model's whole context may be more than fits into memory
-_FLAGS = re.compile(r"^-[^\s,]+(?:, +-[^\s,]+)*", re.MULTILINE)
 # What it is told if it knows it: no downloads, no web page, no copies of old prompts in memory
 # (all questions about an image are asked one after the other).
 _QUIET: Mapping[str, str] = {"offline": "true", "no_webui": "true", "cache_ram": "0"}
@@ -159,11 +156,11 @@ class LlamaServer(ManagedServer):
 
     def _binary(self) -> Path:
         named = self.options.binary
-        found = shutil.which(PROGRAM if named is None else user_path(named))
+        found = find_program(named)
         if found is None:
             what = f"{PROGRAM} is not" if named is None else f"engine.binary={named}: it is not"
             raise UsageError(f"{what} on this machine. {INSTALL}")
-        return Path(found)
+        return found
 
     def _check_names(self, known: frozenset[str]) -> None:
         for name in self._more:
@@ -190,33 +187,6 @@ class LlamaServer(ManagedServer):
             **{k: str(v) for k, v in typed.items() if v is not None},
             **self._more,
         }
-
-
-@lru_cache(maxsize=4)
-def known_flags(binary: Path) -> frozenset[str]:
-    """The arguments that a program's --help lists, with underscores; none if it cannot tell."""
-    return frozenset(
-        flag.removeprefix("--").replace("-", "_")
-        for flags in _FLAGS.findall(_asked(binary, "--help"))
-        for flag in re.findall(r"--[\w-]+", flags)
-    )
-
-
-def version_of(binary: Path) -> str | None:
-    """What a program calls its version: "b6543 (7e4c0a9)", or 0.1.0; None if it cannot tell."""
-    found = re.search(r"^version: (.{1,80})", _asked(binary, "--version"), re.MULTILINE)
-    return found[1].strip() if found else None
-
-
-def _asked(binary: Path, flag: str) -> str:
-    try:
-        done = subprocess.run(
-            [binary, flag], capture_output=True, text=True, errors="replace", timeout=60,
-            check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout + done.stderr
 
 
 def _flag(name: str, value: Any) -> list[str]:

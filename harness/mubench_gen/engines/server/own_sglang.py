@@ -26,7 +26,7 @@ from mubench_gen.engines.server.managed import (
 )
 from mubench_gen.engines.source import CheckpointSource, hint_of, read_source, require_installed
 from mubench_gen.engines.vllm.diagnosis import root_cause
-from mubench_gen.errors import SettingError, UsageError, did_you_mean
+from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import cache_folder
 
@@ -76,12 +76,7 @@ class SglangServer(ManagedServer):
         super().__init__(checkpoint, runtime, options.model_copy(update={"served": self._name}))
 
     def prepare(self, port: int, key: str) -> Start:
-        require_installed("aiohttp", extra="server", purpose=f"Engine {self.engine!r}")
-        if find_spec("sglang") is None:
-            raise UsageError(
-                f"Engine {self.engine!r} needs SGLang, which is not installed. Type: pip install "
-                "sglang (in an environment of its own: it pins other versions than vLLM)."
-            )
+        require_installed("sglang", "aiohttp", extra="sglang", purpose=f"Engine {self.engine!r}")
         require_checkpoint(self._checkpoint.path, hint_of(self._checkpoint))
         arguments = self._arguments(self._source)
         flags = [part for name, value in arguments.items() for part in _flag(name, value)]
