@@ -94,6 +94,8 @@ def read_small_files(path: str | Path, revision: str | None, advice: str = "") -
                 f"No folder {folder}. A model is a folder with config.json and weights, or a hub "
                 "id (OWNER/NAME)."
             )
+        if "gguf" in name.lower() and local_folder(path, revision) is None:
+            raise UsageError(_fetch_gguf(name))
         require_checkpoint(path, advice)
         folder = fetch_small_files(path, revision)
     base = adapter_base(folder)
@@ -164,11 +166,19 @@ def read_json(file: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _fetch_gguf(name: str) -> str:
+    return (
+        f"{name} is a repository of GGUF files, which are not fetched by themselves, since it "
+        "holds several quantisations. Fetch one with its projector, for example: hf download "
+        f"{name} --include '*Q4_K_M*' 'mmproj*'. Then type the same command again."
+    )
+
+
 def _other(folder: Path) -> str:
     """What the folder is that is no checkpoint of transformers."""
     for file, told in _OTHERS.items():
         if (folder / file).is_file():
             return told
     if any(folder.glob("*.gguf")):
-        return "It holds GGUF: serve it with llama-server, and give --plugin openai --base-url URL."
+        return "It holds GGUF: --engine llama-server opens it."
     return _NO_CONFIG
