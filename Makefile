@@ -7,8 +7,8 @@ WHEEL_TESTS := build/wheel
 # On two cores too, since many tests wait; a file to a process, for what its tests share.
 AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
 APART := --ignore tests/vllm --ignore tests/test_ray_runs.py
-VLLM := tests/vllm/test_parity.py
-VLLM_ALL := tests/vllm/test_*.py tests/test_architectures.py
+VLLM := tests/vllm/test_parity.py tests/test_llama_cpp.py
+VLLM_ALL := tests/vllm/test_*.py tests/test_architectures.py tests/test_llama_cpp.py
 
 .PHONY: demo test test-all lint unit checkout ray wheel vllm docs clean parser-rates
 

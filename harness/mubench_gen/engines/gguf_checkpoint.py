@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mubench_gen.engines.digest import local_folder
-from mubench_gen.engines.gguf import SUFFIX, GgufModel, find_gguf
+from mubench_gen.engines.gguf import SUFFIX, GgufModel, find_gguf, holds_gguf
 from mubench_gen.engines.options import CheckpointOptions
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.model import Checkpoint
@@ -62,13 +62,21 @@ def find_model(
     path: str | Path, revision: str | None, quantisation: str | None = None
 ) -> GgufModel | None:
     """As `find_gguf`, also of a hub id's snapshot in the cache. UsageError for no such file."""
+    here = _here(path, revision)
+    return None if here is None else find_gguf(here, quantisation)
+
+
+def is_gguf(path: str | Path, revision: str | None) -> bool:
+    """As `holds_gguf`, also of a hub id's snapshot in the cache. UsageError for no such file."""
+    here = _here(path, revision)
+    return here is not None and holds_gguf(here)
+
+
+def _here(path: str | Path, revision: str | None) -> Path | None:
     here = user_path(path)
     if here.suffix.lower() == SUFFIX and not here.exists():
         raise UsageError(f"There is no file {here}.")
-    if here.exists():
-        return find_gguf(here, quantisation)
-    folder = local_folder(path, revision)
-    return None if folder is None else find_gguf(folder, quantisation)
+    return here if here.exists() else local_folder(path, revision)
 
 
 def _projector(checkpoint: Checkpoint, model: GgufModel, wish: Path | None) -> str | None:

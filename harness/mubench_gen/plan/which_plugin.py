@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mubench_gen.engines.gguf_checkpoint import find_model
+from mubench_gen.engines.gguf_checkpoint import is_gguf
 from mubench_gen.engines.small_files import read_small_files
 from mubench_gen.errors import PluginError
 from mubench_gen.model import ModelSpec
@@ -27,7 +27,7 @@ def plugin_of(model: str, revision: str | None, plugins: Plugins) -> str:
     for name, specs in offered:
         if any(spec.name == model for spec in specs):
             return name
-    if find_model(model, revision) is not None:
+    if is_gguf(model, revision):
         return GENERIC
     families = read_small_files(model, revision).families
     for family in families:
