@@ -1,11 +1,13 @@
 """What a merge costs: memory, wall beside plain reading and writing, α in one pass, mergekit.
 
     python benchmarks/merge.py [--large 4] [--small 0.5] [--repeats 3] [--mergekit FOLDER]
+    python benchmarks/merge.py --large 0 --small 0 --methods 0.5
 
 Synthetic checkpoints of Llama's layout in bfloat16, made in a scratch folder and removed.
 The bars: peak anonymous memory above that after imports at most three times the largest tensor
 plus 200 MB; wall at most 1.5 times that of reading both inputs and writing one copy with fsync;
 ten α in one pass at most 0.85 of ten single merges, with each input byte read once.
+`--methods GB`: the memory and the time of every method with two fine-tunes of that size.
 `--mergekit FOLDER`: where `pip install --no-deps --target FOLDER mergekit immutables` put it;
 its linear method then runs on the small checkpoint, interleaved, as a process; ours beside it
 as a process, too.
@@ -30,6 +32,7 @@ import numpy as np
 
 from mubench_gen.interpolation.merge.inputs import MergeSettings
 from mubench_gen.interpolation.merge.merge import merge
+from mubench_gen.interpolation.merge.methods import METHODS, Sparse
 from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.merge.safetensors_file import lay_out
 
@@ -192,6 +195,38 @@ def large(scratch: Path, gigabytes: float) -> None:
         shutil.rmtree(side)
 
 
+def by_method(scratch: Path, gigabytes: float) -> None:
+    """Each method's memory beside the bar, and its seconds, with two fine-tunes."""
+    wanted = shapes(gigabytes, 1024)
+    largest = max(2 * math.prod(shape) for _, _, shape in wanted)
+    base, *sides = (
+        write(scratch / f"side-{seed}", wanted, 1024, seed=0, moved=0.01 * seed)
+        for seed in range(3)
+    )
+    size = sum(path.stat().st_size for path in weights(base))
+    bar = (3 * largest + 200e6) / 1e6
+    print(f"{size / 1e9:.2f} GB, largest tensor {largest / 1e6:.0f} MB, bar {bar:.0f} MB")
+    for method, facts in METHODS.items():
+        given = tuple(map(str, sides[: facts.most]))
+        sparse = Sparse(density=0.4) if method == "sce" else Sparse()
+        recipe = make_recipe(["0.5"], method=method, sparse=sparse)
+        cpu = cpu_seconds()
+        with Peak() as peak:
+            seconds = timed(
+                lambda g=given, r=recipe: merge(  # type: ignore[misc]
+                    MergeSettings(str(base), g, r, scratch / "out")
+                )
+            )
+        shutil.rmtree(scratch / "out")
+        print(
+            f"  {method:<16} {len(given)} fine-tunes {(peak.most - peak.before) / 1e6:>5.0f} MB "
+            f"{seconds:>6.1f} s, {cpu_seconds() - cpu:.1f} s of CPU",
+            flush=True,
+        )
+    for side in (base, *sides):
+        shutil.rmtree(side)
+
+
 def small(scratch: Path, gigabytes: float, repeats: int, mergekit: Path | None) -> None:
     wanted = shapes(gigabytes, 1024)
     sides = [write(scratch / n, wanted, 1024, seed=0, moved=m) for n, m in (("a", 0), ("b", 0.05))]
@@ -287,14 +322,17 @@ def main() -> None:
     parser.add_argument("--small", type=float, default=0.5, help="GB; 0: leave out")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--mergekit", type=Path)
+    parser.add_argument("--methods", type=float, default=0.0, metavar="GB")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="merge-") as name:
         scratch = Path(name)
-        needed = 1e9 * max(5.5 * arguments.large, 13 * arguments.small)
+        needed = 1e9 * max(5.5 * arguments.large, 13 * arguments.small, 4 * arguments.methods)
         if shutil.disk_usage(scratch).free < needed:
             raise SystemExit(f"{scratch}: {needed / 1e9:.0f} GB are needed and not free.")
         if arguments.large:
             large(scratch, arguments.large)
+        if arguments.methods:
+            by_method(scratch, arguments.methods)
         if arguments.small:
             small(scratch, arguments.small, arguments.repeats, arguments.mergekit)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.interpolation.merge.recipe import METHODS
+from mubench_gen.interpolation.merge.methods import METHODS
 
 from .conftest import Here
 

@@ -13,7 +13,8 @@ import pytest
 from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import UsageError
-from mubench_gen.interpolation.merge.recipe import METHODS, make_recipe
+from mubench_gen.interpolation.merge.methods import METHODS
+from mubench_gen.interpolation.merge.recipe import make_recipe
 from mubench_gen.interpolation.sweep.ends import InPlaceContrastive, InPlaceGenerative
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen_plugins.tiny import WEIGHTS
@@ -38,7 +39,7 @@ def state_of(model: Any) -> dict[str, Any]:
     return {name: value.clone() for name, value in model._opened.model.state_dict().items()}
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name, facts in METHODS.items() if facts.swept])
 def test_weights_in_place_are_those_of_the_files(tmp_path: Path, here: Here, method: str) -> None:
     model = opened(InPlaceContrastive, tmp_path, method)
     for alpha in ALPHAS:

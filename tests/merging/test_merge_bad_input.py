@@ -285,7 +285,8 @@ def test_an_alpha_that_is_none(
 
 def test_methods_and_patterns_that_fit_nothing(base: Path, tuned: Path, refused: Here) -> None:
     assert "Did you mean 'slerp'?" in refused(base, tuned, flags=("--method", "slerpp"))
-    assert "give one fine-tune" in refused(base, tuned, tuned, flags=("--method", "slerp"))
+    said = refused(base, tuned, tuned, flags=("--method", "slerp"))
+    assert "slerp takes one fine-tune, not 2" in said
     assert "--include 'visual.*' matches no tensor" in refused(
         base, tuned, flags=("--include", "visual.*")
     )

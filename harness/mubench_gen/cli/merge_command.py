@@ -21,7 +21,9 @@ Examples:
   mubench-gen merge BASE FINETUNED --alpha 0:1:0.1 --out merged     folders alpha-0 … alpha-1
   mubench-gen merge BASE ONE TWO --alpha 0.5 --out soup             towards the mean of the two
   mubench-gen merge BASE FINETUNED --method task-arithmetic --alpha 1.5 --out further
+  mubench-gen merge BASE ONE TWO --method ties --density 0.3 --alpha 1 --out both
   mubench-gen merge BASE FINETUNED --alpha 0.5 --include 'vision_*' --out vision-only
+  mubench-gen merge Qwen2-VL-2B Qwen2-1.5B-medical --missing keep-base --alpha 0.5 --out medical
   mubench-gen merge BASE ADAPTER --alpha 0:1:0.25 --adapters --out scaled   no new weights
   mubench-gen eval --plugin clip --model merged/alpha-0.5
 """
@@ -48,11 +50,25 @@ Examples:
     "--method",
     default="linear",
     metavar="NAME",
-    help="linear, slerp, task-arithmetic (α of any size), lines (by depth). [linear]",
+    help="linear, slerp, lines, task-arithmetic, ties, della, sce …; any other name lists all 16 "
+    "by kind. [linear]",
 )
+@click.option(
+    "--density", type=float, help="The share that ties, dare, della, breadcrumbs, sce keep."
+)
+@click.option("--gamma", type=float, help="The share of the largest that breadcrumbs drops.")
+@click.option("--epsilon", type=float, help="By how much della's chance varies with the rank.")
+@click.option("--seed", type=int, help="Of the methods that draw: dare, della. [0]")
 @click.option("--include", multiple=True, metavar="GLOB", help="Merge only these tensors.")
 @click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Leave these tensors as the base has them."
+)
+@click.option(
+    "--missing",
+    type=click.Choice(["refuse", "keep-base"]),
+    default="refuse",
+    help="What becomes of tensors that a fine-tune lacks or has in another shape: it may be only "
+    "the language model, or the vision tower. [refuse]",
 )
 @click.option(
     "--carry-from",
@@ -75,8 +91,13 @@ def command(
     alphas: tuple[str, ...],
     out: Path,
     method: str,
+    density: float | None,
+    gamma: float | None,
+    epsilon: float | None,
+    seed: int | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    missing: Literal["refuse", "keep-base"],
     carry_from: Literal["base", "finetuned"],
     accept_vocabulary: bool,
     adapters: bool,
@@ -92,12 +113,20 @@ def command(
     from mubench_gen.console.progress import bar
     from mubench_gen.interpolation.merge.inputs import MergeSettings
     from mubench_gen.interpolation.merge.merge import merge, scale_adapter
+    from mubench_gen.interpolation.merge.methods import Sparse
     from mubench_gen.interpolation.merge.recipe import make_recipe, spelled
 
     settings = MergeSettings(
         base=base,
         finetuned=finetuned,
-        recipe=make_recipe(alphas, method=method, include=include, exclude=exclude),
+        recipe=make_recipe(
+            alphas,
+            method=method,
+            include=include,
+            exclude=exclude,
+            sparse=Sparse(density, gamma, epsilon, seed),
+            keep_base=missing == "keep-base",
+        ),
         out=out,
         carried_from=carry_from,
         accept_vocabulary=accept_vocabulary,

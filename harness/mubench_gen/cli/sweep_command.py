@@ -90,6 +90,12 @@ _SHARED = [name for name in OPTIONS if name not in _NOT_SHARED]
     "--exclude", multiple=True, metavar="GLOB", help="Leave these tensors as the base has them."
 )
 @click.option(
+    "--missing",
+    type=click.Choice(["refuse", "keep-base"]),
+    default="refuse",
+    help="What becomes of tensors that the fine-tune lacks, as in merge. [refuse]",
+)
+@click.option(
     "--accept-vocabulary", is_flag=True, help="Continue although the tokenizers' tokens differ."
 )
 @adjust_option
@@ -130,6 +136,7 @@ def command(
     method: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    missing: str,
     accept_vocabulary: bool,
     adjust: Adjust,
     html: Path | None,
@@ -172,6 +179,7 @@ def command(
             include=include,
             exclude=exclude,
             accept_vocabulary=accept_vocabulary,
+            keep_base=missing == "keep-base",
         )
         command_line = gathered.command(["mubench-gen", *sys.argv[1:]])
         result = None

@@ -6,12 +6,13 @@ It uses float32 (float64 for float64 tensors) and rounds once, to nearest even, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from mubench_gen.interpolation.merge.recipe import Method, lines_scale
+from mubench_gen.interpolation.merge.recipe import lines_scale
 from mubench_gen.interpolation.merge.tensors import Array
 
 _ONE_DIRECTION = 0.9995  # above this cosine the arc is as good as its chord, and its sine tiny
@@ -67,7 +68,7 @@ class InnerProducts:
 
 
 def coefficients(
-    method: Method, alpha: float, *, count: int, place: tuple[int, int] | None, total: InnerProducts
+    method: str, alpha: float, *, count: int, place: tuple[int, int] | None, total: InnerProducts
 ) -> Coefficients:
     """How a tensor is merged with `count` fine-tunes; see `Recipe`.
 
@@ -76,6 +77,8 @@ def coefficients(
     """
     if method == "task-arithmetic":
         return Coefficients((alpha,) * count, of_differences=True)
+    if method == "passthrough":
+        return Coefficients((alpha,), 0.0)
     if method == "lines":
         return Coefficients((lines_scale(alpha, place) / count,) * count, of_differences=True)
     if method == "slerp" and 0 < alpha < 1:
@@ -139,9 +142,21 @@ def encode(numbers: Array, dtype: str) -> Array:
 
 def combine(how: Coefficients, base: Array, finetuned: Sequence[Array], dtype: str) -> Array:
     """A merged chunk as bytes of the stored type. Raises Overflow for too large values."""
+    with _no_overflow():
+        return encode(_sum(how, base, finetuned), dtype)
+
+
+def move(base: Array, difference: Array, factor: float, dtype: str) -> Array:
+    """base + factor·difference, as bytes of the stored type. Raises Overflow likewise."""
+    with _no_overflow():
+        return encode(base + difference * base.dtype.type(factor), dtype)
+
+
+@contextmanager
+def _no_overflow() -> Iterator[None]:
     try:
         with np.errstate(over="raise", invalid="raise", under="ignore"):
-            return encode(_sum(how, base, finetuned), dtype)
+            yield
     except FloatingPointError:
         raise Overflow from None
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mubench_gen.data.hub import require_checkpoint
 from mubench_gen.engines.digest import local_folder
@@ -43,7 +43,8 @@ class OpenCheckpoint:
     `config` is config.json (or open_clip_config.json), empty without one; `identity` (name,
     size, time of change) shows whether files have changed. `converted`: the tensors were
     renamed from another layout; `adapter`: they are a base's with an adapter merged in.
-    `ties`: sets of names that the files declare to be one tensor.
+    `ties`: sets of names that the files declare to be one tensor. `towers`: it is another model,
+    which holds these towers of the base ("text", "vision").
     """
 
     name: str
@@ -58,6 +59,7 @@ class OpenCheckpoint:
     converted: bool = False
     adapter: bool = False
     ties: Sequence[frozenset[str]] = ()
+    towers: Sequence[Literal["text", "vision"]] = ()
 
     def __str__(self) -> str:
         return self.name

@@ -19,7 +19,9 @@ from mubench_gen.interpolation.merge.clip_layouts import convert_layout
 from mubench_gen.interpolation.merge.files import reading
 from mubench_gen.interpolation.merge.lora import open_adapter
 from mubench_gen.interpolation.merge.matching import OutputTensor, match_tensors
+from mubench_gen.interpolation.merge.methods import METHODS
 from mubench_gen.interpolation.merge.model_files import compare_model_files
+from mubench_gen.interpolation.merge.parts import as_part
 from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
 
 Side = Literal["base", "finetuned"]
@@ -79,8 +81,7 @@ class MergeInputs:
 @reading("A checkpoint")
 def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
     """Open the checkpoints and pair their tensors. Raises MergeError if they don't match."""
-    if len(settings.finetuned) > 1 and settings.recipe.method == "slerp":
-        raise MergeError("slerp works between two models: give one fine-tune, or --method linear.")
+    _check_count(settings.recipe.method, len(settings.finetuned))
     base = open_checkpoint(settings.base, files)
     finetuned = tuple(_open_finetuned(name, base, files) for name in settings.finetuned)
     if settings.carried_from == "finetuned" and finetuned[0].adapter:
@@ -95,7 +96,12 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
         )
     shards, notes = match_tensors(base, finetuned, settings.recipe, unrounded=settings.unrounded)
     compared = [
-        compare_model_files(base, other, accept_vocabulary=settings.accept_vocabulary)
+        compare_model_files(
+            base,
+            other,
+            accept_vocabulary=settings.accept_vocabulary,
+            keep_base=settings.recipe.keep_base,
+        )
         for other in finetuned
     ]
     return MergeInputs(
@@ -111,10 +117,24 @@ def open_inputs(settings: MergeSettings, files: ExitStack) -> MergeInputs:
     )
 
 
+def _check_count(method: str, count: int) -> None:
+    facts = METHODS[method]
+    if facts.most is not None and count > facts.most:
+        raise MergeError(
+            f"{method} takes one fine-tune, not {count}: give one, or another --method "
+            "(several: linear, karcher, task-arithmetic, ties, …)."
+        )
+    if count < facts.fewest:
+        raise MergeError(
+            f"{method} is made of {facts.fewest} fine-tunes or more: give another, or --method "
+            "linear."
+        )
+
+
 def _open_finetuned(name: str, base: OpenCheckpoint, files: ExitStack) -> OpenCheckpoint:
     if is_adapter(name):
         return open_adapter(name, base, files)
-    return convert_layout(base, open_checkpoint(name, files))
+    return as_part(base, convert_layout(base, open_checkpoint(name, files)))
 
 
 def as_safetensors(file: str) -> str:

@@ -12,6 +12,7 @@ from mubench_gen.errors import MergeError
 from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint
 from mubench_gen.interpolation.merge.files import listed
 from mubench_gen.interpolation.merge.lora import LoraTensor
+from mubench_gen.interpolation.merge.parts import by_module, fitted_rows
 from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.interpolation.merge.tensors import FLOATS, Tensor
 from mubench_gen.interpolation.merge.tied_weights import has_own_head, tied_name
@@ -57,7 +58,8 @@ def match_tensors(
     `unrounded`: tensors that an adapter changes are stored in float32, not in the base's type.
     """
     notes: list[str] = []
-    sides = [_paired(base, other, notes) for other in finetuned]
+    pair = _pair_what_fits if recipe.keep_base else _paired
+    sides = [pair(base, other, notes) for other in finetuned]
     shards: dict[str, list[OutputTensor]] = {}
     mixed: dict[tuple[str, ...], list[str]] = {}
     for file, names in base.shards.items():
@@ -114,8 +116,75 @@ def _widest(dtypes: set[str]) -> str:
 
 
 def _paired(base: OpenCheckpoint, other: OpenCheckpoint, notes: list[str]) -> dict[str, Tensor]:
-    """The fine-tune's tensor for each of the base's."""
+    """The fine-tune's tensor for each of the base's. Raises MergeError if one has none."""
     _compare_architectures(base, other)
+    found, missing, extra = _by_name(base, other, notes)
+    _refuse_differences(base, other, found, missing, extra)
+    return {name: found[name] for name in base.tensors}
+
+
+def _pair_what_fits(
+    base: OpenCheckpoint, other: OpenCheckpoint, notes: list[str]
+) -> dict[str, Tensor]:
+    """The same; the base's own tensor where the fine-tune has none that fits."""
+    found, missing, extra = _by_name(base, other, notes)
+    unfit = []
+    for name in (name for name in base.tensors if name in found):
+        ours, theirs = base.tensors[name], found[name]
+        if ours.shape == theirs.shape:
+            continue
+        rows = fitted_rows(ours, theirs) if _VOCABULARY.search(name) else None
+        if rows is None:
+            unfit.append(name)
+            continue
+        found[name] = rows
+        notes.append(
+            f"{name} has {theirs.shape[0]:,} rows in {other} and {ours.shape[0]:,} in the base: "
+            f"the first {min(theirs.shape[0], ours.shape[0]):,} are merged"
+        )
+    kept = [*missing, *unfit]
+    if all(name in kept or found[name] is tensor for name, tensor in base.tensors.items()):
+        _refuse_differences(base, other, found, missing, extra)
+    notes += _left(base, other, missing, unfit, extra)
+    found |= {name: base.tensors[name] for name in kept}
+    _refuse_differences(base, other, found, [], [])
+    return {name: found[name] for name in base.tensors}
+
+
+def _left(
+    base: OpenCheckpoint,
+    other: OpenCheckpoint,
+    missing: list[str],
+    unfit: list[str],
+    extra: list[str],
+) -> list[str]:
+    """Notes on what has no partner."""
+    found = []
+    if missing:
+        found.append(
+            f"{len(missing):,} of {len(base.tensors):,} tensors have no partner in {other} and "
+            f"stay as the base has them: {by_module(missing)}"
+        )
+    if unfit:
+        found.append(
+            f"{len(unfit):,} have another shape in {other} and stay as the base has them: "
+            f"{listed(unfit)}"
+        )
+    if extra:
+        found.append(
+            f"{len(extra):,} of {len(other.tensors):,} tensors of {other} have no partner in the "
+            f"base and are left out: {by_module(extra)}"
+        )
+    return found
+
+
+def _by_name(
+    base: OpenCheckpoint, other: OpenCheckpoint, notes: list[str]
+) -> tuple[dict[str, Tensor], list[str], list[str]]:
+    """The fine-tune's tensors by the base's names, the names that it lacks, and those it has more.
+
+    Buffers and tied tensors that only one of the two stores are no differences.
+    """
     found = dict(other.tensors)
     missing = [name for name in base.tensors if name not in found]
     extra = [name for name in found if name not in base.tensors]
@@ -137,13 +206,12 @@ def _paired(base: OpenCheckpoint, other: OpenCheckpoint, notes: list[str]) -> di
         if tied is not None:
             extra.remove(name)
             notes.append(f"{name} of {other} is tied to {tied}, which alone the base stores")
-    _refuse_differences(base, other, found, missing, extra)
     if has_own_head(base, other):
         raise MergeError(
             f"The output layer of {base} is its embedding (tie_word_embeddings), that of {other} "
             "one of its own: a merge of the two fits neither configuration."
         )
-    return {name: found[name] for name in base.tensors}
+    return found, missing, extra
 
 
 def _is_buffer(name: str, tensor: Tensor) -> bool:
@@ -152,6 +220,13 @@ def _is_buffer(name: str, tensor: Tensor) -> bool:
 
 
 def _compare_architectures(base: OpenCheckpoint, other: OpenCheckpoint) -> None:
+    if other.towers:
+        raise MergeError(
+            f"{other} ({_as_text(other.config.get('model_type'))}) is not the whole of {base} "
+            f"({_as_text(base.config.get('model_type'))}), but holds a part of it "
+            f"({' and '.join(other.towers)}). To merge that and keep the rest as the base has it: "
+            "--missing keep-base."
+        )
     for key in ("model_type", "architectures"):
         ours, theirs = base.config.get(key), other.config.get(key)
         if ours and theirs and ours != theirs:
@@ -212,5 +287,6 @@ def _refuse_differences(
         raise MergeError(
             f"{base} and {other} are different architectures or sizes:\n  "
             + "\n  ".join(differences)
-            + "\nOnly a model and its own fine-tunes can be merged."
+            + "\nOnly a model and its own fine-tunes can be merged. To keep what has no partner as "
+            "the base has it: --missing keep-base."
         )

@@ -18,7 +18,12 @@ from mubench_gen.interpolation.merge.inputs import (
     open_inputs,
 )
 from mubench_gen.interpolation.merge.lora import write_scaled_adapters
-from mubench_gen.interpolation.merge.model_files import REPORT, copy_model_files, model_files
+from mubench_gen.interpolation.merge.model_files import (
+    REPORT,
+    copy_model_files,
+    model_files,
+    say_type,
+)
 from mubench_gen.interpolation.merge.partial_folder import (
     PartialFolder,
     describe_failure,
@@ -30,7 +35,7 @@ from mubench_gen.interpolation.merge.partial_folder import (
 from mubench_gen.interpolation.merge.recipe import block_depths, spelled
 from mubench_gen.interpolation.merge.report import MergeReport, make_report
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard, ShardWriter, layout
-from mubench_gen.interpolation.merge.tensors import byte_count
+from mubench_gen.interpolation.merge.tensors import SIZES, byte_count
 from mubench_gen.storage.run_folder import write_json
 from mubench_gen.storage.scratch import sweep
 
@@ -183,8 +188,11 @@ def _write_beside(
     source = _carried_from(settings, inputs).folder
     carried = [str(name) for name in model_files(source)]
     report = make_report(settings, inputs, finished, carried)
+    widened = [one for one in inputs.tensors if one.dtype != one.base.dtype]
     for alpha, folder in settings.folders(partial.folder).items():
         for copied in copy_model_files(source, folder):
+            if widened and str(copied.relative_to(folder)) == "config.json":
+                say_type(copied, max((one.dtype for one in widened), key=SIZES.__getitem__))
             sync_path(copied)
         _write_index(folder, inputs)
         write_json(folder / REPORT, report.as_dict(spelled(alpha)))

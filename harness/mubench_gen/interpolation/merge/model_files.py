@@ -13,13 +13,17 @@ from typing import Any
 
 from mubench_gen.errors import MergeError
 from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint
-from mubench_gen.interpolation.merge.clip_layouts import activation_of
+from mubench_gen.interpolation.merge.clip_layouts import activation_of, layout_of
 from mubench_gen.interpolation.merge.files import listed, read_object
+from mubench_gen.interpolation.merge.parts import configs_of_towers
+from mubench_gen.storage.run_folder import write_json
 
 REPORT = "merge.json"
 _SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", ".spm", ".bpe"})
 _FOLDERS = ("additional_chat_templates", "chat_templates")
 _NOT = frozenset({REPORT, "trainer_state.json", "all_results.json", "train_results.json"})
+_TYPE_KEYS = {"dtype", "torch_dtype"}
+_TORCH_NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 # Keys that may differ between a base and its fine-tune without changing the model's input.
 _HARMLESS = frozenset(
     {"_name_or_path", "transformers_version", "torch_dtype", "dtype", "use_cache", "_commit_hash",
@@ -49,13 +53,32 @@ def copy_model_files(folder: Path, out: Path) -> list[Path]:
     return copies
 
 
+def say_type(config: Path, dtype: str) -> None:
+    """Write the type in which the weights are stored into a configuration, wherever it says one."""
+    document = read_object(config)
+    for part in (document, *(value for value in document.values() if isinstance(value, dict))):
+        for key in _TYPE_KEYS & part.keys():
+            part[key] = _TORCH_NAMES[dtype]
+    write_json(config, document)
+
+
 def compare_model_files(
-    base: OpenCheckpoint, other: OpenCheckpoint, *, accept_vocabulary: bool = False
+    base: OpenCheckpoint,
+    other: OpenCheckpoint,
+    *,
+    accept_vocabulary: bool = False,
+    keep_base: bool = False,
 ) -> tuple[list[str], list[str]]:
-    """Warnings and notes on differences. Raises MergeError if token ids mean different tokens."""
-    _compare_vocabularies(base, other, accept_vocabulary)
+    """Warnings and notes on differences. Raises MergeError if token ids mean different tokens.
+
+    `keep_base`: tokens that only one of the two has are no difference.
+    """
+    if not accept_vocabulary and other.towers != ("vision",):
+        _compare_vocabularies(base, other, common=keep_base)
     ours, theirs = base.config, other.config
-    if other.converted:
+    if other.towers:
+        ours, theirs = configs_of_towers(base, other)
+    elif layout_of(base.tensors) is not None and other.converted:
         ours, theirs = activation_of(base), activation_of(other)
     keys = [
         f"{key} ({_short(one)} / {_short(two)})"
@@ -79,15 +102,17 @@ def compare_model_files(
     return warnings, notes
 
 
-def _compare_vocabularies(base: OpenCheckpoint, other: OpenCheckpoint, accept: bool) -> None:
+def _compare_vocabularies(base: OpenCheckpoint, other: OpenCheckpoint, *, common: bool) -> None:
+    """Refuse different tokens of one id; with `common`, among the ids that both have."""
     ours, theirs = _vocabulary(base.folder), _vocabulary(other.folder)
-    if not ours or not theirs or ours == theirs or accept:
-        return
+    ids = ours.keys() & theirs.keys() if common else ours.keys() | theirs.keys()
     differing = [
         f"{number} ({ours.get(number)!r} / {theirs.get(number)!r})"
-        for number in sorted(ours.keys() | theirs.keys())
+        for number in sorted(ids)
         if ours.get(number) != theirs.get(number)
     ]
+    if not ours or not theirs or not differing:
+        return
     raise MergeError(
         f"The vocabularies of {base} and {other} differ in {len(differing):,} of "
         f"{len(ours.keys() | theirs.keys()):,} tokens (base / fine-tune): {listed(differing)}. "

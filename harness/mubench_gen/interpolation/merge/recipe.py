@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
-from typing import Any, Literal, get_args
+from typing import Any
 
-from mubench_gen.errors import SettingError, did_you_mean
+from mubench_gen.errors import SettingError
+from mubench_gen.interpolation.merge.methods import (
+    METHODS,
+    USUAL,
+    Sparse,
+    method_named,
+    settings_for,
+)
 
-Method = Literal["linear", "slerp", "task-arithmetic", "lines"]
-METHODS: tuple[str, ...] = get_args(Method)
 _MOST_ALPHAS = 201
-_BETWEEN = ("linear", "slerp")  # methods that are defined only between the base and the fine-tune
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`alphas` as written ("0", "0.1", "1"), ascending, each once.
 
-    linear: (1 − α)·base + α·mean(fine-tuned). slerp: the same along the arc, a tensor at a time.
-    task-arithmetic: base + α·Σ(fine-tuned − base), α of any size. lines (LiNeS, Wang et al.
-    2024, arXiv 2410.17146): base + λ·mean(fine-tuned − base) with λ = α + (1 − α)·(l − 1)/(L − 1)
-    in block l of the L of a tower, and α outside the blocks.
-    Tensors that `include` and `exclude` leave out are the base's.
+    `method` is one of `methods.METHODS`: docs/interpolation.md says what each makes of a tensor.
+    `sparse`: the settings of the methods that drop parts of the differences. Tensors that
+    `include` and `exclude` leave out are the base's. `keep_base`: so are those that a fine-tune
+    lacks or has in another shape, which is otherwise refused.
     """
 
     alphas: tuple[Decimal, ...]
-    method: Method = "linear"
+    method: str = "linear"
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    sparse: Sparse = USUAL
+    keep_base: bool = False
 
     def covers(self, name: str) -> bool:
         """Whether the tensor of that name is merged."""
@@ -44,6 +49,8 @@ class Recipe:
             "alphas": [spelled(alpha) for alpha in self.alphas],
             "include": list(self.include),
             "exclude": list(self.exclude),
+            **({"missing": "keep-base"} if self.keep_base else {}),
+            **{key: value for key, value in asdict(self.sparse).items() if value is not None},
         }
 
 
@@ -53,18 +60,20 @@ def make_recipe(
     method: str = "linear",
     include: Iterable[str] = (),
     exclude: Iterable[str] = (),
+    sparse: Sparse = USUAL,
+    keep_base: bool = False,
 ) -> Recipe:
-    """The checked recipe. Raises SettingError for an invalid α or method."""
-    if method not in METHODS:
-        raise SettingError(f"No method {method!r}. {did_you_mean(method, METHODS)}")
+    """The checked recipe. Raises SettingError for an invalid α, method, or setting of one."""
+    method = method_named(method)
     found = parse_alphas(alphas)
     outside = [alpha for alpha in found if not 0 <= alpha <= 1]
-    if outside and method in (*_BETWEEN, "lines"):
+    if outside and not METHODS[method].any_alpha:
         raise SettingError(
             f"α {spelled(outside[0])} is outside [0, 1], where {method} has no meaning. "
             "Beyond the ends: --method task-arithmetic."
         )
-    return Recipe(found, method, tuple(include), tuple(exclude))  # type: ignore[arg-type]
+    settings = settings_for(method, sparse)
+    return Recipe(found, method, tuple(include), tuple(exclude), settings, keep_base)
 
 
 def parse_alphas(given: Iterable[str]) -> tuple[Decimal, ...]:

@@ -12,22 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
 from mubench_gen.errors import MergeError
-from mubench_gen.interpolation.merge.arithmetic import (
-    Coefficients,
-    InnerProducts,
-    checksum,
-    coefficients,
-)
+from mubench_gen.interpolation.merge.arithmetic import InnerProducts, checksum
 from mubench_gen.interpolation.merge.matching import OutputTensor
+from mubench_gen.interpolation.merge.mixture import Preparation, chunks_of
 from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.interpolation.merge.safetensors_file import lay_out
-from mubench_gen.interpolation.merge.tensor_merge import Chunk, merge_chunk, products_of
-from mubench_gen.interpolation.merge.tensors import SIZES, FileTensor, byte_count, chunks
+from mubench_gen.interpolation.merge.tensor_merge import Chunk, Mixture, merge_chunk
+from mubench_gen.interpolation.merge.tensors import SIZES, FileTensor, byte_count
 from mubench_gen.storage.run_folder import sync
 from mubench_gen.storage.user_files import open_regular
 
@@ -109,7 +104,9 @@ class ShardWriter:
                 total = 0
                 for one in tensors:
                     stored = FileTensor(one.dtype, one.shape, handle, starts[one.name], file)
-                    total += sum(checksum(stored.read(*chunk)) for chunk in chunks(stored))
+                    total += sum(
+                        checksum(stored.read(*chunk)) for chunk in chunks_of(one, self.recipe)
+                    )
                 return total % 2**64 == expected
         except (OSError, MergeError):
             return False
@@ -121,11 +118,12 @@ class ShardWriter:
         handles: Sequence[int],
         threads: ThreadPoolExecutor,
     ) -> _Written:
-        ways = self._coefficients(tensor, threads)
-        write = partial(self._write_chunk, tensor, ways, start, handles)
+        place = self.depths.get(tensor.name)
+        mixture = Preparation(tensor, self.recipe, self.names, place, threads).mixture()
+        write = partial(self._write_chunk, tensor, mixture, start, handles)
         total = _nothing(len(handles))
-        done = threads.map(write, chunks(tensor))
-        for (_, count), written in zip(chunks(tensor), done, strict=True):
+        parts = list(chunks_of(tensor, self.recipe))
+        for (_, count), written in zip(parts, threads.map(write, parts), strict=True):
             total += written
             self.progress(count)
         for handle in handles:
@@ -135,37 +133,18 @@ class ShardWriter:
     def _write_chunk(
         self,
         tensor: OutputTensor,
-        ways: Mapping[Decimal, Coefficients],
+        mixture: Mixture,
         start: int,
         handles: Sequence[int],
         chunk: Chunk,
     ) -> _Written:
-        merged = merge_chunk(tensor, ways, self.names, chunk)
+        merged = merge_chunk(tensor, mixture, self.names, chunk)
         at = start + chunk[0] * SIZES[tensor.dtype]
         checksums = []
         for handle, raw in zip(handles, merged.results, strict=True):
             _write_all(handle, raw.data, at)
             checksums.append(checksum(raw))
         return _Written(tuple(checksums), merged.products, merged.equal)
-
-    def _coefficients(
-        self, tensor: OutputTensor, threads: ThreadPoolExecutor
-    ) -> dict[Decimal, Coefficients]:
-        total = InnerProducts()
-        if self.recipe.method == "slerp" and tensor.action == "merged":
-            products = partial(products_of, tensor, self.names)
-            total = sum(threads.map(products, chunks(tensor)), total)
-        return {alpha: self._way(tensor, float(alpha), total) for alpha in self.recipe.alphas}
-
-    def _way(self, tensor: OutputTensor, alpha: float, total: InnerProducts) -> Coefficients:
-        count = len(tensor.finetuned)
-        if tensor.action == "merged":
-            place = self.depths.get(tensor.name)
-            return coefficients(self.recipe.method, alpha, count=count, place=place, total=total)
-        alike = count == 1 and tensor.finetuned[0].dtype == tensor.dtype
-        if tensor.action == "copied" and alpha == 1 and alike:
-            return Coefficients((1.0,), 0.0)  # where the fine-tune comes out, all of it does
-        return Coefficients((0.0,) * count, 1.0)
 
 
 def layout(

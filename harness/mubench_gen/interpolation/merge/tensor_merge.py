@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,12 +19,26 @@ from mubench_gen.interpolation.merge.arithmetic import (
     combine,
     decode,
     inner_products,
+    move,
 )
 from mubench_gen.interpolation.merge.matching import OutputTensor
 from mubench_gen.interpolation.merge.recipe import spelled
 from mubench_gen.interpolation.merge.tensors import Array
 
 Chunk = tuple[int, int]  # first element, number of elements
+Difference = Callable[[Chunk, Sequence[Array]], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """How one tensor is merged: the coefficients of each α.
+
+    `difference`: makes one difference from the base of all fine-tunes' numbers of a chunk, to
+    which the coefficients then apply.
+    """
+
+    ways: Mapping[Decimal, Coefficients]
+    difference: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +51,7 @@ class MergedChunk:
 
 
 def merge_chunk(
-    tensor: OutputTensor, ways: Mapping[Decimal, Coefficients], names: Sequence[str], chunk: Chunk
+    tensor: OutputTensor, mixture: Mixture, names: Sequence[str], chunk: Chunk
 ) -> MergedChunk:
     """The chunk for each α. `names`: the inputs', for messages.
 
@@ -45,19 +60,29 @@ def merge_chunk(
     """
     inputs = _read(tensor, chunk)
     if tensor.action != "merged":
-        chosen = (inputs[how.give_finetuned] for how in ways.values())
+        chosen = (inputs[how.give_finetuned] for how in mixture.ways.values())
         return MergedChunk(chosen, InnerProducts(), equal=False)
     numbers = _decoded(tensor, inputs)
     equal = all(one.dtype == tensor.dtype for one in (tensor.base, *tensor.finetuned)) and all(
         np.array_equal(one, inputs[0]) for one in inputs[1:]
     )
     products = _products(tensor, names, chunk, numbers)
-    return MergedChunk(_results(tensor, ways, inputs, numbers, equal), products, equal)
+    if mixture.difference is None or equal:
+        results = _results(tensor, mixture.ways, inputs, numbers, equal)
+    else:
+        difference = _difference(tensor, mixture.difference, chunk, numbers)
+        results = _moved(tensor, mixture.ways, inputs, numbers[0], difference)
+    return MergedChunk(results, products, equal)
+
+
+def numbers_of(tensor: OutputTensor, chunk: Chunk) -> list[Array]:
+    """The chunk's numbers in the base and each fine-tune, as float32 (float64 for F64)."""
+    return _decoded(tensor, _read(tensor, chunk))
 
 
 def products_of(tensor: OutputTensor, names: Sequence[str], chunk: Chunk) -> InnerProducts:
     """Only the chunk's inner products. Raises MergeError for NaN or Inf."""
-    return _products(tensor, names, chunk, _decoded(tensor, _read(tensor, chunk)))
+    return _products(tensor, names, chunk, numbers_of(tensor, chunk))
 
 
 def _read(tensor: OutputTensor, chunk: Chunk) -> list[Array]:
@@ -102,14 +127,37 @@ def _results(
         elif tensor.finetuned[0].dtype == tensor.dtype and how.give_finetuned:
             yield inputs[1]
         else:
-            yield _merged(tensor, alpha, how, numbers)
+            with _fitting(tensor, alpha):
+                yield combine(how, numbers[0], numbers[1:], tensor.dtype)
 
 
-def _merged(
-    tensor: OutputTensor, alpha: Decimal, how: Coefficients, numbers: Sequence[Array]
+def _difference(
+    tensor: OutputTensor, make: Difference, chunk: Chunk, numbers: Sequence[Array]
 ) -> Array:
+    with np.errstate(all="ignore"):  # what overflows here overflows in the result
+        return make(chunk, numbers)
+
+
+def _moved(
+    tensor: OutputTensor,
+    ways: Mapping[Decimal, Coefficients],
+    inputs: Sequence[Array],
+    base: Array,
+    difference: Array,
+) -> Iterator[Array]:
+    """The base moved along one difference, for each α."""
+    for alpha, how in ways.items():
+        if how.give_base and tensor.base.dtype == tensor.dtype:
+            yield inputs[0]
+        else:
+            with _fitting(tensor, alpha):
+                yield move(base, difference, how.finetuned[0], tensor.dtype)
+
+
+@contextmanager
+def _fitting(tensor: OutputTensor, alpha: Decimal) -> Iterator[None]:
     try:
-        return combine(how, numbers[0], numbers[1:], tensor.dtype)
+        yield
     except Overflow:
         raise MergeError(
             f"{tensor.name}: at α {spelled(alpha)} it has values that {tensor.dtype} cannot hold. "

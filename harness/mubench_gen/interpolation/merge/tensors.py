@@ -55,11 +55,15 @@ class StateDict:
     ties: Sequence[frozenset[str]] = ()
 
 
-def chunks(tensor: Sized) -> Iterator[tuple[int, int]]:
-    """First element and number of elements of each chunk; an empty tensor has none."""
+def chunks(tensor: Sized, row: int = 1) -> Iterator[tuple[int, int]]:
+    """First element and number of elements of each chunk; an empty tensor has none.
+
+    With `row`, chunks hold whole rows of so many elements, at least one.
+    """
     total = math.prod(tensor.shape)
-    for first in range(0, total, _CHUNK):
-        yield first, min(_CHUNK, total - first)
+    step = max(_CHUNK // row, 1) * row
+    for first in range(0, total, step):
+        yield first, min(step, total - first)
 
 
 def byte_count(tensor: Sized) -> int:

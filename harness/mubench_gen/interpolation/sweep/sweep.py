@@ -21,6 +21,7 @@ from mubench_gen.console.progress import log
 from mubench_gen.errors import RunFolderError, SettingError
 from mubench_gen.interpolation.merge.checkpoint import is_adapter
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
+from mubench_gen.interpolation.merge.methods import METHODS
 from mubench_gen.interpolation.merge.recipe import Recipe, folder_name, make_recipe, spelled
 from mubench_gen.interpolation.sweep.ends import digest_of, name_of, one_of
 from mubench_gen.interpolation.sweep.frontier import BASE, Frontier, frontier, named
@@ -131,6 +132,7 @@ def open_sweep(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     accept_vocabulary: bool = False,
+    keep_base: bool = False,
 ) -> Sweep:
     """Open and check all that a sweep needs. Raises UsageError if something is wrong.
 
@@ -139,7 +141,10 @@ def open_sweep(
     """
     _refuse_elsewhere(settings)
     check_of_items(settings.cluster)
-    given = make_recipe(alphas, method=method, include=include, exclude=exclude)
+    given = make_recipe(
+        alphas, method=method, include=include, exclude=exclude, keep_base=keep_base
+    )
+    _refuse_method(given.method)
     recipe = _with_ends(given)
     plan = make_plan(settings.model_copy(update={"model": base, "run_dir": None}), plugins)
     try:
@@ -199,6 +204,16 @@ def run_sweep(
         result = SweepResult(sweep, runs, found)
         write_json(sweep.folder / SWEEP, {**document, "results": result.as_dict()})
     return result
+
+
+def _refuse_method(method: str) -> None:
+    """Refuse a method that does not lead from the base to the fine-tune."""
+    if not METHODS[method].swept:
+        swept = [name for name, facts in METHODS.items() if facts.swept]
+        raise SettingError(
+            f"sweep goes by {', '.join(swept)}, not by {method}, which does not end at the "
+            "fine-tune: make the folders with mubench-gen merge and evaluate them one by one."
+        )
 
 
 def _refuse_elsewhere(settings: Settings) -> None:

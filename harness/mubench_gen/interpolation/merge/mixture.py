@@ -1,0 +1,224 @@
+"""How one tensor is merged by a recipe: what has to be known of all of it comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from itertools import islice
+
+import numpy as np
+
+from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts, coefficients
+from mubench_gen.interpolation.merge.by_angle import karcher_weights, products, stock_ratio
+from mubench_gen.interpolation.merge.consensus import elected, largest, summed
+from mubench_gen.interpolation.merge.kept import (
+    Draws,
+    Span,
+    drawn,
+    drawn_by_rank,
+    kept_ranks,
+    ranks_of_largest,
+    ranks_of_middle,
+    row_length,
+    unpacked,
+)
+from mubench_gen.interpolation.merge.matching import OutputTensor
+from mubench_gen.interpolation.merge.methods import METHODS
+from mubench_gen.interpolation.merge.recipe import Recipe
+from mubench_gen.interpolation.merge.tensor_merge import (
+    Difference,
+    Mixture,
+    numbers_of,
+    products_of,
+)
+from mubench_gen.interpolation.merge.tensors import Array, chunks
+
+_AHEAD = 16  # chunks whose results wait in memory
+
+Pick = Callable[[Span, int, Array], Array]
+Numbers = Sequence[Array]  # of a chunk: the base's, then each fine-tune's
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What one tensor is prepared with. `place`: its block's number and how many there are."""
+
+    tensor: OutputTensor
+    recipe: Recipe
+    names: Sequence[str]
+    place: tuple[int, int] | None
+    threads: ThreadPoolExecutor
+
+    def mixture(self) -> Mixture:
+        """The tensor's mixture for every α. Reads the tensor where the method asks for it."""
+        facts = METHODS[self.recipe.method]
+        if self.tensor.action != "merged":
+            return Mixture({alpha: self._left(float(alpha)) for alpha in self.recipe.alphas})
+        if facts.consensus is not None:
+            return Mixture(self._added(), self._difference())
+        way = self._by_angle() or self._by_share()
+        return Mixture({alpha: way(alpha) for alpha in self.recipe.alphas})
+
+    def _left(self, alpha: float) -> Coefficients:
+        """For a tensor that is not merged: the base's, unless the whole result is the fine-tune."""
+        tensor = self.tensor
+        count = len(tensor.finetuned)
+        alike = count == 1 and tensor.finetuned[0].dtype == tensor.dtype
+        ends = METHODS[self.recipe.method].consensus is None
+        if tensor.action == "copied" and alpha == 1 and alike and ends:
+            return Coefficients((1.0,), 0.0)
+        return Coefficients((0.0,) * count, 1.0)
+
+    def _added(self) -> dict[Decimal, Coefficients]:
+        return {
+            alpha: Coefficients((float(alpha),), of_differences=True)
+            for alpha in self.recipe.alphas
+        }
+
+    def _by_share(self) -> Callable[[Decimal], Coefficients]:
+        total = InnerProducts()
+        if self.recipe.method == "slerp":
+            measured = partial(products_of, self.tensor, self.names)
+            total = sum(self.threads.map(measured, chunks(self.tensor)), total)
+        count = len(self.tensor.finetuned)
+        return lambda alpha: coefficients(
+            self.recipe.method, float(alpha), count=count, place=self.place, total=total
+        )
+
+    def _by_angle(self) -> Callable[[Decimal], Coefficients] | None:
+        method, count = self.recipe.method, len(self.tensor.finetuned)
+        if method not in ("model-stock", "karcher"):
+            return None
+        gram = np.zeros((count + 1, count + 1))
+        for part in self._over_chunks(lambda _, base, *finetuned: products(base, finetuned)):
+            gram += part
+        if method == "model-stock":
+            share = stock_ratio(gram) / count
+            return lambda alpha: Coefficients((float(alpha) * share,) * count, of_differences=True)
+        return partial(self._karcher, gram)
+
+    def _karcher(self, gram: Array, alpha: Decimal) -> Coefficients:
+        count, at = len(self.tensor.finetuned), float(alpha)
+        if at == 0 or (at == 1 and count == 1):
+            return Coefficients((at,) * count, 1 - at)
+        base, *others = karcher_weights(gram, (1 - at, *(at / count for _ in range(count))))
+        return Coefficients(tuple(others), base)
+
+    def _difference(self) -> Difference:
+        """What makes one difference of all fine-tunes' in a chunk."""
+        choice, consensus = (
+            METHODS[self.recipe.method].choice,
+            METHODS[self.recipe.method].consensus,
+        )
+        if consensus == "weighted":
+            return self._weighted()
+        join = {"sum": summed, "elected": elected, "largest": largest}[str(consensus)]
+        if choice in ("random", "ranked"):
+            return partial(_joined, join, self._drawing())
+        if choice is None:
+            return partial(_joined, join, _whole)
+        kept = [self._kept(number) for number in range(len(self.tensor.finetuned))]
+        return partial(_joined, join, partial(_masked, kept))
+
+    def _drawing(self) -> Pick:
+        settings, name = self.recipe.sparse, self.tensor.name
+        density, epsilon, row = settings.density, settings.epsilon, row_length(self.tensor.shape)
+        assert density is not None
+        draws = [
+            Draws.of(settings.seed or 0, name, number)
+            for number in range(len(self.tensor.finetuned))
+        ]
+
+        def draw(span: Span, number: int, difference: Array) -> Array:
+            uniform = draws[number].at(span)
+            if epsilon is None:
+                return drawn(difference, density, uniform)
+            return drawn_by_rank(difference, row, density, epsilon, uniform)
+
+        return draw
+
+    def _kept(self, number: int) -> Array:
+        """The packed bits of the elements of one fine-tune that count, by their magnitude."""
+
+        def score(_: Span, base: Array, *finetuned: Array) -> Array:
+            found: Array = np.abs(finetuned[number] - base)
+            return found
+
+        settings, scores = self.recipe.sparse, self._gathered(score)
+        assert settings.density is not None
+        if settings.gamma is None:
+            ranks = ranks_of_largest(scores.size, settings.density)
+        else:
+            ranks = ranks_of_middle(scores.size, settings.density, settings.gamma)
+        return kept_ranks(scores, ranks, self._over_chunks(score))
+
+    def _weighted(self) -> Difference:
+        """SCE: where fine-tunes vary most, weighted by what each changes there."""
+
+        def score(_: Span, base: Array, *finetuned: Array) -> Array:
+            found: Array = np.var(np.stack([one - base for one in finetuned]), axis=0)
+            return found
+
+        count, density = len(self.tensor.finetuned), self.recipe.sparse.density
+        assert density is not None
+        pick: Pick = _whole
+        if density < 1:
+            scores = self._gathered(score)
+            wanted = int(np.count_nonzero(scores) * density)
+            bits = kept_ranks(scores, (scores.size - wanted, scores.size), self._over_chunks(score))
+            pick = partial(_masked, [bits] * count)
+
+        def squares(span: Span, base: Array, *finetuned: Array) -> Array:
+            kept = (pick(span, number, one - base) for number, one in enumerate(finetuned))
+            return np.array([float(np.dot(one, one)) for one in kept])
+
+        weights = sum(self._over_chunks(squares), np.zeros(count))
+        total = float(weights.sum())
+        shares = weights / total if total else np.full(count, 1 / count)
+        return partial(_joined, partial(elected, weights=[*map(float, shares)]), pick)
+
+    def _gathered(self, score: Callable[..., Array]) -> Array:
+        """The scores of all elements: the memory of one tensor in float32."""
+        parts = list(chunks(self.tensor))
+        kind = np.float64 if self.tensor.dtype == "F64" else np.float32
+        found = np.empty(sum(count for _, count in parts), kind)
+        for (first, count), part in zip(parts, self._over_chunks(score), strict=True):
+            found[first : first + count] = part
+        return found
+
+    def _over_chunks(self, function: Callable[..., Array]) -> Iterator[Array]:
+        """A function of each chunk's place and numbers, in threads, a few chunks ahead."""
+
+        def compute(span: Span) -> Array:
+            return function(span, *numbers_of(self.tensor, span))
+
+        parts = chunks(self.tensor)
+        while ahead := list(islice(parts, _AHEAD)):
+            yield from self.threads.map(compute, ahead)
+
+
+def chunks_of(tensor: OutputTensor, recipe: Recipe) -> Iterator[Span]:
+    """The chunks in which the tensor is merged: whole rows where the method ranks within them."""
+    ranked = tensor.action == "merged" and METHODS[recipe.method].choice == "ranked"
+    return chunks(tensor, row_length(tensor.shape) if ranked else 1)
+
+
+def _whole(_span: Span, _number: int, difference: Array) -> Array:
+    return difference
+
+
+def _masked(kept: Sequence[Array], span: Span, number: int, difference: Array) -> Array:
+    return np.where(unpacked(kept[number], span), difference, 0)
+
+
+def _joined(
+    join: Callable[[Sequence[Array]], Array],
+    pick: Pick,
+    span: Span,
+    numbers: Numbers,
+) -> Array:
+    base, *finetuned = numbers
+    return join([pick(span, number, one - base) for number, one in enumerate(finetuned)])
