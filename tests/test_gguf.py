@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mubench_gen.engines import choose_engine, digest_checkpoint
+from mubench_gen.engines import choose_engine
 from mubench_gen.engines.gguf import find_gguf, read_header
-from mubench_gen.engines.gguf_checkpoint import gguf_of
+from mubench_gen.engines.gguf_checkpoint import digest_gguf, gguf_of
 from mubench_gen.engines.options import CheckpointOptions
 from mubench_gen.errors import SettingError, UsageError
 from mubench_gen.model import Checkpoint
@@ -139,13 +139,15 @@ def test_a_projector_is_no_model(tmp_path: Path) -> None:
 def test_weights_and_projector_are_digested_and_nothing_else(tmp_path: Path) -> None:
     model = write_model(tmp_path / "m.gguf")
     write_projector(tmp_path / "mmproj.gguf")
-    first = digest_checkpoint(model, projector="mmproj.gguf")
+    checkpoint = opened(model)
+    first = digest_gguf(checkpoint)
     assert first is not None
     assert first.files == ("m.gguf", "mmproj.gguf")
     (tmp_path / "README.md").write_text("another")
-    assert digest_checkpoint(model, projector=tmp_path / "mmproj.gguf") == first
+    write_model(tmp_path / "m-Q8_0.gguf", "Q8_0")
+    assert digest_gguf(checkpoint) == first
     write_projector(tmp_path / "mmproj.gguf", **{"general.name": "another"})
-    second = digest_checkpoint(model, projector="mmproj.gguf")
+    second = digest_gguf(checkpoint)
     assert second is not None
     assert second.weights != first.weights
 

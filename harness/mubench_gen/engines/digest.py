@@ -8,12 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mubench_gen.engines.gguf import GgufModel, find_gguf
 from mubench_gen.errors import UsageError
 from mubench_gen.storage.digests import FileDigest, sha256_of, stamp_of, watch
 from mubench_gen.storage.paths import user_path
@@ -68,23 +67,19 @@ def weights_digest(path: str | Path, revision: str | None = None) -> str | None:
     return None if digest is None else digest.weights
 
 
-def digest_checkpoint(
-    path: str | Path, revision: str | None = None, projector: str | Path | None = None
-) -> CheckpointDigest | None:
+def digest_checkpoint(path: str | Path, revision: str | None = None) -> CheckpointDigest | None:
     """Digests of a local folder, or of a hub id's snapshot in the cache; None if not at hand.
 
-    None also where a folder holds no weights: opening it will say so. Of a GGUF file its shards
-    are digested, and the `projector` that is opened with it.
+    None also where a folder holds no weights: opening it will say so.
     """
+    folder = local_folder(path, revision)
+    if folder is None:
+        return None
     try:
-        gguf = find_gguf(user_path(path))
-        if gguf is not None:
-            return _digest_gguf(gguf, projector)
-        folder = local_folder(path, revision)
-        return None if folder is None else _digest_folder(folder)
+        return _digest_folder(folder)
     except OSError as error:
         raise UsageError(
-            f"{error.filename or path}: cannot be read: {error.strerror}. What the weights are "
+            f"{error.filename or folder}: cannot be read: {error.strerror}. What the weights are "
             "must be known before they are asked."
         ) from None
 
@@ -96,13 +91,6 @@ def digest_facts(digest: CheckpointDigest | None) -> dict[str, Any]:
         "settings_sha256": digest.settings if digest else None,
         "weights_files": list(digest.files) if digest else [],
     }
-
-
-def _digest_gguf(model: GgufModel, projector: str | Path | None) -> CheckpointDigest:
-    beside = [] if projector is None else [model.path.parent / user_path(projector)]
-    files = [*model.files, *beside]
-    names = tuple(file.name for file in files)
-    return CheckpointDigest(_digest_files(files), _digest_files([]), names)
 
 
 def _digest_folder(folder: Path) -> CheckpointDigest | None:
@@ -162,3 +150,15 @@ def _sha256(file: Path) -> str:
     sha256 = blob.name if named else sha256_of(blob)
     watch(file, FileDigest(sha256, stamp))  # the link, which may lead elsewhere later
     return sha256
+
+
+def digest_alone(files: Sequence[Path]) -> CheckpointDigest:
+    """Digests of a model whose weights and settings are these files, whatever lies beside them.
+
+    Raises UsageError for a file that cannot be read.
+    """
+    try:
+        weights = _digest_files(files)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: cannot be read: {error.strerror}.") from None
+    return CheckpointDigest(weights, _digest_files([]), tuple(file.name for file in files))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mubench_gen.engines.digest import local_folder
+from mubench_gen.engines.digest import CheckpointDigest, digest_alone, local_folder
 from mubench_gen.engines.gguf import SUFFIX, GgufModel, find_gguf, holds_gguf
 from mubench_gen.engines.options import CheckpointOptions
 from mubench_gen.errors import SettingError, UsageError
@@ -66,6 +67,19 @@ def find_model(
     return None if here is None else find_gguf(here, quantisation)
 
 
+def digest_gguf(checkpoint: Checkpoint) -> CheckpointDigest | None:
+    """Digests of a GGUF file, its shards and the projector that is opened with it; None for others.
+
+    What is in another quantisation's file, or beside them, is no part of it.
+    """
+    model = find_model(checkpoint.path, None) if str(checkpoint.path) else None
+    if model is None:
+        return None
+    named = checkpoint.engine_arguments.get(ENGINE, {}).get("mmproj")
+    projector = [] if named is None else [model.path.parent / user_path(named)]
+    return digest_alone([*model.files, *projector])
+
+
 def is_gguf(path: str | Path, revision: str | None) -> bool:
     """As `holds_gguf`, also of a hub id's snapshot in the cache. UsageError for no such file."""
     here = _here(path, revision)
@@ -74,9 +88,10 @@ def is_gguf(path: str | Path, revision: str | None) -> bool:
 
 def _here(path: str | Path, revision: str | None) -> Path | None:
     here = user_path(path)
-    if here.suffix.lower() == SUFFIX and not here.exists():
+    there = os.path.exists(here)  # False too for what no path can be
+    if here.suffix.lower() == SUFFIX and not there:
         raise UsageError(f"There is no file {here}.")
-    return here if here.exists() else local_folder(path, revision)
+    return here if there else local_folder(path, revision)
 
 
 def _projector(checkpoint: Checkpoint, model: GgufModel, wish: Path | None) -> str | None:

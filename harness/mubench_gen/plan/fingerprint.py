@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from mubench_gen.engines import REMOTE, digest_checkpoint
+from mubench_gen.engines.gguf_checkpoint import digest_gguf
 from mubench_gen.model import Checkpoint, Model, ModelSpec
 from mubench_gen.plugins.hooks import Isolated
 from mubench_gen.plugins.registry import Plugin
@@ -134,14 +135,12 @@ def _digest_model(
     if engine in REMOTE:
         with isolated_model(plugin, spec):
             served = model.weights_digest()
-    else:
+    elif (digest := digest_gguf(source)) is None:
         revision = revision or source.revision
-        projector = source.engine_arguments.get(engine, {}).get("mmproj")
-        digest = digest_checkpoint(source.path, revision, projector)
-        if digest is None:
+        if digest_checkpoint(source.path, revision) is None:
             with isolated_model(plugin, spec):
                 model.load()
-            digest = digest_checkpoint(source.path, revision, projector)
+        digest = digest_checkpoint(source.path, revision)
     quirks: list[Any] = [source.chat_template, source.stop, digest and digest.settings]
     talk = [dict(source.template_arguments), source.system, source.images]
     if talk != [{}, "system", "anywhere"]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from mubench_gen.engines.digest import digest_checkpoint, digest_facts
+from mubench_gen.engines.digest import digest_alone, digest_facts
 from mubench_gen.engines.gguf import GgufModel, find_gguf
 from mubench_gen.engines.options import parse_options
 from mubench_gen.engines.server.llama_cpp_failures import cause
@@ -121,7 +121,7 @@ class LlamaServer(ManagedServer):
         where = ["--host", "127.0.0.1", "--port", str(port), "--alias", self._name]
         template = self._checkpoint.chat_template
         talk = [] if template is None else ["--jinja", "--chat-template", template]
-        digest = digest_checkpoint(model.path, projector=projector and projector.absolute())
+        digest = digest_alone([*model.files, *([projector] if projector else [])])
         facts = {
             "arguments": arguments,
             "quantisation": model.header.quantisation,
