@@ -11,17 +11,14 @@ from typing import Any
 
 import pytest
 
-from mubench_gen.engines import open_checkpoint
 from mubench_gen.engines.recognition import recognise, vllm_architectures
-from mubench_gen.engines.vllm.arguments import _of_runtime
 from mubench_gen.errors import UsageError
-from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.model import Checkpoint
 from mubench_gen.plan.which_plugin import plugin_of
 from mubench_gen.plugins.registry import Plugins
 
 from .conftest import Here
 from .helpers.checkpoints.others import CHATML, make_metaclip_2, make_other
-from .helpers.checkpoints.prompts import ask
 from .helpers.checkpoints.saving import save
 from .helpers.packages import package
 from .test_generative_plugins import SHIPPED
@@ -338,47 +335,3 @@ def test_a_checkpoint_that_is_nowhere_is_refused_in_one_message(
     assert done.err.count("\n") == 1
     assert "org/absent is not in the hub's cache" in done.err
     assert "HF_HUB_OFFLINE forbids the network" in done.err
-
-
-@pytest.fixture(scope="module")
-def adapter(folders: Folders, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA adapter of a tiny checkpoint, as PEFT saves it: without any configuration."""
-    package("peft")
-    import peft
-    import transformers
-
-    folder = tmp_path_factory.mktemp("adapter")
-    auto: Any = transformers.AutoModelForImageTextToText
-    wanted = peft.LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
-    peft.get_peft_model(auto.from_pretrained(folders("deepseek_vl")), wanted).save_pretrained(
-        folder
-    )
-    return folder
-
-
-def test_an_adapter_is_a_model_with_its_base(adapter: Path, folders: Folders) -> None:
-    scores = []
-    for folder in (adapter, folders("deepseek_vl")):
-        model: Any = open_checkpoint(
-            "transformers",
-            found(folder),
-            Runtime("", device="cpu", engine_options={"threads": "1"}),
-        )
-        model.load()
-        scores.append(model.label_logprobs([ask(seed=1)])[0])
-    assert scores[0] != scores[1]
-
-
-def test_the_family_of_an_adapter_is_its_base_s(
-    adapter: Path, folders: Folders, own: Plugins, tmp_path: Path
-) -> None:
-    assert plugin_of(str(adapter), None, own) == "hf"
-    assert found(adapter, None).engines == ("transformers",)
-    (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(UsageError, match="names no base"):
-        plugin_of(str(tmp_path), None, own)
-
-
-def test_vllm_is_not_given_an_adapter_as_a_model(adapter: Path) -> None:
-    with pytest.raises(UsageError, match="--engine transformers, or the folder that"):
-        _of_runtime(Checkpoint(str(adapter), "generative"), Runtime(""))

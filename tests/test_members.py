@@ -177,3 +177,79 @@ def test_what_a_member_opens_comes_from_the_runs_plugins_too(
     )
     (member,) = run.manifest["content"]["members"]
     assert [inner["plugin"] for inner in member["members"]] == ["chosen"]
+
+
+THINKER = """
+import mubench_gen
+
+class Thinker(mubench_gen.GenerativeModel):
+    takes_thinking = True
+
+    def generate(self, requests):
+        return [mubench_gen.Reply("A", reasoning=str(self.runtime.thinking)) for _ in requests]
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    return [mubench_gen.ModelSpec("thinker", Thinker)]
+"""
+HOLDER = """
+import pathlib
+import mubench_gen
+
+HERE = pathlib.Path(__file__).parent
+
+class Holder(mubench_gen.GenerativeModel):
+    def __init__(self, options=None, runtime=None):
+        super().__init__(options, runtime)
+        self.told = [mubench_gen.open_model(str(HERE / f"{name}.py"), THINKING)
+                     for name in NAMES]
+
+    def generate(self, requests):
+        return self.told[0].generate(requests)
+
+@mubench_gen.hookimpl
+def mubench_gen_models():
+    return [mubench_gen.ModelSpec("holder", Holder)]
+"""
+
+
+@pytest.fixture
+def hold(tmp_path: Path, here: Here) -> Callable[..., Outcome]:
+    """A run of a model that holds members, under `--thinking on`."""
+    (tmp_path / "thinker.py").write_text(THINKER)
+    (tmp_path / "chooser.py").write_text(CHOOSER)
+    data = write_data(tmp_path / "data")
+
+    def run(*names: str, thinking: str = "thinking=None") -> Outcome:
+        holder = HOLDER.replace("NAMES", repr(names)).replace("THINKING", thinking)
+        (tmp_path / "holder.py").write_text(holder)
+        return here(
+            "eval", "--plugin", tmp_path / "holder.py", "--data", data, "--limit", "1",
+            "--tasks", "modality", "--thinking", "on", "--run-dir", "r", "--fresh",
+        )  # fmt: skip
+
+    return run
+
+
+def test_members_that_heed_it_think_as_the_run_says(
+    hold: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    done = hold("thinker", "chooser")
+    assert done.code == 0, done.err
+    (record,) = mubench_gen.load_run(tmp_path / "r").records()
+    assert record["reasoning"] == "on"
+    members = json.loads((tmp_path / "r/manifest.json").read_text())["content"]["members"]
+    assert [member.get("thinking") for member in members] == ["on", None]
+
+
+def test_what_a_member_is_told_of_its_own_holds(
+    hold: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    assert hold("thinker", thinking="thinking='off'").code == 0
+    (record,) = mubench_gen.load_run(tmp_path / "r").records()
+    assert record["reasoning"] == "off"
+
+
+def test_thinking_that_no_member_heeds_is_refused(hold: Callable[..., Outcome]) -> None:
+    done = hold("chooser")
+    assert (done.code, "does not say that it heeds it" in done.err) == (2, True), done.err

@@ -372,6 +372,22 @@ def test_a_sweep_by_depth_has_the_base_beside_its_alphas(here: Here, demo: Path)
     assert here("report", "--forgetting", "l", "--json").document["base"] == "clip-finetuned@base"
 
 
+def test_a_sweep_by_part_asks_every_combination_between_both_ends(here: Here, demo: Path) -> None:
+    flags = ("sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--limit", "4", "--json")
+    done = here(*flags, "--alpha", "vision=0,1,text=0,1", "--run-dir", "p", "--svg", "p.svg")
+    assert done.code == 0, done.err
+    combined = ["vision=0,text=1", "vision=1,text=0", "vision=1,text=1"]  # all 0 is the base
+    assert list(done.document["runs"]) == ["0", *combined, "1"]
+    digests = {
+        mubench_gen.load_run(folder).manifest["model"]["weights_sha256"]
+        for folder in done.document["runs"].values()
+    }
+    assert len(digests) == 5
+    refused = here(*flags, "--alpha", "*.mlp.*=0.5")
+    assert refused.code == 2
+    assert "a sweep moves text, vision, projector and rest" in refused.err
+
+
 @pytest.mark.exhaustive
 def test_a_folder_with_another_sweep_is_left_as_it_is(here: Here, demo: Path) -> None:
     flags = ("sweep", *FLAGS, "--in-domain", TASKS, "--data", demo, "--run-dir", "s")

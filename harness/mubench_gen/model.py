@@ -267,7 +267,9 @@ class Checkpoint:
     user's text. `images` "first": the model reads images before all text, wherever a prompt
     puts them. `fallback_templates` stand in where the checkpoint has no chat template, by its
     `model_type` ({"llava": …}). `hint` is added to the message where it cannot be opened, such
-    as how to get access to it; `{id}` in it stands for the path.
+    as how to get access to it; `{id}` in it stands for the path. `path` may also be a LoRA adapter
+    (PEFT): `base` is then what it changes, a folder or a hub id (also OWNER/NAME@REVISION), where
+    that is not the one that the adapter's configuration names.
     """
 
     path: str | Path
@@ -282,6 +284,7 @@ class Checkpoint:
     images: Literal["anywhere", "first"] = "anywhere"
     fallback_templates: Mapping[str, str] = field(default_factory=dict)
     hint: str = ""
+    base: str | Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

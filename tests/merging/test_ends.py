@@ -35,6 +35,12 @@ def opened(kind: Any, scratch: Path, method: Any = "linear", name: str = "clip")
     return model
 
 
+def merged_state(out: Path) -> dict[str, Any]:
+    merged = TransformersContrastive(Checkpoint(out, "contrastive"), RUNTIME)
+    merged.load()
+    return state_of(merged)
+
+
 def state_of(model: Any) -> dict[str, Any]:
     return {name: value.clone() for name, value in model._opened.model.state_dict().items()}
 
@@ -49,14 +55,23 @@ def test_weights_in_place_are_those_of_the_files(tmp_path: Path, here: Here, met
         sides = (WEIGHTS / "clip", WEIGHTS / "clip-finetuned")
         done = here("merge", *sides, "--alpha", str(alpha), "--method", method, "--out", out)
         assert done.code == 0, done.err
-        merged = TransformersContrastive(Checkpoint(out, "contrastive"), RUNTIME)
-        merged.load()
-        expected = state_of(merged)
+        expected = merged_state(out)
         for name, value in state_of(model).items():
             if method == "slerp":  # its norms are summed in another order
                 torch.testing.assert_close(value, expected[name], atol=1e-2, rtol=1e-2)
             else:
                 assert torch.equal(value, expected[name]), (alpha, name)
+
+
+def test_weights_in_place_by_part_are_those_of_the_files(tmp_path: Path, here: Here) -> None:
+    given = "vision=0.3,text=[0,1],projector=0.5"
+    model = opened(InPlaceContrastive, tmp_path)
+    model.move(make_recipe([given]).alphas[0])
+    model.load()
+    sides = (WEIGHTS / "clip", WEIGHTS / "clip-finetuned")
+    assert here("merge", *sides, "--alpha", given, "--out", tmp_path / "m").code == 0
+    expected = merged_state(tmp_path / "m")
+    assert all(torch.equal(value, expected[name]) for name, value in state_of(model).items())
 
 
 def test_texts_are_embedded_as_the_merged_model_would(tmp_path: Path, here: Here) -> None:
@@ -118,7 +133,9 @@ def test_patterns_choose_the_tensors_that_merge_would_choose(
     assert model.facts["interpolation"][flags[0].removeprefix("--")] == [flags[1]]
 
 
-def test_an_adapter_is_rounded_once_as_merge_does(tmp_path: Path, here: Here) -> None:
+def test_an_adapter_is_rounded_once_as_merge_does(
+    tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
     peft = pytest.importorskip("peft", reason="peft is not installed")
     import transformers
 
@@ -132,9 +149,11 @@ def test_an_adapter_is_rounded_once_as_merge_does(tmp_path: Path, here: Here) ->
     model = InPlaceContrastive(Checkpoint(WEIGHTS / "clip", "contrastive"), RUNTIME)
     recipe = make_recipe(["0"])
     model.aim(Checkpoint(tmp_path / "adapter", "contrastive"), recipe, tmp_path / "scratch")
+    monkeypatch.setattr("mubench_gen.interpolation.sweep.ends.merge", None)  # no file is written
     for alpha in ("0.3", "1"):
         model.move(Decimal(alpha))
         model.load()
+        assert not (tmp_path / "scratch").exists()
         sides = (WEIGHTS / "clip", tmp_path / "adapter")
         done = here("merge", *sides, "--alpha", alpha, "--out", f"m{alpha}")
         assert done.code == 0, done.err

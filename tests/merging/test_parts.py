@@ -247,3 +247,90 @@ def test_the_configuration_says_the_type_in_which_the_weights_are_stored(
         {"torch_dtype": "float32", "depth": 3},
     )
     assert read(tmp_path / "m")["embed_tokens.weight"].dtype == torch.float32
+
+
+def towers(layers: int = 3) -> State:
+    """A model with two towers, what is between them, and something else."""
+    made = torch.Generator().manual_seed(3)
+    names = [
+        "model.language_model.embed_tokens.weight",
+        *(f"model.language_model.layers.{n}.self_attn.q_proj.weight" for n in range(layers)),
+        *(f"model.language_model.layers.{n}.mlp.up_proj.weight" for n in range(layers)),
+        "model.language_model.norm.weight",
+        "model.visual.blocks.0.attn.qkv.weight",
+        "model.visual.merger.linear.weight",
+        "lm_head.weight",
+        "strange.weight",
+    ]
+    return {name: torch.randn(8, 8, generator=made) for name in names}
+
+
+def alphas_of(one: State, other: State, found: State) -> dict[str, float]:
+    """The α of each tensor, read off the weights."""
+    return {
+        name.removeprefix("model.").removesuffix(".weight"): round(
+            float(((found[name] - value) / (other[name] - value)).mean()), 3
+        )
+        for name, value in one.items()
+    }
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Path, Path]:
+    state = towers()
+    return save(tmp_path / "base", state), save(tmp_path / "tuned", near(state))
+
+
+def test_each_part_has_its_own_alpha(tmp_path: Path, here: Here, two: tuple[Path, Path]) -> None:
+    given = "vision=0.25,text=[0,1],*.mlp.*=0.3,projector=0.8"
+    done = here("merge", *two, "--alpha", given, "--out", "m")
+    assert done.code == 0, done.err
+    found = alphas_of(*map(read, two), read(tmp_path / "m"))
+    assert found == {
+        "language_model.embed_tokens": 0.0,
+        "language_model.layers.0.self_attn.q_proj": 0.0,
+        "language_model.layers.1.self_attn.q_proj": 0.5,
+        "language_model.layers.2.self_attn.q_proj": 1.0,
+        "language_model.layers.0.mlp.up_proj": 0.3,
+        "language_model.layers.1.mlp.up_proj": 0.3,
+        "language_model.layers.2.mlp.up_proj": 0.3,
+        "language_model.norm": 1.0,
+        "visual.blocks.0.attn.qkv": 0.25,
+        "visual.merger.linear": 0.8,
+        "lm_head": 1.0,
+        "strange": 0.0,
+    }
+    told = json.loads((tmp_path / "m" / "merge.json").read_text())
+    assert told["alpha"] == "*.mlp.*=0.3,vision=0.25,text=[0,1],projector=0.8"
+
+
+def test_every_combination_by_part_is_a_folder(
+    tmp_path: Path, here: Here, two: tuple[Path, Path]
+) -> None:
+    done = here(
+        "merge", *two, "--alpha", "vision=0:1:.5,text=0,1", "--alpha", "rest=1", "--out", "m"
+    )
+    assert done.code == 0, done.err
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == sorted(
+        f"alpha-vision-{vision}-text-{text}-rest-1"
+        for vision in ("0", "0.5", "1")
+        for text in ("0", "1")
+    )
+    assert_same(read(tmp_path / "m" / "alpha-vision-1-text-1-rest-1"), read(two[1]))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("tower=0.5", "Parts are text, vision, projector, rest"),
+        ("0.5,vision=1", "of none"),
+        ("text=[0,x]", "'x' is not a number"),
+        ("*.gate.*=1,text=1", "--alpha *.gate.*=… matches no tensor"),
+        ("text=0:1:0.4", "do not reach"),
+        ("text=1.5", "outside [0, 1]"),
+    ],
+)
+def test_a_wrong_part_is_said(here: Here, two: tuple[Path, Path], given: str, said: str) -> None:
+    done = here("merge", *two, "--alpha", given, "--out", "m")
+    assert done.code == 2
+    assert said in done.err

@@ -169,6 +169,7 @@ def _plugin_of(given: dict[str, Any]) -> str:
     """The plugin of the model that is given without one."""
     from mubench_gen.console.notes import note
     from mubench_gen.errors import SettingError
+    from mubench_gen.plan.settings import make_settings
     from mubench_gen.plan.which_plugin import plugin_of
     from mubench_gen.plugins.registry import Plugins
 
@@ -178,7 +179,8 @@ def _plugin_of(given: dict[str, Any]) -> str:
             "Which model? Give --plugin NAME; `mubench-gen plugins` lists them. For a checkpoint, "
             "--model ID or FOLDER is enough."
         )
-    name = plugin_of(str(model), given.get("revision"), Plugins())
+    options = make_settings({"plugin": "", "options": given.get("options")}).options
+    name = plugin_of(str(model), given.get("revision"), Plugins(), base=options.get("base"))
     note(f"{model} is opened by the plugin {name}.")
     return name
 

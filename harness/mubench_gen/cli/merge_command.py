@@ -12,6 +12,7 @@ from mubench_gen.cli.user_path import PATH
 from mubench_gen.console.outlet import say
 
 if TYPE_CHECKING:
+    from mubench_gen.interpolation.merge.extract import Extraction
     from mubench_gen.interpolation.merge.report import BlockDistance, MergeReport
 
 _EXAMPLES = """
@@ -23,8 +24,10 @@ Examples:
   mubench-gen merge BASE FINETUNED --method task-arithmetic --alpha 1.5 --out further
   mubench-gen merge BASE ONE TWO --method ties --density 0.3 --alpha 1 --out both
   mubench-gen merge BASE FINETUNED --alpha 0.5 --include 'vision_*' --out vision-only
+  mubench-gen merge BASE FINETUNED --alpha 'vision=0,text=0.5,1,*.self_attn.*=0.3' --out by-part
   mubench-gen merge Qwen2-VL-2B Qwen2-1.5B-medical --missing keep-base --alpha 0.5 --out medical
   mubench-gen merge BASE ADAPTER --alpha 0:1:0.25 --adapters --out scaled   no new weights
+  mubench-gen merge BASE FINETUNED --extract-lora 16 --out lora           the nearest adapter
   mubench-gen eval --plugin clip --model merged/alpha-0.5
 """
 
@@ -36,9 +39,9 @@ Examples:
     "--alpha",
     "alphas",
     multiple=True,
-    required=True,
     metavar="A[,A…]|START:STOP:STEP",
-    help="Position between base (0) and fine-tune (1); several are made in one pass.",
+    help="Position between base (0) and fine-tune (1); several are made in one pass. Also by "
+    "part: vision=0.5,text=0:1:0.25,projector=1, or text=[0,0.5,1] by depth.",
 )
 @click.option(
     "--out",
@@ -84,6 +87,13 @@ Examples:
     is_flag=True,
     help="FINETUNED is a LoRA adapter: write it scaled by α, with links to its weights.",
 )
+@click.option(
+    "--extract-lora",
+    "rank",
+    type=click.IntRange(1, 1024),
+    metavar="RANK",
+    help="Write a LoRA adapter of that rank in place of weights: the nearest to the fine-tune.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
     base: str,
@@ -101,6 +111,7 @@ def command(
     carry_from: Literal["base", "finetuned"],
     accept_vocabulary: bool,
     adapters: bool,
+    rank: int | None,
     as_json: bool,
 ) -> None:
     """Mix the weights of BASE and FINETUNED: (1 − α)·base + α·fine-tuned, tensor by tensor.
@@ -111,16 +122,18 @@ def command(
     """
     from mubench_gen.cli.tables import print_json
     from mubench_gen.console.progress import bar
+    from mubench_gen.interpolation.merge.alphas import spelled
+    from mubench_gen.interpolation.merge.extract import extract_lora
     from mubench_gen.interpolation.merge.inputs import MergeSettings
     from mubench_gen.interpolation.merge.merge import merge, scale_adapter
     from mubench_gen.interpolation.merge.methods import Sparse
-    from mubench_gen.interpolation.merge.recipe import make_recipe, spelled
+    from mubench_gen.interpolation.merge.recipe import make_recipe
 
     settings = MergeSettings(
         base=base,
         finetuned=finetuned,
         recipe=make_recipe(
-            alphas,
+            ("1",) if rank is not None and not alphas else alphas,
             method=method,
             include=include,
             exclude=exclude,
@@ -131,6 +144,16 @@ def command(
         carried_from=carry_from,
         accept_vocabulary=accept_vocabulary,
     )
+    if rank is not None:
+        _check_alone(adapters=adapters, alpha=alphas, method=method != "linear",
+                     carry_from=carry_from != "base")  # fmt: skip
+        with bar("extract", 0) as progress:
+            extraction = extract_lora(settings, rank, progress)
+        if as_json:
+            print_json({**extraction.as_dict(), "folder": str(out)})
+        else:
+            _show_extraction(extraction, out)
+        return
     folders = {spelled(alpha): str(path) for alpha, path in settings.folders(out).items()}
     if adapters:
         modules = scale_adapter(settings)
@@ -147,6 +170,43 @@ def command(
     else:
         _show(report)
         _show_folders(folders)
+
+
+def _check_alone(**given: object) -> None:
+    """Refuse options that have no meaning where an adapter is extracted."""
+    from mubench_gen.errors import SettingError
+
+    for name, value in given.items():
+        if value:
+            raise SettingError(
+                f"--{name.replace('_', '-')} does not go with --extract-lora, which writes one "
+                "adapter. Scale that with mubench-gen merge BASE ADAPTER --alpha …, or sweep it."
+            )
+
+
+def _show_extraction(found: Extraction, out: Path) -> None:
+    from mubench_gen.cli.tables import print_table
+    from mubench_gen.console.outlet import printable
+
+    say(printable(f"{found.base} → {found.finetuned}, rank {found.rank}"))
+    print_table(
+        ["", "modules", "‖Δ‖", "missed"],
+        [
+            [name, f"{count:,}", _number(norm), _number(error)]
+            for name, (count, norm, error) in found.layers.items()
+        ],
+        title="What the adapter misses (‖Δ − B·A‖ / ‖Δ‖) by layer",
+        right=range(1, 4),
+    )
+    if found.left_out:
+        norm = sum(one**2 for one in found.left_out.values()) ** 0.5
+        say(
+            f"{len(found.left_out):,} tensors that differ have no place in a LoRA (biases, norms, "
+            f"embeddings, convolutions): ‖Δ‖ {norm:.4f}, most of it in "
+            f"{', '.join(found.most_left_out[:3])}."
+        )
+    say(f"Of all that differs it misses {_number(found.error)}.")
+    say(printable(f"Adapter: {out}"))
 
 
 def _show(report: MergeReport) -> None:

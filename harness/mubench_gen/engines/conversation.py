@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mubench_gen.engines.small_files import fetch_small_files, read_json, template_in
+from mubench_gen.engines.folders import fetch_small_files, read_json, template_in
 from mubench_gen.errors import UsageError
 from mubench_gen.model import Checkpoint
 from mubench_gen.types import Image, Message, Request, Text
@@ -148,15 +148,17 @@ def read_stops(stop: Sequence[str], added_tokens: Mapping[str, int]) -> Stops:
     )
 
 
-def template_to_serve(checkpoint: Checkpoint, revision: str | None) -> str | None:
-    """The template to pass to a server: the plugin's, or its fallback.
+def template_to_serve(
+    checkpoint: Checkpoint, revision: str | None, *, base: str | None = None
+) -> str | None:
+    """The template to pass to a server: the plugin's, or its fallback; `base`: that of an adapter.
 
     None if the checkpoint has its own, or if its files are not known.
     """
     if checkpoint.chat_template is not None or not checkpoint.fallback_templates:
         return checkpoint.chat_template
     try:
-        folder = fetch_small_files(checkpoint.path, revision)
+        folder = fetch_small_files(base or checkpoint.path, revision)
     except UsageError:  # the server asks the hub again, and says what is wrong
         return None
     if template_in(folder) is not None:

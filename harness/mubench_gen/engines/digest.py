@@ -6,16 +6,16 @@ No torch here, and no download: a hub id that is not in the local cache has no d
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.engines.adapters import find_adapter, lies_alone
+from mubench_gen.engines.folders import local_folder
 from mubench_gen.errors import UsageError
 from mubench_gen.storage.digests import FileDigest, sha256_of, stamp_of, watch
-from mubench_gen.storage.paths import user_path
 from mubench_gen.storage.user_files import parse_json
 
 # A snapshot of the hub's cache links large files to blobs named by their sha256.
@@ -25,7 +25,6 @@ _WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".pth"})
 _SETTING_SUFFIXES = frozenset(
     {".json", ".jinja", ".txt", ".model", ".py", ".tiktoken", ".bpe", ".vocab", ".yaml", ".yml"}
 )
-_ADAPTER = "adapter_config.json"  # transformers also loads an adapter, with its base
 _NO_SETTINGS = frozenset({"merge.json"})  # how weights were made does not change what they compute
 
 
@@ -34,31 +33,19 @@ class CheckpointDigest:
     """What identifies a checkpoint's content.
 
     `weights` covers the files that hold weights, `settings` the small files beside them
-    (configuration, tokenizer, processor, chat template, code); `files` names the weights.
+    (configuration, tokenizer, processor, chat template, code); `files` names the weights. Those of
+    an adapter cover its base too: `parts` has the digests of both.
     """
 
     weights: str
     settings: str
     files: tuple[str, ...]
+    parts: Mapping[str, CheckpointDigest] = field(default_factory=dict)
 
-
-def local_folder(path: str | Path, revision: str | None = None) -> Path | None:
-    """The checkpoint's folder: a local one, or its snapshot in the hub's cache.
-
-    None for a hub id that is not in the cache (or where huggingface_hub is not installed).
-    """
-    folder = user_path(path)
-    if os.path.isdir(folder):  # False too for what no path can be
-        return folder
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-    except ImportError:
-        return None
-    try:
-        return Path(snapshot_download(str(path), revision=revision, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, OSError):
-        return None
+    @property
+    def all_files(self) -> tuple[str, ...]:
+        """The files of its weights, and of its base's."""
+        return (*self.files, *(name for part in self.parts.values() for name in part.files))
 
 
 def weights_digest(path: str | Path, revision: str | None = None) -> str | None:
@@ -67,11 +54,31 @@ def weights_digest(path: str | Path, revision: str | None = None) -> str | None:
     return None if digest is None else digest.weights
 
 
-def digest_checkpoint(path: str | Path, revision: str | None = None) -> CheckpointDigest | None:
+def digest_checkpoint(
+    path: str | Path, revision: str | None = None, base: str | Path | None = None
+) -> CheckpointDigest | None:
     """Digests of a local folder, or of a hub id's snapshot in the cache; None if not at hand.
 
-    None also where a folder holds no weights: opening it will say so.
+    None also where a folder holds no weights: opening it will say so. Of an adapter the digests
+    cover its base, which is `base` where it is not the one that its configuration names.
     """
+    adapter = find_adapter(path, revision, None if base is None else str(base))
+    own = digest_files(path, revision)
+    if adapter is None or own is None:
+        return own
+    under = digest_files(adapter.base, adapter.base_revision)
+    if under is None:
+        return None
+    return CheckpointDigest(
+        weights=_digest_texts(own.weights, under.weights),
+        settings=_digest_texts(own.settings, under.settings),
+        files=own.files,
+        parts={"adapter": own, "base": under},
+    )
+
+
+def digest_files(path: str | Path, revision: str | None = None) -> CheckpointDigest | None:
+    """Like `digest_checkpoint`, of a folder's own files alone."""
     folder = local_folder(path, revision)
     if folder is None:
         return None
@@ -86,15 +93,22 @@ def digest_checkpoint(path: str | Path, revision: str | None = None) -> Checkpoi
 
 def digest_facts(digest: CheckpointDigest | None) -> dict[str, Any]:
     """The digest's entry in a manifest."""
+    if digest is None:
+        return {"weights_sha256": None, "settings_sha256": None, "weights_files": []}
+    parts = {name: digest_facts(part) for name, part in digest.parts.items()}
     return {
-        "weights_sha256": digest.weights if digest else None,
-        "settings_sha256": digest.settings if digest else None,
-        "weights_files": list(digest.files) if digest else [],
+        "weights_sha256": digest.weights,
+        "settings_sha256": digest.settings,
+        "weights_files": list(digest.files),
+        **({"parts": parts} if parts else {}),
     }
 
 
 def _digest_folder(folder: Path) -> CheckpointDigest | None:
-    files = weight_files(folder)
+    adapters = sorted(folder.glob("adapter_model.*"))
+    # Beside an adapter alone may lie what its training goes on from.
+    alone = bool(adapters) and lies_alone(folder)
+    files = [*([] if alone else weight_files(folder)), *adapters]
     if not files:
         return None
     settings = sorted(
@@ -102,25 +116,22 @@ def _digest_folder(folder: Path) -> CheckpointDigest | None:
         for file in folder.iterdir()
         if file.suffix in _SETTING_SUFFIXES and file.name not in _NO_SETTINGS and file.is_file()
     )
-    adapters = [file for file in sorted(folder.glob("adapter_model.*")) if file not in files]
     return CheckpointDigest(
-        weights=_digest_files([*files, *adapters]),
-        settings=_digest_files([*settings, *_adapted(folder)]),
+        weights=_digest_files(files),
+        settings=_digest_files(settings),
         files=tuple(file.name for file in files),
     )
 
 
-def _adapted(folder: Path) -> list[Path]:
-    """The files of the weights that an adapter modifies, if they are on this machine."""
-    try:
-        base = parse_json((folder / _ADAPTER).read_bytes())["base_model_name_or_path"]
-        return weight_files(Path(base)) if Path(base).is_dir() else []
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+def _digest_texts(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The files that transformers reads: one file, else an index's shards, else what is there."""
+    """The files that transformers reads: one file, else an index's shards, else what is there.
+
+    Empty if shards are missing.
+    """
     for single in _SINGLE_FILES:
         if (folder / single).is_file():
             return [folder / single]
@@ -132,7 +143,8 @@ def weight_files(folder: Path) -> list[Path]:
 def _shards(index: Path) -> list[Path]:
     try:
         names = set(parse_json(index.read_bytes())["weight_map"].values())
-        return sorted(path for name in names if (path := index.parent / name).is_file())
+        files = sorted(index.parent / name for name in names)
+        return files if all(file.is_file() for file in files) else []
     except (ValueError, KeyError, AttributeError, TypeError):
         return []
 

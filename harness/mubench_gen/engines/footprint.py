@@ -49,7 +49,7 @@ def broken(file: Path) -> str | None:
     length = int.from_bytes(begin[:8], "little")
     if size < 8 or length > _LONGEST_HEADER:
         return "it is not a safetensors file"
-    ends = [t["data_offsets"][1] for t in _tensors(file) if _has_place(t)]
+    ends = [t["data_offsets"][1] for t in tensors_of(file).values() if _has_place(t)]
     whole = 8 + length + max(ends, default=0)
     return f"it holds {size:,} of its {whole:,} bytes" if size < whole else None
 
@@ -61,26 +61,26 @@ def _has_place(tensor: Any) -> bool:
 
 def _loaded(file: Path, size: int | None) -> int:
     on_disk = file.stat().st_size
-    tensors = _tensors(file) if size is not None and file.suffix == ".safetensors" else []
+    tensors = tensors_of(file) if size is not None and file.suffix == ".safetensors" else {}
     if not tensors or size is None:
         return on_disk
     try:
-        return sum(_bytes(tensor, size) for tensor in tensors)
+        return sum(_bytes(tensor, size) for tensor in tensors.values())
     except (KeyError, TypeError, ValueError, OverflowError):
         return on_disk
 
 
-def _tensors(file: Path) -> list[dict[str, Any]]:
-    """The tensors in a safetensors file's header; empty if it is damaged."""
+def tensors_of(file: Path) -> dict[str, dict[str, Any]]:
+    """The tensors in a safetensors file's header, by name; empty if it is damaged."""
     try:
         with file.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             header = parse_json(stream.read(length)) if length < _LONGEST_HEADER else {}
     except (OSError, ValueError):
-        return []
+        return {}
     if not isinstance(header, dict):
-        return []
-    return [told for name, told in header.items() if name != "__metadata__"]
+        return {}
+    return {name: told for name, told in header.items() if name != "__metadata__"}
 
 
 def _bytes(tensor: Mapping[str, Any], size: int) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mubench_gen.engines.digest import CheckpointDigest, digest_alone, local_folder
+from mubench_gen.engines.digest import CheckpointDigest, digest_alone
+from mubench_gen.engines.folders import local_folder
 from mubench_gen.engines.gguf import SUFFIX, GgufModel, find_gguf, holds_gguf
 from mubench_gen.engines.options import CheckpointOptions
 from mubench_gen.errors import SettingError, UsageError

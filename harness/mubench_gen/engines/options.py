@@ -32,6 +32,11 @@ class CheckpointOptions(Options):
     quantisation: str | None = Field(
         default=None, description="of a folder with several GGUF files: which one, as Q4_K_M"
     )
+    base: str | None = Field(
+        default=None,
+        description="of a LoRA adapter the model that it changes, in place of the one that it "
+        "names: a folder, OWNER/NAME or OWNER/NAME@REVISION",
+    )
 
 
 class TransformersOptions(Options):

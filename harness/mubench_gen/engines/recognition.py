@@ -52,10 +52,10 @@ def recognise(
         raise UsageError(
             "Which model? Give --model with an id of the hub (OWNER/NAME) or a folder."
         )
-    files = read_small_files(checkpoint.path, revision or checkpoint.revision, hint_of(checkpoint))
+    base = None if checkpoint.base is None else str(checkpoint.base)
+    revision = revision or checkpoint.revision
+    files = read_small_files(checkpoint.path, revision, hint_of(checkpoint), base=base)
     found = opens(files, engine=engine, trusted=trusted)
-    if files.adapter:  # vLLM would need to be told of its rank when it starts
-        found = Opens(found.kind, ("transformers",))
     if found.kind == "contrastive":
         return replace(checkpoint, kind="contrastive", engines=found.engines)
     return quirks_of(replace(checkpoint, kind="generative", engines=found.engines), files, engine)

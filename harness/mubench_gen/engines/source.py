@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from mubench_gen.engines.small_files import adapter_base
+from mubench_gen.engines.adapters import Adapter, find_adapter
 from mubench_gen.errors import MissingExtraError, SettingError, UsageError
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import user_path
@@ -23,8 +23,8 @@ class CheckpointSource:
     """A checkpoint with the user's settings for opening it.
 
     `path` is a folder (`local`) or a hub id; `revision` is None for a folder, unless remote
-    code is trusted; `hint` is the checkpoint's. `base` is where configuration and processor are:
-    of an adapter that lies by itself its base's, else `path`.
+    code is trusted; `hint` is the checkpoint's. `adapter`: of the adapter that it is, if it is one
+    and is on this machine.
     """
 
     path: str
@@ -34,7 +34,16 @@ class CheckpointSource:
     device: str
     dtype: str
     hint: str
-    base: str
+    adapter: Adapter | None = None
+
+    @property
+    def whole(self) -> str:
+        """The folder or hub id of whole weights, configuration and processor: an adapter's base."""
+        return self.path if self.adapter is None else self.adapter.base
+
+    @property
+    def whole_revision(self) -> str | None:
+        return self.revision if self.adapter is None else self.adapter.base_revision
 
     def __str__(self) -> str:
         return f"{self.path}@{self.revision}" if self.revision and not self.local else self.path
@@ -62,6 +71,13 @@ def read_source(checkpoint: Checkpoint, runtime: Runtime) -> CheckpointSource:
             "or a hub id (OWNER/NAME)."
         )
     path = str(folder) if local else str(checkpoint.path)
+    base = None if checkpoint.base is None else str(checkpoint.base)
+    adapter = find_adapter(path, revision, base)
+    if adapter is not None and runtime.trust_remote_code and not _is_pinned(adapter):
+        raise SettingError(
+            f"Remote code of {adapter.base} is trusted only at one commit: give "
+            f"-o base={adapter.base}@REVISION with all its 40 hexadecimal digits."
+        )
     return CheckpointSource(
         path=path,
         local=local,
@@ -70,8 +86,14 @@ def read_source(checkpoint: Checkpoint, runtime: Runtime) -> CheckpointSource:
         device=runtime.device,
         dtype=runtime.dtype,
         hint=hint_of(checkpoint),
-        base=(adapter_base(folder) if local else None) or path,
+        adapter=adapter,
     )
+
+
+def _is_pinned(adapter: Adapter) -> bool:
+    """Whether the base of an adapter is a folder, or a commit of the hub."""
+    revision = adapter.base_revision
+    return user_path(adapter.base).is_dir() or bool(revision and _COMMIT.match(revision))
 
 
 def require_installed(*packages: str, extra: str, purpose: str) -> None:

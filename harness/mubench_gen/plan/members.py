@@ -20,6 +20,7 @@ from mubench_gen.model import (
 from mubench_gen.plan.fingerprint import digest_model, isolated_model
 from mubench_gen.plan.opening import MAKING, made, secret_options, spec_of
 from mubench_gen.plan.settings import Settings, make_settings
+from mubench_gen.plan.thinking import heeds_thinking
 from mubench_gen.plugins.registry import Plugin, Plugins
 from mubench_gen.types import Image, Kind, Readout, Reply, Request
 
@@ -36,16 +37,19 @@ def open_model(
     device: str | None = None,
     dtype: str | None = None,
     revision: str | None = None,
+    thinking: str | None = None,
 ) -> OpenedModel:
     """A model of a plugin, as `--plugin`, `--model`, `-o` and `--engine` name it; not loaded yet.
 
     A plugin's model that holds others opens them in its `__init__`: device, precision, seed and
     time-out are then those of the run, and each member's weights and options are part of the run's
-    keys and its manifest. Raises UsageError for what such a command would refuse.
+    keys and its manifest. `thinking`, as in `--thinking`, is by default the run's for members that
+    heed it. Raises UsageError for what such a command would refuse.
     """
     making = MAKING.get()
     inherited = making.inherited if making is not None else {}
-    given = {"device": device, "dtype": dtype, "revision": revision, "engine": engine}
+    given = {"device": device, "dtype": dtype, "revision": revision, "engine": engine,
+             "thinking": thinking}  # fmt: skip
     settings = make_settings(
         {
             "plugin": plugin,
@@ -58,7 +62,10 @@ def open_model(
     entry_points = making.entry_points if making is not None else None
     images = making.images if making is not None else 1
     loaded = Plugins(entry_points).load(plugin)
-    opened = OpenedModel(loaded, settings, images, entry_points)
+    spec = spec_of(loaded, settings)
+    if making is not None and settings.thinking is None and heeds_thinking(spec):
+        settings = settings.model_copy(update={"thinking": making.thinking})
+    opened = OpenedModel(loaded, spec, settings, images, entry_points)
     if making is not None:
         making.members.append(opened)
     return opened
@@ -74,14 +81,15 @@ class OpenedModel:
     def __init__(
         self,
         plugin: Plugin,
+        spec: ModelSpec,
         settings: Settings,
         images: int,
         entry_points: Iterable[Any] | None,
     ) -> None:
         self._plugin = plugin
         self._settings = settings
-        self._spec: ModelSpec = spec_of(plugin, settings)
-        self._engine, self._model = made(plugin, self._spec, settings, images, entry_points)
+        self._spec = spec
+        self._engine, self._model = made(plugin, spec, settings, images, entry_points)
         self._is_loaded = False
 
     @property
@@ -93,6 +101,11 @@ class OpenedModel:
     def kind(self) -> Kind:
         """Whether it is generative or contrastive."""
         return self._spec.kind
+
+    @property
+    def thinking(self) -> str | None:
+        """Whether it is told to think: "on", "off" or a number of tokens; None if it is not."""
+        return self._settings.thinking
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
@@ -173,6 +186,7 @@ class OpenedModel:
             "revision": settings.revision,
             "engine": self._engine if isinstance(self._spec.source, Checkpoint) else None,
             "dtype": settings.dtype,
+            **({"thinking": settings.thinking} if settings.thinking else {}),
             "options": without_secrets(settings.model_options, secret),
             "weights": weights.weights,
             "settings": weights.settings,

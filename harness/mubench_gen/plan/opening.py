@@ -12,7 +12,8 @@ from typing import Any
 
 from mubench_gen.console.outlet import know
 from mubench_gen.console.secrets import secret_fields, typed_secrets, without_secrets
-from mubench_gen.engines import check_engine, choose_engine, open_checkpoint
+from mubench_gen.engines import REMOTE, check_engine, choose_engine, open_checkpoint
+from mubench_gen.engines.adapters import adapted
 from mubench_gen.engines.gguf_checkpoint import gguf_of
 from mubench_gen.engines.options import CheckpointOptions
 from mubench_gen.engines.recognition import recognise
@@ -24,6 +25,7 @@ from mubench_gen.host.setup import HostSetup
 from mubench_gen.model import Checkpoint, Model, ModelSpec, Runtime
 from mubench_gen.plan.fingerprint import digest_model, isolated_model
 from mubench_gen.plan.settings import Settings, make_settings
+from mubench_gen.plan.thinking import check_thinking
 from mubench_gen.plugins.registry import Plugin, Plugins, check_options
 from mubench_gen.prompts.render import load_prompt
 from mubench_gen.storage.paths import user_path
@@ -60,11 +62,12 @@ class Making:
     inherited: Mapping[str, Any]
     images: int
     entry_points: Iterable[Any] | None
+    thinking: str | None = None
     members: list[Any] = field(default_factory=list)
 
 
 MAKING: ContextVar[Making | None] = ContextVar("MAKING", default=None)
-# Of the run, what the models have that a model opens.
+# Of the run, what the models have that a model opens; `thinking` those that heed it.
 _INHERITED = ("device", "dtype", "seed", "timeout", "deterministic", "trust_remote_code")
 
 
@@ -136,6 +139,13 @@ def spec_of(plugin: Plugin, settings: Settings) -> ModelSpec:
     gguf = gguf_of(source, options, engine=settings.engine, revision=settings.revision)
     if gguf is not None:
         return replace(spec, source=gguf.checkpoint, facts={**spec.facts, **gguf.facts})
+    if settings.engine not in REMOTE:
+        source = _with_adapter(plugin, settings, replace(source, base=options.base or source.base))
+    elif options.base is not None:
+        raise SettingError(
+            f"-o base={options.base}: the model behind --engine {settings.engine} is opened by its "
+            "server, with its base. Leave it out."
+        )
     if source.kind == "auto":
         source = recognise(
             source,
@@ -144,6 +154,13 @@ def spec_of(plugin: Plugin, settings: Settings) -> ModelSpec:
             trusted=settings.trust_remote_code,
         )
     return replace(spec, source=source)
+
+
+def _with_adapter(plugin: Plugin, settings: Settings, source: Checkpoint) -> Checkpoint:
+    """The checkpoint, looked at for whether it is an adapter."""
+    listed = any(spec.name == settings.model for spec in plugin.models)
+    given = settings.model is not None and not listed
+    return adapted(source, settings.revision, fetch=given or source.base is not None)
 
 
 def _template(file: Path) -> str:
@@ -204,7 +221,6 @@ def engine_of(spec: ModelSpec, settings: Settings) -> str:
 
 def runtime_of(spec: ModelSpec, settings: Settings, images: int) -> Runtime:
     """What the settings tell the model; `images` is how many a request shows at most."""
-    _check_thinking(spec, settings)
     return Runtime(
         model=spec.name,
         device=settings.device,
@@ -235,6 +251,7 @@ def made(
     """
     engine, runtime = engine_of(spec, settings), runtime_of(spec, settings, images)
     if isinstance(spec.source, Checkpoint):
+        check_thinking(spec, settings, ())
         return engine, open_checkpoint(engine, spec.source, runtime)
     options = check_options(plugin.name, spec.source, settings.plugin_options)
     with (
@@ -243,6 +260,7 @@ def made(
     ):
         model = spec.source(options, runtime)
     model.members = tuple(members)
+    check_thinking(spec, settings, model.members)
     return engine, model
 
 
@@ -252,30 +270,12 @@ def members_opened(
 ) -> Iterator[list[Any]]:
     """Collects the models that are opened by `open_model` in the block, with the run's settings."""
     inherited = {name: getattr(settings, name) for name in _INHERITED}
-    making = Making(inherited, images, entry_points)
+    making = Making(inherited, images, entry_points, settings.thinking)
     outer = MAKING.set(making)
     try:
         yield making.members
     finally:
         MAKING.reset(outer)
-
-
-def _check_thinking(spec: ModelSpec, settings: Settings) -> None:
-    """SettingError for `--thinking` where nothing would heed it."""
-    if settings.thinking is None:
-        return
-    if spec.kind == "contrastive":
-        raise SettingError(
-            f"--thinking {settings.thinking}: {spec.name} is a contrastive model, which writes "
-            "nothing and does not think. Leave it out."
-        )
-    if not isinstance(spec.source, Checkpoint) and not getattr(
-        spec.source, "takes_thinking", False
-    ):
-        raise SettingError(
-            f"--thinking {settings.thinking}: the plugin {settings.plugin!r} runs its model itself "
-            "and does not say that it heeds it (takes_thinking, docs/plugins.md). Leave it out."
-        )
 
 
 def images_shown(settings: Settings, variants: Sequence[Mapping[str, str]] = ({},)) -> int:

@@ -15,12 +15,15 @@ GENERIC = "hf"
 _MODELS = ("generative", "contrastive")
 
 
-def plugin_of(model: str, revision: str | None, plugins: Plugins) -> str:
+def plugin_of(
+    model: str, revision: str | None, plugins: Plugins, *, base: str | None = None
+) -> str:
     """The name of the plugin that opens the hub id or folder `model`.
 
     A plugin that lists the model by its name comes first, then one that declares its family
     (`ModelSpec.model_types`), then the generic one. Only plugins that come with the harness are
-    looked at: another's would have to be imported here. Raises UsageError if the model is not to
+    looked at: another's would have to be imported here. `base`: that of an adapter, where it is
+    given. Raises UsageError if the model is not to
     be had, or is no checkpoint.
     """
     offered = list(_offered(plugins))
@@ -29,7 +32,7 @@ def plugin_of(model: str, revision: str | None, plugins: Plugins) -> str:
             return name
     if is_gguf(model, revision):
         return GENERIC
-    families = read_small_files(model, revision).families
+    families = read_small_files(model, revision, base=base).families
     for family in families:
         for name, specs in offered:
             if any(family in spec.model_types for spec in specs):

@@ -66,10 +66,11 @@ class SglangServer(ManagedServer):
         self._given = {k: v for k, v in given.items() if k not in typed}
         _check_names(self._given, self.engine)
         self._source = read_source(checkpoint, runtime)
-        if self._source.base != self._source.path:
+        if self._source.adapter is not None:
             raise SettingError(
-                f"{self._source} is an adapter of {self._source.base}, which SGLang does not open "
-                "by itself: take --engine transformers, or the folder that mubench-gen merge makes."
+                f"{self._source} is an adapter of {self._source.adapter.base}, which SGLang "
+                "does not open by itself: take --engine transformers, or the folder that "
+                "mubench-gen merge makes."
             )
         self._name = served_name(runtime.model)
         self._secret_file: Path | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.data.hub import require_checkpoint
+from mubench_gen.engines.adapters import Adapter, ready
 from mubench_gen.engines.conversation import template_to_serve
 from mubench_gen.engines.options import OPENMP, parse_options
 from mubench_gen.engines.server.managed import (
@@ -19,7 +21,8 @@ from mubench_gen.engines.server.managed import (
     Start,
     refuse_base_url,
 )
-from mubench_gen.engines.source import hint_of, require_installed
+from mubench_gen.engines.source import hint_of, read_source, require_installed
+from mubench_gen.engines.vllm.adapters import check_modules
 from mubench_gen.engines.vllm.arguments import (
     ENVIRONMENT,
     VllmStart,
@@ -36,6 +39,7 @@ from mubench_gen.engines.vllm.diagnosis import (
 from mubench_gen.engines.vllm.failures import Opening
 from mubench_gen.model import Checkpoint, Runtime
 
+_BASE = " (base)"  # behind an adapter's name: the name of its base, which the server lists too
 _FLAGS = (
     "--host", "127.0.0.1",
     "--generation-config", "vllm",  # a checkpoint's own would change greedy decoding
@@ -70,16 +74,20 @@ class VllmServer(ManagedServer):
 
     def prepare(self, port: int, key: str) -> Start:
         require_installed("vllm", extra="vllm", purpose="Engine 'vllm-server'")
-        require_checkpoint(self._checkpoint.path, hint_of(self._checkpoint))
+        require_checkpoint(self._arguments["model"], hint_of(self._checkpoint))
+        adapter = read_source(self._checkpoint, self.runtime).adapter
+        if adapter is not None:
+            check_modules(ready(adapter))
         arguments = with_room(self._arguments, self.runtime)
         start = self._resolved = resolve_start(arguments, self.runtime)
-        check_weights(self._checkpoint, start, self._opening())
+        check_weights(start, self._opening())
         facts = {
             "arguments": {k: v for k, v in start.arguments.items() if k != "model"},
             "environment": dict(start.environment),
             "dtype": start.arguments["dtype"],
+            **({} if adapter is None else {"adapter": adapter.facts}),
         }
-        return Start(self._command(start, port), self._environment(start, key), facts)
+        return Start(self._command(start, port, adapter), self._environment(start, key), facts)
 
     def why_not_started(self, said: str, late: TimeoutError | None) -> str:
         return explain_start(said, self._opening(), late)
@@ -91,12 +99,18 @@ class VllmServer(ManagedServer):
         """Facts for explanations; asked for late, because vLLM may have fetched the model."""
         return opening_of(self._checkpoint, self._resolved, self._given)
 
-    def _command(self, start: VllmStart, port: int) -> list[str]:
-        template = template_to_serve(self._checkpoint, start.arguments.get("revision"))
+    def _command(self, start: VllmStart, port: int, adapter: Adapter | None = None) -> list[str]:
+        revision = start.arguments.get("revision")
+        template = template_to_serve(self._checkpoint, revision, base=start.model)
         extra = ["--chat-template", template] if template is not None else []
+        name = self.runtime.model
+        if adapter is not None:
+            module = {"name": name, "path": str(adapter.folder.absolute())}
+            extra += ["--lora-modules", json.dumps(module)]
+            name = f"{name}{_BASE}"
         return [
             sys.executable, *_server_module(), "--model", start.model, "--port", str(port),
-            "--served-model-name", self.runtime.model, *_FLAGS, *extra, *start.flags(),
+            "--served-model-name", name, *_FLAGS, *extra, *start.flags(),
         ]  # fmt: skip
 
     def _environment(self, start: VllmStart, key: str) -> Mapping[str, str]:

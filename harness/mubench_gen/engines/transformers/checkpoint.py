@@ -21,7 +21,9 @@ from mubench_gen.data.hub import unavailable
 from mubench_gen.engines.digest import digest_checkpoint, digest_facts
 from mubench_gen.engines.options import TransformersOptions
 from mubench_gen.engines.source import CheckpointSource
+from mubench_gen.engines.transformers.adapter import add_adapter
 from mubench_gen.errors import UsageError
+from mubench_gen.storage.paths import user_path
 
 _PACKAGE = re.compile(r"requires the (\S+) library")
 _GLOBAL = re.compile(r"GLOBAL (\S+)")  # in torch's message about a refused pickle
@@ -88,15 +90,18 @@ class LoadedCheckpoint:
     @property
     def facts(self) -> Mapping[str, Any]:
         """The facts for the manifest that are needed to reproduce a run."""
-        digest = digest_checkpoint(self.source.path, self.source.revision)
+        source = self.source
+        base = None if source.adapter is None else source.adapter.base_name
+        digest = digest_checkpoint(source.path, source.revision, base)
         config = self.model.config
         return {
             "engine": "transformers",
             "architecture": type(self.model).__name__,
             **digest_facts(digest),
-            "weights_format": _weights_format(digest.files if digest else ()),
-            "revision": getattr(config, "_commit_hash", None) or self.source.revision,
-            "trust_remote_code": self.source.trust_remote_code,
+            "weights_format": _weights_format(() if digest is None else digest.all_files),
+            **({} if source.adapter is None else {"adapter": source.adapter.facts}),
+            "revision": getattr(config, "_commit_hash", None) or source.whole_revision,
+            "trust_remote_code": source.trust_remote_code,
             "device": str(self.device),
             "device_name": _device_name(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
@@ -121,6 +126,8 @@ def open_source(
         auto_class = _check_architecture(source, config, family)
         processor = _load_processor(source)
         model = _load_weights(source, options, auto_class, dtype)
+        if source.adapter is not None:
+            add_adapter(model, source.adapter)
     try:
         model = model.to(device).eval()
     except torch.OutOfMemoryError as error:
@@ -206,16 +213,17 @@ def _weights_format(files: Sequence[str]) -> str | None:
 
 
 def _arguments(source: CheckpointSource) -> dict[str, Any]:
-    pinned = source.revision is not None and not source.local
+    revision = source.whole_revision
+    pinned = revision is not None and not user_path(source.whole).is_dir()
     return {
         "trust_remote_code": source.trust_remote_code,
-        **({"revision": source.revision} if pinned else {}),
+        **({"revision": revision} if pinned else {}),
     }
 
 
 def _load_config(source: CheckpointSource) -> Any:
     try:
-        return transformers.AutoConfig.from_pretrained(source.base, **_arguments(source))
+        return transformers.AutoConfig.from_pretrained(source.whole, **_arguments(source))
     except Exception as error:  # transformers raises any kind of error on a damaged file
         _refuse(source, "configuration", error)
 
@@ -236,7 +244,7 @@ def _check_architecture(source: CheckpointSource, config: Any, family: Family) -
 def _load_processor(source: CheckpointSource) -> Any:
     auto_processor: Any = transformers.AutoProcessor
     try:
-        processor = auto_processor.from_pretrained(source.base, **_arguments(source))
+        processor = auto_processor.from_pretrained(source.whole, **_arguments(source))
     except Exception as error:  # tokenizers raises plain Exceptions
         _refuse(source, "processor", error)
     missing = [
@@ -266,7 +274,7 @@ def _load_weights(
     )
     try:
         model, report = auto_class.from_pretrained(
-            source.path, dtype=dtype, output_loading_info=True, **attention, **_arguments(source)
+            source.whole, dtype=dtype, output_loading_info=True, **attention, **_arguments(source)
         )
     except pickle.UnpicklingError as error:
         found = _GLOBAL.search(str(error))

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mubench_gen.data.hub import require_checkpoint
+from mubench_gen.engines.adapters import ready
 from mubench_gen.engines.source import require_installed
 from mubench_gen.engines.transformers.source import (
     PURPOSE,
@@ -52,7 +53,8 @@ class TransformersContrastive(HoldsCheckpoint, ContrastiveModel):
             return
         require_installed("torch", "transformers", extra="transformers", purpose=PURPOSE)
         require_checkpoint(self._source.path, self._source.hint)
-        require_checkpoint(self._source.base, self._source.hint)
+        if self._source.adapter is not None:
+            ready(self._source.adapter)
         require_transformers()
         from mubench_gen.engines.transformers.batches import Chunks
         from mubench_gen.engines.transformers.checkpoint import CONTRASTIVE, open_source

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mubench_gen.data.hub import require_checkpoint
+from mubench_gen.engines.adapters import ready
 from mubench_gen.engines.conversation import images_of, read_stops
 from mubench_gen.engines.label_tokens import label_tokens
 from mubench_gen.engines.source import require_installed
@@ -62,7 +63,8 @@ class TransformersGenerative(HoldsCheckpoint, GenerativeModel):
             return
         require_installed("torch", "transformers", extra="transformers", purpose=PURPOSE)
         require_checkpoint(self._source.path, self._source.hint)
-        require_checkpoint(self._source.base, self._source.hint)
+        if self._source.adapter is not None:
+            ready(self._source.adapter)
         require_transformers()
         from mubench_gen.engines.transformers.batches import Chunks
         from mubench_gen.engines.transformers.chat import Chat

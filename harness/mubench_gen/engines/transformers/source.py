@@ -27,10 +27,10 @@ def read_transformers_source(checkpoint: Checkpoint, runtime: Runtime) -> Checkp
     if not _DEVICE.match(runtime.device):
         raise SettingError(f"No device {runtime.device!r}. Known: auto, cpu, cuda, cuda:N, mps.")
     source = read_source(checkpoint, runtime)
-    if source.base != source.path and find_spec("peft") is None:
+    if source.adapter is not None and find_spec("peft") is None:
         raise UsageError(
-            f"{source} is an adapter of {source.base}: opening it needs the package peft, which is "
-            "not installed. Type: pip install peft"
+            f"{source} is an adapter of {source.whole}: opening it needs the package peft, which "
+            "is not installed. Type: pip install peft"
         )
     return source
 

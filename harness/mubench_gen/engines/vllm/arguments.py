@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from mubench_gen.engines.source import read_source
+from mubench_gen.engines.vllm.adapters import lora_arguments
 from mubench_gen.errors import SettingError, did_you_mean
 from mubench_gen.model import Checkpoint, Runtime
+from mubench_gen.storage.paths import user_path
 from mubench_gen.storage.user_files import parse_json
 
 # No telemetry, no plugins that happen to be installed. A user's own settings take precedence.
@@ -177,17 +179,15 @@ def known_arguments() -> Mapping[str, str] | None:
 
 def _of_runtime(checkpoint: Checkpoint, runtime: Runtime) -> dict[str, Any]:
     source = read_source(checkpoint, runtime)
-    if source.base != source.path:
-        raise SettingError(
-            f"{source} is an adapter of {source.base}, which vLLM does not open by itself: take "
-            "--engine transformers, or the folder that mubench-gen merge makes of both."
-        )
+    adapter, revision = source.adapter, source.whole_revision
+    pinned = revision is not None and not user_path(source.whole).is_dir()
     return {
-        "model": source.path,
+        "model": source.whole,
         "dtype": source.dtype,
         "seed": runtime.seed,
-        **({"revision": source.revision} if source.revision and not source.local else {}),
+        **({"revision": revision} if pinned else {}),
         **({"trust_remote_code": True} if source.trust_remote_code else {}),
+        **({} if adapter is None else lora_arguments(adapter)),
     }
 
 

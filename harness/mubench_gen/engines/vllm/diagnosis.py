@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from mubench_gen.engines.digest import local_folder, weight_files
+from mubench_gen.engines.digest import weight_files
+from mubench_gen.engines.folders import local_folder
 from mubench_gen.engines.footprint import GIB, broken, loaded_bytes, memory
 from mubench_gen.engines.source import hint_of
 from mubench_gen.engines.vllm.arguments import VllmStart
@@ -40,26 +41,26 @@ _FAILED = ("ERROR", "CRITICAL")
 
 def opening_of(checkpoint: Checkpoint, start: VllmStart, options: Mapping[str, str]) -> Opening:
     """Facts about the model for explanations; `options` are the user's for the engine."""
-    folder = local_folder(checkpoint.path, start.arguments.get("revision"))
+    folder = local_folder(start.model, start.arguments.get("revision"))
     dtype = str(start.arguments["dtype"])
     size = None
     with suppress(OSError):
         files = [] if folder is None else weight_files(folder)
         size = loaded_bytes(files, dtype) if files else None
-    return Opening(str(checkpoint.path), size, dtype, dict(options), hint_of(checkpoint))
+    return Opening(start.model, size, dtype, dict(options), hint_of(checkpoint))
 
 
-def check_weights(checkpoint: Checkpoint, start: VllmStart, opening: Opening) -> None:
+def check_weights(start: VllmStart, opening: Opening) -> None:
     """Refuse incomplete weights, or weights too large for the memory, before they are read.
 
     Raises UsageError.
     """
-    folder = local_folder(checkpoint.path, start.arguments.get("revision"))
+    folder = local_folder(start.model, start.arguments.get("revision"))
     for file in [] if folder is None else weight_files(folder):
         problem = broken(file)
         if problem is not None:
             raise UsageError(
-                f"The weights of {checkpoint.path} cannot be read: {file.name}: {problem}. "
+                f"The weights of {start.model} cannot be read: {file.name}: {problem}. "
                 "Fetch the file again."
             )
     if not start.on_gpu and start.arguments.get("quantization") is None:

@@ -23,13 +23,14 @@ from mubench_gen.engines.conversation import read_stops
 from mubench_gen.engines.image_tokens import image_token_id
 from mubench_gen.engines.label_tokens import label_tokens, logsumexp
 from mubench_gen.engines.thinking import ThoughtMarks
+from mubench_gen.engines.vllm.adapters import not_applied
 from mubench_gen.engines.vllm.asks import Ask
 from mubench_gen.engines.vllm.diagnosis import explain_death
 from mubench_gen.engines.vllm.failures import Opening
 from mubench_gen.engines.vllm.log import VllmLog
 from mubench_gen.engines.vllm.loop import EngineOutput
 from mubench_gen.engines.vllm.thinking import apart
-from mubench_gen.errors import EngineFault, ItemError, ReplyError, describe
+from mubench_gen.errors import EngineFault, ItemError, ReplyError, UsageError, describe
 from mubench_gen.model import Checkpoint
 from mubench_gen.parser.finish_reason import has_failed
 from mubench_gen.types import Reply
@@ -132,9 +133,24 @@ class VllmEngine:
         self._llm.llm_engine.abort_request([name])
 
     def adapt(self, folder: Path) -> None:
-        """Answer through the adapter, under a new number so that the prefix cache is not shared."""
+        """Answer through the adapter, under a new number so that the prefix cache is not shared.
+
+        It is loaded now. UsageError if the model has no place for all of it.
+        """
         self._adapters += 1
-        self._adapter = LoRARequest(str(folder), self._adapters, str(folder))
+        adapter = LoRARequest(str(folder), self._adapters, str(folder))
+        try:
+            self._llm.llm_engine.add_lora(adapter)
+            told = self._llm.collective_rpc("mubench_unapplied", args=(self._adapters,))
+        except EngineDeadError as error:
+            raise self._fault(error) from error
+        except Exception as error:  # vLLM raises any kind of error on what it does not know
+            raise UsageError(
+                f"vLLM cannot load the adapter {folder}: {' '.join(str(error).split())[:400]}"
+            ) from error
+        if unapplied := [module for worker in told for module in worker]:
+            raise not_applied(str(folder), unapplied)
+        self._adapter = adapter
 
     def reload(self, folder: Path) -> None:
         """Reads the folder's weights in place.

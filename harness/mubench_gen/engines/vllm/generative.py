@@ -10,7 +10,10 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from mubench_gen.engines.adapters import ready
+from mubench_gen.engines.source import read_source
 from mubench_gen.engines.thinking import read_thinking
+from mubench_gen.engines.vllm.adapters import check_modules
 from mubench_gen.engines.vllm.arguments import read_arguments, with_room
 from mubench_gen.engines.vllm.asks import Asks
 from mubench_gen.engines.vllm.loop import EngineLoop
@@ -61,10 +64,15 @@ class VllmGenerative(StreamingModel):
         """Raises UsageError for what the user must fix, MissingExtraError without vLLM."""
         if self._engine is not None:
             return
+        adapter = read_source(self._checkpoint, self.runtime).adapter
+        if adapter is not None:
+            check_modules(ready(adapter))
         arguments = with_room(self._arguments, self.runtime)
         engine = EngineLoop(partial(open_engine, self._checkpoint, self.runtime, arguments))
         try:
             self._facts = engine.start()
+            if adapter is not None:
+                engine.adapt(adapter.folder)
         except BaseException:
             engine.close()
             raise

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mubench_gen.engines.vllm.asks import Ask
-from mubench_gen.errors import EngineFault, describe
+from mubench_gen.errors import EngineFault, UsageError, describe
 from mubench_gen.types import Reply
 
 EngineOutput = Reply | Sequence[float]
@@ -220,6 +220,9 @@ class EngineLoop:
                 engine.adapt(message.folder)
             else:
                 engine.reload(message.folder)
+        except UsageError as error:  # an adapter that does not fit
+            message.future.set_exception(error)
+            raise EngineFault(str(error)) from error
         except Exception as error:  # the state of the weights is unknown, so nothing can continue
             fault = EngineFault(f"vLLM could not take other weights: {describe(error)}")
             message.future.set_exception(fault)

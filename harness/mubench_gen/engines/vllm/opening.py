@@ -17,7 +17,8 @@ from mubench_gen.engines.conversation import ChatTemplate, choose_template, keep
 from mubench_gen.engines.digest import digest_checkpoint, digest_facts
 from mubench_gen.engines.footprint import GIB
 from mubench_gen.engines.options import OPENMP
-from mubench_gen.engines.source import hint_of, require_installed
+from mubench_gen.engines.source import hint_of, read_source, require_installed
+from mubench_gen.engines.vllm.adapters import EXTENSION
 from mubench_gen.engines.vllm.arguments import ENVIRONMENT, VllmStart, resolve_start
 from mubench_gen.engines.vllm.diagnosis import check_weights, explain_start, opening_of
 from mubench_gen.engines.vllm.failures import no_device
@@ -75,9 +76,10 @@ def open_engine(
     """Import vLLM, load the model. Raises UsageError: what is wrong, and what to do."""
     phases = Phases(name)
     require_installed("torch", "vllm", extra="vllm", purpose="Engine 'vllm'")
-    require_checkpoint(checkpoint.path, hint_of(checkpoint))
+    require_checkpoint(arguments["model"], hint_of(checkpoint))
     _require("torch", _ENVIRONMENT if "torch" in sys.modules else {**_ENVIRONMENT, **OPENMP})
-    start = resolve_start({**_DEFAULTS, **arguments}, runtime)
+    looks = {"worker_extension_cls": EXTENSION} if arguments.get("enable_lora") else {}
+    start = resolve_start({**_DEFAULTS, **looks, **arguments}, runtime)
     os.environ.update(start.environment)
     vllm_log = VllmLog()
     try:
@@ -115,14 +117,14 @@ def _opened(
     template = _template(checkpoint, config)
     checkpoint, opened = told_to_think(checkpoint, runtime, config, template)
     opening = opening_of(checkpoint, start, runtime.engine_options)
-    check_weights(checkpoint, start, opening)
+    check_weights(start, opening)
     size = f" ({opening.weights / GIB:.3g} GiB of weights)" if opening.weights else ""
     phases.begin(f"loading {opening.model}{size}")
     whole = config.max_model_len
     llm = LLM(**start.arguments)
     phases.done("load")
     _tell_context(phases, whole, llm.llm_engine.vllm_config.model_config.max_model_len)
-    facts = {**_facts(checkpoint, start, llm, template), "startup_seconds": phases.seconds}
+    facts = {**_facts(checkpoint, runtime, start, llm, template), "startup_seconds": phases.seconds}
     text = template.text if template else None
     return VllmEngine(llm, checkpoint, text, facts, vllm_log, opened)
 
@@ -228,7 +230,11 @@ def _moves_images(llm: Any, template: ChatTemplate | None) -> bool:
 
 
 def _facts(
-    checkpoint: Checkpoint, start: VllmStart, llm: Any, template: ChatTemplate | None
+    checkpoint: Checkpoint,
+    runtime: Runtime,
+    start: VllmStart,
+    llm: Any,
+    template: ChatTemplate | None,
 ) -> dict[str, Any]:
     """The facts for the manifest that are needed to reproduce a run."""
     import torch
@@ -237,12 +243,18 @@ def _facts(
     model = config.model_config
     device = str(config.device_config.device_type)
     revision = start.arguments.get("revision")
-    digest = digest_checkpoint(checkpoint.path, revision)
+    adapter = read_source(checkpoint, runtime).adapter
+    digest = (
+        digest_checkpoint(start.model, revision)
+        if adapter is None
+        else digest_checkpoint(adapter.name, adapter.revision, adapter.base_name)
+    )
     gpu = device == "cuda" and torch.cuda.is_available()
     return {
         "engine": "vllm",
         "architecture": model.architecture,
         **digest_facts(digest),
+        **({} if adapter is None else {"adapter": adapter.facts}),
         "revision": getattr(model.hf_config, "_commit_hash", None) or revision,
         "trust_remote_code": bool(model.trust_remote_code),
         "device": device,

@@ -181,11 +181,13 @@ def inner_products(base: Array, finetuned: Sequence[Array]) -> InnerProducts:
                 squares[-1] = _dot(numbers, numbers)  # only too large for float32
         mean = _mean(finetuned)
         difference = mean - base
+        of_mean = squares[1] if mean is finetuned[0] else _dot(mean, mean)
+        distance = _dot(difference, difference)
         return InnerProducts(
             base=squares[0],
-            finetuned=squares[1] if mean is finetuned[0] else _dot(mean, mean),
-            product=_dot(base, mean),
-            difference=_dot(difference, difference),
+            finetuned=of_mean,
+            product=(squares[0] + of_mean - distance) / 2,
+            difference=distance,
         )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mubench_gen.data.hub import require_checkpoint
-from mubench_gen.engines.digest import local_folder
+from mubench_gen.engines.folders import local_folder
 from mubench_gen.errors import MergeError, MissingExtraError
 from mubench_gen.interpolation.merge.files import ADAPTER, listed, read_object, reading
 from mubench_gen.interpolation.merge.safetensors_file import open_safetensors
@@ -78,7 +78,7 @@ def find_folder(name: str) -> Path:
             f"No folder {name}. A checkpoint is a folder with config.json and weights, or a hub "
             "id (OWNER/NAME, OWNER/NAME@REVISION)."
         )
-    return local_folder(hub, revision or None) or _fetch(hub, revision or None)
+    return local_folder(hub, revision or None, whole=True) or _fetch(hub, revision or None)
 
 
 def open_checkpoint(name: str, files: ExitStack) -> OpenCheckpoint:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from mubench_gen.errors import MergeError
+from mubench_gen.interpolation.merge.alphas import Alpha, folder_name
 from mubench_gen.interpolation.merge.checkpoint import (
     OpenCheckpoint,
     is_adapter,
@@ -22,7 +22,7 @@ from mubench_gen.interpolation.merge.matching import OutputTensor, match_tensors
 from mubench_gen.interpolation.merge.methods import METHODS
 from mubench_gen.interpolation.merge.model_files import compare_model_files
 from mubench_gen.interpolation.merge.parts import as_part
-from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
+from mubench_gen.interpolation.merge.recipe import Recipe
 
 Side = Literal["base", "finetuned"]
 
@@ -43,7 +43,7 @@ class MergeSettings:
     accept_vocabulary: bool = False
     unrounded: bool = False
 
-    def folders(self, root: Path) -> dict[Decimal, Path]:
+    def folders(self, root: Path) -> dict[Alpha, Path]:
         """The folder of each α under `root`."""
         alphas = self.recipe.alphas
         if len(alphas) == 1:

@@ -36,9 +36,10 @@ from mubench_gen.interpolation.merge.tensors import (
 )
 from mubench_gen.interpolation.merge.tied_weights import is_embedding_or_head, ties_embeddings
 from mubench_gen.interpolation.merge.torch_pickle import open_pickles
+from mubench_gen.storage.paths import user_path
 
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
-_WRAPPED = "base_model.model."
+WRAPPED = "base_model.model."
 _PARTS = (".lora_A.weight", ".lora_B.weight", ".lora_embedding_A", ".lora_embedding_B")
 _PARENTS = ("model", "language_model", "transformer")
 
@@ -97,20 +98,7 @@ def open_adapter(name: str, base: OpenCheckpoint, files: ExitStack) -> OpenCheck
     or if it belongs to another base.
     """
     adapter = _opened(name, files)
-    tensors: dict[str, Tensor] = dict(base.tensors)
-    for module, (down, up, transposed) in adapter.modules.items():
-        key = _key_of(name, module, base)
-        if isinstance(tensors[key], LoraTensor):
-            raise MergeError(f"{name}: two modules of the adapter change the base's {key}.")
-        if ties_embeddings(base.config) and is_embedding_or_head(key):
-            raise MergeError(
-                f"{name}: the adapter changes {key}, which is embedding and output layer in one "
-                "(tie_word_embeddings): have PEFT merge it into its base and give that folder."
-            )
-        transposed = transposed or bool(adapter.config.get("fan_in_fan_out"))
-        scale = lora_scaling(adapter.config, module, down.shape[0])
-        tensors[key] = merged = LoraTensor(base.tensors[key], down, up, scale, transposed)
-        _check_shape(name, key, merged)
+    changed = _changed(name, adapter, base.tensors, base.config, str(base))
     ranks = sorted({down.shape[0] for down, _, _ in adapter.modules.values()})
     stats = {ADAPTER: (adapter.folder / ADAPTER).stat(), "weights": adapter.weights.stat()}
     stated = adapter.config.get("base_model_name_or_path")
@@ -119,11 +107,45 @@ def open_adapter(name: str, base: OpenCheckpoint, files: ExitStack) -> OpenCheck
         name=name,
         folder=adapter.folder,
         format=f"LoRA adapter of rank {', '.join(map(str, ranks))}, {len(adapter.modules)} modules",
-        tensors=tensors,
+        tensors={**base.tensors, **changed},
         identity=[(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()],
         notes=(f"{name} says that its base is {stated}",) if stated else (),
         adapter=True,
     )
+
+
+def adapt_tensors(
+    name: str, base: Mapping[str, Tensor], config: Mapping[str, Any], files: ExitStack
+) -> dict[str, LoraTensor]:
+    """The tensors that an adapter changes, of a base whose tensors are not those of files.
+
+    `config` is the base's. Raises MergeError like `open_adapter`.
+    """
+    return _changed(name, _opened(name, files), base, config, "the base")
+
+
+def _changed(
+    name: str,
+    adapter: _Adapter,
+    base: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    called: str,
+) -> dict[str, LoraTensor]:
+    changed: dict[str, LoraTensor] = {}
+    for module, (down, up, transposed) in adapter.modules.items():
+        key = _key_of(name, module, base, called)
+        if key in changed:
+            raise MergeError(f"{name}: two modules of the adapter change the base's {key}.")
+        if ties_embeddings(config) and is_embedding_or_head(key):
+            raise MergeError(
+                f"{name}: the adapter changes {key}, which is embedding and output layer in one "
+                "(tie_word_embeddings): have PEFT merge it into its base and give that folder."
+            )
+        transposed = transposed or bool(adapter.config.get("fan_in_fan_out"))
+        scale = lora_scaling(adapter.config, module, down.shape[0])
+        changed[key] = merged = LoraTensor(base[key], down, up, scale, transposed)
+        _check_shape(name, key, merged)
+    return changed
 
 
 @reading("An adapter")
@@ -134,19 +156,32 @@ def adapted_modules(name: str) -> dict[str, int]:
     return {module: down.shape[0] for module, (down, _, _) in modules.items()}
 
 
-def write_scaled_adapters(name: str, folders: Mapping[Decimal, Path]) -> list[str]:
+def write_scaled_adapters(
+    name: str, folders: Mapping[Decimal, Path], *, base: str | None = None
+) -> list[str]:
     """Write the adapter for each α, with a scaled configuration and linked weights.
 
+    `base`: what the configurations name as its base, by default what the adapter's names.
     Returns the names of the modules that it changes. Raises MergeError like `open_adapter`.
     """
     with ExitStack() as files:
         adapter = _opened(name, files)
+    told = {} if base is None else named_base(base)
     for alpha, out in folders.items():
         out.mkdir(parents=True)
-        text = json.dumps(scaled_config(adapter.config, float(alpha)))
+        text = json.dumps({**scaled_config(adapter.config, float(alpha)), **told})
         (out / ADAPTER).write_text(text + "\n", encoding="utf-8")
         _link(adapter.weights.resolve(), out / adapter.weights.name)
     return sorted(adapter.modules)
+
+
+def named_base(name: str) -> dict[str, str | None]:
+    """A base as an adapter's configuration names it."""
+    folder = user_path(name)
+    if folder.is_dir():
+        return {"base_model_name_or_path": str(folder.resolve()), "revision": None}
+    hub, _, revision = name.partition("@")
+    return {"base_model_name_or_path": hub, "revision": revision or None}
 
 
 def _opened(name: str, files: ExitStack) -> _Adapter:
@@ -184,7 +219,7 @@ def _modules(name: str, tensors: Mapping[str, Tensor]) -> dict[str, _Pair]:
         stored, embedding = key.removesuffix(part), "embedding" in part
         names = [stored + one for one in _PARTS if ("embedding" in one) == embedding]
         down, up = (tensors.get(one) for one in names)
-        module = stored.removeprefix(_WRAPPED)
+        module = stored.removeprefix(WRAPPED)
         if down is None or up is None or not _are_pair(down, up):
             raise MergeError(f"{name}: {stored} has no pair of numeric matrices A and B.")
         if found.setdefault(module, (down, up, embedding)) != (down, up, embedding):
@@ -203,16 +238,16 @@ def _are_pair(down: Tensor, up: Tensor) -> bool:
     return 0 < down.shape[0] == up.shape[1]
 
 
-def _key_of(name: str, module: str, base: OpenCheckpoint) -> str:
+def _key_of(name: str, module: str, base: Mapping[str, Tensor], called: str) -> str:
     """The base's tensor for a module of the model; in files its parents may have other names."""
     exact = f"{module}.weight"
-    if exact in base.tensors:
+    if exact in base:
         return exact
     plain = _plain(exact)
-    found = [key for key in base.tensors if _plain(key) == plain]
+    found = [key for key in base if _plain(key) == plain]
     if len(found) != 1:
         raise MergeError(
-            f"{name}: the adapter changes {module}, and {base} has no tensor that is clearly its "
+            f"{name}: the adapter changes {module}, and {called} has no tensor that is clearly its "
             "weight. Is this the adapter's base?"
         )
     return found[0]

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from mubench_gen.errors import MergeError
+from mubench_gen.interpolation.merge.alphas import matches, parts_of
 from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint
 from mubench_gen.interpolation.merge.files import listed
 from mubench_gen.interpolation.merge.lora import LoraTensor
@@ -90,6 +91,9 @@ def _refuse_idle_patterns(
         for glob in globs:
             if not any(fnmatchcase(name, glob) for name in base.tensors):
                 raise MergeError(f"{flag} {glob!r} matches no tensor. {known}")
+    for part in dict.fromkeys(part for alpha in recipe.alphas for part in parts_of(alpha)):
+        if not any(matches(part, name) for name in base.tensors):
+            raise MergeError(f"--alpha {part}=… matches no tensor. {known}")
     if not any(one.action == "merged" for tensors in shards.values() for one in tensors):
         raise MergeError(f"--include and --exclude leave no tensor to merge. {known}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mubench_gen.console.progress import Progress, Silent, log
 from mubench_gen.errors import MergeError
+from mubench_gen.interpolation.merge.alphas import parts_of, spelled
 from mubench_gen.interpolation.merge.checkpoint import OpenCheckpoint, is_adapter
 from mubench_gen.interpolation.merge.inputs import (
     MergeInputs,
@@ -32,7 +33,7 @@ from mubench_gen.interpolation.merge.partial_folder import (
     require_space,
     sync_path,
 )
-from mubench_gen.interpolation.merge.recipe import block_depths, spelled
+from mubench_gen.interpolation.merge.recipe import block_depths
 from mubench_gen.interpolation.merge.report import MergeReport, make_report
 from mubench_gen.interpolation.merge.shard_writer import FinishedShard, ShardWriter, layout
 from mubench_gen.interpolation.merge.tensors import SIZES, byte_count
@@ -78,6 +79,8 @@ def scale_adapter(settings: MergeSettings) -> list[str]:
         raise MergeError(f"An adapter is scaled as a whole, not by {settings.recipe.method}.")
     if settings.recipe.include or settings.recipe.exclude:
         raise MergeError("An adapter is scaled as a whole: no --include and no --exclude.")
+    if any(map(parts_of, settings.recipe.alphas)):
+        raise MergeError("An adapter is scaled as a whole, not by part: give numbers as α.")
     refuse_existing(settings.out)
     (name,) = settings.finetuned
     with ExitStack() as files:  # checks that it fits the base
@@ -86,7 +89,9 @@ def scale_adapter(settings: MergeSettings) -> list[str]:
         try:
             partial.clear()
             scaled = partial.folder / "scaled"
-            modules = write_scaled_adapters(name, settings.folders(scaled))
+            places = settings.folders(scaled)
+            found = {alpha: places[alpha] for alpha in settings.recipe.numbers}
+            modules = write_scaled_adapters(name, found, base=settings.base)
             partial.complete(scaled)
         except OSError as error:
             raise MergeError(describe_failure(settings.out, error)) from None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from itertools import islice
 
 import numpy as np
 
+from mubench_gen.interpolation.merge.alphas import Alpha, alpha_at
 from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts, coefficients
 from mubench_gen.interpolation.merge.by_angle import karcher_weights, products, stock_ratio
 from mubench_gen.interpolation.merge.consensus import elected, largest, summed
@@ -56,11 +56,14 @@ class Preparation:
         """The tensor's mixture for every α. Reads the tensor where the method asks for it."""
         facts = METHODS[self.recipe.method]
         if self.tensor.action != "merged":
-            return Mixture({alpha: self._left(float(alpha)) for alpha in self.recipe.alphas})
+            return Mixture({alpha: self._left(self._at(alpha)) for alpha in self.recipe.alphas})
         if facts.consensus is not None:
             return Mixture(self._added(), self._difference())
         way = self._by_angle() or self._by_share()
         return Mixture({alpha: way(alpha) for alpha in self.recipe.alphas})
+
+    def _at(self, alpha: Alpha) -> float:
+        return alpha_at(alpha, self.tensor.name, self.place)
 
     def _left(self, alpha: float) -> Coefficients:
         """For a tensor that is not merged: the base's, unless the whole result is the fine-tune."""
@@ -72,23 +75,23 @@ class Preparation:
             return Coefficients((1.0,), 0.0)
         return Coefficients((0.0,) * count, 1.0)
 
-    def _added(self) -> dict[Decimal, Coefficients]:
+    def _added(self) -> dict[Alpha, Coefficients]:
         return {
-            alpha: Coefficients((float(alpha),), of_differences=True)
+            alpha: Coefficients((self._at(alpha),), of_differences=True)
             for alpha in self.recipe.alphas
         }
 
-    def _by_share(self) -> Callable[[Decimal], Coefficients]:
+    def _by_share(self) -> Callable[[Alpha], Coefficients]:
         total = InnerProducts()
         if self.recipe.method == "slerp":
             measured = partial(products_of, self.tensor, self.names)
             total = sum(self.threads.map(measured, chunks(self.tensor)), total)
         count = len(self.tensor.finetuned)
         return lambda alpha: coefficients(
-            self.recipe.method, float(alpha), count=count, place=self.place, total=total
+            self.recipe.method, self._at(alpha), count=count, place=self.place, total=total
         )
 
-    def _by_angle(self) -> Callable[[Decimal], Coefficients] | None:
+    def _by_angle(self) -> Callable[[Alpha], Coefficients] | None:
         method, count = self.recipe.method, len(self.tensor.finetuned)
         if method not in ("model-stock", "karcher"):
             return None
@@ -97,11 +100,13 @@ class Preparation:
             gram += part
         if method == "model-stock":
             share = stock_ratio(gram) / count
-            return lambda alpha: Coefficients((float(alpha) * share,) * count, of_differences=True)
+            return lambda alpha: Coefficients(
+                (self._at(alpha) * share,) * count, of_differences=True
+            )
         return partial(self._karcher, gram)
 
-    def _karcher(self, gram: Array, alpha: Decimal) -> Coefficients:
-        count, at = len(self.tensor.finetuned), float(alpha)
+    def _karcher(self, gram: Array, alpha: Alpha) -> Coefficients:
+        count, at = len(self.tensor.finetuned), self._at(alpha)
         if at == 0 or (at == 1 and count == 1):
             return Coefficients((at,) * count, 1 - at)
         base, *others = karcher_weights(gram, (1 - at, *(at / count for _ in range(count))))

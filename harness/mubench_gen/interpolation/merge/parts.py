@@ -25,6 +25,17 @@ _PLACES: Mapping[str, Tower | None] = {
     "vision_encoder": "vision",
 }  # fmt: skip
 _OF_TEXT = ("layers", "embed_tokens", "norm", "lm_head")  # what a language model's names begin with
+PARTS = ("text", "vision", "projector")
+# What lies between the towers, wherever its name puts it.
+_BETWEEN = frozenset(
+    {"multi_modal_projector", "mm_projector", "connector", "merger", "deepstack_merger_list",
+     "mlp1", "aligner", "projector", "resampler", "visual_projection", "text_projection",
+     "logit_scale", "logit_bias", "proj_out", "image_newline", "embed_vision"}
+)  # fmt: skip
+_OPEN_CLIP = {
+    "transformer": "text", "token_embedding": "text", "positional_embedding": "text",
+    "ln_final": "text",
+}  # fmt: skip
 _CONFIGS: Mapping[Tower, str] = {"text": "text_config", "vision": "vision_config"}
 
 
@@ -96,6 +107,15 @@ def _key(name: str, *, vision_alone: bool) -> Key | None:
     elif tower is None and words[0] in _OF_TEXT:
         tower = "text"
     return None if tower is None else (tower, ".".join(words))
+
+
+def part_of(name: str) -> str | None:
+    """Which of `PARTS` a tensor belongs to by its name; None where that says nothing."""
+    words = name.split(".")
+    if _BETWEEN & set(words) or name == "visual.proj":
+        return "projector"
+    key = _key(name, vision_alone=False)
+    return key[0] if key is not None else _OPEN_CLIP.get(words[0])
 
 
 def fitted_rows(base: Tensor, other: Tensor) -> Tensor | None:

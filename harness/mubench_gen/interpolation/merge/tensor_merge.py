@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 
 from mubench_gen.errors import MergeError
+from mubench_gen.interpolation.merge.alphas import Alpha, spelled
 from mubench_gen.interpolation.merge.arithmetic import (
     Coefficients,
     InnerProducts,
@@ -22,7 +22,6 @@ from mubench_gen.interpolation.merge.arithmetic import (
     move,
 )
 from mubench_gen.interpolation.merge.matching import OutputTensor
-from mubench_gen.interpolation.merge.recipe import spelled
 from mubench_gen.interpolation.merge.tensors import Array
 
 Chunk = tuple[int, int]  # first element, number of elements
@@ -37,7 +36,7 @@ class Mixture:
     which the coefficients then apply.
     """
 
-    ways: Mapping[Decimal, Coefficients]
+    ways: Mapping[Alpha, Coefficients]
     difference: Difference | None = None
 
 
@@ -63,16 +62,20 @@ def merge_chunk(
         chosen = (inputs[how.give_finetuned] for how in mixture.ways.values())
         return MergedChunk(chosen, InnerProducts(), equal=False)
     numbers = _decoded(tensor, inputs)
-    equal = all(one.dtype == tensor.dtype for one in (tensor.base, *tensor.finetuned)) and all(
-        np.array_equal(one, inputs[0]) for one in inputs[1:]
-    )
     products = _products(tensor, names, chunk, numbers)
+    equal = not products.difference and _are_equal(tensor, inputs)
     if mixture.difference is None or equal:
         results = _results(tensor, mixture.ways, inputs, numbers, equal)
     else:
         difference = _difference(tensor, mixture.difference, chunk, numbers)
         results = _moved(tensor, mixture.ways, inputs, numbers[0], difference)
     return MergedChunk(results, products, equal)
+
+
+def _are_equal(tensor: OutputTensor, inputs: Sequence[Array]) -> bool:
+    """Whether the inputs have the same bits, in the type of the result."""
+    same_type = all(one.dtype == tensor.dtype for one in (tensor.base, *tensor.finetuned))
+    return same_type and all(np.array_equal(one, inputs[0]) for one in inputs[1:])
 
 
 def numbers_of(tensor: OutputTensor, chunk: Chunk) -> list[Array]:
@@ -116,7 +119,7 @@ def _products(
 
 def _results(
     tensor: OutputTensor,
-    ways: Mapping[Decimal, Coefficients],
+    ways: Mapping[Alpha, Coefficients],
     inputs: Sequence[Array],
     numbers: Sequence[Array],
     equal: bool,
@@ -140,7 +143,7 @@ def _difference(
 
 def _moved(
     tensor: OutputTensor,
-    ways: Mapping[Decimal, Coefficients],
+    ways: Mapping[Alpha, Coefficients],
     inputs: Sequence[Array],
     base: Array,
     difference: Array,
@@ -155,7 +158,7 @@ def _moved(
 
 
 @contextmanager
-def _fitting(tensor: OutputTensor, alpha: Decimal) -> Iterator[None]:
+def _fitting(tensor: OutputTensor, alpha: Alpha) -> Iterator[None]:
     try:
         yield
     except Overflow:

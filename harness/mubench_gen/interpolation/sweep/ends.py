@@ -15,16 +15,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mubench_gen.engines import digest_checkpoint
+from mubench_gen.engines.digest import digest_files
 from mubench_gen.engines.source import read_source
 from mubench_gen.engines.transformers.contrastive import TransformersContrastive
 from mubench_gen.engines.transformers.generative import TransformersGenerative
 from mubench_gen.errors import UsageError
-from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts, coefficients
-from mubench_gen.interpolation.merge.checkpoint import find_folder, is_adapter
+from mubench_gen.interpolation.merge.alphas import Alpha, alpha_at, spelled
+from mubench_gen.interpolation.merge.arithmetic import InnerProducts, coefficients
+from mubench_gen.interpolation.merge.checkpoint import find_folder, is_adapter, read_config
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.merge import merge
-from mubench_gen.interpolation.merge.recipe import Recipe, block_depths, spelled
+from mubench_gen.interpolation.merge.recipe import Recipe, block_depths
+from mubench_gen.interpolation.sweep.in_memory import inner_products, mixed, with_adapter
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.storage.paths import user_path
 
@@ -43,8 +45,8 @@ class Ends:
     runtime: Runtime
     _checkpoint: Checkpoint
     _digests: tuple[str | None, str | None] | None = None
-    _wanted: Decimal | None = Decimal(0)
-    _there: tuple[Decimal | None, ...] = ()
+    _wanted: Alpha | None = Decimal(0)
+    _there: tuple[Alpha | None, ...] = ()
 
     def aim(
         self,
@@ -59,7 +61,7 @@ class Ends:
         self.finetuned, self.recipe, self.scratch = finetuned, recipe, scratch
         self._digests, self._there = digests, ()
 
-    def move(self, alpha: Decimal | None) -> None:
+    def move(self, alpha: Alpha | None) -> None:
         """Set the α of the next `load`; None stands for the base if no α gives it."""
         self._wanted = alpha
 
@@ -75,7 +77,7 @@ class Ends:
         self._there = ()
         super().close()  # type: ignore[misc]
 
-    def _go(self, alpha: Decimal | None) -> None:
+    def _go(self, alpha: Alpha | None) -> None:
         raise NotImplementedError
 
     def _check_unchanged(self) -> None:
@@ -111,7 +113,7 @@ def name_of(checkpoint: Checkpoint, revision: str | None = None) -> str:
 def digest_of(checkpoint: Checkpoint, revision: str | None = None) -> str | None:
     """A digest of a checkpoint's weights; fetches the checkpoint if needed."""
     folder = find_folder(name_of(checkpoint, revision))
-    digest = digest_checkpoint(folder)
+    digest = digest_files(folder)
     if digest is not None and is_adapter(
         str(folder)
     ):  # an adapter's configuration changes its effect
@@ -119,7 +121,7 @@ def digest_of(checkpoint: Checkpoint, revision: str | None = None) -> str | None
     return None if digest is None else digest.weights
 
 
-def one_of(recipe: Recipe, alpha: Decimal | None) -> Recipe:
+def one_of(recipe: Recipe, alpha: Alpha | None) -> Recipe:
     """The recipe of one α; None: of the base."""
     if alpha is None:
         return replace(recipe, alphas=(Decimal(0),), method="linear")
@@ -132,9 +134,10 @@ class _InPlace(Ends):
     Memory holds both checkpoints in their stored precision, and the model. The arithmetic is
     that of `merge`: float32, rounded once to the stored precision.
 
-    If transformers cannot open the fine-tune directly (an adapter, another layout), or patterns
-    select tensors, the selected part is first written as a folder in the base's layout, because
-    patterns match the names in files, which differ from transformers' names.
+    An adapter is added to the base in memory. If transformers cannot open the fine-tune directly
+    (another layout), or patterns select tensors, the selected part is first written as a folder in
+    the base's layout, because patterns match the names in files, which differ from transformers'
+    names.
     """
 
     _opened: LoadedCheckpoint | None
@@ -149,36 +152,44 @@ class _InPlace(Ends):
         self._states = None
         super().close()
 
-    def _go(self, alpha: Decimal | None) -> None:
+    def _go(self, alpha: Alpha | None) -> None:
         import torch
 
         assert self._opened is not None
         base, finetuned = self._both()
-        (at,), method = one_of(self.recipe, alpha).alphas, one_of(self.recipe, alpha).method
+        (wanted,), method = one_of(self.recipe, alpha).alphas, one_of(self.recipe, alpha).method
         places = block_depths(base)
         with torch.no_grad():
             for name, target in self._opened.model.state_dict().items():
                 one, other = base[name], finetuned[name]
+                at = alpha_at(wanted, name, places.get(name))
                 if not one.is_floating_point():
                     target.copy_(other if at == 1 else one)
                     continue
-                total = _products(one, other) if method == "slerp" else InnerProducts()
-                how = coefficients(method, float(at), count=1, place=places.get(name), total=total)
+                total = inner_products(one, other) if method == "slerp" else InnerProducts()
+                how = coefficients(method, at, count=1, place=places.get(name), total=total)
                 target.copy_(mixed(how, one, other, one.dtype if self._adapter else None))
 
     def _both(self) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        import torch
-
         if self._states is None:
             base = self._stored(self._checkpoint, self.runtime)
-            with self._readable() as finetuned:
-                unrounded = torch.float32 if self._adapter else None
-                runtime = _of_finetuned(self.runtime)
-                self._states = base, self._stored(finetuned, runtime, unrounded)
+            self._states = base, self._finetuned(base)
             _check_names(*self._states)
             for side, state in zip((self._checkpoint, self.finetuned), self._states, strict=True):
                 _check_finite(str(side.path), state)
         return self._states
+
+    def _finetuned(self, base: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        import torch
+
+        name = name_of(self.finetuned)
+        self._adapter = is_adapter(name)
+        if self._adapter and not (self.recipe.include or self.recipe.exclude):
+            folder = find_folder(name_of(self._checkpoint, self.runtime.revision))
+            return with_adapter(name, base, read_config(folder))
+        with self._readable() as finetuned:
+            unrounded = torch.float32 if self._adapter else None
+            return self._stored(finetuned, _of_finetuned(self.runtime), unrounded)
 
     def _stored(
         self, checkpoint: Checkpoint, runtime: Runtime, dtype: torch.dtype | None = None
@@ -201,7 +212,6 @@ class _InPlace(Ends):
             accept_vocabulary=True,  # checked before, or accepted
             unrounded=True,
         )
-        self._adapter = is_adapter(name_of(self.finetuned))
         if not (self.recipe.include or self.recipe.exclude or _is_foreign(whole)):
             yield self.finetuned
             return
@@ -235,36 +245,6 @@ class InPlaceGenerative(_InPlace, TransformersGenerative):
         from mubench_gen.engines.transformers.checkpoint import GENERATIVE
 
         return GENERATIVE
-
-
-def mixed(
-    how: Coefficients,
-    base: torch.Tensor,
-    finetuned: torch.Tensor,
-    stored: torch.dtype | None = None,
-) -> torch.Tensor:
-    """Interpolate one tensor, in type `stored`, by default one that holds both exactly; at
-    either end the result is the tensor of that end.
-    """
-    import torch
-
-    stored = stored or torch.promote_types(base.dtype, finetuned.dtype)
-    kind = torch.promote_types(torch.promote_types(base.dtype, finetuned.dtype), torch.float32)
-    one, other, factor = base.to(kind), finetuned.to(kind), how.finetuned[0]
-    if how.give_base or torch.equal(one, other):
-        return base
-    if how.give_finetuned:
-        return finetuned.to(stored)
-    if how.of_differences:
-        return (one + (other - one) * factor).to(stored)
-    return (one * how.base + other * factor).to(stored)
-
-
-def _products(base: torch.Tensor, finetuned: torch.Tensor) -> InnerProducts:
-    one, other = base.double().flatten(), finetuned.double().flatten()
-    return InnerProducts(
-        base=float(one @ one), finetuned=float(other @ other), product=float(one @ other)
-    )
 
 
 def _is_foreign(settings: MergeSettings) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from mubench_gen.compare.answer_matrix import read_outcomes, values_of
 from mubench_gen.compare.preconditions import comparability
 from mubench_gen.errors import RunFolderError, SettingError
-from mubench_gen.interpolation.merge.recipe import spelled
+from mubench_gen.interpolation.merge.alphas import Alpha, spelled
 from mubench_gen.interpolation.sweep.choice import (
     Halves,
     apart,
@@ -117,7 +116,7 @@ class Frontier:
 
 def frontier(
     runs: Sequence[Run],
-    alphas: Sequence[Decimal | None],
+    alphas: Sequence[Alpha | None],
     in_domain: Sequence[str],
     *,
     adjust: Adjust = "maxt",
@@ -173,7 +172,7 @@ def _beats_both(point: Point) -> bool:
     return all(gain is not None and gain.band[0] > 0 for gain in gains)
 
 
-def named(alpha: Decimal | None) -> str:
+def named(alpha: Alpha | None) -> str:
     """An α as text for tables and results."""
     return BASE if alpha is None else spelled(alpha)
 

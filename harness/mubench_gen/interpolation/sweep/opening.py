@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mubench_gen.engines.vllm.adapters import is_spoken
 from mubench_gen.errors import SettingError
 from mubench_gen.host.serving import Opened
 from mubench_gen.interpolation.merge.lora import adapted_modules
@@ -17,7 +18,6 @@ from mubench_gen.interpolation.sweep.vllm_ends import (
     AdaptingVllm,
     ReloadingVllm,
     check_options,
-    is_spoken,
 )
 from mubench_gen.model import Checkpoint, Runtime
 from mubench_gen.plan.opening import engine_of, found, opened, runtime_of

@@ -113,7 +113,7 @@ def figure(found: Frontier, *, width: float = 2 * COLUMN) -> Drawing:
     steps = [
         Step(
             a.alpha,
-            None if a.alpha == BASE else float(a.alpha),
+            _number(a.alpha),
             a.accuracy,
             b.accuracy,
             c.accuracy,
@@ -123,6 +123,11 @@ def figure(found: Frontier, *, width: float = 2 * COLUMN) -> Drawing:
     ]
     with styled():
         return frontier(steps, "Frontier: in-domain accuracy against the rest", width=width)
+
+
+def _number(alpha: str) -> float | None:
+    """Where the α stands on an axis; None for the base and for α by part."""
+    return None if alpha == BASE or "=" in alpha else float(alpha)
 
 
 def _reach(point: Point) -> tuple[float, float]:

@@ -19,10 +19,20 @@ from mubench_gen.console.notes import note
 from mubench_gen.console.outlet import blanked
 from mubench_gen.console.progress import log
 from mubench_gen.errors import RunFolderError, SettingError
+from mubench_gen.interpolation.merge.alphas import (
+    REST,
+    Alpha,
+    ByPart,
+    folder_name,
+    numbers_of,
+    parts_of,
+    spelled,
+)
 from mubench_gen.interpolation.merge.checkpoint import is_adapter
 from mubench_gen.interpolation.merge.inputs import MergeSettings, open_inputs
 from mubench_gen.interpolation.merge.methods import METHODS
-from mubench_gen.interpolation.merge.recipe import Recipe, folder_name, make_recipe, spelled
+from mubench_gen.interpolation.merge.parts import PARTS
+from mubench_gen.interpolation.merge.recipe import Recipe, make_recipe
 from mubench_gen.interpolation.sweep.ends import digest_of, name_of, one_of
 from mubench_gen.interpolation.sweep.frontier import BASE, Frontier, frontier, named
 from mubench_gen.model import Checkpoint, ModelSpec
@@ -70,7 +80,7 @@ class Sweep:
     recipe: Recipe
     in_domain: tuple[str, ...]
     accept_vocabulary: bool
-    plans: Mapping[Decimal | None, Plan]
+    plans: Mapping[Alpha | None, Plan]
 
     @property
     def plan(self) -> Plan:
@@ -98,7 +108,7 @@ class SweepResult:
     """A finished sweep: a run per α, and their frontier."""
 
     sweep: Sweep
-    runs: Mapping[Decimal | None, Run]
+    runs: Mapping[Alpha | None, Run]
     frontier: Frontier
 
     @property
@@ -145,6 +155,7 @@ def open_sweep(
         alphas, method=method, include=include, exclude=exclude, keep_base=keep_base
     )
     _refuse_method(given.method)
+    _refuse_globs(given)
     recipe = _with_ends(given)
     plan = make_plan(settings.model_copy(update={"model": base, "run_dir": None}), plugins)
     try:
@@ -186,7 +197,7 @@ def run_sweep(
     """
     with _locked_document(sweep, command) as document:
         model = sweep.plan.model
-        runs: dict[Decimal | None, Run] = {}
+        runs: dict[Alpha | None, Run] = {}
         try:
             for alpha, plan in sweep.plans.items():
                 model.move(alpha)
@@ -213,6 +224,17 @@ def _refuse_method(method: str) -> None:
         raise SettingError(
             f"sweep goes by {', '.join(swept)}, not by {method}, which does not end at the "
             "fine-tune: make the folders with mubench-gen merge and evaluate them one by one."
+        )
+
+
+def _refuse_globs(recipe: Recipe) -> None:
+    """Refuse α of tensors by name, since engines name them otherwise than files do."""
+    parts = {part for alpha in recipe.alphas for part in parts_of(alpha)}
+    named = sorted(parts - {*PARTS, REST})
+    if named:
+        raise SettingError(
+            f"--alpha {named[0]}=…: a sweep moves {', '.join(PARTS)} and {REST}. For parts by name "
+            "make the folders with mubench-gen merge and evaluate them one by one."
         )
 
 
@@ -252,15 +274,23 @@ def _in_domain(plan: Plan, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _with_ends(recipe: Recipe) -> Recipe:
-    return replace(recipe, alphas=tuple(sorted({*recipe.alphas, Decimal(0), Decimal(1)})))
+    """Both ends too: α 0, the others, those by part, and α 1."""
+    numbers = sorted({*recipe.numbers, Decimal(0), Decimal(1)})
+    by_part = [
+        alpha for alpha in recipe.alphas if isinstance(alpha, ByPart) and any(numbers_of(alpha))
+    ]
+    behind = [alpha for alpha in numbers if alpha >= 1] if by_part else []
+    return replace(recipe, alphas=(*numbers[: len(numbers) - len(behind)], *by_part, *behind))
 
 
 def _plans(
     sweep: Sweep, plan: Plan, finetuned: ModelSpec, plugins: Plugins
-) -> dict[Decimal | None, Plan]:
+) -> dict[Alpha | None, Plan]:
     """A plan per α, all with the same interpolating model."""
     path, recipe = name_of(sweep.finetuned), sweep.recipe
-    as_a_whole = recipe.method in ("linear", "task-arithmetic") and not _patterns(recipe)
+    as_a_whole = recipe.method in ("linear", "task-arithmetic") and not (
+        _patterns(recipe) or any(map(parts_of, recipe.alphas))
+    )
     adapter = path if is_adapter(path) and as_a_whole else None
     model = host_of(
         plan.settings,
@@ -277,7 +307,7 @@ def _plans(
     except BaseException:
         model.close()
         raise
-    plans: dict[Decimal | None, Plan] = {}
+    plans: dict[Alpha | None, Plan] = {}
     for alpha in (*([None] if recipe.method == "lines" else []), *recipe.alphas):
         weights = replace(plan.weights, weights=_mixed_digest(sweep.digests, recipe, alpha))
         name = f"{finetuned.name.rstrip('/').rpartition('/')[2]}@{named(alpha)}"
@@ -301,7 +331,7 @@ def _patterns(recipe: Recipe) -> dict[str, list[str]]:
     return {name: globs for name, globs in told.items() if globs}
 
 
-def _mixed_digest(ends: Sequence[str | None], recipe: Recipe, alpha: Decimal | None) -> str:
+def _mixed_digest(ends: Sequence[str | None], recipe: Recipe, alpha: Alpha | None) -> str:
     """A digest of interpolated weights, which no file holds, from all that determines them."""
     one = one_of(recipe, alpha)
     parts: list[Any] = [*ends, one.method, spelled(one.alphas[0])]

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
+from mubench_gen.engines.vllm.adapters import arguments_of_rank
 from mubench_gen.engines.vllm.generative import VllmGenerative
 from mubench_gen.engines.vllm.loop import EngineLoop
 from mubench_gen.errors import SettingError, UsageError
+from mubench_gen.interpolation.merge.alphas import Alpha, folder_name
 from mubench_gen.interpolation.merge.inputs import MergeSettings
 from mubench_gen.interpolation.merge.lora import write_scaled_adapters
 from mubench_gen.interpolation.merge.merge import merge
-from mubench_gen.interpolation.merge.recipe import Recipe, folder_name
+from mubench_gen.interpolation.merge.recipe import Recipe
 from mubench_gen.interpolation.sweep.ends import Ends, name_of, one_of
 from mubench_gen.model import Checkpoint, Runtime
 
-_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM (0.32) serves
 # Options with which answers would come from other weights: weights from elsewhere or in another
 # form, and caches that outlive a reload or are in another process.
 _ELSEWHERE = re.compile(
@@ -27,8 +26,6 @@ _ELSEWHERE = re.compile(
     r"|model_class_overrides|worker_(extension_)?cls|weight_transfer_config|enable_lora"
     r"|default_mm_loras|kv_transfer_config|kv_offloading_\w+|ec_\w+_config|data_parallel_(?!size\Z)\w+"
 )
-# Prefixes of a model's text tower. vLLM ignores what an adapter changes elsewhere.
-_SPOKEN = re.compile(r"(model\.)?(language_model|text_model|layers\.\d+)\.")
 
 
 def check_options(base: Checkpoint, runtime: Runtime) -> None:
@@ -52,7 +49,7 @@ class _Vllm(Ends, VllmGenerative):
         if hasattr(self, "scratch"):
             shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def _go(self, alpha: Decimal | None) -> None:
+    def _go(self, alpha: Alpha | None) -> None:
         assert self._engine is not None, "load comes first"
         recipe = one_of(self.recipe, alpha)
         folder = self.scratch / ("base" if alpha is None else folder_name(alpha))
@@ -86,24 +83,15 @@ class AdaptingVllm(_Vllm):
     """Serves a LoRA adapter scaled by α, with linked weights; the base is not reloaded."""
 
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime, rank: int) -> None:
-        served = next((size for size in _RANKS if size >= rank), None)
-        if served is None:
-            raise SettingError(f"vLLM serves adapters of rank {_RANKS[-1]} at most, not {rank}.")
-        given = checkpoint.engine_arguments
-        lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": served}
+        given, lora = checkpoint.engine_arguments, arguments_of_rank(rank)
         arguments = {**given, "vllm": {**given.get("vllm", {}), **lora}}
         super().__init__(replace(checkpoint, engine_arguments=arguments), runtime)
 
     def _change(self, engine: EngineLoop, recipe: Recipe, folder: Path) -> None:
         try:
-            write_scaled_adapters(name_of(self.finetuned), {recipe.alphas[0]: folder})
+            write_scaled_adapters(name_of(self.finetuned), {recipe.numbers[0]: folder})
         except OSError as error:
             raise UsageError(
                 f"{error.filename or folder} cannot be written or read: {error.strerror}."
             ) from None
         engine.adapt(folder)
-
-
-def is_spoken(modules: Iterable[str]) -> bool:
-    """Whether an adapter changes only the text tower, so that vLLM serves all of it."""
-    return all(_SPOKEN.match(module) for module in modules)

@@ -1,0 +1,94 @@
+"""Weights that are in memory, mixed and adapted with the bits that `merge` would write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mubench_gen.interpolation.merge.arithmetic import Coefficients, InnerProducts
+from mubench_gen.interpolation.merge.lora import LoraTensor, adapt_tensors
+from mubench_gen.interpolation.merge.tensors import Array, chunks
+
+if TYPE_CHECKING:
+    import torch
+
+_NAMES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+
+
+@dataclass(frozen=True, slots=True)
+class _InMemory:
+    """A tensor of torch as `merge` reads those of files."""
+
+    tensor: torch.Tensor
+
+    @property
+    def dtype(self) -> str:
+        name = str(self.tensor.dtype).removeprefix("torch.")
+        return _NAMES.get(name, name)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.tensor.shape)
+
+    def read(self, first: int, count: int) -> Array:
+        import torch
+
+        flat = self.tensor.contiguous().view(-1)[first : first + count]
+        found: Array = flat.view(torch.uint8).numpy()
+        return found
+
+
+def with_adapter(
+    name: str, base: Mapping[str, torch.Tensor], config: Mapping[str, Any]
+) -> dict[str, torch.Tensor]:
+    """The base's tensors, those that the adapter changes in float32. Raises MergeError if it is
+    not the adapter's base. `config` is the base's.
+    """
+    stored = {key: _InMemory(tensor) for key, tensor in base.items()}
+    with ExitStack() as files:
+        changed = adapt_tensors(name, stored, config, files)
+        return {**base, **{key: _whole(one) for key, one in changed.items()}}
+
+
+def _whole(tensor: LoraTensor) -> torch.Tensor:
+    import torch
+
+    kind = np.float64 if tensor.dtype == "F64" else np.float32
+    # In the chunks of `merge`: sums of other lengths may be rounded otherwise.
+    parts = [tensor.read(first, count).view(kind) for first, count in chunks(tensor)]
+    return torch.from_numpy(np.concatenate(parts)).view(tensor.shape)
+
+
+def mixed(
+    how: Coefficients,
+    base: torch.Tensor,
+    finetuned: torch.Tensor,
+    stored: torch.dtype | None = None,
+) -> torch.Tensor:
+    """Interpolate one tensor, in type `stored`, by default one that holds both exactly; at
+    either end the result is the tensor of that end.
+    """
+    import torch
+
+    stored = stored or torch.promote_types(base.dtype, finetuned.dtype)
+    kind = torch.promote_types(torch.promote_types(base.dtype, finetuned.dtype), torch.float32)
+    one, other, factor = base.to(kind), finetuned.to(kind), how.finetuned[0]
+    if how.give_base or torch.equal(one, other):
+        return base
+    if how.give_finetuned:
+        return finetuned.to(stored)
+    if how.of_differences:
+        return (one + (other - one) * factor).to(stored)
+    return (one * how.base + other * factor).to(stored)
+
+
+def inner_products(base: torch.Tensor, finetuned: torch.Tensor) -> InnerProducts:
+    """Those of a whole tensor, in float64."""
+    one, other = base.double().flatten(), finetuned.double().flatten()
+    return InnerProducts(
+        base=float(one @ one), finetuned=float(other @ other), product=float(one @ other)
+    )
