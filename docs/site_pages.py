@@ -25,7 +25,8 @@ NAV = {
     "How to": (
         "howto/settings.md", "howto/own-data.md", "howto/any-benchmark.md", "howto/choose.md",
         "howto/own-prompt.md",
-        "howto/server.md", "howto/laptop.md", "howto/cluster.md", "howto/offline.md", "howto/doctor.md",
+        "howto/server.md", "howto/laptop.md", "howto/cluster.md", "howto/offline.md",
+        "howto/doctor.md",
         "howto/exchange.md", "howto/protocols.md",
     ),
     "Models": (
